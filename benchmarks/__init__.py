@@ -1,0 +1,1 @@
+"""Scenario suites, benchmark runner, raters, statistics, reports and the command line."""

@@ -1,0 +1,1 @@
+"""The negotiation game: acts, scenarios, manager protocol, records and Gymnasium environments."""

@@ -1,0 +1,1 @@
+"""Negotiation policies (the agent's side) and their training."""

