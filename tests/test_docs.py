@@ -38,7 +38,7 @@ def text_files() -> list[Path]:
 def public_definitions(
     node: ast.AST, prefix: str
 ) -> Iterator[tuple[str, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]]:
-    """Yield public classes, functions and methods below `node`, overloads and overrides left out."""
+    """Yield public classes, functions and methods below `node`, but no overload or override."""
     for child in ast.iter_child_nodes(node):
         if not isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             continue

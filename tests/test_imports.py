@@ -1,4 +1,4 @@
-"""The default environment runs with the core dependencies alone, and Gymnasium finds it by itself."""
+"""The default environment needs core dependencies only, and Gymnasium finds it by itself."""
 
 import subprocess
 import sys
