@@ -1,11 +1,11 @@
 """What the built distribution holds, and what its metadata promises."""
 
-import importlib.util
 import shutil
 import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,6 @@ def test_constraints_pin_every_direct_dependency() -> None:
 
 
 @pytest.mark.parametrize("target", entry_points())
-def test_entry_point_names_a_module_that_exists(target: str) -> None:
-    module, _, attribute = target.partition(":")
-    assert attribute
-    assert importlib.util.find_spec(module) is not None, f"no module {module}"
+def test_entry_point_loads(target: str) -> None:
+    point = EntryPoint(name="under-test", value=target, group="tests")
+    assert callable(point.load())
