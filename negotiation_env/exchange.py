@@ -1,0 +1,107 @@
+"""One exchange: the agents' replies of any number of negotiations, scored, and answered by the manager.
+
+The text environment, its vector form and the rollout all step through here, with one negotiation or with many; what
+is batched is what pays (scoring, and the manager's language model), and nothing depends on who else is in the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from negotiation_env.acts import DialogueAct
+from negotiation_env.errors import UsageError
+from negotiation_env.features import reply_features
+from negotiation_env.game import End, Move, apply_decision, apply_move, new_game, open_tickets, settle
+from negotiation_env.lanes import FLOATS
+from negotiation_env.moves import move_of
+from negotiation_env.protocols import Manager, ManagerReply, Negotiation, ReplyView, Reward, RewardBreakdown, Utterance
+from negotiation_env.scenario import Scenario, card_numbers
+from negotiation_env.sop import Stage, stage_of
+from negotiation_env.understanding import context_of, understand
+
+MAX_MESSAGE = 4000
+"""Characters of an agent's message that are read and kept; the rest is cut off."""
+
+
+class Exchange(NamedTuple):
+    """What came of one agent reply."""
+
+    text: str
+    acts: tuple[DialogueAct, ...]
+    stage: Stage
+    """The stage in which the reply was made."""
+    reward: RewardBreakdown
+    answer: ManagerReply
+
+
+def open_negotiation(scenario: Scenario, manager: Manager, persona: object | None = None) -> Negotiation:
+    """Seat a manager for a scenario. ``persona``: name, path or object; None draws one from the scenario's seed."""
+    game = new_game(FLOATS, card_numbers(scenario.card))
+    return Negotiation(scenario, game, manager.start(scenario, persona))
+
+
+def exchange(
+    negotiations: Sequence[Negotiation], texts: Sequence[str], manager: Manager, reward: Reward
+) -> list[Exchange]:
+    """Play one reply in each negotiation (none may be over) and return what came of it, in order."""
+    views: list[ReplyView] = []
+    moves: list[Move] = []
+    for negotiation, text in zip(negotiations, texts, strict=True):
+        view, move = _take_in(negotiation, text)
+        views.append(view)
+        moves.append(move)
+    rewards = reward.score(views)
+    for negotiation, view, move in zip(negotiations, views, moves, strict=True):
+        game = negotiation.game
+        free = open_tickets(FLOATS, game)
+        apply_move(FLOATS, game, move, free, settle(FLOATS, game, move, free))
+        negotiation.agent_said.append(Utterance(view.text, view.acts))
+    answers = manager.respond(negotiations, moves)
+    for negotiation, answer in zip(negotiations, answers, strict=True):
+        apply_decision(FLOATS, negotiation.game, answer.decision)
+        negotiation.manager_said.append(Utterance(answer.text, answer.acts))
+    return [
+        Exchange(view.text, view.acts, view.stage, scored, answer)
+        for view, scored, answer in zip(views, rewards, answers, strict=True)
+    ]
+
+
+def _take_in(negotiation: Negotiation, text: str) -> tuple[ReplyView, Move]:
+    """Understand a reply in its situation, and describe it for the reward."""
+    if not isinstance(text, str):
+        raise UsageError(f"expected the agent's message as a str, got {type(text).__name__}: pass text")
+    game, card = negotiation.game, negotiation.card
+    text = text[:MAX_MESSAGE]
+    meant = understand(text, context_of(card, game, "agent"))
+    move = move_of(meant.acts, card, game)
+    free = open_tickets(FLOATS, game)
+    features = reply_features(FLOATS, game, move, free, settle(FLOATS, game, move, free))
+    view = ReplyView(
+        card=card,
+        game=game,
+        stage=stage_of(game),
+        agent_said=negotiation.agent_said,
+        manager_said=negotiation.manager_said,
+        text=text,
+        words=meant.words,
+        acts=meant.acts,
+        features=features,
+    )
+    return view, move
+
+
+def outcome_of(negotiation: Negotiation, truncated: bool = False) -> dict[str, object]:
+    """Return how a negotiation ended: public facts only."""
+    game = negotiation.game
+    end = "truncated" if truncated else End(int(game.end)).name.lower()
+    tickets = [
+        {
+            "room": ticket.room,
+            "selling_price": ticket.selling_price,
+            "agreed": round(game.agreed[k], 2) if game.agreed[k] > 0.0 else None,
+            "refused": bool(game.refused[k]),
+        }
+        for k, ticket in enumerate(negotiation.card.tickets)
+    ]
+    return {"end": end, "turns": int(game.turn), "tickets": tickets}

@@ -1,0 +1,284 @@
+"""The public state of a negotiation and how each side's move changes it.
+
+Written once for one negotiation (floats) and for N (arrays), see ``lanes``. Everything here was said aloud by one
+of the sides or stands on the task card: floors, mood and trust live with the manager and never come here.
+
+Agreement is explicit (``settle``): the manager commits to a figure for a ticket by quoting or accepting it, and the
+agent takes that figure, by naming it or by a plain yes to the message that named it. Numbers that cross are no deal;
+silence is no deal.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from negotiation_env.acts import MAX_TICKETS, Act, DialogueAct, PriceType, Tactic
+from negotiation_env.lanes import Flag, Lanes, Num, Trio
+from negotiation_env.scenario import CardNumbers
+
+PRICE_TOLERANCE = 1.5
+"""Yuan of selling price by which two figures may differ and still be the same (net and selling are rounded)."""
+SILENCE_LIMIT = 3
+"""Unanswered messages in a row after which the negotiation ends without an answer."""
+
+
+class End(IntEnum):
+    """Why a negotiation is over."""
+
+    OPEN = 0
+    SETTLED = 1
+    WALKED_AWAY = 2
+    CLOSED = 3
+    NO_ANSWER = 4
+
+
+class Move(NamedTuple):
+    """What one message of the agent does, as flags and numbers. Prices are selling prices, 0 where none was said."""
+
+    greet: Flag
+    ask: Flag
+    soothe: Flag
+    promise: Flag
+    close: Flag
+    silent: Flag
+    off_topic: Flag
+    reject: Flag
+    tactics: tuple[Flag, ...]
+    """Which tactics were used, indexed by ``Tactic``."""
+    overpromise: Flag
+    false_fact: Flag
+    rude: Flag
+    net: Flag
+    """Whether it spoke of net prices."""
+    bid: Trio
+    claim: Trio
+    """Whether it says that a ticket is agreed (accepts or confirms)."""
+    claim_price: Trio
+
+
+class Decision(NamedTuple):
+    """What the manager answers, before it is worded. Prices are selling prices."""
+
+    silent: Flag
+    greet: Flag
+    walk: Flag
+    bye: Flag
+    ask: Flag
+    """Asks what the hotel would gain."""
+    upset: Flag
+    objection: Num
+    """The tactic it argues against (a ``Tactic``), 0 for none."""
+    accept: Trio
+    counter: Trio
+    hold: Trio
+    refuse: Trio
+    confirm: Trio
+    quote: Trio
+    """Its figure per ticket after this answer."""
+    net: Flag
+    """Whether it speaks in net prices."""
+
+
+@dataclass(slots=True)
+class GameState:
+    """The public state; every field is a ``Num``, a ``Flag``, or a tuple of them."""
+
+    card: CardNumbers
+    turn: Num
+    quote: Trio
+    """The manager's standing figure (at first the current selling price, to which nobody has committed)."""
+    quoted: Trio
+    """Whether the manager has committed to ``quote``."""
+    fresh: Trio
+    """Whether the manager's last message named ``quote``."""
+    bid: Trio
+    """The agent's last figure, 0 if none."""
+    agreed: Trio
+    """The agreed figure, 0 if none."""
+    refused: Trio
+    used: tuple[Num, ...]
+    """How often the agent has used each tactic."""
+    greeted: Flag
+    asked: Flag
+    upset: Flag
+    wants_reason: Flag
+    silent_streak: Num
+    ever_answered: Flag
+    net: Flag
+    """Whether the price type last named is net."""
+    end: Num
+
+
+def new_game(lanes: Lanes, card: CardNumbers) -> GameState:
+    """Return the state before the first message."""
+    zero, no = lanes.full(card.tickets, 0.0), lanes.flag(card.tickets, False)
+    return GameState(
+        card=card,
+        turn=zero,
+        quote=card.selling,
+        quoted=(no, no, no),
+        fresh=(no, no, no),
+        bid=(zero, zero, zero),
+        agreed=(zero, zero, zero),
+        refused=(no, no, no),
+        used=(zero,) * len(Tactic),
+        greeted=no,
+        asked=no,
+        upset=no,
+        wants_reason=no,
+        silent_streak=zero,
+        ever_answered=no,
+        net=no,
+        end=zero,
+    )
+
+
+def put(state: Any, rows: Any, other: Any) -> Any:
+    """Overwrite the given rows of a batched state with those of ``other``, in nested tuples and dataclasses too."""
+    if isinstance(state, tuple):
+        parts = [put(a, rows, b) for a, b in zip(state, other, strict=True)]
+        return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
+    if hasattr(state, "__dataclass_fields__"):
+        for field in fields(state):
+            setattr(state, field.name, put(getattr(state, field.name), rows, getattr(other, field.name)))
+        return state
+    fresh = state.copy()
+    fresh[rows] = other
+    return fresh
+
+
+def open_tickets(lanes: Lanes, game: GameState) -> Trio:
+    """Return which tickets exist and are neither agreed nor refused."""
+
+    def is_open(k: int) -> Flag:
+        return (game.card.tickets > k) & (game.agreed[k] <= 0.0) & lanes.invert(game.refused[k])
+
+    return (is_open(0), is_open(1), is_open(2))
+
+
+class Claims(NamedTuple):
+    """How the agent's claims of agreement stand up, per ticket."""
+
+    settled: Trio
+    """A committed figure, taken: agreed."""
+    mistaken: Trio
+    """A claim to a figure that the manager has not committed to."""
+    bid: Trio
+    """The agent's figures; a wrongly claimed figure counts as a bid."""
+
+
+def settle(lanes: Lanes, game: GameState, move: Move, still_open: Trio) -> Claims:
+    """Compare the agent's claims with the manager's commitments."""
+    settled, mistaken, bids = [], [], []
+    for k in range(MAX_TICKETS):
+        named = move.claim_price[k]
+        same = (named - game.quote[k] < PRICE_TOLERANCE) & (game.quote[k] - named < PRICE_TOLERANCE)
+        taken = game.quoted[k] & (same | ((named <= 0.0) & game.fresh[k]))
+        claim = move.claim[k] & still_open[k]
+        settled.append(claim & taken)
+        wrong = claim & lanes.invert(taken)
+        mistaken.append(wrong)
+        bids.append(lanes.where(wrong & (named > 0.0), named, move.bid[k]))
+    return Claims(
+        (settled[0], settled[1], settled[2]), (mistaken[0], mistaken[1], mistaken[2]), (bids[0], bids[1], bids[2])
+    )
+
+
+def apply_move(lanes: Lanes, game: GameState, move: Move, still_open: Trio, claims: Claims) -> None:
+    """Write the agent's move into the state. ``still_open`` and ``claims`` belong to the state before the move."""
+    agreed, bids = list(game.agreed), list(game.bid)
+    done = lanes.flag(game.end, True)
+    for k in range(MAX_TICKETS):
+        agreed[k] = lanes.where(claims.settled[k], game.quote[k], agreed[k])
+        bids[k] = lanes.where((claims.bid[k] > 0.0) & still_open[k], claims.bid[k], bids[k])
+        done = done & ((game.card.tickets <= k) | (agreed[k] > 0.0) | game.refused[k])
+    game.agreed = (agreed[0], agreed[1], agreed[2])
+    game.bid = (bids[0], bids[1], bids[2])
+    game.used = tuple(n + lanes.number(t) for n, t in zip(game.used, move.tactics, strict=True))
+    game.greeted = game.greeted | move.greet
+    game.asked = game.asked | move.ask
+    named = (claims.bid[0] + claims.bid[1] + claims.bid[2] > 0.0) | move.net
+    game.net = lanes.where(named, move.net, game.net)
+    game.end = lanes.where(done, float(End.SETTLED), lanes.where(move.close, float(End.CLOSED), game.end))
+
+
+def apply_decision(lanes: Lanes, game: GameState, decision: Decision) -> None:
+    """Write the manager's answer into the state and advance the turn."""
+    talks = lanes.invert(decision.silent)
+    quote, quoted, fresh, refused = [], [], [], []
+    named = lanes.flag(game.end, False)
+    done = lanes.flag(game.end, True)
+    for k in range(MAX_TICKETS):
+        commits = (decision.accept[k] | decision.counter[k]) & talks
+        restated = commits | (decision.hold[k] & game.quoted[k] & talks)
+        quote.append(lanes.where(commits, decision.quote[k], game.quote[k]))
+        quoted.append(game.quoted[k] | commits)
+        fresh.append(restated)
+        refused.append(game.refused[k] | (decision.refuse[k] & talks))
+        named = named | restated
+        done = done & ((game.card.tickets <= k) | (game.agreed[k] > 0.0) | refused[k])
+    game.quote = (quote[0], quote[1], quote[2])
+    game.quoted = (quoted[0], quoted[1], quoted[2])
+    game.fresh = (fresh[0], fresh[1], fresh[2])
+    game.refused = (refused[0], refused[1], refused[2])
+    game.net = lanes.where(named, decision.net, game.net)
+    game.upset = lanes.where(talks, decision.upset, game.upset)
+    game.wants_reason = lanes.where(talks, decision.ask, game.wants_reason)
+    game.ever_answered = game.ever_answered | talks
+    game.silent_streak = lanes.where(talks, 0.0, game.silent_streak + 1.0)
+    game.turn = game.turn + 1.0
+    after = lanes.where(done, float(End.SETTLED), float(End.OPEN))
+    after = lanes.where(decision.walk & talks, float(End.WALKED_AWAY), after)
+    after = lanes.where(game.silent_streak >= SILENCE_LIMIT, float(End.NO_ANSWER), after)
+    game.end = lanes.where(game.end > 0.0, game.end, after)
+
+
+def decision_acts(game: GameState, decision: Decision) -> tuple[DialogueAct, ...]:
+    """Return a decision of one negotiation as dialogue acts, in the order in which they are said.
+
+    ``game`` is the state before ``apply_decision``. Prices are given in the type the manager speaks in, rounded up to
+    whole yuan: the dynamics quote figures that are whole in that type already.
+    """
+    if decision.silent:
+        return (DialogueAct(Act.SILENCE),)
+    kind = PriceType.NET if decision.net else PriceType.SELLING
+    acts: list[DialogueAct] = []
+    if decision.greet:
+        acts.append(DialogueAct(Act.GREET))
+    if decision.upset:
+        acts.append(DialogueAct(Act.INFORM, detail="upset"))
+    if decision.objection:
+        acts.append(DialogueAct(Act.INFORM, Tactic(int(decision.objection)), detail="objection"))
+    for k in range(int(game.card.tickets)):
+        price = said_price(decision.quote[k], game.card.commission[k], kind)
+        if decision.confirm[k]:
+            acts.append(DialogueAct(Act.CONFIRM, price=price, price_type=kind, ticket=k))
+        elif decision.accept[k]:
+            acts.append(DialogueAct(Act.ACCEPT, price=price, price_type=kind, ticket=k))
+        elif decision.counter[k]:
+            acts.append(DialogueAct(Act.COUNTER, price=price, price_type=kind, ticket=k))
+        elif decision.refuse[k]:
+            acts.append(DialogueAct(Act.REJECT, ticket=k, detail="final"))
+        elif decision.hold[k]:
+            acts.append(_hold(game, k, price, kind))
+    if decision.ask:
+        acts.append(DialogueAct(Act.ASK, detail="reason"))
+    if decision.walk or decision.bye:
+        acts.append(DialogueAct(Act.CLOSE, detail="walk" if decision.walk else "bye"))
+    return tuple(acts)
+
+
+def _hold(game: GameState, k: int, price: float, kind: PriceType) -> DialogueAct:
+    """A manager that holds says its figure again if it has committed to one."""
+    if game.quoted[k]:
+        return DialogueAct(Act.REJECT, price=price, price_type=kind, ticket=k, detail="hold")
+    return DialogueAct(Act.REJECT, ticket=k, detail="hold")
+
+
+def said_price(selling: float, commission: float, kind: PriceType) -> float:
+    """Return a selling price as the whole figure that is said in the given type, rounded up."""
+    part = 1.0 - commission if kind is PriceType.NET else 1.0
+    return float(math.ceil(selling * part - 1e-6))

@@ -1,0 +1,161 @@
+"""Two number systems with one interface: plain floats for one negotiation, NumPy arrays for a batch.
+
+The game, the reward features and the manager's dynamics are written once, against ``Lanes``. ``FLOATS`` runs
+them on Python numbers (the text environment: one negotiation is a dozen times faster on floats than on arrays of
+length one); ``ARRAYS`` runs them on float64 arrays of shape [N] (the numeric environment). Only operations that
+IEEE 754 rounds exactly are used (+ - * / min max compare ceil), so both give bit-identical results, whatever N is.
+
+Randomness is a pure function of (seed, turn, channel): a counter-based generator (the finaliser of SplitMix64,
+Steele et al. 2014) with no state, so a draw does not depend on batch size, order, or what was drawn before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+Num: TypeAlias = Any
+"""A Python number, or a float64 array of shape [N]."""
+Flag: TypeAlias = Any
+"""A Python bool, or a bool array of shape [N]."""
+Trio: TypeAlias = tuple[Any, Any, Any]
+"""One ``Num`` or ``Flag`` for each of the (at most three) tickets."""
+
+_MASK = (1 << 64) - 1
+_GAMMA = 0x9E3779B97F4A7C15
+_CHANNEL = 0xD1B54A32D192ED03
+_TO_UNIT = 2.0**-53
+
+
+def _mix(x: Any) -> Any:
+    """SplitMix64's finaliser, on a Python int or a uint64 array."""
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
+    return x ^ (x >> 31)
+
+
+class Lanes(Protocol):
+    """The operations that the game and the dynamics may use."""
+
+    def where(self, condition: Flag, yes: Num, no: Num) -> Num: ...
+    def minimum(self, a: Num, b: Num) -> Num: ...
+    def maximum(self, a: Num, b: Num) -> Num: ...
+    def clip(self, x: Num, low: float, high: float) -> Num: ...
+    def ceil(self, x: Num) -> Num: ...
+    def invert(self, flag: Flag) -> Flag: ...
+    def number(self, flag: Flag) -> Num: ...
+    def flag(self, like: Num, value: bool) -> Flag: ...
+    def full(self, like: Num, value: float) -> Num: ...
+    def take(self, table: Sequence[float], index: Num) -> Num: ...
+    def draw(self, seed: Num, turn: Num, channel: int) -> Num: ...
+    def fork(self, seed: Num, label: int) -> Num: ...
+
+
+class FloatLanes:
+    """One negotiation on Python numbers."""
+
+    @staticmethod
+    def where(condition: bool, yes: Any, no: Any) -> Any:
+        """Return ``yes`` if ``condition`` else ``no``."""
+        return yes if condition else no
+
+    minimum = staticmethod(min)
+    maximum = staticmethod(max)
+    invert = staticmethod(lambda flag: not flag)
+    number = staticmethod(float)
+
+    @staticmethod
+    def clip(x: float, low: float, high: float) -> float:
+        """Return ``x`` brought into [low, high]."""
+        return low if x < low else high if x > high else x
+
+    @staticmethod
+    def ceil(x: float) -> float:
+        """Round up to a whole number, as a float."""
+        return float(math.ceil(x))
+
+    @staticmethod
+    def flag(like: Any, value: bool) -> bool:
+        """Return a constant flag."""
+        return value
+
+    @staticmethod
+    def full(like: Any, value: float) -> float:
+        """Return a constant number."""
+        return value
+
+    @staticmethod
+    def take(table: Sequence[float], index: Any) -> float:
+        """Return ``table[index]``."""
+        return float(table[int(index)])
+
+    @staticmethod
+    def draw(seed: int, turn: int, channel: int) -> float:
+        """Return this seed's uniform number in [0, 1) for a turn and a channel."""
+        x = (seed + (turn + 1) * _GAMMA + (channel + 1) * _CHANNEL) & _MASK
+        return float((_mix(x) >> 11) * _TO_UNIT)
+
+    @staticmethod
+    def fork(seed: int, label: int) -> int:
+        """Return a new 64-bit seed that depends on ``seed`` and ``label`` alone."""
+        return int(_mix((seed + (label + 1) * _GAMMA) & _MASK))
+
+
+class ArrayLanes:
+    """N negotiations on float64 arrays of shape [N]; seeds are uint64 arrays."""
+
+    where = staticmethod(np.where)
+    minimum = staticmethod(np.minimum)
+    maximum = staticmethod(np.maximum)
+    ceil = staticmethod(np.ceil)
+    invert = staticmethod(np.logical_not)
+
+    @staticmethod
+    def number(flag: Any) -> Any:
+        """Return 1.0 where the flag is set, else 0.0."""
+        return np.asarray(flag, dtype=np.float64)
+
+    @staticmethod
+    def clip(x: Any, low: float, high: float) -> Any:
+        """Return ``x`` brought into [low, high]."""
+        return np.minimum(np.maximum(x, low), high)
+
+    @staticmethod
+    def flag(like: Any, value: bool) -> Any:
+        """Return a constant flag of the shape of ``like``."""
+        return np.full(np.shape(like), value)
+
+    @staticmethod
+    def full(like: Any, value: float) -> Any:
+        """Return a constant number of the shape of ``like``."""
+        return np.full(np.shape(like), float(value))
+
+    @staticmethod
+    def take(table: Any, index: Any) -> Any:
+        """Return ``table[index]``, elementwise."""
+        return np.asarray(table)[np.asarray(index).astype(np.intp)]
+
+    @staticmethod
+    def draw(seed: Any, turn: Any, channel: int) -> Any:
+        """Return each seed's uniform number in [0, 1) for a turn and a channel."""
+        count = np.asarray(turn).astype(np.uint64) + np.uint64(1)
+        x = seed + count * np.uint64(_GAMMA) + np.uint64((channel + 1) * _CHANNEL & _MASK)
+        return (_mix(x) >> np.uint64(11)).astype(np.float64) * _TO_UNIT
+
+    @staticmethod
+    def fork(seed: Any, label: Any) -> Any:
+        """Return new 64-bit seeds that depend on ``seed`` and ``label`` alone."""
+        step = np.asarray(label).astype(np.uint64) + np.uint64(1)
+        return _mix(seed + step * np.uint64(_GAMMA))
+
+
+FLOATS = FloatLanes()
+ARRAYS = ArrayLanes()
+
+
+def episode_seed(seed: int) -> int:
+    """Return the 64-bit seed of the episode that a user's non-negative ``seed`` names."""
+    return FloatLanes.fork(seed & _MASK, 0)

@@ -1,0 +1,177 @@
+"""The record of an episode: what was said, meant and earned, turn by turn, as one JSON line.
+
+A record holds public things, and the seed and names from which the rest can be drawn again; no floor, mood or other
+private value is written. Files are JSON Lines in UTF-8; one line is one episode.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from negotiation_env.acts import Act, DialogueAct, PriceType, Tactic
+from negotiation_env.errors import DataFileError
+from negotiation_env.protocols import RewardBreakdown, RewardTerm
+from negotiation_env.scenario import Facts, Hotel, TaskCard, Ticket
+from negotiation_env.sop import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """The agent's reply, its reward, and the manager's answer."""
+
+    text: str
+    acts: tuple[DialogueAct, ...]
+    stage: Stage
+    reward: RewardBreakdown
+    answer: str
+    answer_acts: tuple[DialogueAct, ...]
+    token_ids: tuple[int, ...] = ()
+    logprobs: tuple[float, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TicketOutcome:
+    """What became of a ticket. Prices are selling prices; ``agreed`` is None where nothing was agreed."""
+
+    room: str
+    selling_price: int
+    target_price: int
+    agreed: float | None
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One negotiation from the first message to its end."""
+
+    scenario_id: str
+    seed: int
+    policy: str
+    manager: str
+    card: TaskCard
+    turns: tuple[TurnRecord, ...]
+    end: str
+    """"settled", "walked_away", "closed", "no_answer", "truncated" or "fault"."""
+    tickets: tuple[TicketOutcome, ...]
+    persona: str = ""
+    fault: str | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON-able data."""
+        data = asdict(self)
+        data["turns"] = [_turn_to_json(turn) for turn in self.turns]
+        for ticket in data["card"]["tickets"]:
+            ticket["check_in"] = ticket["check_in"].isoformat()
+        return data
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Episode:
+        """Rebuild a record. Raises ``DataFileError`` if a field is missing or malformed."""
+        try:
+            return cls(
+                scenario_id=data["scenario_id"],
+                seed=data["seed"],
+                policy=data["policy"],
+                manager=data["manager"],
+                card=_card_from_json(data["card"]),
+                turns=tuple(_turn_from_json(turn) for turn in data["turns"]),
+                end=data["end"],
+                tickets=tuple(TicketOutcome(**ticket) for ticket in data["tickets"]),
+                persona=data.get("persona", ""),
+                fault=data.get("fault"),
+                versions=dict(data.get("versions", {})),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataFileError(f"expected an episode record, got {error!r}: re-record the episode") from error
+
+
+def _act_to_json(act: DialogueAct) -> dict[str, Any]:
+    out: dict[str, Any] = {"act": act.kind.name}
+    if act.tactic is not Tactic.NONE:
+        out["tactic"] = act.tactic.name
+    for name in ("price", "ticket", "figure"):
+        if getattr(act, name) is not None:
+            out[name] = getattr(act, name)
+    if act.price_type is not None:
+        out["price_type"] = act.price_type.value
+    if act.detail:
+        out["detail"] = act.detail
+    return out
+
+
+def _act_from_json(data: dict[str, Any]) -> DialogueAct:
+    kind = data.get("price_type")
+    return DialogueAct(
+        Act[data["act"]],
+        Tactic[data.get("tactic", "NONE")],
+        data.get("price"),
+        None if kind is None else PriceType(kind),
+        data.get("ticket"),
+        data.get("figure"),
+        data.get("detail", ""),
+    )
+
+
+def _turn_to_json(turn: TurnRecord) -> dict[str, Any]:
+    reward = turn.reward._asdict()
+    reward["terms"] = [term._asdict() for term in turn.reward.terms]
+    return {
+        "text": turn.text,
+        "acts": [_act_to_json(act) for act in turn.acts],
+        "stage": turn.stage.name.lower(),
+        "reward": reward,
+        "answer": turn.answer,
+        "answer_acts": [_act_to_json(act) for act in turn.answer_acts],
+        "token_ids": list(turn.token_ids),
+        "logprobs": list(turn.logprobs),
+        "faults": list(turn.faults),
+    }
+
+
+def _turn_from_json(data: dict[str, Any]) -> TurnRecord:
+    reward = dict(data["reward"])
+    reward["terms"] = tuple(RewardTerm(**term) for term in reward["terms"])
+    return TurnRecord(
+        text=data["text"],
+        acts=tuple(_act_from_json(act) for act in data["acts"]),
+        stage=Stage[data["stage"].upper()],
+        reward=RewardBreakdown(**reward),
+        answer=data["answer"],
+        answer_acts=tuple(_act_from_json(act) for act in data["answer_acts"]),
+        token_ids=tuple(data["token_ids"]),
+        logprobs=tuple(data["logprobs"]),
+        faults=tuple(data["faults"]),
+    )
+
+
+def _card_from_json(data: dict[str, Any]) -> TaskCard:
+    tickets = tuple(Ticket(**{**t, "check_in": date.fromisoformat(t["check_in"])}) for t in data["tickets"])
+    return TaskCard(Hotel(**data["hotel"]), tickets, Facts(**data["facts"]), tuple(data["promises"]))
+
+
+def write_episodes(path: Path, episodes: Iterable[Episode], append: bool = False) -> None:
+    """Write episodes as JSON Lines, one flushed line each."""
+    with path.open("a" if append else "w", encoding="utf-8") as file:
+        for episode in episodes:
+            file.write(json.dumps(episode.to_json()) + "\n")
+            file.flush()
+
+
+def read_episodes(path: Path) -> Iterator[Episode]:
+    """Yield the episodes of a file; a last line cut off by a kill is skipped, any other bad line is an error."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    for number, line in enumerate(lines, 1):
+        try:
+            data = json.loads(line)
+        except json.JSONDecodeError as error:
+            if number == len(lines) and not line.endswith("\n"):
+                return
+            raise DataFileError(f"{path}:{number}: expected one JSON episode a line, got {error}") from error
+        yield Episode.from_json(data)

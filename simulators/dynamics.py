@@ -1,0 +1,289 @@
+"""The manager's dynamics: how a hotel manager decides, before a word is said.
+
+Concession follows the families of Faratin, Sierra and Jennings (1998): a share of the manager's room opens with time
+(polynomial: Boulware to conceder), a share in answer to the agent's own concessions (behaviour-dependent), a share
+with good reasons (weights per tactic). Mood, trust and patience bend all three. Written once for one negotiation and
+for N (see ``negotiation_env.lanes``); it never quotes or accepts a figure below the ticket's floor, by construction:
+every figure is rounded up from ``selling - opened * (selling - floor)`` with ``opened`` in [0, 1].
+
+It sees acts and numbers, never text; what it decides is worded, and checked, elsewhere. The functional forms are
+Faratin's where named; the weights of mood, trust and patience are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from negotiation_env.acts import MAX_TICKETS, Tactic
+from negotiation_env.game import Decision, GameState, Move, open_tickets
+from negotiation_env.lanes import Flag, Lanes, Num, Trio
+from negotiation_env.scenario import CardNumbers, tactic_strength
+
+CURVE_TURNS = 33
+"""Turns for which the concession curve is tabulated; later turns use the last entry."""
+PERSONA_TURN = 1 << 22
+"""Position in the draw space at which the persona is drawn."""
+ANSWER, CATCH, NOISE, REASON, OBJECT = range(5)
+"""Channels of the manager's draws in a turn."""
+REASONS = range(int(Tactic.EXPOSURE), int(Tactic.PRESSURE))
+UPSET_BELOW, WALK_BELOW = -0.25, -0.8
+
+
+class Traits(NamedTuple):
+    """How a persona decides; see ``personas.Persona`` for the meaning and range of each number."""
+
+    beta: float = 1.0
+    time_weight: float = 0.3
+    deadline: float = 12.0
+    reciprocity: float = 0.3
+    mood: float = 0.0
+    temper: float = 0.5
+    forgiving: float = 0.5
+    trust: float = 0.6
+    vigilance: float = 0.5
+    patience: float = 6.0
+    answers: float = 0.5
+    keeps_answering: float = 0.95
+    wants_reason: float = 0.5
+    net: bool = False
+    rounding: float = 1.0
+    tactics: tuple[float, ...] = (0.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0)
+
+
+@dataclass(slots=True)
+class Seat:
+    """The manager's private state; every field a ``Num``, a ``Flag``, or a tuple of them."""
+
+    persona: Num
+    seed: Num
+    floor: Trio
+    traits: Traits
+    strength: tuple[Num, ...]
+    mood: Num
+    trust: Num
+    patience: Num
+    opened: Num
+    """Share of the room between selling price and floor that is open, in [0, 1]; never falls."""
+    persuaded: Num
+    """The part of ``opened`` that reasons, promises and reciprocity have earned."""
+    bid: Trio
+    """The agent's figures as last seen."""
+    settled: Trio
+    """Tickets whose agreement the manager has confirmed."""
+    promised: Flag
+
+
+class Reading(NamedTuple):
+    """What the manager makes of a move."""
+
+    fresh: Num
+    """Strength of reasons not heard before, weighted by the persona's tactics."""
+    reasons: Flag
+    raised: Num
+    """How far bids were raised, in tenths of the selling price, summed over tickets, each at most 1."""
+    lowball: Flag
+    new: Flag
+    weak: Num
+    """A tactic that failed to impress (a ``Tactic``), 0 for none."""
+
+
+class Dynamics:
+    """Decisions of managers drawn from a set of personas; implements ``protocols.ManagerDynamics``."""
+
+    def __init__(self, traits: Sequence[Traits], weights: Sequence[float] | None = None) -> None:
+        """Tabulate the personas. ``weights``: sampling weights, default equal."""
+        self.size = len(traits)
+        share = np.array(weights if weights is not None else [1.0] * self.size, dtype=np.float64)
+        self._edges = np.cumsum(share / share.sum())
+        self._columns = [
+            np.array([float(t[i]) for t in traits])  # type: ignore[arg-type]
+            for i in range(len(Traits._fields) - 1)
+        ]
+        self._tactics = [np.array([t.tactics[k] for t in traits]) for k in range(len(Tactic))]
+        turns = np.arange(CURVE_TURNS)
+        self._curve = np.concatenate(
+            [np.minimum(turns / t.deadline, 1.0) ** (1.0 / t.beta) * t.time_weight for t in traits]
+        )
+
+    def start(self, lanes: Lanes, seed: Num, card: CardNumbers, floors: Trio, persona: Num | None = None) -> Seat:
+        """Return the private state before the first message; ``persona`` None draws it from the seed."""
+        if persona is None:
+            u = lanes.draw(seed, PERSONA_TURN, 0)
+            persona = lanes.full(u, 0.0)
+            for edge in self._edges[:-1]:
+                persona = persona + lanes.number(u >= edge)
+        values = [lanes.take(column, persona) for column in self._columns]
+        tactics = tuple(lanes.take(column, persona) for column in self._tactics)
+        traits = Traits(*values, tactics=tactics)
+        traits = traits._replace(net=traits.net > 0.5)
+        zero, no = lanes.full(persona, 0.0), lanes.flag(persona, False)
+        return Seat(
+            persona=persona, seed=seed, floor=floors, traits=traits, strength=tactic_strength(lanes, card),
+            mood=traits.mood, trust=traits.trust, patience=traits.patience, opened=zero, persuaded=zero,
+            bid=(zero, zero, zero), settled=(no, no, no), promised=no,
+        )  # fmt: skip
+
+    def decide(self, lanes: Lanes, seat: Seat, game: GameState, move: Move) -> Decision:
+        """Answer a move (already written into ``game``) and update ``seat``."""
+        reading = _read(lanes, seat, game, move)
+        _feel(lanes, seat, game, move, reading)
+        turn = lanes.minimum(game.turn, float(CURVE_TURNS - 1))
+        self._open(lanes, seat, game, move, reading, turn)
+        return _answer(lanes, seat, game, move, reading)
+
+    def _open(
+        self, lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading, turn: Num
+    ) -> None:
+        """Open more of the room: by time, reasons, reciprocity, promises; never close any of it."""
+        traits, number = seat.traits, lanes.number
+        belief = (0.3 + 0.7 * seat.trust) * (1.0 + 0.4 * seat.mood)
+        first_promise = move.promise & lanes.invert(seat.promised)
+        earned = reading.fresh * belief
+        earned = earned + 0.2 * traits.reciprocity * lanes.minimum(reading.raised, 1.0)
+        earned = earned + number(first_promise) * 0.06 * belief
+        seat.persuaded = lanes.clip(seat.persuaded + earned, 0.0, 1.0)
+        seat.promised = seat.promised | move.promise
+        by_time = lanes.take(self._curve, seat.persona * CURVE_TURNS + turn)
+        noise = 0.03 * lanes.draw(seat.seed, game.turn, NOISE)
+        wish = (by_time + seat.persuaded) * (0.6 + 0.4 * seat.trust) + noise
+        seat.opened = lanes.maximum(seat.opened, lanes.clip(wish, 0.0, 1.0))
+
+
+def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move) -> Reading:
+    """Weigh the move's reasons and figures against what was said before."""
+    number = lanes.number
+    fresh = weak = lanes.full(game.turn, 0.0)
+    reasons = lanes.flag(game.turn, False)
+    for k in REASONS:
+        used = move.tactics[k]
+        worth = seat.traits.tactics[k] * seat.strength[k]
+        fresh = fresh + number(used) * worth * lanes.where(game.used[k] <= 1.5, 1.0, 0.08)
+        weak = lanes.where(used & (worth < 0.06), float(k), weak)
+        reasons = reasons | used
+    raised = lanes.full(game.turn, 0.0)
+    lowball = lanes.flag(game.turn, False)
+    for k in range(MAX_TICKETS):
+        bid, last, selling = game.bid[k], seat.bid[k], game.card.selling[k]
+        raised = raised + number(last > 0.0) * lanes.clip((bid - last) / selling * 10.0, 0.0, 1.0)
+        lowball = lowball | ((bid > 0.0) & (bid < 0.65 * selling) & (bid != last))
+    first = (game.turn < 0.5) | (move.soothe & game.upset)
+    new = (fresh > 0.02) | (raised > 0.02) | first | (move.ask & lanes.invert(game.ever_answered))
+    seat.bid = game.bid
+    return Reading(fresh, reasons, raised, lowball, new, weak)
+
+
+def _feel(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading) -> None:
+    """Update mood, trust and patience."""
+    number, traits = lanes.number, seat.traits
+    lied = move.overpromise | move.false_fact
+    caught = lied & (lanes.draw(seat.seed, game.turn, CATCH) < traits.vigilance)
+    stale = lanes.invert(reading.new)
+    hurt = 0.45 * number(move.tactics[Tactic.PRESSURE]) + 0.8 * number(move.rude) + 0.5 * number(caught)
+    hurt = hurt + 0.18 * number(reading.lowball) + 0.14 * number(stale) + 0.1 * number(move.off_topic)
+    comfort = number(move.soothe) * lanes.where(seat.mood < UPSET_BELOW, 0.7, 0.12) * traits.forgiving
+    seat.mood = lanes.clip(seat.mood + comfort - hurt * traits.temper, -1.0, 1.0)
+    honest = number(reading.reasons & lanes.invert(lied))
+    seat.trust = lanes.clip(seat.trust + 0.03 * honest - 0.45 * number(caught), 0.0, 1.0)
+    seat.patience = seat.patience - lanes.where(reading.new, 0.35, 1.0)
+
+
+def _answer(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading) -> Decision:
+    """Put the manager's state into one answer."""
+    invert, traits = lanes.invert, seat.traits
+    first = invert(game.ever_answered)
+    over = game.end > 0.0
+    confirms = tuple((game.agreed[k] > 0.0) & invert(seat.settled[k]) for k in range(MAX_TICKETS))
+    seat.settled = tuple(a | b for a, b in zip(seat.settled, confirms, strict=True))  # type: ignore[assignment]
+    settles = confirms[0] | confirms[1] | confirms[2]
+    walk = (seat.mood < WALK_BELOW) & invert(over)
+    has_reason = reading.reasons
+    for k in REASONS:
+        has_reason = has_reason | (game.used[k] > 0.0)
+    curious = invert(has_reason) & (lanes.draw(seat.seed, 0, REASON) < traits.wants_reason)
+    bids = (game.bid[0] > 0.0) | (game.bid[1] > 0.0) | (game.bid[2] > 0.0)
+    haggles = move.ask | bids | game.asked | move.claim[0] | move.claim[1] | move.claim[2]
+    engaged = haggles & invert(curious) & invert(walk) & invert(over)
+    tickets = _prices(lanes, seat, game, engaged)
+    accept, counter, hold, refuse, quote, net = tickets
+    busy = settles | walk | over
+    for k in range(MAX_TICKETS):
+        busy = busy | accept[k] | counter[k] | hold[k] | refuse[k]
+    object_now = (lanes.draw(seat.seed, game.turn, OBJECT) < 0.6) & invert(walk) & invert(over) & invert(settles)
+    objection = lanes.where(object_now, reading.weak, 0.0)
+    ask = (invert(busy) | curious) & invert(walk) & invert(over)
+    return Decision(
+        silent=_stays_silent(lanes, seat, game, move, reading) & invert(settles) & invert(walk),
+        greet=first & invert(walk),
+        walk=walk,
+        bye=over & invert(walk),
+        ask=ask,
+        upset=(seat.mood < UPSET_BELOW) & invert(over),
+        objection=objection,
+        accept=accept,
+        counter=counter,
+        hold=hold,
+        refuse=refuse,
+        confirm=(confirms[0], confirms[1], confirms[2]),
+        quote=quote,
+        net=net,
+    )
+
+
+def _stays_silent(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading) -> Flag:
+    """Whether the manager leaves the message unanswered."""
+    number, traits = lanes.number, seat.traits
+    opening = traits.answers + 0.06 * number(move.greet) + 0.08 * number(reading.reasons)
+    opening = opening - 0.1 * number(reading.lowball) - 0.1 * number(move.ask & lanes.invert(reading.reasons))
+    opening = opening * lanes.where(game.silent_streak > 0.0, 0.6, 1.0)
+    chance = lanes.where(game.ever_answered, traits.keeps_answering, opening) + 0.1 * lanes.minimum(seat.mood, 0.0)
+    chance = chance - 0.2 * number(move.rude) - 0.5 * number(move.silent)
+    return lanes.draw(seat.seed, game.turn, ANSWER) >= chance
+
+
+def _prices(
+    lanes: Lanes, seat: Seat, game: GameState, engaged: Flag
+) -> tuple[Trio, Trio, Trio, Trio, Trio, Flag]:
+    """Decide each open ticket: accept the bid, counter, hold, or refuse; and in which price type to speak.
+
+    An acceptance is spoken in the agent's price type, since it repeats the agent's figure; so is the whole message.
+    """
+    invert, card = lanes.invert, game.card
+    is_open = open_tickets(lanes, game)
+    limits, accepts = [], []
+    for k in range(MAX_TICKETS):
+        selling, floor = card.selling[k], seat.floor[k]
+        limit = lanes.maximum(selling - seat.opened * (selling - floor), floor)
+        part = lanes.where(game.net, 1.0 - card.commission[k], 1.0)
+        whole = -lanes.ceil(-(game.bid[k] * part + 1e-6)) / part
+        limits.append(limit)
+        fair = (game.bid[k] > 0.0) & (whole >= limit)
+        new = invert(game.quoted[k]) | (game.quote[k] - whole > 0.5)
+        accepts.append(engaged & is_open[k] & fair & new)
+    speaks_net = lanes.where(accepts[0] | accepts[1] | accepts[2], game.net, seat.traits.net)
+    out: list[list[Num]] = [[], [], [], []]
+    for k in range(MAX_TICKETS):
+        part = lanes.where(speaks_net, 1.0 - card.commission[k], 1.0)
+        step = seat.traits.rounding
+        said = lanes.ceil(limits[k] * part / step - 1e-9) * step
+        said = lanes.minimum(said, lanes.ceil(game.quote[k] * part - 1e-6))
+        offer = said / part
+        bid = -lanes.ceil(-(game.bid[k] * part + 1e-6)) / part
+        gives = invert(game.quoted[k]) & (card.selling[k] - offer > 0.5) | (
+            game.quoted[k] & (game.quote[k] - offer > 0.5)
+        )
+        tired = (seat.patience <= 0.0) & (invert(game.quoted[k]) | (seat.patience <= -2.0))
+        live = engaged & is_open[k] & invert(accepts[k])
+        counter = live & gives & invert(tired)
+        out[0].append(counter)
+        out[1].append(live & invert(gives) & invert(tired))
+        out[2].append(live & tired)
+        out[3].append(lanes.where(accepts[k], bid, lanes.where(counter, offer, game.quote[k])))
+    counter, hold, refuse, quote = ((o[0], o[1], o[2]) for o in out)
+    return (accepts[0], accepts[1], accepts[2]), counter, hold, refuse, quote, speaks_net
+
+
+__all__ = ["Dynamics", "Seat", "Traits"]
