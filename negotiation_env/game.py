@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from negotiation_env.acts import MAX_TICKETS, Act, DialogueAct, PriceType, Tactic
 from negotiation_env.lanes import Flag, Lanes, Num, Trio
-from negotiation_env.scenario import CardNumbers
+from negotiation_env.scenario import CardNumbers, tactic_strength
 
 PRICE_TOLERANCE = 1.5
 """Yuan of selling price by which two figures may differ and still be the same (net and selling are rounded)."""
@@ -87,6 +87,8 @@ class GameState:
     """The public state; every field is a ``Num``, a ``Flag``, or a tuple of them."""
 
     card: CardNumbers
+    strength: tuple[Num, ...]
+    """How strong the true facts make each tactic; see ``scenario.tactic_strength``."""
     turn: Num
     quote: Trio
     """The manager's standing figure (at first the current selling price, to which nobody has committed)."""
@@ -117,6 +119,7 @@ def new_game(lanes: Lanes, card: CardNumbers) -> GameState:
     zero, no = lanes.full(card.tickets, 0.0), lanes.flag(card.tickets, False)
     return GameState(
         card=card,
+        strength=tactic_strength(lanes, card),
         turn=zero,
         quote=card.selling,
         quoted=(no, no, no),
@@ -152,11 +155,10 @@ def put(state: Any, rows: Any, other: Any) -> Any:
 
 def open_tickets(lanes: Lanes, game: GameState) -> Trio:
     """Return which tickets exist and are neither agreed nor refused."""
-
-    def is_open(k: int) -> Flag:
-        return (game.card.tickets > k) & (game.agreed[k] <= 0.0) & lanes.invert(game.refused[k])
-
-    return (is_open(0), is_open(1), is_open(2))
+    out = [lanes.flag(game.turn, False)] * MAX_TICKETS
+    for k in lanes.tickets(game.card.tickets):
+        out[k] = (game.card.tickets > k) & (game.agreed[k] <= 0.0) & (game.refused[k] ^ True)
+    return (out[0], out[1], out[2])
 
 
 class Claims(NamedTuple):
@@ -172,54 +174,58 @@ class Claims(NamedTuple):
 
 def settle(lanes: Lanes, game: GameState, move: Move, still_open: Trio) -> Claims:
     """Compare the agent's claims with the manager's commitments."""
-    settled, mistaken, bids = [], [], []
-    for k in range(MAX_TICKETS):
+    no = (lanes.flag(game.turn, False),) * MAX_TICKETS
+    if not lanes.some(move.claim[0] | move.claim[1] | move.claim[2]):
+        return Claims(no, no, move.bid)
+    settled, mistaken, bids = list(no), list(no), list(move.bid)
+    for k in lanes.tickets(game.card.tickets):
         named = move.claim_price[k]
         same = (named - game.quote[k] < PRICE_TOLERANCE) & (game.quote[k] - named < PRICE_TOLERANCE)
         taken = game.quoted[k] & (same | ((named <= 0.0) & game.fresh[k]))
         claim = move.claim[k] & still_open[k]
-        settled.append(claim & taken)
-        wrong = claim & lanes.invert(taken)
-        mistaken.append(wrong)
-        bids.append(lanes.where(wrong & (named > 0.0), named, move.bid[k]))
+        settled[k] = claim & taken
+        mistaken[k] = claim & (taken ^ True)
+        bids[k] = lanes.where(mistaken[k] & (named > 0.0), named, move.bid[k])
     return Claims(
         (settled[0], settled[1], settled[2]), (mistaken[0], mistaken[1], mistaken[2]), (bids[0], bids[1], bids[2])
     )
 
 
+def _all_done(lanes: Lanes, game: GameState) -> Flag:
+    """Whether every ticket is agreed or refused."""
+    left = open_tickets(lanes, game)
+    return (left[0] | left[1] | left[2]) ^ True
+
+
 def apply_move(lanes: Lanes, game: GameState, move: Move, still_open: Trio, claims: Claims) -> None:
     """Write the agent's move into the state. ``still_open`` and ``claims`` belong to the state before the move."""
     agreed, bids = list(game.agreed), list(game.bid)
-    done = lanes.flag(game.end, True)
-    for k in range(MAX_TICKETS):
+    for k in lanes.tickets(game.card.tickets):
         agreed[k] = lanes.where(claims.settled[k], game.quote[k], agreed[k])
         bids[k] = lanes.where((claims.bid[k] > 0.0) & still_open[k], claims.bid[k], bids[k])
-        done = done & ((game.card.tickets <= k) | (agreed[k] > 0.0) | game.refused[k])
     game.agreed = (agreed[0], agreed[1], agreed[2])
     game.bid = (bids[0], bids[1], bids[2])
-    game.used = tuple(n + lanes.number(t) for n, t in zip(game.used, move.tactics, strict=True))
+    game.used = tuple([n + 1.0 * t for n, t in zip(game.used, move.tactics, strict=True)])
     game.greeted = game.greeted | move.greet
     game.asked = game.asked | move.ask
     named = (claims.bid[0] + claims.bid[1] + claims.bid[2] > 0.0) | move.net
     game.net = lanes.where(named, move.net, game.net)
-    game.end = lanes.where(done, float(End.SETTLED), lanes.where(move.close, float(End.CLOSED), game.end))
+    ended = lanes.where(move.close, float(End.CLOSED), game.end)
+    game.end = lanes.where(_all_done(lanes, game), float(End.SETTLED), ended)
 
 
 def apply_decision(lanes: Lanes, game: GameState, decision: Decision) -> None:
     """Write the manager's answer into the state and advance the turn."""
-    talks = lanes.invert(decision.silent)
-    quote, quoted, fresh, refused = [], [], [], []
+    talks = decision.silent ^ True
+    quote, quoted, fresh, refused = list(game.quote), list(game.quoted), list(game.fresh), list(game.refused)
     named = lanes.flag(game.end, False)
-    done = lanes.flag(game.end, True)
-    for k in range(MAX_TICKETS):
+    for k in lanes.tickets(game.card.tickets):
         commits = (decision.accept[k] | decision.counter[k]) & talks
-        restated = commits | (decision.hold[k] & game.quoted[k] & talks)
-        quote.append(lanes.where(commits, decision.quote[k], game.quote[k]))
-        quoted.append(game.quoted[k] | commits)
-        fresh.append(restated)
-        refused.append(game.refused[k] | (decision.refuse[k] & talks))
-        named = named | restated
-        done = done & ((game.card.tickets <= k) | (game.agreed[k] > 0.0) | refused[k])
+        fresh[k] = commits | (decision.hold[k] & game.quoted[k] & talks)
+        quote[k] = lanes.where(commits, decision.quote[k], game.quote[k])
+        quoted[k] = game.quoted[k] | commits
+        refused[k] = game.refused[k] | (decision.refuse[k] & talks)
+        named = named | fresh[k]
     game.quote = (quote[0], quote[1], quote[2])
     game.quoted = (quoted[0], quoted[1], quoted[2])
     game.fresh = (fresh[0], fresh[1], fresh[2])
@@ -230,7 +236,7 @@ def apply_decision(lanes: Lanes, game: GameState, decision: Decision) -> None:
     game.ever_answered = game.ever_answered | talks
     game.silent_streak = lanes.where(talks, 0.0, game.silent_streak + 1.0)
     game.turn = game.turn + 1.0
-    after = lanes.where(done, float(End.SETTLED), float(End.OPEN))
+    after = lanes.where(_all_done(lanes, game), float(End.SETTLED), float(End.OPEN))
     after = lanes.where(decision.walk & talks, float(End.WALKED_AWAY), after)
     after = lanes.where(game.silent_streak >= SILENCE_LIMIT, float(End.NO_ANSWER), after)
     game.end = lanes.where(game.end > 0.0, game.end, after)

@@ -4,6 +4,8 @@ The game, the reward features and the manager's dynamics are written once, again
 them on Python numbers (the text environment: one negotiation is a dozen times faster on floats than on arrays of
 length one); ``ARRAYS`` runs them on float64 arrays of shape [N] (the numeric environment). Only operations that
 IEEE 754 rounds exactly are used (+ - * / min max compare ceil), so both give bit-identical results, whatever N is.
+Flags are bools: ``a & b``, ``a | b``, and ``a ^ True`` for not, which Python and NumPy read alike; ``1.0 * flag`` is its
+number. ``some(flag)`` lets a rare branch be skipped when no lane needs it.
 
 Randomness is a pure function of (seed, turn, channel): a counter-based generator (the finaliser of SplitMix64,
 Steele et al. 2014) with no state, so a draw does not depend on batch size, order, or what was drawn before.
@@ -16,6 +18,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+
+from negotiation_env.acts import MAX_TICKETS
 
 Num: TypeAlias = Any
 """A Python number, or a float64 array of shape [N]."""
@@ -45,8 +49,8 @@ class Lanes(Protocol):
     def maximum(self, a: Num, b: Num) -> Num: ...
     def clip(self, x: Num, low: float, high: float) -> Num: ...
     def ceil(self, x: Num) -> Num: ...
-    def invert(self, flag: Flag) -> Flag: ...
-    def number(self, flag: Flag) -> Num: ...
+    def tickets(self, count: Num) -> range: ...
+    def some(self, flag: Flag) -> bool: ...
     def flag(self, like: Num, value: bool) -> Flag: ...
     def full(self, like: Num, value: float) -> Num: ...
     def take(self, table: Sequence[float], index: Num) -> Num: ...
@@ -64,8 +68,12 @@ class FloatLanes:
 
     minimum = staticmethod(min)
     maximum = staticmethod(max)
-    invert = staticmethod(lambda flag: not flag)
-    number = staticmethod(float)
+    some = staticmethod(bool)
+
+    @staticmethod
+    def tickets(count: float) -> range:
+        """Return the positions to loop over: those of the scenario's tickets."""
+        return range(int(count))
 
     @staticmethod
     def clip(x: float, low: float, high: float) -> float:
@@ -93,9 +101,9 @@ class FloatLanes:
         return float(table[int(index)])
 
     @staticmethod
-    def draw(seed: int, turn: int, channel: int) -> float:
+    def draw(seed: int, turn: float, channel: int) -> float:
         """Return this seed's uniform number in [0, 1) for a turn and a channel."""
-        x = (seed + (turn + 1) * _GAMMA + (channel + 1) * _CHANNEL) & _MASK
+        x = (seed + (int(turn) + 1) * _GAMMA + (channel + 1) * _CHANNEL) & _MASK
         return float((_mix(x) >> 11) * _TO_UNIT)
 
     @staticmethod
@@ -111,12 +119,16 @@ class ArrayLanes:
     minimum = staticmethod(np.minimum)
     maximum = staticmethod(np.maximum)
     ceil = staticmethod(np.ceil)
-    invert = staticmethod(np.logical_not)
 
     @staticmethod
-    def number(flag: Any) -> Any:
-        """Return 1.0 where the flag is set, else 0.0."""
-        return np.asarray(flag, dtype=np.float64)
+    def tickets(count: Any) -> range:
+        """Return the positions to loop over: all that any lane may have."""
+        return range(MAX_TICKETS)
+
+    @staticmethod
+    def some(flag: Any) -> bool:
+        """Return whether the flag is set in any lane."""
+        return bool(np.any(flag))
 
     @staticmethod
     def clip(x: Any, low: float, high: float) -> Any:
@@ -141,14 +153,14 @@ class ArrayLanes:
     @staticmethod
     def draw(seed: Any, turn: Any, channel: int) -> Any:
         """Return each seed's uniform number in [0, 1) for a turn and a channel."""
-        count = np.asarray(turn).astype(np.uint64) + np.uint64(1)
+        count = np.atleast_1d(turn).astype(np.uint64) + np.uint64(1)
         x = seed + count * np.uint64(_GAMMA) + np.uint64((channel + 1) * _CHANNEL & _MASK)
         return (_mix(x) >> np.uint64(11)).astype(np.float64) * _TO_UNIT
 
     @staticmethod
     def fork(seed: Any, label: Any) -> Any:
         """Return new 64-bit seeds that depend on ``seed`` and ``label`` alone."""
-        step = np.asarray(label).astype(np.uint64) + np.uint64(1)
+        step = np.atleast_1d(label).astype(np.uint64) + np.uint64(1)
         return _mix(seed + step * np.uint64(_GAMMA))
 
 

@@ -135,7 +135,7 @@ def move_of_action(lanes: Lanes, act: Num, tactic: Num, level: Num, game: GameSt
     claims the first open ticket at the level's price (a mistaken claim). The tactic rides along with acts that talk.
     INFORM without a tactic is small talk.
     """
-    invert, card = lanes.invert, game.card
+    card = game.card
     free = open_tickets(lanes, game)
     quotes = [free[k] & game.quoted[k] for k in range(MAX_TICKETS)]
     prices = [level_price(lanes, card.selling[k], card.target[k], level) for k in range(MAX_TICKETS)]
@@ -143,12 +143,12 @@ def move_of_action(lanes: Lanes, act: Num, tactic: Num, level: Num, game: GameSt
     accepts, confirms = act == Act.ACCEPT, act == Act.CONFIRM
     any_good = good[0] | good[1] | good[2]
     any_quote = quotes[0] | quotes[1] | quotes[2]
-    bids = (act == Act.PROPOSE) | (act == Act.COUNTER) | (accepts & invert(any_good))
-    bluffs = confirms & invert(any_quote)
+    bids = (act == Act.PROPOSE) | (act == Act.COUNTER) | (accepts & (any_good ^ True))
+    bluffs = confirms & (any_quote ^ True)
     bid, claim, named = [], [], []
     earlier = lanes.flag(act, False)
     for k in range(MAX_TICKETS):
-        bluff = bluffs & free[k] & invert(earlier)
+        bluff = bluffs & free[k] & (earlier ^ True)
         earlier = earlier | free[k]
         takes = (accepts & good[k]) | (confirms & quotes[k])
         bid.append(lanes.where(bids & free[k], prices[k], 0.0))
@@ -161,7 +161,7 @@ def move_of_action(lanes: Lanes, act: Num, tactic: Num, level: Num, game: GameSt
     takes_any = claim[0] | claim[1] | claim[2]
     bids_any = bids & (free[0] | free[1] | free[2])
     no = lanes.flag(act, False)
-    idle = (bids & invert(bids_any)) | (confirms & invert(takes_any))
+    idle = (bids & (bids_any ^ True)) | (confirms & (takes_any ^ True))
     return Move(
         greet=act == Act.GREET,
         ask=act == Act.ASK,
@@ -175,7 +175,7 @@ def move_of_action(lanes: Lanes, act: Num, tactic: Num, level: Num, game: GameSt
         overpromise=no,
         false_fact=no,
         rude=no,
-        net=game.net & takes_any & invert(bluffs),
+        net=game.net & takes_any & (bluffs ^ True),
         bid=_trio(bid),
         claim=_trio(claim),
         claim_price=_trio(named),

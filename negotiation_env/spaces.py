@@ -15,7 +15,6 @@ from negotiation_env.acts import MAX_TICKETS, Act, Tactic
 from negotiation_env.game import SILENCE_LIMIT, GameState, open_tickets
 from negotiation_env.lanes import Lanes, Num
 from negotiation_env.moves import PRICE_LEVELS
-from negotiation_env.scenario import tactic_strength
 
 _SAMPLE_WORDS = ("hello", "rate", "could", "you", "offer", "380", "for", "the", "room", "please", "exposure", "deal")
 
@@ -73,37 +72,36 @@ def observation(lanes: Lanes, game: GameState) -> tuple[Num, ...]:
     (over 20), greeted, asked, upset, wants a reason, silent streak (over its limit), ever answered, net, commission,
     stars (over 5), season (over 2), occupancy, kind (over 5).
     """
-    card, number = game.card, lanes.number
+    card = game.card
     free = open_tickets(lanes, game)
     values: list[Num] = []
     for k in range(MAX_TICKETS):
-        there = number(card.tickets > k)
+        there = 1.0 * (card.tickets > k)
         selling, target = card.selling[k], card.target[k]
         gap = (game.quote[k] - target) / lanes.maximum(selling - target, 1.0)
         values += [
-            number(free[k]),
+            1.0 * free[k],
             there * target / selling,
             there * game.quote[k] / selling,
-            there * number(game.quoted[k]),
-            there * number(game.fresh[k]),
+            there * 1.0 * game.quoted[k],
+            there * 1.0 * game.fresh[k],
             there * lanes.clip(game.bid[k] / selling, 0.0, 2.0),
             there * game.agreed[k] / selling,
-            there * number(game.refused[k]),
+            there * 1.0 * game.refused[k],
             there * lanes.clip(gap, -1.0, 1.0),
         ]
-    strength = tactic_strength(lanes, card)
     for tactic in list(Tactic)[1:]:
-        values += [lanes.minimum(game.used[tactic] / 3.0, 1.0), strength[tactic] / 1.5]
+        values += [lanes.minimum(game.used[tactic] / 3.0, 1.0), game.strength[tactic] / 1.5]
     values += [
         card.tickets / 3.0,
         lanes.minimum(game.turn / 20.0, 1.0),
-        number(game.greeted),
-        number(game.asked),
-        number(game.upset),
-        number(game.wants_reason),
+        1.0 * game.greeted,
+        1.0 * game.asked,
+        1.0 * game.upset,
+        1.0 * game.wants_reason,
         lanes.minimum(game.silent_streak / SILENCE_LIMIT, 1.0),
-        number(game.ever_answered),
-        number(game.net),
+        1.0 * game.ever_answered,
+        1.0 * game.net,
         card.commission[0],
         card.stars / 5.0,
         card.season / 2.0,

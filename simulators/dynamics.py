@@ -21,7 +21,7 @@ import numpy as np
 from negotiation_env.acts import MAX_TICKETS, Tactic
 from negotiation_env.game import Decision, GameState, Move, open_tickets
 from negotiation_env.lanes import Flag, Lanes, Num, Trio
-from negotiation_env.scenario import CardNumbers, tactic_strength
+from negotiation_env.scenario import CardNumbers
 
 CURVE_TURNS = 33
 """Turns for which the concession curve is tabulated; later turns use the last entry."""
@@ -62,7 +62,6 @@ class Seat:
     seed: Num
     floor: Trio
     traits: Traits
-    strength: tuple[Num, ...]
     mood: Num
     trust: Num
     patience: Num
@@ -99,6 +98,7 @@ class Dynamics:
         self.size = len(traits)
         share = np.array(weights if weights is not None else [1.0] * self.size, dtype=np.float64)
         self._edges = np.cumsum(share / share.sum())
+        self._rows = list(traits)
         self._columns = [
             np.array([float(t[i]) for t in traits])  # type: ignore[arg-type]
             for i in range(len(Traits._fields) - 1)
@@ -115,17 +115,20 @@ class Dynamics:
             u = lanes.draw(seed, PERSONA_TURN, 0)
             persona = lanes.full(u, 0.0)
             for edge in self._edges[:-1]:
-                persona = persona + lanes.number(u >= edge)
-        values = [lanes.take(column, persona) for column in self._columns]
-        tactics = tuple(lanes.take(column, persona) for column in self._tactics)
-        traits = Traits(*values, tactics=tactics)
-        traits = traits._replace(net=traits.net > 0.5)
+                persona = persona + 1.0 * (u >= edge)
+        traits = self._rows[int(persona)] if isinstance(persona, (int, float)) else self._gather(lanes, persona)
         zero, no = lanes.full(persona, 0.0), lanes.flag(persona, False)
         return Seat(
-            persona=persona, seed=seed, floor=floors, traits=traits, strength=tactic_strength(lanes, card),
+            persona=persona, seed=seed, floor=floors, traits=traits,
             mood=traits.mood, trust=traits.trust, patience=traits.patience, opened=zero, persuaded=zero,
             bid=(zero, zero, zero), settled=(no, no, no), promised=no,
         )  # fmt: skip
+
+    def _gather(self, lanes: Lanes, persona: Num) -> Traits:
+        """Return the traits of many personas, each field an array [N]."""
+        values = [lanes.take(column, persona) for column in self._columns]
+        traits = Traits(*values, tactics=tuple(lanes.take(column, persona) for column in self._tactics))
+        return traits._replace(net=traits.net > 0.5)
 
     def decide(self, lanes: Lanes, seat: Seat, game: GameState, move: Move) -> Decision:
         """Answer a move (already written into ``game``) and update ``seat``."""
@@ -139,12 +142,12 @@ class Dynamics:
         self, lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading, turn: Num
     ) -> None:
         """Open more of the room: by time, reasons, reciprocity, promises; never close any of it."""
-        traits, number = seat.traits, lanes.number
+        traits = seat.traits
         belief = (0.3 + 0.7 * seat.trust) * (1.0 + 0.4 * seat.mood)
-        first_promise = move.promise & lanes.invert(seat.promised)
+        first_promise = move.promise & (seat.promised ^ True)
         earned = reading.fresh * belief
         earned = earned + 0.2 * traits.reciprocity * lanes.minimum(reading.raised, 1.0)
-        earned = earned + number(first_promise) * 0.06 * belief
+        earned = earned + 1.0 * first_promise * 0.06 * belief
         seat.persuaded = lanes.clip(seat.persuaded + earned, 0.0, 1.0)
         seat.promised = seat.promised | move.promise
         by_time = lanes.take(self._curve, seat.persona * CURVE_TURNS + turn)
@@ -155,74 +158,76 @@ class Dynamics:
 
 def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move) -> Reading:
     """Weigh the move's reasons and figures against what was said before."""
-    number = lanes.number
     fresh = weak = lanes.full(game.turn, 0.0)
     reasons = lanes.flag(game.turn, False)
     for k in REASONS:
         used = move.tactics[k]
-        worth = seat.traits.tactics[k] * seat.strength[k]
-        fresh = fresh + number(used) * worth * lanes.where(game.used[k] <= 1.5, 1.0, 0.08)
+        if not lanes.some(used):
+            continue
+        worth = seat.traits.tactics[k] * game.strength[k]
+        fresh = fresh + 1.0 * used * worth * lanes.where(game.used[k] <= 1.5, 1.0, 0.08)
         weak = lanes.where(used & (worth < 0.06), float(k), weak)
         reasons = reasons | used
     raised = lanes.full(game.turn, 0.0)
     lowball = lanes.flag(game.turn, False)
-    for k in range(MAX_TICKETS):
+    for k in lanes.tickets(game.card.tickets):
         bid, last, selling = game.bid[k], seat.bid[k], game.card.selling[k]
-        raised = raised + number(last > 0.0) * lanes.clip((bid - last) / selling * 10.0, 0.0, 1.0)
+        raised = raised + 1.0 * (last > 0.0) * lanes.clip((bid - last) / selling * 10.0, 0.0, 1.0)
         lowball = lowball | ((bid > 0.0) & (bid < 0.65 * selling) & (bid != last))
     first = (game.turn < 0.5) | (move.soothe & game.upset)
-    new = (fresh > 0.02) | (raised > 0.02) | first | (move.ask & lanes.invert(game.ever_answered))
+    new = (fresh > 0.02) | (raised > 0.02) | first | (move.ask & (game.ever_answered ^ True))
     seat.bid = game.bid
     return Reading(fresh, reasons, raised, lowball, new, weak)
 
 
 def _feel(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading) -> None:
     """Update mood, trust and patience."""
-    number, traits = lanes.number, seat.traits
+    traits = seat.traits
     lied = move.overpromise | move.false_fact
     caught = lied & (lanes.draw(seat.seed, game.turn, CATCH) < traits.vigilance)
-    stale = lanes.invert(reading.new)
-    hurt = 0.45 * number(move.tactics[Tactic.PRESSURE]) + 0.8 * number(move.rude) + 0.5 * number(caught)
-    hurt = hurt + 0.18 * number(reading.lowball) + 0.14 * number(stale) + 0.1 * number(move.off_topic)
-    comfort = number(move.soothe) * lanes.where(seat.mood < UPSET_BELOW, 0.7, 0.12) * traits.forgiving
+    stale = (reading.new ^ True)
+    hurt = 0.45 * 1.0 * move.tactics[Tactic.PRESSURE] + 0.8 * 1.0 * move.rude + 0.5 * 1.0 * caught
+    hurt = hurt + 0.18 * 1.0 * reading.lowball + 0.14 * 1.0 * stale + 0.1 * 1.0 * move.off_topic
+    comfort = 1.0 * move.soothe * lanes.where(seat.mood < UPSET_BELOW, 0.7, 0.12) * traits.forgiving
     seat.mood = lanes.clip(seat.mood + comfort - hurt * traits.temper, -1.0, 1.0)
-    honest = number(reading.reasons & lanes.invert(lied))
-    seat.trust = lanes.clip(seat.trust + 0.03 * honest - 0.45 * number(caught), 0.0, 1.0)
+    honest = 1.0 * (reading.reasons & (lied ^ True))
+    seat.trust = lanes.clip(seat.trust + 0.03 * honest - 0.45 * 1.0 * caught, 0.0, 1.0)
     seat.patience = seat.patience - lanes.where(reading.new, 0.35, 1.0)
 
 
 def _answer(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading) -> Decision:
     """Put the manager's state into one answer."""
-    invert, traits = lanes.invert, seat.traits
-    first = invert(game.ever_answered)
+    first = game.ever_answered ^ True
     over = game.end > 0.0
-    confirms = tuple((game.agreed[k] > 0.0) & invert(seat.settled[k]) for k in range(MAX_TICKETS))
-    seat.settled = tuple(a | b for a, b in zip(seat.settled, confirms, strict=True))  # type: ignore[assignment]
+    confirms = list(seat.settled)
+    for k in range(MAX_TICKETS):
+        confirms[k] = (game.agreed[k] > 0.0) & (seat.settled[k] ^ True)
+    seat.settled = (seat.settled[0] | confirms[0], seat.settled[1] | confirms[1], seat.settled[2] | confirms[2])
     settles = confirms[0] | confirms[1] | confirms[2]
-    walk = (seat.mood < WALK_BELOW) & invert(over)
-    has_reason = reading.reasons
+    walk = (seat.mood < WALK_BELOW) & (over ^ True)
+    has_reason = lanes.flag(game.turn, False)
     for k in REASONS:
         has_reason = has_reason | (game.used[k] > 0.0)
-    curious = invert(has_reason) & (lanes.draw(seat.seed, 0, REASON) < traits.wants_reason)
+    curious = (has_reason ^ True) & (lanes.draw(seat.seed, 0, REASON) < seat.traits.wants_reason)
     bids = (game.bid[0] > 0.0) | (game.bid[1] > 0.0) | (game.bid[2] > 0.0)
-    haggles = move.ask | bids | game.asked | move.claim[0] | move.claim[1] | move.claim[2]
-    engaged = haggles & invert(curious) & invert(walk) & invert(over)
-    tickets = _prices(lanes, seat, game, engaged)
-    accept, counter, hold, refuse, quote, net = tickets
-    busy = settles | walk | over
-    for k in range(MAX_TICKETS):
+    haggles = bids | game.asked | move.claim[0] | move.claim[1] | move.claim[2]
+    stays = (walk | over) ^ True
+    accept, counter, hold, refuse, quote, net = _prices(lanes, seat, game, haggles & (curious ^ True) & stays)
+    busy = settles | (stays ^ True)
+    for k in lanes.tickets(game.card.tickets):
         busy = busy | accept[k] | counter[k] | hold[k] | refuse[k]
-    object_now = (lanes.draw(seat.seed, game.turn, OBJECT) < 0.6) & invert(walk) & invert(over) & invert(settles)
-    objection = lanes.where(object_now, reading.weak, 0.0)
-    ask = (invert(busy) | curious) & invert(walk) & invert(over)
+    objects = stays & (settles ^ True) & (reading.weak > 0.0)
+    if lanes.some(objects):
+        objects = objects & (lanes.draw(seat.seed, game.turn, OBJECT) < 0.6)
+    silent = _stays_silent(lanes, seat, game, move, reading) & ((settles | walk) ^ True)
     return Decision(
-        silent=_stays_silent(lanes, seat, game, move, reading) & invert(settles) & invert(walk),
-        greet=first & invert(walk),
+        silent=silent,
+        greet=first & (walk ^ True),
         walk=walk,
-        bye=over & invert(walk),
-        ask=ask,
-        upset=(seat.mood < UPSET_BELOW) & invert(over),
-        objection=objection,
+        bye=over & (walk ^ True),
+        ask=((busy ^ True) | curious) & stays,
+        upset=(seat.mood < UPSET_BELOW) & (over ^ True),
+        objection=lanes.where(objects, reading.weak, 0.0),
         accept=accept,
         counter=counter,
         hold=hold,
@@ -235,55 +240,53 @@ def _answer(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Read
 
 def _stays_silent(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading) -> Flag:
     """Whether the manager leaves the message unanswered."""
-    number, traits = lanes.number, seat.traits
-    opening = traits.answers + 0.06 * number(move.greet) + 0.08 * number(reading.reasons)
-    opening = opening - 0.1 * number(reading.lowball) - 0.1 * number(move.ask & lanes.invert(reading.reasons))
+    traits = seat.traits
+    opening = traits.answers + 0.06 * 1.0 * move.greet + 0.08 * 1.0 * reading.reasons
+    opening = opening - 0.1 * 1.0 * reading.lowball - 0.1 * 1.0 * (move.ask & (reading.reasons ^ True))
     opening = opening * lanes.where(game.silent_streak > 0.0, 0.6, 1.0)
     chance = lanes.where(game.ever_answered, traits.keeps_answering, opening) + 0.1 * lanes.minimum(seat.mood, 0.0)
-    chance = chance - 0.2 * number(move.rude) - 0.5 * number(move.silent)
+    chance = chance - 0.2 * 1.0 * move.rude - 0.5 * 1.0 * move.silent
     return lanes.draw(seat.seed, game.turn, ANSWER) >= chance
 
 
-def _prices(
-    lanes: Lanes, seat: Seat, game: GameState, engaged: Flag
-) -> tuple[Trio, Trio, Trio, Trio, Trio, Flag]:
+def _prices(lanes: Lanes, seat: Seat, game: GameState, engaged: Flag) -> tuple[Trio, Trio, Trio, Trio, Trio, Flag]:
     """Decide each open ticket: accept the bid, counter, hold, or refuse; and in which price type to speak.
 
     An acceptance is spoken in the agent's price type, since it repeats the agent's figure; so is the whole message.
     """
-    invert, card = lanes.invert, game.card
+    card, no = game.card, lanes.flag(game.turn, False)
+    accepts, counters, holds, refuses = [no] * 3, [no] * 3, [no] * 3, [no] * 3
+    quotes, limits = list(game.quote), list(game.quote)
+    if not lanes.some(engaged):
+        return (no, no, no), (no, no, no), (no, no, no), (no, no, no), game.quote, seat.traits.net
     is_open = open_tickets(lanes, game)
-    limits, accepts = [], []
-    for k in range(MAX_TICKETS):
-        selling, floor = card.selling[k], seat.floor[k]
-        limit = lanes.maximum(selling - seat.opened * (selling - floor), floor)
+    for k in lanes.tickets(card.tickets):
+        bid, selling, floor = game.bid[k], card.selling[k], seat.floor[k]
+        limits[k] = lanes.maximum(selling - seat.opened * (selling - floor), floor)
         part = lanes.where(game.net, 1.0 - card.commission[k], 1.0)
-        whole = -lanes.ceil(-(game.bid[k] * part + 1e-6)) / part
-        limits.append(limit)
-        fair = (game.bid[k] > 0.0) & (whole >= limit)
-        new = invert(game.quoted[k]) | (game.quote[k] - whole > 0.5)
-        accepts.append(engaged & is_open[k] & fair & new)
+        whole = -lanes.ceil(-(bid * part + 1e-6)) / part
+        quotes[k] = whole
+        better = (game.quoted[k] ^ True) | (game.quote[k] - whole > 0.5)
+        accepts[k] = engaged & is_open[k] & (bid > 0.0) & (whole >= limits[k]) & better
     speaks_net = lanes.where(accepts[0] | accepts[1] | accepts[2], game.net, seat.traits.net)
-    out: list[list[Num]] = [[], [], [], []]
-    for k in range(MAX_TICKETS):
+    worn, spent = seat.patience <= 0.0, seat.patience <= -2.0
+    for k in lanes.tickets(card.tickets):
         part = lanes.where(speaks_net, 1.0 - card.commission[k], 1.0)
-        step = seat.traits.rounding
-        said = lanes.ceil(limits[k] * part / step - 1e-9) * step
+        said = lanes.ceil(limits[k] * part / seat.traits.rounding - 1e-9) * seat.traits.rounding
         said = lanes.minimum(said, lanes.ceil(game.quote[k] * part - 1e-6))
         offer = said / part
-        bid = -lanes.ceil(-(game.bid[k] * part + 1e-6)) / part
-        gives = invert(game.quoted[k]) & (card.selling[k] - offer > 0.5) | (
-            game.quoted[k] & (game.quote[k] - offer > 0.5)
-        )
-        tired = (seat.patience <= 0.0) & (invert(game.quoted[k]) | (seat.patience <= -2.0))
-        live = engaged & is_open[k] & invert(accepts[k])
-        counter = live & gives & invert(tired)
-        out[0].append(counter)
-        out[1].append(live & invert(gives) & invert(tired))
-        out[2].append(live & tired)
-        out[3].append(lanes.where(accepts[k], bid, lanes.where(counter, offer, game.quote[k])))
-    counter, hold, refuse, quote = ((o[0], o[1], o[2]) for o in out)
-    return (accepts[0], accepts[1], accepts[2]), counter, hold, refuse, quote, speaks_net
+        gives = game.quote[k] - offer > 0.5
+        tired = worn & ((game.quoted[k] ^ True) | spent)
+        live = engaged & is_open[k] & (accepts[k] ^ True)
+        counters[k] = live & gives & (tired ^ True)
+        holds[k] = live & ((gives | tired) ^ True)
+        refuses[k] = live & tired
+        quotes[k] = lanes.where(accepts[k], quotes[k], lanes.where(counters[k], offer, game.quote[k]))
+    return _trio(accepts), _trio(counters), _trio(holds), _trio(refuses), _trio(quotes), speaks_net
+
+
+def _trio(values: list[Num]) -> Trio:
+    return (values[0], values[1], values[2])
 
 
 __all__ = ["Dynamics", "Seat", "Traits"]

@@ -1,0 +1,218 @@
+"""HotelNegotiationStrategy-v0: the numeric twin, for one negotiation.
+
+The same game, dynamics and act-level reward as the text environment's, on numbers only; no text is made unless it is
+asked for (``render``). Worded and understood again, an action leads the text environment to the same decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from negotiation_env.acts import DialogueAct, Tactic
+from negotiation_env.arguments import ScenarioSource, SeedStream, Suite, check_options, check_render_mode, check_turns
+from negotiation_env.errors import EpisodeOverError, UsageError
+from negotiation_env.features import reply_features
+from negotiation_env.game import (
+    Decision,
+    GameState,
+    Move,
+    apply_decision,
+    apply_move,
+    decision_acts,
+    new_game,
+    open_tickets,
+    settle,
+)
+from negotiation_env.lanes import FLOATS, Lanes, Num
+from negotiation_env.moves import acts_of_move, move_of_action
+from negotiation_env.protocols import ManagerDynamics, Reward, RewardBreakdown
+from negotiation_env.registry import load_reward
+from negotiation_env.scenario import Scenario, card_numbers
+from negotiation_env.spaces import action_space, observation, observation_space
+from negotiation_env.understanding import context_of
+from negotiation_env.wording import agent_phrase_book, word
+
+Floats = NDArray[np.float32]
+
+
+class Play(NamedTuple):
+    """What one numeric exchange did."""
+
+    move: Move
+    decision: Decision
+    reward: RewardBreakdown
+
+
+def play(
+    lanes: Lanes, game: GameState, seat: Any, dynamics: ManagerDynamics, reward: Reward, action: Sequence[Num]
+) -> Play:
+    """Play one action in one negotiation, or in N."""
+    free = open_tickets(lanes, game)
+    move = move_of_action(lanes, action[0], action[1], action[2], game)
+    claims = settle(lanes, game, move, free)
+    scored = reward.score_features(lanes, reply_features(lanes, game, move, free, claims))
+    apply_move(lanes, game, move, free, claims)
+    decision = dynamics.decide(lanes, seat, game, move)
+    apply_decision(lanes, game, decision)
+    return Play(move, decision, scored)
+
+
+def dynamics_of(manager: object) -> ManagerDynamics:
+    dynamics = getattr(manager, "dynamics", None)
+    if not isinstance(dynamics, ManagerDynamics):
+        raise UsageError(
+            f"expected a manager whose decisions are dynamics, got {getattr(manager, 'name', manager)!r}: the numeric "
+            "environment makes no text, so pass manager='rules' or an object with .dynamics"
+        )
+    return dynamics
+
+
+class StrategyEnv(gym.Env[Floats, NDArray[np.int64]]):
+    """
+    ## Description
+    The numeric twin of `HotelNegotiation-v0`: the agent chooses a dialogue act, a tactic and a price level; the manager's
+    dynamics and the public game are the text environment's own. Made for Stable-Baselines3 and other classical RL.
+
+    ## Action space
+    `MultiDiscrete([13, 8, 11])`: act, tactic, price level.
+
+    | index | values |
+    |-------|--------|
+    | 0 act | greet, inform, propose, counter, ask, accept, reject, confirm, soothe, promise, close, silence, off-topic |
+    | 1 tactic | none, exposure, conversion, competitor, calendar, fit, partnership, pressure; rides with acts that talk |
+    | 2 level | price `target + (level - 4) / 8 * (selling - target)` for every open ticket (selling price, yuan) |
+
+    PROPOSE and COUNTER bid the level's price; ACCEPT takes every standing quote at or below it, and bids it where there
+    is none; CONFIRM takes every standing quote.
+
+    ## Observation space
+    `Box(-1, 2, (55,), float32)`: the public state, prices as shares of the selling price; `spaces.observation` lists it.
+
+    ## Rewards
+    REPO's reward from the acts alone (see `HotelNegotiation-v0`): the text parts of reward model and judge are taken at
+    their mean. `info["reward"]` holds the breakdown.
+
+    ## Starting state, episode end
+    As in `HotelNegotiation-v0`.
+
+    ## Arguments
+    `scenario`, `suite`, `persona` (a name, as a position in the manager's personas is drawn from the seed by default),
+    `manager` (`"rules"` or an object with `.dynamics`), `reward`, `max_turns` (default 20), `render_mode` (`"ansi"`,
+    `"human"`: the acts worded as text).
+
+    ```python
+    >>> import gymnasium as gym
+    >>> env = gym.make("HotelNegotiationStrategy-v0")
+    >>> observation, info = env.reset(seed=3)
+    >>> observation, reward, terminated, truncated, info = env.step(env.action_space.sample())
+    ```
+
+    ## Version history
+    * v0: first version.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "human"], "render_fps": 4}
+
+    def __init__(
+        self,
+        scenario: Scenario | None = None,
+        suite: str | Suite | None = None,
+        persona: object | None = None,
+        manager: object = "rules",
+        reward: object = "repo",
+        max_turns: int = 20,
+        render_mode: str | None = None,
+    ) -> None:
+        """Make the environment; see the class for the arguments. Raises ``UsageError`` on a wrong one."""
+        self.render_mode = check_render_mode(render_mode)
+        self._max_turns = check_turns(max_turns)
+        self._source = ScenarioSource(scenario, suite)
+        self._manager = self._source.manager(manager, "smollm2")
+        self._dynamics = dynamics_of(self._manager)
+        self._reward = load_reward(reward)
+        self._persona = persona
+        self.action_space = action_space()
+        self.observation_space = observation_space()
+        self._seeds: SeedStream | None = None
+        self._game: GameState | None = None
+        self._lines: list[str] = []
+        self._over = True
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Floats, dict[str, Any]]:
+        """Start the seed's negotiation, or the next one of the stream that the last seed began."""
+        super().reset(seed=seed)
+        chosen = check_options(options)
+        if seed is not None:
+            self._seeds = SeedStream(seed)
+        elif self._seeds is None:
+            self._seeds = SeedStream(int(self.np_random.integers(2**62)))
+        self._scenario: Scenario = chosen.get("scenario") or self._source.scenario(self._seeds.next())
+        seated = self._manager.start(self._scenario, chosen.get("persona", self._persona))
+        self._seat, self._game = seated.state, new_game(FLOATS, card_numbers(self._scenario.card))
+        self._lines, self._over = [], False
+        return self._observe(), {}
+
+    def step(self, action: NDArray[np.int64]) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
+        """Play one action; return the observation, the reply's reward, and how the negotiation stands."""
+        game = self._require_game()
+        if self._over:
+            raise EpisodeOverError("expected an episode in progress, got one that is over: call reset() first")
+        if self.render_mode is not None:
+            self._lines.append(f"AGENT: {self.action_text(action) or '(silence)'}")
+        before = replace(game)
+        played = play(FLOATS, game, self._seat, self._dynamics, self._reward, [float(a) for a in action])
+        if self.render_mode is not None:
+            acts = decision_acts(before, played.decision)
+            self._lines.append("HOTEL: " + ", ".join(describe(act) for act in acts))
+        if self.render_mode == "human":
+            print("\n".join(self._lines[-2:]))
+        terminated = bool(game.end)
+        truncated = not terminated and game.turn >= self._max_turns
+        self._over = terminated or truncated
+        info: dict[str, Any] = {"reward": played.reward._asdict()}
+        if self._over:
+            info["agreed"] = np.array(game.agreed, dtype=np.float32)
+            info["tickets"] = int(game.card.tickets)
+        return self._observe(), float(played.reward.total or 0.0), terminated, truncated, info
+
+    def action_text(self, action: NDArray[np.int64]) -> str:
+        """Return the message that says an action in the current state, for the text environment."""
+        game, card = self._require_game(), self._scenario.card
+        move = move_of_action(FLOATS, *(float(a) for a in action), game)
+        acts = acts_of_move(move, card, game)
+        context = context_of(card, game, "agent")
+        return word(acts, card, context, agent_phrase_book(), self._scenario.seed, int(game.turn))
+
+    def render(self) -> str | None:  # type: ignore[override]
+        """Return the dialogue (``"ansi"``): the agent's actions worded, the manager's decisions as acts."""
+        return "\n".join(self._lines) if self.render_mode == "ansi" else None
+
+    def _observe(self) -> Floats:
+        return np.array(observation(FLOATS, self._require_game()), dtype=np.float32)
+
+    def _require_game(self) -> GameState:
+        if self._game is None:
+            raise EpisodeOverError("expected an episode in progress, got none: call reset() first")
+        return self._game
+
+
+def describe(act: DialogueAct) -> str:
+    """Return an act as a short line of words, such as ``counter 380 net (ticket 1)``."""
+    words = [act.kind.name.lower().replace("_", "-")]
+    if act.tactic is not Tactic.NONE:
+        words.append(act.tactic.name.lower())
+    if act.price is not None:
+        words.append(f"{act.price:.0f}")
+    if act.price is not None and act.price_type is not None:
+        words.append(act.price_type.value)
+    if act.ticket is not None:
+        words.append(f"(ticket {act.ticket + 1})")
+    return " ".join(words)
