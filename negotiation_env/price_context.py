@@ -11,19 +11,16 @@ from typing import Final, NamedTuple
 
 from negotiation_env.price_vocabulary import word_set
 
-__all__ = ["Clause", "is_cited", "is_net", "is_refused", "may_say_net", "read_clause"]
+__all__ = ["Stance", "is_net", "may_say_net", "read_stance"]
 
 # Longest text read before and after a figure, in characters.
 _BEFORE: Final = 80
 _AFTER: Final = 60
 
 
-# A clause without any of these needs no search for the matching pattern below.
-_REFUSAL_HINTS: Final = word_set("not never cannot cant wont dont unable refuse refused nor neither no impossible")
-_REFUSED_AFTER_HINTS: Final = word_set(
-    "too low high steep expensive off wont not cant cannot never impossible unacceptable no out"
-)
-_CITED_HINTS: Final = word_set(
+# A clause without any of these, before and after its figure, needs no search for the patterns.
+_BEFORE_HINTS: Final = word_set(
+    "not never cannot cant wont dont unable refuse refused nor neither no impossible "
     "list listed listing advertised posted published rack retail retails msrp original originally "
     "blue bluebook market usual usually current currently your yours you're you've want wanted ask "
     "asked asking are were have had next competitor competitors competition elsewhere other others "
@@ -31,6 +28,12 @@ _CITED_HINTS: Final = word_set(
     "marriott sheraton hyatt ibis novotel holiday booking expedia agoda ctrip was been paid bought "
     "used go goes going sells cost costs costed instead rather down up compared cheaper new worth "
     "last from booking.com"
+)
+_AFTER_HINTS: Final = word_set(
+    "too low high steep expensive off wont not cant cannot never impossible unacceptable no out "
+    "list listed rack originally next elsewhere currently price rate charge charging asking ask "
+    "sell selling offer offering booking booking.com expedia agoda ctrip trip.com other another "
+    "competitor nearby similar hilton marriott sheraton hyatt hotel place neighbor neighbour to"
 )
 # Read from the figure backwards: the text before it is searched reversed.
 _STOP_BEFORE: Final = re.compile(r"(?<![0-9])[.,;:!?\n，。：；！？、]")
@@ -151,7 +154,7 @@ _CITED_AFTER: Final = re.compile(
 _OWN_OFFER: Final = re.compile(
     r"\b(?:can|could|would|will|let's|accept|offer you|how about|what about|going to|lower|drop|"
     r"make (?:it|that)|bring|reduce|set|put|change|move|cut|"
-    r"your (?:best|lowest|final|budget|bottom|minimum|max))\b|改到|调到|降到|改成"
+    r"your (?:best|lowest|final|budget|bottom|minimum|max))\b|改到|调到|降到|改成|能做|能给|能不能|可以|做到|能到"
 )
 
 _NET: Final = re.compile(
@@ -161,7 +164,8 @@ _NET: Final = re.compile(
 _NET_BEFORE: Final = re.compile(
     _any(
         r"(?:\b(?:net|take[- ]?home|after (?:the |our )?commission)\b|到手价?|底价|净价?)[^0-9]{0,30}",
-        r"\byou(?:'d|'ll)? (?:would |will |still )?(?:keep|get|receive|pocket)(?: about| around| a)?" + _END[:-1],
+        r"\byou(?:'d|'ll)? (?:would |will |still |can |could )?(?:keep|get|receive|pocket)"
+        r"(?: about| around| a)?" + _END[:-1],
     )
     + "$"
 )
@@ -178,15 +182,20 @@ _SELLING_BEFORE: Final = re.compile(
 _JOINED: Final = re.compile(r"[^.;!?\n，。；！？、0-9]*")
 
 
-class Clause(NamedTuple):
-    """The text around a figure up to the ends of its clause, lower case."""
+class Stance(NamedTuple):
+    """What the clause says of its figure, and the text of the clause before the figure."""
 
+    refused: bool
+    cited: bool
     before: str
-    after: str
 
 
-def read_clause(low: str, start: int, end: int) -> Clause:
-    """The text of the clause of the figure `low[start:end]`, before and after it."""
+def read_stance(low: str, start: int, end: int) -> Stance:
+    """Whether the figure `low[start:end]` is refused, and whether it is cited.
+
+    A bound ("no less than 380") is not refused. Cited are list prices, rates of competitors and
+    past prices.
+    """
     head = low[start - _BEFORE if start > _BEFORE else 0 : start]
     stop = _STOP_BEFORE.search(head[::-1])
     before = head[len(head) - stop.start() :] if stop else head
@@ -194,68 +203,52 @@ def read_clause(low: str, start: int, end: int) -> Clause:
         contrast = _CONTRAST.match(before)
         before = before[contrast.end() :] if contrast else before
     stop = _STOP_AFTER.search(low, end, end + _AFTER)
-    return Clause(before, low[end : stop.start() if stop else end + _AFTER])
+    after = low[end : stop.start() if stop else end + _AFTER]
+    # Most clauses have none of the words that the patterns need; other scripts are not split.
+    told = not _BEFORE_HINTS.isdisjoint(before.split()) or "n't" in before or not before.isascii()
+    replied = not _AFTER_HINTS.isdisjoint(after.split()) or "n't" in after or not after.isascii()
+    if not told and not replied:
+        return Stance(False, False, before)
+    refused = (told and _refused_before(before)) or (replied and _refused_after(after))
+    cited = (told and _cited_before(before, after)) or (replied and _CITED_AFTER.match(after) is not None)
+    return Stance(refused, cited, before)
 
 
-def _may_say(hints: frozenset[str], text: str) -> bool:
-    """Cheap test before a costly pattern; text in other scripts has no words to test by."""
-    return not hints.isdisjoint(text.split()) or not text.isascii()
+def _refused_before(before: str) -> bool:
+    match = _REFUSAL.search(before)
+    return (
+        match is not None
+        and not _BOUND.search(match["between"])
+        and not _NEW_CLAUSE.search(match["between"])
+        and not _NO_REFUSAL.search(before)
+    )
 
 
-def is_refused(clause: Clause) -> bool:
-    """Whether the speaker turns down the figure; a bound is not turned down."""
-    before, after = clause
-    if "n't" in before or _may_say(_REFUSAL_HINTS, before):
-        match = _REFUSAL.search(before)
-        if (
-            match
-            and not _BOUND.search(match["between"])
-            and not _NEW_CLAUSE.search(match["between"])
-            and not _NO_REFUSAL.search(before)
-        ):
-            return True
-    if "n't" in after or _may_say(_REFUSED_AFTER_HINTS, after):
-        after = _NEXT_CLAUSE.split(after, maxsplit=1)[0]
-        return _REFUSED_AFTER.match(after) is not None and not _ACCEPTED_AFTER.search(after)
-    return False
+def _refused_after(after: str) -> bool:
+    after = _NEXT_CLAUSE.split(after, maxsplit=1)[0]
+    return _REFUSED_AFTER.match(after) is not None and not _ACCEPTED_AFTER.search(after)
 
 
-def is_cited(clause: Clause) -> bool:
-    """Whether the figure is cited (list price, a competitor's rate, a past price), not offered."""
-    before, after = clause
-    if _may_say(_CITED_HINTS, before) and not _OWN_OFFER.search(before):
-        if _CITED_BEFORE.search(before):
-            return True
-        match = _CITED_OTHERS_BEFORE.search(before)
-        if match and not _SPEAKER.search(match.group()):
-            return True
-    if "from" in before and _FROM.search(before) and _TO.search(after):
+def _cited_before(before: str, after: str) -> bool:
+    if _OWN_OFFER.search(before):
+        return False
+    if _CITED_BEFORE.search(before):
         return True
-    return _CITED_AFTER.match(after) is not None
+    match = _CITED_OTHERS_BEFORE.search(before)
+    if match and not _SPEAKER.search(match.group()):
+        return True
+    return _FROM.search(before) is not None and _TO.search(after) is not None
 
 
 def may_say_net(low: str) -> bool:
     """Cheap test whether a message can say of a figure that it is a net or a selling price."""
     return (
-        "net" in low
-        or "home" in low
-        or "commission" in low
-        or "selling" in low
-        or "gross" in low
-        or "all-in" in low
-        or "all in" in low
-        or "guest pa" in low
-        or "guests pa" in low
-        or "guest p" in low
-        or "pocket" in low
-        or "sell " in low
-        or "retail" in low
-        or "you keep" in low
-        or " get " in low
-        or "receive" in low
-        or "to the hotel" in low
-        or not low.isascii()
-    )
+        "net" in low or "commission" in low or "selling" in low or "gross" in low
+        or "home" in low or "ll-in" in low or "ll in" in low or "guest p" in low
+        or "guests p" in low or "sell p" in low or "sell r" in low or "pocket" in low
+        or "retail" in low or " keep" in low or "you get" in low or "d get" in low
+        or "ll get" in low or "receive" in low or "to the hotel" in low or not low.isascii()
+    )  # fmt: skip
 
 
 def is_net(low: str, end: int, before: str) -> bool | None:

@@ -88,7 +88,9 @@ def is_no_price(low: str, number: Number, before: list[str], joint: str, followi
         return True
     if _is_counted(low, number, last, following):
         return True
-    if _looks_like_year(number) and (last in YEAR_CUES or following == ")"):
+    if _looks_like_year(number) and (
+        last in YEAR_CUES or following == ")" or (len(before) > 1 and before[-2] in MONTHS)
+    ):
         return True
     if value < 10:
         return not _is_small_price(number, before, following)
@@ -136,8 +138,8 @@ def _runs_on(low: str, number: Number, joint: str, following: str) -> bool:
 
 def _is_date(low: str, number: Number, last: str, following: str) -> bool:
     """Whether a month or weekday beside the figure makes it a day or a year."""
-    if last in MONTHS and (number.value <= 31 or 1900 <= number.value < 2100):
-        return last != "may" or number.value <= 31
+    if last in MONTHS and (number.value <= 31 or _looks_like_year(number)):
+        return True
     if number.value > 31:
         return False
     if last in WEEKDAYS:

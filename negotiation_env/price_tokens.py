@@ -37,12 +37,12 @@ _SCALE_VALUES: Final = {
 
 def _digits_value(figure: str, scale: str | None) -> float | None:
     """Value of digits with separators ("1,200", "1.2", "1,5" with k), or None if no number."""
-    if len(figure) > 12:
-        return None
     if figure.isdigit():
         if len(figure) > 9 or (figure[0] == "0" and len(figure) > 1):
             return None
         value = float(figure)
+    elif len(figure) > 14:
+        return None
     else:
         parts = re.split("[.,]", figure)
         tail = parts[-1]

@@ -115,7 +115,7 @@ LABELS: Final = word_set(
     "i'm am i'm he's she's owe owed owing over-18 room rooms article section item year ios android "
     "hdmi usb series edition season lumia stylo nexus pixel mark mk vol volume channel"
 )
-LABELS_IF_SMALL: Final = word_set("day week part plus hour ticket")
+LABELS_IF_SMALL: Final = word_set("day week part plus hour ticket top")
 # "room 412" is a room, "standard room 380" a rate.
 ROOM_TYPES: Final = word_set(
     "standard deluxe superior king queen twin double single family executive business premium "
@@ -195,5 +195,5 @@ PERCENT_METRICS: Final = re.compile(
 # Counters and units right after a Chinese or Arabic numeral: 三间, 两晚, 5月, 5星.
 CHINESE_COUNTERS: Final = frozenset(
     "月日号年点时分秒间晚天位人个名套房星级层楼次张条米公里岁度倍周单家件种步句起下些样定直般共旦"
-    "切边方面路街室栋期届成刻半份夜排只分寸折"
+    "切边方面平路街室栋期届成刻半份夜排只分寸折"
 )

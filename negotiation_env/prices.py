@@ -17,13 +17,7 @@ import re
 from enum import Enum
 from typing import Final, NamedTuple
 
-from negotiation_env.price_context import (
-    is_cited,
-    is_net,
-    is_refused,
-    may_say_net,
-    read_clause,
-)
+from negotiation_env.price_context import is_net, may_say_net, read_stance
 from negotiation_env.price_filters import (
     is_chinese_price,
     is_exchanged,
@@ -77,6 +71,10 @@ class Price(NamedTuple):
     end: int
 
 
+# Looking a member up in its Enum class takes longer than a global name.
+_AMOUNT: Final = PriceKind.AMOUNT
+_AMOUNT_OFF: Final = PriceKind.AMOUNT_OFF
+_PERCENT_OFF: Final = PriceKind.PERCENT_OFF
 _HAS_DIGIT: Final = re.compile("[0-9]")
 _CHINESE_HINT: Final = re.compile("[零〇一二两三四五六七八九十百千万折中让半]")
 _MIDPOINT: Final = re.compile(
@@ -117,18 +115,18 @@ def _money_before(last: str, number: Number, low: str) -> int | None:
 def _change(low: str, number: Number, head: str, before: list[str], following: str, end: int) -> PriceKind | None:
     """AMOUNT, or AMOUNT_OFF where the figure is a reduction, or None where it is a raise."""
     if following == "off":
-        return PriceKind.AMOUNT if _OFF_HANDS.match(low, end) else PriceKind.AMOUNT_OFF
+        return _AMOUNT if _OFF_HANDS.match(low, end) else _AMOUNT_OFF
     if following in _LESS:
-        return PriceKind.AMOUNT if _LESS_COMMISSION.match(low, end) else PriceKind.AMOUNT_OFF
+        return _AMOUNT if _LESS_COMMISSION.match(low, end) else _AMOUNT_OFF
     if following in _MORE and not _MORE_OR_LESS.match(low, end):
         return None
     if (before and before[-1].rstrip("$¥€£") in _NO_CHANGE) or OFF_WORDS.isdisjoint(before):
         if low.isascii() or not _CHINESE_OFF.search(head):
-            return PriceKind.AMOUNT
-        return PriceKind.AMOUNT_OFF
+            return _AMOUNT
+        return _AMOUNT_OFF
     if OFF_BEFORE.search(head):
-        return PriceKind.AMOUNT_OFF
-    return None if UP_BEFORE.search(head) else PriceKind.AMOUNT
+        return _AMOUNT_OFF
+    return None if UP_BEFORE.search(head) else _AMOUNT
 
 
 def _classify(low: str, number: Number) -> tuple[PriceKind, int, int] | None:
@@ -144,10 +142,10 @@ def _classify(low: str, number: Number) -> tuple[PriceKind, int, int] | None:
         percent = _PERCENT_WORDS.match(low, end)
         if percent:
             off = is_percent_off(low, number, percent.end(), head)
-            return (PriceKind.PERCENT_OFF, start, percent.end()) if off else None
+            return (_PERCENT_OFF, start, percent.end()) if off else None
     if head.endswith(_BAI_FEN_ZHI):
         off = is_percent_off(low, number, end, head[: -len(_BAI_FEN_ZHI)])
-        return (PriceKind.PERCENT_OFF, start - len(_BAI_FEN_ZHI), end) if off else None
+        return (_PERCENT_OFF, start - len(_BAI_FEN_ZHI), end) if off else None
     money_start = _money_before(before[-1], number, low) if before else None
     money = currency is not None or money_start is not None
     if following in EXCHANGED or not 0 < value < 1e7 or is_exchanged(before):
@@ -199,7 +197,7 @@ def _may_have_number_words(low: str) -> bool:
 
 
 def _refused_phrase(low: str, start: int, end: int) -> bool:
-    return is_refused(read_clause(low, start, end))
+    return read_stance(low, start, end).refused
 
 
 def _phrases(low: str, chinese: bool) -> list[Price]:
@@ -210,13 +208,13 @@ def _phrases(low: str, chinese: bool) -> list[Price]:
     ]
     for match in _HALF_OFF.finditer(low):
         refused = _refused_phrase(low, *match.span())
-        found.append(Price(PriceKind.PERCENT_OFF, 50.0, None, refused, False, *match.span()))
+        found.append(Price(_PERCENT_OFF, 50.0, None, refused, False, *match.span()))
     if chinese:
         for match in _FOLD.finditer(low):
             figures = [_FOLD_DIGITS.get(part, part) for part in match.groups() if part]
             kept = float("".join(figures)) * (10 if len(figures) == 1 else 1)
             refused = _refused_phrase(low, *match.span())
-            found.append(Price(PriceKind.PERCENT_OFF, 100 - kept, None, refused, False, *match.span()))
+            found.append(Price(_PERCENT_OFF, 100 - kept, None, refused, False, *match.span()))
     return found
 
 
@@ -237,16 +235,12 @@ def _figures(low: str, digits: bool, words: bool, chinese: bool) -> list[Price]:
         kind, start, end = item
         if start < last_end:
             continue
-        clause = read_clause(low, start, end)
-        refused = is_refused(clause)
-        if not refused and found and found[-1].negated:
+        refused, cited, before = read_stance(low, start, end)
+        if not refused and found and found[-1].negated:  # "I can't do 380 or 390"
             refused = _ALSO.fullmatch(low, last_end, start) is not None
-        cited = False
-        net = None
-        if kind is PriceKind.AMOUNT:
-            cited = is_cited(clause)
-            net = is_net(low, end, clause.before) if nets else None
-        found.append(Price(kind, number.value, net, refused, cited, start, end))
+        amount = kind is _AMOUNT
+        net = is_net(low, end, before) if nets and amount else None
+        found.append(Price(kind, number.value, net, refused, cited and amount, start, end))
         last_end = end
     return found
 
