@@ -1,0 +1,114 @@
+"""Weights of the small linear scorers: act-level features, a few products of them, and words and word pairs.
+
+One file format for the preference model (one output) and the distilled judge (one output per dimension of the
+rubric): NumPy arrays in an ``.npz``, never pickled. This module knows no formula and no text.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from negotiation_env.errors import DataFileError
+from negotiation_env.features import FEATURE_INDEX, FEATURES
+from negotiation_env.lanes import Lanes, Num
+
+Array: TypeAlias = NDArray[np.float64]
+
+INTERACTIONS = (
+    ("take_cut", "late"), ("nothing_new", "late"), ("stale_reason", "late"), ("fresh_reason", "late"),
+    ("fresh_reason", "greet_first"), ("fresh_reason", "bid_with_reason"), ("bid_small_step", "late"),
+    ("ask_again", "late"), ("press_at_target", "fresh_reason"), ("soothe_upset", "fresh_reason"),
+)  # fmt: skip
+"""Products of two features, appended to ``FEATURES``."""
+INPUTS = (*FEATURES, *(f"{a}*{b}" for a, b in INTERACTIONS))
+PAIRS = tuple((FEATURE_INDEX[a], FEATURE_INDEX[b]) for a, b in INTERACTIONS)
+MOST_WORDS = 200
+"""Words of a reply that are read; longer replies break the length rules anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinearWeights:
+    """A linear scorer of K outputs.
+
+    Attributes:
+        outputs: names of the K outputs.
+        acts: weights of ``INPUTS``, shape [len(INPUTS), K].
+        bias: shape [K].
+        words: the vocabulary; an entry "a b" is a pair of neighbouring words. Each counts once per reply.
+        word_weights: shape [len(words), K].
+        text_mean: mean contribution of an honest reply's words, shape [K]; stands in where there is no text.
+        low, high: limits of the words' contribution, shape [K]: words alone cannot buy a good score.
+    """
+
+    outputs: tuple[str, ...]
+    acts: Array
+    bias: Array
+    words: tuple[str, ...]
+    word_weights: Array
+    text_mean: Array
+    low: Array
+    high: Array
+
+    def save(self, path: Path) -> None:
+        """Write the weights as float32 arrays."""
+        np.savez_compressed(
+            path,
+            allow_pickle=False,
+            inputs=np.array(INPUTS),
+            outputs=np.array(self.outputs),
+            words=np.array(self.words),
+            **{name: getattr(self, name).astype(np.float32) for name in _NUMBERS},
+        )
+
+    def act_part(self, lanes: Lanes, features: tuple[Num, ...], output: int) -> Num:
+        """Return bias and acts' share of one output, a float or an array [N]."""
+        weights = self.acts[:, output].tolist()
+        total = lanes.full(features[0], float(self.bias[output]))
+        for value, weight in zip(features, weights, strict=False):
+            total = total + value * weight
+        for (a, b), weight in zip(PAIRS, weights[len(FEATURES) :], strict=True):
+            total = total + features[a] * features[b] * weight
+        return total
+
+
+_NUMBERS = ("acts", "bias", "word_weights", "text_mean", "low", "high")
+
+
+def load_weights(path: Path) -> LinearWeights:
+    """Read weights that ``LinearWeights.save`` wrote.
+
+    Raises:
+        DataFileError: if the file is missing, no such archive, or was made for other features.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays: dict[str, Any] = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise DataFileError(f"{path}: expected an .npz file of weights: {error}") from error
+    missing = {"inputs", "outputs", "words", *_NUMBERS} - arrays.keys()
+    if missing:
+        raise DataFileError(f"{path}: expected the arrays {sorted(missing)}, which are not there: train again")
+    if tuple(arrays["inputs"].tolist()) != INPUTS:
+        raise DataFileError(
+            f"{path}: inputs: made for other act-level features than this version's; "
+            "run: python -m rewards.train_ngram --seed 0"
+        )
+    outputs, words = tuple(arrays["outputs"].tolist()), tuple(arrays["words"].tolist())
+    wide = len(outputs)
+    shapes = {"acts": (len(INPUTS), wide), "word_weights": (len(words), wide)}
+    for name in _NUMBERS:
+        shape = shapes.get(name, (wide,))
+        if arrays[name].shape != shape or not np.isfinite(arrays[name]).all():
+            raise DataFileError(f"{path}: {name}: expected finite numbers of shape {shape}, got {arrays[name].shape}")
+    return LinearWeights(outputs, words=words, **{name: arrays[name].astype(np.float64) for name in _NUMBERS})
+
+
+def inputs_of(features: tuple[float, ...]) -> list[float]:
+    """Return features followed by their products, in the order of ``INPUTS``."""
+    return [*features, *(features[a] * features[b] for a, b in PAIRS)]

@@ -1,0 +1,87 @@
+"""RM: the default reward model, a Bradley-Terry model (Bradley and Terry 1952) on acts and words.
+
+Linear in the act-level features, a few of their products, and the words and word pairs of a shipped vocabulary;
+trained by ``rewards.train_ngram`` on pairs of replies that simulated annotators compared. Its zero is the mean of the
+replies that they preferred, its unit the standard deviation of training replies. It knows no prices beyond what the
+features say, and nothing of the manager's private side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from itertools import pairwise, repeat
+from operator import mul
+from pathlib import Path
+
+from negotiation_env.features import FEATURES
+from negotiation_env.lanes import Lanes, Num
+from negotiation_env.protocols import ReplyView
+from rewards.linear import MOST_WORDS, PAIRS, LinearWeights, load_weights
+
+SHIPPED = Path(__file__).with_name("weights") / "preference.npz"
+_ZEROS = repeat(0.0)
+
+
+class PreferenceModel:
+    """R_model from linear weights with one output.
+
+    Args:
+        weights: as ``linear.load_weights`` reads them; the first output is the reward.
+    """
+
+    def __init__(self, weights: LinearWeights) -> None:
+        self.weights = weights
+        acts = weights.acts[:, 0].tolist()
+        self._bias = float(weights.bias[0])
+        self._acts = tuple(acts[: len(FEATURES)])
+        self._pairs = tuple((a, b, w) for (a, b), w in zip(PAIRS, acts[len(FEATURES) :], strict=True) if w)
+        values = weights.word_weights[:, 0].tolist()
+        self._words: dict[str, float] = {}
+        self._word_pairs: dict[tuple[str, ...], float] = {}
+        for entry, value in zip(weights.words, values, strict=True):
+            if " " in entry:
+                self._word_pairs[tuple(entry.split())] = value
+            else:
+                self._words[entry] = value
+        self._low, self._high = float(weights.low[0]), float(weights.high[0])
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> PreferenceModel:
+        """Load weights from an ``.npz`` file; raises ``DataFileError`` where it is not one."""
+        return cls(load_weights(Path(path)))
+
+    @classmethod
+    def shipped(cls) -> PreferenceModel:
+        """Return the shipped model, loaded once per process."""
+        return _shipped()
+
+    def score(self, view: ReplyView) -> float:
+        """Return R_model of one reply: unbounded, about 0 for a routine reply."""
+        features = view.features
+        total: float = self._bias + sum(map(mul, features, self._acts))
+        for a, b, weight in self._pairs:
+            if features[a]:
+                total += features[a] * features[b] * weight
+        return total + self.text_part(view.words)
+
+    def text_part(self, words: tuple[str, ...]) -> float:
+        """Return the words' share of the score, within the weights' limits. Each word or pair counts once."""
+        if len(words) > MOST_WORDS:
+            words = words[:MOST_WORDS]
+        text = sum(map(self._words.get, dict.fromkeys(words), _ZEROS))
+        text += sum(map(self._word_pairs.get, dict.fromkeys(pairwise(words)), _ZEROS))
+        return self._low if text < self._low else self._high if text > self._high else text
+
+    def score_batch(self, views: Sequence[ReplyView]) -> list[float | None]:
+        """Score replies in order; each score is what ``score`` gives alone."""
+        return [self.score(view) for view in views]
+
+    def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> Num:
+        """Return R_model of moves without text: the acts' share plus an honest reply's mean share of words."""
+        return self.weights.act_part(lanes, features, 0) + float(self.weights.text_mean[0])
+
+
+@cache
+def _shipped() -> PreferenceModel:
+    return PreferenceModel.from_file(SHIPPED)
