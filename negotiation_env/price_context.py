@@ -230,14 +230,14 @@ def _refused_after(after: str) -> bool:
 
 
 def _cited_before(before: str, after: str) -> bool:
+    if _FROM.search(before) and _TO.search(after):
+        return True
     if _OWN_OFFER.search(before):
         return False
     if _CITED_BEFORE.search(before):
         return True
     match = _CITED_OTHERS_BEFORE.search(before)
-    if match and not _SPEAKER.search(match.group()):
-        return True
-    return _FROM.search(before) is not None and _TO.search(after) is not None
+    return match is not None and not _SPEAKER.search(match.group())
 
 
 def may_say_net(low: str) -> bool:

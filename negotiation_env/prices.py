@@ -191,7 +191,7 @@ def _may_have_number_words(low: str) -> bool:
         ("ty" in low and ("nty" in low or "ghty" in low or "nety" in low or "orty" in low
                           or "ifty" in low or "irty" in low or "ixty" in low or "urty" in low))
         or "hundred" in low or "thousand" in low or "teen" in low or "dollar" in low
-        or "buck" in low or "grand" in low or " ten" in low or "percent" in low
+        or "buck" in low or "grand" in low or " ten" in low or "percent" in low or " oh " in low
         or "twelve" in low or "eleven" in low or "yuan" in low
     )  # fmt: skip
 
