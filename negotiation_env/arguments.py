@@ -89,15 +89,19 @@ def load_suite(suite: str | Suite) -> Suite:
 
 def check_turns(max_turns: int) -> int:
     """Return ``max_turns``, or raise if it is not an int of at least 1."""
-    if not isinstance(max_turns, int) or max_turns < 1:
-        raise UsageError(f"expected max_turns as an int >= 1, got {max_turns!r}: pass how many replies an episode may have")
+    if max_turns < 1:
+        raise UsageError(
+            f"expected max_turns as an int >= 1, got {max_turns!r}: pass how many replies an episode may have"
+        )
     return max_turns
 
 
 def check_render_mode(mode: str | None) -> str | None:
     """Return the render mode, or raise if there is no such mode."""
     if mode is not None and mode not in RENDER_MODES:
-        raise UsageError(f"expected render_mode None, 'ansi' or 'human', got {mode!r}.{did_you_mean(mode, RENDER_MODES)}")
+        raise UsageError(
+            f"expected render_mode None, 'ansi' or 'human', got {mode!r}.{did_you_mean(mode, RENDER_MODES)}"
+        )
     return mode
 
 

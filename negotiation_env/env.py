@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypedDict
+from typing import Any, TypedDict
 
 import gymnasium as gym
 import numpy as np
@@ -99,16 +99,17 @@ class TextLane:
 
 
 class HotelNegotiationEnv(gym.Env[TextObservation, str]):
-    """
+    """The text environment: the agent negotiates room rates in words.
+
     ## Description
-    The agent works for an online travel agency and negotiates lower room rates with a hotel's manager, in text, over one
-    to three tickets (a room type and a date range). The agent writes first. The manager is simulated: a persona decides
-    (concession, mood, trust, patience), templates or a language model word the decision, and no figure below the
-    manager's private floor is ever said or agreed. The task and the reward follow REPO (arXiv 2510.04214).
+    The agent works for an online travel agency and negotiates lower room rates with a hotel's manager, in text, over
+    one to three tickets (a room type and a date range). The agent writes first. The manager is simulated: a persona
+    decides (concession, mood, trust, patience), templates or a language model word the decision, and no figure below
+    the manager's private floor is ever said or agreed. The task and the reward follow REPO (arXiv 2510.04214).
 
     ## Action space
-    `Utterance(4000)`: any string; the agent's next message. What is said is data: no message raises. A message over 4,000
-    characters is cut; an empty one is silence.
+    `Utterance(4000)`: any string; the agent's next message. What is said is data: no message raises. A message over
+    4,000 characters is cut; an empty one is silence.
 
     ## Observation space
     A `Dict`:
@@ -124,22 +125,22 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
 
     ## Rewards
     At every turn `R_total = R_model + |R_model| * clip(E_judge + E_func, -100, 100) / 100` scores the reply: a
-    preference-trained reward model, modulated by a judge and by rules. `info["reward"]` holds `total`, `model`, `judge`,
-    `rules`, `enhancement` and `terms`. A source that failed leaves `total` None and says so in `info["fault"]`; the scalar
-    reward is then 0 and the turn should be left out of averages.
+    preference-trained reward model, modulated by a judge and by rules. `info["reward"]` holds `total`, `model`,
+    `judge`, `rules`, `enhancement` and `terms`. A source that failed leaves `total` None and says so in
+    `info["fault"]`; the scalar reward is then 0 and the turn should be left out of averages.
 
     ## Starting state
     A scenario drawn from `reset(seed=...)`, or the one given; nothing has been said.
 
     ## Episode end
-    Termination: every ticket is agreed or refused, the manager walks away, the agent closes, or three messages in a row go
-    unanswered. Truncation: `max_turns` replies. Agreement is explicit: the manager commits to a figure and the agent takes
-    it. `info["outcome"]` says how it ended. After the end, `step` raises.
+    Termination: every ticket is agreed or refused, the manager walks away, the agent closes, or three messages in a
+    row go unanswered. Truncation: `max_turns` replies. Agreement is explicit: the manager commits to a figure and
+    the agent takes it. `info["outcome"]` says how it ended. After the end, `step` raises.
 
     ## Arguments
-    `scenario` (a `Scenario`), `suite` (a name such as `"bad-cases"`), `persona` (name, path, object; default: drawn from the
-    seed), `manager` (`"rules"`, `"llm"`, `"replay:PATH"`, or an object), `reward` (`"repo"` or an object), `llm` (engine
-    spec, default `"smollm2"`), `max_turns` (default 20), `render_mode` (`"ansi"`, `"human"`).
+    `scenario` (a `Scenario`), `suite` (a name such as `"bad-cases"`), `persona` (name, path, object; default: drawn
+    from the seed), `manager` (`"rules"`, `"llm"`, `"replay:PATH"`, or an object), `reward` (`"repo"` or an object),
+    `llm` (engine spec, default `"smollm2"`), `max_turns` (default 20), `render_mode` (`"ansi"`, `"human"`).
     `reset(options={"scenario": ..., "persona": ...})` overrides for one episode.
 
     ```python
@@ -153,7 +154,7 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
     * v0: first version.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "human"], "render_fps": 4}
+    metadata: dict[str, Any] = {"render_modes": ["ansi", "human"], "render_fps": 4}  # noqa: RUF012 - as in gymnasium.Env
 
     def __init__(
         self,
@@ -207,7 +208,7 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
             print("\n".join(self._lane.transcript().splitlines()[-2:]))
         return self._lane.observation(), reward, terminated, truncated, info
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """Return the transcript so far (``"ansi"``); in ``"human"`` mode each turn was printed already."""
         return self._lane.transcript() if self.render_mode == "ansi" and self._lane is not None else None
 

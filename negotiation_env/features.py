@@ -27,9 +27,7 @@ REASONS = range(int(Tactic.EXPOSURE), int(Tactic.PRESSURE))
 FEATURE_INDEX = {name: i for i, name in enumerate(FEATURES)}
 
 
-def reply_features(
-    lanes: Lanes, game: GameState, move: Move, still_open: Trio, claims: Claims
-) -> tuple[Num, ...]:
+def reply_features(lanes: Lanes, game: GameState, move: Move, still_open: Trio, claims: Claims) -> tuple[Num, ...]:
     """Return the features in the order of ``FEATURES``, each a float or an array [N]."""
     first = game.turn < 0.5
     strength = game.strength

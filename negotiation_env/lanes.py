@@ -4,8 +4,8 @@ The game, the reward features and the manager's dynamics are written once, again
 them on Python numbers (the text environment: one negotiation is a dozen times faster on floats than on arrays of
 length one); ``ARRAYS`` runs them on float64 arrays of shape [N] (the numeric environment). Only operations that
 IEEE 754 rounds exactly are used (+ - * / min max compare ceil), so both give bit-identical results, whatever N is.
-Flags are bools: ``a & b``, ``a | b``, and ``a ^ True`` for not, which Python and NumPy read alike; ``1.0 * flag`` is its
-number. ``some(flag)`` lets a rare branch be skipped when no lane needs it.
+Flags are bools: ``a & b``, ``a | b``, and ``a ^ True`` for not, which Python and NumPy read alike; ``1.0 * flag`` is
+its number. ``some(flag)`` lets a rare branch be skipped when no lane needs it.
 
 Randomness is a pure function of (seed, turn, channel): a counter-based generator (the finaliser of SplitMix64,
 Steele et al. 2014) with no state, so a draw does not depend on batch size, order, or what was drawn before.
@@ -14,7 +14,6 @@ Steele et al. 2014) with no state, so a draw does not depend on batch size, orde
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -44,18 +43,53 @@ def _mix(x: Any) -> Any:
 class Lanes(Protocol):
     """The operations that the game and the dynamics may use."""
 
-    def where(self, condition: Flag, yes: Num, no: Num) -> Num: ...
-    def minimum(self, a: Num, b: Num) -> Num: ...
-    def maximum(self, a: Num, b: Num) -> Num: ...
-    def clip(self, x: Num, low: float, high: float) -> Num: ...
-    def ceil(self, x: Num) -> Num: ...
-    def tickets(self, count: Num) -> range: ...
-    def some(self, flag: Flag) -> bool: ...
-    def flag(self, like: Num, value: bool) -> Flag: ...
-    def full(self, like: Num, value: float) -> Num: ...
-    def take(self, table: Sequence[float], index: Num) -> Num: ...
-    def draw(self, seed: Num, turn: Num, channel: int) -> Num: ...
-    def fork(self, seed: Num, label: int) -> Num: ...
+    def where(self, condition: Flag, yes: Num, no: Num) -> Num:
+        """Return ``yes`` where the flag is set, else ``no``."""
+        ...
+
+    def minimum(self, a: Num, b: Num) -> Num:
+        """Return the smaller number."""
+        ...
+
+    def maximum(self, a: Num, b: Num) -> Num:
+        """Return the larger number."""
+        ...
+
+    def clip(self, x: Num, low: float, high: float) -> Num:
+        """Return ``x`` brought into [low, high]."""
+        ...
+
+    def ceil(self, x: Num) -> Num:
+        """Round up to a whole number."""
+        ...
+
+    def tickets(self, count: Num) -> range:
+        """Return the ticket positions to loop over."""
+        ...
+
+    def some(self, flag: Flag) -> bool:
+        """Return whether the flag is set in any lane."""
+        ...
+
+    def flag(self, like: Num, value: bool) -> Flag:
+        """Return a constant flag of the shape of ``like``."""
+        ...
+
+    def full(self, like: Num, value: float) -> Num:
+        """Return a constant number of the shape of ``like``."""
+        ...
+
+    def take(self, table: Any, index: Num) -> Num:
+        """Return ``table[index]``."""
+        ...
+
+    def draw(self, seed: Num, turn: Num, channel: int) -> Num:
+        """Return each seed's uniform number in [0, 1) for a turn and a channel."""
+        ...
+
+    def fork(self, seed: Num, label: int) -> Num:
+        """Return new 64-bit seeds that depend on ``seed`` and ``label`` alone."""
+        ...
 
 
 class FloatLanes:
@@ -96,7 +130,7 @@ class FloatLanes:
         return value
 
     @staticmethod
-    def take(table: Sequence[float], index: Any) -> float:
+    def take(table: Any, index: Any) -> float:
         """Return ``table[index]``."""
         return float(table[int(index)])
 

@@ -8,8 +8,14 @@ from __future__ import annotations
 from gymnasium.envs.registration import register, registry
 
 ENVIRONMENTS = {
-    "HotelNegotiation-v0": ("negotiation_env.env:HotelNegotiationEnv", "negotiation_env.vector_env:HotelNegotiationVectorEnv"),
-    "HotelNegotiationStrategy-v0": ("negotiation_env.strategy_env:StrategyEnv", "negotiation_env.strategy_vector:StrategyVectorEnv"),
+    "HotelNegotiation-v0": (
+        "negotiation_env.env:HotelNegotiationEnv",
+        "negotiation_env.vector_env:HotelNegotiationVectorEnv",
+    ),
+    "HotelNegotiationStrategy-v0": (
+        "negotiation_env.strategy_env:StrategyEnv",
+        "negotiation_env.strategy_vector:StrategyVectorEnv",
+    ),
 }
 
 

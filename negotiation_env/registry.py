@@ -42,7 +42,7 @@ def load(group: str, name: str, what: str) -> Any:
 
 
 def load_manager(spec: object, llm: str = "smollm2") -> Manager:
-    """Return a manager: ``"rules"``, ``"llm"`` (worded by the engine ``llm``), ``"replay:PATH"``, or the object given."""
+    """Return a manager: ``"rules"``, ``"llm"`` (worded by engine ``llm``), ``"replay:PATH"``, or the object given."""
     if not isinstance(spec, str):
         if isinstance(spec, Manager):
             return spec
@@ -69,7 +69,7 @@ def load_reward(spec: object) -> Reward:
 
 
 def load_policy(spec: object) -> Policy:
-    """Return a policy from a spec: a registered name, ``NAME:ARGUMENT``, an engine spec, ``module:Class``, or an object."""
+    """Return a policy: a registered name, ``NAME:ARGUMENT``, an engine spec, ``module:Class``, or the object given."""
     if not isinstance(spec, str):
         if isinstance(spec, Policy):
             return spec

@@ -126,10 +126,9 @@ def _turn_record(step: Exchange, reply: AgentReply) -> TurnRecord:
 def _episode(table: _Table, policy: Policy, manager: Manager) -> Episode:
     negotiation = table.negotiation
     game, scenario = negotiation.game, negotiation.scenario
+    end = End(int(game.end)).name.lower() if game.end else "truncated"
     if table.fault is not None:
         end = "fault"
-    else:
-        end = End(int(game.end)).name.lower() if game.end else "truncated"
     tickets = tuple(
         TicketOutcome(
             ticket.room,

@@ -141,12 +141,12 @@ class TaskCard:
         ]
         for i, t in enumerate(self.tickets, 1):
             lines.append(
-                f"Ticket {i}: {t.room}, {t.check_in} for {t.nights} nights, selling price {t.selling_price}, commission "
-                f"{t.commission:.0%}, net price {t.net_price:.0f}, target selling price {t.target_price}."
+                f"Ticket {i}: {t.room}, {t.check_in} for {t.nights} nights, selling price {t.selling_price}, "
+                f"commission {t.commission:.0%}, net price {t.net_price:.0f}, target selling price {t.target_price}."
             )
         lines.append(
-            f"Facts: partners gain {facts.exposure}% exposure and {facts.conversion}% conversion; {facts.competitor_name} "
-            f"sells a similar room at {facts.competitor_price}; demand changes by {facts.demand}% around {facts.event}."
+            f"Facts: partners gain {facts.exposure}% exposure and {facts.conversion}% conversion; "
+            f"{facts.competitor_name} sells a similar room at {facts.competitor_price}; demand changes by {facts.demand}% around {facts.event}."
         )
         lines.append("You may promise: " + ("; ".join(world.PROMISES[p] for p in self.promises) or "nothing") + ".")
         return "\n".join(lines)

@@ -36,9 +36,7 @@ def stage_of(game: GameState) -> Stage:
         return Stage.OPEN
     if not any(game.used[t] for t in range(Tactic.EXPOSURE, Tactic.PRESSURE)):
         return Stage.REASON
-    unsettled = [
-        k for k in range(MAX_TICKETS) if k < game.card.tickets and not game.agreed[k] and not game.refused[k]
-    ]
+    unsettled = [k for k in range(MAX_TICKETS) if k < game.card.tickets and not game.agreed[k] and not game.refused[k]]
     if not any(game.quoted[k] for k in unsettled) and not game.asked:
         return Stage.ASK_PRICE
     if any(game.quoted[k] and game.quote[k] <= game.card.target[k] for k in unsettled):

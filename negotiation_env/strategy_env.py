@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import gymnasium as gym
 import numpy as np
@@ -64,6 +64,7 @@ def play(
 
 
 def dynamics_of(manager: object) -> ManagerDynamics:
+    """Return a manager's decisions without words, or raise ``UsageError`` if it has none."""
     dynamics = getattr(manager, "dynamics", None)
     if not isinstance(dynamics, ManagerDynamics):
         raise UsageError(
@@ -74,25 +75,28 @@ def dynamics_of(manager: object) -> ManagerDynamics:
 
 
 class StrategyEnv(gym.Env[Floats, NDArray[np.int64]]):
-    """
+    """The numeric twin of the text environment.
+
     ## Description
-    The numeric twin of `HotelNegotiation-v0`: the agent chooses a dialogue act, a tactic and a price level; the manager's
-    dynamics and the public game are the text environment's own. Made for Stable-Baselines3 and other classical RL.
+    The numeric twin of `HotelNegotiation-v0`: the agent chooses a dialogue act, a tactic and a price level; the
+    manager's dynamics and the public game are the text environment's own. Made for Stable-Baselines3 and other
+    classical RL.
 
     ## Action space
     `MultiDiscrete([13, 8, 11])`: act, tactic, price level.
 
     | index | values |
     |-------|--------|
-    | 0 act | greet, inform, propose, counter, ask, accept, reject, confirm, soothe, promise, close, silence, off-topic |
-    | 1 tactic | none, exposure, conversion, competitor, calendar, fit, partnership, pressure; rides with acts that talk |
+    | 0 act | greet, inform, propose, counter, ask, accept, reject, confirm, soothe, promise, close, silence, other |
+    | 1 tactic | none, exposure, conversion, competitor, calendar, fit, partnership, pressure; with acts that talk |
     | 2 level | price `target + (level - 4) / 8 * (selling - target)` for every open ticket (selling price, yuan) |
 
     PROPOSE and COUNTER bid the level's price; ACCEPT takes every standing quote at or below it, and bids it where there
     is none; CONFIRM takes every standing quote.
 
     ## Observation space
-    `Box(-1, 2, (55,), float32)`: the public state, prices as shares of the selling price; `spaces.observation` lists it.
+    `Box(-1, 2, (55,), float32)`: the public state, prices as shares of the selling price; `spaces.observation` lists
+    it.
 
     ## Rewards
     REPO's reward from the acts alone (see `HotelNegotiation-v0`): the text parts of reward model and judge are taken at
@@ -117,7 +121,7 @@ class StrategyEnv(gym.Env[Floats, NDArray[np.int64]]):
     * v0: first version.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "human"], "render_fps": 4}
+    metadata: dict[str, Any] = {"render_modes": ["ansi", "human"], "render_fps": 4}  # noqa: RUF012 - as in gymnasium.Env
 
     def __init__(
         self,
@@ -134,19 +138,17 @@ class StrategyEnv(gym.Env[Floats, NDArray[np.int64]]):
         self._max_turns = check_turns(max_turns)
         self._source = ScenarioSource(scenario, suite)
         self._manager = self._source.manager(manager, "smollm2")
-        self._dynamics = dynamics_of(self._manager)
+        dynamics_of(self._manager)
         self._reward = load_reward(reward)
         self._persona = persona
         self.action_space = action_space()
-        self.observation_space = observation_space()
+        self.observation_space = cast("gym.spaces.Space[Floats]", observation_space())
         self._seeds: SeedStream | None = None
         self._game: GameState | None = None
         self._lines: list[str] = []
         self._over = True
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Floats, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
         """Start the seed's negotiation, or the next one of the stream that the last seed began."""
         super().reset(seed=seed)
         chosen = check_options(options)
@@ -156,7 +158,8 @@ class StrategyEnv(gym.Env[Floats, NDArray[np.int64]]):
             self._seeds = SeedStream(int(self.np_random.integers(2**62)))
         self._scenario: Scenario = chosen.get("scenario") or self._source.scenario(self._seeds.next())
         seated = self._manager.start(self._scenario, chosen.get("persona", self._persona))
-        self._seat, self._game = seated.state, new_game(FLOATS, card_numbers(self._scenario.card))
+        self._seat, self._seat_dynamics = seated.state, seated.dynamics
+        self._game = new_game(FLOATS, card_numbers(self._scenario.card))
         self._lines, self._over = [], False
         return self._observe(), {}
 
@@ -168,7 +171,7 @@ class StrategyEnv(gym.Env[Floats, NDArray[np.int64]]):
         if self.render_mode is not None:
             self._lines.append(f"AGENT: {self.action_text(action) or '(silence)'}")
         before = replace(game)
-        played = play(FLOATS, game, self._seat, self._dynamics, self._reward, [float(a) for a in action])
+        played = play(FLOATS, game, self._seat, self._seat_dynamics, self._reward, [float(a) for a in action])
         if self.render_mode is not None:
             acts = decision_acts(before, played.decision)
             self._lines.append("HOTEL: " + ", ".join(describe(act) for act in acts))
@@ -186,12 +189,13 @@ class StrategyEnv(gym.Env[Floats, NDArray[np.int64]]):
     def action_text(self, action: NDArray[np.int64]) -> str:
         """Return the message that says an action in the current state, for the text environment."""
         game, card = self._require_game(), self._scenario.card
-        move = move_of_action(FLOATS, *(float(a) for a in action), game)
+        act, tactic, level = (float(a) for a in action)
+        move = move_of_action(FLOATS, act, tactic, level, game)
         acts = acts_of_move(move, card, game)
         context = context_of(card, game, "agent")
         return word(acts, card, context, agent_phrase_book(), self._scenario.seed, int(game.turn))
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """Return the dialogue (``"ansi"``): the agent's actions worded, the manager's decisions as acts."""
         return "\n".join(self._lines) if self.render_mode == "ansi" else None
 

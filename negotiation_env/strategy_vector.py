@@ -7,7 +7,7 @@ the same seed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -27,7 +27,7 @@ Seeds = NDArray[np.uint64]
 BREAKDOWN = ("total", "model", "judge", "rules", "enhancement")
 
 
-class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[np.float64]]):
+class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
     """``num_envs`` numeric negotiations; see ``StrategyEnv`` for spaces and game.
 
     Scenarios are drawn from the seeds; a fixed scenario or persona is the single environment's. Autoreset is SAME_STEP:
@@ -36,7 +36,10 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[np.float64]
     ``info["tickets"]`` [N]. ``info["reward"]`` holds the breakdown as arrays [N].
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}
+    metadata: dict[str, Any] = {  # noqa: RUF012 - as in gymnasium.vector.VectorEnv
+        "render_modes": [],
+        "autoreset_mode": AutoresetMode.SAME_STEP,
+    }
 
     def __init__(
         self,
@@ -98,7 +101,7 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[np.float64]
 
     def step(
         self, actions: NDArray[np.int64]
-    ) -> tuple[Floats, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+    ) -> tuple[Floats, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
         """Play one action in every lane; ``actions`` is an int array [N, 3]."""
         game = self._game
         if game is None:

@@ -7,11 +7,12 @@ the single environment gives for the same seed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
 
 from negotiation_env.arguments import ScenarioSource, SeedStream, Suite, check_options, check_render_mode, check_turns
 from negotiation_env.env import TextLane, TextObservation, text_observation_space
@@ -26,16 +27,16 @@ from negotiation_env.spaces import Utterance
 Observations = dict[str, Any]
 
 
-class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], Any]):
+class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]]):
     """``num_envs`` text negotiations; see ``HotelNegotiationEnv`` for the game and the arguments.
 
-    Actions are a sequence of ``num_envs`` strings. Observations are a dict of tuples (``turn`` an int64 array), one entry
-    a lane. Autoreset is SAME_STEP: a lane that ends is reset at once, and its last observation and ``info`` stand in
-    ``info["final_obs"]`` and ``info["final_info"]`` (object arrays; None elsewhere). ``info["reward"]`` and the other
-    per-turn entries are object arrays, one entry a lane.
+    Actions are a sequence of ``num_envs`` strings. Observations are a dict of tuples (``turn`` an int64 array), one
+    entry a lane. Autoreset is SAME_STEP: a lane that ends is reset at once, and its last observation and ``info``
+    stand in ``info["final_obs"]`` and ``info["final_info"]`` (object arrays; None elsewhere). ``info["reward"]`` and
+    the other per-turn entries are object arrays, one entry a lane.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {
+    metadata: dict[str, Any] = {  # noqa: RUF012 - as in gymnasium.vector.VectorEnv
         "render_modes": ["ansi", "human"],
         "autoreset_mode": AutoresetMode.SAME_STEP,
     }
@@ -97,7 +98,7 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], Any]):
 
     def step(
         self, actions: Sequence[str]
-    ) -> tuple[Observations, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:  # type: ignore[type-arg]
+    ) -> tuple[Observations, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
         """Say one message in every lane."""
         if not self._lanes:
             raise EpisodeOverError("expected episodes in progress, got none: call reset() first")

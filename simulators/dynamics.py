@@ -97,7 +97,7 @@ class Dynamics:
         """Tabulate the personas. ``weights``: sampling weights, default equal."""
         self.size = len(traits)
         share = np.array(weights if weights is not None else [1.0] * self.size, dtype=np.float64)
-        self._edges = np.cumsum(share / share.sum())
+        self._edges = np.cumsum(share / share.sum()).tolist()
         self._rows = list(traits)
         self._columns = [
             np.array([float(t[i]) for t in traits])  # type: ignore[arg-type]
@@ -127,7 +127,8 @@ class Dynamics:
     def _gather(self, lanes: Lanes, persona: Num) -> Traits:
         """Return the traits of many personas, each field an array [N]."""
         values = [lanes.take(column, persona) for column in self._columns]
-        traits = Traits(*values, tactics=tuple(lanes.take(column, persona) for column in self._tactics))
+        tactics = tuple(lanes.take(column, persona) for column in self._tactics)
+        traits = Traits._make([*values, tactics])
         return traits._replace(net=traits.net > 0.5)
 
     def decide(self, lanes: Lanes, seat: Seat, game: GameState, move: Move) -> Decision:
@@ -138,9 +139,7 @@ class Dynamics:
         self._open(lanes, seat, game, move, reading, turn)
         return _answer(lanes, seat, game, move, reading)
 
-    def _open(
-        self, lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading, turn: Num
-    ) -> None:
+    def _open(self, lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading, turn: Num) -> None:
         """Open more of the room: by time, reasons, reciprocity, promises; never close any of it."""
         traits = seat.traits
         belief = (0.3 + 0.7 * seat.trust) * (1.0 + 0.4 * seat.mood)
@@ -185,7 +184,7 @@ def _feel(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Readin
     traits = seat.traits
     lied = move.overpromise | move.false_fact
     caught = lied & (lanes.draw(seat.seed, game.turn, CATCH) < traits.vigilance)
-    stale = (reading.new ^ True)
+    stale = reading.new ^ True
     hurt = 0.45 * 1.0 * move.tactics[Tactic.PRESSURE] + 0.8 * 1.0 * move.rude + 0.5 * 1.0 * caught
     hurt = hurt + 0.18 * 1.0 * reading.lowball + 0.14 * 1.0 * stale + 0.1 * 1.0 * move.off_topic
     comfort = 1.0 * move.soothe * lanes.where(seat.mood < UPSET_BELOW, 0.7, 0.12) * traits.forgiving

