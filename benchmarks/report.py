@@ -1,0 +1,176 @@
+"""A benchmark's report: the figures as JSON, and one self-contained page for people.
+
+A read-only view of judged episodes. The page needs no network and no script; it shows no floor.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+
+from benchmarks.metrics import METRICS, SHARES, Played, category_metrics, policy_metrics
+from benchmarks.statistics import Figure
+from benchmarks.suites.case import CATEGORIES
+
+REPORT_JSON, REPORT_HTML = "report.json", "report.html"
+SAMPLES: Final = 3
+"""Sample transcripts shown for each policy."""
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A benchmark's figures, and the judged episodes behind them.
+
+    Attributes:
+        data: what report.json holds.
+        played: policy, suite and judged episode, in the order of the run.
+    """
+
+    data: dict[str, Any]
+    played: tuple[tuple[str, str, Played], ...]
+
+    @property
+    def policies(self) -> list[str]:
+        """Names of the policies, in the order of the run."""
+        return list(self.data["policies"])
+
+    def figure(self, policy: str, metric: str) -> Figure | None:
+        """Return one figure; None where the policy has no such metric."""
+        record = self.data["policies"][policy]["metrics"].get(metric)
+        return None if record is None else Figure.from_json(record)
+
+
+def build_report(played: Sequence[tuple[str, str, Played]], provenance: dict[str, Any], seed: int) -> Report:
+    """Compute every figure, by policy, by suite, and by category of scripted cases."""
+    policies: dict[str, Any] = {}
+    for name in dict.fromkeys(policy for policy, _, _ in played):
+        own = [(suite, p) for policy, suite, p in played if policy == name]
+        suites = dict.fromkeys(suite for suite, _ in own)
+        policies[name] = {
+            "metrics": _json(policy_metrics([p for _, p in own], seed)),
+            "suites": {suite: _json(policy_metrics([p for s, p in own if s == suite], seed)) for suite in suites},
+            "categories": {
+                category: _json(figures) for category, figures in category_metrics([p for _, p in own]).items()
+            },
+            "cases": [_case_record(p) for _, p in own if p.case.script is not None],
+            "faults": [
+                {"episode": p.episode.scenario_id, "fault": p.episode.fault}
+                for _, p in own
+                if p.episode.fault is not None
+            ],
+        }
+    data = {"policies": policies, "metrics": METRICS, "provenance": provenance}
+    return Report(data, tuple(played))
+
+
+def _json(figures: dict[str, Figure]) -> dict[str, dict[str, float | int | None]]:
+    return {name: figure.to_json() for name, figure in figures.items()}
+
+
+def _case_record(played: Played) -> dict[str, Any]:
+    """Return what the automated checks found in one scripted case."""
+    return {
+        "id": played.episode.scenario_id,
+        "category": played.case.category,
+        "severity": played.case.severity,
+        "fixed": played.fixed,
+        "clean": played.clean,
+        "failed": [{"check": c.kind, "finding": c.finding} for c in played.checks if not c.passed],
+        "problems": [{"id": p.id, "turn": p.turn, "message": p.message, "severe": p.severe} for p in played.problems],
+    }
+
+
+def write_report(report: Report, out: Path) -> None:
+    """Write report.json and report.html into a folder; each appears whole or not at all."""
+    _replace(out / REPORT_JSON, json.dumps(report.data, indent=2, ensure_ascii=False) + "\n")
+    _replace(out / REPORT_HTML, render_html(report))
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(path.name + ".part")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def render_html(report: Report) -> str:
+    """Return the page. All text of episodes is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["reward"] = _number
+    names = report.policies
+    page = environment.get_template("report.html.jinja")
+    return page.render(
+        policies=names,
+        rows=table_rows(report),
+        categories=_category_rows(report),
+        samples=[(name, _samples(report, name)) for name in names],
+        provenance=report.data["provenance"],
+    )
+
+
+def table_rows(report: Report) -> list[tuple[str, str, list[str]]]:
+    """Return metric, what it says, and each policy's figure as text; metrics that nobody has are left out."""
+    rows = []
+    for metric, meaning in METRICS.items():
+        figures = [report.figure(name, metric) for name in report.policies]
+        if any(figure is not None for figure in figures):
+            rows.append((metric, meaning, [format_figure(metric, figure) for figure in figures]))
+    return rows
+
+
+def format_figure(metric: str, figure: Figure | None) -> str:
+    """Return a figure for people, as "46.7% [30.2, 63.9]"; "–" where there is none."""
+    if figure is None or figure.value is None:
+        return "–"
+    scale, unit, digits = (100.0, "%", 1) if metric in SHARES else (1.0, "", 2)
+    text = f"{scale * figure.value:.{digits}f}{unit}"
+    if figure.low is None or figure.high is None:
+        return text
+    return f"{text} [{scale * figure.low:.{digits}f}, {scale * figure.high:.{digits}f}]"
+
+
+def _category_rows(report: Report) -> list[tuple[str, list[str]]]:
+    """Return category title, and each policy's fixed and clean counts."""
+    found: dict[str, None] = {}
+    for name in report.policies:
+        found |= dict.fromkeys(report.data["policies"][name]["categories"])
+    rows = []
+    for category in found:
+        cells = []
+        for name in report.policies:
+            figures = report.data["policies"][name]["categories"].get(category)
+            cells.append("–" if figures is None else _counts(figures))
+        rows.append((CATEGORIES.get(category, category), cells))
+    return rows
+
+
+def _counts(figures: dict[str, Any]) -> str:
+    n = figures["fixed"]["n"]
+    fixed, clean = (round(figures[key]["value"] * n) for key in ("fixed", "clean_fix"))
+    return f"{fixed} of {n} fixed, {clean} clean"
+
+
+def _samples(report: Report, policy: str) -> list[Played]:
+    """Return a failed case, a fixed one and a live negotiation, the first of each kind."""
+    own = [p for name, _, p in report.played if name == policy and p.episode.turns]
+    kinds = (
+        [p for p in own if p.case.script is not None and not p.fixed],
+        [p for p in own if p.case.script is not None and p.fixed],
+        [p for p in own if p.case.script is None],
+    )
+    return [kind[0] for kind in kinds if kind][:SAMPLES]
+
+
+def _number(value: float | None) -> str:
+    return "not scored" if value is None else f"{value:+.2f}"

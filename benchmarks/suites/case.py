@@ -1,0 +1,95 @@
+"""Cases and suites: scenarios, and for scripted cases the manager's lines and what a fix must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks.case_checks import CheckSpec
+from negotiation_env.errors import UsageError
+from negotiation_env.protocols import Manager
+from negotiation_env.scenario import Scenario
+from simulators.replay import ReplayManager, ScriptLine
+
+CATEGORIES: Final[dict[str, str]] = {
+    "price-type": "selling/net price mix-up",
+    "below-target": "quote already below target",
+    "silence": "silence taken for agreement",
+    "internal-terms": "internal-term bait",
+    "over-promise": "over-promise bait",
+    "dropped-ticket": "several tickets, one dropped",
+    "emotion": "angry or grieving manager",
+    "odd-numbers": "colloquial or ambiguous numbers",
+    "off-topic": "off-topic, injection and data-fishing",
+}
+"""Categories of the shipped bad cases, with their titles; a user's suite may name others."""
+SEVERITIES: Final = ("minor", "major", "severe")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case of a suite.
+
+    Attributes:
+        scenario: hotel, tickets, facts, promises, and the manager's floors.
+        category: what kind of trouble it is about, see ``CATEGORIES``.
+        severity: harm done if it goes wrong: ``minor``, ``major`` or ``severe``.
+        script: the manager's lines, answering the agent's messages in order; None for a live
+            manager.
+        checks: what the fix must hold; empty for a live case.
+        title: one line for reports.
+        max_turns: agent messages after which the episode is cut off.
+        good: example replies of a fix, in order; they pass the checks.
+        bad: example replies that fall into the trap; they fail the checks.
+    """
+
+    scenario: Scenario
+    category: str
+    severity: str
+    script: tuple[ScriptLine, ...] | None
+    checks: tuple[CheckSpec, ...]
+    title: str
+    max_turns: int
+    good: tuple[str, ...] = ()
+    bad: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The scenario's name, unique within a suite."""
+        return self.scenario.id
+
+
+class CaseSuite:
+    """A named list of cases with different ids; it serves the environments as a suite of scenarios too.
+
+    Attributes:
+        name: the suite's name in reports.
+        cases: the cases, in order.
+        scenarios: the cases' scenarios, in order.
+    """
+
+    def __init__(self, name: str, cases: Sequence[Case]) -> None:
+        if not cases or len({case.id for case in cases}) != len(cases):
+            raise UsageError(f"expected suite {name!r} to hold cases, each of its own id")
+        self.name = name
+        self.cases = tuple(cases)
+        self.scenarios: Sequence[Scenario] = tuple(case.scenario for case in cases)
+
+    def __iter__(self) -> Iterator[Case]:
+        """Go through the cases."""
+        return iter(self.cases)
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def manager(self) -> Manager | None:
+        """Return the manager that says the scripts; None if no case is scripted.
+
+        Raises:
+            UsageError: some cases are scripted and some are not, so no one manager can play them.
+        """
+        scripts = {case.id: case.script for case in self.cases if case.script is not None}
+        if scripts and len(scripts) != len(self.cases):
+            raise UsageError(f"expected suite {self.name!r} to be scripted throughout or not at all")
+        return ReplayManager(scripts) if scripts else None

@@ -1,0 +1,214 @@
+"""Reads a case from a TOML file: data, checked field by field, with errors that name file, field and value.
+
+``FORMAT`` is the file's documentation. Knows how a case is written down, not how it is played or
+judged.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from benchmarks.case_checks import KINDS, CheckSpec
+from benchmarks.suites.case import Case
+from negotiation_env.errors import DataFileError, UsageError, did_you_mean
+from negotiation_env.lanes import episode_seed
+from negotiation_env.scenario import Facts, Hotel, ManagerBrief, Scenario, TaskCard, Ticket
+from simulators.replay import CONDITIONS, ScriptLine
+
+FORMAT = """\
+title, category, severity (minor, major, severe), promises (ids), seed, max_turns
+[hotel]      name, city, kind, stars, season, occupancy (0 to 1)
+[facts]      exposure, conversion, competitor_name, competitor_price, event, demand
+[[tickets]]  room, check_in, nights, selling, commission (0 to 1), target, floor
+[[script]]   text; line i answers the agent's i-th message; "" is silence
+             branches = [{ when = "accept|confirm", text = "..." }]: said instead where the message
+             does that
+[[checks]]   kind, turns (from 1), and what the kind needs: ticket (from 1), low, high, figures,
+words [replies]    good, bad: example messages of the agent that pass and fail the checks
+"""
+
+Price = Annotated[int, Field(gt=0, le=1_000_000)]
+Turn = Annotated[int, Field(ge=1, le=100)]
+
+
+class _Part(BaseModel):
+    """A table of the file: unknown fields and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Hotel(_Part):
+    name: str
+    city: str
+    kind: Literal["business", "resort", "boutique", "family", "airport", "homestay"]
+    stars: Annotated[int, Field(ge=1, le=5)]
+    season: Literal["low", "shoulder", "high"]
+    occupancy: Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Facts(_Part):
+    exposure: int
+    conversion: int
+    competitor_name: str
+    competitor_price: Price
+    event: str
+    demand: int
+
+
+class _Ticket(_Part):
+    room: str
+    check_in: date
+    nights: Annotated[int, Field(ge=1, le=365)]
+    selling: Price
+    commission: Annotated[float, Field(ge=0.0, lt=1.0)]
+    target: Price
+    floor: Price
+
+
+class _Branch(_Part):
+    when: str
+    text: str
+
+    @field_validator("when")
+    @classmethod
+    def _known(cls, when: str) -> str:
+        for part in when.split("|"):
+            if part.strip() not in CONDITIONS:
+                raise ValueError(f"a condition.{did_you_mean(part.strip(), CONDITIONS)}")
+        return when
+
+
+class _Line(_Part):
+    text: str
+    branches: list[_Branch] = []
+
+
+class _Check(_Part):
+    kind: str
+    turns: list[Turn] = []
+    ticket: Annotated[int, Field(ge=1, le=3)] | None = None
+    low: float | None = None
+    high: float | None = None
+    figures: list[float] = []
+    words: list[str] = []
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        if kind not in KINDS:
+            raise ValueError(f"a kind of check.{did_you_mean(kind, KINDS)}")
+        return kind
+
+    @model_validator(mode="after")
+    def _complete(self) -> _Check:
+        missing = [name for name in KINDS[self.kind].needs if getattr(self, name) in (None, [])]
+        if missing:
+            raise ValueError(f"{' and '.join(missing)} for a {self.kind} check")
+        return self
+
+
+class _Replies(_Part):
+    good: list[str]
+    bad: list[str]
+
+
+class _CaseFile(_Part):
+    title: str
+    category: str
+    severity: Literal["minor", "major", "severe"]
+    hotel: _Hotel
+    facts: _Facts
+    promises: list[str]
+    tickets: Annotated[list[_Ticket], Field(min_length=1, max_length=3)]
+    script: Annotated[list[_Line], Field(min_length=1)] | None = None
+    checks: list[_Check] = []
+    replies: _Replies | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+    max_turns: Turn | None = None
+
+    @model_validator(mode="after")
+    def _script_has_checks(self) -> _CaseFile:
+        if (self.script is None) != (not self.checks):
+            raise ValueError("both [[script]] and [[checks]], or neither of them")
+        return self
+
+
+def read_case(path: Path) -> Case:
+    """Read one case file; the case's id is the file's name without ``.toml``.
+
+    Raises:
+        DataFileError: the file is unreadable, no TOML, or a field is wrong.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataFileError(f"{path}: expected a readable case file ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataFileError(f"{path}: expected a TOML file in UTF-8, got: {error}") from error
+    try:
+        return _case(path.stem, _CaseFile.model_validate(data))
+    except ValidationError as error:
+        raise DataFileError(f"{path}: {_explain(error)}") from error
+    except UsageError as error:
+        raise DataFileError(f"{path}: {error}") from error
+
+
+def _explain(error: ValidationError) -> str:
+    """Return the first fault as: field, expected, got."""
+    faults = error.errors(include_url=False)
+    # A misspelt field is also a missing one: the misspelling says more.
+    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
+    place = ".".join(str(p + 1) if isinstance(p, int) else p for p in first["loc"]) or "the file"
+    if first["type"] == "extra_forbidden":
+        return f"{place}: expected one of the fields below, got an unknown one\n{FORMAT}"
+    if first["type"] == "missing":
+        return f"{place}: expected this field, got nothing: add it"
+    wanted = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return f"{place}: expected {wanted}, got {_short(first['input'])}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _case(name: str, file: _CaseFile) -> Case:
+    card = TaskCard(
+        hotel=Hotel(**file.hotel.model_dump()),
+        tickets=tuple(Ticket(t.room, t.check_in, t.nights, t.selling, t.commission, t.target) for t in file.tickets),
+        facts=Facts(**file.facts.model_dump()),
+        promises=tuple(file.promises),
+    )
+    brief = ManagerBrief(tuple(t.floor for t in file.tickets))
+    lines = None
+    if file.script is not None:
+        branches = [tuple((b.when, b.text) for b in line.branches) for line in file.script]
+        lines = tuple(map(ScriptLine, [line.text for line in file.script], branches))
+    return Case(
+        scenario=Scenario(name, episode_seed(file.seed), card, brief),
+        category=file.category,
+        severity=file.severity,
+        script=lines,
+        checks=tuple(_check(check) for check in file.checks),
+        title=file.title,
+        max_turns=file.max_turns or (20 if lines is None else len(lines)),
+        good=tuple(file.replies.good) if file.replies else (),
+        bad=tuple(file.replies.bad) if file.replies else (),
+    )
+
+
+def _check(check: _Check) -> CheckSpec:
+    return CheckSpec(
+        kind=check.kind,
+        turns=tuple(check.turns),
+        ticket=check.ticket,
+        low=check.low,
+        high=check.high,
+        figures=tuple(check.figures),
+        words=tuple(check.words),
+    )
