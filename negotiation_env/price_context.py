@@ -19,8 +19,8 @@ _AFTER: Final = 60
 
 
 # A clause without any of these, before and after its figure, needs no search for the patterns.
-_BEFORE_HINTS: Final = word_set(
-    "not never cannot cant wont dont unable refuse refused nor neither no impossible "
+_REFUSAL_HINTS: Final = word_set("not never cannot cant wont dont unable refuse refused nor neither no impossible")
+_CITED_HINTS: Final = word_set(
     "list listed listing advertised posted published rack retail retails msrp original originally "
     "blue bluebook market usual usually current currently your yours you're you've want wanted ask "
     "asked asking are were have had next competitor competitors competition elsewhere other others "
@@ -33,7 +33,7 @@ _AFTER_HINTS: Final = word_set(
     "too low high steep expensive off wont not cant cannot never impossible unacceptable no out "
     "list listed rack originally next elsewhere currently price rate charge charging asking ask "
     "sell selling offer offering booking booking.com expedia agoda ctrip trip.com other another "
-    "competitor nearby similar hilton marriott sheraton hyatt hotel place neighbor neighbour to"
+    "competitor nearby similar hilton marriott sheraton hyatt hotel place neighbor neighbour"
 )
 # Read from the figure backwards: the text before it is searched reversed.
 _STOP_BEFORE: Final = re.compile(r"(?<![0-9])[.,;:!?\n，。：；！？、]")
@@ -205,12 +205,13 @@ def read_stance(low: str, start: int, end: int) -> Stance:
     stop = _STOP_AFTER.search(low, end, end + _AFTER)
     after = low[end : stop.start() if stop else end + _AFTER]
     # Most clauses have none of the words that the patterns need; other scripts are not split.
-    told = not _BEFORE_HINTS.isdisjoint(before.split()) or "n't" in before or not before.isascii()
-    replied = not _AFTER_HINTS.isdisjoint(after.split()) or "n't" in after or not after.isascii()
-    if not told and not replied:
-        return Stance(False, False, before)
-    refused = (told and _refused_before(before)) or (replied and _refused_after(after))
-    cited = (told and _cited_before(before, after)) or (replied and _CITED_AFTER.match(after) is not None)
+    split = low.isascii()
+    words = before.split()
+    refused = (not split or not _REFUSAL_HINTS.isdisjoint(words) or "n't" in before) and _refused_before(before)
+    cited = (not split or not _CITED_HINTS.isdisjoint(words)) and _cited_before(before, after)
+    if not split or not _AFTER_HINTS.isdisjoint(after.split()) or "n't" in after:
+        refused = refused or _refused_after(after)
+        cited = cited or _CITED_AFTER.match(after) is not None
     return Stance(refused, cited, before)
 
 
@@ -230,14 +231,13 @@ def _refused_after(after: str) -> bool:
 
 
 def _cited_before(before: str, after: str) -> bool:
-    if _FROM.search(before) and _TO.search(after):
+    if "from" in before and _FROM.search(before) and _TO.search(after):
         return True
-    if _OWN_OFFER.search(before):
-        return False
-    if _CITED_BEFORE.search(before):
-        return True
-    match = _CITED_OTHERS_BEFORE.search(before)
-    return match is not None and not _SPEAKER.search(match.group())
+    if not _CITED_BEFORE.search(before):
+        match = _CITED_OTHERS_BEFORE.search(before)
+        if match is None or _SPEAKER.search(match.group()):
+            return False
+    return _OWN_OFFER.search(before) is None
 
 
 def may_say_net(low: str) -> bool:

@@ -40,6 +40,8 @@ def _digits_value(figure: str, scale: str | None) -> float | None:
     if figure.isdigit():
         if len(figure) > 9 or (figure[0] == "0" and len(figure) > 1):
             return None
+        if scale is None:
+            return float(figure)
         value = float(figure)
     elif len(figure) > 14:
         return None
@@ -72,15 +74,16 @@ def find_numbers(low: str, digits: bool, words: bool, chinese: bool) -> list[Num
     found: list[Number] = []
     if digits:
         for match in SCAN.finditer(low):
+            start, end = match.span()
             spaced, rest, scale = match.groups()
             if rest is not None:
-                figure = low[match.start() : match.end(2)]
+                figure = low[start : match.end(2)]
                 value = _digits_value(figure, scale)
                 if value is not None:
-                    found.append(Number(value, match.start(), match.end(), "", figure))
+                    found.append(Number(value, start, end, "", figure))
             elif spaced:
-                figure = match.group().replace(" ", "")
-                found.append(Number(float(figure), match.start(), match.end(), "", figure))
+                figure = low[start:end].replace(" ", "")
+                found.append(Number(float(figure), start, end, "", figure))
     if words:
         found.extend(
             Number(item.value, item.start, item.end, "en", "bare" if item.bare else "")

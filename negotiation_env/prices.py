@@ -224,7 +224,7 @@ def _figures(low: str, digits: bool, words: bool, chinese: bool) -> list[Price]:
     if not numbers:
         return []
     read = [_classify(low, number) for number in numbers]
-    if len(numbers) > 1:
+    if len(numbers) > 1 and (None in read or "-" in low):
         _settle_ranges(low, numbers, read)
     nets = may_say_net(low)
     found: list[Price] = []
