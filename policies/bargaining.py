@@ -1,0 +1,89 @@
+"""Building blocks of the act-level policies: reasons, bids, and taking the hotel's figures.
+
+Every function reads the public state of one negotiation and returns dialogue acts. Knows no text,
+no randomness and no strategy; which block comes when is the policies' business.
+"""
+
+from __future__ import annotations
+
+from negotiation_env.acts import PRICED_ACTS, Act, DialogueAct, PriceType, Tactic
+from negotiation_env.game import GameState, open_tickets, said_price
+from negotiation_env.lanes import FLOATS
+from negotiation_env.scenario import TaskCard, fact_figure
+
+
+def unsettled(game: GameState) -> list[int]:
+    """Return the tickets (0-based) that are neither agreed nor refused."""
+    return [k for k, still_open in enumerate(open_tickets(FLOATS, game)) if still_open]
+
+
+def takeable(game: GameState, ticket: int, limit: float) -> bool:
+    """Return whether the hotel has committed to a selling price of at most ``limit`` yuan."""
+    return bool(game.quoted[ticket]) and game.quote[ticket] <= limit
+
+
+def spoken_type(game: GameState) -> PriceType:
+    """Return the type of price that was named last: answering in another one invites a mix-up."""
+    return PriceType.NET if game.net else PriceType.SELLING
+
+
+def take(game: GameState, ticket: int) -> DialogueAct:
+    """Return the act that takes the hotel's standing figure.
+
+    Figure, type and ticket are named, so that nothing is left to guess.
+    """
+    kind = spoken_type(game)
+    price = said_price(game.quote[ticket], game.card.commission[ticket], kind)
+    return DialogueAct(Act.CONFIRM, price=price, price_type=kind, ticket=ticket)
+
+
+def bid(game: GameState, ticket: int, selling: float) -> DialogueAct:
+    """Return a bid of ``selling`` yuan of selling price, said in the price type named last."""
+    kind = spoken_type(game)
+    act = Act.COUNTER if game.quoted[ticket] else Act.PROPOSE
+    price = said_price(selling, game.card.commission[ticket], kind)
+    return DialogueAct(act, price=price, price_type=kind, ticket=ticket)
+
+
+def reason(card: TaskCard, tactic: Tactic) -> DialogueAct:
+    """Return the act that gives a reason, with its true figure where it has one."""
+    figure = fact_figure(card.facts, tactic)
+    return DialogueAct(Act.INFORM, tactic, figure=None if figure is None else float(abs(figure)))
+
+
+def next_reason(card: TaskCard, game: GameState, order: tuple[Tactic, ...]) -> DialogueAct:
+    """Return the first reason of ``order`` that was used least often."""
+    return reason(card, min(order, key=lambda tactic: game.used[tactic]))
+
+
+def concession(card: TaskCard, ticket: int, anchor: float, share: float, power: float) -> float:
+    """Return the bid after a share of the time: the polynomial tactic of Faratin et al. 1998.
+
+    Args:
+        card: the task.
+        ticket: 0-based ticket.
+        anchor: depth of the first bid: 1 is the target price, 1.3 lies 30 % of the wanted cut below
+            it.
+        share: share of the negotiation's time that has passed, 0 to 1.
+        power: 1 concedes evenly, above 1 late (Boulware), below 1 early (conceder).
+
+    Returns:
+        Yuan of selling price, whole, from the anchor (``share`` 0) to the target (``share`` 1).
+    """
+    asked = card.tickets[ticket]
+    gap = asked.selling_price - asked.target_price
+    depth = anchor + (1.0 - anchor) * min(max(share, 0.0), 1.0) ** power
+    return float(round(asked.selling_price - gap * depth))
+
+
+def without_conflict(acts: tuple[DialogueAct, ...]) -> tuple[DialogueAct, ...]:
+    """Return the acts without a refusal that would be read as refusing the message's own figures.
+
+    A message that takes a figure takes it; else a refusal stands, and bids wait for the next
+    message.
+    """
+    if not any(act.kind is Act.REJECT for act in acts):
+        return acts
+    if any(act.kind in (Act.ACCEPT, Act.CONFIRM) for act in acts):
+        return tuple(act for act in acts if act.kind is not Act.REJECT)
+    return tuple(act for act in acts if act.kind not in PRICED_ACTS)
