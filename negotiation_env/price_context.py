@@ -35,8 +35,9 @@ _AFTER_HINTS: Final = word_set(
     "sell selling offer offering booking booking.com expedia agoda ctrip trip.com other another "
     "competitor nearby similar hilton marriott sheraton hyatt hotel place neighbor neighbour"
 )
-# Read from the figure backwards: the text before it is searched reversed.
-_STOP_BEFORE: Final = re.compile(r"(?<![0-9])[.,;:!?\n，。：；！？、]")
+# Read from the figure backwards: the text before it is searched reversed, and a sign before a digit
+# (1,200) is no stop. The set comes first so that the search skips quickly to it.
+_STOP_BEFORE: Final = re.compile(r"[.,;:!?\n，。：；！？、](?<![0-9][.,;:!?\n，。：；！？、])")
 _STOP_AFTER: Final = re.compile(r"[.,;!?\n，。；！？、0-9$¥€£]")
 _CONTRAST: Final = re.compile(r".*\b(?:but|however|though|although)\b", re.DOTALL)
 _NEXT_CLAUSE: Final = re.compile(r"\b(?:but|however|though|and|if|because|since|so|unless|when|which|or)\b")

@@ -16,7 +16,11 @@ __all__ = ["Number", "find_numbers", "lower"]
 
 
 class Number(NamedTuple):
-    """A number in the text; `spelled` is "" for digits, "en" or "zh" for words."""
+    """A number in the text at `low[start:end]`.
+
+    `spelled` is "" for digits, "en" or "zh" for words. `shape` is the figure as written for digits
+    (without its scale) and for Chinese numerals, "bare" for a lone "hundred", else "".
+    """
 
     value: float
     start: int
