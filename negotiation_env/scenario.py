@@ -146,7 +146,8 @@ class TaskCard:
             )
         lines.append(
             f"Facts: partners gain {facts.exposure}% exposure and {facts.conversion}% conversion; "
-            f"{facts.competitor_name} sells a similar room at {facts.competitor_price}; demand changes by {facts.demand}% around {facts.event}."
+            f"{facts.competitor_name} sells a similar room at {facts.competitor_price}; "
+            f"demand changes by {facts.demand}% around {facts.event}."
         )
         lines.append("You may promise: " + ("; ".join(world.PROMISES[p] for p in self.promises) or "nothing") + ".")
         return "\n".join(lines)
