@@ -1,0 +1,168 @@
+"""A message cut into clauses, each with what it says: senses, prices and the tickets it names.
+
+Clauses end at punctuation, at "but", and at a comma or "and" once the clause has said a price. This module resolves
+which ticket a clause speaks of; what the clauses mean together is ``understanding``'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from negotiation_env.lexicon import SENSE, TOKEN
+from negotiation_env.prices import Price, PriceKind
+
+STATUS: Final = (
+    SENSE["accept"] | SENSE["confirm"] | SENSE["hold"] | SENSE["hold_bound"] | SENSE["final"] | SENSE["reject"]
+)
+"""Senses that settle something about a ticket."""
+_TURNS_DOWN: Final = SENSE["hold"] | SENSE["hold_bound"] | SENSE["final"] | SENSE["reject"]
+_END, _QUESTION = SENSE["stop"] | SENSE["question"], SENSE["question"]
+_LINK, _TURN = SENSE["pause"] | SENSE["and"], SENSE["turn"]
+_BREAKS: Final = _END | _LINK | _TURN
+_COMPETITOR, _OFFER, _ALL = SENSE["competitor"], SENSE["offer"], SENSE["all"]
+
+
+@dataclass(slots=True)
+class Clause:
+    """One clause. ``prices`` are its offers with their token positions; ``rooms`` (position, room bits)."""
+
+    sentence: int
+    senses: int = 0
+    question: bool = False
+    prices: list[tuple[int, Price]] = field(default_factory=list)
+    rooms: list[tuple[int, int]] = field(default_factory=list)
+    cited: Price | None = None
+    """A competitor's figure."""
+
+
+def token_positions(low: str, prices: Sequence[Price]) -> list[int]:
+    """Return the index of each price's first token."""
+    positions: list[int] = []
+    at = seen = 0
+    for price in prices:
+        seen += len(TOKEN.findall(low, at, price.start))
+        positions.append(seen)
+        at = price.start
+    return positions
+
+
+def cut_clauses(
+    phrases: list[tuple[int, int, int]],
+    positions: list[int],
+    prices: Sequence[Price],
+    rooms: list[tuple[int, int, int]],
+) -> list[Clause]:
+    """Return the clauses of a message, in order.
+
+    Args:
+        phrases: (first token, senses, token after), as ``lexicon.find_phrases`` gives them.
+        positions: token index of each price.
+        prices: the message's prices.
+        rooms: (first token, room bits, token after).
+    """
+    marks: list[tuple[int, int, int]] = [(i, 0, senses) for i, senses, _ in phrases]
+    marks += [(i, 1, n) for n, i in enumerate(positions)]
+    marks += [(i, 2, bits) for i, bits, _ in rooms]
+    if positions or rooms:
+        marks.sort()
+    clause = Clause(0)
+    clauses = [clause]
+    sentence = 0
+    for i, kind, value in marks:
+        if kind == 1:
+            clause.prices.append((i, prices[value]))
+        elif kind == 2:
+            clause.rooms.append((i, value))
+        elif not value & _BREAKS:
+            clause.senses |= value
+        elif value & _END:
+            clause.question = bool(value & _QUESTION)
+            sentence += 1
+            clause = Clause(sentence)
+            clauses.append(clause)
+        elif value & _TURN or clause.prices or (clause.rooms and clause.senses & STATUS):
+            clause = Clause(sentence)
+            clauses.append(clause)
+    return clauses
+
+
+def set_cited_apart(clauses: list[Clause]) -> None:
+    """Move cited figures out of the clauses' offers; a competitor's figure is kept in ``cited``."""
+    competitor_sentences = {c.sentence for c in clauses if c.senses & _COMPETITOR}
+    for clause in clauses:
+        if not clause.prices:
+            continue
+        offers: list[tuple[int, Price]] = []
+        for item in clause.prices:
+            price = item[1]
+            rival = clause.senses & _COMPETITOR and not clause.senses & _OFFER
+            if price.kind is PriceKind.AMOUNT and (price.reported or rival):
+                if clause.cited is None and (rival or clause.sentence in competitor_sentences):
+                    clause.cited = price
+                    continue
+                if price.reported:
+                    continue
+            offers.append(item)
+        clause.prices = offers
+
+
+def spread_tickets(clauses: list[Clause], free: Sequence[int], default: int) -> list[tuple[Clause, int, list[Price]]]:
+    """Say which tickets each clause speaks of, where there are several.
+
+    A figure belongs to the room named nearest before it in its clause, else after it; one figure with several rooms
+    belongs to them all; "both" and "each" mean every ticket in ``free``. A clause that names no room but has a figure
+    or turns something down means the room named last, else the room that the next clause of its sentence names, else
+    (if it has a figure) ``default``.
+
+    Returns:
+        (clause, ticket, prices); the ticket is -1 where a clause without a figure names none.
+    """
+    spread: list[tuple[Clause, int, list[Price]]] = []
+    last = 0
+    for n, clause in enumerate(clauses):
+        bits = 0
+        for _, room in clause.rooms:
+            bits |= room
+        if clause.prices or clause.senses & STATUS:
+            prices = [price for _, price in clause.prices]
+            if clause.senses & _ALL:
+                spread += [(clause, k, prices) for k in free]
+            elif bits and bits & (bits - 1) and len(prices) > 1:
+                spread += _by_nearest(clause)
+            else:
+                means = bits or (last if prices or clause.senses & _TURNS_DOWN else 0) or _next_rooms(clauses, n)
+                if means:
+                    spread += [(clause, k, prices) for k in tickets_of(means)]
+                else:
+                    spread.append((clause, default if prices else -1, prices))
+        last = bits or last
+    return spread
+
+
+def tickets_of(bits: int) -> list[int]:
+    """Return the positions of the set bits."""
+    return [k for k in range(bits.bit_length()) if bits >> k & 1]
+
+
+def _by_nearest(clause: Clause) -> list[tuple[Clause, int, list[Price]]]:
+    """Give each of several figures to the room named nearest before it, else to the first after it."""
+    out: list[tuple[Clause, int, list[Price]]] = []
+    for i, price in clause.prices:
+        before = [room for at, room in clause.rooms if at < i]
+        after = [room for at, room in clause.rooms if at > i]
+        out += [(clause, k, [price]) for k in tickets_of(before[-1] if before else after[0])]
+    return out
+
+
+def _next_rooms(clauses: list[Clause], n: int) -> int:
+    """Return the rooms of the following clause if it is of the same sentence and says nothing but them."""
+    if n + 1 < len(clauses):
+        after = clauses[n + 1]
+        if after.sentence == clauses[n].sentence and not after.prices and not after.senses & STATUS:
+            bits = 0
+            for _, room in after.rooms:
+                bits |= room
+            return bits
+    return 0

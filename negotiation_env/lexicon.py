@@ -1,0 +1,170 @@
+"""Phrases and what they mean: loads ``lexicon.toml`` and finds its phrases in a list of words.
+
+Every meaning ("sense") is one bit, so that the senses of a clause or a message are the OR of those of its phrases.
+Matching walks a tree of words: at each word the longest phrase wins, and phrases do not overlap. It knows nothing of
+prices, tickets or the state of a negotiation: ``understanding`` puts the senses together.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from negotiation_env import world
+from negotiation_env.acts import Tactic
+from negotiation_env.errors import DataFileError, did_you_mean
+
+Tree: TypeAlias = dict[str, Any]
+"""Words to subtrees; under ``""`` the senses of the phrase that ends here. ``"#"`` stands for any number."""
+
+TOKEN: Final = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+(?:[.,][0-9]+)*%?|[^\W0-9a-z_]|[.,;:!?\n，。；：！？、…]")
+"""A word, a number, one letter of another script, or a punctuation mark."""
+STOPS: Final = frozenset(".,;:!?\n，。；：！？、…")
+"""Tokens that are punctuation, not words."""
+
+_NAMES: Final = (
+    # The message as a whole.
+    "greet", "upset", "insult", "soothe", "ask_reason", "off_topic", "close", "walk", "bye",
+    # What a sentence appeals to, promises or asks.
+    "exposure", "conversion", "competitor", "calendar", "fit", "partnership", "pressure",
+    "commit", "promise_word", "ask_price", "ask_weak",
+    *(f"promise_{name.replace('-', '_')}" for name in (*world.PROMISES, *world.FORBIDDEN_PROMISES)),
+    # What a clause does with the price or the ticket it speaks of.
+    "accept", "accept_weak", "confirm", "hold", "hold_bound", "final", "reject", "offer", "net", "selling", "all",
+    "off_that",
+    # Structure, and phrases that mean nothing here but would be misread word by word.
+    "stop", "question", "pause", "turn", "and", "neutral",
+)  # fmt: skip
+SENSE: Final[dict[str, int]] = {name: 1 << i for i, name in enumerate(_NAMES)}
+"""The bit of each sense that ``lexicon.toml`` may name."""
+TACTIC_SENSES: Final = tuple((tactic, SENSE[tactic.name.lower()]) for tactic in Tactic if tactic is not Tactic.NONE)
+PROMISE_SENSES: Final = tuple(
+    (name, SENSE[f"promise_{name.replace('-', '_')}"]) for name in (*world.PROMISES, *world.FORBIDDEN_PROMISES)
+)
+SECTIONS: Final = ("both", "agent", "manager")
+LEXICON_PATH: Final = Path(__file__).with_name("lexicon.toml")
+_GROUP: Final = re.compile(r"\(([^()\[\]]*)\)|\[([^()\[\]]*)\]")
+_MAX_FORMS: Final = 8000
+_SIGNS: Final = frozenset("()[]|?{}")
+
+
+def expand(pattern: str) -> list[str]:
+    """Return every phrase that a pattern stands for: ``(a|b)`` is one of, ``[a|b]`` is one of or nothing."""
+    parts: list[list[str]] = []
+    at = 0
+    for match in _GROUP.finditer(pattern):
+        parts.append([pattern[at : match.start()]])
+        choices = (match[1] if match[1] is not None else match[2]).split("|")
+        parts.append(choices if match[1] is not None else [*choices, ""])
+        at = match.end()
+    parts.append([pattern[at:]])
+    return ["".join(form) for form in product(*parts)]
+
+
+def _forms(pattern: str) -> set[tuple[str, ...]]:
+    """Return the token tuples of a pattern, with and without apostrophes."""
+    forms: set[tuple[str, ...]] = set()
+    for phrase in expand(pattern):
+        tokens = tuple(re.findall(r"#|" + TOKEN.pattern, phrase))
+        forms.add(tokens)
+        if "'" in phrase:
+            forms.add(tuple(token.replace("'", "") for token in tokens))
+    return forms
+
+
+def add_phrase(tree: Tree, tokens: tuple[str, ...], senses: int) -> None:
+    """Add a phrase to a tree; a phrase that is listed twice has the senses of both."""
+    node = tree
+    for token in tokens:
+        node = node.setdefault(token, {})
+    node[""] = node.get("", 0) | senses
+
+
+def build_trees(sections: dict[str, Any], source: str) -> dict[str, Tree]:
+    """Return one tree per speaker from the sections of a lexicon file.
+
+    Raises:
+        DataFileError: a section, a sense or a phrase is not as expected.
+    """
+    trees: dict[str, Tree] = {"agent": {}, "manager": {}}
+    for section, senses in sections.items():
+        if section not in SECTIONS:
+            raise DataFileError(f"{source}: unknown section {section!r}.{did_you_mean(section, SECTIONS)}")
+        for sense, patterns in senses.items():
+            names = sense.split("+")
+            for name in names:
+                if name not in SENSE:
+                    raise DataFileError(f"{source}, [{section}]: unknown sense {name!r}.{did_you_mean(name, SENSE)}")
+            if not isinstance(patterns, list) or not all(isinstance(p, str) and p for p in patterns):
+                raise DataFileError(f"{source}, {section}.{sense}: expected a list of phrases, got {patterns!r}")
+            bits = 0
+            for name in names:
+                bits |= SENSE[name]
+            for pattern in patterns:
+                forms = _forms(pattern)
+                nested = len(pattern) > 1 and any(set(form) & _SIGNS for form in expand(pattern))
+                if () in forms or len(forms) > _MAX_FORMS or nested:
+                    raise DataFileError(
+                        f"{source}, {section}.{sense}: expected a phrase of 1 to {_MAX_FORMS} forms, its groups not "
+                        f"nested, got {pattern!r}"
+                    )
+                for tokens in forms:
+                    for speaker in trees if section == "both" else (section,):
+                        add_phrase(trees[speaker], tokens, bits)
+    return trees
+
+
+def _share(tree: Tree, seen: dict[tuple[tuple[str, int], ...], Tree]) -> Tree:
+    """Let equal subtrees be one object: phrases made from one pattern end alike, and memory falls tenfold."""
+    for word, below in tree.items():
+        if word:
+            tree[word] = _share(below, seen)
+    key = tuple(sorted((word, below if word == "" else id(below)) for word, below in tree.items()))
+    return seen.setdefault(key, tree)
+
+
+@cache
+def lexicon() -> dict[str, Tree]:
+    """Return the shipped lexicon's tree per speaker, read once, with the names of the invented world added."""
+    with LEXICON_PATH.open("rb") as file:
+        trees = build_trees(tomllib.load(file), LEXICON_PATH.name)
+    for tree in trees.values():
+        for names, sense in ((world.COMPETITORS, "competitor"), (world.EVENTS, "calendar")):
+            for name in names:
+                add_phrase(tree, tuple(TOKEN.findall(name.lower())), SENSE[sense])
+    return {speaker: _share(tree, {}) for speaker, tree in trees.items()}
+
+
+def find_phrases(tokens: list[str], tree: Tree) -> list[tuple[int, int, int]]:
+    """Return (first token, senses, token after) of the phrases in a list of tokens, in order."""
+    found: list[tuple[int, int, int]] = []
+    count, free = len(tokens), 0
+    for i in [i for i, token in enumerate(tokens) if token in tree]:
+        if i < free:
+            continue
+        node: Tree = tree[tokens[i]]
+        j = i + 1
+        best = node.get("")
+        while j < count:
+            token = tokens[j]
+            below = node.get(token)
+            if below is None:
+                if token[0] not in "0123456789":
+                    break
+                below = node.get("#")
+                if below is None:
+                    break
+            node = below
+            j += 1
+            senses = node.get("")
+            if senses is not None:
+                best, free = senses, j
+        if best is not None:
+            if free <= i:
+                free = i + 1
+            found.append((i, best, free))
+    return found

@@ -1,0 +1,169 @@
+"""What the clauses that speak of one ticket mean together: one act with at most one price.
+
+Relative figures ("20% off", "knock 15 off", "meet in the middle") are resolved here to whole yuan. It knows senses and
+figures of one ticket, no text beyond the gap between two figures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from negotiation_env.acts import Act, DialogueAct, PriceType
+from negotiation_env.clauses import Clause
+from negotiation_env.lexicon import SENSE
+from negotiation_env.prices import Price, PriceKind
+from negotiation_env.speaking_context import Context
+
+SAME: Final = 2.0
+"""Yuan of selling price by which two figures may differ and still be the same: both may be rounded, in either type."""
+_S = SENSE
+_AGREES = _S["accept"] | _S["confirm"]
+_RANGE_LINKS: Final = frozenset(["-", "–", "—", "~", "to", "or", "and", "至", "到", "或"])
+
+
+class Offer(NamedTuple):
+    """A figure that is offered, as said, with its selling price and the clause that it stands in."""
+
+    value: float
+    net: bool
+    selling: float
+    price: Price
+    senses: int
+    question: bool
+
+
+@dataclass(slots=True)
+class Reading:
+    """What has been read about one ticket so far (-1: about none in particular)."""
+
+    ticket: int
+    offers: list[Offer]
+    senses: int
+    elsewhere: int = 0
+    """Senses of clauses that name no ticket."""
+
+    def add(self, clause: Clause, prices: list[Price], net: bool, context: Context) -> bool:
+        """Take in a clause; ``net`` is the price type last named. Returns the price type named last after it."""
+        senses = clause.senses
+        if clause.question:
+            senses &= ~_AGREES & ~_S["accept_weak"]
+        self.senses |= senses
+        for price in prices:
+            if price.net is not None:
+                net = price.net
+            elif senses & _S["net"] and not senses & _S["selling"]:
+                net = True
+            elif senses & _S["selling"] and not senses & _S["net"]:
+                net = False
+            if price.negated:
+                self.senses |= _S["reject"]
+                continue
+            cut = 1.0 - context.commissions[self.ticket]
+            value = _resolve(price, senses, cut if net else 1.0, self.ticket, context)
+            selling = value / cut if net else value
+            self.offers.append(Offer(value, net, selling, price, senses, clause.question))
+        return net
+
+
+def _resolve(price: Price, senses: int, cut: float, ticket: int, context: Context) -> float:
+    """Return a figure as a price; relative ones in whole yuan. ``cut`` turns selling prices into the type spoken in."""
+    if price.kind is PriceKind.AMOUNT:
+        return price.value
+    selling, quote = context.selling[ticket], context.quotes[ticket]
+    standing = selling if quote is None else quote
+    if price.kind is PriceKind.PERCENT_OFF:
+        base = standing if senses & _S["off_that"] else selling
+        return float(round(base * cut * (1.0 - price.value / 100.0)))
+    if price.kind is PriceKind.AMOUNT_OFF:
+        return float(max(1, round(standing * cut - price.value)))
+    bid = context.bids[ticket]
+    return float(round((standing + (selling if bid is None else bid)) / 2.0 * cut))
+
+
+def _same(a: float, b: float | None) -> bool:
+    return b is not None and abs(a - b) <= SAME
+
+
+def _chosen(reading: Reading, low: str, context: Context, manager: bool) -> Offer | None:
+    """Return the figure that stands, of all that were said about a ticket."""
+    offers = reading.offers
+    if len(offers) < 2:
+        return offers[0] if offers else None
+    k = reading.ticket
+    theirs = context.bids[k] if manager else context.quotes[k]
+    taken = _S["accept"] | _S["confirm"] | _S["hold"]
+    fresh = [
+        o for o in offers if o.senses & taken or not (_same(o.selling, theirs) or _same(o.selling, context.selling[k]))
+    ]
+    offers = fresh or offers
+    if len(offers) < 2:
+        return offers[0]
+    left, right = offers[-2], offers[-1]
+    if left.net != right.net and _same(left.selling, right.selling):
+        return left
+    if low[left.price.end : right.price.start].strip(" ¥$\u00a0") in _RANGE_LINKS:
+        return max(left, right) if manager else min(left, right)
+    return right
+
+
+def ticket_act(reading: Reading, low: str, context: Context) -> DialogueAct | None:
+    """Return what a reading comes to, or None if it says nothing about its ticket."""
+    if context.speaker == "manager":
+        return _manager_act(reading, low, context)
+    return _agent_act(reading, low, context)
+
+
+def _agent_act(reading: Reading, low: str, context: Context) -> DialogueAct | None:
+    ticket = reading.ticket if reading.ticket >= 0 else None
+    senses = reading.senses | reading.elsewhere
+    offer = _chosen(reading, low, context, manager=False)
+    if offer is None:
+        if senses & _S["reject"]:
+            return DialogueAct(Act.REJECT, ticket=ticket)
+        if senses & _AGREES:
+            return DialogueAct(Act.CONFIRM if senses & _S["confirm"] else Act.ACCEPT, ticket=ticket)
+        return None
+    quote = context.quotes[reading.ticket]
+    kind = Act.PROPOSE if quote is None else Act.COUNTER
+    own, bidding = offer.senses, offer.question or offer.senses & _S["offer"]
+    if own & _AGREES and not (offer.question or (bidding and not own & _S["confirm"])):
+        kind = Act.CONFIRM if own & _S["confirm"] else Act.ACCEPT
+    elif not bidding and senses & _AGREES and (quote is None or _same(offer.selling, quote)):
+        kind = Act.CONFIRM if senses & _S["confirm"] else Act.ACCEPT
+    elif not bidding and senses & _S["accept_weak"] and _same(offer.selling, quote):
+        kind = Act.ACCEPT
+    return _priced(kind, offer, ticket)
+
+
+def _manager_act(reading: Reading, low: str, context: Context) -> DialogueAct | None:
+    ticket = reading.ticket if reading.ticket >= 0 else None
+    senses = reading.senses | reading.elsewhere
+    offer = _chosen(reading, low, context, manager=True)
+    holds = _S["hold"] | _S["hold_bound"] | _S["reject"]
+    if offer is None:
+        if senses & _S["final"]:
+            return DialogueAct(Act.REJECT, ticket=ticket, detail="final")
+        if senses & holds:
+            return DialogueAct(Act.REJECT, ticket=ticket, detail="hold")
+        if senses & _AGREES:
+            return DialogueAct(Act.CONFIRM if senses & _S["confirm"] else Act.ACCEPT, ticket=ticket)
+        return None
+    k = reading.ticket
+    quote, bid = context.quotes[k], context.bids[k]
+    if senses & _S["confirm"] and not offer.question:
+        return _priced(Act.CONFIRM, offer, ticket)
+    if offer.senses & (_S["hold"] | _S["hold_bound"]):
+        standing = quote if quote is not None or offer.senses & _S["hold_bound"] else context.selling[k]
+        if _same(offer.selling, standing):
+            return _priced(Act.REJECT, offer, ticket, "hold")
+        return _priced(Act.COUNTER, offer, ticket)
+    agrees = senses & (_S["accept"] | _S["accept_weak"]) and not offer.question
+    if agrees and (_same(offer.selling, bid) or (bid is None and offer.senses & _S["accept"])):
+        return _priced(Act.ACCEPT, offer, ticket)
+    return _priced(Act.COUNTER, offer, ticket)
+
+
+def _priced(kind: Act, offer: Offer, ticket: int | None, detail: str = "") -> DialogueAct:
+    price_type = PriceType.NET if offer.net else PriceType.SELLING
+    return DialogueAct(kind, price=offer.value, price_type=price_type, ticket=ticket, detail=detail)

@@ -1,0 +1,285 @@
+"""From text to dialogue acts: what a message says, read against the state of the negotiation.
+
+``understand`` is total and linear in the message: any string gives acts in a canonical order (greeting, mood, tactics,
+soothing, promises, tickets, questions, off-topic, close), so that a worded decision reads back as itself. It reads
+phrases (``lexicon.toml``) and figures (``prices``), English and basic Chinese; it does not parse grammar, and irony or
+a figure spread over sentences is beyond it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from negotiation_env.acts import Act, DialogueAct, Tactic
+from negotiation_env.clauses import Clause, cut_clauses, set_cited_apart, spread_tickets, token_positions
+from negotiation_env.lexicon import (
+    PROMISE_SENSES,
+    SENSE,
+    STOPS,
+    TACTIC_SENSES,
+    TOKEN,
+    find_phrases,
+    lexicon,
+)
+from negotiation_env.price_tokens import lower
+from negotiation_env.prices import Price, PriceKind, find_prices
+from negotiation_env.room_names import room_tree
+from negotiation_env.speaking_context import Context, context_of
+from negotiation_env.ticket_reading import Reading, ticket_act
+
+__all__ = ["MAX_CHARS", "Context", "Understood", "context_of", "understand"]
+
+MAX_CHARS: Final = 4000
+"""Characters of a message that are read; the rest is cut off."""
+
+_S = SENSE
+_STOP_SENSES = _S["stop"] | _S["question"]
+_TACTICS: Final = sum(bit for _, bit in TACTIC_SENSES)
+_FIGURED: Final = _S["exposure"] | _S["conversion"] | _S["calendar"]
+_PROMISES: Final = sum(bit for _, bit in PROMISE_SENSES)
+_FORBIDDEN_CHARS: Final = dict.fromkeys(
+    [0xAD, 0x61C, 0x180E, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)]
+)
+_CLEAN: Final = _FORBIDDEN_CHARS | {code: code - 0xFEE0 for code in (*range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
+_GREET, _SOOTHE = DialogueAct(Act.GREET), DialogueAct(Act.SOOTHE)
+_SILENCE, _OFF_TOPIC = DialogueAct(Act.SILENCE), DialogueAct(Act.OFF_TOPIC)
+_ASK_PRICE, _ASK_REASON = DialogueAct(Act.ASK, detail="price"), DialogueAct(Act.ASK, detail="reason")
+_UPSET = DialogueAct(Act.INFORM, detail="upset")
+_INSULT = DialogueAct(Act.INFORM, Tactic.PRESSURE, detail="insult")
+_BYE, _WALK = DialogueAct(Act.CLOSE, detail="bye"), DialogueAct(Act.CLOSE, detail="walk")
+
+
+class Understood(NamedTuple):
+    """What a message says. The prices' positions count in the message without invisible characters."""
+
+    acts: tuple[DialogueAct, ...]
+    words: tuple[str, ...]
+    """Lower-cased words and numbers, without punctuation; one letter each for scripts without spaces."""
+    prices: tuple[Price, ...]
+
+
+def understand(text: str, context: Context) -> Understood:
+    """Return what ``text`` says in ``context``. Never raises on any string; reads ``MAX_CHARS`` characters."""
+    text = text[:MAX_CHARS]
+    if not text.isascii():
+        text = text.translate(_CLEAN)
+    low = lower(text)
+    tokens = TOKEN.findall(low)
+    if not tokens:
+        return Understood((_SILENCE if not low.strip() else _OFF_TOPIC,), (), ())
+    words = tuple([token for token in tokens if token not in STOPS])
+    prices = find_prices(text)
+    phrases = find_phrases(tokens, lexicon()[context.speaker])
+    said = 0
+    for _, senses, _ in phrases:
+        said |= senses
+    positions = token_positions(low, prices) if prices else []
+    rooms = find_phrases(tokens, room_tree(context.rooms)) if len(context.rooms) > 1 else []
+    clauses = cut_clauses(phrases, positions, prices, rooms)
+    if prices:
+        set_cited_apart(clauses)
+    if context.speaker == "agent":
+        acts = _agent_acts(said, tokens, phrases, clauses, prices, low, context)
+    else:
+        acts = _manager_acts(said, clauses, low, context)
+    return Understood(tuple(acts) if acts else (_OFF_TOPIC,), words, prices)
+
+
+def _agent_acts(
+    said: int,
+    tokens: list[str],
+    phrases: list[tuple[int, int, int]],
+    clauses: list[Clause],
+    prices: tuple[Price, ...],
+    low: str,
+    context: Context,
+) -> list[DialogueAct]:
+    acts: list[DialogueAct] = []
+    if said & _S["greet"]:
+        acts.append(_GREET)
+    if said & _S["insult"]:
+        acts.append(_INSULT)
+    if said & _TACTICS or any(c.cited for c in clauses):
+        acts += _reasons(said, tokens, phrases, clauses, prices)
+    if said & _S["soothe"]:
+        acts.append(_SOOTHE)
+    if said & (_PROMISES | _S["promise_word"]):
+        acts += _promises(clauses)
+    acts += _ticket_acts(said, clauses, low, context, only=not acts)
+    if said & (_S["ask_price"] | _S["ask_weak"]) and _asks(said, clauses):
+        acts.append(_ASK_PRICE)
+    if said & _S["ask_reason"]:
+        acts.append(_ASK_REASON)
+    if said & _S["off_topic"]:
+        acts.append(_OFF_TOPIC)
+    if said & _S["close"]:
+        acts.append(_BYE)
+    return acts
+
+
+def _manager_acts(said: int, clauses: list[Clause], low: str, context: Context) -> list[DialogueAct]:
+    acts: list[DialogueAct] = []
+    if said & _S["greet"]:
+        acts.append(_GREET)
+    if said & _S["upset"]:
+        acts.append(_UPSET)
+    if said & _TACTICS:
+        acts += [_OBJECTIONS[tactic] for tactic, bit in TACTIC_SENSES if said & bit]
+    acts += _ticket_acts(said, clauses, low, context, only=not acts)
+    if said & _S["ask_price"]:
+        acts.append(_ASK_PRICE)
+    if said & _S["ask_reason"]:
+        acts.append(_ASK_REASON)
+    if said & _S["off_topic"]:
+        acts.append(_OFF_TOPIC)
+    if said & _S["walk"]:
+        acts.append(_WALK)
+    elif said & _S["bye"]:
+        acts.append(_BYE)
+    return acts
+
+
+_OBJECTIONS = {tactic: DialogueAct(Act.INFORM, tactic, detail="objection") for tactic, _ in TACTIC_SENSES}
+
+
+def _reasons(
+    said: int,
+    tokens: list[str],
+    phrases: list[tuple[int, int, int]],
+    clauses: list[Clause],
+    prices: tuple[Price, ...],
+) -> list[DialogueAct]:
+    """Return the agent's tactics, each with the figure it cites: a percentage, or a competitor's rate in yuan."""
+    figures: dict[int, float] = {}
+    if said & _FIGURED:
+        off = [p.value for p in prices if p.kind is PriceKind.PERCENT_OFF]
+        for i, value in _percentages(tokens):
+            if value in off:
+                off.remove(value)
+                continue
+            bit = _nearest_tactic(i, tokens, phrases)
+            if bit:
+                figures.setdefault(bit, value)
+    cited = next((c.cited.value for c in clauses if c.cited), None)
+    if cited is not None:
+        said |= _S["competitor"]
+        figures[_S["competitor"]] = cited
+    return [
+        DialogueAct(Act.INFORM, tactic, None, None, None, figures.get(bit))
+        for tactic, bit in TACTIC_SENSES
+        if said & bit
+    ]
+
+
+def _percentages(tokens: list[str]) -> list[tuple[int, float]]:
+    """Return the (token, value) of figures said in percent."""
+    found: list[tuple[int, float]] = []
+    for i, token in enumerate(tokens):
+        if not "0" <= token[0] <= "9":
+            continue
+        number = token.rstrip("%").replace(",", ".")
+        after = tokens[i + 1 : i + 3]
+        percent = token[-1] == "%" or after[:1] in (["percent"], ["pct"]) or after == ["per", "cent"]
+        percent = percent or tokens[max(0, i - 3) : i] == ["百", "分", "之"]
+        if percent and number.count(".") < 2 and len(number) < 8:
+            found.append((i, float(number)))
+    return found
+
+
+def _nearest_tactic(i: int, tokens: list[str], phrases: list[tuple[int, int, int]]) -> int:
+    """Return the tactic bit of the phrase nearest to token ``i`` in its sentence that can bear a figure, 0 if none."""
+    best, distance = 0, 40
+    for at, senses, end in phrases:
+        if senses & _FIGURED:
+            gap = at - i if at > i else i - end + 1
+            between = tokens[i:at] if at > i else tokens[end:i]
+            if gap < distance and not any(t in _SENTENCE_STOPS for t in between):
+                best, distance = senses & _FIGURED, gap
+    return best & -best
+
+
+_SENTENCE_STOPS: Final = frozenset(".!?;\n。！？；")
+
+
+def _promises(clauses: list[Clause]) -> list[DialogueAct]:
+    """Return what the agent commits to: a promise's topic and a commitment in one sentence."""
+    sentences: dict[int, int] = {}
+    for clause in clauses:
+        sentences[clause.sentence] = sentences.get(clause.sentence, 0) | clause.senses
+    made, other = 0, False
+    for senses in sentences.values():
+        if senses & (_S["commit"] | _S["promise_word"]):
+            made |= senses & _PROMISES
+            other = other or bool(senses & _S["promise_word"] and not senses & _PROMISES)
+    acts = [DialogueAct(Act.PROMISE, detail=name) for name, bit in PROMISE_SENSES if made & bit]
+    return [*acts, DialogueAct(Act.PROMISE, detail="other")] if other else acts
+
+
+def _asks(said: int, clauses: list[Clause]) -> bool:
+    """Whether the agent asks for a price: outright, or for a better one in a sentence that offers none."""
+    if said & _S["ask_price"]:
+        return True
+    for clause in clauses:
+        if clause.senses & _S["ask_weak"]:
+            sentence = [c for c in clauses if c.sentence == clause.sentence]
+            asking = any(c.question or c.senses & _S["offer"] for c in sentence)
+            if asking and not any(c.prices for c in sentence):
+                return True
+    return False
+
+
+def _ticket_acts(said: int, clauses: list[Clause], low: str, context: Context, only: bool) -> list[DialogueAct]:
+    """Return the acts on tickets, in ticket order, then an agreement or refusal that names no ticket.
+
+    ``only``: whether the message has said nothing else so far; then a mere "ok" or "yes" is an agreement.
+    """
+    if not (said & _STATUS_OR_WEAK) and not any(c.prices for c in clauses):
+        return []
+    manager = context.speaker == "manager"
+    default = _default_ticket(context, manager)
+    if len(context.rooms) > 1:
+        free = [k for k, is_open in enumerate(context.open) if is_open] or list(range(len(context.rooms)))
+        spread = spread_tickets(clauses, free, default)
+    else:
+        spread = [
+            (c, 0 if c.prices or manager else -1, [p for _, p in c.prices])
+            for c in clauses
+            if c.prices or c.senses & _STATUS_OR_WEAK
+        ]
+    readings: dict[int, Reading] = {}
+    net = context.net
+    for clause, ticket, prices in spread:
+        reading = readings.get(ticket)
+        if reading is None:
+            reading = readings[ticket] = Reading(ticket, [], 0)
+        net = reading.add(clause, prices, net, context)
+    loose = readings.pop(-1, None)
+    if loose is not None and readings:
+        for reading in readings.values():
+            reading.elsewhere |= loose.senses
+        loose = None
+    acts = [act for k in sorted(readings) if (act := ticket_act(readings[k], low, context)) is not None]
+    if not acts and loose is not None:
+        act = ticket_act(loose, low, context)
+        acts = [] if act is None else [act]
+    if not acts and only and said & _S["accept_weak"] and not said & ~_MERE_YES:
+        acts = [DialogueAct(Act.ACCEPT, ticket=0 if manager and len(context.rooms) == 1 else None)]
+    return acts
+
+
+_STATUS_OR_WEAK: Final = (
+    _S["accept"] | _S["accept_weak"] | _S["confirm"] | _S["hold"] | _S["hold_bound"] | _S["final"] | _S["reject"]
+)
+_MERE_YES: Final = _S["accept_weak"] | _S["neutral"] | _S["stop"] | _S["pause"] | _S["and"] | _S["close"] | _S["bye"]
+
+
+def _default_ticket(context: Context, manager: bool) -> int:
+    """Return the ticket that a figure without a room means.
+
+    The one open ticket; if several are open, the first of them that the other side has named a figure for, else the
+    first; ticket 0 if none is open.
+    """
+    figures = context.bids if manager else context.quotes
+    free = [k for k, is_open in enumerate(context.open) if is_open]
+    answered = [k for k in free if figures[k] is not None]
+    return (answered or free or [0])[0]
