@@ -1,0 +1,212 @@
+"""Loads causal language models for generation, one base in memory however many adapters use it.
+
+Knows checkpoint folders, Hub ids, PEFT adapter folders, devices and number formats. Does not
+know prompts or sampling. Weights are read from safetensors only; no code from a checkpoint is
+run. Only models with full attention in every layer are taken.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+from transformers import (
+    AttentionInterface,
+    AttentionMaskInterface,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.masking_utils import sdpa_mask
+
+from negotiation_env.engines.protocol import EngineMissingError, EngineSpecError
+from negotiation_env.engines.smollm2 import smollm2_path
+
+Number = Literal["auto", "float32", "bfloat16"]
+_ATTENTION = "grouped_sdpa"
+_bases: dict[tuple[str, str, torch.dtype], Base] = {}
+_bases_lock = threading.Lock()
+
+
+def grouped_sdpa(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **kwargs: object,
+) -> tuple[torch.Tensor, None]:
+    """Scaled dot-product attention that shares keys and values among a group's query heads.
+
+    query: (rows, heads, new, size); key, value: (rows, groups, all, size). Returns (rows, new,
+    heads, size). transformers passes further keywords to every attention function.
+    """
+    attend = torch.nn.functional.scaled_dot_product_attention
+    rows, heads, new, size = query.shape
+    groups = key.shape[1]
+    single = new == 1 and attention_mask is not None and attention_mask.shape[1] == 1
+    if single and heads != groups:
+        # One new token: a group's heads stand in as query positions, so nothing is copied.
+        grouped = query.reshape(rows, groups, heads // groups, size)
+        mixed = attend(grouped, key, value, attn_mask=attention_mask, scale=scaling)
+        return mixed.reshape(rows, 1, heads, size), None
+    if heads != groups:
+        key = key.repeat_interleave(heads // groups, dim=1)
+        value = value.repeat_interleave(heads // groups, dim=1)
+    mixed = attend(
+        query,
+        key,
+        value,
+        attn_mask=attention_mask,
+        dropout_p=dropout,
+        scale=scaling,
+        is_causal=attention_mask is None and new > 1,
+    )
+    return mixed.transpose(1, 2).contiguous(), None
+
+
+AttentionInterface.register(_ATTENTION, grouped_sdpa)
+AttentionMaskInterface.register(_ATTENTION, sdpa_mask)
+
+
+class Base:
+    """A frozen base model, its tokenizer, and the adapters loaded onto it."""
+
+    def __init__(self, name: str, device: str, number: torch.dtype) -> None:
+        self.name = name
+        self.device = torch.device(device)
+        self.lock = threading.RLock()
+        self.tokenizer = _tokenizer(name)
+        model: Any = _base_model(name, number)
+        self.model: PreTrainedModel = model.to(self.device).eval()
+        self.model.requires_grad_(False)
+        self._wrapped: Any = None
+        self._adapters: dict[str, str] = {}
+
+    def add_adapter(self, folder: str) -> str:
+        """Load a PEFT adapter folder once; returns its name for use."""
+        with self.lock:
+            if folder in self._adapters:
+                return self._adapters[folder]
+            # Optional: only adapters need it.
+            try:
+                from peft import PeftModel
+            except ImportError as error:
+                raise EngineMissingError(
+                    "adapters need the package peft; run: pip install negotiation-env[llm]"
+                ) from error
+            adapter = f"adapter{len(self._adapters)}"
+            if self._wrapped is None:
+                self._wrapped = PeftModel.from_pretrained(
+                    self.model, folder, adapter_name=adapter, autocast_adapter_dtype=False
+                )
+            else:
+                self._wrapped.load_adapter(folder, adapter, autocast_adapter_dtype=False)
+            self._wrapped.to(device=self.device, dtype=self.model.dtype).eval()
+            self._wrapped.requires_grad_(False)
+            self._adapters[folder] = adapter
+            return adapter
+
+    @contextmanager
+    def use(self, adapter: str | None) -> Iterator[PreTrainedModel]:
+        """The model with this adapter switched on, or with none, for the calling thread alone."""
+        with self.lock:
+            # PEFT puts its layers into the base model itself, so that is what runs either way.
+            if self._wrapped is None:
+                yield self.model
+            elif adapter is None:
+                with self._wrapped.disable_adapter():
+                    yield self.model
+            else:
+                self._wrapped.set_adapter(adapter)
+                yield self.model
+
+
+def open_checkpoint(name: str, device: str, number: Number) -> tuple[Base, str | None]:
+    """The base of a checkpoint and, where name is a PEFT adapter folder, the adapter's name.
+
+    name: "smollm2", a folder, or a Hub id. device: "auto", "cpu", "cuda", ... number: the
+    format of the weights; "auto" is bfloat16 on CUDA and on CPUs with AMX, else float32.
+    Raises EngineSpecError where there is nothing to load.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    folder = Path(name).expanduser()
+    adapter_config = folder / "adapter_config.json"
+    if not adapter_config.is_file():
+        return _base(name, device, number), None
+    if not (folder / "adapter_model.safetensors").is_file():
+        raise EngineSpecError(
+            f"{name}: expected adapter_model.safetensors beside adapter_config.json, found none; "
+            "save the adapter with safe_serialization=True"
+        )
+    config = json.loads(adapter_config.read_text(encoding="utf-8"))
+    base_name = config.get("base_model_name_or_path")
+    if not isinstance(base_name, str) or not base_name:
+        raise EngineSpecError(f'{name}: adapter_config.json names no base; set base_model_name_or_path, say "smollm2"')
+    base = _base(base_name, device, number)
+    return base, base.add_adapter(str(folder.resolve()))
+
+
+def _base(name: str, device: str, number: Number) -> Base:
+    if name == "smollm2":
+        name = str(smollm2_path())
+    elif Path(name).expanduser().is_dir():
+        name = str(Path(name).expanduser().resolve())
+    key = (name, device, _number(device, number))
+    with _bases_lock:
+        if key not in _bases:
+            _bases[key] = Base(*key)
+        return _bases[key]
+
+
+def _number(device: str, number: Number) -> torch.dtype:
+    if number != "auto":
+        return torch.float32 if number == "float32" else torch.bfloat16
+    if device.startswith("cuda"):
+        return torch.bfloat16
+    # With AMX, bfloat16 products are exact sums in float32 whatever the number of rows; without
+    # it they are slow, and float32 is both faster and closer.
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return torch.bfloat16 if capabilities.get("amx_bf16") else torch.float32
+
+
+def _tokenizer(name: str) -> PreTrainedTokenizerBase:
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise EngineSpecError(_cannot_load(name, error)) from error
+    if not getattr(tokenizer, "chat_template", None):
+        raise EngineSpecError(f"{name}: its tokenizer has no chat template; use an instruction-tuned model")
+    return cast(PreTrainedTokenizerBase, tokenizer)
+
+
+def _base_model(name: str, number: torch.dtype) -> PreTrainedModel:
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            name, dtype=number, use_safetensors=True, attn_implementation=_ATTENTION
+        )
+    except (OSError, ValueError) as error:
+        raise EngineSpecError(_cannot_load(name, error)) from error
+    kinds = set(getattr(model.config, "layer_types", None) or ["full_attention"])
+    if kinds != {"full_attention"}:
+        raise EngineSpecError(
+            f"{name}: has layers of kind {', '.join(sorted(kinds - {'full_attention'}))}, and this "
+            f"engine runs full attention only; use vllm:{name}"
+        )
+    return cast(PreTrainedModel, model)
+
+
+def _cannot_load(name: str, error: Exception) -> str:
+    reason = str(error).strip().split("\n", maxsplit=1)[0]
+    return (
+        f"hf:{name}: expected a folder or Hub id of a causal language model in safetensors; loading it said: {reason}"
+    )

@@ -1,0 +1,103 @@
+"""The one interface behind which every language-model engine lies.
+
+Knows chat messages, requests and replies. Does not know negotiation, prompts, or any
+particular engine, and imports no machine-learning library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypedDict
+
+
+class EngineSpecError(ValueError):
+    """An engine spec that names no engine, or one that cannot be opened."""
+
+
+class EngineMissingError(ImportError):
+    """A package that the asked-for engine needs is not installed."""
+
+
+class ChatMessage(TypedDict):
+    """One message of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One reply to sample.
+
+    messages: the chat so far, oldest first, at least one.
+    seed: any integer; the reply's sampled tokens depend on the request alone, this included.
+    max_tokens: most tokens to sample, at least 1.
+    temperature: 0 takes the likeliest token; else at most 100.
+    top_p: nucleus mass in (0, 1].
+    stop: strings that end the reply; the string itself is cut off.
+    begin: text that the assistant's reply starts with; returned as part of the reply's text,
+        not counted in token_ids or max_tokens.
+
+    Raises ValueError for a value out of range.
+    """
+
+    messages: tuple[ChatMessage, ...]
+    seed: int = 0
+    max_tokens: int = 64
+    temperature: float = 0.7
+    top_p: float = 1.0
+    stop: tuple[str, ...] = ()
+    begin: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.messages:
+            raise ValueError("messages: expected at least one message, got none; add the prompt")
+        if self.max_tokens < 1:
+            raise ValueError(f"max_tokens: expected at least 1, got {self.max_tokens}")
+        if not 0.0 <= self.temperature <= 100.0:
+            raise ValueError(f"temperature: expected 0 to 100, got {self.temperature}")
+        if not 0.0 < self.top_p <= 1.0:
+            raise ValueError(f"top_p: expected a value in (0, 1], got {self.top_p}")
+        if "" in self.stop:
+            raise ValueError("stop: expected non-empty strings, got an empty one; leave it out")
+
+
+@dataclass(frozen=True, slots=True)
+class ChatReply:
+    """One sampled reply, or the reason why there is none.
+
+    text: the reply, `begin` included and stop string excluded; empty where `fault` is set.
+    token_ids: sampled tokens, the end token included; empty where the engine tells none.
+    logprobs: natural-log probability of each token in token_ids under the model's own
+        distribution (temperature 1, no top-p), same length; empty where the engine tells none.
+    prompt_tokens: tokens of the prompt that the model saw.
+    finish: "stop" at an end token or stop string, "length" at max_tokens, "fault" on a failure.
+    fault: the cause, where the sample failed; else None.
+    """
+
+    text: str
+    token_ids: tuple[int, ...] = ()
+    logprobs: tuple[float, ...] = ()
+    prompt_tokens: int = 0
+    finish: Literal["stop", "length", "fault"] = "stop"
+    fault: str | None = None
+
+
+class ChatModel(Protocol):
+    """A language model that answers chats.
+
+    `generate` returns one reply per request, in the order asked. A sample that fails is a
+    reply whose `fault` is set; it never costs the others theirs.
+    """
+
+    spec: str
+
+    def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
+        """One reply per request, in order."""
+        ...
+
+
+def fault_reply(cause: str) -> ChatReply:
+    """The reply that stands for a failed sample."""
+    return ChatReply(text="", finish="fault", fault=cause)

@@ -1,0 +1,199 @@
+"""Chat engine on transformers models, in this process, on CPU or CUDA.
+
+Knows chat templates, stop strings, and how many replies to make at once. Does not know
+negotiation. A reply depends on its own request alone: the same request gives the same text
+alone, in a batch, or in another order (see decoding for how, and for what it rests on).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jinja2 import TemplateError
+from transformers import PreTrainedModel
+
+from negotiation_env.engines.checkpoints import Number, open_checkpoint
+from negotiation_env.engines.decoding import BLOCK, PARTIAL, Row, columns_needed, decode
+from negotiation_env.engines.key_values import BlockStore
+from negotiation_env.engines.protocol import ChatReply, ChatRequest, fault_reply
+from negotiation_env.engines.shapes import Shapes, probe_shapes
+
+_BLOCK_LENGTHS = tuple(range(PARTIAL, BLOCK + 1, PARTIAL))
+
+
+class TransformersEngine:
+    """A ChatModel on a transformers causal language model.
+
+    name: "smollm2", a checkpoint folder, a PEFT adapter folder, or a Hub id.
+    max_batch: replies made at once; max_batch_tokens: grid cells (rows times columns) at once,
+    which bounds memory; max_prompt_tokens: longer prompts lose tokens from their middle (the
+    first quarter and the end stay); prefix_cache_mb: memory for prompt blocks shared among
+    requests and calls, 0 for none.
+    logprobs in replies are of the sampled tokens at temperature 1 without top-p.
+    Raises EngineSpecError where name cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        name: str = "smollm2",
+        *,
+        spec: str | None = None,
+        device: str = "auto",
+        dtype: Number = "auto",
+        max_batch: int = 64,
+        max_batch_tokens: int = 65_536,
+        max_prompt_tokens: int = 2048,
+        prefix_cache_mb: int = 512,
+    ) -> None:
+        if max_batch < 1 or max_prompt_tokens < 16:
+            raise ValueError(
+                "expected max_batch of at least 1 and max_prompt_tokens of at least 16, "
+                f"got {max_batch} and {max_prompt_tokens}"
+            )
+        self.spec = spec or (name if name == "smollm2" else f"hf:{name}")
+        self.base, self.adapter = open_checkpoint(name, device, dtype)
+        self.tokenizer = self.base.tokenizer
+        self.max_batch = max_batch
+        self.max_batch_tokens = max_batch_tokens
+        positions = getattr(self.base.model.config.get_text_config(), "max_position_embeddings", 0)
+        self.context = int(positions or 1 << 20)
+        self.max_prompt_tokens = min(max_prompt_tokens, max(16, self.context - 32))
+        self.ends = _end_tokens(self.base.model, self.tokenizer)
+        self._specials = tuple(t for t in self.tokenizer.all_special_tokens if len(t) > 1)
+        self._store = BlockStore(prefix_cache_mb * 1024 * 1024)
+        self._shapes: dict[int, Shapes] = {}
+
+    def __repr__(self) -> str:
+        return f"TransformersEngine({self.spec!r})"
+
+    def forget_prompts(self) -> None:
+        """Empty the memory of prompt blocks; call it after changing the model's weights."""
+        self._store.clear()
+
+    def prompt_tokens(self, request: ChatRequest) -> tuple[int, ...]:
+        """The token ids that the model is given for a request, cut to max_prompt_tokens.
+
+        Raises jinja2.TemplateError where the chat template refuses the messages.
+        """
+        messages = [
+            {"role": message["role"], "content": self._plain(message["content"])} for message in request.messages
+        ]
+        text = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        encoded = self.tokenizer(str(text) + self._plain(request.begin), add_special_tokens=False)
+        ids = tuple(int(i) for i in encoded["input_ids"])
+        if len(ids) > self.max_prompt_tokens:
+            head = self.max_prompt_tokens // 4
+            ids = ids[:head] + ids[len(ids) - (self.max_prompt_tokens - head) :]
+        return ids
+
+    def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
+        """One reply per request, in order."""
+        replies: list[ChatReply | None] = [None] * len(requests)
+        rows: dict[int, Row] = {}
+        for i, request in enumerate(requests):
+            try:
+                rows[i] = self._row(request)
+            except (TemplateError, ValueError) as error:
+                replies[i] = fault_reply(f"prompt: {error}")
+        with self.base.use(self.adapter) as model:
+            shapes = self.shapes(model) if rows else Shapes()
+            for wave in self._waves(rows, min(self.max_batch, shapes.decode_cap)):
+                failed = self._run(model, [rows[i] for i in wave], shapes)
+                for i in wave:
+                    replies[i] = self._reply(requests[i], rows[i], failed.get(id(rows[i])))
+        return [reply or fault_reply("no reply was made") for reply in replies]
+
+    def shapes(self, model: PreTrainedModel) -> Shapes:
+        """Batch sizes that leave a row's result unchanged, measured once a thread count."""
+        threads = torch.get_num_threads()
+        if threads not in self._shapes:
+            self._shapes[threads] = probe_shapes(model, self.max_batch, _BLOCK_LENGTHS)
+        return self._shapes[threads]
+
+    def _row(self, request: ChatRequest) -> Row:
+        prompt = self.prompt_tokens(request)
+        if not prompt:
+            raise ValueError("expected at least one token, got an empty prompt")
+        return Row(
+            prompt=prompt,
+            limit=min(request.max_tokens, max(1, self.context - len(prompt))),
+            seed=request.seed,
+            temperature=request.temperature,
+            top_p=request.top_p,
+            halt=self._halt(request.stop),
+        )
+
+    def _halt(self, stop: tuple[str, ...]) -> Callable[[list[int]], bool] | None:
+        if not stop:
+            return None
+
+        def came(tokens: list[int]) -> bool:
+            text = self._text(tokens)
+            return any(string in text for string in stop)
+
+        return came
+
+    def _waves(self, rows: dict[int, Row], most_rows: int) -> list[list[int]]:
+        """Indices of rows, grouped by similar length within the batch and memory limits."""
+        order = sorted(rows, key=lambda i: len(rows[i].prompt) + rows[i].limit)
+        waves: list[list[int]] = []
+        for i in order:
+            columns = columns_needed(len(rows[i].prompt), rows[i].limit)
+            most = min(most_rows, max(1, self.max_batch_tokens // columns))
+            if not waves or len(waves[-1]) >= most:
+                waves.append([])
+            waves[-1].append(i)
+        return waves
+
+    def _run(self, model: PreTrainedModel, rows: list[Row], shapes: Shapes) -> dict[int, str]:
+        """Decode rows, in halves where memory does not suffice; causes of failure by row id."""
+        try:
+            decode(model, rows, self.ends, self._store, shapes)
+        except (RuntimeError, IndexError, ValueError) as error:
+            # torch reports lack of memory, and most else, as RuntimeError.
+            for row in rows:
+                row.tokens, row.logprobs, row.finish = [], [], None
+            if len(rows) == 1:
+                return {id(rows[0]): f"{type(error).__name__}: {str(error)[:300]}"}
+            half = len(rows) // 2
+            return self._run(model, rows[:half], shapes) | self._run(model, rows[half:], shapes)
+        return {}
+
+    def _reply(self, request: ChatRequest, row: Row, cause: str | None) -> ChatReply:
+        if cause is not None:
+            return fault_reply(cause)
+        if row.finish is None or row.finish == "fault":
+            return fault_reply("the model's output is not a number")
+        text = self._text(row.tokens)
+        cuts = [place for place in (text.find(string) for string in request.stop) if place >= 0]
+        return ChatReply(
+            text=request.begin + (text[: min(cuts)] if cuts else text),
+            token_ids=tuple(row.tokens),
+            logprobs=tuple(row.logprobs),
+            prompt_tokens=len(row.prompt),
+            finish=row.finish,
+        )
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True))
+
+    def _plain(self, text: str) -> str:
+        # What someone says must not be able to end a message or begin another role's.
+        for token in self._specials:
+            text = text.replace(token, f"{token[0]} {token[1:]}")
+        return text
+
+
+def _end_tokens(model: PreTrainedModel, tokenizer: object) -> frozenset[int]:
+    ends: set[int] = set()
+    configured = getattr(model.generation_config, "eos_token_id", None)
+    for found in (configured, getattr(tokenizer, "eos_token_id", None)):
+        if isinstance(found, int):
+            ends.add(found)
+        elif isinstance(found, list | tuple):
+            ends.update(int(i) for i in found)
+    vocabulary: dict[str, int] = getattr(tokenizer, "get_vocab", dict)()
+    if "<|im_end|>" in vocabulary:
+        ends.add(vocabulary["<|im_end|>"])
+    return frozenset(ends)
