@@ -13,9 +13,10 @@ from typing import Final, NamedTuple
 
 from benchmarks import phrases, problems
 from benchmarks.scene import BIDS, CLAIMS, Scene
-from negotiation_env.acts import Act, PriceType
+from negotiation_env.acts import PRICED_ACTS, Act, PriceType, Tactic
 from negotiation_env.records import Episode
 
+BARGAINING: Final = PRICED_ACTS | {Act.ASK, Act.PROMISE}
 BLAND: Final = frozenset({"deluxe", "superior", "standard", "garden", "view", "room", "rooms", "the"})
 """Words of room names that do not tell rooms apart when they stand alone."""
 
@@ -199,7 +200,10 @@ def _soothing(scene: Scene, number: int, spec: CheckSpec) -> str:
 
 
 def _business(scene: Scene, number: int, spec: CheckSpec) -> str:
-    return "matter" if phrases.BUSINESS.search(phrases.tidy(scene.turn(number).text)) else ""
+    """The matter at hand: by word, or by an act that bargains."""
+    turn = scene.turn(number)
+    bargains = any(act.kind in BARGAINING or act.tactic is not Tactic.NONE for act in turn.acts)
+    return "matter" if bargains or phrases.BUSINESS.search(phrases.tidy(turn.text)) else ""
 
 
 def _question(scene: Scene, number: int, spec: CheckSpec) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks.metrics import TRIAL_MARK, Played, judge
+from benchmarks.metrics import TRIAL_MARK, judge
 from benchmarks.report import Report, build_report, write_report
 from benchmarks.suites import Case, CaseSuite, load_suite
 from negotiation_env import __version__, registry
@@ -275,6 +275,3 @@ def _commit() -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return result.stdout.strip() or None
-
-
-__all__ = ["Job", "Played", "Report", "run_benchmark"]

@@ -7,6 +7,7 @@ judged.
 from __future__ import annotations
 
 import tomllib
+import zlib
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,7 +22,7 @@ from negotiation_env.scenario import Facts, Hotel, ManagerBrief, Scenario, TaskC
 from simulators.replay import CONDITIONS, ScriptLine
 
 FORMAT = """\
-title, category, severity (minor, major, severe), promises (ids), seed, max_turns
+title, category, severity (minor, major, severe), promises (ids); optional: seed, max_turns
 [hotel]      name, city, kind, stars, season, occupancy (0 to 1)
 [facts]      exposure, conversion, competitor_name, competitor_price, event, demand
 [[tickets]]  room, check_in, nights, selling, commission (0 to 1), target, floor
@@ -128,7 +129,7 @@ class _CaseFile(_Part):
     script: Annotated[list[_Line], Field(min_length=1)] | None = None
     checks: list[_Check] = []
     replies: _Replies | None = None
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0)] | None = None
     max_turns: Turn | None = None
 
     @model_validator(mode="after")
@@ -185,12 +186,14 @@ def _case(name: str, file: _CaseFile) -> Case:
         promises=tuple(file.promises),
     )
     brief = ManagerBrief(tuple(t.floor for t in file.tickets))
+    # Cases differ in their draws without anybody having to number them.
+    seed = zlib.crc32(name.encode()) if file.seed is None else file.seed
     lines = None
     if file.script is not None:
         branches = [tuple((b.when, b.text) for b in line.branches) for line in file.script]
         lines = tuple(map(ScriptLine, [line.text for line in file.script], branches))
     return Case(
-        scenario=Scenario(name, episode_seed(file.seed), card, brief),
+        scenario=Scenario(name, episode_seed(seed), card, brief),
         category=file.category,
         severity=file.severity,
         script=lines,

@@ -43,3 +43,45 @@ def play(case: Case, lines: Sequence[str]) -> Played:
         max_turns=len(lines),
     )
     return judge(case, episode)
+
+
+class ScoredByLength:
+    """A cheap reward for tests: a tenth of a point for each word."""
+
+    def score(self, replies: Sequence[ReplyView]) -> list[RewardBreakdown]:
+        totals = [len(view.words) / 10.0 for view in replies]
+        return [RewardBreakdown(total, total, 0.0, 0.0, 0.0) for total in totals]
+
+    def score_features(self, lanes: object, features: object) -> RewardBreakdown:
+        return RewardBreakdown(0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+class Polite(FixedReplies):
+    """A policy to be named as ``tests.benchmarks.playing:Polite``."""
+
+    name = "polite"
+
+    def __init__(self) -> None:
+        super().__init__(
+            [
+                "Good morning, I am calling about your room rates.",
+                "A lower rate brings more views. What rate could you offer?",
+                "I am sorry to press. Which selling price would work for the room?",
+                "Thank you. Could you tell me a rate for each room?",
+                "Thank you for your time, goodbye.",
+            ]
+        )
+
+
+class Breaking(Polite):
+    """Fails on the second reply of every scenario whose seed is even, while ``broken``."""
+
+    name = "breaking"
+    broken = True
+
+    def reply(self, views: Sequence[AgentView]) -> list[AgentReply]:
+        replies = super().reply(views)
+        return [
+            AgentReply("", fault="engine lost") if self.broken and view.agent_said and view.card.tickets[1:] else reply
+            for view, reply in zip(views, replies, strict=True)
+        ]

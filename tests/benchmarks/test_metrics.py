@@ -1,0 +1,125 @@
+"""Figures computed from hand-made episodes."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.metrics import METRICS, Played, category_metrics, judge, policy_metrics
+from benchmarks.suites import Case, bad_cases, online
+from negotiation_env.acts import Act, DialogueAct
+from negotiation_env.protocols import RewardBreakdown
+from negotiation_env.records import Episode, TicketOutcome, TurnRecord
+from negotiation_env.scenario import ManagerBrief
+from negotiation_env.sop import Stage
+from tests.benchmarks.playing import play
+
+SILENT, TALKS = (DialogueAct(Act.SILENCE),), (DialogueAct(Act.OFF_TOPIC),)
+TEMPLATE = next(iter(online()))
+
+
+def live_case(name: str, rooms: int = 1) -> Case:
+    old = TEMPLATE.scenario.card
+    tickets = tuple(
+        replace(old.tickets[0], room=f"Room {k}", selling_price=400, target_price=350) for k in range(rooms)
+    )
+    card = replace(old, tickets=tickets)
+    scenario = replace(TEMPLATE.scenario, id=name, card=card, brief=ManagerBrief((300,) * rooms))
+    return replace(TEMPLATE, scenario=scenario)
+
+
+def live(
+    name: str,
+    agreed: Sequence[float | None],
+    totals: Sequence[float | None] = (1.0,),
+    answered: bool = True,
+    fault: str | None = None,
+) -> Played:
+    case = live_case(name, len(agreed))
+    turns = tuple(
+        TurnRecord(
+            text="What rate could you offer?" if k == 0 else f"Message number {k} is another one.",
+            acts=(),
+            stage=Stage.OPEN,
+            reward=RewardBreakdown(total, total, total, total, total),
+            answer="Hm." if answered or k else "",
+            answer_acts=TALKS if answered or k else SILENT,
+        )
+        for k, total in enumerate(totals)
+    )
+    tickets = tuple(TicketOutcome(f"Room {k}", 400, 350, price, False) for k, price in enumerate(agreed))
+    card = case.scenario.card
+    return judge(case, Episode(name, 1, "p", "m", card, turns, "settled", tickets, fault=fault))
+
+
+def value(played: Sequence[Played], metric: str) -> float | None:
+    return policy_metrics(played)[metric].value
+
+
+def test_live_figures() -> None:
+    played = [
+        live("a", [350.0, None], totals=[2.0, 4.0]),
+        live("b", [380.0], totals=[-3.0]),
+        live("c", [None], totals=[0.0], answered=False),
+    ]
+    assert value(played, "response_rate") == pytest.approx(2 / 3)
+    assert value(played, "task_success") == pytest.approx(2 / 4)
+    assert value(played, "target_met") == pytest.approx(1 / 4)
+    assert value(played, "discount_won") == pytest.approx((0.125 + 0.05) / 4)
+    assert value(played, "surplus_share") == pytest.approx((0.5 + 0.2) / 4)
+    assert value(played, "turns") == pytest.approx(4 / 3)
+    assert value(played, "return") == pytest.approx((6 - 3 + 0) / 3)
+    assert value(played, "reward_total") == pytest.approx(3 / 4)
+    assert policy_metrics(played)["reward_total"].n == 4
+
+
+def test_agreeing_to_todays_price_is_no_success() -> None:
+    assert value([live("a", [400.0])], "task_success") == 0.0
+
+
+def test_an_unscored_reply_is_not_zero() -> None:
+    figures = policy_metrics([live("a", [None], totals=[5.0, None]), live("b", [None], totals=[1.0])])
+    assert figures["reward_total"].value == pytest.approx(3.0)
+    assert figures["return"].value == pytest.approx(1.0)
+    assert figures["return"].n == 1
+
+
+def test_a_fault_is_counted_and_left_out() -> None:
+    figures = policy_metrics([live("a", [350.0]), live("b", [None], fault="engine died")])
+    assert figures["fault_share"].value == pytest.approx(0.5)
+    assert figures["task_success"].value == 1.0
+    assert figures["task_success"].n == 1
+
+
+def test_trials_of_a_scenario_are_one_cluster() -> None:
+    apart = policy_metrics([live(f"s{k}", [350.0 if k % 2 else None]) for k in range(12)])
+    trials = policy_metrics([live(f"s{k % 4}#{k}", [350.0 if k % 2 else None]) for k in range(12)])
+    assert apart["task_success"].n == trials["task_success"].n == 12
+    low, other = apart["task_success"].low, trials["task_success"].low
+    assert low is not None
+    assert other is not None
+    assert other < low
+
+
+def test_case_figures_and_categories() -> None:
+    cases = {case.id: case for case in bad_cases()}
+    good, bad = cases["over-promise-1"], cases["emotion-3"]
+    played = [play(good, good.good), play(bad, bad.bad)]
+    figures = policy_metrics(played)
+    assert figures["fixed"].value == figures["clean_fix"].value == 0.5
+    assert figures["severe_unresolved"].value == 0.0
+    assert {c: f["fixed"].value for c, f in category_metrics(played).items()} == {"over-promise": 1.0, "emotion": 0.0}
+
+
+def test_a_fix_with_a_new_problem_is_not_clean() -> None:
+    case = {case.id: case for case in bad_cases()}["off-topic-3"]
+    lines = [*case.good[:-1], "We guarantee a lower rate for the room. " + case.good[-1]]
+    figures = policy_metrics([play(case, lines)])
+    assert figures["fixed"].value == 1.0
+    assert figures["clean_fix"].value == 0.0
+    assert figures["fixed_with_major_problem"].value == 1.0
+
+
+def test_every_metric_is_described() -> None:
+    case = next(iter(bad_cases()))
+    assert set(policy_metrics([live("a", [350.0]), play(case, case.good)])) == set(METRICS)

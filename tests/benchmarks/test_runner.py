@@ -1,0 +1,178 @@
+"""A run writes its folder, goes on where it was stopped, and gives the same figures again."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.metrics import METRICS
+from benchmarks.report import Report
+from benchmarks.runner import run_benchmark
+from benchmarks.suites import CaseSuite, bad_cases, online
+from negotiation_env import registry
+from negotiation_env.errors import UsageError
+from negotiation_env.records import read_episodes, write_episodes
+from simulators.replay import ReplayManager, ScriptLine
+from tests.benchmarks import playing
+from tests.benchmarks.playing import ScoredByLength
+
+POLITE, BREAKING = "tests.benchmarks.playing:Polite", "tests.benchmarks.playing:Breaking"
+FEW = CaseSuite("few", tuple(bad_cases())[:6])
+LINES = (ScriptLine("Hello."), ScriptLine("I can do 95% of that."), ScriptLine("No more."))
+
+
+class SamePlay(ReplayManager):
+    """A live manager for tests: it says the same lines to everybody."""
+
+    def __init__(self) -> None:
+        super().__init__({case.id: LINES for case in online()})
+
+    def start(self, scenario: Any, persona: object | None = None) -> Any:
+        name = scenario.id.partition("/")[2].partition("#")[0]
+        return super().start(replace(scenario, id=name), persona)
+
+
+@pytest.fixture(autouse=True)
+def light_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "load_reward", lambda spec: ScoredByLength())
+    monkeypatch.setattr(registry, "load_manager", lambda spec, llm="": SamePlay())
+
+
+def run(out: Path, **settings: Any) -> Report:
+    arguments: dict[str, Any] = {"policies": [POLITE], "suites": [FEW], "progress": False, **settings}
+    return run_benchmark(out=out, **arguments)
+
+
+def without_times(path: Path) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    assert data["provenance"].pop("times")["seconds"] >= 0
+    return data
+
+
+def test_report_json_holds_every_figure_with_its_interval(tmp_path: Path) -> None:
+    run(tmp_path, suites=[FEW, "online"], policies=[POLITE, BREAKING])
+    data = without_times(tmp_path / "report.json")
+    assert set(data["policies"]) == {POLITE, BREAKING}
+    for policy in data["policies"].values():
+        assert set(policy["metrics"]) == set(METRICS)
+        assert set(policy["suites"]) == {"few", "online"}
+        for figure in policy["metrics"].values():
+            assert set(figure) == {"value", "low", "high", "n"}
+            if figure["low"] is not None:
+                assert figure["low"] <= figure["value"] <= figure["high"]
+    assert data["provenance"].keys() >= {"command", "version", "commit", "platform", "seed", "manager", "suites"}
+
+
+def test_no_floor_is_written(tmp_path: Path) -> None:
+    marked = tuple(
+        replace(case, scenario=replace(case.scenario, brief=replace(case.scenario.brief, floors=(137,))))
+        for case in list(online())
+        if len(case.scenario.card.tickets) == 1
+    )
+    run(tmp_path, suites=[CaseSuite("online", marked)])
+    for file in tmp_path.iterdir():
+        text = file.read_text(encoding="utf-8")
+        assert '"floors"' not in text
+        assert not any(f"{before}137{after}" in text for before in " :" for after in ",}")
+
+
+def test_the_page_is_whole_and_safe(tmp_path: Path) -> None:
+    hostile = tuple(
+        replace(case, script=(ScriptLine("<script>alert(1)</script>"), *(case.script or ())[1:])) for case in FEW
+    )
+    run(tmp_path, suites=[CaseSuite("few", hostile)])
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "prefers-color-scheme" in page
+    assert "http" not in page
+    assert "R_total" in page
+
+
+def test_a_rerun_plays_nothing_and_says_the_same(tmp_path: Path) -> None:
+    run(tmp_path)
+    episodes, report = (tmp_path / "episodes.jsonl").read_bytes(), without_times(tmp_path / "report.json")
+    again = run(tmp_path)
+    assert again.data["provenance"]["times"]["episodes_played_now"] == 0
+    assert (tmp_path / "episodes.jsonl").read_bytes() == episodes
+    assert without_times(tmp_path / "report.json") == report
+
+
+def test_a_killed_run_goes_on(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    run(whole)
+    run(cut)
+    lines = (cut / "episodes.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    half = "".join(lines[:2]) + lines[2][: len(lines[2]) // 2]
+    (cut / "episodes.jsonl").write_text(half, encoding="utf-8")
+    again = run(cut)
+    assert again.data["provenance"]["times"]["episodes_played_now"] == len(FEW) - 2
+    assert len(list(read_episodes(cut / "episodes.jsonl"))) == len(FEW)
+    assert without_times(cut / "report.json") == without_times(whole / "report.json")
+
+
+def test_an_interrupt_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop_after_two(path: Path, episodes: Any, append: bool = False) -> None:
+        write_episodes(path, episodes, append)
+        if path.read_bytes().count(b"\n") == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmarks.runner.write_episodes", stop_after_two)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path)
+    monkeypatch.setattr("benchmarks.runner.write_episodes", write_episodes)
+    assert run(tmp_path).data["provenance"]["times"]["episodes_played_now"] == len(FEW) - 2
+
+
+def test_more_trials_and_policies_add_to_a_folder(tmp_path: Path) -> None:
+    run(tmp_path)
+    more = run(tmp_path, policies=[POLITE, BREAKING], trials=2)
+    assert more.data["provenance"]["times"]["episodes_played_now"] == 3 * len(FEW)
+    figure = more.figure(POLITE, "fixed")
+    assert figure is not None
+    assert figure.n == 2 * len(FEW)
+    seeds = {episode.seed for episode in read_episodes(tmp_path / "episodes.jsonl")}
+    assert len(seeds) == 2 * len(FEW)
+
+
+def test_an_edited_script_is_played_again(tmp_path: Path) -> None:
+    run(tmp_path)
+    first = FEW.cases[0]
+    assert first.script is not None
+    edited = replace(first, script=(ScriptLine("Good day to you."), *first.script[1:]))
+    again = run(tmp_path, suites=[CaseSuite("few", (edited, *FEW.cases[1:]))])
+    assert again.data["provenance"]["times"]["episodes_played_now"] == 1
+
+
+def test_faults_are_recorded_and_only_they_are_played_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = run(tmp_path, policies=[BREAKING])
+    faults = broken.data["policies"][BREAKING]["faults"]
+    assert 0 < len(faults) < len(FEW)
+    assert faults[0]["fault"] == "engine lost"
+    fixed, share = broken.figure(BREAKING, "fixed"), broken.figure(BREAKING, "fault_share")
+    assert fixed is not None
+    assert share is not None
+    assert fixed.n == len(FEW) - len(faults)
+    assert share.value == pytest.approx(len(faults) / len(FEW), abs=1e-6)
+    monkeypatch.setattr(playing.Breaking, "broken", False)
+    again = run(tmp_path, policies=[BREAKING])
+    assert again.data["provenance"]["times"]["episodes_played_now"] == len(faults)
+    assert again.data["policies"][BREAKING]["faults"] == []
+
+
+def test_other_settings_need_another_folder(tmp_path: Path) -> None:
+    run(tmp_path)
+    with pytest.raises(UsageError, match="another --out"):
+        run(tmp_path, seed=5)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"policies": []}, {"policies": [POLITE, POLITE]}, {"suites": []}, {"suites": [FEW, FEW]}, {"trials": 0}],
+)
+def test_wrong_calls_say_so_before_anything_is_played(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="expected"):
+        run(tmp_path / "out", **wrong)
+    assert not (tmp_path / "out").exists()
