@@ -100,9 +100,9 @@ class DistilledJudge:
     def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> Num:
         """Return total points of moves without text: acts, plus an honest reply's mean share of words."""
         total = lanes.full(features[0], 0.0)
-        for k, (_, _, low, high) in enumerate(self._ranges):
-            value = self.weights.act_part(lanes, features, k) + float(self.weights.text_mean[k])
-            total = total + lanes.clip(value, low, high)
+        parts = zip(self.weights.act_parts(features), self.weights.text_mean.tolist(), self._ranges, strict=True)
+        for part, words, (_, _, low, high) in parts:
+            total = total + lanes.clip(part + words, low, high)
         return total
 
 

@@ -7,7 +7,7 @@ rubric): NumPy arrays in an ``.npz``, never pickled. This module knows no formul
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from negotiation_env.errors import DataFileError
 from negotiation_env.features import FEATURE_INDEX, FEATURES
-from negotiation_env.lanes import Lanes, Num
+from negotiation_env.lanes import Num
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -28,6 +28,11 @@ INTERACTIONS = (
 """Products of two features, appended to ``FEATURES``."""
 INPUTS = (*FEATURES, *(f"{a}*{b}" for a, b in INTERACTIONS))
 PAIRS = tuple((FEATURE_INDEX[a], FEATURE_INDEX[b]) for a, b in INTERACTIONS)
+GRID = 65536.0
+"""Weights and inputs of moves without text are multiples of 1/GRID."""
+_REAL = [FEATURE_INDEX[name] for name in ("fresh_reason", "take_cut", "late")]
+_REAL += range(len(FEATURES), len(INPUTS))
+"""Inputs that are no whole numbers by nature."""
 MOST_WORDS = 200
 """Words of a reply that are read; longer replies break the length rules anyway."""
 
@@ -54,6 +59,14 @@ class LinearWeights:
     text_mean: Array
     low: Array
     high: Array
+    _rows: tuple[tuple[float, tuple[float, ...]], ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Put the weights on the grid and keep them as floats too."""
+        for name in ("acts", "bias", "text_mean"):
+            object.__setattr__(self, name, np.rint(getattr(self, name) * GRID) / GRID)
+        rows = zip(self.bias.tolist(), map(tuple, self.acts.T.tolist()), strict=True)
+        object.__setattr__(self, "_rows", tuple(rows))
 
     def save(self, path: Path) -> None:
         """Write the weights as float32 arrays."""
@@ -66,15 +79,23 @@ class LinearWeights:
             **{name: getattr(self, name).astype(np.float32) for name in _NUMBERS},
         )
 
-    def act_part(self, lanes: Lanes, features: tuple[Num, ...], output: int) -> Num:
-        """Return bias and acts' share of one output, a float or an array [N]."""
-        weights = self.acts[:, output].tolist()
-        total = lanes.full(features[0], float(self.bias[output]))
-        for value, weight in zip(features, weights, strict=False):
-            total = total + value * weight
-        for (a, b), weight in zip(PAIRS, weights[len(FEATURES) :], strict=True):
-            total = total + features[a] * features[b] * weight
-        return total
+    def act_parts(self, features: tuple[Num, ...]) -> list[Num]:
+        """Return bias and acts' share of every output, each a float or an array [N].
+
+        Weights and inputs lie on a grid of 2^-16, so every sum is exact: a matrix product over N moves gives the same
+        bits as one move alone, in whatever order it adds.
+        """
+        if not isinstance(features[0], np.ndarray):
+            inputs = [(i, _snap(float(x))) for i, x in enumerate(inputs_of(features)) if x]
+            return [bias + sum(x * row[i] for i, x in inputs) for bias, row in self._rows]
+        stacked = np.empty((len(INPUTS), len(features[0])))
+        for i, x in enumerate(features):
+            stacked[i] = x
+        for i, (a, b) in enumerate(PAIRS, len(FEATURES)):
+            np.multiply(stacked[a], stacked[b], out=stacked[i])
+        real = stacked[_REAL] * GRID
+        stacked[_REAL] = np.rint(real) / GRID
+        return list(self.acts.T @ stacked + self.bias[:, None])
 
 
 _NUMBERS = ("acts", "bias", "word_weights", "text_mean", "low", "high")
@@ -112,3 +133,8 @@ def load_weights(path: Path) -> LinearWeights:
 def inputs_of(features: tuple[float, ...]) -> list[float]:
     """Return features followed by their products, in the order of ``INPUTS``."""
     return [*features, *(features[a] * features[b] for a, b in PAIRS)]
+
+
+def _snap(x: float) -> float:
+    """Return the nearest multiple of 1/GRID."""
+    return round(x * GRID) / GRID

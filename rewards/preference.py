@@ -1,8 +1,9 @@
 """RM: the default reward model, a Bradley-Terry model (Bradley and Terry 1952) on acts and words.
 
 Linear in the act-level features, a few of their products, and the words and word pairs of a shipped vocabulary;
-trained by ``rewards.train_ngram`` on pairs of replies that simulated annotators compared. Its zero is the mean of the
-replies that they preferred, its unit the standard deviation of training replies. It knows no prices beyond what the
+trained by ``rewards.train_ngram`` on pairs of replies that simulated annotators compared. Comparisons leave
+its zero and its unit open: an honest agent's routine reply lies a little below zero, and the unit is the standard
+deviation of an honest agent's replies. It knows no prices beyond what the
 features say, and nothing of the manager's private side.
 """
 
@@ -79,7 +80,7 @@ class PreferenceModel:
 
     def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> Num:
         """Return R_model of moves without text: the acts' share plus an honest reply's mean share of words."""
-        return self.weights.act_part(lanes, features, 0) + float(self.weights.text_mean[0])
+        return self.weights.act_parts(features)[0] + float(self.weights.text_mean[0])
 
 
 @cache

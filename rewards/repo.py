@@ -33,9 +33,9 @@ def enhance(model: Num, judge: Num, rules: Num, n: float = DEFAULT_N) -> Num:
     """Return R_total for floats or arrays of one shape. ``judge`` and ``rules`` are in points, ``n`` > 0 as well."""
     points = judge + rules
     if isinstance(model, np.ndarray) or isinstance(points, np.ndarray):
-        return model + np.abs(model) * np.clip(points, -n, n) / n
+        return model + np.abs(model) * (np.clip(points, -n, n) / n)
     clipped = -n if points < -n else n if points > n else points
-    return model + abs(model) * clipped / n
+    return model + abs(model) * (clipped / n)
 
 
 class RepoReward:

@@ -1,0 +1,173 @@
+"""Situations to compare replies in: public game states with a dialogue behind them, sampled without a simulator.
+
+A situation is reached by playing a few turns between an agent that draws its moves and a *sketch* of a manager that
+draws its answers at random between the floor and the quote. The sketch has no persona, mood or patience: it only has to
+reach every kind of public state, not to behave as a hotel does.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from negotiation_env.acts import MAX_TICKETS, Act, DialogueAct, PriceType, Tactic
+from negotiation_env.game import (
+    Decision,
+    End,
+    GameState,
+    Move,
+    apply_decision,
+    apply_move,
+    decision_acts,
+    new_game,
+    open_tickets,
+    settle,
+)
+from negotiation_env.lanes import FLOATS, Trio
+from negotiation_env.moves import move_of
+from negotiation_env.phrase_book import Phrase, Phrases
+from negotiation_env.protocols import Utterance
+from negotiation_env.scenario import Scenario, TaskCard, card_numbers, sample_scenario
+from negotiation_env.understanding import context_of, understand
+from negotiation_env.wording import PhraseBook, agent_phrase_book, word
+from rewards.candidates import HABITS, draw_acts
+
+HELD_OUT_STEP = 4
+"""Every so manieth phrase of each key is kept for held-out data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Where a reply is due: the card, the public state, and what was said."""
+
+    seed: int
+    card: TaskCard
+    game: GameState
+    said: tuple[Utterance, ...]
+    manager: tuple[Utterance, ...]
+
+
+@cache
+def split_book(held_out: bool) -> PhraseBook:
+    """Return the training part, or the held-out part, of the agent's phrase book: they share no phrase."""
+
+    def part(phrases: tuple[Phrase, ...]) -> tuple[Phrase, ...]:
+        kept = tuple(p for i, p in enumerate(phrases) if (i % HELD_OUT_STEP == 1) is held_out)
+        return kept or phrases
+
+    book = agent_phrase_book()
+    parts = {}
+    for key, phrases in book.phrases.items():
+        some = part(phrases.all)
+        parts[key] = Phrases(some, tuple(p for p in some if p.typed) or some)
+    return replace(book, phrases=parts)
+
+
+def worded(acts: tuple[DialogueAct, ...], card: TaskCard, game: GameState, seed: int, held_out: bool = False) -> str:
+    """Return the agent's acts as text; silence is ""."""
+    return word(acts, card, context_of(card, game, "agent"), split_book(held_out), seed, int(game.turn))
+
+
+def sample_situation(seed: int, held_out: bool = False, longest: int = 9) -> Situation:
+    """Return the situation of a seed: 0 to ``longest`` turns into a negotiation that is still open."""
+    rng = np.random.default_rng((0x517, seed))
+    scenario = sample_scenario(int(rng.integers(1 << 40)))
+    turns = 0 if rng.random() < 0.15 else int(rng.integers(1, longest + 1))
+    game = new_game(FLOATS, card_numbers(scenario.card))
+    said: list[Utterance] = []
+    manager: list[Utterance] = []
+    for _ in range(turns):
+        after = copy(game)
+        own, answer = _play_turn(rng, scenario, after, held_out)
+        if after.end != End.OPEN:
+            break
+        game = after
+        said.append(own)
+        manager.append(answer)
+    return Situation(seed, scenario.card, game, tuple(said), tuple(manager))
+
+
+def _play_turn(
+    rng: np.random.Generator, scenario: Scenario, game: GameState, held_out: bool
+) -> tuple[Utterance, Utterance]:
+    """Play one turn in place; return both messages."""
+    card = scenario.card
+    habit = "opening" if game.turn < 0.5 and rng.random() < 0.8 else str(rng.choice(HABITS))
+    acts = draw_acts(habit, card, game, rng)
+    text = worded(acts, card, game, int(rng.integers(1 << 40)), held_out)
+    meant = understand(text, context_of(card, game, "agent"))
+    move = move_of(meant.acts, card, game)
+    free = open_tickets(FLOATS, game)
+    apply_move(FLOATS, game, move, free, settle(FLOATS, game, move, free))
+    decision = sketch_decision(rng, game, move, scenario.brief.floors)
+    said = decision_acts(game, decision)
+    apply_decision(FLOATS, game, decision)
+    return Utterance(text, meant.acts), Utterance(plain_text(said, card), said)
+
+
+def sketch_decision(rng: np.random.Generator, game: GameState, move: Move, floors: tuple[int, ...]) -> Decision:
+    """Draw the sketched manager's answer to a move that was applied. Quotes never lie below the floor."""
+    none = (False, False, False)
+    free = open_tickets(FLOATS, game)
+    silent = bool(rng.random() < (0.15 if not game.ever_answered else 0.06))
+    net = bool(rng.random() < 0.2)
+    flags: dict[str, list[bool]] = {name: [False] * MAX_TICKETS for name in ("accept", "counter", "hold", "refuse")}
+    quote = [float(q) for q in game.quote]
+    for k in range(MAX_TICKETS):
+        if not free[k]:
+            continue
+        luck = rng.random()
+        if game.bid[k] >= floors[k] and game.bid[k] <= quote[k] and luck < 0.45:
+            flags["accept"][k], quote[k] = True, float(game.bid[k])
+        elif luck < 0.8 and not (game.turn < 0.5 and luck < 0.6):
+            flags["counter"][k] = True
+            step = rng.random() ** 1.5
+            quote[k] = float(round(max(quote[k] - step * 0.7 * (quote[k] - floors[k]), floors[k])))
+        elif luck < 0.985:
+            flags["hold"][k] = True
+        else:
+            flags["refuse"][k] = True
+    return Decision(
+        silent=silent,
+        greet=bool(game.turn < 0.5 and rng.random() < 0.6),
+        walk=False,
+        bye=False,
+        ask=not any(move.tactics) and bool(rng.random() < 0.35),
+        upset=bool(rng.random() < (0.7 if move.rude or move.tactics[Tactic.PRESSURE] else 0.15)),
+        objection=float(rng.integers(1, 6)) if rng.random() < 0.15 else 0.0,
+        accept=_trio(flags["accept"]),
+        counter=_trio(flags["counter"]),
+        hold=_trio(flags["hold"]),
+        refuse=_trio(flags["refuse"]),
+        confirm=none,
+        quote=(quote[0], quote[1], quote[2]),
+        net=net,
+    )
+
+
+def _trio(values: list[bool]) -> Trio:
+    return (values[0], values[1], values[2])
+
+
+def plain_text(acts: tuple[DialogueAct, ...], card: TaskCard) -> str:
+    """Return the sketched manager's acts in bare words; silence is ""."""
+    parts = []
+    for act in acts:
+        room = card.tickets[act.ticket].room if act.ticket is not None else ""
+        kind = "net" if act.price_type is PriceType.NET else "a night"
+        if act.kind in (Act.ACCEPT, Act.CONFIRM) and act.price is not None:
+            parts.append(f"{act.price:.0f} {kind} for the {room} is fine.")
+        elif act.kind is Act.COUNTER and act.price is not None:
+            parts.append(f"I could do {act.price:.0f} {kind} for the {room}.")
+        elif act.kind is Act.REJECT:
+            parts.append(f"The {room} stays as it is.")
+        elif act.kind is Act.GREET:
+            parts.append("Hello.")
+        elif act.kind is Act.ASK:
+            parts.append("What would we gain?")
+        elif act.kind is Act.INFORM:
+            parts.append("I am not happy about this." if act.detail == "upset" else "I don't see that it helps.")
+    return " ".join(parts)
