@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from negotiation_env.acts import Tactic
 from negotiation_env.errors import DataFileError, UsageError, did_you_mean
+from negotiation_env.phrase_book import KEYS, read_phrase
 from simulators.dynamics import Traits
 
 MAX_FILE_BYTES = 64 * 1024
@@ -37,10 +38,16 @@ def _beta_word(value: object) -> object:
 
 
 def _phrase_lists(value: object) -> object:
-    """Let a single template stand for a list of one."""
+    """Let a single template stand for a list of one, and a dotted key be written without quotes."""
     if not isinstance(value, Mapping):
         return value
-    return {key: [one] if isinstance(one, str) else one for key, one in value.items()}
+    flat: dict[object, object] = {}
+    for key, one in value.items():
+        if isinstance(one, Mapping):
+            flat.update({f"{key}.{inner}": [t] if isinstance(t, str) else t for inner, t in one.items()})
+        else:
+            flat[key] = [one] if isinstance(one, str) else one
+    return flat
 
 
 class _Table(BaseModel):
@@ -105,8 +112,8 @@ class Persona(_Table):
     """One or two sentences; the language model's prompt holds them."""
     voice: LongText = "Polite and plain, in short sentences."
     """How it talks; the language model's prompt holds it."""
-    tone: Annotated[str, Field(max_length=40)] | None = None
-    """Tone of the phrase book; None for the neutral one."""
+    tone: Literal["angry", "curt", "formal", "plain", "upset", "warm"] = "plain"
+    """Tone of the phrase book, where it has that one, and of the language model's examples."""
     weight: Annotated[float, Field(ge=0.0, le=1000.0)] = 1.0
     """Sampling weight relative to the other personas."""
     decides: Decides = Decides()
@@ -114,9 +121,7 @@ class Persona(_Table):
     phrases: Annotated[
         dict[
             str,
-            Annotated[
-                list[Annotated[str, Field(min_length=1, max_length=300)]], Field(min_length=1)
-            ],
+            Annotated[list[Annotated[str, Field(min_length=1, max_length=300)]], Field(min_length=1)],
         ],
         BeforeValidator(_phrase_lists),
     ] = Field(default_factory=dict)
@@ -158,24 +163,15 @@ def read_persona(path: Path) -> Persona:
             what was found.
     """
     if not path.is_file():
-        raise UsageError(
-            f"expected a persona file, got {str(path)!r}, which is no file: check the path"
-        )
+        raise UsageError(f"expected a persona file, got {str(path)!r}, which is no file: check the path")
     if path.stat().st_size > MAX_FILE_BYTES:
-        raise DataFileError(
-            f"{path}: expected at most {MAX_FILE_BYTES} bytes, got {path.stat().st_size}: "
-            "shorten it"
-        )
+        raise DataFileError(f"{path}: expected at most {MAX_FILE_BYTES} bytes, got {path.stat().st_size}: shorten it")
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
-        raise DataFileError(
-            f"{path}: expected UTF-8 text, got other bytes ({error}): save it as UTF-8"
-        ) from error
+        raise DataFileError(f"{path}: expected UTF-8 text, got other bytes ({error}): save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
-        raise DataFileError(
-            f"{path}: expected TOML, got an error: {error}: correct that line"
-        ) from error
+        raise DataFileError(f"{path}: expected TOML, got an error: {error}: correct that line") from error
     return parse_persona(data, str(path))
 
 
@@ -186,10 +182,17 @@ def parse_persona(data: Mapping[str, Any], source: str) -> Persona:
         DataFileError: the mappings are no persona.
     """
     try:
-        return Persona.model_validate(dict(data))
+        persona = Persona.model_validate(dict(data))
     except ValidationError as error:
         problems = [_problem(dict(item)) for item in error.errors(include_url=False)]
         raise DataFileError("\n".join(f"{source}: {problem}" for problem in problems)) from error
+    for key, templates in persona.phrases.items():
+        if key not in KEYS:
+            hint = did_you_mean(key, KEYS)
+            raise DataFileError(f"{source}: phrases: expected a phrase-book key, got {key!r}.{hint} Rename it.")
+        for template in templates:
+            read_phrase(template, key, f"{source}: phrases")
+    return persona
 
 
 _FIELDS = {
@@ -215,11 +218,7 @@ def _problem(item: dict[str, Any]) -> str:
     if item["type"] == "extra_forbidden":
         table = ".".join(location[:-1])
         hint = did_you_mean(location[-1], _FIELDS[table]) if table in _FIELDS else ""
-        moved = [
-            f"{t}.{location[-1]}"
-            for t, known in _FIELDS.items()
-            if t != table and location[-1] in known
-        ]
+        moved = [f"{t}.{location[-1]}" for t, known in _FIELDS.items() if t != table and location[-1] in known]
         where = f" It belongs to {moved[0].lstrip('.')}." if moved else hint
         return f"{field}: expected a known field, got {location[-1]!r}.{where} Rename or remove it."
     if item["type"] == "missing":

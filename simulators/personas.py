@@ -87,17 +87,14 @@ def load_persona(persona: str | Path | Persona) -> Persona:
     if isinstance(persona, Path):
         return read_persona(persona)
     if not isinstance(persona, str):
-        raise UsageError(
-            f"expected a persona's name, path or Persona object, got {persona!r}: pass one of these"
-        )
+        raise UsageError(f"expected a persona's name, path or Persona object, got {persona!r}: pass one of these")
     by_name = {known.name: known for known in all_personas()}
     if persona in by_name:
         return by_name[persona]
     if persona.endswith(".toml") or "/" in persona or Path(persona).is_file():
         return read_persona(Path(persona))
     raise UsageError(
-        f"expected a persona's name or the path of a .toml file, got {persona!r}."
-        f"{did_you_mean(persona, by_name)}"
+        f"expected a persona's name or the path of a .toml file, got {persona!r}.{did_you_mean(persona, by_name)}"
     )
 
 
@@ -118,7 +115,6 @@ def weight_edges(personas: Sequence[Persona]) -> list[float]:
     weights = np.array([persona.weight for persona in personas], dtype=np.float64)
     if not personas or weights.sum() <= 0.0:
         raise UsageError(
-            f"expected a persona with weight > 0, got weights {weights.tolist()}: "
-            "add one or raise a weight"
+            f"expected a persona with weight > 0, got weights {weights.tolist()}: add one or raise a weight"
         )
     return [float(edge) for edge in np.cumsum(weights / weights.sum())]

@@ -66,9 +66,7 @@ def test_a_short_file_gives_its_numbers_to_the_dynamics(tmp_path: Path) -> None:
         ('name = "a', ["TOML", "Unterminated"]),
     ],
 )
-def test_an_error_names_file_field_expected_and_got(
-    tmp_path: Path, text: str, words: list[str]
-) -> None:
+def test_an_error_names_file_field_expected_and_got(tmp_path: Path, text: str, words: list[str]) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataFileError) as caught:

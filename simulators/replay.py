@@ -1,0 +1,149 @@
+"""A manager that says recorded or scripted lines.
+
+Line i answers the agent's i-th message; a line may hold alternatives that depend on what the agent's message does, so
+a script can branch. After the last line the manager closes. What a line means is read by the same understanding as
+any other text; no dynamics decide. Knows no persona and no floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from negotiation_env.acts import Act, DialogueAct, Tactic
+from negotiation_env.errors import DataFileError, UsageError, did_you_mean
+from negotiation_env.game import Move
+from negotiation_env.moves import decision_of
+from negotiation_env.protocols import ManagerReply, Negotiation
+from negotiation_env.records import read_episodes
+from negotiation_env.scenario import Scenario
+from negotiation_env.understanding import context_of, understand
+
+GOODBYE = "Thank you for your time. Goodbye."
+_GROUPS: dict[str, frozenset[Act]] = {
+    "agree": frozenset({Act.ACCEPT, Act.CONFIRM}),
+    "bid": frozenset({Act.PROPOSE, Act.COUNTER}),
+}
+CONDITIONS = tuple(sorted([act.name.lower() for act in Act] + [*_GROUPS, "reason", "pressure"]))
+"""What ``when`` may name: an act, ``agree`` (accept or confirm), ``bid`` (propose or counter), ``reason`` or
+``pressure``; several joined by ``|`` hold if one of them does."""
+
+
+class ScriptLine(NamedTuple):
+    """One hotel line. ``text``: "" is silence.
+
+    ``branches``: pairs of a condition (see ``CONDITIONS``) on the agent's message and the text to say instead; the
+    first that holds is said, ``text`` if none does.
+    """
+
+    text: str
+    branches: tuple[tuple[str, str], ...] = ()
+
+
+Script: TypeAlias = Sequence[ScriptLine]
+
+
+@dataclass(slots=True)
+class ReplaySeat:
+    """The lines of one negotiation, and whose they were."""
+
+    script: Script
+    persona_name: str = ""
+
+
+class ReplayManager:
+    """Says recorded or scripted lines; implements ``protocols.Manager``.
+
+    Args:
+        source: scripts by scenario id, or the path of an episode file (JSON Lines) whose hotel lines to say again.
+    """
+
+    name = "replay"
+
+    def __init__(self, source: str | Path | Mapping[str, Script]) -> None:
+        self._personas: dict[str, str] = {}
+        if isinstance(source, Mapping):
+            self.scripts: dict[str, Script] = {key: tuple(lines) for key, lines in source.items()}
+        else:
+            self.scripts = self._read(Path(source))
+        for key, script in self.scripts.items():
+            _check_script(key, script)
+
+    def _read(self, path: Path) -> dict[str, Script]:
+        """Read the hotel's lines of every recorded episode; of two of one scenario, the first counts."""
+        if not path.is_file():
+            raise UsageError(f"expected an episode file, got {str(path)!r}, which is no file: check the path")
+        scripts: dict[str, Script] = {}
+        for episode in read_episodes(path):
+            if episode.scenario_id not in scripts:
+                scripts[episode.scenario_id] = tuple(ScriptLine(turn.answer) for turn in episode.turns)
+                self._personas[episode.scenario_id] = episode.persona
+        if not scripts:
+            raise DataFileError(f"{path}: expected at least one episode, got none: record some first")
+        return scripts
+
+    def start(self, scenario: Scenario, persona: object | None = None) -> ReplaySeat:
+        """Take up the scenario's script.
+
+        Raises:
+            UsageError: there is no script of that scenario, or a persona was asked for.
+        """
+        if persona is not None:
+            raise UsageError(f"expected no persona, got {persona!r}: a replayed manager has the recorded one")
+        if scenario.id not in self.scripts:
+            raise UsageError(
+                f"expected a scenario with a script, got {scenario.id!r}.{did_you_mean(scenario.id, self.scripts)}"
+            )
+        return ReplaySeat(self.scripts[scenario.id], self._personas.get(scenario.id, ""))
+
+    def respond(self, negotiations: Sequence[Negotiation], moves: Sequence[Move]) -> list[ManagerReply]:
+        """Say each negotiation's next line; what it means is understood in its situation."""
+        return [self._say(negotiation) for negotiation in negotiations]
+
+    def _say(self, negotiation: Negotiation) -> ManagerReply:
+        seat: ReplaySeat = negotiation.seat
+        game = negotiation.game
+        place = int(game.turn)
+        text = GOODBYE
+        if place < len(seat.script):
+            said = negotiation.agent_said[-1].acts if negotiation.agent_said else ()
+            text = line_for(seat.script[place], said)
+        if not text.strip():
+            silence = (DialogueAct(Act.SILENCE),)
+            return ManagerReply("", silence, decision_of(silence, game))
+        acts = understand(text, context_of(negotiation.card, game, "manager")).acts
+        decision = decision_of(acts, game)
+        if place >= len(seat.script):
+            decision = decision._replace(bye=True)
+        return ManagerReply(text, acts, decision)
+
+
+def line_for(line: ScriptLine, said: Sequence[DialogueAct]) -> str:
+    """Return what a script line says after the agent's acts."""
+    for when, text in line.branches:
+        if any(_holds(part.strip(), said) for part in when.split("|")):
+            return text
+    return line.text
+
+
+def _holds(condition: str, said: Sequence[DialogueAct]) -> bool:
+    """Whether the agent's acts meet one condition."""
+    if condition in ("reason", "pressure"):
+        tactics = {act.tactic for act in said if act.kind is Act.INFORM} - {Tactic.NONE}
+        return Tactic.PRESSURE in tactics if condition == "pressure" else bool(tactics - {Tactic.PRESSURE})
+    kinds = _GROUPS.get(condition) or {Act[condition.upper()]}
+    return any(act.kind in kinds for act in said)
+
+
+def _check_script(key: str, script: Script) -> None:
+    """Check the conditions of a script before anybody plays it."""
+    for number, line in enumerate(script, 1):
+        for when, _ in line.branches:
+            for part in when.split("|"):
+                if part.strip() not in CONDITIONS:
+                    raise UsageError(
+                        f"script {key!r}, line {number}: expected a condition, got {part.strip()!r}."
+                        f"{did_you_mean(part.strip(), CONDITIONS)}"
+                    )

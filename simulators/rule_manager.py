@@ -1,0 +1,136 @@
+"""The rule-based hotel manager: dynamics decide, the phrase book words it.
+
+A seat holds everything private: the persona, the dynamics' state (floors, mood, trust), and the phrase book with the
+persona's own templates. Knows no language model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from negotiation_env.acts import MAX_TICKETS
+from negotiation_env.errors import UsageError
+from negotiation_env.game import Move, decision_acts
+from negotiation_env.lanes import FLOATS, Trio
+from negotiation_env.protocols import ManagerReply, Negotiation
+from negotiation_env.scenario import Scenario, card_numbers
+from negotiation_env.understanding import context_of
+from negotiation_env.wording import PhraseBook, load_phrase_book, word
+from simulators.dynamics import Dynamics, Seat
+from simulators.personas import Persona, all_personas, load_persona, weight_edges
+
+BOOK_PATH = Path(__file__).parent / "phrases" / "manager.toml"
+
+
+@cache
+def manager_book() -> PhraseBook:
+    """Return the shipped phrase book of the manager's side."""
+    return load_phrase_book(BOOK_PATH)
+
+
+@dataclass(slots=True)
+class ManagerSeat:
+    """The manager's private state in one negotiation."""
+
+    persona: Persona
+    state: Seat
+    dynamics: Dynamics
+    book: PhraseBook
+    tone: str | None
+    """The book's tone that the persona speaks in, None for its plain phrases."""
+
+    @property
+    def persona_name(self) -> str:
+        """Name of the persona, for the episode's record."""
+        return self.persona.name
+
+
+@dataclass(frozen=True, slots=True)
+class _Cast:
+    """A persona with what it needs at the table: where it stands in which dynamics, and its phrase book."""
+
+    persona: Persona
+    dynamics: Dynamics
+    position: float
+    book: PhraseBook
+
+
+class RuleManager:
+    """A hotel manager without a language model; implements ``protocols.Manager``.
+
+    Args:
+        personas: whom to draw from, by weight; None for every shipped and plugged-in persona.
+    """
+
+    name = "rules"
+
+    def __init__(self, personas: Sequence[Persona] | None = None) -> None:
+        self.personas = tuple(all_personas() if personas is None else personas)
+        if len({persona.name for persona in self.personas}) != len(self.personas):
+            raise UsageError("expected personas of different names, got a repeated one: rename it")
+        weight_edges(self.personas)  # raises if nobody can be drawn
+        self.dynamics = Dynamics([p.traits() for p in self.personas], [p.weight for p in self.personas])
+        """The decisions without words, over ``personas`` in order; the numeric environment's manager."""
+        book = manager_book()
+        self._cast = [_Cast(p, self.dynamics, float(i), _own_book(book, p)) for i, p in enumerate(self.personas)]
+        self._by_name = {cast.persona.name: cast for cast in self._cast}
+
+    def start(self, scenario: Scenario, persona: object | None = None) -> ManagerSeat:
+        """Seat a persona; None draws one from the scenario's seed alone.
+
+        Raises:
+            UsageError: ``persona`` is no known name, path or Persona.
+            DataFileError: the file is no persona.
+        """
+        numbers, floors = card_numbers(scenario.card), _padded(scenario.brief.floors)
+        if persona is None:
+            state = self.dynamics.start(FLOATS, scenario.seed, numbers, floors)
+            cast = self._cast[int(state.persona)]
+        else:
+            cast = self._find(persona)
+            state = cast.dynamics.start(FLOATS, scenario.seed, numbers, floors, cast.position)
+        tone = cast.persona.tone
+        return ManagerSeat(cast.persona, state, cast.dynamics, cast.book, tone if tone in cast.book.tones else None)
+
+    def _find(self, persona: object) -> _Cast:
+        """Return the cast of a persona asked for by name, path or object."""
+        if isinstance(persona, str) and persona in self._by_name:
+            return self._by_name[persona]
+        if not isinstance(persona, (str, Path, Persona)):
+            raise UsageError(f"expected a persona's name, path or Persona object, got {persona!r}: pass one of these")
+        found = load_persona(persona)
+        known = self._by_name.get(found.name)
+        if known is not None and known.persona == found:
+            return known
+        return _Cast(found, Dynamics([found.traits()], [1.0]), 0.0, _own_book(manager_book(), found))
+
+    def respond(self, negotiations: Sequence[Negotiation], moves: Sequence[Move]) -> list[ManagerReply]:
+        """Answer each agent's last message (already in ``game``); updates each seat."""
+        return [answer_in_words(n, m) for n, m in zip(negotiations, moves, strict=True)]
+
+
+def answer_in_words(negotiation: Negotiation, move: Move) -> ManagerReply:
+    """Decide one answer and word it from the seat's phrase book."""
+    seat: ManagerSeat = negotiation.seat
+    game, scenario = negotiation.game, negotiation.scenario
+    decision = seat.dynamics.decide(FLOATS, seat.state, game, move)
+    acts = decision_acts(game, decision)
+    if decision.silent:
+        return ManagerReply("", acts, decision)
+    context = context_of(scenario.card, game, "manager")
+    text = word(acts, scenario.card, context, seat.book, scenario.seed, int(game.turn), seat.tone)
+    return ManagerReply(text, acts, decision)
+
+
+def _own_book(book: PhraseBook, persona: Persona) -> PhraseBook:
+    """Return the phrase book with the persona's own templates in it."""
+    return book.with_phrases(persona.phrases) if persona.phrases else book
+
+
+def _padded(floors: Sequence[int]) -> Trio:
+    """Return the floors as a trio; absent tickets repeat the last one."""
+    padded = [float(f) for f in floors] + [float(floors[-1])] * (MAX_TICKETS - len(floors))
+    return (padded[0], padded[1], padded[2])

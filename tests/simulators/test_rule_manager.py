@@ -1,0 +1,168 @@
+"""The rule-based manager: floors, determinism, words that mean the decision."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from negotiation_env.acts import Act
+from negotiation_env.checks import agent_line, check_manager, check_persona
+from negotiation_env.errors import DataFileError, UsageError
+from negotiation_env.exchange import open_negotiation
+from negotiation_env.game import Move, apply_decision, apply_move, decision_acts, new_game, open_tickets, settle
+from negotiation_env.lanes import FLOATS, episode_seed
+from negotiation_env.moves import PRICE_LEVELS, move_of, move_of_action
+from negotiation_env.protocols import Negotiation, Utterance
+from negotiation_env.scenario import card_numbers, sample_scenario, scenario_of
+from negotiation_env.understanding import context_of, understand
+from negotiation_env.wording import word
+from simulators.personas import Persona, all_personas, sample_persona
+from simulators.rule_manager import RuleManager, manager_book
+
+
+@pytest.fixture(scope="module")
+def manager() -> RuleManager:
+    return RuleManager()
+
+
+def take_move(negotiation: Negotiation, move: Move) -> None:
+    game = negotiation.game
+    free = open_tickets(FLOATS, game)
+    apply_move(FLOATS, game, move, free, settle(FLOATS, game, move, free))
+
+
+def say(manager: RuleManager, negotiations: list[Negotiation], texts: list[str]) -> list[str]:
+    """Play one agent message in each negotiation, without a reward, and return the answers."""
+    moves = []
+    for negotiation, text in zip(negotiations, texts, strict=True):
+        meant = understand(text, context_of(negotiation.card, negotiation.game, "agent"))
+        moves.append(move_of(meant.acts, negotiation.card, negotiation.game))
+        take_move(negotiation, moves[-1])
+        negotiation.agent_said.append(Utterance(text, meant.acts))
+    replies = manager.respond(negotiations, moves)
+    for negotiation, reply in zip(negotiations, replies, strict=True):
+        apply_decision(FLOATS, negotiation.game, reply.decision)
+        negotiation.manager_said.append(Utterance(reply.text, reply.acts))
+    return [reply.text for reply in replies]
+
+
+def test_no_persona_commits_below_its_floor(manager: RuleManager) -> None:
+    rng = np.random.default_rng(7)
+    personas = all_personas()
+    for i in range(2016):
+        scenario = scenario_of(f"random-{i}", episode_seed(i))
+        negotiation = open_negotiation(scenario, manager, personas[i % len(personas)].name)
+        game, seat = negotiation.game, negotiation.seat
+        for _ in range(10):
+            action = rng.integers([len(Act), 8, PRICE_LEVELS])
+            move = move_of_action(FLOATS, float(action[0]), float(action[1]), float(action[2]), game)
+            take_move(negotiation, move)
+            decision = seat.dynamics.decide(FLOATS, seat.state, game, move)
+            apply_decision(FLOATS, game, decision)
+            for k, floor in enumerate(scenario.brief.floors):
+                assert not game.quoted[k] or game.quote[k] >= floor
+                assert not game.agreed[k] or game.agreed[k] >= floor
+                for act in decision_acts(game, decision):
+                    if act.price is not None and act.ticket == k and not decision.net:
+                        assert act.price >= floor
+            if game.end:
+                break
+
+
+def test_it_keeps_the_contract(manager: RuleManager) -> None:
+    check_manager(manager, negotiations=40)
+
+
+@pytest.mark.parametrize("persona", [persona.name for persona in all_personas()])
+def test_every_shipped_persona_passes_its_check(manager: RuleManager, persona: str) -> None:
+    check_persona(persona, negotiations=10, manager=manager)
+
+
+def test_the_persona_depends_on_the_scenario_seed_alone(manager: RuleManager) -> None:
+    for i in range(50):
+        scenario = sample_scenario(i)
+        assert manager.start(scenario).persona is sample_persona(scenario.seed)
+        assert manager.start(scenario).persona_name == sample_persona(scenario.seed).name
+
+
+def test_transcripts_are_alike_alone_and_in_a_batch(manager: RuleManager) -> None:
+    scenarios = [sample_scenario(i) for i in range(16)]
+    together = [open_negotiation(scenario, manager) for scenario in scenarios]
+    alone = [open_negotiation(scenario, RuleManager()) for scenario in scenarios[3:4]]
+    for _ in range(8):
+        live = [n for n in together if not n.game.end]
+        say(manager, live, [agent_line(n) for n in live])
+        still = [n for n in alone if not n.game.end]
+        say(manager, still, [agent_line(n) for n in still])
+    assert alone[0].manager_said == together[3].manager_said
+    assert alone[0].manager_said
+
+
+def test_a_persona_can_be_given_by_path_and_by_object(manager: RuleManager, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "mine"\n[decides]\nanswers = 1.0\n[phrases]\ngreet = "Hello, Mine House here."\n', encoding="utf-8"
+    )
+    negotiation = open_negotiation(sample_scenario(1), manager, path)
+    assert negotiation.seat.persona_name == "mine"
+    answer = say(manager, [negotiation], ["Hello, this is the platform. Could you lower your rate?"])[0]
+    assert answer.startswith("Hello, Mine House here.")
+    persona = Persona(name="yours")
+    assert manager.start(sample_scenario(1), persona).persona is persona
+
+
+def test_a_wrong_persona_is_a_usage_error(manager: RuleManager) -> None:
+    with pytest.raises(UsageError, match="Did you mean 'lie-catcher'"):
+        manager.start(sample_scenario(1), "lie-cacher")
+    with pytest.raises(UsageError, match="Persona object"):
+        manager.start(sample_scenario(1), 3)
+
+
+def test_two_personas_of_one_name_are_refused() -> None:
+    with pytest.raises(UsageError, match="different names"):
+        RuleManager([Persona(name="a"), Persona(name="a")])
+
+
+def test_unusable_phrases_are_refused_with_their_key(manager: RuleManager, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    for line, words in (
+        ('gret = "Hi."', "Did you mean 'greet'"),
+        ('counter.selling = "I can do it."', r"counter\.selling"),
+        ('greet = "Hi {floor}."', "floor"),
+    ):
+        path.write_text(f'name = "mine"\n[phrases]\n{line}\n', encoding="utf-8")
+        with pytest.raises(DataFileError, match=words):
+            manager.start(sample_scenario(1), path)
+
+
+@pytest.mark.parametrize("persona", [persona for persona in all_personas() if persona.phrases])
+def test_own_phrases_read_back_as_what_they_say(manager: RuleManager, persona: Persona) -> None:
+    """Every template of every persona, on scenarios of one to three tickets."""
+    book = manager_book().with_phrases(persona.phrases)
+    for i in range(40):
+        scenario = sample_scenario(i)
+        negotiation = open_negotiation(scenario, manager, persona)
+        game, seat = negotiation.game, negotiation.seat
+        for _ in range(6):
+            line = agent_line(negotiation)
+            acts = understand(line, context_of(scenario.card, game, "agent")).acts
+            move = move_of(acts, scenario.card, game)
+            take_move(negotiation, move)
+            decision = seat.dynamics.decide(FLOATS, seat.state, game, move)
+            meant = decision_acts(game, decision)
+            context = context_of(scenario.card, game, "manager")
+            for seed in range(4):
+                text = word(meant, scenario.card, context, book, seed, int(game.turn), seat.tone)
+                assert understand(text, context).acts == meant, text
+            apply_decision(FLOATS, game, decision)
+            if game.end:
+                break
+
+
+def test_the_numbers_of_an_open_negotiation_are_not_touched_by_wording(manager: RuleManager) -> None:
+    scenario = sample_scenario(5)
+    negotiation = open_negotiation(scenario, manager)
+    before = new_game(FLOATS, card_numbers(scenario.card))
+    move = move_of((), scenario.card, negotiation.game)
+    manager.respond([negotiation], [move])
+    assert negotiation.game == before
