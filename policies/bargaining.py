@@ -6,10 +6,15 @@ no randomness and no strategy; which block comes when is the policies' business.
 
 from __future__ import annotations
 
+import math
+
 from negotiation_env.acts import PRICED_ACTS, Act, DialogueAct, PriceType, Tactic
 from negotiation_env.game import GameState, open_tickets, said_price
 from negotiation_env.lanes import FLOATS
-from negotiation_env.scenario import TaskCard, fact_figure
+from negotiation_env.scenario import TaskCard, fact_figure, to_net
+
+_EXACT = 1e-6
+"""Keeps a whole number whole that arithmetic has left a hair below itself."""
 
 
 def unsettled(game: GameState) -> list[int]:
@@ -41,8 +46,9 @@ def bid(game: GameState, ticket: int, selling: float) -> DialogueAct:
     """Return a bid of ``selling`` yuan of selling price, said in the price type named last."""
     kind = spoken_type(game)
     act = Act.COUNTER if game.quoted[ticket] else Act.PROPOSE
-    price = said_price(selling, game.card.commission[ticket], kind)
-    return DialogueAct(act, price=price, price_type=kind, ticket=ticket)
+    price = to_net(selling, game.card.commission[ticket]) if kind is PriceType.NET else selling
+    # Rounded down: a bid that is accepted must not lie above the price that was meant.
+    return DialogueAct(act, price=float(math.floor(price + _EXACT)), price_type=kind, ticket=ticket)
 
 
 def reason(card: TaskCard, tactic: Tactic) -> DialogueAct:

@@ -2,6 +2,7 @@ import pytest
 
 from negotiation_env.acts import PRICED_ACTS, Act, PriceType, Tactic
 from negotiation_env.errors import UsageError
+from policies.bargaining import bid
 from policies.scripted import HeuristicPolicy, RandomPolicy
 from tests.policies.staged import of_kind, opening, trio, view
 
@@ -37,16 +38,24 @@ def test_heuristic_takes_any_cut_near_the_turn_limit_but_not_the_old_price() -> 
 def test_figures_follow_the_hotel_into_net_prices() -> None:
     taken = HEURISTIC.choose(view(quotes=(360.0,), net=True))
     assert (taken[0].price, taken[0].price_type) == (306.0, PriceType.NET)
-    bid = HEURISTIC.choose(view(quotes=(390.0,), net=True))[-1]
-    assert bid.price_type is PriceType.NET
-    assert bid.price is not None
-    assert bid.price / 0.85 == pytest.approx(350, abs=3)
+    offered = HEURISTIC.choose(view(quotes=(390.0,), net=True))[-1]
+    assert offered.price_type is PriceType.NET
+    assert offered.price is not None
+    assert offered.price / 0.85 == pytest.approx(350, abs=3)
 
 
 def test_heuristic_answers_anger_and_the_wish_for_a_reason() -> None:
     acts = HEURISTIC.choose(view(quotes=(390.0,), upset=True, wants_reason=True))
     assert [act.kind for act in acts] == [Act.SOOTHE, Act.INFORM, Act.COUNTER]
     assert acts[1].tactic is Tactic.CONVERSION
+
+
+@pytest.mark.parametrize("target", range(300, 340))
+def test_a_net_bid_never_stands_for_more_than_was_meant(target: int) -> None:
+    state = view(quotes=(390.0,), net=True)
+    made = bid(state.game, 0, float(target))
+    assert made.price is not None
+    assert target - 1.2 < made.price / 0.85 <= target + 1e-9
 
 
 @pytest.mark.parametrize("arguments", [{"max_turns": 3}, {"anchor": 0.9}, {"anchor": 2.5}])
