@@ -7,7 +7,6 @@ which ticket a clause speaks of; what the clauses mean together is ``understandi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from negotiation_env.lexicon import SENSE, TOKEN
@@ -24,28 +23,34 @@ _BREAKS: Final = _END | _LINK | _TURN
 _COMPETITOR, _OFFER, _ALL = SENSE["competitor"], SENSE["offer"], SENSE["all"]
 
 
-@dataclass(slots=True)
 class Clause:
-    """One clause. ``prices`` are its offers with their token positions; ``rooms`` (position, room bits)."""
+    """One clause of a message."""
 
-    sentence: int
-    senses: int = 0
-    question: bool = False
-    prices: list[tuple[int, Price]] = field(default_factory=list)
-    rooms: list[tuple[int, int]] = field(default_factory=list)
-    cited: Price | None = None
-    """A competitor's figure."""
+    __slots__ = ("cited", "prices", "question", "rooms", "senses", "sentence")
+
+    def __init__(self, sentence: int) -> None:
+        self.sentence = sentence
+        self.senses = 0
+        self.question = False
+        self.prices: list[tuple[int, Price]] = []
+        """Its offers, with their token positions."""
+        self.rooms: list[tuple[int, int]] = []
+        """The rooms it names, as (token position, room bits)."""
+        self.cited: Price | None = None
+        """A competitor's figure."""
 
 
-def token_positions(low: str, prices: Sequence[Price]) -> list[int]:
-    """Return the index of each price's first token."""
+def tokens_and_positions(low: str, prices: Sequence[Price]) -> tuple[list[str], list[int]]:
+    """Return the tokens of a lower-cased text, and the index of each price's first token."""
+    tokens: list[str] = []
     positions: list[int] = []
-    at = seen = 0
+    at = 0
     for price in prices:
-        seen += len(TOKEN.findall(low, at, price.start))
-        positions.append(seen)
-        at = price.start
-    return positions
+        start = price.start
+        tokens += TOKEN.findall(low, at, start)
+        positions.append(len(tokens))
+        at = start
+    return tokens + TOKEN.findall(low, at), positions
 
 
 def cut_clauses(
@@ -101,10 +106,8 @@ def set_cited_apart(clauses: list[Clause]) -> None:
             if price.kind is PriceKind.AMOUNT and (price.reported or rival):
                 if clause.cited is None and (rival or clause.sentence in competitor_sentences):
                     clause.cited = price
-                    continue
-                if price.reported:
-                    continue
-            offers.append(item)
+            else:
+                offers.append(item)
         clause.prices = offers
 
 
@@ -112,15 +115,15 @@ def spread_tickets(clauses: list[Clause], free: Sequence[int], default: int) -> 
     """Say which tickets each clause speaks of, where there are several.
 
     A figure belongs to the room named nearest before it in its clause, else after it; one figure with several rooms
-    belongs to them all; "both" and "each" mean every ticket in ``free``. A clause that names no room but has a figure
-    or turns something down means the room named last, else the room that the next clause of its sentence names, else
-    (if it has a figure) ``default``.
+    belongs to them all; "both" and "each" mean every ticket in ``free``. A clause that names no room means the room
+    named last, if it has a figure or turns something down or if that room was named in its sentence; else the room
+    that the next clause of its sentence names; else (if it has a figure) ``default``.
 
     Returns:
         (clause, ticket, prices); the ticket is -1 where a clause without a figure names none.
     """
     spread: list[tuple[Clause, int, list[Price]]] = []
-    last = 0
+    last, named_in = 0, -1
     for n, clause in enumerate(clauses):
         bits = 0
         for _, room in clause.rooms:
@@ -132,12 +135,14 @@ def spread_tickets(clauses: list[Clause], free: Sequence[int], default: int) -> 
             elif bits and bits & (bits - 1) and len(prices) > 1:
                 spread += _by_nearest(clause)
             else:
-                means = bits or (last if prices or clause.senses & _TURNS_DOWN else 0) or _next_rooms(clauses, n)
+                carries = prices or clause.senses & _TURNS_DOWN or named_in == clause.sentence
+                means = bits or (last if carries else 0) or _next_rooms(clauses, n)
                 if means:
                     spread += [(clause, k, prices) for k in tickets_of(means)]
                 else:
                     spread.append((clause, default if prices else -1, prices))
-        last = bits or last
+        if bits:
+            last, named_in = bits, clause.sentence
     return spread
 
 

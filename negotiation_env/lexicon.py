@@ -34,8 +34,8 @@ _NAMES: Final = (
     "commit", "promise_word", "ask_price", "ask_weak",
     *(f"promise_{name.replace('-', '_')}" for name in (*world.PROMISES, *world.FORBIDDEN_PROMISES)),
     # What a clause does with the price or the ticket it speaks of.
-    "accept", "accept_weak", "confirm", "hold", "hold_bound", "final", "reject", "offer", "net", "selling", "all",
-    "off_that",
+    "accept", "accept_weak", "confirm", "hold", "hold_bound", "final", "reject", "reject_weak", "offer", "net",
+    "selling", "all", "off_that",
     # Structure, and phrases that mean nothing here but would be misread word by word.
     "stop", "question", "pause", "turn", "and", "neutral",
 )  # fmt: skip

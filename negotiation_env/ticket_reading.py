@@ -17,8 +17,19 @@ from negotiation_env.speaking_context import Context
 
 SAME: Final = 2.0
 """Yuan of selling price by which two figures may differ and still be the same: both may be rounded, in either type."""
-_S = SENSE
-_AGREES = _S["accept"] | _S["confirm"]
+_IS_ACCEPT: Final = SENSE["accept"]
+_IS_ACCEPT_WEAK: Final = SENSE["accept_weak"]
+_IS_CONFIRM: Final = SENSE["confirm"]
+_IS_FINAL: Final = SENSE["final"]
+_IS_HOLD: Final = SENSE["hold"]
+_IS_HOLD_BOUND: Final = SENSE["hold_bound"]
+_IS_NET: Final = SENSE["net"]
+_IS_OFF_THAT: Final = SENSE["off_that"]
+_IS_OFFER: Final = SENSE["offer"]
+_IS_REJECT: Final = SENSE["reject"]
+_IS_SELLING: Final = SENSE["selling"]
+_AGREES = _IS_ACCEPT | _IS_CONFIRM
+_MERE_YES: Final = SENSE["accept_weak"] | SENSE["neutral"] | SENSE["pause"] | SENSE["and"]
 _RANGE_LINKS: Final = frozenset(["-", "–", "—", "~", "to", "or", "and", "至", "到", "或"])
 
 
@@ -47,17 +58,19 @@ class Reading:
         """Take in a clause; ``net`` is the price type last named. Returns the price type named last after it."""
         senses = clause.senses
         if clause.question:
-            senses &= ~_AGREES & ~_S["accept_weak"]
+            senses &= ~_AGREES & ~_IS_ACCEPT_WEAK
+        elif not prices and senses & ~_MERE_YES:
+            senses &= ~_IS_ACCEPT_WEAK  # "it has been good so far" is no yes
         self.senses |= senses
         for price in prices:
             if price.net is not None:
                 net = price.net
-            elif senses & _S["net"] and not senses & _S["selling"]:
+            elif senses & _IS_NET and not senses & _IS_SELLING:
                 net = True
-            elif senses & _S["selling"] and not senses & _S["net"]:
+            elif senses & _IS_SELLING and not senses & _IS_NET:
                 net = False
             if price.negated:
-                self.senses |= _S["reject"]
+                self.senses |= _IS_REJECT
                 continue
             cut = 1.0 - context.commissions[self.ticket]
             value = _resolve(price, senses, cut if net else 1.0, self.ticket, context)
@@ -73,7 +86,7 @@ def _resolve(price: Price, senses: int, cut: float, ticket: int, context: Contex
     selling, quote = context.selling[ticket], context.quotes[ticket]
     standing = selling if quote is None else quote
     if price.kind is PriceKind.PERCENT_OFF:
-        base = standing if senses & _S["off_that"] else selling
+        base = standing if senses & _IS_OFF_THAT else selling
         return float(round(base * cut * (1.0 - price.value / 100.0)))
     if price.kind is PriceKind.AMOUNT_OFF:
         return float(max(1, round(standing * cut - price.value)))
@@ -92,7 +105,7 @@ def _chosen(reading: Reading, low: str, context: Context, manager: bool) -> Offe
         return offers[0] if offers else None
     k = reading.ticket
     theirs = context.bids[k] if manager else context.quotes[k]
-    taken = _S["accept"] | _S["confirm"] | _S["hold"]
+    taken = _IS_ACCEPT | _IS_CONFIRM | _IS_HOLD
     fresh = [
         o for o in offers if o.senses & taken or not (_same(o.selling, theirs) or _same(o.selling, context.selling[k]))
     ]
@@ -103,7 +116,8 @@ def _chosen(reading: Reading, low: str, context: Context, manager: bool) -> Offe
     if left.net != right.net and _same(left.selling, right.selling):
         return left
     if low[left.price.end : right.price.start].strip(" ¥$\u00a0") in _RANGE_LINKS:
-        return max(left, right) if manager else min(left, right)
+        low_end, high_end = (left, right) if left.selling <= right.selling else (right, left)
+        return high_end if manager else low_end
     return right
 
 
@@ -119,19 +133,19 @@ def _agent_act(reading: Reading, low: str, context: Context) -> DialogueAct | No
     senses = reading.senses | reading.elsewhere
     offer = _chosen(reading, low, context, manager=False)
     if offer is None:
-        if senses & _S["reject"]:
+        if senses & _IS_REJECT:
             return DialogueAct(Act.REJECT, ticket=ticket)
         if senses & _AGREES:
-            return DialogueAct(Act.CONFIRM if senses & _S["confirm"] else Act.ACCEPT, ticket=ticket)
+            return DialogueAct(Act.CONFIRM if senses & _IS_CONFIRM else Act.ACCEPT, ticket=ticket)
         return None
     quote = context.quotes[reading.ticket]
     kind = Act.PROPOSE if quote is None else Act.COUNTER
-    own, bidding = offer.senses, offer.question or offer.senses & _S["offer"]
-    if own & _AGREES and not (offer.question or (bidding and not own & _S["confirm"])):
-        kind = Act.CONFIRM if own & _S["confirm"] else Act.ACCEPT
+    own, bidding = offer.senses, offer.question or offer.senses & _IS_OFFER
+    if own & _AGREES and not (offer.question or (bidding and not own & _IS_CONFIRM)):
+        kind = Act.CONFIRM if own & _IS_CONFIRM else Act.ACCEPT
     elif not bidding and senses & _AGREES and (quote is None or _same(offer.selling, quote)):
-        kind = Act.CONFIRM if senses & _S["confirm"] else Act.ACCEPT
-    elif not bidding and senses & _S["accept_weak"] and _same(offer.selling, quote):
+        kind = Act.CONFIRM if senses & _IS_CONFIRM else Act.ACCEPT
+    elif not bidding and senses & _IS_ACCEPT_WEAK and _same(offer.selling, quote):
         kind = Act.ACCEPT
     return _priced(kind, offer, ticket)
 
@@ -140,26 +154,26 @@ def _manager_act(reading: Reading, low: str, context: Context) -> DialogueAct | 
     ticket = reading.ticket if reading.ticket >= 0 else None
     senses = reading.senses | reading.elsewhere
     offer = _chosen(reading, low, context, manager=True)
-    holds = _S["hold"] | _S["hold_bound"] | _S["reject"]
+    holds = _IS_HOLD | _IS_HOLD_BOUND | _IS_REJECT
     if offer is None:
-        if senses & _S["final"]:
+        if senses & _IS_FINAL:
             return DialogueAct(Act.REJECT, ticket=ticket, detail="final")
         if senses & holds:
             return DialogueAct(Act.REJECT, ticket=ticket, detail="hold")
         if senses & _AGREES:
-            return DialogueAct(Act.CONFIRM if senses & _S["confirm"] else Act.ACCEPT, ticket=ticket)
+            return DialogueAct(Act.CONFIRM if senses & _IS_CONFIRM else Act.ACCEPT, ticket=ticket)
         return None
     k = reading.ticket
     quote, bid = context.quotes[k], context.bids[k]
-    if senses & _S["confirm"] and not offer.question:
+    if senses & _IS_CONFIRM and not offer.question:
         return _priced(Act.CONFIRM, offer, ticket)
-    if offer.senses & (_S["hold"] | _S["hold_bound"]):
-        standing = quote if quote is not None or offer.senses & _S["hold_bound"] else context.selling[k]
+    if offer.senses & (_IS_HOLD | _IS_HOLD_BOUND):
+        standing = quote if quote is not None or offer.senses & _IS_HOLD_BOUND else context.selling[k]
         if _same(offer.selling, standing):
             return _priced(Act.REJECT, offer, ticket, "hold")
         return _priced(Act.COUNTER, offer, ticket)
-    agrees = senses & (_S["accept"] | _S["accept_weak"]) and not offer.question
-    if agrees and (_same(offer.selling, bid) or (bid is None and offer.senses & _S["accept"])):
+    agrees = senses & (_IS_ACCEPT | _IS_ACCEPT_WEAK) and not offer.question
+    if agrees and (_same(offer.selling, bid) or (bid is None and offer.senses & _IS_ACCEPT)):
         return _priced(Act.ACCEPT, offer, ticket)
     return _priced(Act.COUNTER, offer, ticket)
 

@@ -8,16 +8,16 @@ a figure spread over sentences is beyond it.
 
 from __future__ import annotations
 
+import re
 from typing import Final, NamedTuple
 
 from negotiation_env.acts import Act, DialogueAct, Tactic
-from negotiation_env.clauses import Clause, cut_clauses, set_cited_apart, spread_tickets, token_positions
+from negotiation_env.clauses import Clause, cut_clauses, set_cited_apart, spread_tickets, tokens_and_positions
 from negotiation_env.lexicon import (
     PROMISE_SENSES,
     SENSE,
     STOPS,
     TACTIC_SENSES,
-    TOKEN,
     find_phrases,
     lexicon,
 )
@@ -32,11 +32,45 @@ __all__ = ["MAX_CHARS", "Context", "Understood", "context_of", "understand"]
 MAX_CHARS: Final = 4000
 """Characters of a message that are read; the rest is cut off."""
 
-_S = SENSE
-_STOP_SENSES = _S["stop"] | _S["question"]
+_IS_ACCEPT: Final = SENSE["accept"]
+_IS_ACCEPT_WEAK: Final = SENSE["accept_weak"]
+_IS_AND: Final = SENSE["and"]
+_IS_ASK_PRICE: Final = SENSE["ask_price"]
+_IS_ASK_REASON: Final = SENSE["ask_reason"]
+_IS_ASK_WEAK: Final = SENSE["ask_weak"]
+_IS_BYE: Final = SENSE["bye"]
+_IS_CALENDAR: Final = SENSE["calendar"]
+_IS_CLOSE: Final = SENSE["close"]
+_IS_COMMIT: Final = SENSE["commit"]
+_IS_COMPETITOR: Final = SENSE["competitor"]
+_IS_CONFIRM: Final = SENSE["confirm"]
+_IS_CONVERSION: Final = SENSE["conversion"]
+_IS_EXPOSURE: Final = SENSE["exposure"]
+_IS_FINAL: Final = SENSE["final"]
+_IS_GREET: Final = SENSE["greet"]
+_IS_HOLD: Final = SENSE["hold"]
+_IS_HOLD_BOUND: Final = SENSE["hold_bound"]
+_IS_INSULT: Final = SENSE["insult"]
+_IS_NEUTRAL: Final = SENSE["neutral"]
+_IS_OFF_TOPIC: Final = SENSE["off_topic"]
+_IS_OFFER: Final = SENSE["offer"]
+_IS_PAUSE: Final = SENSE["pause"]
+_IS_PROMISE_WORD: Final = SENSE["promise_word"]
+_IS_QUESTION: Final = SENSE["question"]
+_IS_REJECT: Final = SENSE["reject"]
+_IS_REJECT_WEAK: Final = SENSE["reject_weak"]
+_IS_SOOTHE: Final = SENSE["soothe"]
+_IS_STOP: Final = SENSE["stop"]
+_IS_UPSET: Final = SENSE["upset"]
+_IS_WALK: Final = SENSE["walk"]
+_STOP_SENSES = _IS_STOP | _IS_QUESTION
+_MAX_FIGURES: Final = 12
+"""Percentages of a message that are matched to tactics: keeps the matching linear."""
 _TACTICS: Final = sum(bit for _, bit in TACTIC_SENSES)
-_FIGURED: Final = _S["exposure"] | _S["conversion"] | _S["calendar"]
+_FIGURED: Final = _IS_EXPOSURE | _IS_CONVERSION | _IS_CALENDAR
 _PROMISES: Final = sum(bit for _, bit in PROMISE_SENSES)
+_ODD: Final = re.compile("[^\x00-\x7f¥\u4e00-\u9fff，。！？；：、]")
+"""What has to be cleaned before it is read."""
 _FORBIDDEN_CHARS: Final = dict.fromkeys(
     [0xAD, 0x61C, 0x180E, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)]
 )
@@ -61,19 +95,19 @@ class Understood(NamedTuple):
 def understand(text: str, context: Context) -> Understood:
     """Return what ``text`` says in ``context``. Never raises on any string; reads ``MAX_CHARS`` characters."""
     text = text[:MAX_CHARS]
-    if not text.isascii():
+    low = text.lower()
+    if len(low) != len(text) or (not text.isascii() and _ODD.search(text)):
         text = text.translate(_CLEAN)
-    low = lower(text)
-    tokens = TOKEN.findall(low)
-    if not tokens:
-        return Understood((_SILENCE if not low.strip() else _OFF_TOPIC,), (), ())
-    words = tuple([token for token in tokens if token not in STOPS])
+        low = lower(text)
     prices = find_prices(text)
+    tokens, positions = tokens_and_positions(low, prices)
+    words = tuple([token for token in tokens if token not in STOPS])
+    if not words:
+        return Understood((_OFF_TOPIC if low.strip() else _SILENCE,), (), ())
     phrases = find_phrases(tokens, lexicon()[context.speaker])
     said = 0
     for _, senses, _ in phrases:
         said |= senses
-    positions = token_positions(low, prices) if prices else []
     rooms = find_phrases(tokens, room_tree(context.rooms)) if len(context.rooms) > 1 else []
     clauses = cut_clauses(phrases, positions, prices, rooms)
     if prices:
@@ -95,46 +129,46 @@ def _agent_acts(
     context: Context,
 ) -> list[DialogueAct]:
     acts: list[DialogueAct] = []
-    if said & _S["greet"]:
+    if said & _IS_GREET:
         acts.append(_GREET)
-    if said & _S["insult"]:
+    if said & _IS_INSULT:
         acts.append(_INSULT)
-    if said & _TACTICS or any(c.cited for c in clauses):
+    if said & _TACTICS or (prices and any(c.cited for c in clauses)):
         acts += _reasons(said, tokens, phrases, clauses, prices)
-    if said & _S["soothe"]:
+    if said & _IS_SOOTHE:
         acts.append(_SOOTHE)
-    if said & (_PROMISES | _S["promise_word"]):
+    if said & (_PROMISES | _IS_PROMISE_WORD):
         acts += _promises(clauses)
     acts += _ticket_acts(said, clauses, low, context, only=not acts)
-    if said & (_S["ask_price"] | _S["ask_weak"]) and _asks(said, clauses):
+    if said & (_IS_ASK_PRICE | _IS_ASK_WEAK) and _asks(said, clauses):
         acts.append(_ASK_PRICE)
-    if said & _S["ask_reason"]:
+    if said & _IS_ASK_REASON:
         acts.append(_ASK_REASON)
-    if said & _S["off_topic"]:
+    if said & _IS_OFF_TOPIC:
         acts.append(_OFF_TOPIC)
-    if said & _S["close"]:
+    if said & _IS_CLOSE:
         acts.append(_BYE)
     return acts
 
 
 def _manager_acts(said: int, clauses: list[Clause], low: str, context: Context) -> list[DialogueAct]:
     acts: list[DialogueAct] = []
-    if said & _S["greet"]:
+    if said & _IS_GREET:
         acts.append(_GREET)
-    if said & _S["upset"]:
+    if said & _IS_UPSET:
         acts.append(_UPSET)
     if said & _TACTICS:
         acts += [_OBJECTIONS[tactic] for tactic, bit in TACTIC_SENSES if said & bit]
     acts += _ticket_acts(said, clauses, low, context, only=not acts)
-    if said & _S["ask_price"]:
+    if said & _IS_ASK_PRICE:
         acts.append(_ASK_PRICE)
-    if said & _S["ask_reason"]:
+    if said & _IS_ASK_REASON:
         acts.append(_ASK_REASON)
-    if said & _S["off_topic"]:
+    if said & _IS_OFF_TOPIC:
         acts.append(_OFF_TOPIC)
-    if said & _S["walk"]:
+    if said & _IS_WALK:
         acts.append(_WALK)
-    elif said & _S["bye"]:
+    elif said & _IS_BYE:
         acts.append(_BYE)
     return acts
 
@@ -153,7 +187,7 @@ def _reasons(
     figures: dict[int, float] = {}
     if said & _FIGURED:
         off = [p.value for p in prices if p.kind is PriceKind.PERCENT_OFF]
-        for i, value in _percentages(tokens):
+        for i, value in _percentages(tokens)[:_MAX_FIGURES]:
             if value in off:
                 off.remove(value)
                 continue
@@ -162,8 +196,8 @@ def _reasons(
                 figures.setdefault(bit, value)
     cited = next((c.cited.value for c in clauses if c.cited), None)
     if cited is not None:
-        said |= _S["competitor"]
-        figures[_S["competitor"]] = cited
+        said |= _IS_COMPETITOR
+        figures[_IS_COMPETITOR] = cited
     return [
         DialogueAct(Act.INFORM, tactic, None, None, None, figures.get(bit))
         for tactic, bit in TACTIC_SENSES
@@ -193,11 +227,13 @@ def _nearest_tactic(i: int, tokens: list[str], phrases: list[tuple[int, int, int
         if senses & _FIGURED:
             gap = at - i if at > i else i - end + 1
             between = tokens[i:at] if at > i else tokens[end:i]
+            gap += 8 * sum(t in _LINKS for t in between)
             if gap < distance and not any(t in _SENTENCE_STOPS for t in between):
                 best, distance = senses & _FIGURED, gap
     return best & -best
 
 
+_LINKS: Final = frozenset([",", "，", "、", "and", "but", "while"])
 _SENTENCE_STOPS: Final = frozenset(".!?;\n。！？；")
 
 
@@ -208,21 +244,21 @@ def _promises(clauses: list[Clause]) -> list[DialogueAct]:
         sentences[clause.sentence] = sentences.get(clause.sentence, 0) | clause.senses
     made, other = 0, False
     for senses in sentences.values():
-        if senses & (_S["commit"] | _S["promise_word"]):
+        if senses & (_IS_COMMIT | _IS_PROMISE_WORD):
             made |= senses & _PROMISES
-            other = other or bool(senses & _S["promise_word"] and not senses & _PROMISES)
+            other = other or bool(senses & _IS_PROMISE_WORD and not senses & _PROMISES)
     acts = [DialogueAct(Act.PROMISE, detail=name) for name, bit in PROMISE_SENSES if made & bit]
     return [*acts, DialogueAct(Act.PROMISE, detail="other")] if other else acts
 
 
 def _asks(said: int, clauses: list[Clause]) -> bool:
     """Whether the agent asks for a price: outright, or for a better one in a sentence that offers none."""
-    if said & _S["ask_price"]:
+    if said & _IS_ASK_PRICE:
         return True
     for clause in clauses:
-        if clause.senses & _S["ask_weak"]:
+        if clause.senses & _IS_ASK_WEAK:
             sentence = [c for c in clauses if c.sentence == clause.sentence]
-            asking = any(c.question or c.senses & _S["offer"] for c in sentence)
+            asking = any(c.question or c.senses & _IS_OFFER for c in sentence)
             if asking and not any(c.prices for c in sentence):
                 return True
     return False
@@ -233,7 +269,7 @@ def _ticket_acts(said: int, clauses: list[Clause], low: str, context: Context, o
 
     ``only``: whether the message has said nothing else so far; then a mere "ok" or "yes" is an agreement.
     """
-    if not (said & _STATUS_OR_WEAK) and not any(c.prices for c in clauses):
+    if not said & _STATUS_OR_WEAK and not said & _IS_REJECT_WEAK and not any(c.prices for c in clauses):
         return []
     manager = context.speaker == "manager"
     default = _default_ticket(context, manager)
@@ -262,15 +298,19 @@ def _ticket_acts(said: int, clauses: list[Clause], low: str, context: Context, o
     if not acts and loose is not None:
         act = ticket_act(loose, low, context)
         acts = [] if act is None else [act]
-    if not acts and only and said & _S["accept_weak"] and not said & ~_MERE_YES:
-        acts = [DialogueAct(Act.ACCEPT, ticket=0 if manager and len(context.rooms) == 1 else None)]
+    if not acts and only:
+        place = 0 if manager and len(context.rooms) == 1 else None
+        if said & _IS_ACCEPT_WEAK and not said & ~_MERE_YES:
+            acts = [DialogueAct(Act.ACCEPT, ticket=place)]
+        elif said & _IS_REJECT_WEAK and not said & ~_MERE_NO:
+            acts = [DialogueAct(Act.REJECT, ticket=place, detail="hold" if manager else "")]
     return acts
 
 
-_STATUS_OR_WEAK: Final = (
-    _S["accept"] | _S["accept_weak"] | _S["confirm"] | _S["hold"] | _S["hold_bound"] | _S["final"] | _S["reject"]
-)
-_MERE_YES: Final = _S["accept_weak"] | _S["neutral"] | _S["stop"] | _S["pause"] | _S["and"] | _S["close"] | _S["bye"]
+_STATUS_OR_WEAK: Final = _IS_ACCEPT | _IS_ACCEPT_WEAK | _IS_CONFIRM | _IS_HOLD | _IS_HOLD_BOUND | _IS_FINAL | _IS_REJECT
+_MERE: Final = _IS_NEUTRAL | _IS_STOP | _IS_PAUSE | _IS_AND | _IS_CLOSE | _IS_BYE
+_MERE_YES: Final = _MERE | _IS_ACCEPT_WEAK
+_MERE_NO: Final = _MERE | _IS_REJECT_WEAK
 
 
 def _default_ticket(context: Context, manager: bool) -> int:
