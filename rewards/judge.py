@@ -55,9 +55,10 @@ class DistilledJudge:
         self.weights = weights
         acts = [tuple(row) for row in weights.acts.tolist()]
         self._bias = tuple(weights.bias.tolist())
-        self._acts = tuple(acts[: len(FEATURES)])
+        self._acts = tuple((i, row) for i, row in enumerate(acts[: len(FEATURES)]) if any(row))
         self._pairs = tuple((a, b, row) for (a, b), row in zip(PAIRS, acts[len(FEATURES) :], strict=True) if any(row))
         self._words = dict(zip(weights.words, map(tuple, weights.word_weights.tolist()), strict=True))
+        self._vocabulary = frozenset(self._words)
         self._ranges = tuple((d.id, d.title, d.low, d.high) for d in self.rubric.dimensions)
 
     @classmethod
@@ -75,27 +76,27 @@ class DistilledJudge:
         return [self._judge(view) for view in views]
 
     def _judge(self, view: ReplyView) -> Verdict:
-        """Add up the rows of weights that the reply touches, column by column."""
+        """Add up the rows of weights that the reply touches, column by column.
+
+        Words come first: their weights lie on a grid and add up exactly, so the order of a set does not matter.
+        """
         features = view.features
-        rows = [self._bias]
-        for value, row in zip(features, self._acts, strict=True):
+        said = view.words if len(view.words) <= MOST_WORDS else view.words[:MOST_WORDS]
+        rows = [*map(self._words.__getitem__, self._vocabulary.intersection(said)), self._bias]
+        for place, row in self._acts:
+            value = features[place]
             if value:
                 rows.append(row if value == 1.0 else tuple([value * w for w in row]))
         for a, b, row in self._pairs:
             value = features[a] * features[b]
             if value:
                 rows.append(tuple([value * w for w in row]))
-        said = view.words if len(view.words) <= MOST_WORDS else view.words[:MOST_WORDS]
-        words = self._words
-        rows += [words[w] for w in dict.fromkeys(said) if w in words]
-        total, points, terms = 0.0, [], []
-        for (name, title, low, high), column in zip(self._ranges, zip(*rows, strict=True), strict=True):
-            value = sum(column)
+        total, terms = 0.0, []
+        for (name, title, low, high), value in zip(self._ranges, map(sum, zip(*rows)), strict=True):  # noqa: B905
             value = low if value < low else high if value > high else value
             total += value
-            points.append((name, value))
             terms.append(RewardTerm("judge", name, value, title))
-        return Verdict(total, tuple(points), (), tuple(terms))
+        return Verdict(total, tuple(terms))
 
     def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> Num:
         """Return total points of moves without text: acts, plus an honest reply's mean share of words."""
@@ -233,7 +234,6 @@ def _verdict(dimensions: Sequence[Dimension], answers: Sequence[_Answer | str]) 
     read = [(d, a) for d, a in zip(dimensions, answers, strict=True) if isinstance(a, _Answer)]
     return Verdict(
         total=sum(a.choice.points for _, a in read),
-        points=tuple((d.id, a.choice.points) for d, a in read),
-        evidence=tuple(a.evidence for _, a in read),
         terms=tuple(RewardTerm("judge", d.id, a.choice.points, a.choice.text) for d, a in read),
+        evidence=tuple(a.evidence for _, a in read),
     )

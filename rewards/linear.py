@@ -29,7 +29,7 @@ INTERACTIONS = (
 INPUTS = (*FEATURES, *(f"{a}*{b}" for a, b in INTERACTIONS))
 PAIRS = tuple((FEATURE_INDEX[a], FEATURE_INDEX[b]) for a, b in INTERACTIONS)
 GRID = 65536.0
-"""Weights and inputs of moves without text are multiples of 1/GRID."""
+"""Weights, and inputs of moves without text, are multiples of 1/GRID."""
 _REAL = [FEATURE_INDEX[name] for name in ("fresh_reason", "take_cut", "late")]
 _REAL += range(len(FEATURES), len(INPUTS))
 """Inputs that are no whole numbers by nature."""
@@ -63,7 +63,7 @@ class LinearWeights:
 
     def __post_init__(self) -> None:
         """Put the weights on the grid and keep them as floats too."""
-        for name in ("acts", "bias", "text_mean"):
+        for name in ("acts", "bias", "text_mean", "word_weights"):
             object.__setattr__(self, name, np.rint(getattr(self, name) * GRID) / GRID)
         rows = zip(self.bias.tolist(), map(tuple, self.acts.T.tolist()), strict=True)
         object.__setattr__(self, "_rows", tuple(rows))

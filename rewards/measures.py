@@ -23,6 +23,7 @@ OWN_MESSAGES = 3
 _SIMILAR = 0.8
 """Overlaps of messages below this are not told apart: they count as 0."""
 _FIGURE = re.compile(r"[0-9][0-9.,]+%?")
+_PHONE = re.compile(r"1[3-9][0-9](?:[ -]?[0-9]{4}){2}(?![0-9])")
 _ASCII_TOKENS = bytes(c if chr(c).isalnum() and c < 128 else 32 for c in range(256))
 _TOKENS = {c: " " for c in range(128) if not chr(c).isalnum()}
 _LATIN_END = 0x250
@@ -34,7 +35,7 @@ class Prepared(NamedTuple):
 
     Attributes:
         text: lower case, and for text beyond ASCII: NFKC, no zero-width signs, look-alike letters as Latin ones.
-        raw: the reply as written (NFKC, case kept), cut to ``LONGEST_READ``.
+        raw: the reply as written (NFKC, case kept, "$" for the yuan sign), cut to ``LONGEST_READ``.
         tokens: runs of letters and digits in ``text``.
         ascii: whether the reply is plain ASCII.
     """
@@ -160,6 +161,11 @@ def _card_figures(card: TaskCard) -> set[float]:
     return figures
 
 
+def phone_numbers(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
+    """Number of mobile phone numbers."""
+    return len(_PHONE.findall(prepared.text))
+
+
 def price_type_mixups(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
     """Number of prices said as *net* that lie above the hotel's net price now: a selling price taken for a net one."""
     mixed = 0
@@ -177,6 +183,7 @@ MEASURES: dict[str, Measure] = {
     "repeated-phrase": repeated_phrase,
     "foreign-letters": foreign_letters,
     "figures-not-allowed": figures_not_allowed,
+    "phone-numbers": phone_numbers,
     "price-type-mixups": price_type_mixups,
 }
 """Measurements by the name that ``rules.toml`` uses."""

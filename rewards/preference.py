@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from itertools import pairwise, repeat
+from itertools import pairwise
 from operator import mul
 from pathlib import Path
 
@@ -21,7 +21,6 @@ from negotiation_env.protocols import ReplyView
 from rewards.linear import MOST_WORDS, PAIRS, LinearWeights, load_weights
 
 SHIPPED = Path(__file__).with_name("weights") / "preference.npz"
-_ZEROS = repeat(0.0)
 
 
 class PreferenceModel:
@@ -45,6 +44,8 @@ class PreferenceModel:
                 self._word_pairs[tuple(entry.split())] = value
             else:
                 self._words[entry] = value
+        self._vocabulary = frozenset(self._words)
+        self._neighbours = frozenset(self._word_pairs)
         self._low, self._high = float(weights.low[0]), float(weights.high[0])
 
     @classmethod
@@ -70,8 +71,9 @@ class PreferenceModel:
         """Return the words' share of the score, within the weights' limits. Each word or pair counts once."""
         if len(words) > MOST_WORDS:
             words = words[:MOST_WORDS]
-        text = sum(map(self._words.get, dict.fromkeys(words), _ZEROS))
-        text += sum(map(self._word_pairs.get, dict.fromkeys(pairwise(words)), _ZEROS))
+        # Weights of words lie on a grid and add up exactly, so the order of a set does not matter.
+        text = sum(map(self._words.__getitem__, self._vocabulary.intersection(words)))
+        text += sum(map(self._word_pairs.__getitem__, self._neighbours.intersection(pairwise(words))))
         return self._low if text < self._low else self._high if text > self._high else text
 
     def score_batch(self, views: Sequence[ReplyView]) -> list[float | None]:

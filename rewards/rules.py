@@ -95,8 +95,8 @@ class Rule:
 
 
 def prepare(text: str) -> Prepared:
-    """Return a reply ready for rules. Plain ASCII, the common case, takes the short way."""
-    raw = text[:LONGEST_READ]
+    """Return a reply ready for rules. Plain ASCII (a yuan sign apart), the common case, takes the short way."""
+    raw = text[:LONGEST_READ].replace("¥", "$")
     if raw.isascii():
         lower = raw.lower()
         return Prepared(lower, raw, tokens_of(lower), True)

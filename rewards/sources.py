@@ -17,16 +17,14 @@ class Verdict(NamedTuple):
 
     Attributes:
         total: points summed over dimensions; None if the judge's answer could not be read.
-        points: (dimension id, points) in the rubric's order.
+        terms: points per dimension (the term's id) in the rubric's order, with nothing quoted from the task card.
         evidence: what the judge pointed at, one string per dimension; may be empty.
-        terms: the same points as reward terms, without anything quoted from the task card.
         fault: why there are no points, else None.
     """
 
     total: float | None
-    points: tuple[tuple[str, float], ...] = ()
-    evidence: tuple[str, ...] = ()
     terms: tuple[RewardTerm, ...] = ()
+    evidence: tuple[str, ...] = ()
     fault: str | None = None
 
 

@@ -44,6 +44,8 @@ ROUTINE_LEVEL = -0.2
 """Mean R_model of an honest agent's routine replies, in units of the standard deviation of its replies, deals included.
 Comparisons leave zero and unit open. Ours lie so that talking on costs a little and a deal pays."""
 JUDGE_PENALTY = 12.0
+FEWEST_POINTS = 0.3
+"""Weights of the judge below this many points are dropped."""
 SMALLEST = 0.02
 """Word weights of less than this share of the score's unit are dropped."""
 WORDS_LOW, WORDS_HIGH = -4.0, 0.5
@@ -143,6 +145,7 @@ def train_judge(replies: Sequence[Candidate], points: Array, rubric: Rubric) -> 
     count, wide = len(replies), len(INPUTS) + len(words)
     ridge = np.full(wide, JUDGE_PENALTY)
     ridge[: len(INPUTS)] = 1.0
+    ridge[len(FEATURES) : len(INPUTS)] = 1e9  # the judge goes without products
     columns, biases = [], []
     for k in range(points.shape[1]):
         mean = float(points[:, k].mean())
@@ -152,7 +155,8 @@ def train_judge(replies: Sequence[Candidate], points: Array, rubric: Rubric) -> 
         columns.append(solution[:wide])
         biases.append(mean + solution[wide])
     w = np.stack(columns, axis=1)
-    texts = np.where(np.abs(w[len(INPUTS) :]) >= 0.3, w[len(INPUTS) :], 0.0)
+    w[np.abs(w) < FEWEST_POINTS] = 0.0
+    texts = w[len(INPUTS) :]
     keep: NDArray[np.bool_] = np.abs(texts).max(axis=1) > 0.0
     honest = np.array([not r.damage for r in replies])
     zeros = np.zeros(points.shape[1])
@@ -205,7 +209,7 @@ def report_preference(model: PreferenceModel, pairs: Sequence[Pair], name: str) 
 def report_judge(judge: DistilledJudge, replies: Sequence[Candidate], points: Array) -> None:
     """Print how near the distilled judge comes to the simulated rubric annotator."""
     verdicts = judge.judge([r.view for r in replies])
-    scored: NDArray[np.float64] = np.array([[p for _, p in v.points] for v in verdicts])
+    scored: NDArray[np.float64] = np.array([[t.points for t in v.terms] for v in verdicts])
     for k, dimension in enumerate(judge.rubric.dimensions):
         choices = np.array([c.points for c in dimension.choices])
         nearest = choices[np.abs(scored[:, k, None] - choices).argmin(axis=1)]

@@ -14,7 +14,7 @@ from negotiation_env.protocols import Utterance
 from rewards.examples import EXAMPLE_CARD, example_view
 from rewards.judge import DistilledJudge, LlmJudge, judge_prompt
 from rewards.rubric import SHIPPED, Rubric
-from rewards.sources import Judge
+from rewards.sources import Judge, Verdict
 
 RUBRIC = Rubric.from_toml()
 
@@ -40,7 +40,7 @@ def test_points_are_those_of_the_chosen_choices() -> None:
     first, second = judge.judge([example_view("Hello."), example_view("Bye.")])
     assert isinstance(judge, Judge)
     assert first.total == sum(d.choices[1].points for d in RUBRIC.dimensions)
-    assert [name for name, _ in first.points] == [d.id for d in RUBRIC.dimensions]
+    assert [t.id for t in first.terms] == [d.id for d in RUBRIC.dimensions]
     assert first.evidence == ('"Hello"',) * len(RUBRIC.dimensions)
     assert second.fault is None
     assert len(engine.batches) == 1
@@ -58,7 +58,7 @@ def test_an_unreadable_answer_is_a_fault_after_one_retry(answer: str) -> None:
     engine = Scripted(lambda request: answer)
     (verdict,) = LlmJudge(engine).judge([example_view("Hello.")])
     assert verdict.total is None
-    assert verdict.points == ()
+    assert verdict.terms == ()
     assert verdict.fault is not None
     assert "emotional-value: expected" in verdict.fault
     assert len(engine.batches) == 2
@@ -120,6 +120,10 @@ def test_prompts_show_no_target() -> None:
         assert not any(target in part for part in judge_prompt(example_view("Hello."), dimension))
 
 
+def _points(verdict: Verdict) -> dict[str, float]:
+    return {t.id: t.points for t in verdict.terms}
+
+
 def test_the_distilled_judge_tells_good_from_bad() -> None:
     judge = DistilledJudge.shipped()
     good, rude, leak, silent = judge.judge(
@@ -135,9 +139,9 @@ def test_the_distilled_judge_tells_good_from_bad() -> None:
     for bad in (rude, leak, silent):
         assert bad.total is not None
         assert bad.total < good.total - 10.0
-        assert bad.total == pytest.approx(sum(p for _, p in bad.points))
-    assert dict(rude.points)["emotional-value"] < 0.0
-    assert dict(leak.points)["out-of-bounds"] < -3.0
+        assert bad.total == pytest.approx(sum(t.points for t in bad.terms))
+    assert _points(rude)["emotional-value"] < 0.0
+    assert _points(leak)["out-of-bounds"] < -3.0
     assert [t.id for t in good.terms] == [d.id for d in RUBRIC.dimensions]
 
 
@@ -145,8 +149,8 @@ def test_points_stay_within_the_rubrics_range() -> None:
     judge = DistilledJudge.shipped()
     for text in ("", "please " * 300, "work order " * 300, "stupid " * 300):
         (verdict,) = judge.judge([example_view(text)])
-        for dimension, (_, points) in zip(RUBRIC.dimensions, verdict.points, strict=True):
-            assert dimension.low <= points <= dimension.high
+        for dimension, term in zip(RUBRIC.dimensions, verdict.terms, strict=True):
+            assert dimension.low <= term.points <= dimension.high
     total = judge.score_features(FLOATS, example_view("Hello.").features)
     assert -60.0 <= total <= 60.0
 
