@@ -12,8 +12,8 @@ from typing import NamedTuple
 from negotiation_env.acts import DialogueAct
 from negotiation_env.errors import UsageError
 from negotiation_env.features import reply_features
-from negotiation_env.game import End, Move, apply_decision, apply_move, new_game, open_tickets, settle
-from negotiation_env.lanes import FLOATS
+from negotiation_env.game import Claims, End, Move, apply_decision, apply_move, new_game, open_tickets, settle
+from negotiation_env.lanes import FLOATS, Trio
 from negotiation_env.moves import move_of
 from negotiation_env.protocols import Manager, ManagerReply, Negotiation, ReplyView, Reward, RewardBreakdown, Utterance
 from negotiation_env.scenario import Scenario, card_numbers
@@ -45,19 +45,13 @@ def exchange(
     negotiations: Sequence[Negotiation], texts: Sequence[str], manager: Manager, reward: Reward
 ) -> list[Exchange]:
     """Play one reply in each negotiation (none may be over) and return what came of it, in order."""
-    views: list[ReplyView] = []
-    moves: list[Move] = []
-    for negotiation, text in zip(negotiations, texts, strict=True):
-        view, move = _take_in(negotiation, text)
-        views.append(view)
-        moves.append(move)
+    taken = [_take_in(n, text) for n, text in zip(negotiations, texts, strict=True)]
+    views = [t.view for t in taken]
     rewards = reward.score(views)
-    for negotiation, view, move in zip(negotiations, views, moves, strict=True):
-        game = negotiation.game
-        free = open_tickets(FLOATS, game)
-        apply_move(FLOATS, game, move, free, settle(FLOATS, game, move, free))
+    for negotiation, (view, move, free, claims) in zip(negotiations, taken, strict=True):
+        apply_move(FLOATS, negotiation.game, move, free, claims)
         negotiation.agent_said.append(Utterance(view.text, view.acts))
-    answers = manager.respond(negotiations, moves)
+    answers = manager.respond(negotiations, [t.move for t in taken])
     for negotiation, answer in zip(negotiations, answers, strict=True):
         apply_decision(FLOATS, negotiation.game, answer.decision)
         negotiation.manager_said.append(Utterance(answer.text, answer.acts))
@@ -67,7 +61,16 @@ def exchange(
     ]
 
 
-def _take_in(negotiation: Negotiation, text: str) -> tuple[ReplyView, Move]:
+class _Taken(NamedTuple):
+    """A reply as understood in its situation, which nothing has changed yet."""
+
+    view: ReplyView
+    move: Move
+    free: Trio
+    claims: Claims
+
+
+def _take_in(negotiation: Negotiation, text: str) -> _Taken:
     """Understand a reply in its situation, and describe it for the reward."""
     if not isinstance(text, str):
         raise UsageError(f"expected the agent's message as a str, got {type(text).__name__}: pass text")
@@ -76,7 +79,7 @@ def _take_in(negotiation: Negotiation, text: str) -> tuple[ReplyView, Move]:
     meant = understand(text, context_of(card, game, "agent"))
     move = move_of(meant.acts, card, game)
     free = open_tickets(FLOATS, game)
-    features = reply_features(FLOATS, game, move, free, settle(FLOATS, game, move, free))
+    claims = settle(FLOATS, game, move, free)
     view = ReplyView(
         card=card,
         game=game,
@@ -86,9 +89,9 @@ def _take_in(negotiation: Negotiation, text: str) -> tuple[ReplyView, Move]:
         text=text,
         words=meant.words,
         acts=meant.acts,
-        features=features,
+        features=reply_features(FLOATS, game, move, free, claims),
     )
-    return view, move
+    return _Taken(view, move, free, claims)
 
 
 def outcome_of(negotiation: Negotiation, truncated: bool = False) -> dict[str, object]:

@@ -1,0 +1,173 @@
+"""Does the simulated manager keep its word? ``python -m benchmarks.conformance [--turns N] [--llm-turns N]``.
+
+Plays every persona against scripted policies and checks, turn by turn: no figure said or agreed lies below the floor;
+every utterance reads back as the decision it words and says no other figure; no private value stands in an
+observation, ``info`` or a prompt. Prints what it counted, with the share of faults and template fallbacks of the
+LLM-worded manager. Exit status 1 if anything was violated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from negotiation_env.acts import Act, DialogueAct
+from negotiation_env.engines import ChatModel, ChatReply, ChatRequest, load_engine
+from negotiation_env.env import TextLane
+from negotiation_env.exchange import exchange, open_negotiation
+from negotiation_env.game import Move
+from negotiation_env.protocols import Manager, ManagerReply, Negotiation
+from negotiation_env.registry import load_policy, load_reward
+from negotiation_env.rollout import agent_view
+from negotiation_env.scenario import Scenario, sample_scenario, to_selling
+from negotiation_env.understanding import context_of, understand
+from simulators.llm_manager import LlmManager
+from simulators.personas import all_personas
+from simulators.rule_manager import RuleManager
+
+POLICIES = ("heuristic", "intent-driven", "random")
+HARMLESS = frozenset({Act.GREET, Act.SOOTHE})
+"""Acts that a language model's wording may add to a decision."""
+TOLERANCE = 1e-6
+_NUMBER = re.compile(r"\d+")
+
+
+class Tally:
+    """What was counted: turns, faults, and violations with their first examples."""
+
+    def __init__(self) -> None:
+        """Start at nothing."""
+        self.counts: Counter[str] = Counter()
+        self.violations: Counter[str] = Counter()
+        self.examples: list[str] = []
+
+    def violate(self, kind: str, example: str) -> None:
+        """Count a violation."""
+        self.violations[kind] += 1
+        if len(self.examples) < 10:
+            self.examples.append(f"{kind}: {example}")
+
+
+class CheckedManager:
+    """A manager whose answers are checked against their decisions and the private floors before they go out."""
+
+    def __init__(self, inner: Manager, tally: Tally) -> None:
+        """Wrap a manager."""
+        self.name, self._inner, self._tally = inner.name, inner, tally
+
+    def start(self, scenario: Scenario, persona: object | None = None) -> Any:
+        """Seat the inner manager."""
+        return self._inner.start(scenario, persona)
+
+    def respond(self, negotiations: Sequence[Negotiation], moves: Sequence[Move]) -> list[ManagerReply]:
+        """Let the inner manager answer, and check each answer."""
+        contexts = [context_of(n.card, n.game, "manager") for n in negotiations]
+        replies = self._inner.respond(negotiations, moves)
+        for negotiation, context, reply in zip(negotiations, contexts, replies, strict=True):
+            self._tally.counts["turns"] += 1
+            self._tally.counts["utterances"] += bool(reply.text)
+            self._tally.counts["turns with a fault"] += bool(reply.faults)
+            for fault in reply.faults:
+                self._tally.counts["fault, " + fault.split(":")[1].strip()[:40] if ":" in fault else fault] += 1
+            meant = [a for a in understand(reply.text, context).acts if a.kind not in HARMLESS]
+            if meant != [a for a in reply.acts if a.kind not in HARMLESS]:
+                self._tally.violate("utterance does not read back", f"{reply.text!r} means {meant}, not {reply.acts}")
+            _check_floors(negotiation, reply.acts, self._tally)
+        return replies
+
+
+def _check_floors(negotiation: Negotiation, acts: Iterable[DialogueAct], tally: Tally) -> None:
+    floors = negotiation.scenario.brief.floors
+    for act in acts:
+        if act.price is not None and act.ticket is not None:
+            price = to_selling(act.price, act.price_type, negotiation.card.tickets[act.ticket].commission)
+            if price < floors[act.ticket] - TOLERANCE:
+                tally.violate("price below floor said", f"{act}, floor {floors[act.ticket]}")
+    for agreed, floor in zip(negotiation.game.agreed, floors, strict=False):
+        if 0.0 < agreed < floor - TOLERANCE:
+            tally.violate("price below floor agreed", f"{agreed}, floor {floor}")
+
+
+class WatchedEngine:
+    """An engine that keeps the prompts of its last call, so that they can be searched for private values."""
+
+    def __init__(self, inner: ChatModel) -> None:
+        """Wrap an engine."""
+        self.spec, self._inner = inner.spec, inner
+        self.prompts: list[str] = []
+
+    def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
+        """Keep the prompts and generate."""
+        self.prompts += [" ".join(m["content"] for m in r.messages) + r.begin for r in requests]
+        return self._inner.generate(requests)
+
+
+def _check_private(negotiation: Negotiation, shown: str, where: str, tally: Tally) -> None:
+    """A floor may be shown only where the same number is public anyway: on the card, or said."""
+    said = [u for side in (negotiation.agent_said, negotiation.manager_said) for u in side]
+    figures = [f"{a.price:.0f}" for u in said for a in u.acts if a.price is not None]
+    public = set(_NUMBER.findall(" ".join([negotiation.card.text(), *(u.text for u in said), *figures])))
+    for floor in negotiation.scenario.brief.floors:
+        if str(floor) not in public and str(floor) in _NUMBER.findall(shown):
+            tally.violate(f"private value in {where}", str(floor))
+
+
+def play(manager: Manager, turns: int, batch: int, tally: Tally, watch: WatchedEngine | None = None) -> None:
+    """Play at least ``turns`` turns in batches, all personas in rotation against the scripted policies."""
+    personas = [p.name for p in all_personas()]
+    checked, reward = CheckedManager(manager, tally), load_reward("repo")
+    seed = 0
+    while tally.counts["turns"] < turns:
+        policy = load_policy(POLICIES[seed // batch % len(POLICIES)])
+        table = []
+        for i in range(seed, seed + batch):
+            negotiation = open_negotiation(sample_scenario(i), checked, personas[i % len(personas)])
+            table.append((negotiation, TextLane(negotiation, 20)))
+        seed += batch
+        while table and tally.counts["turns"] < turns:
+            live = [n for n, _ in table]
+            texts = [reply.text for reply in policy.reply([agent_view(n) for n in live])]
+            results = exchange(live, texts, checked, reward)
+            for (negotiation, lane), result in zip(table, results, strict=True):
+                _, _, _, info = lane.take(result)
+                shown = {k: v for k, v in info.items() if k != "reward"} | {"terms": info["reward"]["terms"]}
+                _check_private(negotiation, f"{lane.observation()} {shown}", "observation or info", tally)
+            if watch is not None and batch == 1:
+                _check_private(live[0], " ".join(watch.prompts), "prompt", tally)
+                watch.prompts.clear()
+            table = [(n, lane) for n, lane in table if not n.game.end and lane.turn < 20]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Play, check, print; return 1 on a violation."""
+    parser = argparse.ArgumentParser(description="Check that the simulated manager keeps its word.")
+    parser.add_argument("--turns", type=int, default=100_000, help="rule-managed turns")
+    parser.add_argument("--llm-turns", type=int, default=500, help="LLM-managed turns")
+    parser.add_argument("--llm", default="smollm2", help="engine of the LLM-managed turns")
+    args = parser.parse_args(argv)
+    table = Table("manager", "count", "value", title="Manager conformance")
+    failed = False
+    for name, turns, batch in (("rules", args.turns, 256), ("llm", args.llm_turns, 64)):
+        tally = Tally()
+        manager: Manager = RuleManager() if name == "rules" else LlmManager(WatchedEngine(load_engine(args.llm)))
+        play(manager, turns, batch, tally)
+        for kind, count in sorted(tally.counts.items()):
+            share = f" ({count / tally.counts['turns']:.1%})" if kind != "turns" else ""
+            table.add_row(name, kind, f"{count:,}{share}")
+        table.add_row(name, "violations", str(dict(tally.violations) or 0))
+        for example in tally.examples:
+            print(example)
+        failed = failed or bool(tally.violations)
+    Console().print(table)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
