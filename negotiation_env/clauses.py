@@ -6,7 +6,7 @@ which ticket a clause speaks of; what the clauses mean together is ``understandi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from negotiation_env.lexicon import SENSE, TOKEN
@@ -20,6 +20,7 @@ _TURNS_DOWN: Final = SENSE["hold"] | SENSE["hold_bound"] | SENSE["final"] | SENS
 _END, _QUESTION = SENSE["stop"] | SENSE["question"], SENSE["question"]
 _LINK, _TURN = SENSE["pause"] | SENSE["and"], SENSE["turn"]
 _BREAKS: Final = _END | _LINK | _TURN
+_AGREES: Final = SENSE["accept"] | SENSE["confirm"]
 _COMPETITOR, _OFFER, _ALL = SENSE["competitor"], SENSE["offer"], SENSE["all"]
 
 
@@ -103,7 +104,8 @@ def set_cited_apart(clauses: list[Clause]) -> None:
         for item in clause.prices:
             price = item[1]
             rival = clause.senses & _COMPETITOR and not clause.senses & _OFFER
-            if price.kind is PriceKind.AMOUNT and (price.reported or rival):
+            cited = price.reported and not clause.senses & _AGREES
+            if price.kind is PriceKind.AMOUNT and (cited or rival):
                 if clause.cited is None and (rival or clause.sentence in competitor_sentences):
                     clause.cited = price
             else:
@@ -111,7 +113,9 @@ def set_cited_apart(clauses: list[Clause]) -> None:
         clause.prices = offers
 
 
-def spread_tickets(clauses: list[Clause], free: Sequence[int], default: int) -> list[tuple[Clause, int, list[Price]]]:
+def spread_tickets(
+    clauses: list[Clause], free: Sequence[int], default: Callable[[Price], int]
+) -> list[tuple[Clause, int, list[Price]]]:
     """Say which tickets each clause speaks of, where there are several.
 
     A figure belongs to the room named nearest before it in its clause, else after it; one figure with several rooms
@@ -139,8 +143,10 @@ def spread_tickets(clauses: list[Clause], free: Sequence[int], default: int) -> 
                 means = bits or (last if carries else 0) or _next_rooms(clauses, n)
                 if means:
                     spread += [(clause, k, prices) for k in tickets_of(means)]
+                elif prices:
+                    spread += [(clause, default(price), [price]) for price in prices]
                 else:
-                    spread.append((clause, default if prices else -1, prices))
+                    spread.append((clause, -1, prices))
         if bits:
             last, named_in = bits, clause.sentence
     return spread

@@ -29,7 +29,7 @@ _IS_OFFER: Final = SENSE["offer"]
 _IS_REJECT: Final = SENSE["reject"]
 _IS_SELLING: Final = SENSE["selling"]
 _AGREES = _IS_ACCEPT | _IS_CONFIRM
-_MERE_YES: Final = SENSE["accept_weak"] | SENSE["neutral"] | SENSE["pause"] | SENSE["and"]
+_MERE_YES: Final = SENSE["accept_weak"] | SENSE["neutral"]
 _RANGE_LINKS: Final = frozenset(["-", "–", "—", "~", "to", "or", "and", "至", "到", "或"])
 
 
@@ -167,8 +167,8 @@ def _manager_act(reading: Reading, low: str, context: Context) -> DialogueAct | 
     quote, bid = context.quotes[k], context.bids[k]
     if senses & _IS_CONFIRM and not offer.question:
         return _priced(Act.CONFIRM, offer, ticket)
-    if offer.senses & (_IS_HOLD | _IS_HOLD_BOUND):
-        standing = quote if quote is not None or offer.senses & _IS_HOLD_BOUND else context.selling[k]
+    if senses & (_IS_HOLD | _IS_HOLD_BOUND):
+        standing = quote if quote is not None or senses & _IS_HOLD_BOUND else context.selling[k]
         if _same(offer.selling, standing):
             return _priced(Act.REJECT, offer, ticket, "hold")
         return _priced(Act.COUNTER, offer, ticket)

@@ -34,7 +34,6 @@ MAX_CHARS: Final = 4000
 
 _IS_ACCEPT: Final = SENSE["accept"]
 _IS_ACCEPT_WEAK: Final = SENSE["accept_weak"]
-_IS_AND: Final = SENSE["and"]
 _IS_ASK_PRICE: Final = SENSE["ask_price"]
 _IS_ASK_REASON: Final = SENSE["ask_reason"]
 _IS_ASK_WEAK: Final = SENSE["ask_weak"]
@@ -54,16 +53,12 @@ _IS_INSULT: Final = SENSE["insult"]
 _IS_NEUTRAL: Final = SENSE["neutral"]
 _IS_OFF_TOPIC: Final = SENSE["off_topic"]
 _IS_OFFER: Final = SENSE["offer"]
-_IS_PAUSE: Final = SENSE["pause"]
 _IS_PROMISE_WORD: Final = SENSE["promise_word"]
-_IS_QUESTION: Final = SENSE["question"]
 _IS_REJECT: Final = SENSE["reject"]
 _IS_REJECT_WEAK: Final = SENSE["reject_weak"]
 _IS_SOOTHE: Final = SENSE["soothe"]
-_IS_STOP: Final = SENSE["stop"]
 _IS_UPSET: Final = SENSE["upset"]
 _IS_WALK: Final = SENSE["walk"]
-_STOP_SENSES = _IS_STOP | _IS_QUESTION
 _MAX_FIGURES: Final = 12
 """Percentages of a message that are matched to tactics: keeps the matching linear."""
 _TACTICS: Final = sum(bit for _, bit in TACTIC_SENSES)
@@ -105,13 +100,13 @@ def understand(text: str, context: Context) -> Understood:
     if not words:
         return Understood((_OFF_TOPIC if low.strip() else _SILENCE,), (), ())
     phrases = find_phrases(tokens, lexicon()[context.speaker])
-    said = 0
-    for _, senses, _ in phrases:
-        said |= senses
     rooms = find_phrases(tokens, room_tree(context.rooms)) if len(context.rooms) > 1 else []
     clauses = cut_clauses(phrases, positions, prices, rooms)
     if prices:
         set_cited_apart(clauses)
+    said = 0
+    for clause in clauses:
+        said |= clause.senses
     if context.speaker == "agent":
         acts = _agent_acts(said, tokens, phrases, clauses, prices, low, context)
     else:
@@ -272,10 +267,9 @@ def _ticket_acts(said: int, clauses: list[Clause], low: str, context: Context, o
     if not said & _STATUS_OR_WEAK and not said & _IS_REJECT_WEAK and not any(c.prices for c in clauses):
         return []
     manager = context.speaker == "manager"
-    default = _default_ticket(context, manager)
     if len(context.rooms) > 1:
         free = [k for k, is_open in enumerate(context.open) if is_open] or list(range(len(context.rooms)))
-        spread = spread_tickets(clauses, free, default)
+        spread = spread_tickets(clauses, free, lambda price: _default_ticket(context, price, manager))
     else:
         spread = [
             (c, 0 if c.prices or manager else -1, [p for _, p in c.prices])
@@ -308,18 +302,22 @@ def _ticket_acts(said: int, clauses: list[Clause], low: str, context: Context, o
 
 
 _STATUS_OR_WEAK: Final = _IS_ACCEPT | _IS_ACCEPT_WEAK | _IS_CONFIRM | _IS_HOLD | _IS_HOLD_BOUND | _IS_FINAL | _IS_REJECT
-_MERE: Final = _IS_NEUTRAL | _IS_STOP | _IS_PAUSE | _IS_AND | _IS_CLOSE | _IS_BYE
+_MERE: Final = _IS_NEUTRAL | _IS_CLOSE | _IS_BYE
 _MERE_YES: Final = _MERE | _IS_ACCEPT_WEAK
 _MERE_NO: Final = _MERE | _IS_REJECT_WEAK
 
 
-def _default_ticket(context: Context, manager: bool) -> int:
-    """Return the ticket that a figure without a room means.
+def _default_ticket(context: Context, price: Price, manager: bool) -> int:
+    """Return the ticket that a figure without a room means, where there are several.
 
-    The one open ticket; if several are open, the first of them that the other side has named a figure for, else the
-    first; ticket 0 if none is open.
+    The open ticket for which the other side has named that very figure; else the first open one that it has named any
+    figure for; else the first open one; ticket 0 if none is open.
     """
     figures = context.bids if manager else context.quotes
     free = [k for k, is_open in enumerate(context.open) if is_open]
     answered = [k for k in free if figures[k] is not None]
+    for k in answered:
+        selling = figures[k] or 0.0
+        if price.value in (round(selling), round(selling * (1.0 - context.commissions[k]))):
+            return k
     return (answered or free or [0])[0]
