@@ -19,7 +19,7 @@ SLIP = 0.04
 """Share of comparisons in which an annotator ticks the wrong box, whatever the difference."""
 TEMPERATURE = 0.8
 """Difference of values at which the better reply is preferred 73 times out of 100 (before slips)."""
-GRADES = ((1.5, 0.0), (4.0, 2.0), (8.0, 5.0), (12.0, 9.0), (math.inf, 13.0))
+GRADES = ((1.5, 0.0), (4.0, 2.0), (8.0, 5.0), (12.0, 9.0), (math.inf, 14.0))
 """How much better, as annotators say it: gap of values below which the grade holds, and the grade's margin."""
 RUBRIC_SLIP = 0.08
 """Share of rubric verdicts that are one choice off."""
@@ -34,8 +34,8 @@ VALUES: dict[str, float] = {
     "ask_first": 0.9, "ask_again": -0.9, "nudge": 0.8,
     "bid_with_reason": 0.6, "bid_without_reason": -0.5, "bid_small_step": 0.8, "bid_large_step": -0.7,
     "bid_unmoved": -0.8, "bid_retreat": -1.6, "bid_above_quote": -3.5, "bid_absurd": -1.4,
-    "take_at_target": 8.0, "take_cut": 0.8, "take_no_cut": -3.5, "press_at_target": -2.5,
-    "mistaken_claim": -3.0, "ticket_dropped": -1.5, "close_open": -7.0, "close_silent_hotel": 1.5,
+    "take_at_target": 7.5, "take_cut": 4.0, "take_no_cut": -3.5, "press_at_target": -2.5,
+    "mistaken_claim": -3.0, "ticket_dropped": -1.5, "close_open": -12.0, "close_silent_hotel": 1.5,
     "allowed_promise": 0.4, "overpromise": -3.5, "false_fact": -3.0, "rude": -4.0, "pressure": -3.0,
     "silent": -4.5, "off_topic": -2.5, "nothing_new": -1.6,
 }  # fmt: skip

@@ -1,0 +1,137 @@
+"""Generated preference data: repeatable, consistent, split, and learnable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from negotiation_env.acts import MAX_TICKETS
+from negotiation_env.errors import DataFileError
+from negotiation_env.game import End
+from negotiation_env.wording import agent_phrase_book
+from rewards.annotators import DAMAGE, Annotator, Judged, rubric_points
+from rewards.data import HELD_OUT, Candidate, draw_candidate, preference_pairs
+from rewards.linear import INPUTS, LinearWeights, load_weights
+from rewards.preference import SHIPPED, PreferenceModel
+from rewards.rubric import Rubric
+from rewards.situations import sample_situation, split_book
+from rewards.train_ngram import main
+
+PAIRS = list(preference_pairs(60, held_out=True))
+
+
+def test_situations_are_consistent_and_open() -> None:
+    turns = set()
+    for seed in range(150):
+        situation = sample_situation(seed)
+        game = situation.game
+        turns.add(int(game.turn))
+        assert game.end == End.OPEN
+        assert len(situation.said) == len(situation.manager) == game.turn
+        for k in range(MAX_TICKETS):
+            assert game.quote[k] <= game.card.selling[k]
+            if game.quoted[k] and k < len(situation.card.tickets):
+                assert any(a.ticket == k and a.price is not None for u in situation.manager for a in u.acts)
+    assert len(turns) >= 8
+
+
+def test_the_same_seed_gives_the_same_pairs() -> None:
+    again = list(preference_pairs(60, held_out=True))
+    assert [(p.chosen.view.text, p.rejected.view.text, p.sure) for p in PAIRS] == [
+        (p.chosen.view.text, p.rejected.view.text, p.sure) for p in again
+    ]
+
+
+def test_held_out_phrases_and_situations_are_not_trained_on() -> None:
+    train, held = split_book(False), split_book(True)
+    for key, phrases in agent_phrase_book().phrases.items():
+        ours = {p.template for p in train.phrases[key].all}
+        theirs = {p.template for p in held.phrases[key].all}
+        if len(phrases.all) >= 2:
+            assert not ours & theirs
+        assert ours | theirs == {p.template for p in phrases.all}
+    assert all(p.situation >= HELD_OUT for p in PAIRS)
+
+
+def test_every_kind_of_damage_and_most_habits_occur() -> None:
+    replies: list[Candidate] = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        replies += [draw_candidate(sample_situation(seed), rng, held_out=False) for _ in range(3)]
+    assert {r.damage for r in replies} - {""} == DAMAGE.keys()
+    assert len({r.habit for r in replies}) > 20
+
+
+def test_annotators_agree_with_themselves_and_mostly_with_each_other() -> None:
+    pair = PAIRS[0]
+    first, second = Annotator(0), Annotator(1)
+    a, b = pair.chosen.judged, pair.rejected.judged
+    assert first.preference(a, b) == pytest.approx(1.0 - first.preference(b, a))
+    same = [(first.gap(p.chosen.judged, p.rejected.judged) > 0) == (second.gap(p.chosen.judged, p.rejected.judged) > 0)
+            for p in PAIRS]  # fmt: skip
+    assert np.mean(same) > 0.85
+    assert first.preference(a, Judged(a.features, a.words, "rude")) > 0.9
+
+
+def test_rubric_points_are_points_of_the_rubric() -> None:
+    rubric = Rubric.from_toml()
+    rng = np.random.default_rng(0)
+    for pair in PAIRS[:40]:
+        points = rubric_points(pair.chosen.judged, rubric, rng)
+        for dimension, value in zip(rubric.dimensions, points, strict=True):
+            assert value in {c.points for c in dimension.choices}
+
+
+def test_the_shipped_model_ranks_held_out_pairs() -> None:
+    model = PreferenceModel.shipped()
+    right = [model.score(p.chosen.view) > model.score(p.rejected.view) for p in PAIRS]
+    assert np.mean(right) > 0.75
+
+
+def test_keyword_stuffing_buys_little() -> None:
+    model = PreferenceModel.shipped()
+    stuffed = tuple(
+        sorted(model.weights.words, key=lambda w: -model.weights.word_weights[model.weights.words.index(w), 0])
+    )
+    assert model.text_part(stuffed) <= model.weights.high[0]
+    assert model.text_part(()) == 0.0
+
+
+def test_training_writes_weights_that_load(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--situations", "150", "--held-out", "40", "--out", str(tmp_path)]
+    main([*arguments, "--seed", "3"])
+    printed = capsys.readouterr().out
+    assert "held-out pairs: accuracy" in printed
+    first = load_weights(tmp_path / "preference.npz")
+    main([*arguments, "--seed", "3"])
+    second = load_weights(tmp_path / "preference.npz")
+    assert first.words == second.words
+    np.testing.assert_array_equal(first.acts, second.acts)
+    np.testing.assert_array_equal(first.word_weights, second.word_weights)
+
+
+def test_wrong_weight_files_are_named(tmp_path: Path) -> None:
+    missing = tmp_path / "none.npz"
+    with pytest.raises(DataFileError, match=r"none\.npz"):
+        load_weights(missing)
+    missing.write_bytes(b"no archive")
+    with pytest.raises(DataFileError, match=r"expected an \.npz file"):
+        load_weights(missing)
+    np.savez(tmp_path / "old.npz", inputs=np.array(["a"]))
+    with pytest.raises(DataFileError, match="train again"):
+        load_weights(tmp_path / "old.npz")
+    np.savez(tmp_path / "objects.npz", inputs=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(DataFileError, match="objects"):
+        load_weights(tmp_path / "objects.npz")
+
+
+def test_weights_survive_a_round_trip(tmp_path: Path) -> None:
+    shipped = load_weights(SHIPPED)
+    shipped.save(tmp_path / "copy.npz")
+    copy = load_weights(tmp_path / "copy.npz")
+    assert isinstance(copy, LinearWeights)
+    assert copy.words == shipped.words
+    np.testing.assert_array_equal(copy.acts, shipped.acts)
+    assert copy.acts.shape == (len(INPUTS), 1)
