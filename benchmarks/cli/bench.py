@@ -1,0 +1,66 @@
+"""``negotiate bench``: policies on suites, with the table on the terminal and a report in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from benchmarks.report import Report
+
+
+def split_names(text: str) -> list[str]:
+    """Return the names of a comma-separated list."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def bench(
+    policy: Annotated[str, typer.Option("--policy", "-p", help="Policies, by comma: intent-driven, base, ...")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the report; reuse it to go on.")],
+    suite: Annotated[str, typer.Option("--suite", "-s", help="Suites, by comma: names or paths.")] = "bad-cases,online",
+    manager: Annotated[str, typer.Option(help="Who answers in live suites: rules or llm.")] = "rules",
+    trials: Annotated[int, typer.Option(min=1, help="How often each case is played.")] = 1,
+    llm: Annotated[str, typer.Option(help="Engine of the llm manager.")] = "smollm2",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of trials and bootstrap.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Play policies on suites; write report.json, report.html and episodes.jsonl."""
+    from benchmarks.runner import run_benchmark
+
+    report = run_benchmark(
+        split_names(policy),
+        split_names(suite),
+        manager=manager,
+        trials=trials,
+        out=out,
+        llm=llm,
+        seed=seed,
+        progress=not quiet,
+    )
+    console = Console()
+    print_table(console, report)
+    print_path(console, out)
+
+
+def print_table(console: Console, report: Report) -> None:
+    """Print metrics × policies."""
+    from benchmarks.report import table_rows
+
+    table = Table(title="Automated checks; brackets hold 95% intervals", title_justify="left")
+    table.add_column("metric", no_wrap=True)
+    for name in report.policies:
+        table.add_column(name, justify="right")
+    for metric, _, cells in table_rows(report):
+        table.add_row(metric, *cells)
+    console.print(table)
+
+
+def print_path(console: Console, out: Path) -> None:
+    """Print where the report lies, as the last line, whole even on a narrow terminal."""
+    from benchmarks.report import REPORT_HTML
+
+    console.print(f"Report: {out / REPORT_HTML}", soft_wrap=True, highlight=False, markup=False)

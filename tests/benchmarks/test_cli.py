@@ -1,0 +1,156 @@
+"""The ``negotiate`` command: what people see, exit codes, and that help stays quick."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.cli import demo, train
+from benchmarks.cli.main import app, main
+from benchmarks.suites import CATEGORIES
+from negotiation_env import __version__, registry
+from negotiation_env.rollout import answered_first, rollout
+from tests.benchmarks.playing import ScoredByLength
+
+POLITE = "tests.benchmarks.playing:Polite"
+CASE = "benchmarks/suites/bad_cases/emotion-2.toml"
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "120")
+
+
+def invoke(*arguments: str, text: str = "") -> Any:
+    return CliRunner().invoke(app, list(arguments), input=text)
+
+
+@pytest.mark.parametrize("command", ["bench", "demo", "play", "doctor", "train", "persona"])
+def test_every_command_has_help(command: str) -> None:
+    result = invoke(command, "--help")
+    assert result.exit_code == 0
+    assert command in result.output
+
+
+def test_version() -> None:
+    assert __version__ in invoke("--version").output
+
+
+def test_bench_prints_the_table_and_ends_with_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "load_reward", lambda spec: ScoredByLength())
+    result = invoke("bench", "-p", POLITE, "-s", CASE, "-o", str(tmp_path), "-q")
+    assert result.exit_code == 0, result.output
+    assert "clean_fix" in result.output
+    assert result.output.rstrip().splitlines()[-1] == f"Report: {tmp_path / 'report.html'}"
+    assert json.loads((tmp_path / "report.json").read_text())["policies"].keys() == {POLITE}
+
+
+@pytest.mark.parametrize(
+    ("policy", "suite", "words"),
+    [
+        ("heuristik", "online", "Did you mean 'heuristic'?"),
+        (POLITE, "onlin", "Did you mean 'online'?"),
+        (POLITE, "no/such.toml", "no such path"),
+    ],
+)
+def test_a_wrong_name_is_one_clean_line_and_exit_code_2(tmp_path: Path, policy: str, suite: str, words: str) -> None:
+    result = invoke("bench", "-p", policy, "-s", suite, "-o", str(tmp_path))
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: expected")
+    assert words in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in result.output
+
+
+def test_an_interrupt_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(spec: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(registry, "load_policy", interrupted)
+    result = invoke("bench", "-p", POLITE, "-s", CASE, "-o", str(tmp_path))
+    assert result.exit_code == 130
+    assert "interrupted" in result.stderr
+
+
+def test_play_takes_piped_lines_hints_and_the_end_of_input() -> None:
+    text = "Good morning, I am calling about your room rates.\n/hint\n\nWhat rate could you offer?\n"
+    result = invoke("play", "--seed", "3", text=text)
+    assert result.exit_code == 0, result.output
+    assert "task card" in result.output
+    assert "Stage: reason" in result.output
+    assert "reward" in result.output
+    assert result.output.count("─ manager") == 2
+    assert "Ended: cut off" in result.output
+
+
+def test_play_quits() -> None:
+    result = invoke("play", text="/quit\nHello\n")
+    assert result.exit_code == 0
+    assert "─ manager" not in result.output
+
+
+def test_doctor_names_the_parts() -> None:
+    result = invoke("doctor")
+    assert result.exit_code == 0, result.output
+    for part in ("Python", "gymnasium", "torch", "SmolLM2", "cache", "writable", "intent-driven"):
+        assert part in result.output
+
+
+def test_train_hands_over_to_the_training_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+
+    class Training:
+        @staticmethod
+        def train(preset: str, out: Path, seed: int | None, steps: int | None, verbose: int) -> Path:
+            given.extend([preset, out, seed, steps])
+            return out
+
+    monkeypatch.setitem(sys.modules, "policies.training.sb3_ppo", Training)
+    monkeypatch.setattr("policies.training.sb3_ppo", Training, raising=False)
+    result = invoke("train", "sb3", "--preset", "tiny", "--out", str(tmp_path), "--seed", "4")
+    assert result.exit_code == 0, result.output
+    assert given == ["sb3-tiny", tmp_path, 4, None]
+    assert f"--policy sb3:{tmp_path}" in result.output
+
+
+def test_the_quick_demo_keeps_every_category() -> None:
+    bad, live = demo.demo_suites(quick=True)
+    assert {case.category for case in bad} == set(CATEGORIES)
+    assert len(bad) == len(CATEGORIES)
+    assert len(live) < len(demo.demo_suites(quick=False)[1])
+
+
+def test_the_live_negotiation_is_one_that_the_hotel_answers() -> None:
+    scenario = demo.live_scenario()
+    (episode,) = rollout(
+        registry.load_policy(demo.LIVE_POLICY),
+        [scenario],
+        manager=registry.load_manager("rules"),
+        reward=ScoredByLength(),
+        max_turns=demo.LIVE_TURNS,
+    )
+    assert answered_first(episode)
+    assert any(ticket.agreed is not None for ticket in episode.tickets)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['negotiate', '--help']\n"
+        "from benchmarks.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('torch', 'transformers', 'scipy', 'stable_baselines3') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert result.stdout.rstrip().endswith("[]")
+
+
+def test_main_and_train_are_mounted() -> None:
+    assert callable(main)
+    assert train.app.registered_commands
