@@ -27,10 +27,12 @@ _COMPETITOR, _OFFER, _ALL = SENSE["competitor"], SENSE["offer"], SENSE["all"]
 class Clause:
     """One clause of a message."""
 
-    __slots__ = ("cited", "prices", "question", "rooms", "senses", "sentence")
+    __slots__ = ("cited", "linked", "prices", "question", "rooms", "senses", "sentence")
 
-    def __init__(self, sentence: int) -> None:
+    def __init__(self, sentence: int, linked: bool = False) -> None:
         self.sentence = sentence
+        self.linked = linked
+        """Whether a comma or "and" joins it to the clause before."""
         self.senses = 0
         self.question = False
         self.prices: list[tuple[int, Price]] = []
@@ -89,9 +91,20 @@ def cut_clauses(
             clause = Clause(sentence)
             clauses.append(clause)
         elif value & _TURN or clause.prices or (clause.rooms and clause.senses & STATUS):
-            clause = Clause(sentence)
+            clause = Clause(sentence, linked=not value & _TURN)
             clauses.append(clause)
+    if rooms:
+        _carry_agreement(clauses)
     return clauses
+
+
+def _carry_agreement(clauses: list[Clause]) -> None:
+    """Let an agreement reach over a comma or "and": "I confirm the King at 400 and the Twin at 480"."""
+    before = clauses[0]
+    for clause in clauses:
+        if clause.linked and clause.prices and clause.rooms and not clause.senses & (STATUS | _OFFER):
+            clause.senses |= before.senses & _AGREES
+        before = clause
 
 
 def set_cited_apart(clauses: list[Clause]) -> None:
@@ -134,7 +147,7 @@ def spread_tickets(
             bits |= room
         if clause.prices or clause.senses & STATUS:
             prices = [price for _, price in clause.prices]
-            if clause.senses & _ALL:
+            if clause.senses & _ALL and not bits:
                 spread += [(clause, k, prices) for k in free]
             elif bits and bits & (bits - 1) and len(prices) > 1:
                 spread += _by_nearest(clause)
@@ -160,10 +173,12 @@ def tickets_of(bits: int) -> list[int]:
 def _by_nearest(clause: Clause) -> list[tuple[Clause, int, list[Price]]]:
     """Give each of several figures to the room named nearest before it, else to the first after it."""
     out: list[tuple[Clause, int, list[Price]]] = []
+    rooms = clause.rooms
+    nearest = 0
     for i, price in clause.prices:
-        before = [room for at, room in clause.rooms if at < i]
-        after = [room for at, room in clause.rooms if at > i]
-        out += [(clause, k, [price]) for k in tickets_of(before[-1] if before else after[0])]
+        while nearest + 1 < len(rooms) and rooms[nearest + 1][0] < i:
+            nearest += 1
+        out += [(clause, k, [price]) for k in tickets_of(rooms[nearest][1])]
     return out
 
 

@@ -17,6 +17,7 @@ from negotiation_env.speaking_context import Context
 
 SAME: Final = 2.0
 """Yuan of selling price by which two figures may differ and still be the same: both may be rounded, in either type."""
+_IS_ASK_PRICE: Final = SENSE["ask_price"]
 _IS_ACCEPT: Final = SENSE["accept"]
 _IS_ACCEPT_WEAK: Final = SENSE["accept_weak"]
 _IS_CONFIRM: Final = SENSE["confirm"]
@@ -139,6 +140,8 @@ def _agent_act(reading: Reading, low: str, context: Context) -> DialogueAct | No
             return DialogueAct(Act.CONFIRM if senses & _IS_CONFIRM else Act.ACCEPT, ticket=ticket)
         return None
     quote = context.quotes[reading.ticket]
+    if offer.senses & _IS_ASK_PRICE and _same(offer.selling, quote):
+        return None  # "Can you do better than 400?" offers nothing
     kind = Act.PROPOSE if quote is None else Act.COUNTER
     own, bidding = offer.senses, offer.question or offer.senses & _IS_OFFER
     if own & _AGREES and not (offer.question or (bidding and not own & _IS_CONFIRM)):

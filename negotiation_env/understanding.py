@@ -70,6 +70,7 @@ _FORBIDDEN_CHARS: Final = dict.fromkeys(
     [0xAD, 0x61C, 0x180E, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)]
 )
 _CLEAN: Final = _FORBIDDEN_CHARS | {code: code - 0xFEE0 for code in (*range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
+_UNCLEAN: Final = re.compile("[" + re.escape("".join(map(chr, _CLEAN))) + "]")
 _GREET, _SOOTHE = DialogueAct(Act.GREET), DialogueAct(Act.SOOTHE)
 _SILENCE, _OFF_TOPIC = DialogueAct(Act.SILENCE), DialogueAct(Act.OFF_TOPIC)
 _ASK_PRICE, _ASK_REASON = DialogueAct(Act.ASK, detail="price"), DialogueAct(Act.ASK, detail="reason")
@@ -219,8 +220,8 @@ def _nearest_tactic(i: int, tokens: list[str], phrases: list[tuple[int, int, int
     """Return the tactic bit of the phrase nearest to token ``i`` in its sentence that can bear a figure, 0 if none."""
     best, distance = 0, 40
     for at, senses, end in phrases:
-        if senses & _FIGURED:
-            gap = at - i if at > i else i - end + 1
+        gap = at - i if at > i else i - end + 1
+        if gap < distance and senses & _FIGURED:
             between = tokens[i:at] if at > i else tokens[end:i]
             gap += 8 * sum(t in _LINKS for t in between)
             if gap < distance and not any(t in _SENTENCE_STOPS for t in between):

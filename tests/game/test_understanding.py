@@ -176,6 +176,23 @@ SENTENCES = [
         "accept 400 selling #0; propose 450 selling #1",
     ),
     # More of what people write.
+    ("agent two quoted", "I confirm King 400 and Twin 480.", "confirm 400 selling #0; confirm 480 selling #1"),
+    ("agent two quoted", "I confirm both: King at 400, Twin at 480.", "confirm 400 selling #0; confirm 480 selling #1"),
+    ("agent two quoted", "For both rooms I need a 5% discount.", "counter 399 selling #0; counter 475 selling #1"),
+    ("agent", "Can you do any better than 400?", "ask price"),
+    ("agent", "Let me know your bottom price please.", "ask price"),
+    ("agent", "We don't have a deal yet.", "reject"),
+    ("agent", "I can't agree to 400. My final offer is 390.", "counter 390 selling #0"),
+    ("agent", "If not, we'll have to take your hotel off the platform.", "inform pressure"),
+    ("agent", "We will make sure that your hotel ranks first in search.", "promise first-place"),
+    (
+        "agent",
+        "I hear you. Still, Orchid Court asks only ¥355 for a similar room, so 370 seems fair.",
+        "inform competitor 355; soothe; counter 370 selling #0",
+    ),
+    ("manager", "Not a chance.", "reject #0 hold"),
+    ("manager", "I'd rather keep the price at 400.", "reject 400 selling #0 hold"),
+    ("manager", "Fine, you have convinced me: 380.", "accept 380 selling #0"),
     ("agent two quoted", "ok 480 works", "accept 480 selling #1"),
     ("agent two quoted", "I accept both.", "accept #0; accept #1"),
     (
