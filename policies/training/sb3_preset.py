@@ -18,7 +18,7 @@ class Sb3Preset(BaseModel):
     """One PPO run. Names follow Stable-Baselines3 where it has one.
 
     ``seed`` names the run: network, action sampling and training scenarios follow from it.
-    ``reward_scale`` is a constant factor on rewards, which are about -100 to 100 a turn.
+    ``reward_scale`` is a constant factor on rewards, which mostly lie between -2 and 2 a turn.
     ``learning_rate`` falls linearly to a tenth of itself.
     """
 

@@ -1,0 +1,86 @@
+"""What every policy of acts owes: determinism per view, words that mean the acts, nothing confidential said."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from negotiation_env.checks import check_policy
+from negotiation_env.exchange import exchange, open_negotiation
+from negotiation_env.game import Move
+from negotiation_env.moves import move_of
+from negotiation_env.protocols import AgentView, ReplyView, RewardBreakdown
+from negotiation_env.registry import load_manager, load_policy
+from negotiation_env.rollout import agent_view
+from negotiation_env.scenario import sample_scenario
+from negotiation_env.understanding import context_of, understand
+from policies.act_policy import ActPolicy, say
+from policies.intent_driven import IntentDrivenPolicy
+from policies.sb3 import Sb3Policy
+from policies.scripted import HeuristicPolicy, RandomPolicy
+
+POLICIES = [RandomPolicy, HeuristicPolicy, IntentDrivenPolicy, Sb3Policy]
+
+
+class Unscored:
+    """A reward that looks at nothing."""
+
+    def score(self, replies: Sequence[ReplyView]) -> list[RewardBreakdown]:
+        return [RewardBreakdown(None, None, None, None, None, (), "not scored")] * len(replies)
+
+    def score_features(self, lanes: object, features: object) -> RewardBreakdown:
+        return RewardBreakdown(None, None, None, None, None, (), "not scored")
+
+
+def played(policy: ActPolicy, scenarios: int = 40, turns: int = 20) -> list[AgentView]:
+    """Return copies of no view twice: every view that a policy met, checked while it was met."""
+    manager, reward = load_manager("rules"), Unscored()
+    tables = [open_negotiation(sample_scenario(7000 + i), manager) for i in range(scenarios)]
+    met: list[AgentView] = []
+    for _ in range(turns):
+        live = [table for table in tables if not table.game.end]
+        if not live:
+            break
+        views = [agent_view(table) for table in live]
+        for view in views:
+            check_words(policy, view)
+        met += views
+        exchange(live, [reply.text for reply in policy.reply(views)], manager, reward)
+    return met
+
+
+def check_words(policy: ActPolicy, view: AgentView) -> None:
+    """Check that the words of one reply mean its acts and give nothing away."""
+    acts = policy.choose(view)
+    text = say(view, acts).text
+    meant = understand(text, context_of(view.card, view.game, "agent")).acts
+    intended, read = move_of(acts, view.card, view.game), move_of(meant, view.card, view.game)
+    assert _same(intended, read), (text, acts, meant)
+    assert "target" not in text.lower()
+    assert "confidential" not in text.lower()
+
+
+def _same(a: Move, b: Move) -> bool:
+    """Whether two moves are one but for the rounding of net figures."""
+    for name in Move._fields:
+        ours, theirs = getattr(a, name), getattr(b, name)
+        if name in ("bid", "claim_price"):
+            if any(abs(x - y) > 1.01 for x, y in zip(ours, theirs, strict=True)):
+                return False
+        elif ours != theirs:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("make", POLICIES)
+def test_words_mean_the_acts_and_leak_nothing(make: type[ActPolicy]) -> None:
+    assert len(played(make())) > 100
+
+
+@pytest.mark.parametrize("make", POLICIES)
+def test_the_conformance_kit_passes(make: type[ActPolicy]) -> None:
+    check_policy(make())
+
+
+@pytest.mark.parametrize("name", ["random", "heuristic", "intent-driven", "sb3"])
+def test_policies_are_found_by_name(name: str) -> None:
+    assert load_policy(name).name == name
