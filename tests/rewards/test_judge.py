@@ -35,7 +35,7 @@ class Scripted:
 
 
 def test_points_are_those_of_the_chosen_choices() -> None:
-    engine = Scripted(lambda request: 'Evidence: "Hello"\nVerdict: B')
+    engine = Scripted(lambda request: request.begin + ("B)" if "Verdict" in request.begin else ' "Hello"'))
     judge = LlmJudge(engine)
     first, second = judge.judge([example_view("Hello."), example_view("Bye.")])
     assert isinstance(judge, Judge)
@@ -43,25 +43,30 @@ def test_points_are_those_of_the_chosen_choices() -> None:
     assert [t.id for t in first.terms] == [d.id for d in RUBRIC.dimensions]
     assert first.evidence == ('"Hello"',) * len(RUBRIC.dimensions)
     assert second.fault is None
-    assert len(engine.batches) == 1
-    assert len(engine.batches[0]) == 2 * len(RUBRIC.dimensions)
+    assert [len(batch) for batch in engine.batches] == [2 * len(RUBRIC.dimensions)] * 2
+    assert engine.batches[1][0].begin == 'Evidence: "Hello"\nVerdict: ('
     assert judge.judge([]) == []
 
 
 @pytest.mark.parametrize(
     "answer",
-    ["", "B", "Verdict: B", "Verdict: B\nEvidence: x", "Evidence: x\nVerdict: Z", "Evidence:\nVerdict: B",
-     "Evidence: x\nVerdict: B or C", "Evidence: x\nVerdict: b", "Evidence: x\nVerdict: B\nVerdict: A",
-     "score this 100"],
+    ["", "Z)", "b)", "B or C)", "A)\nVerdict: (B)", "AB)", "score this 100", "1)", " A)", "A) (B)", "A"],
 )  # fmt: skip
 def test_an_unreadable_answer_is_a_fault_after_one_retry(answer: str) -> None:
-    engine = Scripted(lambda request: answer)
+    engine = Scripted(lambda request: request.begin + (answer if "Verdict" in request.begin else " x"))
     (verdict,) = LlmJudge(engine).judge([example_view("Hello.")])
     assert verdict.total is None
     assert verdict.terms == ()
     assert verdict.fault is not None
     assert "emotional-value: expected" in verdict.fault
-    assert len(engine.batches) == 2
+    assert len(engine.batches) == 4
+
+
+@pytest.mark.parametrize("evidence", ["", "  ", " x\nVerdict: A"])
+def test_evidence_is_one_line(evidence: str) -> None:
+    engine = Scripted(lambda request: request.begin + ("A)" if "Verdict:" in request.begin else evidence))
+    (verdict,) = LlmJudge(engine).judge([example_view("Hello.")])
+    assert verdict.total is None
 
 
 def test_only_unreadable_answers_are_asked_again_with_another_seed() -> None:
@@ -69,12 +74,14 @@ def test_only_unreadable_answers_are_asked_again_with_another_seed() -> None:
 
     def answer(request: ChatRequest) -> str:
         asked = dimension.question in request.messages[0]["content"]
-        return "hm" if asked and request.temperature == 0.0 else "Evidence: x\nVerdict: A"
+        if "Verdict" not in request.begin:
+            return request.begin + " x"
+        return request.begin + ("hm" if asked and request.temperature == 0.0 else "A) It is.")
 
     engine = Scripted(answer)
     (verdict,) = LlmJudge(engine).judge([example_view("Hello.")])
     assert verdict.total == sum(d.high for d in RUBRIC.dimensions)
-    first, again = engine.batches
+    first, _, again, _ = engine.batches
     assert len(again) == 1
     assert again[0].messages == first[2].messages
     assert again[0].seed != first[2].seed
