@@ -13,12 +13,21 @@ from negotiation_env.protocols import AgentReply, AgentView
 from negotiation_env.understanding import context_of
 from negotiation_env.wording import agent_phrase_book, word
 
-_ORDER = {Act.GREET: 0, Act.INFORM: 1, Act.SOOTHE: 2, Act.PROMISE: 3, Act.ASK: 5, Act.OFF_TOPIC: 6, Act.CLOSE: 7}
-_TICKETS = 4
+_ORDER = {
+    Act.GREET: 0,
+    Act.SOOTHE: 1,
+    Act.REJECT: 2,
+    Act.INFORM: 3,
+    Act.PROMISE: 4,
+    Act.ASK: 6,
+    Act.OFF_TOPIC: 7,
+    Act.CLOSE: 8,
+}
+_TICKETS = 5
 
 
 def in_speaking_order(acts: tuple[DialogueAct, ...]) -> tuple[DialogueAct, ...]:
-    """Return acts in the order in which understanding reports them: greeting first, tickets in turn, questions late."""
+    """Return acts as people order them: feelings and refusals first, then reasons, tickets in turn, questions last."""
 
     def place(act: DialogueAct) -> tuple[int, int]:
         within = act.tactic if act.kind is Act.INFORM else MAX_TICKETS if act.ticket is None else act.ticket

@@ -13,6 +13,8 @@ from negotiation_env.game import GameState, open_tickets, said_price
 from negotiation_env.lanes import FLOATS
 from negotiation_env.scenario import TaskCard, fact_figure, to_net
 
+CREDIBLE_SHARE = 0.5
+"""Share of the current selling price below which a figure is not taken at its word."""
 _EXACT = 1e-6
 """Keeps a whole number whole that arithmetic has left a hair below itself."""
 
@@ -23,8 +25,13 @@ def unsettled(game: GameState) -> list[int]:
 
 
 def takeable(game: GameState, ticket: int, limit: float) -> bool:
-    """Return whether the hotel has committed to a selling price of at most ``limit`` yuan."""
-    return bool(game.quoted[ticket]) and game.quote[ticket] <= limit
+    """Return whether the hotel has committed to a credible selling price of at most ``limit`` yuan."""
+    return bool(game.quoted[ticket]) and game.quote[ticket] <= limit and not odd_quote(game, ticket)
+
+
+def odd_quote(game: GameState, ticket: int) -> bool:
+    """Return whether a standing figure is too low to be a room rate: misheard, or a number that was no price."""
+    return bool(game.quoted[ticket]) and game.quote[ticket] < CREDIBLE_SHARE * game.card.selling[ticket]
 
 
 def spoken_type(game: GameState) -> PriceType:

@@ -16,12 +16,15 @@ from negotiation_env.acts import Act, DialogueAct
 from negotiation_env.game import End
 from negotiation_env.protocols import AgentView
 from policies.act_policy import ActPolicy
-from policies.bargaining import bid, concession, next_reason, take, takeable, unsettled, without_conflict
+from policies.bargaining import bid, concession, next_reason, odd_quote, take, takeable, unsettled, without_conflict
 from policies.intent_rules import ANY, Bargaining, RuleBase, read_rule_base
 
 RULES = Path(__file__).with_name("intents.toml")
 MAX_INTENTS = 3
 """Most intents of one message that are answered; a message that means more is beyond the table."""
+
+READ_CHARACTERS = 1000
+"""Characters of a message that the detector reads; the acts cover all of it."""
 
 Move = Callable[[AgentView, Bargaining], tuple[DialogueAct, ...]]
 
@@ -31,7 +34,7 @@ def detect_intents(rules: RuleBase, view: AgentView) -> tuple[str, ...]:
     if not view.manager_said:
         return ()
     text, acts = view.manager_said[-1]
-    text = text.lower()
+    text = text[:READ_CHARACTERS].lower()
     if not text.strip():
         return ("silent",)
     return tuple(intent.name for intent in rules.intents if intent.shown_by(text, acts))
@@ -46,6 +49,7 @@ def slots_of(view: AgentView, numbers: Bargaining, max_turns: int) -> dict[str, 
         "nothing_open": not left,
         "takeable": any(takeable(game, k, card.tickets[k].target_price) for k in left),
         "cut_standing": any(takeable(game, k, card.tickets[k].selling_price - 1) for k in left),
+        "odd_quote": any(odd_quote(game, k) for k in left),
         "stuck": _held(view) >= 2,
         "closing": int(game.turn) >= min(numbers.settle_from_turn, max_turns - 3),
         "reasoned_twice": used >= 2,
@@ -120,6 +124,7 @@ SLOTS = (
     "nothing_open",
     "takeable",
     "cut_standing",
+    "odd_quote",
     "stuck",
     "closing",
     "reasoned_twice",

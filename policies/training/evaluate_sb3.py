@@ -21,7 +21,7 @@ from negotiation_env.rollout import rollout
 from negotiation_env.scenario import sample_scenario
 
 HELD_OUT = 1_000_000_000
-"""First seed of the held-out scenarios; training draws its scenarios from the seeds below it."""
+"""First seed of the held-out scenarios; training starts from its preset's small seed and forks 64-bit seeds from it."""
 RESAMPLES = 2000
 
 Measure = Callable[[Episode], tuple[float, float]]
