@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from negotiation_env.price_vocabulary import word_set
 
-__all__ = ["Stance", "is_net", "may_say_net", "read_stance"]
+__all__ = ["Hints", "Stance", "find_hints", "is_net", "may_say_net", "read_stance"]
 
 # Longest text read before and after a figure, in characters.
 _BEFORE: Final = 80
@@ -35,6 +35,9 @@ _AFTER_HINTS: Final = word_set(
     "sell selling offer offering booking booking.com expedia agoda ctrip trip.com other another "
     "competitor nearby similar hilton marriott sheraton hyatt hotel place neighbor neighbour"
 )
+_BEFORE_HINTS: Final = _REFUSAL_HINTS | _CITED_HINTS
+_HINT_WORD: Final = re.compile(r"[a-z']+(?:\.[a-z]+)*")
+_OTHER_SCRIPT: Final = re.compile(r"[^\x00-\x7f¥€£]")
 # Read from the figure backwards: the text before it is searched reversed, and a sign before a digit
 # (1,200) is no stop. The set comes first so that the search skips quickly to it.
 _STOP_BEFORE: Final = re.compile(r"[.,;:!?\n，。：；！？、](?<![0-9][.,;:!?\n，。：；！？、])")
@@ -191,7 +194,27 @@ class Stance(NamedTuple):
     before: str
 
 
-def read_stance(low: str, start: int, end: int) -> Stance:
+class Hints(NamedTuple):
+    """Which of the stance patterns a message can match at all: before and after its figures."""
+
+    split: bool
+    """Whether words are set apart by spaces, as they are unless other scripts are used."""
+    before: bool
+    after: bool
+
+
+def find_hints(low: str) -> Hints:
+    """Look once through a message for the words without which no stance pattern matches."""
+    if not low.isascii() and _OTHER_SCRIPT.search(low):
+        return Hints(False, True, True)
+    words = _HINT_WORD.findall(low)
+    negated = "n't" in low
+    return Hints(
+        True, negated or not _BEFORE_HINTS.isdisjoint(words), negated or not _AFTER_HINTS.isdisjoint(words)
+    )
+
+
+def read_stance(low: str, start: int, end: int, hints: Hints) -> Stance:
     """Whether the figure `low[start:end]` is refused, and whether it is cited.
 
     A bound ("no less than 380") is not refused. Cited are list prices, rates of competitors and
@@ -203,10 +226,12 @@ def read_stance(low: str, start: int, end: int) -> Stance:
     if "but" in before or "though" in before or "however" in before:
         contrast = _CONTRAST.match(before)
         before = before[contrast.end() :] if contrast else before
+    if not (hints.before or hints.after):
+        return Stance(False, False, before)
     stop = _STOP_AFTER.search(low, end, end + _AFTER)
     after = low[end : stop.start() if stop else end + _AFTER]
     # Most clauses have none of the words that the patterns need; other scripts are not split.
-    split = low.isascii()
+    split = hints.split
     words = before.split()
     refused = (not split or not _REFUSAL_HINTS.isdisjoint(words) or "n't" in before) and _refused_before(before)
     cited = (not split or not _CITED_HINTS.isdisjoint(words)) and _cited_before(before, after)
@@ -248,7 +273,7 @@ def may_say_net(low: str) -> bool:
         or "home" in low or "ll-in" in low or "ll in" in low or "guest p" in low
         or "guests p" in low or "sell p" in low or "sell r" in low or "pocket" in low
         or "retail" in low or " keep" in low or "you get" in low or "d get" in low
-        or "ll get" in low or "receive" in low or "to the hotel" in low or not low.isascii()
+        or "ll get" in low or "receive" in low or "to the hotel" in low or (not low.isascii() and _OTHER_SCRIPT.search(low) is not None)
     )  # fmt: skip
 
 

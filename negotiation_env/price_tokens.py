@@ -33,6 +33,8 @@ _FULL_WIDTH: Final = str.maketrans(
     "０１２３４５６７８９％．，＋－／＝～￥＄：＂＇（）’‘“”–—−\u00a0\u3000",
     "0123456789%.,+-/=~¥$:\"'()''\"\"---  ",
 )
+# A message that is not ASCII only for its "¥" needs no translation, which is slow.
+_HAS_FULL_WIDTH: Final = re.compile("[" + re.escape("".join(map(chr, _FULL_WIDTH))) + "]")
 _SCALE_VALUES: Final = {
     "k": 1e3, "grand": 1e3, "thousand": 1e3, "hundred": 1e2, "million": 1e6,
     "百": 1e2, "千": 1e3, "万": 1e4,
@@ -70,7 +72,7 @@ def lower(text: str) -> str:
     low = text.lower()
     if len(low) != len(text):  # "İ" grows when lowered
         low = "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
-    return low.translate(_FULL_WIDTH)
+    return low.translate(_FULL_WIDTH) if _HAS_FULL_WIDTH.search(low) else low
 
 
 def find_numbers(low: str, digits: bool, words: bool, chinese: bool) -> list[Number]:
@@ -79,9 +81,14 @@ def find_numbers(low: str, digits: bool, words: bool, chinese: bool) -> list[Num
     if digits:
         for match in SCAN.finditer(low):
             start, end = match.span()
-            spaced, rest, scale = match.groups()
-            if rest is not None:
-                figure = low[start : match.end(2)]
+            plain, spaced, rest, scale = match.groups()
+            if plain is not None:
+                figure = low[start:end]
+                value = _digits_value(figure, None)
+                if value is not None:
+                    found.append(Number(value, start, end, "", figure))
+            elif rest is not None:
+                figure = low[start : match.end(3)]
                 value = _digits_value(figure, scale)
                 if value is not None:
                     found.append(Number(value, start, end, "", figure))

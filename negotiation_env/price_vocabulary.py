@@ -138,12 +138,13 @@ _CURRENCY_AFTER: Final = (
 )
 # What follows a number: space, currency, "+" and joint, then the next word or sign.
 AFTER: Final = re.compile(rf"( ?)({_CURRENCY_AFTER})?(\+? ?-?)([a-z]+(?:['.][a-z]+)*|[^\sa-z0-9]?)")
-# Numbers in digits, after their first digit. Group 1: digits spaced out; 2: the rest of the figure,
-# 3: its scale; no group: no price (dates, times, fractions, phone numbers, and "3 80"). All
+# Numbers in digits, after their first digit. Group 1: a plain whole number, the common
+# case, tried first; 2: digits spaced out; 3: the rest of the figure, 4: its scale; no group: no price (dates, times, fractions, phone numbers, and "3 80"). All
 # alternatives share the first digit so that the search skips quickly over text without digits.
 SCAN: Final = re.compile(
     r"[0-9](?:"
-    r"[0-9]{3}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![0-9])"
+    r"([0-9]*)(?=[,.]?(?:[?!;)]|$| (?![0-9kghtm])))"
+    r"|[0-9]{3}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![0-9])"
     r"|[0-9]?[-/.][0-9]{1,2}[-/.][0-9]{2,4}(?![0-9])"
     r"|[0-9]?[:/][0-9]{1,2}(?![0-9])"
     r"|[0-9]{2,3}[- ][0-9]{3,4}[- ][0-9]{4}(?![0-9])"

@@ -17,7 +17,7 @@ import re
 from enum import Enum
 from typing import Final, NamedTuple
 
-from negotiation_env.price_context import is_net, may_say_net, read_stance
+from negotiation_env.price_context import find_hints, is_net, may_say_net, read_stance
 from negotiation_env.price_filters import (
     is_chinese_price,
     is_exchanged,
@@ -197,7 +197,7 @@ def _may_have_number_words(low: str) -> bool:
 
 
 def _refused_phrase(low: str, start: int, end: int) -> bool:
-    return read_stance(low, start, end).refused
+    return read_stance(low, start, end, find_hints(low)).refused
 
 
 def _phrases(low: str, chinese: bool) -> list[Price]:
@@ -226,7 +226,7 @@ def _figures(low: str, digits: bool, words: bool, chinese: bool) -> list[Price]:
     read = [_classify(low, number) for number in numbers]
     if len(numbers) > 1 and (None in read or "-" in low):
         _settle_ranges(low, numbers, read)
-    nets = may_say_net(low)
+    nets, hints = may_say_net(low), find_hints(low)
     found: list[Price] = []
     last_end = 0
     for number, item in zip(numbers, read, strict=True):
@@ -235,7 +235,7 @@ def _figures(low: str, digits: bool, words: bool, chinese: bool) -> list[Price]:
         kind, start, end = item
         if start < last_end:
             continue
-        refused, cited, before = read_stance(low, start, end)
+        refused, cited, before = read_stance(low, start, end, hints)
         if not refused and found and found[-1].negated:  # "I can't do 380 or 390"
             refused = _ALSO.fullmatch(low, last_end, start) is not None
         amount = kind is _AMOUNT
