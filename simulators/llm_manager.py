@@ -1,8 +1,8 @@
 """The hotel manager that a language model voices.
 
 The rule-based manager decides and words; the model may only say the same in the persona's voice, and only what reads
-back as the decision goes out. A reply that fails is asked for again, then its opening is put before the plain wording,
-then the plain wording stands alone; the last two are recorded as faults. The engine is opened on first use.
+back as the decision goes out. A reply that fails is asked for again, now with the plain wording as its beginning; if
+that fails too, the plain wording goes out alone and the cause is recorded as a fault. The engine opens on first use.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from negotiation_env.engines import ChatModel, ChatReply, load_engine
+from negotiation_env.engines import ChatModel, load_engine
 from negotiation_env.errors import UsageError
 from negotiation_env.game import Move
 from negotiation_env.protocols import ManagerReply, Negotiation
@@ -18,7 +18,7 @@ from negotiation_env.scenario import Scenario
 from negotiation_env.understanding import context_of
 from simulators.personas import Persona
 from simulators.rule_manager import ManagerSeat, RuleManager
-from simulators.voice import VoiceTask, lead_in, request, voice_seed, whole
+from simulators.voice import VoiceTask, request, verified, voice_seed
 
 
 class LlmManager:
@@ -42,8 +42,9 @@ class LlmManager:
         self.dynamics = self._rules.dynamics
         self.retries = retries
         self.counts: Counter[str] = Counter()
-        """How many utterances were worded by the model at once (``first``), on a retry (``retry``), in part
-        (``part``), or not at all (``template``). Silence is not counted."""
+        """Utterances by how they came about: worded by the model at once (``first``), or on a retry with the plain
+        wording to begin with (``retry``), said by it exactly as the template does (``verbatim``), or taken from the
+        template, with a fault (``template``). Silence is not counted."""
 
     @property
     def engine(self) -> ChatModel:
@@ -71,35 +72,25 @@ class LlmManager:
     def _voice(self, tasks: dict[int, VoiceTask]) -> dict[int, tuple[str, tuple[str, ...]]]:
         """Word the tasks; what the model could not word falls back to the template, with a fault."""
         done: dict[int, tuple[str, tuple[str, ...]]] = {}
-        heard: dict[int, list[ChatReply]] = {place: [] for place in tasks}
-        why: dict[int, str] = {}
+        why = dict.fromkeys(tasks, "")
         for attempt in range(self.retries + 1):
             waiting = [place for place in tasks if place not in done]
             if not waiting:
                 break
             replies = self.engine.generate([request(tasks[place], attempt) for place in waiting])
             for place, reply in zip(waiting, replies, strict=True):
-                heard[place].append(reply)
-                verdict = whole(tasks[place], reply)
-                if verdict.text:
-                    done[place] = (verdict.text, ())
-                    self.counts["retry" if attempt else "first"] += 1
-                else:
+                verdict = verified(tasks[place], reply)
+                if not verdict.text:
                     why[place] = verdict.fault
-        for place in tasks:
+                    continue
+                done[place] = (verdict.text, ())
+                same = verdict.text == tasks[place].guide
+                self.counts["verbatim" if same else "retry" if attempt else "first"] += 1
+        for place, task in tasks.items():
             if place not in done:
-                done[place] = self._fall_back(tasks[place], heard[place], why[place])
+                done[place] = (task.guide, (f"voice: template: {why[place]}",))
+                self.counts["template"] += 1
         return done
-
-    def _fall_back(self, task: VoiceTask, replies: Sequence[ChatReply], why: str) -> tuple[str, tuple[str, ...]]:
-        """Save a harmless opening of one of the replies, or say the template alone."""
-        for reply in replies:
-            verdict = lead_in(task, reply)
-            if verdict.text:
-                self.counts["part"] += 1
-                return verdict.text, (f"voice: partly template: {why}",)
-        self.counts["template"] += 1
-        return task.guide, (f"voice: template: {why}",)
 
 
 def _task(negotiation: Negotiation, reply: ManagerReply) -> VoiceTask:

@@ -1,8 +1,8 @@
 """Words from a language model for a decision that code has made, and the check that they say that decision.
 
 A request shows the model the persona's voice, a few plain sentences said in that voice, and the plain wording of the
-decision; it holds nothing private. ``whole`` accepts a reply, or its first sentences, if it reads back as the decision
-and says no other number; ``lead_in`` saves a harmless sentence of a reply that does not. Knows no engine.
+decision; it holds nothing private. ``verified`` accepts a reply, or its first sentences, if it reads back as the
+decision and says no other number. Knows no engine.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from simulators.personas import Persona
 
 EXAMPLES_PATH: Final = Path(__file__).parent / "voice_examples.toml"
 MAX_TOKENS: Final = 48
+MAX_REMARK_TOKENS: Final = 20
 MAX_WORDS: Final = 60
 TEMPERATURE: Final = 0.7
 TOP_P: Final = 0.9
@@ -44,6 +45,7 @@ _OTHER_SIDE: Final = re.compile(
     re.IGNORECASE,
 )
 """The hotel's part of the deal put into the agent's mouth, as small models do when they swap the roles."""
+_ROOM_OF_EXAMPLES: Final = re.compile(r",? (?:for|of) the (?:Loft|Corner Room)")
 _NAMES_OF_EXAMPLES: Final = re.compile(r"\b(?:Loft|Corner Room)\b", re.IGNORECASE)
 
 
@@ -93,25 +95,49 @@ def examples() -> dict[str, dict[str, list[str]]]:
 
 
 def request(task: VoiceTask, attempt: int) -> ChatRequest:
-    """Return the request for a task's ``attempt``-th reply."""
-    persona, shots = task.persona, examples()[situation(task.acts)]
+    """Return the request for a task's ``attempt``-th reply.
+
+    The first asks for the whole in the persona's voice; later ones begin with the plain wording and ask for a remark.
+    """
+    persona = task.persona
     system = (
         f"You are the {persona.title}. {persona.description} {persona.voice} You are {mood_word(task.mood)}. "
         "Say each sentence in your own voice. Keep the meaning and every figure."
     )
     messages: list[ChatMessage] = [{"role": "system", "content": system}]
-    for sentence, said in zip(shots["sentences"], shots[persona.tone], strict=True):
-        messages.append({"role": "user", "content": sentence})
+    for plain, said in _shots(task, "remark" if attempt else situation(task.acts)):
+        messages.append({"role": "user", "content": plain})
         messages.append({"role": "assistant", "content": said})
     messages.append({"role": "user", "content": task.guide})
     return ChatRequest(
         messages=tuple(messages),
         seed=FLOATS.fork(task.seed, attempt),
-        max_tokens=MAX_TOKENS,
+        max_tokens=MAX_REMARK_TOKENS if attempt else MAX_TOKENS,
         temperature=TEMPERATURE,
         top_p=TOP_P,
         stop=("\n",),
+        begin=task.guide if attempt else "",
     )
+
+
+def _shots(task: VoiceTask, table: str) -> list[tuple[str, str]]:
+    """Return the examples in the persona's tone, as far as they are like the task.
+
+    They speak of the task's rooms, since small models repeat a room that they have read; and of one figure if it does.
+    """
+    texts = examples()[table]
+    shots = list(zip(texts["sentences"], texts[task.persona.tone], strict=True))
+    rooms = [room for room in task.context.rooms if room in task.guide]
+    if len(_NUMBER.findall(task.guide)) < 2:
+        shots = [shot for shot in shots if len(_NUMBER.findall(shot[0])) < 2]
+    return [(_in_rooms(plain, rooms), _in_rooms(said, rooms)) for plain, said in shots]
+
+
+def _in_rooms(text: str, rooms: Sequence[str]) -> str:
+    """Return an example's text with the given rooms in place of its own, or with none."""
+    if not rooms:
+        return _ROOM_OF_EXAMPLES.sub("", text)
+    return text.replace("Corner Room", rooms[-1]).replace("Loft", rooms[0])
 
 
 class Verdict(NamedTuple):
@@ -121,37 +147,21 @@ class Verdict(NamedTuple):
     fault: str = ""
 
 
-def whole(task: VoiceTask, reply: ChatReply) -> Verdict:
+def verified(task: VoiceTask, reply: ChatReply) -> Verdict:
     """Return the longest run of a reply's first sentences that says the decision and nothing else."""
     if reply.fault is not None:
         return Verdict("", f"engine: {reply.fault}")
     text = " ".join(reply.text.strip().strip('"“”').split())
-    sentences = _SENTENCE.findall(text)
-    if not sentences:
-        return Verdict("", "no complete sentence")
-    fault = ""
+    sentences = _SENTENCE.findall(text)[: len(_SENTENCE.findall(task.guide)) + 1]
+    fault = "no complete sentence"
     for count in range(len(sentences), 0, -1):
         candidate = "".join(sentences[:count]).strip()
         why = fault_of(task, candidate)
         if not why:
             return Verdict(candidate)
-        fault = fault or why
+        if count == len(sentences):
+            fault = why
     return Verdict("", fault)
-
-
-def lead_in(task: VoiceTask, reply: ChatReply) -> Verdict:
-    """Return a harmless first sentence of a reply with the decision's plain wording after it."""
-    if reply.fault is not None:
-        return Verdict("", f"engine: {reply.fault}")
-    text = " ".join(reply.text.strip().strip('"“”').split())
-    for sentence in _SENTENCE.findall(text)[:1]:
-        first = sentence.strip()
-        acts = understand(first, task.context).acts
-        if first not in task.guide and all(act.kind in _HARMLESS for act in acts) and len(first.split()) > 1:
-            joined = f"{first} {task.guide}"
-            if not fault_of(task, joined):
-                return Verdict(joined)
-    return Verdict("", "no harmless sentence")
 
 
 def fault_of(task: VoiceTask, text: str) -> str:

@@ -70,7 +70,10 @@ def test_a_good_reply_goes_out_in_the_voice() -> None:
 def test_words_that_follow_the_decision_and_change_it_are_cut_off() -> None:
     model = FakeModel(lambda plain: ChatReply(f"{plain} But for you I could do 1 yuan. And then"))
     rules = play(RuleManager())
-    assert [r.text for r in spoken(play(LlmManager(model)))] == [r.text for r in spoken(rules)]
+    manager = LlmManager(model)
+    replies = spoken(play(manager))
+    assert [reply.text for reply in replies] == [reply.text for reply in spoken(rules)]
+    assert manager.counts == {"verbatim": len(replies)}
 
 
 @pytest.mark.parametrize(
@@ -97,12 +100,13 @@ def test_a_bad_reply_falls_back_to_the_template_with_its_cause(text: str, cause:
     assert manager.counts == {"template": len(spoken(replies))}
 
 
-def test_a_harmless_opening_is_saved() -> None:
-    manager = LlmManager(FakeModel(lambda plain: ChatReply("What a lovely morning. I can do 17 yuan.")))
-    replies, rules = spoken(play(manager)), spoken(play(RuleManager()))
-    for reply, plain in zip(replies, rules, strict=True):
-        assert reply.text == f"What a lovely morning. {plain.text}"
-        assert reply.faults[0].startswith("voice: partly template:")
+def test_a_retry_begins_with_the_plain_wording() -> None:
+    model = FakeModel(lambda plain: ChatReply("I can do 17 yuan."))
+    play(LlmManager(model), count=2)
+    firsts, retries = model.seen[:1], [request for request in model.seen if request.begin]
+    assert firsts[0].begin == ""
+    assert all(request.begin == request.messages[-1]["content"] for request in retries)
+    assert len(retries) * 2 == len(model.seen)
 
 
 def test_an_engine_fault_is_recorded_and_costs_the_others_nothing() -> None:
