@@ -17,7 +17,9 @@ from policies.act_policy import ActPolicy, say
 from policies.intent_driven import IntentDrivenPolicy
 from policies.sb3 import Sb3Policy
 from policies.scripted import HeuristicPolicy, RandomPolicy
+from tests.test_imports import run_without_extras
 
+NAMES = ("random", "heuristic", "intent-driven", "sb3")
 POLICIES = [RandomPolicy, HeuristicPolicy, IntentDrivenPolicy, Sb3Policy]
 
 
@@ -32,7 +34,7 @@ class Unscored:
 
 
 def played(policy: ActPolicy, scenarios: int = 40, turns: int = 20) -> list[AgentView]:
-    """Return copies of no view twice: every view that a policy met, checked while it was met."""
+    """Play sampled scenarios, check the words of every reply, and return every view that the policy met."""
     manager, reward = load_manager("rules"), Unscored()
     tables = [open_negotiation(sample_scenario(7000 + i), manager) for i in range(scenarios)]
     met: list[AgentView] = []
@@ -81,6 +83,19 @@ def test_the_conformance_kit_passes(make: type[ActPolicy]) -> None:
     check_policy(make())
 
 
-@pytest.mark.parametrize("name", ["random", "heuristic", "intent-driven", "sb3"])
+def test_they_play_without_any_extra_installed() -> None:
+    names = ", ".join(repr(name) for name in NAMES)
+    code = f"""
+from negotiation_env.registry import load_policy
+from tests.policies.staged import opening
+import policies.chat, policies.training.evaluate_sb3
+for name in ({names}):
+    assert load_policy(name).reply([opening()])[0].text
+"""
+    result = run_without_extras(code)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_policies_are_found_by_name(name: str) -> None:
     assert load_policy(name).name == name

@@ -60,6 +60,24 @@ def test_the_exported_network_is_sb3_s_own(tmp_path: Path) -> None:
     assert [network.act(row.astype(np.float64), 0) for row in seen] == [tuple(row) for row in chosen.tolist()]
 
 
+def test_sb3_s_own_tools_run_on_the_adapter() -> None:
+    pytest.importorskip("stable_baselines3")
+    from stable_baselines3.common.evaluation import evaluate_policy
+    from stable_baselines3.common.vec_env import VecMonitor
+
+    from negotiation_env.strategy_vector import StrategyVectorEnv
+    from policies.sb3_vec_env import NegotiationVecEnv
+    from policies.training.sb3_ppo import make_model
+
+    envs = NegotiationVecEnv(StrategyVectorEnv(4, max_turns=6))
+    model = make_model(read_preset(TABLE), envs)
+    returns, lengths = evaluate_policy(model, VecMonitor(envs), n_eval_episodes=8, return_episode_rewards=True)
+    assert isinstance(lengths, list)
+    assert len(lengths) == 8
+    assert 1 <= min(lengths) <= max(lengths) <= 6
+    assert np.isfinite(returns).all()
+
+
 def test_training_writes_an_agent_that_plays(tmp_path: Path) -> None:
     pytest.importorskip("stable_baselines3")
     from policies.sb3 import Sb3Policy
