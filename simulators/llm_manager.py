@@ -42,9 +42,9 @@ class LlmManager:
         self.dynamics = self._rules.dynamics
         self.retries = retries
         self.counts: Counter[str] = Counter()
-        """Utterances by how they came about: worded by the model at once (``first``), or on a retry with the plain
-        wording to begin with (``retry``), said by it exactly as the template does (``verbatim``), or taken from the
-        template, with a fault (``template``). Silence is not counted."""
+        """Utterances by how they came about: by the model at once (``first``), by it on a retry (``retry``), or from
+        the template alone, with a fault (``template``). Of those by the model, ``remark`` kept the template and added
+        a remark, and ``verbatim`` are no more than the template. Silence is not counted."""
 
     @property
     def engine(self) -> ChatModel:
@@ -77,15 +77,17 @@ class LlmManager:
             waiting = [place for place in tasks if place not in done]
             if not waiting:
                 break
-            replies = self.engine.generate([request(tasks[place], attempt) for place in waiting])
-            for place, reply in zip(waiting, replies, strict=True):
-                verdict = verified(tasks[place], reply)
+            requests = [request(tasks[place], attempt) for place in waiting]
+            replies = self.engine.generate(requests)
+            for place, asked, reply in zip(waiting, requests, replies, strict=True):
+                verdict = verified(tasks[place], reply, asked.begin)
                 if not verdict.text:
                     why[place] = verdict.fault
                     continue
                 done[place] = (verdict.text, ())
-                same = verdict.text == tasks[place].guide
-                self.counts["verbatim" if same else "retry" if attempt else "first"] += 1
+                self.counts["retry" if attempt else "first"] += 1
+                self.counts["verbatim"] += verdict.text == tasks[place].guide
+                self.counts["remark"] += bool(asked.begin)
         for place, task in tasks.items():
             if place not in done:
                 done[place] = (task.guide, (f"voice: template: {why[place]}",))

@@ -22,8 +22,9 @@ from simulators.personas import Persona
 
 EXAMPLES_PATH: Final = Path(__file__).parent / "voice_examples.toml"
 MAX_TOKENS: Final = 48
-MAX_REMARK_TOKENS: Final = 20
-MAX_WORDS: Final = 60
+MAX_REMARK_TOKENS: Final = 24
+MAX_EXTRA_WORDS: Final = 25
+"""Words that an utterance may have beyond its plain wording."""
 TEMPERATURE: Final = 0.7
 TOP_P: Final = 0.9
 VOICE_LABEL: Final = 1 << 17
@@ -97,26 +98,28 @@ def examples() -> dict[str, dict[str, list[str]]]:
 def request(task: VoiceTask, attempt: int) -> ChatRequest:
     """Return the request for a task's ``attempt``-th reply.
 
-    The first asks for the whole in the persona's voice; later ones begin with the plain wording and ask for a remark.
+    The first asks for a short decision in the persona's voice. A retry, and a decision of several sentences, begins
+    with the plain wording and asks for a remark after it: small models lose their way in rewording much at once.
     """
     persona = task.persona
+    keep = attempt > 0 or len(_SENTENCE.findall(task.guide)) > 1
     system = (
         f"You are the {persona.title}. {persona.description} {persona.voice} You are {mood_word(task.mood)}. "
         "Say each sentence in your own voice. Keep the meaning and every figure."
     )
     messages: list[ChatMessage] = [{"role": "system", "content": system}]
-    for plain, said in _shots(task, "remark" if attempt else situation(task.acts)):
+    for plain, said in _shots(task, "remark" if keep else situation(task.acts)):
         messages.append({"role": "user", "content": plain})
         messages.append({"role": "assistant", "content": said})
     messages.append({"role": "user", "content": task.guide})
     return ChatRequest(
         messages=tuple(messages),
         seed=FLOATS.fork(task.seed, attempt),
-        max_tokens=MAX_REMARK_TOKENS if attempt else MAX_TOKENS,
+        max_tokens=MAX_REMARK_TOKENS if keep else MAX_TOKENS,
         temperature=TEMPERATURE,
         top_p=TOP_P,
         stop=("\n",),
-        begin=task.guide if attempt else "",
+        begin=task.guide if keep else "",
     )
 
 
@@ -147,15 +150,20 @@ class Verdict(NamedTuple):
     fault: str = ""
 
 
-def verified(task: VoiceTask, reply: ChatReply) -> Verdict:
-    """Return the longest run of a reply's first sentences that says the decision and nothing else."""
+def verified(task: VoiceTask, reply: ChatReply, begin: str = "") -> Verdict:
+    """Return the longest run of a reply's first sentences that says the decision and nothing else.
+
+    ``begin`` is what the reply was made to begin with; a text that is no more than that is not the model's.
+    """
     if reply.fault is not None:
         return Verdict("", f"engine: {reply.fault}")
     text = " ".join(reply.text.strip().strip('"“”').split())
     sentences = _SENTENCE.findall(text)[: len(_SENTENCE.findall(task.guide)) + 1]
-    fault = "no complete sentence"
+    fault = "no complete remark" if begin else "no complete sentence"
     for count in range(len(sentences), 0, -1):
         candidate = "".join(sentences[:count]).strip()
+        if begin.startswith(candidate):
+            break
         why = fault_of(task, candidate)
         if not why:
             return Verdict(candidate)
@@ -168,7 +176,7 @@ def fault_of(task: VoiceTask, text: str) -> str:
     """Return why a text may not go out as the task's utterance, "" if it may."""
     if not text.isprintable() or _META.search(text):
         return "talk about the task"
-    if len(text.split()) > MAX_WORDS or _repeated(text) > _repeated(task.guide) + 1:
+    if len(text.split()) > len(task.guide.split()) + MAX_EXTRA_WORDS or _repeated(text) > _repeated(task.guide) + 1:
         return "rambling"
     if _NAMES_OF_EXAMPLES.search(text):
         return "a room that is not on the table"

@@ -23,15 +23,21 @@ from simulators.voice import examples, says
 
 @dataclass
 class FakeModel:
-    """A ChatModel that answers by a function of the plain sentence that it is to say."""
+    """A ChatModel that answers by a function of the plain sentence that it is to say, and puts ``begin`` first."""
 
-    answer: Callable[[str], ChatReply]
+    answer: Callable[[ChatRequest], ChatReply]
     spec: str = "fake"
     seen: list[ChatRequest] = field(default_factory=list)
 
     def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
         self.seen += requests
-        return [self.answer(request.messages[-1]["content"]) for request in requests]
+        return [self.answer(request) for request in requests]
+
+
+def voiced(request: ChatRequest) -> ChatReply:
+    """Return a good reply."""
+    plain = request.messages[-1]["content"]
+    return ChatReply(f"{request.begin} I mean it, my friend." if request.begin else f"Well, my friend. {plain}")
 
 
 def play(manager: LlmManager | RuleManager, count: int = 12, turns: int = 8) -> list[list[ManagerReply]]:
@@ -60,20 +66,25 @@ def spoken(said: list[list[ManagerReply]]) -> list[ManagerReply]:
 
 
 def test_a_good_reply_goes_out_in_the_voice() -> None:
-    model = FakeModel(lambda plain: ChatReply(f"Well now, my friend. {plain}"))
-    manager = LlmManager(model)
+    manager = LlmManager(FakeModel(voiced))
     replies = spoken(play(manager))
-    assert all(reply.text.startswith("Well now, my friend.") and not reply.faults for reply in replies)
-    assert manager.counts == {"first": len(replies)}
+    assert all("my friend" in reply.text and not reply.faults for reply in replies)
+    assert manager.counts["first"] == len(replies)
+    assert 0 < manager.counts["remark"] < len(replies)
 
 
 def test_words_that_follow_the_decision_and_change_it_are_cut_off() -> None:
-    model = FakeModel(lambda plain: ChatReply(f"{plain} But for you I could do 1 yuan. And then"))
-    rules = play(RuleManager())
-    manager = LlmManager(model)
+    words = "I am glad. But for you I could do 1 yuan. And then"
+    model = FakeModel(lambda asked: ChatReply(f"{asked.messages[-1]['content']} {words}"))
+    rules = spoken(play(RuleManager()))
+    assert [reply.text for reply in spoken(play(LlmManager(model)))] == [f"{r.text} I am glad." for r in rules]
+
+
+def test_a_model_that_adds_nothing_to_the_template_has_not_worded_it() -> None:
+    manager = LlmManager(FakeModel(lambda asked: ChatReply(asked.begin or "Hm.")))
     replies = spoken(play(manager))
-    assert [reply.text for reply in replies] == [reply.text for reply in spoken(rules)]
-    assert manager.counts == {"verbatim": len(replies)}
+    assert {reply.faults for reply in replies} == {("voice: template: no complete remark",)}
+    assert manager.counts["template"] == len(replies)
 
 
 @pytest.mark.parametrize(
@@ -82,41 +93,42 @@ def test_words_that_follow_the_decision_and_change_it_are_cut_off() -> None:
         ("I can do 17 yuan for you.", "another number"),
         ("Here is the rewritten sentence.", "talk about the task"),
         ("As an AI, I must not haggle.", "talk about the task"),
-        ("asdf qwer", "no complete sentence"),
-        ("", "no complete sentence"),
+        ("asdf qwer", "no complete remark"),
+        ("", "no complete remark"),
         ("I can do seventeen yuan for you.", "another number in words"),
         ("so so so so so so so so so so so.", "rambling"),
         ("The Loft is free.", "a room that is not on the table"),
     ],
 )
 def test_a_bad_reply_falls_back_to_the_template_with_its_cause(text: str, cause: str) -> None:
-    manager = LlmManager(FakeModel(lambda plain: ChatReply(text)))
+    manager = LlmManager(FakeModel(lambda asked: ChatReply(text)))
     rules = play(RuleManager())
     replies = play(manager)
     assert [r.decision for said in replies for r in said] == [r.decision for said in rules for r in said]
     for reply, plain in zip(spoken(replies), spoken(rules), strict=True):
         assert reply.text == plain.text
         assert reply.faults == (f"voice: template: {cause}",)
-    assert manager.counts == {"template": len(spoken(replies))}
+    assert manager.counts["template"] == len(spoken(replies))
 
 
 def test_a_retry_begins_with_the_plain_wording() -> None:
-    model = FakeModel(lambda plain: ChatReply("I can do 17 yuan."))
+    model = FakeModel(lambda asked: ChatReply("I can do 17 yuan."))
     play(LlmManager(model), count=2)
-    firsts, retries = model.seen[:1], [request for request in model.seen if request.begin]
-    assert firsts[0].begin == ""
-    assert all(request.begin == request.messages[-1]["content"] for request in retries)
-    assert len(retries) * 2 == len(model.seen)
+    asked: dict[str, list[str]] = {}
+    for request in model.seen:
+        asked.setdefault(request.messages[-1]["content"], []).append(request.begin)
+    assert any(begins[0] == "" for begins in asked.values())
+    assert all(begins[1] == plain for plain, begins in asked.items())
 
 
 def test_an_engine_fault_is_recorded_and_costs_the_others_nothing() -> None:
-    model = FakeModel(lambda plain: ChatReply("", finish="fault", fault="out of memory"))
+    model = FakeModel(lambda asked: ChatReply("", finish="fault", fault="out of memory"))
     replies = spoken(play(LlmManager(model)))
     assert {reply.faults for reply in replies} == {("voice: template: engine: out of memory",)}
 
 
 def test_a_failed_reply_is_asked_for_again_with_another_seed() -> None:
-    model = FakeModel(lambda plain: ChatReply("I can do 17 yuan."))
+    model = FakeModel(lambda asked: ChatReply("I can do 17 yuan."))
     manager = LlmManager(model, retries=2)
     count = len(spoken(play(manager, count=1)))
     assert len(model.seen) == 3 * count
@@ -124,13 +136,13 @@ def test_a_failed_reply_is_asked_for_again_with_another_seed() -> None:
 
 
 def test_silence_is_not_generated() -> None:
-    model = FakeModel(lambda plain: ChatReply(plain))
+    model = FakeModel(voiced)
     replies = play(LlmManager(model))
     assert len(model.seen) == len(spoken(replies)) < sum(len(said) for said in replies)
 
 
 def test_the_prompt_holds_nothing_private() -> None:
-    model = FakeModel(lambda plain: ChatReply(plain))
+    model = FakeModel(voiced)
     manager = LlmManager(model)
     for i in range(12):
         scenario = sample_scenario(i)
@@ -147,7 +159,7 @@ def test_the_prompt_holds_nothing_private() -> None:
 
 
 def test_it_keeps_the_contract() -> None:
-    check_manager(LlmManager(FakeModel(lambda plain: ChatReply(f"Well. {plain}"))), negotiations=8, turns=8)
+    check_manager(LlmManager(FakeModel(voiced)), negotiations=8, turns=8)
 
 
 def test_retries_out_of_range_are_refused() -> None:
