@@ -23,6 +23,8 @@ from simulators.personas import Persona
 EXAMPLES_PATH: Final = Path(__file__).parent / "voice_examples.toml"
 MAX_TOKENS: Final = 48
 MAX_REMARK_TOKENS: Final = 24
+REMARK_START: Final = "I"
+"""First word of a retry's remark: without one, small models often end right after the plain wording."""
 MAX_EXTRA_WORDS: Final = 25
 """Words that an utterance may have beyond its plain wording."""
 TEMPERATURE: Final = 0.7
@@ -119,7 +121,7 @@ def request(task: VoiceTask, attempt: int) -> ChatRequest:
         temperature=TEMPERATURE,
         top_p=TOP_P,
         stop=("\n",),
-        begin=task.guide if keep else "",
+        begin=f"{task.guide} {REMARK_START}" if attempt else task.guide if keep else "",
     )
 
 
