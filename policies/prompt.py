@@ -20,7 +20,8 @@ MESSAGE_CHARACTERS = 110
 """Longest part of one message that the prompt repeats; longer ones keep their beginning."""
 CALL_OPENS = "Hello?"
 """What the manager is taken to say when picking up the phone; the template needs the user to speak first."""
-NO_ANSWER = "(no answer)"
+NO_ANSWER = "(The manager has not replied yet.)"
+"""What stands for silence. A sentence: small models parrot "(no answer)" and babble after "..."."""
 
 STAGE_HINTS = {
     Stage.OPEN: "Greet the manager and say why you call.",
