@@ -11,7 +11,7 @@ silence is no deal.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -139,18 +139,20 @@ def new_game(lanes: Lanes, card: CardNumbers) -> GameState:
     )
 
 
-def put(state: Any, rows: Any, other: Any) -> Any:
-    """Overwrite the given rows of a batched state with those of ``other``, in nested tuples and dataclasses too."""
+def put(state: Any, rows: Any, other: Any) -> None:
+    """Overwrite the given rows of a batched state, in place, with those of ``other``: a state just opened.
+
+    Fields that still share an array do so since the negotiations were opened, and share it in ``other`` too, so writing
+    the rows of one writes those of the other to the same values.
+    """
     if isinstance(state, tuple):
-        parts = [put(a, rows, b) for a, b in zip(state, other, strict=True)]
-        return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
-    if hasattr(state, "__dataclass_fields__"):
-        for field in fields(state):
-            setattr(state, field.name, put(getattr(state, field.name), rows, getattr(other, field.name)))
-        return state
-    fresh = state.copy()
-    fresh[rows] = other
-    return fresh
+        for mine, theirs in zip(state, other, strict=True):
+            put(mine, rows, theirs)
+    elif hasattr(state, "__dataclass_fields__"):
+        for name in state.__dataclass_fields__:
+            put(getattr(state, name), rows, getattr(other, name))
+    else:
+        state[rows] = other
 
 
 def open_tickets(lanes: Lanes, game: GameState) -> Trio:

@@ -14,6 +14,7 @@ Steele et al. 2014) with no state, so a draw does not depend on batch size, orde
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -87,6 +88,10 @@ class Lanes(Protocol):
         """Return each seed's uniform number in [0, 1) for a turn and a channel."""
         ...
 
+    def draws(self, seed: Num, turn: Num, channels: int) -> Sequence[Num]:
+        """Return the draws of channels 0 to ``channels - 1``."""
+        ...
+
     def fork(self, seed: Num, label: int) -> Num:
         """Return new 64-bit seeds that depend on ``seed`` and ``label`` alone."""
         ...
@@ -141,6 +146,11 @@ class FloatLanes:
         return float((_mix(x) >> 11) * _TO_UNIT)
 
     @staticmethod
+    def draws(seed: int, turn: float, channels: int) -> list[float]:
+        """Return the draws of channels 0 to ``channels - 1``."""
+        return [FloatLanes.draw(seed, turn, channel) for channel in range(channels)]
+
+    @staticmethod
     def fork(seed: int, label: int) -> int:
         """Return a new 64-bit seed that depends on ``seed`` and ``label`` alone."""
         return int(_mix((seed + (label + 1) * _GAMMA) & _MASK))
@@ -149,7 +159,19 @@ class FloatLanes:
 class ArrayLanes:
     """N negotiations on float64 arrays of shape [N]; seeds are uint64 arrays."""
 
-    where = staticmethod(np.where)
+    @staticmethod
+    def where(condition: Any, yes: Any, no: Any) -> Any:
+        """Return ``yes`` where the flag is set, else ``no``; both finite.
+
+        Blended, not selected: ``np.where`` branches per element and takes twice as long on flags without a pattern.
+        A finite number times 1 plus one times 0 is itself, so the result is exact.
+        """
+        if getattr(yes, "dtype", None) == np.bool_:
+            return (condition & yes) | (no & (condition ^ True))
+        if isinstance(no, float) and no == 0.0:
+            return yes * condition
+        return yes * condition + no * (condition ^ True)
+
     minimum = staticmethod(np.minimum)
     maximum = staticmethod(np.maximum)
     ceil = staticmethod(np.ceil)
@@ -162,7 +184,7 @@ class ArrayLanes:
     @staticmethod
     def some(flag: Any) -> bool:
         """Return whether the flag is set in any lane."""
-        return bool(np.any(flag))
+        return bool(flag.any())
 
     @staticmethod
     def clip(x: Any, low: float, high: float) -> Any:
@@ -190,6 +212,12 @@ class ArrayLanes:
         count = np.atleast_1d(turn).astype(np.uint64) + np.uint64(1)
         x = seed + count * np.uint64(_GAMMA) + np.uint64((channel + 1) * _CHANNEL & _MASK)
         return (_mix(x) >> np.uint64(11)).astype(np.float64) * _TO_UNIT
+
+    @staticmethod
+    def draws(seed: Any, turn: int, channels: int) -> Any:
+        """Return the draws of channels 0 to ``channels - 1``, shape [channels, N]."""
+        steps = np.array([((turn + 1) * _GAMMA + (c + 1) * _CHANNEL) & _MASK for c in range(channels)], dtype=np.uint64)
+        return (_mix(steps[:, None] + seed[None, :]) >> np.uint64(11)).astype(np.float64) * _TO_UNIT
 
     @staticmethod
     def fork(seed: Any, label: Any) -> Any:

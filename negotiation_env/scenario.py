@@ -198,24 +198,23 @@ def to_selling(price: float, price_type: PriceType | None, commission: float) ->
 def sample_card(lanes: Lanes, seed: Num) -> CardNumbers:
     """Draw the agent's side of a scenario for every seed."""
 
-    def draw(channel: int) -> Num:
-        return lanes.draw(seed, CARD_TURN, channel)
+    draws = lanes.draws(seed, CARD_TURN, 18)
 
     def pick(channel: int, size: int) -> Num:
-        return lanes.ceil(draw(channel) * size + 2.0**-60) - 1.0
+        return lanes.ceil(draws[channel] * size + 2.0**-60) - 1.0
 
-    many = draw(0)
+    many = draws[0]
     tickets = lanes.where(many < 0.45, 1.0, lanes.where(many < 0.8, 2.0, 3.0))
     stars = 2.0 + pick(1, 4)
-    base = 90.0 + stars * 90.0 + draw(2) * stars * 50.0
-    cut = 0.06 + 0.16 * draw(3)
+    base = 90.0 + stars * 90.0 + draws[2] * stars * 50.0
+    cut = 0.06 + 0.16 * draws[3]
     commission = lanes.take(world.COMMISSIONS, pick(4, len(world.COMMISSIONS)))
     selling, target = [], []
     for k in range(MAX_TICKETS):
-        price = lanes.ceil(base * (1.0 + 0.35 * k * draw(5 + k)))
+        price = lanes.ceil(base * (1.0 + 0.35 * k * draws[5 + k]))
         selling.append(price)
-        target.append(lanes.ceil(price * (1.0 - cut * (0.85 + 0.3 * draw(8 + k)))))
-    occupancy = lanes.ceil(20.0 + 70.0 * draw(11)) / 100.0
+        target.append(lanes.ceil(price * (1.0 - cut * (0.85 + 0.3 * draws[8 + k]))))
+    occupancy = lanes.ceil(20.0 + 70.0 * draws[11]) / 100.0
     return CardNumbers(
         tickets=tickets,
         selling=(selling[0], selling[1], selling[2]),
@@ -225,20 +224,21 @@ def sample_card(lanes: Lanes, seed: Num) -> CardNumbers:
         stars=stars,
         season=pick(13, len(world.SEASONS)),
         occupancy=occupancy,
-        exposure=lanes.ceil(5.0 + 35.0 * draw(14)),
-        conversion=lanes.ceil(3.0 + 22.0 * draw(15)),
-        competitor=lanes.ceil(selling[0] * (0.8 + 0.3 * draw(16))),
-        demand=lanes.ceil(-30.0 + 60.0 * draw(17)),
+        exposure=lanes.ceil(5.0 + 35.0 * draws[14]),
+        conversion=lanes.ceil(3.0 + 22.0 * draws[15]),
+        competitor=lanes.ceil(selling[0] * (0.8 + 0.3 * draws[16])),
+        demand=lanes.ceil(-30.0 + 60.0 * draws[17]),
     )
 
 
 def sample_floors(lanes: Lanes, seed: Num, card: CardNumbers) -> Trio:
     """Draw the manager's floors (selling price, yuan). About half of them lie at or below the target."""
-    depth = 0.45 + 1.1 * lanes.draw(seed, BRIEF_TURN, 0)
+    draws = lanes.draws(seed, BRIEF_TURN, 1 + MAX_TICKETS)
+    depth = 0.45 + 1.1 * draws[0]
 
     def floor(k: int) -> Num:
         gap = card.selling[k] - card.target[k]
-        own = depth * (0.85 + 0.3 * lanes.draw(seed, BRIEF_TURN, 1 + k))
+        own = depth * (0.85 + 0.3 * draws[1 + k])
         return lanes.ceil(card.selling[k] - gap * own)
 
     return (floor(0), floor(1), floor(2))

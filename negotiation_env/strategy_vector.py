@@ -78,7 +78,7 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
             self._counts = np.zeros(self.num_envs)
         everyone = np.arange(self.num_envs)
         self._game, self._seat = self._open(everyone)
-        return self._observe(), {}
+        return _observe(self._game), {}
 
     def _lane_seeds(self, seed: int | Sequence[int | None] | None) -> list[int]:
         if isinstance(seed, int):
@@ -114,25 +114,29 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
         truncated = ~terminated & (game.turn >= self._max_turns)
         info: dict[str, Any] = {"reward": {name: getattr(scored, name) for name in BREAKDOWN}}
         over = terminated | truncated
+        seen = _observe(game)
         if over.any():
-            self._finish(np.flatnonzero(over), over, info)
-        return self._observe(), np.asarray(scored.total), terminated, truncated, info
+            seen = self._finish(game, over, seen, info)
+        return seen, np.asarray(scored.total), terminated, truncated, info
 
-    def _finish(self, rows: NDArray[np.intp], over: NDArray[np.bool_], info: dict[str, Any]) -> None:
-        """Record the lanes that ended and open their next negotiations."""
-        info["final_obs"], info["_final_obs"] = self._observe(), over
-        info["agreed"] = np.stack(self._require_game().agreed, axis=1)
-        info["tickets"] = self._require_game().card.tickets
+    def _finish(self, game: GameState, over: NDArray[np.bool_], seen: Floats, info: dict[str, Any]) -> Floats:
+        """Record the lanes that ended, open their next negotiations, and return the observations with these in place."""
+        rows = np.flatnonzero(over)
+        final = np.zeros_like(seen)
+        final[rows] = seen[rows]
+        info["final_obs"], info["_final_obs"] = final, over
+        info["agreed"], info["tickets"] = np.stack(game.agreed, axis=1), game.card.tickets.copy()
         fresh_game, fresh_seat = self._open(rows)
-        self._game, self._seat = put(self._game, rows, fresh_game), put(self._seat, rows, fresh_seat)
-
-    def _require_game(self) -> GameState:
-        if self._game is None:
-            raise EpisodeOverError("expected episodes in progress, got none: call reset() first")
-        return self._game
-
-    def _observe(self) -> Floats:
-        seen = np.empty((self.num_envs, OBSERVATION_SIZE), dtype=np.float32)
-        for column, values in enumerate(observation(ARRAYS, self._require_game())):
-            seen[:, column] = values
+        put(game, rows, fresh_game)
+        put(self._seat, rows, fresh_seat)
+        seen[rows] = _observe(fresh_game)
         return seen
+
+
+def _observe(game: GameState) -> Floats:
+    """Return the observations of a batched state, shape [N, 55]."""
+    columns = observation(ARRAYS, game)
+    seen = np.empty((OBSERVATION_SIZE, len(game.end)), dtype=np.float32)
+    for place, values in enumerate(columns):
+        seen[place] = values
+    return seen.T

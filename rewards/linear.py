@@ -88,14 +88,26 @@ class LinearWeights:
         if not isinstance(features[0], np.ndarray):
             inputs = [(i, _snap(float(x))) for i, x in enumerate(inputs_of(features)) if x]
             return [bias + sum(x * row[i] for i, x in inputs) for bias, row in self._rows]
-        stacked = np.empty((len(INPUTS), len(features[0])))
-        for i, x in enumerate(features):
-            stacked[i] = x
-        for i, (a, b) in enumerate(PAIRS, len(FEATURES)):
-            np.multiply(stacked[a], stacked[b], out=stacked[i])
-        real = stacked[_REAL] * GRID
-        stacked[_REAL] = np.rint(real) / GRID
-        return list(self.acts.T @ stacked + self.bias[:, None])
+        return list(self.acts.T @ _stack(features) + self.bias[:, None])
+
+
+_last: list[tuple[tuple[Num, ...], Array]] = []
+"""The last stacked features: the reward model and the judge score the same moves one after the other."""
+
+
+def _stack(features: tuple[Num, ...]) -> Array:
+    """Return the inputs of N moves as a matrix [len(INPUTS), N] on the grid."""
+    if _last and _last[0][0] is features:
+        return _last[0][1]
+    stacked = np.empty((len(INPUTS), len(features[0])))
+    for i, x in enumerate(features):
+        stacked[i] = x
+    for i, (a, b) in enumerate(PAIRS, len(FEATURES)):
+        np.multiply(stacked[a], stacked[b], out=stacked[i])
+    for i in _REAL:
+        stacked[i] = np.rint(stacked[i] * GRID) / GRID
+    _last[:] = [(features, stacked)]
+    return stacked
 
 
 _NUMBERS = ("acts", "bias", "word_weights", "text_mean", "low", "high")

@@ -21,7 +21,7 @@ import numpy as np
 from negotiation_env.acts import MAX_TICKETS, Tactic
 from negotiation_env.game import Decision, GameState, Move, open_tickets
 from negotiation_env.lanes import Flag, Lanes, Num, Trio
-from negotiation_env.scenario import CardNumbers
+from negotiation_env.scenario import CardNumbers, tactic_strength
 
 CURVE_TURNS = 33
 """Turns for which the concession curve is tabulated; later turns use the last entry."""
@@ -62,6 +62,8 @@ class Seat:
     seed: Num
     floor: Trio
     traits: Traits
+    worth: tuple[Num, ...]
+    """How much of its room each tactic opens, fresh, with this scenario's facts."""
     mood: Num
     trust: Num
     patience: Num
@@ -74,6 +76,8 @@ class Seat:
     settled: Trio
     """Tickets whose agreement the manager has confirmed."""
     promised: Flag
+    curious: Flag
+    """Whether it asks what it would gain before it quotes."""
 
 
 class Reading(NamedTuple):
@@ -117,11 +121,15 @@ class Dynamics:
             for edge in self._edges[:-1]:
                 persona = persona + 1.0 * (u >= edge)
         traits = self._rows[int(persona)] if isinstance(persona, (int, float)) else self._gather(lanes, persona)
+        strength = tactic_strength(lanes, card)
+        worth = tuple([traits.tactics[k] * strength[k] for k in Tactic])
         zero, no = lanes.full(persona, 0.0), lanes.flag(persona, False)
         return Seat(
             persona=persona, seed=seed, floor=floors, traits=traits,
+            worth=worth,
             mood=traits.mood, trust=traits.trust, patience=traits.patience, opened=zero, persuaded=zero,
             bid=(zero, zero, zero), settled=(no, no, no), promised=no,
+            curious=lanes.draw(seed, 0, REASON) < traits.wants_reason,
         )  # fmt: skip
 
     def _gather(self, lanes: Lanes, persona: Num) -> Traits:
@@ -163,7 +171,7 @@ def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move) -> Reading:
         used = move.tactics[k]
         if not lanes.some(used):
             continue
-        worth = seat.traits.tactics[k] * game.strength[k]
+        worth = seat.worth[k]
         fresh = fresh + 1.0 * used * worth * lanes.where(game.used[k] <= 1.5, 1.0, 0.08)
         weak = lanes.where(used & (worth < 0.06), float(k), weak)
         reasons = reasons | used
@@ -207,7 +215,7 @@ def _answer(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Read
     has_reason = lanes.flag(game.turn, False)
     for k in REASONS:
         has_reason = has_reason | (game.used[k] > 0.0)
-    curious = (has_reason ^ True) & (lanes.draw(seat.seed, 0, REASON) < seat.traits.wants_reason)
+    curious = (has_reason ^ True) & seat.curious
     bids = (game.bid[0] > 0.0) | (game.bid[1] > 0.0) | (game.bid[2] > 0.0)
     haggles = bids | game.asked | move.claim[0] | move.claim[1] | move.claim[2]
     stays = (walk | over) ^ True

@@ -77,5 +77,13 @@ def test_a_scenario_and_a_persona_can_be_given() -> None:
 
 
 def test_a_manager_without_dynamics_is_refused() -> None:
+    class Wordless:
+        name = "wordless"
+
+        def start(self, scenario: Any, persona: Any = None) -> None: ...
+
+        def respond(self, negotiations: Any, moves: Any) -> list[Any]:
+            return []
+
     with pytest.raises(UsageError, match="dynamics"):
-        gym.make("HotelNegotiationStrategy-v0", manager="replay:nowhere.jsonl")
+        gym.make("HotelNegotiationStrategy-v0", manager=Wordless())
