@@ -41,7 +41,7 @@ _NUMBER_WORD: Final = re.compile(
 )
 _META: Final = re.compile(
     r"[*#\[\]{}<>|\\_=$€£@\n]|\b(?:rewrite|rewritten|sentence|voice|tone|mood|language model|AI|assistant|persona|"
-    r"manager'?s message|as follows)\b"
+    r"ability to|manager'?s message|as follows)\b"
 )
 _OTHER_SIDE: Final = re.compile(
     r"\byou(?: can|'ll| will| could| would)? (?:offer|give|accept|agree|come down|go|do|stay|confirm|sell)\b",
@@ -167,6 +167,8 @@ def verified(task: VoiceTask, reply: ChatReply, begin: str = "") -> Verdict:
         if begin.startswith(candidate):
             break
         why = fault_of(task, candidate)
+        if begin and _NUMBER.search(candidate.removeprefix(task.guide)) and candidate.startswith(task.guide):
+            why = "a figure in the remark"
         if not why:
             return Verdict(candidate)
         if count == len(sentences):
@@ -176,7 +178,7 @@ def verified(task: VoiceTask, reply: ChatReply, begin: str = "") -> Verdict:
 
 def fault_of(task: VoiceTask, text: str) -> str:
     """Return why a text may not go out as the task's utterance, "" if it may."""
-    if not text.isprintable() or _META.search(text):
+    if not text.isprintable() or any(hit not in task.guide for hit in _META.findall(text)):
         return "talk about the task"
     if len(text.split()) > len(task.guide.split()) + MAX_EXTRA_WORDS or _repeated(text) > _repeated(task.guide) + 1:
         return "rambling"

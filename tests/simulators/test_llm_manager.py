@@ -122,6 +122,15 @@ def test_a_retry_begins_with_the_plain_wording() -> None:
     assert all(begins[1].startswith(f"{plain} ") for plain, begins in asked.items())
 
 
+def test_a_remark_repeats_no_figure() -> None:
+    def repeat(asked: ChatRequest) -> ChatReply:
+        return ChatReply(f"{asked.begin} take {asked.begin.split('¥')[-1].split()[0]} of it." if asked.begin else "Hm.")
+
+    priced = [reply for reply in spoken(play(LlmManager(FakeModel(repeat)))) if "¥" in reply.text]
+    assert priced
+    assert all(reply.faults for reply in priced)
+
+
 def test_an_engine_fault_is_recorded_and_costs_the_others_nothing() -> None:
     model = FakeModel(lambda asked: ChatReply("", finish="fault", fault="out of memory"))
     replies = spoken(play(LlmManager(model)))
