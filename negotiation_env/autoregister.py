@@ -41,7 +41,7 @@ class _Watcher(MetaPathFinder):
 
 
 def _register() -> None:
-    from negotiation_env.registration import register_envs  # noqa: PLC0415 - imports gymnasium, so not before it is
+    from negotiation_env.registration import register_envs
 
     register_envs()
 

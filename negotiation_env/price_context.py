@@ -273,7 +273,8 @@ def may_say_net(low: str) -> bool:
         or "home" in low or "ll-in" in low or "ll in" in low or "guest p" in low
         or "guests p" in low or "sell p" in low or "sell r" in low or "pocket" in low
         or "retail" in low or " keep" in low or "you get" in low or "d get" in low
-        or "ll get" in low or "receive" in low or "to the hotel" in low or (not low.isascii() and _OTHER_SCRIPT.search(low) is not None)
+        or "ll get" in low or "receive" in low or "to the hotel" in low
+        or (not low.isascii() and _OTHER_SCRIPT.search(low) is not None)
     )  # fmt: skip
 
 

@@ -138,9 +138,9 @@ _CURRENCY_AFTER: Final = (
 )
 # What follows a number: space, currency, "+" and joint, then the next word or sign.
 AFTER: Final = re.compile(rf"( ?)({_CURRENCY_AFTER})?(\+? ?-?)([a-z]+(?:['.][a-z]+)*|[^\sa-z0-9]?)")
-# Numbers in digits, after their first digit. Group 1: a plain whole number, the common
-# case, tried first; 2: digits spaced out; 3: the rest of the figure, 4: its scale; no group: no price (dates, times, fractions, phone numbers, and "3 80"). All
-# alternatives share the first digit so that the search skips quickly over text without digits.
+# Numbers in digits, after their first digit. Group 1: a plain whole number, the common case, tried first; 2: digits
+# spaced out; 3: the rest of the figure, 4: its scale; no group: no price (dates, times, fractions, phone numbers, and
+# "3 80"). All alternatives share the first digit so that the search skips quickly over text without digits.
 SCAN: Final = re.compile(
     r"[0-9](?:"
     r"([0-9]*)(?=[,.]?(?:[?!;)]|$| (?![0-9kghtm])))"

@@ -197,7 +197,6 @@ def to_selling(price: float, price_type: PriceType | None, commission: float) ->
 
 def sample_card(lanes: Lanes, seed: Num) -> CardNumbers:
     """Draw the agent's side of a scenario for every seed."""
-
     draws = lanes.draws(seed, CARD_TURN, 18)
 
     def pick(channel: int, size: int) -> Num:
