@@ -54,7 +54,7 @@ def demo_suites(quick: bool) -> list[CaseSuite]:
     cases = tuple(bad_cases())
     if quick:
         cases = tuple({case.category: case for case in reversed(cases)}.values())[::-1]
-    count = 4 if quick else 12
+    count = 4 if quick else 10
     return [CaseSuite("bad-cases", cases), CaseSuite("online", tuple(online())[:count])]
 
 
