@@ -12,7 +12,7 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -85,6 +85,7 @@ def run_benchmark(
     settings = {"manager": manager, "llm": llm if manager == "llm" else "", "seed": seed}
     loaded = {name: registry.load_policy(name) for name in policies}
     cases = _load_suites(suites)
+    host = registry.load_manager(manager, llm)
     started = datetime.now(UTC)
     _prepare(out, settings)
     jobs = _jobs(policies, cases, trials, seed)
@@ -99,7 +100,7 @@ def run_benchmark(
             tick(episode.policy)
 
         for group in _groups(missing):
-            _play(group, loaded[group[0].policy], manager, llm, reward, keep)
+            _play(group, loaded[group[0].policy], host, reward, keep)
     played = [(job.policy, job.suite, judge(job.case, done[job.key])) for job in jobs]
     provenance = _provenance(settings, cases, trials, started, len(missing))
     report = build_report(played, provenance, seed)
@@ -202,11 +203,11 @@ def _groups(jobs: Sequence[Job]) -> list[list[Job]]:
     return list(groups.values())
 
 
-def _play(jobs: list[Job], policy: Policy, manager: str, llm: str, reward: Reward, keep: Any) -> None:
+def _play(jobs: list[Job], policy: Policy, live_host: Manager, reward: Reward, keep: Callable[[Episode], None]) -> None:
     """Play one group and hand each finished episode on, under its job's policy name."""
     name, cases = jobs[0].policy, [job.case for job in jobs]
     scripts = {case.id: case.script for case in cases if case.script is not None}
-    host: Manager = ReplayManager(scripts) if scripts else registry.load_manager(manager, llm)
+    host: Manager = ReplayManager(scripts) if scripts else live_host
     digests = {case.id: _script_digest(case) for case in cases}
 
     def finish(episode: Episode) -> None:
@@ -224,13 +225,17 @@ def _play(jobs: list[Job], policy: Policy, manager: str, llm: str, reward: Rewar
 
 
 @contextmanager
-def _bar(total: int, done: int, show: bool) -> Iterator[Any]:
+def _bar(total: int, done: int, show: bool) -> Iterator[Callable[[str], None]]:
     """Show a bar on stderr, and yield a function that advances it."""
     columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
     with Progress(*columns, TimeElapsedColumn(), console=console, disable=not show) as bar:
         task = bar.add_task("episodes", total=total, completed=done)
-        yield lambda name: bar.update(task, advance=1, description=name)
+
+        def tick(name: str) -> None:
+            bar.update(task, advance=1, description=name)
+
+        yield tick
 
 
 def _provenance(

@@ -68,6 +68,13 @@ def test_a_wrong_name_is_one_clean_line_and_exit_code_2(tmp_path: Path, policy: 
     assert "Traceback" not in result.output
 
 
+def test_a_wrong_manager_is_told_before_anything_is_played(tmp_path: Path) -> None:
+    result = invoke("bench", "-p", POLITE, "-s", CASE, "--manager", "rule", "-o", str(tmp_path / "out"))
+    assert result.exit_code == 2
+    assert "Did you mean 'rules'?" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_interrupt_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(spec: object) -> None:
         raise KeyboardInterrupt

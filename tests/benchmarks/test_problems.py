@@ -1,6 +1,8 @@
 """What the automated checks find in single replies, and what they leave alone."""
 
+import ast
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -123,3 +125,13 @@ def test_negation_counts_only_before_the_match_and_in_its_sentence() -> None:
     assert phrases.hit(phrases.OVERPROMISE, "I do not know. We guarantee it.")
     assert phrases.hit(phrases.OVERPROMISE, "We guarantee it, don't worry.")
     assert not phrases.hit(phrases.OVERPROMISE, "We can’t guarantee it.")
+
+
+@pytest.mark.parametrize("module", ["case_checks", "metrics", "phrases", "problems", "scene", "statistics"])
+def test_checks_share_no_code_with_the_training_rewards(module: str) -> None:
+    tree = ast.parse((Path(phrases.__file__).parent / f"{module}.py").read_text(encoding="utf-8"))
+    imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    rooms = {name.partition(".")[0] for name in imported}
+    assert not rooms & {"rewards", "policies"}
+    assert "negotiation_env.features" not in imported
