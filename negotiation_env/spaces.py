@@ -6,6 +6,7 @@ length, and samples plain sentences.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -59,56 +60,74 @@ def action_space() -> gym.spaces.MultiDiscrete:
     return gym.spaces.MultiDiscrete([len(Act), len(Tactic), PRICE_LEVELS])
 
 
+_TACTICS = tuple(int(t) for t in Tactic if t is not Tactic.NONE)
 PER_TICKET = 9
 OBSERVATION_SIZE = PER_TICKET * MAX_TICKETS + 2 * (len(Tactic) - 1) + 14
 """Length of the numeric observation; every entry lies in [-1, 2]."""
 
 
-def observation(lanes: Lanes, game: GameState) -> tuple[Num, ...]:
+def observation(lanes: Lanes, game: GameState, lasting: Sequence[Num] | None = None) -> tuple[Num, ...]:
     """Return the public state as numbers, in the order documented here; all prices are shares of the selling price.
 
     Per ticket: open, target, quote, quoted, fresh, bid, agreed, refused, (quote - target) over (selling - target).
     Then: times each tactic was used (over 3), strength of the facts behind each (over 1.5), tickets (over 3), turn
     (over 20), greeted, asked, upset, wants a reason, silent streak (over its limit), ever answered, net, commission,
-    stars (over 5), season (over 2), occupancy, kind (over 5).
+    stars (over 5), season (over 2), occupancy, kind (over 5). Flags stand as flags. ``lasting``: what
+    ``lasting_entries`` returned for this game, so that they are not computed again.
     """
-    card = game.card
+    card, last = game.card, lasting_entries(lanes, game) if lasting is None else lasting
     free = open_tickets(lanes, game)
     values: list[Num] = []
     for k in range(MAX_TICKETS):
-        there = 1.0 * (card.tickets > k)
-        selling, target = card.selling[k], card.target[k]
-        gap = (game.quote[k] - target) / lanes.maximum(selling - target, 1.0)
+        there = card.tickets > k
+        quote, selling, target = game.quote[k], card.selling[k], card.target[k]
+        gap = (quote - target) / lanes.maximum(selling - target, 1.0)
+        # Nobody bids, quotes or agrees on a ticket that is not there: only its figures at the start need hiding.
         values += [
-            1.0 * free[k],
-            there * target / selling,
-            there * game.quote[k] / selling,
-            there * 1.0 * game.quoted[k],
-            there * 1.0 * game.fresh[k],
-            there * lanes.clip(game.bid[k] / selling, 0.0, 2.0),
-            there * game.agreed[k] / selling,
-            there * 1.0 * game.refused[k],
+            free[k],
+            last[k],
+            there * quote / selling,
+            game.quoted[k],
+            game.fresh[k],
+            lanes.minimum(game.bid[k] / selling, 2.0),
+            game.agreed[k] / selling,
+            game.refused[k],
             there * lanes.clip(gap, -1.0, 1.0),
         ]
-    for tactic in list(Tactic)[1:]:
-        values += [lanes.minimum(game.used[tactic] / 3.0, 1.0), game.strength[tactic] / 1.5]
+    for place, tactic in enumerate(_TACTICS, MAX_TICKETS):
+        values += [lanes.minimum(game.used[tactic] / 3.0, 1.0), last[place]]
     values += [
-        card.tickets / 3.0,
+        last[-6],
         lanes.minimum(game.turn / 20.0, 1.0),
-        1.0 * game.greeted,
-        1.0 * game.asked,
-        1.0 * game.upset,
-        1.0 * game.wants_reason,
+        game.greeted,
+        game.asked,
+        game.upset,
+        game.wants_reason,
         lanes.minimum(game.silent_streak / SILENCE_LIMIT, 1.0),
-        1.0 * game.ever_answered,
-        1.0 * game.net,
+        game.ever_answered,
+        game.net,
+        *last[-5:],
+    ]
+    return tuple(values)
+
+
+def lasting_entries(lanes: Lanes, game: GameState) -> tuple[Num, ...]:
+    """Return the entries of ``observation`` that last as long as the negotiation.
+
+    Per ticket: target; then the strength of the facts behind each tactic, tickets, commission, stars, season,
+    occupancy, kind.
+    """
+    card = game.card
+    return (
+        *((card.tickets > k) * card.target[k] / card.selling[k] for k in range(MAX_TICKETS)),
+        *(game.strength[tactic] / 1.5 for tactic in _TACTICS),
+        card.tickets / 3.0,
         card.commission[0],
         card.stars / 5.0,
         card.season / 2.0,
         card.occupancy,
         card.kind / 5.0,
-    ]
-    return tuple(values)
+    )
 
 
 def observation_space() -> gym.spaces.Box:

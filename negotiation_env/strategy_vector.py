@@ -20,7 +20,7 @@ from negotiation_env.game import GameState, new_game, put
 from negotiation_env.lanes import ARRAYS, episode_seed
 from negotiation_env.registry import load_manager, load_reward
 from negotiation_env.scenario import sample_card, sample_floors
-from negotiation_env.spaces import OBSERVATION_SIZE, action_space, observation, observation_space
+from negotiation_env.spaces import action_space, lasting_entries, observation, observation_space
 from negotiation_env.strategy_env import Floats, dynamics_of, play
 
 Seeds = NDArray[np.uint64]
@@ -78,7 +78,9 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
             self._counts = np.zeros(self.num_envs)
         everyone = np.arange(self.num_envs)
         self._game, self._seat = self._open(everyone)
-        return _observe(self._game), {}
+        lasting = lasting_entries(ARRAYS, self._game)
+        self._lasting = tuple(_observed(lasting, self.num_envs))
+        return _observed(observation(ARRAYS, self._game, lasting), self.num_envs).T, {}
 
     def _lane_seeds(self, seed: int | Sequence[int | None] | None) -> list[int]:
         if isinstance(seed, int):
@@ -108,35 +110,37 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
             raise EpisodeOverError("expected episodes in progress, got none: call reset() first")
         if np.shape(actions) != (self.num_envs, 3):
             raise UsageError(f"expected actions of shape ({self.num_envs}, 3), got {np.shape(actions)}")
-        columns = np.asarray(actions, dtype=np.float64).T
+        columns = np.ascontiguousarray(np.transpose(actions), dtype=np.float64)
         scored = play(ARRAYS, game, self._seat, self._dynamics, self._reward, tuple(columns)).reward
         terminated = game.end > 0.0
         truncated = ~terminated & (game.turn >= self._max_turns)
         info: dict[str, Any] = {"reward": {name: getattr(scored, name) for name in BREAKDOWN}}
         over = terminated | truncated
-        seen = _observe(game)
+        seen = _observed(observation(ARRAYS, game, self._lasting), self.num_envs)
         if over.any():
-            seen = self._finish(game, over, seen, info)
-        return seen, np.asarray(scored.total), terminated, truncated, info
+            self._finish(game, over, seen, info)
+        return seen.T, np.asarray(scored.total), terminated, truncated, info
 
-    def _finish(self, game: GameState, over: NDArray[np.bool_], seen: Floats, info: dict[str, Any]) -> Floats:
-        """Record the lanes that ended, open their next negotiations, and return the observations with these in place."""
+    def _finish(self, game: GameState, over: NDArray[np.bool_], seen: Floats, info: dict[str, Any]) -> None:
+        """Record the lanes that ended, open their next negotiations, and write these into ``seen`` [55, N]."""
         rows = np.flatnonzero(over)
         final = np.zeros_like(seen)
-        final[rows] = seen[rows]
-        info["final_obs"], info["_final_obs"] = final, over
+        info["final_obs"], info["_final_obs"] = final.T, over
         info["agreed"], info["tickets"] = np.stack(game.agreed, axis=1), game.card.tickets.copy()
         fresh_game, fresh_seat = self._open(rows)
         put(game, rows, fresh_game)
         put(self._seat, rows, fresh_seat)
-        seen[rows] = _observe(fresh_game)
-        return seen
+        lasting = lasting_entries(ARRAYS, fresh_game)
+        put(self._lasting, rows, lasting)
+        # Column by column: contiguous memory makes it three times as fast as one assignment to all.
+        for ended, shown, opened in zip(final, seen, observation(ARRAYS, fresh_game, lasting), strict=True):
+            ended[rows] = shown[rows]
+            shown[rows] = opened
 
 
-def _observe(game: GameState) -> Floats:
-    """Return the observations of a batched state, shape [N, 55]."""
-    columns = observation(ARRAYS, game)
-    seen = np.empty((OBSERVATION_SIZE, len(game.end)), dtype=np.float32)
-    for place, values in enumerate(columns):
-        seen[place] = values
-    return seen.T
+def _observed(columns: Sequence[Any], lanes: int) -> Floats:
+    """Return columns of observations as float32, shape [len(columns), lanes]."""
+    seen = np.empty((len(columns), lanes), dtype=np.float32)
+    for row, values in zip(seen, columns, strict=True):
+        row[:] = values
+    return seen
