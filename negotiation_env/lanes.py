@@ -194,12 +194,12 @@ class ArrayLanes:
     @staticmethod
     def flag(like: Any, value: bool) -> Any:
         """Return a constant flag of the shape of ``like``."""
-        return np.full(np.shape(like), value)
+        return np.full(np.shape(like), True) if value else np.zeros(np.shape(like), np.bool_)
 
     @staticmethod
     def full(like: Any, value: float) -> Any:
         """Return a constant number of the shape of ``like``."""
-        return np.full(np.shape(like), float(value))
+        return np.full(np.shape(like), float(value)) if value else np.zeros(np.shape(like))
 
     @staticmethod
     def take(table: Any, index: Any) -> Any:

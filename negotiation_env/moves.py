@@ -140,10 +140,11 @@ def move_of_action(lanes: Lanes, act: Num, tactic: Num, level: Num, game: GameSt
     quotes = [free[k] & game.quoted[k] for k in range(MAX_TICKETS)]
     prices = [level_price(lanes, card.selling[k], card.target[k], level) for k in range(MAX_TICKETS)]
     good = [quotes[k] & (game.quote[k] <= prices[k]) for k in range(MAX_TICKETS)]
-    accepts, confirms = act == Act.ACCEPT, act == Act.CONFIRM
+    said = [act == kind for kind in range(len(Act))]
+    accepts, confirms = said[Act.ACCEPT], said[Act.CONFIRM]
     any_good = good[0] | good[1] | good[2]
     any_quote = quotes[0] | quotes[1] | quotes[2]
-    bids = (act == Act.PROPOSE) | (act == Act.COUNTER) | (accepts & (any_good ^ True))
+    bids = said[Act.PROPOSE] | said[Act.COUNTER] | (accepts & (any_good ^ True))
     bluffs = confirms & (any_quote ^ True)
     bid, claim, named = [], [], []
     earlier = lanes.flag(act, False)
@@ -151,26 +152,26 @@ def move_of_action(lanes: Lanes, act: Num, tactic: Num, level: Num, game: GameSt
         bluff = bluffs & free[k] & (earlier ^ True)
         earlier = earlier | free[k]
         takes = (accepts & good[k]) | (confirms & quotes[k])
-        bid.append(lanes.where(bids & free[k], prices[k], 0.0))
+        bid.append(prices[k] * (bids & free[k]))
         claim.append(takes | bluff)
-        named.append(lanes.where(takes, game.quote[k], lanes.where(bluff, prices[k], 0.0)))
-    talks = lanes.flag(act, False)
+        named.append(game.quote[k] * takes + prices[k] * bluff)
+    no = lanes.flag(act, False)
+    talks = no
     for kind in _TALKING:
-        talks = talks | (act == kind)
-    tactics = tuple(talks & (tactic == t) & bool(t) for t in Tactic)
+        talks = talks | said[kind]
+    tactics = (no, *(talks & (tactic == t) for t in range(1, len(Tactic))))
     takes_any = claim[0] | claim[1] | claim[2]
     bids_any = bids & (free[0] | free[1] | free[2])
-    no = lanes.flag(act, False)
     idle = (bids & (bids_any ^ True)) | (confirms & (takes_any ^ True))
     return Move(
-        greet=act == Act.GREET,
-        ask=act == Act.ASK,
-        soothe=act == Act.SOOTHE,
-        promise=act == Act.PROMISE,
-        close=act == Act.CLOSE,
-        silent=act == Act.SILENCE,
-        off_topic=(act == Act.OFF_TOPIC) | ((act == Act.INFORM) & (tactic == Tactic.NONE)) | idle,
-        reject=act == Act.REJECT,
+        greet=said[Act.GREET],
+        ask=said[Act.ASK],
+        soothe=said[Act.SOOTHE],
+        promise=said[Act.PROMISE],
+        close=said[Act.CLOSE],
+        silent=said[Act.SILENCE],
+        off_topic=said[Act.OFF_TOPIC] | (said[Act.INFORM] & (tactic == 0)) | idle,
+        reject=said[Act.REJECT],
         tactics=tactics,
         overpromise=no,
         false_fact=no,
