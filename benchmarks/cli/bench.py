@@ -12,6 +12,9 @@ from rich.table import Table
 if TYPE_CHECKING:
     from benchmarks.report import Report
 
+METRIC_WIDTH, CELL_WIDTH = 28, 23
+"""Columns that the table needs to keep a figure and its interval on one line."""
+
 
 def split_names(text: str) -> list[str]:
     """Return the names of a comma-separated list."""
@@ -54,8 +57,9 @@ def print_table(console: Console, report: Report) -> None:
     table.add_column("metric", no_wrap=True)
     for name in report.policies:
         table.add_column(name, justify="right")
+    narrow = console.width < METRIC_WIDTH + CELL_WIDTH * len(report.policies)
     for metric, _, cells in table_rows(report):
-        table.add_row(metric, *cells)
+        table.add_row(metric, *(cell.replace(" [", "\n[") if narrow else cell for cell in cells))
     console.print(table)
 
 
