@@ -22,7 +22,6 @@ from negotiation_env.engines.sampling import draw, uniforms
 from negotiation_env.engines.shapes import Shapes
 
 BLOCK = 64
-PARTIAL = 16  # the last, unfilled block of a prompt is padded to a multiple of this
 _DROP_BELOW = 0.7  # finished rows leave the grid when this share or less is still running
 
 
@@ -52,7 +51,7 @@ class Row:
 
 def columns_needed(prompt: int, limit: int) -> int:
     """Grid columns for a prompt and a reply of these lengths."""
-    return -(-(prompt + limit + PARTIAL) // BLOCK) * BLOCK
+    return -(-(prompt + limit) // BLOCK) * BLOCK
 
 
 @torch.inference_mode()
@@ -70,7 +69,7 @@ def decode(
     layers = int(model.config.get_text_config().num_hidden_layers)
     columns = max(columns_needed(len(row.prompt), row.limit) for row in rows)
     grid = Grid(layers, max(len(rows), shapes.decode_floor), columns)
-    prefill(model, grid, rows, store, shapes)
+    prefill(model, grid, rows, store)
     noise = {id(row): uniforms(row.seed, row.limit) for row in rows}
     active = list(rows)
     places = list(rows)
@@ -135,22 +134,19 @@ def prefill(
     grid: Grid,
     rows: Sequence[Row],
     store: BlockStore,
-    shapes: Shapes,
 ) -> None:
     """Put keys and values of every prompt token but the last into the grid."""
     deepest = max((len(row.prompt) - 1) // BLOCK for row in rows)
     for level in range(deepest + 1):
         start = level * BLOCK
-        groups: dict[tuple[int, int], dict[tuple[int, ...], list[int]]] = {}
+        groups: dict[bool, dict[tuple[int, ...], list[int]]] = {}
         for place, row in enumerate(rows):
             fresh = min(len(row.prompt) - 1 - start, BLOCK)
             if fresh <= 0:
                 continue
-            padded = -(-fresh // PARTIAL) * PARTIAL
-            shape = (padded, int(fresh == BLOCK))
-            same = groups.setdefault(shape, {})
+            same = groups.setdefault(fresh == BLOCK, {})
             same.setdefault(row.prompt[: start + fresh], []).append(place)
-        for (padded, full), same in groups.items():
+        for full, same in groups.items():
             missing: dict[tuple[int, ...], list[int]] = {}
             for key, places in same.items():
                 block = store.get(key) if full else None
@@ -158,40 +154,32 @@ def prefill(
                     missing[key] = places
                 else:
                     grid.write(places, start, block)
-            _fill(model, grid, missing, start, padded, shapes)
+            for key, places in missing.items():
+                _fill(model, grid, key[start:], places[0], start)
             for key, places in missing.items():
                 if full or len(places) > 1:
-                    block = grid.read(places[0], start, start + padded)
+                    block = grid.read(places[0], start, start + BLOCK)
                     grid.write(places[1:], start, block)
                     if full:
                         store.put(key, block)
 
 
-def _fill(
-    model: PreTrainedModel,
-    grid: Grid,
-    missing: dict[tuple[int, ...], list[int]],
-    start: int,
-    padded: int,
-    shapes: Shapes,
-) -> None:
-    """Run the model over one block of each prompt in missing, for the first of its places."""
-    keys = list(missing)
+def _fill(model: PreTrainedModel, grid: Grid, tokens: tuple[int, ...], place: int, start: int) -> None:
+    """Run the model over one block of a prompt, from column ``start`` on, for one row of the grid.
+
+    An unfilled block is padded, so that a pass always has the same number of rows.
+    """
     device = model.device
-    width = start + padded
+    width = start + BLOCK
     ahead = torch.arange(width, device=device)[None, :] > torch.arange(start, width, device=device)[:, None]
     mask = torch.zeros(ahead.shape, dtype=model.dtype, device=device)
     mask.masked_fill_(ahead, float("-inf"))
-    for begin in range(0, len(keys), shapes.prefill):
-        chosen = keys[begin : begin + shapes.prefill]
-        ids = [list(key[start:]) + [0] * (width - len(key)) for key in chosen]
-        places = [missing[key][0] for key in chosen]
-        # The decoder alone: nobody reads logits here, and the vocabulary's layer is costly.
-        decoder: Any = model.get_decoder()  # type: ignore[no-untyped-call]
-        decoder(
-            input_ids=torch.tensor(ids, device=device),
-            attention_mask=mask.expand(len(chosen), 1, padded, width),
-            position_ids=torch.arange(start, width, device=device).expand(len(chosen), padded),
-            past_key_values=GridCache(grid, places, start, width, fresh=padded),
-            use_cache=True,
-        )
+    # The decoder alone: nobody reads logits here, and the vocabulary's layer is costly.
+    decoder: Any = model.get_decoder()  # type: ignore[no-untyped-call]
+    decoder(
+        input_ids=torch.tensor([[*tokens, *[0] * (BLOCK - len(tokens))]], device=device),
+        attention_mask=mask[None, None],
+        position_ids=torch.arange(start, width, device=device)[None],
+        past_key_values=GridCache(grid, [place], start, width, fresh=BLOCK),
+        use_cache=True,
+    )

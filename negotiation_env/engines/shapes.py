@@ -12,34 +12,27 @@ from dataclasses import dataclass
 
 import torch
 
-_PREFILL_GROUPS = (16, 8, 4, 2)
-_GOOD_ENOUGH = 16  # replies at once from which a larger span is not worth a higher floor
-
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
     """Batch sizes within which a row's result is the same.
 
-    decode_floor, decode_cap: least and most rows of a one-token pass; prefill: most prompts in
-    a pass over one block.
+    decode_floor, decode_cap: least and most rows of a one-token pass. (A prompt's block has a pass of its own: no
+    group of blocks was found that leaves each of them unchanged.)
     """
 
     decode_floor: int = 1
     decode_cap: int = 64
-    prefill: int = 1
 
 
-def probe_shapes(model: torch.nn.Module, max_rows: int, lengths: tuple[int, ...]) -> Shapes:
+def probe_shapes(model: torch.nn.Module, max_rows: int) -> Shapes:
     """Measure the shapes for a model on its device with the present number of threads.
 
-    max_rows: most replies at once; lengths: token counts of a prompt block. Under a second
-    for a model of 135 M parameters.
+    max_rows: most replies at once. Under a second for a model of 135 M parameters.
     """
-    layers = list(_distinct_layers(model))
     with torch.inference_mode():
-        floor, cap = _decode_span(layers, max_rows)
-        prefill = next((g for g in _PREFILL_GROUPS if _prefill_same(layers, g, lengths)), 1)
-    return Shapes(decode_floor=floor, decode_cap=cap, prefill=prefill)
+        floor, cap = _decode_span(list(_distinct_layers(model)), max_rows)
+    return Shapes(decode_floor=floor, decode_cap=cap)
 
 
 def _distinct_layers(model: torch.nn.Module) -> Iterator[torch.nn.Linear]:
@@ -59,41 +52,20 @@ def _input(layer: torch.nn.Linear, rows: int) -> torch.Tensor:
 
 
 def _decode_span(layers: list[torch.nn.Linear], max_rows: int) -> tuple[int, int]:
-    """The span of row counts to decode with: one that holds many rows and starts low."""
+    """The span of row counts to decode with: the one that reaches highest, as low as it goes.
+
+    A few replies then cost what its least count costs, which is little more: a pass is bound by reading the weights.
+    """
     counts = [m for m in range(1, max_rows + 1) if m <= 16 or m % 4 in (0, 1, 3)]
     same = [True] * len(counts)  # same[i]: counts[i] agrees with counts[i - 1]
     for layer in layers:
         batch = _input(layer, max_rows)
         before = torch.nn.functional.linear(batch[: counts[0]], layer.weight)
         for i in range(1, len(counts)):
-            if same[i]:
-                now = torch.nn.functional.linear(batch[: counts[i]], layer.weight)
-                same[i] = torch.equal(before, now[: counts[i - 1]])
-                before = now
-            else:
-                before = torch.nn.functional.linear(batch[: counts[i]], layer.weight)
-    spans: list[tuple[int, int]] = []
-    for i, count in enumerate(counts):
-        if i and same[i]:
-            spans[-1] = (spans[-1][0], count)
-        else:
-            spans.append((count, count))
-    enough = min(_GOOD_ENOUGH, max_rows)
-    # Spans rise, so the first with room enough has the lowest floor.
-    return next((s for s in spans if s[1] >= enough and s[1] >= 2 * s[0]), spans[-1])
-
-
-def _prefill_same(layers: list[torch.nn.Linear], group: int, lengths: tuple[int, ...]) -> bool:
-    """Whether every group size up to group gives each prompt the result it has alone."""
-    for layer in layers:
-        # The vocabulary's layer sees one position a prompt, and prefill does not read it.
-        if layer.out_features > 16 * layer.in_features:
-            continue
-        for length in lengths:
-            one = _input(layer, length)
-            alone = torch.nn.functional.linear(one, layer.weight)
-            for size in range(2, group + 1):
-                many = torch.nn.functional.linear(one.repeat(size, 1), layer.weight)
-                if not torch.equal(many, alone.repeat(size, 1)):
-                    return False
-    return True
+            now = torch.nn.functional.linear(batch[: counts[i]], layer.weight)
+            same[i] = same[i] and torch.equal(before, now[: counts[i - 1]])
+            before = now
+    low = len(counts) - 1
+    while low and same[low]:
+        low -= 1
+    return counts[low], counts[-1]

@@ -14,12 +14,10 @@ from jinja2 import TemplateError
 from transformers import PreTrainedModel
 
 from negotiation_env.engines.checkpoints import Number, open_checkpoint
-from negotiation_env.engines.decoding import BLOCK, PARTIAL, Row, columns_needed, decode
+from negotiation_env.engines.decoding import Row, columns_needed, decode
 from negotiation_env.engines.key_values import BlockStore
 from negotiation_env.engines.protocol import ChatReply, ChatRequest, fault_reply
 from negotiation_env.engines.shapes import Shapes, probe_shapes
-
-_BLOCK_LENGTHS = tuple(range(PARTIAL, BLOCK + 1, PARTIAL))
 
 
 class TransformersEngine:
@@ -108,7 +106,7 @@ class TransformersEngine:
         """Batch sizes that leave a row's result unchanged, measured once a thread count."""
         threads = torch.get_num_threads()
         if threads not in self._shapes:
-            self._shapes[threads] = probe_shapes(model, self.max_batch, _BLOCK_LENGTHS)
+            self._shapes[threads] = probe_shapes(model, self.max_batch)
         return self._shapes[threads]
 
     def _row(self, request: ChatRequest) -> Row:
