@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from negotiation_env.lexicon import SENSE, TOKEN
+from negotiation_env.lexicon import SENSE
 from negotiation_env.prices import Price, PriceKind
+from negotiation_env.sentences import Sentence
 
 STATUS: Final = (
     SENSE["accept"] | SENSE["confirm"] | SENSE["hold"] | SENSE["hold_bound"] | SENSE["final"] | SENSE["reject"]
 )
 """Senses that settle something about a ticket."""
 _TURNS_DOWN: Final = SENSE["hold"] | SENSE["hold_bound"] | SENSE["final"] | SENSE["reject"]
-_END, _QUESTION = SENSE["stop"] | SENSE["question"], SENSE["question"]
-_LINK, _TURN = SENSE["pause"] | SENSE["and"], SENSE["turn"]
-_BREAKS: Final = _END | _LINK | _TURN
+_END, _QUESTION, _TURN = SENSE["stop"] | SENSE["question"], SENSE["question"], SENSE["turn"]
 _AGREES: Final = SENSE["accept"] | SENSE["confirm"]
 _COMPETITOR, _OFFER, _ALL = SENSE["competitor"], SENSE["offer"], SENSE["all"]
 
@@ -43,56 +42,32 @@ class Clause:
         """A competitor's figure."""
 
 
-def tokens_and_positions(low: str, prices: Sequence[Price]) -> tuple[list[str], list[int]]:
-    """Return the tokens of a lower-cased text, and the index of each price's first token."""
-    tokens: list[str] = []
-    positions: list[int] = []
-    at = 0
-    for price in prices:
-        start = price.start
-        tokens += TOKEN.findall(low, at, start)
-        positions.append(len(tokens))
-        at = start
-    return tokens + TOKEN.findall(low, at), positions
-
-
-def cut_clauses(
-    phrases: list[tuple[int, int, int]],
-    positions: list[int],
-    prices: Sequence[Price],
-    rooms: list[tuple[int, int, int]],
-) -> list[Clause]:
+def cut_clauses(sentences: Sequence[Sentence], rooms: Sequence[Sequence[tuple[int, int, int]]]) -> list[Clause]:
     """Return the clauses of a message, in order.
 
     Args:
-        phrases: (first token, senses, token after), as ``lexicon.find_phrases`` gives them.
-        positions: token index of each price.
-        prices: the message's prices.
-        rooms: (first token, room bits, token after).
+        sentences: what each sentence says.
+        rooms: per sentence the rooms it names, as (first token, room bits, token after); empty if there is one room.
     """
-    marks: list[tuple[int, int, int]] = [(i, 0, senses) for i, senses, _ in phrases]
-    marks += [(i, 1, n) for n, i in enumerate(positions)]
-    marks += [(i, 2, bits) for i, bits, _ in rooms]
-    if positions or rooms:
-        marks.sort()
     clause = Clause(0)
     clauses = [clause]
-    sentence = 0
-    for i, kind, value in marks:
-        if kind == 1:
-            clause.prices.append((i, prices[value]))
-        elif kind == 2:
-            clause.rooms.append((i, value))
-        elif not value & _BREAKS:
-            clause.senses |= value
-        elif value & _END:
-            clause.question = bool(value & _QUESTION)
-            sentence += 1
-            clause = Clause(sentence)
-            clauses.append(clause)
-        elif value & _TURN or clause.prices or (clause.rooms and clause.senses & STATUS):
-            clause = Clause(sentence, linked=not value & _TURN)
-            clauses.append(clause)
+    number = 0
+    for n, sentence in enumerate(sentences):
+        named = list(rooms[n]) if rooms else None
+        for senses, ends, until, prices in sentence.pieces:
+            clause.senses |= senses
+            if prices:
+                clause.prices += [(sentence.positions[k], sentence.prices[k]) for k in prices]
+            while named and named[0][0] < until:
+                clause.rooms.append(named.pop(0)[:2])
+            if ends & _END:
+                clause.question = bool(ends & _QUESTION)
+                number += 1
+                clause = Clause(number)
+                clauses.append(clause)
+            elif ends and (ends & _TURN or clause.prices or (clause.rooms and clause.senses & STATUS)):
+                clause = Clause(number, linked=not ends & _TURN)
+                clauses.append(clause)
     if rooms:
         _carry_agreement(clauses)
     return clauses

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -139,7 +140,7 @@ def lexicon() -> dict[str, Tree]:
     return {speaker: _share(tree, {}) for speaker, tree in trees.items()}
 
 
-def find_phrases(tokens: list[str], tree: Tree) -> list[tuple[int, int, int]]:
+def find_phrases(tokens: Sequence[str], tree: Tree) -> list[tuple[int, int, int]]:
     """Return (first token, senses, token after) of the phrases in a list of tokens, in order."""
     found: list[tuple[int, int, int]] = []
     count, free = len(tokens), 0

@@ -37,7 +37,7 @@ from negotiation_env.price_vocabulary import (
     word_set,
 )
 
-__all__ = ["MAX_CHARS", "Price", "PriceKind", "find_prices"]
+__all__ = ["MAX_CHARS", "Price", "PriceKind", "cut_sentences", "find_prices", "read_prices"]
 
 MAX_CHARS: Final = 4000
 
@@ -75,6 +75,7 @@ class Price(NamedTuple):
 _AMOUNT: Final = PriceKind.AMOUNT
 _AMOUNT_OFF: Final = PriceKind.AMOUNT_OFF
 _PERCENT_OFF: Final = PriceKind.PERCENT_OFF
+_BETWEEN_SENTENCES: Final = re.compile(r"(?<=[.!?]) (?=[A-Z])")
 _HAS_DIGIT: Final = re.compile("[0-9]")
 _CHINESE_HINT: Final = re.compile("[零〇一二两三四五六七八九十百千万折中让半]")
 _MIDPOINT: Final = re.compile(
@@ -165,13 +166,15 @@ def _classify(low: str, number: Number) -> tuple[PriceKind, int, int] | None:
     return kind, start if money_start is None else money_start, match.end(2) if currency else end
 
 
-def _settle_ranges(low: str, numbers: list[Number], read: list[tuple[PriceKind, int, int] | None]) -> None:
-    """Let "2 or 3 rooms" and "May 12-15" fall together, in place."""
+def _settle_ranges(low: str, numbers: list[Number], read: list[tuple[PriceKind, int, int] | None]) -> bool:
+    """Let "2 or 3 rooms" and "May 12-15" fall together, in place. Returns whether any values were compared."""
+    compared = False
     for i in range(len(numbers) - 1):
         left, right = numbers[i], numbers[i + 1]
         if right.start - left.end > 9:
             continue
         if low[left.end : right.start] == "-" and len(left.shape) == 3 and len(right.shape) == 4:
+            compared = True
             if right.value > 2 * left.value:  # 555-3838 is a phone number, 900-1100 a range
                 read[i] = read[i + 1] = None
             continue
@@ -179,10 +182,12 @@ def _settle_ranges(low: str, numbers: list[Number], read: list[tuple[PriceKind, 
             continue
         if not links(low, left.end, right.start):
             continue
+        compared = True
         if read[i + 1] is None and left.value <= right.value:
             read[i] = None
         elif read[i] is None and right.value <= 31 and left.value < right.value:
             read[i + 1] = None
+    return compared
 
 
 def _may_have_number_words(low: str) -> bool:
@@ -218,14 +223,15 @@ def _phrases(low: str, chinese: bool) -> list[Price]:
     return found
 
 
-def _figures(low: str, digits: bool, words: bool, chinese: bool) -> list[Price]:
-    """Prices said with a figure."""
+def _figures(low: str, digits: bool, words: bool, chinese: bool) -> tuple[list[Price], bool]:
+    """Prices said with a figure, and whether numbers were compared with one another to tell."""
     numbers = find_numbers(low, digits, words, chinese)
     if not numbers:
-        return []
+        return [], False
     read = [_classify(low, number) for number in numbers]
-    if len(numbers) > 1 and (None in read or "-" in low):
-        _settle_ranges(low, numbers, read)
+    compared = len(numbers) > 1 and (None in read or "-" in low)
+    if compared:
+        compared = _settle_ranges(low, numbers, read)
     nets, hints = may_say_net(low), find_hints(low)
     found: list[Price] = []
     last_end = 0
@@ -242,7 +248,12 @@ def _figures(low: str, digits: bool, words: bool, chinese: bool) -> list[Price]:
         net = is_net(low, end, before) if nets and amount else None
         found.append(Price(kind, number.value, net, refused, cited and amount, start, end))
         last_end = end
-    return found
+    return found, compared
+
+
+def cut_sentences(text: str) -> list[str]:
+    """Cut a text at the spaces between sentences; they are read one by one."""
+    return _BETWEEN_SENTENCES.split(text)
 
 
 def find_prices(text: str) -> tuple[Price, ...]:
@@ -250,17 +261,25 @@ def find_prices(text: str) -> tuple[Price, ...]:
 
     Only the first `MAX_CHARS` characters are read. No string raises an error.
     """
-    if len(text) > MAX_CHARS:
-        text = text[:MAX_CHARS]
-    low = lower(text)
+    found: list[Price] = []
+    at = 0
+    for sentence in cut_sentences(text[:MAX_CHARS]):
+        found += [p._replace(start=p.start + at, end=p.end + at) for p in read_prices(sentence)[0]]
+        at += len(sentence) + 1
+    return tuple(found)
+
+
+def read_prices(sentence: str) -> tuple[tuple[Price, ...], bool]:
+    """The prices said in one sentence, and whether that depended on which of its numbers is larger."""
+    low = lower(sentence)
     digits = _HAS_DIGIT.search(low) is not None
     words = _may_have_number_words(low)
     chinese = not low.isascii() and _CHINESE_HINT.search(low) is not None
     phrases = chinese or "mid" in low or "split" in low or "half" in low
     if not (digits or words or phrases):
-        return ()
-    found = _figures(low, digits, words, chinese)
+        return (), False
+    found, compared = _figures(low, digits, words, chinese)
     if phrases:
         found += _phrases(low, chinese)
         found.sort(key=lambda price: price.start)
-    return tuple(found)
+    return tuple(found), compared

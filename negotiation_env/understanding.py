@@ -12,18 +12,12 @@ import re
 from typing import Final, NamedTuple
 
 from negotiation_env.acts import Act, DialogueAct, Tactic
-from negotiation_env.clauses import Clause, cut_clauses, set_cited_apart, spread_tickets, tokens_and_positions
-from negotiation_env.lexicon import (
-    PROMISE_SENSES,
-    SENSE,
-    STOPS,
-    TACTIC_SENSES,
-    find_phrases,
-    lexicon,
-)
+from negotiation_env.clauses import Clause, cut_clauses, set_cited_apart, spread_tickets
+from negotiation_env.lexicon import PROMISE_SENSES, SENSE, TACTIC_SENSES, find_phrases
 from negotiation_env.price_tokens import lower
-from negotiation_env.prices import Price, PriceKind, find_prices
+from negotiation_env.prices import Price, PriceKind
 from negotiation_env.room_names import room_tree
+from negotiation_env.sentences import FIGURED, Sentence, read_sentences
 from negotiation_env.speaking_context import Context, context_of
 from negotiation_env.ticket_reading import Reading, ticket_act
 
@@ -59,10 +53,7 @@ _IS_REJECT_WEAK: Final = SENSE["reject_weak"]
 _IS_SOOTHE: Final = SENSE["soothe"]
 _IS_UPSET: Final = SENSE["upset"]
 _IS_WALK: Final = SENSE["walk"]
-_MAX_FIGURES: Final = 12
-"""Percentages of a message that are matched to tactics: keeps the matching linear."""
 _TACTICS: Final = sum(bit for _, bit in TACTIC_SENSES)
-_FIGURED: Final = _IS_EXPOSURE | _IS_CONVERSION | _IS_CALENDAR
 _PROMISES: Final = sum(bit for _, bit in PROMISE_SENSES)
 _ODD: Final = re.compile("[^\x00-\x7f¥\u4e00-\u9fff，。！？；：、]")
 """What has to be cleaned before it is read."""
@@ -95,21 +86,23 @@ def understand(text: str, context: Context) -> Understood:
     if len(low) != len(text) or (not text.isascii() and _ODD.search(text)):
         text = text.translate(_CLEAN)
         low = lower(text)
-    prices = find_prices(text)
-    tokens, positions = tokens_and_positions(low, prices)
-    words = tuple([token for token in tokens if token not in STOPS])
+    sentences = read_sentences(text, context.speaker)
+    words = sentences[0].words
+    said = sentences[0].senses
+    prices = sentences[0].prices
+    for sentence in sentences[1:]:
+        words += sentence.words
+        said |= sentence.senses
+        prices += sentence.prices
     if not words:
         return Understood((_OFF_TOPIC if low.strip() else _SILENCE,), (), ())
-    phrases = find_phrases(tokens, lexicon()[context.speaker])
-    rooms = find_phrases(tokens, room_tree(context.rooms)) if len(context.rooms) > 1 else []
-    clauses = cut_clauses(phrases, positions, prices, rooms)
+    tree = room_tree(context.rooms) if len(context.rooms) > 1 else None
+    rooms = [find_phrases(sentence.tokens, tree) for sentence in sentences] if tree else []
+    clauses = cut_clauses(sentences, rooms)
     if prices:
         set_cited_apart(clauses)
-    said = 0
-    for clause in clauses:
-        said |= clause.senses
     if context.speaker == "agent":
-        acts = _agent_acts(said, tokens, phrases, clauses, prices, low, context)
+        acts = _agent_acts(said, sentences, clauses, prices, low, context)
     else:
         acts = _manager_acts(said, clauses, low, context)
     return Understood(tuple(acts) if acts else (_OFF_TOPIC,), words, prices)
@@ -117,8 +110,7 @@ def understand(text: str, context: Context) -> Understood:
 
 def _agent_acts(
     said: int,
-    tokens: list[str],
-    phrases: list[tuple[int, int, int]],
+    sentences: list[Sentence],
     clauses: list[Clause],
     prices: tuple[Price, ...],
     low: str,
@@ -130,7 +122,7 @@ def _agent_acts(
     if said & _IS_INSULT:
         acts.append(_INSULT)
     if said & _TACTICS or (prices and any(c.cited for c in clauses)):
-        acts += _reasons(said, tokens, phrases, clauses, prices)
+        acts += _reasons(said, sentences, clauses, prices)
     if said & _IS_SOOTHE:
         acts.append(_SOOTHE)
     if said & (_PROMISES | _IS_PROMISE_WORD):
@@ -173,22 +165,16 @@ _OBJECTIONS = {tactic: DialogueAct(Act.INFORM, tactic, detail="objection") for t
 
 
 def _reasons(
-    said: int,
-    tokens: list[str],
-    phrases: list[tuple[int, int, int]],
-    clauses: list[Clause],
-    prices: tuple[Price, ...],
+    said: int, sentences: list[Sentence], clauses: list[Clause], prices: tuple[Price, ...]
 ) -> list[DialogueAct]:
     """Return the agent's tactics, each with the figure it cites: a percentage, or a competitor's rate in yuan."""
     figures: dict[int, float] = {}
-    if said & _FIGURED:
+    if said & FIGURED:
         off = [p.value for p in prices if p.kind is PriceKind.PERCENT_OFF]
-        for i, value in _percentages(tokens)[:_MAX_FIGURES]:
+        for value, bit in [figure for sentence in sentences for figure in sentence.percentages]:
             if value in off:
                 off.remove(value)
-                continue
-            bit = _nearest_tactic(i, tokens, phrases)
-            if bit:
+            elif bit:
                 figures.setdefault(bit, value)
     cited = next((c.cited.value for c in clauses if c.cited), None)
     if cited is not None:
@@ -199,38 +185,6 @@ def _reasons(
         for tactic, bit in TACTIC_SENSES
         if said & bit
     ]
-
-
-def _percentages(tokens: list[str]) -> list[tuple[int, float]]:
-    """Return the (token, value) of figures said in percent."""
-    found: list[tuple[int, float]] = []
-    for i, token in enumerate(tokens):
-        if not "0" <= token[0] <= "9":
-            continue
-        number = token.rstrip("%").replace(",", ".")
-        after = tokens[i + 1 : i + 3]
-        percent = token[-1] == "%" or after[:1] in (["percent"], ["pct"]) or after == ["per", "cent"]
-        percent = percent or tokens[max(0, i - 3) : i] == ["百", "分", "之"]
-        if percent and number.count(".") < 2 and len(number) < 8:
-            found.append((i, float(number)))
-    return found
-
-
-def _nearest_tactic(i: int, tokens: list[str], phrases: list[tuple[int, int, int]]) -> int:
-    """Return the tactic bit of the phrase nearest to token ``i`` in its sentence that can bear a figure, 0 if none."""
-    best, distance = 0, 40
-    for at, senses, end in phrases:
-        gap = at - i if at > i else i - end + 1
-        if gap < distance and senses & _FIGURED:
-            between = tokens[i:at] if at > i else tokens[end:i]
-            gap += 8 * sum(t in _LINKS for t in between)
-            if gap < distance and not any(t in _SENTENCE_STOPS for t in between):
-                best, distance = senses & _FIGURED, gap
-    return best & -best
-
-
-_LINKS: Final = frozenset([",", "，", "、", "and", "but", "while"])
-_SENTENCE_STOPS: Final = frozenset(".!?;\n。！？；")
 
 
 def _promises(clauses: list[Clause]) -> list[DialogueAct]:
