@@ -86,7 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     seconds = time.perf_counter() - begun
     Console().print(
         f"{count:,} hostile messages in {seconds:.0f} s: no exception; slowest {slowest * 1e3:.0f} ms "
-        f"(at most {SLOWEST * 1e3:.0f}); memory grew by {growth:.1f} MiB after the first tenth (at most {GROWTH_MIB:.0f})"
+        f"(at most {SLOWEST * 1e3:.0f}); memory grew by {growth:.1f} MiB after the first tenth "
+        f"(at most {GROWTH_MIB:.0f})"
     )
     return int(slowest > SLOWEST or growth > GROWTH_MIB)
 

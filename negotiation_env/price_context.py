@@ -209,9 +209,7 @@ def find_hints(low: str) -> Hints:
         return Hints(False, True, True)
     words = _HINT_WORD.findall(low)
     negated = "n't" in low
-    return Hints(
-        True, negated or not _BEFORE_HINTS.isdisjoint(words), negated or not _AFTER_HINTS.isdisjoint(words)
-    )
+    return Hints(True, negated or not _BEFORE_HINTS.isdisjoint(words), negated or not _AFTER_HINTS.isdisjoint(words))
 
 
 def read_stance(low: str, start: int, end: int, hints: Hints) -> Stance:

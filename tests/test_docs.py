@@ -16,9 +16,7 @@ PACKAGES = ("negotiation_env", "simulators", "policies", "rewards", "benchmarks"
 TEXT_SUFFIXES = {".py", ".toml", ".md", ".txt", ".cff", ".jinja", ".html", ".json", ""}
 MAX_LINES = 420
 # Absolute paths into somebody's home or workplace; in two pieces so that this file has none itself.
-MACHINE_PATH = re.compile(
-    r"(?<![\w.:/-])/(?:" + "|".join(["work/", "root/", "home/", "Users/"]) + ")"
-)
+MACHINE_PATH = re.compile(r"(?<![\w.:/-])/(?:" + "|".join(["work/", "root/", "home/", "Users/"]) + ")")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 SHELL_BLOCK = re.compile(r"```(?:bash|sh|console)\n(.*?)```", re.DOTALL)
 

@@ -54,9 +54,7 @@ def test_the_blocker_blocks() -> None:
     assert "No module named 'torch' (blocked)" in result.stderr
 
 
-@pytest.mark.parametrize(
-    "package", ["negotiation_env", "simulators", "policies", "rewards", "benchmarks"]
-)
+@pytest.mark.parametrize("package", ["negotiation_env", "simulators", "policies", "rewards", "benchmarks"])
 def test_package_imports_without_extras(package: str) -> None:
     result = run_without_extras(f"import {package}")
     assert result.returncode == 0, result.stderr

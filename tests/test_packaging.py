@@ -40,14 +40,10 @@ def wheel_files(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     for name in ("pyproject.toml", "README.md", "LICENSE", "negotiation_env_register.pth"):
         shutil.copy(ROOT / name, source / name)
     for package in (*PACKAGES, "tests"):
-        shutil.copytree(
-            ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
     out = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out)]
-    result = subprocess.run(
-        [*command, str(source)], capture_output=True, text=True, timeout=300, check=False
-    )
+    result = subprocess.run([*command, str(source)], capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     (wheel,) = out.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -76,11 +72,10 @@ def test_core_dependencies_have_no_torch() -> None:
 def test_constraints_pin_every_direct_dependency() -> None:
     project = load_pyproject()["project"]
     extras = project["optional-dependencies"]
-    wanted = {
-        requirement_name(line)
-        for lines in (project["dependencies"], *extras.values())
-        for line in lines
-    } - {"negotiation-env", "vllm"}
+    wanted = {requirement_name(line) for lines in (project["dependencies"], *extras.values()) for line in lines} - {
+        "negotiation-env",
+        "vllm",
+    }
     text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
     pins = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert all("==" in pin and "@" not in pin and "://" not in pin for pin in pins)

@@ -23,7 +23,8 @@ def _actions(seed: int, count: int) -> Any:
 def test_worded_and_understood_again_an_action_leads_to_the_same_decisions() -> None:
     compared = 0
     for seed in range(150):
-        text, numeric = gym.make("HotelNegotiation-v0").unwrapped, gym.make("HotelNegotiationStrategy-v0").unwrapped
+        text: Any = gym.make("HotelNegotiation-v0").unwrapped
+        numeric: Any = gym.make("HotelNegotiationStrategy-v0").unwrapped
         text.reset(seed=seed)
         numeric.reset(seed=seed)
         for action in _actions(seed, 15):

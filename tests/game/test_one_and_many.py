@@ -21,7 +21,7 @@ DYNAMICS = RuleManager().dynamics
 
 def _step(lanes: Lanes, game: GameState, seat: Any, action: Any) -> Any:
     free = open_tickets(lanes, game)
-    move = move_of_action(lanes, *action, game)
+    move = move_of_action(lanes, action[0], action[1], action[2], game)
     claims = settle(lanes, game, move, free)
     features = reply_features(lanes, game, move, free, claims)
     apply_move(lanes, game, move, free, claims)
