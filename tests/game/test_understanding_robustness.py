@@ -68,7 +68,7 @@ def test_no_string_raises() -> None:
         "not not ",
         "380-",
         "and ",
-    ],  # fmt: skip
+    ],
 )
 def test_huge_messages_are_cut(piece: str) -> None:
     for where in ("agent two", "manager two"):
