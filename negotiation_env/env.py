@@ -21,7 +21,7 @@ from negotiation_env.protocols import AgentView, Negotiation
 from negotiation_env.registry import load_reward
 from negotiation_env.rollout import agent_view
 from negotiation_env.scenario import Scenario
-from negotiation_env.sop import stage_of
+from negotiation_env.sop import STAGE_NAMES, stage_of
 from negotiation_env.spaces import Utterance
 
 MAX_TASK = 4000
@@ -85,7 +85,7 @@ class TextLane:
         info: dict[str, Any] = {
             "reward": reward._asdict(),
             "messages": list(self.messages),
-            "stage": stage_of(game).name.lower(),
+            "stage": STAGE_NAMES[stage_of(game)],
             "fault": fault,
         }
         if terminated or truncated:
@@ -145,7 +145,7 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
 
     ```python
     >>> import gymnasium as gym
-    >>> env = gym.make("HotelNegotiation-v0", persona="boulware-veteran")
+    >>> env = gym.make("HotelNegotiation-v0", persona="veteran-boulware")
     >>> observation, info = env.reset(seed=3)
     >>> observation, reward, terminated, truncated, info = env.step("Hello, could you offer 380 for the deluxe room?")
     ```
