@@ -7,6 +7,7 @@ which ticket a clause speaks of; what the clauses mean together is ``understandi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Final
 
 from negotiation_env.lexicon import SENSE
@@ -49,25 +50,34 @@ def cut_clauses(sentences: Sequence[Sentence], rooms: Sequence[Sequence[tuple[in
         sentences: what each sentence says.
         rooms: per sentence the rooms it names, as (first token, room bits, token after); empty if there is one room.
     """
-    clause = Clause(0)
-    clauses = [clause]
-    number = 0
+    clauses: list[Clause] = []
+    clause: Clause | None = None
+    number, linked = 0, False
     for n, sentence in enumerate(sentences):
-        named = list(rooms[n]) if rooms else None
+        named = rooms[n] if rooms else ()
+        place = 0
         for senses, ends, until, prices in sentence.pieces:
-            clause.senses |= senses
-            if prices:
-                clause.prices += [(sentence.positions[k], sentence.prices[k]) for k in prices]
-            while named and named[0][0] < until:
-                clause.rooms.append(named.pop(0)[:2])
+            speaks_of = place
+            while place < len(named) and named[place][0] < until:
+                place += 1
+            if clause is None and (senses or prices or place > speaks_of or ends & _QUESTION):
+                clause = Clause(number, linked)
+                clauses.append(clause)
+            if clause is not None:
+                clause.senses |= senses
+                if prices:
+                    clause.prices += [(sentence.positions[k], sentence.prices[k]) for k in prices]
+                if place > speaks_of:
+                    clause.rooms += [room[:2] for room in named[speaks_of:place]]
             if ends & _END:
-                clause.question = bool(ends & _QUESTION)
+                if clause is not None and ends & _QUESTION:
+                    clause.question = True
+                clause, linked = None, False
                 number += 1
-                clause = Clause(number)
-                clauses.append(clause)
-            elif ends and (ends & _TURN or clause.prices or (clause.rooms and clause.senses & STATUS)):
-                clause = Clause(number, linked=not ends & _TURN)
-                clauses.append(clause)
+            elif ends & _TURN:
+                clause, linked = None, False
+            elif ends and clause is not None and (clause.prices or (clause.rooms and clause.senses & STATUS)):
+                clause, linked = None, True
     if rooms:
         _carry_agreement(clauses)
     return clauses
@@ -75,11 +85,9 @@ def cut_clauses(sentences: Sequence[Sentence], rooms: Sequence[Sequence[tuple[in
 
 def _carry_agreement(clauses: list[Clause]) -> None:
     """Let an agreement reach over a comma or "and": "I confirm the King at 400 and the Twin at 480"."""
-    before = clauses[0]
-    for clause in clauses:
+    for before, clause in pairwise(clauses):
         if clause.linked and clause.prices and clause.rooms and not clause.senses & (STATUS | _OFFER):
             clause.senses |= before.senses & _AGREES
-        before = clause
 
 
 def set_cited_apart(clauses: list[Clause]) -> None:

@@ -17,6 +17,15 @@ PRICE_LEVELS = 11
 """Price levels of a numeric action; see ``level_price``."""
 _TALKING = (Act.GREET, Act.INFORM, Act.PROPOSE, Act.COUNTER, Act.ASK, Act.REJECT, Act.SOOTHE, Act.PROMISE)
 _ONE_YUAN = 1.0
+_INFORM, _PROMISE = Act.INFORM, Act.PROMISE
+# Kinds as bits of one number: a set of members would be hashed one by one, in Python.
+_GREETS, _ASKS, _SOOTHES, _PROMISES, _CLOSES, _SILENT, _OFF_TOPIC, _REJECTS = (
+    1 << kind
+    for kind in (Act.GREET, Act.ASK, Act.SOOTHE, Act.PROMISE, Act.CLOSE, Act.SILENCE, Act.OFF_TOPIC, Act.REJECT)
+)
+_TAKES = 1 << Act.ACCEPT | 1 << Act.CONFIRM
+_PRICED = _TAKES | 1 << Act.PROPOSE | 1 << Act.COUNTER
+_TACTIC_COUNT = len(Tactic)
 
 
 def level_price(lanes: Lanes, selling: Num, target: Num, level: Num) -> Num:
@@ -26,69 +35,76 @@ def level_price(lanes: Lanes, selling: Num, target: Num, level: Num) -> Num:
 
 def move_of(acts: Sequence[DialogueAct], card: TaskCard, game: GameState) -> Move:
     """Return what the agent's acts do in one negotiation (floats)."""
-    kinds = {a.kind for a in acts}
-    tactics = [False] * len(Tactic)
+    kinds = 0  # one bit per kind
+    tactics = [False] * _TACTIC_COUNT
     bid, claim, named = [0.0] * MAX_TICKETS, [False] * MAX_TICKETS, [0.0] * MAX_TICKETS
     lied = overpromised = rude = False
     net = bool(game.net)
     for act in acts:
         kind = act.kind
-        if kind is Act.INFORM:
+        bit = 1 << kind
+        kinds |= bit
+        if kind is _INFORM:
             tactics[act.tactic] = True
             rude = rude or act.detail == "insult"
             lied = lied or _is_false(act, card)
-        elif kind is Act.PROMISE:
+        elif kind is _PROMISE:
             overpromised = overpromised or act.detail not in card.promises
-        elif kind in (Act.PROPOSE, Act.COUNTER, Act.ACCEPT, Act.CONFIRM):
+        elif bit & _PRICED:
             if act.price is not None and act.price_type is not None:
                 net = act.price_type is PriceType.NET
-            _place(act, card, game, bid, claim, named)
-    tactics[Tactic.NONE] = False
+            _place(act, bit & _TAKES != 0, card, game, bid, claim, named)
+    tactics[0] = False
     return Move(
-        greet=Act.GREET in kinds,
-        ask=Act.ASK in kinds,
-        soothe=Act.SOOTHE in kinds,
-        promise=Act.PROMISE in kinds,
-        close=Act.CLOSE in kinds,
-        silent=Act.SILENCE in kinds or not acts,
-        off_topic=Act.OFF_TOPIC in kinds,
-        reject=Act.REJECT in kinds,
+        greet=kinds & _GREETS != 0,
+        ask=kinds & _ASKS != 0,
+        soothe=kinds & _SOOTHES != 0,
+        promise=kinds & _PROMISES != 0,
+        close=kinds & _CLOSES != 0,
+        silent=kinds & _SILENT != 0 or not acts,
+        off_topic=kinds & _OFF_TOPIC != 0,
+        reject=kinds & _REJECTS != 0,
         tactics=tuple(tactics),
         overpromise=overpromised,
         false_fact=lied,
         rude=rude,
-        net=net and any(b > 0.0 for b in bid + named),
-        bid=(bid[0], bid[1], bid[2]),
-        claim=(claim[0], claim[1], claim[2]),
-        claim_price=(named[0], named[1], named[2]),
+        net=net and max(bid + named) > 0.0,
+        bid=_trio(bid),
+        claim=_trio(claim),
+        claim_price=_trio(named),
     )
 
 
 def _is_false(act: DialogueAct, card: TaskCard) -> bool:
     """Whether an INFORM cites a figure that the task card does not bear out."""
+    if act.figure is None:
+        return False
     truth = fact_figure(card.facts, act.tactic)
-    return act.figure is not None and truth is not None and abs(abs(act.figure) - abs(truth)) > _ONE_YUAN
+    return truth is not None and abs(abs(act.figure) - abs(truth)) > _ONE_YUAN
 
 
 def _place(
     act: DialogueAct,
+    takes: bool,
     card: TaskCard,
     game: GameState,
     bid: list[float],
     claim: list[bool],
     named: list[float],
 ) -> None:
-    """Write a priced act onto its tickets."""
+    """Write a priced act onto its tickets: as a claim of agreement if it ``takes`` a figure, else as a bid."""
     count = len(card.tickets)
     if act.ticket is not None:
         places = [act.ticket] if 0 <= act.ticket < count else []
     else:
         free = [k for k, is_open in enumerate(open_tickets(FLOATS, game)) if is_open]
         places = [k for k in free if game.fresh[k]] or free[:1]
-    kind = act.price_type or (PriceType.NET if game.net else PriceType.SELLING)
+    kind = act.price_type
+    if kind is None:
+        kind = PriceType.NET if game.net else PriceType.SELLING
     for k in places:
         price = 0.0 if act.price is None else to_selling(act.price, kind, card.tickets[k].commission)
-        if act.kind in (Act.ACCEPT, Act.CONFIRM):
+        if takes:
             claim[k], named[k] = True, price
         else:
             bid[k] = price

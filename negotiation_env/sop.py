@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from negotiation_env.acts import MAX_TICKETS, Tactic
-from negotiation_env.game import End, GameState
+from negotiation_env.acts import Tactic
+from negotiation_env.game import GameState
 
 
 class Stage(IntEnum):
@@ -28,17 +28,23 @@ class Stage(IntEnum):
     """Thank and close."""
 
 
+STAGE_NAMES = tuple(stage.name.lower() for stage in Stage)
+"""Names in order, as ``info["stage"]`` gives them."""
+_REASONS = slice(int(Tactic.EXPOSURE), int(Tactic.PRESSURE))
+
+
 def stage_of(game: GameState) -> Stage:
     """Return the stage that one negotiation (floats) is in: what the agent should do next."""
-    if game.end != End.OPEN:
+    if game.end:
         return Stage.CLOSE
     if not game.greeted:
         return Stage.OPEN
-    if not any(game.used[t] for t in range(Tactic.EXPOSURE, Tactic.PRESSURE)):
+    if not any(game.used[_REASONS]):
         return Stage.REASON
-    unsettled = [k for k in range(MAX_TICKETS) if k < game.card.tickets and not game.agreed[k] and not game.refused[k]]
-    if not any(game.quoted[k] for k in unsettled) and not game.asked:
-        return Stage.ASK_PRICE
-    if any(game.quoted[k] and game.quote[k] <= game.card.target[k] for k in unsettled):
-        return Stage.CONFIRM
-    return Stage.OBJECTIONS
+    card, haggles = game.card, game.asked
+    for k in range(int(card.tickets)):
+        if game.quoted[k] and not game.agreed[k] and not game.refused[k]:
+            if game.quote[k] <= card.target[k]:
+                return Stage.CONFIRM
+            haggles = True
+    return Stage.OBJECTIONS if haggles else Stage.ASK_PRICE
