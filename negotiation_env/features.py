@@ -28,48 +28,50 @@ FEATURE_INDEX = {name: i for i, name in enumerate(FEATURES)}
 
 
 def reply_features(lanes: Lanes, game: GameState, move: Move, still_open: Trio, claims: Claims) -> tuple[Num, ...]:
-    """Return the features in the order of ``FEATURES``, each a float or an array [N]."""
+    """Return the features in the order of ``FEATURES``, each a float or a float64 array [N]."""
     first = game.turn < 0.5
     strength = game.strength
-    fresh = stale = lanes.full(game.turn, 0.0)
+    fresh, stale = lanes.full(game.turn, 0.0), lanes.tally(game.turn)
     reasoned_before = lanes.flag(game.turn, False)
     for tactic in REASONS:
         used, before = move.tactics[tactic], game.used[tactic] > 0.0
         reasoned_before = reasoned_before | before
         if not lanes.some(used):
             continue
-        fresh = fresh + 1.0 * (used & (before ^ True)) * (0.5 + 0.5 * strength[tactic])
-        stale = stale + 1.0 * (used & before)
-    reasons = fresh + stale > 0.0
+        again = used & before
+        fresh = fresh + (used ^ again) * (0.5 + 0.5 * strength[tactic])
+        stale = stale + again
+    is_fresh = fresh > 0.0
+    reasons = is_fresh | (stale > 0)
     bids = _bid_features(lanes, game, claims, still_open)
     any_bid, moved = bids["any"], bids["moved"]
     takes = _take_features(lanes, game, move, claims, still_open)
     took = takes["took"]
     quoted_any = (game.quoted[0] | game.quoted[1]) | game.quoted[2]
     ask_first = move.ask & (game.asked ^ True) & (quoted_any ^ True)
-    nudge = (game.silent_streak > 0.0) & (move.greet | (fresh > 0.0))
-    new = (fresh > 0.0) | moved | took | ask_first | (move.soothe & game.upset) | (move.greet & first) | nudge
-    upset, wants = game.upset, game.wants_reason
-    return (
-        1.0 * (move.greet & first),
-        1.0 * (move.greet & (first ^ True) & (nudge ^ True)),
-        1.0 * (first & (move.greet ^ True)),
+    nudge = (game.silent_streak > 0.0) & (move.greet | is_fresh)
+    new = is_fresh | moved | took | ask_first | (move.soothe & game.upset) | (move.greet & first) | nudge
+    upset, wants, reasoned = game.upset, game.wants_reason, reasons | reasoned_before
+    return lanes.numbers(
+        move.greet & first,
+        move.greet & (first ^ True) & (nudge ^ True),
+        first & (move.greet ^ True),
         lanes.minimum(fresh, 2.0),
         stale,
-        1.0 * move.tactics[Tactic.PRESSURE],
-        1.0 * move.rude,
-        1.0 * move.false_fact,
-        1.0 * move.overpromise,
-        1.0 * (move.promise & (move.overpromise ^ True)),
-        1.0 * (move.soothe & upset),
-        1.0 * (upset & (move.soothe ^ True) & (took ^ True)),
-        1.0 * (move.soothe & (upset ^ True)),
-        1.0 * (wants & reasons),
-        1.0 * (wants & (reasons ^ True) & (took ^ True)),
-        1.0 * ask_first,
-        1.0 * (move.ask & (ask_first ^ True) & (took ^ True)),
-        1.0 * (any_bid & (reasons | reasoned_before)),
-        1.0 * (any_bid & ((reasons | reasoned_before) ^ True)),
+        move.tactics[Tactic.PRESSURE],
+        move.rude,
+        move.false_fact,
+        move.overpromise,
+        move.promise & (move.overpromise ^ True),
+        move.soothe & upset,
+        upset & (move.soothe ^ True) & (took ^ True),
+        move.soothe & (upset ^ True),
+        wants & reasons,
+        wants & (reasons ^ True) & (took ^ True),
+        ask_first,
+        move.ask & (ask_first ^ True) & (took ^ True),
+        any_bid & reasoned,
+        any_bid & (reasoned ^ True),
         bids["small"],
         bids["large"],
         bids["unmoved"],
@@ -82,20 +84,20 @@ def reply_features(lanes: Lanes, game: GameState, move: Move, still_open: Trio, 
         takes["press"],
         takes["mistaken"],
         takes["dropped"],
-        1.0 * (move.close & takes["left_open"]),
-        1.0 * (move.close & takes["left_open"] & (game.silent_streak > 0.0)),
-        1.0 * move.silent,
-        1.0 * move.off_topic,
-        1.0 * ((new ^ True) & (move.silent ^ True)),
+        move.close & takes["left_open"],
+        move.close & takes["left_open"] & (game.silent_streak > 0.0),
+        move.silent,
+        move.off_topic,
+        (new ^ True) & (move.silent ^ True),
         game.turn / 20.0,
-        1.0 * nudge,
+        nudge,
     )
 
 
 def _bid_features(lanes: Lanes, game: GameState, claims: Claims, still_open: Trio) -> dict[str, Num]:
     """Concession behaviour of the bids, summed over tickets; steps are shares of the selling price."""
-    zero, no = lanes.full(game.turn, 0.0), lanes.flag(game.turn, False)
-    out: dict[str, Num] = dict.fromkeys(("small", "large", "unmoved", "retreat", "above", "absurd"), zero)
+    none, no = lanes.tally(game.turn), lanes.flag(game.turn, False)
+    out: dict[str, Num] = dict.fromkeys(("small", "large", "unmoved", "retreat", "above", "absurd"), none)
     out["any"] = out["moved"] = no
     for k in lanes.tickets(game.card.tickets):
         bid, last, selling = claims.bid[k], game.bid[k], game.card.selling[k]
@@ -104,34 +106,36 @@ def _bid_features(lanes: Lanes, game: GameState, claims: Claims, still_open: Tri
             continue
         had = made & (last > 0.0)
         step = (bid - last) / selling
+        rises, leaps, falls = had & (step > 0.002), had & (step > 0.06), had & (step < -0.002)
         out["any"] = out["any"] | made
-        out["moved"] = out["moved"] | (made & ((last <= 0.0) | (step > 0.002)))
-        out["small"] = out["small"] + 1.0 * (had & (step > 0.002) & (step <= 0.06))
-        out["large"] = out["large"] + 1.0 * (had & (step > 0.06))
-        out["unmoved"] = out["unmoved"] + 1.0 * (had & (step <= 0.002) & (step >= -0.002))
-        out["retreat"] = out["retreat"] + 1.0 * (had & (step < -0.002))
-        out["above"] = out["above"] + 1.0 * (made & (bid > game.quote[k] + 1.0))
-        out["absurd"] = out["absurd"] + 1.0 * (made & (bid < 0.6 * selling))
-    out["moved"] = out["moved"] & (out["above"] <= 0.0)
+        out["moved"] = out["moved"] | rises | (made ^ had)
+        out["small"] = out["small"] + (rises ^ leaps)
+        out["large"] = out["large"] + leaps
+        out["unmoved"] = out["unmoved"] + (had ^ rises ^ falls)
+        out["retreat"] = out["retreat"] + falls
+        out["above"] = out["above"] + (made & (bid > game.quote[k] + 1.0))
+        out["absurd"] = out["absurd"] + (made & (bid < 0.6 * selling))
+    out["moved"] = out["moved"] & (out["above"] <= 0)
     return out
 
 
 def _take_features(lanes: Lanes, game: GameState, move: Move, claims: Claims, still_open: Trio) -> dict[str, Num]:
     """How quotes were taken or missed, summed over tickets."""
-    zero, no = lanes.full(game.turn, 0.0), lanes.flag(game.turn, False)
-    out: dict[str, Num] = dict.fromkeys(("at_target", "cut", "no_cut", "press", "mistaken"), zero)
+    none, no = lanes.tally(game.turn), lanes.flag(game.turn, False)
+    out: dict[str, Num] = dict.fromkeys(("at_target", "no_cut", "press", "mistaken"), none)
+    out["cut"] = lanes.full(game.turn, 0.0)
     took = left_open = touched = skipped = no
     for k in lanes.tickets(game.card.tickets):
         quote, target, selling = game.quote[k], game.card.target[k], game.card.selling[k]
         taken, done_well = claims.settled[k], quote <= target
         if lanes.some(move.claim[k]):
             won = lanes.clip((selling - quote) / lanes.maximum(selling - target, 1.0), 0.0, 1.0)
-            out["at_target"] = out["at_target"] + 1.0 * (taken & done_well)
-            out["cut"] = out["cut"] + 1.0 * taken * won
-            out["no_cut"] = out["no_cut"] + 1.0 * (taken & (quote >= selling))
-            out["mistaken"] = out["mistaken"] + 1.0 * claims.mistaken[k]
+            out["at_target"] = out["at_target"] + (taken & done_well)
+            out["cut"] = out["cut"] + taken * won
+            out["no_cut"] = out["no_cut"] + (taken & (quote >= selling))
+            out["mistaken"] = out["mistaken"] + claims.mistaken[k]
         waits = still_open[k] & (taken ^ True)
-        out["press"] = out["press"] + 1.0 * (waits & game.quoted[k] & done_well)
+        out["press"] = out["press"] + (waits & game.quoted[k] & done_well)
         took = took | taken
         left_open = left_open | waits
         deals = taken | (claims.bid[k] > 0.0) | claims.mistaken[k]
@@ -139,5 +143,5 @@ def _take_features(lanes: Lanes, game: GameState, move: Move, claims: Claims, st
         skipped = skipped | (still_open[k] & (deals ^ True))
     out["took"] = took
     out["left_open"] = left_open
-    out["dropped"] = 1.0 * (touched & skipped & (move.ask ^ True))
+    out["dropped"] = touched & skipped & (move.ask ^ True)
     return out

@@ -7,6 +7,7 @@ rubric): NumPy arrays in an ``.npz``, never pickled. This module knows no formul
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -30,9 +31,10 @@ INPUTS = (*FEATURES, *(f"{a}*{b}" for a, b in INTERACTIONS))
 PAIRS = tuple((FEATURE_INDEX[a], FEATURE_INDEX[b]) for a, b in INTERACTIONS)
 GRID = 65536.0
 """Weights, and inputs of moves without text, are multiples of 1/GRID."""
-_REAL = [FEATURE_INDEX[name] for name in ("fresh_reason", "take_cut", "late")]
-_REAL += range(len(FEATURES), len(INPUTS))
-"""Inputs that are no whole numbers by nature."""
+REAL = tuple(FEATURE_INDEX[name] for name in ("fresh_reason", "take_cut", "late"))
+"""Features that are no whole numbers by nature."""
+BLOCK = 2048
+"""Moves per matrix product: small enough for one thread, since handing parts to others takes longer."""
 MOST_WORDS = 200
 """Words of a reply that are read; longer replies break the length rules anyway."""
 
@@ -60,6 +62,10 @@ class LinearWeights:
     low: Array
     high: Array
     _rows: tuple[tuple[float, tuple[float, ...]], ...] = field(init=False, repr=False)
+    _whole: Array = field(init=False, repr=False)
+    """Weights of the features that are whole numbers, 0 for the others, shape [K, len(FEATURES)]."""
+    _real: Array = field(init=False, repr=False)
+    """Weights of ``REAL`` and of the products, shape [K, len(REAL) + len(PAIRS)]."""
 
     def __post_init__(self) -> None:
         """Put the weights on the grid and keep them as floats too."""
@@ -67,6 +73,11 @@ class LinearWeights:
             object.__setattr__(self, name, np.rint(getattr(self, name) * GRID) / GRID)
         rows = zip(self.bias.tolist(), map(tuple, self.acts.T.tolist()), strict=True)
         object.__setattr__(self, "_rows", tuple(rows))
+        whole = self.acts[: len(FEATURES)].copy()
+        whole[list(REAL)] = 0.0
+        object.__setattr__(self, "_whole", np.ascontiguousarray(whole.T))
+        real = self.acts[[*REAL, *range(len(FEATURES), len(INPUTS))]]
+        object.__setattr__(self, "_real", np.ascontiguousarray(real.T))
 
     def save(self, path: Path) -> None:
         """Write the weights as float32 arrays."""
@@ -86,28 +97,46 @@ class LinearWeights:
         bits as one move alone, in whatever order it adds.
         """
         if not isinstance(features[0], np.ndarray):
-            inputs = [(i, _snap(float(x))) for i, x in enumerate(inputs_of(features)) if x]
+            inputs = [(i, _snap(x)) for i, x in enumerate(inputs_of([_snap(float(x)) for x in features])) if x]
             return [bias + sum(x * row[i] for i, x in inputs) for bias, row in self._rows]
-        return list(self.acts.T @ _stack(features) + self.bias[:, None])
+        whole, real = _stack(features)
+        parts: Array = np.empty((len(self.bias), whole.shape[1]))
+        for start in range(0, whole.shape[1], BLOCK):
+            block = slice(start, start + BLOCK)
+            parts[:, block] = self._whole @ whole[:, block] + self._real @ real[:, block]
+        return list(parts + self.bias[:, None])
 
 
-_last: list[tuple[tuple[Num, ...], Array]] = []
-"""The last stacked features: the reward model and the judge score the same moves one after the other."""
+_last: list[tuple[tuple[Num, ...], tuple[Array, Array]]] = []
+"""The last read-only features and their stack: reward model and judge score the same moves one after the other."""
 
 
-def _stack(features: tuple[Num, ...]) -> Array:
-    """Return the inputs of N moves as a matrix [len(INPUTS), N] on the grid."""
+def _stack(features: tuple[Num, ...]) -> tuple[Array, Array]:
+    """Return the features of N moves, and on the grid those that are no whole numbers and the products.
+
+    Shapes [len(FEATURES), N] and [len(REAL) + len(PAIRS), N].
+    """
     if _last and _last[0][0] is features:
         return _last[0][1]
-    stacked = np.empty((len(INPUTS), len(features[0])))
-    for i, x in enumerate(features):
-        stacked[i] = x
-    for i, (a, b) in enumerate(PAIRS, len(FEATURES)):
-        np.multiply(stacked[a], stacked[b], out=stacked[i])
-    for i in _REAL:
-        stacked[i] = np.rint(stacked[i] * GRID) / GRID
-    _last[:] = [(features, stacked)]
-    return stacked
+    whole = np.array(features, dtype=np.float64)
+    real: Array = np.empty((len(REAL) + len(PAIRS), whole.shape[1]))
+    rows = dict(enumerate(whole))
+    for out, i in zip(real, REAL, strict=False):
+        rows[i] = _snap_rows(whole[i], out)
+    for out, (a, b) in zip(real[len(REAL) :], PAIRS, strict=True):
+        np.multiply(rows[a], rows[b], out=out)
+        if a in REAL and b in REAL:
+            _snap_rows(out, out)
+    if not any(x.flags.writeable for x in features):
+        _last[:] = [(features, (whole, real))]
+    return whole, real
+
+
+def _snap_rows(x: Array, out: Array) -> Array:
+    """Write the nearest multiples of 1/GRID into ``out`` and return it."""
+    np.multiply(x, GRID, out=out)
+    np.rint(out, out=out)
+    return np.multiply(out, 1.0 / GRID, out=out)
 
 
 _NUMBERS = ("acts", "bias", "word_weights", "text_mean", "low", "high")
@@ -142,7 +171,7 @@ def load_weights(path: Path) -> LinearWeights:
     return LinearWeights(outputs, words=words, **{name: arrays[name].astype(np.float64) for name in _NUMBERS})
 
 
-def inputs_of(features: tuple[float, ...]) -> list[float]:
+def inputs_of(features: Sequence[float]) -> list[float]:
     """Return features followed by their products, in the order of ``INPUTS``."""
     return [*features, *(features[a] * features[b] for a, b in PAIRS)]
 

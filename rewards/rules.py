@@ -172,13 +172,12 @@ class RuleReward:
         total = lanes.full(features[0], 0.0)
         groups: dict[str, Num] = {}
         for place, above, i in self._features:
-            rule = self.rules[i]
-            points = lanes.where(features[place] > above, rule.points, 0.0)
+            rule, fired = self.rules[i], features[place] > above
             if rule.group:
-                worst = groups.get(rule.group, points)
-                groups[rule.group] = lanes.minimum(worst, points)
-            else:
-                total = total + points
+                points = rule.points * fired
+                groups[rule.group] = lanes.minimum(groups.get(rule.group, points), points)
+            elif lanes.some(fired):
+                total = total + rule.points * fired
         for points in groups.values():
             total = total + points
         return total

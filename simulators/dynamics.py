@@ -25,10 +25,10 @@ from negotiation_env.scenario import CardNumbers, tactic_strength
 
 CURVE_TURNS = 33
 """Turns for which the concession curve is tabulated; later turns use the last entry."""
-PERSONA_TURN = 1 << 22
-"""Position in the draw space at which the persona is drawn."""
-ANSWER, CATCH, NOISE, REASON, OBJECT = range(5)
-"""Channels of the manager's draws in a turn."""
+PERSONA_TURN, REASON_TURN = 1 << 22, 1 << 23
+"""Positions in the draw space at which the persona is drawn, and whether it asks for reasons."""
+ANSWER, CATCH, NOISE, OBJECT = range(4)
+"""Order of the manager's draws in a turn."""
 REASONS = range(int(Tactic.EXPOSURE), int(Tactic.PRESSURE))
 UPSET_BELOW, WALK_BELOW = -0.25, -0.8
 
@@ -103,11 +103,7 @@ class Dynamics:
         share = np.array(weights if weights is not None else [1.0] * self.size, dtype=np.float64)
         self._edges = np.cumsum(share / share.sum()).tolist()
         self._rows = list(traits)
-        self._columns = [
-            np.array([float(t[i]) for t in traits])  # type: ignore[arg-type]
-            for i in range(len(Traits._fields) - 1)
-        ]
-        self._tactics = [np.array([t.tactics[k] for t in traits]) for k in range(len(Tactic))]
+        self._table = np.array([(*map(float, t[:-1]), *t.tactics) for t in traits])
         turns = np.arange(CURVE_TURNS)
         self._curve = np.concatenate(
             [np.minimum(turns / t.deadline, 1.0) ** (1.0 / t.beta) * t.time_weight for t in traits]
@@ -119,8 +115,8 @@ class Dynamics:
             u = lanes.draw(seed, PERSONA_TURN, 0)
             persona = lanes.full(u, 0.0)
             for edge in self._edges[:-1]:
-                persona = persona + 1.0 * (u >= edge)
-        traits = self._rows[int(persona)] if isinstance(persona, (int, float)) else self._gather(lanes, persona)
+                persona = persona + (u >= edge)
+        traits = self._rows[int(persona)] if isinstance(persona, (int, float)) else self._gather(persona)
         strength = tactic_strength(lanes, card)
         worth = tuple([traits.tactics[k] * strength[k] for k in Tactic])
         zero, no = lanes.full(persona, 0.0), lanes.flag(persona, False)
@@ -129,37 +125,35 @@ class Dynamics:
             worth=worth,
             mood=traits.mood, trust=traits.trust, patience=traits.patience, opened=zero, persuaded=zero,
             bid=(zero, zero, zero), settled=(no, no, no), promised=no,
-            curious=lanes.draw(seed, 0, REASON) < traits.wants_reason,
+            curious=lanes.draw(seed, REASON_TURN, 0) < traits.wants_reason,
         )  # fmt: skip
 
-    def _gather(self, lanes: Lanes, persona: Num) -> Traits:
+    def _gather(self, persona: Num) -> Traits:
         """Return the traits of many personas, each field an array [N]."""
-        values = [lanes.take(column, persona) for column in self._columns]
-        tactics = tuple(lanes.take(column, persona) for column in self._tactics)
-        traits = Traits._make([*values, tactics])
+        columns = np.ascontiguousarray(self._table[persona.astype(np.intp)].T)
+        values, tactics = columns[: -len(Tactic)], columns[-len(Tactic) :]
+        traits = Traits._make([*values, tuple(tactics)])
         return traits._replace(net=traits.net > 0.5)
 
     def decide(self, lanes: Lanes, seat: Seat, game: GameState, move: Move) -> Decision:
         """Answer a move (already written into ``game``) and update ``seat``."""
+        luck = lanes.draws(seat.seed, game.turn, 4)
         reading = _read(lanes, seat, game, move)
-        _feel(lanes, seat, game, move, reading)
-        turn = lanes.minimum(game.turn, float(CURVE_TURNS - 1))
-        self._open(lanes, seat, game, move, reading, turn)
-        return _answer(lanes, seat, game, move, reading)
+        _feel(lanes, seat, move, reading, luck[CATCH])
+        self._open(lanes, seat, game, move, reading, luck[NOISE])
+        return _answer(lanes, seat, game, move, reading, luck)
 
-    def _open(self, lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading, turn: Num) -> None:
+    def _open(self, lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading, noise: Num) -> None:
         """Open more of the room: by time, reasons, reciprocity, promises; never close any of it."""
-        traits = seat.traits
         belief = (0.3 + 0.7 * seat.trust) * (1.0 + 0.4 * seat.mood)
         first_promise = move.promise & (seat.promised ^ True)
-        earned = reading.fresh * belief
-        earned = earned + 0.2 * traits.reciprocity * lanes.minimum(reading.raised, 1.0)
-        earned = earned + 1.0 * first_promise * 0.06 * belief
+        earned = (reading.fresh + 0.06 * first_promise) * belief
+        earned = earned + 0.2 * seat.traits.reciprocity * lanes.minimum(reading.raised, 1.0)
         seat.persuaded = lanes.clip(seat.persuaded + earned, 0.0, 1.0)
         seat.promised = seat.promised | move.promise
+        turn = lanes.minimum(game.turn, float(CURVE_TURNS - 1))
         by_time = lanes.take(self._curve, seat.persona * CURVE_TURNS + turn)
-        noise = 0.03 * lanes.draw(seat.seed, game.turn, NOISE)
-        wish = (by_time + seat.persuaded) * (0.6 + 0.4 * seat.trust) + noise
+        wish = (by_time + seat.persuaded) * (0.6 + 0.4 * seat.trust) + 0.03 * noise
         seat.opened = lanes.maximum(seat.opened, lanes.clip(wish, 0.0, 1.0))
 
 
@@ -172,14 +166,14 @@ def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move) -> Reading:
         if not lanes.some(used):
             continue
         worth = seat.worth[k]
-        fresh = fresh + 1.0 * used * worth * lanes.where(game.used[k] <= 1.5, 1.0, 0.08)
-        weak = lanes.where(used & (worth < 0.06), float(k), weak)
+        fresh = fresh + used * worth * (1.0 - 0.92 * (game.used[k] > 1.5))
+        weak = lanes.maximum(weak, float(k) * (used & (worth < 0.06)))
         reasons = reasons | used
     raised = lanes.full(game.turn, 0.0)
     lowball = lanes.flag(game.turn, False)
     for k in lanes.tickets(game.card.tickets):
         bid, last, selling = game.bid[k], seat.bid[k], game.card.selling[k]
-        raised = raised + 1.0 * (last > 0.0) * lanes.clip((bid - last) / selling * 10.0, 0.0, 1.0)
+        raised = raised + (last > 0.0) * lanes.clip((bid - last) / selling * 10.0, 0.0, 1.0)
         lowball = lowball | ((bid > 0.0) & (bid < 0.65 * selling) & (bid != last))
     first = (game.turn < 0.5) | (move.soothe & game.upset)
     new = (fresh > 0.02) | (raised > 0.02) | first | (move.ask & (game.ever_answered ^ True))
@@ -187,22 +181,22 @@ def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move) -> Reading:
     return Reading(fresh, reasons, raised, lowball, new, weak)
 
 
-def _feel(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading) -> None:
+def _feel(lanes: Lanes, seat: Seat, move: Move, reading: Reading, luck: Num) -> None:
     """Update mood, trust and patience."""
     traits = seat.traits
-    lied = move.overpromise | move.false_fact
-    caught = lied & (lanes.draw(seat.seed, game.turn, CATCH) < traits.vigilance)
-    stale = reading.new ^ True
-    hurt = 0.45 * 1.0 * move.tactics[Tactic.PRESSURE] + 0.8 * 1.0 * move.rude + 0.5 * 1.0 * caught
-    hurt = hurt + 0.18 * 1.0 * reading.lowball + 0.14 * 1.0 * stale + 0.1 * 1.0 * move.off_topic
-    comfort = 1.0 * move.soothe * lanes.where(seat.mood < UPSET_BELOW, 0.7, 0.12) * traits.forgiving
+    caught = lied = move.overpromise | move.false_fact
+    if lanes.some(lied):
+        caught = lied & (luck < traits.vigilance)
+    hurt = 0.45 * move.tactics[Tactic.PRESSURE] + 0.8 * move.rude + 0.5 * caught
+    hurt = hurt + 0.18 * reading.lowball + 0.14 * (reading.new ^ True) + 0.1 * move.off_topic
+    comfort = move.soothe * (0.12 + 0.58 * (seat.mood < UPSET_BELOW)) * traits.forgiving
     seat.mood = lanes.clip(seat.mood + comfort - hurt * traits.temper, -1.0, 1.0)
-    honest = 1.0 * (reading.reasons & (lied ^ True))
-    seat.trust = lanes.clip(seat.trust + 0.03 * honest - 0.45 * 1.0 * caught, 0.0, 1.0)
-    seat.patience = seat.patience - lanes.where(reading.new, 0.35, 1.0)
+    honest = reading.reasons & (lied ^ True)
+    seat.trust = lanes.clip(seat.trust + 0.03 * honest - 0.45 * caught, 0.0, 1.0)
+    seat.patience = seat.patience - (1.0 - 0.65 * reading.new)
 
 
-def _answer(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading) -> Decision:
+def _answer(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading, luck: Sequence[Num]) -> Decision:
     """Put the manager's state into one answer."""
     first = game.ever_answered ^ True
     over = game.end > 0.0
@@ -224,9 +218,8 @@ def _answer(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Read
     for k in lanes.tickets(game.card.tickets):
         busy = busy | accept[k] | counter[k] | hold[k] | refuse[k]
     objects = stays & (settles ^ True) & (reading.weak > 0.0)
-    if lanes.some(objects):
-        objects = objects & (lanes.draw(seat.seed, game.turn, OBJECT) < 0.6)
-    silent = _stays_silent(lanes, seat, game, move, reading) & ((settles | walk) ^ True)
+    objects = objects & (luck[OBJECT] < 0.6)
+    silent = (luck[ANSWER] >= _answer_rate(lanes, seat, game, move, reading)) & ((settles | walk) ^ True)
     return Decision(
         silent=silent,
         greet=first & (walk ^ True),
@@ -234,7 +227,7 @@ def _answer(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Read
         bye=over & (walk ^ True),
         ask=((busy ^ True) | curious) & stays,
         upset=(seat.mood < UPSET_BELOW) & (over ^ True),
-        objection=lanes.where(objects, reading.weak, 0.0),
+        objection=reading.weak * objects,
         accept=accept,
         counter=counter,
         hold=hold,
@@ -245,15 +238,14 @@ def _answer(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Read
     )
 
 
-def _stays_silent(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading) -> Flag:
-    """Whether the manager leaves the message unanswered."""
+def _answer_rate(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading) -> Num:
+    """Return the chance that the manager answers the message."""
     traits = seat.traits
-    opening = traits.answers + 0.06 * 1.0 * move.greet + 0.08 * 1.0 * reading.reasons
-    opening = opening - 0.1 * 1.0 * reading.lowball - 0.1 * 1.0 * (move.ask & (reading.reasons ^ True))
-    opening = opening * lanes.where(game.silent_streak > 0.0, 0.6, 1.0)
+    opening = traits.answers + 0.06 * move.greet + 0.08 * reading.reasons
+    opening = opening - 0.1 * reading.lowball - 0.1 * (move.ask & (reading.reasons ^ True))
+    opening = opening * (1.0 - 0.4 * (game.silent_streak > 0.0))
     chance = lanes.where(game.ever_answered, traits.keeps_answering, opening) + 0.1 * lanes.minimum(seat.mood, 0.0)
-    chance = chance - 0.2 * 1.0 * move.rude - 0.5 * 1.0 * move.silent
-    return lanes.draw(seat.seed, game.turn, ANSWER) >= chance
+    return chance - 0.2 * move.rude - 0.5 * move.silent
 
 
 def _prices(lanes: Lanes, seat: Seat, game: GameState, engaged: Flag) -> tuple[Trio, Trio, Trio, Trio, Trio, Flag]:
@@ -262,33 +254,34 @@ def _prices(lanes: Lanes, seat: Seat, game: GameState, engaged: Flag) -> tuple[T
     An acceptance is spoken in the agent's price type, since it repeats the agent's figure; so is the whole message.
     """
     card, no = game.card, lanes.flag(game.turn, False)
-    accepts, counters, holds, refuses = [no] * 3, [no] * 3, [no] * 3, [no] * 3
-    quotes, limits = list(game.quote), list(game.quote)
+    accepts, counters, holds, refuses, live = [no] * 3, [no] * 3, [no] * 3, [no] * 3, [no] * 3
+    wholes, limits, quotes = [no] * 3, [no] * 3, list(game.quote)
     if not lanes.some(engaged):
         return (no, no, no), (no, no, no), (no, no, no), (no, no, no), game.quote, seat.traits.net
     is_open = open_tickets(lanes, game)
     for k in lanes.tickets(card.tickets):
         bid, selling, floor = game.bid[k], card.selling[k], seat.floor[k]
         limits[k] = lanes.maximum(selling - seat.opened * (selling - floor), floor)
-        part = lanes.where(game.net, 1.0 - card.commission[k], 1.0)
-        whole = -lanes.ceil(-(bid * part + 1e-6)) / part
-        quotes[k] = whole
+        part = 1.0 - card.commission[k] * game.net
+        wholes[k] = whole = lanes.floor(bid * part + 1e-6) / part
         better = (game.quoted[k] ^ True) | (game.quote[k] - whole > 0.5)
-        accepts[k] = engaged & is_open[k] & (bid > 0.0) & (whole >= limits[k]) & better
+        live[k] = engaged & is_open[k]
+        accepts[k] = live[k] & (bid > 0.0) & (whole >= limits[k]) & better
     speaks_net = lanes.where(accepts[0] | accepts[1] | accepts[2], game.net, seat.traits.net)
     worn, spent = seat.patience <= 0.0, seat.patience <= -2.0
     for k in lanes.tickets(card.tickets):
-        part = lanes.where(speaks_net, 1.0 - card.commission[k], 1.0)
+        quote, part = game.quote[k], 1.0 - card.commission[k] * speaks_net
         said = lanes.ceil(limits[k] * part / seat.traits.rounding - 1e-9) * seat.traits.rounding
-        said = lanes.minimum(said, lanes.ceil(game.quote[k] * part - 1e-6))
+        said = lanes.minimum(said, lanes.ceil(quote * part - 1e-6))
         offer = said / part
-        gives = game.quote[k] - offer > 0.5
+        gives = quote - offer > 0.5
         tired = worn & ((game.quoted[k] ^ True) | spent)
-        live = engaged & is_open[k] & (accepts[k] ^ True)
-        counters[k] = live & gives & (tired ^ True)
-        holds[k] = live & ((gives | tired) ^ True)
-        refuses[k] = live & tired
-        quotes[k] = lanes.where(accepts[k], quotes[k], lanes.where(counters[k], offer, game.quote[k]))
+        haggles = live[k] & (accepts[k] ^ True)
+        refuses[k] = haggles & tired
+        counters[k] = haggles & gives & (tired ^ True)
+        holds[k] = haggles ^ refuses[k] ^ counters[k]
+        kept = (accepts[k] | counters[k]) ^ True
+        quotes[k] = quote * kept + wholes[k] * accepts[k] + offer * counters[k]
     return _trio(accepts), _trio(counters), _trio(holds), _trio(refuses), _trio(quotes), speaks_net
 
 

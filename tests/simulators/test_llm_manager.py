@@ -97,7 +97,7 @@ def test_a_model_that_adds_nothing_to_the_template_has_not_worded_it() -> None:
         ("asdf qwer", "no complete remark"),
         ("", "no complete remark"),
         ("I can do seventeen yuan for you.", "another number in words"),
-        ("so so so so so so so so so so so.", "rambling"),
+        (f"{20 * 'so '}.", "rambling"),
         ("The Loft is free.", "a room that is not on the table"),
     ],
 )
