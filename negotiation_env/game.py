@@ -203,11 +203,11 @@ def apply_move(lanes: Lanes, game: GameState, move: Move, still_open: Trio, clai
     """Write the agent's move into the state. ``still_open`` and ``claims`` belong to the state before the move."""
     agreed, bids = list(game.agreed), list(game.bid)
     for k in lanes.tickets(game.card.tickets):
-        agreed[k] = lanes.where(claims.settled[k], game.quote[k], agreed[k])
+        agreed[k] = agreed[k] + claims.settled[k] * game.quote[k]  # an open ticket's figure was 0
         bids[k] = lanes.where((claims.bid[k] > 0.0) & still_open[k], claims.bid[k], bids[k])
     game.agreed = (agreed[0], agreed[1], agreed[2])
     game.bid = (bids[0], bids[1], bids[2])
-    game.used = tuple([n + 1.0 * t for n, t in zip(game.used, move.tactics, strict=True)])
+    game.used = tuple([n + t for n, t in zip(game.used, move.tactics, strict=True)])
     game.greeted = game.greeted | move.greet
     game.asked = game.asked | move.ask
     named = (claims.bid[0] + claims.bid[1] + claims.bid[2] > 0.0) | move.net
@@ -236,12 +236,12 @@ def apply_decision(lanes: Lanes, game: GameState, decision: Decision) -> None:
     game.upset = lanes.where(talks, decision.upset, game.upset)
     game.wants_reason = lanes.where(talks, decision.ask, game.wants_reason)
     game.ever_answered = game.ever_answered | talks
-    game.silent_streak = lanes.where(talks, 0.0, game.silent_streak + 1.0)
+    game.silent_streak = (game.silent_streak + 1.0) * decision.silent
     game.turn = game.turn + 1.0
-    after = lanes.where(_all_done(lanes, game), float(End.SETTLED), float(End.OPEN))
-    after = lanes.where(decision.walk & talks, float(End.WALKED_AWAY), after)
-    after = lanes.where(game.silent_streak >= SILENCE_LIMIT, float(End.NO_ANSWER), after)
-    game.end = lanes.where(game.end > 0.0, game.end, after)
+    # Of several reasons to end, the one of the highest code counts.
+    after = lanes.maximum(float(End.SETTLED) * _all_done(lanes, game), float(End.WALKED_AWAY) * (decision.walk & talks))
+    after = lanes.maximum(after, float(End.NO_ANSWER) * (game.silent_streak >= float(SILENCE_LIMIT)))
+    game.end = game.end + after * (game.end <= 0.0)
 
 
 def decision_acts(game: GameState, decision: Decision) -> tuple[DialogueAct, ...]:

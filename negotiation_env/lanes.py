@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from negotiation_env.acts import MAX_TICKETS
 
@@ -186,6 +187,23 @@ class FloatLanes:
         return int(_mix((seed + (label + 1) * _GAMMA) & _MASK))
 
 
+class Rows(tuple[Any, ...]):
+    """The rows of a float64 array [K, N]; NumPy takes the array back without a copy."""
+
+    def __new__(cls, matrix: NDArray[np.float64]) -> Rows:
+        """Take over the array, which is read-only from now on."""
+        matrix.flags.writeable = False
+        rows = super().__new__(cls, matrix)
+        rows._matrix = matrix
+        return rows
+
+    _matrix: NDArray[np.float64]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return the array."""
+        return np.array(self._matrix, dtype=dtype, copy=copy)
+
+
 class ArrayLanes:
     """N negotiations on float64 arrays of shape [N]; seeds are uint64 arrays."""
 
@@ -240,9 +258,7 @@ class ArrayLanes:
     @staticmethod
     def numbers(*values: Any) -> tuple[Any, ...]:
         """Return the values as float64 arrays, read-only so that results made of them can be kept."""
-        rows = np.array(values, dtype=np.float64)
-        rows.flags.writeable = False
-        return tuple(rows)
+        return Rows(np.array(values, dtype=np.float64))
 
     @staticmethod
     def take(table: Any, index: Any) -> Any:

@@ -6,15 +6,14 @@ length, and samples plain sentences.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
 
 from negotiation_env.acts import MAX_TICKETS, Act, Tactic
 from negotiation_env.game import SILENCE_LIMIT, GameState, open_tickets
-from negotiation_env.lanes import Lanes, Num
+from negotiation_env.lanes import Lanes, Num, Trio
 from negotiation_env.moves import PRICE_LEVELS
 
 _SAMPLE_WORDS = ("hello", "rate", "could", "you", "offer", "380", "for", "the", "room", "please", "exposure", "deal")
@@ -60,44 +59,54 @@ def action_space() -> gym.spaces.MultiDiscrete:
     return gym.spaces.MultiDiscrete([len(Act), len(Tactic), PRICE_LEVELS])
 
 
-_TACTICS = tuple(int(t) for t in Tactic if t is not Tactic.NONE)
+_THIRD = 1.0 / 3.0
 PER_TICKET = 9
 OBSERVATION_SIZE = PER_TICKET * MAX_TICKETS + 2 * (len(Tactic) - 1) + 14
 """Length of the numeric observation; every entry lies in [-1, 2]."""
 
 
-def observation(lanes: Lanes, game: GameState, lasting: Sequence[Num] | None = None) -> tuple[Num, ...]:
+class Lasting(NamedTuple):
+    """What ``observation`` needs of a negotiation's card, and stays the same throughout it."""
+
+    per_selling: Trio
+    """1 over the selling price, 0 for a ticket that is not there."""
+    per_gap: Trio
+    """1 over the selling price less the target (at least 1), 0 for a ticket that is not there."""
+    targets: Trio
+    strengths: tuple[Num, ...]
+    tickets: Num
+    rest: tuple[Num, ...]
+
+
+def observation(lanes: Lanes, game: GameState, lasting: Lasting | None = None) -> tuple[Num, ...]:
     """Return the public state as numbers, in the order documented here; all prices are shares of the selling price.
 
     Per ticket: open, target, quote, quoted, fresh, bid, agreed, refused, (quote - target) over (selling - target).
     Then: times each tactic was used (over 3), strength of the facts behind each (over 1.5), tickets (over 3), turn
     (over 20), greeted, asked, upset, wants a reason, silent streak (over its limit), ever answered, net, commission,
-    stars (over 5), season (over 2), occupancy, kind (over 5). Flags stand as flags. ``lasting``: what
-    ``lasting_entries`` returned for this game, so that they are not computed again.
+    stars (over 5), season (over 2), occupancy, kind (over 5). Flags stand as flags. ``lasting``: what ``lasting_of``
+    returned for this negotiation, so that it is not computed again.
     """
-    card, last = game.card, lasting_entries(lanes, game) if lasting is None else lasting
+    card, last = game.card, lasting_of(lanes, game) if lasting is None else lasting
     free = open_tickets(lanes, game)
     values: list[Num] = []
     for k in range(MAX_TICKETS):
-        there = card.tickets > k
-        quote, selling, target = game.quote[k], card.selling[k], card.target[k]
-        gap = (quote - target) / lanes.maximum(selling - target, 1.0)
-        # Nobody bids, quotes or agrees on a ticket that is not there: only its figures at the start need hiding.
+        share = last.per_selling[k]
         values += [
             free[k],
-            last[k],
-            there * quote / selling,
+            last.targets[k],
+            game.quote[k] * share,
             game.quoted[k],
             game.fresh[k],
-            lanes.minimum(game.bid[k] / selling, 2.0),
-            game.agreed[k] / selling,
+            lanes.minimum(game.bid[k] * share, 2.0),
+            game.agreed[k] * share,
             game.refused[k],
-            there * lanes.clip(gap, -1.0, 1.0),
+            lanes.clip((game.quote[k] - card.target[k]) * last.per_gap[k], -1.0, 1.0),
         ]
-    for place, tactic in enumerate(_TACTICS, MAX_TICKETS):
-        values += [lanes.minimum(game.used[tactic] / 3.0, 1.0), last[place]]
+    for strength, used in zip(last.strengths, game.used[1:], strict=True):
+        values += [lanes.minimum(used * _THIRD, 1.0), strength]
     values += [
-        last[-6],
+        last.tickets,
         lanes.minimum(game.turn / 20.0, 1.0),
         game.greeted,
         game.asked,
@@ -106,27 +115,25 @@ def observation(lanes: Lanes, game: GameState, lasting: Sequence[Num] | None = N
         lanes.minimum(game.silent_streak / SILENCE_LIMIT, 1.0),
         game.ever_answered,
         game.net,
-        *last[-5:],
+        *last.rest,
     ]
     return tuple(values)
 
 
-def lasting_entries(lanes: Lanes, game: GameState) -> tuple[Num, ...]:
-    """Return the entries of ``observation`` that last as long as the negotiation.
-
-    Per ticket: target; then the strength of the facts behind each tactic, tickets, commission, stars, season,
-    occupancy, kind.
-    """
+def lasting_of(lanes: Lanes, game: GameState) -> Lasting:
+    """Return what lasts of the observations of a negotiation, or of N."""
     card = game.card
-    return (
-        *((card.tickets > k) * card.target[k] / card.selling[k] for k in range(MAX_TICKETS)),
-        *(game.strength[tactic] / 1.5 for tactic in _TACTICS),
-        card.tickets / 3.0,
-        card.commission[0],
-        card.stars / 5.0,
-        card.season / 2.0,
-        card.occupancy,
-        card.kind / 5.0,
+    selling, target = card.selling, card.target
+    there = [card.tickets > k for k in range(MAX_TICKETS)]
+    per_selling = [there[k] / selling[k] for k in range(MAX_TICKETS)]
+    per_gap = [there[k] / lanes.maximum(selling[k] - target[k], 1.0) for k in range(MAX_TICKETS)]
+    return Lasting(
+        per_selling=(per_selling[0], per_selling[1], per_selling[2]),
+        per_gap=(per_gap[0], per_gap[1], per_gap[2]),
+        targets=(target[0] * per_selling[0], target[1] * per_selling[1], target[2] * per_selling[2]),
+        strengths=tuple([strength / 1.5 for strength in game.strength[1:]]),
+        tickets=card.tickets / 3.0,
+        rest=(card.commission[0], card.stars / 5.0, card.season / 2.0, card.occupancy, card.kind / 5.0),
     )
 
 

@@ -118,7 +118,7 @@ def _stack(features: tuple[Num, ...]) -> tuple[Array, Array]:
     """
     if _last and _last[0][0] is features:
         return _last[0][1]
-    whole = np.array(features, dtype=np.float64)
+    whole = np.asarray(features, dtype=np.float64)
     real: Array = np.empty((len(REAL) + len(PAIRS), whole.shape[1]))
     rows = dict(enumerate(whole))
     for out, i in zip(real, REAL, strict=False):
@@ -127,7 +127,7 @@ def _stack(features: tuple[Num, ...]) -> tuple[Array, Array]:
         np.multiply(rows[a], rows[b], out=out)
         if a in REAL and b in REAL:
             _snap_rows(out, out)
-    if not any(x.flags.writeable for x in features):
+    if not whole.flags.writeable:
         _last[:] = [(features, (whole, real))]
     return whole, real
 

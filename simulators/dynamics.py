@@ -118,7 +118,7 @@ class Dynamics:
                 persona = persona + (u >= edge)
         traits = self._rows[int(persona)] if isinstance(persona, (int, float)) else self._gather(persona)
         strength = tactic_strength(lanes, card)
-        worth = tuple([traits.tactics[k] * strength[k] for k in Tactic])
+        worth = tuple([weight * facts for weight, facts in zip(traits.tactics, strength, strict=True)])
         zero, no = lanes.full(persona, 0.0), lanes.flag(persona, False)
         return Seat(
             persona=persona, seed=seed, floor=floors, traits=traits,
@@ -272,7 +272,6 @@ def _prices(lanes: Lanes, seat: Seat, game: GameState, engaged: Flag) -> tuple[T
     for k in lanes.tickets(card.tickets):
         quote, part = game.quote[k], 1.0 - card.commission[k] * speaks_net
         said = lanes.ceil(limits[k] * part / seat.traits.rounding - 1e-9) * seat.traits.rounding
-        said = lanes.minimum(said, lanes.ceil(quote * part - 1e-6))
         offer = said / part
         gives = quote - offer > 0.5
         tired = worn & ((game.quoted[k] ^ True) | spent)
