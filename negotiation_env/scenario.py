@@ -200,10 +200,9 @@ def sample_card(lanes: Lanes, seed: Num) -> CardNumbers:
     draws = lanes.draws(seed, CARD_TURN, 18)
 
     def pick(channel: int, size: int) -> Num:
-        return lanes.ceil(draws[channel] * size + 2.0**-60) - 1.0
+        return lanes.floor(draws[channel] * size)
 
-    many = draws[0]
-    tickets = lanes.where(many < 0.45, 1.0, lanes.where(many < 0.8, 2.0, 3.0))
+    tickets = 1.0 + (draws[0] >= 0.45) + (draws[0] >= 0.8)
     stars = 2.0 + pick(1, 4)
     base = 90.0 + stars * 90.0 + draws[2] * stars * 50.0
     cut = 0.06 + 0.16 * draws[3]

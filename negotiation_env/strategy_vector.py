@@ -117,24 +117,24 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
         over = terminated | truncated
         seen = _observed(observation(ARRAYS, game, self._lasting), self.num_envs)
         if over.any():
-            self._finish(game, over, seen, info)
+            seen = self._finish(game, over, seen, info)
         return seen.T, np.asarray(scored.total), terminated, truncated, info
 
-    def _finish(self, game: GameState, over: NDArray[np.bool_], seen: Floats, info: dict[str, Any]) -> None:
-        """Record the lanes that ended, open their next negotiations, and write these into ``seen`` [55, N]."""
+    def _finish(self, game: GameState, over: NDArray[np.bool_], seen: Floats, info: dict[str, Any]) -> Floats:
+        """Record the lanes that ended, open their next negotiations; return ``seen`` [55, N] with these in place."""
         rows = np.flatnonzero(over)
-        final = np.zeros_like(seen)
-        info["final_obs"], info["_final_obs"] = final.T, over
+        info["final_obs"], info["_final_obs"] = seen.T, over
         info["agreed"], info["tickets"] = np.stack(game.agreed, axis=1), game.card.tickets.copy()
         fresh_game, fresh_seat = self._open(rows)
         put(game, rows, fresh_game)
         put(self._seat, rows, fresh_seat)
         lasting = lasting_of(ARRAYS, fresh_game)
         put(self._lasting, rows, lasting)
+        shown = seen.copy()
         # Column by column: contiguous memory makes it three times as fast as one assignment to all.
-        for ended, shown, opened in zip(final, seen, observation(ARRAYS, fresh_game, lasting), strict=True):
-            ended[rows] = shown[rows]
-            shown[rows] = opened
+        for column, opened in zip(shown, observation(ARRAYS, fresh_game, lasting), strict=True):
+            column[rows] = opened
+        return shown
 
 
 def _observed(columns: Sequence[Any], lanes: int) -> Floats:

@@ -62,6 +62,7 @@ class Seat:
     seed: Num
     floor: Trio
     traits: Traits
+    """The persona's, without ``tactics``: ``worth`` holds what became of them."""
     worth: tuple[Num, ...]
     """How much of its room each tactic opens, fresh, with this scenario's facts."""
     mood: Num
@@ -102,7 +103,7 @@ class Dynamics:
         self.size = len(traits)
         share = np.array(weights if weights is not None else [1.0] * self.size, dtype=np.float64)
         self._edges = np.cumsum(share / share.sum()).tolist()
-        self._rows = list(traits)
+        self._rows = [(t._replace(tactics=()), t.tactics) for t in traits]
         self._table = np.array([(*map(float, t[:-1]), *t.tactics) for t in traits])
         turns = np.arange(CURVE_TURNS)
         self._curve = np.concatenate(
@@ -116,9 +117,10 @@ class Dynamics:
             persona = lanes.full(u, 0.0)
             for edge in self._edges[:-1]:
                 persona = persona + (u >= edge)
-        traits = self._rows[int(persona)] if isinstance(persona, (int, float)) else self._gather(persona)
+        alone = isinstance(persona, (int, float))
+        traits, tactics = self._rows[int(persona)] if alone else self._gather(persona)
         strength = tactic_strength(lanes, card)
-        worth = tuple([weight * facts for weight, facts in zip(traits.tactics, strength, strict=True)])
+        worth = tuple([weight * facts for weight, facts in zip(tactics, strength, strict=True)])
         zero, no = lanes.full(persona, 0.0), lanes.flag(persona, False)
         return Seat(
             persona=persona, seed=seed, floor=floors, traits=traits,
@@ -128,12 +130,12 @@ class Dynamics:
             curious=lanes.draw(seed, REASON_TURN, 0) < traits.wants_reason,
         )  # fmt: skip
 
-    def _gather(self, persona: Num) -> Traits:
-        """Return the traits of many personas, each field an array [N]."""
+    def _gather(self, persona: Num) -> tuple[Traits, tuple[Num, ...]]:
+        """Return the traits of many personas, tactics apart, each field an array [N]."""
         columns = np.ascontiguousarray(self._table[persona.astype(np.intp)].T)
         values, tactics = columns[: -len(Tactic)], columns[-len(Tactic) :]
-        traits = Traits._make([*values, tuple(tactics)])
-        return traits._replace(net=traits.net > 0.5)
+        traits = Traits._make([*values, ()])
+        return traits._replace(net=traits.net > 0.5), tuple(tactics)
 
     def decide(self, lanes: Lanes, seat: Seat, game: GameState, move: Move) -> Decision:
         """Answer a move (already written into ``game``) and update ``seat``."""
