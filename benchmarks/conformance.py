@@ -28,6 +28,7 @@ from negotiation_env.registry import load_policy, load_reward
 from negotiation_env.rollout import agent_view
 from negotiation_env.scenario import Scenario, sample_scenario, to_selling
 from negotiation_env.understanding import context_of, understand
+from simulators import voice
 from simulators.llm_manager import LlmManager
 from simulators.personas import all_personas
 from simulators.rule_manager import RuleManager
@@ -58,9 +59,9 @@ class Tally:
 class CheckedManager:
     """A manager whose answers are checked against their decisions and the private floors before they go out."""
 
-    def __init__(self, inner: Manager, tally: Tally) -> None:
-        """Wrap a manager."""
-        self.name, self._inner, self._tally = inner.name, inner, tally
+    def __init__(self, inner: Manager, tally: Tally, engine: WatchedEngine | None = None) -> None:
+        """Wrap a manager; ``engine`` is the one that words it, if any."""
+        self.name, self._inner, self._tally, self._engine = inner.name, inner, tally, engine
 
     def start(self, scenario: Scenario, persona: object | None = None) -> Any:
         """Seat the inner manager."""
@@ -80,6 +81,8 @@ class CheckedManager:
             if meant != [a for a in reply.acts if a.kind not in HARMLESS]:
                 self._tally.violate("utterance does not read back", f"{reply.text!r} means {meant}, not {reply.acts}")
             _check_floors(negotiation, reply.acts, self._tally)
+        if self._engine is not None:
+            _check_prompts(self._engine, negotiations, replies, self._tally)
         return replies
 
 
@@ -109,20 +112,42 @@ class WatchedEngine:
         return self._inner.generate(requests)
 
 
-def _check_private(negotiation: Negotiation, shown: str, where: str, tally: Tally) -> None:
-    """A floor may be shown only where the same number is public anyway: on the card, or said."""
+def _public_numbers(negotiation: Negotiation, more: Sequence[DialogueAct] = ()) -> set[str]:
+    """Every number on the card or said by either side; ``more``: acts that are about to be said."""
     said = [u for side in (negotiation.agent_said, negotiation.manager_said) for u in side]
-    figures = [f"{a.price:.0f}" for u in said for a in u.acts if a.price is not None]
-    public = set(_NUMBER.findall(" ".join([negotiation.card.text(), *(u.text for u in said), *figures])))
+    acts = [*more, *(act for u in said for act in u.acts)]
+    figures = [f"{act.price:.0f}" for act in acts if act.price is not None]
+    return set(_NUMBER.findall(" ".join([negotiation.card.text(), *(u.text for u in said), *figures])))
+
+
+def _check_shown(negotiation: Negotiation, shown: str, tally: Tally) -> None:
+    """A floor may be shown only where the same number is public anyway."""
+    public = _public_numbers(negotiation)
     for floor in negotiation.scenario.brief.floors:
         if str(floor) not in public and str(floor) in _NUMBER.findall(shown):
-            tally.violate(f"private value in {where}", str(floor))
+            tally.violate("private value in observation or info", str(floor))
 
 
-def play(manager: Manager, turns: int, batch: int, tally: Tally, watch: WatchedEngine | None = None) -> None:
+def _check_prompts(
+    engine: WatchedEngine, negotiations: Sequence[Negotiation], replies: Sequence[ManagerReply], tally: Tally
+) -> None:
+    """Every number in a prompt must be public in one of its negotiations, or stand in the shipped prompt texts."""
+    allowed = set(_NUMBER.findall(voice.EXAMPLES_PATH.read_text(encoding="utf-8")))
+    for negotiation, reply in zip(negotiations, replies, strict=True):
+        allowed |= _public_numbers(negotiation, reply.acts)
+    for persona in all_personas():
+        allowed.update(_NUMBER.findall(f"{persona.title} {persona.description} {persona.voice}"))
+    for prompt in engine.prompts:
+        for number in set(_NUMBER.findall(prompt)) - allowed:
+            tally.violate("number in a prompt that is not public", f"{number} in {prompt[-200:]!r}")
+    tally.counts["prompts"] += len(engine.prompts)
+    engine.prompts.clear()
+
+
+def play(checked: CheckedManager, turns: int, batch: int, tally: Tally) -> None:
     """Play at least ``turns`` turns in batches, all personas in rotation against the scripted policies."""
     personas = [p.name for p in all_personas()]
-    checked, reward = CheckedManager(manager, tally), load_reward("repo")
+    reward = load_reward("repo")
     seed = 0
     while tally.counts["turns"] < turns:
         policy = load_policy(POLICIES[seed // batch % len(POLICIES)])
@@ -137,11 +162,10 @@ def play(manager: Manager, turns: int, batch: int, tally: Tally, watch: WatchedE
             results = exchange(live, texts, checked, reward)
             for (negotiation, lane), result in zip(table, results, strict=True):
                 _, _, _, info = lane.take(result)
-                shown = {k: v for k, v in info.items() if k != "reward"} | {"terms": info["reward"]["terms"]}
-                _check_private(negotiation, f"{lane.observation()} {shown}", "observation or info", tally)
-            if watch is not None and batch == 1:
-                _check_private(live[0], " ".join(watch.prompts), "prompt", tally)
-                watch.prompts.clear()
+                shown = {k: v for k, v in info.items() if k != "reward"} | {
+                    "terms": [(t.id, t.message) for t in info["reward"]["terms"]]
+                }
+                _check_shown(negotiation, f"{lane.observation()} {shown}", tally)
             table = [(n, lane) for n, lane in table if not n.game.end and lane.turn < 20]
 
 
@@ -155,9 +179,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     table = Table("manager", "count", "value", title="Manager conformance")
     failed = False
     for name, turns, batch in (("rules", args.turns, 256), ("llm", args.llm_turns, 64)):
+        if turns < 1:
+            continue
         tally = Tally()
-        manager: Manager = RuleManager() if name == "rules" else LlmManager(WatchedEngine(load_engine(args.llm)))
-        play(manager, turns, batch, tally)
+        if name == "rules":
+            checked = CheckedManager(RuleManager(), tally)
+        else:
+            engine = WatchedEngine(load_engine(args.llm))
+            checked = CheckedManager(LlmManager(engine), tally, engine)
+        play(checked, turns, batch, tally)
         for kind, count in sorted(tally.counts.items()):
             share = f" ({count / tally.counts['turns']:.1%})" if kind != "turns" else ""
             table.add_row(name, kind, f"{count:,}{share}")
