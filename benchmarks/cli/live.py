@@ -33,12 +33,15 @@ class LiveNegotiation:
     Args:
         scenario: what to play.
         manager: the hotel's side.
+        persona: who the manager is (name or path); None draws one.
         reward: scores every reply.
         console: where it is shown.
     """
 
-    def __init__(self, scenario: Scenario, manager: Manager, reward: Reward, console: Console) -> None:
-        self.negotiation: Negotiation = open_negotiation(scenario, manager)
+    def __init__(
+        self, scenario: Scenario, manager: Manager, reward: Reward, console: Console, persona: str | None = None
+    ) -> None:
+        self.negotiation: Negotiation = open_negotiation(scenario, manager, persona)
         self._manager, self._reward, self._console = manager, reward, console
 
     @property

@@ -14,6 +14,7 @@ QUIT, HINT, CARD = "/quit", "/hint", "/card"
 def play(
     manager: Annotated[str, typer.Option(help="Who answers: rules or llm.")] = "rules",
     seed: Annotated[int, typer.Option(min=0, help="Scenario to play; the same seed, the same scenario.")] = 0,
+    persona: Annotated[str | None, typer.Option(help="Who the manager is: a name or a file; default: drawn.")] = None,
     llm: Annotated[str, typer.Option(help="Engine of the llm manager.")] = "smollm2",
     max_turns: Annotated[int, typer.Option(min=1, help="Messages after which it is cut off.")] = 20,
 ) -> None:
@@ -23,7 +24,8 @@ def play(
     from negotiation_env.scenario import sample_scenario
 
     console = Console()
-    game = LiveNegotiation(sample_scenario(seed), load_manager(manager, llm), load_reward("repo"), console)
+    player = load_manager(manager, llm)
+    game = LiveNegotiation(sample_scenario(seed), player, load_reward("repo"), console, persona)
     game.show_card()
     console.print(f"Type your message; {HINT}, {CARD} and {QUIT} help.")
     turns = 0

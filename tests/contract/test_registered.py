@@ -1,0 +1,33 @@
+"""Every registered manager, reward, policy and persona passes its conformance kit."""
+
+from __future__ import annotations
+
+import pytest
+
+from negotiation_env.checks import check_manager, check_persona, check_policy, check_reward
+from negotiation_env.registry import MANAGERS, POLICIES, REWARDS, known, load_manager, load_policy, load_reward
+from simulators.personas import all_personas
+
+NEEDS_A_MODEL = {"base", "chat", "llm"}
+"""Registered things that load a language model; their rooms' tests check them with a fake or a small one."""
+NEEDS_A_FILE = {"replay"}
+
+
+@pytest.mark.parametrize("name", sorted(set(known(MANAGERS)) - NEEDS_A_MODEL - NEEDS_A_FILE))
+def test_managers(name: str) -> None:
+    check_manager(load_manager(name))
+
+
+@pytest.mark.parametrize("name", sorted(set(known(POLICIES)) - NEEDS_A_MODEL))
+def test_policies(name: str) -> None:
+    check_policy(load_policy(name))
+
+
+@pytest.mark.parametrize("name", known(REWARDS))
+def test_rewards(name: str) -> None:
+    check_reward(load_reward(name))
+
+
+@pytest.mark.parametrize("name", [persona.name for persona in all_personas()])
+def test_personas(name: str) -> None:
+    check_persona(name)
