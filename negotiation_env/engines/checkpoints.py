@@ -16,65 +16,19 @@ from typing import Any, Literal, cast
 
 import torch
 from transformers import (
-    AttentionInterface,
-    AttentionMaskInterface,
     AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.masking_utils import sdpa_mask
 
+from negotiation_env.engines.attention import ATTENTION
 from negotiation_env.engines.protocol import EngineMissingError, EngineSpecError
 from negotiation_env.engines.smollm2 import smollm2_path
 
 Number = Literal["auto", "float32", "bfloat16"]
-_ATTENTION = "grouped_sdpa"
 _bases: dict[tuple[str, str, torch.dtype], Base] = {}
 _bases_lock = threading.Lock()
-
-
-def grouped_sdpa(
-    module: torch.nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    dropout: float = 0.0,
-    scaling: float | None = None,
-    **kwargs: object,
-) -> tuple[torch.Tensor, None]:
-    """Scaled dot-product attention that shares keys and values among a group's query heads.
-
-    query: (rows, heads, new, size); key, value: (rows, groups, all, size). Returns (rows, new,
-    heads, size). transformers passes further keywords to every attention function.
-    """
-    attend = torch.nn.functional.scaled_dot_product_attention
-    rows, heads, new, size = query.shape
-    groups = key.shape[1]
-    single = new == 1 and attention_mask is not None and attention_mask.shape[1] == 1
-    if single and heads != groups:
-        # One new token: a group's heads stand in as query positions, so nothing is copied.
-        grouped = query.reshape(rows, groups, heads // groups, size)
-        mixed = attend(grouped, key, value, attn_mask=attention_mask, scale=scaling)
-        return mixed.reshape(rows, 1, heads, size), None
-    if heads != groups:
-        key = key.repeat_interleave(heads // groups, dim=1)
-        value = value.repeat_interleave(heads // groups, dim=1)
-    mixed = attend(
-        query,
-        key,
-        value,
-        attn_mask=attention_mask,
-        dropout_p=dropout,
-        scale=scaling,
-        is_causal=attention_mask is None and new > 1,
-    )
-    return mixed.transpose(1, 2).contiguous(), None
-
-
-AttentionInterface.register(_ATTENTION, grouped_sdpa)
-AttentionMaskInterface.register(_ATTENTION, sdpa_mask)
 
 
 class Base:
@@ -192,7 +146,7 @@ def _tokenizer(name: str) -> PreTrainedTokenizerBase:
 def _base_model(name: str, number: torch.dtype) -> PreTrainedModel:
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            name, dtype=number, use_safetensors=True, attn_implementation=_ATTENTION
+            name, dtype=number, use_safetensors=True, attn_implementation=ATTENTION
         )
     except (OSError, ValueError) as error:
         raise EngineSpecError(_cannot_load(name, error)) from error

@@ -1,39 +1,41 @@
 """Batched decoding in which a row's arithmetic does not depend on the rows beside it.
 
 Knows token ids, a causal model, and sampling. Does not know chats or text. How the
-independence is reached: a prompt is computed in blocks of 64 tokens at fixed places, each in
-a shape that depends on that prompt alone; equal blocks are computed once and remembered;
-a row's keys and values lie at the same columns whoever is beside it; noise comes from the
-row's own seed. What is left is the matrix library, whose sums depend on the number of rows on
-most hardware; `Shapes` (found by measuring) says between which numbers they do not.
+independence is reached: a prompt is computed in blocks at places that depend on that prompt
+alone; each block has attention products of its own; equal blocks are computed once and
+remembered; a row's keys and values lie at the same columns whoever is beside it; noise comes
+from the row's own seed. What is left is the matrix library, whose sums depend on the number of
+rows on most hardware; `Shapes` (found by measuring) says between which numbers they do not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from transformers import PreTrainedModel
 
-from negotiation_env.engines.key_values import BlockStore, Grid, GridCache
+from negotiation_env.engines.attention import Segment
+from negotiation_env.engines.key_values import BlockKey, BlockStore, Grid, GridCache
 from negotiation_env.engines.sampling import draw, uniforms
-from negotiation_env.engines.shapes import Shapes
+from negotiation_env.engines.shapes import ROUND, Shapes
 
 BLOCK = 64
-_DROP_BELOW = 0.7  # finished rows leave the grid when this share or less is still running
 
 
 @dataclass(slots=True)
 class Row:
     """One reply in the making.
 
-    prompt: token ids, at least one; limit: most tokens to sample; halt: told the tokens so
+    prompt: token ids, at least one; prefix: how many of them, the last one excepted, other
+    prompts are likely to begin with too; limit: most tokens to sample; halt: told the tokens so
     far, says whether a stop string has come.
     """
 
     prompt: tuple[int, ...]
+    prefix: int
     limit: int
     seed: int
     temperature: float
@@ -51,7 +53,11 @@ class Row:
 
 def columns_needed(prompt: int, limit: int) -> int:
     """Grid columns for a prompt and a reply of these lengths."""
-    return -(-(prompt + limit) // BLOCK) * BLOCK
+    return _rounded(prompt + limit)
+
+
+def _rounded(count: int) -> int:
+    return -(-count // ROUND) * ROUND
 
 
 @torch.inference_mode()
@@ -67,30 +73,20 @@ def decode(
     rows: at most shapes.decode_cap; ends: token ids that end a reply.
     """
     layers = int(model.config.get_text_config().num_hidden_layers)
-    columns = max(columns_needed(len(row.prompt), row.limit) for row in rows)
-    grid = Grid(layers, max(len(rows), shapes.decode_floor), columns)
-    prefill(model, grid, rows, store)
+    grid = Grid(layers, len(rows), max(columns_needed(len(row.prompt), row.limit) for row in rows))
+    prefill(model, grid, rows, store, shapes)
     noise = {id(row): uniforms(row.seed, row.limit) for row in rows}
-    active = list(rows)
-    places = list(rows)
-    while active:
-        logits = _next_logits(model, grid, places)
-        index = [i for i, row in enumerate(places) if row.finish is None]
+    live = list(rows)
+    while live:
         drawn, logprobs = draw(
-            logits[: len(places)] if len(index) == len(places) else logits[index],
-            [noise[id(row)][len(row.tokens)] for row in active],
-            [row.temperature for row in active],
-            [row.top_p for row in active],
+            _next_logits(model, grid, live, shapes.floor),
+            [noise[id(row)][len(row.tokens)] for row in live],
+            [row.temperature for row in live],
+            [row.top_p for row in live],
         )
-        for row, token, logprob in zip(active, drawn, logprobs, strict=True):
+        for row, token, logprob in zip(live, drawn, logprobs, strict=True):
             _append(row, token, logprob, ends)
-        active = [row for row in active if row.finish is None]
-        smallest = max(len(active), shapes.decode_floor)
-        if active and smallest <= _DROP_BELOW * grid.rows:
-            kept = [i for i, row in enumerate(places) if row.finish is None]
-            spare = [i for i in range(grid.rows) if i not in set(kept)]
-            grid.keep(kept + spare[: smallest - len(kept)])
-            places = active
+        _close_ranks(grid, live)
 
 
 def _append(row: Row, token: int, logprob: float, ends: frozenset[int]) -> None:
@@ -105,81 +101,120 @@ def _append(row: Row, token: int, logprob: float, ends: frozenset[int]) -> None:
         row.finish = "length"
 
 
-def _next_logits(model: PreTrainedModel, grid: Grid, places: Sequence[Row]) -> torch.Tensor:
-    """Logits (grid rows, vocabulary) after each place's last token; spare rows hold padding."""
+def _close_ranks(grid: Grid, live: list[Row]) -> None:
+    """Take finished rows out, and move the last rows of the grid into their places."""
+    for place in range(len(live) - 1, -1, -1):
+        if live[place].finish is not None:
+            last = live.pop()
+            if place < len(live):
+                live[place] = last
+                grid.move(len(live), place, last.length)
+
+
+def _next_logits(model: PreTrainedModel, grid: Grid, live: Sequence[Row], floor: int) -> torch.Tensor:
+    """Logits (live rows, vocabulary) after each row's last token."""
     device = model.device
-    spare = grid.rows - len(places)
-    last = [row.tokens[-1] if row.tokens else row.prompt[-1] for row in places] + [0] * spare
-    # A finished row that is still in the grid computes its last step again and is not read.
-    where = [min(row.length, grid.columns) - 1 for row in places] + [0] * spare
-    positions = torch.tensor(where, device=device)
-    width = min(-(-(max(where) + 1) // BLOCK) * BLOCK, grid.columns)
-    hidden = torch.arange(width, device=device)[None, :] > positions[:, None]
+    spare = [0] * (floor - len(live))
+    last = [row.tokens[-1] if row.tokens else row.prompt[-1] for row in live]
+    positions = torch.tensor([row.length - 1 for row in live] + spare, device=device)
+    where = positions[: len(live)]
+    width = min(_rounded(max(row.length for row in live)), grid.columns)
+    hidden = torch.arange(width, device=device)[None, :] > where[:, None]
     mask = torch.zeros(hidden.shape, dtype=model.dtype, device=device)
     mask.masked_fill_(hidden, float("-inf"))
     output = model(
-        input_ids=torch.tensor(last, device=device)[:, None],
+        input_ids=torch.tensor(last + spare, device=device)[:, None],
         attention_mask=mask[:, None, None, :],
         position_ids=positions[:, None],
-        past_key_values=GridCache(grid, range(grid.rows), positions, width, fresh=1),
+        past_key_values=GridCache(grid, where, width),
         use_cache=True,
         logits_to_keep=1,
     )
-    logits: torch.Tensor = output.logits[:, -1]
+    logits: torch.Tensor = output.logits[: len(live), -1]
     return logits
 
 
-def prefill(
-    model: PreTrainedModel,
-    grid: Grid,
-    rows: Sequence[Row],
-    store: BlockStore,
-) -> None:
+class _Block(NamedTuple):
+    """A part of a prompt that is computed in one go."""
+
+    start: int
+    stop: int
+    key: BlockKey
+    """Equal where keys and values are equal: where the tail's blocks begin, and the tokens up to stop."""
+    kept: bool
+    """Whether it is worth remembering."""
+
+
+def blocks(prompt: tuple[int, ...], prefix: int) -> list[_Block]:
+    """The blocks of a prompt without its last token: those of the prefix, then those of the tail."""
+    found = []
+    for begin, end in ((0, prefix), (prefix, len(prompt) - 1)):
+        for start in range(begin, end, BLOCK):
+            stop = min(start + BLOCK, end)
+            aligned = start % BLOCK == 0
+            kept = aligned and (stop <= prefix or stop - start == BLOCK)
+            found.append(_Block(start, stop, (0 if aligned else prefix, prompt[:stop]), kept))
+    return found
+
+
+def prefill(model: PreTrainedModel, grid: Grid, rows: Sequence[Row], store: BlockStore, shapes: Shapes) -> None:
     """Put keys and values of every prompt token but the last into the grid."""
-    deepest = max((len(row.prompt) - 1) // BLOCK for row in rows)
-    for level in range(deepest + 1):
-        start = level * BLOCK
-        groups: dict[bool, dict[tuple[int, ...], list[int]]] = {}
-        for place, row in enumerate(rows):
-            fresh = min(len(row.prompt) - 1 - start, BLOCK)
-            if fresh <= 0:
-                continue
-            same = groups.setdefault(fresh == BLOCK, {})
-            same.setdefault(row.prompt[: start + fresh], []).append(place)
-        for full, same in groups.items():
-            missing: dict[tuple[int, ...], list[int]] = {}
-            for key, places in same.items():
-                block = store.get(key) if full else None
-                if block is None:
-                    missing[key] = places
-                else:
-                    grid.write(places, start, block)
-            for key, places in missing.items():
-                _fill(model, grid, key[start:], places[0], start)
-            for key, places in missing.items():
-                if full or len(places) > 1:
-                    block = grid.read(places[0], start, start + BLOCK)
-                    grid.write(places[1:], start, block)
-                    if full:
-                        store.put(key, block)
+    waiting = [(place, blocks(row.prompt, row.prefix)[::-1]) for place, row in enumerate(rows)]
+    while waiting:
+        missing: dict[_Block, list[int]] = {}
+        for place, rest in waiting:
+            while rest:
+                block = rest.pop()
+                known = store.get(block.key) if block.kept else None
+                if known is None:
+                    missing.setdefault(block, []).append(place)
+                    break
+                grid.write([place], block.start, known)
+        waiting = [(place, rest) for place, rest in waiting if rest]
+        for pack in _packs(missing, shapes.cap):
+            _fill(model, grid, [(block, missing[block][0]) for block in pack], shapes.floor)
+        for block, places in missing.items():
+            if block.kept or len(places) > 1:
+                known = grid.read(places[0], block.start, block.stop)
+                grid.write(places[1:], block.start, known)
+                if block.kept:
+                    store.put(block.key, known)
 
 
-def _fill(model: PreTrainedModel, grid: Grid, tokens: tuple[int, ...], place: int, start: int) -> None:
-    """Run the model over one block of a prompt, from column ``start`` on, for one row of the grid.
+def _packs(found: Iterable[_Block], cap: int) -> list[list[_Block]]:
+    """Blocks in packs of at most cap tokens; a block beyond that is a pack of its own."""
+    packs: list[list[_Block]] = []
+    tokens = cap
+    for block in found:
+        tokens += block.stop - block.start
+        if tokens > cap:
+            packs.append([])
+            tokens = block.stop - block.start
+        packs[-1].append(block)
+    return packs
 
-    An unfilled block is padded, so that a pass always has the same number of rows.
-    """
+
+def _fill(model: PreTrainedModel, grid: Grid, pack: Sequence[tuple[_Block, int]], floor: int) -> None:
+    """Run the model over blocks side by side, each for one row of the grid."""
     device = model.device
-    width = start + BLOCK
-    ahead = torch.arange(width, device=device)[None, :] > torch.arange(start, width, device=device)[:, None]
-    mask = torch.zeros(ahead.shape, dtype=model.dtype, device=device)
-    mask.masked_fill_(ahead, float("-inf"))
+    tokens: list[int] = []
+    positions: list[int] = []
+    segments = []
+    for (start, stop, (_, prompt), _), row in pack:
+        columns = torch.arange(stop, device=device)
+        mask = torch.zeros(stop - start, stop, dtype=model.dtype, device=device)
+        mask.masked_fill_(columns[None, :] > columns[start:, None], float("-inf"))
+        segments.append(Segment(len(tokens), row, start, stop, mask))
+        tokens += prompt[start:]
+        positions += range(start, stop)
+    spare = [0] * (max(floor, _rounded(len(tokens))) - len(tokens))
     # The decoder alone: nobody reads logits here, and the vocabulary's layer is costly.
     decoder: Any = model.get_decoder()  # type: ignore[no-untyped-call]
     decoder(
-        input_ids=torch.tensor([[*tokens, *[0] * (BLOCK - len(tokens))]], device=device),
-        attention_mask=mask[None, None],
-        position_ids=torch.arange(start, width, device=device)[None],
-        past_key_values=GridCache(grid, [place], start, width, fresh=BLOCK),
+        input_ids=torch.tensor([tokens + spare], device=device),
+        attention_mask=torch.zeros(1, 1, 1, 1, dtype=model.dtype, device=device),  # unread: segments have their own
+        position_ids=torch.tensor([positions + spare], device=device),
+        past_key_values=GridCache(grid, segments, grid.columns),
         use_cache=True,
+        segments=segments,
     )

@@ -8,53 +8,53 @@ arithmetic the same alone and in a batch.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from transformers.cache_utils import Cache, CacheLayerMixin
+
+from negotiation_env.engines.attention import Segment
+
+BlockKey = tuple[int, tuple[int, ...]]
 
 
 class Grid:
     """Keys and values of all layers for a batch; filled layer by layer as the model runs."""
 
     def __init__(self, layers: int, rows: int, columns: int) -> None:
+        self.layers = layers
         self.rows = rows
         self.columns = columns
-        self.keys: list[torch.Tensor | None] = [None] * layers
-        self.values: list[torch.Tensor | None] = [None] * layers
+        self._cells: torch.Tensor | None = None
 
-    def tensors(self, layer: int, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Layer's keys and values, each (rows, heads, columns, head size), zero at first."""
-        keys, values = self.keys[layer], self.values[layer]
-        if keys is None or values is None:
+    def cells(self, like: torch.Tensor) -> torch.Tensor:
+        """All of it: (2, layers, rows, heads, columns, head size), zero at first.
+
+        like: a tensor (..., heads, tokens, head size) that tells the sizes not yet known.
+        """
+        if self._cells is None:
             # Zeros, not empty: a masked column has weight 0, and 0 times nan would be nan.
-            shape = (self.rows, like.shape[1], self.columns, like.shape[3])
-            keys = torch.zeros(shape, dtype=like.dtype, device=like.device)
-            values = torch.zeros(shape, dtype=like.dtype, device=like.device)
-            self.keys[layer], self.values[layer] = keys, values
-        return keys, values
+            shape = (2, self.layers, self.rows, like.shape[-3], self.columns, like.shape[-1])
+            self._cells = torch.zeros(shape, dtype=like.dtype, device=like.device)
+        return self._cells
 
     def read(self, row: int, start: int, stop: int) -> torch.Tensor:
         """A copy of one row's columns: (2, layers, heads, stop - start, head size)."""
-        sides = [
-            torch.stack([t[row, :, start:stop] for t in side if t is not None]) for side in (self.keys, self.values)
-        ]
-        return torch.stack(sides)
+        if self._cells is None:
+            raise ValueError("expected a grid that holds something, got an empty one; write to it first")
+        return self._cells[:, :, row, :, start:stop].clone()
 
-    def write(self, rows: Sequence[int], start: int, block: torch.Tensor) -> None:
+    def write(self, rows: Iterable[int], start: int, block: torch.Tensor) -> None:
         """Put a block made by read into the given rows, from column start."""
-        for layer in range(block.shape[1]):
-            like = block[0, layer][None]
-            for side, tensor in enumerate(self.tensors(layer, like)):
-                tensor[list(rows), :, start : start + block.shape[3]] = block[side, layer]
+        cells = self.cells(block)
+        for row in rows:
+            cells[:, :, row, :, start : start + block.shape[3]] = block
 
-    def keep(self, rows: Sequence[int]) -> None:
-        """Drop all rows but these, in this order."""
-        index = list(rows)
-        self.keys = [None if t is None else t[index] for t in self.keys]
-        self.values = [None if t is None else t[index] for t in self.values]
-        self.rows = len(index)
+    def move(self, source: int, target: int, stop: int) -> None:
+        """Copy a row's columns up to stop over another row's."""
+        if self._cells is not None:
+            self._cells[:, :, target, :, :stop] = self._cells[:, :, source, :, :stop]
 
 
 class _GridLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
@@ -72,21 +72,21 @@ class _GridLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write new keys and values; return each row's columns up to the owner's width."""
-        keys, values = self.owner.grid.tensors(self.layer, key_states)
-        rows, start, width = self.owner.rows, self.owner.start, self.owner.width
-        if isinstance(start, torch.Tensor):
-            every = torch.arange(keys.shape[0], device=keys.device)
-            keys[every, :, start] = key_states[:, :, 0]
-            values[every, :, start] = value_states[:, :, 0]
-            return keys[:, :, :width], values[:, :, :width]
-        stop = start + key_states.shape[2]
-        keys[rows, :, start:stop] = key_states
-        values[rows, :, start:stop] = value_states
-        return keys[rows, :, :width], values[rows, :, :width]
+        """Write new keys and values; return what the attention function reads."""
+        keys, values = self.owner.grid.cells(key_states)[:, self.layer]
+        where, width = self.owner.where, self.owner.width
+        if isinstance(where, torch.Tensor):
+            live = torch.arange(len(where), device=where.device)
+            keys[live, :, where] = key_states[: len(where), :, 0]
+            values[live, :, where] = value_states[: len(where), :, 0]
+            return keys[: len(where), :, :width], values[: len(where), :, :width]
+        for part in where:
+            keys[part.row, :, part.start : part.stop] = key_states[0, :, part.places]
+            values[part.row, :, part.start : part.stop] = value_states[0, :, part.places]
+        return keys, values
 
     def get_seq_length(self, *args: Any) -> int:
-        return self.owner.width - self.owner.fresh
+        return 0
 
     def get_mask_sizes(self, *args: Any) -> tuple[int, int]:
         return self.owner.width, 0
@@ -101,29 +101,20 @@ class _GridLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
 class GridCache(Cache):
     """What a transformers model sees of a Grid during one forward pass.
 
-    rows: the grid rows that the pass's rows stand for (all rows where start is a tensor).
-    start: the first column to write: one number, or one a row for single-token passes.
-    width: columns that the pass attends to; fresh: new tokens in the pass.
+    where: the segments of a pass over prompts; or, in a pass of one token a row, the columns of
+    the first rows' tokens, one a grid row (further rows of the pass are padding).
+    width: columns that a pass of one token a row attends to.
     """
 
-    def __init__(
-        self,
-        grid: Grid,
-        rows: Sequence[int],
-        start: int | torch.Tensor,
-        width: int,
-        fresh: int,
-    ) -> None:
+    def __init__(self, grid: Grid, where: Sequence[Segment] | torch.Tensor, width: int) -> None:
         self.grid = grid
-        self.rows = list(rows)
-        self.start = start
+        self.where = where
         self.width = width
-        self.fresh = fresh
-        super().__init__(layers=[_GridLayer(self, i) for i in range(len(grid.keys))])
+        super().__init__(layers=[_GridLayer(self, i) for i in range(grid.layers)])
 
 
 class BlockStore:
-    """The most recently used prompt blocks, by the token ids up to their end.
+    """The most recently used prompt blocks, by where their prompt is divided and the token ids up to their end.
 
     limit: bytes held at most. A block is a pure function of its key, so whether it is found
     or computed anew changes no reply.
@@ -132,16 +123,16 @@ class BlockStore:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.held = 0
-        self._blocks: OrderedDict[tuple[int, ...], torch.Tensor] = OrderedDict()
+        self._blocks: OrderedDict[BlockKey, torch.Tensor] = OrderedDict()
 
-    def get(self, key: tuple[int, ...]) -> torch.Tensor | None:
+    def get(self, key: BlockKey) -> torch.Tensor | None:
         """The block of these token ids, or None."""
         block = self._blocks.get(key)
         if block is not None:
             self._blocks.move_to_end(key)
         return block
 
-    def put(self, key: tuple[int, ...], block: torch.Tensor) -> None:
+    def put(self, key: BlockKey, block: torch.Tensor) -> None:
         """Hold a block, dropping the least recently used ones beyond the limit."""
         size = block.numel() * block.element_size()
         if key in self._blocks or size > self.limit:

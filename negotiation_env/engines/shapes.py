@@ -11,28 +11,40 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+from transformers import PreTrainedModel
+
+ROUND = 16
+"""Passes over prompts have a multiple of this many tokens, so that fewer sizes need measuring."""
+_MOST_TOKENS = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """Batch sizes within which a row's result is the same.
+    """Numbers of rows (tokens of a pass) between which a row's result is the same.
 
-    decode_floor, decode_cap: least and most rows of a one-token pass. (A prompt's block has a pass of its own: no
-    group of blocks was found that leaves each of them unchanged.)
+    floor: least rows of any pass; decode_cap: most rows of a one-token pass; cap: most tokens of
+    a pass over prompts, where it has more than one part.
     """
 
-    decode_floor: int = 1
+    floor: int = 1
     decode_cap: int = 64
+    cap: int = 1
 
 
-def probe_shapes(model: torch.nn.Module, max_rows: int) -> Shapes:
+def probe_shapes(model: PreTrainedModel, max_rows: int) -> Shapes:
     """Measure the shapes for a model on its device with the present number of threads.
 
-    max_rows: most replies at once. Under a second for a model of 135 M parameters.
+    max_rows: most replies at once. About a second for a model of 135 M parameters.
     """
+    vocabulary = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     with torch.inference_mode():
-        floor, cap = _decode_span(list(_distinct_layers(model)), max_rows)
-    return Shapes(decode_floor=floor, decode_cap=cap)
+        floor, cap = 1, _MOST_TOKENS
+        for layer in _distinct_layers(model):
+            # Passes over prompts make no logits.
+            low, high = _span(layer, max_rows, max_rows if layer is vocabulary else _MOST_TOKENS)
+            floor = max(floor, low)
+            cap = cap if layer is vocabulary else min(cap, high)
+    return Shapes(floor, max_rows, cap)
 
 
 def _distinct_layers(model: torch.nn.Module) -> Iterator[torch.nn.Linear]:
@@ -51,21 +63,21 @@ def _input(layer: torch.nn.Linear, rows: int) -> torch.Tensor:
     return values.to(device=layer.weight.device, dtype=layer.weight.dtype)
 
 
-def _decode_span(layers: list[torch.nn.Linear], max_rows: int) -> tuple[int, int]:
-    """The span of row counts to decode with: the one that reaches highest, as low as it goes.
+def _span(layer: torch.nn.Linear, rows: int, most: int) -> tuple[int, int]:
+    """The least and the most rows, around the given number, that give the same results.
 
-    A few replies then cost what its least count costs, which is little more: a pass is bound by reading the weights.
+    A few replies then cost what the least number costs, which is little more: a pass is bound by reading the weights.
     """
-    counts = [m for m in range(1, max_rows + 1) if m <= 16 or m % 4 in (0, 1, 3)]
-    same = [True] * len(counts)  # same[i]: counts[i] agrees with counts[i - 1]
-    for layer in layers:
-        batch = _input(layer, max_rows)
-        before = torch.nn.functional.linear(batch[: counts[0]], layer.weight)
-        for i in range(1, len(counts)):
-            now = torch.nn.functional.linear(batch[: counts[i]], layer.weight)
-            same[i] = same[i] and torch.equal(before, now[: counts[i - 1]])
-            before = now
-    low = len(counts) - 1
-    while low and same[low]:
-        low -= 1
-    return counts[low], counts[-1]
+    counts = [m for m in range(1, rows + 1) if m <= 16 or m % 4 in (0, 1, 3) or m == rows]
+    counts += range((rows // ROUND + 1) * ROUND, most + 1, ROUND)
+    batch = _input(layer, counts[-1])
+    low, high = counts[0], counts[0]
+    before = torch.nn.functional.linear(batch[:low], layer.weight)
+    for count in counts[1:]:
+        now = torch.nn.functional.linear(batch[:count], layer.weight)
+        if not torch.equal(before, now[: len(before)]):
+            if count > rows:
+                break
+            low = count
+        high, before = count, now
+    return low, high

@@ -74,16 +74,36 @@ class TransformersEngine:
 
         Raises jinja2.TemplateError where the chat template refuses the messages.
         """
+        return self._encoded(request)[0]
+
+    def _encoded(self, request: ChatRequest) -> tuple[tuple[int, ...], int]:
+        """A request's token ids, and how many of them come before its last message."""
         messages = [
             {"role": message["role"], "content": self._plain(message["content"])} for message in request.messages
         ]
-        text = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        encoded = self.tokenizer(str(text) + self._plain(request.begin), add_special_tokens=False)
-        ids = tuple(int(i) for i in encoded["input_ids"])
+        text = str(self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+        ids = self._ids(text + self._plain(request.begin))
+        prefix = self._prefix(ids, messages[:-1])
         if len(ids) > self.max_prompt_tokens:
             head = self.max_prompt_tokens // 4
             ids = ids[:head] + ids[len(ids) - (self.max_prompt_tokens - head) :]
-        return ids
+            prefix = min(prefix, head)
+        return ids, prefix
+
+    def _prefix(self, ids: tuple[int, ...], earlier: list[dict[str, str]]) -> int:
+        """How many of a prompt's tokens, the last excepted, earlier messages alone begin with."""
+        if not earlier:
+            return 0
+        try:
+            text = str(self.tokenizer.apply_chat_template(earlier, tokenize=False))
+        except TemplateError:  # some templates refuse chats without the last message
+            return 0
+        known = self._ids(text)
+        same = (i for i, (one, other) in enumerate(zip(known, ids, strict=False)) if one != other)
+        return min(next(same, len(known)), len(ids) - 1)
+
+    def _ids(self, text: str) -> tuple[int, ...]:
+        return tuple(int(i) for i in self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
         """One reply per request, in order."""
@@ -110,11 +130,12 @@ class TransformersEngine:
         return self._shapes[threads]
 
     def _row(self, request: ChatRequest) -> Row:
-        prompt = self.prompt_tokens(request)
+        prompt, prefix = self._encoded(request)
         if not prompt:
             raise ValueError("expected at least one token, got an empty prompt")
         return Row(
             prompt=prompt,
+            prefix=prefix,
             limit=min(request.max_tokens, max(1, self.context - len(prompt))),
             seed=request.seed,
             temperature=request.temperature,
