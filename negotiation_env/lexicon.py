@@ -143,6 +143,8 @@ def lexicon() -> dict[str, Tree]:
 def find_phrases(tokens: Sequence[str], tree: Tree) -> list[tuple[int, int, int]]:
     """Return (first token, senses, token after) of the phrases in a list of tokens, in order."""
     found: list[tuple[int, int, int]] = []
+    if tree.keys().isdisjoint(tokens):
+        return found
     count, free = len(tokens), 0
     for i in [i for i, token in enumerate(tokens) if token in tree]:
         if i < free:

@@ -26,7 +26,7 @@ _LONGEST_REMEMBERED: Final = 300
 # Left out is 100, since "100 percent" is one; the rules of ``prices`` treat all other figures of a length alike.
 _FIGURE: Final = re.compile(
     r"(?<![^ ¥$(])(?!100(?![0-9])|19[0-9]{2}(?![0-9])|20[0-3][0-9](?![0-9]))([1-9][0-9]{2,5})"
-    r"(?=[ ?!;)]|[.,](?![0-9])|$)(?! ?(?:k|grand|thousand|hundred|million|per|pct))",
+    r"(?=[ ?!;)]|[.,](?![0-9])|$)(?! ?(?:(?:k|grand|thousand|hundred|million)(?![a-z])|percent|per cent|pct))",
     re.IGNORECASE,
 )
 _MASK: Final = "555555"

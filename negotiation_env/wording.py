@@ -33,22 +33,17 @@ _PRICE_FORMATS: Final = ("¥%s", "%s yuan", "RMB %s", "¥%s", "CNY %s", "%s RMB"
 _INFORM: Final = tuple(f"inform.{t.name.lower()}" for t in Tactic)
 _OBJECTION: Final = tuple(f"objection.{t.name.lower()}" for t in Tactic)
 _PROMISES: Final = {**world.PROMISES, **world.FORBIDDEN_PROMISES}
-_PLAIN: Final = {
-    Act.GREET: "greet",
-    Act.SOOTHE: "soothe",
-    Act.OFF_TOPIC: "off_topic",
+# Lists by position in ``Act``: members of an Enum are hashed in Python, which is slow.
+_PLAIN: Final = [{Act.GREET: "greet", Act.SOOTHE: "soothe", Act.OFF_TOPIC: "off_topic"}.get(kind) for kind in Act]
+_PRICED_NAMES: Final = {
+    Act.PROPOSE: "propose",
+    Act.COUNTER: "counter",
+    Act.ACCEPT: "accept",
+    Act.CONFIRM: "confirm",
+    Act.REJECT: "hold",
 }
-_PRICED: Final = {
-    (kind, price_type): f"{name}.{price_type.value}"
-    for kind, name in (
-        (Act.PROPOSE, "propose"),
-        (Act.COUNTER, "counter"),
-        (Act.ACCEPT, "accept"),
-        (Act.CONFIRM, "confirm"),
-        (Act.REJECT, "hold"),
-    )
-    for price_type in PriceType
-}
+_SELLING: Final = [f"{_PRICED_NAMES.get(kind)}.{PriceType.SELLING.value}" for kind in Act]
+_NET: Final = [f"{_PRICED_NAMES.get(kind)}.{PriceType.NET.value}" for kind in Act]
 
 
 @cache
@@ -111,15 +106,14 @@ def word(
         price = act.price
         typed = False
         if price is not None:
-            price_type = act.price_type or (PriceType.NET if net else PriceType.SELLING)
-            speaks_net = price_type is PriceType.NET
+            speaks_net = net if act.price_type is None else act.price_type is PriceType.NET
             typed = speaks_net or net
-            key = _PRICED[Act.COUNTER if manager and kind is Act.PROPOSE else kind, price_type]
+            key = (_NET if speaks_net else _SELLING)[Act.COUNTER if manager and kind is Act.PROPOSE else kind]
             net = speaks_net
         elif kind is Act.INFORM:
             key = _inform_key(act, card, values, chances)
         else:
-            key = _PLAIN.get(kind) or _other_key(act, manager, values)
+            key = _PLAIN[kind] or _other_key(act, manager, values)
         found = book.lookup(key, tone)
         phrases = found.typed if typed else found.all
         phrase = phrases[chances.pick(len(phrases))]
