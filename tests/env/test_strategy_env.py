@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import gymnasium as gym
@@ -88,3 +89,10 @@ def test_a_manager_without_dynamics_is_refused() -> None:
 
     with pytest.raises(UsageError, match="dynamics"):
         gym.make("HotelNegotiationStrategy-v0", manager=Wordless())
+
+
+def test_stable_baselines3_accepts_it() -> None:
+    checker = pytest.importorskip("stable_baselines3.common.env_checker")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        checker.check_env(gym.make("HotelNegotiationStrategy-v0").unwrapped)
