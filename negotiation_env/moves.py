@@ -30,7 +30,7 @@ _TACTIC_COUNT = len(Tactic)
 
 def level_price(lanes: Lanes, selling: Num, target: Num, level: Num) -> Num:
     """Return the selling price that a level means: 4 is the target, each step an eighth of the way to today's price."""
-    return lanes.ceil(target + (level - 4.0) / 8.0 * (selling - target))
+    return lanes.ceil(target + (level - 4.0) * 0.125 * (selling - target))
 
 
 def move_of(acts: Sequence[DialogueAct], card: TaskCard, game: GameState) -> Move:

@@ -88,7 +88,7 @@ class Reading(NamedTuple):
     """Strength of reasons not heard before, weighted by the persona's tactics."""
     reasons: Flag
     raised: Num
-    """How far bids were raised, in tenths of the selling price, summed over tickets, each at most 1."""
+    """How far bids were raised, as shares of the selling price, summed over tickets."""
     lowball: Flag
     new: Flag
     weak: Num
@@ -150,7 +150,7 @@ class Dynamics:
         belief = (0.3 + 0.7 * seat.trust) * (1.0 + 0.4 * seat.mood)
         first_promise = move.promise & (seat.promised ^ True)
         earned = (reading.fresh + 0.06 * first_promise) * belief
-        earned = earned + 0.2 * seat.traits.reciprocity * lanes.minimum(reading.raised, 1.0)
+        earned = earned + seat.traits.reciprocity * lanes.minimum(2.0 * reading.raised, 0.2)
         seat.persuaded = lanes.clip(seat.persuaded + earned, 0.0, 1.0)
         seat.promised = seat.promised | move.promise
         turn = lanes.minimum(game.turn, float(CURVE_TURNS - 1))
@@ -161,7 +161,7 @@ class Dynamics:
 
 def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move) -> Reading:
     """Weigh the move's reasons and figures against what was said before."""
-    fresh = weak = lanes.full(game.turn, 0.0)
+    fresh, weak, none = lanes.full(game.turn, 0.0), lanes.tally(game.turn), lanes.tally(game.turn)
     reasons = lanes.flag(game.turn, False)
     for k in REASONS:
         used = move.tactics[k]
@@ -169,16 +169,16 @@ def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move) -> Reading:
             continue
         worth = seat.worth[k]
         fresh = fresh + used * worth * (1.0 - 0.92 * (game.used[k] > 1.5))
-        weak = lanes.maximum(weak, float(k) * (used & (worth < 0.06)))
+        weak = lanes.maximum(weak, (none + (used & (worth < 0.06))) * k)
         reasons = reasons | used
     raised = lanes.full(game.turn, 0.0)
     lowball = lanes.flag(game.turn, False)
     for k in lanes.tickets(game.card.tickets):
         bid, last, selling = game.bid[k], seat.bid[k], game.card.selling[k]
-        raised = raised + (last > 0.0) * lanes.clip((bid - last) / selling * 10.0, 0.0, 1.0)
+        raised = raised + (last > 0.0) * lanes.maximum((bid - last) / selling, 0.0)
         lowball = lowball | ((bid > 0.0) & (bid < 0.65 * selling) & (bid != last))
     first = (game.turn < 0.5) | (move.soothe & game.upset)
-    new = (fresh > 0.02) | (raised > 0.02) | first | (move.ask & (game.ever_answered ^ True))
+    new = (fresh > 0.02) | (raised > 0.002) | first | (move.ask & (game.ever_answered ^ True))
     seat.bid = game.bid
     return Reading(fresh, reasons, raised, lowball, new, weak)
 
@@ -219,7 +219,7 @@ def _answer(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Read
     busy = settles | (stays ^ True)
     for k in lanes.tickets(game.card.tickets):
         busy = busy | accept[k] | counter[k] | hold[k] | refuse[k]
-    objects = stays & (settles ^ True) & (reading.weak > 0.0)
+    objects = stays & (settles ^ True) & (reading.weak > 0)
     objects = objects & (luck[OBJECT] < 0.6)
     silent = (luck[ANSWER] >= _answer_rate(lanes, seat, game, move, reading)) & ((settles | walk) ^ True)
     return Decision(
