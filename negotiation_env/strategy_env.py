@@ -34,7 +34,7 @@ from negotiation_env.moves import acts_of_move, move_of_action
 from negotiation_env.protocols import ManagerDynamics, Reward, RewardBreakdown
 from negotiation_env.registry import load_reward
 from negotiation_env.scenario import Scenario, card_numbers
-from negotiation_env.spaces import action_space, observation, observation_space
+from negotiation_env.spaces import action_space, lasting_of, observation, observation_space
 from negotiation_env.understanding import context_of
 from negotiation_env.wording import agent_phrase_book, word
 
@@ -160,6 +160,7 @@ class StrategyEnv(gym.Env[Floats, NDArray[np.int64]]):
         seated = self._manager.start(self._scenario, chosen.get("persona", self._persona))
         self._seat, self._seat_dynamics = seated.state, seated.dynamics
         self._game = new_game(FLOATS, card_numbers(self._scenario.card))
+        self._lasting = lasting_of(FLOATS, self._game)
         self._lines, self._over = [], False
         return self._observe(), {}
 
@@ -200,7 +201,7 @@ class StrategyEnv(gym.Env[Floats, NDArray[np.int64]]):
         return "\n".join(self._lines) if self.render_mode == "ansi" else None
 
     def _observe(self) -> Floats:
-        return np.array(observation(FLOATS, self._require_game()), dtype=np.float32)
+        return np.array(observation(FLOATS, self._require_game(), self._lasting), dtype=np.float32)
 
     def _require_game(self) -> GameState:
         if self._game is None:

@@ -97,7 +97,10 @@ class LinearWeights:
         bits as one move alone, in whatever order it adds.
         """
         if not isinstance(features[0], np.ndarray):
-            inputs = [(i, _snap(x)) for i, x in enumerate(inputs_of([_snap(float(x)) for x in features])) if x]
+            values = list(features)
+            for i in REAL:
+                values[i] = _snap(values[i])
+            inputs = [(i, _snap(float(x))) for i, x in enumerate(inputs_of(values)) if x]
             return [bias + sum(x * row[i] for i, x in inputs) for bias, row in self._rows]
         whole, real = _stack(features)
         parts: Array = np.empty((len(self.bias), whole.shape[1]))
