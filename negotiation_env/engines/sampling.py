@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-_NUCLEUS_CANDIDATES = 512
+_CANDIDATES = (64, 1024)  # a nucleus is looked for among so many likeliest tokens, then among all
 
 
 def uniforms(seed: int, count: int) -> list[float]:
@@ -34,7 +34,7 @@ def draw(
     (temperature 1, no nucleus). A row with logits that are not numbers gets nan.
     """
     # On the CPU whatever the model's device: CUDA's cumulative sum is not reproducible.
-    plain = torch.log_softmax(logits.float(), dim=-1).cpu()
+    plain = torch.log_softmax(logits.cpu(), dim=-1, dtype=torch.float32)
     tokens = torch.zeros(plain.shape[0], dtype=torch.long)
     scale = torch.tensor([t if t > 0 else 1.0 for t in temperatures])[:, None]
     shaped = plain if bool((scale == 1.0).all()) else torch.log_softmax(plain / scale, dim=-1)
@@ -46,9 +46,13 @@ def draw(
     if whole:
         chosen = shaped if len(whole) == len(temperatures) else shaped[whole]
         tokens[whole] = _invert(chosen.exp(), [noise[i] for i in whole])
-    for i in nucleus:
-        values, order = _nucleus(shaped[i], top_ps[i])
-        tokens[i] = order[_invert(values[None], [noise[i]])[0]]
+    for count in (*_CANDIDATES, plain.shape[-1]):
+        if nucleus:
+            chosen = shaped if len(nucleus) == len(temperatures) else shaped[nucleus]
+            probabilities, order, found = _nucleus(chosen, [top_ps[i] for i in nucleus], count)
+            places = _invert(probabilities, [noise[i] for i in nucleus])
+            tokens[nucleus] = order.gather(1, places[:, None])[:, 0]
+            nucleus = [i for i, done in zip(nucleus, found, strict=True) if not done]
     logprobs = plain.gather(1, tokens[:, None])[:, 0]
     return tokens.tolist(), logprobs.tolist()
 
@@ -56,19 +60,26 @@ def draw(
 def _invert(probabilities: torch.Tensor, noise: Sequence[float]) -> torch.Tensor:
     """The index at which each row's running sum passes noise times the row's total."""
     sums = probabilities.cumsum(dim=-1, dtype=torch.float64)
+    # Below the total whatever the rounding, so that no entry of probability 0 at the end is found.
     targets = torch.tensor(noise, dtype=torch.float64)[:, None] * sums[:, -1:]
+    targets = torch.minimum(targets, torch.nextafter(sums[:, -1:], torch.zeros(1, dtype=torch.float64)))
     found = torch.searchsorted(sums, targets, right=True)[:, 0]
     return found.clamp(max=probabilities.shape[-1] - 1)
 
 
-def _nucleus(log_probabilities: torch.Tensor, top_p: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """The fewest likeliest tokens that hold top_p: their probabilities and token ids."""
-    size = log_probabilities.shape[-1]
-    for count in (min(_NUCLEUS_CANDIDATES, size), size):
-        values, order = log_probabilities.topk(count)
-        probabilities = values.exp()
-        before = probabilities.cumsum(dim=-1) - probabilities
-        kept = max(1, int((before < top_p).sum()))
-        if kept < count:
-            break
-    return probabilities[:kept], order[:kept]
+def _nucleus(
+    log_probabilities: torch.Tensor, top_ps: Sequence[float], count: int
+) -> tuple[torch.Tensor, torch.Tensor, list[bool]]:
+    """Each row's fewest likeliest tokens that hold its top_p, looked for among the count likeliest.
+
+    Returns (rows, count) probabilities, 0 outside the nucleus; token ids; and whether a row's
+    nucleus is known to end among them.
+    """
+    count = min(count, log_probabilities.shape[-1])
+    values, order = log_probabilities.topk(count)
+    probabilities = values.exp()
+    before = probabilities.cumsum(dim=-1) - probabilities
+    outside = before >= torch.tensor(top_ps)[:, None]
+    outside[:, 0] = False
+    ends = outside[:, -1] if count < log_probabilities.shape[-1] else torch.ones(len(outside), dtype=torch.bool)
+    return probabilities.masked_fill_(outside, 0.0), order, ends.tolist()
