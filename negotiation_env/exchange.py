@@ -18,7 +18,7 @@ from negotiation_env.moves import move_of
 from negotiation_env.protocols import Manager, ManagerReply, Negotiation, ReplyView, Reward, RewardBreakdown, Utterance
 from negotiation_env.scenario import Scenario, card_numbers
 from negotiation_env.sop import Stage, stage_of
-from negotiation_env.understanding import context_of, understand
+from negotiation_env.understanding import Understood, context_of, understand
 
 MAX_MESSAGE = 4000
 """Characters of an agent's message that are read and kept; the rest is cut off."""
@@ -45,7 +45,9 @@ def exchange(
     negotiations: Sequence[Negotiation], texts: Sequence[str], manager: Manager, reward: Reward
 ) -> list[Exchange]:
     """Play one reply in each negotiation (none may be over) and return what came of it, in order."""
-    taken = [_take_in(n, text) for n, text in zip(negotiations, texts, strict=True)]
+    # Step by step for all, not one negotiation after the other: the interpreter is faster at what it has just done.
+    heard = [_understand(n, text) for n, text in zip(negotiations, texts, strict=True)]
+    taken = [_take_in(n, text, meant) for n, (text, meant) in zip(negotiations, heard, strict=True)]
     views = [t.view for t in taken]
     rewards = reward.score(views)
     for negotiation, (view, move, free, claims) in zip(negotiations, taken, strict=True):
@@ -70,13 +72,17 @@ class _Taken(NamedTuple):
     claims: Claims
 
 
-def _take_in(negotiation: Negotiation, text: str) -> _Taken:
-    """Understand a reply in its situation, and describe it for the reward."""
+def _understand(negotiation: Negotiation, text: str) -> tuple[str, Understood]:
+    """Return a reply, cut to what is kept, and what it says in its situation."""
     if not isinstance(text, str):
         raise UsageError(f"expected the agent's message as a str, got {type(text).__name__}: pass text")
-    game, card = negotiation.game, negotiation.card
     text = text[:MAX_MESSAGE]
-    meant = understand(text, context_of(card, game, "agent"))
+    return text, understand(text, context_of(negotiation.card, negotiation.game, "agent"))
+
+
+def _take_in(negotiation: Negotiation, text: str, meant: Understood) -> _Taken:
+    """Say what a reply does, and describe it for the reward."""
+    game, card = negotiation.game, negotiation.card
     move = move_of(meant.acts, card, game)
     free = open_tickets(FLOATS, game)
     claims = settle(FLOATS, game, move, free)

@@ -99,7 +99,7 @@ def understand(text: str, context: Context) -> Understood:
     tree = room_tree(context.rooms) if len(context.rooms) > 1 else None
     rooms = [find_phrases(sentence.tokens, tree) for sentence in sentences] if tree else []
     clauses = cut_clauses(sentences, rooms)
-    if prices:
+    if prices and (said & _IS_COMPETITOR or any(price.reported for price in prices)):
         set_cited_apart(clauses)
     if context.speaker == "agent":
         acts = _agent_acts(said, sentences, clauses, prices, low, context)
@@ -219,7 +219,7 @@ def _ticket_acts(said: int, clauses: list[Clause], low: str, context: Context, o
 
     ``only``: whether the message has said nothing else so far; then a mere "ok" or "yes" is an agreement.
     """
-    if not said & _STATUS_OR_WEAK and not said & _IS_REJECT_WEAK and not any(c.prices for c in clauses):
+    if not said & (_STATUS_OR_WEAK | _IS_REJECT_WEAK) and not any(c.prices for c in clauses):
         return []
     manager = context.speaker == "manager"
     if len(context.rooms) > 1:

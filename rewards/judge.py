@@ -92,12 +92,11 @@ class DistilledJudge:
             value = features[a] * features[b]
             if value:
                 rows.append(tuple([value * w for w in row]))
-        total, terms = 0.0, []
-        for (name, title, low, high), value in zip(self._ranges, map(sum, zip(*rows)), strict=True):  # noqa: B905
-            value = low if value < low else high if value > high else value
-            total += value
-            terms.append(RewardTerm("judge", name, value, title))
-        return Verdict(total, tuple(terms))
+        terms = [
+            RewardTerm("judge", name, low if value < low else high if value > high else value, title)
+            for (name, title, low, high), value in zip(self._ranges, map(sum, zip(*rows)), strict=True)  # noqa: B905
+        ]
+        return Verdict(sum([term.points for term in terms]), tuple(terms))
 
     def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> Num:
         """Return total points of moves without text: acts, plus an honest reply's mean share of words."""

@@ -87,6 +87,8 @@ def repetition(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> f
         if not 0.7 * size < len(earlier.text) < 1.43 * size:
             continue
         mine, theirs = _token_set(view.text), _token_set(earlier.text)
+        if _SIMILAR * len(mine) > len(theirs) or _SIMILAR * len(theirs) > len(mine):
+            continue  # sets of such sizes cannot overlap enough
         shared = len(mine & theirs)
         best = max(best, shared / (len(mine) + len(theirs) - shared or 1))
     return best if best >= _SIMILAR else 0.0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from negotiation_env.acts import MAX_TICKETS
 from negotiation_env.errors import UsageError
-from negotiation_env.game import Move, decision_acts
+from negotiation_env.game import Decision, Move, decision_acts
 from negotiation_env.lanes import FLOATS, Trio
 from negotiation_env.protocols import ManagerReply, Negotiation
 from negotiation_env.scenario import Scenario, card_numbers
@@ -109,14 +109,20 @@ class RuleManager:
 
     def respond(self, negotiations: Sequence[Negotiation], moves: Sequence[Move]) -> list[ManagerReply]:
         """Answer each agent's last message (already in ``game``); updates each seat."""
-        return [answer_in_words(n, m) for n, m in zip(negotiations, moves, strict=True)]
+        decisions = [_decide(n, m) for n, m in zip(negotiations, moves, strict=True)]
+        return [_in_words(n, d) for n, d in zip(negotiations, decisions, strict=True)]
 
 
-def answer_in_words(negotiation: Negotiation, move: Move) -> ManagerReply:
-    """Decide one answer and word it from the seat's phrase book."""
+def _decide(negotiation: Negotiation, move: Move) -> Decision:
+    """Decide one answer."""
+    seat: ManagerSeat = negotiation.seat
+    return seat.dynamics.decide(FLOATS, seat.state, negotiation.game, move)
+
+
+def _in_words(negotiation: Negotiation, decision: Decision) -> ManagerReply:
+    """Word one answer from the seat's phrase book."""
     seat: ManagerSeat = negotiation.seat
     game, scenario = negotiation.game, negotiation.scenario
-    decision = seat.dynamics.decide(FLOATS, seat.state, game, move)
     acts = decision_acts(game, decision)
     if decision.silent:
         return ManagerReply("", acts, decision)
