@@ -151,6 +151,9 @@ class Dynamics:
         first_promise = move.promise & (seat.promised ^ True)
         earned = (reading.fresh + 0.06 * first_promise) * belief
         earned = earned + seat.traits.reciprocity * lanes.minimum(2.0 * reading.raised, 0.2)
+        pressed = move.tactics[Tactic.PRESSURE] & (game.used[Tactic.PRESSURE] <= 1.5)
+        if lanes.some(pressed):
+            earned = earned + pressed * seat.worth[Tactic.PRESSURE]
         seat.persuaded = lanes.clip(seat.persuaded + earned, 0.0, 1.0)
         seat.promised = seat.promised | move.promise
         turn = lanes.minimum(game.turn, float(CURVE_TURNS - 1))
