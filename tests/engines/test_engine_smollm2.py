@@ -14,7 +14,7 @@ pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("transformers", reason="transformers is not installed")
 pytest.importorskip("gguf", reason="gguf is not installed")
 
-from negotiation_env.engines import ChatRequest, EngineMissingError
+from negotiation_env.engines import ChatMessage, ChatRequest, EngineMissingError
 from negotiation_env.engines import smollm2 as embedded
 
 try:
@@ -88,6 +88,30 @@ def test_a_reply_is_the_same_alone_in_a_batch_and_in_another_order(
     assert all(r.fault is None and len(r.logprobs) == len(r.token_ids) > 0 for r in together)
     other = ChatRequest(messages=requests[0].messages, seed=99, max_tokens=8)
     assert engine.generate([other])[0].token_ids != together[0].token_ids
+
+
+def test_chats_that_begin_alike_are_answered_as_if_alone(engine: TransformersEngine) -> None:
+    shared: tuple[ChatMessage, ...] = (
+        {"role": "system", "content": "You are the manager of a hotel. " * 12},
+        {"role": "user", "content": "Hello."},
+        {"role": "assistant", "content": "Good morning, what can I do for you?"},
+    )
+    requests = [
+        ChatRequest(
+            messages=(*shared[: 1 + i % 3], {"role": "user", "content": f"I offer {300 + i}." * (1 + 7 * (i % 2))}),
+            seed=i,
+            max_tokens=3 + 4 * (i % 2),
+            top_p=0.9,
+        )
+        for i in range(6)
+    ]
+    requests.append(requests[0])
+    together = engine.generate(requests)
+    assert together[0] == together[-1]
+    assert engine.generate(requests[::-1]) == together[::-1]
+    for request, reply in zip(requests[::2], together[::2], strict=True):
+        engine.forget_prompts()
+        assert engine.generate([request]) == [reply]
 
 
 def test_the_model_answers_and_stops(engine: TransformersEngine) -> None:
