@@ -76,10 +76,10 @@ class _GridLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         keys, values = self.owner.grid.cells(key_states)[:, self.layer]
         where, width = self.owner.where, self.owner.width
         if isinstance(where, torch.Tensor):
-            live = torch.arange(len(where), device=where.device)
-            keys[live, :, where] = key_states[: len(where), :, 0]
-            values[live, :, where] = value_states[: len(where), :, 0]
-            return keys[: len(where), :, :width], values[: len(where), :, :width]
+            live = self.owner.live
+            keys[live, :, where] = key_states[: len(live), :, 0]
+            values[live, :, where] = value_states[: len(live), :, 0]
+            return keys[: len(live), :, :width], values[: len(live), :, :width]
         for part in where:
             keys[part.row, :, part.start : part.stop] = key_states[0, :, part.places]
             values[part.row, :, part.start : part.stop] = value_states[0, :, part.places]
@@ -109,6 +109,7 @@ class GridCache(Cache):
     def __init__(self, grid: Grid, where: Sequence[Segment] | torch.Tensor, width: int) -> None:
         self.grid = grid
         self.where = where
+        self.live = torch.arange(len(where), device=where.device if isinstance(where, torch.Tensor) else None)
         self.width = width
         super().__init__(layers=[_GridLayer(self, i) for i in range(grid.layers)])
 
