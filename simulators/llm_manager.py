@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 from negotiation_env.engines import ChatModel, load_engine
 from negotiation_env.errors import UsageError
@@ -20,6 +21,9 @@ from simulators.personas import Persona
 from simulators.rule_manager import ManagerSeat, RuleManager
 from simulators.voice import VoiceTask, request, verified, voice_seed
 
+SMALL_ENGINE: Final = "smollm2"
+"""Spec of the engine that is too small to reword."""
+
 
 class LlmManager:
     """Decides as ``RuleManager`` does, and speaks through a language model; implements ``protocols.Manager``.
@@ -28,16 +32,23 @@ class LlmManager:
         engine: an engine spec, or a ``ChatModel``.
         personas: whom to draw from, by weight; None for every shipped and plugged-in persona.
         retries: further replies asked for when the first does not say the decision, 0 to 8.
+        reword: whether the model words the decision itself, or adds a remark to its plain wording; None: it words it
+            unless it is the embedded SmolLM2, whose rewording says another thing four times out of five.
     """
 
     name = "llm"
 
     def __init__(
-        self, engine: str | ChatModel = "smollm2", personas: Sequence[Persona] | None = None, retries: int = 1
+        self,
+        engine: str | ChatModel = "smollm2",
+        personas: Sequence[Persona] | None = None,
+        retries: int = 1,
+        reword: bool | None = None,
     ) -> None:
         if not 0 <= retries <= 8:
             raise UsageError(f"expected retries from 0 to 8, got {retries}: pass a small whole number")
         self._engine = engine
+        self._reword = reword
         self._rules = RuleManager(personas)
         self.dynamics = self._rules.dynamics
         self.retries = retries
@@ -77,7 +88,8 @@ class LlmManager:
             waiting = [place for place in tasks if place not in done]
             if not waiting:
                 break
-            requests = [request(tasks[place], attempt) for place in waiting]
+            reword = self.engine.spec != SMALL_ENGINE if self._reword is None else self._reword
+            requests = [request(tasks[place], attempt, reword) for place in waiting]
             replies = self.engine.generate(requests)
             for place, asked, reply in zip(waiting, requests, replies, strict=True):
                 verdict = verified(tasks[place], reply, asked.begin)

@@ -23,8 +23,10 @@ from simulators.personas import Persona
 EXAMPLES_PATH: Final = Path(__file__).parent / "voice_examples.toml"
 MAX_TOKENS: Final = 48
 MAX_REMARK_TOKENS: Final = 24
-REMARK_START: Final = "I"
-"""First word of a retry's remark: without one, small models often end right after the plain wording."""
+REMARK_STOPS: Final = (". ", "! ", "? ", "\n")
+"""A remark is one sentence."""
+REMARK_STARTS: Final = ("I", "We", "It", "That", "This")
+"""First words of remarks, drawn by seed: without one, small models often end right after the plain wording."""
 MAX_EXTRA_WORDS: Final = 25
 """Words that an utterance may have beyond its plain wording."""
 TEMPERATURE: Final = 0.7
@@ -97,14 +99,17 @@ def examples() -> dict[str, dict[str, list[str]]]:
     return tomllib.loads(EXAMPLES_PATH.read_text(encoding="utf-8"))
 
 
-def request(task: VoiceTask, attempt: int) -> ChatRequest:
+def request(task: VoiceTask, attempt: int, reword: bool) -> ChatRequest:
     """Return the request for a task's ``attempt``-th reply.
 
-    The first asks for a short decision in the persona's voice. A retry, and a decision of several sentences, begins
-    with the plain wording and asks for a remark after it: small models lose their way in rewording much at once.
+    With ``reword`` the first asks for a short decision in the persona's own words. All others begin with the plain
+    wording, which the phrase book took from the persona's phrases, and ask for a remark in its voice after it: small
+    models lose their way in rewording.
     """
     persona = task.persona
-    keep = attempt > 0 or len(_SENTENCE.findall(task.guide)) > 1
+    keep = not reword or attempt > 0 or len(_SENTENCE.findall(task.guide)) > 1
+    seed = FLOATS.fork(task.seed, attempt)
+    start = REMARK_STARTS[int(FLOATS.draw(seed, 0, 0) * len(REMARK_STARTS))]
     system = (
         f"You are the {persona.title}. {persona.description} {persona.voice} You are {mood_word(task.mood)}. "
         "Say each sentence in your own voice. Keep the meaning and every figure."
@@ -116,33 +121,25 @@ def request(task: VoiceTask, attempt: int) -> ChatRequest:
     messages.append({"role": "user", "content": task.guide})
     return ChatRequest(
         messages=tuple(messages),
-        seed=FLOATS.fork(task.seed, attempt),
+        seed=seed,
         max_tokens=MAX_REMARK_TOKENS if keep else MAX_TOKENS,
         temperature=TEMPERATURE,
         top_p=TOP_P,
-        stop=("\n",),
-        begin=f"{task.guide} {REMARK_START}" if attempt else task.guide if keep else "",
+        stop=REMARK_STOPS if keep else ("\n",),
+        begin=f"{task.guide} {start}" if keep else "",
     )
 
 
 def _shots(task: VoiceTask, table: str) -> list[tuple[str, str]]:
-    """Return the examples in the persona's tone, as far as they are like the task.
+    """Return the examples in the persona's tone, of one figure if the task has no more.
 
-    They speak of the task's rooms, since small models repeat a room that they have read; and of one figure if it does.
+    They name no rooms, so that all tasks of a persona share their prompt's beginning, which the engine computes once.
     """
     texts = examples()[table]
     shots = list(zip(texts["sentences"], texts[task.persona.tone], strict=True))
-    rooms = [room for room in task.context.rooms if room in task.guide]
     if len(_NUMBER.findall(task.guide)) < 2:
         shots = [shot for shot in shots if len(_NUMBER.findall(shot[0])) < 2]
-    return [(_in_rooms(plain, rooms), _in_rooms(said, rooms)) for plain, said in shots]
-
-
-def _in_rooms(text: str, rooms: Sequence[str]) -> str:
-    """Return an example's text with the given rooms in place of its own, or with none."""
-    if not rooms:
-        return _ROOM_OF_EXAMPLES.sub("", text)
-    return text.replace("Corner Room", rooms[-1]).replace("Loft", rooms[0])
+    return [(_ROOM_OF_EXAMPLES.sub("", plain), _ROOM_OF_EXAMPLES.sub("", said)) for plain, said in shots]
 
 
 class Verdict(NamedTuple):
@@ -160,6 +157,9 @@ def verified(task: VoiceTask, reply: ChatReply, begin: str = "") -> Verdict:
     if reply.fault is not None:
         return Verdict("", f"engine: {reply.fault}")
     text = " ".join(reply.text.strip().strip('"“”').split())
+    goes_on = begin and text.startswith(begin) and len(text) > len(begin)
+    if goes_on and reply.finish == "stop" and text[-1:] not in ".!?":
+        text += "."  # the stop string took it
     sentences = _SENTENCE.findall(text)[: len(_SENTENCE.findall(task.guide)) + 1]
     fault = "no complete remark" if begin else "no complete sentence"
     for count in range(len(sentences), 0, -1):
