@@ -28,6 +28,8 @@ ROUNDS = 7
 EPISODES = 60
 """Episodes a round; every round plays others, since sentences once read are remembered."""
 LLM_LANES, LLM_TURNS = 64, 4
+ANSWERING = "loyal-partner"
+"""A persona that hardly ever leaves a message unanswered."""
 
 
 def _median_ratio(ours: Callable[[], float], theirs: Callable[[], float], rounds: int = ROUNDS) -> tuple[float, float]:
@@ -95,31 +97,27 @@ def vector(name: str, lanes: int, steps: int) -> float:
     return lanes * steps / (time.perf_counter() - start)
 
 
-def _llm_replies(messages: Messages, lanes: int, first: int) -> float:
-    """LLM-worded replies per second of dialogues in lock-step; the first turn, where caches fill, is not timed."""
-    env = gym.make_vec(
-        "HotelNegotiation-v0",
-        num_envs=lanes,
-        manager="llm",
-        persona="loyal-partner",
-        vectorization_mode="vector_entry_point",
+def _llm_replies(lanes: int, first: int, manager: str, policy: str) -> float:
+    """Language-model replies per second of dialogues in lock-step, with a hotel that answers."""
+    scenarios = [sample_scenario(first + i) for i in range(lanes)]
+    played, hotel, reward = load_policy(policy), load_manager(manager), load_reward("repo")
+    start = time.perf_counter()
+    episodes = rollout(
+        played, scenarios, manager=hotel, reward=reward, personas=[ANSWERING] * lanes, max_turns=LLM_TURNS
     )
-    env.reset(seed=first)
-    lines = [messages[(first + i) % len(messages)] for i in range(lanes)]
-    env.step([line[0] for line in lines])
-    answers, start = 0, time.perf_counter()
-    for turn in range(1, 1 + LLM_TURNS):
-        observations, *_ = env.step([line[turn % len(line)] for line in lines])
-        answers += sum(bool(message) for message in observations["message"])
-    return answers / (time.perf_counter() - start)
+    turns = [turn for episode in episodes for turn in episode.turns]
+    replies = len(turns) if manager == "rules" else sum(bool(turn.answer) for turn in turns)
+    return replies / (time.perf_counter() - start)
 
 
-def llm_batching(messages: Messages) -> tuple[float, float]:
-    """Replies per second of 64 LLM dialogues in lock-step over those of one, and the former."""
-    _llm_replies(messages, 1, 0)
-    many = [_llm_replies(messages, LLM_LANES, 1000 * k) for k in range(3)]
-    alone = [_llm_replies(messages, 1, 500 + k) for k in range(5)]
-    return statistics.median(many) / statistics.median(alone), statistics.median(many)
+def llm_batching(manager: str, policy: str) -> tuple[float, float]:
+    """Replies per second of 64 dialogues in lock-step over those of one, and the former."""
+    _llm_replies(1, 10_000, manager, policy)
+    many, alone = [], []
+    for k in range(2):
+        many.append(_llm_replies(LLM_LANES, 11_000 + 100 * k, manager, policy))
+        alone += [_llm_replies(1, 12_000 + 10 * k + i, manager, policy) for i in range(4)]
+    return statistics.mean(many) / statistics.mean(alone), statistics.mean(many)
 
 
 def main() -> int:
@@ -138,12 +136,11 @@ def main() -> int:
     )
     rows.append(("numeric vector env, 4,096 / CartPole vector, 4,096", ratio, 0.05, rate))
     try:
-        llm = llm_batching(messages)
+        for label, manager, policy in (("policy", "rules", "base"), ("manager", "llm", "heuristic")):
+            ratio, rate = llm_batching(manager, policy)
+            rows.append((f"64 dialogues of an LLM {label} in lock-step / one, replies per second", ratio, 12.0, rate))
     except EngineMissingError as error:
-        llm = None
-        print(f"LLM figure left out: {error}")
-    if llm is not None:
-        rows.append(("64 LLM dialogues in lock-step / one, replies per second", llm[0], 12.0, llm[1]))
+        print(f"LLM figures left out: {error}")
     table = Table("figure", "ratio", "target", "per second", title="Speed, medians of alternating rounds")
     for name, ratio, target, rate in rows:
         table.add_row(name, f"{ratio:.3f}", f">= {target}", f"{rate:,.0f}")
