@@ -113,10 +113,14 @@ class WatchedEngine:
 
 
 def _public_numbers(negotiation: Negotiation, more: Sequence[DialogueAct] = ()) -> set[str]:
-    """Every number on the card or said by either side; ``more``: acts that are about to be said."""
+    """Every number on the card or said by either side; ``more``: acts that are about to be said.
+
+    An agreed net price is public as a selling price too: the outcome gives it so.
+    """
     said = [u for side in (negotiation.agent_said, negotiation.manager_said) for u in side]
     acts = [*more, *(act for u in said for act in u.acts)]
     figures = [f"{act.price:.0f}" for act in acts if act.price is not None]
+    figures += [f"{agreed:.2f}" for agreed in negotiation.game.agreed]
     return set(_NUMBER.findall(" ".join([negotiation.card.text(), *(u.text for u in said), *figures])))
 
 
