@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.lanes import FLOATS, episode_seed
 from negotiation_env.protocols import Manager
@@ -47,6 +49,27 @@ class SeedStream:
         seed = self._root if self._count == 0 else FLOATS.fork(self._root, self._count)
         self._count += 1
         return seed
+
+
+def seed_stream(current: SeedStream | None, seed: int | None, generator: np.random.Generator) -> SeedStream:
+    """Return the stream that a reset goes on with: a new one for a seed, else the current one, else a random one."""
+    if seed is not None:
+        return SeedStream(seed)
+    return current if current is not None else SeedStream(_random_seed(generator))
+
+
+def lane_seeds(seed: int | Sequence[int | None] | None, count: int, generator: np.random.Generator) -> list[int]:
+    """Return a seed per lane: ``seed + i`` for an int, a sequence's own, and random ones where there is None."""
+    if isinstance(seed, int):
+        return [seed + i for i in range(count)]
+    given: Sequence[int | None] = [None] * count if seed is None else seed
+    if len(given) != count:
+        raise UsageError(f"expected {count} seeds, got {len(given)}: one per environment")
+    return [_random_seed(generator) if s is None else s for s in given]
+
+
+def _random_seed(generator: np.random.Generator) -> int:
+    return int(generator.integers(2**62))
 
 
 class ScenarioSource:

@@ -14,6 +14,7 @@ from negotiation_env.arguments import (
     check_options,
     check_render_mode,
     check_turns,
+    seed_stream,
 )
 from negotiation_env.errors import EpisodeOverError
 from negotiation_env.exchange import MAX_MESSAGE, Exchange, exchange, open_negotiation, outcome_of
@@ -186,10 +187,7 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
         """Start the seed's negotiation, or the next one of the stream that the last seed began."""
         super().reset(seed=seed)
         chosen = check_options(options)
-        if seed is not None:
-            self._seeds = SeedStream(seed)
-        elif self._seeds is None:
-            self._seeds = SeedStream(int(self.np_random.integers(2**62)))
+        self._seeds = seed_stream(self._seeds, seed, self.np_random)
         episode = self._seeds.next()
         scenario = chosen.get("scenario") or self._source.scenario(episode)
         persona = chosen.get("persona", self._persona)

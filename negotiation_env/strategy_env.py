@@ -15,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negotiation_env.acts import DialogueAct, Tactic
-from negotiation_env.arguments import ScenarioSource, SeedStream, Suite, check_options, check_render_mode, check_turns
+from negotiation_env.arguments import (
+    ScenarioSource,
+    SeedStream,
+    Suite,
+    check_options,
+    check_render_mode,
+    check_turns,
+    seed_stream,
+)
 from negotiation_env.errors import EpisodeOverError, UsageError
 from negotiation_env.features import reply_features
 from negotiation_env.game import (
@@ -152,10 +160,7 @@ class StrategyEnv(gym.Env[Floats, NDArray[np.int64]]):
         """Start the seed's negotiation, or the next one of the stream that the last seed began."""
         super().reset(seed=seed)
         chosen = check_options(options)
-        if seed is not None:
-            self._seeds = SeedStream(seed)
-        elif self._seeds is None:
-            self._seeds = SeedStream(int(self.np_random.integers(2**62)))
+        self._seeds = seed_stream(self._seeds, seed, self.np_random)
         self._scenario: Scenario = chosen.get("scenario") or self._source.scenario(self._seeds.next())
         seated = self._manager.start(self._scenario, chosen.get("persona", self._persona))
         self._seat, self._seat_dynamics = seated.state, seated.dynamics

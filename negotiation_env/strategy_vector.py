@@ -14,7 +14,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from negotiation_env.arguments import check_turns
+from negotiation_env.arguments import check_turns, lane_seeds
 from negotiation_env.errors import EpisodeOverError, UsageError
 from negotiation_env.game import GameState, new_game, put
 from negotiation_env.lanes import ARRAYS, episode_seed
@@ -74,20 +74,14 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
         if options:
             raise UsageError(f"expected no reset options, got {sorted(options)}: use the single environment for them")
         if seed is not None or self._roots is None:
-            self._roots = np.array([episode_seed(s) for s in self._lane_seeds(seed)], dtype=np.uint64)
+            self._roots = np.array(
+                [episode_seed(s) for s in lane_seeds(seed, self.num_envs, self.np_random)], dtype=np.uint64
+            )
             self._counts = np.zeros(self.num_envs)
         everyone = np.arange(self.num_envs)
         self._game, self._seat = self._open(everyone)
         self._lasting = lasting_of(ARRAYS, self._game)
         return _observed(observation(ARRAYS, self._game, self._lasting), self.num_envs).T, {}
-
-    def _lane_seeds(self, seed: int | Sequence[int | None] | None) -> list[int]:
-        if isinstance(seed, int):
-            return [seed + i for i in range(self.num_envs)]
-        given: Sequence[int | None] = [None] * self.num_envs if seed is None else seed
-        if len(given) != self.num_envs:
-            raise UsageError(f"expected {self.num_envs} seeds, got {len(given)}: one per environment")
-        return [int(self.np_random.integers(2**62)) if s is None else s for s in given]
 
     def _open(self, rows: NDArray[np.intp]) -> tuple[GameState, Any]:
         """Open the next negotiation of the given lanes."""

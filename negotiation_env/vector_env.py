@@ -14,7 +14,15 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from negotiation_env.arguments import ScenarioSource, SeedStream, Suite, check_options, check_render_mode, check_turns
+from negotiation_env.arguments import (
+    ScenarioSource,
+    SeedStream,
+    Suite,
+    check_options,
+    check_render_mode,
+    check_turns,
+    lane_seeds,
+)
 from negotiation_env.env import TextLane, TextObservation, text_observation_space
 from negotiation_env.errors import EpisodeOverError, UsageError
 from negotiation_env.exchange import MAX_MESSAGE, exchange, open_negotiation
@@ -77,18 +85,10 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
         super().reset(seed=seed if isinstance(seed, int) else None)
         chosen = check_options(options)
         if seed is not None or not self._seeds:
-            self._seeds = [SeedStream(s) for s in self._lane_seeds(seed)]
+            self._seeds = [SeedStream(s) for s in lane_seeds(seed, self.num_envs, self.np_random)]
         self._lanes = [self._open(i, chosen) for i in range(self.num_envs)]
         infos = [lane.start_info() for lane in self._lanes]
         return self._observations(), {key: _column([info[key] for info in infos]) for key in infos[0]}
-
-    def _lane_seeds(self, seed: int | Sequence[int | None] | None) -> list[int]:
-        if isinstance(seed, int):
-            return [seed + i for i in range(self.num_envs)]
-        given: Sequence[int | None] = [None] * self.num_envs if seed is None else seed
-        if len(given) != self.num_envs:
-            raise UsageError(f"expected {self.num_envs} seeds, got {len(given)}: one per environment")
-        return [int(self.np_random.integers(2**62)) if s is None else s for s in given]
 
     def _open(self, i: int, options: dict[str, Any]) -> TextLane:
         episode = self._seeds[i].next()

@@ -144,7 +144,8 @@ def test_scenario_and_persona_can_be_given_at_reset() -> None:
     ],
 )
 def test_a_wrong_argument_says_what_was_expected(arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(UsageError, match=message), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Gymnasium warns of an unknown render mode before the environment refuses it
         gym.make("HotelNegotiation-v0", **arguments)
 
 
