@@ -17,16 +17,16 @@ import re
 from enum import Enum
 from typing import Final, NamedTuple
 
-from negotiation_env.price_context import find_hints, is_net, may_say_net, read_stance
-from negotiation_env.price_filters import (
+from negotiation_env.reading.price_context import find_hints, is_net, may_say_net, read_stance
+from negotiation_env.reading.price_filters import (
     is_chinese_price,
     is_exchanged,
     is_no_price,
     is_percent_off,
     links,
 )
-from negotiation_env.price_tokens import Number, find_numbers, lower
-from negotiation_env.price_vocabulary import (
+from negotiation_env.reading.price_tokens import Number, find_numbers, lower
+from negotiation_env.reading.price_vocabulary import (
     AFTER,
     CHINESE_COUNTERS,
     CURRENCY_WORDS,

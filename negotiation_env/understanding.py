@@ -12,14 +12,14 @@ import re
 from typing import Final, NamedTuple
 
 from negotiation_env.acts import Act, DialogueAct, Tactic
-from negotiation_env.clauses import Clause, cut_clauses, set_cited_apart, spread_tickets
-from negotiation_env.lexicon import PROMISE_SENSES, SENSE, TACTIC_SENSES, find_phrases
-from negotiation_env.price_tokens import lower
 from negotiation_env.prices import Price, PriceKind
-from negotiation_env.room_names import room_tree
-from negotiation_env.sentences import FIGURED, Sentence, read_sentences
-from negotiation_env.speaking_context import Context, context_of
-from negotiation_env.ticket_reading import Reading, ticket_act
+from negotiation_env.reading.clauses import Clause, cut_clauses, set_cited_apart, spread_tickets
+from negotiation_env.reading.lexicon import PROMISE_SENSES, SENSE, TACTIC_SENSES, find_phrases
+from negotiation_env.reading.price_tokens import lower
+from negotiation_env.reading.room_names import room_tree
+from negotiation_env.reading.sentences import FIGURED, Sentence, read_sentences
+from negotiation_env.reading.speaking_context import Context, context_of
+from negotiation_env.reading.ticket_reading import Reading, ticket_act
 
 __all__ = ["MAX_CHARS", "Context", "Understood", "context_of", "understand"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from negotiation_env.acts import Act, DialogueAct, Tactic
 from negotiation_env.errors import DataFileError
-from negotiation_env.lexicon import build_trees, expand, find_phrases
+from negotiation_env.reading.lexicon import build_trees, expand, find_phrases
 from negotiation_env.scenario import sample_scenario
 from negotiation_env.understanding import MAX_CHARS, Context, understand
 

@@ -11,9 +11,9 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from negotiation_env.lexicon import SENSE, STOPS, TOKEN, find_phrases, lexicon
-from negotiation_env.price_tokens import lower
 from negotiation_env.prices import Price, cut_sentences, read_prices
+from negotiation_env.reading.lexicon import SENSE, STOPS, TOKEN, find_phrases, lexicon
+from negotiation_env.reading.price_tokens import lower
 
 BREAKS: Final = SENSE["stop"] | SENSE["question"] | SENSE["pause"] | SENSE["and"] | SENSE["turn"]
 """Senses at which a clause may end."""

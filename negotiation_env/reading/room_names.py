@@ -10,7 +10,7 @@ from collections import Counter
 from functools import lru_cache
 from typing import Final
 
-from negotiation_env.lexicon import STOPS, TOKEN, Tree, add_phrase
+from negotiation_env.reading.lexicon import STOPS, TOKEN, Tree, add_phrase
 
 _COMMON: Final = frozenset(
     ["room", "rooms", "view", "suite", "standard", "type", "with", "and", "the", "a", "of", "bed"]

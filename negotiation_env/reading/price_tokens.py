@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from negotiation_env.number_words import find_chinese_numerals, find_english_numbers
-from negotiation_env.price_vocabulary import SCAN
+from negotiation_env.reading.number_words import find_chinese_numerals, find_english_numbers
+from negotiation_env.reading.price_vocabulary import SCAN
 
 __all__ = ["Number", "find_numbers", "lower"]
 

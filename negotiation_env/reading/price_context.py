@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from negotiation_env.price_vocabulary import word_set
+from negotiation_env.reading.price_vocabulary import word_set
 
 __all__ = ["Hints", "Stance", "find_hints", "is_net", "may_say_net", "read_stance"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from negotiation_env.price_tokens import Number
-from negotiation_env.price_vocabulary import (
+from negotiation_env.reading.price_tokens import Number
+from negotiation_env.reading.price_vocabulary import (
     ALLOWED_AFTER,
     ATTACHED,
     CHINESE_COUNTERS,

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from negotiation_env.acts import Act, DialogueAct, PriceType
-from negotiation_env.clauses import Clause
-from negotiation_env.lexicon import SENSE
 from negotiation_env.prices import Price, PriceKind
-from negotiation_env.speaking_context import Context
+from negotiation_env.reading.clauses import Clause
+from negotiation_env.reading.lexicon import SENSE
+from negotiation_env.reading.speaking_context import Context
 
 SAME: Final = 2.0
 """Yuan of selling price by which two figures may differ and still be the same: both may be rounded, in either type."""

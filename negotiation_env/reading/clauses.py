@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Final
 
-from negotiation_env.lexicon import SENSE
 from negotiation_env.prices import Price, PriceKind
-from negotiation_env.sentences import Sentence
+from negotiation_env.reading.lexicon import SENSE
+from negotiation_env.reading.sentences import Sentence
 
 STATUS: Final = (
     SENSE["accept"] | SENSE["confirm"] | SENSE["hold"] | SENSE["hold_bound"] | SENSE["final"] | SENSE["reject"]
