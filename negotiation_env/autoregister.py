@@ -1,7 +1,7 @@
 """Registers the environments when Gymnasium is imported, and not before.
 
 Gymnasium 1.0 dropped the plug-in entry points by which earlier versions found environments of other packages. The
-installed file ``negotiation_env_register.pth`` has Python import this module at start-up; it imports nothing but the
+installed file ``negotiation_env_register.pth`` has Python import this module at start-up; it imports little but the
 standard library, and watches for ``gymnasium.envs``: once that is loaded, ``register_envs`` runs. A program that never
 imports Gymnasium pays one small import.
 """
@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
+
+from negotiation_env.registration import register_envs
 
 WATCHED = "gymnasium.envs"
 
@@ -34,22 +36,16 @@ class _Watcher(MetaPathFinder):
 
         def execute_and_register(module: ModuleType) -> None:
             execute(module)
-            _register()
+            register_envs()
 
         spec.loader.exec_module = execute_and_register  # type: ignore[method-assign]
         return spec
 
 
-def _register() -> None:
-    from negotiation_env.registration import register_envs
-
-    register_envs()
-
-
 def watch() -> None:
     """Register now if Gymnasium is loaded, else as soon as it is."""
     if WATCHED in sys.modules:
-        _register()
+        register_envs()
     elif not any(isinstance(finder, _Watcher) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Watcher())
 

@@ -1,11 +1,10 @@
-"""Gymnasium entry point: called once when ``gymnasium`` is imported. Knows nothing of the game.
+"""Registers the environments with Gymnasium. Knows nothing of the game.
 
-Entry points are strings, so importing Gymnasium loads nothing of this package but this module.
+Entry points are strings, so nothing of this package is imported until ``gym.make``. Gymnasium itself is imported only
+when the environments are registered: whoever imports this module first must not start its import half-way.
 """
 
 from __future__ import annotations
-
-from gymnasium.envs.registration import register, registry
 
 ENVIRONMENTS = {
     "HotelNegotiation-v0": (
@@ -21,6 +20,8 @@ ENVIRONMENTS = {
 
 def register_envs() -> None:
     """Register this project's environments with Gymnasium, unless they are already."""
+    from gymnasium.envs.registration import register, registry
+
     for name, (single, batched) in ENVIRONMENTS.items():
         if name not in registry:
             register(id=name, entry_point=single, vector_entry_point=batched)

@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 # Everything an extra brings. With these blocked, a process sees the core installation only.
 OPTIONAL = (
@@ -81,3 +84,34 @@ assert o in e.observation_space
 """
     result = run_without_extras(code)
     assert result.returncode == 0, result.stderr
+
+
+def _core_distributions() -> set[str]:
+    """The distributions that an installation without extras brings, with all that they need."""
+    found: set[str] = set()
+    waiting = ["negotiation-env"]
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name in found:
+            continue
+        try:
+            needs = [Requirement(text) for text in requires(name) or []]
+        except PackageNotFoundError:  # needed on another platform only
+            continue
+        found.add(name)
+        waiting += [need.name for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
+    return found
+
+
+def test_the_command_line_imports_core_dependencies_only() -> None:
+    code = """
+import benchmarks.cli.main, gymnasium
+gymnasium.make("HotelNegotiation-v0").reset(seed=3)
+print(" ".join(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+    result = run_without_extras(code)
+    assert result.returncode == 0, result.stderr
+    owners = packages_distributions()
+    used = {canonicalize_name(owner) for name in result.stdout.split() for owner in owners.get(name, [])}
+    # Build and test tools put start-up files of their own into the environment.
+    assert used - _core_distributions() <= {"setuptools", "pip"}
