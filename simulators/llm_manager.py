@@ -42,7 +42,7 @@ class LlmManager:
         self,
         engine: str | ChatModel = "smollm2",
         personas: Sequence[Persona] | None = None,
-        retries: int = 1,
+        retries: int = 2,
         reword: bool | None = None,
     ) -> None:
         if not 0 <= retries <= 8:

@@ -51,6 +51,11 @@ _OTHER_SIDE: Final = re.compile(
 )
 """The hotel's part of the deal put into the agent's mouth, as small models do when they swap the roles."""
 _ROOM_OF_EXAMPLES: Final = re.compile(r",? (?:for|of) the (?:Loft|Corner Room)")
+_PRICE_TALK: Final = re.compile(
+    r"\b(?:deal|agree\w*|accept\w*|lower\w*|higher|cheap\w*|discount\w*|price\w*|rate|rates|confirm\w*)\b",
+    re.IGNORECASE,
+)
+"""A remark that speaks of the price could be read against the decision, whatever understanding makes of it."""
 _NAMES_OF_EXAMPLES: Final = re.compile(r"\b(?:Loft|Corner Room)\b", re.IGNORECASE)
 
 
@@ -167,8 +172,8 @@ def verified(task: VoiceTask, reply: ChatReply, begin: str = "") -> Verdict:
         if begin.startswith(candidate):
             break
         why = fault_of(task, candidate)
-        if begin and _NUMBER.search(candidate.removeprefix(task.guide)) and candidate.startswith(task.guide):
-            why = "a figure in the remark"
+        if begin and not why and candidate.startswith(task.guide):
+            why = _fault_of_remark(task, candidate.removeprefix(task.guide))
         if not why:
             return Verdict(candidate)
         if count == len(sentences):
@@ -194,6 +199,19 @@ def fault_of(task: VoiceTask, text: str) -> str:
         return "speaks for the other side"
     if not says(understand(text, task.context).acts, task.acts):
         return "another meaning"
+    return ""
+
+
+def _fault_of_remark(task: VoiceTask, remark: str) -> str:
+    """Return why a remark may not follow the plain wording, "" if it may: by itself it must mean nothing new."""
+    if _NUMBER.search(remark):
+        return "a figure in the remark"
+    if _PRICE_TALK.search(remark):
+        return "price talk in the remark"
+    known = {(act.kind, act.tactic, act.detail) for act in task.acts if act.price is None}
+    heard = understand(remark, task.context).acts
+    if any(act.kind not in _HARMLESS and (act.kind, act.tactic, act.detail) not in known for act in heard):
+        return "a remark with a meaning of its own"
     return ""
 
 
