@@ -204,7 +204,7 @@ def test_the_embedded_model_speaks_alike_alone_and_in_a_batch() -> None:
     assert [r.decision for said in together for r in said] == [r.decision for said in rules for r in said]
 
 
-@pytest.mark.parametrize("words", ["can take it.", "could make you a deal.", "know a lower rate."])
+@pytest.mark.parametrize("words", ["say okay, let us do that.", "could make you a deal.", "know a lower rate."])
 def test_a_remark_that_could_be_read_against_the_decision_does_not_go_out(words: str) -> None:
     model = FakeModel(lambda asked: ChatReply(f"{asked.begin} {words}"))
     replies = spoken(play(LlmManager(model)))
