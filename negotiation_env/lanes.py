@@ -1,7 +1,7 @@
 """Two number systems with one interface: plain floats for one negotiation, NumPy arrays for a batch.
 
 The game, the reward features and the manager's dynamics are written once, against ``Lanes``. ``FLOATS`` runs
-them on Python numbers (the text environment: one negotiation is a dozen times faster on floats than on arrays of
+them on Python numbers (the text environment: one negotiation is about eight times faster on floats than on arrays of
 length one); ``ARRAYS`` runs them on float64 arrays of shape [N] (the numeric environment). Only operations that
 IEEE 754 rounds exactly are used (+ - * / min max compare ceil floor), so both give bit-identical results, whatever N
 is. Flags are bools: ``a & b``, ``a | b``, and ``a ^ True`` for not, which Python and NumPy read alike; in products
