@@ -73,18 +73,24 @@ def _random_seed(generator: np.random.Generator) -> int:
 
 
 class ScenarioSource:
-    """Where an environment's scenarios come from: one that was given, a suite, or the world."""
+    """What is played: a scenario that was given, a suite's, or the world's; and with which persona."""
 
-    def __init__(self, scenario: Scenario | None, suite: str | Suite | None) -> None:
-        """Take one of the two, or neither (sample)."""
+    def __init__(self, scenario: Scenario | None, suite: str | Suite | None, persona: object | None) -> None:
+        """Take a scenario or a suite, or neither (sample); ``persona`` None is drawn by the manager."""
         if scenario is not None and suite is not None:
             raise UsageError("expected scenario or suite, got both: pass one of them")
         if scenario is not None and not isinstance(scenario, Scenario):
             raise UsageError(f"expected a Scenario, got {type(scenario).__name__}: build one or pass suite=NAME")
         self._scenario = scenario
+        self._persona = persona
         self.suite = load_suite(suite) if suite is not None else None
 
-    def scenario(self, seed: int) -> Scenario:
+    def next(self, seeds: SeedStream, options: dict[str, Any]) -> tuple[Scenario, object | None]:
+        """Return the next episode's scenario and persona; what reset's ``options`` name goes first."""
+        seed = seeds.next()
+        return options.get("scenario") or self._drawn(seed), options.get("persona", self._persona)
+
+    def _drawn(self, seed: int) -> Scenario:
         """Return the scenario of an episode seed, with that seed."""
         if self._scenario is not None:
             return replace(self._scenario, seed=seed)

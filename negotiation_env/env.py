@@ -171,10 +171,9 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
         """Make the environment; see the class for the arguments. Raises ``UsageError`` on a wrong one."""
         self.render_mode = check_render_mode(render_mode)
         self._max_turns = check_turns(max_turns)
-        self._source = ScenarioSource(scenario, suite)
+        self._source = ScenarioSource(scenario, suite, persona)
         self._manager = self._source.manager(manager, llm)
         self._reward = load_reward(reward)
-        self._persona = persona
         self._seeds: SeedStream | None = None
         self._lane: TextLane | None = None
         self._over = True
@@ -188,9 +187,7 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
         super().reset(seed=seed)
         chosen = check_options(options)
         self._seeds = seed_stream(self._seeds, seed, self.np_random)
-        episode = self._seeds.next()
-        scenario = chosen.get("scenario") or self._source.scenario(episode)
-        persona = chosen.get("persona", self._persona)
+        scenario, persona = self._source.next(self._seeds, chosen)
         self._lane = TextLane(open_negotiation(scenario, self._manager, persona), self._max_turns)
         self._over = False
         return self._lane.observation(), self._lane.start_info()

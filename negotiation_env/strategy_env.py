@@ -144,11 +144,10 @@ class StrategyEnv(gym.Env[Floats, NDArray[np.int64]]):
         """Make the environment; see the class for the arguments. Raises ``UsageError`` on a wrong one."""
         self.render_mode = check_render_mode(render_mode)
         self._max_turns = check_turns(max_turns)
-        self._source = ScenarioSource(scenario, suite)
+        self._source = ScenarioSource(scenario, suite, persona)
         self._manager = self._source.manager(manager, "smollm2")
         dynamics_of(self._manager)
         self._reward = load_reward(reward)
-        self._persona = persona
         self.action_space = action_space()
         self.observation_space = cast("gym.spaces.Space[Floats]", observation_space())
         self._seeds: SeedStream | None = None
@@ -161,8 +160,8 @@ class StrategyEnv(gym.Env[Floats, NDArray[np.int64]]):
         super().reset(seed=seed)
         chosen = check_options(options)
         self._seeds = seed_stream(self._seeds, seed, self.np_random)
-        self._scenario: Scenario = chosen.get("scenario") or self._source.scenario(self._seeds.next())
-        seated = self._manager.start(self._scenario, chosen.get("persona", self._persona))
+        self._scenario, persona = self._source.next(self._seeds, chosen)
+        seated = self._manager.start(self._scenario, persona)
         self._seat, self._seat_dynamics = seated.state, seated.dynamics
         self._game = new_game(FLOATS, card_numbers(self._scenario.card))
         self._lasting = lasting_of(FLOATS, self._game)

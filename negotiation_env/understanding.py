@@ -32,13 +32,10 @@ _IS_ASK_PRICE: Final = SENSE["ask_price"]
 _IS_ASK_REASON: Final = SENSE["ask_reason"]
 _IS_ASK_WEAK: Final = SENSE["ask_weak"]
 _IS_BYE: Final = SENSE["bye"]
-_IS_CALENDAR: Final = SENSE["calendar"]
 _IS_CLOSE: Final = SENSE["close"]
 _IS_COMMIT: Final = SENSE["commit"]
 _IS_COMPETITOR: Final = SENSE["competitor"]
 _IS_CONFIRM: Final = SENSE["confirm"]
-_IS_CONVERSION: Final = SENSE["conversion"]
-_IS_EXPOSURE: Final = SENSE["exposure"]
 _IS_FINAL: Final = SENSE["final"]
 _IS_GREET: Final = SENSE["greet"]
 _IS_HOLD: Final = SENSE["hold"]
@@ -61,7 +58,6 @@ _FORBIDDEN_CHARS: Final = dict.fromkeys(
     [0xAD, 0x61C, 0x180E, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)]
 )
 _CLEAN: Final = _FORBIDDEN_CHARS | {code: code - 0xFEE0 for code in (*range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
-_UNCLEAN: Final = re.compile("[" + re.escape("".join(map(chr, _CLEAN))) + "]")
 _GREET, _SOOTHE = DialogueAct(Act.GREET), DialogueAct(Act.SOOTHE)
 _SILENCE, _OFF_TOPIC = DialogueAct(Act.SILENCE), DialogueAct(Act.OFF_TOPIC)
 _ASK_PRICE, _ASK_REASON = DialogueAct(Act.ASK, detail="price"), DialogueAct(Act.ASK, detail="reason")

@@ -67,10 +67,9 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
         self.num_envs = num_envs
         self.render_mode = check_render_mode(render_mode)
         self._max_turns = check_turns(max_turns)
-        self._source = ScenarioSource(scenario, suite)
+        self._source = ScenarioSource(scenario, suite, persona)
         self._manager = self._source.manager(manager, llm)
         self._reward = load_reward(reward)
-        self._persona = persona
         self.single_action_space = Utterance(MAX_MESSAGE)
         self.single_observation_space = text_observation_space(max_turns)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -91,9 +90,7 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
         return self._observations(), {key: _column([info[key] for info in infos]) for key in infos[0]}
 
     def _open(self, i: int, options: dict[str, Any]) -> TextLane:
-        episode = self._seeds[i].next()
-        scenario = options.get("scenario") or self._source.scenario(episode)
-        persona = options.get("persona", self._persona)
+        scenario, persona = self._source.next(self._seeds[i], options)
         return TextLane(open_negotiation(scenario, self._manager, persona), self._max_turns)
 
     def step(

@@ -96,3 +96,13 @@ def test_stable_baselines3_accepts_it() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         checker.check_env(gym.make("HotelNegotiationStrategy-v0").unwrapped)
+
+
+def test_a_scenario_given_at_reset_uses_up_its_turn_in_the_stream_of_seeds() -> None:
+    given = {"scenario": sample_scenario(5)}
+    text: Any = gym.make("HotelNegotiation-v0").unwrapped
+    numeric: Any = gym.make("HotelNegotiationStrategy-v0").unwrapped
+    for env in (text, numeric):
+        env.reset(seed=4, options=given)
+        env.reset()
+    assert text._lane.negotiation.scenario == numeric._scenario
