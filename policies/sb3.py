@@ -28,7 +28,7 @@ class Sb3Policy(ActPolicy):
     """A trained Stable-Baselines3 PPO agent.
 
     Args:
-        path: folder that ``policies.training.sb3_ppo`` wrote, or "default" for the one that comes
+        path: folder that ``negotiate train sb3`` wrote, or "default" for the one that comes
             with the project.
 
     Raises:

@@ -1,38 +1,58 @@
-"""``negotiate train``: hands a training run to the policy room's training code."""
+"""``negotiate train``: hands a training run to the room that has its code.
+
+One command per method, all with the same options. A method's module has
+``train(preset, out, overrides=..., ...)`` and imports its libraries at its top; it is imported only when asked for.
+"""
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-app = typer.Typer(no_args_is_help=True, help="Train a policy.")
+from negotiation_env.errors import UsageError
+
+app = typer.Typer(no_args_is_help=True, help="Train a model or a policy.")
+
+PresetOption = Annotated[str, typer.Option(help="A shipped preset's name, or the path of a TOML file.")]
+OutOption = Annotated[Path, typer.Option("--out", "-o", help="Folder for what is trained; reuse it with --resume.")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="Replace a preset's value: --set key=value.")]
+SeedOption = Annotated[int | None, typer.Option(min=0, help="Replaces the preset's seed.")]
 
 
 @app.callback()
 def _train() -> None:
-    """Train a policy."""
+    """Train a model or a policy."""
+
+
+def training_module(name: str, extra: str) -> ModuleType:
+    """Import a training module. Raises ``UsageError`` where a library is missing, saying what to install."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"training: expected the package {error.name!r}, which is not installed: "
+            f"pip install 'negotiation-env[{extra}]'"
+        ) from error
+
+
+def with_seed(overrides: list[str] | None, seed: int | None) -> tuple[str, ...]:
+    """Return the overrides, the seed's among them."""
+    return (*(overrides or ()), *(() if seed is None else (f"seed={seed}",)))
 
 
 @app.command("sb3")
 def sb3(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the trained agent.")],
-    preset: Annotated[str, typer.Option(help="A shipped preset's name, or the path of a TOML file.")] = "tiny",
-    seed: Annotated[int | None, typer.Option(min=0, help="Replaces the preset's seed.")] = None,
-    total_steps: Annotated[int | None, typer.Option(min=1, help="Replaces the preset's steps.")] = None,
+    out: OutOption,
+    preset: PresetOption = "tiny",
+    seed: SeedOption = None,
+    overrides: SetOption = None,
 ) -> None:
     """Train Stable-Baselines3's PPO on the numeric environment."""
-    try:
-        from policies.training import sb3_ppo
-    except ModuleNotFoundError as error:
-        from negotiation_env.errors import UsageError
-
-        raise UsageError(
-            f"expected Stable-Baselines3 and torch, got no module {error.name!r}: pip install 'negotiation-env[sb3]'"
-        ) from error
-
-    named = preset if preset.endswith(".toml") or preset.startswith("sb3-") else f"sb3-{preset}"
-    folder = sb3_ppo.train(named, out, seed, total_steps, verbose=1)
+    module = training_module("policies.training.sb3_ppo", "sb3")
+    folder = module.train(preset, out, with_seed(overrides, seed), verbose=1)
     Console().print(f"Trained agent: {folder}; play it with --policy sb3:{folder}", soft_wrap=True, markup=False)

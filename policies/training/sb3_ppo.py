@@ -1,15 +1,14 @@
 """Train Stable-Baselines3's PPO on the numeric environment and export it without pickle.
 
-``python -m policies.training.sb3_ppo --preset sb3-tiny --out DIR`` writes ``weights.npz`` and
+``negotiate train sb3 --preset tiny --out DIR`` writes ``weights.npz`` and
 ``architecture.json``, which ``--policy sb3:DIR`` plays. The reward is the environment's own. Needs
 the ``sb3`` extra.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,12 @@ import numpy as np
 import torch
 from stable_baselines3 import PPO
 
+from negotiation_env.presets import read_preset
 from negotiation_env.strategy_vector import StrategyVectorEnv
 from policies.mlp import MultiDiscreteMlp
 from policies.sb3 import ACTION_SIZES
 from policies.sb3_vec_env import NegotiationVecEnv
-from policies.training.sb3_preset import Sb3Preset, read_preset
+from policies.training.sb3_preset import PRESETS, Sb3Preset
 
 
 def export(model: PPO, greedy: bool, provenance: dict[str, Any]) -> MultiDiscreteMlp:
@@ -63,26 +63,22 @@ def make_model(preset: Sb3Preset, envs: NegotiationVecEnv, verbose: int = 0) -> 
 def train(
     preset: dict[str, Any] | str | Path,
     out: Path,
-    seed: int | None = None,
-    total_steps: int | None = None,
+    overrides: Sequence[str] = (),
     verbose: int = 0,
 ) -> Path:
     """Train, export into ``out``, and return ``out``.
 
     Args:
-        preset: settings as a table, a TOML file, or a shipped preset's name.
+        preset: settings as a table, a TOML file, or a shipped preset's name ("tiny").
         out: folder for the exported agent; made if need be, its two files replaced.
-        seed: replaces the preset's.
-        total_steps: replaces the preset's; rounded up to whole rollouts.
+        overrides: "key=value" settings that replace the preset's; ``total_steps`` is rounded up to whole rollouts.
         verbose: 1 prints SB3's log.
 
     Raises:
         DataFileError: on a wrong preset.
+        UsageError: on a wrong override.
     """
-    settings = read_preset(preset)
-    changes = {"seed": seed, "total_steps": total_steps}
-    given = {name: value for name, value in changes.items() if value is not None}
-    settings = read_preset({**settings.model_dump(), **given})
+    settings = read_preset(Sb3Preset, preset, PRESETS, overrides)
     torch.set_num_threads(settings.torch_threads)
     began = time.monotonic()
     envs = NegotiationVecEnv(StrategyVectorEnv(settings.num_envs, max_turns=settings.max_turns), settings.reward_scale)
@@ -106,20 +102,3 @@ def train(
     }
     export(model, settings.greedy, provenance).save(out)
     return out
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description="Train PPO on the numeric negotiation environment.")
-    parser.add_argument("--preset", default="sb3-tiny", help="name of a shipped preset, or a TOML file")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the exported agent")
-    parser.add_argument("--seed", type=int, help="replaces the preset's seed")
-    parser.add_argument("--total-steps", type=int, help="replaces the preset's number of steps")
-    given = parser.parse_args(arguments)
-    train(given.preset, given.out, given.seed, given.total_steps, verbose=1)
-    print(f"Trained agent written to {given.out}; play it with --policy sb3:{given.out}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

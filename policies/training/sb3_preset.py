@@ -1,28 +1,25 @@
-"""Settings of a PPO training run, read from TOML and checked. Needs no torch."""
+"""Settings of a PPO training run with Stable-Baselines3. Needs no torch."""
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from negotiation_env.errors import DataFileError
+from negotiation_env.presets import Preset
 
-PRESETS = Path(__file__).with_name("presets")
+PRESETS = Path(__file__).with_name("presets") / "sb3"
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
-class Sb3Preset(BaseModel):
+class Sb3Preset(Preset):
     """One PPO run. Names follow Stable-Baselines3 where it has one.
 
     ``seed`` names the run: network, action sampling and training scenarios follow from it.
     ``reward_scale`` is a constant factor on rewards, which mostly lie between -2 and 2 a turn.
     ``learning_rate`` falls linearly to a tenth of itself.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     seed: Annotated[int, Field(ge=0)]
     total_steps: Annotated[int, Field(ge=1)]
@@ -41,29 +38,3 @@ class Sb3Preset(BaseModel):
     torch_threads: Annotated[int, Field(ge=1, le=64)] = 1
     greedy: bool = True
     """Whether the exported agent takes the likeliest action."""
-
-
-def read_preset(preset: dict[str, Any] | str | Path) -> Sb3Preset:
-    """Return a preset from a table, a TOML file, or the name of a shipped one ("sb3-tiny").
-
-    Raises:
-        DataFileError: naming the file, the field, and what was expected.
-    """
-    if isinstance(preset, dict):
-        return _checked("preset", preset)
-    path = Path(preset)
-    if not path.suffix:
-        path = PRESETS / f"{preset}.toml"
-    try:
-        return _checked(path.name, tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataFileError(f"{path}: expected a readable TOML preset, got {error}") from error
-
-
-def _checked(name: str, table: dict[str, Any]) -> Sb3Preset:
-    try:
-        return Sb3Preset.model_validate(table)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        field = ".".join(str(part) for part in fault["loc"]) or "preset"
-        raise DataFileError(f"{name}: {field}: {fault['msg']}, got {fault['input']!r}") from error

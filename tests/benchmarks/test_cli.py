@@ -114,15 +114,15 @@ def test_train_hands_over_to_the_training_code(tmp_path: Path, monkeypatch: pyte
 
     class Training:
         @staticmethod
-        def train(preset: str, out: Path, seed: int | None, steps: int | None, verbose: int) -> Path:
-            given.extend([preset, out, seed, steps])
+        def train(preset: str, out: Path, overrides: tuple[str, ...], verbose: int) -> Path:
+            given.extend([preset, out, overrides])
             return out
 
     monkeypatch.setitem(sys.modules, "policies.training.sb3_ppo", Training)
     monkeypatch.setattr("policies.training.sb3_ppo", Training, raising=False)
-    result = invoke("train", "sb3", "--preset", "tiny", "--out", str(tmp_path), "--seed", "4")
+    result = invoke("train", "sb3", "--preset", "tiny", "--out", str(tmp_path), "--seed", "4", "--set", "gamma=0.5")
     assert result.exit_code == 0, result.output
-    assert given == ["sb3-tiny", tmp_path, 4, None]
+    assert given == ["tiny", tmp_path, ("gamma=0.5", "seed=4")]
     assert f"--policy sb3:{tmp_path}" in result.output
 
 

@@ -5,10 +5,16 @@ import numpy as np
 import pytest
 
 from negotiation_env.errors import DataFileError
+from negotiation_env.presets import read_preset
 from negotiation_env.spaces import OBSERVATION_SIZE
-from policies.training.sb3_preset import read_preset
+from policies.training.sb3_preset import PRESETS, Sb3Preset
 
-TABLE = {**read_preset("sb3-tiny").model_dump(), "num_envs": 8, "n_steps": 16, "batch_size": 64, "hidden": (16, 8)}
+
+def read(preset: dict[str, Any] | str | Path) -> Sb3Preset:
+    return read_preset(Sb3Preset, preset, PRESETS)
+
+
+TABLE = {**read("tiny").model_dump(), "num_envs": 8, "n_steps": 16, "batch_size": 64, "hidden": (16, 8)}
 
 
 @pytest.mark.parametrize(
@@ -22,12 +28,12 @@ TABLE = {**read_preset("sb3-tiny").model_dump(), "num_envs": 8, "n_steps": 16, "
 )
 def test_a_wrong_preset_names_the_field(change: dict[str, object], told: str) -> None:
     with pytest.raises(DataFileError, match=told):
-        read_preset({**TABLE, **change})
+        read({**TABLE, **change})
 
 
 def test_a_missing_preset_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataFileError, match="expected a readable TOML preset"):
-        read_preset(tmp_path / "none.toml")
+        read(tmp_path / "none.toml")
 
 
 def test_the_exported_network_is_sb3_s_own(tmp_path: Path) -> None:
@@ -38,7 +44,7 @@ def test_the_exported_network_is_sb3_s_own(tmp_path: Path) -> None:
     from policies.sb3_vec_env import NegotiationVecEnv
     from policies.training.sb3_ppo import export, make_model
 
-    preset = read_preset(TABLE)
+    preset = read(TABLE)
     envs = NegotiationVecEnv(StrategyVectorEnv(preset.num_envs), preset.reward_scale)
     model = make_model(preset, envs)
     model.learn(256)
@@ -70,7 +76,7 @@ def test_sb3_s_own_tools_run_on_the_adapter() -> None:
     from policies.training.sb3_ppo import make_model
 
     envs = NegotiationVecEnv(StrategyVectorEnv(4, max_turns=6))
-    model = make_model(read_preset(TABLE), envs)
+    model = make_model(read(TABLE), envs)
     returns, lengths = evaluate_policy(model, VecMonitor(envs), n_eval_episodes=8, return_episode_rewards=True)
     assert isinstance(lengths, list)
     assert len(lengths) == 8
@@ -84,7 +90,7 @@ def test_training_writes_an_agent_that_plays(tmp_path: Path) -> None:
     from policies.training.sb3_ppo import train
     from tests.policies.staged import opening
 
-    out = train(TABLE, tmp_path / "agent", seed=3, total_steps=256)
+    out = train(TABLE, tmp_path / "agent", ["seed=3", "total_steps=256"])
     assert sorted(path.name for path in out.iterdir()) == ["architecture.json", "weights.npz"]
     policy = Sb3Policy(out)
     assert policy.network.provenance["preset"]["seed"] == 3
@@ -96,7 +102,7 @@ def test_the_same_seed_trains_the_same_agent(tmp_path: Path) -> None:
     pytest.importorskip("stable_baselines3")
     from policies.training.sb3_ppo import train
 
-    first, second = (train(TABLE, tmp_path / name, total_steps=256) for name in ("a", "b"))
+    first, second = (train(TABLE, tmp_path / name, ["total_steps=256"]) for name in ("a", "b"))
     with np.load(first / "weights.npz") as a, np.load(second / "weights.npz") as b:
         for name in a.files:
             np.testing.assert_array_equal(a[name], b[name])

@@ -1,0 +1,96 @@
+"""Training presets: one TOML file, checked against a typed model; single values are replaced from the command line.
+
+Knows how settings are read, merged and refused; knows no trainer and needs no machine-learning library.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from negotiation_env.errors import DataFileError, UsageError, did_you_mean
+
+
+class Preset(BaseModel):
+    """Base of every preset: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+P = TypeVar("P", bound=Preset)
+
+
+def read_preset(
+    model: type[P],
+    preset: Mapping[str, Any] | str | Path,
+    folder: Path,
+    overrides: Sequence[str] = (),
+) -> P:
+    """Return a preset from a table, a TOML file's path, or the name of a shipped one.
+
+    Args:
+        model: the settings' type.
+        preset: a table, a path that ends in ".toml", or the stem of a file in ``folder``.
+        folder: where the shipped presets lie.
+        overrides: "key=value", where the value is TOML or a bare string; "a.b=1" reaches into a sub-table.
+
+    Raises:
+        DataFileError: naming the file, the field, and what was expected.
+        UsageError: if an override is no "key=value", or its key is unknown.
+    """
+    if isinstance(preset, Mapping):
+        name, table = "preset", dict(preset)
+    else:
+        path = Path(preset)
+        if path.suffix != ".toml":
+            path = _shipped(str(preset), folder)
+        name = path.name
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise DataFileError(f"{path}: expected a readable TOML preset, got {error}") from error
+    for override in overrides:
+        _replace(model, table, override)
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        field = ".".join(str(part) for part in fault["loc"]) or "preset"
+        hint = did_you_mean(field, model.model_fields) if fault["type"] == "extra_forbidden" else ""
+        raise DataFileError(f"{name}: {field}: {fault['msg']}, got {fault['input']!r}.{hint}") from error
+
+
+def _shipped(name: str, folder: Path) -> Path:
+    known = sorted(path.stem for path in folder.glob("*.toml"))
+    if name not in known:
+        raise UsageError(f"preset: expected a shipped preset or a .toml file, got {name!r}.{did_you_mean(name, known)}")
+    return folder / f"{name}.toml"
+
+
+def _replace(model: type[Preset], table: dict[str, Any], override: str) -> None:
+    """Write one "key=value" into the table."""
+    key, equals, value = override.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        raise UsageError(f"--set: expected key=value, got {override!r}")
+    head, *rest = key.split(".")
+    if head not in model.model_fields:
+        raise UsageError(f"--set: unknown key {head!r}.{did_you_mean(head, model.model_fields)}")
+    place = table
+    for part in [head, *rest][:-1]:
+        inner = dict(place.get(part) or {})
+        place[part] = inner
+        place = inner
+    place[(rest or [head])[-1]] = _value(value.strip())
+
+
+def _value(text: str) -> Any:
+    """Read a TOML value; what is none is a string."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
