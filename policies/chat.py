@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from negotiation_env.engines import load_engine
 from negotiation_env.engines.protocol import ChatModel, ChatReply, ChatRequest
 from negotiation_env.errors import UsageError
+from negotiation_env.prompt import prompt
 from negotiation_env.protocols import AgentReply, AgentView
-from policies.prompt import prompt
 
 _LABEL = re.compile(r"\s*(?:agent|assistant|you|me|caller|platform|travel agent)\s*:\s*", re.IGNORECASE)
 _NEXT_SPEAKER = re.compile(

@@ -1,7 +1,8 @@
 """The prompt of a language-model agent: a compact card, a hint for the stage, the last messages.
 
-Kept under about 220 tokens, because a small model reads little and every token is paid for at every
-turn. Holds what ``AgentView`` holds and nothing else. Target prices are in it, as on the card, with
+Policies answer it, training data is written in it, and reward adapters read it with the reply behind it, so it stands
+here and not with any of them. Kept under about 220 tokens, because a small model reads little and every token is paid
+for at every turn. Holds public things only. Target prices are in it, as on the card, with
 the order to keep them secret.
 """
 
@@ -11,7 +12,7 @@ from negotiation_env.acts import Tactic
 from negotiation_env.engines.protocol import ChatMessage
 from negotiation_env.game import open_tickets
 from negotiation_env.lanes import FLOATS
-from negotiation_env.protocols import AgentView
+from negotiation_env.protocols import AgentView, ReplyView
 from negotiation_env.sop import Stage
 
 HISTORY_MESSAGES = 4
@@ -33,7 +34,7 @@ STAGE_HINTS = {
 }
 
 
-def system_text(view: AgentView) -> str:
+def system_text(view: AgentView | ReplyView) -> str:
     """Return the system message: who the agent is, the open tickets, one fact, what to do next."""
     card, game = view.card, view.game
     lines = [
@@ -56,7 +57,7 @@ def system_text(view: AgentView) -> str:
     return "\n".join(lines)
 
 
-def prompt(view: AgentView) -> tuple[ChatMessage, ...]:
+def prompt(view: AgentView | ReplyView) -> tuple[ChatMessage, ...]:
     """Return the chat that the agent answers; the manager speaks as ``user``."""
     spoken: list[ChatMessage] = [{"role": "user", "content": CALL_OPENS}]
     for i, said in enumerate(view.agent_said):
