@@ -1,9 +1,8 @@
-"""RJ: judges that score a reply by the rubric, in points per dimension.
+"""RJ: a judge that scores a reply by the rubric, in points per dimension, with a language model.
 
-``LlmJudge`` asks a language model, one question per dimension, evidence first and verdict after; an answer that
-cannot be read is a fault of that reply, never 0 points. ``DistilledJudge``, the default, is a linear scorer trained
-(by ``rewards.train_ngram``) on the verdicts of a simulated rubric annotator, and needs no language model. Neither is
-shown the target prices or anything of the manager's private side.
+``LlmJudge`` asks one question per dimension, evidence first and verdict after; an answer that cannot be read is a
+fault of that reply, never 0 points. It is shown neither the target prices nor anything of the manager's private side.
+The default judge needs no language model: see ``distilled_judge``.
 """
 
 from __future__ import annotations
@@ -12,104 +11,21 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 from negotiation_env.engines.protocol import ChatModel, ChatRequest
-from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.features import FEATURES
+from negotiation_env.errors import UsageError
 from negotiation_env.lanes import Lanes, Num
 from negotiation_env.protocols import ReplyView, RewardTerm
-from rewards.linear import MOST_WORDS, PAIRS, LinearWeights, load_weights
 from rewards.rubric import Choice, Dimension, Rubric
 from rewards.sources import Verdict
 
-SHIPPED = Path(__file__).with_name("weights") / "judge.npz"
 SHOWN_TURNS = 4
 """Earlier messages of each side that a language model is shown."""
 SHOWN_CHARACTERS = 800
 """Characters of a message that a language model is shown."""
 _VERDICT_TOKENS = 4
 _ANSWER = re.compile(r"\s*Evidence: *(?P<evidence>\S[^\n]*)\n\s*Verdict: \((?P<letter>[A-Z])\)[^()\n]*\s*")
-
-
-class DistilledJudge:
-    """E_judge from linear weights with one output per dimension.
-
-    Args:
-        weights: as ``linear.load_weights`` reads them; the outputs are the rubric's dimension ids.
-        rubric: gives the titles, and the range of each dimension's points; None takes the shipped one.
-
-    Raises:
-        DataFileError: if weights and rubric name different dimensions.
-    """
-
-    def __init__(self, weights: LinearWeights, rubric: Rubric | None = None) -> None:
-        self.rubric = Rubric.from_toml() if rubric is None else rubric
-        ids = tuple(d.id for d in self.rubric.dimensions)
-        if weights.outputs != ids:
-            raise DataFileError(
-                f"rubric: expected the dimensions {weights.outputs} that the judge was trained on, got {ids}: "
-                "train again, or use an LlmJudge"
-            )
-        self.weights = weights
-        acts = [tuple(row) for row in weights.acts.tolist()]
-        self._bias = tuple(weights.bias.tolist())
-        self._acts = tuple((i, row) for i, row in enumerate(acts[: len(FEATURES)]) if any(row))
-        self._pairs = tuple((a, b, row) for (a, b), row in zip(PAIRS, acts[len(FEATURES) :], strict=True) if any(row))
-        self._words = dict(zip(weights.words, map(tuple, weights.word_weights.tolist()), strict=True))
-        self._vocabulary = frozenset(self._words)
-        self._ranges = tuple((d.id, d.title, d.low, d.high) for d in self.rubric.dimensions)
-
-    @classmethod
-    def from_file(cls, path: str | Path, rubric: Rubric | None = None) -> DistilledJudge:
-        """Load weights from an ``.npz`` file; raises ``DataFileError`` where it is not one."""
-        return cls(load_weights(Path(path)), rubric)
-
-    @classmethod
-    def shipped(cls) -> DistilledJudge:
-        """Return the shipped judge, loaded once per process."""
-        return _shipped()
-
-    def judge(self, views: Sequence[ReplyView]) -> list[Verdict]:
-        """Judge replies in order; each verdict is what the reply gets alone."""
-        return [self._judge(view) for view in views]
-
-    def _judge(self, view: ReplyView) -> Verdict:
-        """Add up the rows of weights that the reply touches, column by column.
-
-        Words come first: their weights lie on a grid and add up exactly, so the order of a set does not matter.
-        """
-        features = view.features
-        said = view.words if len(view.words) <= MOST_WORDS else view.words[:MOST_WORDS]
-        rows = [*map(self._words.__getitem__, self._vocabulary.intersection(said)), self._bias]
-        for place, row in self._acts:
-            value = features[place]
-            if value:
-                rows.append(row if value == 1.0 else tuple([value * w for w in row]))
-        for a, b, row in self._pairs:
-            value = features[a] * features[b]
-            if value:
-                rows.append(tuple([value * w for w in row]))
-        terms = [
-            RewardTerm("judge", name, low if value < low else high if value > high else value, title)
-            for (name, title, low, high), value in zip(self._ranges, map(sum, zip(*rows)), strict=True)  # noqa: B905
-        ]
-        return Verdict(sum([term.points for term in terms]), tuple(terms))
-
-    def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> Num:
-        """Return total points of moves without text: acts, plus an honest reply's mean share of words."""
-        total = lanes.full(features[0], 0.0)
-        parts = zip(self.weights.act_parts(features), self.weights.text_mean.tolist(), self._ranges, strict=True)
-        for part, words, (_, _, low, high) in parts:
-            total = total + lanes.clip(part + words, low, high)
-        return total
-
-
-@cache
-def _shipped() -> DistilledJudge:
-    return DistilledJudge.from_file(SHIPPED)
 
 
 class _Answer(NamedTuple):

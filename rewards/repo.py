@@ -20,7 +20,7 @@ import numpy as np
 from negotiation_env.errors import UsageError
 from negotiation_env.lanes import Lanes, Num
 from negotiation_env.protocols import ReplyView, RewardBreakdown
-from rewards.judge import DistilledJudge
+from rewards.distilled_judge import DistilledJudge
 from rewards.preference import PreferenceModel
 from rewards.rules import RuleReward
 from rewards.sources import Judge, RewardModel, Rules, RuleScore, Verdict

@@ -25,7 +25,7 @@ from negotiation_env.protocols import RewardBreakdown
 from rewards.annotators import SLIP, rubric_points
 from rewards.candidates import HONEST, ROUTINE
 from rewards.data import Candidate, Pair, preference_pairs
-from rewards.judge import DistilledJudge
+from rewards.distilled_judge import DistilledJudge
 from rewards.linear import INPUTS, MOST_WORDS, Array, LinearWeights, inputs_of
 from rewards.preference import PreferenceModel
 from rewards.repo import RepoReward

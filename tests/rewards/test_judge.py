@@ -11,8 +11,9 @@ from negotiation_env.engines.protocol import ChatReply, ChatRequest, fault_reply
 from negotiation_env.errors import DataFileError, UsageError
 from negotiation_env.lanes import FLOATS
 from negotiation_env.protocols import Utterance
+from rewards.distilled_judge import DistilledJudge
 from rewards.examples import EXAMPLE_CARD, example_view
-from rewards.judge import DistilledJudge, LlmJudge, judge_prompt
+from rewards.judge import LlmJudge, judge_prompt
 from rewards.rubric import SHIPPED, Rubric
 from rewards.sources import Judge, Verdict
 
