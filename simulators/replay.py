@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from negotiation_env.acts import Act, DialogueAct, Tactic
+from negotiation_env.acts import MAX_TICKETS, Act, DialogueAct, Tactic
 from negotiation_env.errors import DataFileError, UsageError, did_you_mean
-from negotiation_env.game import Move
+from negotiation_env.game import End, GameState, Move
 from negotiation_env.moves import decision_of
 from negotiation_env.protocols import ManagerReply, Negotiation
 from negotiation_env.records import read_episodes
@@ -26,9 +26,11 @@ _GROUPS: dict[str, frozenset[Act]] = {
     "agree": frozenset({Act.ACCEPT, Act.CONFIRM}),
     "bid": frozenset({Act.PROPOSE, Act.COUNTER}),
 }
-CONDITIONS = tuple(sorted([act.name.lower() for act in Act] + [*_GROUPS, "reason", "pressure"]))
-"""What ``when`` may name: an act, ``agree`` (accept or confirm), ``bid`` (propose or counter), ``reason`` or
-``pressure``; several joined by ``|`` hold if one of them does."""
+_STATES = ("settled", *(f"agreed {k}" for k in range(1, MAX_TICKETS + 1)))
+CONDITIONS = tuple(sorted([act.name.lower() for act in Act] + [*_GROUPS, "reason", "pressure", *_STATES]))
+"""What ``when`` may name of the agent's message: an act, ``agree`` (accept or confirm), ``bid`` (propose or counter),
+``reason``, ``pressure``; or of how things stand after it: ``agreed N`` (ticket N, from 1, is agreed), ``settled``
+(no ticket is open). ``not X`` turns one round, ``X & Y`` wants both, ``A | B`` one of the two."""
 
 
 class ScriptLine(NamedTuple):
@@ -109,7 +111,7 @@ class ReplayManager:
         text = GOODBYE
         if place < len(seat.script):
             said = negotiation.agent_said[-1].acts if negotiation.agent_said else ()
-            text = line_for(seat.script[place], said)
+            text = line_for(seat.script[place], said, game)
         if not text.strip():
             silence = (DialogueAct(Act.SILENCE),)
             return ManagerReply("", silence, decision_of(silence, game))
@@ -120,16 +122,37 @@ class ReplayManager:
         return ManagerReply(text, acts, decision)
 
 
-def line_for(line: ScriptLine, said: Sequence[DialogueAct]) -> str:
-    """Return what a script line says after the agent's acts."""
+def line_for(line: ScriptLine, said: Sequence[DialogueAct], game: GameState | None = None) -> str:
+    """Return what a script line says after the agent's acts; without a ``game`` nothing is agreed."""
     for when, text in line.branches:
-        if any(_holds(part.strip(), said) for part in when.split("|")):
+        if any(all(_meets(term, said, game) for term in option.split("&")) for option in when.split("|")):
             return text
     return line.text
 
 
-def _holds(condition: str, said: Sequence[DialogueAct]) -> bool:
-    """Whether the agent's acts meet one condition."""
+def check_condition(when: str) -> None:
+    """Raise a ``UsageError`` unless ``when`` is made of known conditions."""
+    for term in when.replace("|", "&").split("&"):
+        name = term.strip().removeprefix("not ").strip()
+        if name not in CONDITIONS:
+            raise UsageError(f"expected a condition, got {name!r}.{did_you_mean(name, CONDITIONS)}")
+
+
+def _meets(term: str, said: Sequence[DialogueAct], game: GameState | None) -> bool:
+    """Whether a condition holds, or, after ``not``, does not."""
+    name = term.strip()
+    wanted = not name.startswith("not ")
+    return _holds(name.removeprefix("not ").strip(), said, game) is wanted
+
+
+def _holds(condition: str, said: Sequence[DialogueAct], game: GameState | None) -> bool:
+    """Whether the agent's acts, or the tickets, meet one condition."""
+    if condition in _STATES:
+        if game is None:
+            return False
+        if condition == "settled":
+            return int(game.end) == End.SETTLED
+        return bool(game.agreed[int(condition.removeprefix("agreed ")) - 1] > 0.0)
     if condition in ("reason", "pressure"):
         tactics = {act.tactic for act in said if act.kind is Act.INFORM} - {Tactic.NONE}
         return Tactic.PRESSURE in tactics if condition == "pressure" else bool(tactics - {Tactic.PRESSURE})
@@ -141,9 +164,7 @@ def _check_script(key: str, script: Script) -> None:
     """Check the conditions of a script before anybody plays it."""
     for number, line in enumerate(script, 1):
         for when, _ in line.branches:
-            for part in when.split("|"):
-                if part.strip() not in CONDITIONS:
-                    raise UsageError(
-                        f"script {key!r}, line {number}: expected a condition, got {part.strip()!r}."
-                        f"{did_you_mean(part.strip(), CONDITIONS)}"
-                    )
+            try:
+                check_condition(when)
+            except UsageError as error:
+                raise UsageError(f"script {key!r}, line {number}: {error}") from error

@@ -71,6 +71,33 @@ def test_a_script_branches_on_what_the_agent_does() -> None:
         assert line_for(line, [DialogueAct(act)]) == text
 
 
+@pytest.mark.parametrize(
+    ("when", "acts", "holds"),
+    [
+        ("not soothe", [Act.PROPOSE], True),
+        ("not soothe", [Act.SOOTHE, Act.PROPOSE], False),
+        ("bid & not ask", [Act.PROPOSE], True),
+        ("bid & not ask", [Act.PROPOSE, Act.ASK], False),
+        ("close | bid & ask", [Act.CLOSE], True),
+        ("agreed 1", [Act.ACCEPT], False),
+    ],
+)
+def test_conditions_combine(when: str, acts: list[Act], holds: bool) -> None:
+    line = ScriptLine("Well?", ((when, "Done."),))
+    assert (line_for(line, [DialogueAct(act) for act in acts]) == "Done.") is holds
+
+
+@pytest.mark.parametrize("when", ["agreed 1", "settled", "not silence & settled"])
+def test_a_script_branches_on_what_is_agreed(when: str) -> None:
+    price = ONE_TICKET.card.tickets[0].selling_price - 10
+    second = ScriptLine("Yes or no?", ((when, "Then it is done."),))
+    manager = ReplayManager({ONE_TICKET.id: [ScriptLine(f"I can do {price} yuan."), second]})
+    taken = play(manager, ["Hello, could you offer a lower price?", f"Deal, we agree to {price} yuan."])
+    assert taken.manager_said[-1].text == "Then it is done."
+    left = play(manager, ["Hello, could you offer a lower price?", "Partners gain exposure."])
+    assert left.manager_said[-1].text == "Yes or no?"
+
+
 def test_a_recorded_episode_is_said_again(tmp_path: Path) -> None:
     scenarios = [sample_scenario(i) for i in range(6)]
     recorded = rollout(Asker(), scenarios, manager=RuleManager(), reward=NoReward(), max_turns=6)  # type: ignore[arg-type]
