@@ -81,9 +81,13 @@ class Scene:
         """Return how things stood before turn ``number``."""
         now = Standing()
         for record in self.episode.turns[: number - 1]:
-            self._hear_agent(record, now)
-            self._hear_manager(record, now)
+            self.follow(record, now)
         return now
+
+    def follow(self, record: TurnRecord, now: Standing) -> None:
+        """Bring ``now`` from before a turn to after it, in place."""
+        self._hear_agent(record, now)
+        self._hear_manager(record, now)
 
     def taken_by(self, act: DialogueAct, standing: Standing) -> list[int]:
         """Return the tickets whose committed figure an act of the agent takes; empty if it claims none.
