@@ -1,24 +1,31 @@
-"""The prompt of a language-model agent: a compact card, a hint for the stage, the last messages.
+"""The prompt of a language-model agent: a compact card, where the talks stand, the last messages.
 
 Policies answer it, training data is written in it, and reward adapters read it with the reply behind it, so it stands
-here and not with any of them. Kept under about 220 tokens, because a small model reads little and every token is paid
-for at every turn. Holds public things only. Target prices are in it, as on the card, with
-the order to keep them secret.
+here and not with any of them. What a good reply depends on is in it in so many words, because a small model hardly
+compares figures or remembers turns: whether a quote meets the goal, the own last bid, which reasons are used up, which
+promises are allowed, whether the manager is upset or asked why. About 200 tokens of SmolLM2 (160 at the opening, 250
+with three tickets and long messages), because every token is paid for at every turn. Holds public things only. Target
+prices are in it, as on the card, with the order to keep them secret.
 """
 
 from __future__ import annotations
 
+import math
+
 from negotiation_env.acts import Tactic
 from negotiation_env.engines.protocol import ChatMessage
-from negotiation_env.game import open_tickets
+from negotiation_env.game import GameState, open_tickets
 from negotiation_env.lanes import FLOATS
 from negotiation_env.protocols import AgentView, ReplyView
+from negotiation_env.scenario import Facts, TaskCard
 from negotiation_env.sop import Stage
 
 HISTORY_MESSAGES = 4
 """Most messages of the dialogue that the prompt repeats, both sides counted."""
-MESSAGE_CHARACTERS = 110
-"""Longest part of one message that the prompt repeats; longer ones keep their beginning."""
+MESSAGE_CHARACTERS = 100
+"""Longest part of each of the last two messages that the prompt repeats; longer ones keep their beginning."""
+OLDER_CHARACTERS = 50
+"""The same for the messages before them."""
 CALL_OPENS = "Hello?"
 """What the manager is taken to say when picking up the phone; the template needs the user to speak first."""
 NO_ANSWER = "(The manager has not replied yet.)"
@@ -35,45 +42,90 @@ STAGE_HINTS = {
 
 
 def system_text(view: AgentView | ReplyView) -> str:
-    """Return the system message: who the agent is, the open tickets, one fact, what to do next."""
+    """Return the system message: who the agent is, the open tickets, the facts, where the talks stand, what is next."""
     card, game = view.card, view.game
     lines = [
-        f"You are a sales agent of a travel platform, on the phone with the manager of {card.hotel.name}. "
+        f"You are a travel platform's agent, on the phone with the manager of {card.hotel.name}. "
         "Ask for lower room rates in one short polite sentence. Keep your goal secret."
     ]
-    for k, still_open in enumerate(open_tickets(FLOATS, game)):
-        if still_open:
-            ticket = card.tickets[k]
-            offer = f", hotel offers {game.quote[k]:.0f}" if game.quoted[k] else ""
-            lines.append(f"{ticket.room}: now {ticket.selling_price} yuan, goal {ticket.target_price}{offer}.")
-    facts = {
-        Tactic.EXPOSURE: f"partners get {card.facts.exposure}% more views",
-        Tactic.CONVERSION: f"partners get {card.facts.conversion}% more bookings",
-        Tactic.COMPETITOR: f"{card.facts.competitor_name} sells at {card.facts.competitor_price}",
-    }
-    freshest = min(facts, key=lambda tactic: game.used[tactic])
-    lines.append(f"Fact: {facts[freshest]}.")
-    lines.append(f"Now: {STAGE_HINTS[view.stage]}")
+    lines += [_ticket_line(card, game, k) for k, still_open in enumerate(open_tickets(FLOATS, game)) if still_open]
+    fresh = _fresh_facts(card.facts, game)
+    used = [name for tactic, name in _USED_NAMES.items() if game.used[tactic]]
+    lines += [f"Facts: {'; '.join(fresh)}."] if fresh else []
+    lines += [f"Already said: {', '.join(used)}."] if used else []
+    if card.promises:
+        lines.append(f"You may promise: {', '.join(p.replace('-', ' ') for p in card.promises)}.")
+    lines.append(f"Turn {int(game.turn) + 1}.{_mood(game)} Now: {STAGE_HINTS[view.stage]}")
     return "\n".join(lines)
+
+
+_USED_NAMES = {
+    Tactic.EXPOSURE: "views",
+    Tactic.CONVERSION: "bookings",
+    Tactic.COMPETITOR: "competitor",
+    Tactic.CALENDAR: "demand",
+    Tactic.FIT: "fit",
+    Tactic.PARTNERSHIP: "partnership",
+}
+"""How a reason that was given is named."""
+
+
+def _fresh_facts(facts: Facts, game: GameState) -> list[str]:
+    """Return the reasons not given yet, with the only figures that may be cited."""
+    texts = {
+        Tactic.EXPOSURE: f"{facts.exposure}% more views",
+        Tactic.CONVERSION: f"{facts.conversion}% more bookings",
+        Tactic.COMPETITOR: f"{facts.competitor_name} sells at {facts.competitor_price}",
+        Tactic.CALENDAR: f"demand {facts.demand:+d}% around {facts.event}",
+    }
+    return [text for tactic, text in texts.items() if not game.used[tactic]]
+
+
+def _ticket_line(card: TaskCard, game: GameState, k: int) -> str:
+    """Return an open ticket's prices, in the type that was named last: selling or net."""
+    ticket = card.tickets[k]
+    part = 1.0 - ticket.commission if game.net else 1.0
+    line = f"{ticket.room}{' (net)' if game.net else ''}: now {_yuan(ticket.selling_price * part)} yuan"
+    line += f", goal {_yuan(ticket.target_price * part)}"
+    if game.quoted[k]:
+        met = " (goal met)" if game.quote[k] <= ticket.target_price else ""
+        line += f", hotel offers {_yuan(game.quote[k] * part)}{met}"
+    if game.bid[k] > 0.0:
+        line += f", your bid {_yuan(game.bid[k] * part)}"
+    return line + "."
+
+
+def _mood(game: GameState) -> str:
+    """Return what the manager's last answer asks for beyond figures, or ""."""
+    if game.silent_streak:
+        return f" No answer for {int(game.silent_streak)} turn{'s' * (game.silent_streak > 1)}."
+    wants = [text for said, text in ((game.upset, "is upset"), (game.wants_reason, "asks why")) if said]
+    return f" The manager {' and '.join(wants)}." if wants else ""
+
+
+def _yuan(price: float) -> str:
+    """Return a price as both sides say it: whole, rounded up (see ``game.said_price``)."""
+    return str(math.ceil(price - 1e-6))
 
 
 def prompt(view: AgentView | ReplyView) -> tuple[ChatMessage, ...]:
     """Return the chat that the agent answers; the manager speaks as ``user``."""
     spoken: list[ChatMessage] = [{"role": "user", "content": CALL_OPENS}]
     for i, said in enumerate(view.agent_said):
-        spoken.append({"role": "assistant", "content": _clip(said.text)})
+        spoken.append({"role": "assistant", "content": said.text})
         if i < len(view.manager_said):
-            answer = _clip(view.manager_said[i].text)
-            spoken.append({"role": "user", "content": answer or NO_ANSWER})
+            spoken.append({"role": "user", "content": view.manager_said[i].text})
     last = spoken[-HISTORY_MESSAGES:]
     # Chat templates expect the user to speak first after the system message.
     if last[0]["role"] == "assistant":
         last = last[1:]
-    return ({"role": "system", "content": system_text(view)}, *last)
+    shown: list[ChatMessage] = []
+    for i, message in enumerate(last):
+        text = _clip(message["content"], OLDER_CHARACTERS if i < len(last) - 2 else MESSAGE_CHARACTERS)
+        shown.append({"role": message["role"], "content": text or NO_ANSWER if message["role"] == "user" else text})
+    return ({"role": "system", "content": system_text(view)}, *shown)
 
 
-def _clip(text: str) -> str:
+def _clip(text: str, longest: int) -> str:
     text = " ".join(text.split())
-    if len(text) <= MESSAGE_CHARACTERS:
-        return text
-    return text[:MESSAGE_CHARACTERS].rsplit(" ", 1)[0] + " ..."
+    return text if len(text) <= longest else text[:longest].rsplit(" ", 1)[0] + " ..."

@@ -96,6 +96,19 @@ def test_the_prompt_names_the_standing_offer_and_open_tickets_only() -> None:
     assert "Superior Twin" not in text
 
 
+def test_the_prompt_says_what_a_good_reply_depends_on() -> None:
+    used = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    text = prompt(view(quotes=(355.0,), bid=(340.0, 0.0, 0.0), upset=True, wants_reason=True, used=used))[0]["content"]
+    assert "hotel offers 355 (goal met), your bid 340" in text
+    assert "The manager is upset and asks why." in text
+    assert "Already said: views." in text
+    assert "22%" not in text
+    assert "You may promise: banner, badge." in text
+    above = prompt(view(quotes=(380.0,), net=True, silent_streak=2.0))[0]["content"]
+    assert "(net): now 340 yuan, goal 306, hotel offers 323." in above
+    assert "No answer for 2 turns." in above
+
+
 def test_the_prompt_stays_small_however_long_the_dialogue() -> None:
     long = "word " * 300
     agent = [Utterance(long, (DialogueAct(Act.OFF_TOPIC),))] * 12
