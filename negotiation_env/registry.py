@@ -55,12 +55,14 @@ def load_manager(spec: object, llm: str = "smollm2") -> Manager:
 
 
 @cache
-def _shared_reward(name: str) -> Reward:
-    return load(REWARDS, name, "reward")()  # type: ignore[no-any-return]
+def _shared_reward(spec: str) -> Reward:
+    name, _, rest = spec.partition(":")
+    factory = load(REWARDS, name, "reward")
+    return factory(rest) if rest else factory()  # type: ignore[no-any-return]
 
 
 def load_reward(spec: object) -> Reward:
-    """Return a reward: a name such as ``"repo"`` (one shared object per process), or the object given."""
+    """Return a reward: ``"repo"``, ``"repo:n=25"`` (one shared object per process and spec), or the object given."""
     if isinstance(spec, str):
         return _shared_reward(spec)
     if isinstance(spec, Reward):

@@ -7,17 +7,21 @@ Good behaviour raises a positive model reward and softens a negative one, bad be
 deepens a negative one; the sign never flips and |R_total| <= 2 |R_model|. A model reward of exactly 0 stays 0,
 whatever judge and rules say: the enhancement scales the model's opinion and has none of its own.
 
-A source that could not score is None, and then so is the total: unscored is not zero. This module knows no text,
-no rule, no weight; the sources do.
+``Composition`` also has what ablations need: another ``n``, a plain sum, and any source left out. A source that could
+not score is None, and then so is the total, unless the composition leaves that source out: unscored is not zero. A
+source that is left out is still scored and recorded, so that episodes of all ablations show the same figures. This
+module knows no text, no rule, no weight; the sources do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from negotiation_env.errors import UsageError
+from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.lanes import Lanes, Num
 from negotiation_env.protocols import ReplyView, RewardBreakdown
 from rewards.distilled_judge import DistilledJudge
@@ -27,15 +31,85 @@ from rewards.sources import Judge, RewardModel, Rules, RuleScore, Verdict
 
 DEFAULT_N = 100.0
 """The paper's n: points of enhancement that double a reward or bring it to nothing."""
+SOURCES = ("model", "judge", "rules")
+FORMULAS = ("repo", "sum")
 
 
-def enhance(model: Num, judge: Num, rules: Num, n: float = DEFAULT_N) -> Num:
-    """Return R_total for floats or arrays of one shape. ``judge`` and ``rules`` are in points, ``n`` > 0 as well."""
-    points = judge + rules
-    if isinstance(model, np.ndarray) or isinstance(points, np.ndarray):
-        return model + np.abs(model) * (np.clip(points, -n, n) / n)
-    clipped = -n if points < -n else n if points > n else points
-    return model + abs(model) * (clipped / n)
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """How three sources become one number.
+
+    Attributes:
+        formula: "repo" is the paper's; "sum" is R_model + E_enh / n, in which points count whatever R_model is, and
+            can flip its sign.
+        n: points at which the enhancement is clipped, > 0.
+        without: sources left out, of ``SOURCES``. Without the judge or the rules their points count as 0; without
+            the model the total is E_enh / n, in [-1, 1]. "judge" and "rules" both left out is the reward model alone.
+
+    Raises:
+        UsageError: on an unknown formula or source, on ``n`` out of range, or if every source is left out.
+    """
+
+    formula: Literal["repo", "sum"] = "repo"
+    n: float = DEFAULT_N
+    without: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if self.formula not in FORMULAS:
+            raise UsageError(f"formula: expected one of {FORMULAS}, got {self.formula!r}")
+        if not 0.0 < self.n < float("inf"):
+            raise UsageError(f"expected n > 0 points, got {self.n}: the paper's value is {DEFAULT_N:g}")
+        for name in self.without:
+            if name not in SOURCES:
+                raise UsageError(f"without: expected sources, got {name!r}.{did_you_mean(name, SOURCES)}")
+        if len(self.without) == len(SOURCES):
+            raise UsageError("without: expected at least one source to be kept, got all three left out")
+
+    @classmethod
+    def parse(cls, text: str) -> Composition:
+        """Read "n=25", "formula=sum", "without=judge+rules", or several by comma; "" is the paper's."""
+        formula, n, without = "repo", DEFAULT_N, frozenset[str]()
+        for part in filter(None, (p.strip() for p in text.split(","))):
+            key, _, value = part.partition("=")
+            if key == "formula":
+                formula = value
+            elif key == "n":
+                n = _points(value)
+            elif key == "without":
+                without = frozenset(value.split("+"))
+            else:
+                raise UsageError(f"reward: unknown setting {key!r}.{did_you_mean(key, ('formula', 'n', 'without'))}")
+        if formula not in FORMULAS:
+            raise UsageError(f"formula: expected one of {FORMULAS}, got {formula!r}")
+        return cls("sum" if formula == "sum" else "repo", n, without)
+
+    def missing(self, model: Num | None, judge: Num | None, rules: Num | None) -> tuple[str, ...]:
+        """Return the names of the sources that this composition needs and that are None."""
+        values = zip(SOURCES, (model, judge, rules), strict=True)
+        return tuple(name for name, value in values if value is None and name not in self.without)
+
+    def enhancement(self, judge: Num | None, rules: Num | None) -> Num:
+        """Return E_enh in points, for floats or arrays; sources left out count as 0."""
+        points = (0.0 if judge is None or "judge" in self.without else judge) + (
+            0.0 if rules is None or "rules" in self.without else rules
+        )
+        if isinstance(points, np.ndarray):
+            return np.clip(points, -self.n, self.n)
+        return -self.n if points < -self.n else self.n if points > self.n else points
+
+    def total(self, model: Num | None, judge: Num | None, rules: Num | None) -> Num:
+        """Return R_total for floats or arrays of one shape; no source that is needed may be None."""
+        share = self.enhancement(judge, rules) / self.n
+        if "model" in self.without or model is None:
+            return share
+        return model + share * (abs(model) if self.formula == "repo" else 1.0)
+
+
+def _points(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"n: expected a number of points, got {text!r}") from None
 
 
 class RepoReward:
@@ -45,10 +119,7 @@ class RepoReward:
         model: R_model; None takes the shipped n-gram preference model.
         judge: E_judge; None takes the shipped distilled judge.
         rules: E_func; None takes ``rules.toml`` of this package.
-        n: points at which the enhancement is clipped, > 0.
-
-    Raises:
-        UsageError: if ``n`` is not a positive number.
+        composition: how they become one number; the paper's by default.
     """
 
     def __init__(
@@ -56,14 +127,17 @@ class RepoReward:
         model: RewardModel | None = None,
         judge: Judge | None = None,
         rules: Rules | None = None,
-        n: float = DEFAULT_N,
+        composition: Composition | None = None,
     ) -> None:
-        if not 0.0 < n < float("inf"):
-            raise UsageError(f"expected n > 0 points, got {n}: the paper's value is {DEFAULT_N:g}")
         self.model: RewardModel = PreferenceModel.shipped() if model is None else model
         self.judge: Judge = DistilledJudge.shipped() if judge is None else judge
         self.rules: Rules = RuleReward.shipped() if rules is None else rules
-        self.n = float(n)
+        self.composition = Composition() if composition is None else composition
+
+    @classmethod
+    def from_spec(cls, spec: str = "") -> RepoReward:
+        """Return the default sources composed as "repo:n=25,without=judge" says behind the colon."""
+        return cls(composition=Composition.parse(spec))
 
     def score(self, replies: Sequence[ReplyView]) -> list[RewardBreakdown]:
         """Score replies as text; one breakdown each, in order."""
@@ -80,28 +154,22 @@ class RepoReward:
         model = self.model.score_features(lanes, features)
         judge = self.judge.score_features(lanes, features)
         rules = self.rules.score_features(lanes, features)
-        if model is None or judge is None or rules is None:
-            named = (("model", model), ("judge", judge), ("rules", rules))
-            missing = ", ".join(name for name, value in named if value is None)
-            fault = f"{missing}: cannot score a move without text"
+        missing = self.composition.missing(model, judge, rules)
+        if missing:
+            fault = f"{', '.join(missing)}: cannot score a move without text"
             return RewardBreakdown(None, model, judge, rules, None, (), fault)
-        points = lanes.clip(judge + rules, -self.n, self.n)
-        return RewardBreakdown(enhance(model, judge, rules, self.n), model, judge, rules, points)
+        points = self.composition.enhancement(judge, rules)
+        return RewardBreakdown(self.composition.total(model, judge, rules), model, judge, rules, points)
 
     def _compose(self, model: float | None, verdict: Verdict, rules: RuleScore) -> RewardBreakdown:
-        """Put the three sources together; any that is unscored leaves the total unscored."""
-        judged, n = verdict.total, self.n
+        """Put the three sources together; any that is needed and unscored leaves the total unscored."""
+        judged, ruled = verdict.total, rules.points
         terms = verdict.terms + rules.terms
-        if model is None or judged is None or rules.points is None:
-            faults = []
-            if model is None:
-                faults.append("model: unscored")
-            if judged is None:
-                faults.append(f"judge: {verdict.fault or 'unscored'}")
-            if rules.points is None:
-                faults.append(f"rules: {rules.fault or 'unscored'}")
-            return RewardBreakdown(None, model, judged, rules.points, None, terms, "; ".join(faults))
-        points = judged + rules.points
-        clipped = -n if points < -n else n if points > n else points
-        total = enhance(model, judged, rules.points, n)
-        return RewardBreakdown(total, model, judged, rules.points, clipped, terms)
+        if model is None or judged is None or ruled is None:
+            causes = {"model": "unscored", "judge": verdict.fault or "unscored", "rules": rules.fault or "unscored"}
+            missing = self.composition.missing(model, judged, ruled)
+            if missing:
+                fault = "; ".join(f"{name}: {causes[name]}" for name in missing)
+                return RewardBreakdown(None, model, judged, ruled, None, terms, fault)
+        points = self.composition.enhancement(judged, ruled)
+        return RewardBreakdown(self.composition.total(model, judged, ruled), model, judged, ruled, points, terms)

@@ -13,8 +13,10 @@ from negotiation_env.errors import UsageError
 from negotiation_env.lanes import ARRAYS, FLOATS, Lanes, Num
 from negotiation_env.protocols import ReplyView, Reward, RewardTerm
 from rewards.examples import example_view
-from rewards.repo import RepoReward, enhance
+from rewards.repo import Composition, RepoReward
 from rewards.sources import RuleScore, Verdict
+
+enhance = Composition().total
 
 REWARDS = st.floats(-50.0, 50.0)
 POINTS = st.floats(-500.0, 500.0)
@@ -59,9 +61,9 @@ def test_arrays_give_what_floats_give(rows: list[tuple[float, float, float]]) ->
 
 
 def test_n_scales_the_enhancement() -> None:
-    assert enhance(1.0, 20.0, 0.0, n=40.0) == pytest.approx(1.5)
+    assert Composition(n=40.0).total(1.0, 20.0, 0.0) == pytest.approx(1.5)
     with pytest.raises(UsageError, match="n > 0"):
-        RepoReward(n=0.0)
+        Composition(n=0.0)
 
 
 class Fixed:

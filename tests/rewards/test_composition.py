@@ -1,0 +1,104 @@
+"""The alternatives to the paper's formula: sums, sources left out, other n; and how they are named."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from negotiation_env.errors import UsageError
+from negotiation_env.registry import load_reward
+from rewards.repo import Composition, RepoReward
+
+MODEL = st.floats(-50.0, 50.0)
+POINTS = st.floats(-500.0, 500.0)
+COMPOSITIONS = st.builds(
+    Composition,
+    st.sampled_from(["repo", "sum"]),
+    st.sampled_from([25.0, 100.0, 400.0]),
+    st.sets(st.sampled_from(["model", "judge", "rules"]), max_size=2).map(frozenset),
+)
+
+
+@given(COMPOSITIONS, MODEL, POINTS, POINTS, st.floats(0.0, 50.0))
+def test_every_composition_is_monotone_in_every_source(
+    composition: Composition, model: float, judge: float, rules: float, more: float
+) -> None:
+    total = composition.total(model, judge, rules)
+    for better in ((model + more, judge, rules), (model, judge + more, rules), (model, judge, rules + more)):
+        assert composition.total(*better) >= total - 1e-9
+
+
+@given(COMPOSITIONS, MODEL, POINTS, POINTS)
+def test_every_composition_is_bounded_by_the_model_and_one(
+    composition: Composition, model: float, judge: float, rules: float
+) -> None:
+    total = composition.total(model, judge, rules)
+    if composition.formula == "repo" and "model" not in composition.without:
+        assert abs(total) <= 2.0 * abs(model) + 1e-9
+        assert total * model >= 0.0
+    else:
+        rest = 0.0 if "model" in composition.without else model
+        assert abs(total - rest) <= 1.0 + 1e-9
+
+
+@given(COMPOSITIONS, MODEL, POINTS, POINTS, st.floats(-100.0, 100.0))
+def test_a_source_left_out_does_not_count(
+    composition: Composition, model: float, judge: float, rules: float, other: float
+) -> None:
+    values = {"model": model, "judge": judge, "rules": rules}
+    for name in composition.without:
+        changed = {**values, name: other}
+        assert composition.total(**changed) == composition.total(**values)
+        assert composition.missing(**{**values, name: None}) == ()
+
+
+def test_each_alternative_gives_the_figure_that_it_says() -> None:
+    assert Composition().total(-2.0, 30.0, 20.0) == -1.0
+    assert Composition("sum").total(-2.0, 30.0, 20.0) == -1.5
+    assert Composition(n=25.0).total(-2.0, 30.0, 20.0) == 0.0
+    assert Composition(without=frozenset({"judge"})).total(-2.0, 30.0, 20.0) == pytest.approx(-1.6)
+    assert Composition(without=frozenset({"model"})).total(-2.0, 30.0, 20.0) == 0.5
+    assert Composition(without=frozenset({"judge", "rules"})).total(-2.0, 30.0, 20.0) == -2.0
+
+
+def test_a_model_reward_of_zero_stays_zero_in_the_paper_s_formula_only() -> None:
+    assert Composition().total(0.0, 90.0, 0.0) == 0.0
+    assert Composition("sum").total(0.0, 90.0, 0.0) == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("", Composition()),
+        ("n=25", Composition(n=25.0)),
+        ("formula=sum, without=judge+rules", Composition("sum", without=frozenset({"judge", "rules"}))),
+    ],
+)
+def test_compositions_are_read_from_text(text: str, meant: Composition) -> None:
+    assert Composition.parse(text) == meant
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("m=3", "unknown setting 'm'"),
+        ("n=many", "number of points"),
+        ("n=0", "n > 0"),
+        ("n=nan", "n > 0"),
+        ("formula=product", "formula: expected one of"),
+        ("without=juge", "Did you mean 'judge'"),
+        ("without=model+judge+rules", "at least one source"),
+    ],
+)
+def test_a_wrong_composition_says_what_was_expected(text: str, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        Composition.parse(text)
+
+
+def test_a_reward_s_settings_follow_its_name() -> None:
+    reward = load_reward("repo:n=25,without=judge")
+    assert isinstance(reward, RepoReward)
+    assert reward.composition == Composition(n=25.0, without=frozenset({"judge"}))
+    assert load_reward("repo:n=25,without=judge") is reward
+    assert load_reward("repo") is not reward
