@@ -134,11 +134,6 @@ class RepoReward:
         self.rules: Rules = RuleReward.shipped() if rules is None else rules
         self.composition = Composition() if composition is None else composition
 
-    @classmethod
-    def from_spec(cls, spec: str = "") -> RepoReward:
-        """Return the default sources composed as "repo:n=25,without=judge" says behind the colon."""
-        return cls(composition=Composition.parse(spec))
-
     def score(self, replies: Sequence[ReplyView]) -> list[RewardBreakdown]:
         """Score replies as text; one breakdown each, in order."""
         models = self.model.score_batch(replies)

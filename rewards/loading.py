@@ -1,0 +1,73 @@
+"""Opens reward sources by name, and REPO's reward from one line: "repo:judge=smollm2,rules=my.toml,n=25".
+
+Imports no machine-learning library until a source that needs one is asked for.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from negotiation_env.engines import load_engine
+from negotiation_env.errors import UsageError, did_you_mean
+from rewards.distilled_judge import DistilledJudge
+from rewards.judge import LlmJudge
+from rewards.preference import PreferenceModel
+from rewards.repo import Composition, RepoReward
+from rewards.rubric import Rubric
+from rewards.rules import RuleReward
+from rewards.sources import Judge, RewardModel
+
+_SOURCES = ("model", "judge", "rules", "rubric")
+_COMPOSITION = ("formula", "n", "without")
+
+
+def load_repo(spec: str = "") -> RepoReward:
+    """Return REPO's reward from "key=value" settings by comma; "" is the default.
+
+    Keys: ``model`` and ``judge`` (see ``load_model`` and ``load_judge``), ``rules`` and ``rubric`` (paths of TOML
+    files), and those of ``Composition.parse``: ``formula``, ``n``, ``without``.
+
+    Raises:
+        UsageError: on an unknown key or name.
+        DataFileError: where a file is wrong.
+    """
+    given: dict[str, str] = {}
+    for part in filter(None, (p.strip() for p in spec.split(","))):
+        key, _, value = part.partition("=")
+        if key not in _SOURCES + _COMPOSITION or key in given or not value:
+            hint = did_you_mean(key, _SOURCES + _COMPOSITION)
+            raise UsageError(f"reward: expected key=value, each key once, got {part!r}.{hint}")
+        given[key] = value
+    composition = Composition.parse(",".join(f"{key}={given[key]}" for key in _COMPOSITION if key in given))
+    rubric = Path(given["rubric"]) if "rubric" in given else None
+    return RepoReward(
+        load_model(given.get("model", "ngram")),
+        load_judge(given.get("judge", "distilled"), rubric),
+        RuleReward.from_toml(given.get("rules")),
+        composition,
+    )
+
+
+def load_model(spec: str) -> RewardModel:
+    """Return a reward model: "ngram" (shipped), or the path of an .npz file of its weights."""
+    if spec == "ngram":
+        return PreferenceModel.shipped()
+    if spec.endswith(".npz"):
+        return PreferenceModel.from_file(spec)
+    raise UsageError(f"reward model: expected 'ngram' or the path of an .npz file, got {spec!r}")
+
+
+def load_judge(spec: str, rubric: Path | None = None) -> Judge:
+    """Return a judge: "distilled" (shipped), an .npz file of its weights, or an engine spec that is asked the rubric.
+
+    A distilled judge has learnt the shipped rubric's points, so it refuses a rubric of the user's own.
+    """
+    own = None if rubric is None else Rubric.from_toml(rubric)
+    if spec != "distilled" and not spec.endswith(".npz"):
+        return LlmJudge(load_engine(spec), own)
+    if own is not None and own != Rubric.from_toml():
+        raise UsageError(
+            f"rubric: the judge {spec!r} has learnt the shipped rubric's points, got another rubric in {rubric}: "
+            "name a judge that reads it, such as judge=smollm2, or train again"
+        )
+    return DistilledJudge.shipped() if spec == "distilled" else DistilledJudge.from_file(spec)
