@@ -1,0 +1,1 @@
+"""Attempts to earn reward without negotiating, and the measurement of what they earn."""
