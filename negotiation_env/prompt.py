@@ -2,7 +2,7 @@
 
 Policies answer it, training data is written in it, and reward adapters read it with the reply behind it, so it stands
 here and not with any of them. What a good reply depends on is in it in so many words, because a small model hardly
-compares figures or remembers turns: whether a quote meets the goal, the own last bid, which reasons are used up, which
+compares figures or remembers turns: whether a quote meets the goal, the own last bid, which reasons are left, which
 promises are allowed, whether the manager is upset or asked why. About 200 tokens of SmolLM2 (160 at the opening, 250
 with three tickets and long messages), because every token is paid for at every turn. Holds public things only. Target
 prices are in it, as on the card, with the order to keep them secret.
@@ -17,7 +17,7 @@ from negotiation_env.engines.protocol import ChatMessage
 from negotiation_env.game import GameState, open_tickets
 from negotiation_env.lanes import FLOATS
 from negotiation_env.protocols import AgentView, ReplyView
-from negotiation_env.scenario import Facts, TaskCard
+from negotiation_env.scenario import TaskCard
 from negotiation_env.sop import Stage
 
 HISTORY_MESSAGES = 4
@@ -43,23 +43,24 @@ STAGE_HINTS = {
 
 def system_text(view: AgentView | ReplyView) -> str:
     """Return the system message: who the agent is, the open tickets, the facts, where the talks stand, what is next."""
-    card, game = view.card, view.game
+    card, game, facts = view.card, view.game, view.card.facts
+    # What stays the same over a dialogue comes first, so that engines can keep what they computed for it.
     lines = [
         f"You are a travel platform's agent, on the phone with the manager of {card.hotel.name}. "
-        "Ask for lower room rates in one short polite sentence. Keep your goal secret."
+        "Ask for lower room rates in one short polite sentence. Keep your goal secret.",
+        f"Facts: {facts.exposure}% more views; {facts.conversion}% more bookings; {facts.competitor_name} sells at "
+        f"{facts.competitor_price}; demand {facts.demand:+d}% around {facts.event}.",
     ]
-    lines += [_ticket_line(card, game, k) for k, still_open in enumerate(open_tickets(FLOATS, game)) if still_open]
-    fresh = _fresh_facts(card.facts, game)
-    used = [name for tactic, name in _USED_NAMES.items() if game.used[tactic]]
-    lines += [f"Facts: {'; '.join(fresh)}."] if fresh else []
-    lines += [f"Already said: {', '.join(used)}."] if used else []
     if card.promises:
         lines.append(f"You may promise: {', '.join(p.replace('-', ' ') for p in card.promises)}.")
+    lines += [_ticket_line(card, game, k) for k, still_open in enumerate(open_tickets(FLOATS, game)) if still_open]
+    fresh = [name for tactic, name in _REASONS.items() if not game.used[tactic]]
+    lines.append(f"Not said yet: {', '.join(fresh) or 'nothing'}.")
     lines.append(f"Turn {int(game.turn) + 1}.{_mood(game)} Now: {STAGE_HINTS[view.stage]}")
     return "\n".join(lines)
 
 
-_USED_NAMES = {
+_REASONS = {
     Tactic.EXPOSURE: "views",
     Tactic.CONVERSION: "bookings",
     Tactic.COMPETITOR: "competitor",
@@ -67,18 +68,7 @@ _USED_NAMES = {
     Tactic.FIT: "fit",
     Tactic.PARTNERSHIP: "partnership",
 }
-"""How a reason that was given is named."""
-
-
-def _fresh_facts(facts: Facts, game: GameState) -> list[str]:
-    """Return the reasons not given yet, with the only figures that may be cited."""
-    texts = {
-        Tactic.EXPOSURE: f"{facts.exposure}% more views",
-        Tactic.CONVERSION: f"{facts.conversion}% more bookings",
-        Tactic.COMPETITOR: f"{facts.competitor_name} sells at {facts.competitor_price}",
-        Tactic.CALENDAR: f"demand {facts.demand:+d}% around {facts.event}",
-    }
-    return [text for tactic, text in texts.items() if not game.used[tactic]]
+"""How a reason is named."""
 
 
 def _ticket_line(card: TaskCard, game: GameState, k: int) -> str:

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from os.path import commonprefix
 
 import pytest
 
@@ -101,12 +102,19 @@ def test_the_prompt_says_what_a_good_reply_depends_on() -> None:
     text = prompt(view(quotes=(355.0,), bid=(340.0, 0.0, 0.0), upset=True, wants_reason=True, used=used))[0]["content"]
     assert "hotel offers 355 (goal met), your bid 340" in text
     assert "The manager is upset and asks why." in text
-    assert "Already said: views." in text
-    assert "22%" not in text
+    assert "Not said yet: bookings, competitor, demand, fit, partnership." in text
     assert "You may promise: banner, badge." in text
     above = prompt(view(quotes=(380.0,), net=True, silent_streak=2.0))[0]["content"]
     assert "(net): now 340 yuan, goal 306, hotel offers 323." in above
     assert "No answer for 2 turns." in above
+
+
+def test_what_stays_the_same_over_a_dialogue_comes_first() -> None:
+    early = prompt(view())[0]["content"]
+    late = prompt(view(quotes=(355.0,), bid=(340.0, 0.0, 0.0), upset=True))[0]["content"]
+    shared = commonprefix([early, late])
+    assert "You may promise" in shared
+    assert "% more views" in shared
 
 
 def test_the_prompt_stays_small_however_long_the_dialogue() -> None:
