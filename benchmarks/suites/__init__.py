@@ -1,4 +1,4 @@
-"""Benchmark suites: the scripted bad cases, the sampled online negotiations, and a user's own by path.
+"""Benchmark suites: the scripted bad cases, the sampled live negotiations, and a user's own by path.
 
 A suite is a list of cases. This module finds and loads them; it does not play them.
 """
@@ -6,55 +6,34 @@ A suite is a list of cases. This module finds and loads them; it does not play t
 from __future__ import annotations
 
 import os
+from inspect import signature
 from pathlib import Path
 
 from benchmarks.suites.case import CATEGORIES, Case, CaseSuite
 from benchmarks.suites.case_file import read_case
+from benchmarks.suites.sampled import ab, online
 from negotiation_env import registry
 from negotiation_env.errors import DataFileError, UsageError, did_you_mean
-from negotiation_env.lanes import episode_seed
-from negotiation_env.scenario import scenario_of
 
 __all__ = [
+    "BAD_CASES",
     "CATEGORIES",
-    "ONLINE_SEEDS",
     "Case",
     "CaseSuite",
+    "ab",
     "bad_cases",
     "load_suite",
     "online",
     "read_suite",
 ]
 
-ONLINE_SEEDS = range(1_000_000, 1_000_030)
-"""User seeds of the ``online`` suite. Keep training seeds outside this range."""
-ONLINE_TURNS = 20
+BAD_CASES = Path(__file__).parent / "bad_cases"
+"""Folder of the shipped bad cases."""
 
 
 def bad_cases() -> CaseSuite:
-    """Return the scripted bad cases, at least three for each of the nine categories, by file name."""
-    return read_suite(Path(__file__).parent / "bad_cases", "bad-cases")
-
-
-def online() -> CaseSuite:
-    """Return 30 negotiations with a live manager, sampled from the scenario distribution.
-
-    The distribution is ``scenario.sample_card`` and ``sample_floors`` at the seeds
-    ``ONLINE_SEEDS``; the persona is drawn from the scenario's seed by the manager.
-    """
-    cases = tuple(
-        Case(
-            scenario=scenario_of(f"online-{seed - ONLINE_SEEDS.start:02d}", episode_seed(seed)),
-            category="online",
-            severity="minor",
-            script=None,
-            checks=(),
-            title=f"sampled negotiation, seed {seed}",
-            max_turns=ONLINE_TURNS,
-        )
-        for seed in ONLINE_SEEDS
-    )
-    return CaseSuite("online", cases)
+    """Return the 45 scripted bad cases, five for each of the nine categories, by file name."""
+    return read_suite(BAD_CASES, "bad-cases")
 
 
 def read_suite(path: Path, name: str | None = None) -> CaseSuite:
@@ -66,10 +45,17 @@ def read_suite(path: Path, name: str | None = None) -> CaseSuite:
 
 
 def load_suite(spec: str) -> CaseSuite:
-    """Return a suite by name (``bad-cases``, ``online``, a plug-in's) or by the path of its file or folder."""
+    """Return a suite by name (``bad-cases``, ``online``, ``ab``, a plug-in's) or by the path of its file or folder.
+
+    ``NAME:ARGUMENT`` hands the argument to the suite: ``ab:1000`` is the first 1,000 of its conversations.
+    """
     names = registry.known(registry.SUITES)
-    if spec in names:
-        suite = registry.load(registry.SUITES, spec, "suite")()
+    name, _, argument = spec.partition(":")
+    if name in names:
+        factory = registry.load(registry.SUITES, name, "suite")
+        if argument and not signature(factory).parameters:
+            raise UsageError(f"expected suite {name!r} without an argument, got {spec!r}")
+        suite = factory(argument) if argument else factory()
         if isinstance(suite, CaseSuite):
             return suite
         raise UsageError(f"expected suite {spec!r} to be a CaseSuite, got {type(suite).__name__}")

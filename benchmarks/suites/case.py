@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.case_checks import CheckSpec
+from benchmarks.suites.failure_record import RecordedFailure
 from negotiation_env.errors import UsageError
 from negotiation_env.protocols import Manager
 from negotiation_env.scenario import Scenario
@@ -28,6 +29,19 @@ SEVERITIES: Final = ("minor", "major", "severe")
 
 
 @dataclass(frozen=True, slots=True)
+class HalfFix:
+    """Replies that fix a case and bring in a new problem: fixed, but not clean.
+
+    Attributes:
+        problem: the problem that must be found, an id of ``problems.PROBLEMS``.
+        replies: the agent's messages, in order.
+    """
+
+    problem: str
+    replies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One case of a suite.
 
@@ -40,8 +54,12 @@ class Case:
         checks: what the fix must hold; empty for a live case.
         title: one line for reports.
         max_turns: agent messages after which the episode is cut off.
-        good: example replies of a fix, in order; they pass the checks.
-        bad: example replies that fall into the trap; they fail the checks.
+        fails: what goes wrong in one line; "" for a live case.
+        good: hand-written replies of a whole clean fix, in order.
+        bad: replies that fail the checks: the recorded ones where there is a record, else the file's.
+        half: replies that fix the case and bring in a new problem; None if the file has none.
+        failure: the recorded failure that ``bad`` is taken from; None if nothing was recorded.
+        persona: who answers a live case, by name; None draws one from the scenario's seed.
     """
 
     scenario: Scenario
@@ -51,8 +69,12 @@ class Case:
     checks: tuple[CheckSpec, ...]
     title: str
     max_turns: int
+    fails: str = ""
     good: tuple[str, ...] = ()
     bad: tuple[str, ...] = ()
+    half: HalfFix | None = None
+    failure: RecordedFailure | None = None
+    persona: str | None = None
 
     @property
     def id(self) -> str:

@@ -15,23 +15,35 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from benchmarks.case_checks import KINDS, CheckSpec
-from benchmarks.suites.case import Case
+from benchmarks.problems import PROBLEMS
+from benchmarks.suites.case import Case, HalfFix
+from benchmarks.suites.failure_record import RecordedFailure, read_failure
 from negotiation_env.errors import DataFileError, UsageError, did_you_mean
 from negotiation_env.lanes import episode_seed
 from negotiation_env.scenario import Facts, Hotel, ManagerBrief, Scenario, TaskCard, Ticket
-from simulators.replay import CONDITIONS, ScriptLine
+from simulators.replay import ScriptLine, check_condition
 
 FORMAT = """\
-title, category, severity (minor, major, severe), promises (ids); optional: seed, max_turns
+title, category, severity (minor, major, severe), promises (ids); optional: fails, seed, max_turns
 [hotel]      name, city, kind, stars, season, occupancy (0 to 1)
 [facts]      exposure, conversion, competitor_name, competitor_price, event, demand
 [[tickets]]  room, check_in, nights, selling, commission (0 to 1), target, floor
 [[script]]   text; line i answers the agent's i-th message; "" is silence
              branches = [{ when = "accept|confirm", text = "..." }]: said instead where the message
-             does that
+             does that; after a settlement, a goodbye or an empty message the hotel says what fits
+             unless a branch does
 [[checks]]   kind, turns (from 1), and what the kind needs: ticket (from 1), low, high, figures,
-words [replies]    good, bad: example messages of the agent that pass and fail the checks
+             words
+[replies]    good: messages of the agent that pass; optional: bad: that fail
+[replies.half]  the good messages but for one, fixed with a new problem: turn, text, problem (its id);
+             or replies (all messages) and problem
 """
+SETTLED_LINE = "Then that is settled. Thank you for your call, goodbye."
+CLOSED_LINE = "Goodbye."
+EMPTY_LINE = "Hello? I cannot hear you."
+DEFAULT_BRANCHES = (("settled", SETTLED_LINE), ("close", CLOSED_LINE), ("silence", EMPTY_LINE))
+"""What every scripted line but silence branches on, where its text would make no sense; its own branches on one of
+these conditions come first, its other branches after."""
 
 Price = Annotated[int, Field(gt=0, le=1_000_000)]
 Turn = Annotated[int, Field(ge=1, le=100)]
@@ -78,9 +90,10 @@ class _Branch(_Part):
     @field_validator("when")
     @classmethod
     def _known(cls, when: str) -> str:
-        for part in when.split("|"):
-            if part.strip() not in CONDITIONS:
-                raise ValueError(f"a condition.{did_you_mean(part.strip(), CONDITIONS)}")
+        try:
+            check_condition(when)
+        except UsageError as error:
+            raise ValueError(str(error).removeprefix("expected ")) from error
         return when
 
 
@@ -113,13 +126,41 @@ class _Check(_Part):
         return self
 
 
+class _Half(_Part):
+    problem: str
+    turn: Turn | None = None
+    text: str = ""
+    replies: list[str] = []
+
+    @field_validator("problem")
+    @classmethod
+    def _known(cls, problem: str) -> str:
+        if problem not in PROBLEMS:
+            raise ValueError(f"a problem's id.{did_you_mean(problem, PROBLEMS)}")
+        return problem
+
+    @model_validator(mode="after")
+    def _one_way(self) -> _Half:
+        if (self.turn is None) != bool(self.replies):
+            raise ValueError("either turn and text, or replies")
+        return self
+
+
 class _Replies(_Part):
     good: list[str]
-    bad: list[str]
+    bad: list[str] = []
+    half: _Half | None = None
+
+    @model_validator(mode="after")
+    def _half_fits(self) -> _Replies:
+        if self.half is not None and (self.half.turn or 1) > len(self.good):
+            raise ValueError(f"a half.turn of at most {len(self.good)}, the number of good replies")
+        return self
 
 
 class _CaseFile(_Part):
     title: str
+    fails: str = ""
     category: str
     severity: Literal["minor", "major", "severe"]
     hotel: _Hotel
@@ -152,7 +193,7 @@ def read_case(path: Path) -> Case:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataFileError(f"{path}: expected a TOML file in UTF-8, got: {error}") from error
     try:
-        return _case(path.stem, _CaseFile.model_validate(data))
+        return _case(path.stem, _CaseFile.model_validate(data), read_failure(path))
     except ValidationError as error:
         raise DataFileError(f"{path}: {_explain(error)}") from error
     except UsageError as error:
@@ -178,7 +219,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _case(name: str, file: _CaseFile) -> Case:
+def _case(name: str, file: _CaseFile, failure: RecordedFailure | None) -> Case:
     card = TaskCard(
         hotel=Hotel(**file.hotel.model_dump()),
         tickets=tuple(Ticket(t.room, t.check_in, t.nights, t.selling, t.commission, t.target) for t in file.tickets),
@@ -188,10 +229,8 @@ def _case(name: str, file: _CaseFile) -> Case:
     brief = ManagerBrief(tuple(t.floor for t in file.tickets))
     # Cases differ in their draws without anybody having to number them.
     seed = zlib.crc32(name.encode()) if file.seed is None else file.seed
-    lines = None
-    if file.script is not None:
-        branches = [tuple((b.when, b.text) for b in line.branches) for line in file.script]
-        lines = tuple(map(ScriptLine, [line.text for line in file.script], branches))
+    lines = None if file.script is None else tuple(map(_line, file.script))
+    replies = file.replies or _Replies(good=[])
     return Case(
         scenario=Scenario(name, episode_seed(seed), card, brief),
         category=file.category,
@@ -200,9 +239,30 @@ def _case(name: str, file: _CaseFile) -> Case:
         checks=tuple(_check(check) for check in file.checks),
         title=file.title,
         max_turns=file.max_turns or (20 if lines is None else len(lines)),
-        good=tuple(file.replies.good) if file.replies else (),
-        bad=tuple(file.replies.bad) if file.replies else (),
+        fails=file.fails,
+        good=tuple(replies.good),
+        bad=failure.replies if failure else tuple(replies.bad),
+        half=_half(replies),
+        failure=failure,
     )
+
+
+def _line(line: _Line) -> ScriptLine:
+    own = tuple((branch.when, branch.text) for branch in line.branches)
+    if not line.text.strip():
+        return ScriptLine(line.text, own)
+    first = tuple(branch for branch in own if any(name in branch[0] for name, _ in DEFAULT_BRANCHES))
+    return ScriptLine(line.text, first + DEFAULT_BRANCHES + tuple(branch for branch in own if branch not in first))
+
+
+def _half(replies: _Replies) -> HalfFix | None:
+    half = replies.half
+    if half is None:
+        return None
+    if half.turn is None:
+        return HalfFix(half.problem, tuple(half.replies))
+    said = [*replies.good[: half.turn - 1], half.text, *replies.good[half.turn :]]
+    return HalfFix(half.problem, tuple(said))
 
 
 def _check(check: _Check) -> CheckSpec:
