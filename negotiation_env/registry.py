@@ -14,11 +14,12 @@ from typing import Any
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.protocols import Manager, Policy, Reward
 
-MANAGERS, REWARDS, POLICIES, SUITES = (
+MANAGERS, REWARDS, POLICIES, SUITES, PERSONAS = (
     "negotiation_env.managers",
     "negotiation_env.rewards",
     "negotiation_env.policies",
     "negotiation_env.suites",
+    "negotiation_env.personas",
 )
 _CHAT_SCHEMES = ("hf:", "vllm:", "openai:", "recorded:", "smollm2")
 

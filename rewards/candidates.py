@@ -23,7 +23,7 @@ HABITS = (
 
 CANDIDATES = (
     "opening", "opening", "reason", "reason", "ask", "step", "step", "take", "take", "soothe and reason", "promise",
-    "reason and ask", "nudge", "take good", "take good",
+    "reason and ask", "nudge", "take good", "settle", "settle",
     "bare bid", "large step", "unmoved", "retreat", "above quote", "absurd", "take one", "press", "mistaken", "soothe",
     "stale", "chatter", "ask again", "close", "silence", "off topic", "pressure", "insult", "over-promise",
     "false fact", "greet",
@@ -32,7 +32,7 @@ CANDIDATES = (
 
 ROUTINE = frozenset({"opening", "reason", "ask", "step", "soothe and reason", "promise", "reason and ask", "nudge"})
 """An honest agent's habits on the way to a deal."""
-HONEST = ROUTINE | {"take good"}
+HONEST = ROUTINE | {"take good", "settle"}
 """With the deal."""
 
 _TACTICS = tuple(range(int(Tactic.EXPOSURE), int(Tactic.PRESSURE)))
@@ -59,7 +59,9 @@ def _talk(habit: str, card: TaskCard, game: GameState, rng: np.random.Generator)
     if habit == "stale":
         return _reasons(card, game, rng, fresh=False)
     if habit == "false fact":
-        tactic = Tactic(int(rng.choice([Tactic.EXPOSURE, Tactic.CONVERSION, Tactic.COMPETITOR])))
+        figured = [Tactic.EXPOSURE, Tactic.CONVERSION, Tactic.COMPETITOR]
+        # The prompt shows the figures of reasons that are not used yet: only there can a reader tell.
+        tactic = Tactic(int(rng.choice([t for t in figured if not game.used[t]] or figured)))
         true = float(fact_figure(card.facts, tactic) or 0)
         figure = float(round(true * (0.7 if tactic is Tactic.COMPETITOR else 1.5 + rng.random()))) + 3.0
         return [DialogueAct(Act.INFORM, tactic, figure=figure)]
@@ -97,12 +99,19 @@ def _reasons(card: TaskCard, game: GameState, rng: np.random.Generator, fresh: b
 def _deal(habit: str, card: TaskCard, game: GameState, rng: np.random.Generator) -> list[DialogueAct]:
     """Return the acts of the habits that name prices, for every open ticket unless the habit is to drop some."""
     free = [k for k, is_open in enumerate(open_tickets(FLOATS, game)) if is_open]
-    if habit in ("take", "take one", "take good"):
+    if habit in ("take", "take one", "take good", "take cuts"):
         ready = [k for k in free if game.quoted[k]]
+        if habit == "take cuts":
+            ready = [k for k in ready if game.quote[k] < game.card.selling[k]]
         if habit == "take good":
             ready = [k for k in ready if game.quote[k] <= game.card.target[k]]
         ready = ready[:1] if habit == "take one" else ready
         return [_price(Act.CONFIRM, game, k, game.quote[k]) for k in ready]
+    if habit == "settle":
+        good = [k for k in free if game.quoted[k] and game.quote[k] <= game.card.target[k]]
+        rest = [k for k in free if k not in good and _bid("step", card, game, k, rng) > 0.0] if good else []
+        steps = [_offer(game, k, _bid("step", card, game, k, rng)) for k in rest]
+        return [_price(Act.CONFIRM, game, k, game.quote[k]) for k in good] + steps
     if habit == "press":
         ready = [k for k in free if game.quoted[k] and game.quote[k] <= game.card.target[k]]
         return [_price(Act.COUNTER, game, k, game.quote[k] * (0.93 + 0.05 * rng.random())) for k in ready]
@@ -113,7 +122,7 @@ def _deal(habit: str, card: TaskCard, game: GameState, rng: np.random.Generator)
     for k in free:
         bid = _bid(habit, card, game, k, rng)
         if bid > 0.0:
-            acts.append(_price(Act.COUNTER if game.quoted[k] else Act.PROPOSE, game, k, bid))
+            acts.append(_offer(game, k, bid))
     if habit == "step" and acts and rng.random() < 0.7:
         acts = _reasons(card, game, rng, fresh=rng.random() < 0.8)[:1] + acts
     return acts
@@ -135,6 +144,11 @@ def _bid(habit: str, card: TaskCard, game: GameState, k: int, rng: np.random.Gen
     if habit == "above quote":
         return quote * 1.06
     return 0.52 * selling if habit == "absurd" else 0.0
+
+
+def _offer(game: GameState, k: int, bid: float) -> DialogueAct:
+    """Return a bid: a counter where the hotel has named a figure."""
+    return _price(Act.COUNTER if game.quoted[k] else Act.PROPOSE, game, k, bid)
 
 
 def _price(kind: Act, game: GameState, k: int, selling: float) -> DialogueAct:

@@ -1,85 +1,43 @@
 """Preference data: situations, candidate replies with or without damage to their text, and simulated comparisons.
 
-Everything is generated and follows from its seed: no person wrote a reply or compared two. The damage phrases come in
-two families, and the agent's phrase book is split in two: damage, phrases and situations of the held-out data are
-never trained on.
+Everything is generated and follows from its seed: no person wrote a reply or compared two. Pairs come from four
+sources in the shares of the source paper (arXiv 2510.04214), each with pairs of its own kind and its own annotator
+(``annotators.SOURCES``). Scenarios, the hotel's personas, phrases and damage of the test split are never trained on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cache
 
 import numpy as np
 
 from negotiation_env.game import open_tickets
 from negotiation_env.lanes import FLOATS
+from negotiation_env.prompt import prompt
 from negotiation_env.protocols import ReplyView
-from rewards.annotators import ANNOTATORS, Annotator, Judged
-from rewards.candidates import CANDIDATES, draw_acts
+from negotiation_env.training_files import TEST, TRAIN, PreferencePair
+from rewards.annotators import SOURCES, TIE, Annotator, Judged
+from rewards.candidates import CANDIDATES, HONEST, draw_acts
+from rewards.damage import damage, kinds
+from rewards.demonstrations import TEST_SHARE, full_paths
+from rewards.dialogues import explorer, play
 from rewards.examples import view_reply
+from rewards.replay import replay_of
 from rewards.situations import Situation, sample_situation, worded
 
-REPLIES_PER_SITUATION = 4
 DAMAGED = 0.3
-"""Share of replies whose text is damaged."""
-HELD_OUT = 1 << 40
-"""Situations of held-out data have seeds from here on."""
-
-_DAMAGE: dict[str, tuple[str, ...]] = {
-    "internal term": (
-        "This work order needs a lower rate.", "It is on my chase ticket today.", "My KPI depends on this rate.",
-        "The task card says so.", "Our internal system lists your room.", "I have to close this work order today.",
-        "What is your price floor here?", "My chase ticket has your room on it.", "It counts for my KPI this month.",
-        "Our internal note on your room says the same.", "The work order came in this morning.", "It is our SOP.",
-    ),
-    "target leak": (
-        "Our target is {target}.", "The target price is {target}.", "I was told to get {target}.",
-        "We need to reach {target}.", "Our internal target is {target} yuan.", "The goal for this room is {target}.",
-        "My target for you is {target}.", "The target rate we have is {target} yuan.",
-    ),
-    "over-promise": (
-        "We guarantee a full house.", "We guarantee you many bookings.", "You will definitely be sold out.",
-        "We will waive the commission.", "We will refund any loss.", "You get guaranteed first place in search.",
-        "Your bookings are guaranteed.", "We guarantee that every room sells.", "We can drop the commission for you.",
-        "You will certainly be fully booked.", "Any loss will be refunded by us.", "First place is guaranteed.",
-    ),
-    "wrong figure": (
-        "That brings you {wild} yuan.", "Say {wild} yuan then.", "Last week it sold at {wild} yuan.",
-        "Your room is worth {wild} yuan.", "Guests pay {wild} yuan there.", "We sold it for {wild} yuan.",
-    ),
-    "role label": ("Agent: ", "Assistant: ", "BD: ", "Reply: Agent: ", "[Agent] ", "Assistant reply: "),
-    "chain of thought": (
-        "<think>The manager wants a higher rate.</think> ", "Let me think step by step. ",
-        "First I should analyse what the manager wants. ", "As an AI language model, I suggest: ",
-        "My reasoning: the manager is trying to hold the rate. ", "Step 1: greet. Step 2: bid. ",
-        "<think>I should respond with a bid.</think> ", "Let me think through this step by step. ",
-        "I should respond politely. ", "As an AI assistant I would say: ",
-    ),
-    "over-long": (
-        " Our platform brings travellers from every city, and every city brings travellers to our platform.",
-        " More guests see more rooms, and more rooms seen means that more rooms are thought about by more guests.",
-    ),
-    "mixed language": (
-        " 我们希望价格更低。", " 谢谢您的理解。", " 这个价格可以吗？", " 请您考虑一下。", " Спасибо за понимание.",
-        " 价格能不能再低一点。", " 希望您理解我们。", " 考虑一下可以吗。",
-    ),
-    "rude": (
-        "Don't be stupid.", "You are greedy.", "Lower it or else.", "What a ridiculous answer.",
-        "You will regret this.", "We will delist your hotel.", "Don't be so greedy.", "That is a stupid answer.",
-        "You will regret it, or else.", "It would be stupid to refuse.", "Shut up and listen.", "Your hotel is a joke.",
-    ),
-    "silence as agreement": (
-        "Your silence means yes.", "No answer means that you agree.", "Since you did not object, it is agreed.",
-        "I take your silence as agreement.", "No objection means it is settled.", "Silence counts as a yes.",
-    ),
-    "personal data": (
-        "Send me your phone number.", "What is your bank account?", "I need your passport number.",
-        "Give me your private phone number.", "Tell me your bank card number.", "Your id card number, please.",
-    ),
-    "repeated": (),
-}  # fmt: skip
+"""Share of freely drawn replies whose text is damaged."""
+SKETCHED = 0.25
+"""Share of situations, SOP paths apart, that a sketched manager leads to: states that the hotel rarely shows."""
+DIALOGUE_PAIRS = 3
+"""Most pairs from one dialogue."""
+LENGTH_TRIES = 4
+"""Tries to find a pair that keeps the chosen reply as long as the rejected one on average."""
+LENGTH_LIMIT = 0.04
+"""Correlation of length difference and choice that is let pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,53 +59,192 @@ class Pair:
     """A simulated comparison.
 
     Attributes:
-        situation: seed of the situation.
-        annotator: which one compared.
+        situation: where both replies were due.
+        source: whose annotator compared; one of ``annotators.SOURCES``.
         chosen, rejected: the replies.
-        margin: by how much the annotator says the chosen one is better, on the scale of ``annotators.GRADES``.
+        margin: by how much the annotator says the chosen one is better, 0 to 4; see ``annotators.GRADES``.
         sure: probability with which this annotator makes this choice.
+        held_out: whether it belongs to the test split.
     """
 
-    situation: int
-    annotator: int
+    situation: Situation
+    source: str
     chosen: Candidate
     rejected: Candidate
     margin: float
     sure: float
+    held_out: bool
+
+    def line(self) -> PreferencePair:
+        """Return the pair as a line of a preference file."""
+        return PreferencePair(
+            prompt=prompt(self.chosen.view),
+            chosen=self.chosen.view.text,
+            rejected=self.rejected.view.text,
+            source=self.source,
+            scenario=self.situation.name,
+            margin=self.margin,
+            split=TEST if self.held_out else TRAIN,
+            sure=self.sure,
+            replay=replay_of(self.situation),
+        )
 
 
-def damage(text: str, kind: str, situation: Situation, rng: np.random.Generator, held_out: bool) -> str:
-    """Return a reply's text with one kind of damage. The last third of each kind's phrases is for held-out data."""
-    if kind == "repeated":
-        return situation.said[-1].text if situation.said else text
-    family = _DAMAGE[kind]
-    cut = len(family) - max(len(family) // 3, 1)
-    family = family[cut:] if held_out else family[:cut]
-    phrase = str(rng.choice(family))
-    ticket = situation.card.tickets[0]
-    phrase = phrase.replace("{target}", str(ticket.target_price))
-    phrase = phrase.replace("{wild}", str(int(ticket.selling_price * (1.6 + 6.0 * rng.random()))))
-    if kind in ("role label", "chain of thought"):
-        return phrase + text
-    if kind == "over-long":
-        return text + phrase * 6
-    if kind == "mixed language" or rng.random() < 0.7:
-        return f"{text} {phrase.strip()}"
-    return f"{phrase} {text}"
-
-
-def draw_candidate(situation: Situation, rng: np.random.Generator, held_out: bool, habit: str = "") -> Candidate:
-    """Draw a candidate reply to a situation; ``habit`` "" draws one."""
+def draw_candidate(
+    situation: Situation, rng: np.random.Generator, held_out: bool, habit: str = "", damaged: float = DAMAGED
+) -> Candidate:
+    """Draw a candidate reply to a situation; ``habit`` "" draws one, ``damaged`` is the chance of damage."""
     card, game = situation.card, situation.game
     habit = habit or str(rng.choice(CANDIDATES))
     text = worded(draw_acts(habit, card, game, rng), card, game, int(rng.integers(1 << 40)), held_out)
-    kind = ""
-    if text and rng.random() < DAMAGED:
-        kind = str(rng.choice(sorted(_DAMAGE)))
-        harmed = damage(text, kind, situation, rng, held_out)
-        kind = kind if harmed != text else ""
-        text = harmed
-    return Candidate(view_reply(text, card, game, situation.said, situation.manager), habit, kind)
+    harm = str(rng.choice(_kinds())) if text and rng.random() < damaged else ""
+    return made(situation, habit, text, harm, rng, held_out)
+
+
+def made(situation: Situation, habit: str, text: str, harm: str, rng: np.random.Generator, held_out: bool) -> Candidate:
+    """Return a text as a candidate, damaged in the given way ("" for none) where that is possible."""
+    harmed = damage(text, harm, situation, rng, held_out) if harm else text
+    view = view_reply(harmed, situation.card, situation.game, situation.said, situation.manager)
+    return Candidate(view, habit, harm if harmed != text else "")
+
+
+@cache
+def _kinds() -> tuple[str, ...]:
+    return tuple(sorted(kinds()))
+
+
+def composition(n: int) -> dict[str, int]:
+    """Return how many of ``n`` pairs come from each source: the paper's shares, by largest remainder."""
+    total = sum(source.share for source in SOURCES.values())
+    exact = {name: n * source.share / total for name, source in SOURCES.items()}
+    counts = {name: math.floor(x) for name, x in exact.items()}
+    for name in sorted(exact, key=lambda s: counts[s] - exact[s])[: n - sum(counts.values())]:
+        counts[name] += 1
+    return counts
+
+
+def preference_pairs(
+    n: int, seed: int = 0, held_out: bool | None = None, progress: Callable[[int], object] | None = None
+) -> list[Pair]:
+    """Return ``n`` compared pairs in the paper's composition, in an order that the seed decides.
+
+    Args:
+        n: number of pairs, all sources together.
+        seed: names the data: other seeds give other dialogues of the same kind.
+        held_out: True for test pairs only, False for training pairs only; None for both, 15 percent of each source
+            being test pairs.
+        progress: called with the number of pairs made so far.
+    """
+    pairs: list[Pair] = []
+    for source, count in composition(n).items():
+        held = count if held_out else 0 if held_out is False else round(TEST_SHARE * count)
+        for part, size in ((False, count - held), (True, held)):
+            stream = _pairs_of(source, seed, part) if size else iter(())
+            for _ in range(size):
+                pairs.append(next(stream))
+                if progress is not None:
+                    progress(len(pairs))
+    order = np.random.default_rng((0x5EED, seed)).permutation(len(pairs))
+    return [pairs[i] for i in order]
+
+
+def _pairs_of(source: str, seed: int, held_out: bool) -> Iterator[Pair]:
+    """Yield pairs of one source without end, chosen and rejected replies of about the same length on average."""
+    place = list(SOURCES).index(source)
+    rng = np.random.default_rng((0xDA7A, seed, place, int(held_out)))
+    annotator = Annotator(source)
+    draw = _sop_pair if source == "sop-path" else _DRAWS[source]
+    total = squares = count = 0.0
+    for situation, text in _situations(source, (seed << 24) + (place << 44), held_out, rng):
+        for attempt in range(LENGTH_TRIES):
+            drawn = draw(situation, text, rng, held_out)
+            pair = None if drawn is None else _compare(situation, annotator, drawn, rng, held_out)
+            if pair is None:
+                continue
+            longer = len(pair.chosen.view.text) - len(pair.rejected.view.text)
+            r = abs(total + longer) / math.sqrt(max((count + 1) * (squares + longer * longer), 1.0))
+            if r <= LENGTH_LIMIT or abs(total + longer) < abs(total) or attempt == LENGTH_TRIES - 1:
+                total, squares, count = total + longer, squares + longer * longer, count + 1
+                yield pair
+                break
+
+
+def _situations(source: str, first: int, held_out: bool, rng: np.random.Generator) -> Iterator[tuple[Situation, str]]:
+    """Yield (situation, what was said there in its dialogue) without end."""
+    number = first
+    paths = full_paths(held_out, first)
+    while True:
+        if source == "sop-path":
+            _, dialogue = next(paths)
+        elif rng.random() < SKETCHED:
+            yield sample_situation(number, held_out), ""
+            number += 1
+            continue
+        else:
+            dialogue = play(number, held_out, explorer)
+            number += 1
+        turns = dialogue.turns
+        for i in sorted(rng.choice(len(turns), min(DIALOGUE_PAIRS, len(turns)), replace=False)):
+            yield turns[i].situation, turns[i].text
+
+
+def _compare(
+    situation: Situation,
+    annotator: Annotator,
+    drawn: tuple[Candidate, Candidate],
+    rng: np.random.Generator,
+    held_out: bool,
+) -> Pair | None:
+    """Let the annotator choose; None where it can hardly tell the two apart."""
+    a, b = drawn
+    if a.view.text == b.view.text or abs(annotator.gap(a.judged, b.judged)) < TIE:
+        return None
+    likes_a = annotator.preference(a.judged, b.judged)
+    chosen, rejected, sure = (a, b, likes_a) if rng.random() < likes_a else (b, a, 1.0 - likes_a)
+    margin = annotator.margin(a.judged, b.judged)
+    return Pair(situation, annotator.source, chosen, rejected, margin, sure, held_out)
+
+
+_Drawn = tuple[Candidate, Candidate] | None
+
+
+def _free_pair(situation: Situation, text: str, rng: np.random.Generator, held_out: bool) -> _Drawn:
+    """Two replies of any kind, mostly clean; a good quote is taken in one of them more often than not."""
+    first = "settle" if _good_quote(situation) and rng.random() < 0.6 else ""
+    return (
+        draw_candidate(situation, rng, held_out, first, damaged=0.1),
+        draw_candidate(situation, rng, held_out, damaged=0.1),
+    )
+
+
+def _wording_pair(situation: Situation, text: str, rng: np.random.Generator, held_out: bool) -> _Drawn:
+    """One meaning in two wordings, one of them damaged; now and then two meanings, or damage in both."""
+    luck = rng.random()
+    habit = str(rng.choice(sorted(HONEST))) if luck < 0.8 else ""
+    acts = draw_acts(habit or str(rng.choice(CANDIDATES)), situation.card, situation.game, rng)
+    texts = []
+    for _ in range(2):
+        if luck > 0.55:
+            acts = draw_acts(habit or str(rng.choice(CANDIDATES)), situation.card, situation.game, rng)
+        texts.append(worded(acts, situation.card, situation.game, int(rng.integers(1 << 40)), held_out))
+    if not all(texts):
+        return None
+    harms = [str(rng.choice(_kinds())), str(rng.choice(_kinds())) if luck < 0.15 else ""]
+    a, b = (made(situation, habit, t, h, rng, held_out) for t, h in zip(texts, harms, strict=True))
+    return a, b
+
+
+def _sop_pair(situation: Situation, text: str, rng: np.random.Generator, held_out: bool) -> _Drawn:
+    """What was said along a full path, against a reply that leaves the procedure or spoils the text."""
+    if not text:
+        return None
+    own = made(situation, "demonstrated", text, "", rng, held_out)
+    if rng.random() < 0.35:
+        return own, made(situation, "demonstrated", text, str(rng.choice(_kinds())), rng, held_out)
+    return own, draw_candidate(situation, rng, held_out, damaged=0.1)
+
+
+_DRAWS = {"production": _free_pair, "specialist": _wording_pair, "bd-agent": _free_pair}
 
 
 def _good_quote(situation: Situation) -> bool:
@@ -155,26 +252,3 @@ def _good_quote(situation: Situation) -> bool:
     game = situation.game
     free = open_tickets(FLOATS, game)
     return any(bool(free[k] & game.quoted[k]) and game.quote[k] <= game.card.target[k] for k in range(len(free)))
-
-
-def preference_pairs(situations: int, seed: int = 0, held_out: bool = False) -> Iterator[Pair]:
-    """Yield three compared pairs for each of so many situations: each of four replies is in one or two of them.
-
-    ``held_out`` draws situations, phrases and damage that training never sees, whatever the seed.
-    """
-    annotators = [Annotator(n) for n in range(ANNOTATORS)]
-    first = (HELD_OUT if held_out else 0) + seed * situations
-    for number in range(first, first + situations):
-        situation = sample_situation(number, held_out)
-        rng = np.random.default_rng((0xDA7A, number))
-        first_habit = "take good" if _good_quote(situation) and rng.random() < 0.6 else ""
-        habits = [first_habit] + [""] * (REPLIES_PER_SITUATION - 1)
-        replies = [draw_candidate(situation, rng, held_out, habit) for habit in habits]
-        for a, b in pairwise(replies):
-            if a.view.text == b.view.text:
-                continue
-            who = int(rng.integers(ANNOTATORS))
-            likes_a = annotators[who].preference(a.judged, b.judged)
-            chosen, rejected, sure = (a, b, likes_a) if rng.random() < likes_a else (b, a, 1.0 - likes_a)
-            margin = annotators[who].margin(a.judged, b.judged)
-            yield Pair(number, who, chosen, rejected, margin, sure)

@@ -37,17 +37,24 @@ from rewards.candidates import HABITS, draw_acts
 
 HELD_OUT_STEP = 4
 """Every so manieth phrase of each key is kept for held-out data."""
+SCENARIOS = {False: (1 << 33, 1 << 40), True: (1 << 40, 1 << 41)}
+"""Scenario seeds of training and of held-out data (True): from the first, below the second. Suites use small ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Where a reply is due: the card, the public state, and what was said."""
+    """Where a reply is due: the scenario's seed, the card, the public state, and what was said."""
 
     seed: int
     card: TaskCard
     game: GameState
     said: tuple[Utterance, ...]
     manager: tuple[Utterance, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the scenario."""
+        return f"sampled-{self.seed}"
 
 
 @cache
@@ -74,7 +81,8 @@ def worded(acts: tuple[DialogueAct, ...], card: TaskCard, game: GameState, seed:
 def sample_situation(seed: int, held_out: bool = False, longest: int = 9) -> Situation:
     """Return the situation of a seed: 0 to ``longest`` turns into a negotiation that is still open."""
     rng = np.random.default_rng((0x517, seed))
-    scenario = sample_scenario(int(rng.integers(1 << 40)))
+    scenario_seed = int(rng.integers(*SCENARIOS[held_out]))
+    scenario = sample_scenario(scenario_seed)
     turns = 0 if rng.random() < 0.15 else int(rng.integers(1, longest + 1))
     game = new_game(FLOATS, card_numbers(scenario.card))
     said: list[Utterance] = []
@@ -87,7 +95,7 @@ def sample_situation(seed: int, held_out: bool = False, longest: int = 9) -> Sit
         game = after
         said.append(own)
         manager.append(answer)
-    return Situation(seed, scenario.card, game, tuple(said), tuple(manager))
+    return Situation(scenario_seed, scenario.card, game, tuple(said), tuple(manager))
 
 
 def _play_turn(

@@ -22,7 +22,7 @@ from scipy.sparse.linalg import lsqr
 
 from negotiation_env.features import FEATURE_INDEX, FEATURES
 from negotiation_env.protocols import RewardBreakdown
-from rewards.annotators import SLIP, rubric_points
+from rewards.annotators import SOURCES, rubric_points
 from rewards.candidates import HONEST, ROUTINE
 from rewards.data import Candidate, Pair, preference_pairs
 from rewards.distilled_judge import DistilledJudge
@@ -32,11 +32,15 @@ from rewards.repo import RepoReward
 from rewards.rubric import Rubric
 
 WEIGHTS = Path(__file__).with_name("weights")
-TRAIN_SITUATIONS, HELD_OUT_SITUATIONS = 6000, 1200
+TRAIN_PAIRS, HELD_OUT_PAIRS = 18000, 3600
+GRADE_MARGINS = (0.0, 2.0, 5.0, 9.0, 14.0)
+"""What margins 0 to 4 of the data mean in units of the fit; margins between are interpolated."""
 FEWEST_REPLIES = 12
 """A word or pair enters the vocabulary if so many training replies hold it."""
 ACT_PENALTY, WORD_PENALTY = 0.1, 8.0
 """L2 penalties of the Bradley-Terry fit (on the summed loss)."""
+SLIP = sum(s.share * s.slip for s in SOURCES.values()) / sum(s.share for s in SOURCES.values())
+"""Slip rate that the fit assumes: the sources' mean."""
 PRESS_PENALTY = 0.3
 """Penalty of ``press_at_target``: a good quote is taken or pressed on, so comparisons tell only how far apart the
 two lie, and the penalties share it out between a gain of taking and a loss of pressing."""
@@ -116,7 +120,8 @@ def train_preference(pairs: Sequence[Pair]) -> LinearWeights:
     penalty = np.full(len(INPUTS) + len(words), WORD_PENALTY)
     penalty[: len(INPUTS)] = ACT_PENALTY
     penalty[INPUTS.index("press_at_target")] = PRESS_PENALTY
-    w = fit_bradley_terry(csr_array(x_chosen - x_rejected), np.array([p.margin for p in pairs]), penalty)
+    margins = np.interp([p.margin for p in pairs], range(len(GRADE_MARGINS)), GRADE_MARGINS)
+    w = fit_bradley_terry(csr_array(x_chosen - x_rejected), margins, penalty)
     replies, x = [*chosen, *rejected], vstack([x_chosen, x_rejected]).tocsr()
     honest = np.array([r.habit in HONEST and not r.damage for r in replies])
     routine = np.array([r.habit in ROUTINE and not r.damage for r in replies])
@@ -251,12 +256,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train, print the held-out figures, and write the weights."""
     parser = argparse.ArgumentParser(description="Train the shipped reward model and the distilled judge.")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--situations", type=int, default=TRAIN_SITUATIONS)
-    parser.add_argument("--held-out", type=int, default=HELD_OUT_SITUATIONS)
+    parser.add_argument("--pairs", type=int, default=TRAIN_PAIRS)
+    parser.add_argument("--held-out", type=int, default=HELD_OUT_PAIRS)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     options = parser.parse_args(arguments)
-    train = list(preference_pairs(options.situations, options.seed))
-    test = list(preference_pairs(options.held_out, options.seed, held_out=True))
+    train = preference_pairs(options.pairs, options.seed, held_out=False)
+    test = preference_pairs(options.held_out, options.seed, held_out=True)
     print(f"simulated data: {len(train)} training pairs, {len(test)} held-out pairs, seed {options.seed}")
     options.out.mkdir(parents=True, exist_ok=True)
     weights = train_preference(train)

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from benchmarks.cli import bench, demo, doctor, persona, play, rescore, train
+from benchmarks.cli import bench, data, demo, doctor, persona, play, rescore, train
 from negotiation_env import __version__
 from negotiation_env.engines.protocol import EngineMissingError, EngineSpecError
 from negotiation_env.errors import NegotiationError
@@ -72,6 +72,7 @@ app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
 app.command("rescore")(rescore.rescore)
 app.add_typer(train.app, name="train")
+app.add_typer(data.app, name="data")
 app.add_typer(persona.app, name="persona")
 
 

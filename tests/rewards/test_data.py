@@ -12,14 +12,14 @@ from negotiation_env.errors import DataFileError
 from negotiation_env.game import End
 from negotiation_env.wording import agent_phrase_book
 from rewards.annotators import DAMAGE, Annotator, Judged, rubric_points
-from rewards.data import HELD_OUT, Candidate, draw_candidate, preference_pairs
+from rewards.data import Candidate, draw_candidate, preference_pairs
 from rewards.linear import INPUTS, LinearWeights, load_weights
 from rewards.preference import SHIPPED, PreferenceModel
 from rewards.rubric import Rubric
-from rewards.situations import sample_situation, split_book
+from rewards.situations import SCENARIOS, sample_situation, split_book
 from rewards.train_ngram import main
 
-PAIRS = list(preference_pairs(60, held_out=True))
+PAIRS = preference_pairs(180, held_out=True)
 
 
 def test_situations_are_consistent_and_open() -> None:
@@ -38,7 +38,7 @@ def test_situations_are_consistent_and_open() -> None:
 
 
 def test_the_same_seed_gives_the_same_pairs() -> None:
-    again = list(preference_pairs(60, held_out=True))
+    again = preference_pairs(180, held_out=True)
     assert [(p.chosen.view.text, p.rejected.view.text, p.sure) for p in PAIRS] == [
         (p.chosen.view.text, p.rejected.view.text, p.sure) for p in again
     ]
@@ -52,7 +52,9 @@ def test_held_out_phrases_and_situations_are_not_trained_on() -> None:
         if len(phrases.all) >= 2:
             assert not ours & theirs
         assert ours | theirs == {p.template for p in phrases.all}
-    assert all(p.situation >= HELD_OUT for p in PAIRS)
+    low, high = SCENARIOS[True]
+    assert all(low <= p.situation.seed < high for p in PAIRS)
+    assert SCENARIOS[False][1] <= low
 
 
 def test_every_kind_of_damage_and_most_habits_occur() -> None:
@@ -66,7 +68,7 @@ def test_every_kind_of_damage_and_most_habits_occur() -> None:
 
 def test_annotators_agree_with_themselves_and_mostly_with_each_other() -> None:
     pair = PAIRS[0]
-    first, second = Annotator(0), Annotator(1)
+    first, second = Annotator("specialist"), Annotator("sop-path")
     a, b = pair.chosen.judged, pair.rejected.judged
     assert first.preference(a, b) == pytest.approx(1.0 - first.preference(b, a))
     same = [(first.gap(p.chosen.judged, p.rejected.judged) > 0) == (second.gap(p.chosen.judged, p.rejected.judged) > 0)
@@ -100,7 +102,7 @@ def test_keyword_stuffing_buys_little() -> None:
 
 
 def test_training_writes_weights_that_load(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--situations", "150", "--held-out", "40", "--out", str(tmp_path)]
+    arguments = ["--pairs", "450", "--held-out", "120", "--out", str(tmp_path)]
     main([*arguments, "--seed", "3"])
     printed = capsys.readouterr().out
     assert "held-out pairs: accuracy" in printed

@@ -1,0 +1,130 @@
+"""``negotiate data``: writes training data, and describes a file of it.
+
+All data are generated, and their annotators are simulated; see docs/data_card.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from negotiation_env.training_files import (
+    Demonstration,
+    PreferencePair,
+    read_preferences,
+    read_sft,
+    split_lines,
+    write_lines,
+)
+from rewards.data import preference_pairs
+from rewards.data_figures import by_source, preference_figures, reply_texts, shared
+from rewards.demonstrations import demonstrations
+
+app = typer.Typer(no_args_is_help=True, help="Write training data, and describe it.")
+
+PAPER_PAIRS = 6632
+"""Preference samples of the source paper (arXiv 2510.04214)."""
+OutOption = Annotated[Path, typer.Option("--out", "-o", help="File to write: JSON Lines.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Other seeds give other data of the same kind.")]
+
+
+@app.command("preferences")
+def preferences(
+    out: OutOption,
+    n: Annotated[int, typer.Option("--n", min=1, help="Number of pairs, all sources together.")] = PAPER_PAIRS,
+    seed: SeedOption = 0,
+) -> None:
+    """Write preference pairs in the source paper's composition, compared by simulated annotators."""
+    console = Console()
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("comparing replies", total=n)
+        pairs = preference_pairs(n, seed, progress=lambda done: progress.update(task, completed=done))
+        lines = [pair.line() for pair in pairs]
+    write_lines(_folder_made(out), lines)
+    _describe_preferences(console, lines)
+    console.print(f"{len(lines)} pairs written to {out}", soft_wrap=True, markup=False)
+
+
+@app.command("sft")
+def sft(
+    out: OutOption,
+    n: Annotated[int, typer.Option("--n", min=1, help="Number of replies.")] = 10000,
+    seed: SeedOption = 0,
+) -> None:
+    """Write demonstrations: good replies of a simulated colleague along full dialogues with the simulated hotel."""
+    console = Console()
+    lines: list[Demonstration] = []
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("playing dialogues", total=n)
+        for line in demonstrations(n, seed):
+            lines.append(line)
+            progress.update(task, completed=len(lines))
+    write_lines(_folder_made(out), lines)
+    _describe_sft(console, lines)
+    console.print(f"{len(lines)} replies written to {out}", soft_wrap=True, markup=False)
+
+
+@app.command("describe")
+def describe(
+    file: Annotated[Path, typer.Argument(help="A file of preference pairs, or of demonstrations with --sft.")],
+    sft_file: Annotated[bool, typer.Option("--sft", help="The file holds demonstrations.")] = False,
+) -> None:
+    """Check a file line by line and print its figures."""
+    console = Console()
+    if sft_file:
+        _describe_sft(console, read_sft(file))
+    else:
+        _describe_preferences(console, read_preferences(file))
+
+
+def _folder_made(out: Path) -> Path:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def _describe_preferences(console: Console, lines: Sequence[PreferencePair]) -> None:
+    table = Table(
+        "source", "pairs", "test", "scenarios", "ceiling", "chosen as preferred", "length r", "mean margin",
+        title="Preference pairs (simulated annotators, if written by this project)",
+    )  # fmt: skip
+    train, test = split_lines(lines)
+    parts = {**by_source(lines), "all": list(lines), "all, training": train, "all, test": test}
+    for name, some in parts.items():
+        if some:
+            f = preference_figures(some)
+            ceiling, right = ("-" if x is None else f"{x:.3f}" for x in (f.ceiling, f.right))
+            row = (str(f.pairs), str(f.test), str(f.scenarios), ceiling, right)
+            table.add_row(name, *row, f"{f.length_correlation:+.3f}", f"{f.mean_margin:.2f}")
+    console.print(table)
+    _print_overlap(console, train, test)
+
+
+def _describe_sft(console: Console, lines: Sequence[Demonstration]) -> None:
+    train, test = split_lines(lines)
+    table = Table("split", "replies", "scenarios", "different texts", "mean characters", title="Demonstrations")
+    for name, some in (("training", train), ("test", test)):
+        texts = reply_texts(some)
+        mean = sum(map(len, texts)) / max(len(texts), 1)
+        table.add_row(name, str(len(some)), str(len({x.scenario for x in some})), str(len(set(texts))), f"{mean:.0f}")
+    console.print(table)
+    _print_overlap(console, train, test)
+
+
+def _print_overlap(
+    console: Console,
+    train: Sequence[PreferencePair] | Sequence[Demonstration],
+    test: Sequence[PreferencePair] | Sequence[Demonstration],
+) -> None:
+    """Say how much of the test split training has seen."""
+    scenarios = shared([x.scenario for x in train], [x.scenario for x in test])
+    texts = shared(reply_texts(train), reply_texts(test))
+    console.print(
+        f"test scenarios also in training: {scenarios:.1%}; test replies word for word in training: {texts:.1%}",
+        highlight=False,
+    )
