@@ -59,9 +59,7 @@ def _talk(habit: str, card: TaskCard, game: GameState, rng: np.random.Generator)
     if habit == "stale":
         return _reasons(card, game, rng, fresh=False)
     if habit == "false fact":
-        figured = [Tactic.EXPOSURE, Tactic.CONVERSION, Tactic.COMPETITOR]
-        # The prompt shows the figures of reasons that are not used yet: only there can a reader tell.
-        tactic = Tactic(int(rng.choice([t for t in figured if not game.used[t]] or figured)))
+        tactic = Tactic(int(rng.choice([Tactic.EXPOSURE, Tactic.CONVERSION, Tactic.COMPETITOR])))
         true = float(fact_figure(card.facts, tactic) or 0)
         figure = float(round(true * (0.7 if tactic is Tactic.COMPETITOR else 1.5 + rng.random()))) + 3.0
         return [DialogueAct(Act.INFORM, tactic, figure=figure)]

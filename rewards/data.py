@@ -26,7 +26,8 @@ from rewards.demonstrations import TEST_SHARE, full_paths
 from rewards.dialogues import explorer, play
 from rewards.examples import view_reply
 from rewards.replay import replay_of
-from rewards.situations import Situation, sample_situation, worded
+from rewards.situations import Situation, sample_situation
+from rewards.spoken import worded
 
 DAMAGED = 0.3
 """Share of freely drawn replies whose text is damaged."""

@@ -24,7 +24,8 @@ from negotiation_env.registry import PERSONAS, load, load_manager
 from negotiation_env.scenario import TaskCard, sample_scenario
 from negotiation_env.understanding import context_of, understand
 from rewards.candidates import HABITS, Acts, draw_acts
-from rewards.situations import SCENARIOS, Situation, worded
+from rewards.situations import SCENARIOS, Situation
+from rewards.spoken import worded
 
 LONGEST: Final = 16
 """Turns after which a dialogue is left."""

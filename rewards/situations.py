@@ -8,8 +8,7 @@ reach every kind of public state, not to behave as a hotel does.
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,15 +27,12 @@ from negotiation_env.game import (
 )
 from negotiation_env.lanes import FLOATS, Trio
 from negotiation_env.moves import move_of
-from negotiation_env.phrase_book import Phrase, Phrases
 from negotiation_env.protocols import Utterance
 from negotiation_env.scenario import Scenario, TaskCard, card_numbers, sample_scenario
 from negotiation_env.understanding import context_of, understand
-from negotiation_env.wording import PhraseBook, agent_phrase_book, word
 from rewards.candidates import HABITS, draw_acts
+from rewards.spoken import worded
 
-HELD_OUT_STEP = 4
-"""Every so manieth phrase of each key is kept for held-out data."""
 SCENARIOS = {False: (1 << 33, 1 << 40), True: (1 << 40, 1 << 41)}
 """Scenario seeds of training and of held-out data (True): from the first, below the second. Suites use small ones."""
 
@@ -55,27 +51,6 @@ class Situation:
     def name(self) -> str:
         """Name of the scenario."""
         return f"sampled-{self.seed}"
-
-
-@cache
-def split_book(held_out: bool) -> PhraseBook:
-    """Return the training part, or the held-out part, of the agent's phrase book: they share no phrase."""
-
-    def part(phrases: tuple[Phrase, ...]) -> tuple[Phrase, ...]:
-        kept = tuple(p for i, p in enumerate(phrases) if (i % HELD_OUT_STEP == 1) is held_out)
-        return kept or phrases
-
-    book = agent_phrase_book()
-    parts = {}
-    for key, phrases in book.phrases.items():
-        some = part(phrases.all)
-        parts[key] = Phrases(some, tuple(p for p in some if p.typed) or some)
-    return replace(book, phrases=parts)
-
-
-def worded(acts: tuple[DialogueAct, ...], card: TaskCard, game: GameState, seed: int, held_out: bool = False) -> str:
-    """Return the agent's acts as text; silence is ""."""
-    return word(acts, card, context_of(card, game, "agent"), split_book(held_out), seed, int(game.turn))
 
 
 def sample_situation(seed: int, held_out: bool = False, longest: int = 9) -> Situation:

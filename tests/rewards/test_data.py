@@ -10,13 +10,13 @@ import pytest
 from negotiation_env.acts import MAX_TICKETS
 from negotiation_env.errors import DataFileError
 from negotiation_env.game import End
-from negotiation_env.wording import agent_phrase_book
 from rewards.annotators import DAMAGE, Annotator, Judged, rubric_points
 from rewards.data import Candidate, draw_candidate, preference_pairs
 from rewards.linear import INPUTS, LinearWeights, load_weights
 from rewards.preference import SHIPPED, PreferenceModel
 from rewards.rubric import Rubric
-from rewards.situations import SCENARIOS, sample_situation, split_book
+from rewards.situations import SCENARIOS, sample_situation
+from rewards.spoken import split_book, wide_book
 from rewards.train_ngram import main
 
 PAIRS = preference_pairs(180, held_out=True)
@@ -46,7 +46,7 @@ def test_the_same_seed_gives_the_same_pairs() -> None:
 
 def test_held_out_phrases_and_situations_are_not_trained_on() -> None:
     train, held = split_book(False), split_book(True)
-    for key, phrases in agent_phrase_book().phrases.items():
+    for key, phrases in wide_book().phrases.items():
         ours = {p.template for p in train.phrases[key].all}
         theirs = {p.template for p in held.phrases[key].all}
         if len(phrases.all) >= 2:
