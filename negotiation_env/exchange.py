@@ -15,7 +15,16 @@ from negotiation_env.features import reply_features
 from negotiation_env.game import Claims, End, Move, apply_decision, apply_move, new_game, open_tickets, settle
 from negotiation_env.lanes import FLOATS, Trio
 from negotiation_env.moves import move_of
-from negotiation_env.protocols import Manager, ManagerReply, Negotiation, ReplyView, Reward, RewardBreakdown, Utterance
+from negotiation_env.protocols import (
+    AgentView,
+    Manager,
+    ManagerReply,
+    Negotiation,
+    ReplyView,
+    Reward,
+    RewardBreakdown,
+    Utterance,
+)
 from negotiation_env.scenario import Scenario, card_numbers
 from negotiation_env.sop import Stage, stage_of
 from negotiation_env.understanding import Understood, context_of, understand
@@ -72,7 +81,12 @@ class _Taken(NamedTuple):
     claims: Claims
 
 
-def _understand(negotiation: Negotiation, text: str) -> tuple[str, Understood]:
+def reply_view(seen: AgentView, text: str) -> ReplyView:
+    """Return what a reward would see of a reply that is not played; nothing changes."""
+    return _take_in(seen, *_understand(seen, text)).view
+
+
+def _understand(negotiation: Negotiation | AgentView, text: str) -> tuple[str, Understood]:
     """Return a reply, cut to what is kept, and what it says in its situation."""
     if not isinstance(text, str):
         raise UsageError(f"expected the agent's message as a str, got {type(text).__name__}: pass text")
@@ -80,7 +94,7 @@ def _understand(negotiation: Negotiation, text: str) -> tuple[str, Understood]:
     return text, understand(text, context_of(negotiation.card, negotiation.game, "agent"))
 
 
-def _take_in(negotiation: Negotiation, text: str, meant: Understood) -> _Taken:
+def _take_in(negotiation: Negotiation | AgentView, text: str, meant: Understood) -> _Taken:
     """Say what a reply does, and describe it for the reward."""
     game, card = negotiation.game, negotiation.card
     move = move_of(meant.acts, card, game)

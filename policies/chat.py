@@ -82,10 +82,11 @@ class ChatPolicy:
         """Return one reply per view, in order; an engine's fault is the reply's ``fault``."""
         if not views:
             return []
-        return [_agent_reply(reply) for reply in self.engine.generate([self.request(view) for view in views])]
+        return [agent_reply(reply) for reply in self.engine.generate([self.request(view) for view in views])]
 
 
-def _agent_reply(reply: ChatReply) -> AgentReply:
+def agent_reply(reply: ChatReply) -> AgentReply:
+    """Return an engine's reply as the agent's: what it speaks, the tokens as sampled, or the fault."""
     if reply.fault is not None:
         return AgentReply("", fault=reply.fault)
     return AgentReply(spoken_part(reply.text), reply.token_ids, reply.logprobs)

@@ -23,8 +23,8 @@ from transformers import (
 )
 
 from negotiation_env.engines.attention import ATTENTION
+from negotiation_env.engines.named_bases import base_path
 from negotiation_env.engines.protocol import EngineMissingError, EngineSpecError
-from negotiation_env.engines.smollm2 import smollm2_path
 
 Number = Literal["auto", "float32", "bfloat16"]
 _bases: dict[tuple[str, str, torch.dtype], Base] = {}
@@ -69,6 +69,32 @@ class Base:
             self._adapters[folder] = adapter
             return adapter
 
+    def new_adapter(self, adapter: str, config: Any) -> Any:
+        """Put a fresh trainable adapter onto the base, in float32 whatever the base's format.
+
+        adapter: its name for use, taken from no other adapter; config: a peft.LoraConfig. Returns the base with its
+        adapters, a peft.PeftModel. The base itself stays frozen.
+        """
+        # Needed by training only, which has it.
+        from peft import get_peft_model
+
+        with self.lock:
+            if self._wrapped is None:
+                self._wrapped = get_peft_model(self.model, config, adapter_name=adapter)
+            else:
+                self._wrapped.add_adapter(adapter, config)
+            self._wrapped.to(device=self.device).eval()
+            return self._wrapped
+
+    def drop_adapter(self, adapter: str) -> None:
+        """Take an adapter made by new_adapter off the base."""
+        with self.lock:
+            if len(self._wrapped.peft_config) > 1:
+                self._wrapped.delete_adapter(adapter)
+            else:
+                self._wrapped.unload()
+                self._wrapped = None
+
     @contextmanager
     def use(self, adapter: str | None) -> Iterator[PreTrainedModel]:
         """The model with this adapter switched on, or with none, for the calling thread alone."""
@@ -87,7 +113,7 @@ class Base:
 def open_checkpoint(name: str, device: str, number: Number) -> tuple[Base, str | None]:
     """The base of a checkpoint and, where name is a PEFT adapter folder, the adapter's name.
 
-    name: "smollm2", a folder, or a Hub id. device: "auto", "cpu", "cuda", ... number: the
+    name: "smollm2", "tiny", a folder, or a Hub id. device: "auto", "cpu", "cuda", ... number: the
     format of the weights; "auto" is bfloat16 on CUDA and on CPUs with AMX, else float32.
     Raises EngineSpecError where there is nothing to load.
     """
@@ -111,11 +137,7 @@ def open_checkpoint(name: str, device: str, number: Number) -> tuple[Base, str |
 
 
 def _base(name: str, device: str, number: Number) -> Base:
-    if name == "smollm2":
-        name = str(smollm2_path())
-    elif Path(name).expanduser().is_dir():
-        name = str(Path(name).expanduser().resolve())
-    key = (name, device, _number(device, number))
+    key = (base_path(name), device, _number(device, number))
     with _bases_lock:
         if key not in _bases:
             _bases[key] = Base(*key)
