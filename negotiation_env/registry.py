@@ -21,7 +21,8 @@ MANAGERS, REWARDS, POLICIES, SUITES, PERSONAS = (
     "negotiation_env.suites",
     "negotiation_env.personas",
 )
-_CHAT_SCHEMES = ("hf:", "vllm:", "openai:", "recorded:", "smollm2")
+_ENGINES = ("hf", "vllm", "openai", "recorded", "smollm2", "tiny")
+"""Kinds of engine spec; a chat policy plays them."""
 
 
 @cache
@@ -77,9 +78,9 @@ def load_policy(spec: object) -> Policy:
         if isinstance(spec, Policy):
             return spec
         raise UsageError(f"expected a policy spec or an object with name and reply(), got {spec!r}")
-    if spec.startswith(_CHAT_SCHEMES):
-        return load(POLICIES, "chat", "policy")(spec)  # type: ignore[no-any-return]
     name, _, rest = spec.partition(":")
+    if name in _ENGINES:
+        return load(POLICIES, "chat", "policy")(spec)  # type: ignore[no-any-return]
     if name in _points(POLICIES):
         factory = load(POLICIES, name, "policy")
         return factory(rest) if rest else factory()  # type: ignore[no-any-return]

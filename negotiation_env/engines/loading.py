@@ -10,10 +10,11 @@ import importlib
 import threading
 from typing import Any
 
+from negotiation_env.engines.named_bases import NAMED_BASES
 from negotiation_env.engines.protocol import ChatModel, EngineMissingError, EngineSpecError
 
-FORMS = "smollm2, hf:ID_OR_PATH, vllm:ID_OR_PATH, openai:BASE_URL#MODEL, recorded:PATH"
-_KINDS = ("smollm2", "hf", "vllm", "openai", "recorded")
+FORMS = "smollm2, tiny, hf:ID_OR_PATH, vllm:ID_OR_PATH, openai:BASE_URL#MODEL, recorded:PATH"
+_KINDS = ("smollm2", "tiny", "hf", "vllm", "openai", "recorded")
 _open: dict[str, ChatModel] = {}
 _lock = threading.RLock()
 
@@ -29,9 +30,9 @@ def load_engine(spec: str) -> ChatModel:
         near = difflib.get_close_matches(kind, _KINDS, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise EngineSpecError(f"engine: expected one of {FORMS}; got {spec!r}{hint}")
-    if kind == "smollm2" and spec != "smollm2":
-        raise EngineSpecError(f"engine: expected smollm2 with nothing after it, got {spec!r}")
-    if kind != "smollm2" and not rest:
+    if kind in NAMED_BASES and spec != kind:
+        raise EngineSpecError(f"engine: expected {kind} with nothing after it, got {spec!r}")
+    if kind not in NAMED_BASES and not rest:
         raise EngineSpecError(f"engine: expected one of {FORMS}; got {spec!r} with nothing after :")
     with _lock:
         if spec not in _open:
@@ -41,9 +42,9 @@ def load_engine(spec: str) -> ChatModel:
 
 def _make(kind: str, rest: str, spec: str) -> ChatModel:
     engine: ChatModel
-    if kind in ("smollm2", "hf"):
+    if kind in (*NAMED_BASES, "hf"):
         module = _module("transformers_engine", "llm")
-        engine = module.TransformersEngine(rest or "smollm2", spec=spec)
+        engine = module.TransformersEngine(rest or kind, spec=spec)
     elif kind == "vllm":
         engine = _module("vllm_engine", "vllm").VLLMEngine(rest)
     elif kind == "openai":

@@ -1,0 +1,126 @@
+"""Text that the tiny base model is trained on: prompts of the agent with replies of every kind, good and bad.
+
+Two sources. Negotiations with the rule-based manager, in which each reply is drawn from one of several policies or
+habits, so that dialogues wander as they do with an unskilled agent. And sampled situations, in which the manager speaks
+in bare words. Nothing is chosen for its quality: the base model is to speak the domain, not to negotiate well. All of
+it is generated, and follows from the seed. Situations and phrases of the held-out preference data are not in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from negotiation_env.engines.protocol import ChatMessage
+from negotiation_env.lanes import FLOATS, Lanes, Num
+from negotiation_env.prompt import prompt
+from negotiation_env.protocols import AgentReply, AgentView, Policy, ReplyView, RewardBreakdown
+from negotiation_env.registry import load_manager, load_policy
+from negotiation_env.rollout import rollout
+from negotiation_env.scenario import scenario_of
+from rewards.data import draw_candidate
+from rewards.situations import Situation, sample_situation
+
+SCRIPTED = ("random", "random", "heuristic", "intent-driven", "sb3")
+"""Policies that a reply is drawn from; repeated entries are likelier."""
+HABITS = 0.5
+"""Share of replies that come from the candidate replies of the preference data, damage to their text included."""
+FROM_SITUATIONS = 0.3
+"""Share of examples that come from sampled situations."""
+TURNS_KEPT = 0.35
+"""Share of a negotiation's turns that become examples: neighbours share most of their text."""
+MAX_TURNS = 14
+_WAVE = 64
+_KIND, _TAKE = 1, 2
+
+
+_UNSCORED = RewardBreakdown(None, None, None, None, None)
+
+
+class _Unscored:
+    """A reward that scores nothing."""
+
+    def score(self, replies: Sequence[ReplyView]) -> list[RewardBreakdown]:
+        """Return an unscored breakdown per reply."""
+        return [_UNSCORED] * len(replies)
+
+    def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> RewardBreakdown:
+        """Return an unscored breakdown."""
+        return _UNSCORED
+
+
+class MixedPolicy:
+    """Draws each reply from one of several policies or habits, by the view's seed, and keeps some as examples."""
+
+    name = "mixed"
+
+    def __init__(self) -> None:
+        self._policies: list[Policy] = [load_policy(name) for name in SCRIPTED]
+        self.examples: list[list[ChatMessage]] = []
+
+    def reply(self, views: Sequence[AgentView]) -> list[AgentReply]:
+        """Return one reply per view, in order."""
+        return [self._one(view) for view in views]
+
+    def _one(self, view: AgentView) -> AgentReply:
+        luck = float(FLOATS.draw(view.seed, _KIND, 0))
+        if luck < HABITS:
+            situation = Situation(view.seed, view.card, view.game, tuple(view.agent_said), tuple(view.manager_said))
+            rng = np.random.default_rng((0xBA5E, view.seed))
+            reply = AgentReply(draw_candidate(situation, rng, held_out=False).view.text)
+        else:
+            place = int((luck - HABITS) / (1.0 - HABITS) * len(self._policies))
+            reply = self._policies[place].reply([view])[0]
+        if reply.text and FLOATS.draw(view.seed, _TAKE, 0) < TURNS_KEPT:
+            self.examples.append(_example(view, reply.text))
+        return reply
+
+
+def _example(view: AgentView | ReplyView, text: str) -> list[ChatMessage]:
+    return [*prompt(view), {"role": "assistant", "content": text}]
+
+
+def negotiated(seed: int) -> Iterator[list[ChatMessage]]:
+    """Yield examples from negotiations with the rule-based manager, without end."""
+    policy, manager, reward = MixedPolicy(), load_manager("rules"), _Unscored()
+    rng = np.random.default_rng((0xC0B, seed))
+    while True:
+        scenarios = [scenario_of("base", int(s)) for s in rng.integers(1 << 62, size=_WAVE)]
+        policy.examples = []
+        rollout(policy, scenarios, manager=manager, reward=reward, max_turns=MAX_TURNS)
+        order = rng.permutation(len(policy.examples))
+        yield from (policy.examples[int(i)] for i in order)
+
+
+def sampled(seed: int) -> Iterator[list[ChatMessage]]:
+    """Yield examples from sampled situations, without end."""
+    rng = np.random.default_rng((0x51D, seed))
+    while True:
+        situation = sample_situation(int(rng.integers(1 << 39)))
+        view = draw_candidate(situation, rng, held_out=False).view
+        if view.text:
+            yield _example(view, view.text)
+
+
+def write_corpus(path: Path, examples: int, seed: int) -> str:
+    """Write ``examples`` chats as JSON Lines of ``{"messages": [...]}``; return the file's SHA-256.
+
+    The file appears whole or not at all; one that is there is replaced.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng((0xA11, seed))
+    sources = (negotiated(seed), sampled(seed))
+    part = path.with_name(path.name + ".part")
+    digest = hashlib.sha256()
+    with part.open("wb") as stream:
+        for _ in range(examples):
+            line = json.dumps({"messages": next(sources[int(rng.random() < FROM_SITUATIONS)])}, ensure_ascii=False)
+            data = line.encode() + b"\n"
+            digest.update(data)
+            stream.write(data)
+    part.replace(path)
+    return digest.hexdigest()

@@ -1,0 +1,326 @@
+"""Train the tiny base model from scratch: next-token prediction on generated dialogues.
+
+``negotiate train base --preset tiny --out DIR`` makes a Llama-architecture model of 2 to 7 million parameters with a
+tokenizer of its own. It learns to speak the domain, from good and bad replies alike, as a pre-trained model would; the
+methods then teach it to negotiate. Matrices are trained with Muon (Jordan 2024), which needs fewer tokens here than
+AdamW; embeddings and norms with AdamW (Loshchilov & Hutter 2019). Does not know where the dialogues come from.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from negotiation_env.errors import DataFileError, UsageError
+from negotiation_env.presets import read_preset
+from policies.training.base_preset import PRESETS, BasePreset
+from policies.training.run_files import METRICS, MetricsLog, drop_leftovers, provenance, sha256, write_folder
+from policies.training.tiny_tokenizer import train_tokenizer
+
+Ids = npt.NDArray[np.int64]
+IGNORED = -100
+_STATE = "state"
+_WINDOW = 16
+"""Batches among which examples are sorted by length, so that little of a batch is padding."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """A run in progress."""
+
+    model: LlamaForCausalLM
+    optimizers: tuple[torch.optim.Optimizer, ...]
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+def make_model(preset: BasePreset, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """Return an untrained model; its weights follow from the preset's seed."""
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=preset.hidden,
+        intermediate_size=preset.intermediate,
+        num_hidden_layers=preset.layers,
+        num_attention_heads=preset.heads,
+        num_key_value_heads=preset.kv_heads,
+        max_position_embeddings=preset.context,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(preset.seed)
+        return LlamaForCausalLM(config)
+
+
+def read_corpus(path: Path) -> list[list[dict[str, str]]]:
+    """Return the chats of a corpus file. Raises ``DataFileError`` naming the line that is none."""
+    chats: list[list[dict[str, str]]] = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataFileError(f"{path}: expected a readable corpus, got {error}") from error
+    for number, line in enumerate(lines, 1):
+        try:
+            chats.append([{"role": m["role"], "content": m["content"]} for m in json.loads(line)["messages"]])
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise DataFileError(f'{path}:{number}: expected {{"messages": [...]}}, got {error!r}') from error
+    return chats
+
+
+def encode(tokenizer: PreTrainedTokenizerFast, chats: Sequence[list[dict[str, str]]], context: int) -> list[Ids]:
+    """Return the token ids of each chat in the chat template, cut to ``context``."""
+    texts = [str(tokenizer.apply_chat_template(chat, tokenize=False)) for chat in chats]
+    found = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    return [np.asarray(ids[:context], dtype=np.int64) for ids in found]
+
+
+def epoch_batches(examples: Sequence[Ids], size: int, seed: int, epoch: int) -> list[list[int]]:
+    """Return the batches of an epoch as indices, ``size`` in each; what does not fill a batch is left out.
+
+    Batches hold examples of similar length and come in random order; all follows from seed and epoch.
+    """
+    rng = np.random.default_rng((0xBA7C, seed, epoch))
+    order = rng.permutation(len(examples))
+    batches: list[list[int]] = []
+    for start in range(0, len(order), size * _WINDOW):
+        window = sorted((int(i) for i in order[start : start + size * _WINDOW]), key=lambda i: len(examples[i]))
+        batches += [window[i : i + size] for i in range(0, len(window) - size + 1, size)]
+    return [batches[int(i)] for i in rng.permutation(len(batches))]
+
+
+def padded(examples: Sequence[Ids], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return token ids and labels (rows, longest); padding is on the right, where causal attention never looks."""
+    longest = max(len(ids) for ids in examples)
+    tokens = np.full((len(examples), longest), pad, dtype=np.int64)
+    labels = np.full((len(examples), longest), IGNORED, dtype=np.int64)
+    for row, ids in enumerate(examples):
+        tokens[row, : len(ids)] = ids
+        labels[row, : len(ids)] = ids
+    return torch.from_numpy(tokens), torch.from_numpy(labels)
+
+
+def loss_of(model: LlamaForCausalLM, examples: Sequence[Ids], pad: int, bfloat16: bool) -> torch.Tensor:
+    """Return the mean next-token cross-entropy in nats over all tokens but each example's first."""
+    tokens, labels = padded(examples, pad)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
+        logits = model(input_ids=tokens, use_cache=False).logits
+    return torch.nn.functional.cross_entropy(
+        logits[:, :-1].float().flatten(0, 1), labels[:, 1:].flatten(), ignore_index=IGNORED
+    )
+
+
+@torch.no_grad()
+def held_out_loss(model: LlamaForCausalLM, examples: Sequence[Ids], pad: int) -> float:
+    """Return the mean loss in nats per token in float32."""
+    order = sorted(examples, key=len)
+    total = count = 0.0
+    for start in range(0, len(order), 32):
+        some = order[start : start + 32]
+        tokens = sum(len(ids) - 1 for ids in some)
+        total += float(loss_of(model, some, pad, False)) * tokens
+        count += tokens
+    return total / count
+
+
+def make_optimizers(model: LlamaForCausalLM, preset: BasePreset) -> tuple[torch.optim.Optimizer, ...]:
+    """Return Muon on the layers' matrices and AdamW on embeddings and norms."""
+    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
+    others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
+    muon = torch.optim.Muon(
+        matrices, lr=preset.muon_learning_rate, weight_decay=preset.weight_decay, adjust_lr_fn="match_rms_adamw"
+    )
+    adam = torch.optim.AdamW(others, lr=preset.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
+    return muon, adam
+
+
+def rate(step: int, steps: int, warmup: int) -> float:
+    """Return the share of the learning rate at a step: a linear rise, then a linear fall to 0."""
+    return min((step + 1) / max(warmup, 1), max(steps - step, 0) / max(steps - warmup, 1))
+
+
+def _save_state(run: _Run, folder: Path) -> None:
+    """Write weights, optimiser moments and counters."""
+    tensors = {f"model.{name}": p.detach().contiguous() for name, p in run.model.named_parameters()}
+    scalars: dict[str, Any] = {"step": run.step, "tokens": run.tokens, "seconds": run.seconds}
+    for place, optimizer in enumerate(run.optimizers):
+        for index, state in optimizer.state_dict()["state"].items():
+            for name, value in state.items():
+                tensors[f"optimizer.{place}.{index}.{name}"] = torch.as_tensor(value).contiguous()
+    save_file(tensors, folder / "state.safetensors")
+    (folder / "state.json").write_text(json.dumps(scalars), encoding="utf-8")
+
+
+def _load_state(run: _Run, folder: Path) -> None:
+    """Read back what ``_save_state`` wrote."""
+    tensors = load_file(folder / "state.safetensors")
+    with torch.no_grad():
+        for name, parameter in run.model.named_parameters():
+            parameter.copy_(tensors[f"model.{name}"])
+    for place, optimizer in enumerate(run.optimizers):
+        held = optimizer.state_dict()
+        held["state"] = {}
+        start = f"optimizer.{place}."
+        for key, value in tensors.items():
+            if key.startswith(start):
+                index, name = key.removeprefix(start).split(".", 1)
+                held["state"].setdefault(int(index), {})[name] = value
+        optimizer.load_state_dict(held)
+    scalars = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    run.step, run.tokens, run.seconds = scalars["step"], scalars["tokens"], scalars["seconds"]
+
+
+def _newest_state(out: Path) -> Path | None:
+    """Return the last whole state folder."""
+    found = sorted(out.glob(f"{_STATE}-*"), key=lambda path: int(path.name.removeprefix(f"{_STATE}-")))
+    return found[-1] if found else None
+
+
+def _keep_state(run: _Run, out: Path) -> None:
+    """Write the state of this step, then drop older ones."""
+    current = out / f"{_STATE}-{run.step}"
+    write_folder(current, lambda folder: _save_state(run, folder))
+    for path in out.glob(f"{_STATE}-*"):
+        if path != current:
+            for file in path.iterdir():
+                file.unlink()
+            path.rmdir()
+
+
+def export(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Write a standard checkpoint in bfloat16; training goes on from float32, use reads it as float32."""
+    half: Any = LlamaForCausalLM(model.config)
+    half = half.to(torch.bfloat16)
+    half.load_state_dict(model.state_dict())
+    half.generation_config.eos_token_id = tokenizer.eos_token_id
+    half.generation_config.pad_token_id = tokenizer.pad_token_id
+    half.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def train(
+    preset: dict[str, Any] | str | Path,
+    out: Path,
+    corpus: Path,
+    overrides: Sequence[str] = (),
+    resume: bool = False,
+    command: str = "",
+    on_step: Callable[[int, int, float], None] | None = None,
+) -> Path:
+    """Train tokenizer and model on a corpus, write a checkpoint folder ``out/model``, and return it.
+
+    Args:
+        preset: settings as a table, a TOML file, or a shipped preset's name ("tiny").
+        out: folder of the run.
+        corpus: JSON Lines of ``{"messages": [...]}``; its last ``held_out`` chats are not trained on.
+        overrides: "key=value" settings that replace the preset's.
+        resume: go on from the last state in ``out``; the end is the same as that of an unbroken run.
+        command: what the user typed, for the model card.
+        on_step: called with steps done, steps in all, and the step's loss.
+
+    Raises:
+        DataFileError: on a wrong preset or corpus.
+        UsageError: on a wrong override, too small a corpus, or a state of another run.
+    """
+    settings = read_preset(BasePreset, preset, PRESETS, overrides)
+    torch.set_num_threads(settings.torch_threads)
+    chats = read_corpus(corpus)
+    if len(chats) < settings.held_out + settings.batch_size:
+        raise UsageError(f"{corpus}: expected more than {settings.held_out + settings.batch_size} chats")
+    learnt, kept = chats[: -settings.held_out], chats[-settings.held_out :]
+    tokenizer = train_tokenizer(learnt[: settings.tokenizer_examples], settings.vocabulary, settings.context)
+    examples, unseen = (encode(tokenizer, part, settings.context) for part in (learnt, kept))
+    model = make_model(settings, tokenizer)
+    run = _Run(model, make_optimizers(model, settings))
+    out.mkdir(parents=True, exist_ok=True)
+    drop_leftovers(out)
+    state = _newest_state(out)
+    if state is not None:
+        if not resume:
+            raise UsageError(f"{out}: a run lies here already; pass --resume to go on, or another --out")
+        _load_state(run, state)
+    log = MetricsLog(out / METRICS, run.step if state is not None else None)
+    _learn(run, settings, examples, unseen, tokenizer, log, out, on_step)
+    facts = {
+        "examples": len(examples),
+        "corpus_sha256": sha256(corpus),
+        "tokens": run.tokens,
+        "steps": run.step,
+        "seconds": round(run.seconds),
+        "held_out_loss": round(held_out_loss(model, unseen, int(tokenizer.pad_token_id)), 4),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "command": command,
+        "preset": settings.model_dump(),
+        "versions": provenance(("torch", "transformers", "tokenizers")),
+    }
+
+    def fill(folder: Path) -> None:
+        export(model, tokenizer, folder)
+        (folder / "training.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+    write_folder(out / "model", fill)
+    return out / "model"
+
+
+def _learn(
+    run: _Run,
+    settings: BasePreset,
+    examples: Sequence[Ids],
+    unseen: Sequence[Ids],
+    tokenizer: PreTrainedTokenizerFast,
+    log: MetricsLog,
+    out: Path,
+    on_step: Callable[[int, int, float], None] | None,
+) -> None:
+    """Take the steps that are left."""
+    pad = int(tokenizer.pad_token_id)
+    per_epoch = len(epoch_batches(examples, settings.batch_size, settings.seed, 0))
+    steps = per_epoch * settings.epochs
+    rates = [[group["initial_lr"] for group in o.param_groups] for o in map(_with_initial_rates, run.optimizers)]
+    batches: list[list[int]] = []
+    while run.step < steps:
+        began = time.monotonic()
+        epoch, place = divmod(run.step, per_epoch)
+        if place == 0 or not batches:
+            batches = epoch_batches(examples, settings.batch_size, settings.seed, epoch)
+        for optimizer, own in zip(run.optimizers, rates, strict=True):
+            for group, full in zip(optimizer.param_groups, own, strict=True):
+                group["lr"] = full * rate(run.step, steps, settings.warmup_steps)
+        batch = [examples[i] for i in batches[place]]
+        loss = loss_of(run.model, batch, pad, settings.bfloat16)
+        if not math.isfinite(loss.item()):
+            raise UsageError(f"step {run.step}: the loss is not a number; lower the learning rates and --resume")
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+        for optimizer in run.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        run.step += 1
+        run.tokens += sum(len(ids) for ids in batch)
+        run.seconds += time.monotonic() - began
+        if run.step % settings.log_every == 0 or run.step == steps:
+            log.write(run.step, {"loss": round(loss.item(), 4), "tokens": run.tokens, "seconds": round(run.seconds, 1)})
+        if run.step % settings.save_every == 0 or run.step == steps:
+            log.write(run.step, {"held_out_loss": round(held_out_loss(run.model, unseen[:128], pad), 4)})
+            _keep_state(run, out)
+        if on_step is not None:
+            on_step(run.step, steps, loss.item())
+
+
+def _with_initial_rates(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    for group in optimizer.param_groups:
+        group.setdefault("initial_lr", group["lr"])
+    return optimizer
