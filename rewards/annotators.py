@@ -155,15 +155,21 @@ class Annotator:
         return self.slip + (1.0 - 2.0 * self.slip) / (1.0 + math.exp(-gap))
 
 
-def rubric_points(reply: Judged, rubric: Rubric, rng: np.random.Generator) -> tuple[float, ...]:
-    """Return the simulated rubric annotator's points per dimension, slips included."""
-    points = []
+def rubric_choices(reply: Judged, rubric: Rubric, rng: np.random.Generator | None = None) -> tuple[int, ...]:
+    """Return the simulated rubric annotator's choice (0 is the best) per dimension; slips only with ``rng``."""
+    choices = []
     for dimension in rubric.dimensions:
         choice = _CHOICES[dimension.id](reply)
-        if rng.random() < RUBRIC_SLIP:
+        if rng is not None and rng.random() < RUBRIC_SLIP:
             choice += 1 if rng.random() < 0.5 else -1
-        points.append(dimension.choices[max(0, min(len(dimension.choices) - 1, choice))].points)
-    return tuple(points)
+        choices.append(max(0, min(len(dimension.choices) - 1, choice)))
+    return tuple(choices)
+
+
+def rubric_points(reply: Judged, rubric: Rubric, rng: np.random.Generator) -> tuple[float, ...]:
+    """Return the simulated rubric annotator's points per dimension, slips included."""
+    choices = rubric_choices(reply, rubric, rng)
+    return tuple(d.choices[c].points for d, c in zip(rubric.dimensions, choices, strict=True))
 
 
 def _has(reply: Judged, *names: str) -> bool:

@@ -149,6 +149,42 @@ def preference_pairs(
     return [pairs[i] for i in order]
 
 
+def rankings(
+    situations: int, draws: int, seed: int = 0, held_out: bool = False, without: tuple[str, ...] = ()
+) -> Iterator[tuple[str, Situation, list[Candidate]]]:
+    """Yield (source, situation, different replies) for so many situations in the paper's composition.
+
+    Many replies to one prompt cost a language model little more than two, and every two of them can be compared
+    (Ouyang et al. 2022). Each situation has up to ``2 * draws`` replies; those with damage named in ``without`` are left
+    out. The seed should be another than the preference file's, whose situations would come again.
+    """
+    for source, count in composition(situations).items():
+        place = list(SOURCES).index(source)
+        rng = np.random.default_rng((0x4A4C, seed, place, int(held_out)))
+        draw = _sop_pair if source == "sop-path" else _DRAWS[source]
+        stream = _situations(source, (seed << 24) + (place << 44), held_out, rng)
+        for _ in range(count):
+            replies: dict[str, Candidate] = {}
+            while len(replies) < 2:
+                situation, text = next(stream)
+                drawn = [c for _ in range(draws) for c in draw(situation, text, rng, held_out) or ()]
+                replies = {c.view.text: c for c in drawn if c.damage not in without}
+            yield source, situation, list(replies.values())
+
+
+def compared(
+    situation: Situation, source: str, replies: list[Candidate], seed: int, held_out: bool = False
+) -> Iterator[Pair]:
+    """Yield every two replies as compared by the source's annotator, without those that it can hardly tell apart."""
+    rng = np.random.default_rng((0xC04B, seed, situation.seed, int(situation.game.turn), int(held_out)))
+    annotator = Annotator(source)
+    for i, one in enumerate(replies):
+        for other in replies[i + 1 :]:
+            pair = _compare(situation, annotator, (one, other), rng, held_out)
+            if pair is not None:
+                yield pair
+
+
 def _pairs_of(source: str, seed: int, held_out: bool) -> Iterator[Pair]:
     """Yield pairs of one source without end, chosen and rejected replies of about the same length on average."""
     place = list(SOURCES).index(source)
