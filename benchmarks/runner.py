@@ -219,6 +219,7 @@ def _play(jobs: list[Job], policy: Policy, live_host: Manager, reward: Reward, k
         [case.scenario for case in cases],
         manager=host,
         reward=reward,
+        personas=[case.persona for case in cases],
         max_turns=cases[0].max_turns,
         on_episode=finish,
     )

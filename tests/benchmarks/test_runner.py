@@ -31,7 +31,7 @@ class SamePlay(ReplayManager):
 
     def start(self, scenario: Any, persona: object | None = None) -> Any:
         name = scenario.id.partition("/")[2].partition("#")[0]
-        return super().start(replace(scenario, id=name), persona)
+        return super().start(replace(scenario, id=name))
 
 
 @pytest.fixture(autouse=True)
