@@ -17,6 +17,7 @@ from negotiation_env.protocols import ReplyView, RewardTerm
 from rewards.linear import MOST_WORDS, PAIRS, LinearWeights, load_weights
 from rewards.rubric import Rubric
 from rewards.sources import Verdict
+from rewards.text_marks import text_marks
 
 SHIPPED = Path(__file__).with_name("weights") / "judge.npz"
 
@@ -71,6 +72,7 @@ class DistilledJudge:
         features = view.features
         said = view.words if len(view.words) <= MOST_WORDS else view.words[:MOST_WORDS]
         rows = [*map(self._words.__getitem__, self._vocabulary.intersection(said)), self._bias]
+        rows += [self._words[mark] for mark in text_marks(view) if mark in self._words]
         for place, row in self._acts:
             value = features[place]
             if value:

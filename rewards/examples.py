@@ -1,17 +1,18 @@
 """The example card on which rules are tried out, and the check of the examples that stand in a rules file.
 
-The card is made up: one room at 400 yuan, commission 15 percent (340 net), target 352.
+The card is made up: one room at 400 yuan, commission 15 percent (340 net), target 352; or that and a second at 600.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 from negotiation_env.features import reply_features
-from negotiation_env.game import GameState, new_game, open_tickets, settle
+from negotiation_env.game import GameState, apply_decision, new_game, open_tickets, settle
 from negotiation_env.lanes import FLOATS
-from negotiation_env.moves import move_of
+from negotiation_env.moves import decision_of, move_of
 from negotiation_env.protocols import ReplyView, Utterance
 from negotiation_env.scenario import Facts, Hotel, TaskCard, Ticket, card_numbers
 from negotiation_env.sop import stage_of
@@ -23,6 +24,9 @@ EXAMPLE_CARD = TaskCard(
     tickets=(Ticket("Deluxe King", date(2027, 3, 1), 5, 400, 0.15, 352),),
     facts=Facts(20, 12, "Plum Blossom Inn", 385, "the spring trade fair", -10),
     promises=("banner", "weekly-report"),
+)
+EXAMPLE_CARD_OF_TWO = replace(
+    EXAMPLE_CARD, tickets=(*EXAMPLE_CARD.tickets, Ticket("Family Suite", date(2027, 3, 1), 5, 600, 0.15, 520))
 )
 
 
@@ -42,12 +46,21 @@ def view_reply(
 
 
 def example_view(example: Example) -> ReplyView:
-    """Return the view of one example of a rules file, on the example card before anything was agreed."""
+    """Return the view of one example of a rules file, on the example card.
+
+    What the manager said is understood and changes the public state, as in a negotiation: a quote is a quote.
+    """
     table = {"text": example} if isinstance(example, str) else example
+    card = EXAMPLE_CARD if table.get("rooms", 1) == 1 else EXAMPLE_CARD_OF_TWO
+    game = new_game(FLOATS, card_numbers(card))
     said = [Utterance(text, ()) for text in table.get("said", ())]
-    manager = [Utterance(text, ()) for text in table.get("manager", ())]
+    manager = []
+    for text in table.get("manager", ()):
+        meant = understand(text, context_of(card, game, "manager"))
+        apply_decision(FLOATS, game, decision_of(meant.acts, game))
+        manager.append(Utterance(text, meant.acts))
     text = str(table["text"]) * int(table.get("repeat", 1))
-    return view_reply(text, EXAMPLE_CARD, new_game(FLOATS, card_numbers(EXAMPLE_CARD)), said, manager)
+    return view_reply(text, card, game, said, manager)
 
 
 def check_examples(rules: Sequence[Rule]) -> list[str]:

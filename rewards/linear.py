@@ -47,7 +47,7 @@ class LinearWeights:
         outputs: names of the K outputs.
         acts: weights of ``INPUTS``, shape [len(INPUTS), K].
         bias: shape [K].
-        words: the vocabulary; an entry "a b" is a pair of neighbouring words. Each counts once per reply.
+        words: the vocabulary; "a b" is a pair of neighbouring words, "<a>" a mark (``text_marks``). Each counts once.
         word_weights: shape [len(words), K].
         text_mean: mean contribution of an honest reply's words, shape [K]; stands in where there is no text.
         low, high: limits of the words' contribution, shape [K]: words alone cannot buy a good score.

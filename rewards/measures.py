@@ -9,57 +9,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from negotiation_env.acts import PriceType
-from negotiation_env.protocols import ReplyView, Utterance
-from negotiation_env.scenario import TaskCard
+from negotiation_env.protocols import ReplyView
+from rewards.figures import figures_of, mixed_types, phone_count, strange_figures
+from rewards.plain_text import Prepared, folded, token_set, tokens_of
 
-LONGEST_READ = 4000
-"""Characters that patterns and measurements read; a longer reply breaks the length rules anyway."""
 OWN_MESSAGES = 3
 """How many of its own last messages a reply is compared with."""
 
 _SIMILAR = 0.8
 """Overlaps of messages below this are not told apart: they count as 0."""
-_FIGURE = re.compile(r"[0-9][0-9.,]+%?")
-_PHONE = re.compile(r"1[3-9][0-9](?:[ -]?[0-9]{4}){2}(?![0-9])")
-_ASCII_TOKENS = bytes(c if chr(c).isalnum() and c < 128 else 32 for c in range(256))
-_TOKENS = {c: " " for c in range(128) if not chr(c).isalnum()}
 _LATIN_END = 0x250
 """First code point after the Latin blocks."""
-
-
-class Prepared(NamedTuple):
-    """A reply made ready for rules.
-
-    Attributes:
-        text: lower case, and for text beyond ASCII: NFKC, no zero-width signs, look-alike letters as Latin ones.
-        raw: the reply as written (NFKC, case kept, "$" for the yuan sign), cut to ``LONGEST_READ``.
-        tokens: runs of letters and digits in ``text``.
-        ascii: whether the reply is plain ASCII.
-    """
-
-    text: str
-    raw: str
-    tokens: list[str]
-    ascii: bool
-
+_WHOLE_WORD = 5
+"""A shorter word all of look-alikes may still be a disguised one."""
+_WORD = re.compile(r"[^\W\d_]+")
 
 Measure = Callable[[ReplyView, Prepared, Sequence[str]], float]
-
-
-def tokens_of(text: str) -> list[str]:
-    """Return runs of letters and digits of a lower-cased text. Bytes are translated five times as fast as text."""
-    if text.isascii():
-        return text.encode("ascii").translate(_ASCII_TOKENS).decode("ascii").split()
-    return text.translate(_TOKENS).split()
-
-
-@lru_cache(maxsize=4096)
-def _token_set(text: str) -> frozenset[str]:
-    """Return a message's tokens (cached: a message is compared with several later ones)."""
-    return frozenset(tokens_of(text[:LONGEST_READ].lower()))
+"""Takes the reply's view, its prepared text, and the rule's phrases."""
 
 
 @lru_cache(maxsize=64)
@@ -86,7 +54,7 @@ def repetition(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> f
     for earlier in view.agent_said[-OWN_MESSAGES:]:
         if not 0.7 * size < len(earlier.text) < 1.43 * size:
             continue
-        mine, theirs = _token_set(view.text), _token_set(earlier.text)
+        mine, theirs = token_set(view.text), token_set(earlier.text)
         if _SIMILAR * len(mine) > len(theirs) or _SIMILAR * len(theirs) > len(mine):
             continue  # sets of such sizes cannot overlap enough
         shared = len(mine & theirs)
@@ -104,78 +72,60 @@ def repeated_phrase(view: ReplyView, prepared: Prepared, phrases: Sequence[str])
 
 
 def foreign_letters(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
-    """Share of letters that are not Latin, 0 to 1; 0 where the manager itself writes another script."""
-    if prepared.ascii:
+    """Share of letters in words that are not Latin, 0 to 1; 0 where the manager itself writes another script.
+
+    A Latin word with look-alikes of another alphabet in it is disguised, not foreign.
+    """
+    if prepared.ascii or any(_is_foreign(word) for u in view.manager_said for word in _WORD.findall(u.text)):
         return 0.0
-    said = next((u.text for u in reversed(view.manager_said) if u.text), "")
-    if any(c.isalpha() and ord(c) >= _LATIN_END for c in said):
-        return 0.0
-    letters = [c for c in prepared.raw if c.isalpha()]
-    return sum(ord(c) >= _LATIN_END for c in letters) / len(letters) if letters else 0.0
+    words = _WORD.findall(prepared.raw)
+    foreign = sum(len(word) for word in words if _is_foreign(word))
+    return foreign / sum(map(len, words)) if words else 0.0
+
+
+def _is_foreign(word: str) -> bool:
+    """Whether a word is of another script: with its look-alikes made Latin, or all of a longer word as written."""
+    if word.isascii() or not any(_is_other(c) for c in word):
+        return False
+    return any(_is_other(c) for c in folded(word)) or (len(word) >= _WHOLE_WORD and all(_is_other(c) for c in word))
+
+
+def _is_other(letter: str) -> bool:
+    """Whether a letter is of no Latin block (basic, supplements, and the extensions with marks)."""
+    return ord(letter) >= _LATIN_END and not 0x1E00 <= ord(letter) < 0x1F00
 
 
 def figures_not_allowed(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
-    """Number of figures of at least 100 that nothing allows.
-
-    Allowed: anything between half of the lowest net price and the highest selling price, whatever the card or the
-    manager said, and such a price times a ticket's nights. Percentages are left to the facts' check.
-    """
-    strange = 0
-    for figure in _FIGURE.findall(prepared.text):
-        value = _value(figure)
-        if value < 100.0:
-            continue
-        selling, commission = view.game.card.selling, view.game.card.commission
-        high = max(selling) + 1.0
-        low = 0.5 * min(selling) * (1.0 - commission[0])
-        if not low <= value <= high:
-            strange += not _is_known(view, value, low, high)
-    return float(strange)
-
-
-def _value(figure: str) -> float:
-    """Return a figure's value; 0 for a percentage and for what is no single number (a date, a range)."""
-    plain = figure.rstrip(".,").replace(",", "")
-    return float(plain) if plain[-1] != "%" and plain.count(".") < 2 else 0.0
-
-
-def _is_known(view: ReplyView, value: float, low: float, high: float) -> bool:
-    """Whether the card or the manager said this figure, or it is a price times the nights of a ticket."""
-    if value in _card_figures(view.card):
-        return True
-    if value > high and any(low <= value / t.nights <= high for t in view.card.tickets):
-        return True
-    return any(value in _figures(u) for u in view.manager_said)
-
-
-def _figures(said: Utterance) -> set[float]:
-    """Every figure in a message of the manager's."""
-    figures = {_value(f) for f in _FIGURE.findall(said.text)}
-    return figures | {act.price for act in said.acts if act.price is not None}
-
-
-def _card_figures(card: TaskCard) -> set[float]:
-    """Every figure of at least 100 on the card that may be said aloud (the targets lie in the range of bids)."""
-    figures = {float(card.facts.competitor_price)}
-    for ticket in card.tickets:
-        figures |= {float(ticket.selling_price), float(round(ticket.net_price)), float(ticket.check_in.year)}
-        figures.add(float(ticket.check_out.year))
-    return figures
+    """Number of figures that neither the card, nor the dialogue, nor a plausible bid, nor arithmetic allows."""
+    return float(strange_figures(view, prepared))
 
 
 def phone_numbers(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
     """Number of mobile phone numbers."""
-    return len(_PHONE.findall(prepared.text))
+    return float(phone_count(prepared.text)) if prepared.digits else 0.0
+
+
+def unfounded_thanks(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
+    """1 if a watched phrase (thanks for agreeing, say) is said though the hotel has committed to no such figure."""
+    if not any(p in prepared.text or p in prepared.plain for p in phrases):
+        return 0.0
+    game, count = view.game, len(view.card.tickets)
+    stand = [game.quote[k] for k in range(count) if game.quoted[k] or game.agreed[k] > 0.0]
+    if not stand:
+        return 1.0
+    known = [*stand, *(quote * (1.0 - c) for quote in stand for c in game.card.commission)]
+    said = [f.value for f in figures_of(prepared.text) if not f.percent and f.value >= 100.0]
+    return float(bool(said) and not any(abs(value - k) <= 1.5 for value in said for k in known))
 
 
 def price_type_mixups(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
-    """Number of prices said as *net* that lie above the hotel's net price now: a selling price taken for a net one."""
-    mixed = 0
-    for act in view.acts:
-        if act.price_type is PriceType.NET and act.price is not None:
-            card = view.game.card
-            mixed += act.price > max(card.selling) * (1.0 - card.commission[0]) + 2.0
-    return float(mixed)
+    """Number of prices said as the wrong type (net or selling), in figures or in words."""
+    mixed = mixed_types(view, prepared) if prepared.digits else None
+    if mixed is not None:
+        return float(mixed)
+    card = view.game.card
+    limit = max(card.selling) * (1.0 - card.commission[0]) + 2.0
+    return float(sum(a.price_type is PriceType.NET and a.price is not None and a.price > limit for a in view.acts))
 
 
 MEASURES: dict[str, Measure] = {
@@ -186,6 +136,7 @@ MEASURES: dict[str, Measure] = {
     "foreign-letters": foreign_letters,
     "figures-not-allowed": figures_not_allowed,
     "phone-numbers": phone_numbers,
+    "unfounded-thanks": unfounded_thanks,
     "price-type-mixups": price_type_mixups,
 }
 """Measurements by the name that ``rules.toml`` uses."""

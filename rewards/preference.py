@@ -1,10 +1,10 @@
 """RM: the default reward model, a Bradley-Terry model (Bradley and Terry 1952) on acts and words.
 
-Linear in the act-level features, a few of their products, and the words and word pairs of a shipped vocabulary;
-trained by ``rewards.train_ngram`` on pairs of replies that simulated annotators compared. Comparisons leave
-its zero and its unit open: an honest agent's routine reply lies a little below zero, and the unit is the standard
-deviation of an honest agent's replies. It knows no prices beyond what the
-features say, and nothing of the manager's private side.
+Linear in the act-level features, a few of their products, the words and word pairs of a shipped vocabulary, and marks
+of the text (``text_marks``); trained by ``rewards.train_ngram`` on pairs of replies that simulated annotators compared.
+Comparisons leave its zero and its unit open: an honest agent's routine reply lies a little below zero, and the unit is
+the standard deviation of an honest agent's replies. It knows no prices beyond what the features say, and nothing of
+the manager's private side.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from negotiation_env.features import FEATURES
 from negotiation_env.lanes import Lanes, Num
 from negotiation_env.protocols import ReplyView
 from rewards.linear import MOST_WORDS, PAIRS, LinearWeights, load_weights
+from rewards.text_marks import text_marks
 
 SHIPPED = Path(__file__).with_name("weights") / "preference.npz"
 
@@ -65,14 +66,15 @@ class PreferenceModel:
         for a, b, weight in self._pairs:
             if features[a]:
                 total += features[a] * features[b] * weight
-        return total + self.text_part(view.words)
+        return total + self.text_part(view.words, text_marks(view))
 
-    def text_part(self, words: tuple[str, ...]) -> float:
-        """Return the words' share of the score, within the weights' limits. Each word or pair counts once."""
+    def text_part(self, words: tuple[str, ...], marks: Sequence[str] = ()) -> float:
+        """Return the words' and marks' share of the score, within the weights' limits. Each counts once."""
         if len(words) > MOST_WORDS:
             words = words[:MOST_WORDS]
         # Weights of words lie on a grid and add up exactly, so the order of a set does not matter.
         text = sum(map(self._words.__getitem__, self._vocabulary.intersection(words)))
+        text += sum([self._words[mark] for mark in marks if mark in self._words])
         text += sum(map(self._word_pairs.__getitem__, self._neighbours.intersection(pairwise(words))))
         return self._low if text < self._low else self._high if text > self._high else text
 

@@ -1,0 +1,1 @@
+"""Training of reward adapters: the LoRA reward model and the LoRA judge."""

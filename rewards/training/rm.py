@@ -1,0 +1,223 @@
+"""``negotiate train rm``: the LoRA reward model, a Bradley-Terry model (Bradley and Terry 1952) on preference pairs.
+
+The reward of a reply is one linear output at the end of the reply, behind its dialogue. Pairs that share a prompt are
+one tree of texts, so a prompt is read once whatever the number of replies to it. The adapter is a standard PEFT one
+(SEQ_CLS with a saved ``score`` layer). TRL's RewardTrainer trains the same adapter on the same pairs where a preset
+says ``trainer = "trl"``: it is the choice for a large base on GPUs, but runs every layer of every text in every epoch,
+which a CPU has no time for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from negotiation_env.engines.chat_text import ChatText
+from negotiation_env.engines.trees import TextTree
+from negotiation_env.presets import read_preset
+from negotiation_env.training_files import PreferencePair, read_preferences, split_lines
+from rewards.data import compared, preference_pairs, rankings
+from rewards.reward_scale import RewardScale
+from rewards.training.adapter import TrainedAdapter
+from rewards.training.cards import model_card, write_json
+from rewards.training.honest import honest_replies
+from rewards.training.loop import Example, Trainer
+from rewards.training.measures import pair_report
+from rewards.training.preset import PRESETS, RmPreset
+
+
+_USE = (
+    "It scores an agent's reply behind its dialogue with one number (task SEQ_CLS): load it with `PeftModel."
+    "from_pretrained(AutoModelForSequenceClassification.from_pretrained(base, num_labels=1), folder)`, or as "
+    "`rewards.reward_model.AdapterRewardModel`, which also sets zero and unit from `reward_scale.json`."
+)
+
+
+_DRAWS = 3
+"""Draws of two replies to a situation of a ranking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The pairs behind one prompt: branches (chosen, rejected) and margins, and the pairs' numbers in the data."""
+
+    pairs: tuple[tuple[int, int, float], ...]
+    numbers: tuple[int, ...]
+
+
+class BradleyTerry:
+    """The objective: -log((1 - e) sigmoid(d) + e sigmoid(-d)) with d = r_chosen - r_rejected - margin.
+
+    Args:
+        head: returns scores (texts,) for normed hidden states (texts, width).
+        preset: margin per grade, error rate e, and the centring term's weight.
+    """
+
+    def __init__(self, head: Callable[[torch.Tensor], torch.Tensor], preset: RmPreset) -> None:
+        self.head, self.preset = head, preset
+
+    def outputs(self, normed: torch.Tensor) -> torch.Tensor:
+        """Return scores (texts,)."""
+        return self.head(normed)
+
+    def loss(self, outputs: Sequence[torch.Tensor], examples: Sequence[Example]) -> tuple[torch.Tensor, float]:
+        """Return the summed loss over pairs, and their number."""
+        total, count, e = torch.zeros(()), 0, self.preset.smooth
+        for scores, example in zip(outputs, examples, strict=True):
+            for chosen, rejected, margin in example.target.pairs:
+                gap = scores[chosen] - scores[rejected]
+                wanted = gap - self.preset.margin * margin
+                likely = (1.0 - e) * torch.sigmoid(wanted) + e * torch.sigmoid(-wanted)
+                total = total - torch.log(likely.clamp_min(1e-6))
+                total = total + self.preset.centre * (scores[chosen] + scores[rejected]) ** 2
+                count += 1
+        return total, float(count)
+
+    def quality(self, outputs: Sequence[torch.Tensor], examples: Sequence[Example]) -> dict[str, float]:
+        """Return accuracy on pairs (the quality) and the mean difference."""
+        gaps = gaps_of(outputs, examples)
+        return {"quality": float((gaps > 0).mean()), "gap": float(gaps.mean()), "pairs": float(len(gaps))}
+
+
+def gaps_of(outputs: Sequence[torch.Tensor], examples: Sequence[Example]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return chosen minus rejected scores of all pairs, in the examples' order."""
+    return np.array(
+        [float(s[c] - s[r]) for s, e in zip(outputs, examples, strict=True) for c, r, _ in e.target.pairs],
+        dtype=np.float64,
+    )
+
+
+def pair_examples(pairs: Sequence[PreferencePair], chat: ChatText) -> list[Example]:
+    """Put pairs of one prompt together: each different reply is a branch behind the prompt, read at its end."""
+    groups: dict[str, list[int]] = {}
+    for number, pair in enumerate(pairs):
+        groups.setdefault(json.dumps(pair.prompt, ensure_ascii=False), []).append(number)
+    examples = []
+    for numbers in groups.values():
+        replies: dict[str, int] = {}
+        compared = []
+        for number in numbers:
+            pair = pairs[number]
+            chosen, rejected = (replies.setdefault(text, len(replies)) for text in (pair.chosen, pair.rejected))
+            compared.append((chosen, rejected, pair.margin))
+        prompt = chat.prompt_ids(pairs[numbers[0]].prompt)
+        tree = TextTree(prompt, tuple(chat.reply_ids(text) for text in replies))
+        examples.append(Example(tree, tree.ends(), Compared(tuple(compared), tuple(numbers))))
+    return examples
+
+
+def split_valid(pairs: Sequence[PreferencePair], share: float, seed: int) -> tuple[list[Any], list[Any]]:
+    """Split training pairs by scenario into (training, validation)."""
+    names = sorted({p.scenario or json.dumps(p.prompt) for p in pairs})
+    rng = np.random.default_rng((seed, 0x5A11D))
+    held = {names[i] for i in rng.permutation(len(names))[: max(1, round(share * len(names)))]}
+    inside = [p for p in pairs if (p.scenario or json.dumps(p.prompt)) not in held]
+    return inside, [p for p in pairs if (p.scenario or json.dumps(p.prompt)) in held]
+
+
+def train(
+    preset: Mapping[str, Any] | str | Path,
+    out: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    resume: bool = False,
+    log: Callable[[str], None] = print,
+) -> Path:
+    """Train a reward model and return the adapter's folder, ``out/adapter``.
+
+    Raises:
+        DataFileError, UsageError: where the preset or its data file is wrong.
+    """
+    settings = read_preset(RmPreset, preset, PRESETS / "rm", overrides)
+    folder = Path(out)
+    learn, test = split_lines(_pairs(settings))
+    if settings.situations:
+        ranked = rankings(settings.situations, _DRAWS, settings.seed + 1)
+        learn = [pair.line() for source, at, replies in ranked for pair in compared(at, source, replies, settings.seed)]
+    learn, valid = split_valid(learn, settings.valid, settings.seed)
+    if settings.trainer == "trl":
+        # Needs TRL, which the loop does not.
+        from rewards.training.rm_trl import train_with_trl
+
+        return train_with_trl(settings, learn, valid, folder)
+    adapter = TrainedAdapter(
+        settings.base, "SEQ_CLS", settings.layers, settings.rank, settings.alpha, settings.targets, settings.seed,
+        settings.number,
+    )  # fmt: skip
+    parts = [pair_examples(part, adapter.chat) for part in (learn, valid, test)]
+    tokens = [sum(e.tree.size for e in part) for part in parts]
+    log(f"reward model: {len(learn)}/{len(valid)}/{len(test)} pairs to train/choose/test, {tokens} tokens")
+    score: Any = adapter.model.score
+    objective = BradleyTerry(lambda normed: score(normed).float()[:, 0], settings)
+    trainer = Trainer(adapter, objective, parts[0], parts[1], settings, folder, log)
+    state = trainer.run(resume)
+    report = {"train_pairs": len(learn), "steps": trainer.steps, "best_step": state.best_step}
+    report |= measure(trainer, parts[1], parts[2], test)
+    scale = fit_scale(trainer, settings.seed)
+    return write_adapter(adapter, folder / "adapter", settings, report, scale, log)
+
+
+def measure(
+    trainer: Trainer, valid: Sequence[Example], test: Sequence[Example], pairs: Sequence[PreferencePair]
+) -> dict[str, Any]:
+    """Return the figures of ``measures.pair_report`` for the adapter's present weights on the test pairs."""
+    outputs = trainer.predict(test)
+    ordered = [pairs[n] for e in test for n in e.target.numbers]
+    gaps = gaps_of(outputs, test)
+    scores, lengths = [], []
+    for out, example in zip(outputs, test, strict=True):
+        for (chosen, rejected, _), n in zip(example.target.pairs, example.target.numbers, strict=True):
+            scores += [float(out[chosen]), float(out[rejected])]
+            lengths += [float(len(pairs[n].chosen)), float(len(pairs[n].rejected))]
+    return pair_report(
+        gaps,
+        [p.source for p in ordered],
+        [p.margin for p in ordered],
+        [p.sure for p in ordered],
+        np.array(scores),
+        np.array(lengths),
+        gaps_of(trainer.predict(valid), valid),
+    )
+
+
+def fit_scale(trainer: Trainer, seed: int, situations: int = 150) -> RewardScale:
+    """Return zero and unit from replies of an honest agent in training situations."""
+    replies = honest_replies(situations, seed)
+    examples = []
+    for prompt, text, _ in replies:
+        tree = TextTree(trainer.adapter.chat.prompt_ids(prompt), (trainer.adapter.chat.reply_ids(text),))
+        examples.append(Example(tree, tree.ends(), None))
+    scores = [float(out[0]) for out in trainer.predict(examples)]
+    return RewardScale.fit(scores, [routine for _, _, routine in replies])
+
+
+def write_adapter(
+    adapter: TrainedAdapter,
+    folder: Path,
+    settings: RmPreset,
+    report: dict[str, Any],
+    scale: RewardScale,
+    log: Callable[[str], None],
+) -> Path:
+    """Write adapter, scale, figures and model card into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    adapter.save(folder)
+    scale.save(folder)
+    write_json(folder / "metrics.json", report)
+    write_json(folder / "preset.json", settings.model_dump())
+    (folder / "README.md").write_text(model_card("reward model", settings.base, _USE, report), encoding="utf-8")
+    log(f"held-out accuracy {report['accuracy']['value']:.4f}, ceiling {report['ceiling']:.4f}; written to {folder}")
+    return folder
+
+
+def _pairs(settings: RmPreset) -> list[PreferencePair]:
+    """Return the pairs of a preset: from its file, or generated as ``negotiate data preferences`` does."""
+    if settings.data:
+        return read_preferences(settings.data)
+    return [pair.line() for pair in preference_pairs(settings.pairs, settings.seed)]
