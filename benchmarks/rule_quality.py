@@ -25,7 +25,7 @@ from rewards.rules import RuleReward
 TARGET: Final = 0.98
 FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
     "format": ("role-label", "markdown", "placeholder", "json", "control-characters", "empty"),
-    "length": ("over-long", "far-too-long"),
+    "length": ("over-long", "far-too-long", "unread"),
     "language": ("mixed-language",),
     "reasoning": ("chain-of-thought", "broken-role"),
     "internal": ("internal-term", "target-leak"),

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-LONGEST_READ: Final = 4000
-"""Characters that patterns and measurements read; a longer reply breaks the length rules anyway."""
+LONGEST_READ: Final = 2000
+"""Characters that patterns and measurements read; what is longer breaks the rule "unread" at once."""
 DIGIT: Final = "0-9"
 """Stands for any digit among a reply's cues."""
 
