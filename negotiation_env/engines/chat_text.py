@@ -1,0 +1,79 @@
+"""A chat with a reply behind it as token ids, the way that generation and adapters must agree on.
+
+Knows a tokenizer and its chat template. What somebody said can neither end its message nor begin another role's:
+control tokens in it are broken up. Knows no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from transformers import PreTrainedTokenizerBase
+
+from negotiation_env.engines.protocol import ChatMessage, EngineSpecError
+
+MOST_REPLY_TOKENS = 160
+"""Longer replies lose tokens from their middle: two thirds from the beginning and one third from the end stay."""
+
+
+def without_controls(text: str, specials: Sequence[str]) -> str:
+    """Break up control tokens in a text: what someone says must not be able to end a message or begin another's."""
+    for token in specials:
+        text = text.replace(token, f"{token[0]} {token[1:]}")
+    return text
+
+
+def control_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
+    """Return the control tokens that a chat may not hold in what is said."""
+    return tuple(token for token in tokenizer.all_special_tokens if len(token) > 1)
+
+
+class ChatText:
+    """Turns chats and replies into token ids.
+
+    Args:
+        tokenizer: one with a chat template.
+
+    Raises:
+        EngineSpecError: if the template does not put a reply behind its own generation prompt.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.tokenizer = tokenizer
+        self._specials = control_tokens(tokenizer)
+        self._end = self._closing()
+
+    def ids(self, text: str) -> tuple[int, ...]:
+        """Return a text's ids as they stand, nothing added."""
+        return tuple(int(i) for i in self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def prompt_text(self, prompt: Sequence[ChatMessage]) -> str:
+        """Return a chat as text, up to where the assistant's reply begins."""
+        said = [{"role": m["role"], "content": without_controls(m["content"], self._specials)} for m in prompt]
+        return str(self.tokenizer.apply_chat_template(said, add_generation_prompt=True, tokenize=False))
+
+    def prompt_ids(self, prompt: Sequence[ChatMessage]) -> tuple[int, ...]:
+        """Return a chat's ids, up to where the assistant's reply begins."""
+        return self.ids(self.prompt_text(prompt))
+
+    def reply_ids(self, reply: str) -> tuple[int, ...]:
+        """Return a reply's ids with the end of its message; the space around it is dropped."""
+        ids = self.ids(without_controls(reply.strip(), self._specials))
+        if len(ids) > MOST_REPLY_TOKENS:
+            tail = MOST_REPLY_TOKENS // 3
+            ids = ids[: MOST_REPLY_TOKENS - tail] + ids[-tail:]
+        return ids + self._end
+
+    def _closing(self) -> tuple[int, ...]:
+        """Return the ids that the template puts behind a reply."""
+        ask: ChatMessage = {"role": "user", "content": "Hello?"}
+        mark = "Good morning"
+        said: list[dict[str, str]] = [{"role": "user", "content": "Hello?"}, {"role": "assistant", "content": mark}]
+        full = str(self.tokenizer.apply_chat_template(said, tokenize=False))
+        head, found, end = full.rpartition(mark)
+        if not found or head != self.prompt_text([ask]):
+            raise EngineSpecError(
+                "chat template: expected the generation prompt, then the reply as it is; got another form: "
+                "use a tokenizer whose template adds nothing else to a reply"
+            )
+        return self.ids(end)

@@ -1,0 +1,202 @@
+"""Reads texts with several adapters at once, one base in memory and its lower layers run once for all of them.
+
+Knows LoRA adapter folders, tokens, and two ways to read a place in a text: by an adapter's own linear ``score`` head,
+or by the base's vocabulary. Does not know chats, rewards, or what the places mean. Adapters of the upper layers only
+(``layers_to_transform``) share everything below: that part is computed once a text. A reader holds merged copies of
+the adapted layers, so nothing is switched on the shared base.
+
+A text's result does not depend on the texts beside it, nor on their number: passes keep to the sizes between which
+this machine's matrix products agree (see ``shapes``), and every text attends to itself alone.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from negotiation_env.engines.checkpoints import Base, Number, open_checkpoint
+from negotiation_env.engines.protocol import EngineSpecError
+from negotiation_env.engines.shapes import ROUND, Shapes, probe_shapes
+from negotiation_env.engines.trees import TextTree, decoder_of, lay_out, packs, run_layers
+
+_READ_ROWS = 80
+"""Places are read so many at a time, always, so that a place's result does not depend on their number."""
+_PREFIX = "base_model.model."
+
+
+class ReadText(NamedTuple):
+    """A text to read. ids: tokens, at least one; places: for each head by name, the places to read."""
+
+    ids: tuple[int, ...]
+    places: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(slots=True)
+class Head:
+    """One adapter, ready to read.
+
+    depth: first adapted layer; layers: merged copies of the layers from there on; norm: the decoder's last norm;
+    weight: (outputs, width) of the readout; pick: outputs that are handed back, or None for all.
+    """
+
+    depth: int
+    layers: list[Any]
+    norm: Any
+    weight: torch.Tensor
+    pick: tuple[int, ...] | None = None
+
+    def read(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return outputs (places, outputs or len(pick)) for hidden states (places, width).
+
+        With ``pick``, natural-log probabilities over all outputs; else the outputs themselves.
+        """
+        normed: torch.Tensor = self.norm(hidden)
+        if self.pick is None:
+            return (normed.float()[:, None, :] * self.weight.float()[None]).sum(-1)
+        rows = []
+        for start in range(0, len(normed), _READ_ROWS):
+            part = normed.new_zeros(_READ_ROWS, normed.shape[1])
+            some = normed[start : start + _READ_ROWS]
+            part[: len(some)] = some
+            logits = torch.nn.functional.linear(part, self.weight).float()
+            chosen = logits[:, list(self.pick)] - logits.logsumexp(dim=1, keepdim=True)
+            rows.append(chosen[: len(some)])
+        return torch.cat(rows)
+
+
+class Reader:
+    """Reads texts with one or more adapters of one base.
+
+    Args:
+        base: the shared base.
+        heads: by the name under which ``ReadText.places`` asks for them.
+    """
+
+    def __init__(self, base: Base, heads: Mapping[str, Head]) -> None:
+        self.base = base
+        self.heads = dict(heads)
+        self._shapes: dict[int, Shapes] = {}
+
+    @torch.inference_mode()
+    def read(self, texts: Sequence[ReadText]) -> list[dict[str, torch.Tensor]]:
+        """Return for each text, in order, the outputs (places, outputs) of each head that it asks for."""
+        found: list[dict[str, torch.Tensor]] = [{} for _ in texts]
+        with self.base.use(None) as model:
+            shapes = self._sizes(model)
+            for pack in packs([len(t.ids) for t in texts], shapes.cap):
+                for i, outputs in zip(pack, self._pass(model, [texts[i] for i in pack], shapes), strict=True):
+                    found[i] = outputs
+        return found
+
+    def _sizes(self, model: Any) -> Shapes:
+        threads = torch.get_num_threads()
+        if threads not in self._shapes:
+            self._shapes[threads] = probe_shapes(model, 64)
+        return self._shapes[threads]
+
+    def _pass(self, model: Any, texts: Sequence[ReadText], shapes: Shapes) -> list[dict[str, torch.Tensor]]:
+        """Read the texts of one pass."""
+        tokens = sum(len(t.ids) for t in texts)
+        least = max(shapes.floor, -(-tokens // ROUND) * ROUND)
+        laid = lay_out([TextTree((), (t.ids,)) for t in texts], self.base.device, model.dtype, least)
+        decoder = decoder_of(model)
+        depth = min(head.depth for head in self.heads.values())
+        trunk = run_layers(decoder, decoder.layers[:depth], decoder.embed_tokens(laid.ids), laid)
+        outputs: list[dict[str, torch.Tensor]] = [{} for _ in texts]
+        for name, head in self.heads.items():
+            places = [s + p for s, t in zip(laid.starts, texts, strict=True) for p in t.places.get(name, ())]
+            if not places:
+                continue
+            layers = [*decoder.layers[depth : head.depth], *head.layers]
+            hidden = run_layers(decoder, layers, trunk, laid)[0, places]
+            counts = [len(t.places.get(name, ())) for t in texts]
+            parts = torch.split(head.read(hidden).cpu(), counts)
+            for out, part in zip(outputs, parts, strict=True):
+                out[name] = part
+        return outputs
+
+
+def open_base(name: str, device: str = "auto", number: Number = "auto") -> Base:
+    """Return a base by name ("smollm2", a folder, a Hub id). Raises ``EngineSpecError`` where there is none."""
+    return open_checkpoint(name, device, number)[0]
+
+
+def load_head(base: Base, folder: str | Path, pick: tuple[int, ...] | None = None) -> Head:
+    """Return a LoRA adapter folder as a head.
+
+    Args:
+        base: the base that it was trained on.
+        folder: as PEFT saves one, in safetensors: task type SEQ_CLS with a saved ``score`` layer, or CAUSAL_LM.
+        pick: for CAUSAL_LM, the vocabulary ids to read.
+
+    Raises:
+        EngineSpecError: where the folder holds no such adapter, or one for another base.
+    """
+    folder = Path(folder)
+    config, tensors = _adapter_files(folder)
+    decoder = decoder_of(base.model)
+    adapted = sorted({int(k.split(".layers.")[1].split(".")[0]) for k in tensors if ".layers." in k})
+    if not adapted or adapted[-1] >= len(decoder.layers):
+        raise EngineSpecError(
+            f"{folder}: expected LoRA weights of layers 0 to {len(decoder.layers) - 1}, got {adapted}"
+        )
+    depth = adapted[0]
+    layers = [_bare(layer) for layer in copy.deepcopy(list(decoder.layers[depth:]))]
+    scale = float(config["lora_alpha"]) / float(config["r"])
+    stems = sorted({k.rsplit(".lora_", 1)[0] for k in tensors if ".lora_" in k})
+    for stem in stems:
+        number, _, path = stem.split(".layers.")[1].partition(".")
+        _merge(folder, layers[int(number) - depth], path, tensors, stem, scale)
+    if config.get("task_type") == "SEQ_CLS":
+        weight = tensors.get(f"{_PREFIX}score.weight")
+        if weight is None or weight.shape[1] != base.model.config.get_text_config().hidden_size:
+            raise EngineSpecError(
+                f"{folder}: expected a saved score layer as wide as the base; save it with the adapter"
+            )
+        return Head(depth, layers, decoder.norm, weight.to(base.device))
+    if pick is None:
+        raise EngineSpecError(f"{folder}: expected a SEQ_CLS adapter, got {config.get('task_type')}: train it as one")
+    vocabulary: Any = base.model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    return Head(depth, layers, decoder.norm, vocabulary.weight, pick)
+
+
+def _adapter_files(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Return the adapter's settings and tensors; refuse kinds that are not plain LoRA."""
+    try:
+        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        tensors = load_file(folder / "adapter_model.safetensors")
+    except (OSError, ValueError, SafetensorError) as error:
+        raise EngineSpecError(f"{folder}: expected a PEFT adapter folder in safetensors, got: {error}") from error
+    odd = [k for k in ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "fan_in_fan_out") if config.get(k)]
+    if config.get("peft_type") != "LORA" or odd:
+        raise EngineSpecError(f"{folder}: expected a plain LoRA adapter, got {config.get('peft_type')} with {odd}")
+    return config, tensors
+
+
+def _bare(layer: Any) -> Any:
+    """Take out of a copied layer what PEFT has wrapped around its linear layers for the base's own adapters."""
+    for path, module in list(layer.named_modules()):
+        if hasattr(module, "base_layer"):
+            parent, _, name = path.rpartition(".")
+            setattr(layer.get_submodule(parent), name, module.base_layer)
+    return layer
+
+
+def _merge(folder: Path, layer: Any, path: str, tensors: Mapping[str, torch.Tensor], stem: str, scale: float) -> None:
+    """Add a LoRA product to the copy of a linear layer, in float32."""
+    linear = layer.get_submodule(path)
+    down, up = tensors[f"{stem}.lora_A.weight"].float(), tensors[f"{stem}.lora_B.weight"].float()
+    if (up.shape[0], down.shape[1]) != tuple(linear.weight.shape):
+        raise EngineSpecError(
+            f"{folder}: {path}: expected weights for {tuple(linear.weight.shape)}: it has another base"
+        )
+    merged = linear.weight.detach().float() + scale * (up @ down).to(linear.weight.device)
+    linear.weight = torch.nn.Parameter(merged.to(linear.weight.dtype), requires_grad=False)
