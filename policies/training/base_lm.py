@@ -25,7 +25,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from negotiation_env.errors import DataFileError, UsageError
 from negotiation_env.presets import read_preset
 from policies.training.base_preset import PRESETS, BasePreset
-from policies.training.run_files import METRICS, MetricsLog, drop_leftovers, provenance, sha256, write_folder
+from policies.training.optimizer_state import restore, state_tensors
+from policies.training.run_files import METRICS, MetricsLog, clear_leftovers, provenance, sha256, write_folder
 from policies.training.tiny_tokenizer import train_tokenizer
 
 Ids = npt.NDArray[np.int64]
@@ -157,9 +158,7 @@ def _save_state(run: _Run, folder: Path) -> None:
     tensors = {f"model.{name}": p.detach().contiguous() for name, p in run.model.named_parameters()}
     scalars: dict[str, Any] = {"step": run.step, "tokens": run.tokens, "seconds": run.seconds}
     for place, optimizer in enumerate(run.optimizers):
-        for index, state in optimizer.state_dict()["state"].items():
-            for name, value in state.items():
-                tensors[f"optimizer.{place}.{index}.{name}"] = torch.as_tensor(value).contiguous()
+        tensors |= state_tensors(optimizer, f"optimizer.{place}")
     save_file(tensors, folder / "state.safetensors")
     (folder / "state.json").write_text(json.dumps(scalars), encoding="utf-8")
 
@@ -171,14 +170,7 @@ def _load_state(run: _Run, folder: Path) -> None:
         for name, parameter in run.model.named_parameters():
             parameter.copy_(tensors[f"model.{name}"])
     for place, optimizer in enumerate(run.optimizers):
-        held = optimizer.state_dict()
-        held["state"] = {}
-        start = f"optimizer.{place}."
-        for key, value in tensors.items():
-            if key.startswith(start):
-                index, name = key.removeprefix(start).split(".", 1)
-                held["state"].setdefault(int(index), {})[name] = value
-        optimizer.load_state_dict(held)
+        restore(optimizer, tensors, f"optimizer.{place}")
     scalars = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     run.step, run.tokens, run.seconds = scalars["step"], scalars["tokens"], scalars["seconds"]
 
@@ -246,7 +238,7 @@ def train(
     model = make_model(settings, tokenizer)
     run = _Run(model, make_optimizers(model, settings))
     out.mkdir(parents=True, exist_ok=True)
-    drop_leftovers(out)
+    clear_leftovers(out)
     state = _newest_state(out)
     if state is not None:
         if not resume:
@@ -314,7 +306,7 @@ def _learn(
         if run.step % settings.log_every == 0 or run.step == steps:
             log.write(run.step, {"loss": round(loss.item(), 4), "tokens": run.tokens, "seconds": round(run.seconds, 1)})
         if run.step % settings.save_every == 0 or run.step == steps:
-            log.write(run.step, {"held_out_loss": round(held_out_loss(run.model, unseen[:128], pad), 4)})
+            log.write(run.step, {"held_out_loss": round(held_out_loss(run.model, unseen[:64], pad), 4)})
             _keep_state(run, out)
         if on_step is not None:
             on_step(run.step, steps, loss.item())

@@ -76,11 +76,16 @@ def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def drop_leftovers(folder: Path) -> None:
-    """Remove what a killed ``write_folder`` or ``write_text`` left in a folder."""
-    for path in folder.glob(".*"):
-        if path.is_dir() and path.suffix in (".new", ".old"):
-            shutil.rmtree(path, ignore_errors=True)
+def clear_leftovers(folder: Path) -> None:
+    """Finish or undo what a killed ``write_folder`` left in a folder."""
+    for old in folder.glob(".*.old"):
+        name, mark, _ = old.name[1:].rsplit(".", 2)
+        fresh = folder / f".{name}.{mark}.new"
+        # The old one is moved aside only when the new one is whole.
+        if fresh.is_dir() and not (folder / name).exists():
+            fresh.rename(folder / name)
+    for path in (*folder.glob(".*.old"), *folder.glob(".*.new")):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def sha256(path: Path) -> str:

@@ -1,0 +1,71 @@
+"""The trained adapters that ship with the project, and the policies that play them.
+
+``sft`` plays the best shipped scale, ``sft:tiny`` that one, ``sft:PATH`` an adapter folder of your own; the other
+methods likewise. Imports no machine-learning library until one is played.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from negotiation_env.errors import UsageError
+from policies.chat import ChatPolicy
+
+ARTIFACTS = Path(__file__).with_name("artifacts")
+SCALES = ("small", "tiny")
+"""Scales that may ship, best first."""
+REPLY_TOKENS = 64
+"""Most tokens of a reply, as in the tiny and small presets' ``max_reply_tokens``."""
+
+
+def shipped(method: str) -> list[str]:
+    """Return the scales at which a method's adapter ships, best first."""
+    return [scale for scale in SCALES if (ARTIFACTS / f"{method}-{scale}" / "adapter_config.json").is_file()]
+
+
+def adapter_folder(method: str, which: str = "") -> Path:
+    """Return a method's adapter: the best one shipped for "", one scale's for "tiny" or "small", or the folder named.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    known = shipped(method)
+    if not which and known:
+        return ARTIFACTS / f"{method}-{known[0]}"
+    if which in known:
+        return ARTIFACTS / f"{method}-{which}"
+    folder = Path(which).expanduser()
+    if which and (folder / "adapter_config.json").is_file():
+        return folder
+    raise UsageError(
+        f"{method}: expected a shipped scale ({', '.join(known) or 'none'}) or an adapter folder, got {which!r}; "
+        f"train one: negotiate train {method} --preset tiny --out DIR"
+    )
+
+
+def start_folder(name: str) -> Path:
+    """Return the adapter that a preset's ``start`` names: a folder, or a shipped one such as "sft-tiny"."""
+    if (ARTIFACTS / name / "adapter_config.json").is_file():
+        return ARTIFACTS / name
+    folder = Path(name).expanduser()
+    if (folder / "adapter_config.json").is_file():
+        return folder
+    known = sorted(path.parent.name for path in ARTIFACTS.glob("*/adapter_config.json"))
+    raise UsageError(
+        f"start: expected the folder of an adapter or a shipped one ({', '.join(known) or 'none'}), got {name!r}"
+    )
+
+
+def trained_policy(method: str, which: str = "") -> ChatPolicy:
+    """Return the policy that plays a method's adapter; see ``adapter_folder``."""
+    return ChatPolicy(f"hf:{adapter_folder(method, which)}", name=method, max_tokens=REPLY_TOKENS)
+
+
+def sft_policy(which: str = "") -> ChatPolicy:
+    """Return the policy fine-tuned on demonstrations."""
+    return trained_policy("sft", which)
+
+
+def dpo_policy(which: str = "") -> ChatPolicy:
+    """Return the policy fine-tuned on preference pairs (DPO)."""
+    return trained_policy("dpo", which)

@@ -1,0 +1,174 @@
+"""What TRL's trainers lack for runs that survive: checkpoints that appear whole and hold no pickle, and a watch.
+
+``Resumable`` is mixed into a trainer; its checkpoints hold the adapter, the optimiser, the schedule and the best loss
+so far, as safetensors and JSON. A run killed at any moment goes on from its last checkpoint and, on the same machine
+and number of threads, ends with the weights of an unbroken run. ``Watch`` writes ``metrics.jsonl``, keeps the best
+adapter, shows progress, and stops a run whose loss is no number. Under FSDP or DeepSpeed, checkpoints are theirs.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors.torch import load_file, save_file
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
+
+from negotiation_env.errors import NegotiationError
+from policies.training.lora import ADAPTER, save_adapter
+from policies.training.optimizer_state import restore, settings_of, state_tensors
+from policies.training.run_files import MetricsLog, write_folder
+
+CHECKPOINTS, BEST, LAST = "checkpoints", "best", "last"
+_STEP = "step-"
+_OPTIMIZER = "optimizer"
+_HELD_OUT_LOSS = "eval_loss"
+
+
+class TrainingStoppedError(NegotiationError, RuntimeError):
+    """Training cannot go on; says why, and where the last good adapter lies."""
+
+
+def checkpoints(out: Path) -> list[Path]:
+    """Return a run's whole checkpoints, oldest first."""
+    return sorted((out / CHECKPOINTS).glob(f"{_STEP}*"), key=lambda path: int(path.name.removeprefix(_STEP)))
+
+
+class Resumable:
+    """Mixed into a ``transformers.Trainer`` of a PEFT model, before it in the order of bases."""
+
+    out: Path
+    best_loss: float = math.inf
+
+    def _send_telemetry(self) -> None:
+        """Send nothing: training needs no network."""
+
+    def _sharded(self) -> bool:
+        here: Any = self
+        return bool(here.is_fsdp_enabled or here.is_deepspeed_enabled)
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        here: Any = self
+        if self._sharded():
+            super()._save_checkpoint(model, trial)  # type: ignore[misc]
+            return
+        folder = self.out / CHECKPOINTS / f"{_STEP}{here.state.global_step}"
+        write_folder(folder, self._fill)
+        for old in checkpoints(self.out):
+            if old != folder:
+                shutil.rmtree(old)
+
+    def _fill(self, folder: Path) -> None:
+        here: Any = self
+        save_adapter(here.accelerator.unwrap_model(here.model), folder)
+        tensors = state_tensors(here.optimizer, _OPTIMIZER)
+        save_file({**tensors, "random": torch.get_rng_state()}, folder / "optimizer.safetensors")
+        rest = {
+            "optimizer": settings_of(here.optimizer),
+            "schedule": {k: v for k, v in here.lr_scheduler.state_dict().items() if k != "lr_lambdas"},
+            "best_loss": self.best_loss,
+        }
+        (folder / "optimizer.json").write_text(json.dumps(rest), encoding="utf-8")
+        here.state.save_to_json(str(folder / TRAINER_STATE_NAME))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        here: Any = self
+        if self._sharded():
+            super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
+            return
+        tensors = load_file(Path(resume_from_checkpoint) / "adapter_model.safetensors")
+        parameters = dict(here.accelerator.unwrap_model(here.model).named_parameters())
+        with torch.no_grad():
+            for name, tensor in tensors.items():
+                parameters[name.replace(".weight", f".{ADAPTER}.weight")].copy_(tensor)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        here: Any = self
+        if checkpoint is None or self._sharded():
+            super()._load_optimizer_and_scheduler(checkpoint)  # type: ignore[misc]
+            return
+        tensors = load_file(Path(checkpoint) / "optimizer.safetensors")
+        rest = json.loads((Path(checkpoint) / "optimizer.json").read_text(encoding="utf-8"))
+        tensors.pop("random")
+        restore(here.optimizer, tensors, _OPTIMIZER, rest["optimizer"])
+        here.lr_scheduler.load_state_dict({**here.lr_scheduler.state_dict(), **rest["schedule"]})
+        self.best_loss = rest["best_loss"]
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        if checkpoint is None or self._sharded():
+            super()._load_rng_state(checkpoint)  # type: ignore[misc]
+            return
+        torch.set_rng_state(load_file(Path(checkpoint) / "optimizer.safetensors")["random"])
+
+
+class Watch(TrainerCallback):
+    """Logs, keeps the best adapter, shows progress, and stops a run that went wrong.
+
+    Args:
+        out: the run's folder; the best adapter goes to ``best`` in it.
+        log: where figures go.
+        title: what the progress bar says; "" shows none.
+    """
+
+    def __init__(self, out: Path, log: MetricsLog, title: str = "") -> None:
+        self.out = out
+        self.log = log
+        self.trainer: Any = None
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[loss]}"),
+            TimeRemainingColumn(), transient=True, disable=not title,
+        )  # fmt: skip
+        self._task = self._bar.add_task(title, total=None, loss="")
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Start the bar."""
+        self._bar.update(self._task, total=state.max_steps, completed=state.global_step)
+        self._bar.start()
+
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
+        """Write a line of figures; raise where a loss is no number."""
+        logs = kwargs.get("logs")
+        if not isinstance(logs, dict):
+            return
+        figures = {k: round(v, 6) for k, v in logs.items() if isinstance(v, int | float) and "per_second" not in k}
+        self.log.write(state.global_step, figures)
+        loss = figures.get("loss", figures.get(_HELD_OUT_LOSS, 0.0))
+        self._bar.update(self._task, loss=f"loss {loss:.3f}")
+        if not math.isfinite(loss):
+            found = checkpoints(self.out)
+            raise TrainingStoppedError(
+                f"step {state.global_step}: expected a finite loss, got {loss}; the last good state is "
+                f"{found[-1] if found else 'the start'}; lower learning_rate, start anew, or --resume from it"
+            )
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Move the bar."""
+        self._bar.update(self._task, completed=state.global_step)
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Keep the adapter if its held-out loss is the lowest so far."""
+        metrics = kwargs.get("metrics")
+        loss = float(metrics[_HELD_OUT_LOSS]) if isinstance(metrics, dict) else math.nan
+        if loss < self.trainer.best_loss:
+            self.trainer.best_loss = loss
+            model = self.trainer.accelerator.unwrap_model(self.trainer.model)
+            if state.is_world_process_zero:
+                write_folder(self.out / BEST, lambda folder: save_adapter(model, folder))
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Take the bar away."""
+        self._bar.stop()

@@ -1,0 +1,219 @@
+"""What SFT and DPO have in common: data files to datasets, trainer arguments, the run's folder, the model card.
+
+Does not know where data come from, nor either loss. A run's folder: the best adapter in PEFT's format with its model
+card, ``last`` (the last one), ``best``, ``checkpoints`` (for --resume), ``metrics.jsonl``, ``run.json`` (settings and
+data, checked on --resume), ``tensorboard``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import datasets
+import torch
+from transformers import PreTrainedTokenizerBase, PrinterCallback
+
+from negotiation_env.errors import UsageError
+from negotiation_env.training_files import Demonstration, PreferencePair, split_lines
+from policies.training.adapter_preset import SupervisedPreset
+from policies.training.lora import ADAPTER, load_base, save_adapter, with_adapter
+from policies.training.model_card import Card, write_card
+from policies.training.resumable import BEST, LAST, Watch, checkpoints
+from policies.training.run_files import (
+    METRICS,
+    MetricsLog,
+    clear_leftovers,
+    provenance,
+    sha256,
+    write_folder,
+    write_text,
+)
+
+L = TypeVar("L", PreferencePair, Demonstration)
+_RUN = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A run's data.
+
+    Attributes:
+        train, held_out: datasets in TRL's conversational format.
+        too_long: lines left out because prompt or reply is longer than the preset allows.
+        tokens: tokens of all training lines, prompts repeated for pairs.
+    """
+
+    train: datasets.Dataset
+    held_out: datasets.Dataset
+    too_long: int
+    tokens: int
+
+
+def make_data(
+    lines: Sequence[L],
+    settings: SupervisedPreset,
+    tokenizer: PreTrainedTokenizerBase,
+    replies: Callable[[L], dict[str, str]],
+) -> Data:
+    """Return training and held-out datasets; ``replies`` names a line's replies by their column.
+
+    Raises:
+        UsageError: if too little is left to train or to measure on.
+    """
+    kept: list[list[dict[str, Any]]] = []
+    tokens = too_long = 0
+    for part, some in enumerate(split_lines(lines)):
+        rows = []
+        for line in some:
+            prompt = len(_ids(tokenizer, str(tokenizer.apply_chat_template(
+                [dict(m) for m in line.prompt], tokenize=False, add_generation_prompt=True
+            ))))  # fmt: skip
+            lengths = [len(_ids(tokenizer, text)) + 2 for text in replies(line).values()]
+            if prompt > settings.max_prompt_tokens or max(lengths) > settings.max_reply_tokens:
+                too_long += 1
+                continue
+            rows.append(
+                {"prompt": list(line.prompt)}
+                | {column: [{"role": "assistant", "content": text}] for column, text in replies(line).items()}
+            )
+            tokens += 0 if part else sum(prompt + length for length in lengths)
+        kept.append(rows)
+    train, held_out = kept[0], kept[1][: settings.held_out]
+    if len(train) < settings.batch_size or not held_out:
+        raise UsageError(
+            f"data: expected at least {settings.batch_size} training and 1 held-out examples, got {len(train)} and "
+            f"{len(held_out)} ({too_long} are longer than max_prompt_tokens or max_reply_tokens allow)"
+        )
+    return Data(datasets.Dataset.from_list(train), datasets.Dataset.from_list(held_out), too_long, tokens)
+
+
+def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def trainer_arguments(settings: SupervisedPreset, out: Path) -> dict[str, Any]:
+    """Return the arguments that SFTConfig and DPOConfig share."""
+    share = settings.batch_size // settings.micro_batch_size
+    devices = int(os.environ.get("WORLD_SIZE", "1"))
+    if share % devices:
+        raise UsageError(
+            f"batch_size: expected a multiple of micro_batch_size times {devices} devices, got {settings.batch_size}"
+        )
+    cuda = torch.cuda.is_available()
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(out / "tensorboard")  # the trainer has no argument for it
+    return {
+        "output_dir": str(out),
+        "seed": settings.seed,
+        "data_seed": settings.seed,
+        "per_device_train_batch_size": settings.micro_batch_size,
+        "per_device_eval_batch_size": settings.micro_batch_size,
+        "gradient_accumulation_steps": share // devices,
+        "num_train_epochs": settings.epochs,
+        "learning_rate": settings.learning_rate,
+        "warmup_steps": settings.warmup_steps,
+        "lr_scheduler_type": "linear",
+        "weight_decay": 0.0,
+        "max_length": settings.max_prompt_tokens + settings.max_reply_tokens,
+        "gradient_checkpointing": settings.gradient_checkpointing,
+        # Base and adapters keep their own formats; autocast would round the adapters' products.
+        "bf16": False,
+        "use_cpu": not cuda,
+        "dataloader_pin_memory": cuda,
+        "eval_strategy": "steps",
+        "eval_steps": settings.measure_every,
+        "save_strategy": "steps",
+        "save_steps": settings.measure_every,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "report_to": ["tensorboard"],
+        "disable_tqdm": True,
+    }
+
+
+def open_folder(out: Path, settings: SupervisedPreset, data: Path, resume: bool) -> Path | None:
+    """Make a run's folder; return the checkpoint to go on from, or None to begin.
+
+    Raises:
+        UsageError: if a run lies there and ``resume`` is off, or it had other settings or data.
+    """
+    (out / "checkpoints").mkdir(parents=True, exist_ok=True)
+    for folder in (out, out / "checkpoints"):
+        clear_leftovers(folder)
+    run = {"settings": json.loads(settings.model_dump_json()), "data_sha256": sha256(data)}
+    known = out / _RUN
+    found = checkpoints(out)
+    if found and not resume:
+        raise UsageError(f"{out}: expected no run there, found one; pass --resume to go on, or another --out")
+    if found and json.loads(known.read_text(encoding="utf-8")) != run:
+        raise UsageError(f"{out}: expected the settings and data of the run to resume ({known}), got others")
+    write_text(known, json.dumps(run, indent=1) + "\n")
+    return found[-1] if found else None
+
+
+def run_training(
+    make_trainer: Callable[[Any, PreTrainedTokenizerBase, Data, dict[str, Any]], Any],
+    method: str,
+    settings: SupervisedPreset,
+    data_file: Path,
+    lines: Sequence[L],
+    replies: Callable[[L], dict[str, str]],
+    out: Path,
+    resume: bool,
+    command: str,
+    quiet: bool,
+) -> Path:
+    """Train an adapter and write the run's folder; see the module's docstring. Returns ``out``."""
+    torch.set_num_threads(settings.torch_threads)
+    datasets.disable_progress_bars()
+    checkpoint = open_folder(out, settings, data_file, resume)
+    model, tokenizer = load_base(settings)
+    data = make_data(lines, settings, tokenizer, replies)
+    trainer = make_trainer(with_adapter(model, settings), tokenizer, data, trainer_arguments(settings, out))
+    trainer.out = out
+    step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else None
+    watch = Watch(out, MetricsLog(out / METRICS, step), "" if quiet else f"training {method}")
+    watch.trainer = trainer
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(watch)
+    began = time.monotonic()
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    wrapped = trainer.accelerator.unwrap_model(trainer.model)
+    write_folder(out / LAST, lambda folder: save_adapter(wrapped, folder))
+    if trainer.is_world_process_zero():
+        trainable = sum(p.numel() for n, p in wrapped.named_parameters() if f".{ADAPTER}." in n)
+        facts = {
+            "training examples": len(data.train),
+            "held-out examples": len(data.held_out),
+            "left out as too long": data.too_long,
+            "optimiser steps": trainer.state.global_step,
+            "trained parameters": trainable,
+            "best held-out loss": round(trainer.best_loss, 4),
+            "seconds of this process": round(time.monotonic() - began),
+        }
+        facts |= _last_figures(watch.log)
+        _finish(out, Card(method, settings, command, sha256(data_file), len(lines), facts, provenance()))
+    return out
+
+
+def _last_figures(log: MetricsLog) -> dict[str, Any]:
+    """Return the figures of the last measurement on held-out data."""
+    measured = [line for line in log.read() if "eval_loss" in line]
+    names = ("eval_loss", "eval_mean_token_accuracy", "eval_rewards/accuracies", "eval_rewards/margins")
+    return {f"last {name}": round(measured[-1][name], 4) for name in names if measured and name in measured[-1]}
+
+
+def _finish(out: Path, card: Card) -> None:
+    """Put the best adapter and its card into the run's folder itself."""
+    for folder in (out / BEST, out / LAST):
+        write_card(folder / "README.md", card)
+    for name in ("adapter_model.safetensors", "adapter_config.json", "README.md"):
+        part = out / f".{name}.part"
+        shutil.copyfile(out / BEST / name, part)
+        part.replace(out / name)
