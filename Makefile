@@ -10,7 +10,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format format-check lint types imports docs bench-speed
+.PHONY: help setup browser screenshots demo test check format format-check lint types imports docs bench-speed
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +31,16 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup  ## a live negotiation, then a small benchmark with its report
 	$(BIN)/negotiate demo
 
-test: setup  ## the default test suite
+# The report is tested in a real browser; where none is and none can be installed, those tests are skipped.
+browser:
+	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium) >/dev/null 2>&1 || \
+	  echo "no Chromium: the report's browser tests will be skipped (on Debian: apt-get install chromium)"
+
+screenshots: setup browser  ## the pictures of the report in docs/images
+	NEGOTIATION_SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/benchmarks/test_report_page.py \
+	  -k "shows or filters or phone"
+
+test: setup browser  ## the default test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 check: format-check lint types imports docs test  ## format, lint, types, imports, docs, tests

@@ -1,26 +1,13 @@
-"""A benchmark's report: the figures as JSON, and one self-contained page for people.
-
-A read-only view of judged episodes. The page needs no network and no script; it shows no floor.
-"""
+"""A benchmark's figures as JSON: a read-only view of judged episodes. Shows no floor."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
-
-import jinja2
+from typing import Any
 
 from benchmarks.metrics import METRICS, SHARES, Played, category_metrics, policy_metrics
 from benchmarks.statistics import Figure
-from benchmarks.suites.case import CATEGORIES
-
-REPORT_JSON, REPORT_HTML = "report.json", "report.html"
-SAMPLES: Final = 3
-"""Sample transcripts shown for each policy."""
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,39 +73,6 @@ def _case_record(played: Played) -> dict[str, Any]:
     }
 
 
-def write_report(report: Report, out: Path) -> None:
-    """Write report.json and report.html into a folder; each appears whole or not at all."""
-    _replace(out / REPORT_JSON, json.dumps(report.data, indent=2, ensure_ascii=False) + "\n")
-    _replace(out / REPORT_HTML, render_html(report))
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(path.name + ".part")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
-
-
-def render_html(report: Report) -> str:
-    """Return the page. All text of episodes is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["reward"] = _number
-    names = report.policies
-    page = environment.get_template("report.html.jinja")
-    return page.render(
-        policies=names,
-        rows=table_rows(report),
-        categories=_category_rows(report),
-        samples=[(name, _samples(report, name)) for name in names],
-        provenance=report.data["provenance"],
-    )
-
-
 def table_rows(report: Report) -> list[tuple[str, str, list[str]]]:
     """Return metric, what it says, and each policy's figure as text; metrics that nobody has are left out."""
     rows = []
@@ -138,39 +92,3 @@ def format_figure(metric: str, figure: Figure | None) -> str:
     if figure.low is None or figure.high is None:
         return text
     return f"{text} [{scale * figure.low:.{digits}f}, {scale * figure.high:.{digits}f}]"
-
-
-def _category_rows(report: Report) -> list[tuple[str, list[str]]]:
-    """Return category title, and each policy's fixed and clean counts."""
-    found: dict[str, None] = {}
-    for name in report.policies:
-        found |= dict.fromkeys(report.data["policies"][name]["categories"])
-    rows = []
-    for category in found:
-        cells = []
-        for name in report.policies:
-            figures = report.data["policies"][name]["categories"].get(category)
-            cells.append("–" if figures is None else _counts(figures))
-        rows.append((CATEGORIES.get(category, category), cells))
-    return rows
-
-
-def _counts(figures: dict[str, Any]) -> str:
-    n = figures["fixed"]["n"]
-    fixed, clean = (round(figures[key]["value"] * n) for key in ("fixed", "clean_fix"))
-    return f"{fixed} of {n} fixed, {clean} clean"
-
-
-def _samples(report: Report, policy: str) -> list[Played]:
-    """Return a failed case, a fixed one and a live negotiation, the first of each kind."""
-    own = [p for name, _, p in report.played if name == policy and p.episode.turns]
-    kinds = (
-        [p for p in own if p.case.script is not None and not p.fixed],
-        [p for p in own if p.case.script is not None and p.fixed],
-        [p for p in own if p.case.script is None],
-    )
-    return [kind[0] for kind in kinds if kind][:SAMPLES]
-
-
-def _number(value: float | None) -> str:
-    return "not scored" if value is None else f"{value:+.2f}"

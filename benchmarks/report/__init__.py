@@ -1,0 +1,34 @@
+"""A benchmark's report: the figures as JSON (``data``), and one self-contained page for people (``page``)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from benchmarks.report.data import Report, build_report, format_figure, table_rows
+from benchmarks.report.page import render_html
+
+__all__ = [
+    "REPORT_HTML",
+    "REPORT_JSON",
+    "Report",
+    "build_report",
+    "format_figure",
+    "render_html",
+    "table_rows",
+    "write_report",
+]
+
+REPORT_JSON, REPORT_HTML = "report.json", "report.html"
+
+
+def write_report(report: Report, out: Path) -> None:
+    """Write report.json and report.html into a folder; each appears whole or not at all."""
+    _replace(out / REPORT_JSON, json.dumps(report.data, indent=2, ensure_ascii=False) + "\n")
+    _replace(out / REPORT_HTML, render_html(report))
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(path.name + ".part")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)

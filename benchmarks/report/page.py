@@ -1,0 +1,74 @@
+"""The page for people: one HTML file with its style, script and data in it; it asks the network for nothing.
+
+A content-security policy in the page forbids every request. Text of episodes is data: escaped in the markup, and
+written as text, never as markup, by the script.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from benchmarks.report.data import Report, table_rows
+from benchmarks.report.panels import concessions, heat_map, learning_curves, reward_scatter
+from benchmarks.report.transcripts import transcripts
+
+ROOM = Path(__file__).parent
+
+
+def render_html(report: Report, curves: Mapping[str, Path] | None = None) -> str:
+    """Return the page. ``curves``: training runs' metrics.jsonl by the name to show, for the learning curves."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROOM),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("page.html.jinja")
+    return page.render(
+        style=Markup((ROOM / "page.css").read_text(encoding="utf-8")),
+        script=Markup((ROOM / "page.js").read_text(encoding="utf-8")),
+        data=_embedded(transcripts(report.played)),
+        policies=report.policies,
+        rows=table_rows(report),
+        heat=heat_map(report),
+        ab=_ab(report),
+        tests=report.data.get("tests", []),
+        charts=[Markup(chart) for chart in (concessions(report), reward_scatter(report)) if chart],
+        curves=[Markup(chart) for chart in learning_curves(curves or {})],
+        provenance=_provenance(report.data["provenance"]),
+    )
+
+
+def _embedded(value: Any) -> Markup:
+    """Return data as JSON that may stand in a script element: nothing in it can end the element."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)
+
+
+def _ab(report: Report) -> dict[str, Any] | None:
+    """Return the A/B panel's figures as text; None where no A/B was run."""
+    found: dict[str, Any] | None = report.data.get("ab")
+    return found
+
+
+def _provenance(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what the run was, as name and text."""
+    shown = []
+    for name, value in record.items():
+        if isinstance(value, Mapping):
+            text = ", ".join(f"{key} {part}" for key, part in value.items())
+        elif isinstance(value, list | tuple):
+            text = ", ".join(map(str, value))
+        else:
+            text = str(value)
+        shown.append((name.replace("_", " "), text))
+    return shown

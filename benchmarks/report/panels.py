@@ -1,0 +1,119 @@
+"""What the page's charts and heat map show: read-only views of judged episodes and of learning curves."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from benchmarks.metrics import Played
+from benchmarks.report.charts import Series, line_chart, means_by, scatter_chart
+from benchmarks.report.data import Report
+from benchmarks.suites.case import CATEGORIES
+from negotiation_env.errors import DataFileError
+from negotiation_env.review import reply_views
+
+MOST_DOTS: Final = 400
+"""Replies of each policy in the scatter: the first so many."""
+CURVES: Final = {
+    "reward_total": "mean R_total of a reply",
+    "reward_model": "mean R_model of a reply",
+    "kl": "KL to the starting policy, nats a token",
+    "entropy": "entropy, nats a token",
+    "reply_tokens": "tokens of a reply",
+    "held_out": "mean R_total on held-out dialogues",
+}
+"""Columns of a training run's metrics.jsonl that are drawn, with what they are."""
+
+
+class Heat(NamedTuple):
+    """One cell of the heat map: clean fixes of a category by a policy."""
+
+    text: str
+    share: float | None
+    """0 to 1, for the colour; None where the policy played no such case."""
+
+
+def heat_map(report: Report) -> list[tuple[str, list[Heat]]]:
+    """Return each category's title and each policy's cell."""
+    found: dict[str, None] = {}
+    for name in report.policies:
+        found |= dict.fromkeys(report.data["policies"][name]["categories"])
+    return [
+        (CATEGORIES.get(category, category), [_heat(report, n, category) for n in report.policies])
+        for category in found
+    ]
+
+
+def _heat(report: Report, policy: str, category: str) -> Heat:
+    figures = report.data["policies"][policy]["categories"].get(category)
+    if figures is None or not figures["clean_fix"]["n"]:
+        return Heat("–", None)
+    clean, fixed, n = figures["clean_fix"]["value"], figures["fixed"]["value"], figures["fixed"]["n"]
+    return Heat(f"{round(clean * n)} clean, {round(fixed * n)} fixed of {n}", clean)
+
+
+def reward_scatter(report: Report) -> str:
+    """Return R_model against the enhancement, one dot a reply, one cloud a policy."""
+    clouds = []
+    for colour, name in enumerate(report.policies):
+        rewards = [turn.reward for policy, _, p in report.played if policy == name for turn in p.episode.turns]
+        scored = [r for r in rewards if r.model is not None and r.enhancement is not None][:MOST_DOTS]
+        clouds.append(
+            Series(name, [r.enhancement or 0.0 for r in scored], [r.model or 0.0 for r in scored], colour=colour)
+        )
+    title = "Reward sources: R_model against E_enh = clip(E_judge + E_func), one dot a reply"
+    return scatter_chart(clouds, title, "E_enh, points", "R_model")
+
+
+def concessions(report: Report) -> str:
+    """Return how bids and quotes move over an average live negotiation, as shares of the selling price."""
+    lines = []
+    for colour, name in enumerate(report.policies):
+        live = [p for policy, _, p in report.played if policy == name and p.case.script is None]
+        for what, series in _moves(live).items():
+            line = means_by(series, f"{name}: {what}")
+            lines.append(line._replace(colour=colour, dashed=what == "agent bids"))
+    title = "Concessions in live negotiations: open quotes and bids by turn, means with 95% bands"
+    return line_chart(lines, title, "turn", "share of the selling price")
+
+
+def _moves(played: Sequence[Played]) -> dict[str, dict[float, list[float]]]:
+    """Return standing quotes and bids by turn, over the tickets that have one."""
+    found: dict[str, dict[float, list[float]]] = {"hotel asks": defaultdict(list), "agent bids": defaultdict(list)}
+    for p in played:
+        for turn, view in enumerate(reply_views(p.episode), 1):
+            game = view.game
+            for k, ticket in enumerate(view.card.tickets):
+                if game.quoted[k]:
+                    found["hotel asks"][turn].append(float(game.quote[k]) / ticket.selling_price)
+                if game.bid[k] > 0.0:
+                    found["agent bids"][turn].append(float(game.bid[k]) / ticket.selling_price)
+    return {what: dict(groups) for what, groups in found.items()}
+
+
+def learning_curves(curves: Mapping[str, Path]) -> list[str]:
+    """Return one chart for each column that the runs' metrics.jsonl have.
+
+    Raises:
+        DataFileError: if a file cannot be read.
+    """
+    rows = {name: _read_curve(path) for name, path in curves.items()}
+    charts = []
+    for column, title in CURVES.items():
+        lines = []
+        for colour, (name, steps) in enumerate(rows.items()):
+            points = [(float(row["step"]), float(row[column])) for row in steps if row.get(column) is not None]
+            lines.append(Series(name, [x for x, _ in points], [y for _, y in points], colour=colour))
+        charts.append(line_chart(lines, f"Learning: {title}", "optimiser step", title))
+    return [chart for chart in charts if chart]
+
+
+def _read_curve(path: Path) -> list[dict[str, Any]]:
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, json.JSONDecodeError) as error:
+        raise DataFileError(f"{path}: expected a training run's metrics.jsonl, got {error}") from error
+    return [row for row in rows if isinstance(row, dict) and "step" in row]

@@ -1,0 +1,86 @@
+"""Transcripts for the page's browser: what was said, what each reply earned and why, where a rule hit.
+
+A read-only view of judged episodes; holds public things only (no floor, mood or persona weight).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Final
+
+from benchmarks.metrics import Played
+from benchmarks.report.highlights import marks
+from negotiation_env.records import TicketOutcome, TurnRecord
+
+MOST_LIVE: Final = 40
+"""Live negotiations shown for each policy and suite; scripted cases are all shown."""
+
+
+def transcripts(played: Sequence[tuple[str, str, Played]]) -> list[dict[str, Any]]:
+    """Return the transcripts as JSON-able data, in the order of the run; of live suites the first so many each."""
+    shown: dict[tuple[str, str], int] = defaultdict(int)
+    found = []
+    for policy, suite, p in played:
+        if p.case.script is None:
+            shown[policy, suite] += 1
+            if shown[policy, suite] > MOST_LIVE:
+                continue
+        found.append(_transcript(policy, suite, p))
+    return found
+
+
+def _transcript(policy: str, suite: str, played: Played) -> dict[str, Any]:
+    case, episode = played.case, played.episode
+    return {
+        "policy": policy,
+        "suite": suite,
+        "case": episode.scenario_id,
+        "title": case.title,
+        "category": case.category,
+        "severity": case.severity,
+        "status": _status(played),
+        "end": episode.end.replace("_", " "),
+        "fault": episode.fault or "",
+        "hotel": f"{episode.card.hotel.name}, {episode.card.hotel.city}",
+        "tickets": [_ticket(ticket) for ticket in episode.tickets],
+        "failed": [f"{check.kind}: {check.finding}" for check in played.checks if not check.passed],
+        "problems": [
+            {"turn": p.turn, "text": f"{p.id.replace('_', ' ')}: {p.message}", "severe": p.severe}
+            for p in played.problems
+        ],
+        "turns": [_turn(turn) for turn in episode.turns],
+    }
+
+
+def _status(played: Played) -> str:
+    """Return one word for the filter: how a scripted case came out, or whether a live one won a cut."""
+    if played.episode.fault is not None:
+        return "fault"
+    if played.case.script is not None:
+        return "clean fix" if played.clean else "fixed" if played.fixed else "not fixed"
+    cut = any(t.agreed is not None and t.agreed < t.selling_price for t in played.episode.tickets)
+    return "cut agreed" if cut else "no cut"
+
+
+def _ticket(ticket: TicketOutcome) -> str:
+    if ticket.agreed is not None:
+        return f"{ticket.room}: {ticket.selling_price} → {ticket.agreed:.0f} (goal {ticket.target_price})"
+    state = "refused" if ticket.refused else "open"
+    return f"{ticket.room}: {ticket.selling_price}, {state} (goal {ticket.target_price})"
+
+
+def _turn(turn: TurnRecord) -> dict[str, Any]:
+    reward = turn.reward
+    numbers = {"total": reward.total, "model": reward.model, "judge": reward.judge, "rules": reward.rules}
+    return {
+        "text": turn.text,
+        "answer": turn.answer,
+        "stage": turn.stage.name.lower().replace("_", " "),
+        "reward": {name: None if value is None else round(value, 3) for name, value in numbers.items()},
+        "terms": [
+            {"source": t.source, "id": t.id, "points": round(t.points, 2), "text": t.message} for t in reward.terms
+        ],
+        "marks": marks(turn),
+        "faults": list(turn.faults),
+    }
