@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from negotiation_env.errors import UsageError
+from negotiation_env.errors import DataFileError, UsageError
 
 if TYPE_CHECKING:
     from rewards.rescoring import Comparison
@@ -30,6 +30,7 @@ def rescore(
 ) -> None:
     """Score recorded episodes anew without replaying them, and print what moved."""
     from negotiation_env.records import read_episodes, write_episodes
+    from rewards.examples import check_examples
     from rewards.loading import load_judge, load_model
     from rewards.repo import Composition, RepoReward
     from rewards.rescoring import compare
@@ -40,9 +41,11 @@ def rescore(
         raise UsageError(f"expected a file of episodes, found none at {episodes}: name a run's episodes.jsonl")
     if out is not None and out.resolve() == episodes.resolve():
         raise UsageError(f"--out: expected another file than {episodes}, which would be lost")
-    reward = RepoReward(
-        load_model(rm), load_judge(judge, rubric), RuleReward.from_toml(rules), Composition.parse(compose)
-    )
+    applied = RuleReward.from_toml(rules)
+    wrong = [] if rules is None else check_examples(applied.rules)
+    if wrong:
+        raise DataFileError(f"{rules}: expected every rule to do what its own examples say, but " + "; ".join(wrong))
+    reward = RepoReward(load_model(rm), load_judge(judge, rubric), applied, Composition.parse(compose))
     before = list(read_episodes(episodes))
     after = list(score_anew(before, reward))
     console = Console()

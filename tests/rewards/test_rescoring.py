@@ -87,6 +87,16 @@ def test_the_command_prints_what_moved_and_writes_the_episodes(episodes: list[Ep
     assert list(read_episodes(file)) == episodes
 
 
+def test_a_rule_that_contradicts_its_examples_is_refused(episodes: list[Episode], tmp_path: Path) -> None:
+    file, own = tmp_path / "episodes.jsonl", tmp_path / "rules.toml"
+    write_episodes(file, episodes[:1])
+    wrong = RULE.replace("Good day.", "Oh, hello.")
+    own.write_text(SHIPPED.read_text(encoding="utf-8") + wrong, encoding="utf-8")
+    result = CliRunner().invoke(app, ["rescore", str(file), "--rules", str(own)])
+    assert result.exit_code == 2
+    assert "rule 'hello' fires on 'Oh, hello.'" in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
