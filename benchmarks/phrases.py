@@ -70,8 +70,10 @@ PRESSURE: Final = _pattern(
 SOOTHING: Final = _pattern(
     r"\bsorry\b|\bapolog\w+|\bcondolence\w*|\bsympath\w+",
     r"\b(?:i|we) (?:\w+ )?(?:understand|hear you|see why|feel)\b|\bunderstandabl[ey]\b|\bi can imagine\b",
-    r"\b(?:must|can) be (?:\w+ )?(?:hard|difficult|frustrating|stressful|tough|painful)\b",
+    r"\b(?:must|can|sounds?) (?:be |have been )?(?:\w+ )?(?:hard|difficult|frustrating|stressful|tough|painful|awful|"
+    r"terrible|dreadful|upsetting|exhausting|heavy|sad)\b",
     r"\btake (?:all )?(?:the|your) time\b|\bno (?:rush|hurry)\b|\byou(?:'re| are) right to\b",
+    r"\bfeel for you\b|\bmy heart goes out\b|\bforgive (?:me|us)\b|\bi regret\b|\bwhenever you(?:'re| are) ready\b",
     r"\bthank you for (?:telling|being|your (?:honesty|patience|frankness|openness))",
 )
 """Words of comfort or apology."""
@@ -83,7 +85,11 @@ AGREEMENT: Final = _pattern(
 )
 """Speaking as if something were agreed."""
 
-NET_WORDS: Final = re.compile(r"\bnet\b|\btake[- ]?home\b|\bafter (?:the |our )?commission\b|到手|净价|底价")
+NET_WORDS: Final = re.compile(
+    r"\bnet\b|\btake[- ]?home\b|\bafter (?:the |our |your )?(?:\d+% |\d+ percent )?(?:commission|share|cut|fee)\b|"
+    r"\byou(?:'d| would| will|'ll)? (?:keep|receive|pocket|take home)\b|\bin your (?:own )?(?:pocket|account)\b|"
+    r"到手|净价|底价"
+)
 SELLING_WORDS: Final = re.compile(
     r"\b(?:selling|sell|retail|displayed|listed|guest|traveller|public)[- ](?:price|rate|pays)\b|"
     r"\bselling\b|\b(?:guests?|travellers?) pays?\b|\bbefore commission\b|售价|卖价"

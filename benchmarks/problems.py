@@ -26,6 +26,7 @@ PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     "out_of_role": ("major", "speaks as a machine, as the hotel, or in unfilled placeholders"),
     "pressure": ("minor", "threatens or insults"),
     "repetition": ("minor", "says nearly an earlier reply again"),
+    "echo": ("minor", "says the hotel's last message again instead of answering it"),
     "stuck": ("minor", "asks for the same figure a third time in a row"),
     "unanswered": ("minor", "does not answer when the hotel asks what it would gain"),
     "ignored_upset": ("minor", "answers an upset manager without a word of comfort"),
@@ -39,6 +40,8 @@ LONGEST = 90
 """Words from which a reply is overlong."""
 ANSWERS: Final = PRICED_ACTS | {Act.PROMISE, Act.REJECT, Act.SOOTHE}
 """Acts that answer a hotel's question about its gain, besides a reason."""
+ECHO_WORDS = 5
+"""Words from which a message of the hotel is long enough to be echoed; "440 selling price" may be said again."""
 SAME_REPLY = 0.8
 """Share of common word triples (Jaccard) from which two replies are a repetition."""
 
@@ -124,6 +127,16 @@ def repeats(scene: Scene, number: int) -> bool:
     now = _triples(scene.turn(number).text)
     earlier = (_triples(scene.turn(k).text) for k in range(1, number))
     return any(now and past and len(now & past) / len(now | past) >= SAME_REPLY for past in earlier)
+
+
+def echoes(scene: Scene, number: int) -> str:
+    """Return the hotel's last message if the reply holds nearly all of it, word for word, or ""."""
+    if number == 1:
+        return ""
+    before = scene.turn(number - 1).answer
+    heard, said = _triples(before), _triples(scene.turn(number).text)
+    long_enough = len(phrases.tidy(before).split()) >= ECHO_WORDS
+    return before if long_enough and len(heard & said) / len(heard) >= SAME_REPLY else ""
 
 
 def _triples(text: str) -> set[tuple[str, ...]]:
@@ -231,6 +244,7 @@ _ACT_PROBLEMS: Final = {
     "mistaken_claim": mistaken_claim,
     "pressed_on": pressed_on,
     "overbid": overbid,
+    "echo": echoes,
     "stuck": stuck,
     "unanswered": unanswered,
     "ignored_upset": ignored_upset,

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import suites
-from benchmarks.suites import load_suite
+from benchmarks.suites import BAD_CASES, load_suite
+from benchmarks.suites.case_file import CLOSED_LINE, EMPTY_LINE
+from benchmarks.suites.failure_record import RecordedFailure, write_failure
+from negotiation_env.acts import Act, DialogueAct
 from negotiation_env.errors import DataFileError, UsageError
+from simulators.replay import line_for
 
-GOOD = (Path(suites.__file__).parent / "bad_cases" / "emotion-2.toml").read_text(encoding="utf-8")
+GOOD = (BAD_CASES / "emotion-2.toml").read_text(encoding="utf-8")
 
 
 def write(folder: Path, text: str, name: str = "mine.toml") -> Path:
@@ -29,7 +32,7 @@ def test_one_file_is_a_suite(tmp_path: Path) -> None:
     folder = write(tmp_path / "own", GOOD)
     (case,) = load_suite(str(folder / "mine.toml"))
     assert case.script is not None
-    assert case.script[1].branches[0][0] == "soothe"
+    assert "soothe" in [when for when, _ in case.script[1].branches]
 
 
 @pytest.mark.parametrize(
@@ -44,8 +47,12 @@ def test_one_file_is_a_suite(tmp_path: Path) -> None:
         ("occupancy", "ocupancy", ["hotel.ocupancy", "unknown", "[hotel]"]),
         ('title = "A manager angry about the last campaign"\n', "", ["title", "expected this field"]),
         ("turns = [2]", "turns = [0]", ["checks.1.turns.1", "greater than or equal to 1", "0"]),
-        ('kind = "soothes"\nturns = [2]', 'kind = "contains"', ["checks.1", "words for a contains"]),
+        ('kind = "soothes", turns = [2]', 'kind = "contains"', ["checks.1", "words for a contains"]),
         ("title = ", "title == ", ["TOML"]),
+        ('problem = "overpromise"', 'problem = "overpromis"', ["replies.half.problem", "Did you mean 'overpromise'?"]),
+        ("turn = 5", "turn = 50", ["replies", "half.turn of at most 5"]),
+        ("turn = 5, ", "", ["replies.half", "either turn and text, or replies"]),
+        ('when = "soothe"', 'when = "bid & not sooth"', ["branches.1.when", "Did you mean 'soothe'?"]),
     ],
 )
 def test_a_wrong_file_says_where_and_what(tmp_path: Path, old: str, new: str, parts: list[str]) -> None:
@@ -57,17 +64,80 @@ def test_a_wrong_file_says_where_and_what(tmp_path: Path, old: str, new: str, pa
         assert part in str(error.value)
 
 
+def without(name: str, text: str) -> str:
+    """A case file without one of its lists."""
+    head, _, rest = text.partition(f"{name} = [\n")
+    return head + rest.partition("\n]\n")[2]
+
+
 def test_a_script_needs_checks(tmp_path: Path) -> None:
-    text = GOOD.split("[[checks]]")[0]
     with pytest.raises(DataFileError, match=r"both .*script.* and .*checks"):
-        load_suite(str(write(tmp_path / "own", text)))
+        load_suite(str(write(tmp_path / "own", without("checks", GOOD))))
 
 
 def test_a_case_without_script_is_live(tmp_path: Path) -> None:
-    text = GOOD.split("[[script]]")[0]
+    text = without("script", without("checks", GOOD))
     (case,) = load_suite(str(write(tmp_path / "own", text)))
     assert case.script is None
     assert case.max_turns == 20
+
+
+def test_tables_may_be_written_apart(tmp_path: Path) -> None:
+    lines = [
+        'title = "Mine"',
+        'category = "own"',
+        'severity = "minor"',
+        "promises = []",
+        "[hotel]",
+        *GOOD.partition("hotel = { ")[2].partition(" }")[0].split(", "),
+        "[facts]",
+        *GOOD.partition("facts = { ")[2].partition(" }")[0].split(", "),
+        "[[tickets]]",
+        *GOOD.partition("tickets = [{ ")[2].partition(" }")[0].split(", "),
+        "[[script]]",
+        'text = "Hello."',
+        "[[script]]",
+        'text = ""',
+        "[[checks]]",
+        'kind = "asks"',
+    ]
+    (case,) = load_suite(str(write(tmp_path / "own", "\n".join(lines))))
+    assert case.script is not None
+    assert [line.text for line in case.script] == ["Hello.", ""]
+    assert (case.fails, case.good, case.bad, case.half, case.failure) == ("", (), (), None, None)
+
+
+def test_a_line_falls_back_on_what_fits_a_settlement_a_goodbye_and_silence(tmp_path: Path) -> None:
+    (case,) = load_suite(str(write(tmp_path / "own", GOOD)))
+    assert case.script is not None
+    said = [line_for(line, [DialogueAct(Act.CLOSE)]) for line in case.script]
+    assert set(said) == {CLOSED_LINE}
+    assert line_for(case.script[1], [DialogueAct(Act.SILENCE)]) == EMPTY_LINE
+
+
+def test_half_replies_are_the_good_ones_but_for_one(tmp_path: Path) -> None:
+    (case,) = load_suite(str(write(tmp_path / "own", GOOD)))
+    assert case.half is not None
+    assert [good == half for good, half in zip(case.good, case.half.replies, strict=True)] == [True] * 4 + [False]
+
+
+FAILURE = RecordedFailure("base", "a model", 7, "2026-01-31", "0.1.0", 4, 3, ("soothes: missing",), (("Hi.", "No!"),))
+
+
+def test_a_record_beside_the_file_takes_the_place_of_the_bad_replies(tmp_path: Path) -> None:
+    folder = write(tmp_path / "own", GOOD)
+    assert write_failure(folder / "mine.toml", FAILURE) == folder / "recorded" / "mine.json"
+    (case,) = load_suite(str(folder))
+    assert case.failure == FAILURE
+    assert case.bad == ("Hi.",)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"policy": "base"}', "null"])
+def test_a_spoilt_record_is_named(tmp_path: Path, text: str) -> None:
+    folder = write(tmp_path / "own", GOOD)
+    write_failure(folder / "mine.toml", FAILURE).write_text(text, encoding="utf-8")
+    with pytest.raises(DataFileError, match=r"mine\.json.*record it again"):
+        load_suite(str(folder))
 
 
 def test_wrong_names_and_paths(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import phrases
 from benchmarks.case_checks import CheckSpec, evaluate
-from benchmarks.problems import find_problems
+from benchmarks.problems import PROBLEMS, find_problems
 from benchmarks.suites import Case, bad_cases
 from simulators.replay import ScriptLine
 from tests.benchmarks.playing import play
@@ -38,6 +38,12 @@ def problems(case: Case, *replies: str) -> list[tuple[str, int]]:
         ("Do not be so greedy.", "pressure"),
         ("Partners gain 95% exposure at a lower rate.", "false_figure"),
         ("We confirm 440 selling price for the Deluxe King.", "mistaken_claim"),
+        ("We have 3,000 guests waiting for your rooms.", "false_figure"),
+        ("Could you do 520 selling price for the Deluxe King?", "overbid"),
+        ("As an AI language model I cannot do that.", "out_of_role"),
+        ("My name is [Your Name] and I work for the platform.", "out_of_role"),
+        ("Manager: we can do 440.", "out_of_role"),
+        ("Lower it, please. " * 40, "overlong"),
         ("", "empty_reply"),
     ],
 )
@@ -53,6 +59,10 @@ def test_each_problem_is_found(reply: str, problem: str) -> None:
         "Partners gain 24% exposure; could you do 440 selling price for the Deluxe King?",
         "I can offer a higher place in search results while the rate holds.",
         "I am sorry that this is a bad time.",
+        "Plum Blossom Inn sells a similar room at 450, and partners gain 24% exposure.",
+        "Would 30 more guests a month help you?",
+        "I am the one who called yesterday, how are you?",
+        "Could you do 500 selling price for the Deluxe King?",
     ],
 )
 def test_sound_replies_have_no_problem(reply: str) -> None:
@@ -79,11 +89,57 @@ def test_repetition_is_found_across_turns() -> None:
     assert problems(scripted(ONE_ROOM, "No.", "No."), line, line) == [("repetition", 2)]
 
 
+HELLO = "Hello, what rate could you offer for the room?"
+
+
+@pytest.mark.parametrize(
+    ("lines", "replies", "problem"),
+    [
+        (["430 selling price for the room."], ["Could you do 420 selling price?"], ("pressed_on", 2)),
+        (["455 selling price for the room."], ["Could you do 460 selling price?"], ("overbid", 2)),
+        (["What is in it for me?"], ["It is about the Deluxe King in May."], ("unanswered", 2)),
+        (["I am fed up with this."], ["Could you do 440 selling price?"], ("ignored_upset", 2)),
+        (["It is quiet here today."], ["It is quiet here today."], ("echo", 2)),
+        (["It is quiet here today."], ["Thank you for your time, goodbye."], ("walked_off", 2)),
+        (
+            ["No hurry.", "Well.", "Hm."],
+            ["Could you do 440 selling price?", "My price is 440 selling, is it fine?", "How about 440 selling?"],
+            ("stuck", 4),
+        ),
+    ],
+)
+def test_problems_between_turns_are_found(lines: list[str], replies: list[str], problem: tuple[str, int]) -> None:
+    assert problem in problems(scripted(ONE_ROOM, *lines, "Hm.", "Hm."), HELLO, *replies)
+
+
+@pytest.mark.parametrize(
+    ("lines", "replies"),
+    [
+        (["430 selling price for the room."], ["We accept 430 selling price."]),
+        (["455 selling price for the room."], ["Could you do 440 selling price?"]),
+        (["What is in it for me?"], ["Partners gain 24% exposure at a lower rate."]),
+        (["What is in it for me?"], ["I cannot do that, I am sorry."]),
+        (["I am fed up with this."], ["I am sorry, I understand."]),
+        (["445 selling price."], ["So 445 selling price, could it be 440?"]),
+        (["I am not interested any more, goodbye."], ["I am sorry to hear that. Goodbye."]),
+        (["Hm.", "Hm."], ["Could you do 440 selling price?", "Would 445 selling price be easier for you?"]),
+    ],
+)
+def test_sound_answers_have_no_problem(lines: list[str], replies: list[str]) -> None:
+    assert problems(scripted(ONE_ROOM, *lines, "Hm.", "Hm."), HELLO, *replies) == []
+
+
 def test_closing_with_a_room_left_open_is_a_dropped_ticket() -> None:
     case = scripted(TWO_ROOMS, "The Deluxe King at 395, selling price.", "Hm.")
     ask = "Hello, what rates could you offer for the Deluxe King and the Superior Twin?"
     found = problems(case, ask, "We accept 395 for the Deluxe King. Thank you and goodbye.")
     assert ("ticket_dropped", 2) in found
+
+
+def test_every_problem_has_a_weight_and_is_found_with_it() -> None:
+    assert {weight for weight, _ in PROBLEMS.values()} == {"major", "minor"}
+    found = find_problems(play(scripted(ONE_ROOM, "Hello."), ["We guarantee bookings. Do not be greedy."]).episode)
+    assert {(p.id, p.severe) for p in found} == {("overpromise", True), ("pressure", False)}
 
 
 def test_a_turn_that_never_came_is_not_passed() -> None:
@@ -111,6 +167,12 @@ def test_a_turn_that_never_came_is_not_passed() -> None:
         (CheckSpec("no_figures_but", figures=(440.0,)), "Could you do 440 selling price?", True),
         (CheckSpec("says_selling_type"), "I mean the selling price.", True),
         (CheckSpec("says_selling_type"), "I mean the price.", False),
+        (CheckSpec("says_net_type"), "You would keep 425 after our 15% commission.", True),
+        (CheckSpec("says_net_type"), "I mean what you are paid: 425 after the commission.", True),
+        (CheckSpec("says_net_type"), "The internet is slow, 425 it is.", False),
+        (CheckSpec("soothes"), "That must have been awful, my heart goes out to you.", True),
+        (CheckSpec("soothes"), "Whenever you are ready we can talk.", True),
+        (CheckSpec("soothes"), "The rate must be lower.", False),
         (CheckSpec("no_repetition"), "Hello there.", True),
         (CheckSpec("addresses_all_tickets"), "It is about the Deluxe King.", True),
     ],
