@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -203,11 +203,15 @@ def export(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: 
     tokenizer.save_pretrained(folder)
 
 
+def read_settings(preset: Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()) -> BasePreset:
+    """Return the settings; raises ``DataFileError`` or ``UsageError`` where they are wrong."""
+    return read_preset(BasePreset, preset, PRESETS, overrides)
+
+
 def train(
-    preset: dict[str, Any] | str | Path,
+    settings: BasePreset,
     out: Path,
     corpus: Path,
-    overrides: Sequence[str] = (),
     resume: bool = False,
     command: str = "",
     on_step: Callable[[int, int, float], None] | None = None,
@@ -215,19 +219,17 @@ def train(
     """Train tokenizer and model on a corpus, write a checkpoint folder ``out/model``, and return it.
 
     Args:
-        preset: settings as a table, a TOML file, or a shipped preset's name ("tiny").
+        settings: see ``read_settings``.
         out: folder of the run.
         corpus: JSON Lines of ``{"messages": [...]}``; its last ``held_out`` chats are not trained on.
-        overrides: "key=value" settings that replace the preset's.
         resume: go on from the last state in ``out``; the end is the same as that of an unbroken run.
         command: what the user typed, for the model card.
         on_step: called with steps done, steps in all, and the step's loss.
 
     Raises:
-        DataFileError: on a wrong preset or corpus.
-        UsageError: on a wrong override, too small a corpus, or a state of another run.
+        DataFileError: on a wrong corpus.
+        UsageError: on too small a corpus, or if a run lies in ``out`` and ``resume`` is off.
     """
-    settings = read_preset(BasePreset, preset, PRESETS, overrides)
     torch.set_num_threads(settings.torch_threads)
     chats = read_corpus(corpus)
     if len(chats) < settings.held_out + settings.batch_size:
@@ -246,25 +248,50 @@ def train(
         _load_state(run, state)
     log = MetricsLog(out / METRICS, run.step if state is not None else None)
     _learn(run, settings, examples, unseen, tokenizer, log, out, on_step)
-    facts = {
-        "examples": len(examples),
-        "corpus_sha256": sha256(corpus),
-        "tokens": run.tokens,
-        "steps": run.step,
-        "seconds": round(run.seconds),
-        "held_out_loss": round(held_out_loss(model, unseen, int(tokenizer.pad_token_id)), 4),
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "command": command,
-        "preset": settings.model_dump(),
-        "versions": provenance(("torch", "transformers", "tokenizers")),
-    }
+    card = base_card(
+        settings,
+        command,
+        {
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "dialogues learned from": len(examples),
+            "tokens": run.tokens,
+            "optimiser steps": run.step,
+            "held-out loss, nats per token": round(held_out_loss(model, unseen, int(tokenizer.pad_token_id)), 4),
+            "held-out dialogues": len(unseen),
+            "seconds": round(run.seconds),
+            "corpus SHA-256": sha256(corpus),
+            **provenance(("torch", "transformers", "tokenizers")),
+        },
+    )
 
     def fill(folder: Path) -> None:
         export(model, tokenizer, folder)
-        (folder / "training.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        (folder / "README.md").write_text(card, encoding="utf-8")
 
     write_folder(out / "model", fill)
     return out / "model"
+
+
+def base_card(settings: BasePreset, command: str, figures: Mapping[str, Any]) -> str:
+    """Return the model card as Markdown."""
+    rows = [f"| {name} | {value} |" for name, value in (settings.model_dump() | dict(figures)).items()]
+    return "\n".join(
+        [
+            "# Tiny base model",
+            "",
+            "A Llama-architecture language model trained from scratch on simulated hotel-rate negotiations: the prompts",
+            "of `negotiation_env.prompt` with good and bad replies alike. It speaks the domain and negotiates poorly; at",
+            "the tiny scale SFT, DPO, PPO, GRPO and REPO start from it. All of its data are synthetic. Engine spec:",
+            "`tiny`. Weights are stored in bfloat16.",
+            "",
+            f"    {command or 'a call from Python'}",
+            "",
+            "| what | value |",
+            "|---|---|",
+            *rows,
+            "",
+        ]
+    )
 
 
 def _learn(

@@ -28,6 +28,7 @@ def load_base(settings: AdapterPreset) -> tuple[Any, PreTrainedTokenizerBase]:
         path, dtype=getattr(torch, settings.dtype), use_safetensors=True, attn_implementation="sdpa"
     )
     model.requires_grad_(False)
+    model.name_or_path = settings.base  # PEFT notes it in the adapter, whatever the folder on this machine
     tokenizer = AutoTokenizer.from_pretrained(path)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token

@@ -1,0 +1,251 @@
+"""``--dry-run``: what a run will take, worked out without running it or holding its weights.
+
+The base is built on PyTorch's meta device (shapes without numbers), so that a model of 32 billion parameters is counted
+in seconds, offline. Parameters are counted; bytes of weights, gradients and optimiser follow from them; activations are
+an estimate (see ``_activation_values``), and so is time. Knows any method by its ``Work`` alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import peft
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from negotiation_env.engines.named_bases import NAMED_BASES, base_path
+from negotiation_env.errors import UsageError, did_you_mean
+from policies.training.adapter_preset import AdapterPreset, SupervisedPreset
+from policies.training.lora import lora_config
+
+ARCHITECTURES = Path(__file__).with_name("architectures")
+"""Configurations of bases that are not on this machine, under the last part of their Hub id."""
+GPU_BYTES = 80e9
+"""Memory of one data-centre GPU of the layout."""
+HEADROOM = 0.85
+"""Share of a GPU's memory that the layout fills: the rest is for fragments, buffers, and the estimate's error."""
+GPU_FLOPS = 989e12 * 0.35
+"""Products a second of one H100 in bfloat16, at an assumed utilisation of 35 %."""
+_FLOAT = 4
+_MOST_GPUS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a method does with its models.
+
+    Attributes:
+        method: its name.
+        sequences: prompt with one reply, passed forward and backward, over the whole run.
+        steps: optimiser steps.
+        trained_adapters: adapters with gradients: 1, or 2 with a value model.
+        frozen_adapters: further adapters that are only read, such as a reference.
+        forward_passes: passes without gradients per sequence (reference, old log-probabilities, ...).
+        at_once: sequences of one pass on one device.
+        sampled: replies sampled during training; 0 where the data are given.
+        rollout_batch: replies sampled at a time.
+        prompt_tokens, reply_tokens: mean tokens, where known; else None for the preset's most.
+    """
+
+    method: str
+    sequences: int
+    steps: int
+    at_once: int
+    trained_adapters: int = 1
+    frozen_adapters: int = 0
+    forward_passes: float = 0.0
+    sampled: int = 0
+    rollout_batch: int = 0
+    prompt_tokens: float | None = None
+    reply_tokens: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A base's sizes, and its parameters with one adapter on it."""
+
+    base: int
+    adapter: int
+    layers: int
+    hidden: int
+    intermediate: int
+    queries: int
+    """Width of all query heads together."""
+    keys: int
+    """Width of all key heads together; values are as wide."""
+    vocabulary: int
+    largest_layer: int
+    """Parameters of one decoder layer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Devices for training and, where replies are sampled, for rollouts."""
+
+    training_gpus: int
+    training_bytes: float
+    """On each training GPU."""
+    rollout_gpus: int
+    """Tensor-parallel GPUs of one rollout engine; 0 where nothing is sampled."""
+    rollout_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run worked out. Bytes of ``memory`` are for one device that holds everything."""
+
+    settings: AdapterPreset
+    work: Work
+    shape: Shape
+    memory: dict[str, float]
+    tokens: float
+    """Of all passes with gradients; prompts are counted with every reply."""
+    sampled_tokens: float
+    flops: float
+    layout: Layout | None
+    """None where everything fits onto one device by far."""
+
+    @property
+    def trained(self) -> int:
+        """Parameters with gradients."""
+        return self.shape.adapter * self.work.trained_adapters
+
+
+def base_config(name: str) -> Any:
+    """Return a base's configuration: from its folder, or from this package for a base of the paper's scale.
+
+    Raises:
+        UsageError: if it is neither.
+    """
+    known = {path.stem: path for path in ARCHITECTURES.glob("*.json")}
+    file = known.get(name.rpartition("/")[2])
+    if name not in NAMED_BASES and file is not None:
+        return AutoConfig.from_pretrained(str(file))
+    path = base_path(name)
+    if not Path(path).is_dir():
+        names = did_you_mean(name, [*NAMED_BASES, *known])
+        raise UsageError(f"base: expected a base whose configuration is on this machine, got {name!r}.{names}")
+    return AutoConfig.from_pretrained(path)
+
+
+def shape_of(settings: AdapterPreset) -> Shape:
+    """Return the sizes of the preset's base and adapter, counted on the meta device."""
+    config = base_config(settings.base).get_text_config()
+    with torch.device("meta"):
+        model: Any = AutoModelForCausalLM.from_config(config)
+        base = sum(p.numel() for p in model.parameters())
+        model.name_or_path = settings.base  # PEFT notes it in the adapter
+        layer = sum(p.numel() for p in model.get_decoder().layers[0].parameters())
+        wrapped = peft.get_peft_model(model, lora_config(settings))
+    size = int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
+    return Shape(
+        base=base,
+        adapter=sum(p.numel() for p in wrapped.parameters() if p.requires_grad),
+        layers=config.num_hidden_layers,
+        hidden=config.hidden_size,
+        intermediate=config.intermediate_size,
+        queries=config.num_attention_heads * size,
+        keys=config.num_key_value_heads * size,
+        vocabulary=config.vocab_size,
+        largest_layer=layer,
+    )
+
+
+def _activation_values(shape: Shape, settings: AdapterPreset) -> float:
+    """Return the numbers per token that the backward pass needs: layer inputs, and what is inside of layers.
+
+    Counted from the layer's parts as Korthikanti et al. (2022, arXiv 2205.05198) do, for attention that keeps no
+    score matrix: both norms' inputs and outputs, queries, keys, values, their mix, and the gated feed-forward.
+    """
+    inside = 4 * shape.hidden + 2 * shape.queries + 2 * shape.keys + 4 * shape.intermediate
+    if settings.gradient_checkpointing:
+        return float(shape.layers * shape.hidden + inside)
+    return float(shape.layers * inside)
+
+
+def make_plan(settings: AdapterPreset, work: Work) -> Plan:
+    """Work a run out. Raises ``UsageError`` where the base's configuration is not at hand."""
+    shape = shape_of(settings)
+    number = 2 if settings.dtype == "bfloat16" else 4
+    prompt = settings.max_prompt_tokens if work.prompt_tokens is None else work.prompt_tokens
+    reply = settings.max_reply_tokens if work.reply_tokens is None else work.reply_tokens
+    trained = shape.adapter * work.trained_adapters
+    longest = settings.max_prompt_tokens + settings.max_reply_tokens
+    memory = {
+        "base weights": float(shape.base * number),
+        "adapters": float(_FLOAT * shape.adapter * (work.trained_adapters + work.frozen_adapters)),
+        "gradients": float(_FLOAT * trained),
+        "optimiser (two moments)": float(2 * _FLOAT * trained),
+        "activations, about": work.at_once * longest * _activation_values(shape, settings) * number,
+        "logits, about": 2.0 * _FLOAT * work.at_once * settings.max_reply_tokens * shape.vocabulary,
+    }
+    if work.sampled:
+        cell = 2 * shape.layers * shape.keys * number
+        memory["keys and values of rollouts, at most"] = float(work.rollout_batch * longest * cell)
+    passes = 4.0 + (2.0 if settings.gradient_checkpointing else 0.0) + 2.0 * work.forward_passes
+    tokens = work.sequences * (prompt + reply)
+    sampled = work.sampled * (prompt + reply)
+    flops = tokens * (passes * shape.base + 6.0 * trained) + 2.0 * sampled * shape.base
+    plan = Plan(settings, work, shape, memory, tokens, work.sampled * reply, flops, None)
+    if sum(memory.values()) <= HEADROOM * GPU_BYTES:
+        return plan
+    return Plan(settings, work, shape, memory, tokens, work.sampled * reply, flops, _layout(plan, number))
+
+
+def _layout(plan: Plan, number: int) -> Layout:
+    """Return the fewest GPUs, in powers of two, that hold training under FSDP and rollouts under tensor parallelism.
+
+    FSDP divides weights, adapters, gradients and optimiser by the number of GPUs; activations are each GPU's own, and
+    the layer at work, with the next one on its way, is whole on each.
+    """
+    memory, limit = plan.memory, HEADROOM * GPU_BYTES
+    divided = sum(memory[k] for k in ("base weights", "adapters", "gradients", "optimiser (two moments)"))
+    whole = memory["activations, about"] + memory["logits, about"] + 2.0 * number * plan.shape.largest_layer
+    training = _fewest(lambda gpus: divided / gpus + whole, limit)
+    cache_bytes = memory.get("keys and values of rollouts, at most", 0.0)
+    served = memory["base weights"] + memory["adapters"] + cache_bytes
+    rollout = _fewest(lambda gpus: served / gpus, limit) if plan.work.sampled else 0
+    return Layout(training, divided / training + whole, rollout, served / rollout if rollout else 0.0)
+
+
+def _fewest(need: Any, limit: float) -> int:
+    for power in range(int(math.log2(_MOST_GPUS)) + 1):
+        if need(2**power) <= limit:
+            return 2**power
+    raise UsageError(
+        f"plan: expected a run that fits onto {_MOST_GPUS} GPUs of {GPU_BYTES / 1e9:.0f} GB, got one that does not; "
+        "lower micro_batch_size, or set gradient_checkpointing = true"
+    )
+
+
+MEASURED_SPEED = {"tiny": 5000.0}
+"""Tokens a second of SFT on one CPU core, by base, where it was measured (Xeon with AVX-512, float32)."""
+
+
+def seconds(plan: Plan) -> tuple[float, str] | None:
+    """Return an estimate of the run's wall time and on what, or None where nothing is known."""
+    speed = MEASURED_SPEED.get(plan.settings.base)
+    if speed is not None:
+        return plan.tokens * (
+            1.0 + plan.work.forward_passes / 2.0
+        ) / speed, "one CPU core, at the speed measured for SFT"
+    if plan.layout is None:  # small models are bound by other things than products
+        return None
+    gpus = plan.layout.training_gpus + plan.layout.rollout_gpus
+    return plan.flops / (gpus * GPU_FLOPS), f"{gpus} H100-class GPU{'s' * (gpus > 1)} at an assumed 35 % of their peak"
+
+
+def supervised_work(method: str, settings: SupervisedPreset, train_examples: int) -> Work:
+    """Return the work of SFT (one reply per example), or of DPO (two, and the reference reads both as well)."""
+    replies, references = (2, 1) if method == "dpo" else (1, 0)
+    return Work(
+        method=method,
+        sequences=train_examples * settings.epochs * replies,
+        steps=math.ceil(train_examples / settings.batch_size) * settings.epochs,
+        at_once=settings.micro_batch_size * replies,
+        frozen_adapters=references,
+        forward_passes=float(references),
+    )
