@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,7 @@ def base_config(name: str) -> Any:
     return AutoConfig.from_pretrained(path)
 
 
+@cache
 def shape_of(settings: AdapterPreset) -> Shape:
     """Return the sizes of the preset's base and adapter, counted on the meta device."""
     config = base_config(settings.base).get_text_config()

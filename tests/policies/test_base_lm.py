@@ -1,0 +1,132 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from negotiation_env.errors import DataFileError, UsageError
+from tests.policies.tiny_models import chats
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+from policies.training import base_lm  # noqa: E402
+from policies.training.run_files import clear_leftovers, write_folder  # noqa: E402
+from policies.training.tiny_tokenizer import stock_sentences, train_tokenizer  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("corpus") / "corpus.jsonl"
+    path.write_text("".join(json.dumps({"messages": chat}) + "\n" for chat in chats(80)), encoding="utf-8")
+    return path
+
+
+def settings(**changes: Any) -> Any:
+    small = {"examples": 80, "held_out": 16, "tokenizer_examples": 40, "vocabulary": 512, "hidden": 32, "layers": 2}
+    small |= {"intermediate": 48, "heads": 2, "kv_heads": 1, "context": 128, "batch_size": 8, "warmup_steps": 2}
+    return base_lm.read_settings(
+        "tiny",
+        [
+            f"{k}={str(v).lower()}"
+            for k, v in {**small, "epochs": 2, "save_every": 5, "log_every": 1, "bfloat16": False, **changes}.items()
+        ],
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
+    out = tmp_path_factory.mktemp("base") / "run"
+    base_lm.train(settings(), out, corpus)
+    return out
+
+
+def test_training_lowers_the_loss_and_writes_a_standard_checkpoint(run: Path) -> None:
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    losses = [line["loss"] for line in lines if "loss" in line]
+    assert len(losses) == 16 and losses[-1] < losses[0] - 1.0
+    model = transformers.AutoModelForCausalLM.from_pretrained(run / "model")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(run / "model")
+    assert model.config.eos_token_id == tokenizer.eos_token_id
+    assert "synthetic" in (run / "model" / "README.md").read_text(encoding="utf-8")
+
+
+class KilledError(Exception):
+    """Stands for a kill."""
+
+
+@pytest.mark.parametrize("killed_at", [7, 11])
+def test_a_killed_run_ends_as_an_unbroken_one(killed_at: int, run: Path, corpus: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    def kill(done: int, steps: int, loss: float) -> None:
+        if done == killed_at:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        base_lm.train(settings(), tmp_path / "run", corpus, on_step=kill)
+    with pytest.raises(UsageError, match="--resume"):
+        base_lm.train(settings(), tmp_path / "run", corpus)
+    base_lm.train(settings(), tmp_path / "run", corpus, resume=True)
+    mine, other = (load_file(folder / "model" / "model.safetensors") for folder in (tmp_path / "run", run))
+    assert all(torch.equal(mine[name], other[name]) for name in other)
+    logs = [
+        [json.loads(line)["step"] for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+        for folder in (tmp_path / "run", run)
+    ]
+    assert logs[0] == logs[1]
+
+
+def test_digits_stand_alone_and_every_text_comes_back() -> None:
+    tokenizer = train_tokenizer(chats(40), 512, 128)
+    for text in ("How about 1290 yuan?", "谢谢 ¥3.5", "<think>\n\n", "a  b"):
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        assert tokenizer.decode(ids) == text
+    pieces = [tokenizer.decode([i]) for i in tokenizer("1290", add_special_tokens=False)["input_ids"]]
+    assert pieces == ["1", "2", "9", "0"]
+
+
+def test_the_chat_template_is_chatml() -> None:
+    tokenizer = train_tokenizer(chats(40), 512, 128)
+    text = tokenizer.apply_chat_template(chats(1)[0][:2], tokenize=False, add_generation_prompt=True)
+    assert text.startswith("<|im_start|>system\n") and text.endswith("<|im_end|>\n<|im_start|>assistant\n")
+
+
+def test_stock_sentences_are_those_that_many_prompts_share() -> None:
+    systems = [
+        f"You speak for hotel {i}. Ask for one lower room rate. Name: {i} yuan, room {i % 7}." for i in range(50)
+    ]
+    assert stock_sentences(systems) == ["Ask for one lower room rate.", "You speak for hotel"]
+
+
+def test_batches_hold_every_example_once_and_follow_from_seed_and_epoch() -> None:
+    import numpy as np
+
+    examples = [np.arange(5 + i % 9) for i in range(64)]
+    first, again, other = (base_lm.epoch_batches(examples, 8, 0, epoch) for epoch in (0, 0, 1))
+    assert sorted(i for batch in first for i in batch) == list(range(64))
+    assert first == again != other
+
+
+def test_a_bad_corpus_line_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.jsonl"
+    path.write_text('{"messages": []}\n{"text": "x"}\n', encoding="utf-8")
+    with pytest.raises(DataFileError, match=r"corpus\.jsonl:2"):
+        base_lm.read_corpus(path)
+
+
+def test_a_folder_swap_that_was_cut_off_is_finished(tmp_path: Path) -> None:
+    def fill(text: str) -> Any:
+        return lambda folder: (folder / "file").write_text(text, encoding="utf-8")
+
+    write_folder(tmp_path / "best", fill("old"))
+    (tmp_path / ".best.aaaa.new").mkdir()
+    (tmp_path / ".best.aaaa.new" / "file").write_text("new", encoding="utf-8")
+    clear_leftovers(tmp_path)
+    assert (tmp_path / "best" / "file").read_text(encoding="utf-8") == "old"  # the new one may have been half written
+    (tmp_path / "best").rename(tmp_path / ".best.bbbb.old")
+    (tmp_path / ".best.bbbb.new").mkdir()
+    (tmp_path / ".best.bbbb.new" / "file").write_text("new", encoding="utf-8")
+    clear_leftovers(tmp_path)
+    assert (tmp_path / "best" / "file").read_text(encoding="utf-8") == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
