@@ -77,14 +77,14 @@ DISGUISES: Final[Mapping[str, Mapping[str, Disguise]]] = {
         "leet": _swap("aeiot", "@3!07"),
         "leet with dollars": _swap("aso", "4$0"),
     },
-    "held_out": {
+    "third_development": {
         "upper case": str.upper,
         "full width": _shift(0xFF41, 0xFF21),
         "zero-width non-joiner": _between("\u200c"),
         "soft hyphens": _between("\u00ad"),
         "diaereses": _after_each("\u0308"),
         "overlines": _after_each("\u0305"),
-        "double-struck": _shift(0x1D552, 0x1D538),
+        "double-struck": lambda word: _shift(0x1D552, ord("A"))(word),
         "bold fraktur": _shift(0x1D586, 0x1D56C),
         "Cyrillic and Greek": _swap("aeopcxyibkm", "\u0430\u0435\u03bf\u0440\u0441\u0445\u0443\u03b9\u0432\u043a\u043c"),
         "Latin look-alikes": _swap("agiol", "\u0251\u0261\u0131\u00f8\u0142"),

@@ -26,8 +26,8 @@ from negotiation_env.scenario import TaskCard, card_numbers, sample_scenario
 from negotiation_env.understanding import context_of, understand
 from rewards.examples import view_reply
 
-Half = Literal["development", "second_development", "held_out"]
-HALVES: Final = ("development", "second_development", "held_out")
+Half = Literal["development", "second_development", "third_development", "held_out"]
+HALVES: Final = ("development", "second_development", "third_development", "held_out")
 FOLDER = Path(__file__).with_name("rule_replies")
 COPIES = 3
 """Replies made of each template: bad ones with words to disguise once plainly and then disguised."""

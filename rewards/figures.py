@@ -6,13 +6,16 @@ Knows the public state, the dialogue and the card; nothing of words but what sta
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
+from negotiation_env.acts import PriceType
+from negotiation_env.game import GameState
 from negotiation_env.protocols import ReplyView, Utterance
 from rewards.plain_text import Prepared
 
 _FIGURE: Final = re.compile(r"[0-9][0-9.,]*")
+_NO_DIGITS: Final = bytes(c for c in range(128) if not 48 <= c < 58)
 _PERCENT: Final = re.compile(r" ?(?:%|percent|per cent|pct)")
 _THOUSAND: Final = re.compile(r" ?k\b")
 _PHONE: Final = re.compile(r"(?<![0-9])(?:\+? ?86[ -]?)?1[ .\-()_]{0,3}[3-9](?:[ .\-()_]{0,3}[0-9]){9}(?![0-9])")
@@ -33,6 +36,12 @@ _PAST_SALE: Final = re.compile(
 )
 _MODAL: Final = re.compile(r"\b(?:could|would|should|might|may|if|can|will|shall|be|propose|suggest|offer|like|want)\b|'d|'ll")
 _CLAUSE_END: Final = re.compile(r"[.!?;:\n。！？；](?![0-9])")
+_PRICE_FIGURE: Final = re.compile("[0-9]{3,6}")
+_SHORT_FIGURE: Final = re.compile(r"([0-9][0-9.,]*)(?=( ?%| percent| per cent| pct)?)")
+_CAREFUL: Final = frozenset(
+    ("sold", "paid", "went", "rented", "booked", "cost", "average", "averaged", "charged", "listed", "median", "k", "86")
+)
+"""Words beside which a figure in the range of bids may be none."""
 _LABEL: Final = re.compile(r"\b(?:room|no\.?|number|flight|train|bus|line|street|floor|apartment|unit|nr\.?) ?#?$")
 _TOTAL: Final = re.compile(r"\b(?:nights|total|in all|together|altogether|sum|stay|whole)\b|晚|一共")
 _GAP: Final = re.compile(
@@ -119,24 +128,58 @@ def said_figures(said: Utterance) -> list[tuple[float, bool]]:
     return figures + [(act.price, False) for act in said.acts if act.price is not None]
 
 
-def _near(value: float, others: Sequence[float] | frozenset[float]) -> bool:
+def _near(value: float, others: Iterable[float]) -> bool:
     return any(abs(value - other) <= _SAME for other in others)
 
 
 def strange_figures(view: ReplyView, prepared: Prepared) -> int:
     """Return how many figures of a reply nothing allows."""
-    figures = list(figures_of(prepared.text)) if prepared.digits else []
-    in_words = [a.price for a in view.acts if a.price is not None and a.price >= _LOWEST]
-    worded = [] if prepared.digits else in_words
-    if not worded and not any(f.percent or f.value >= _MANY for f in figures):
+    if not prepared.digits:
+        worded = [act.price for act in view.acts if act.price is not None and act.price >= _LOWEST]
+        if not worded:
+            return 0
+        known = known_figures(view)
+        return sum(not known.low <= price <= known.high and not _near(price, known.prices) for price in worded)
+    if prepared.ascii and _is_plainly_allowed(view, prepared):
         return 0
+    figures = list(figures_of(prepared.text))
     known = known_figures(view)
     here = [f.value for f in figures if not f.percent and known.low <= f.value <= known.high]
     strange = sum(_is_strange_percent(f, known, here) for f in figures if f.percent)
     for figure in figures:
         if not figure.percent and figure.value >= _MANY:
             strange += _is_strange(view, figure, known, here)
-    return strange + sum(not known.low <= price <= known.high and not _near(price, known.prices) for price in worded)
+    return strange
+
+
+def _is_plainly_allowed(view: ReplyView, prepared: Prepared) -> bool:
+    """Whether every figure is a fact of the card or within the range of bids, with no word that calls for a closer look.
+
+    This is the common case; the words are looked at only if some figure is no percentage.
+    """
+    facts = view.card.facts
+    text = prepared.text
+    low = high = 0.0
+    for match in _SHORT_FIGURE.finditer(text):
+        number, percent = match.groups()
+        if percent:
+            if number.isdigit() and int(number) in (facts.exposure, facts.conversion, abs(facts.demand)):
+                continue
+            return False
+        number = number.rstrip(".,")
+        if len(number) == 1:
+            continue
+        if not number.isdigit() or _COUNTED.match(text, match.end(1)):
+            return False
+        if not high:
+            if not _CAREFUL.isdisjoint(prepared.tokens):
+                return False
+            card = view.game.card
+            high = max(card.selling) + 1.0
+            low = 0.5 * min(card.selling) * (1.0 - max(card.commission))
+        if len(number) > 2 and not low <= int(number) <= high:
+            return False
+    return True
 
 
 def _is_strange(view: ReplyView, figure: Figure, known: Known, here: list[float]) -> bool:
@@ -177,17 +220,23 @@ def _is_strange_percent(figure: Figure, known: Known, here: list[float]) -> bool
 
 def phone_count(text: str) -> int:
     """Return the number of mobile phone numbers in a text, their digits set apart or not."""
+    if text.isascii() and len(text.encode("ascii").translate(None, _NO_DIGITS)) < 11:
+        return 0
     return len(_PHONE.findall(text))
 
 
 # Price types: what the traveller pays (selling), and what the hotel takes home (net).
 
-TYPE_WORDS: Final = frozenset(
-    ("net", "home", "keep", "keeps", "pocket", "receive", "receives", "earn", "earns", "commission", "get", "selling")
-    + ("pay", "pays", "page", "listed", "retail", "public", "sell", "sells")
+_NET_WORDS: Final = frozenset(
+    ("net", "home", "keep", "keeps", "pocket", "receive", "receives", "earn", "earns", "commission", "take", "takes")
 )
+_SELLING_WORDS: Final = frozenset(
+    ("selling", "pay", "pays", "listed", "retail", "public", "list", "display", "displayed", "sell", "traveller")
+    + ("page", "guest", "guests", "travellers", "traveler", "travelers")
+)
+TYPE_WORDS: Final = _NET_WORDS | _SELLING_WORDS
 _NET: Final = re.compile(
-    r"\bnet\b(?! (?:effect|result|gain|of it all))|\btake[- ]?home\b|\b(?:you|hotel|house) (?:would |will |'ll )?(?:still )?(?:take|keep|earn|receive|pocket)s?\b"
+    r"\bnet\b(?! (?:effect|result|gain|of it all))|\btakes?[- ]?home\b|\b(?:you|hotel|house) (?:would |will |'ll )?(?:still )?(?:take|keep|earn|receive|pocket)s?\b"
     r"(?! home)|\bafter (?:the |our )?commission\b|到手|净价|净收入"
 )
 _SELLING: Final = re.compile(
@@ -209,30 +258,49 @@ def mixed_types(view: ReplyView, prepared: Prepared) -> int | None:
     A net figure must not exceed the hotel's net price now (that is a selling price called net), nor be the very
     selling price that the manager quoted. A figure said as a selling price that is no bid must not be a known net one.
     """
-    text = prepared.text
     if prepared.ascii and TYPE_WORDS.isdisjoint(prepared.tokens):
         return None
+    if prepared.ascii and not _may_mix(view, prepared):
+        return 0
     card, game = view.card, view.game
+    tickets = range(len(card.tickets))
     net_now = max(s * (1.0 - c) for s, c in zip(game.card.selling, game.card.commission, strict=True))
-    quotes = [act.price for said in view.manager_said for act in said.acts if act.price is not None]
-    types = [bool(act.price_type and act.price_type.value == "net") for said in view.manager_said for act in said.acts
-             if act.price is not None]  # fmt: skip
-    nets = {round(t.net_price, 2) for t in card.tickets} | {q for q, net in zip(quotes, types, strict=True) if net}
-    sellings = {float(t.selling_price) for t in card.tickets}
-    sellings |= {q for q, net in zip(quotes, types, strict=True) if not net}
-    sellings |= {game.quote[k] for k in range(len(card.tickets))}
+    nets = {part * p for k in tickets for part in (1.0 - game.card.commission[k],) for p in _selling_prices(game, k)}
+    sellings = {p for k in tickets for p in _selling_prices(game, k)}
+    figures = [f for f in figures_of(prepared.text) if not f.percent and _LOWEST <= f.value < _HIGHEST]
+    for act in (act for said in view.manager_said for act in said.acts if act.price is not None):
+        (nets if act.price_type is PriceType.NET else sellings).add(act.price or 0.0)
     wrong, typed = 0, False
-    for figure in figures_of(text):
-        if figure.percent or not _LOWEST <= figure.value < _HIGHEST:
-            continue
+    for figure in figures:
         is_net = _type_of(figure)
         typed = typed or is_net is not None
         if is_net is True:
-            taken = _near(figure.value, frozenset(sellings)) and not _near(figure.value, frozenset(nets))
+            taken = _near(figure.value, sellings) and not _near(figure.value, nets)
             wrong += figure.value > net_now + 2.0 or taken
         elif is_net is False and not _BIDDING.search(figure.before):
-            wrong += _near(figure.value, frozenset(nets)) and not _near(figure.value, frozenset(sellings))
+            wrong += _near(figure.value, nets) and not _near(figure.value, sellings)
     return wrong if typed or prepared.digits else None
+
+
+def _may_mix(view: ReplyView, prepared: Prepared) -> bool:
+    """Whether some figure could be of the wrong type, given which words for types there are: a quick first look."""
+    card, game = view.game.card, view.game
+    net = not _NET_WORDS.isdisjoint(prepared.tokens)
+    selling = not _SELLING_WORDS.isdisjoint(prepared.tokens)
+    for number in _PRICE_FIGURE.findall(prepared.text):
+        value = float(number)
+        for k in range(len(view.card.tickets)):
+            now, quote, part = card.selling[k], game.quote[k], 1.0 - card.commission[k]
+            if net and (value > now * part + 2.0 or abs(value - quote) <= _SAME):
+                return True
+            if selling and (abs(value - now * part) <= _SAME or abs(value - quote * part) <= _SAME):
+                return True
+    return False
+
+
+def _selling_prices(game: GameState, k: int) -> tuple[float, float]:
+    """Return a ticket's price now and the manager's quote, as selling prices."""
+    return float(game.card.selling[k]), float(game.quote[k])
 
 
 def _type_of(figure: Figure) -> bool | None:

@@ -13,15 +13,15 @@ from functools import lru_cache
 from negotiation_env.acts import PriceType
 from negotiation_env.protocols import ReplyView
 from rewards.figures import figures_of, mixed_types, phone_count, strange_figures
-from rewards.plain_text import Prepared, folded, token_set, tokens_of
+from rewards.plain_text import Prepared, as_latin, token_set, tokens_of
 
 OWN_MESSAGES = 3
 """How many of its own last messages a reply is compared with."""
 
 _SIMILAR = 0.8
 """Overlaps of messages below this are not told apart: they count as 0."""
-_LATIN_END = 0x250
-"""First code point after the Latin blocks."""
+_LATIN_END = 0x300
+"""First code point after the first Latin blocks."""
 _WHOLE_WORD = 5
 """A shorter word all of look-alikes may still be a disguised one."""
 _WORD = re.compile(r"[^\W\d_]+")
@@ -87,12 +87,13 @@ def _is_foreign(word: str) -> bool:
     """Whether a word is of another script: with its look-alikes made Latin, or all of a longer word as written."""
     if word.isascii() or not any(_is_other(c) for c in word):
         return False
-    return any(_is_other(c) for c in folded(word)) or (len(word) >= _WHOLE_WORD and all(_is_other(c) for c in word))
+    return any(_is_other(c) for c in as_latin(word)) or (len(word) >= _WHOLE_WORD and all(_is_other(c) for c in word))
 
 
 def _is_other(letter: str) -> bool:
-    """Whether a letter is of no Latin block (basic, supplements, and the extensions with marks)."""
-    return ord(letter) >= _LATIN_END and not 0x1E00 <= ord(letter) < 0x1F00
+    """Whether a letter is of no Latin block: basic and its extensions, phonetic letters, small capitals, marked ones."""
+    code = ord(letter)
+    return code >= _LATIN_END and not (0x1D00 <= code < 0x1DC0 or 0x1E00 <= code < 0x1F00 or 0xA720 <= code < 0xA800)
 
 
 def figures_not_allowed(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:

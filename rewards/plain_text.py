@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-LONGEST_READ: Final = 2000
+LONGEST_READ: Final = 1500
 """Characters that patterns and measurements read; what is longer breaks the rule "unread" at once."""
 DIGIT: Final = "0-9"
 """Stands for any digit among a reply's cues."""
@@ -21,6 +21,8 @@ DIGIT: Final = "0-9"
 ORDINARY_SIGNS: Final = frozenset(" .,?!'-%")
 """Signs of ordinary replies, which are no cues."""
 
+_LONGEST_PLAIN: Final = 1500
+"""Characters of both readings of a text with letters set apart."""
 _INVISIBLE: Final = dict.fromkeys(
     [0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFEFF, 0xFFA0]
     + [*range(0x180B, 0x180F), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)]
@@ -71,7 +73,7 @@ class Prepared(NamedTuple):
         text: lower case, and for text beyond ASCII: compatibility forms, invisible signs and marks undone, and
             look-alike letters as Latin ones; cut to ``LONGEST_READ``.
         plain: ``text`` with leet, letters set apart and words cut by signs undone; ``text`` itself if there are none.
-        raw: the reply as written (NFKC, case kept, "$" for the yuan sign), cut to ``LONGEST_READ``.
+        raw: the reply as written (NFKC, case kept, without yuan signs), cut to ``LONGEST_READ``.
         tokens: runs of letters and digits in ``text``, and those of ``plain`` where it differs.
         ascii: whether the reply is plain ASCII.
         digits: whether ``text`` holds a digit (or, beyond ASCII, may hold a number).
@@ -89,7 +91,7 @@ class Prepared(NamedTuple):
 
 def prepare(text: str) -> Prepared:
     """Return a reply ready for rules. Plain ASCII (a yuan sign apart), the common case, takes the short way."""
-    raw = text[:LONGEST_READ].replace("¥", "$")
+    raw = text[:LONGEST_READ].replace("¥", "")
     if raw.isascii():
         low = raw.lower()
         data = low.encode("ascii")
@@ -123,6 +125,11 @@ def folded(text: str) -> str:
     return text.lower()
 
 
+def as_latin(word: str) -> str:
+    """Return a word with the look-alike letters of other alphabets as Latin ones."""
+    return word.translate(_LOOK_ALIKES)
+
+
 def undisguised(text: str) -> str:
     """Return a lower-cased text with leet, letters set apart and words cut by signs undone.
 
@@ -131,7 +138,7 @@ def undisguised(text: str) -> str:
     text = _MIXED.sub(_letters_for_digits, text)
     whole = _joined(text, _whole)
     other = _joined(text, _without_first) if _FIRST_APART.search(text) else whole
-    return whole if other == whole else f"{whole}\n{other}"
+    return whole if other == whole else f"{whole}\n{other}"[:_LONGEST_PLAIN]
 
 
 def _joined(text: str, join: Callable[[re.Match[str]], str]) -> str:

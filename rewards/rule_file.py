@@ -26,6 +26,7 @@ _LISTS: Final = ("needs", "phrases", "yes", "no")
 _FIELDS: Final = frozenset(
     (*_TEXT_FIELDS, *_LISTS, "points", "group", "pattern", "unless", "measure", "feature", "above")
 )
+_NEED: Final = regex.compile("[a-z0-9]+(?: [a-z0-9]+)*")
 _UNITS: Final = (
     "a", "1", " ", "a ", "ab", "a1", "a-", "A.", "((", "[{", "\n", "- \n", "<a ", "you ", "we will ", "not ", "的", "是 ",
     "a,b;", "no one can ", "\u00e9", "$1 ", "_*", "\"':", "@a.",
@@ -52,7 +53,7 @@ class Rule:
         measure: name in ``measures.MEASURES``.
         feature: name in ``features.FEATURES``.
         above: threshold of measure or feature.
-        needs: words or single signs without which pattern or measure is not tried; "0-9" stands for any digit.
+        needs: words, phrases or single signs without which pattern or measure is not tried; "0-9" stands for any digit.
         phrases: what the measurement watches.
         yes, no: examples that must and must not fire.
     """
@@ -209,8 +210,8 @@ def _check_condition(path: Path, name: str, table: dict[str, Any]) -> None:
     if field == "feature" and "needs" in table:
         raise _wrong(path, name, "needs", "no such field beside feature", table["needs"])
     for need in _texts(path, name, "needs", table):
-        if len(need) > 1 and need != DIGIT and not (need.isascii() and need.isalnum() and need == need.lower()):
-            raise _wrong(path, name, "needs", "lower-case words of letters and digits, single signs, or 0-9", need)
+        if len(need) > 1 and need != DIGIT and not _NEED.fullmatch(need):
+            raise _wrong(path, name, "needs", "lower-case words or phrases of letters and digits, single signs, or 0-9", need)
     known = {"measure": tuple(MEASURES), "feature": tuple(FEATURE_INDEX)}.get(field, ())
     if known and value not in known:
         raise _wrong(path, name, field, f"the name of a {field}.{did_you_mean(value, known)}", value)

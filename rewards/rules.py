@@ -84,13 +84,14 @@ class RuleReward:
         }
         tried = [i for i, r in enumerate(rules) if r.feature is None]
         self._always = tuple(i for i in tried if not rules[i].needs or not ORDINARY_SIGNS.isdisjoint(rules[i].needs))
-        cues: dict[str, tuple[int, ...]] = {}
+        cues: dict[str, tuple[tuple[int, str], ...]] = {}
         for i in tried:
             for need in rules[i].needs:
-                cues[need] = (*cues.get(need, ()), i)
+                first, *more = need.split(" ") if len(need) > 1 else [need]
+                cues[first] = (*cues.get(first, ()), (i, need if more else ""))
         self._cues = cues
         self._words = frozenset(c for c in cues if c.isascii() and c.isalnum())
-        self._numeric = cues.get(DIGIT, ())
+        self._numeric = tuple(i for i, _ in cues.get(DIGIT, ()))
 
     @classmethod
     def from_toml(cls, path: str | Path | None = None) -> RuleReward:
@@ -113,15 +114,9 @@ class RuleReward:
         for place, above, i in self._features:
             if features[place] > above and self._is_meant(i, prepared):
                 fired.append(i)
-        for i in self._candidates(prepared):
-            measured = self._measures.get(i)
-            if measured is not None:
-                measure, phrases, above = measured
-                if measure(view, prepared, phrases) > above:
-                    fired.append(i)
-                continue
+        for i in self.tried(prepared):
             try:
-                if self._matches(self._matchers[i], prepared):
+                if self.fires(i, view, prepared):
                     fired.append(i)
             except TimeoutError:
                 slow = f"rule {self.rules[i].id!r} took more than {PATTERN_SECONDS} s"
@@ -163,18 +158,26 @@ class RuleReward:
         text, plain = prepared.text, prepared.plain
         return matcher.found(text) or (plain is not text and matcher.found(plain))
 
-    def _candidates(self, prepared: Prepared) -> Iterable[int]:
-        """Return which rules may fire: those without needs, and those of which a need is there."""
+    def fires(self, i: int, view: ReplyView, prepared: Prepared) -> bool:
+        """Whether rule ``i``, on words or with a measurement, fires. Raises ``TimeoutError`` where it takes too long."""
+        measured = self._measures.get(i)
+        if measured is None:
+            return self._matches(self._matchers[i], prepared)
+        measure, phrases, above = measured
+        return measure(view, prepared, phrases) > above
+
+    def tried(self, prepared: Prepared) -> Iterable[int]:
+        """Return which rules on words or with measurements may fire: without needs, or with one of them in the text."""
         words = self._words.intersection(prepared.tokens)
         if not words and not prepared.signs and not prepared.digits:
             return self._always
         found = set(self._always)
         if prepared.digits:
             found.update(self._numeric)
-        for word in words:
-            found.update(self._cues[word])
-        for sign in prepared.signs:
-            found.update(self._cues.get(sign, ()))
+        for cue in (*words, *prepared.signs):
+            for i, phrase in self._cues.get(cue, ()):
+                if not phrase or phrase in prepared.text or phrase in prepared.plain:
+                    found.add(i)
         return found
 
     def _sum(self, fired: list[int]) -> RuleScore:
