@@ -1,0 +1,1 @@
+"""Automated raters after the source paper's panel: task, language, compliance; their consensus and their validity."""

@@ -1,0 +1,112 @@
+"""The panel: three automated raters on one episode, and their consensus. No human rates anything here.
+
+After the source paper's panel of a task expert, a linguist and a computer scientist, who agreed by consensus. Ours is
+computed. The three look at different things, so a median would outvote the one who sees the fault: a reply's score is
+the mean of the three, and at most 2 where one of them found a severe fault; a dialogue's is the mean of theirs. A
+skill is shown if most of those with an opinion say so, and on a tie the rater of that field decides. The raters share
+the reading of the record, and no rule, list or weight; the training rewards share nothing with them.
+"""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import Final, NamedTuple
+
+from benchmarks.raters import compliance, language, task
+from benchmarks.raters.rating import DialogueRating, ReplyRating, Skill
+from benchmarks.raters.situation import Hidden, Situation, as_said, hidden_of, walk
+from benchmarks.raters.wordlists import read
+from negotiation_env.records import Episode, TurnRecord
+from negotiation_env.scenario import Scenario
+
+RATERS: Final = (task.NAME, language.NAME, compliance.NAME)
+LEADS: Final = {
+    Skill.FLUENCY: language.NAME,
+    Skill.WORKFLOW: compliance.NAME,
+    Skill.NEGOTIATION: task.NAME,
+    Skill.SCOPE: task.NAME,
+}
+"""Whose field a skill is."""
+SEVERE_CAP: Final = 2.0
+"""The consensus on a reply with a severe fault is no higher."""
+
+
+class RatedReply(NamedTuple):
+    """One reply: the consensus, and each rater's own rating by name."""
+
+    consensus: ReplyRating
+    raters: dict[str, ReplyRating]
+
+
+class RatedEpisode(NamedTuple):
+    """One episode as the panel rates it."""
+
+    consensus: DialogueRating
+    raters: dict[str, DialogueRating]
+    replies: tuple[RatedReply, ...]
+
+
+def rate_episode(episode: Episode, scenario: Scenario | None = None) -> RatedEpisode | None:
+    """Rate an episode; None if it has no reply.
+
+    Args:
+        episode: the record.
+        scenario: what was played, for the hidden floors; without it they are drawn again from the record's seed, and
+            where that cannot be, the task rater judges by the target alone.
+    """
+    if not episode.turns:
+        return None
+    return rate_record(episode, hidden_of(episode, scenario))
+
+
+def rate_record(episode: Episode, hidden: Hidden | None) -> RatedEpisode:
+    """Rate an episode of at least one turn whose hidden side is at hand."""
+    replies = []
+    for now, record in walk(episode, hidden):
+        replies.append(rate_turn(now, record))
+    own = {name: tuple(reply.raters[name] for reply in replies) for name in RATERS}
+    dialogues = {
+        task.NAME: task.rate_dialogue(hidden, episode, own[task.NAME]),
+        language.NAME: language.rate_dialogue(own[language.NAME]),
+        compliance.NAME: compliance.rate_dialogue(own[compliance.NAME]),
+    }
+    agreed = tuple(reply.consensus for reply in replies)
+    score = fmean(dialogue.score for dialogue in dialogues.values())
+    consensus = DialogueRating(score, any(reply.excellent for reply in agreed), agreed)
+    return RatedEpisode(consensus, dialogues, tuple(replies))
+
+
+def rate_turn(now: Situation, record: TurnRecord) -> RatedReply:
+    """Rate one reply in its situation; what came after it plays no part."""
+    reading = read(record.text)
+    record = as_said(now, record, reading)
+    ratings = {
+        task.NAME: task.rate(now, record, reading),
+        language.NAME: language.rate(now, reading),
+        compliance.NAME: compliance.rate(now, record, reading),
+    }
+    return RatedReply(agree(ratings), ratings)
+
+
+def agree(ratings: dict[str, ReplyRating]) -> ReplyRating:
+    """Return the consensus on one reply.
+
+    The score is the mean, at most ``SEVERE_CAP`` where a rater found a severe fault. A reply is excellent if two of
+    the three call it so and none finds more than a blemish.
+    """
+    findings = tuple(f for rating in ratings.values() for f in rating.findings)
+    score = fmean(rating.score for rating in ratings.values())
+    if any(f.severe for f in findings):
+        score = min(score, SEVERE_CAP)
+    votes = sum(rating.excellent for rating in ratings.values())
+    excellent = votes >= 2 and not any(f.points < -0.5 for f in findings)
+    return ReplyRating(score, {skill: _skill(skill, ratings) for skill in Skill}, excellent, findings)
+
+
+def _skill(skill: Skill, ratings: dict[str, ReplyRating]) -> bool:
+    """Whether a skill was shown: the majority of opinions, and on a tie the leading rater's."""
+    opinions = [rating.skills[skill] for rating in ratings.values() if skill in rating.skills]
+    shown = sum(opinions)
+    if opinions and 2 * shown == len(opinions):
+        return ratings[LEADS[skill]].skills[skill]
+    return 2 * shown >= len(opinions)
