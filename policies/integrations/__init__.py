@@ -1,0 +1,1 @@
+"""The environment and its rewards behind other libraries' trainers."""

@@ -1,0 +1,243 @@
+"""Negotiations for TRL's GRPOTrainer: a rollout function, its dataset, and its reward function.
+
+    rollout = DialogueRollout(seeds=range(64))
+    GRPOTrainer(model, reward_funcs=dialogue_return, rollout_func=rollout, train_dataset=rollout.dataset(), ...)
+
+TRL's sample is a whole dialogue: the opening prompt, then replies and the hotel's answers in one sequence, with the
+answers masked out (``env_mask``), and one reward. The reward is the mean of R_total over the replies, so that talking
+on does not pay; credit for single replies is lost, which is what this project's own loop keeps
+(``policies.training.on_policy``). The prompt stays the opening's: unlike the prompt that this project's policies
+answer, it does not say where the talks stand.
+
+``python -m policies.integrations.trl_grpo --steps 2`` trains the tiny base for a moment on the CPU. Needs the ``train``
+extra.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import PreTrainedTokenizerBase
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
+
+from negotiation_env.engines.named_bases import base_path
+from negotiation_env.engines.protocol import ChatMessage
+from negotiation_env.errors import UsageError
+from negotiation_env.exchange import exchange, open_negotiation
+from negotiation_env.prompt import NO_ANSWER, prompt
+from negotiation_env.protocols import Manager, Negotiation, Reward
+from negotiation_env.registry import load_manager, load_reward
+from negotiation_env.rollout import agent_view
+from negotiation_env.scenario import sample_scenario
+
+
+@dataclass(slots=True)
+class _Dialogue:
+    """One negotiation in progress, and its tokens so far."""
+
+    negotiation: Negotiation
+    messages: list[ChatMessage]
+    prompt_ids: list[int]
+    completion_ids: list[int] = field(default_factory=list)
+    own: list[int] = field(default_factory=list)
+    """1 for the policy's tokens, 0 for the hotel's."""
+    rewards: list[float] = field(default_factory=list)
+
+    @property
+    def over(self) -> bool:
+        return bool(self.negotiation.game.end)
+
+
+class DialogueRollout:
+    """TRL's ``rollout_func``: plays a whole negotiation for every prompt that it is given.
+
+    Args:
+        seeds: scenarios to draw; a prompt is the opening of one of them.
+        max_turns: agent turns of a dialogue, at least 1.
+        max_reply_tokens: most tokens of a reply, at least 1.
+        temperature: of sampling, > 0; give GRPOConfig the same.
+        manager, reward: names or objects, as ``gymnasium.make`` takes them.
+
+    Raises:
+        UsageError: on a value out of range, or two scenarios with the same opening.
+    """
+
+    def __init__(
+        self,
+        seeds: Sequence[int],
+        max_turns: int = 6,
+        max_reply_tokens: int = 40,
+        temperature: float = 1.0,
+        manager: str | Manager = "rules",
+        reward: str | Reward = "repo",
+    ) -> None:
+        if max_turns < 1 or max_reply_tokens < 1 or not temperature > 0.0:
+            raise UsageError(
+                "expected max_turns >= 1, max_reply_tokens >= 1 and temperature > 0, "
+                f"got {max_turns}, {max_reply_tokens} and {temperature}"
+            )
+        self.max_turns, self.max_reply_tokens, self.temperature = max_turns, max_reply_tokens, temperature
+        self._manager, self._reward = load_manager(manager), load_reward(reward)
+        self._seeds: dict[str, int] = {}
+        self._openings: list[list[ChatMessage]] = []
+        for seed in seeds:
+            opening = list(prompt(agent_view(open_negotiation(sample_scenario(seed), self._manager))))
+            if self._seeds.setdefault(_key(opening), seed) != seed:
+                raise UsageError(f"seeds: expected scenarios of different openings, got {seed} twice: name each once")
+            self._openings.append(opening)
+
+    def dataset(self) -> Dataset:
+        """Return the training set: one row, with the opening as ``prompt``, for each seed."""
+        return Dataset.from_list([{"prompt": opening} for opening in self._openings])
+
+    def __call__(self, prompts: Sequence[Any], trainer: Any) -> dict[str, Any]:
+        """Play one negotiation a prompt (a list of chat messages) with the trainer's model, in lock-step."""
+        tokenizer, model = trainer.processing_class, trainer.accelerator.unwrap_model(trainer.model)
+        dialogues = [self._open(messages, tokenizer) for messages in prompts]
+        for _ in range(self.max_turns):
+            live = [d for d in dialogues if not d.over]
+            if not live:
+                break
+            replies = self._generate(model, tokenizer, live)
+            self._play(live, replies, tokenizer)
+        return {
+            "prompt_ids": [d.prompt_ids for d in dialogues],
+            "completion_ids": [d.completion_ids for d in dialogues],
+            "logprobs": None,
+            "env_mask": [d.own for d in dialogues],
+            "mean_reward": [fmean(d.rewards) if d.rewards else None for d in dialogues],
+        }
+
+    def _open(self, messages: list[ChatMessage], tokenizer: PreTrainedTokenizerBase) -> _Dialogue:
+        seed = self._seeds.get(_key(messages))
+        if seed is None:
+            raise UsageError("expected prompts of this rollout's own dataset, got another: train on rollout.dataset()")
+        negotiation = open_negotiation(sample_scenario(seed), self._manager)
+        return _Dialogue(negotiation, list(messages), _ids(tokenizer, _text(tokenizer, messages)))
+
+    def _generate(
+        self, model: Any, tokenizer: PreTrainedTokenizerBase, dialogues: Sequence[_Dialogue]
+    ) -> list[list[int]]:
+        """Sample a reply for each dialogue; rows are padded on the left."""
+        rows = [d.prompt_ids + d.completion_ids for d in dialogues]
+        longest = max(map(len, rows))
+        pad = tokenizer.pad_token_id
+        ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=model.device)
+        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=model.device)
+        with torch.no_grad():
+            out = model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                max_new_tokens=self.max_reply_tokens,
+                do_sample=True,
+                temperature=self.temperature,
+                top_k=0,
+                top_p=1.0,
+                pad_token_id=pad,
+            )
+        return [_until_end(row, tokenizer.eos_token_id) for row in out[:, longest:].tolist()]
+
+    def _play(
+        self, dialogues: Sequence[_Dialogue], replies: Sequence[list[int]], tokenizer: PreTrainedTokenizerBase
+    ) -> None:
+        """Have the hotels answer, and put both sides' tokens behind each dialogue."""
+        texts = [str(tokenizer.decode(ids, skip_special_tokens=True)).strip() for ids in replies]
+        played = exchange([d.negotiation for d in dialogues], texts, self._manager, self._reward)
+        for dialogue, ids, step in zip(dialogues, replies, played, strict=True):
+            dialogue.completion_ids += ids
+            dialogue.own += [1] * len(ids)
+            if step.reward.total is not None:
+                dialogue.rewards.append(step.reward.total)
+            said = [*dialogue.messages, ChatMessage(role="assistant", content=step.text)]
+            dialogue.messages = [*said, ChatMessage(role="user", content=step.answer.text or NO_ANSWER)]
+            if not dialogue.over and len(dialogue.negotiation.agent_said) < self.max_turns:
+                between = _between(tokenizer, said, dialogue.messages, ids)
+                dialogue.completion_ids += between
+                dialogue.own += [0] * len(between)
+
+
+def dialogue_return(completions: Sequence[Any], mean_reward: Sequence[float | None], **_: Any) -> list[float | None]:
+    """TRL's reward function: the mean R_total of each dialogue's replies; None where none was scored."""
+    return list(mean_reward)
+
+
+def _key(messages: Sequence[ChatMessage]) -> str:
+    return "\n".join(f"{m['role']}: {m['content']}" for m in messages)
+
+
+def _plain(messages: Sequence[ChatMessage]) -> list[dict[str, str]]:
+    return [{"role": m["role"], "content": m["content"]} for m in messages]
+
+
+def _text(tokenizer: PreTrainedTokenizerBase, messages: Sequence[ChatMessage], asked: bool = True) -> str:
+    return str(tokenizer.apply_chat_template(_plain(messages), add_generation_prompt=asked, tokenize=False))
+
+
+def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    return [int(i) for i in tokenizer(text, add_special_tokens=False)["input_ids"]]
+
+
+def _between(
+    tokenizer: PreTrainedTokenizerBase, said: Sequence[ChatMessage], answered: Sequence[ChatMessage], reply: list[int]
+) -> list[int]:
+    """Return the tokens from the end of a reply to the beginning of the next, as the chat template has them."""
+    before, after = _text(tokenizer, said, asked=False), _text(tokenizer, answered)
+    closing = before[before.rindex(said[-1]["content"]) + len(said[-1]["content"]) :]
+    end = tokenizer.eos_token or ""
+    if reply and reply[-1] == tokenizer.eos_token_id and closing.startswith(end):
+        closing = closing[len(end) :]
+    return _ids(tokenizer, closing + after[len(before) :])
+
+
+def _until_end(ids: list[int], end: int) -> list[int]:
+    """Return a row up to its end token, that included."""
+    return ids[: ids.index(end) + 1] if end in ids else ids
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train a moment, as an example."""
+    parser = argparse.ArgumentParser(description="GRPO on negotiations with TRL, on the tiny base.")
+    parser.add_argument("--base", default="tiny", help="tiny, smollm2, or a checkpoint's folder")
+    parser.add_argument("--steps", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("out/trl-grpo"))
+    given = parser.parse_args(arguments)
+    rollout = DialogueRollout(range(64), max_turns=4, max_reply_tokens=32)
+    settings = GRPOConfig(
+        output_dir=str(given.out),
+        per_device_train_batch_size=8,
+        num_generations=4,
+        max_completion_length=4 * 96,
+        max_steps=given.steps,
+        learning_rate=1e-4,
+        logging_steps=1,
+        report_to=[],
+        save_strategy="no",
+        gradient_checkpointing=False,
+        use_cpu=not torch.cuda.is_available(),
+    )
+    trainer = GRPOTrainer(
+        model=str(base_path(given.base)),
+        reward_funcs=dialogue_return,
+        args=settings,
+        train_dataset=rollout.dataset(),
+        rollout_func=rollout,
+        peft_config=LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM"),
+    )
+    trainer.train()
+    trainer.save_model(str(given.out))
+    print(f"Adapter: {given.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
