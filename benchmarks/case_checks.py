@@ -222,6 +222,13 @@ def _reason(scene: Scene, number: int, spec: CheckSpec) -> str:
     return ""
 
 
+def _declining(scene: Scene, number: int, spec: CheckSpec) -> str:
+    turn = scene.turn(number)
+    if any(act.kind is Act.REJECT for act in turn.acts):
+        return "act"
+    return phrases.hit(phrases.DECLINING, turn.text, negated=True)
+
+
 def _overpromise(scene: Scene, number: int, spec: CheckSpec) -> str:
     return problems.overpromised(scene, number)
 
@@ -258,6 +265,7 @@ KINDS: Final[dict[str, CheckKind]] = {
     "stays_on_topic": CheckKind(_business, True),
     "asks": CheckKind(_question, True),
     "gives_reason": CheckKind(_reason, True),
+    "declines": CheckKind(_declining, True),
     "contains": CheckKind(_words, True, ("words",)),
     "no_claim": CheckKind(_claim, False),
     "no_mistaken_claim": CheckKind(_wrong_claim, False),

@@ -78,6 +78,13 @@ SOOTHING: Final = _pattern(
 )
 """Words of comfort or apology."""
 
+DECLINING: Final = _pattern(
+    r"\b(?:cannot|can't|can not|won't|will not|couldn't|wouldn't|unable to|not able to|not allowed|not possible)\b",
+    r"\b(?:impossible|i'm afraid|i am afraid|no one can|nobody can|out of my hands|must decline|have to decline)\b",
+    r"\b(?:private|confidential|not mine to (?:give|promise|share))\b|^no\b(?! problem| doubt| worries)",
+)
+"""Saying no to what the hotel asks for."""
+
 AGREEMENT: Final = _pattern(
     r"\b(?:as|we|we've|we have) agreed\b|\bit'?s (?:a deal|agreed|settled)\b|\bwe have a deal\b|^deal\b",
     r"\bthank(?:s| you) for (?:agreeing|accepting|confirming)\b|\bi(?:'ll| will) take that as a yes\b",
