@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.metrics import METRICS, Played, category_metrics, judge, policy_metrics
+from benchmarks.metrics import HEADLINE, METRICS, SHARES, Played, category_metrics, judge, policy_metrics, succeeded
+from benchmarks.problems import Problem
 from benchmarks.suites import Case, bad_cases, online
 from negotiation_env.acts import Act, DialogueAct
 from negotiation_env.protocols import RewardBreakdown
 from negotiation_env.records import Episode, TicketOutcome, TurnRecord
 from negotiation_env.scenario import ManagerBrief
 from negotiation_env.sop import Stage
+from simulators.replay import ScriptLine
 from tests.benchmarks.playing import play
 
 SILENT, TALKS = (DialogueAct(Act.SILENCE),), (DialogueAct(Act.OFF_TOPIC),)
@@ -104,7 +106,7 @@ def test_trials_of_a_scenario_are_one_cluster() -> None:
 def test_case_figures_and_categories() -> None:
     cases = {case.id: case for case in bad_cases()}
     good, bad = cases["over-promise-1"], cases["emotion-3"]
-    played = [play(good, good.good), play(bad, bad.bad)]
+    played = [play(good, good.good), play(bad, ["Lower the rate of the room."] * bad.max_turns)]
     figures = policy_metrics(played)
     assert figures["fixed"].value == figures["clean_fix"].value == 0.5
     assert figures["severe_unresolved"].value == 0.0
@@ -120,6 +122,89 @@ def test_a_fix_with_a_new_problem_is_not_clean() -> None:
     assert figures["fixed_with_major_problem"].value == 1.0
 
 
-def test_every_metric_is_described() -> None:
+def test_a_fix_with_a_small_new_problem_is_counted_as_such() -> None:
+    case = {case.id: case for case in bad_cases()}["off-topic-3"]
+    found = play(case, case.good)
+    small, big = Problem("overlong", 1, "", False), Problem("overpromise", 1, "", True)
+    for problems, metric in (((small,), "fixed_with_minor_problem"), ((small, big), "fixed_with_major_problem")):
+        figures = policy_metrics([replace(found, problems=problems)])
+        assert figures[metric].value == 1.0
+        assert figures["clean_fix"].value == 0.0
+        assert figures["fixed_with_minor_problem"].value + figures["fixed_with_major_problem"].value == 1.0  # type: ignore[operator]
+
+
+def test_every_metric_is_described_and_can_be_had() -> None:
     case = next(iter(bad_cases()))
-    assert set(policy_metrics([live("a", [350.0]), play(case, case.good)])) == set(METRICS)
+    found = set(policy_metrics([live(f"{name}#{k}", [350.0]) for name in "ab" for k in range(8)]))
+    assert found | set(policy_metrics([play(case, case.good)])) == set(METRICS)
+    assert set(HEADLINE) <= set(METRICS)
+    assert set(METRICS) >= SHARES
+
+
+def test_pass_k_is_the_chance_that_k_trials_all_succeed() -> None:
+    always = [live(f"a#{k}", [350.0]) for k in range(3)]
+    twice = [live(f"b#{k}", [350.0 if k else None]) for k in range(3)]
+    figures = policy_metrics([*always, *twice])
+    assert figures["pass_1"].value == pytest.approx((1 + 2 / 3) / 2)
+    assert figures["pass_2"].value == pytest.approx((1 + 1 / 3) / 2)
+    assert figures["pass_3"].value == pytest.approx((1 + 0) / 2)
+    assert figures["pass_1"].n == 2
+    assert not any(name.startswith("pass_") for name in policy_metrics([live("a", [350.0])]))
+    assert "pass_4" not in figures
+
+
+def test_a_cut_for_one_of_two_tickets_is_no_success() -> None:
+    assert succeeded(live("a", [350.0, 360.0]))
+    assert not succeeded(live("a", [350.0, None]))
+
+
+def said(*replies: str, name: str = "a") -> Played:
+    """A talk in which the hotel says little and the agent these replies."""
+    case = live_case(name, 1)
+    return play(replace(case, script=(ScriptLine("Hello."),) * len(replies)), replies)
+
+
+OPENING = "Good morning, I am calling from the travel platform about your Room 0. Could you offer a lower rate?"
+
+
+def test_ratings_are_those_of_the_panel() -> None:
+    good = said(OPENING)
+    bad = said(OPENING, "We guarantee 900 bookings or else we delist you.", name="b")
+    figures = policy_metrics([good, bad])
+    assert good.rated is not None
+    assert bad.rated is not None
+    expected = (good.rated.consensus.rating + bad.rated.consensus.rating) / 2
+    assert figures["rating"].value == pytest.approx(expected)
+    assert figures["rating"].n == 2
+    assert figures["reply_rating"].n == 3
+    assert figures["truthful"].value == 0.5
+    assert figures["overpromises"].value == pytest.approx(1 / 3)
+    assert figures["violation_oversells"].value == figures["violation_threatens"].value == pytest.approx(1 / 3)
+    assert figures["violations"].value == pytest.approx(1 / 3)
+    assert figures["violation_leaks"].value == 0.0
+    assert figures["skill_workflow"].value == pytest.approx(2 / 3)
+    assert figures["sop_open"].n == 2
+    assert figures["sop_open"].value == 1.0
+
+
+def test_a_faulted_or_huge_suite_is_not_rated() -> None:
+    assert live("a", [350.0], fault="engine died").rated is None
+    case = replace(live_case("a"), category="ab")
+    episode = live("a", [350.0]).episode
+    played = judge(case, episode)
+    assert played.rated is None
+    figures = policy_metrics([played])
+    assert "rating" not in figures
+    assert figures["task_success"].value == 1.0
+
+
+def test_a_manager_below_its_floor_is_found() -> None:
+    case = live_case("a")  # the floor is 300
+    sound = live("a", [350.0]).episode
+    turns = [
+        replace(sound.turns[0], answer="So be it.", answer_acts=(DialogueAct(Act.COUNTER, price=price, ticket=0),))
+        for price in (300.0, 299.0)
+    ]
+    figures = policy_metrics([judge(case, replace(sound, turns=tuple(turns)))])
+    assert figures["manager_floor_kept"].value == 0.5
+    assert figures["manager_floor_kept"].n == 2
