@@ -71,7 +71,7 @@ def sft(
     module = training_module("policies.training.sft", "train")
     settings = module.read_settings(preset, with_seed(overrides, seed))
     if dry_run:
-        _show_plan(settings, "sft", None if data is None else read_sft(data))
+        _show_plan(settings, "sft", None if data is None else len(split_lines(read_sft(data))[0]))
         return
     file = data or _generated(
         out / "data" / "sft.jsonl", settings, lambda: demonstrations(settings.examples, settings.seed)
@@ -92,7 +92,7 @@ def dpo(
     module = training_module("policies.training.dpo", "train")
     settings = module.read_settings(preset, with_seed(overrides, seed))
     if dry_run:
-        _show_plan(settings, "dpo", None if data is None else read_preferences(data))
+        _show_plan(settings, "dpo", None if data is None else len(split_lines(read_preferences(data))[0]))
         return
 
     def pairs() -> Iterable[PreferencePair]:
@@ -114,11 +114,11 @@ def _generated(file: Path, settings: Any, make: Callable[[], Iterable[Demonstrat
     return file
 
 
-def _show_plan(settings: Any, method: str, lines: list[Demonstration] | list[PreferencePair] | None) -> None:
+def _show_plan(settings: Any, method: str, train: int | None) -> None:
+    """Print the plan; where no data are given, their training part is about 85 % of what would be generated."""
     plan = training_module("policies.training.plan", "train")
     table = training_module("policies.training.plan_table", "train")
-    train = round(0.85 * settings.examples) if lines is None else len(split_lines(lines)[0])
-    work = plan.supervised_work(method, settings, train)
+    work = plan.supervised_work(method, settings, round(0.85 * settings.examples) if train is None else train)
     table.show_plan(Console(), plan.make_plan(settings, work), f"negotiate train {method}")
 
 

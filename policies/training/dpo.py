@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
-from trl import DPOConfig, DPOTrainer
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DPOTrainer
 
 from negotiation_env.presets import read_preset
 from negotiation_env.training_files import read_preferences
@@ -21,7 +22,7 @@ from policies.training.resumable import Resumable
 from policies.training.supervised import Data, run_training
 
 
-class ResumableDpoTrainer(Resumable, DPOTrainer):  # type: ignore[misc]
+class ResumableDpoTrainer(Resumable, DPOTrainer):
     """TRL's trainer with checkpoints that survive a kill."""
 
 

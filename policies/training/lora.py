@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import peft
 import torch
@@ -53,6 +53,7 @@ def with_adapter(model: Any, settings: AdapterPreset) -> peft.PeftModel:
     Raises:
         UsageError: if the start is an adapter of another base or another shape than the preset's.
     """
+    wrapped: Any
     if not settings.start:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
@@ -69,7 +70,7 @@ def with_adapter(model: Any, settings: AdapterPreset) -> peft.PeftModel:
             )
         wrapped = peft.PeftModel.from_pretrained(model, str(folder), adapter_name=ADAPTER, is_trainable=True)
     wrapped.peft_config[ADAPTER].base_model_name_or_path = settings.base
-    return wrapped  # type: ignore[no-any-return]
+    return cast(peft.PeftModel, wrapped)
 
 
 def save_adapter(model: peft.PeftModel, folder: Path) -> None:

@@ -8,6 +8,7 @@ an estimate (see ``_activation_values``), and so is time. Knows any method by it
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -137,7 +138,7 @@ def shape_of(settings: AdapterPreset) -> Shape:
     """Return the sizes of the preset's base and adapter, counted on the meta device."""
     config = base_config(settings.base).get_text_config()
     with torch.device("meta"):
-        model: Any = AutoModelForCausalLM.from_config(config)
+        model: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
         base = sum(p.numel() for p in model.parameters())
         model.name_or_path = settings.base  # PEFT notes it in the adapter
         layer = sum(p.numel() for p in model.get_decoder().layers[0].parameters())
@@ -213,10 +214,12 @@ def _layout(plan: Plan, number: int) -> Layout:
     return Layout(training, divided / training + whole, rollout, served / rollout if rollout else 0.0)
 
 
-def _fewest(need: Any, limit: float) -> int:
-    for power in range(int(math.log2(_MOST_GPUS)) + 1):
-        if need(2**power) <= limit:
-            return 2**power
+def _fewest(need: Callable[[int], float], limit: float) -> int:
+    gpus = 1
+    while gpus <= _MOST_GPUS:
+        if need(gpus) <= limit:
+            return gpus
+        gpus *= 2
     raise UsageError(
         f"plan: expected a run that fits onto {_MOST_GPUS} GPUs of {GPU_BYTES / 1e9:.0f} GB, got one that does not; "
         "lower micro_batch_size, or set gradient_checkpointing = true"

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
-from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from negotiation_env.presets import read_preset
 from negotiation_env.training_files import read_sft
@@ -20,7 +21,7 @@ from policies.training.resumable import Resumable
 from policies.training.supervised import Data, run_training
 
 
-class ResumableSftTrainer(Resumable, SFTTrainer):  # type: ignore[misc]
+class ResumableSftTrainer(Resumable, SFTTrainer):
     """TRL's trainer with checkpoints that survive a kill."""
 
 

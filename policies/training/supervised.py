@@ -73,7 +73,7 @@ def make_data(
         rows = []
         for line in some:
             prompt = len(_ids(tokenizer, str(tokenizer.apply_chat_template(
-                [dict(m) for m in line.prompt], tokenize=False, add_generation_prompt=True
+                [{"role": m["role"], "content": m["content"]} for m in line.prompt], tokenize=False, add_generation_prompt=True
             ))))  # fmt: skip
             lengths = [len(_ids(tokenizer, text)) + 2 for text in replies(line).values()]
             if prompt > settings.max_prompt_tokens or max(lengths) > settings.max_reply_tokens:

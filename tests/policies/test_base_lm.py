@@ -88,7 +88,7 @@ def test_digits_stand_alone_and_every_text_comes_back() -> None:
 
 def test_the_chat_template_is_chatml() -> None:
     tokenizer = train_tokenizer(chats(40), 512, 128)
-    text = tokenizer.apply_chat_template(chats(1)[0][:2], tokenize=False, add_generation_prompt=True)
+    text = str(tokenizer.apply_chat_template(chats(1)[0][:2], tokenize=False, add_generation_prompt=True))
     assert text.startswith("<|im_start|>system\n") and text.endswith("<|im_end|>\n<|im_start|>assistant\n")
 
 
