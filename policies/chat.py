@@ -11,10 +11,12 @@ from collections.abc import Sequence
 
 from negotiation_env.engines import load_engine
 from negotiation_env.engines.protocol import ChatModel, ChatReply, ChatRequest
-from negotiation_env.errors import UsageError
+from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.prompt import prompt
 from negotiation_env.protocols import AgentReply, AgentView
 
+_BASES = {"small": ("smollm2", 40), "tiny": ("tiny", 64)}
+"""Base of each scale that is at hand, and the most tokens of its replies."""
 _LABEL = re.compile(r"\s*(?:agent|assistant|you|me|caller|platform|travel agent)\s*:\s*", re.IGNORECASE)
 _NEXT_SPEAKER = re.compile(
     r"\b(?:manager|hotel manager|hotel|user|agent|assistant|human|system)\s*:|<\|", re.IGNORECASE
@@ -92,6 +94,13 @@ def agent_reply(reply: ChatReply) -> AgentReply:
     return AgentReply(spoken_part(reply.text), reply.token_ids, reply.logprobs)
 
 
-def base_policy() -> ChatPolicy:
-    """Return the untrained base model: prompted SmolLM2-135M-Instruct."""
-    return ChatPolicy("smollm2", name="base")
+def base_policy(which: str = "small") -> ChatPolicy:
+    """Return an untrained base model: prompted SmolLM2-135M-Instruct ("small"), or the tiny scale's base ("tiny").
+
+    Raises:
+        UsageError: on another scale.
+    """
+    if which not in _BASES:
+        raise UsageError(f"base: expected a scale, got {which!r}.{did_you_mean(which, _BASES)}")
+    engine, tokens = _BASES[which]
+    return ChatPolicy(engine, name="base", max_tokens=tokens)
