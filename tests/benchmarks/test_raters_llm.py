@@ -1,0 +1,71 @@
+"""The optional language-model rater: what is read, what stays unrated, and that the panel does not hear of it."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from benchmarks.raters.labelled_pairs import PAIRS_FOLDER, played
+from benchmarks.raters.llm_rater import LlmRater
+from benchmarks.raters.rating import Skill
+from benchmarks.suites.case_file import read_case
+from negotiation_env.engines.protocol import ChatReply, ChatRequest, fault_reply
+from negotiation_env.errors import UsageError
+from simulators.replay import ScriptLine
+
+ONE = read_case(PAIRS_FOLDER / "one-room.toml").scenario
+GOOD = '{"rating": 4, "excellent": false, "fluency": true, "workflow": true, "negotiation": false, "scope": true}'
+EPISODE = played(ONE, ["Hello there.", "What rate could you offer?"], [ScriptLine("Yes?"), ScriptLine("Hm.")])
+
+
+class Canned:
+    """An engine that gives prepared answers and keeps the requests."""
+
+    spec = "canned"
+
+    def __init__(self, *answers: ChatReply) -> None:
+        self.answers = answers
+        self.requests: list[ChatRequest] = []
+
+    def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
+        self.requests += requests
+        return [self.answers[i % len(self.answers)] for i in range(len(requests))]
+
+
+def test_a_readable_answer_is_a_rating() -> None:
+    engine = Canned(ChatReply(f" {GOOD}\n"))
+    ((first, _),) = LlmRater(engine).rate([EPISODE])
+    assert (first.rating, first.excellent, first.fault) == (4, False, "")
+    assert dict(first.skills)[Skill.NEGOTIATION] is False
+    shown = engine.requests[1].messages[-1]["content"]
+    assert "Hello there." in shown
+    assert shown.index("Message to rate") < shown.index("What rate could you offer?")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "4", "I would give it a 4.", GOOD + " It is fine.", GOOD.replace("4", "6"), GOOD.replace("4", "4.5"),
+        GOOD.replace("true", '"yes"', 1), GOOD.replace('"scope": true', '"other": true'), "[" * 5000, "null",
+    ],
+)  # fmt: skip
+def test_an_unreadable_answer_leaves_the_reply_unrated(text: str) -> None:
+    ((first, _),) = LlmRater(Canned(ChatReply(text))).rate([EPISODE])
+    assert first.rating is None
+    assert first.fault
+
+
+def test_a_fault_costs_one_reply_only() -> None:
+    ((first, second),) = LlmRater(Canned(fault_reply("engine died"), ChatReply(GOOD))).rate([EPISODE])
+    assert first.fault == "engine died"
+    assert second.rating == 4
+
+
+def test_too_few_tokens_are_refused() -> None:
+    with pytest.raises(UsageError, match="max_tokens"):
+        LlmRater(Canned(), max_tokens=5)
+
+
+def test_nothing_to_rate_asks_nothing() -> None:
+    engine = Canned()
+    assert LlmRater(engine).rate([]) == []
+    assert engine.requests == []
