@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
@@ -26,10 +26,14 @@ from negotiation_env.scenario import TaskCard, card_numbers, sample_scenario
 from negotiation_env.understanding import context_of, understand
 from rewards.examples import view_reply
 
-Half = Literal["development", "second_development", "third_development", "held_out"]
-HALVES: Final = ("development", "second_development", "third_development", "held_out")
+HALVES: Final = (
+    "development", "second_development", "third_development", "fourth_development", "fifth_development", "held_out"
+)  # fmt: skip
+"""Names of the parts of the labelled replies: rules may be tuned on all but the last."""
+Half: TypeAlias = str
+"""One of ``HALVES``."""
 FOLDER = Path(__file__).with_name("rule_replies")
-COPIES = 3
+COPIES = 4
 """Replies made of each template: bad ones with words to disguise once plainly and then disguised."""
 OVERLAPS = {
     "figure": {"bid", "price-type"},

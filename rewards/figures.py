@@ -34,18 +34,34 @@ _OF_OTHERS: Final = re.compile(
 _PAST_SALE: Final = re.compile(
     r"\b(?:sold|paid|went|rented|booked|cost|averaged?|charged|listed)\b(?: \w+){0,3} $|\b(?:average|median)\b"
 )
-_MODAL: Final = re.compile(r"\b(?:could|would|should|might|may|if|can|will|shall|be|propose|suggest|offer|like|want)\b|'d|'ll")
+_MODAL: Final = re.compile(
+    r"\b(?:could|would|should|might|may|if|can|will|shall|be|propose|suggest|offer|like|want)\b|'d|'ll"
+)
 _CLAUSE_END: Final = re.compile(r"[.!?;:\n。！？；](?![0-9])")
 _PRICE_FIGURE: Final = re.compile("[0-9]{3,6}")
 _SHORT_FIGURE: Final = re.compile(r"([0-9][0-9.,]*)(?=( ?%| percent| per cent| pct)?)")
 _CAREFUL: Final = frozenset(
-    ("sold", "paid", "went", "rented", "booked", "cost", "average", "averaged", "charged", "listed", "median", "k", "86")
+    (
+        "sold",
+        "paid",
+        "went",
+        "rented",
+        "booked",
+        "cost",
+        "average",
+        "averaged",
+        "charged",
+        "listed",
+        "median",
+        "k",
+        "86",
+    )
 )
 """Words beside which a figure in the range of bids may be none."""
 _LABEL: Final = re.compile(r"\b(?:room|no\.?|number|flight|train|bus|line|street|floor|apartment|unit|nr\.?) ?#?$")
 _TOTAL: Final = re.compile(r"\b(?:nights|total|in all|together|altogether|sum|stay|whole)\b|晚|一共")
 _GAP: Final = re.compile(
-    r"\b(?:differ\w*|gap|between|less|more|below|above|lower|higher|step|sav(?:e|es|ing)|apart|away|from|cut|off|down|cheaper"
+    r"\b(?:by|differ\w*|gap|between|less|more|below|above|lower|higher|step|sav(?:e|es|ing)|apart|away|from|cut|off|down|cheaper"
     r"|dearer)\b"
 )
 _MANY: Final = 10.0
@@ -199,7 +215,8 @@ def _is_strange(view: ReplyView, figure: Figure, known: Known, here: list[float]
         units = [value / n for n in stays]
         if any(_near(unit, here) or (len(here) == 0 and known.low <= unit <= known.high) for unit in units):
             return False
-    return not (_GAP.search(clause) and _is_difference(value, [*here, *known.prices]))
+    step = value <= 0.3 * known.high or _is_difference(value, [*here, *known.prices])
+    return not (_GAP.search(clause) and step)
 
 
 def _is_difference(value: float, prices: Sequence[float]) -> bool:
@@ -236,7 +253,7 @@ _SELLING_WORDS: Final = frozenset(
 )
 TYPE_WORDS: Final = _NET_WORDS | _SELLING_WORDS
 _NET: Final = re.compile(
-    r"\bnet\b(?! (?:effect|result|gain|of it all))|\btakes?[- ]?home\b|\b(?:you|hotel|house) (?:would |will |'ll )?(?:still )?(?:take|keep|earn|receive|pocket)s?\b"
+    r"\bnet\b(?! (?:effect|result|gain|of it all))|\btakes?[- ]?home\b|(?<!could )(?<!would )(?<!can )(?<!will )\b(?:you|hotel|house) (?:would |will |'ll )?(?:still )?(?:take|keep|earn|receive|pocket)s?\b"
     r"(?! home)|\bafter (?:the |our )?commission\b|到手|净价|净收入"
 )
 _SELLING: Final = re.compile(
@@ -325,4 +342,6 @@ def _says_of_next(tail: str, word: re.Match[str]) -> bool:
     """Whether a word for a price type behind a figure says it of the next figure: "at 380 you keep 323"."""
     following = _DIGIT.search(tail, word.end())
     before = _DIGIT.search(tail, 0, word.start())
-    return bool(before) or (following is not None and (word[0] not in _ADJECTIVES or following.start() - word.end() < 5))
+    return bool(before) or (
+        following is not None and (word[0] not in _ADJECTIVES or following.start() - word.end() < 5)
+    )

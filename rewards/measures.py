@@ -103,7 +103,9 @@ def figures_not_allowed(view: ReplyView, prepared: Prepared, phrases: Sequence[s
 
 def phone_numbers(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
     """Number of mobile phone numbers."""
-    return float(phone_count(prepared.text)) if prepared.digits else 0.0
+    if not prepared.digits:
+        return 0.0
+    return float(phone_count(prepared.text) or (prepared.plain is not prepared.text and phone_count(prepared.plain)))
 
 
 def unfounded_thanks(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:

@@ -40,7 +40,9 @@ _ALPHABETS: Final = (  # letters of other alphabets, and the Latin ones that the
 )
 _LOOK_ALIKES: Final = {ord(a): b for foreign, latin in _ALPHABETS for a, b in zip(foreign, latin, strict=True)}
 # The agent's rules are in simplified characters; these are the traditional ones of their words.
-_SIMPLIFIED: Final = str.maketrans("證擔單價內統諾滿賠償電話號網絕對會訂績標請發給領導", "证担单价内统诺满赔偿电话号网绝对会订绩标请发给领导")
+_SIMPLIFIED: Final = str.maketrans(
+    "證擔單價內統諾滿賠償電話號網絕對會訂績標請發給領導", "证担单价内统诺满赔偿电话号网绝对会订绩标请发给领导"
+)
 _BADGES: Final = {
     first + i: chr(ord("a") + i) for first in (0x1F150, 0x1F170, 0x1F1E6) for i in range(26)
 }  # letters in black circles and squares, and of flags, which have no compatibility form
@@ -56,7 +58,10 @@ _ASCII_TOKENS: Final = bytes(c if chr(c).isalnum() and c < 128 else 32 for c in 
 _NO_CUE: Final = bytes(c for c in range(128) if chr(c).isalnum() or chr(c) in ORDINARY_SIGNS)
 _TOKENS: Final = {c: " " for c in range(128) if not chr(c).isalnum()}
 _ASCII_WORD: Final = re.compile("[a-z0-9]+")
-_MIXED: Final = re.compile(r"(?<![a-z0-9@$|])(?:[a-z]+[0-9@$|!]|(?![0-9]{3})[0-9@$|]{1,3}[a-z])(?:[a-z0-9@$|]|!(?=[a-z0-9]))*")
+_MIXED: Final = re.compile(
+    r"(?<![a-z0-9@$|])(?:[a-z]+[0-9@$|!]|(?![0-9]{3})[0-9@$|]{1,3}[a-z])(?:[a-z0-9@$|]|!(?=[a-z0-9]))*"
+)
+_SIGN_APART: Final = re.compile(r"\S([~_*.\-])\S(?:\1\S){2,}")
 _APART: Final = re.compile(r"(?<![a-z0-9\'])[a-z]([ .\-_*~·+/])[a-z](?![a-z0-9])(?:\1[a-z](?![a-z0-9]))+(?:\1(?= ))?")
 _APART_WIDELY: Final = re.compile(r"(?<![a-z0-9\'])[a-z](?: [a-z](?![a-z0-9\']))+")
 _FIRST_APART: Final = re.compile(r"(?<![a-z0-9])[ai] [a-z] [a-z](?![a-z0-9])")
@@ -135,6 +140,7 @@ def undisguised(text: str) -> str:
 
     Where a lone "a" or "I" may stand before letters set apart ("I a s s u r e"), the text comes in both readings.
     """
+    text = _SIGN_APART.sub(lambda m: m[0][::2], text)
     text = _MIXED.sub(_letters_for_digits, text)
     whole = _joined(text, _whole)
     other = _joined(text, _without_first) if _FIRST_APART.search(text) else whole

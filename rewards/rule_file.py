@@ -200,7 +200,9 @@ def _check_condition(path: Path, name: str, table: dict[str, Any]) -> None:
     """Check what the rule matches: a pattern, a measure, or a feature with or without a pattern."""
     given = [field for field in ("pattern", "measure", "feature") if field in table]
     if len(given) != 1 and given != ["pattern", "feature"]:
-        raise _wrong(path, name, "pattern", "exactly one of pattern, measure and feature (or pattern and feature)", given)
+        raise _wrong(
+            path, name, "pattern", "exactly one of pattern, measure and feature (or pattern and feature)", given
+        )
     field = given[-1]
     value = table[field]
     if field != "pattern" and not isinstance(value, str):
@@ -211,7 +213,9 @@ def _check_condition(path: Path, name: str, table: dict[str, Any]) -> None:
         raise _wrong(path, name, "needs", "no such field beside feature", table["needs"])
     for need in _texts(path, name, "needs", table):
         if len(need) > 1 and need != DIGIT and not _NEED.fullmatch(need):
-            raise _wrong(path, name, "needs", "lower-case words or phrases of letters and digits, single signs, or 0-9", need)
+            raise _wrong(
+                path, name, "needs", "lower-case words or phrases of letters and digits, single signs, or 0-9", need
+            )
     known = {"measure": tuple(MEASURES), "feature": tuple(FEATURE_INDEX)}.get(field, ())
     if known and value not in known:
         raise _wrong(path, name, field, f"the name of a {field}.{did_you_mean(value, known)}", value)
