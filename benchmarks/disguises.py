@@ -132,6 +132,23 @@ DISGUISES: Final[Mapping[str, Mapping[str, Disguise]]] = {
         "leet": _swap("eo", "30"),
         "leet with at": _swap("ai", "@1"),
     },
+    "held_out": {
+        "mixed case": _mixed_case,
+        "full width": _shift(0xFF41, 0xFF21),
+        "zero-width joiner": _cut("\u200d"),
+        "right-to-left marks": _between("\u200f"),
+        "carons": _after_each("\u030c"),
+        "rings below": _after_each("\u0325"),
+        "bold italic mathematical": _shift(0x1D482, 0x1D468),
+        "monospace mathematical": _shift(0x1D68A, 0x1D670),
+        "Cyrillic": _swap("aceoprxyi", "\u0430\u0441\u0435\u043e\u0440\u0433\u0445\u0443\u0456"),
+        "Greek": _swap("aeiou", "\u03b1\u03b5\u03b9\u03bf\u03c5"),
+        "spaced out": _spaced,
+        "hyphens": _between("-"),
+        "one dot": _cut("."),
+        "leet": _swap("aeo", "430"),
+        "leet with dollars": _swap("s", "$"),
+    },
 }  # fmt: skip
 CHINESE: Final[Mapping[str, Disguise]] = {
     "zero-width space": _between("\u200b"),
