@@ -1,0 +1,157 @@
+"""Training data on disk: what is written reads back, composition and splits hold, wrong files are named."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.cli.main import app
+from negotiation_env.errors import DataFileError
+from negotiation_env.training_files import (
+    PreferencePair,
+    read_preferences,
+    read_sft,
+    split_lines,
+    write_lines,
+)
+from rewards.annotators import SOURCES
+from rewards.data import composition, preference_pairs
+from rewards.data_figures import length_correlation, preference_figures, reply_texts, shared
+from rewards.demonstrations import demonstrations
+from rewards.replay import views_of
+
+PAIRS = preference_pairs(300, seed=5)
+LINES = [pair.line() for pair in PAIRS]
+GOOD: dict[str, Any] = {
+    "prompt": [{"role": "user", "content": "Hello?"}],
+    "chosen": [{"role": "assistant", "content": "Hello, this is the platform."}],
+    "rejected": [{"role": "assistant", "content": "Pay up."}],
+}
+
+
+def test_the_paper_s_composition() -> None:
+    assert composition(6632) == {name: source.share for name, source in SOURCES.items()}
+    assert list(composition(6632).values()) == [252, 3178, 1211, 1991]
+    for n in (1, 7, 100, 301):
+        assert sum(composition(n).values()) == n
+    assert Counter(p.source for p in PAIRS) == composition(300)
+
+
+def test_files_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    assert write_lines(path, LINES) == 300
+    again = read_preferences(path)
+    assert [(x.prompt, x.chosen, x.rejected, x.margin, x.split) for x in again] == [
+        (x.prompt, x.chosen, x.rejected, x.margin, x.split) for x in LINES
+    ]
+    assert write_lines(path, demonstrations(40)) == 40
+    assert {x.source for x in read_sft(path)} == {"demonstrator"}
+
+
+def test_a_line_holds_all_that_an_act_level_model_reads() -> None:
+    for pair, line in zip(PAIRS, LINES, strict=True):
+        again = PreferencePair(**{**_fields(line), "replay": json.loads(json.dumps(line.replay))})
+        chosen, rejected = views_of(again, "line")
+        for rebuilt, view in ((chosen, pair.chosen.view), (rejected, pair.rejected.view)):
+            assert rebuilt.features == view.features
+            assert (rebuilt.words, rebuilt.acts, rebuilt.stage) == (view.words, view.acts, view.stage)
+
+
+def _fields(line: PreferencePair) -> dict[str, Any]:
+    return {name: getattr(line, name) for name in PreferencePair.__slots__}
+
+
+def test_test_lines_share_no_scenario_and_hardly_a_reply_with_training() -> None:
+    train, test = split_lines(LINES)
+    assert 30 <= len(test) <= 60
+    assert shared([x.scenario for x in train], [x.scenario for x in test]) == 0.0
+    assert shared(reply_texts(train), reply_texts(test)) < 0.02
+
+
+def test_length_tells_nothing_and_the_ceiling_is_high() -> None:
+    figures = preference_figures(LINES)
+    assert abs(figures.length_correlation) <= 0.15
+    assert figures.ceiling is not None
+    assert 0.93 <= figures.ceiling <= 0.99
+    longer = [PreferencePair(x.prompt, x.chosen + "!" * 500, x.rejected) for x in LINES]
+    assert length_correlation(longer) > 0.9
+
+
+def test_annotators_choose_what_they_prefer_but_for_their_errors() -> None:
+    right = [p.sure > 0.5 for p in PAIRS]
+    assert 0.88 < sum(right) / len(right) < 1.0
+    assert {p.margin for p in PAIRS} <= {0.0, 1.0, 2.0, 3.0, 4.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"chosen": "Hello"}, "chosen: expected a list of chat messages"),
+        ({"prompt": []}, "prompt: expected a list of chat messages"),
+        ({"prompt": [{"role": "assistant", "content": "x"}]}, "prompt: expected the last message from 'user'"),
+        ({"prompt": [{"role": "boss", "content": "x"}]}, r"prompt\[0\]: expected a role"),
+        ({"rejected": [{"role": "assistant", "content": 3}]}, r"rejected\[0\]: content: expected text"),
+        ({"rejected": GOOD["prompt"] + GOOD["rejected"]}, "rejected: expected one message from 'assistant'"),
+        ({"rejected": GOOD["chosen"]}, "rejected: expected another reply"),
+        ({"margin": -1}, "margin: expected a number of at least 0"),
+        ({"sure": 2}, "sure: expected a probability"),
+        ({"split": "dev"}, "split: expected 'train' or 'test'"),
+        ({"scenario": 3}, "scenario: expected text"),
+        ({"replay": "x"}, "replay: expected an object"),
+    ],
+)
+def test_a_wrong_line_names_file_line_and_field(tmp_path: Path, change: dict[str, Any], told: str) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text(json.dumps(GOOD) + "\n" + json.dumps({**GOOD, **change}) + "\n")
+    with pytest.raises(DataFileError, match=rf"mine\.jsonl:2: {told}"):
+        read_preferences(path)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "{", "[]\n"])
+def test_a_file_without_lines_or_json_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text(text)
+    with pytest.raises(DataFileError, match=r"mine\.jsonl.*expected"):
+        read_preferences(path)
+    with pytest.raises(DataFileError, match=r"none\.jsonl"):
+        read_sft(tmp_path / "none.jsonl")
+
+
+def test_a_user_s_file_needs_no_extras_and_is_split_by_scenario(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    lines = [{**GOOD, "scenario": f"s{i // 2}", "my own": 1} for i in range(400)]
+    path.write_text("".join(json.dumps(x) + "\n" for x in lines))
+    train, test = split_lines(read_preferences(path))
+    assert 20 <= len(test) <= 60
+    assert not {x.scenario for x in train} & {x.scenario for x in test}
+    with pytest.raises(DataFileError, match="replay: expected the public state"):
+        views_of(train[0], "mine.jsonl:1")
+    wrong = PreferencePair(train[0].prompt, "a", "b", replay={"card": {}})
+    with pytest.raises(DataFileError, match="replay: expected card, state and said"):
+        views_of(wrong, "mine.jsonl:1")
+
+
+def test_demonstrations_are_repeatable_and_split() -> None:
+    one, two = list(demonstrations(60, seed=2)), list(demonstrations(60, seed=2))
+    assert one == two
+    assert [x.split for x in one].count("test") == 9
+    assert one != list(demonstrations(60, seed=3))
+    assert all(x.completion for x in one)
+
+
+def test_the_commands_write_and_describe(tmp_path: Path) -> None:
+    run = CliRunner()
+    for arguments in (["preferences", "--n", "40"], ["sft", "--n", "40"]):
+        path = tmp_path / "out" / f"{arguments[0]}.jsonl"
+        written = run.invoke(app, ["data", *arguments, "--seed", "1", "--out", str(path)])
+        assert written.exit_code == 0, written.output
+        assert len(path.read_text().splitlines()) == 40
+        again = run.invoke(app, ["data", "describe", str(path), *(["--sft"] if arguments[0] == "sft" else [])])
+        assert again.exit_code == 0, again.output
+    wrong = run.invoke(app, ["data", "describe", str(path)])
+    assert wrong.exit_code == 2
