@@ -162,7 +162,7 @@ def load_weights(path: Path) -> LinearWeights:
     if tuple(arrays["inputs"].tolist()) != INPUTS:
         raise DataFileError(
             f"{path}: inputs: made for other act-level features than this version's; "
-            "run: python -m rewards.train_ngram --seed 0"
+            "run: python -m rewards.train_ngram"
         )
     outputs, words = tuple(arrays["outputs"].tolist()), tuple(arrays["words"].tolist())
     wide = len(outputs)

@@ -23,7 +23,7 @@ from rewards.text_marks import text_marks
 
 FEWEST_REPLIES = 12
 """A word or pair enters the vocabulary if so many training replies hold it."""
-GRADE_MARGINS = (0.0, 2.0, 5.0, 9.0, 14.0)
+GRADE_MARGINS = (0.0, 1.5, 3.0, 5.0, 9.0)
 """What margins 0 to 4 of the data mean in units of the fit; margins between are interpolated."""
 SLIP = 0.025
 """Share of comparisons that the fit takes for slips."""
@@ -31,10 +31,10 @@ ACT_PENALTY, WORD_PENALTY = 0.1, 8.0
 """L2 penalties of the Bradley-Terry fit (on the summed loss)."""
 MARK_PENALTY = 1.0
 """The same for marks of the text, which are few."""
-PRESS_PENALTY = 0.3
-"""Penalty of ``press_at_target``: a good quote is taken or pressed on, so comparisons tell only how far apart the
-two lie, and the penalties share it out between a gain of taking and a loss of pressing."""
-ROUTINE_LEVEL = -0.2
+OWN_PENALTIES = {"press_at_target": 0.3, "answer_reason": 10.0, "ignore_reason": 10.0}
+"""Penalties of features that come in turns: a good quote is taken or pressed on, a question answered or passed over.
+Comparisons tell only how far apart the two lie; the penalties share it out between a gain and a loss."""
+ROUTINE_LEVEL = -0.35
 """Mean R_model of an honest agent's routine replies, in units of the standard deviation of its replies, deals included.
 Comparisons leave zero and unit open. Ours lie so that talking on costs a little and a deal pays."""
 JUDGE_PENALTY = 12.0
@@ -42,8 +42,9 @@ FEWEST_POINTS = 0.3
 """Weights of the judge below this many points are dropped."""
 SMALLEST = 0.02
 """Word weights of less than this share of the score's unit are dropped."""
-WORDS_LOW, WORDS_HIGH = -4.0, 0.5
-"""Limits of the words' share of R_model: words can spoil a reply, but hardly make one."""
+WORDS_LOW, WORDS_HIGH = -4.0, 0.0
+"""Limits of the words' share of R_model. No word has a positive weight, so words can spoil a reply but never make one:
+there is nothing to stuff it with."""
 
 
 def entries_of(view: ReplyView, pairs: bool) -> list[str]:
@@ -80,8 +81,10 @@ def design(replies: Sequence[ReplyView], words: tuple[str, ...], pairs: bool) ->
     return csr_array((values, (rows, columns)), shape=shape)
 
 
-def fit_bradley_terry(difference: csr_array, margins: Array, penalty: Array) -> Array:
+def fit_bradley_terry(difference: csr_array, margins: Array, penalty: Array, free: int) -> Array:
     """Return the weights w that minimise the Bradley-Terry loss with margins and slips, plus sum penalty * w^2 / 2.
+
+    The first ``free`` weights may have any sign, the others are at most 0.
 
     The loss is -log(s + (1 - 2 s) sigmoid(difference @ w - margin)): graded comparisons tell how far apart two replies
     are (margins as in Touvron et al. 2023), and the slip rate s keeps a wrong tick from outweighing many right ones.
@@ -97,8 +100,9 @@ def fit_bradley_terry(difference: csr_array, margins: Array, penalty: Array) -> 
 
     # With slips the loss is not convex, and flat far from the margins: the fit without slips leads near them.
     w = np.zeros(difference.shape[1])
+    bounds = [(None, None if i < free else 0.0) for i in range(len(w))]
     for slip in (0.0, SLIP):
-        w = minimize(loss, w, args=(slip,), jac=True, method="L-BFGS-B", options={"maxiter": 400}).x
+        w = minimize(loss, w, args=(slip,), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 300}).x
     return np.asarray(w, dtype=np.float64)
 
 
@@ -112,7 +116,8 @@ def fit_preference(
     """Fit R_model on pairs, and set its zero and unit by an honest agent's replies.
 
     Args:
-        chosen, rejected: both replies of each pair.
+        chosen: the chosen reply of each pair.
+        rejected: the other one.
         margins: how much better the chosen one is, as annotators grade it: 0 to 4.
         honest: replies of an honest agent, deals among them.
         routine: which of those are routine replies on the way to a deal; see ``ROUTINE_LEVEL``.
@@ -120,10 +125,12 @@ def fit_preference(
     words = vocabulary([*chosen, *rejected], pairs=True)
     penalty = np.full(len(INPUTS) + len(words), WORD_PENALTY)
     penalty[: len(INPUTS)] = ACT_PENALTY
-    penalty[INPUTS.index("press_at_target")] = PRESS_PENALTY
+    for name, value in OWN_PENALTIES.items():
+        penalty[INPUTS.index(name)] = value
     penalty[[len(INPUTS) + i for i, word in enumerate(words) if word[0] == "<"]] = MARK_PENALTY
     difference = csr_array(design(chosen, words, True) - design(rejected, words, True))
-    w = fit_bradley_terry(difference, np.interp(margins, range(len(GRADE_MARGINS)), GRADE_MARGINS), penalty)
+    graded = np.interp(margins, range(len(GRADE_MARGINS)), GRADE_MARGINS)
+    w = fit_bradley_terry(difference, graded, penalty, free=len(INPUTS))
     x = design(honest, words, True)
     w /= float((x @ w).std())
     acts, texts = w[: len(INPUTS)], w[len(INPUTS) :]

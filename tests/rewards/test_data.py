@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from negotiation_env.acts import MAX_TICKETS
-from negotiation_env.errors import DataFileError
 from negotiation_env.game import End
 from rewards.annotators import DAMAGE, Annotator, Judged, rubric_points
 from rewards.data import Candidate, draw_candidate, preference_pairs
-from rewards.linear import INPUTS, LinearWeights, load_weights
-from rewards.preference import SHIPPED, PreferenceModel
 from rewards.rubric import Rubric
 from rewards.situations import SCENARIOS, sample_situation
 from rewards.spoken import split_book, wide_book
-from rewards.train_ngram import main
 
 PAIRS = preference_pairs(180, held_out=True)
 
@@ -84,56 +78,3 @@ def test_rubric_points_are_points_of_the_rubric() -> None:
         points = rubric_points(pair.chosen.judged, rubric, rng)
         for dimension, value in zip(rubric.dimensions, points, strict=True):
             assert value in {c.points for c in dimension.choices}
-
-
-def test_the_shipped_model_ranks_held_out_pairs() -> None:
-    model = PreferenceModel.shipped()
-    right = [model.score(p.chosen.view) > model.score(p.rejected.view) for p in PAIRS]
-    assert np.mean(right) > 0.75
-
-
-def test_keyword_stuffing_buys_little() -> None:
-    model = PreferenceModel.shipped()
-    stuffed = tuple(
-        sorted(model.weights.words, key=lambda w: -model.weights.word_weights[model.weights.words.index(w), 0])
-    )
-    assert model.text_part(stuffed) <= model.weights.high[0]
-    assert model.text_part(()) == 0.0
-
-
-def test_training_writes_weights_that_load(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--pairs", "450", "--held-out", "120", "--out", str(tmp_path)]
-    main([*arguments, "--seed", "3"])
-    printed = capsys.readouterr().out
-    assert "held-out pairs: accuracy" in printed
-    first = load_weights(tmp_path / "preference.npz")
-    main([*arguments, "--seed", "3"])
-    second = load_weights(tmp_path / "preference.npz")
-    assert first.words == second.words
-    np.testing.assert_array_equal(first.acts, second.acts)
-    np.testing.assert_array_equal(first.word_weights, second.word_weights)
-
-
-def test_wrong_weight_files_are_named(tmp_path: Path) -> None:
-    missing = tmp_path / "none.npz"
-    with pytest.raises(DataFileError, match=r"none\.npz"):
-        load_weights(missing)
-    missing.write_bytes(b"no archive")
-    with pytest.raises(DataFileError, match=r"expected an \.npz file"):
-        load_weights(missing)
-    np.savez(tmp_path / "old.npz", inputs=np.array(["a"]))
-    with pytest.raises(DataFileError, match="train again"):
-        load_weights(tmp_path / "old.npz")
-    np.savez(tmp_path / "objects.npz", inputs=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(DataFileError, match="objects"):
-        load_weights(tmp_path / "objects.npz")
-
-
-def test_weights_survive_a_round_trip(tmp_path: Path) -> None:
-    shipped = load_weights(SHIPPED)
-    shipped.save(tmp_path / "copy.npz")
-    copy = load_weights(tmp_path / "copy.npz")
-    assert isinstance(copy, LinearWeights)
-    assert copy.words == shipped.words
-    np.testing.assert_array_equal(copy.acts, shipped.acts)
-    assert copy.acts.shape == (len(INPUTS), 1)
