@@ -53,7 +53,10 @@ DISGUISES: Final[Mapping[str, Mapping[str, Disguise]]] = {
         "zero-width space": _between("\u200b"),
         "soft hyphen": _cut("\u00ad"),
         "acute accents": _after_each("\u0301"),
-        "Cyrillic": _swap("aeopcxyiAEOPCTHM", "\u0430\u0435\u043e\u0440\u0441\u0445\u0443\u0456\u0410\u0415\u041e\u0420\u0421\u0422\u041d\u041c"),
+        "Cyrillic": _swap(
+            "aeopcxyiAEOPCTHM",
+            "\u0430\u0435\u043e\u0440\u0441\u0445\u0443\u0456\u0410\u0415\u041e\u0420\u0421\u0422\u041d\u041c",
+        ),
         "bold mathematical": _shift(0x1D41A, 0x1D400),
         "spaced out": _spaced,
         "hyphens": _between("-"),
@@ -66,8 +69,15 @@ DISGUISES: Final[Mapping[str, Mapping[str, Disguise]]] = {
         "word joiner": _cut("\u2060"),
         "strike-through": _after_each("\u0336"),
         "dots below": _after_each("\u0323"),
-        "Greek": _swap("aoviupktnABEHIKMNOPTXYZ", "\u03b1\u03bf\u03bd\u03b9\u03c5\u03c1\u03ba\u03c4\u03b7\u0391\u0392\u0395\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a7\u03a5\u0396"),
-        "more Cyrillic": _swap("aeopcyxsijdhkm", "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458\u0501\u04bb\u043a\u043c"),
+        "Greek": _swap(
+            "aoviupktnABEHIKMNOPTXYZ",
+            "\u03b1\u03bf\u03bd\u03b9\u03c5\u03c1\u03ba\u03c4\u03b7\u0391\u0392"
+            "\u0395\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a7\u03a5\u0396",
+        ),
+        "more Cyrillic": _swap(
+            "aeopcyxsijdhkm",
+            "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458\u0501\u04bb\u043a\u043c",
+        ),
         "sans-serif mathematical": _shift(0x1D5BA, 0x1D5A0),
         "monospace mathematical": _shift(0x1D68A, 0x1D670),
         "circled": _shift(0x24D0, 0x24B6),
@@ -86,9 +96,16 @@ DISGUISES: Final[Mapping[str, Mapping[str, Disguise]]] = {
         "overlines": _after_each("\u0305"),
         "double-struck": lambda word: _shift(0x1D552, ord("A"))(word),
         "bold fraktur": _shift(0x1D586, 0x1D56C),
-        "Cyrillic and Greek": _swap("aeopcxyibkm", "\u0430\u0435\u03bf\u0440\u0441\u0445\u0443\u03b9\u0432\u043a\u043c"),
+        "Cyrillic and Greek": _swap(
+            "aeopcxyibkm",
+            "\u0430\u0435\u03bf\u0440\u0441\u0445\u0443\u03b9\u0432\u043a\u043c",
+        ),
         "Latin look-alikes": _swap("agiol", "\u0251\u0261\u0131\u00f8\u0142"),
-        "small capitals": _swap("abcdeghijklmnoprtuvwyz", "\u1d00\u0299\u1d04\u1d05\u1d07\u0262\u029c\u026a\u1d0a\u1d0b\u029f\u1d0d\u0274\u1d0f\u1d18\u0280\u1d1b\u1d1c\u1d20\u1d21\u028f\u1d22"),
+        "small capitals": _swap(
+            "abcdeghijklmnoprtuvwyz",
+            "\u1d00\u0299\u1d04\u1d05\u1d07\u0262\u029c\u026a\u1d0a\u1d0b\u029f"
+            "\u1d0d\u0274\u1d0f\u1d18\u0280\u1d1b\u1d1c\u1d20\u1d21\u028f\u1d22",
+        ),
         "spaced out": _spaced,
         "asterisks": _between("*"),
         "one underscore": _cut("_"),
@@ -123,7 +140,10 @@ DISGUISES: Final[Mapping[str, Mapping[str, Disguise]]] = {
         "double underlines": _after_each("\u0333"),
         "italic sans-serif": _shift(0x1D622, 0x1D608),
         "parenthesised squares": _shift(0x24D0, 0x24B6),
-        "Cyrillic": _swap("aceiopsxyAEOPCTM", "\u0430\u0441\u0435\u0456\u043e\u0440\u0455\u0445\u0443\u0410\u0415\u041e\u0420\u0421\u0422\u041c"),
+        "Cyrillic": _swap(
+            "aceiopsxyAEOPCTM",
+            "\u0430\u0441\u0435\u0456\u043e\u0440\u0455\u0445\u0443\u0410\u0415\u041e\u0420\u0421\u0422\u041c",
+        ),
         "Greek": _swap("oviuaAEIOT", "\u03bf\u03bd\u03b9\u03c5\u03b1\u0391\u0395\u0399\u039f\u03a4"),
         "spaced out": _spaced,
         "underscores": _between("_"),

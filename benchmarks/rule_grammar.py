@@ -45,7 +45,7 @@ OVERLAPS = {
 }
 """Families that a reply of a family may break too, as a matter of definition: neither right nor wrong there."""
 _CHOICE = re.compile(r"\(([^()|]*(?:\|[^()|]*)+)\)")
-_SLOT = re.compile("‹([A-Z0-9]+)›")
+_SLOT = re.compile("\u2039([A-Z0-9]+)\u203a")
 _MARKED = re.compile("~([^~]+)~")
 
 

@@ -169,7 +169,7 @@ def strange_figures(view: ReplyView, prepared: Prepared) -> int:
 
 
 def _is_plainly_allowed(view: ReplyView, prepared: Prepared) -> bool:
-    """Whether every figure is a fact of the card or within the range of bids, with no word that calls for a closer look.
+    """Whether every figure is a fact of the card or in the range of bids, and no word calls for a closer look.
 
     This is the common case; the words are looked at only if some figure is no percentage.
     """
@@ -248,12 +248,16 @@ _NET_WORDS: Final = frozenset(
     ("net", "home", "keep", "keeps", "pocket", "receive", "receives", "earn", "earns", "commission", "take", "takes")
 )
 _SELLING_WORDS: Final = frozenset(
-    ("selling", "pay", "pays", "listed", "retail", "public", "list", "display", "displayed", "sell", "traveller")
-    + ("page", "guest", "guests", "travellers", "traveler", "travelers")
+    (
+        *("selling", "pay", "pays", "listed", "retail", "public", "list", "display", "displayed", "sell", "page"),
+        *("guest", "guests", "traveller", "travellers", "traveler", "travelers"),
+    )
 )
 TYPE_WORDS: Final = _NET_WORDS | _SELLING_WORDS
 _NET: Final = re.compile(
-    r"\bnet\b(?! (?:effect|result|gain|of it all))|\btakes?[- ]?home\b|(?<!could )(?<!would )(?<!can )(?<!will )\b(?:you|hotel|house) (?:would |will |'ll )?(?:still )?(?:take|keep|earn|receive|pocket)s?\b"
+    r"\bnet\b(?! (?:effect|result|gain|of it all))|\btakes?[- ]?home\b|"
+    r"(?<!could )(?<!would )(?<!can )(?<!will )\b(?:you|hotel|house) "
+    r"(?:would |will |'ll )?(?:still )?(?:take|keep|earn|receive|pocket)s?\b"
     r"(?! home)|\bafter (?:the |our )?commission\b|到手|净价|净收入"
 )
 _SELLING: Final = re.compile(

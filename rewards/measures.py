@@ -91,7 +91,7 @@ def _is_foreign(word: str) -> bool:
 
 
 def _is_other(letter: str) -> bool:
-    """Whether a letter is of no Latin block: basic and its extensions, phonetic letters, small capitals, marked ones."""
+    """Whether a letter is of no Latin block: basic, extended, phonetic, small capitals or with marks."""
     code = ord(letter)
     return code >= _LATIN_END and not (0x1D00 <= code < 0x1DC0 or 0x1E00 <= code < 0x1F00 or 0xA720 <= code < 0xA800)
 

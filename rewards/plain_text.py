@@ -24,17 +24,19 @@ ORDINARY_SIGNS: Final = frozenset(" .,?!'-%")
 _LONGEST_PLAIN: Final = 1500
 """Characters of both readings of a text with letters set apart."""
 _INVISIBLE: Final = dict.fromkeys(
-    [0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFEFF, 0xFFA0]
-    + [*range(0x180B, 0x180F), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)]
-    + [*range(0xFE00, 0xFE10), *range(0xE0000, 0xE01F0)]
+    [
+        *(0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFEFF, 0xFFA0),
+        *(*range(0x180B, 0x180F), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)),
+        *(*range(0xFE00, 0xFE10), *range(0xE0000, 0xE01F0)),
+    ]
 )
 _MARKS: Final = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+")
 _ALPHABETS: Final = (  # letters of other alphabets, and the Latin ones that they look like
-    ("аеорсухіјѕԁһӏкмтнвгпԛԝѵьбзя", "aeopcyxijsdhlkmthbrnqwvbbzr"),  # noqa: RUF001 - the look-alikes are the point
-    ("АВЕКМНОРСТХУЅІЈԚԜ", "ABEKMHOPCTXYSIJQW"),  # noqa: RUF001
-    ("αβγδεζηθικλμνοπρςστυφχωϲ", "abydeznoiklmvonpsotuoxwc"),  # noqa: RUF001
+    ("аеорсухіјѕԁһӏкмтнвгпԛԝѵьбзя", "aeopcyxijsdhlkmthbrnqwvbbzr"),
+    ("АВЕКМНОРСТХУЅІЈԚԜ", "ABEKMHOPCTXYSIJQW"),
+    ("αβγδεζηθικλμνοπρςστυφχωϲ", "abydeznoiklmvonpsotuoxwc"),
     ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹ", "ABEZHIKMNOPTYXC"),  # noqa: RUF001
-    ("օոսհցɑɡıɩøłđħŧØŁĐ", "onuhgagiioldhtOLD"),  # noqa: RUF001
+    ("օոսհցɑɡıɩøłđħŧØŁĐ", "onuhgagiioldhtOLD"),
     ("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnoprstuvwyz"),
     ("‘’ʼ´`“”‐‑‒–—−。", "'''''\"\"------."),  # noqa: RUF001
 )

@@ -28,8 +28,8 @@ _FIELDS: Final = frozenset(
 )
 _NEED: Final = regex.compile("[a-z0-9]+(?: [a-z0-9]+)*")
 _UNITS: Final = (
-    "a", "1", " ", "a ", "ab", "a1", "a-", "A.", "((", "[{", "\n", "- \n", "<a ", "you ", "we will ", "not ", "的", "是 ",
-    "a,b;", "no one can ", "\u00e9", "$1 ", "_*", "\"':", "@a.",
+    "a", "1", " ", "a ", "ab", "a1", "a-", "A.", "((", "[{", "\n", "- \n", "<a ", "you ", "we will ", "not ", "的",
+    "是 ", "a,b;", "no one can ", "\u00e9", "$1 ", "_*", "\"':", "@a.",
 )  # fmt: skip
 
 Example: TypeAlias = str | Mapping[str, Any]
@@ -118,13 +118,15 @@ def slow_text(rule: Rule) -> str | None:
 def hostile_texts(rule: Rule) -> list[str]:
     """Return long texts that make careless patterns blow up: repeats of plain units, of the rule's words and examples.
 
-    A unit's repeats also come with a sign at the end that no match can pass.
+    Repeats of plain units come a second time with a sign behind them that ends any match, and the pattern's own signs
+    behind that: an engine that looks for a sign first finds it and then tries every way to get there.
     """
     examples = [e if isinstance(e, str) else str(e["text"]) for e in rule.yes]
     units = [*_UNITS, *(f"{need} " for need in rule.needs), *(f"{e.lower()} " for e in examples)]
     units += [e.lower()[: len(e) // 2] for e in examples]
     texts = [(unit * LONGEST_READ)[:LONGEST_READ] for unit in units if unit]
-    return texts + [text[:-1] + "\x03" for text in texts[: len(_UNITS)]]
+    signs = "\x03" + "".join(dict.fromkeys(f"{rule.pattern or ''}{rule.unless or ''}"))[:200]
+    return texts + [text[: -len(signs)] + signs for text in texts[: len(_UNITS)]]
 
 
 def _is_slow(pattern: regex.Pattern[str], text: str) -> bool:

@@ -128,7 +128,7 @@ class RuleReward:
         return self._sum(fired)
 
     def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> Num:
-        """Return the points of the feature rules, a float or an array [N]; their patterns need text and are left out."""
+        """Return the points of the feature rules, a float or an array [N], without their patterns."""
         total = lanes.full(features[0], 0.0)
         groups: dict[str, Num] = {}
         for place, above, i in self._features:
@@ -159,7 +159,7 @@ class RuleReward:
         return matcher.found(text) or (plain is not text and matcher.found(plain))
 
     def fires(self, i: int, view: ReplyView, prepared: Prepared) -> bool:
-        """Whether rule ``i``, on words or with a measurement, fires. Raises ``TimeoutError`` where it takes too long."""
+        """Whether rule ``i``, on words or by measurement, fires. Raises ``TimeoutError`` if it takes too long."""
         measured = self._measures.get(i)
         if measured is None:
             return self._matches(self._matchers[i], prepared)

@@ -7,11 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.rule_grammar import HALVES, labelled_replies
+from benchmarks.rule_quality import measure, total
+from benchmarks.rule_speed import hostile_replies, views_of
 from negotiation_env.errors import DataFileError
 from negotiation_env.features import FEATURES
 from negotiation_env.lanes import ARRAYS, FLOATS
 from rewards.examples import check_examples, example_view
 from rewards.measures import MEASURES
+from rewards.rule_file import slow_text
 from rewards.rules import Rule, RuleReward, load_rules
 
 RULES = RuleReward.shipped()
@@ -21,10 +25,10 @@ BY_ID = {rule.id: rule for rule in RULES.rules}
 @pytest.mark.parametrize("rule", RULES.rules, ids=lambda rule: rule.id)
 def test_every_rule_fires_on_its_examples_only(rule: Rule) -> None:
     assert check_examples([rule]) == []
-    assert rule.feature or (rule.yes and rule.no), "a rule on text needs examples of both kinds"
+    assert min(len(rule.yes), len(rule.no)) >= 3, "a rule needs three examples of either kind"
 
 
-@pytest.mark.parametrize("rule", [r for r in RULES.rules if r.feature], ids=lambda rule: rule.id)
+@pytest.mark.parametrize("rule", [r for r in RULES.rules if r.feature and not r.pattern], ids=lambda rule: rule.id)
 def test_every_feature_rule_fires_on_its_feature_only(rule: Rule) -> None:
     assert rule.feature is not None
     for name in FEATURES:
@@ -33,11 +37,21 @@ def test_every_feature_rule_fires_on_its_feature_only(rule: Rule) -> None:
         assert (rule.id in fired) == (name == rule.feature)
 
 
+def test_a_feature_rule_with_a_pattern_asks_for_the_words_too() -> None:
+    rule = Rule("claim", -5.0, "minor", "claims", feature="mistaken_claim", pattern="deal", unless="no ")
+    features = tuple(float(f == "mistaken_claim") for f in FEATURES)
+    for text, points in (("Deal.", -5.0), ("Happy to explain.", 0.0), ("No deal.", 0.0)):
+        view = example_view(text)._replace(features=features)
+        assert RuleReward([rule]).score(view).points == points
+    assert RuleReward([rule]).score_features(FLOATS, features) == -5.0
+
+
 def test_every_check_of_the_paper_has_a_rule() -> None:
     wanted = {
         "role-label", "markdown", "placeholder", "json", "mixed-language", "chain-of-thought", "absolute-claim",
         "profanity", "internal-term", "target-leak", "stock-phrase", "over-long", "figure", "price-type",
         "over-promise", "false-fact", "threat", "insult", "personal-data", "silence-as-agreement",
+
     }  # fmt: skip
     assert wanted <= BY_ID.keys()
     assert {r.measure for r in RULES.rules if r.measure} == MEASURES.keys()
@@ -67,10 +81,89 @@ def test_rules_of_one_group_count_once_at_the_worst() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["A w\u043e\u200brk order.", "A \uff57ork\u3000order.", "A work\u00adorder.", "WORK ORDER", "work\norder"],
-)
+    [
+        "A w\u043e\u200brk order.", "A \uff57ork\u3000order.", "A work\u00adorder.", "WORK ORDER", "work\norder",
+        "a w0rk 0rd3r", "a w-o-r-k o-r-d-e-r", "a w o r k   o r d e r", "a wo.rk ord_er", "a \U0001d430\u014drk order",
+        "a w\u0336o\u0336r\u0336k\u0336 order",
+        "a w\u03bf\u0433k \u1d0f\u0280\u1d05\u1d07\u0280", "a \u24e6\u24de\u24e1\u24da order",
+    ],
+)  # fmt: skip
 def test_spelling_tricks_do_not_hide_a_term(text: str) -> None:
     assert "internal-term" in [t.id for t in RULES.score(example_view(text)).terms]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u8fd9\u4e2a\u5de5\u5355",
+        "\u5de5\u200b\u5355",
+        "\u5de5 \u5355",
+        "\u5de5*\u5355",
+        "\u5de5\u55ae",
+        "\u60a8\u7684\u5e95\u4ef7\uff1f",
+        "\u76ee\u6a19\u50f9",
+    ],
+)
+def test_chinese_terms_are_seen_too(text: str) -> None:
+    view = example_view({"text": text, "manager": ["\u60a8\u597d\u3002"]})
+    assert [t.id for t in RULES.score(view).terms if t.id != "off-topic"] == ["internal-term"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We can't guarantee bookings.", "It is no guarantee.", "Young guests are our target audience.",
+        "Our platform has no price floor.",
+        "I would never delist you.", "That was stupid of me.", "Silence is fine, take your time.",
+        "We need no personal data.",
+        "Would the Standard Double sell at 380?", "In order to work together we need trust.",
+    ],
+)  # fmt: skip
+def test_the_same_words_may_be_harmless(text: str) -> None:
+    assert [t.id for t in RULES.score(example_view(text)).terms if t.id != "off-topic"] == []
+
+
+def test_an_exception_counts_only_before_the_match_in_its_clause() -> None:
+    rules = RuleReward([Rule("sure", -5.0, "minor", "sure", pattern="we promise", unless=r"\bnever\b")])
+    for text, points in (
+        ("We never said we promise.", 0.0), ("Never mind: we promise.", -5.0), ("We promise it never rains.", -5.0),
+        ("We never said we promise. We promise now.", -5.0),
+    ):  # fmt: skip
+        assert rules.score(example_view(text)).points == points, text
+
+
+@pytest.mark.parametrize(
+    ("text", "manager", "fired"),
+    [
+        ("Confirmed: a selling price of 323.", "I could do 323 net.", True),
+        ("Confirmed: 323 net.", "I could do 323 net.", False),
+        ("Deal, 380 net.", "I could do 380, selling price.", True),
+        ("So 323 net, that is 380 for guests.", "I could do 323 net.", False),
+        ("Your net price is 400.", "Hello.", True),
+        ("Guests pay 340 today.", "Hello.", True),
+        ("Could you set a selling price of 340?", "Hello.", False),
+        ("Guests pay 400 and you keep 340.", "Hello.", False),
+    ],
+)
+def test_net_and_selling_prices_are_kept_apart(text: str, manager: str, fired: bool) -> None:
+    terms = [t.id for t in RULES.score(example_view({"text": text, "manager": [manager]})).terms]
+    assert ("price-type" in terms) is fired
+
+
+@pytest.mark.parametrize(
+    ("text", "fired"),
+    [
+        ("5 nights at 380 make 1,900 yuan.", False), ("5 nights at 380 make 2,400 yuan.", True),
+        ("That is 5% less than 400.", False), ("Bookings rise by 33%.", True), ("We have 900 members.", True),
+        ("You keep 85%.", False), ("It sold at 371 last week.", True), ("Could you do 371?", False),
+        ("Call 13812345678.", False), ("Half way between 400 and 360 is 380.", False),
+        ("Room no. 1207, please.", False),
+        ("How about nine hundred yuan?", True), ("How about three hundred and eighty yuan?", False),
+        ("How about 1.2k?", True),
+    ],
+)  # fmt: skip
+def test_a_figure_must_come_from_card_dialogue_or_arithmetic(text: str, fired: bool) -> None:
+    assert ("figure" in [t.id for t in RULES.score(example_view(text)).terms]) is fired
 
 
 @pytest.mark.parametrize(
@@ -108,6 +201,39 @@ def test_features_alone_give_floats_and_arrays_the_same_points() -> None:
     assert (batch < 0.0).any()
 
 
+def test_hostile_replies_are_all_scored() -> None:
+    for view in views_of(hostile_replies(RULES.rules, 150, seed=1)):
+        assert RULES.score(view).points is not None
+
+
+@pytest.mark.parametrize("rule", [r for r in RULES.rules if r.pattern], ids=lambda rule: rule.id)
+def test_no_shipped_pattern_blows_up_on_a_probe(rule: Rule) -> None:
+    assert slow_text(rule) is None
+
+
+@pytest.mark.parametrize("pattern", ["(?:a+a+)+b", r"(?:\w+\s?)+:", r"(?:\w+ ?)+\?"])
+def test_a_pattern_that_blows_up_is_refused_when_it_is_read(tmp_path: Path, pattern: str) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text(RULE.replace('"hello"', f"'{pattern}'"))
+    with pytest.raises(DataFileError, match="rule 'new': pattern: expected at most"):
+        RuleReward.from_toml(path)
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_labelled_replies_are_well_told_apart(half: str) -> None:
+    counts = total(measure(RULES, (r for i, r in enumerate(labelled_replies(half)) if i % 4 == 0)).values())
+    assert counts.precision.hits >= 0.95 * counts.precision.total
+    assert counts.recall.hits >= 0.95 * counts.recall.total
+
+
+def test_labelled_replies_follow_from_the_seed_and_their_parts_share_no_template() -> None:
+    first, again = (list(labelled_replies("held_out", seed=3)) for _ in range(2))
+    assert [r.view.text for r in first] == [r.view.text for r in again]
+    parts = [{r.template for r in labelled_replies(half) if r.bad} for half in HALVES]
+    assert len(first) >= 600
+    assert not parts[-1] & set().union(*parts[:-1])
+
+
 RULE = '[[rule]]\nid = "new"\npoints = -5\nseverity = "minor"\nmessage = "says hello"\npattern = "hello"\n'
 
 
@@ -129,7 +255,10 @@ def test_a_rule_is_added_without_code(tmp_path: Path) -> None:
         ('pattern = "hello"', 'patern = "hello"', "patern: .*Did you mean 'pattern'"),
         ('pattern = "hello"', 'measure = "word"', "measure: .*Did you mean 'words'"),
         ('pattern = "hello"', 'feature = "rudee"', "feature: .*Did you mean 'rude'"),
-        ('pattern = "hello"', 'pattern = "hello"\nfeature = "rude"', "exactly one of"),
+        ('pattern = "hello"', 'pattern = "hello"\nmeasure = "words"', "exactly one of"),
+        ('pattern = "hello"', 'pattern = ["hello", "(x"]', "pattern: expected a regular expression"),
+        ('pattern = "hello"', 'measure = "words"\nunless = "x"', "unless: expected no such field beside measure"),
+        ('pattern = "hello"', 'feature = "rude"\nneeds = ["x"]', "needs: expected no such field beside feature"),
         ('pattern = "hello"', 'pattern = "hello"\nneeds = ["Hello"]', "needs: expected lower-case"),
         ('pattern = "hello"', 'pattern = "hello"\nyes = [3]', "yes: expected texts"),
         ('message = "says hello"', "", "message: expected a text, got None"),
