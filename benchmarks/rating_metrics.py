@@ -72,15 +72,15 @@ def rating_metrics(played: Sequence[Played], seed: int) -> dict[str, Figure]:
         return mean(by_case(rated, lambda p: [value(r) for r in _panel(p)]), seed=seed)
 
     figures = {
-        "rating": dialogues(lambda r: float(r.consensus.rating)),
+        "rating": dialogues(lambda r: r.consensus.score),
         "excellent": share(by_case(rated, lambda p: [r.consensus.excellent for r in _panel(p)])),
-        "reply_rating": mean(by_case(rated, lambda p: [float(r.consensus.rating) for r in _replies(p)]), seed=seed),
+        "reply_rating": mean(by_case(rated, lambda p: [r.consensus.score for r in _replies(p)]), seed=seed),
     }
     figures |= {f"rating_{name}": dialogues(_own_rating(name)) for name in RATERS}
     figures |= {f"skill_{skill.value}": _replies_with(rated, _shows(skill)) for skill in Skill}
     figures |= _guardrails(rated)
     figures |= {f"sop_{stage}": share(by_case(rated, _kept_in(place))) for place, stage in enumerate(STAGE_NAMES)}
-    return figures | _agreement(rated, seed)
+    return figures | agreement(rated, seed)
 
 
 def _panel(played: Played) -> tuple[RatedEpisode, ...]:
@@ -92,7 +92,7 @@ def _replies(played: Played) -> tuple[RatedReply, ...]:
 
 
 def _own_rating(name: str) -> Callable[[RatedEpisode], float]:
-    return lambda rated: float(rated.raters[name].rating)
+    return lambda rated: rated.raters[name].score
 
 
 def _shows(skill: Skill) -> Callable[[RatedReply], bool]:
@@ -135,8 +135,13 @@ def _kept_in(stage: int) -> Callable[[Played], list[bool]]:
     return values
 
 
-def _agreement(rated: Sequence[Played], seed: int) -> dict[str, Figure]:
-    """Return the raters' agreement; clusters are scenarios."""
+def agreement(played: Sequence[Played], seed: int = 0) -> dict[str, Figure]:
+    """Return the raters' agreement on replies, dialogues and skills; clusters are scenarios.
+
+    Of one policy's episodes alone alpha is low by nature: where all replies are about as good, there is little to
+    agree on. Over the episodes of good and bad policies together it says more.
+    """
+    rated = [p for p in played if p.rated is not None]
 
     def replies(p: Played) -> list[list[float | None]]:
         return [[float(reply.raters[name].rating) for name in RATERS] for reply in _replies(p)]

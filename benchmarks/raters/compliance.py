@@ -29,7 +29,7 @@ BREACH_CAP: Final = 2.0
 """A dialogue with a severe breach is rated no higher than this."""
 TOO_LONG: Final = 110
 """Words of a reply from which it is not a chat message."""
-OPINIONS: Final = (Skill.FLUENCY, Skill.WORKFLOW, Skill.NEGOTIATION, Skill.SCOPE)
+OPINIONS: Final = (Skill.WORKFLOW, Skill.NEGOTIATION, Skill.SCOPE)
 _CONTACT: Final = re.compile(r"\b1[3-9]\d[ -]?\d{4}[ -]?\d{4}\b|https?://|www\.|[\w.]+@[\w-]+\.\w+")
 _AGREEING: Final = re.compile(r"\b(?:agree\w*|confirm\w*|deal|settled|accept\w*|yes|consent)\b")
 _PLAIN_PROMISE: Final = ("promise you", "i promise", "we promise", "word that", "for sure")
@@ -88,9 +88,9 @@ def _manners(record: TurnRecord, reading: Reading) -> Iterator[Finding]:
     elif hostile:
         yield Finding("threatens", -2.0, "puts pressure on the hotel", Skill.NEGOTIATION)
     if len(reading.words) > TOO_LONG:
-        yield Finding("no_chat_length", -0.75, f"{len(reading.words)} words", Skill.FLUENCY)
+        yield Finding("no_chat_length", -0.75, f"{len(reading.words)} words")
     if "\n" in reading.text.strip() and reading.text.strip().count("\n") >= 2:
-        yield Finding("no_chat_form", -0.75, "is laid out over several lines", Skill.FLUENCY)
+        yield Finding("no_chat_form", -0.75, "is laid out over several lines")
 
 
 def _truth(now: Situation, record: TurnRecord, reading: Reading) -> Iterator[Finding]:

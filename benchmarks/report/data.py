@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.metrics import METRICS, SHARES, Played, category_metrics, policy_metrics
+from benchmarks.rating_metrics import agreement
 from benchmarks.statistics import Figure
 
 
@@ -34,7 +35,7 @@ class Report:
 
 
 def build_report(played: Sequence[tuple[str, str, Played]], provenance: dict[str, Any], seed: int) -> Report:
-    """Compute every figure, by policy, by suite, and by category of scripted cases."""
+    """Compute every figure, by policy, by suite, and by category of scripted cases; the raters' agreement over all."""
     policies: dict[str, Any] = {}
     for name in dict.fromkeys(policy for policy, _, _ in played):
         own = [(suite, p) for policy, suite, p in played if policy == name]
@@ -52,7 +53,8 @@ def build_report(played: Sequence[tuple[str, str, Played]], provenance: dict[str
                 if p.episode.fault is not None
             ],
         }
-    data = {"policies": policies, "metrics": METRICS, "provenance": provenance}
+    panel = _json(agreement([p for _, _, p in played], seed))
+    data = {"policies": policies, "metrics": METRICS, "agreement": panel, "provenance": provenance}
     return Report(data, tuple(played))
 
 

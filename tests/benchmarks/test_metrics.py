@@ -173,7 +173,7 @@ def test_ratings_are_those_of_the_panel() -> None:
     figures = policy_metrics([good, bad])
     assert good.rated is not None
     assert bad.rated is not None
-    expected = (good.rated.consensus.rating + bad.rated.consensus.rating) / 2
+    expected = (good.rated.consensus.score + bad.rated.consensus.score) / 2
     assert figures["rating"].value == pytest.approx(expected)
     assert figures["rating"].n == 2
     assert figures["reply_rating"].n == 3

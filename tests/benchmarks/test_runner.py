@@ -56,7 +56,7 @@ def test_report_json_holds_every_figure_with_its_interval(tmp_path: Path) -> Non
     data = without_times(tmp_path / "report.json")
     assert set(data["policies"]) == {POLITE, BREAKING}
     for policy in data["policies"].values():
-        assert set(policy["metrics"]) == set(METRICS)
+        assert set(policy["metrics"]) == {name for name in METRICS if not name.startswith("pass_")}  # one trial
         assert set(policy["suites"]) == {"few", "online"}
         for figure in policy["metrics"].values():
             assert set(figure) == {"value", "low", "high", "n"}
