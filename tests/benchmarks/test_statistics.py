@@ -1,22 +1,33 @@
-"""Intervals agree with published values, cover what they claim, and are repeatable."""
+"""Intervals agree with published values and cover what they claim; tests keep their level; design adds up.
+
+``python -m benchmarks.statistics.coverage`` runs the simulations at full size; here they are small, with fixed seeds.
+"""
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from benchmarks import statistics
-from benchmarks.statistics import Figure, mean, share, wilson
+from benchmarks.statistics import (
+    Figure,
+    Sums,
+    compare_means,
+    compare_shares,
+    coverage,
+    design,
+    difference,
+    holm,
+    mcnemar,
+    mean,
+    share,
+    wilson,
+)
 
 
-# Newcombe (1998), Statistics in Medicine 17, table I, method 3: Wilson score without continuity
-# correction.
+# Newcombe (1998), Statistics in Medicine 17, table I, method 3: Wilson score without continuity correction.
 @pytest.mark.parametrize(
     ("successes", "n", "low", "high"),
-    [
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-    ],
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_wilson_agrees_with_newcombe(successes: int, n: int, low: float, high: float) -> None:
     assert wilson(successes, n) == pytest.approx((low, high), abs=5e-5)
@@ -36,43 +47,38 @@ def test_share_of_single_observations_is_plain_wilson() -> None:
 
 
 def test_identical_observations_in_a_cluster_count_as_one() -> None:
-    twins = share([[True, True]] * 10 + [[False, False]] * 10)
-    singles = share([[True]] * 10 + [[False]] * 10)
-    assert twins.n == 40
-    assert twins.low == pytest.approx(singles.low, abs=0.01)
-    # An unanimous sample says nothing about dependence: the clusters are what counts.
-    assert share([[True, True]] * 10).low == pytest.approx(wilson(10, 10)[0])
+    twins = share([[True, True]] * 40 + [[False, False]] * 40)
+    singles = share([[True]] * 40 + [[False]] * 40)
+    assert twins.n == 160
+    assert twins.low == pytest.approx(singles.low, abs=0.005)
+    # A unanimous sample says nothing about dependence: the clusters are what counts.
+    assert share([[True, True]] * 1000).low == pytest.approx(wilson(1000, 1000)[0], abs=1e-4)
 
 
-def test_opposed_observations_never_narrow_the_interval() -> None:
-    assert share([[True, False]] * 10)[1:3] == pytest.approx(wilson(10, 20))
+def test_opposed_observations_hardly_narrow_the_interval() -> None:
+    low, high = share([[True, False]] * 50)[1:3]
+    plain = wilson(50, 100)
+    assert low is not None
+    assert high is not None
+    assert 0.85 * (plain[1] - plain[0]) < high - low <= plain[1] - plain[0]
 
 
-def test_share_covers_the_truth_about_as_often_as_it_says() -> None:
-    rng, inside = np.random.default_rng(5), 0
-    for _ in range(300):
-        # Twins that agree: without the design effect this covers about 83%.
-        sample = [[bool(hit)] * 2 for hit in rng.random(40) < 0.3]
-        low, high = share(sample)[1:3]
-        assert low is not None
-        assert high is not None
-        inside += low <= 0.3 <= high
-    assert 0.90 <= inside / 300 <= 0.99
+@given(st.lists(st.lists(st.booleans(), max_size=4), max_size=12))
+def test_a_share_lies_in_its_interval(clusters: list[list[bool]]) -> None:
+    figure = share(clusters)
+    assert figure.n == sum(map(len, clusters))
+    if figure.value is not None:
+        assert figure.low is not None
+        assert figure.high is not None
+        assert 0.0 <= figure.low <= figure.value <= figure.high <= 1.0
 
 
-def test_bootstrap_covers_the_truth_about_as_often_as_it_says(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(statistics, "RESAMPLES", 400)
-    rng, inside = np.random.default_rng(7), 0
-    for trial in range(200):
-        centres = rng.normal(2.0, 1.0, size=30)
-        clusters = [list(rng.normal(c, 0.5, size=4)) for c in centres]
-        low, high = mean(clusters, seed=trial)[1:3]
-        assert low is not None
-        assert high is not None
-        inside += low <= 2.0 <= high
-    assert 0.88 <= inside / 200 <= 0.99
+@given(st.lists(st.lists(st.floats(0.0, 1.0), max_size=3), max_size=6))
+def test_a_mean_lies_in_its_interval_and_in_bounds(clusters: list[list[float]]) -> None:
+    figure = mean(clusters, within=(0.0, 1.0))
+    if figure.low is not None and figure.high is not None and figure.value is not None:
+        assert 0.0 <= figure.low <= figure.value + 1e-12
+        assert figure.value - 1e-12 <= figure.high <= 1.0
 
 
 def test_mean_weights_observations_and_repeats_itself() -> None:
@@ -87,7 +93,167 @@ def test_nothing_measured_is_not_zero() -> None:
     assert mean([[4.0, 6.0]]) == Figure(5.0, None, None, 2)
 
 
+def test_where_nothing_varies_no_interval_is_made_up() -> None:
+    assert mean([[2.0]] * 30) == Figure(2.0, None, None, 30)
+    figure = mean([[0.0]] * 30, within=(0.0, 1.0))
+    assert figure.low == 0.0
+    assert figure.high == pytest.approx(1.0 - 0.05 ** (1 / 30))
+
+
+def test_many_clusters_agree_with_students_interval() -> None:
+    values = np.random.default_rng(0).normal(2.0, 1.0, 2000)
+    low, high = mean(values[:, None].tolist())[1:3]
+    assert high is not None
+    assert low is not None
+    assert high - low == pytest.approx(2 * 1.961 * values.std(ddof=1) / 2000**0.5, rel=1e-3)
+
+
 def test_figure_survives_json() -> None:
     figure = Figure(0.5, 0.25, 0.75, 12)
     assert Figure.from_json(figure.to_json()) == figure
     assert Figure.from_json(Figure(None, None, None, 0).to_json()).value is None
+
+
+# Agresti (2013), Categorical Data Analysis, 3rd ed., section 11.1: 86 and 150 discordant.
+def test_mcnemar_is_the_exact_binomial_test() -> None:
+    first, second = np.array([1] * 150 + [0] * 86 + [1] * 700), np.array([0] * 150 + [1] * 86 + [1] * 700)
+    assert mcnemar(first, second) == pytest.approx(3.716e-05, rel=0.01)
+    assert mcnemar(np.ones(5), np.ones(5)) == 1.0
+    assert mcnemar(np.zeros(6), np.ones(6)) == pytest.approx(2 / 64)
+
+
+def test_holm_agrees_with_r() -> None:
+    # p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([]) == []
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def single(values: list[float]) -> Sums:
+    return Sums(np.array(values, dtype=np.float64), np.ones(len(values)))
+
+
+def test_a_difference_is_second_less_first_and_pairs_scenarios() -> None:
+    first = [float(k) for k in range(30)]
+    found = difference(single(first), single([v + 1.0 + 0.1 * (k % 3) for k, v in enumerate(first)]))
+    assert found is not None
+    assert found.low is not None
+    assert found.high is not None
+    assert found.value == pytest.approx(1.1)
+    # Unpaired, the scenarios' own spread of about 9 would drown this.
+    assert 1.0 < found.low < found.value < found.high < 1.2
+    assert found.p < 0.001
+    assert difference(single([1.0]), single([2.0])) is None
+
+
+def test_shares_with_one_trial_take_mcnemar_and_with_more_the_bootstrap() -> None:
+    hits, misses = [1.0] * 20 + [0.0] * 10, [1.0] * 10 + [0.0] * 20
+    once = difference(single(misses), single(hits), shares=True)
+    assert once is not None
+    assert once.test == "McNemar, exact"
+    assert once.p == pytest.approx(2 / 2**10)
+    thrice = difference(
+        Sums(np.array(misses) * 3, np.full(30, 3.0)), Sums(np.array(hits) * 3, np.full(30, 3.0)), shares=True
+    )
+    assert thrice is not None
+    assert thrice.test == "paired bootstrap"
+    assert thrice.value == pytest.approx(once.value)
+
+
+def test_two_arms_agree_with_the_textbook() -> None:
+    # The paper's response rates, were the arms of equal size: z = 11.94.
+    found = compare_shares([[k < 2255] for k in range(4826)], [[k < 2841] for k in range(4827)])
+    assert found is not None
+    assert found.value == pytest.approx(0.1213, abs=1e-4)
+    assert found.low == pytest.approx(0.1015, abs=2e-4)
+    assert found.high == pytest.approx(0.1410, abs=2e-4)
+    assert found.p < 1e-30
+
+
+def test_tickets_of_one_conversation_are_no_independent_evidence() -> None:
+    loose = compare_shares([[k % 5 == 0] for k in range(900)], [[k % 4 == 0] for k in range(900)])
+    tied = compare_shares([[k % 5 == 0] * 3 for k in range(300)], [[k % 4 == 0] * 3 for k in range(300)])
+    assert loose is not None
+    assert tied is not None
+    assert loose.value == pytest.approx(tied.value)
+    assert loose.p < 0.05 < tied.p
+
+
+def test_two_arms_of_means() -> None:
+    rng = np.random.default_rng(1)
+    first, second = rng.normal(0.0, 1.0, (400, 1)).tolist(), rng.normal(0.5, 2.0, (300, 1)).tolist()
+    found = compare_means(first, second)
+    assert found is not None
+    assert found.low < 0.5 < found.high
+    assert found.p < 0.001
+    assert compare_means([[1.0]] * 5, [[1.0]] * 5) is None
+
+
+def test_variance_is_split_among_its_sources() -> None:
+    rng = np.random.default_rng(2)
+    size = (800, 4, 4)
+    scenario, policy = rng.normal(0, 2.0, (800, 1, 1)), rng.normal(0, 1.0, (800, 4, 1))
+    simulator, both = rng.normal(0, 1.5, (800, 1, 4)), rng.normal(0, 0.5, size)
+    found = design.crossed(scenario + policy + simulator + both)
+    assert found is not None
+    truth = {"scenario": 4.0, "policy": 1.0, "simulator": 2.25, "both": 0.25}
+    assert found.parts == pytest.approx(truth, rel=0.15)
+    assert sum(found.shares().values()) == pytest.approx(1.0)
+    for name, value in truth.items():
+        assert found.low[name] <= value / 7.5 <= found.high[name]
+    plain = design.repeated(scenario[:, 0] + rng.normal(0, 1.0, (800, 3)))
+    assert plain is not None
+    assert plain.parts == pytest.approx({"scenario": 4.0, "trial": 1.0}, rel=0.15)
+    assert design.repeated(np.zeros((1, 3))) is None
+    assert design.crossed(np.zeros((9, 1, 3))) is None
+
+
+def test_the_same_policy_twice_stays_below_the_noise_floor() -> None:
+    rng = np.random.default_rng(3)
+    floor = design.noise_floor(within=0.25, scenarios=30, trials=3)
+    runs = rng.normal(0.0, 0.5, (2, 4000, 30, 3)).mean(axis=(2, 3))
+    assert np.mean(np.abs(runs[0] - runs[1]) < floor) == pytest.approx(0.95, abs=0.012)
+
+
+def test_planned_trials_find_the_difference_as_often_as_planned() -> None:
+    spread, within, scenarios = 0.04, 0.25, 45
+    smallest = design.detectable(spread, within, scenarios, trials=5)
+    assert design.trials_needed(smallest, spread, within, scenarios) == 5
+    assert design.scenarios_needed(smallest, spread, within, trials=5) == scenarios
+    assert design.trials_needed(0.05, spread, within, scenarios) is None
+    rng = np.random.default_rng(4)
+    true = smallest + rng.normal(0.0, spread**0.5, (4000, scenarios))
+    seen = true + rng.normal(0.0, (2 * within / 5) ** 0.5, (4000, scenarios))
+    errors = seen.std(axis=1, ddof=1) / scenarios**0.5
+    assert np.mean(seen.mean(axis=1) / errors > 2.015) == pytest.approx(0.8, abs=0.03)
+
+
+def test_intervals_of_shares_cover_what_they_claim() -> None:
+    for check in coverage.share_coverage((30, 45, 150), copies=4000, seed=0):
+        assert check.part == pytest.approx(0.95, abs=0.02), check.what
+
+
+def test_intervals_of_clustered_shares_cover_what_they_claim() -> None:
+    parts = [check.part for check in coverage.cluster_coverage(copies=60, seed=1, shares=(0.2, 0.5))]
+    assert np.mean(parts) == pytest.approx(0.953, abs=0.02)
+    assert min(parts) > 0.85
+
+
+def test_intervals_of_means_cover_what_they_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.statistics.bootstrap.RESAMPLES", 300)
+    parts = [check.part for check in coverage.mean_coverage((30,), copies=80, seed=2)]
+    assert np.mean(parts) == pytest.approx(0.95, abs=0.025)
+    assert min(parts) > 0.85
+
+
+def test_paired_tests_seldom_cry_wolf(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.statistics.bootstrap.RESAMPLES", 300)
+    parts = [check.part for check in coverage.paired_tests((45,), copies=100, seed=3)]
+    assert np.mean(parts) <= 0.055
+    assert max(parts) < 0.11
+
+
+def test_arm_tests_seldom_cry_wolf() -> None:
+    checks = list(coverage.arm_tests((300,), copies=100, seed=4))
+    assert np.mean([check.part for check in checks if "covers" not in check.what]) <= 0.08
+    assert np.mean([check.part for check in checks if "covers" in check.what]) == pytest.approx(0.95, abs=0.03)
