@@ -62,6 +62,8 @@ class Episode:
     persona: str = ""
     fault: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    policy_seed: int | None = None
+    """Seed of the policy's draws where it is not ``seed``."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-able data."""
@@ -69,6 +71,8 @@ class Episode:
         data["turns"] = [_turn_to_json(turn) for turn in self.turns]
         for ticket in data["card"]["tickets"]:
             ticket["check_in"] = ticket["check_in"].isoformat()
+        if self.policy_seed is None:
+            del data["policy_seed"]
         return data
 
     @classmethod
@@ -87,6 +91,7 @@ class Episode:
                 persona=data.get("persona", ""),
                 fault=data.get("fault"),
                 versions=dict(data.get("versions", {})),
+                policy_seed=data.get("policy_seed"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DataFileError(f"expected an episode record, got {error!r}: re-record the episode") from error

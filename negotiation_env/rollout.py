@@ -30,14 +30,16 @@ class _Table:
 
     place: int
     negotiation: Negotiation
+    policy_seed: int | None
     turns: list[TurnRecord] = field(default_factory=list)
     fault: str | None = None
 
 
-def agent_view(negotiation: Negotiation) -> AgentView:
-    """Return what a policy may see of a negotiation."""
+def agent_view(negotiation: Negotiation, policy_seed: int | None = None) -> AgentView:
+    """Return what a policy may see of a negotiation; its draws are seeded by the scenario unless ``policy_seed`` is."""
     game = negotiation.game
-    seed = FLOATS.fork(negotiation.scenario.seed, POLICY_LABEL + int(game.turn))
+    base = negotiation.scenario.seed if policy_seed is None else policy_seed
+    seed = FLOATS.fork(base, POLICY_LABEL + int(game.turn))
     said = negotiation.agent_said, negotiation.manager_said
     return AgentView(negotiation.card, game, stage_of(game), said[0], said[1], seed)
 
@@ -49,6 +51,7 @@ def rollout(
     manager: Manager,
     reward: Reward,
     personas: Sequence[object | None] | None = None,
+    policy_seeds: Sequence[int | None] | None = None,
     max_turns: int = 20,
     batch_size: int = 64,
     on_episode: Callable[[Episode], None] | None = None,
@@ -61,6 +64,8 @@ def rollout(
         manager: the hotel's side.
         reward: scores every reply.
         personas: one per scenario (name, path, object, or None to draw).
+        policy_seeds: one per scenario, from which the policy's draws are made; None takes the scenario's own. So the
+            policy's draws can vary while the manager's stay as they are, and the other way round.
         max_turns: agent turns after which an episode is truncated, at least 1.
         batch_size: episodes in play at a time, at least 1; a finished one is replaced at once.
         on_episode: called with each episode as it finishes, in the order of finishing.
@@ -69,13 +74,17 @@ def rollout(
         raise UsageError(f"expected max_turns >= 1 and batch_size >= 1, got {max_turns} and {batch_size}")
     if personas is not None and len(personas) != len(scenarios):
         raise UsageError(f"expected one persona per scenario ({len(scenarios)}), got {len(personas)}")
+    if policy_seeds is not None and len(policy_seeds) != len(scenarios):
+        raise UsageError(f"expected one policy seed per scenario ({len(scenarios)}), got {len(policy_seeds)}")
     chosen = personas or [None] * len(scenarios)
+    own_seeds = policy_seeds or [None] * len(scenarios)
     episodes: list[Episode | None] = [None] * len(scenarios)
     waiting = iter(range(len(scenarios)))
     tables: list[_Table] = []
     while True:
         while len(tables) < batch_size and (place := next(waiting, None)) is not None:
-            tables.append(_Table(place, open_negotiation(scenarios[place], manager, chosen[place])))
+            negotiation = open_negotiation(scenarios[place], manager, chosen[place])
+            tables.append(_Table(place, negotiation, own_seeds[place]))
         if not tables:
             return [episode for episode in episodes if episode is not None]
         _play_turn(tables, policy, manager, reward)
@@ -93,7 +102,7 @@ def rollout(
 
 def _play_turn(tables: Sequence[_Table], policy: Policy, manager: Manager, reward: Reward) -> None:
     """One reply and one answer at every table; a table whose policy failed is marked."""
-    replies = policy.reply([agent_view(table.negotiation) for table in tables])
+    replies = policy.reply([agent_view(table.negotiation, table.policy_seed) for table in tables])
     if len(replies) != len(tables):
         raise UsageError(f"expected {len(tables)} replies from policy {policy.name!r}, got {len(replies)}")
     live: list[tuple[_Table, AgentReply]] = []
@@ -150,6 +159,7 @@ def _episode(table: _Table, policy: Policy, manager: Manager) -> Episode:
         tickets=tickets,
         persona=str(getattr(negotiation.seat, "persona_name", "")),
         fault=table.fault,
+        policy_seed=table.policy_seed,
         versions={"negotiation-env": __version__},
     )
 

@@ -63,3 +63,16 @@ def test_a_lone_surrogate_survives_the_file(episodes: list[Episode], tmp_path: P
     path = tmp_path / "odd.jsonl"
     write_episodes(path, [Episode.from_json(data)])
     assert next(iter(read_episodes(path))).turns[0].text == "bad \ud800 text"
+
+
+def test_the_policys_draws_can_vary_alone() -> None:
+    scenarios = [sample_scenario(seed) for seed in range(6)]
+    policy, manager, reward = load_policy("random"), load_manager("rules"), load_reward("repo")
+    plain = rollout(policy, scenarios, manager=manager, reward=reward)
+    same = rollout(policy, scenarios, manager=manager, reward=reward, policy_seeds=[s.seed for s in scenarios])
+    other = rollout(policy, scenarios, manager=manager, reward=reward, policy_seeds=[s.seed ^ 1 for s in scenarios])
+    assert [e.turns for e in same] == [e.turns for e in plain]
+    assert all(a.turns[0].text != b.turns[0].text for a, b in zip(plain, other, strict=True))
+    assert [e.persona for e in other] == [e.persona for e in plain]
+    assert [Episode.from_json(e.to_json()) for e in other] == other
+    assert "policy_seed" not in plain[0].to_json()
