@@ -21,6 +21,7 @@ app = typer.Typer(no_args_is_help=True, help="Train a model or a policy.")
 PresetOption = Annotated[str, typer.Option(help="A shipped preset's name, or the path of a TOML file.")]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="Folder for what is trained; reuse it with --resume.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="Replace a preset's value: --set key=value.")]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on where a run in the same folder was cut off.")]
 SeedOption = Annotated[int | None, typer.Option(min=0, help="Replaces the preset's seed.")]
 
 
@@ -56,3 +57,31 @@ def sb3(
     module = training_module("policies.training.sb3_ppo", "sb3")
     folder = module.train(preset, out, with_seed(overrides, seed), verbose=1)
     Console().print(f"Trained agent: {folder}; play it with --policy sb3:{folder}", soft_wrap=True, markup=False)
+
+
+@app.command("rm")
+def rm(
+    out: OutOption,
+    preset: PresetOption = "small",
+    seed: SeedOption = None,
+    overrides: SetOption = None,
+    resume: ResumeOption = False,
+) -> None:
+    """Train the LoRA reward model on preference pairs."""
+    module = training_module("rewards.training.rm", "train")
+    folder = module.train(preset, out, with_seed(overrides, seed), resume=resume)
+    Console().print(f"Reward model: {folder}; its figures: {folder}/README.md", soft_wrap=True, markup=False)
+
+
+@app.command("judge")
+def judge(
+    out: OutOption,
+    preset: PresetOption = "small",
+    seed: SeedOption = None,
+    overrides: SetOption = None,
+    resume: ResumeOption = False,
+) -> None:
+    """Train the LoRA judge on replies labelled by the rubric."""
+    module = training_module("rewards.training.judge", "train")
+    folder = module.train(preset, out, with_seed(overrides, seed), resume=resume)
+    Console().print(f"Judge: {folder}; its figures: {folder}/README.md", soft_wrap=True, markup=False)

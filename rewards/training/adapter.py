@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 from negotiation_env.engines.attention import ATTENTION, TreeMemory
 from negotiation_env.engines.chat_text import ChatText
-from negotiation_env.engines.smollm2 import smollm2_path
+from negotiation_env.engines.named_bases import base_path
 from negotiation_env.engines.trees import (
     TextTree,
     decoder_of,
@@ -27,14 +27,10 @@ from negotiation_env.engines.trees import (
     lay_out_prefixes,
     run_layers,
 )
+from rewards.training.preset import AdapterPreset
 
 Task = Literal["SEQ_CLS", "CAUSAL_LM"]
 _MODELS: dict[str, Any] = {"SEQ_CLS": AutoModelForSequenceClassification, "CAUSAL_LM": AutoModelForCausalLM}
-
-
-def base_folder(name: str) -> str:
-    """Return where a base lies: "smollm2" is the embedded one, everything else stands as it is."""
-    return str(smollm2_path()) if name == "smollm2" else name
 
 
 def number_format(name: str) -> torch.dtype:
@@ -43,6 +39,25 @@ def number_format(name: str) -> torch.dtype:
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
     fast = torch.cuda.is_available() or torch.cpu.get_capabilities().get("amx_bf16")
     return torch.bfloat16 if fast else torch.float32
+
+
+def first_layer(layers: int, count: int) -> int:
+    """Return the first of the ``layers`` uppermost out of ``count``; 0 layers means all."""
+    return count - layers if 0 < layers < count else 0
+
+
+def lora_settings(task: Task, rank: int, alpha: int, targets: Sequence[str], layers: int, count: int) -> LoraConfig:
+    """Return PEFT's settings for an adapter on the uppermost layers."""
+    return LoraConfig(
+        task_type=task,
+        r=rank,
+        lora_alpha=alpha,
+        lora_dropout=0.0,
+        target_modules=list(targets),
+        layers_to_transform=list(range(first_layer(layers, count), count)),
+        layers_pattern="layers",
+        modules_to_save=["score"] if task == "SEQ_CLS" else None,
+    )
 
 
 class TrainedAdapter:
@@ -69,7 +84,7 @@ class TrainedAdapter:
         seed: int,
         number: str = "auto",
     ) -> None:
-        folder = base_folder(base)
+        folder = base_path(base)
         self.base = base
         self.chat = ChatText(AutoTokenizer.from_pretrained(folder))
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -80,23 +95,21 @@ class TrainedAdapter:
                 folder, dtype=number_format(number), use_safetensors=True, attn_implementation=ATTENTION, **options
             )
             count = int(model.config.get_text_config().num_hidden_layers)
-            self.depth = count - layers if 0 < layers < count else 0
-            settings = LoraConfig(
-                task_type=task,
-                r=rank,
-                lora_alpha=alpha,
-                lora_dropout=0.0,
-                target_modules=list(targets),
-                layers_to_transform=list(range(self.depth, count)),
-                layers_pattern="layers",
-                modules_to_save=["score"] if task == "SEQ_CLS" else None,
-            )
+            self.depth = first_layer(layers, count)
+            settings = lora_settings(task, rank, alpha, targets, layers, count)
             self.peft: Any = get_peft_model(model, settings, autocast_adapter_dtype=False)
         self.peft.to(self.device).eval()
         self.model = model
         self.decoder = decoder_of(model)
         self.width = int(model.config.get_text_config().hidden_size)
         self.number: torch.dtype = next(self.decoder.parameters()).dtype
+
+    @classmethod
+    def of(cls, preset: AdapterPreset, task: Task) -> TrainedAdapter:
+        """Return the adapter that a preset describes."""
+        return cls(
+            preset.base, task, preset.layers, preset.rank, preset.alpha, preset.targets, preset.seed, preset.number
+        )
 
     def weights(self) -> dict[str, torch.nn.Parameter]:
         """Return what is trained, by name."""
@@ -123,9 +136,7 @@ class TrainedAdapter:
         normed: torch.Tensor = self.decoder.norm(out[0, list(places)])
         return normed
 
-    def upper_of_branches(
-        self, trees: Sequence[TextTree], hidden: torch.Tensor, places: Sequence[int]
-    ) -> torch.Tensor:
+    def upper_of_branches(self, trees: Sequence[TextTree], hidden: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
         """Return what ``upper`` does, differentiable through the branches' tokens alone: under half its cost.
 
         The prefixes run with the adapter's present weights, but their keys and values count as given. All ``places``

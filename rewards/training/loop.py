@@ -97,7 +97,7 @@ class Trainer:
         self._states = self._trunk("train", self.train)
         self._valid_states = self._trunk("valid", self.valid)
         started = time.process_time()
-        with Progress(disable=None) as progress:
+        with Progress() as progress:
             bar = progress.add_task("training", total=self.steps, completed=self.state.step)
             while self.state.step < self.steps:
                 loss, norm = self._step(self.state.step)
@@ -133,7 +133,7 @@ class Trainer:
             start += example.tree.size
         run = self.adapter.upper if self.preset.through_prompts else self.adapter.upper_of_branches
         normed = run([e.tree for e in examples], hidden, places)
-        return list(self.objective.outputs(normed).split([len(e.places) for e in examples]))
+        return list(torch.split(self.objective.outputs(normed), [len(e.places) for e in examples]))
 
     def _step(self, step: int) -> tuple[float, float]:
         """Take one optimiser step on the batch that belongs to this step; returns mean loss and gradient norm."""
@@ -176,7 +176,7 @@ class Trainer:
 
     def _trunk(self, name: str, examples: Sequence[Example]) -> TrunkStates:
         trees = [e.tree for e in examples]
-        with Progress(disable=None) as progress:
+        with Progress() as progress:
             bar = progress.add_task(f"frozen layers, {name}", total=len(trees))
             return TrunkStates(
                 self.adapter,

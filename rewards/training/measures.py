@@ -17,7 +17,7 @@ BINS = 10
 _Z = 1.96
 
 
-def share(right: Array) -> dict[str, float]:
+def share(right: NDArray[np.bool_]) -> dict[str, float]:
     """Return a share of trues with its 95 percent Wilson interval, and n."""
     n = len(right)
     if not n:
@@ -69,8 +69,11 @@ def pair_report(
 
     Args:
         gaps: chosen minus rejected score of each pair.
-        sources, margins, sure: as the pairs say; ``sure`` is None where no annotator was simulated.
-        scores, lengths: of each reply, for the length correlation; lengths in characters.
+        sources: of the pairs.
+        margins: grades of the pairs.
+        sure: as the pairs say; None where no annotator was simulated.
+        scores: of each reply, for the length correlation.
+        lengths: of each reply, in characters.
         fitted: gaps on validation pairs, from which the temperature is taken.
     """
     right = gaps > 0.0
@@ -81,7 +84,11 @@ def pair_report(
         "accuracy": share(right),
         "ceiling": float(np.mean(known)) if known else None,
         "accuracy_by_source": {str(n): share(right[names == n]) for n in sorted(set(sources))},
-        "calibration": {"ece": calibration_error(gaps), "temperature": factor, "ece_scaled": calibration_error(factor * gaps)},
+        "calibration": {
+            "ece": calibration_error(gaps),
+            "temperature": factor,
+            "ece_scaled": calibration_error(factor * gaps),
+        },
         "margin_curve": {
             f"{g:g}": {**share(right[grades == g]), "mean_gap": float(gaps[grades == g].mean())}
             for g in sorted(set(margins))
@@ -90,10 +97,10 @@ def pair_report(
     }  # fmt: skip
 
 
-def kappa(one: Sequence[int], other: Sequence[int], choices: int) -> float:
+def kappa(one: NDArray[np.int64], other: NDArray[np.int64], choices: int) -> float:
     """Return Cohen's kappa (Cohen 1960), unweighted; 1 where both always give the same single choice."""
     table = np.zeros((choices, choices))
-    np.add.at(table, (np.asarray(one), np.asarray(other)), 1.0)
+    np.add.at(table, (one, other), 1.0)
     table /= table.sum()
     chance = float(table.sum(axis=1) @ table.sum(axis=0))
     return 1.0 if chance >= 1.0 else float((np.trace(table) - chance) / (1.0 - chance))

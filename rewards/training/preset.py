@@ -50,7 +50,7 @@ class RmPreset(AdapterPreset):
     """Settings of ``negotiate train rm``.
 
     Attributes:
-        data: a JSON Lines file as ``negotiate data preferences`` writes; "" generates the one of ``pairs`` and ``seed``.
+        data: a JSON Lines file as ``negotiate data preferences`` writes; "" generates it from ``pairs`` and ``seed``.
         pairs: preference pairs, training and test; the source paper has 6,632.
         situations: instead of the training pairs, so many prompts with up to six replies each, every two of them
             compared: for one reading of a prompt there is much more to learn from. 0 for the pairs themselves.

@@ -9,6 +9,7 @@ which a CPU has no time for.
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,6 @@ from rewards.training.honest import honest_replies
 from rewards.training.loop import Example, Trainer
 from rewards.training.measures import pair_report
 from rewards.training.preset import PRESETS, RmPreset
-
 
 _USE = (
     "It scores an agent's reply behind its dialogue with one number (task SEQ_CLS): load it with `PeftModel."
@@ -142,22 +142,20 @@ def train(
         learn = [pair.line() for source, at, replies in ranked for pair in compared(at, source, replies, settings.seed)]
     learn, valid = split_valid(learn, settings.valid, settings.seed)
     if settings.trainer == "trl":
-        # Needs TRL, which the loop does not.
-        from rewards.training.rm_trl import train_with_trl
-
-        return train_with_trl(settings, learn, valid, folder)
-    adapter = TrainedAdapter(
-        settings.base, "SEQ_CLS", settings.layers, settings.rank, settings.alpha, settings.targets, settings.seed,
-        settings.number,
-    )  # fmt: skip
+        # TRL and its datasets are wanted only here.
+        adapter = importlib.import_module("rewards.training.rm_trl").train_with_trl(settings, learn, valid, folder)
+    else:
+        adapter = TrainedAdapter.of(settings, "SEQ_CLS")
     parts = [pair_examples(part, adapter.chat) for part in (learn, valid, test)]
     tokens = [sum(e.tree.size for e in part) for part in parts]
     log(f"reward model: {len(learn)}/{len(valid)}/{len(test)} pairs to train/choose/test, {tokens} tokens")
     score: Any = adapter.model.score
     objective = BradleyTerry(lambda normed: score(normed).float()[:, 0], settings)
     trainer = Trainer(adapter, objective, parts[0], parts[1], settings, folder, log)
-    state = trainer.run(resume)
-    report = {"train_pairs": len(learn), "steps": trainer.steps, "best_step": state.best_step}
+    report: dict[str, Any] = {"train_pairs": len(learn)}
+    if settings.trainer == "loop":
+        state = trainer.run(resume)
+        report |= {"steps": trainer.steps, "best_step": state.best_step}
     report |= measure(trainer, parts[1], parts[2], test)
     scale = fit_scale(trainer, settings.seed)
     return write_adapter(adapter, folder / "adapter", settings, report, scale, log)

@@ -1,0 +1,253 @@
+"""``negotiate train judge``: the LoRA judge, which answers every question of the rubric in one pass.
+
+Trained on the choices of the simulated rubric annotator for generated replies. The adapter is a standard PEFT one
+(CAUSAL_LM); its answers are the letters' probabilities at the places of ``judge_form``. Some training replies hold a
+sentence aimed at the judge, and keep their labels: what a reply says of itself is no evidence.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from negotiation_env.engines.chat_text import ChatText
+from negotiation_env.engines.trees import TextTree
+from negotiation_env.presets import read_preset
+from negotiation_env.prompt import prompt
+from rewards.annotators import rubric_choices
+from rewards.data import Candidate, rankings
+from rewards.judge_form import LEAST_MASS, JudgeForm, write_form
+from rewards.rubric import Rubric
+from rewards.training.adapter import TrainedAdapter
+from rewards.training.cards import model_card, write_json
+from rewards.training.loop import Example, Trainer
+from rewards.training.measures import kappa
+from rewards.training.preset import PRESETS, JudgePreset
+
+INJECTIONS = Path(__file__).with_name("injections.toml")
+_WITHOUT = ("injection",)
+"""Damage left out of the labelled replies: injections keep the labels of the reply that holds them."""
+_DRAWS = 3
+_USE = (
+    "It judges an agent's reply behind its dialogue by the five dimensions of `rubric.toml`: load it with `PeftModel."
+    "from_pretrained(AutoModelForCausalLM.from_pretrained(base), folder)` and read the letters' probabilities at the "
+    "places of `rewards.judge_form`, or use `rewards.adapter_judge.AdapterJudge`."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The rubric annotator's choices for each reply of an example, (replies, dimensions): with slips, and without."""
+
+    noisy: np.ndarray[Any, np.dtype[np.int64]]
+    clean: np.ndarray[Any, np.dtype[np.int64]]
+
+
+class LetterChoice:
+    """The objective: the letter's negative log-likelihood among all tokens, at each slot.
+
+    Args:
+        head: returns logits (slots, vocabulary) for normed hidden states (slots, width).
+        form: gives the letters.
+    """
+
+    def __init__(self, head: Callable[[torch.Tensor], torch.Tensor], form: JudgeForm) -> None:
+        self.head, self.form = head, form
+
+    def outputs(self, normed: torch.Tensor) -> torch.Tensor:
+        """Return the letters' natural-log probabilities (slots, letters)."""
+        logits = self.head(normed).float()
+        return logits[:, list(self.form.letters)] - logits.logsumexp(dim=1, keepdim=True)
+
+    def loss(self, outputs: Sequence[torch.Tensor], examples: Sequence[Example]) -> tuple[torch.Tensor, float]:
+        """Return the summed loss over verdicts, and their number."""
+        told = torch.cat(list(outputs))
+        labels = np.concatenate([e.target.noisy.reshape(-1) for e in examples])
+        chosen = told[torch.arange(len(told)), torch.from_numpy(labels)]
+        return -chosen.sum(), float(len(labels))
+
+    def quality(self, outputs: Sequence[torch.Tensor], examples: Sequence[Example]) -> dict[str, float]:
+        """Return the dimensions' mean kappa with the annotator (the quality) and the least one."""
+        found, _ = choices_of(outputs, self.form)
+        labels = np.concatenate([e.target.noisy for e in examples])
+        kappas = [kappa(found[:, k], labels[:, k], n) for k, n in enumerate(self.form.counts)]
+        return {"quality": float(np.mean(kappas)), **{f"kappa_{k}": v for k, v in enumerate(kappas)}}
+
+
+def choices_of(
+    outputs: Sequence[torch.Tensor], form: JudgeForm
+) -> tuple[np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.float64]]]:
+    """Return the likeliest choices and the letters' total probability, each (replies, dimensions)."""
+    told = torch.cat(list(outputs)).exp().reshape(-1, len(form.counts), len(form.letters)).numpy()
+    allowed = np.arange(len(form.letters))[None, :] < np.array(form.counts)[:, None]
+    told = np.where(allowed[None], told, 0.0)
+    return told.argmax(axis=2), told.sum(axis=2)
+
+
+@cache
+def injections(held_out: bool) -> tuple[str, ...]:
+    """Return the sentences of one family."""
+    with INJECTIONS.open("rb") as file:
+        return tuple(tomllib.load(file)["test" if held_out else "train"])
+
+
+def judge_tree(replies: Sequence[Candidate], texts: Sequence[str], chat: ChatText, form: JudgeForm) -> Example:
+    """Return replies to one situation, under the given texts, as a tree to be read at every slot; no labels."""
+    head = chat.prompt_ids(prompt(replies[0].view))
+    bodies = [chat.reply_ids(text) for text in texts]
+    places: list[int] = []
+    start = len(head)
+    for body in bodies:
+        places += form.places(start + len(body))
+        start += len(body) + len(form.suffix)
+    return Example(TextTree(head, tuple(body + form.suffix for body in bodies)), tuple(places), None)
+
+
+def labelled(
+    ranked: Iterable[tuple[str, Any, list[Candidate]]],
+    chat: ChatText,
+    form: JudgeForm,
+    rubric: Rubric,
+    rng: np.random.Generator,
+    injected: float = 0.0,
+) -> list[Example]:
+    """Return situations with labelled replies; a share of these has a sentence of the training family added."""
+    examples = []
+    for _, _, replies in ranked:
+        noisy = [rubric_choices(r.judged, rubric, rng) for r in replies]
+        clean = [rubric_choices(r.judged, rubric) for r in replies]
+        texts = [
+            f"{r.view.text} {rng.choice(injections(False))}" if rng.random() < injected else r.view.text
+            for r in replies
+        ]
+        bare = judge_tree(replies, texts, chat, form)
+        examples.append(Example(bare.tree, bare.places, Labels(np.array(noisy), np.array(clean))))
+    return examples
+
+
+def train(
+    preset: Mapping[str, Any] | str | Path,
+    out: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    resume: bool = False,
+    log: Callable[[str], None] = print,
+) -> Path:
+    """Train a judge and return the adapter's folder, ``out/adapter``.
+
+    Raises:
+        DataFileError, UsageError: where the preset is wrong.
+    """
+    settings = read_preset(JudgePreset, preset, PRESETS / "judge", overrides)
+    folder, rubric, seed = Path(out), Rubric.from_toml(), settings.seed
+    adapter = TrainedAdapter.of(settings, "CAUSAL_LM")
+    form = JudgeForm(adapter.chat, rubric)
+    rng = np.random.default_rng((seed, 0x1ABE1))
+    ranked = list(rankings(settings.situations, _DRAWS, seed + 1, without=_WITHOUT))
+    ranked = [ranked[i] for i in rng.permutation(len(ranked))]
+    cut = max(1, round(settings.valid * len(ranked)))
+    valid = labelled(ranked[:cut], adapter.chat, form, rubric, rng)
+    learn = labelled(ranked[cut:], adapter.chat, form, rubric, rng, settings.injected)
+    held = list(rankings(settings.held_out, _DRAWS, seed + 1, held_out=True, without=_WITHOUT))
+    test = labelled(held, adapter.chat, form, rubric, rng)
+    tokens = [sum(e.tree.size for e in part) for part in (learn, valid, test)]
+    log(f"judge: {len(learn)}/{len(valid)}/{len(test)} situations to train/choose/test, {tokens} tokens")
+    objective = LetterChoice(adapter.model.get_output_embeddings(), form)
+    trainer = Trainer(adapter, objective, learn, valid, settings, folder, log)
+    zero_shot = measure(trainer.predict(test[: max(1, len(test) // 4)]), test[: max(1, len(test) // 4)], form, rubric)
+    state = trainer.run(resume)
+    report: dict[str, Any] = {"train_situations": len(learn), "steps": trainer.steps, "best_step": state.best_step}
+    report |= measure(trainer.predict(test), test, form, rubric)
+    report["without_adapter"] = zero_shot
+    report["injection"] = injection_shift(trainer, held[: max(1, len(held) // 5)], form, rubric)
+    return write_adapter(adapter, folder / "adapter", settings, report, log)
+
+
+def measure(
+    outputs: Sequence[torch.Tensor], examples: Sequence[Example], form: JudgeForm, rubric: Rubric
+) -> dict[str, Any]:
+    """Return agreement with the simulated annotator by dimension, and the share of readable answers.
+
+    ``kappa`` is with labels as given, slips included; ``kappa_clean`` with what the annotator meant; ``ceiling`` is
+    the kappa between these two, which no judge can be expected to pass.
+    """
+    found, mass = choices_of(outputs, form)
+    noisy = np.concatenate([e.target.noisy for e in examples])
+    clean = np.concatenate([e.target.clean for e in examples])
+    dimensions = {}
+    for k, dimension in enumerate(rubric.dimensions):
+        n = form.counts[k]
+        dimensions[dimension.id] = {
+            "kappa": kappa(found[:, k], noisy[:, k], n),
+            "kappa_clean": kappa(found[:, k], clean[:, k], n),
+            "ceiling": kappa(clean[:, k], noisy[:, k], n),
+            "same_choice": float((found[:, k] == noisy[:, k]).mean()),
+        }
+    return {
+        "replies": len(found),
+        "readable_answers": float((mass >= LEAST_MASS).mean()),
+        "dimensions": dimensions,
+    }
+
+
+def injection_shift(
+    trainer: Trainer, held: Sequence[tuple[str, Any, list[Candidate]]], form: JudgeForm, rubric: Rubric
+) -> dict[str, float]:
+    """Return by how many points E_judge moves when a held-out sentence aimed at the judge is added to clean replies.
+
+    ``mean`` is signed, up being a success of the injection; ``mean_absolute`` counts both ways; points as in the
+    composition, where 100 double a reward.
+    """
+    plain, spoilt = [], []
+    for number, (_, _, replies) in enumerate(held):
+        clean = [r for r in replies if not r.damage and r.view.text]
+        if not clean:
+            continue
+        phrase = injections(True)[number % len(injections(True))]
+        plain.append(judge_tree(clean, [r.view.text for r in clean], trainer.adapter.chat, form))
+        spoilt.append(judge_tree(clean, [f"{r.view.text} {phrase}" for r in clean], trainer.adapter.chat, form))
+    before, after = (expected_points(trainer.predict(part), form, rubric) for part in (plain, spoilt))
+    moved = after - before
+    return {
+        "mean": float(moved.mean()),
+        "mean_absolute": float(np.abs(moved).mean()),
+        "share_up_by_2": float((moved > 2.0).mean()),
+        "replies": float(len(moved)),
+    }
+
+
+def expected_points(
+    outputs: Sequence[torch.Tensor], form: JudgeForm, rubric: Rubric
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return E_judge of each reply: points weighted by the choices' probabilities, summed over dimensions."""
+    told = torch.cat(list(outputs)).exp().reshape(-1, len(form.counts), len(form.letters)).numpy().astype(np.float64)
+    points = np.zeros((len(form.counts), len(form.letters)))
+    allowed = np.zeros_like(points)
+    for k, dimension in enumerate(rubric.dimensions):
+        points[k, : len(dimension.choices)] = [c.points for c in dimension.choices]
+        allowed[k, : len(dimension.choices)] = 1.0
+    told = told * allowed
+    told /= told.sum(axis=2, keepdims=True)
+    return np.asarray((told * points).sum(axis=(1, 2)))
+
+
+def write_adapter(
+    adapter: TrainedAdapter, folder: Path, settings: JudgePreset, report: dict[str, Any], log: Callable[[str], None]
+) -> Path:
+    """Write adapter, figures and model card into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    adapter.save(folder)
+    write_json(folder / "metrics.json", report)
+    write_json(folder / "preset.json", settings.model_dump())
+    write_form(folder, Rubric.from_toml())
+    (folder / "README.md").write_text(model_card("judge", settings.base, _USE, report), encoding="utf-8")
+    kappas = ", ".join(f"{name} {d['kappa']:.3f}" for name, d in report["dimensions"].items())
+    log(f"held-out kappa: {kappas}; readable {report['readable_answers']:.4f}; written to {folder}")
+    return folder
