@@ -9,6 +9,8 @@ from negotiation_env.acts import MAX_TICKETS
 from negotiation_env.game import End
 from rewards.annotators import DAMAGE, Annotator, Judged, rubric_points
 from rewards.data import Candidate, draw_candidate, preference_pairs
+from rewards.demonstrations import BAD_HABITS, demonstrator
+from rewards.dialogues import personas, play
 from rewards.rubric import Rubric
 from rewards.situations import SCENARIOS, sample_situation
 from rewards.spoken import split_book, wide_book
@@ -78,3 +80,26 @@ def test_rubric_points_are_points_of_the_rubric() -> None:
         points = rubric_points(pair.chosen.judged, rubric, rng)
         for dimension, value in zip(rubric.dimensions, points, strict=True):
             assert value in {c.points for c in dimension.choices}
+
+
+def test_personas_of_held_out_data_are_never_trained_on() -> None:
+    ours, theirs = set(personas(False)), set(personas(True))
+    assert ours
+    assert theirs
+    assert not ours & theirs
+
+
+def test_a_dialogue_follows_from_its_number() -> None:
+    one, two = play(3, False, demonstrator), play(3, False, demonstrator)
+    assert [t.text for t in one.turns] == [t.text for t in two.turns]
+    assert [t.text for t in one.turns] != [t.text for t in play(4, False, demonstrator).turns]
+    assert [t.situation.game.turn for t in one.turns] == list(range(len(one.turns)))
+
+
+def test_the_demonstrator_opens_follows_the_procedure_and_has_bad_habits() -> None:
+    dialogues = [play(n, False, demonstrator) for n in range(60)]
+    habits = [turn.habit for d in dialogues for turn in d.turns]
+    assert all(d.turns[0].habit == "opening" for d in dialogues)
+    assert 0.05 < sum(h in BAD_HABITS for h in habits) / len(habits) < 0.25
+    settled = [d for d in dialogues if d.agreed]
+    assert 0.2 < len(settled) / len(dialogues) < 0.9
