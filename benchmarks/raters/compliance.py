@@ -209,5 +209,11 @@ def _steps(now: Situation, record: TurnRecord, reading: Reading) -> Iterator[Fin
 
 
 def _off_record(now: Situation, reading: Reading) -> bool:
-    """Whether a reply outside the procedure is in place: after silence, to an upset manager, or leading back."""
-    return bool(now.silent) or now.upset or find("purpose", reading) is not None or find("matter", reading) is not None
+    """Whether a reply outside the procedure is in place: a question, after silence, for comfort, to lead back."""
+    return (
+        "?" in reading.text
+        or bool(now.silent)
+        or now.upset
+        or find("purpose", reading) is not None
+        or find("matter", reading) is not None
+    )

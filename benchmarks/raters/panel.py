@@ -2,9 +2,10 @@
 
 After the source paper's panel of a task expert, a linguist and a computer scientist, who agreed by consensus. Ours is
 computed. The three look at different things, so a median would outvote the one who sees the fault: a reply's score is
-the mean of the three, and at most 2 where one of them found a severe fault; a dialogue's is the mean of theirs. A
-skill is shown if most of those with an opinion say so, and on a tie the rater of that field decides. The raters share
-the reading of the record, and no rule, list or weight; the training rewards share nothing with them.
+the mean of the three, and at most 2 where one of them found a severe fault; a dialogue's is the mean of theirs, and at
+most 3 with such a reply. A skill is shown if most of those with an opinion say so, and on a tie the rater of that field
+decides. The raters share the reading of the record, no rule and no weight; with the training
+rewards they share nothing.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ LEADS: Final = {
 """Whose field a skill is."""
 SEVERE_CAP: Final = 2.0
 """The consensus on a reply with a severe fault is no higher."""
+SEVERE_DIALOGUE_CAP: Final = 3.0
+"""Nor is that on a dialogue with such a reply."""
 
 
 class RatedReply(NamedTuple):
@@ -72,6 +75,8 @@ def rate_record(episode: Episode, hidden: Hidden | None) -> RatedEpisode:
     }
     agreed = tuple(reply.consensus for reply in replies)
     score = fmean(dialogue.score for dialogue in dialogues.values())
+    if any(f.severe for reply in agreed for f in reply.findings):
+        score = min(score, SEVERE_DIALOGUE_CAP)
     consensus = DialogueRating(score, any(reply.excellent for reply in agreed), agreed)
     return RatedEpisode(consensus, dialogues, tuple(replies))
 

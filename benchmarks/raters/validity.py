@@ -27,10 +27,10 @@ from rich.console import Console
 
 from benchmarks.raters.degradations import DEGRADATIONS, Degradation, Good
 from benchmarks.raters.labelled_pairs import Unscored, played, rate_pair, read_pairs
-from benchmarks.raters.panel import RATERS, RatedReply, rate_turn
+from benchmarks.raters.panel import RATERS, RatedReply, rate_record, rate_turn
 from benchmarks.raters.paraphrases import PARAPHRASES, Paraphrase
 from benchmarks.raters.rereading import contexts, said_instead
-from benchmarks.raters.situation import hidden_of, walk
+from benchmarks.raters.situation import Hidden, hidden_of, walk
 from benchmarks.statistics import Figure, mean, share
 from benchmarks.suites import bad_cases
 from negotiation_env.records import Episode
@@ -156,6 +156,33 @@ def _clusters(changes: Sequence[Change], values: Sequence[V]) -> list[list[V]]:
     return list(clusters.values())
 
 
+class HalfFix(NamedTuple):
+    """How the panel took one bad case's half fix: replies that fix the case and bring in a problem, by another hand."""
+
+    id: str
+    problem: str
+    lower: bool
+    """Whether the consensus on the dialogue is below that on the clean fix."""
+    severe: bool
+    """Whether a rater finds a severe fault."""
+
+
+def compare_half_fixes() -> list[HalfFix]:
+    """Rate every bad case's half fix beside its clean fix."""
+    results = []
+    for case in bad_cases():
+        if case.script is None or case.half is None:
+            continue
+        clean, half = (
+            rate_record(played(case.scenario, lines, case.script), Hidden(case.scenario.brief.floors))
+            for lines in (case.good, case.half.replies)
+        )
+        severe = any(f.severe for reply in half.replies for f in reply.consensus.findings)
+        lower = half.consensus.score < clean.consensus.score - 0.1
+        results.append(HalfFix(case.id, case.half.problem, lower, severe))
+    return results
+
+
 class PairResult(NamedTuple):
     """How one labelled pair came out."""
 
@@ -237,7 +264,8 @@ def report(found: Measured, pairs: Sequence[PairResult]) -> str:
         changes = found.changes[name]
         cells = " | ".join(_signed(drift(changes, rater)) for rater in (*RATERS, None))
         lines.append(f"| {name} | {what} | {len(changes)} | {cells} |")
-    return "\n".join([*lines, *_pair_lines(pairs), *_verdict(passed(found, pairs))]) + "\n"
+    more = [*_pair_lines(pairs), *_half_lines(compare_half_fixes())]
+    return "\n".join([*lines, *more, *_verdict(passed(found, pairs))]) + "\n"
 
 
 def _pair_lines(pairs: Sequence[PairResult]) -> list[str]:
@@ -259,6 +287,19 @@ def _pair_lines(pairs: Sequence[PairResult]) -> list[str]:
         )
     wrong = [f"`{p.id}`" for p in pairs if not p.ordered or not p.agreed or p.skill is False]
     return [*lines, "", "Not as labelled in some column: " + (", ".join(wrong) or "none") + "."]
+
+
+def _half_lines(halves: Sequence[HalfFix]) -> list[str]:
+    lower = [half for half in halves if half.lower]
+    unseen = [f"`{half.id}` ({half.problem})" for half in halves if not half.lower]
+    return [
+        "",
+        "## Half fixes of the bad cases",
+        "",
+        "Dialogues that fix a bad case and bring in one new problem, written with the cases and not for the raters.",
+        f"The consensus is below that on the clean fix, by more than 0.1, in {len(lower)} of {len(halves)}; in "
+        f"{sum(half.severe for half in halves)} one finds a severe fault. Not below: {', '.join(unseen) or 'none'}.",
+    ]
 
 
 def _verdict(missed: Sequence[str]) -> list[str]:

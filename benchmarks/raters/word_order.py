@@ -38,7 +38,7 @@ _FOLLOWERS: Final = {
     "be": "modal be subject short bare",
     "not": "modal short",
     "object": "modal subject finite short",
-    "number": "number subject short article object you asking",
+    "number": "number article object asking",
     "finite": "modal short",
 }
 """What cannot follow a word of a kind."""
@@ -99,7 +99,8 @@ def _edges(words: tuple[str, ...], sentence: Sentence) -> list[str]:
         found.append(f"^ {first}")
     if not sentence.stopped or (sentence.question and last in ("i", "we", "they")):
         return found  # "Shall we?" is a sentence
-    if last in _NO_LAST or last in _COPULA or (last in _NO_LAST_OF_STATEMENT and not sentence.question):
+    hangs = last in _COPULA and words[-2] not in ("it", "that", "this", "there")
+    if last in _NO_LAST or hangs or (last in _NO_LAST_OF_STATEMENT and not sentence.question):
         found.append(f"{last} $")
     return found
 

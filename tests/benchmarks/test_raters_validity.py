@@ -104,3 +104,9 @@ def test_the_table_names_what_was_missed(measured: validity.Measured) -> None:
     text = validity.report(measured, validity.compare_pairs())
     assert all(degradation.name in text for degradation in DEGRADATIONS)
     assert "fewer than 200" in text
+
+
+def test_half_fixes_of_the_bad_cases_are_rated_below_clean_fixes() -> None:
+    halves = validity.compare_half_fixes()
+    assert len(halves) >= 40
+    assert sum(half.lower for half in halves) >= 0.95 * len(halves)
