@@ -96,7 +96,7 @@ def measure(count: int, seed: int) -> tuple[dict[str, Slowest], int, float]:
         spent = time.process_time() - start
         _note(slowest[PREPARING], spent, view.text)
         whole += spent
-        for i in rules.tried(prepared):
+        for i in rules.tried(view, prepared):
             try:
                 spent = _seconds(rules, i, view, prepared)
             except TimeoutError:

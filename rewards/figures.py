@@ -40,7 +40,16 @@ _MODAL: Final = re.compile(
 _CLAUSE_END: Final = re.compile(r"[.!?;:\n。！？；](?![0-9])")
 _PRICE_FIGURE: Final = re.compile("[0-9]{3,6}")
 _SHORT_FIGURE: Final = re.compile(r"([0-9][0-9.,]*)(?=( ?%| percent| per cent| pct)?)")
-_CAREFUL: Final = frozenset(
+_COUNTS: Final = frozenset(
+    (
+        *("booking", "bookings", "order", "orders", "reservation", "reservations", "guest", "guests", "people", "view"),
+        *("traveller", "travellers", "traveler", "travelers", "persons", "user", "users", "member", "members", "views"),
+        *("customer", "customers", "visitor", "visitors", "click", "clicks", "searches", "families", "tourists"),
+        *("hotel", "hotels", "partner", "partners", "nights"),
+    )
+)
+"""Things whose number may be made up."""
+_CAREFUL: Final = _COUNTS | frozenset(
     (
         "sold",
         "paid",
@@ -176,6 +185,7 @@ def _is_plainly_allowed(view: ReplyView, prepared: Prepared) -> bool:
     facts = view.card.facts
     text = prepared.text
     low = high = 0.0
+    careful: frozenset[str] = frozenset()
     for match in _SHORT_FIGURE.finditer(text):
         number, percent = match.groups()
         if percent:
@@ -185,15 +195,16 @@ def _is_plainly_allowed(view: ReplyView, prepared: Prepared) -> bool:
         number = number.rstrip(".,")
         if len(number) == 1:
             continue
-        if not number.isdigit() or _COUNTED.match(text, match.end(1)):
+        if not number.isdigit():
             return False
         if not high:
-            if not _CAREFUL.isdisjoint(prepared.tokens):
+            careful = _CAREFUL.intersection(prepared.tokens)
+            if not careful <= _COUNTS:
                 return False
             card = view.game.card
             high = max(card.selling) + 1.0
             low = 0.5 * min(card.selling) * (1.0 - max(card.commission))
-        if len(number) > 2 and not low <= int(number) <= high:
+        if (len(number) > 2 and not low <= int(number) <= high) or (careful and _COUNTED.match(text, match.end(1))):
             return False
     return True
 
@@ -279,10 +290,12 @@ def mixed_types(view: ReplyView, prepared: Prepared) -> int | None:
     A net figure must not exceed the hotel's net price now (that is a selling price called net), nor be the very
     selling price that the manager quoted. A figure said as a selling price that is no bid must not be a known net one.
     """
-    if prepared.ascii and TYPE_WORDS.isdisjoint(prepared.tokens):
-        return None
-    if prepared.ascii and not _may_mix(view, prepared):
-        return 0
+    if prepared.ascii:
+        words = TYPE_WORDS.intersection(prepared.tokens)
+        if not words:
+            return None
+        if not _may_mix(view, prepared, words):
+            return 0
     card, game = view.card, view.game
     tickets = range(len(card.tickets))
     net_now = max(s * (1.0 - c) for s, c in zip(game.card.selling, game.card.commission, strict=True))
@@ -303,18 +316,21 @@ def mixed_types(view: ReplyView, prepared: Prepared) -> int | None:
     return wrong if typed or prepared.digits else None
 
 
-def _may_mix(view: ReplyView, prepared: Prepared) -> bool:
-    """Whether some figure could be of the wrong type, given which words for types there are: a quick first look."""
+def _may_mix(view: ReplyView, prepared: Prepared, words: frozenset[str]) -> bool:
+    """Whether some figure could be of the wrong type, given the words for types: a quick first look."""
     card, game = view.game.card, view.game
-    net = not _NET_WORDS.isdisjoint(prepared.tokens)
-    selling = not _SELLING_WORDS.isdisjoint(prepared.tokens)
+    net, selling = not _NET_WORDS.isdisjoint(words), not _SELLING_WORDS.isdisjoint(words)
+    tickets = range(len(view.card.tickets))
+    limit = max(card.selling[k] * (1.0 - card.commission[k]) for k in tickets) + 2.0
     for number in _PRICE_FIGURE.findall(prepared.text):
         value = float(number)
-        for k in range(len(view.card.tickets)):
-            now, quote, part = card.selling[k], game.quote[k], 1.0 - card.commission[k]
-            if net and (value > now * part + 2.0 or abs(value - quote) <= _SAME):
+        if net and value > limit:
+            return True
+        for k in tickets:
+            quote, part = game.quote[k], 1.0 - card.commission[k]
+            if net and -_SAME <= value - quote <= _SAME:
                 return True
-            if selling and (abs(value - now * part) <= _SAME or abs(value - quote * part) <= _SAME):
+            if selling and (abs(value - card.selling[k] * part) <= _SAME or abs(value - quote * part) <= _SAME):
                 return True
     return False
 

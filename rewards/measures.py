@@ -143,3 +143,5 @@ MEASURES: dict[str, Measure] = {
     "price-type-mixups": price_type_mixups,
 }
 """Measurements by the name that ``rules.toml`` uses."""
+LENGTHS = frozenset({"characters", "words"})
+"""Measurements that are at most the number of characters."""

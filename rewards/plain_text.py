@@ -104,7 +104,8 @@ def prepare(text: str) -> Prepared:
         data = low.encode("ascii")
         kinds = (b" " + data).translate(_KINDS)
         tokens = data.translate(_ASCII_TOKENS).decode("ascii").split()
-        signs = data.translate(None, _NO_CUE).decode("ascii")
+        others = data.translate(None, _NO_CUE)
+        signs = others.decode("ascii") if others else ""
         digits = b"0" in kinds
         for hint in _HINTS:
             if hint in kinds:

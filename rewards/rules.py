@@ -18,7 +18,7 @@ import regex
 from negotiation_env.features import FEATURE_INDEX
 from negotiation_env.lanes import Lanes, Num
 from negotiation_env.protocols import ReplyView, RewardTerm
-from rewards.measures import MEASURES, Measure
+from rewards.measures import LENGTHS, MEASURES, Measure
 from rewards.plain_text import DIGIT, ORDINARY_SIGNS, Prepared, prepare
 from rewards.rule_file import Example, Rule, load_rules
 from rewards.sources import RuleScore
@@ -82,16 +82,21 @@ class RuleReward:
         self._excuses = {
             i: regex.compile(r.unless) for i, r in enumerate(rules) if r.unless is not None and r.pattern is None
         }
-        tried = [i for i, r in enumerate(rules) if r.feature is None]
+        # What only a long text or one beyond ASCII can break is not tried on others.
+        lengths = {i: r.above for i, r in enumerate(rules) if r.measure in LENGTHS and not r.needs}
+        self._long, self._short = tuple(lengths), min(lengths.values(), default=0.0)
+        self._foreign = tuple(i for i, r in enumerate(rules) if r.measure == "foreign-letters" and not r.needs)
+        tried = [i for i, r in enumerate(rules) if r.feature is None and i not in {*self._long, *self._foreign}]
         self._always = tuple(i for i in tried if not rules[i].needs or not ORDINARY_SIGNS.isdisjoint(rules[i].needs))
         cues: dict[str, tuple[tuple[int, str], ...]] = {}
         for i in tried:
             for need in rules[i].needs:
-                first, *more = need.split(" ") if len(need) > 1 else [need]
-                cues[first] = (*cues.get(first, ()), (i, need if more else ""))
+                words = need.split(" ") if len(need) > 1 else [need]
+                rarest = max(words, key=len)  # of a phrase, the longest word is looked for, then the phrase
+                cues[rarest] = (*cues.get(rarest, ()), (i, need if len(words) > 1 else ""))
         self._cues = cues
         self._words = frozenset(c for c in cues if c.isascii() and c.isalnum())
-        self._numeric = tuple(i for i, _ in cues.get(DIGIT, ()))
+        self._with_digits = tuple(sorted({*self._always, *(i for i, _ in cues.get(DIGIT, ()))}))
 
     @classmethod
     def from_toml(cls, path: str | Path | None = None) -> RuleReward:
@@ -114,7 +119,7 @@ class RuleReward:
         for place, above, i in self._features:
             if features[place] > above and self._is_meant(i, prepared):
                 fired.append(i)
-        for i in self.tried(prepared):
+        for i in self.tried(view, prepared):
             try:
                 if self.fires(i, view, prepared):
                     fired.append(i)
@@ -166,19 +171,20 @@ class RuleReward:
         measure, phrases, above = measured
         return measure(view, prepared, phrases) > above
 
-    def tried(self, prepared: Prepared) -> Iterable[int]:
+    def tried(self, view: ReplyView, prepared: Prepared) -> Iterable[int]:
         """Return which rules on words or with measurements may fire: without needs, or with one of them in the text."""
+        base = self._with_digits if prepared.digits else self._always
         words = self._words.intersection(prepared.tokens)
-        if not words and not prepared.signs and not prepared.digits:
-            return self._always
-        found = set(self._always)
-        if prepared.digits:
-            found.update(self._numeric)
-        for cue in (*words, *prepared.signs):
+        found: set[int] = set()
+        if len(view.text) > self._short:
+            found.update(self._long)
+        if not prepared.ascii:
+            found.update(self._foreign)
+        for cue in (*words, *prepared.signs) if prepared.signs else words:
             for i, phrase in self._cues.get(cue, ()):
                 if not phrase or phrase in prepared.text or phrase in prepared.plain:
                     found.add(i)
-        return found
+        return found.union(base) if found else base
 
     def _sum(self, fired: list[int]) -> RuleScore:
         """Add up rules that fired, one per group (the one of the lowest points)."""
