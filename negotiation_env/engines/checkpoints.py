@@ -64,8 +64,12 @@ class Base:
                 )
             else:
                 self._wrapped.load_adapter(folder, adapter, autocast_adapter_dtype=False)
-            self._wrapped.to(device=self.device, dtype=self.model.dtype).eval()
-            self._wrapped.requires_grad_(False)
+            # This adapter alone: another may be in training, in float32.
+            for name, parameter in self._wrapped.named_parameters():
+                if f".{adapter}." in name:
+                    parameter.requires_grad_(False)
+                    parameter.data = parameter.data.to(device=self.device, dtype=self.model.dtype)
+            self._wrapped.eval()
             self._adapters[folder] = adapter
             return adapter
 
@@ -89,7 +93,9 @@ class Base:
     def drop_adapter(self, adapter: str) -> None:
         """Take an adapter made by new_adapter off the base."""
         with self.lock:
-            if len(self._wrapped.peft_config) > 1:
+            others = [name for name in self._wrapped.peft_config if name != adapter]
+            if others:
+                self._wrapped.set_adapter(others[0])
                 self._wrapped.delete_adapter(adapter)
             else:
                 self._wrapped.unload()
@@ -106,7 +112,9 @@ class Base:
                 with self._wrapped.disable_adapter():
                     yield self.model
             else:
-                self._wrapped.set_adapter(adapter)
+                # Switching walks through all layers, so only where another adapter is on.
+                if self._wrapped.active_adapter != adapter:
+                    self._wrapped.set_adapter(adapter)
                 yield self.model
 
 

@@ -107,6 +107,10 @@ class TransformersEngine:
 
     def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
         """One reply per request, in order."""
+        return [reply for reply, _ in self.generate_from_prompts(requests)]
+
+    def generate_from_prompts(self, requests: Sequence[ChatRequest]) -> list[tuple[ChatReply, tuple[int, ...]]]:
+        """One reply per request with the prompt's token ids, which training needs; a fault's may be empty."""
         replies: list[ChatReply | None] = [None] * len(requests)
         rows: dict[int, Row] = {}
         for i, request in enumerate(requests):
@@ -120,7 +124,10 @@ class TransformersEngine:
                 failed = self._run(model, [rows[i] for i in wave], shapes)
                 for i in wave:
                     replies[i] = self._reply(requests[i], rows[i], failed.get(id(rows[i])))
-        return [reply or fault_reply("no reply was made") for reply in replies]
+        return [
+            (reply or fault_reply("no reply was made"), rows[i].prompt if i in rows else ())
+            for i, reply in enumerate(replies)
+        ]
 
     def shapes(self, model: PreTrainedModel) -> Shapes:
         """Batch sizes that leave a row's result unchanged, measured once a thread count."""

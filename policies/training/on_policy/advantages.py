@@ -91,5 +91,5 @@ def group_advantages(rewards: torch.Tensor, groups: torch.Tensor) -> torch.Tenso
     means = torch.zeros(len(counts), dtype=rewards.dtype).index_add_(0, place, rewards) / counts
     centred = rewards - means[place]
     variances = torch.zeros(len(counts), dtype=rewards.dtype).index_add_(0, place, centred.square()) / counts
-    deviations: torch.Tensor = variances.sqrt()[place]
-    return centred / (deviations + GROUP_EPSILON)
+    compared: torch.Tensor = centred / (variances.sqrt()[place] + GROUP_EPSILON)
+    return compared

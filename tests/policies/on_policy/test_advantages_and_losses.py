@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-import torch  # noqa: E402
+import torch
 
-from policies.training.on_policy.advantages import (  # noqa: E402
+from policies.training.on_policy.advantages import (
     GROUP_EPSILON,
     dialogue_returns,
     gae,
@@ -19,7 +19,7 @@ from policies.training.on_policy.advantages import (  # noqa: E402
     on_last_token,
     whiten,
 )
-from policies.training.on_policy.losses import (  # noqa: E402
+from policies.training.on_policy.losses import (
     clipped_policy_loss,
     kl_k1,
     kl_k3,

@@ -1,0 +1,227 @@
+"""Policy and value model as two LoRA adapters (Hu et al. 2021) on one frozen base.
+
+Knows the model's forward passes and its files. Does not know rewards, advantages or losses. The base is the one that
+the engine samples from, so a run holds it in memory once; logits are made at reply tokens only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+
+from negotiation_env.engines.transformers_engine import TransformersEngine
+from negotiation_env.errors import DataFileError, UsageError
+from policies.adapters import start_folder
+from policies.training.lora import lora_config
+from policies.training.on_policy.preset import OnPolicyPreset
+from policies.training.on_policy.samples import TokenBatch
+
+POLICY, VALUE, START = "policy", "value", "start"
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+HEAD = "value_head.safetensors"
+
+
+class Scores(NamedTuple):
+    """What the policy says of a batch's replies; both (replies, longest reply), 0 at padding."""
+
+    logprobs: torch.Tensor
+    entropy: torch.Tensor
+    """Of the distribution that each token was drawn from, in nats; no gradient flows through it."""
+
+
+class ActorCritic:
+    """The models of one run. Use it as a context: on leaving, its adapters come off the shared base.
+
+    Args:
+        engine: holds the preset's base; samples from the policy from now on.
+        preset: the adapters' shape, the seed of their first weights, and the adapter that the policy starts from.
+        with_value: whether there is a value model. Its head starts at 0, its adapter afresh.
+
+    Raises:
+        UsageError: if the start is none, or one for another base or of another shape.
+    """
+
+    def __init__(self, engine: TransformersEngine, preset: OnPolicyPreset, with_value: bool = True) -> None:
+        self.engine = engine
+        self.base = engine.base
+        start = start_folder(preset.start) if preset.start else None
+        if start is not None:
+            _check_shape(start, preset)
+        # The start stays as it is: what the policy's divergence is measured from.
+        self._names = [POLICY, START, VALUE] if with_value else [POLICY, START]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(preset.seed)
+            for name in self._names:
+                self._wrapped: Any = self.base.new_adapter(name, lora_config(preset))
+        self._parameters: dict[str, dict[str, torch.nn.Parameter]] = {name: {} for name in self._names}
+        for path, parameter in self._wrapped.named_parameters():
+            for name in self._names:
+                if f".{name}." in path:
+                    self._parameters[name][path] = parameter
+        for name in (POLICY, START):
+            if start is not None:
+                self._load_adapter(name, start)
+        width = int(self.base.model.config.get_text_config().hidden_size)
+        self.head: torch.nn.Linear | None = None
+        if with_value:
+            self.head = torch.nn.Linear(width, 1, device=self.base.device)
+            torch.nn.init.zeros_(self.head.weight)
+            torch.nn.init.zeros_(self.head.bias)
+        self._saves_memory = preset.gradient_checkpointing
+        if self._saves_memory:
+            model: Any = self.base.model
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+        engine.adapter = POLICY
+        engine.forget_prompts()
+
+    def __enter__(self) -> ActorCritic:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.engine.adapter = None
+        self.engine.forget_prompts()
+        for name in self._names:
+            self.base.drop_adapter(name)
+
+    def policy_parameters(self) -> dict[str, torch.nn.Parameter]:
+        """Return what the policy loss trains, by name."""
+        return self._parameters[POLICY]
+
+    def value_parameters(self) -> dict[str, torch.nn.Parameter]:
+        """Return what the value loss trains, by name; empty without a value model."""
+        if self.head is None:
+            return {}
+        return self._parameters[VALUE] | {f"head.{name}": p for name, p in self.head.named_parameters()}
+
+    def policy(self, batch: TokenBatch, adapter: str = POLICY) -> Scores:
+        """Return log-probabilities (with gradient) and entropies of the replies' tokens."""
+        with self._model(adapter) as model:
+            logits = model.get_output_embeddings()(self._hidden(model, batch))
+        everything = torch.log_softmax(logits.float(), dim=-1)
+        chosen = everything.gather(1, batch.tokens()[:, None])[:, 0]
+        with torch.no_grad():
+            entropy = -(everything.exp() * everything).sum(dim=-1)
+        return Scores(_spread(chosen, batch), _spread(entropy, batch))
+
+    @torch.no_grad()
+    def start_logprobs(self, batch: TokenBatch) -> torch.Tensor:
+        """Return the same replies' log-probabilities under the policy that training started from."""
+        return self.policy(batch, START).logprobs
+
+    @torch.no_grad()
+    def divergence(self, batch: TokenBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return KL(policy || start) over the whole vocabulary, and the policy's entropy, in nats at each token."""
+        found = []
+        for adapter in (POLICY, START):
+            with self._model(adapter) as model:
+                logits = model.get_output_embeddings()(self._hidden(model, batch))
+            found.append(torch.log_softmax(logits.float(), dim=-1))
+        now, start = found
+        kl, entropy = (now.exp() * (now - start)).sum(dim=-1), -(now.exp() * now).sum(dim=-1)
+        return _spread(kl, batch), _spread(entropy, batch)
+
+    def values(self, batch: TokenBatch) -> torch.Tensor:
+        """Return V before each reply token (with gradient)."""
+        if self.head is None:
+            raise ValueError("expected a value model, got an actor alone")
+        with self._model(VALUE) as model:
+            hidden = self._hidden(model, batch)
+        return _spread(self.head(hidden.float())[:, 0], batch)
+
+    def backward(self, loss: torch.Tensor, adapter: str) -> None:
+        """Add the gradients of a loss on what one adapter computed; activations may be computed anew for it."""
+        with self._model(adapter):
+            loss.backward()  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def _model(self, adapter: str) -> Iterator[Any]:
+        """The base with one adapter, its attention the plain one that gradients flow through."""
+        with self.base.use(adapter) as found:
+            model: Any = found
+            # PEFT opens the adapter in use to gradients and closes the others, so a backward pass after another
+            # adapter's forward pass would find nothing.
+            for name, parameters in self._parameters.items():
+                for parameter in parameters.values():
+                    parameter.requires_grad_(name != START)
+            config: Any = model.config
+            sampling = config._attn_implementation
+            config._attn_implementation = "sdpa"
+            # Only a model in training mode recomputes activations; nothing else depends on the mode (no dropout).
+            recomputes = self._saves_memory and torch.is_grad_enabled()
+            if recomputes:
+                model.train()
+            try:
+                yield model
+            finally:
+                config._attn_implementation = sampling
+                if recomputes:
+                    model.eval()
+
+    @staticmethod
+    def _hidden(model: Any, batch: TokenBatch) -> torch.Tensor:
+        """Return the last layer's output just before each reply token, (tokens, width)."""
+        decoder = model.get_decoder()
+        # No mask: padding is on the right, and causal attention never looks there.
+        hidden: torch.Tensor = decoder(input_ids=batch.ids, use_cache=False).last_hidden_state
+        return hidden[batch.before()]
+
+    def save_policy(self, folder: Path) -> None:
+        """Write the policy as a standard PEFT adapter folder."""
+        self._save_adapter(POLICY, folder)
+
+    def save(self, folder: Path) -> None:
+        """Write policy, start and value model into a folder's sub-folders."""
+        for name in self._names:
+            self._save_adapter(name, folder / name)
+        if self.head is not None:
+            save_file(self.head.state_dict(), folder / VALUE / HEAD)
+
+    def load(self, folder: Path) -> None:
+        """Read what ``save`` wrote; the engine samples from it at once."""
+        for name in self._names:
+            self._load_adapter(name, folder / name)
+        if self.head is not None:
+            self.head.load_state_dict(load_file(folder / VALUE / HEAD))
+        self.engine.forget_prompts()
+
+    def _save_adapter(self, adapter: str, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        state = get_peft_model_state_dict(self._wrapped, adapter_name=adapter, save_embedding_layers=False)
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+        save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
+        shape: Any = self._wrapped.peft_config[adapter]
+        settings = shape.to_dict() | {"inference_mode": True, "target_modules": sorted(shape.target_modules)}
+        # No set, no enumeration: the file does not depend on the process.
+        (folder / CONFIG).write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+    def _load_adapter(self, adapter: str, folder: Path) -> None:
+        found: Any = set_peft_model_state_dict(self._wrapped, load_file(folder / WEIGHTS), adapter_name=adapter)
+        missing = [key for key in found.missing_keys if f".{adapter}." in key]
+        if missing or found.unexpected_keys:
+            odd = (missing or found.unexpected_keys)[0]
+            raise DataFileError(f"{folder}: expected the weights of an adapter for this base, got a mismatch at {odd}")
+
+
+def _check_shape(folder: Path, preset: OnPolicyPreset) -> None:
+    """Raise ``UsageError`` if an adapter is for another base, or of another shape, than the preset's."""
+    found = LoraConfig.from_pretrained(str(folder))
+    wanted = (preset.base, preset.lora_rank, float(preset.lora_alpha), set(preset.lora_targets))
+    held = (found.base_model_name_or_path, found.r, float(found.lora_alpha), set(found.target_modules or ()))
+    if wanted != held:
+        raise UsageError(
+            f"start {preset.start}: expected an adapter with base, rank, alpha and targets {wanted}, got {held}; "
+            "set base and lora_* to its own, or choose another start"
+        )
+
+
+def _spread(values: torch.Tensor, batch: TokenBatch) -> torch.Tensor:
+    """Return values in the mask's order as (replies, longest reply)."""
+    spread = torch.zeros(batch.mask.shape, dtype=values.dtype, device=values.device)
+    return spread.masked_scatter(batch.mask, values)

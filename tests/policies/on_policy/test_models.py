@@ -1,0 +1,169 @@
+"""Policy and value model on one base: what they compute, where gradients go, and what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("peft")
+
+import torch
+from transformers import AutoModelForCausalLM
+
+from negotiation_env.engines.transformers_engine import TransformersEngine
+from negotiation_env.errors import UsageError
+from negotiation_env.registry import load_manager, load_reward
+from negotiation_env.scenario import sample_scenario
+from policies.training.on_policy.actor_critic import POLICY, VALUE, ActorCritic
+from policies.training.on_policy.preset import OnPolicyPreset
+from policies.training.on_policy.samples import Played, Sample, SamplingAgent, parts_by_length, play, token_batch
+from tests.policies.on_policy.conftest import settings
+
+
+@pytest.fixture(scope="module")
+def engine(base: Path) -> TransformersEngine:
+    return TransformersEngine(str(base), dtype="float32")
+
+
+@pytest.fixture
+def actor(engine: TransformersEngine, base: Path) -> Iterator[ActorCritic]:
+    with ActorCritic(engine, OnPolicyPreset(**settings(base))) as models:
+        _shake(models)
+        yield models
+
+
+def _shake(actor: ActorCritic) -> None:
+    """Give every adapter weights of its own: a fresh one changes nothing."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in (*actor.policy_parameters().values(), *actor.value_parameters().values()):
+            parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator))
+    actor.engine.forget_prompts()
+
+
+def _played(engine: TransformersEngine, group_size: int = 1, dialogues: int = 4) -> Played:
+    return play(
+        SamplingAgent(engine, load_reward("repo"), 8, group_size),
+        [sample_scenario(seed) for seed in range(dialogues)],
+        lambda breakdown: breakdown.total,
+        manager=load_manager("rules"),
+        max_turns=3,
+        turn_discount=0.0,
+    )
+
+
+def test_training_recomputes_the_log_probabilities_that_were_recorded(actor: ActorCritic) -> None:
+    samples = _played(actor.engine, group_size=3).samples
+    assert len({len(s.prompt) for s in samples}) > 1
+    batch = token_batch(samples)
+    scores = actor.policy(batch)
+    assert torch.allclose(scores.logprobs, batch.logprobs, atol=1e-4)
+    assert not scores.logprobs[~batch.mask].any()
+    away = actor.start_logprobs(batch)
+    assert not torch.allclose(away, batch.logprobs, atol=1e-2)
+
+
+def test_padding_and_neighbours_change_nothing(actor: ActorCritic) -> None:
+    samples = _played(actor.engine).samples
+    together = token_batch(samples)
+    for compute in (lambda b: actor.policy(b).logprobs, actor.values, lambda b: actor.divergence(b)[0]):
+        whole = compute(together)
+        for row, sample in enumerate(samples):
+            alone = compute(token_batch([sample]))[0]
+            assert torch.allclose(whole[row, : len(sample.reply)], alone, atol=1e-4)
+
+
+def test_log_probabilities_are_a_plain_models(actor: ActorCritic, base: Path, tmp_path: Path) -> None:
+    from peft import PeftModel
+
+    sample = _played(actor.engine).samples[-1]
+    actor.save_policy(tmp_path)
+    plain: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    model = PeftModel.from_pretrained(plain, str(tmp_path))
+    ids = torch.tensor([[*sample.prompt, *sample.reply]])
+    with torch.no_grad():
+        expected = torch.log_softmax(model(input_ids=ids).logits[0], dim=-1)
+    found = actor.policy(token_batch([sample])).logprobs[0].detach()
+    for place, token in enumerate(sample.reply):
+        assert float(found[place]) == pytest.approx(float(expected[len(sample.prompt) - 1 + place, token]), abs=1e-4)
+
+
+def test_gradients_flow_into_the_adapter_that_is_trained_and_nowhere_else(actor: ActorCritic) -> None:
+    batch = token_batch(_played(actor.engine).samples)
+    everything = {id(p): p for p in actor.base.model.parameters()}
+    head = {id(p): p for p in actor.head.parameters()} if actor.head else {}
+    for loss, adapter, own in (
+        (actor.policy(batch).logprobs.sum(), POLICY, actor.policy_parameters()),
+        (actor.values(batch).sum(), VALUE, actor.value_parameters()),
+    ):
+        for parameter in (everything | head).values():
+            parameter.grad = None
+        actor.backward(loss, adapter)
+        touched = {key for key, p in (everything | head).items() if p.grad is not None and bool(p.grad.any())}
+        assert touched and touched <= {id(p) for p in own.values()}
+
+
+def test_policy_and_value_do_not_share_a_parameter(actor: ActorCritic) -> None:
+    policy, value = actor.policy_parameters(), actor.value_parameters()
+    assert policy and value and not {id(p) for p in policy.values()} & {id(p) for p in value.values()}
+    assert {str(p.dtype) for p in (*policy.values(), *value.values())} == {"torch.float32"}
+
+
+def test_the_written_adapter_speaks_through_the_engine_as_in_training(actor: ActorCritic, tmp_path: Path) -> None:
+    samples = _played(actor.engine).samples
+    actor.save_policy(tmp_path)
+    opened = TransformersEngine(str(tmp_path), dtype="float32")
+    assert opened.base is actor.base
+    assert [s.reply for s in _played(opened).samples] == [s.reply for s in samples]
+
+
+def test_afterwards_the_base_is_as_it_was(engine: TransformersEngine, base: Path) -> None:
+    before = _played(engine).samples
+    with ActorCritic(engine, OnPolicyPreset(**settings(base))) as models:
+        _shake(models)
+        assert [s.reply for s in _played(engine).samples] != [s.reply for s in before]
+    assert [s.reply for s in _played(engine).samples] == [s.reply for s in before]
+
+
+def test_a_start_must_fit_the_preset(actor: ActorCritic, base: Path, tmp_path: Path) -> None:
+    actor.save_policy(tmp_path / "start")
+    for changes in ({"lora_rank": 8}, {"start": str(tmp_path / "nothing")}):
+        preset = OnPolicyPreset(**settings(base, **{"start": str(tmp_path / "start")} | changes))
+        with pytest.raises(UsageError, match="start"):
+            ActorCritic(actor.engine, preset)
+
+
+def test_training_from_a_start_begins_with_its_weights(engine: TransformersEngine, base: Path, tmp_path: Path) -> None:
+    with ActorCritic(engine, OnPolicyPreset(**settings(base))) as models:
+        _shake(models)
+        models.save_policy(tmp_path)
+        said = [s.reply for s in _played(engine).samples]
+    with ActorCritic(engine, OnPolicyPreset(**settings(base, start=str(tmp_path)))) as models:
+        samples = _played(engine).samples
+        assert [s.reply for s in samples] == said
+        divergence, _ = models.divergence(token_batch(samples))
+        assert float(divergence.abs().max()) == 0.0
+
+
+def test_memory_saving_changes_no_gradient(engine: TransformersEngine, base: Path) -> None:
+    gradients = []
+    for saves in (False, True):
+        with ActorCritic(engine, OnPolicyPreset(**settings(base, gradient_checkpointing=saves))) as models:
+            _shake(models)
+            batch = token_batch(_played(engine).samples)
+            models.backward(models.policy(batch).logprobs.sum(), POLICY)
+            gradients.append([p.grad for p in models.policy_parameters().values()])
+            assert not models.base.model.training
+    assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(*gradients, strict=True) if a is not None)
+
+
+def test_parts_hold_each_sample_once_within_the_limit() -> None:
+    samples = [Sample((1,) * n, (2,) * (n % 5 + 1), (0.0,) * (n % 5 + 1), 0.0, n) for n in (3, 40, 7, 7, 90, 12, 1)]
+    parts = parts_by_length(samples, 60)
+    assert sorted(i for part in parts for i in part) == list(range(len(samples)))
+    for part in parts:
+        cells = len(part) * max(len(samples[i].prompt) + len(samples[i].reply) for i in part)
+        assert cells <= 60 or len(part) == 1
