@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -35,68 +36,96 @@ class _Answer(NamedTuple):
     evidence: str
 
 
+_Question = tuple[str, str]
+"""The system and the user message that ask one dimension's question about one reply."""
+
+
 class LlmJudge:
     """E_judge from a language model: one question per dimension, all replies and dimensions in one batch.
 
     The model first writes a line of evidence; the verdict is then asked for behind that line, so that a small model
-    need not remember the form of an answer, only to give a letter.
+    need not remember the form of an answer, only to give a letter. Engines that can (see ``ChatRequest.choices``) allow
+    the choices' letters alone.
 
     Args:
         engine: the language model; see ``negotiation_env.engines``.
         rubric: None takes the shipped one.
         max_tokens: most tokens of the evidence, at least 16.
         retries: how often an unreadable answer is asked again (sampled, with another seed).
+        remember: answers that are kept by their question and reply, the least recently used are dropped; 0 for none.
     """
 
-    def __init__(self, engine: ChatModel, rubric: Rubric | None = None, max_tokens: int = 48, retries: int = 1) -> None:
-        if max_tokens < 16 or retries < 0:
-            raise UsageError(f"expected max_tokens >= 16 and retries >= 0, got {max_tokens} and {retries}")
+    def __init__(
+        self,
+        engine: ChatModel,
+        rubric: Rubric | None = None,
+        max_tokens: int = 48,
+        retries: int = 1,
+        remember: int = 65_536,
+    ) -> None:
+        if max_tokens < 16 or retries < 0 or remember < 0:
+            raise UsageError(
+                f"expected max_tokens >= 16, retries >= 0 and remember >= 0, got {max_tokens}, {retries} and {remember}"
+            )
         self.engine = engine
         self.rubric = Rubric.from_toml() if rubric is None else rubric
         self.max_tokens = max_tokens
         self.retries = retries
+        self.remember = remember
+        self._known: OrderedDict[_Question, _Answer] = OrderedDict()
 
     def judge(self, views: Sequence[ReplyView]) -> list[Verdict]:
         """Judge replies in order. A reply of which one answer stays unreadable is unscored, with the fault named."""
         dimensions = self.rubric.dimensions
-        asked = [(view, dimension) for view in views for dimension in dimensions]
-        answers: list[_Answer | str] = [""] * len(asked)
-        pending = list(range(len(asked)))
+        asked = [judge_prompt(view, dimension) for view in views for dimension in dimensions]
+        of = dict(zip(asked, list(dimensions) * len(views), strict=True))
+        answers: dict[_Question, _Answer | str] = {q: self._known.get(q, "") for q in of}
         for attempt in range(self.retries + 1):
-            for i, answer in zip(pending, self._ask([asked[i] for i in pending], attempt), strict=True):
-                answers[i] = answer
-            pending = [i for i in pending if isinstance(answers[i], str)]
+            pending = [q for q, answer in answers.items() if isinstance(answer, str)]
+            answers.update(zip(pending, self._ask(pending, [of[q] for q in pending], attempt), strict=True))
+        self._keep(answers)
         step = len(dimensions)
-        return [_verdict(dimensions, answers[i * step : (i + 1) * step]) for i in range(len(views))]
+        found = [answers[q] for q in asked]
+        return [_verdict(dimensions, found[i * step : (i + 1) * step]) for i in range(len(views))]
+
+    def _keep(self, answers: dict[_Question, _Answer | str]) -> None:
+        """Remember readable answers."""
+        for question, answer in answers.items():
+            if isinstance(answer, _Answer):
+                self._known[question] = answer
+                self._known.move_to_end(question)
+        while len(self._known) > self.remember:
+            self._known.popitem(last=False)
 
     def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> None:
         """Return None: a language model judges text only."""
         return None
 
-    def _ask(self, asked: Sequence[tuple[ReplyView, Dimension]], attempt: int) -> list[_Answer | str]:
-        """Ask for evidence, then for verdicts; return answers, or why there is none."""
+    def _ask(self, asked: Sequence[_Question], dimensions: Sequence[Dimension], attempt: int) -> list[_Answer | str]:
+        """Ask for evidence, then for verdicts among the choices' letters; return answers, or why there is none."""
         answers: list[_Answer | str] = [""] * len(asked)
         begins = ["Evidence:"] * len(asked)
-        for tokens in (self.max_tokens, _VERDICT_TOKENS):
+        for last in (False, True):
             left = [i for i, answer in enumerate(answers) if not answer]
-            requests = [self._request(*asked[i], attempt, begins[i], tokens) for i in left]
+            requests = [self._request(asked[i], dimensions[i], attempt, begins[i], last) for i in left]
             replies = self.engine.generate(requests) if requests else []
             for i, reply in zip(left, replies, strict=True):
                 answers[i] = reply.fault or ""
-                begins[i] = reply.text.rstrip() + "\nVerdict: (" if tokens == self.max_tokens else reply.text
-        return [answer or _read(text, d) for answer, text, (_, d) in zip(answers, begins, asked, strict=True)]
+                begins[i] = reply.text if last else reply.text.rstrip() + "\nVerdict: ("
+        return [answer or _read(text, d) for answer, text, d in zip(answers, begins, dimensions, strict=True)]
 
-    def _request(self, view: ReplyView, dimension: Dimension, attempt: int, begin: str, tokens: int) -> ChatRequest:
+    def _request(self, question: _Question, dimension: Dimension, attempt: int, begin: str, last: bool) -> ChatRequest:
         """Ask one dimension's question. The seed depends on the question's text and the attempt alone."""
-        system, user = judge_prompt(view, dimension)
+        system, user = question
         seed = int.from_bytes(hashlib.sha256(f"{attempt}\n{system}\n{user}".encode()).digest()[:6], "big")
         return ChatRequest(
             messages=({"role": "system", "content": system}, {"role": "user", "content": user}),
             seed=seed,
-            max_tokens=tokens,
+            max_tokens=_VERDICT_TOKENS if last else self.max_tokens,
             temperature=0.0 if attempt == 0 else 0.7,
             stop=("\n",),
             begin=begin,
+            choices=tuple(f"{c.letter})" for c in dimension.choices) if last else (),
         )
 
 

@@ -31,7 +31,7 @@ class Row:
 
     prompt: token ids, at least one; prefix: how many of them, the last one excepted, other
     prompts are likely to begin with too; limit: most tokens to sample; halt: told the tokens so
-    far, says whether a stop string has come.
+    far, says whether a stop string has come; first: the tokens that the reply may begin with, empty for any.
     """
 
     prompt: tuple[int, ...]
@@ -41,6 +41,7 @@ class Row:
     temperature: float
     top_p: float
     halt: Callable[[list[int]], bool] | None = None
+    first: tuple[int, ...] = ()
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     finish: Literal["stop", "length", "fault"] | None = None
@@ -79,7 +80,7 @@ def decode(
     live = list(rows)
     while live:
         drawn, logprobs = draw(
-            _next_logits(model, grid, live, shapes.floor),
+            _allowed(_next_logits(model, grid, live, shapes.floor), live),
             [noise[id(row)][len(row.tokens)] for row in live],
             [row.temperature for row in live],
             [row.top_p for row in live],
@@ -87,6 +88,16 @@ def decode(
         for row, token, logprob in zip(live, drawn, logprobs, strict=True):
             _append(row, token, logprob, ends)
         _close_ranks(grid, live)
+
+
+def _allowed(logits: torch.Tensor, live: Sequence[Row]) -> torch.Tensor:
+    """Logits with every token ruled out that a row may not begin with."""
+    for i, row in enumerate(live):
+        if row.first and not row.tokens:
+            kept = logits[i, list(row.first)].clone()
+            logits[i] = float("-inf")
+            logits[i, list(row.first)] = kept
+    return logits
 
 
 def _append(row: Row, token: int, logprob: float, ends: frozenset[int]) -> None:

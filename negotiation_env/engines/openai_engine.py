@@ -7,13 +7,15 @@ independently of a batch, is up to the server.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
-from openai import OpenAI, OpenAIError
+from openai import OpenAI, OpenAIError, omit
 from openai.types.chat import ChatCompletionMessageParam
+from openai.types.shared_params import ResponseFormatJSONSchema
 
 from negotiation_env.engines.protocol import (
     ChatReply,
@@ -73,12 +75,15 @@ class OpenAIEngine:
                 temperature=request.temperature,
                 top_p=request.top_p,
                 stop=list(request.stop) or None,
+                response_format=_schema(request.choices) if request.choices else omit,
             )
         except OpenAIError as error:
             return fault_reply(f"{type(error).__name__}: {self._without_key(str(error))[:300]}")
         if not answer.choices or answer.choices[0].message.content is None:
             return fault_reply("the server's answer holds no text")
         text = answer.choices[0].message.content
+        if request.choices:
+            text = _chosen(text)
         if not text.startswith(request.begin):
             text = request.begin + text
         return ChatReply(
@@ -90,3 +95,24 @@ class OpenAIEngine:
     def _without_key(self, text: str) -> str:
         key = os.environ.get("OPENAI_API_KEY")
         return text.replace(key, "[key]") if key else text
+
+
+def _schema(choices: tuple[str, ...]) -> ResponseFormatJSONSchema:
+    """The answer's form where it is one of some choices. The protocol wants an object around it."""
+    answer = {"type": "string", "enum": list(choices)}
+    schema: dict[str, object] = {
+        "type": "object",
+        "properties": {"answer": answer},
+        "required": ["answer"],
+        "additionalProperties": False,
+    }
+    return {"type": "json_schema", "json_schema": {"name": "choice", "schema": schema, "strict": True}}
+
+
+def _chosen(text: str) -> str:
+    """The choice in an answer of that form; a server that knows no schemas answers freely, and so does this."""
+    try:
+        found = json.loads(text)["answer"]
+    except (ValueError, KeyError, TypeError):
+        return text
+    return found if isinstance(found, str) else text

@@ -38,6 +38,8 @@ class ChatRequest:
     stop: strings that end the reply; the string itself is cut off.
     begin: text that the assistant's reply starts with; returned as part of the reply's text,
         not counted in token_ids or max_tokens.
+    choices: what follows `begin` is one of these, where the engine can see to it; an engine that
+        cannot answers freely, so the caller checks. Empty for any text.
 
     Raises ValueError for a value out of range.
     """
@@ -49,6 +51,7 @@ class ChatRequest:
     top_p: float = 1.0
     stop: tuple[str, ...] = ()
     begin: str = ""
+    choices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.messages:
@@ -61,6 +64,8 @@ class ChatRequest:
             raise ValueError(f"top_p: expected a value in (0, 1], got {self.top_p}")
         if "" in self.stop:
             raise ValueError("stop: expected non-empty strings, got an empty one; leave it out")
+        if "" in self.choices:
+            raise ValueError("choices: expected non-empty strings, got an empty one; leave it out")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,10 @@ from negotiation_env.engines.protocol import (
 
 def request_key(request: ChatRequest) -> str:
     """SHA-256 over messages, sampling and seed, as 64 hexadecimal digits."""
-    content = json.dumps(asdict(request), sort_keys=True, ensure_ascii=True)
+    fields = asdict(request)
+    if not request.choices:  # requests of older recordings had none
+        del fields["choices"]
+    content = json.dumps(fields, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(content.encode("ascii")).hexdigest()
 
 

@@ -13,6 +13,7 @@ import torch
 from jinja2 import TemplateError
 from transformers import PreTrainedModel
 
+from negotiation_env.engines.chat_text import control_tokens, without_controls
 from negotiation_env.engines.checkpoints import Number, open_checkpoint
 from negotiation_env.engines.decoding import Row, columns_needed, decode
 from negotiation_env.engines.key_values import BlockStore
@@ -58,7 +59,7 @@ class TransformersEngine:
         self.context = int(positions or 1 << 20)
         self.max_prompt_tokens = min(max_prompt_tokens, max(16, self.context - 32))
         self.ends = _end_tokens(self.base.model, self.tokenizer)
-        self._specials = tuple(t for t in self.tokenizer.all_special_tokens if len(t) > 1)
+        self._specials = control_tokens(self.tokenizer)
         self._store = BlockStore(prefix_cache_mb * 1024 * 1024)
         self._shapes: dict[int, Shapes] = {}
 
@@ -140,15 +141,22 @@ class TransformersEngine:
         prompt, prefix = self._encoded(request)
         if not prompt:
             raise ValueError("expected at least one token, got an empty prompt")
+        first = self._first_tokens(request.choices)
         return Row(
             prompt=prompt,
             prefix=prefix,
-            limit=min(request.max_tokens, max(1, self.context - len(prompt))),
+            limit=1 if first else min(request.max_tokens, max(1, self.context - len(prompt))),
+            first=first,
             seed=request.seed,
             temperature=request.temperature,
             top_p=request.top_p,
             halt=self._halt(request.stop),
         )
+
+    def _first_tokens(self, choices: tuple[str, ...]) -> tuple[int, ...]:
+        """Each choice's first token, where these tell the choices apart; else none, and the reply is free."""
+        first = tuple(self._ids(choice)[0] for choice in choices)
+        return first if len(set(first)) == len(choices) else ()
 
     def _halt(self, stop: tuple[str, ...]) -> Callable[[list[int]], bool] | None:
         if not stop:
@@ -192,6 +200,8 @@ class TransformersEngine:
         if row.finish is None or row.finish == "fault":
             return fault_reply("the model's output is not a number")
         text = self._text(row.tokens)
+        if row.first:
+            text = request.choices[row.first.index(row.tokens[0])]
         cuts = [place for place in (text.find(string) for string in request.stop) if place >= 0]
         return ChatReply(
             text=request.begin + (text[: min(cuts)] if cuts else text),
@@ -205,10 +215,7 @@ class TransformersEngine:
         return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True))
 
     def _plain(self, text: str) -> str:
-        # What someone says must not be able to end a message or begin another role's.
-        for token in self._specials:
-            text = text.replace(token, f"{token[0]} {token[1:]}")
-        return text
+        return without_controls(text, self._specials)
 
 
 def _end_tokens(model: PreTrainedModel, tokenizer: object) -> frozenset[int]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vllm import LLM, SamplingParams
+from vllm.sampling_params import StructuredOutputsParams
 
 from negotiation_env.engines.protocol import ChatReply, ChatRequest, fault_reply
 from negotiation_env.engines.smollm2 import smollm2_path
@@ -58,6 +59,7 @@ def _sampling(request: ChatRequest) -> Any:
         top_p=request.top_p,
         stop=list(request.stop),
         logprobs=0,
+        structured_outputs=StructuredOutputsParams(choice=list(request.choices)) if request.choices else None,
     )
 
 

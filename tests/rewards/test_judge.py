@@ -46,7 +46,10 @@ def test_points_are_those_of_the_chosen_choices() -> None:
     assert second.fault is None
     assert [len(batch) for batch in engine.batches] == [2 * len(RUBRIC.dimensions)] * 2
     assert engine.batches[1][0].begin == 'Evidence: "Hello"\nVerdict: ('
+    assert engine.batches[1][0].choices == ("A)", "B)", "C)", "D)", "E)")
     assert judge.judge([]) == []
+    assert judge.judge([example_view("Bye."), example_view("Hello.")]) == [second, first]
+    assert len(engine.batches) == 2
 
 
 @pytest.mark.parametrize(

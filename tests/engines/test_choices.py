@@ -1,0 +1,54 @@
+"""A reply that must be one of some choices, on each engine that can see to it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from negotiation_env.engines.protocol import ChatMessage, ChatRequest
+from negotiation_env.engines.recorded import request_key
+
+ASK: tuple[ChatMessage, ...] = ({"role": "user", "content": "Which letter?"},)
+
+
+def test_choices_belong_to_a_request_and_old_recordings_keep_their_keys() -> None:
+    free, bound = ChatRequest(ASK), ChatRequest(ASK, choices=("A)", "B)"))
+    assert request_key(free) != request_key(bound)
+    assert request_key(free) == "7c3013d58a9f214bf7062cf62bc00552ca1902ed4247628bc03da1056e99f2bf"
+    with pytest.raises(ValueError, match="choices"):
+        ChatRequest(ASK, choices=("A", ""))
+
+
+def test_the_engine_in_this_process_gives_one_of_the_choices(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    from negotiation_env.engines.transformers_engine import TransformersEngine
+    from tests.engines.toy_base import write_toy_base
+
+    engine = TransformersEngine(str(write_toy_base(tmp_path)), device="cpu", dtype="float32")
+    requests = [
+        ChatRequest(ASK, seed=n, max_tokens=9, temperature=t, begin="Verdict: (", choices=("A)", "B)", "C)"))
+        for n in range(6)
+        for t in (0.0, 5.0)
+    ]
+    free = ChatRequest(ASK, max_tokens=9, temperature=0.0)
+    *replies, last = engine.generate([*requests, free])
+    assert all(r.text.removeprefix("Verdict: (") in ("A)", "B)", "C)") for r in replies)
+    assert len({r.text for r in replies}) > 1
+    assert last == engine.generate([free])[0]
+    alike = ChatRequest(ASK, max_tokens=9, choices=("AB", "AC"))
+    assert len(engine.generate([alike])[0].token_ids) > 1
+
+
+def test_the_http_engine_asks_for_a_schema_and_reads_it() -> None:
+    pytest.importorskip("openai")
+    from negotiation_env.engines.openai_engine import _chosen, _schema
+
+    schema = json.loads(json.dumps(_schema(("A)", "B)"))))["json_schema"]["schema"]
+    assert schema["properties"]["answer"]["enum"] == ["A)", "B)"]
+    assert _chosen('{"answer": "B)"}') == "B)"
+    assert _chosen("B)") == "B)"
+    assert _chosen('{"answer": 3}') == '{"answer": 3}'
+    assert _chosen("[1]") == "[1]"

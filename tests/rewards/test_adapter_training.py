@@ -1,0 +1,143 @@
+"""Training reward adapters on a toy base: it learns, resumes to the same weights, and writes what the sources load."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("peft")
+pytest.importorskip("transformers")
+
+from safetensors.torch import load_file  # noqa: E402
+from typer.testing import CliRunner  # noqa: E402
+
+from benchmarks.cli.main import app  # noqa: E402
+from negotiation_env.errors import DataFileError, UsageError  # noqa: E402
+from negotiation_env.training_files import PreferencePair, write_lines  # noqa: E402
+from rewards.adapter_judge import AdapterJudge  # noqa: E402
+from rewards.examples import example_view  # noqa: E402
+from rewards.reward_model import AdapterRewardModel  # noqa: E402
+from rewards.rubric import SHIPPED, Rubric  # noqa: E402
+from rewards.sources import Judge, RewardModel  # noqa: E402
+from rewards.training import judge, rm  # noqa: E402
+from rewards.training.loop import Trainer  # noqa: E402
+from tests.engines.toy_base import write_toy_base  # noqa: E402
+
+VIEWS = [example_view(t) for t in ("Hello, this is the agency.", "You are greedy.", "", "Could you do 380 yuan?")]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_toy_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pairs in which the polite reply is the better one, two to each prompt."""
+    rng = np.random.default_rng(0)
+    lines = []
+    for n in range(60):
+        name = f"hotel {n // 2}"
+        for k in range(2):
+            good, bad = f"please {rng.integers(100)}", f"now {rng.integers(100)}"
+            prompt = ({"role": "user", "content": name},)
+            split = "test" if n >= 48 else "train"
+            lines.append(PreferencePair(prompt, good, bad, "made up", name, float(k), split, 1.0))  # type: ignore[arg-type]
+    path = tmp_path_factory.mktemp("data") / "pairs.jsonl"
+    write_lines(path, lines)
+    return path
+
+
+def _settings(base: Path, **more: object) -> list[str]:
+    settings = {"base": str(base), "layers": 2, "rank": 4, "number": "float32", "batch": 4, "measure_every": 3,
+                "learning_rate": 0.02, "warmup_steps": 2, "valid": 0.2} | more  # fmt: skip
+    return [f"{key}={json.dumps(value)}" for key, value in settings.items()]
+
+
+def test_the_reward_model_learns_what_the_pairs_prefer(base: Path, pairs: Path, tmp_path: Path) -> None:
+    overrides = _settings(base, data=str(pairs), situations=0, epochs=4)
+    folder = rm.train("small", tmp_path, overrides, log=lambda line: None)
+    report = json.loads((folder / "metrics.json").read_text())
+    assert report["accuracy"]["value"] > 0.9
+    assert report["ceiling"] == 1.0
+    assert set(report["margin_curve"]) == {"0", "1"}
+    assert "Simulated" in (folder / "README.md").read_text().title()
+    model = AdapterRewardModel.from_folder(folder)
+    assert isinstance(model, RewardModel)
+    scores = model.score_batch(VIEWS)
+    assert all(isinstance(s, float) for s in scores)
+    assert model.score_batch(VIEWS[::-1])[::-1] == scores
+    with pytest.raises(DataFileError, match="judge has learnt"):
+        AdapterJudge.from_folder(folder)
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(
+    base: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrides = _settings(base, data=str(pairs), situations=0, epochs=2)
+    whole = rm.train("small", tmp_path / "whole", overrides, log=lambda line: None)
+    step = Trainer._step
+
+    def killed(self: Trainer, number: int) -> tuple[float, float]:
+        if number == 7:
+            raise KeyboardInterrupt
+        return step(self, number)
+
+    monkeypatch.setattr(Trainer, "_step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        rm.train("small", tmp_path / "cut", overrides, log=lambda line: None)
+    monkeypatch.setattr(Trainer, "_step", step)
+    resumed = rm.train("small", tmp_path / "cut", overrides, resume=True, log=lambda line: None)
+    one, other = (load_file(f / "adapter_model.safetensors") for f in (whole, resumed))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_trl_trains_the_same_adapter(base: Path, pairs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("trl")
+    overrides = _settings(base, data=str(pairs), situations=0, epochs=1, trainer="trl")
+    folder = rm.train("small", tmp_path, overrides, log=lambda line: None)
+    assert json.loads((folder / "metrics.json").read_text())["accuracy"]["n"] == 24
+    assert all(isinstance(s, float) for s in AdapterRewardModel.from_folder(folder).score_batch(VIEWS[:1]))
+
+
+def test_the_judge_trains_by_command_and_answers_every_dimension(base: Path, tmp_path: Path) -> None:
+    sets = [word for s in _settings(base, situations=12, held_out=4, epochs=3) for word in ("--set", s)]
+    result = CliRunner().invoke(app, ["train", "judge", "--out", str(tmp_path), *sets], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    folder = tmp_path / "adapter"
+    report = json.loads((folder / "metrics.json").read_text())
+    rubric = Rubric.from_toml()
+    assert list(report["dimensions"]) == [d.id for d in rubric.dimensions]
+    assert all(d["ceiling"] > d["kappa"] - 1e-9 or d["ceiling"] == 1.0 for d in report["dimensions"].values())
+    assert {"mean", "mean_absolute"} <= set(report["injection"])
+    source = AdapterJudge.from_folder(folder)
+    assert isinstance(source, Judge)
+    for verdict in source.judge(VIEWS):
+        if verdict.total is None:
+            assert "likely together" in (verdict.fault or "")
+            continue
+        for dimension, term in zip(rubric.dimensions, verdict.terms, strict=True):
+            assert term.id == dimension.id
+            assert dimension.low <= term.points <= dimension.high
+    other = tmp_path / "rubric.toml"
+    other.write_text(SHIPPED.read_text().replace('id = "dialogue-style"', 'id = "tone"'))
+    with pytest.raises(DataFileError, match="train again"):
+        AdapterJudge.from_folder(folder, Rubric.from_toml(other))
+
+
+def test_the_judge_is_told_the_same_labels_whatever_a_reply_says_of_itself() -> None:
+    assert not set(judge.injections(True)) & set(judge.injections(False))
+    for phrase in judge.injections(False):
+        assert not any(word in phrase for word in ("100", "(A)", "Verdict", "points", "core"))
+
+
+def test_wrong_settings_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataFileError, match="margin"):
+        rm.train("small", tmp_path, ["margin=-1"])
+    with pytest.raises(UsageError, match="small"):
+        judge.train("smal", tmp_path)
