@@ -1,8 +1,9 @@
 """Plays a policy on a suite of scripted cases and keeps, for every case, one dialogue in which it failed.
 
 ``python -m benchmarks.suites.record_failures`` plays the base model on the bad cases and writes the records beside
-the case files. The dialogues come from the benchmark's own runner, so a stopped run goes on where it was. Knows
-nothing of what a failure looks like: the cases' checks decide.
+the case files. The dialogues come from the benchmark's own runner, so a stopped run goes on where it was; on few cores
+that others use too, OMP_NUM_THREADS=1 is several times faster. Knows nothing of what a failure looks like: the cases'
+checks decide.
 """
 
 from __future__ import annotations
