@@ -68,6 +68,7 @@ function pane(item) {
   const box = make("article", "pane");
   box.append(make("h3", "", `${item.policy}: ${item.title || item.case}`));
   const facts = [item.hotel, ...item.tickets, `ended: ${item.end}`];
+  if (item.rating !== null) facts.push(`raters: ${item.rating.toFixed(1)} of 5`);
   const good = ["clean fix", "cut agreed"].includes(item.status);
   box.append(make("p", `tag ${good ? "good" : "bad"}`, item.status));
   box.append(make("p", "note", facts.join(" · ")));
@@ -84,6 +85,7 @@ function exchange(turn, number, problems) {
   agent.append(said);
   for (const p of problems) agent.append(make("p", "bad", `${p.severe ? "Major problem" : "Problem"}: ${p.text}`));
   agent.append(breakdown(turn));
+  if (turn.rating) agent.append(rating(turn.rating));
   const manager = make("div", "turn");
   const answer = make("p");
   answer.append(make("span", "who", "Manager "), turn.answer || "(silence)");
@@ -116,6 +118,16 @@ function breakdown(turn) {
   const terms = make("ul");
   for (const t of turn.terms) terms.append(make("li", t.points < 0 ? "bad" : "", `${t.source} ${t.id} ${signed(t.points)}${t.text ? ": " + t.text : ""}`));
   box.append(terms);
+  return box;
+}
+
+function rating(r) {
+  const box = make("details", "reward");
+  box.append(make("summary", r.score < 3 ? "bad" : "", `Raters ${r.score.toFixed(1)} of 5${r.excellent ? ", excellent" : ""}`));
+  const findings = make("ul");
+  for (const f of r.findings) findings.append(make("li", f.points < 0 ? "bad" : "", `${f.rater} ${signed(f.points)}: ${f.text}`));
+  if (!r.findings.length) findings.append(make("li", "", "nothing found for or against it"));
+  box.append(findings);
   return box;
 }
 

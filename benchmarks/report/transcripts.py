@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from benchmarks.metrics import Played
+from benchmarks.raters.panel import RatedReply
 from benchmarks.report.highlights import marks
 from negotiation_env.records import TicketOutcome, TurnRecord
 
@@ -49,7 +50,11 @@ def _transcript(policy: str, suite: str, played: Played) -> dict[str, Any]:
             {"turn": p.turn, "text": f"{p.id.replace('_', ' ')}: {p.message}", "severe": p.severe}
             for p in played.problems
         ],
-        "turns": [_turn(turn) for turn in episode.turns],
+        "rating": None if played.rated is None else round(played.rated.consensus.score, 1),
+        "turns": [
+            _turn(turn, None if played.rated is None else played.rated.replies[i])
+            for i, turn in enumerate(episode.turns)
+        ],
     }
 
 
@@ -70,7 +75,7 @@ def _ticket(ticket: TicketOutcome) -> str:
     return f"{ticket.room}: {ticket.selling_price}, {state} (goal {ticket.target_price})"
 
 
-def _turn(turn: TurnRecord) -> dict[str, Any]:
+def _turn(turn: TurnRecord, rated: RatedReply | None) -> dict[str, Any]:
     reward = turn.reward
     numbers = {"total": reward.total, "model": reward.model, "judge": reward.judge, "rules": reward.rules}
     return {
@@ -82,5 +87,19 @@ def _turn(turn: TurnRecord) -> dict[str, Any]:
             {"source": t.source, "id": t.id, "points": round(t.points, 2), "text": t.message} for t in reward.terms
         ],
         "marks": marks(turn),
+        "rating": None if rated is None else _rating(rated),
         "faults": list(turn.faults),
+    }
+
+
+def _rating(rated: RatedReply) -> dict[str, Any]:
+    """Return the panel's score of a reply and each rater's findings."""
+    return {
+        "score": round(rated.consensus.score, 1),
+        "excellent": rated.consensus.excellent,
+        "findings": [
+            {"rater": name, "points": round(finding.points, 2), "text": finding.reason}
+            for name, own in rated.raters.items()
+            for finding in own.findings
+        ],
     }

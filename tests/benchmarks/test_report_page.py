@@ -6,6 +6,7 @@ Set NEGOTIATION_SCREENSHOTS to a folder to keep the pictures (``make screenshots
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -112,8 +113,9 @@ def test_filters_narrow_the_list_and_two_policies_stand_side_by_side(page: Page)
     assert [title.partition(":")[0] for title in titles] == ["heuristic", "intent-driven"]
     assert titles[0].partition(":")[2] == titles[1].partition(":")[2]
     page.evaluate("document.getElementById('transcripts-title').scrollIntoView()")
-    page.locator("details.reward summary").nth(1).click()
+    page.locator("details.reward summary").first.click()
     assert "judge" in page.locator("details.reward[open] li").first.inner_text()
+    assert page.get_by_text(re.compile(r"^Raters [1-5]\.[0-9] of 5")).count() >= 2
     keep(page, "report-transcripts")
     page.fill("#search", "no transcript has these words")
     assert page.locator("#list button").count() == 0
