@@ -1,5 +1,9 @@
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -233,3 +237,21 @@ def test_too_long_examples_are_left_out_and_counted(base: Path, demonstrations: 
         make_data(
             read_sft(demonstrations), settings, load_base(settings)[1], lambda line: {"completion": line.completion}
         )
+
+
+@pytest.mark.slow
+def test_a_run_killed_from_outside_goes_on(base: Path, sft_run: Path, demonstrations: Path, tmp_path: Path) -> None:
+    preset = tmp_path / "preset.toml"
+    preset.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in table(base).items()), encoding="utf-8")
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "benchmarks.cli.main", "train", "sft", "--preset", str(preset)]
+    command += ["--data", str(demonstrations), "--out", str(out)]
+    process = subprocess.Popen(command, cwd=Path(__file__).resolve().parents[2], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and process.poll() is None and not list(out.glob("checkpoints/step-*")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    resumed = train_sft(out, demonstrations, table(base), resume=True)
+    mine, other = weights(resumed), weights(sft_run)
+    assert all(torch.equal(mine[name], other[name]) for name in other)
