@@ -1,11 +1,13 @@
-"""Opens reward sources by name, and REPO's reward from one line: "repo:judge=smollm2,rules=my.toml,n=25".
+"""Opens reward sources by name, and REPO's reward from one line: "repo:model=small,judge=small,n=25".
 
 Imports no machine-learning library until a source that needs one is asked for.
 """
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from typing import Any
 
 from negotiation_env.engines import load_engine
 from negotiation_env.errors import UsageError, did_you_mean
@@ -48,21 +50,63 @@ def load_repo(spec: str = "") -> RepoReward:
     )
 
 
+def repo_lm() -> RepoReward:
+    """Return REPO's reward with the shipped adapters as reward model and judge: the reward named "repo-lm"."""
+    return load_repo("model=small,judge=small")
+
+
 def load_model(spec: str) -> RewardModel:
-    """Return a reward model: "ngram" (shipped), or the path of an .npz file of its weights."""
+    """Return a reward model.
+
+    "ngram" and "small" are shipped, the latter a LoRA adapter on SmolLM2; else the path of an .npz file of n-gram
+    weights, or of an adapter folder.
+    """
     if spec == "ngram":
         return PreferenceModel.shipped()
     if spec.endswith(".npz"):
         return PreferenceModel.from_file(spec)
-    raise UsageError(f"reward model: expected 'ngram' or the path of an .npz file, got {spec!r}")
+    if spec == "small" or _is_adapter(spec):
+        kind = _torch_module("rewards.reward_model").AdapterRewardModel
+        model: RewardModel = kind.shipped() if spec == "small" else kind.from_folder(spec)
+        return model
+    raise UsageError(
+        f"reward model: expected 'ngram', 'small', an .npz file or an adapter folder, got {spec!r}."
+        f"{did_you_mean(spec, ('ngram', 'small'))}"
+    )
+
+
+def _folder(spec: str) -> str:
+    return str(Path(__file__).with_name("artifacts") / "judge-small") if spec == "small" else spec
+
+
+def _is_adapter(spec: str) -> bool:
+    return (Path(spec) / "adapter_config.json").is_file()
+
+
+def _torch_module(name: str) -> Any:
+    """Import a module that needs torch. Raises ``UsageError`` where a library is missing, saying what to install."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"reward adapters: expected the package {error.name!r}, which is not installed: "
+            "pip install 'negotiation-env[llm]'"
+        ) from error
 
 
 def load_judge(spec: str, rubric: Path | None = None) -> Judge:
-    """Return a judge: "distilled" (shipped), an .npz file of its weights, or an engine spec that is asked the rubric.
+    """Return a judge.
 
-    A distilled judge has learnt the shipped rubric's points, so it refuses a rubric of the user's own.
+    "distilled" and "small" are shipped, the latter a LoRA adapter on SmolLM2; else the path of an .npz file of
+    distilled weights or of an adapter folder, or an engine spec that is asked the rubric. A distilled judge has learnt
+    the shipped rubric's points, so it refuses a rubric of the user's own; an adapter has learnt its choices, and takes
+    other points for them.
     """
     own = None if rubric is None else Rubric.from_toml(rubric)
+    if spec == "small" or _is_adapter(spec):
+        kind = _torch_module("rewards.adapter_judge").AdapterJudge
+        judge: Judge = kind.shipped() if spec == "small" and own is None else kind.from_folder(_folder(spec), own)
+        return judge
     if spec != "distilled" and not spec.endswith(".npz"):
         return LlmJudge(load_engine(spec), own)
     if own is not None and own != Rubric.from_toml():
