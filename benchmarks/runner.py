@@ -1,57 +1,54 @@
-"""Runs policies on suites and writes a benchmark's folder: episodes, report.json, report.html.
+"""Runs policies on suites and writes a benchmark's folder: episodes, scores, report.json, report.html.
 
-Resumable: every finished episode is on disk at once, and a rerun into the same folder plays only
-    what is missing. A trial beyond the first plays the same cards and floors with other random
-    draws.
+Resumable: every finished episode is on disk at once, and a rerun into the same folder plays only what is missing, had a
+fault, or was made with other rules. The files are the same whatever the number of workers, and after a kill.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import platform
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks.metrics import TRIAL_MARK, judge
+from benchmarks.ab_test import ab_section
+from benchmarks.comparisons import noise, paired_tests
+from benchmarks.metrics import policy_metrics
+from benchmarks.observations import SCORES, Score, additive, score, write_scores
+from benchmarks.plan import AB, Job, Plan, is_done, jobs_of
+from benchmarks.provenance import provenance
 from benchmarks.report import Report, build_report, write_report
-from benchmarks.suites import Case, CaseSuite, load_suite
-from negotiation_env import __version__, registry
+from benchmarks.suites import CaseSuite, load_suite
+from benchmarks.workers import CHUNK, Judged, Task, is_parallel, run_here, run_in_workers
+from negotiation_env import registry
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.lanes import FLOATS
-from negotiation_env.protocols import Manager, Policy, Reward
+from negotiation_env.protocols import Policy
 from negotiation_env.records import Episode, read_episodes, write_episodes
-from negotiation_env.rollout import rollout
-from simulators.replay import ReplayManager
 
 EPISODES, SETTINGS = "episodes.jsonl", "run.json"
-TRIAL_LABEL = 1 << 17
-"""Label under which a trial's seed is forked from its scenario's; distinct from the rollout's own label."""
+WORTH_SPAWNING = 2 * CHUNK
+"""Fewer episodes than this are played in this process: starting another takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One episode to be played: the ``key`` names it in the folder's episodes."""
+class _Run:
+    """A run's folder and how its episodes are made."""
 
-    policy: str
-    suite: str
-    trial: int
-    case: Case
-    """The case with the trial's scenario: its id is the key's second half, its seed the trial's."""
+    out: Path
+    manager: str
+    llm: str
+    workers: int
+    policies: Mapping[str, Policy]
 
     @property
-    def key(self) -> tuple[str, str]:
-        """Policy, and scenario id within the run."""
-        return self.policy, self.case.id
+    def episodes(self) -> Path:
+        return self.out / EPISODES
 
 
 def run_benchmark(
@@ -63,58 +60,59 @@ def run_benchmark(
     llm: str = "smollm2",
     seed: int = 0,
     progress: bool = True,
+    workers: int = 1,
+    crossed: bool = False,
 ) -> Report:
     """Play every policy on every suite and write the report into ``out``.
 
     Args:
-        policies: policy specs, see ``registry.load_policy``; at least one, none twice.
-        suites: names or paths, see ``suites.load_suite``, or suites themselves; at least one.
-        manager: who answers in live cases, ``"rules"`` or ``"llm"``; scripted cases bring their
-            own.
+        policies: policy specs, see ``registry.load_policy``; at least one, none twice. The others are compared with
+            the first.
+        suites: names or paths, see ``suites.load_suite``, or suites themselves; at least one. ``ab`` is divided between
+            two policies.
+        manager: who answers in live cases, ``"rules"`` or ``"llm"``; scripted cases bring their own.
         trials: how often each case is played, at least 1.
         out: folder, made if absent; an earlier run's episodes in it are kept and not played again.
         llm: engine that words the ``"llm"`` manager's answers.
-        seed: seed of the trials' draws and of the bootstrap; 0 keeps the scenarios' own seeds in
-            the first trial.
+        seed: seed of the trials' draws and of the bootstrap; 0 keeps the scenarios' own seeds in the first trial.
         progress: whether to show a progress bar on stderr.
+        workers: processes for policies that need no language model, at least 1; more than 1 needs a main module that
+            can be imported without running (``if __name__ == "__main__"``).
+        crossed: play each of ``trials`` draws of the policy with each of as many draws of the simulator, which splits
+            the variance between the two.
 
     Raises:
         UsageError: a name is unknown, or ``out`` holds a run with other settings.
     """
-    _check(policies, suites, trials, seed)
+    plan = Plan(seed, trials, crossed)
+    _check(policies, suites, workers)
     settings = {"manager": manager, "llm": llm if manager == "llm" else "", "seed": seed}
-    loaded = {name: registry.load_policy(name) for name in policies}
+    run = _Run(out, manager, llm, workers, {name: registry.load_policy(name) for name in policies})
     cases = _load_suites(suites)
-    host = registry.load_manager(manager, llm)
+    jobs = jobs_of(policies, cases, plan)
+    registry.load_manager(manager, llm)
     started = datetime.now(UTC)
     _prepare(out, settings)
-    jobs = _jobs(policies, cases, trials, seed)
-    done = _finished(out / EPISODES)
-    missing = [job for job in jobs if not _is_done(job, done)]
-    reward = registry.load_reward("repo")
-    with _bar(len(jobs), len(jobs) - len(missing), progress) as tick:
-
-        def keep(episode: Episode) -> None:
-            write_episodes(out / EPISODES, [episode], append=True)
-            done[episode.policy, episode.scenario_id] = episode
-            tick(episode.policy)
-
-        for group in _groups(missing):
-            _play(group, loaded[group[0].policy], host, reward, keep)
-    played = [(job.policy, job.suite, judge(job.case, done[job.key])) for job in jobs]
-    provenance = _provenance(settings, cases, trials, started, len(missing))
-    report = build_report(played, provenance, seed)
+    judged = _judge_all(jobs, run, progress)
+    record = provenance(
+        {"command": _command(policies, suites, settings, plan), **settings, "trials": trials, "crossed": crossed,
+         "seed_plan": {"seed": seed, "first_trial": "scenario's own" if seed == 0 else "forked"}},
+        cases, policies,
+    )  # fmt: skip
+    record["times"] = _times(started, sum(j.fresh for j in judged), workers)
+    report = _report(judged, record, policies, seed)
+    write_scores(out / SCORES, _scores(judged))
     write_report(report, out)
     return report
 
 
-def _check(policies: Sequence[str], suites: Sequence[str | CaseSuite], trials: int, seed: int) -> None:
+def _check(policies: Sequence[str], suites: Sequence[str | CaseSuite], workers: int) -> None:
     if not policies or len(set(policies)) != len(policies):
         raise UsageError(f"expected at least one policy and none twice, got {list(policies)}")
     if not suites:
         raise UsageError("expected at least one suite, got none: name one")
-    if trials < 1 or seed < 0:
-        raise UsageError(f"expected trials >= 1 and seed >= 0, got {trials} and {seed}")
+    if workers < 1:
+        raise UsageError(f"expected at least 1 worker, got {workers}")
 
 
 def _load_suites(specs: Sequence[str | CaseSuite]) -> dict[str, CaseSuite]:
@@ -149,6 +147,53 @@ def _prepare(out: Path, settings: dict[str, Any]) -> None:
             episodes.write_bytes(text[: text.rfind(b"\n") + 1])
 
 
+def _judge_all(jobs: Sequence[Job], run: _Run, progress: bool) -> list[Judged]:
+    """Play what is missing, judge everything, and leave the episodes on disk in the order of the jobs."""
+    done = _finished(run.episodes)
+    tasks = [Task(job, e if is_done(job, e := done.get(job.key), run.manager) else None) for job in jobs]
+    found: dict[tuple[str, str], Judged] = {}
+    with _bar(len(tasks), progress) as tick:
+
+        def save(job: Job, episode: Episode) -> None:
+            write_episodes(run.episodes, [episode], append=True)
+            done[job.key] = episode
+
+        for judged in _run_tasks(tasks, run, save, tick):
+            found[judged.job.key] = judged
+    in_order = [found[job.key] for job in jobs]
+    keys = {job.key for job in jobs}
+    others = [episode for key, episode in sorted(done.items()) if key not in keys]
+    _rewrite(run.episodes, [*(j.played.episode for j in in_order), *others])
+    return in_order
+
+
+def _run_tasks(
+    tasks: Sequence[Task], run: _Run, save: Callable[[Job, Episode], None], tick: Callable[[str], None]
+) -> Iterator[Judged]:
+    """Run parallel policies' tasks in workers, and each other policy's here; ``tick`` hears of every episode."""
+    apart = {name for name, policy in run.policies.items() if is_parallel(policy, run.manager)}
+    outside = [task for task in tasks if task.job.policy in apart]
+    if run.workers == 1 or len(outside) < WORTH_SPAWNING:
+        outside, apart = [], set()
+    for judged in run_in_workers(outside, run.manager, run.workers, save) if outside else ():
+        tick(judged.job.policy)
+        yield judged
+    for name, policy in run.policies.items():
+        own = [task for task in tasks if task.job.policy == name and name not in apart]
+        if not own:
+            continue
+
+        def keep(job: Job, episode: Episode) -> None:
+            save(job, episode)
+            tick(job.policy)
+
+        manager, reward = registry.load_manager(run.manager, run.llm), registry.load_reward("repo")
+        for judged in run_here(own, policy, run.manager, manager, reward, keep):
+            if not judged.fresh:
+                tick(name)
+            yield judged
+
+
 def _finished(path: Path) -> dict[tuple[str, str], Episode]:
     """Return the folder's episodes by key; of several with one key the last counts."""
     if not path.exists():
@@ -156,82 +201,19 @@ def _finished(path: Path) -> dict[tuple[str, str], Episode]:
     return {(e.policy, e.scenario_id): e for e in read_episodes(path)}
 
 
-def _is_done(job: Job, done: dict[tuple[str, str], Episode]) -> bool:
-    """Whether a sound episode of the very same case is there; a faulted or outdated one is played again."""
-    episode = done.get(job.key)
-    scenario = job.case.scenario
-    return (
-        episode is not None
-        and episode.fault is None
-        and (episode.seed, episode.card) == (scenario.seed, scenario.card)
-        and episode.versions.get("negotiation-env") == __version__
-        and episode.versions.get("script") == _script_digest(job.case)
-    )
-
-
-def _script_digest(case: Case) -> str:
-    """Return a short digest of what the hotel says in a case, so that an edited script is played again."""
-    return hashlib.sha256(repr((case.script, case.max_turns)).encode()).hexdigest()[:12]
-
-
-def _jobs(policies: Sequence[str], suites: dict[str, CaseSuite], trials: int, seed: int) -> list[Job]:
-    return [
-        Job(policy, name, trial, _trial_case(name, case, trial, seed))
-        for policy in policies
-        for name, suite in suites.items()
-        for trial in range(trials)
-        for case in suite
-    ]
-
-
-def _trial_case(suite: str, case: Case, trial: int, seed: int) -> Case:
-    """Return the case under its name in the run, with the trial's seed."""
-    scenario = case.scenario
-    draws = scenario.seed
-    if trial or seed:
-        draws = FLOATS.fork(FLOATS.fork(draws, TRIAL_LABEL + seed), trial)
-    name = f"{suite}/{scenario.id}" + (f"{TRIAL_MARK}{trial + 1}" if trial else "")
-    return replace(case, scenario=replace(scenario, id=name, seed=draws))
-
-
-def _groups(jobs: Sequence[Job]) -> list[list[Job]]:
-    """Group jobs that one rollout can play: same policy, scripted or live, same number of turns."""
-    groups: dict[tuple[str, bool, int], list[Job]] = {}
-    for job in jobs:
-        key = (job.policy, job.case.script is None, job.case.max_turns)
-        groups.setdefault(key, []).append(job)
-    return list(groups.values())
-
-
-def _play(jobs: list[Job], policy: Policy, live_host: Manager, reward: Reward, keep: Callable[[Episode], None]) -> None:
-    """Play one group and hand each finished episode on, under its job's policy name."""
-    name, cases = jobs[0].policy, [job.case for job in jobs]
-    scripts = {case.id: case.script for case in cases if case.script is not None}
-    host: Manager = ReplayManager(scripts) if scripts else live_host
-    digests = {case.id: _script_digest(case) for case in cases}
-
-    def finish(episode: Episode) -> None:
-        versions = {**episode.versions, "script": digests[episode.scenario_id]}
-        keep(replace(episode, policy=name, versions=versions))
-
-    rollout(
-        policy,
-        [case.scenario for case in cases],
-        manager=host,
-        reward=reward,
-        personas=[case.persona for case in cases],
-        max_turns=cases[0].max_turns,
-        on_episode=finish,
-    )
+def _rewrite(path: Path, episodes: Sequence[Episode]) -> None:
+    """Write the episodes anew, in order and each once; the file appears whole or not at all."""
+    draft = path.with_name(path.name + ".part")
+    write_episodes(draft, episodes)
+    draft.replace(path)
 
 
 @contextmanager
-def _bar(total: int, done: int, show: bool) -> Iterator[Callable[[str], None]]:
+def _bar(total: int, show: bool) -> Iterator[Callable[[str], None]]:
     """Show a bar on stderr, and yield a function that advances it."""
-    columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, TimeElapsedColumn(), console=console, disable=not show) as bar:
-        task = bar.add_task("episodes", total=total, completed=done)
+    columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=not show) as bar:
+        task = bar.add_task("episodes", total=total)
 
         def tick(name: str) -> None:
             bar.update(task, advance=1, description=name)
@@ -239,45 +221,40 @@ def _bar(total: int, done: int, show: bool) -> Iterator[Callable[[str], None]]:
         yield tick
 
 
-def _provenance(
-    settings: dict[str, Any],
-    suites: dict[str, CaseSuite],
-    trials: int,
-    started: datetime,
-    fresh: int,
-) -> dict[str, Any]:
-    """What is needed to make these figures again; ``times`` alone differs from run to run."""
+def _scores(judged: Sequence[Judged]) -> list[Score]:
+    return [score(j.job, j.parts) for j in judged]
+
+
+def _report(judged: Sequence[Judged], record: dict[str, Any], policies: Sequence[str], seed: int) -> Report:
+    """Build the report with its tests; A/B conversations have tests of their own."""
+    report = build_report([(j.job.policy, j.job.suite, j.played) for j in judged], record, seed)
+    sound = [j for j in judged if j.played.episode.fault is None]
+    paired = [j for j in sound if j.job.suite != AB]
+    metrics = additive(_scores(paired), policy_metrics([j.played for j in paired], seed)) if paired else []
+    report.data["tests"] = paired_tests(_scores(paired), metrics, policies, seed)
+    report.data["noise"] = noise(_scores(paired), metrics, policies, seed)
+    report.data["ab"] = ab_section(_scores(sound), policies)
+    return report
+
+
+def _command(
+    policies: Sequence[str], suites: Sequence[str | CaseSuite], settings: Mapping[str, Any], plan: Plan
+) -> str:
+    """Return the command that makes this run, whichever way it was started."""
+    names = [suite if isinstance(suite, str) else suite.name for suite in suites]
+    words = ["negotiate bench --policy", ",".join(policies), "--suite", ",".join(names)]
+    words += ["--manager", settings["manager"], *(["--llm", settings["llm"]] if settings["llm"] else [])]
+    words += ["--trials", str(plan.trials), *(["--crossed"] if plan.crossed else []), "--seed", str(plan.seed)]
+    return " ".join([*words, "--out DIR"])
+
+
+def _times(started: datetime, fresh: int, workers: int) -> dict[str, Any]:
+    """Return the only part of a report that differs between two runs with the same seed."""
     finished = datetime.now(UTC)
     return {
-        "command": " ".join(["negotiate", *sys.argv[1:]]),
-        "version": __version__,
-        "commit": _commit(),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        **settings,
-        "suites": [f"{name} ({len(suite)} cases)" for name, suite in suites.items()],
-        "trials": trials,
-        "raters": "automated checks only; no human rater",
-        "times": {
-            "started": started.isoformat(timespec="seconds"),
-            "finished": finished.isoformat(timespec="seconds"),
-            "seconds": round((finished - started).total_seconds(), 1),
-            "episodes_played_now": fresh,
-        },
+        "started": started.isoformat(timespec="seconds"),
+        "finished": finished.isoformat(timespec="seconds"),
+        "seconds": round((finished - started).total_seconds(), 1),
+        "episodes_played_now": fresh,
+        "workers": workers,
     }
-
-
-def _commit() -> str | None:
-    """Return the commit of the sources' checkout, or None where there is none."""
-    try:
-        result = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return result.stdout.strip() or None

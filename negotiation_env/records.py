@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -67,10 +67,13 @@ class Episode:
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-able data."""
-        data = asdict(self)
-        data["turns"] = [_turn_to_json(turn) for turn in self.turns]
+        # Field by field: asdict would copy every turn before it is put aside.
+        data = {part.name: getattr(self, part.name) for part in fields(self)}
+        data["card"] = asdict(self.card)
         for ticket in data["card"]["tickets"]:
             ticket["check_in"] = ticket["check_in"].isoformat()
+        data["turns"] = [_turn_to_json(turn) for turn in self.turns]
+        data["tickets"] = [asdict(ticket) for ticket in self.tickets]
         if self.policy_seed is None:
             del data["policy_seed"]
         return data

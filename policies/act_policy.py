@@ -47,6 +47,8 @@ class ActPolicy(ABC):
     """A policy that thinks in dialogue acts. Stateless: a reply depends on its own view alone."""
 
     name: str
+    parallel = True
+    """It needs no torch and no engine: a benchmark may play it in several processes."""
 
     @abstractmethod
     def choose(self, view: AgentView) -> tuple[DialogueAct, ...]:

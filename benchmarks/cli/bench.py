@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,11 @@ def split_names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
+def cores() -> int:
+    """Return how many CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def bench(
     policy: Annotated[str, typer.Option("--policy", "-p", help="Policies, by comma: intent-driven, base, ...")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the report; reuse it to go on.")],
@@ -29,6 +35,10 @@ def bench(
     trials: Annotated[int, typer.Option(min=1, help="How often each case is played.")] = 1,
     llm: Annotated[str, typer.Option(help="Engine of the llm manager.")] = "smollm2",
     seed: Annotated[int, typer.Option(min=0, help="Seed of trials and bootstrap.")] = 0,
+    crossed: Annotated[
+        bool, typer.Option("--crossed", help="Each of K policy draws with each of K simulator draws: K x K episodes.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=0, help="Processes for policies without a model; 0: all cores.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Play policies on suites; write report.json, report.html and episodes.jsonl."""
@@ -43,6 +53,8 @@ def bench(
         llm=llm,
         seed=seed,
         progress=not quiet,
+        workers=workers or cores(),
+        crossed=crossed,
     )
     console = Console()
     print_table(console, report)

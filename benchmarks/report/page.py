@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from benchmarks.report.data import Report, table_rows
 from benchmarks.report.panels import concessions, heat_map, learning_curves, reward_scatter
+from benchmarks.report.tests_panel import arm_rows, test_rows
 from benchmarks.report.transcripts import transcripts
 
 ROOM = Path(__file__).parent
@@ -38,8 +39,8 @@ def render_html(report: Report, curves: Mapping[str, Path] | None = None) -> str
         policies=report.policies,
         rows=table_rows(report),
         heat=heat_map(report),
-        ab=_ab(report),
-        tests=report.data.get("tests", []),
+        ab=arm_rows(report),
+        tests=test_rows(report),
         charts=[Markup(chart) for chart in (concessions(report), reward_scatter(report)) if chart],
         curves=[Markup(chart) for chart in learning_curves(curves or {})],
         provenance=_provenance(report.data["provenance"]),
@@ -54,21 +55,20 @@ def _embedded(value: Any) -> Markup:
     return Markup(text)
 
 
-def _ab(report: Report) -> dict[str, Any] | None:
-    """Return the A/B panel's figures as text; None where no A/B was run."""
-    found: dict[str, Any] | None = report.data.get("ab")
-    return found
-
-
 def _provenance(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what the run was, as name and text."""
     shown = []
     for name, value in record.items():
         if isinstance(value, Mapping):
-            text = ", ".join(f"{key} {part}" for key, part in value.items())
+            text = ", ".join(f"{key} {_plain(part)}".strip() for key, part in value.items())
         elif isinstance(value, list | tuple):
             text = ", ".join(map(str, value))
         else:
             text = str(value)
         shown.append((name.replace("_", " "), text))
     return shown
+
+
+def _plain(value: Any) -> str:
+    """Return a part of the provenance as text."""
+    return "(" + ", ".join(f"{k} {v}" for k, v in value.items()) + ")" if isinstance(value, Mapping) else str(value)

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from scipy import stats
 
 from benchmarks.statistics.bootstrap import bootstrap, sums_of
-from benchmarks.statistics.figure import LEVEL, NOTHING, Figure
+from benchmarks.statistics.figure import LEVEL, NOTHING, Figure, normal_quantile, student_quantile
 
 LEAST_EFFECT: Final = 0.8
 """Smallest design effect: chance alone makes few clusters look less alike than independent observations are."""
@@ -26,7 +25,7 @@ def wilson(successes: float, n: float, level: float = LEVEL, quantile: float | N
     ``n`` may be a fraction (an effective sample size) but must be above 0; ``quantile`` replaces the normal one. The
     result lies in [0, 1].
     """
-    z = float(stats.norm.ppf(0.5 + level / 2.0)) if quantile is None else quantile
+    z = normal_quantile(level) if quantile is None else quantile
     share = successes / n
     centre = share + z * z / (2.0 * n)
     half = z * math.sqrt(share * (1.0 - share) / n + z * z / (4.0 * n * n))
@@ -53,7 +52,7 @@ def share(clusters: Sequence[Sequence[bool]], level: float = LEVEL) -> Figure:
     if n == len(filled):
         return Figure(value, *wilson(value * n, n, level), n)
     effective = n / design_effect(hits, sizes)
-    quantile = float(stats.t.ppf(0.5 + level / 2.0, max(1, len(filled) - 1)))
+    quantile = student_quantile(level, max(1, len(filled) - 1))
     return Figure(value, *wilson(value * effective, effective, level, quantile), n)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from benchmarks.metrics import METRICS
+from benchmarks.plan import Plan, jobs_of
+from benchmarks.provenance import suite_digest
 from benchmarks.report import Report
 from benchmarks.runner import run_benchmark
 from benchmarks.suites import CaseSuite, bad_cases, online
@@ -43,6 +45,12 @@ def light_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(out: Path, **settings: Any) -> Report:
     arguments: dict[str, Any] = {"policies": [POLITE], "suites": [FEW], "progress": False, **settings}
     return run_benchmark(out=out, **arguments)
+
+
+def files(out: Path) -> dict[str, Any]:
+    """A run's files but for times and the page, which shows them."""
+    rest = {name: (out / name).read_bytes() for name in ("episodes.jsonl", "scores.jsonl", "run.json")}
+    return {**rest, "report.json": without_times(out / "report.json")}
 
 
 def without_times(path: Path) -> dict[str, Any]:
@@ -96,11 +104,13 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     (cut / "episodes.jsonl").write_text(half, encoding="utf-8")
     again = run(cut)
     assert again.data["provenance"]["times"]["episodes_played_now"] == len(FEW) - 2
-    assert len(list(read_episodes(cut / "episodes.jsonl"))) == len(FEW)
-    assert without_times(cut / "report.json") == without_times(whole / "report.json")
+    assert files(cut) == files(whole)
 
 
 def test_an_interrupt_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    run(whole)
+
     def stop_after_two(path: Path, episodes: Any, append: bool = False) -> None:
         write_episodes(path, episodes, append)
         if path.read_bytes().count(b"\n") == 2:
@@ -108,9 +118,10 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr("benchmarks.runner.write_episodes", stop_after_two)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path)
+        run(cut)
     monkeypatch.setattr("benchmarks.runner.write_episodes", write_episodes)
-    assert run(tmp_path).data["provenance"]["times"]["episodes_played_now"] == len(FEW) - 2
+    assert run(cut).data["provenance"]["times"]["episodes_played_now"] == len(FEW) - 2
+    assert files(cut) == files(whole)
 
 
 def test_more_trials_and_policies_add_to_a_folder(tmp_path: Path) -> None:
@@ -157,9 +168,84 @@ def test_other_settings_need_another_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"policies": []}, {"policies": [POLITE, POLITE]}, {"suites": []}, {"suites": [FEW, FEW]}, {"trials": 0}],
+    [
+        {"policies": []},
+        {"policies": [POLITE, POLITE]},
+        {"suites": []},
+        {"suites": [FEW, FEW]},
+        {"trials": 0},
+        {"seed": -1},
+        {"workers": 0},
+        {"crossed": True},
+        {"suites": ["ab:10"]},
+        {"suites": ["ab:10"], "policies": [POLITE, BREAKING], "trials": 2},
+    ],
 )
 def test_wrong_calls_say_so_before_anything_is_played(tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="expected"):
         run(tmp_path / "out", **wrong)
     assert not (tmp_path / "out").exists()
+
+
+def test_workers_make_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr("benchmarks.runner.WORTH_SPAWNING", 1)
+    monkeypatch.setattr("benchmarks.workers.CHUNK", 5)
+    live = CaseSuite("live", tuple(online())[:8])
+    for workers in (1, 2):
+        run(tmp_path / str(workers), policies=["random"], suites=[FEW, live], workers=workers)
+    assert files(tmp_path / "2") == files(tmp_path / "1")
+
+
+def test_draws_vary_together_or_apart() -> None:
+    suites, case = {"few": FEW}, FEW.cases[0]
+    plain, crossed = (jobs_of([POLITE], suites, Plan(0, 2, c)) for c in (False, True))
+    assert [job.draws for job in plain if job.scenario == f"few/{case.id}"] == [(0, 0), (1, 1)]
+    cells = {job.draws: job for job in crossed if job.scenario == f"few/{case.id}"}
+    assert cells.keys() == {(p, s) for p in (0, 1) for s in (0, 1)}
+    # Equal draws are the plain trials: a crossed run goes on from a plain one.
+    assert {job.key for job in plain} < {job.key for job in crossed}
+    for policy in (0, 1):
+        for simulator in (0, 1):
+            job = cells[policy, simulator]
+            assert job.case.scenario.seed == cells[simulator, simulator].case.scenario.seed
+            assert (job.policy_seed or job.case.scenario.seed) == cells[policy, policy].case.scenario.seed
+    assert cells[0, 0].case.scenario.seed == case.scenario.seed
+    assert len({job.key for job in crossed}) == 4 * len(FEW)
+
+
+def test_a_crossed_run_splits_the_variance(tmp_path: Path) -> None:
+    report = run(tmp_path, policies=["random"], suites=["online"], trials=2, crossed=True)
+    row = report.data["noise"]["random"]["reward_total"]
+    assert row["variance"].keys() == {"scenario", "policy", "simulator", "both"}
+    assert row["trials"] == 4
+    assert sum(part["share"] for part in row["variance"].values()) == pytest.approx(1.0, abs=1e-4)
+    # The manager of these tests says the same whatever it draws.
+    assert row["variance"]["simulator"]["variance"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_other_policies_are_compared_with_the_first(tmp_path: Path) -> None:
+    report = run(tmp_path, policies=[POLITE, "random"], trials=2)
+    tests = report.data["tests"]
+    assert {(t["first"], t["second"]) for t in tests} == {(POLITE, "random")}
+    fixed = next(t for t in tests if t["metric"] == "fixed")
+    first, second = report.figure(POLITE, "fixed"), report.figure("random", "fixed")
+    assert first is not None
+    assert second is not None
+    assert fixed["value"] == pytest.approx((second.value or 0.0) - (first.value or 0.0), abs=1e-5)
+    assert fixed["n"] == len(FEW)
+    assert all(t["p"] <= t["p_holm"] <= 1.0 for t in tests)
+    assert not any(t["metric"].startswith(("alpha", "pass_")) for t in tests)
+
+
+def test_provenance_names_what_decides_the_figures(tmp_path: Path) -> None:
+    record = run(tmp_path, seed=3).data["provenance"]
+    assert (
+        record["command"]
+        == f"negotiate bench --policy {POLITE} --suite few --manager rules --trials 1 --seed 3 --out DIR"
+    )
+    assert record["digests"].keys() == {"manager", "rewards", "raters"}
+    assert record["suites"]["few"]["cases"] == len(FEW)
+    assert record["packages"]["numpy"]
+    edited = replace(FEW.cases[0], severity="minor" if FEW.cases[0].severity == "severe" else "severe")
+    assert suite_digest(CaseSuite("few", (edited, *FEW.cases[1:]))) != record["suites"]["few"]["digest"]
