@@ -121,6 +121,15 @@ def test_half_replies_are_the_good_ones_but_for_one(tmp_path: Path) -> None:
     assert [good == half for good, half in zip(case.good, case.half.replies, strict=True)] == [True] * 4 + [False]
 
 
+def test_the_documented_example_is_a_case(tmp_path: Path) -> None:
+    document = (Path(__file__).resolve().parents[2] / "docs" / "bad_cases.md").read_text(encoding="utf-8")
+    example = document.partition("```toml\n")[2].partition("```")[0]
+    (case,) = load_suite(str(write(tmp_path / "own", example)))
+    assert case.script is not None
+    assert len(case.script) == len(case.good) == 3
+    assert [check.kind for check in case.checks] == ["stays_on_topic", "gives_reason", "no_pressure"]
+
+
 FAILURE = RecordedFailure("base", "a model", 7, "2026-01-31", "0.1.0", 4, 3, ("soothes: missing",), (("Hi.", "No!"),))
 
 
