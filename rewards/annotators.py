@@ -85,8 +85,14 @@ ASPECTS: dict[str, dict[str, float]] = {
 aspect "text" is the damage, and "tone" holds the courtesy of words as well."""
 ASPECT_OF = {name: aspect for aspect, values in ASPECTS.items() for name in values}
 VALUES: dict[str, float] = {name: value for values in ASPECTS.values() for name, value in values.items()}
-PRODUCTS: dict[tuple[str, str], float] = {("take_cut", "late"): 4.0, ("nothing_new", "late"): -2.0}
-"""Values of products of features (seen as the first one is): a cut is worth taking late, idling late is worse."""
+PRODUCTS: dict[tuple[str, str], float] = {
+    ("take_cut", "late"): 4.0, ("nothing_new", "late"): -2.0, ("bid_small_step", "late"): -1.6,
+}  # fmt: skip
+"""Values of products of features (seen as the first one is): a cut is worth taking late, idling late is worse, and
+another small step is worth less the longer the talks last."""
+ONCE = "bid_small_step"
+"""The feature that counts once however many tickets it is set for: stepping on three tickets is no triple merit, or
+three tickets would be worth haggling over for ever."""
 COURTESY: dict[str, float] = {
     "please": 0.2, "thank": 0.2, "thanks": 0.2, "appreciate": 0.3, "understand": 0.2, "glad": 0.2, "sorry": 0.1,
     "must": -0.3, "unacceptable": -0.5, "demand": -0.1, "immediately": -0.4,
@@ -109,6 +115,9 @@ class Judged:
     features: tuple[float, ...]
     words: tuple[str, ...]
     damage: str = ""
+
+
+_ONCE = FEATURE_INDEX[ONCE]
 
 
 class Annotator:
@@ -134,7 +143,8 @@ class Annotator:
 
     def value(self, reply: Judged) -> float:
         """Return what the reply is worth to this annotator."""
-        features = reply.features
+        features = list(reply.features)
+        features[_ONCE] = min(features[_ONCE], 1.0)
         total = sum(features[i] * v for i, v in self._features)
         total += sum(features[a] * features[b] * v for a, b, v in self._products)
         total += max(-0.6, min(0.6, sum(self._courtesy.get(w, 0.0) for w in dict.fromkeys(reply.words))))

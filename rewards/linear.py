@@ -25,8 +25,10 @@ INTERACTIONS = (
     ("take_cut", "late"), ("nothing_new", "late"), ("stale_reason", "late"), ("fresh_reason", "late"),
     ("fresh_reason", "greet_first"), ("fresh_reason", "bid_with_reason"), ("bid_small_step", "late"),
     ("ask_again", "late"), ("press_at_target", "fresh_reason"), ("soothe_upset", "fresh_reason"),
+    ("bid_small_step", "bid_small_step"),
 )  # fmt: skip
-"""Products of two features, appended to ``FEATURES``."""
+"""Products of two features, appended to ``FEATURES``. The square lets steps on several tickets count little more than
+one."""
 INPUTS = (*FEATURES, *(f"{a}*{b}" for a, b in INTERACTIONS))
 PAIRS = tuple((FEATURE_INDEX[a], FEATURE_INDEX[b]) for a, b in INTERACTIONS)
 GRID = 65536.0
@@ -161,8 +163,7 @@ def load_weights(path: Path) -> LinearWeights:
         raise DataFileError(f"{path}: expected the arrays {sorted(missing)}, which are not there: train again")
     if tuple(arrays["inputs"].tolist()) != INPUTS:
         raise DataFileError(
-            f"{path}: inputs: made for other act-level features than this version's; "
-            "run: python -m rewards.train_ngram"
+            f"{path}: inputs: made for other act-level features than this version's; run: python -m rewards.train_ngram"
         )
     outputs, words = tuple(arrays["outputs"].tolist()), tuple(arrays["words"].tolist())
     wide = len(outputs)

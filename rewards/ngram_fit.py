@@ -34,7 +34,7 @@ MARK_PENALTY = 1.0
 OWN_PENALTIES = {"press_at_target": 0.3, "answer_reason": 10.0, "ignore_reason": 10.0}
 """Penalties of features that come in turns: a good quote is taken or pressed on, a question answered or passed over.
 Comparisons tell only how far apart the two lie; the penalties share it out between a gain and a loss."""
-ROUTINE_LEVEL = -0.35
+ROUTINE_LEVEL = -0.45
 """Mean R_model of an honest agent's routine replies, in units of the standard deviation of its replies, deals included.
 Comparisons leave zero and unit open. Ours lie so that talking on costs a little and a deal pays."""
 JUDGE_PENALTY = 12.0
