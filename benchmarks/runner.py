@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.ab_test import ab_section
 from benchmarks.comparisons import noise, paired_tests
-from benchmarks.metrics import policy_metrics
+from benchmarks.metrics import METRICS, policy_metrics
 from benchmarks.observations import SCORES, Score, additive, score, write_scores
 from benchmarks.plan import AB, Job, Plan, is_done, jobs_of
 from benchmarks.provenance import provenance
@@ -100,8 +100,9 @@ def run_benchmark(
         cases, policies,
     )  # fmt: skip
     record["times"] = _times(started, sum(j.fresh for j in judged), workers)
-    report = _report(judged, record, policies, seed)
-    write_scores(out / SCORES, _scores(judged))
+    scores = _scores(judged, seed)
+    report = _report(judged, scores, record, policies, seed)
+    write_scores(out / SCORES, scores)
     write_report(report, out)
     return report
 
@@ -221,19 +222,25 @@ def _bar(total: int, show: bool) -> Iterator[Callable[[str], None]]:
         yield tick
 
 
-def _scores(judged: Sequence[Judged]) -> list[Score]:
-    return [score(j.job, j.parts) for j in judged]
+def _scores(judged: Sequence[Judged], seed: int) -> list[Score]:
+    """Return what each sound episode adds to each figure that is a mean over episodes."""
+    sound = [j for j in judged if j.played.episode.fault is None]
+    scores = [score(j.job, j.parts) for j in sound]
+    kept = set(additive(scores, policy_metrics([j.played for j in sound], seed)))
+    return [s._replace(parts={name: part for name, part in s.parts.items() if name in kept}) for s in scores]
 
 
-def _report(judged: Sequence[Judged], record: dict[str, Any], policies: Sequence[str], seed: int) -> Report:
+def _report(
+    judged: Sequence[Judged], scores: Sequence[Score], record: dict[str, Any], policies: Sequence[str], seed: int
+) -> Report:
     """Build the report with its tests; A/B conversations have tests of their own."""
     report = build_report([(j.job.policy, j.job.suite, j.played) for j in judged], record, seed)
-    sound = [j for j in judged if j.played.episode.fault is None]
-    paired = [j for j in sound if j.job.suite != AB]
-    metrics = additive(_scores(paired), policy_metrics([j.played for j in paired], seed)) if paired else []
-    report.data["tests"] = paired_tests(_scores(paired), metrics, policies, seed)
-    report.data["noise"] = noise(_scores(paired), metrics, policies, seed)
-    report.data["ab"] = ab_section(_scores(sound), policies)
+    paired = [s for s in scores if s.suite != AB]
+    found = {name for s in paired for name in s.parts}
+    metrics = [name for name in METRICS if name in found]
+    report.data["tests"] = paired_tests(paired, metrics, policies, seed)
+    report.data["noise"] = noise(paired, metrics, policies, seed)
+    report.data["ab"] = ab_section(scores, policies)
     return report
 
 

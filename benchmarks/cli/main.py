@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from benchmarks.cli import bench, data, demo, doctor, persona, play, rescore, train, train_supervised
+from benchmarks.cli import bench, data, demo, doctor, persona, play, report, rescore, train, train_supervised
 from negotiation_env import __version__
 from negotiation_env.engines.protocol import EngineMissingError, EngineSpecError
 from negotiation_env.errors import NegotiationError
@@ -77,6 +77,7 @@ train.app.command("dpo")(train_supervised.dpo)
 app.add_typer(train.app, name="train")
 app.add_typer(data.app, name="data")
 app.add_typer(persona.app, name="persona")
+app.add_typer(report.app, name="report")
 
 
 def main() -> None:

@@ -1,0 +1,78 @@
+"""The README's table is what the results files say, and results come from committed sources only."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.compare import RunFolder
+from benchmarks.leaderboard import BEGIN, END, RESULTS, add_results, read_results, table, with_table
+from negotiation_env.errors import DataFileError, UsageError
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+
+
+def test_the_readmes_table_is_made_from_the_results() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert with_table(text, read_results()) == text, "run: negotiate report leaderboard --write README.md"
+
+
+def test_shipped_results_say_how_they_were_made() -> None:
+    results = read_results()
+    assert len(results) == len(list(RESULTS.glob("*.json")))
+    for record in results:
+        made = record["provenance"]
+        assert len(made["commit"]) == 40
+        assert made["uncommitted_changes"] is False
+        assert record["policy"] in made["command"]
+        assert made["packages"]["numpy"]
+        assert made["digests"].keys() == {"manager", "rewards", "raters"}
+
+
+def run_of(policy: str, clean: float, **parts: Any) -> RunFolder:
+    figure = {"value": clean, "low": clean - 0.1, "high": clean + 0.1, "n": 45}
+    provenance = {
+        "commit": "a" * 40, "uncommitted_changes": False, "version": "1", "manager": "rules", "llm": "", "trials": 3,
+        "seed": 0, "seed_plan": {"seed": 0}, "digests": {"rewards": "x"},
+        "command": f"negotiate bench --policy {policy}",
+        "suites": {"bad-cases": {"cases": 45, "digest": "y"}}, "times": {"finished": "2026-01-01"}, **parts,
+    }  # fmt: skip
+    entry = {"suites": {"bad-cases": {"clean_fix": figure}}, "faults": []}
+    return RunFolder(Path("run"), {"policies": {policy: entry}, "provenance": provenance}, [])
+
+
+def test_best_first_and_other_conditions_are_marked(tmp_path: Path) -> None:
+    add_results(run_of("weak", 0.2), tmp_path)
+    add_results(run_of("sb3:out/x", 0.7), tmp_path)
+    add_results(run_of("old", 0.9, digests={"rewards": "z"}, times={"finished": "2025-01-01"}), tmp_path)
+    assert (tmp_path / "sb3-out-x.json").exists()
+    lines = table(read_results(tmp_path)).splitlines()
+    assert [line.split("`")[1] for line in lines[2:5]] == ["old", "sb3:out/x", "weak"]
+    assert ["†" in line for line in lines[2:5]] == [True, False, False]
+    assert "70.0% [60.0, 80.0]" in lines[3]
+    assert "not comparable" in lines[-1]
+
+
+@pytest.mark.parametrize("parts", [{"commit": None}, {"uncommitted_changes": True}])
+def test_figures_that_nobody_can_make_again_are_not_taken_up(tmp_path: Path, parts: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="committed"):
+        add_results(run_of("weak", 0.2, **parts), tmp_path)
+
+
+def test_the_table_stands_between_its_markers(tmp_path: Path) -> None:
+    add_results(run_of("weak", 0.2), tmp_path)
+    results = read_results(tmp_path)
+    text = with_table(f"before\n{BEGIN}\nstale\n{END}\nafter\n", results)
+    assert text.startswith("before\n")
+    assert text.endswith(f"{END}\nafter\n")
+    assert "stale" not in text
+    assert with_table(text, results) == text
+    with pytest.raises(UsageError, match="add them"):
+        with_table("no markers", results)
+
+
+def test_a_file_that_is_no_result_is_told(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(json.dumps({"policy": "x"}))
+    with pytest.raises(DataFileError, match=r"x\.json"):
+        read_results(tmp_path)
