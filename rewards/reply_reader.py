@@ -8,6 +8,7 @@ together. Knows no rewards.
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ import numpy as np
 from negotiation_env.engines.chat_text import ChatText
 from negotiation_env.engines.checkpoints import Number
 from negotiation_env.engines.scoring import Head, Reader, ReadText, load_head, open_base
+from negotiation_env.errors import DataFileError
 from negotiation_env.prompt import prompt
 from negotiation_env.protocols import ReplyView
 from rewards.judge_form import JudgeForm
@@ -27,6 +29,8 @@ from rewards.rubric import Rubric
 
 ARTIFACTS = Path(__file__).with_name("artifacts")
 """The shipped adapters: ``rm-small`` and ``judge-small``."""
+READING = "reading.json"
+"""File of a reward adapter that says which tokens follow a reply before it is read."""
 REWARD, JUDGE = "reward", "judge"
 
 
@@ -65,6 +69,7 @@ class ReplyReader:
         self.form = JudgeForm(self.chat, self.rubric)
         self.remember = remember
         self._heads: dict[str, Head] = {}
+        self._reward_behind = False
         self._known: OrderedDict[bytes, dict[str, Outcome]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -73,10 +78,13 @@ class ReplyReader:
 
         Raises:
             EngineSpecError: where the folder holds no such adapter of this base.
+            DataFileError: if a reward adapter reads behind another form than this reader's.
         """
+        behind = name == REWARD and self._behind_form(Path(folder))
         head = load_head(self.base, folder, self.form.letters if name == JUDGE else None)
         with self._lock:
             self._heads[name] = head
+            self._reward_behind = behind if name == REWARD else self._reward_behind
             for outcomes in self._known.values():
                 outcomes.pop(name, None)
 
@@ -98,12 +106,30 @@ class ReplyReader:
                 self._known.popitem(last=False)
         return [found[key][name] for key in keys]
 
+    def _behind_form(self, folder: Path) -> bool:
+        """Return whether a reward adapter reads its score behind the judge's form, at whose end."""
+        path = folder / READING
+        if not path.is_file():
+            return False
+        try:
+            suffix = tuple(json.loads(path.read_text(encoding="utf-8"))["suffix"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataFileError(f"{path}: expected the tokens that follow a reply, got: {error!r}") from error
+        if suffix and suffix != self.form.suffix:
+            raise DataFileError(
+                f"{path}: expected the tokens {list(self.form.suffix)} of the rubric's dimensions, got {list(suffix)}: "
+                "give the reward model a reader of its own, with the rubric that it was trained with"
+            )
+        return bool(suffix)
+
     def _text(self, view: ReplyView) -> ReadText:
         head, body = self.chat.prompt_ids(prompt(view)), self.chat.reply_ids(view.text)
         end = len(head) + len(body)
-        if JUDGE not in self._heads:
+        if JUDGE not in self._heads and not self._reward_behind:
             return ReadText(head + body, {REWARD: (end - 1,)})
-        return ReadText(head + body + self.form.suffix, {REWARD: (end - 1,), JUDGE: self.form.places(end)})
+        reward = end + len(self.form.suffix) - 1 if self._reward_behind else end - 1
+        places = {REWARD: (reward,), JUDGE: self.form.places(end)}
+        return ReadText(head + body + self.form.suffix, places)
 
     def _outcomes(self, texts: Sequence[ReadText]) -> list[dict[str, Outcome]]:
         """Read texts with every adapter; in halves where memory does not suffice, so that a fault is one text's own."""

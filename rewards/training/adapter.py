@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import torch
 from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from negotiation_env.engines.attention import ATTENTION, TreeMemory
@@ -27,6 +28,8 @@ from negotiation_env.engines.trees import (
     lay_out_prefixes,
     run_layers,
 )
+from negotiation_env.errors import UsageError
+from rewards.reply_reader import ARTIFACTS
 from rewards.training.preset import AdapterPreset
 
 Task = Literal["SEQ_CLS", "CAUSAL_LM"]
@@ -106,10 +109,31 @@ class TrainedAdapter:
 
     @classmethod
     def of(cls, preset: AdapterPreset, task: Task) -> TrainedAdapter:
-        """Return the adapter that a preset describes."""
-        return cls(
+        """Return the adapter that a preset describes, with the weights that it starts from."""
+        adapter = cls(
             preset.base, task, preset.layers, preset.rank, preset.alpha, preset.targets, preset.seed, preset.number
         )
+        if preset.start:
+            adapter.take_over(preset.start)
+        return adapter
+
+    def take_over(self, start: str) -> None:
+        """Take over the LoRA weights of a folder, or of a shipped adapter by name.
+
+        Raises:
+            UsageError: if they do not fit this adapter.
+        """
+        shipped = ARTIFACTS / start
+        file = (shipped if shipped.is_dir() else Path(start)) / "adapter_model.safetensors"
+        if not file.is_file():
+            raise UsageError(f"start: expected an adapter's folder or the name of a shipped one, got {start!r}")
+        found = {k: v for k, v in load_file(file).items() if ".lora_" in k}
+        own = {n.replace(".default.", "."): w for n, w in self.weights().items() if ".lora_" in n}
+        if {k: v.shape for k, v in found.items()} != {k: w.shape for k, w in own.items()}:
+            raise UsageError(f"start: expected LoRA weights of the same layers and rank as the preset's, got {start}'s")
+        with torch.no_grad():
+            for name, weight in own.items():
+                weight.copy_(found[name])
 
     def weights(self) -> dict[str, torch.nn.Parameter]:
         """Return what is trained, by name."""

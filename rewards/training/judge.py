@@ -35,6 +35,7 @@ INJECTIONS = Path(__file__).with_name("injections.toml")
 _WITHOUT = ("injection",)
 """Damage left out of the labelled replies: injections keep the labels of the reply that holds them."""
 _DRAWS = 3
+_FEW = 20
 _USE = (
     "It judges an agent's reply behind its dialogue by the five dimensions of `rubric.toml`: load it with `PeftModel."
     "from_pretrained(AutoModelForCausalLM.from_pretrained(base), folder)` and read the letters' probabilities at the "
@@ -161,7 +162,7 @@ def train(
     log(f"judge: {len(learn)}/{len(valid)}/{len(test)} situations to train/choose/test, {tokens} tokens")
     objective = LetterChoice(adapter.model.get_output_embeddings(), form)
     trainer = Trainer(adapter, objective, learn, valid, settings, folder, log)
-    zero_shot = measure(trainer.predict(test[: max(1, len(test) // 4)]), test[: max(1, len(test) // 4)], form, rubric)
+    zero_shot = measure(trainer.predict(test[:_FEW]), test[:_FEW], form, rubric)
     state = trainer.run(resume)
     report: dict[str, Any] = {"train_situations": len(learn), "steps": trainer.steps, "best_step": state.best_step}
     report |= measure(trainer.predict(test), test, form, rubric)

@@ -21,6 +21,8 @@ class AdapterPreset(Preset):
 
     Attributes:
         base: "smollm2", a checkpoint folder, or a Hub id.
+        start: folder of an adapter of the same base, layers and rank whose LoRA weights are taken over, or the name of
+            a shipped one; "" for fresh weights.
         layers: uppermost layers that are adapted; 0 for all. What lies below is run once a text.
         through_prompts: whether gradients flow through prompts as well as replies; False takes less than half the time.
         batch: examples (prompts with their replies) of an optimiser step.
@@ -32,6 +34,7 @@ class AdapterPreset(Preset):
     base: str = "smollm2"
     seed: int = Field(0, ge=0)
     number: Literal["auto", "float32", "bfloat16"] = "auto"
+    start: str = ""
     layers: int = Field(10, ge=0)
     rank: int = Field(16, ge=1)
     alpha: int = Field(32, ge=1)
@@ -57,6 +60,8 @@ class RmPreset(AdapterPreset):
         margin: what a step of an annotator's grade adds to the wanted difference of scores.
         smooth: probability of a wrong tick that the loss allows for.
         centre: weight of the squared mean score of a pair (reward centring, Eisenstein et al. 2023).
+        form: whether the score is read behind the judge's form, which follows the reply; a judge's weights to start
+            from have gathered there what they make of the reply. False reads it at the reply's end.
         trainer: "loop" (ours, lower layers run once), or "trl" (TRL's RewardTrainer, for GPUs).
     """
 
@@ -66,6 +71,7 @@ class RmPreset(AdapterPreset):
     margin: float = Field(0.0, ge=0.0)
     smooth: float = Field(0.02, ge=0.0, lt=0.5)
     centre: float = Field(0.01, ge=0.0)
+    form: bool = False
     trainer: Literal["loop", "trl"] = "loop"
 
 

@@ -20,11 +20,15 @@ import numpy as np
 import torch
 
 from negotiation_env.engines.chat_text import ChatText
-from negotiation_env.engines.trees import TextTree
+from negotiation_env.engines.trees import Ids, TextTree
+from negotiation_env.errors import UsageError
 from negotiation_env.presets import read_preset
 from negotiation_env.training_files import PreferencePair, read_preferences, split_lines
 from rewards.data import compared, preference_pairs, rankings
+from rewards.judge_form import JudgeForm
+from rewards.reply_reader import READING
 from rewards.reward_scale import RewardScale
+from rewards.rubric import Rubric
 from rewards.training.adapter import TrainedAdapter
 from rewards.training.cards import model_card, write_json
 from rewards.training.honest import honest_replies
@@ -35,7 +39,8 @@ from rewards.training.preset import PRESETS, RmPreset
 _USE = (
     "It scores an agent's reply behind its dialogue with one number (task SEQ_CLS): load it with `PeftModel."
     "from_pretrained(AutoModelForSequenceClassification.from_pretrained(base, num_labels=1), folder)`, or as "
-    "`rewards.reward_model.AdapterRewardModel`, which also sets zero and unit from `reward_scale.json`."
+    "`rewards.reward_model.AdapterRewardModel`, which also sets zero and unit from `reward_scale.json`. The "
+    "tokens in `reading.json` follow the reply's message, and the score is read at the last one."
 )
 
 
@@ -93,8 +98,8 @@ def gaps_of(outputs: Sequence[torch.Tensor], examples: Sequence[Example]) -> np.
     )
 
 
-def pair_examples(pairs: Sequence[PreferencePair], chat: ChatText) -> list[Example]:
-    """Put pairs of one prompt together: each different reply is a branch behind the prompt, read at its end."""
+def pair_examples(pairs: Sequence[PreferencePair], chat: ChatText, suffix: Ids = ()) -> list[Example]:
+    """Put pairs of one prompt together: each different reply, and the suffix, is a branch that is read at its end."""
     groups: dict[str, list[int]] = {}
     for number, pair in enumerate(pairs):
         groups.setdefault(json.dumps(pair.prompt, ensure_ascii=False), []).append(number)
@@ -107,7 +112,7 @@ def pair_examples(pairs: Sequence[PreferencePair], chat: ChatText) -> list[Examp
             chosen, rejected = (replies.setdefault(text, len(replies)) for text in (pair.chosen, pair.rejected))
             compared.append((chosen, rejected, pair.margin))
         prompt = chat.prompt_ids(pairs[numbers[0]].prompt)
-        tree = TextTree(prompt, tuple(chat.reply_ids(text) for text in replies))
+        tree = TextTree(prompt, tuple(chat.reply_ids(text) + suffix for text in replies))
         examples.append(Example(tree, tree.ends(), Compared(tuple(compared), tuple(numbers))))
     return examples
 
@@ -135,6 +140,8 @@ def train(
         DataFileError, UsageError: where the preset or its data file is wrong.
     """
     settings = read_preset(RmPreset, preset, PRESETS / "rm", overrides)
+    if settings.trainer == "trl" and settings.form:
+        raise UsageError("form: expected false with trainer 'trl', which reads a reply at its end, got true")
     folder = Path(out)
     learn, test = split_lines(_pairs(settings))
     if settings.situations:
@@ -146,7 +153,8 @@ def train(
         adapter = importlib.import_module("rewards.training.rm_trl").train_with_trl(settings, learn, valid, folder)
     else:
         adapter = TrainedAdapter.of(settings, "SEQ_CLS")
-    parts = [pair_examples(part, adapter.chat) for part in (learn, valid, test)]
+    suffix = JudgeForm(adapter.chat, Rubric.from_toml()).suffix if settings.form else ()
+    parts = [pair_examples(part, adapter.chat, suffix) for part in (learn, valid, test)]
     tokens = [sum(e.tree.size for e in part) for part in parts]
     log(f"reward model: {len(learn)}/{len(valid)}/{len(test)} pairs to train/choose/test, {tokens} tokens")
     score: Any = adapter.model.score
@@ -157,8 +165,8 @@ def train(
         state = trainer.run(resume)
         report |= {"steps": trainer.steps, "best_step": state.best_step}
     report |= measure(trainer, parts[1], parts[2], test)
-    scale = fit_scale(trainer, settings.seed)
-    return write_adapter(adapter, folder / "adapter", settings, report, scale, log)
+    scale = fit_scale(trainer, suffix)
+    return write_adapter(adapter, folder / "adapter", settings, report, scale, suffix, log)
 
 
 def measure(
@@ -184,12 +192,12 @@ def measure(
     )
 
 
-def fit_scale(trainer: Trainer, seed: int, situations: int = 150) -> RewardScale:
+def fit_scale(trainer: Trainer, suffix: Ids, situations: int = 150) -> RewardScale:
     """Return zero and unit from replies of an honest agent in training situations."""
-    replies = honest_replies(situations, seed)
+    replies = honest_replies(situations, trainer.preset.seed)
     examples = []
     for prompt, text, _ in replies:
-        tree = TextTree(trainer.adapter.chat.prompt_ids(prompt), (trainer.adapter.chat.reply_ids(text),))
+        tree = TextTree(trainer.adapter.chat.prompt_ids(prompt), (trainer.adapter.chat.reply_ids(text) + suffix,))
         examples.append(Example(tree, tree.ends(), None))
     scores = [float(out[0]) for out in trainer.predict(examples)]
     return RewardScale.fit(scores, [routine for _, _, routine in replies])
@@ -201,12 +209,14 @@ def write_adapter(
     settings: RmPreset,
     report: dict[str, Any],
     scale: RewardScale,
+    suffix: Ids,
     log: Callable[[str], None],
 ) -> Path:
     """Write adapter, scale, figures and model card into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     adapter.save(folder)
     scale.save(folder)
+    write_json(folder / READING, {"suffix": list(suffix)})
     write_json(folder / "metrics.json", report)
     write_json(folder / "preset.json", settings.model_dump())
     (folder / "README.md").write_text(model_card("reward model", settings.base, _USE, report), encoding="utf-8")

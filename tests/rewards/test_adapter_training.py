@@ -136,6 +136,29 @@ def test_the_judge_is_told_the_same_labels_whatever_a_reply_says_of_itself() -> 
         assert not any(word in phrase for word in ("100", "(A)", "Verdict", "points", "core"))
 
 
+def test_the_reward_model_can_start_from_a_judge_and_read_behind_its_form(
+    base: Path, pairs: Path, tmp_path: Path
+) -> None:
+    shape = _settings(base, epochs=1, batch=8, measure_every=99)
+    first = judge.train("small", tmp_path / "judge", [*shape, "situations=6", "held_out=4"], log=lambda line: None)
+    more = [f"data={pairs}", "situations=0", f"start={first}", "form=true"]
+    folder = rm.train("small", tmp_path / "rm", [*shape, *more, "learning_rate=1e-12"], log=lambda line: None)
+    before, after = (load_file(f / "adapter_model.safetensors") for f in (first, folder))
+    assert all(torch.allclose(before[n], after[n]) for n in before)
+    assert json.loads((folder / "reading.json").read_text())["suffix"]
+    reader = AdapterRewardModel.from_folder(folder).reader
+    both = AdapterRewardModel(reader, folder).score_batch(VIEWS)
+    AdapterJudge(reader, first)
+    assert AdapterRewardModel(reader, folder).score_batch(VIEWS) == pytest.approx(both, abs=1e-5)
+    (folder / "reading.json").write_text('{"suffix": [1, 2]}')
+    with pytest.raises(DataFileError, match="rubric"):
+        AdapterRewardModel.from_folder(folder)
+    with pytest.raises(UsageError, match="start"):
+        rm.train("small", tmp_path, [*shape, f"data={pairs}", f"start={first}", "rank=2"])
+    with pytest.raises(UsageError, match="trl"):
+        rm.train("small", tmp_path, ["form=true", "trainer=trl"])
+
+
 def test_wrong_settings_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataFileError, match="margin"):
         rm.train("small", tmp_path, ["margin=-1"])
