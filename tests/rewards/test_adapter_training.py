@@ -17,6 +17,7 @@ from typer.testing import CliRunner  # noqa: E402
 
 from benchmarks.cli.main import app  # noqa: E402
 from negotiation_env.errors import DataFileError, UsageError  # noqa: E402
+from negotiation_env.presets import read_preset  # noqa: E402
 from negotiation_env.training_files import PreferencePair, write_lines  # noqa: E402
 from rewards.adapter_judge import AdapterJudge  # noqa: E402
 from rewards.examples import example_view  # noqa: E402
@@ -25,6 +26,7 @@ from rewards.rubric import SHIPPED, Rubric  # noqa: E402
 from rewards.sources import Judge, RewardModel  # noqa: E402
 from rewards.training import judge, rm  # noqa: E402
 from rewards.training.loop import Trainer  # noqa: E402
+from rewards.training.preset import LINEAR, PRESETS, JudgePreset, RmPreset  # noqa: E402
 from tests.engines.toy_base import write_toy_base  # noqa: E402
 
 VIEWS = [example_view(t) for t in ("Hello, this is the agency.", "You are greedy.", "", "Could you do 380 yuan?")]
@@ -164,3 +166,11 @@ def test_wrong_settings_are_named(tmp_path: Path) -> None:
         rm.train("small", tmp_path, ["margin=-1"])
     with pytest.raises(UsageError, match="small"):
         judge.train("smal", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["tiny", "small", "paper"])
+def test_shipped_presets_are_whole(name: str) -> None:
+    for model, kind in ((RmPreset, "rm"), (JudgePreset, "judge")):
+        settings = read_preset(model, name, PRESETS / kind)
+        assert set(settings.targets) <= set(LINEAR)
+    assert read_preset(RmPreset, "paper", PRESETS / "rm").pairs == 6632
