@@ -18,11 +18,14 @@ import numpy as np
 import torch
 
 from negotiation_env.engines.chat_text import ChatText
+from negotiation_env.engines.loading import load_engine
+from negotiation_env.engines.named_bases import NAMED_BASES
 from negotiation_env.engines.trees import TextTree
 from negotiation_env.presets import read_preset
 from negotiation_env.prompt import prompt
 from rewards.annotators import rubric_choices
 from rewards.data import Candidate, rankings
+from rewards.judge import LlmJudge
 from rewards.judge_form import LEAST_MASS, JudgeForm, write_form
 from rewards.rubric import Rubric
 from rewards.training.adapter import TrainedAdapter
@@ -166,7 +169,9 @@ def train(
     state = trainer.run(resume)
     report: dict[str, Any] = {"train_situations": len(learn), "steps": trainer.steps, "best_step": state.best_step}
     report |= measure(trainer.predict(test), test, form, rubric)
-    report["without_adapter"] = zero_shot
+    report["without_adapter"] = {"same_form": zero_shot}
+    if settings.asked:
+        report["without_adapter"]["asked"] = ask_base(settings.base, held, test, settings.asked, rubric)
     report["injection"] = injection_shift(trainer, held[: max(1, len(held) // 5)], form, rubric)
     return write_adapter(adapter, folder / "adapter", settings, report, log)
 
@@ -196,6 +201,32 @@ def measure(
         "readable_answers": float((mass >= LEAST_MASS).mean()),
         "dimensions": dimensions,
     }
+
+
+def ask_base(
+    base: str,
+    held: Sequence[tuple[str, Any, list[Candidate]]],
+    examples: Sequence[Example],
+    count: int,
+    rubric: Rubric,
+) -> dict[str, Any]:
+    """Return how the base itself agrees with the annotator when it is asked question by question (``LlmJudge``).
+
+    Takes about ``count`` replies, evenly from the held-out situations. An unreadable answer agrees with nothing.
+    """
+    spec = base if base in NAMED_BASES else f"hf:{base}"
+    views = [r.view for _, _, replies in held for r in replies]
+    noisy = np.concatenate([e.target.noisy for e in examples])
+    some = range(0, len(views), max(1, len(views) // count))
+    verdicts = LlmJudge(load_engine(spec), rubric, retries=0).judge([views[i] for i in some])
+    readable = [(i, v) for i, v in zip(some, verdicts, strict=True) if v.total is not None]
+    kappas = {}
+    for k, dimension in enumerate(rubric.dimensions):
+        points = [c.points for c in dimension.choices]
+        found = np.array([points.index(v.terms[k].points) for _, v in readable], dtype=np.int64)
+        labels = noisy[[i for i, _ in readable], k]
+        kappas[dimension.id] = kappa(found, labels, len(points)) if readable else None
+    return {"replies": len(some), "readable_replies": len(readable) / len(some), "kappa": kappas}
 
 
 def injection_shift(

@@ -94,6 +94,15 @@ class Trainer:
         self.out.mkdir(parents=True, exist_ok=True)
         if resume:
             self._load()
+        if self.state.step < self.steps:
+            self._train()
+        for name, weight in self.adapter.weights().items():
+            with torch.no_grad():
+                weight.copy_(self.best[name])
+        return self.state
+
+    def _train(self) -> None:
+        """Take the steps that are left."""
         self._states = self._trunk("train", self.train)
         self._valid_states = self._trunk("valid", self.valid)
         started = time.process_time()
@@ -106,12 +115,8 @@ class Trainer:
                 if self.state.step % self.preset.measure_every == 0 or self.state.step == self.steps:
                     self._measure({"loss": loss, "gradient": norm, "cpu_s": time.process_time() - started})
                     self._save()
-        for name, weight in self.adapter.weights().items():
-            with torch.no_grad():
-                weight.copy_(self.best[name])
         for states in (self._states, self._valid_states):
             states.drop()
-        return self.state
 
     def predict(self, examples: Sequence[Example], states: TrunkStates | None = None) -> list[torch.Tensor]:
         """Return the objective's outputs of each example with the adapter's present weights."""

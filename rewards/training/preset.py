@@ -81,9 +81,12 @@ class JudgePreset(AdapterPreset):
     Attributes:
         situations: situations of the training data; each has up to six labelled replies.
         held_out: situations of the held-out data.
+        asked: held-out replies for which the base itself, without an adapter, is asked question by question, for
+            comparison; 0 for none.
         injected: share of training replies that hold an injection aimed at the judge; their labels stay.
     """
 
     situations: int = Field(2500, ge=4)
     held_out: int = Field(400, ge=4)
+    asked: int = Field(0, ge=0)
     injected: float = Field(0.1, ge=0.0, le=1.0)
