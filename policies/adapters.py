@@ -69,3 +69,18 @@ def sft_policy(which: str = "") -> ChatPolicy:
 def dpo_policy(which: str = "") -> ChatPolicy:
     """Return the policy fine-tuned on preference pairs (DPO)."""
     return trained_policy("dpo", which)
+
+
+def ppo_policy(which: str = "") -> ChatPolicy:
+    """Return the policy trained with PPO on the reward model's reward."""
+    return trained_policy("ppo", which)
+
+
+def grpo_policy(which: str = "") -> ChatPolicy:
+    """Return the policy trained with GRPO on the reward model's reward."""
+    return trained_policy("grpo", which)
+
+
+def repo_policy(which: str = "") -> ChatPolicy:
+    """Return the policy trained with REPO on the composed reward."""
+    return trained_policy("repo", which)

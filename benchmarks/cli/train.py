@@ -7,14 +7,19 @@ One command per method, all with the same options. A method's module has
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from types import ModuleType
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from benchmarks.raters.panel import rate_episode
 from negotiation_env.errors import UsageError
+from negotiation_env.records import Episode
 
 app = typer.Typer(no_args_is_help=True, help="Train a model or a policy.")
 
@@ -85,3 +90,71 @@ def judge(
     module = training_module("rewards.training.judge", "train")
     folder = module.train(preset, out, with_seed(overrides, seed), resume=resume)
     Console().print(f"Judge: {folder}; its figures: {folder}/README.md", soft_wrap=True, markup=False)
+
+
+InitOption = Annotated[str | None, typer.Option("--init", help="Adapter to start from: a folder, or a shipped one.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what the run would take, and train nothing.")]
+
+
+def persuasion(episodes: Sequence[Episode]) -> float:
+    """Return the mean rating, 1 to 5, that the automated raters give dialogues."""
+    rated = [found.consensus.score for episode in episodes if (found := rate_episode(episode)) is not None]
+    return fmean(rated) if rated else 1.0
+
+
+def _on_policy(
+    method: str, out: Path, preset: str, overrides: tuple[str, ...], init: str | None, resume: bool, dry_run: bool
+) -> None:
+    """Train by the loop that PPO, GRPO and REPO share, or print its plan."""
+    module = training_module(f"policies.training.{method}", "train")
+    settings = (*overrides, *(() if init is None else (f"start={init}",)))
+    if dry_run:
+        table = training_module("policies.training.plan_table", "train")
+        table.show_plan(Console(), module.plan(preset, settings), f"negotiate train {method} --preset {preset}")
+        return
+    command = " ".join(["negotiate", *sys.argv[1:]])
+    folder = module.train(preset, out, settings, resume=resume, rate=persuasion, command=command)
+    told = f"Trained agent: {folder}; play it with --policy {method}:{folder}; its curve: {folder}/learning_curve.png"
+    Console().print(told, soft_wrap=True, markup=False)
+
+
+@app.command("ppo")
+def ppo(
+    out: OutOption,
+    preset: PresetOption = "tiny",
+    seed: SeedOption = None,
+    overrides: SetOption = None,
+    init: InitOption = None,
+    resume: ResumeOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Train a policy with PPO on the reward model's reward."""
+    _on_policy("ppo", out, preset, with_seed(overrides, seed), init, resume, dry_run)
+
+
+@app.command("grpo")
+def grpo(
+    out: OutOption,
+    preset: PresetOption = "tiny",
+    seed: SeedOption = None,
+    overrides: SetOption = None,
+    init: InitOption = None,
+    resume: ResumeOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Train a policy with GRPO on the reward model's reward."""
+    _on_policy("grpo", out, preset, with_seed(overrides, seed), init, resume, dry_run)
+
+
+@app.command("repo")
+def repo(
+    out: OutOption,
+    preset: PresetOption = "tiny",
+    seed: SeedOption = None,
+    overrides: SetOption = None,
+    init: InitOption = None,
+    resume: ResumeOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Train a policy with REPO on the composed reward."""
+    _on_policy("repo", out, preset, with_seed(overrides, seed), init, resume, dry_run)

@@ -37,6 +37,8 @@ from policies.training.on_policy.loop import Options, run
 from policies.training.on_policy.losses import PolicyLoss, clipped_policy_loss, kl_k3, token_mean
 from policies.training.on_policy.method import LossTensors, RoundTensors, Targets, need
 from policies.training.on_policy.preset import PRESETS, OnPolicyPreset
+from policies.training.on_policy.work import plan_of
+from policies.training.plan import Plan
 
 
 class Grpo:
@@ -74,8 +76,18 @@ class Grpo:
         return found._replace(loss=found.loss + self.preset.kl_weight * divergence)
 
 
+def method(preset: dict[str, Any] | str | Path, overrides: Sequence[str] = ()) -> Grpo:
+    """Return the method with its settings. Raises ``DataFileError`` or ``UsageError`` where they are wrong."""
+    return Grpo(read_preset(OnPolicyPreset, preset, PRESETS / "grpo", overrides))
+
+
 def train(
     preset: dict[str, Any] | str | Path, out: Path, overrides: Sequence[str] = (), **options: Unpack[Options]
 ) -> Path:
     """Train GRPO into ``out`` and return it; ``options`` as ``on_policy.loop.run`` takes them."""
-    return run(Grpo(read_preset(OnPolicyPreset, preset, PRESETS / "grpo", overrides)), out, **options)
+    return run(method(preset, overrides), out, **options)
+
+
+def plan(preset: dict[str, Any] | str | Path, overrides: Sequence[str] = ()) -> Plan:
+    """Return what a run will take."""
+    return plan_of(method(preset, overrides))

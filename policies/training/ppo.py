@@ -29,6 +29,8 @@ from policies.training.on_policy.loop import Options, run
 from policies.training.on_policy.losses import PolicyLoss, clipped_policy_loss, kl_k1
 from policies.training.on_policy.method import LossTensors, RoundTensors, Targets, need
 from policies.training.on_policy.preset import PRESETS, OnPolicyPreset
+from policies.training.on_policy.work import plan_of
+from policies.training.plan import Plan
 
 
 def refuse_groups(preset: OnPolicyPreset) -> None:
@@ -76,8 +78,18 @@ class Ppo:
         return clipped_loss(part, self.preset)
 
 
+def method(preset: dict[str, Any] | str | Path, overrides: Sequence[str] = ()) -> Ppo:
+    """Return the method with its settings. Raises ``DataFileError`` or ``UsageError`` where they are wrong."""
+    return Ppo(read_preset(OnPolicyPreset, preset, PRESETS / "ppo", overrides))
+
+
 def train(
     preset: dict[str, Any] | str | Path, out: Path, overrides: Sequence[str] = (), **options: Unpack[Options]
 ) -> Path:
     """Train PPO into ``out`` and return it; ``options`` as ``on_policy.loop.run`` takes them."""
-    return run(Ppo(read_preset(OnPolicyPreset, preset, PRESETS / "ppo", overrides)), out, **options)
+    return run(method(preset, overrides), out, **options)
+
+
+def plan(preset: dict[str, Any] | str | Path, overrides: Sequence[str] = ()) -> Plan:
+    """Return what a run will take."""
+    return plan_of(method(preset, overrides))

@@ -51,6 +51,8 @@ from policies.training.on_policy.loop import Options, run
 from policies.training.on_policy.losses import PolicyLoss
 from policies.training.on_policy.method import LossTensors, RoundTensors, Targets
 from policies.training.on_policy.preset import PRESETS, OnPolicyPreset
+from policies.training.on_policy.work import plan_of
+from policies.training.plan import Plan
 from policies.training.ppo import actor_critic_targets, clipped_loss, refuse_groups
 
 
@@ -78,8 +80,18 @@ class Repo:
         return clipped_loss(part, self.preset)
 
 
+def method(preset: dict[str, Any] | str | Path, overrides: Sequence[str] = ()) -> Repo:
+    """Return the method with its settings. Raises ``DataFileError`` or ``UsageError`` where they are wrong."""
+    return Repo(read_preset(OnPolicyPreset, preset, PRESETS / "repo", overrides))
+
+
 def train(
     preset: dict[str, Any] | str | Path, out: Path, overrides: Sequence[str] = (), **options: Unpack[Options]
 ) -> Path:
     """Train REPO into ``out`` and return it; ``options`` as ``on_policy.loop.run`` takes them."""
-    return run(Repo(read_preset(OnPolicyPreset, preset, PRESETS / "repo", overrides)), out, **options)
+    return run(method(preset, overrides), out, **options)
+
+
+def plan(preset: dict[str, Any] | str | Path, overrides: Sequence[str] = ()) -> Plan:
+    """Return what a run will take."""
+    return plan_of(method(preset, overrides))

@@ -1,0 +1,54 @@
+"""``negotiate train ppo|grpo|repo``: plans, refusals, and what the policy specs find."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+pytest.importorskip("peft")
+
+from benchmarks.cli.main import app
+from benchmarks.cli.train import persuasion
+from negotiation_env.registry import load_manager, load_policy, load_reward
+from negotiation_env.rollout import rollout
+from negotiation_env.scenario import sample_scenario
+from policies.training import grpo, ppo, repo
+
+MODULES: dict[str, Any] = {"grpo": grpo, "ppo": ppo, "repo": repo}
+
+
+@pytest.mark.parametrize("method", MODULES)
+def test_a_dry_run_trains_nothing(method: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = CliRunner().invoke(app, ["train", method, "--preset", "paper", "--dry-run", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert "Qwen/Qwen3-32B" in done.output and "replies sampled" in done.output
+    assert not out.exists()
+
+
+def test_the_value_model_is_what_a_plan_of_grpo_lacks() -> None:
+    plans = {name: module.plan("paper") for name, module in MODULES.items()}
+    assert plans["repo"].trained == plans["ppo"].trained == 2 * plans["grpo"].trained
+    assert {plan.work.sampled for plan in plans.values()} == {25_600}
+    assert len({plan.work.steps for plan in plans.values()}) == 1
+
+
+def test_a_setting_that_is_none_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    command = ["train", "repo", "--set", "learning_rat=1", "--out", str(tmp_path)]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 2
+    assert "learning_rate" in done.output
+
+
+def test_the_persuasion_score_tells_good_dialogues_from_bad_ones() -> None:
+    scenarios = [sample_scenario(seed) for seed in range(6)]
+    manager, reward = load_manager("rules"), load_reward("repo")
+    good, bad = (
+        persuasion(rollout(load_policy(spec), scenarios, manager=manager, reward=reward))
+        for spec in ("heuristic", "random")
+    )
+    assert 1.0 <= bad < good <= 5.0
+    assert persuasion([]) == 1.0
