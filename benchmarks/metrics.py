@@ -98,7 +98,7 @@ def pass_metrics(played: Sequence[Played], seed: int = 0) -> dict[str, Figure]:
     if most < 2:
         return {}
     return {
-        f"pass_{k}": mean([[comb(sum(r), k) / comb(len(r), k)] for r in trials.values()], seed=seed)
+        f"pass_{k}": mean([[comb(sum(r), k) / comb(len(r), k)] for r in trials.values()], seed=seed, within=(0.0, 1.0))
         for k in range(1, min(most, MOST_TRIALS) + 1)
     }
 

@@ -69,12 +69,14 @@ def rating_metrics(played: Sequence[Played], seed: int) -> dict[str, Figure]:
         return {}
 
     def dialogues(value: Callable[[RatedEpisode], float]) -> Figure:
-        return mean(by_case(rated, lambda p: [value(r) for r in _panel(p)]), seed=seed)
+        return mean(by_case(rated, lambda p: [value(r) for r in _panel(p)]), seed=seed, within=(1.0, 5.0))
 
     figures = {
         "rating": dialogues(lambda r: r.consensus.score),
         "excellent": share(by_case(rated, lambda p: [r.consensus.excellent for r in _panel(p)])),
-        "reply_rating": mean(by_case(rated, lambda p: [r.consensus.score for r in _replies(p)]), seed=seed),
+        "reply_rating": mean(
+            by_case(rated, lambda p: [r.consensus.score for r in _replies(p)]), seed=seed, within=(1.0, 5.0)
+        ),
     }
     figures |= {f"rating_{name}": dialogues(_own_rating(name)) for name in RATERS}
     figures |= {f"skill_{skill.value}": _replies_with(rated, _shows(skill)) for skill in Skill}
