@@ -43,7 +43,7 @@ class ChatPolicy:
         engine: an engine spec ("smollm2", "hf:ID", "vllm:ID", "openai:URL#MODEL", "recorded:PATH"),
             or an open engine.
         name: the policy's name in reports; default: the engine's spec.
-        max_tokens: most tokens of one reply, 1 to 256.
+        max_tokens: most tokens of one reply, 1 to 512 (the most that the source paper allows).
         temperature: 0 takes the likeliest token; the reply's seed is the view's.
         top_p: nucleus mass in (0, 1].
 
@@ -61,8 +61,8 @@ class ChatPolicy:
         temperature: float = 0.7,
         top_p: float = 0.9,
     ) -> None:
-        if not 1 <= max_tokens <= 256:
-            raise UsageError(f"expected max_tokens from 1 to 256, got {max_tokens}: replies are short")
+        if not 1 <= max_tokens <= 512:
+            raise UsageError(f"expected max_tokens from 1 to 512, got {max_tokens}: replies are short")
         self.engine: ChatModel = load_engine(engine) if isinstance(engine, str) else engine
         self.name = name or self.engine.spec
         self.max_tokens = max_tokens
