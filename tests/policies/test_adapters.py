@@ -1,0 +1,38 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from negotiation_env.errors import UsageError
+from policies import adapters
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("sft-tiny", "sft-small", "dpo-tiny"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "adapter_config.json").write_text("{}", encoding="utf-8")
+    monkeypatch.setattr(adapters, "ARTIFACTS", tmp_path)
+    return tmp_path
+
+
+def test_no_argument_means_the_best_shipped_scale(artifacts: Path) -> None:
+    assert adapters.adapter_folder("sft") == artifacts / "sft-small"
+    shutil.rmtree(artifacts / "sft-small")
+    assert adapters.adapter_folder("sft") == artifacts / "sft-tiny"
+
+
+def test_a_scale_or_a_folder_can_be_named(artifacts: Path, tmp_path: Path) -> None:
+    assert adapters.adapter_folder("sft", "tiny") == artifacts / "sft-tiny"
+    own = tmp_path / "dpo-tiny"
+    assert adapters.adapter_folder("sft", str(own)) == own
+    assert adapters.start_folder("dpo-tiny") == own
+    assert adapters.start_folder(str(own)) == own
+
+
+@pytest.mark.parametrize("which", ["small", "nowhere"])
+def test_what_is_not_there_is_a_usage_error(artifacts: Path, which: str) -> None:
+    with pytest.raises(UsageError, match=r"dpo: expected a shipped scale \(tiny\)"):
+        adapters.adapter_folder("dpo", which)
+    with pytest.raises(UsageError, match="dpo-tiny, sft-small, sft-tiny"):
+        adapters.start_folder(which)
