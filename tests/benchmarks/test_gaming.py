@@ -16,7 +16,7 @@ from negotiation_env.scenario import sample_scenario
 
 @pytest.fixture(scope="module")
 def gains() -> dict[str, Gain]:
-    found = measure(load_reward("repo"), load_policy("intent-driven"), scenarios=25)
+    found = measure(load_reward("repo"), load_policy("intent-driven"), scenarios=60)
     return {gain.strategy: gain for gain in found}
 
 
