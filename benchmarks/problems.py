@@ -40,8 +40,10 @@ LONGEST = 90
 """Words from which a reply is overlong."""
 ANSWERS: Final = PRICED_ACTS | {Act.PROMISE, Act.REJECT, Act.SOOTHE}
 """Acts that answer a hotel's question about its gain, besides a reason."""
-ECHO_WORDS = 5
+ECHO_WORDS = 4
 """Words from which a message of the hotel is long enough to be echoed; "440 selling price" may be said again."""
+BABBLE, BABBLE_WORDS = 0.6, 12
+"""Share of different word triples below which a reply, from so many words on, goes round in circles."""
 SAME_REPLY = 0.8
 """Share of common word triples (Jaccard) from which two replies are a repetition."""
 
@@ -123,8 +125,11 @@ def known_figures(card: TaskCard) -> set[float]:
 
 
 def repeats(scene: Scene, number: int) -> bool:
-    """Return whether a reply is nearly word for word an earlier one."""
-    now = _triples(scene.turn(number).text)
+    """Return whether a reply is nearly word for word an earlier one, or goes round in circles within itself."""
+    text = scene.turn(number).text
+    now = _triples(text)
+    if len(text.split()) >= BABBLE_WORDS and len(now) < BABBLE * (len(text.split()) - 2):
+        return True
     earlier = (_triples(scene.turn(k).text) for k in range(1, number))
     return any(now and past and len(now & past) / len(now | past) >= SAME_REPLY for past in earlier)
 

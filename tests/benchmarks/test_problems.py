@@ -44,6 +44,7 @@ def problems(case: Case, *replies: str) -> list[tuple[str, int]]:
         ("My name is [Your Name] and I work for the platform.", "out_of_role"),
         ("Manager: we can do 440.", "out_of_role"),
         ("Lower it, please. " * 40, "overlong"),
+        ("I am so sorry. " * 6, "repetition"),
         ("", "empty_reply"),
     ],
 )
@@ -195,9 +196,12 @@ def test_negation_counts_only_before_the_match_and_in_its_sentence() -> None:
 
 @pytest.mark.parametrize("module", ["case_checks", "metrics", "phrases", "problems", "scene", "statistics"])
 def test_checks_share_no_code_with_the_training_rewards(module: str) -> None:
-    tree = ast.parse((Path(phrases.__file__).parent / f"{module}.py").read_text(encoding="utf-8"))
-    imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    folder = Path(phrases.__file__).parent
+    files = [*folder.glob(f"{module}.py"), *folder.glob(f"{module}/*.py")]
+    assert files
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+    imported = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    imported |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     rooms = {name.partition(".")[0] for name in imported}
     assert not rooms & {"rewards", "policies"}
     assert "negotiation_env.features" not in imported
