@@ -39,7 +39,7 @@ def make_trainer(
         model=model,
         args=DPOConfig(**arguments, beta=beta),
         train_dataset=data.train,
-        eval_dataset=data.held_out,
+        eval_dataset=data.measured,
         processing_class=tokenizer,
     )
 

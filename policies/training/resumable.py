@@ -49,13 +49,14 @@ class Resumable:
     def _send_telemetry(self) -> None:
         """Send nothing: training needs no network."""
 
-    def _sharded(self) -> bool:
+    def is_sharded(self) -> bool:
+        """Whether the model is divided over processes by FSDP or DeepSpeed."""
         here: Any = self
         return bool(here.is_fsdp_enabled or here.is_deepspeed_enabled)
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         here: Any = self
-        if self._sharded():
+        if self.is_sharded():
             super()._save_checkpoint(model, trial)  # type: ignore[misc]
             return
         folder = self.out / CHECKPOINTS / f"{_STEP}{here.state.global_step}"
@@ -78,11 +79,15 @@ class Resumable:
         here.state.save_to_json(str(folder / TRAINER_STATE_NAME))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        here: Any = self
-        if self._sharded():
+        if self.is_sharded():
             super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
             return
-        tensors = load_file(Path(resume_from_checkpoint) / "adapter_model.safetensors")
+        self.load_adapter(Path(resume_from_checkpoint))
+
+    def load_adapter(self, folder: Path) -> None:
+        """Put a folder's adapter weights into the trained adapter."""
+        here: Any = self
+        tensors = load_file(folder / "adapter_model.safetensors")
         parameters = dict(here.accelerator.unwrap_model(here.model).named_parameters())
         with torch.no_grad():
             for name, tensor in tensors.items():
@@ -90,7 +95,7 @@ class Resumable:
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         here: Any = self
-        if checkpoint is None or self._sharded():
+        if checkpoint is None or self.is_sharded():
             super()._load_optimizer_and_scheduler(checkpoint)  # type: ignore[misc]
             return
         tensors = load_file(Path(checkpoint) / "optimizer.safetensors")
@@ -101,7 +106,7 @@ class Resumable:
         self.best_loss = rest["best_loss"]
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
-        if checkpoint is None or self._sharded():
+        if checkpoint is None or self.is_sharded():
             super()._load_rng_state(checkpoint)  # type: ignore[misc]
             return
         torch.set_rng_state(load_file(Path(checkpoint) / "optimizer.safetensors")["random"])
@@ -160,7 +165,9 @@ class Watch(TrainerCallback):
     ) -> None:
         """Keep the adapter if its held-out loss is the lowest so far."""
         metrics = kwargs.get("metrics")
-        loss = float(metrics[_HELD_OUT_LOSS]) if isinstance(metrics, dict) else math.nan
+        if not isinstance(metrics, dict) or _HELD_OUT_LOSS not in metrics:
+            return
+        loss = float(metrics[_HELD_OUT_LOSS])
         if loss < self.trainer.best_loss:
             self.trainer.best_loss = loss
             model = self.trainer.accelerator.unwrap_model(self.trainer.model)

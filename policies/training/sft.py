@@ -38,7 +38,7 @@ def make_trainer(
         model=model,
         args=SFTConfig(**arguments, completion_only_loss=True),
         train_dataset=data.train,
-        eval_dataset=data.held_out,
+        eval_dataset=data.measured,
         processing_class=tokenizer,
     )
 

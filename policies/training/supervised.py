@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ from policies.training.run_files import (
 
 L = TypeVar("L", PreferencePair, Demonstration)
 _RUN = "run.json"
+_KEPT_BACK = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +47,23 @@ class Data:
     """A run's data.
 
     Attributes:
-        train, held_out: datasets in TRL's conversational format.
+        train: dataset in TRL's conversational format.
+        held_out: the same from other scenarios of the training split; the best adapter is chosen on it.
+        test: the same from the file's test split, whose wording may be new as well; only reported.
         too_long: lines left out because prompt or reply is longer than the preset allows.
         tokens: tokens of all training lines, prompts repeated for pairs.
     """
 
     train: datasets.Dataset
     held_out: datasets.Dataset
+    test: datasets.Dataset | None
     too_long: int
     tokens: int
+
+    @property
+    def measured(self) -> dict[str, datasets.Dataset]:
+        """What is measured on, for the trainer to prepare."""
+        return {"held_out": self.held_out} | ({"test": self.test} if self.test is not None else {})
 
 
 def make_data(
@@ -69,13 +79,16 @@ def make_data(
     """
     kept: list[list[dict[str, Any]]] = []
     tokens = too_long = 0
-    for part, some in enumerate(split_lines(lines)):
+    learnt, test = split_lines(lines)
+    chosen = [line for line in learnt if _is_for_choosing(line)]
+    learnt = [line for line in learnt if not _is_for_choosing(line)]
+    for part, some in enumerate((learnt, chosen, test)):
         rows = []
         for line in some:
-            prompt = len(_ids(tokenizer, str(tokenizer.apply_chat_template(
-                [{"role": m["role"], "content": m["content"]} for m in line.prompt], tokenize=False, add_generation_prompt=True
-            ))))  # fmt: skip
-            lengths = [len(_ids(tokenizer, text)) + 2 for text in replies(line).values()]
+            chat = [{"role": message["role"], "content": message["content"]} for message in line.prompt]
+            text = str(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
+            prompt = len(_ids(tokenizer, text))
+            lengths = [len(_ids(tokenizer, reply)) + 2 for reply in replies(line).values()]
             if prompt > settings.max_prompt_tokens or max(lengths) > settings.max_reply_tokens:
                 too_long += 1
                 continue
@@ -85,13 +98,20 @@ def make_data(
             )
             tokens += 0 if part else sum(prompt + length for length in lengths)
         kept.append(rows)
-    train, held_out = kept[0], kept[1][: settings.held_out]
+    train, held_out, unseen = kept[0], kept[1][: settings.held_out], kept[2][: settings.held_out]
     if len(train) < settings.batch_size or not held_out:
         raise UsageError(
             f"data: expected at least {settings.batch_size} training and 1 held-out examples, got {len(train)} and "
             f"{len(held_out)} ({too_long} are longer than max_prompt_tokens or max_reply_tokens allow)"
         )
-    return Data(datasets.Dataset.from_list(train), datasets.Dataset.from_list(held_out), too_long, tokens)
+    parts = [datasets.Dataset.from_list(rows) if rows else None for rows in (train, held_out, unseen)]
+    return Data(parts[0], parts[1], parts[2], too_long, tokens)
+
+
+def _is_for_choosing(line: PreferencePair | Demonstration) -> bool:
+    """Whether a line of the training split is kept back: a tenth of the scenarios, the same in every run."""
+    name = f"choose {line.scenario or json.dumps(line.prompt)}"
+    return zlib.crc32(name.encode("utf-8", "surrogatepass")) / 2**32 < _KEPT_BACK
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
@@ -177,6 +197,8 @@ def run_training(
     data = make_data(lines, settings, tokenizer, replies)
     trainer = make_trainer(with_adapter(model, settings), tokenizer, data, trainer_arguments(settings, out))
     trainer.out = out
+    prepared = trainer.eval_dataset
+    trainer.eval_dataset = prepared["held_out"]
     step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else None
     watch = Watch(out, MetricsLog(out / METRICS, step), "" if quiet else f"training {method}")
     watch.trainer = trainer
@@ -186,6 +208,7 @@ def run_training(
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     wrapped = trainer.accelerator.unwrap_model(trainer.model)
     write_folder(out / LAST, lambda folder: save_adapter(wrapped, folder))
+    tested = _test_loss(trainer, prepared.get("test"))
     if trainer.is_world_process_zero():
         trainable = sum(p.numel() for n, p in wrapped.named_parameters() if f".{ADAPTER}." in n)
         facts = {
@@ -195,11 +218,20 @@ def run_training(
             "optimiser steps": trainer.state.global_step,
             "trained parameters": trainable,
             "best held-out loss": round(trainer.best_loss, 4),
+            "test loss of the best": "not measured" if tested is None else round(tested, 4),
             "seconds of this process": round(time.monotonic() - began),
         }
         facts |= _last_figures(watch.log)
         _finish(out, Card(method, settings, command, sha256(data_file), len(lines), facts, provenance()))
     return out
+
+
+def _test_loss(trainer: Any, test: datasets.Dataset | None) -> float | None:
+    """Return the best adapter's loss on the test split, or None where there is none or the model is divided."""
+    if test is None or trainer.is_sharded():
+        return None
+    trainer.load_adapter(trainer.out / BEST)
+    return float(trainer.evaluate(test, metric_key_prefix="test")["test_loss"])
 
 
 def _last_figures(log: MetricsLog) -> dict[str, Any]:
