@@ -7,7 +7,9 @@ Worker processes are spawned and load policy, manager and reward by name. They s
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -124,9 +126,18 @@ def _work(tasks: Sequence[Task], manager: str) -> list[Judged]:
     return list(run_here(tasks, policy, manager, host, registry.load_reward("repo"), lambda job, episode: None))
 
 
-def _ignore_interrupts() -> None:
+def _begin_work() -> None:
     # Ctrl-C reaches the whole process group; the parent decides what becomes of the work.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+    """End this process when the parent is gone: killed, it cannot tell its workers to stop."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def run_in_workers(tasks: Sequence[Task], manager: str, workers: int, save: Save) -> Iterator[Judged]:
@@ -139,7 +150,7 @@ def run_in_workers(tasks: Sequence[Task], manager: str, workers: int, save: Save
     """
     context = multiprocessing.get_context("spawn")
     waiting = iter(_chunks(tasks))
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_work) as pool:
         running: set[Future[list[Judged]]] = set()
         try:
             while True:

@@ -1,6 +1,9 @@
 """A run writes its folder, goes on where it was stopped, and gives the same figures again."""
 
 import json
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -249,3 +252,20 @@ def test_provenance_names_what_decides_the_figures(tmp_path: Path) -> None:
     assert record["packages"]["numpy"]
     edited = replace(FEW.cases[0], severity="minor" if FEW.cases[0].severity == "severe" else "severe")
     assert suite_digest(CaseSuite("few", (edited, *FEW.cases[1:]))) != record["suites"]["few"]["digest"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_workers_go_when_the_run_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.cli.main", "bench", "-p", "random", "-s", "bad-cases", "--trials", "5"]
+    run = subprocess.Popen([*command, "--workers", "2", "-q", "-o", str(tmp_path)], stdout=subprocess.DEVNULL)
+    episodes = tmp_path / "episodes.jsonl"
+    while not episodes.exists():
+        time.sleep(0.1)
+    workers = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+    run.kill()
+    run.wait()
+    time.sleep(3)
+    assert workers
+    lines = [Path(f"/proc/{pid}/cmdline") for pid in workers]
+    assert not any("spawn_main" in line.read_text() for line in lines if line.exists())
