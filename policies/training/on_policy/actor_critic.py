@@ -42,7 +42,7 @@ class ActorCritic:
     Args:
         engine: holds the preset's base; samples from the policy from now on.
         preset: the adapters' shape, the seed of their first weights, and the adapter that the policy starts from.
-        with_value: whether there is a value model. Its head starts at 0, its adapter afresh.
+        with_value: whether there is a value model. Its head starts at 0 (see ``expect``), its adapter afresh.
 
     Raises:
         UsageError: if the start is none, or one for another base or of another shape.
@@ -126,6 +126,11 @@ class ActorCritic:
         now, start = found
         kl, entropy = (now.exp() * (now - start)).sum(dim=-1), -(now.exp() * now).sum(dim=-1)
         return _spread(kl, batch), _spread(entropy, batch)
+
+    def expect(self, level: float) -> None:
+        """Let the value model start from a level: what it adds to whatever it has learned."""
+        if self.head is not None:
+            torch.nn.init.constant_(self.head.bias, level)
 
     def values(self, batch: TokenBatch) -> torch.Tensor:
         """Return V before each reply token (with gradient)."""

@@ -77,6 +77,10 @@ class Learner:
         width = max(len(s.reply) for s in samples)
         logprobs = torch.zeros(len(samples), width, device=device)
         mask = torch.zeros(len(samples), width, dtype=torch.bool, device=device)
+        rewards = torch.tensor([s.reward for s in samples], device=device)
+        if self.steps == 0:
+            # From 0, lambda below 1 would blame the last tokens of a reply for the mean reward, and so its ending.
+            self.actor.expect(float(rewards.mean()))
         values = torch.zeros_like(logprobs) if self.method.has_value else None
         start = torch.zeros_like(logprobs) if self.method.wants_start else None
         for rows in parts_by_length(samples, 2 * self.preset.part_tokens):
@@ -88,7 +92,6 @@ class Learner:
                     values[rows, :own] = self.actor.values(batch)
             if start is not None:
                 start[rows, :own] = self.actor.start_logprobs(batch)
-        rewards = torch.tensor([s.reward for s in samples], device=device)
         # Groups by their place: a 64-bit seed may lie beyond int64.
         places: dict[int, int] = {}
         groups = torch.tensor([places.setdefault(s.group, len(places)) for s in samples], device=device)
