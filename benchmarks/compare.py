@@ -148,7 +148,9 @@ def compare_runs(
     force: bool = False,
     seed: int = 0,
 ) -> Comparison:
-    """Compare two runs on the cases and trials that both played; Holm's correction is over all tests.
+    """Compare two runs on the cases and trials that both played.
+
+    See ``comparisons.corrected`` for the correction for many tests.
 
     Raises:
         NotComparableError: the runs are not comparable, and ``force`` is not set.

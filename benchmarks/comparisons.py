@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.metrics import HEADLINE
 from benchmarks.observations import Score, by_scenario, is_share, sums
 from benchmarks.statistics import Difference, design, difference, holm
 
@@ -27,7 +28,7 @@ def paired_tests(
 ) -> list[dict[str, Any]]:
     """Compare every other policy with the first on the scenarios and trials that both played, metric by metric.
 
-    Holm's correction is over all tests returned.
+    See ``corrected`` for the correction for many tests.
     """
     first, *others = policies
     rows: list[dict[str, Any]] = []
@@ -41,9 +42,17 @@ def paired_tests(
 
 
 def corrected(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows with ``p`` and, beside it, ``p_holm``, corrected over all of them."""
-    adjusted = holm([row["p"] for row in rows])
-    return [{**row, "p_holm": rounded(p)} for row, p in zip(rows, adjusted, strict=True)]
+    """Return rows with ``p`` and, beside it, ``p_holm``.
+
+    Holm's correction is over the headline metrics of all pairs, and apart from them over all other metrics: the finer
+    metrics, of which there are many, shall not drown the ones that policies are judged by.
+    """
+    found = [dict(row) for row in rows]
+    for headline in (True, False):
+        family = [row for row in found if (row["metric"] in HEADLINE) is headline]
+        for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
+            row["p_holm"] = rounded(p)
+    return found
 
 
 def shared(first: Sequence[Score], second: Sequence[Score]) -> tuple[list[Score], list[Score]]:
