@@ -17,6 +17,7 @@ from negotiation_env.engines.chat_text import control_tokens, without_controls
 from negotiation_env.engines.checkpoints import Number, open_checkpoint
 from negotiation_env.engines.decoding import Row, columns_needed, decode
 from negotiation_env.engines.key_values import BlockStore
+from negotiation_env.engines.named_bases import NAMED_BASES
 from negotiation_env.engines.protocol import ChatReply, ChatRequest, fault_reply
 from negotiation_env.engines.shapes import Shapes, probe_shapes
 
@@ -24,7 +25,7 @@ from negotiation_env.engines.shapes import Shapes, probe_shapes
 class TransformersEngine:
     """A ChatModel on a transformers causal language model.
 
-    name: "smollm2", a checkpoint folder, a PEFT adapter folder, or a Hub id.
+    name: "smollm2", "tiny", a checkpoint folder, a PEFT adapter folder, or a Hub id.
     max_batch: replies made at once; max_batch_tokens: grid cells (rows times columns) at once,
     which bounds memory; max_prompt_tokens: longer prompts lose tokens from their middle (the
     first quarter and the end stay); prefix_cache_mb: memory for prompt blocks shared among
@@ -50,7 +51,7 @@ class TransformersEngine:
                 "expected max_batch of at least 1 and max_prompt_tokens of at least 16, "
                 f"got {max_batch} and {max_prompt_tokens}"
             )
-        self.spec = spec or (name if name == "smollm2" else f"hf:{name}")
+        self.spec = spec or (name if name in NAMED_BASES else f"hf:{name}")
         self.base, self.adapter = open_checkpoint(name, device, dtype)
         self.tokenizer = self.base.tokenizer
         self.max_batch = max_batch
