@@ -8,7 +8,7 @@ from negotiation_env.checks import check_manager, check_persona, check_policy, c
 from negotiation_env.registry import MANAGERS, POLICIES, REWARDS, known, load_manager, load_policy, load_reward
 from simulators.personas import all_personas
 
-NEEDS_A_MODEL = {"base", "chat", "llm"}
+NEEDS_A_MODEL = {"base", "chat", "dpo", "llm", "sft"}
 """Registered things that load a language model; their rooms' tests check them with a fake or a small one."""
 NEEDS_A_FILE = {"replay"}
 
