@@ -155,8 +155,8 @@ def rankings(
     """Yield (source, situation, different replies) for so many situations in the paper's composition.
 
     Many replies to one prompt cost a language model little more than two, and every two of them can be compared
-    (Ouyang et al. 2022). Each situation has up to ``2 * draws`` replies; those with damage named in ``without`` are left
-    out. The seed should be another than the preference file's, whose situations would come again.
+    (Ouyang et al. 2022). Each situation has up to ``2 * draws`` replies; those with damage named in ``without`` are
+    left out. The seed should be another than the preference file's, whose situations would come again.
     """
     for source, count in composition(situations).items():
         place = list(SOURCES).index(source)

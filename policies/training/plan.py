@@ -226,8 +226,8 @@ def _fewest(need: Callable[[int], float], limit: float) -> int:
     )
 
 
-MEASURED_SPEED = {"tiny": 5000.0}
-"""Tokens a second of SFT on one CPU core, by base, where it was measured (Xeon with AVX-512, float32)."""
+MEASURED_SPEED = {"tiny": 2800.0}
+"""Tokens per CPU second of SFT, by base, where it was measured: one core of a busy Xeon with AVX-512, float32."""
 
 
 def seconds(plan: Plan) -> tuple[float, str] | None:
@@ -236,7 +236,7 @@ def seconds(plan: Plan) -> tuple[float, str] | None:
     if speed is not None:
         return plan.tokens * (
             1.0 + plan.work.forward_passes / 2.0
-        ) / speed, "one CPU core, at the speed measured for SFT"
+        ) / speed, "one CPU core, at the speed measured for SFT on a busy machine"
     if plan.layout is None:  # small models are bound by other things than products
         return None
     gpus = plan.layout.training_gpus + plan.layout.rollout_gpus

@@ -142,7 +142,9 @@ def test_the_reward_model_can_start_from_a_judge_and_read_behind_its_form(
     base: Path, pairs: Path, tmp_path: Path
 ) -> None:
     shape = _settings(base, epochs=1, batch=8, measure_every=99)
-    first = judge.train("small", tmp_path / "judge", [*shape, "situations=6", "held_out=4", "asked=2"], log=lambda line: None)
+    first = judge.train(
+        "small", tmp_path / "judge", [*shape, "situations=6", "held_out=4", "asked=2"], log=lambda line: None
+    )
     more = [f"data={pairs}", "situations=0", f"start={first}", "form=true"]
     folder = rm.train("small", tmp_path / "rm", [*shape, *more, "learning_rate=1e-12"], log=lambda line: None)
     before, after = (load_file(f / "adapter_model.safetensors") for f in (first, folder))
