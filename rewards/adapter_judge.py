@@ -63,8 +63,8 @@ class AdapterJudge:
         if outcome.fault is not None:
             return Verdict(None, fault=outcome.fault)
         terms, faults = [], []
-        for dimension, row in zip(self.rubric.dimensions, outcome.outputs, strict=True):
-            found = _answer(dimension, row)
+        for slot, (dimension, row) in enumerate(zip(self.rubric.dimensions, outcome.outputs, strict=True)):
+            found = _answer(dimension, row[self.reader.form.choices(slot)])
             if isinstance(found, str):
                 faults.append(found)
             else:
@@ -76,11 +76,10 @@ class AdapterJudge:
 
 def _answer(dimension: Dimension, logprobs: Sequence[float]) -> RewardTerm | str:
     """Return a dimension's points and likeliest choice, or why its answer cannot be read."""
-    told = [math.exp(x) for x in logprobs[: len(dimension.choices)]]
+    told = [math.exp(x) for x in logprobs]
     mass = sum(told)
     if not mass >= LEAST_MASS:
-        letters = f"{dimension.choices[0].letter}-{dimension.choices[-1].letter}"
-        return f"{dimension.id}: expected a letter of {letters}, which are only {mass:.2f} likely together"
+        return f"{dimension.id}: expected one of its {len(told)} choices, which are only {mass:.2f} likely together"
     points = sum(p * c.points for p, c in zip(told, dimension.choices, strict=True)) / mass
     likeliest = dimension.choices[max(range(len(told)), key=told.__getitem__)]
     return RewardTerm("judge", dimension.id, points, likeliest.text)

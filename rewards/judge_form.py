@@ -1,14 +1,16 @@
-"""The form in which a judge adapter answers: one word a dimension behind the reply, a letter read at each.
+"""The form in which adapters read a reply: notes on it, then one word a dimension, a letter read at each.
 
 Behind the chat and the reply, out of reach of both (a reply cannot write control tokens, so it cannot end its own
-message), stand "Verdicts:" and the last word of each dimension's title. The token that would follow each word is the
-verdict: the letter of a choice. All dimensions are read in one pass, and no answer sees another. Knows a tokenizer
-and a rubric; no model.
+message), stand the notes that code has made (``notes``), "Verdicts:", and the last word of each dimension's title. The
+token that would follow each word is the verdict: the letter of a choice. Letters run on through the rubric, A to E for
+five choices of the first dimension, F onwards for the second, so that each choice has a token of its own. All
+dimensions are read in one pass, and no answer sees another. Knows a tokenizer and a rubric; no model.
 """
 
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,9 +30,9 @@ class JudgeForm:
     """A rubric's form for one tokenizer.
 
     Attributes:
-        suffix: ids that follow the reply's message.
+        suffix: ids that follow the notes.
         slots: the place of each dimension's last token in ``suffix``.
-        letters: the vocabulary ids of all letters that some dimension uses, A first.
+        letters: the vocabulary ids of all choices, dimension after dimension.
         counts: how many choices each dimension has.
 
     Raises:
@@ -43,24 +45,34 @@ class JudgeForm:
         for dimension in rubric.dimensions:
             suffix += chat.ids(f" {dimension.title.split()[-1].lower()}")
             slots.append(len(suffix) - 1)
+        self.chat = chat
         self.suffix: Ids = tuple(suffix)
         self.slots = tuple(slots)
         self.counts = tuple(len(d.choices) for d in rubric.dimensions)
-        self.letters = _letters(chat, max(self.counts))
+        self.letters = _letters(chat, sum(self.counts))
 
-    def places(self, end: int) -> tuple[int, ...]:
-        """Return the slots' places in a text whose suffix begins at ``end``."""
-        return tuple(end + slot for slot in self.slots)
+    def behind(self, noted: str = "") -> Ids:
+        """Return the ids that follow a reply's message: its notes, if there are any, and the suffix."""
+        return (*(self.chat.ids(f"Notes: {noted}.\n") if noted else ()), *self.suffix)
+
+    def places(self, stop: int) -> tuple[int, ...]:
+        """Return the slots' places in a text that ends, with the suffix, before ``stop``."""
+        return tuple(stop - len(self.suffix) + slot for slot in self.slots)
+
+    def choices(self, slot: int) -> slice:
+        """Return which of ``letters`` a dimension offers."""
+        start = sum(self.counts[:slot])
+        return slice(start, start + self.counts[slot])
 
 
 def _letters(chat: ChatText, count: int) -> Ids:
     """Return the ids of so many letters, with a space in front where the tokenizer has them as one token."""
-    names: Sequence[str] = [chr(ord("A") + i) for i in range(count)]
+    names: Sequence[str] = (string.ascii_uppercase + string.ascii_lowercase)[:count]
     for lead in (" ", ""):
         ids = [chat.ids(lead + name) for name in names]
-        if all(len(i) == 1 for i in ids):
+        if len(names) == count and all(len(i) == 1 for i in ids):
             return tuple(i[0] for i in ids)
-    raise EngineSpecError(f"tokenizer: expected one token for each of {', '.join(names)}: use another base")
+    raise EngineSpecError(f"tokenizer: expected one token for each of {count} letters: use another base")
 
 
 def write_form(folder: Path, rubric: Rubric) -> None:

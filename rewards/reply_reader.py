@@ -1,6 +1,6 @@
 """Replies of negotiations as texts for reward adapters: read once, whichever adapter asks, and remembered by content.
 
-The text is the agent's prompt (``negotiation_env.prompt``) with the reply behind it, and the judge's form behind that.
+The text is the agent's prompt (``negotiation_env.prompt``), the reply, notes on it, and the judge's form.
 All adapters that were added read a text in the same pass, so the lower layers are run once for reward model and judge
 together. Knows no rewards.
 """
@@ -25,6 +25,7 @@ from negotiation_env.errors import DataFileError
 from negotiation_env.prompt import prompt
 from negotiation_env.protocols import ReplyView
 from rewards.judge_form import JudgeForm
+from rewards.notes import notes
 from rewards.rubric import Rubric
 
 ARTIFACTS = Path(__file__).with_name("artifacts")
@@ -127,9 +128,9 @@ class ReplyReader:
         end = len(head) + len(body)
         if JUDGE not in self._heads and not self._reward_behind:
             return ReadText(head + body, {REWARD: (end - 1,)})
-        reward = end + len(self.form.suffix) - 1 if self._reward_behind else end - 1
-        places = {REWARD: (reward,), JUDGE: self.form.places(end)}
-        return ReadText(head + body + self.form.suffix, places)
+        ids = head + body + self.form.behind(notes(view.features))
+        reward = len(ids) - 1 if self._reward_behind else end - 1
+        return ReadText(ids, {REWARD: (reward,), JUDGE: self.form.places(len(ids))})
 
     def _outcomes(self, texts: Sequence[ReadText]) -> list[dict[str, Outcome]]:
         """Read texts with every adapter; in halves where memory does not suffice, so that a fault is one text's own."""

@@ -44,7 +44,8 @@ class Head:
     """One adapter, ready to read.
 
     depth: first adapted layer; layers: merged copies of the layers from there on; norm: the decoder's last norm;
-    weight: (outputs, width) of the readout; pick: outputs that are handed back, or None for all.
+    weight: (outputs, width) of the readout; pick: outputs that are handed back, or None for all; own: these outputs'
+    weights (len(pick), width) in float32, where the adapter changes them.
     """
 
     depth: int
@@ -52,6 +53,7 @@ class Head:
     norm: Any
     weight: torch.Tensor
     pick: tuple[int, ...] | None = None
+    own: torch.Tensor | None = None
 
     def read(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return outputs (places, outputs or len(pick)) for hidden states (places, width).
@@ -67,6 +69,8 @@ class Head:
             some = normed[start : start + _READ_ROWS]
             part[: len(some)] = some
             logits = torch.nn.functional.linear(part, self.weight).float()
+            if self.own is not None:
+                logits[:, list(self.pick)] = torch.nn.functional.linear(part.float(), self.own)
             chosen = logits[:, list(self.pick)] - logits.logsumexp(dim=1, keepdim=True)
             rows.append(chosen[: len(some)])
         return torch.cat(rows)
@@ -135,7 +139,8 @@ def load_head(base: Base, folder: str | Path, pick: tuple[int, ...] | None = Non
     Args:
         base: the base that it was trained on.
         folder: as PEFT saves one, in safetensors: task type SEQ_CLS with a saved ``score`` layer, or CAUSAL_LM.
-        pick: for CAUSAL_LM, the vocabulary ids to read.
+        pick: for CAUSAL_LM, the vocabulary ids to read. Where the adapter has LoRA weights for the vocabulary's layer,
+            they count for these ids alone; such an adapter is expected to leave the others be.
 
     Raises:
         EngineSpecError: where the folder holds no such adapter, or one for another base.
@@ -151,7 +156,7 @@ def load_head(base: Base, folder: str | Path, pick: tuple[int, ...] | None = Non
     depth = adapted[0]
     layers = [_bare(layer) for layer in copy.deepcopy(list(decoder.layers[depth:]))]
     scale = float(config["lora_alpha"]) / float(config["r"])
-    stems = sorted({k.rsplit(".lora_", 1)[0] for k in tensors if ".lora_" in k})
+    stems = sorted({k.rsplit(".lora_", 1)[0] for k in tensors if ".layers." in k})
     for stem in stems:
         number, _, path = stem.split(".layers.")[1].partition(".")
         _merge(folder, layers[int(number) - depth], path, tensors, stem, scale)
@@ -165,7 +170,12 @@ def load_head(base: Base, folder: str | Path, pick: tuple[int, ...] | None = Non
     if pick is None:
         raise EngineSpecError(f"{folder}: expected a SEQ_CLS adapter, got {config.get('task_type')}: train it as one")
     vocabulary: Any = base.model.get_output_embeddings()  # type: ignore[no-untyped-call]
-    return Head(depth, layers, decoder.norm, vocabulary.weight, pick)
+    own = None
+    stem = f"{_PREFIX}lm_head"
+    if f"{stem}.lora_A.weight" in tensors:
+        rows = tensors[f"{stem}.lora_B.weight"][list(pick)].float() @ tensors[f"{stem}.lora_A.weight"].float()
+        own = vocabulary.weight[list(pick)].detach().float() + scale * rows.to(vocabulary.weight.device)
+    return Head(depth, layers, decoder.norm, vocabulary.weight, pick, own)
 
 
 def _adapter_files(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

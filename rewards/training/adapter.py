@@ -50,15 +50,15 @@ def first_layer(layers: int, count: int) -> int:
 
 
 def lora_settings(task: Task, rank: int, alpha: int, targets: Sequence[str], layers: int, count: int) -> LoraConfig:
-    """Return PEFT's settings for an adapter on the uppermost layers."""
+    """Return PEFT's settings for an adapter on the uppermost layers, and for CAUSAL_LM on the vocabulary's too."""
+    places = "|".join(str(i) for i in range(first_layer(layers, count), count))
+    pattern = rf".*\.layers\.({places})\..*\.({'|'.join(targets)})"
     return LoraConfig(
         task_type=task,
         r=rank,
         lora_alpha=alpha,
         lora_dropout=0.0,
-        target_modules=list(targets),
-        layers_to_transform=list(range(first_layer(layers, count), count)),
-        layers_pattern="layers",
+        target_modules=pattern if task == "SEQ_CLS" else rf"{pattern}|lm_head",
         modules_to_save=["score"] if task == "SEQ_CLS" else None,
     )
 
@@ -127,8 +127,8 @@ class TrainedAdapter:
         file = (shipped if shipped.is_dir() else Path(start)) / "adapter_model.safetensors"
         if not file.is_file():
             raise UsageError(f"start: expected an adapter's folder or the name of a shipped one, got {start!r}")
-        found = {k: v for k, v in load_file(file).items() if ".lora_" in k}
-        own = {n.replace(".default.", "."): w for n, w in self.weights().items() if ".lora_" in n}
+        found = {k: v for k, v in load_file(file).items() if ".layers." in k}
+        own = {n.replace(".default.", "."): w for n, w in self.weights().items() if ".layers." in n}
         if {k: v.shape for k, v in found.items()} != {k: w.shape for k, w in own.items()}:
             raise UsageError(f"start: expected LoRA weights of the same layers and rank as the preset's, got {start}'s")
         with torch.no_grad():
@@ -138,6 +138,27 @@ class TrainedAdapter:
     def weights(self) -> dict[str, torch.nn.Parameter]:
         """Return what is trained, by name."""
         return {name: p for name, p in self.peft.named_parameters() if p.requires_grad}
+
+    @torch.no_grad()
+    def set_vocabulary(self, ids: Sequence[int], rows: torch.Tensor) -> None:
+        """Set the vocabulary layer's adapter so that it reads some tokens by the given rows (tokens, width).
+
+        Exact where the rank is at least the number of tokens, else the nearest that the rank allows. From here on the
+        adapter changes these tokens alone.
+        """
+        layer = self.model.get_output_embeddings()
+        down, up = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+        wanted = (rows - layer.weight[list(ids)].float()) / layer.scaling["default"]
+        left, sizes, right = torch.linalg.svd(wanted, full_matrices=False)
+        rank = min(len(sizes), len(down))
+        roots = sizes[:rank].sqrt()
+        down.zero_()
+        up.zero_()
+        down[:rank] = roots[:, None] * right[:rank]
+        up[list(ids), :rank] = (left[:, :rank] * roots).to(up.dtype)
+        kept = torch.zeros(len(up), 1, dtype=up.dtype, device=up.device)
+        kept[list(ids)] = 1.0
+        up.register_hook(lambda gradient: gradient * kept)
 
     @torch.no_grad()
     def trunk(self, trees: Sequence[TextTree]) -> Iterator[torch.Tensor]:
@@ -185,7 +206,8 @@ class TrainedAdapter:
     def save(self, folder: Path) -> None:
         """Save the adapter as PEFT does, in safetensors, with the base by its name."""
         self.peft.peft_config["default"].base_model_name_or_path = self.base
-        self.peft.save_pretrained(str(folder), safe_serialization=True)
+        # The vocabulary's layer is adapted by LoRA alone, so the embedding need not be saved.
+        self.peft.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
 
 
 class MasterAdamW:

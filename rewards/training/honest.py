@@ -8,14 +8,15 @@ from negotiation_env.engines.protocol import ChatMessage
 from negotiation_env.prompt import prompt
 from rewards.candidates import HONEST, ROUTINE
 from rewards.data import draw_candidate
+from rewards.notes import notes
 from rewards.situations import sample_situation
 
 _FIRST = 1 << 30
 """Situations from here on; far from those of the preference data."""
 
 
-def honest_replies(situations: int, seed: int) -> list[tuple[tuple[ChatMessage, ...], str, bool]]:
-    """Return (prompt, reply, whether it is routine) for so many situations; others are deals that are taken."""
+def honest_replies(situations: int, seed: int) -> list[tuple[tuple[ChatMessage, ...], str, str, bool]]:
+    """Return (prompt, reply, notes, whether it is routine) for so many situations; others are deals that are taken."""
     found = []
     habits = sorted(HONEST)
     for number in range(situations):
@@ -23,5 +24,5 @@ def honest_replies(situations: int, seed: int) -> list[tuple[tuple[ChatMessage, 
         situation = sample_situation(_FIRST + seed * situations + number)
         habit = str(habits[int(rng.integers(len(habits)))])
         reply = draw_candidate(situation, rng, False, habit, damaged=0.0)
-        found.append((prompt(reply.view), reply.view.text, habit in ROUTINE))
+        found.append((prompt(reply.view), reply.view.text, notes(reply.view.features), habit in ROUTINE))
     return found

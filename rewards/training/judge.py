@@ -27,12 +27,15 @@ from rewards.annotators import rubric_choices
 from rewards.data import Candidate, rankings
 from rewards.judge import LlmJudge
 from rewards.judge_form import LEAST_MASS, JudgeForm, write_form
+from rewards.notes import notes
 from rewards.rubric import Rubric
 from rewards.training.adapter import TrainedAdapter
 from rewards.training.cards import model_card, write_json
 from rewards.training.loop import Example, Trainer
 from rewards.training.measures import kappa
 from rewards.training.preset import PRESETS, JudgePreset
+from rewards.training.probe import linear_readers
+from rewards.training.trunk import TrunkStates
 
 INJECTIONS = Path(__file__).with_name("injections.toml")
 _WITHOUT = ("injection",)
@@ -54,8 +57,14 @@ class Labels:
     clean: np.ndarray[Any, np.dtype[np.int64]]
 
 
+LEAD = 3.0
+"""By how much, in natural logarithms, letters lead over all other tokens when training begins."""
+MASS_WEIGHT = 0.1
+"""Weight of the letters' total probability beside the choice among them, which is the harder part to learn."""
+
+
 class LetterChoice:
-    """The objective: the letter's negative log-likelihood among all tokens, at each slot.
+    """The objective: the letter's negative log-likelihood among the letters, and the letters' own, at each slot.
 
     Args:
         head: returns logits (slots, vocabulary) for normed hidden states (slots, width).
@@ -72,27 +81,37 @@ class LetterChoice:
 
     def loss(self, outputs: Sequence[torch.Tensor], examples: Sequence[Example]) -> tuple[torch.Tensor, float]:
         """Return the summed loss over verdicts, and their number."""
-        told = torch.cat(list(outputs))
-        labels = np.concatenate([e.target.noisy.reshape(-1) for e in examples])
-        chosen = told[torch.arange(len(told)), torch.from_numpy(labels)]
-        return -chosen.sum(), float(len(labels))
+        slots = len(self.form.counts)
+        told = torch.cat(list(outputs)).reshape(-1, slots, len(self.form.letters))
+        labels = torch.from_numpy(np.concatenate([e.target.noisy for e in examples]))
+        total = torch.zeros(())
+        for k in range(slots):
+            own = told[:, k, self.form.choices(k)]
+            mass = own.logsumexp(dim=1)
+            chosen = own.gather(1, labels[:, k : k + 1])[:, 0] - mass
+            total = total - (chosen + MASS_WEIGHT * mass).sum()
+        return total, float(labels.numel())
 
     def quality(self, outputs: Sequence[torch.Tensor], examples: Sequence[Example]) -> dict[str, float]:
-        """Return the dimensions' mean kappa with the annotator (the quality) and the least one."""
+        """Return the dimensions' mean kappa with the annotator (the quality) and each one's."""
         found, _ = choices_of(outputs, self.form)
         labels = np.concatenate([e.target.noisy for e in examples])
         kappas = [kappa(found[:, k], labels[:, k], n) for k, n in enumerate(self.form.counts)]
         return {"quality": float(np.mean(kappas)), **{f"kappa_{k}": v for k, v in enumerate(kappas)}}
 
 
+def told_by(outputs: Sequence[torch.Tensor], form: JudgeForm) -> list[np.ndarray[Any, np.dtype[np.float64]]]:
+    """Return each dimension's probabilities of its choices, (replies, choices)."""
+    told = torch.cat(list(outputs)).exp().reshape(-1, len(form.counts), len(form.letters)).numpy().astype(np.float64)
+    return [told[:, k, form.choices(k)] for k in range(len(form.counts))]
+
+
 def choices_of(
     outputs: Sequence[torch.Tensor], form: JudgeForm
 ) -> tuple[np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.float64]]]:
     """Return the likeliest choices and the letters' total probability, each (replies, dimensions)."""
-    told = torch.cat(list(outputs)).exp().reshape(-1, len(form.counts), len(form.letters)).numpy()
-    allowed = np.arange(len(form.letters))[None, :] < np.array(form.counts)[:, None]
-    told = np.where(allowed[None], told, 0.0)
-    return told.argmax(axis=2), told.sum(axis=2)
+    told = told_by(outputs, form)
+    return np.stack([t.argmax(axis=1) for t in told], axis=1), np.stack([t.sum(axis=1) for t in told], axis=1)
 
 
 @cache
@@ -105,13 +124,14 @@ def injections(held_out: bool) -> tuple[str, ...]:
 def judge_tree(replies: Sequence[Candidate], texts: Sequence[str], chat: ChatText, form: JudgeForm) -> Example:
     """Return replies to one situation, under the given texts, as a tree to be read at every slot; no labels."""
     head = chat.prompt_ids(prompt(replies[0].view))
-    bodies = [chat.reply_ids(text) for text in texts]
+    branches = []
     places: list[int] = []
-    start = len(head)
-    for body in bodies:
-        places += form.places(start + len(body))
-        start += len(body) + len(form.suffix)
-    return Example(TextTree(head, tuple(body + form.suffix for body in bodies)), tuple(places), None)
+    stop = len(head)
+    for reply, text in zip(replies, texts, strict=True):
+        branches.append(chat.reply_ids(text) + form.behind(notes(reply.view.features)))
+        stop += len(branches[-1])
+        places += form.places(stop)
+    return Example(TextTree(head, tuple(branches)), tuple(places), None)
 
 
 def labelled(
@@ -166,6 +186,7 @@ def train(
     objective = LetterChoice(adapter.model.get_output_embeddings(), form)
     trainer = Trainer(adapter, objective, learn, valid, settings, folder, log)
     zero_shot = measure(trainer.predict(test[:_FEW]), test[:_FEW], form, rubric)
+    trainer.before = lambda states: fit_letters(trainer, states)
     state = trainer.run(resume)
     report: dict[str, Any] = {"train_situations": len(learn), "steps": trainer.steps, "best_step": state.best_step}
     report |= measure(trainer.predict(test), test, form, rubric)
@@ -174,6 +195,25 @@ def train(
         report["without_adapter"]["asked"] = ask_base(settings.base, held, test, settings.asked, rubric)
     report["injection"] = injection_shift(trainer, held[: max(1, len(held) // 5)], form, rubric)
     return write_adapter(adapter, folder / "adapter", settings, report, log)
+
+
+def fit_letters(trainer: Trainer, states: TrunkStates) -> None:
+    """Set the vocabulary's adapter so that its letters are the best linear readers of the base's own hidden states.
+
+    Training then begins with a judge that works, if badly, and its gradients are about replies. Begun with letters
+    that mean nothing, it spends its time on making them likely (Kumar et al. 2022 on probing before tuning).
+    """
+    adapter, form = trainer.adapter, JudgeForm(trainer.adapter.chat, Rubric.from_toml())
+    slots = len(form.counts)
+    hidden = trainer.hidden(trainer.train, states).reshape(-1, slots, adapter.width)
+    labels = torch.from_numpy(np.concatenate([e.target.noisy for e in trainer.train]))
+    vocabulary: torch.Tensor = adapter.model.get_output_embeddings().weight.detach().float()
+    rows = []
+    for k in range(slots):
+        z = hidden[:, k]
+        others = torch.logsumexp(z[:64] @ vocabulary.T, dim=1).mean()
+        rows.append(linear_readers(z, labels[:, k], form.counts[k], level=float(others) + LEAD))
+    adapter.set_vocabulary(form.letters, torch.cat(rows))
 
 
 def measure(
@@ -259,15 +299,11 @@ def expected_points(
     outputs: Sequence[torch.Tensor], form: JudgeForm, rubric: Rubric
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return E_judge of each reply: points weighted by the choices' probabilities, summed over dimensions."""
-    told = torch.cat(list(outputs)).exp().reshape(-1, len(form.counts), len(form.letters)).numpy().astype(np.float64)
-    points = np.zeros((len(form.counts), len(form.letters)))
-    allowed = np.zeros_like(points)
-    for k, dimension in enumerate(rubric.dimensions):
-        points[k, : len(dimension.choices)] = [c.points for c in dimension.choices]
-        allowed[k, : len(dimension.choices)] = 1.0
-    told = told * allowed
-    told /= told.sum(axis=2, keepdims=True)
-    return np.asarray((told * points).sum(axis=(1, 2)))
+    total = np.zeros(1)
+    for told, dimension in zip(told_by(outputs, form), rubric.dimensions, strict=True):
+        points = np.array([c.points for c in dimension.choices])
+        total = total + told @ points / told.sum(axis=1)
+    return total
 
 
 def write_adapter(

@@ -70,6 +70,8 @@ class Trainer:
         preset: the settings.
         out: folder of the run: the trunk's states, the checkpoint and ``metrics.jsonl`` lie in it.
         log: told lines for the user.
+
+    ``before``, if set, is called with the training trees' states before the first step, to give the head its start.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Trainer:
         self.train, self.valid = train, valid
         self.adam = MasterAdamW(adapter.weights())
         self.state = State()
+        self.before: Callable[[TrunkStates], None] | None = None
         self.best = _copy(adapter.weights())
         self.steps = preset.epochs * math.ceil(len(train) / preset.batch)
 
@@ -105,6 +108,10 @@ class Trainer:
         """Take the steps that are left."""
         self._states = self._trunk("train", self.train)
         self._valid_states = self._trunk("valid", self.valid)
+        if self.before is not None and not self.state.step:
+            self.before(self._states)
+            self.adam = MasterAdamW(self.adapter.weights())
+            self._measure({})
         started = time.process_time()
         with Progress() as progress:
             bar = progress.add_task("training", total=self.steps, completed=self.state.step)
@@ -131,14 +138,27 @@ class Trainer:
                 found += [out.float().cpu() for out in self._outputs(some, hidden)]
         return found
 
+    def hidden(self, examples: Sequence[Example], states: TrunkStates) -> torch.Tensor:
+        """Return normed hidden states (places, width), float32, at all places of all examples, in order."""
+        found = []
+        with torch.no_grad():
+            for pack in packs([e.tree.size for e in examples], self.preset.pass_tokens):
+                below = torch.cat([states.read(i) for i in pack])
+                found.append(self._normed([examples[i] for i in pack], below).float().cpu())
+        return torch.cat(found)
+
     def _outputs(self, examples: Sequence[Example], hidden: torch.Tensor) -> list[torch.Tensor]:
+        outputs = self.objective.outputs(self._normed(examples, hidden))
+        return list(torch.split(outputs, [len(e.places) for e in examples]))
+
+    def _normed(self, examples: Sequence[Example], hidden: torch.Tensor) -> torch.Tensor:
+        """Return normed hidden states (places, width) of the last layer."""
         places, start = [], 0
         for example in examples:
             places += [start + p for p in example.places]
             start += example.tree.size
         run = self.adapter.upper if self.preset.through_prompts else self.adapter.upper_of_branches
-        normed = run([e.tree for e in examples], hidden, places)
-        return list(torch.split(self.objective.outputs(normed), [len(e.places) for e in examples]))
+        return run([e.tree for e in examples], hidden, places)
 
     def _step(self, step: int) -> tuple[float, float]:
         """Take one optimiser step on the batch that belongs to this step; returns mean loss and gradient norm."""

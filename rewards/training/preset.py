@@ -60,8 +60,9 @@ class RmPreset(AdapterPreset):
         margin: what a step of an annotator's grade adds to the wanted difference of scores.
         smooth: probability of a wrong tick that the loss allows for.
         centre: weight of the squared mean score of a pair (reward centring, Eisenstein et al. 2023).
-        form: whether the score is read behind the judge's form, which follows the reply; a judge's weights to start
-            from have gathered there what they make of the reply. False reads it at the reply's end.
+        bare: share of training prompts whose replies are read without notes, so that a file without them can be read.
+        form: whether the score is read behind notes and the judge's form, which follow the reply; a judge's weights to
+            start from have gathered there what they make of it. False reads it at the reply's end.
         trainer: "loop" (ours, lower layers run once), or "trl" (TRL's RewardTrainer, for GPUs).
     """
 
@@ -71,6 +72,7 @@ class RmPreset(AdapterPreset):
     margin: float = Field(0.0, ge=0.0)
     smooth: float = Field(0.02, ge=0.0, lt=0.5)
     centre: float = Field(0.01, ge=0.0)
+    bare: float = Field(0.1, ge=0.0, le=1.0)
     form: bool = False
     trainer: Literal["loop", "trl"] = "loop"
 

@@ -10,7 +10,6 @@ which a CPU has no time for.
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,7 @@ from negotiation_env.engines.chat_text import ChatText
 from negotiation_env.engines.trees import Ids, TextTree
 from negotiation_env.errors import UsageError
 from negotiation_env.presets import read_preset
-from negotiation_env.training_files import PreferencePair, read_preferences, split_lines
-from rewards.data import compared, preference_pairs, rankings
+from negotiation_env.training_files import PreferencePair, split_lines
 from rewards.judge_form import JudgeForm
 from rewards.reply_reader import READING
 from rewards.reward_scale import RewardScale
@@ -33,8 +31,11 @@ from rewards.training.adapter import TrainedAdapter
 from rewards.training.cards import model_card, write_json
 from rewards.training.honest import honest_replies
 from rewards.training.loop import Example, Trainer
-from rewards.training.measures import pair_report
+from rewards.training.measures import pair_report, share
+from rewards.training.pair_notes import NotedPairs, generated, prompt_key, ranked, read, without_notes
 from rewards.training.preset import PRESETS, RmPreset
+from rewards.training.probe import preference_reader
+from rewards.training.trunk import TrunkStates
 
 _USE = (
     "It scores an agent's reply behind its dialogue with one number (task SEQ_CLS): load it with `PeftModel."
@@ -42,10 +43,6 @@ _USE = (
     "`rewards.reward_model.AdapterRewardModel`, which also sets zero and unit from `reward_scale.json`. The "
     "tokens in `reading.json` follow the reply's message, and the score is read at the last one."
 )
-
-
-_DRAWS = 3
-"""Draws of two replies to a situation of a ranking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,32 +95,36 @@ def gaps_of(outputs: Sequence[torch.Tensor], examples: Sequence[Example]) -> np.
     )
 
 
-def pair_examples(pairs: Sequence[PreferencePair], chat: ChatText, suffix: Ids = ()) -> list[Example]:
-    """Put pairs of one prompt together: each different reply, and the suffix, is a branch that is read at its end."""
+def pair_examples(data: NotedPairs, chat: ChatText, form: JudgeForm | None) -> list[Example]:
+    """Put pairs of one prompt together: each different reply is a branch behind the prompt, read at its end.
+
+    With ``form``, notes and the judge's form follow each reply.
+    """
     groups: dict[str, list[int]] = {}
-    for number, pair in enumerate(pairs):
-        groups.setdefault(json.dumps(pair.prompt, ensure_ascii=False), []).append(number)
+    for number, pair in enumerate(data.pairs):
+        groups.setdefault(prompt_key(pair), []).append(number)
     examples = []
     for numbers in groups.values():
-        replies: dict[str, int] = {}
-        compared = []
+        replies: dict[Ids, int] = {}
+        several = []
         for number in numbers:
-            pair = pairs[number]
-            chosen, rejected = (replies.setdefault(text, len(replies)) for text in (pair.chosen, pair.rejected))
-            compared.append((chosen, rejected, pair.margin))
-        prompt = chat.prompt_ids(pairs[numbers[0]].prompt)
-        tree = TextTree(prompt, tuple(chat.reply_ids(text) + suffix for text in replies))
-        examples.append(Example(tree, tree.ends(), Compared(tuple(compared), tuple(numbers))))
+            pair = data.pairs[number]
+            both = zip((pair.chosen, pair.rejected), data.noted(pair), strict=True)
+            bodies = [chat.reply_ids(text) + (form.behind(noted) if form else ()) for text, noted in both]
+            chosen, rejected = (replies.setdefault(ids, len(replies)) for ids in bodies)
+            several.append((chosen, rejected, pair.margin))
+        tree = TextTree(chat.prompt_ids(data.pairs[numbers[0]].prompt), tuple(replies))
+        examples.append(Example(tree, tree.ends(), Compared(tuple(several), tuple(numbers))))
     return examples
 
 
 def split_valid(pairs: Sequence[PreferencePair], share: float, seed: int) -> tuple[list[Any], list[Any]]:
     """Split training pairs by scenario into (training, validation)."""
-    names = sorted({p.scenario or json.dumps(p.prompt) for p in pairs})
+    names = sorted({p.scenario or prompt_key(p) for p in pairs})
     rng = np.random.default_rng((seed, 0x5A11D))
     held = {names[i] for i in rng.permutation(len(names))[: max(1, round(share * len(names)))]}
-    inside = [p for p in pairs if (p.scenario or json.dumps(p.prompt)) not in held]
-    return inside, [p for p in pairs if (p.scenario or json.dumps(p.prompt)) in held]
+    inside = [p for p in pairs if (p.scenario or prompt_key(p)) not in held]
+    return inside, [p for p in pairs if (p.scenario or prompt_key(p)) in held]
 
 
 def train(
@@ -143,29 +144,38 @@ def train(
     if settings.trainer == "trl" and settings.form:
         raise UsageError("form: expected false with trainer 'trl', which reads a reply at its end, got true")
     folder = Path(out)
-    learn, test = split_lines(_pairs(settings))
-    if settings.situations:
-        ranked = rankings(settings.situations, _DRAWS, settings.seed + 1)
-        learn = [pair.line() for source, at, replies in ranked for pair in compared(at, source, replies, settings.seed)]
-    learn, valid = split_valid(learn, settings.valid, settings.seed)
+    data = read(settings.data) if settings.data else generated(settings.pairs, settings.seed)
+    learn, test = split_lines(data.pairs)
+    more = ranked(settings.situations, settings.seed) if settings.situations else data
+    learn, valid = split_valid(more.pairs if settings.situations else learn, settings.valid, settings.seed)
     if settings.trainer == "trl":
         # TRL and its datasets are wanted only here.
         adapter = importlib.import_module("rewards.training.rm_trl").train_with_trl(settings, learn, valid, folder)
     else:
         adapter = TrainedAdapter.of(settings, "SEQ_CLS")
-    suffix = JudgeForm(adapter.chat, Rubric.from_toml()).suffix if settings.form else ()
-    parts = [pair_examples(part, adapter.chat, suffix) for part in (learn, valid, test)]
+    form = JudgeForm(adapter.chat, Rubric.from_toml()) if settings.form else None
+    noted = [
+        without_notes(more, learn, settings.bare, settings.seed),
+        NotedPairs(valid, more.notes),
+        NotedPairs(test, data.notes),
+    ]
+    parts = [pair_examples(part, adapter.chat, form) for part in noted]
     tokens = [sum(e.tree.size for e in part) for part in parts]
     log(f"reward model: {len(learn)}/{len(valid)}/{len(test)} pairs to train/choose/test, {tokens} tokens")
-    score: Any = adapter.model.score
-    objective = BradleyTerry(lambda normed: score(normed).float()[:, 0], settings)
+    weight: torch.Tensor = adapter.model.score.modules_to_save["default"].weight
+    objective = BradleyTerry(lambda normed: (normed.float() @ weight.float().T)[:, 0], settings)
     trainer = Trainer(adapter, objective, parts[0], parts[1], settings, folder, log)
     report: dict[str, Any] = {"train_pairs": len(learn)}
     if settings.trainer == "loop":
+        trainer.before = lambda states: fit_score(trainer, states, weight, settings)
         state = trainer.run(resume)
         report |= {"steps": trainer.steps, "best_step": state.best_step}
     report |= measure(trainer, parts[1], parts[2], test)
-    scale = fit_scale(trainer, suffix)
+    if form:
+        bare = pair_examples(NotedPairs(test), adapter.chat, form)
+        report["accuracy_without_notes"] = share(gaps_of(trainer.predict(bare), bare) > 0.0)
+    scale = fit_scale(trainer, form)
+    suffix = form.suffix if form else ()
     return write_adapter(adapter, folder / "adapter", settings, report, scale, suffix, log)
 
 
@@ -192,15 +202,29 @@ def measure(
     )
 
 
-def fit_scale(trainer: Trainer, suffix: Ids, situations: int = 150) -> RewardScale:
+def fit_score(trainer: Trainer, states: TrunkStates, weight: torch.Tensor, settings: RmPreset) -> None:
+    """Set the score layer to the best linear reader of the present hidden states (see ``judge.fit_letters``)."""
+    hidden = torch.split(trainer.hidden(trainer.train, states), [len(e.places) for e in trainer.train])
+    gaps, margins = [], []
+    for states_of, example in zip(hidden, trainer.train, strict=True):
+        for chosen, rejected, margin in example.target.pairs:
+            gaps.append(states_of[chosen] - states_of[rejected])
+            margins.append(margin)
+    wanted = torch.tensor(margins) * settings.margin
+    with torch.no_grad():
+        weight.copy_(preference_reader(torch.stack(gaps), wanted, settings.smooth)[None])
+
+
+def fit_scale(trainer: Trainer, form: JudgeForm | None, situations: int = 150) -> RewardScale:
     """Return zero and unit from replies of an honest agent in training situations."""
     replies = honest_replies(situations, trainer.preset.seed)
     examples = []
-    for prompt, text, _ in replies:
-        tree = TextTree(trainer.adapter.chat.prompt_ids(prompt), (trainer.adapter.chat.reply_ids(text) + suffix,))
+    chat = trainer.adapter.chat
+    for prompt, text, noted, _ in replies:
+        tree = TextTree(chat.prompt_ids(prompt), (chat.reply_ids(text) + (form.behind(noted) if form else ()),))
         examples.append(Example(tree, tree.ends(), None))
     scores = [float(out[0]) for out in trainer.predict(examples)]
-    return RewardScale.fit(scores, [routine for _, _, routine in replies])
+    return RewardScale.fit(scores, [routine for *_, routine in replies])
 
 
 def write_adapter(
@@ -222,10 +246,3 @@ def write_adapter(
     (folder / "README.md").write_text(model_card("reward model", settings.base, _USE, report), encoding="utf-8")
     log(f"held-out accuracy {report['accuracy']['value']:.4f}, ceiling {report['ceiling']:.4f}; written to {folder}")
     return folder
-
-
-def _pairs(settings: RmPreset) -> list[PreferencePair]:
-    """Return the pairs of a preset: from its file, or generated as ``negotiate data preferences`` does."""
-    if settings.data:
-        return read_preferences(settings.data)
-    return [pair.line() for pair in preference_pairs(settings.pairs, settings.seed)]

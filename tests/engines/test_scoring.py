@@ -19,6 +19,7 @@ from negotiation_env.engines.trees import TextTree, packs  # noqa: E402
 from rewards.training.adapter import TrainedAdapter  # noqa: E402
 from tests.engines.toy_base import write_toy_base  # noqa: E402
 
+PICKED = (7, 8, 9)
 TEXTS = [(5, 6, 7, 8, 9, 40), (5, 6, 7), tuple(range(20, 70)), (200,)]
 
 
@@ -34,6 +35,8 @@ def _adapter(base: Path, task: Any, layers: int, seed: int = 1) -> TrainedAdapte
     with torch.no_grad():
         for weight in adapter.weights().values():
             weight.copy_(torch.randn(weight.shape, generator=generator) * 0.3)
+    if task == "CAUSAL_LM":
+        adapter.set_vocabulary(PICKED, torch.randn(len(PICKED), 32, generator=generator) * 0.3)
     return adapter
 
 
@@ -64,17 +67,17 @@ def test_a_judge_adapter_gives_the_letters_probabilities_that_plain_peft_gives(
     plain = transformers.AutoModelForCausalLM.from_pretrained(base)
     model = peft.PeftModel.from_pretrained(plain, folders[1]).eval()
     shared = open_base(str(base), "cpu", "float32")
-    heads = {"judge": load_head(shared, folders[1], (7, 9)), "reward": load_head(shared, folders[0])}
+    heads = {"judge": load_head(shared, folders[1], PICKED), "reward": load_head(shared, folders[0])}
     (outputs,) = Reader(shared, heads).read([ReadText(TEXTS[2], {"judge": (3, 20), "reward": (49,)})])
     with torch.no_grad():
         wanted = model(input_ids=torch.tensor([TEXTS[2]])).logits[0].log_softmax(-1)
-    assert torch.allclose(outputs["judge"], wanted[[3, 20]][:, [7, 9]], atol=1e-4)
+    assert torch.allclose(outputs["judge"], wanted[[3, 20]][:, list(PICKED)], atol=1e-4)
     assert outputs["reward"].shape == (1, 1)
 
 
 def test_a_texts_outputs_do_not_depend_on_the_texts_beside_it(base: Path, folders: tuple[Path, Path]) -> None:
     shared = open_base(str(base), "cpu", "float32")
-    reader = Reader(shared, {"reward": load_head(shared, folders[0]), "judge": load_head(shared, folders[1], (7, 8))})
+    reader = Reader(shared, {"reward": load_head(shared, folders[0]), "judge": load_head(shared, folders[1], PICKED)})
     texts = [ReadText(t * k, {"reward": (len(t) - 1,), "judge": (0,)}) for t in TEXTS for k in (1, 3, 9)]
     together = reader.read(texts)
     backwards = reader.read(texts[::-1])[::-1]

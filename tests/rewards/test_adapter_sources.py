@@ -110,22 +110,25 @@ def test_a_text_that_can_not_be_read_is_unscored_and_costs_no_other(
 def test_points_are_the_choices_points_weighted_by_probability(folders: tuple[Path, Path]) -> None:
     judge = AdapterJudge.from_folder(folders[1])
     low = math.log(1e-9)
-    rows = tuple(
-        tuple(math.log(0.6) if k == 0 else math.log(0.2) if k == 1 else low for k in range(5)) for _ in range(5)
-    )
+
+    def row(slot: int, *told: float) -> tuple[float, ...]:
+        """A slot's log-probabilities of all twenty letters; ``told`` are its own first ones."""
+        start = sum(len(d.choices) for d in RUBRIC.dimensions[:slot])
+        own = dict(enumerate((math.log(p) for p in told), start))
+        return tuple(own.get(k, low) for k in range(20))
+
+    rows = tuple(row(slot, 0.6, 0.2) for slot in range(5))
     verdict = judge._verdict(Outcome(rows))
     for dimension, term in zip(RUBRIC.dimensions, verdict.terms, strict=True):
         best, second = dimension.choices[:2]
         assert term.points == pytest.approx(0.75 * best.points + 0.25 * second.points, abs=1e-6)
         assert term.message == best.text
     assert verdict.total == pytest.approx(sum(t.points for t in verdict.terms))
-    doubtful = (tuple(math.log(0.05) for _ in range(5)), *rows[1:])
-    unread = judge._verdict(Outcome(doubtful))
+    unread = judge._verdict(Outcome((row(0, 0.05, 0.05, 0.05, 0.05, 0.05), *rows[1:])))
     assert unread.total is None
-    assert (unread.fault or "").startswith("emotional-value: expected a letter of A-E")
-    # A letter that the dimension does not offer counts for nothing: out-of-bounds has three choices.
-    beyond = (*rows[:4], (low, low, low, math.log(0.5), math.log(0.4)))
-    assert judge._verdict(Outcome(beyond)).total is None
+    assert (unread.fault or "").startswith("emotional-value: expected one of its 5 choices")
+    # Another dimension's letters count for nothing.
+    assert judge._verdict(Outcome((*rows[:4], rows[0]))).total is None
     assert judge._verdict(Outcome(fault="why")).fault == "why"
 
 

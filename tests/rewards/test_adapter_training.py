@@ -148,7 +148,7 @@ def test_the_reward_model_can_start_from_a_judge_and_read_behind_its_form(
     more = [f"data={pairs}", "situations=0", f"start={first}", "form=true"]
     folder = rm.train("small", tmp_path / "rm", [*shape, *more, "learning_rate=1e-12"], log=lambda line: None)
     before, after = (load_file(f / "adapter_model.safetensors") for f in (first, folder))
-    assert all(torch.allclose(before[n], after[n]) for n in before)
+    assert all(torch.allclose(before[n], after[n]) for n in before if ".layers." in n)
     assert json.loads((folder / "reading.json").read_text())["suffix"]
     reader = AdapterRewardModel.from_folder(folder).reader
     both = AdapterRewardModel(reader, folder).score_batch(VIEWS)
