@@ -75,6 +75,8 @@ def test_constraints_pin_every_direct_dependency() -> None:
     wanted = {requirement_name(line) for lines in (project["dependencies"], *extras.values()) for line in lines} - {
         "negotiation-env",
         "vllm",
+        # Pinned by its extra, in an environment without these constraints: it wants another openai.
+        "verifiers",
     }
     text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
     pins = [line for line in text.splitlines() if line and not line.startswith("#")]

@@ -1,0 +1,259 @@
+"""Negotiations as an environment of the ``verifiers`` library, version 0.4 (``verifiers.v1``).
+
+    environment = load_environment(scenarios=8)
+    async with environment.serving():
+        episode = await environment.run_episode(next(iter(environment.taskset)), model_context)
+
+An episode is one negotiation: its task's prompt is the opening, each assistant message is a turn of the text
+environment, and the manager's answer is the next user message. ``repo`` is the reward of the episode: the mean (or the
+sum, ``task.credit``) of R_total over its replies. Each reward source, success and the count of replies are metrics.
+``trace.info["negotiation"]`` holds what the text environment gives as ``info``: the breakdown, stage and fault of each
+turn, and the outcome. The scenario's hidden side (floors, brief, the manager's state) is in no task, prompt or trace.
+
+As with TRL's rollout function (``trl_grpo``) a sample is a whole dialogue in one growing chat: the prompt stays the
+opening's, and credit for single replies is lost. A dialogue of which no reply was scored is an error of its trace, not
+a reward of 0. Playing a turn blocks the event loop for as long as manager and reward take.
+
+``verifiers`` finds an environment by the name of a top-level module; ``environments/hotel_negotiation`` is that module
+as a package of its own, for ``vf-eval hotel-negotiation``. Within a process ``load_environment`` is enough. Needs the
+``verifiers`` extra, in an environment of its own: verifiers wants openai < 3. ``verifiers_example`` runs it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from statistics import fmean
+from typing import Any, Literal
+
+import httpx
+import verifiers.v1 as vf
+from pydantic import Field
+from verifiers.v1.dialects.chat import message_to_wire
+
+from negotiation_env.env import TextLane
+from negotiation_env.errors import UsageError
+from negotiation_env.exchange import exchange, open_negotiation
+from negotiation_env.prompt import NO_ANSWER, prompt
+from negotiation_env.registry import load_manager, load_reward
+from negotiation_env.rollout import agent_view
+from negotiation_env.scenario import sample_scenario
+
+__all__ = [
+    "ChatHarness",
+    "ChatHarnessConfig",
+    "NegotiationData",
+    "NegotiationEnv",
+    "NegotiationEnvConfig",
+    "NegotiationTask",
+    "NegotiationTaskConfig",
+    "NegotiationTaskset",
+    "NegotiationTasksetConfig",
+    "load_environment",
+]
+
+PLUGIN = "hotel-negotiation"
+"""The id under which verifiers finds taskset, harness and environment: the module ``hotel_negotiation``."""
+RECORD = "negotiation"
+"""Where a trace's ``info`` holds the turns and the outcome."""
+SOURCES = ("model", "judge", "rules", "enhancement")
+
+
+class NegotiationData(vf.TaskData):
+    """One scenario: the opening as prompt, and the seed that the rest is drawn from."""
+
+    seed: int
+
+
+class NegotiationTaskConfig(vf.TaskConfig):
+    """How a dialogue's replies make up its reward."""
+
+    credit: Literal["mean", "sum"] = "mean"
+    """Mean: talking on does not pay. Sum: the return of the text environment."""
+
+
+class NegotiationTask(vf.Task[NegotiationData, vf.State, NegotiationTaskConfig]):
+    """Reward and metrics of one dialogue, read from what its trace recorded."""
+
+    @vf.reward
+    async def repo(self, trace: vf.Trace) -> float:
+        """Return the mean, or the sum, of R_total over the replies that were scored."""
+        totals = _scores(trace, "total")
+        if not totals:
+            raise vf.TaskError("expected at least one scored reply, got none: see the faults in the trace's info")
+        return fmean(totals) if self.config.credit == "mean" else sum(totals)
+
+    @vf.metric
+    async def metrics(self, trace: vf.Trace) -> dict[str, float]:
+        """Return means over replies by reward source (points; a source that scored none is left out), and counts.
+
+        ``success`` is the share of tickets for which a price below the selling price was agreed.
+        """
+        found = {source: fmean(scores) for source in SOURCES if (scores := _scores(trace, source))}
+        record = trace.info.get(RECORD, {"turns": [], "outcome": {"tickets": []}})
+        tickets = record.get("outcome", {}).get("tickets", [])
+        won = sum(t["agreed"] is not None and t["agreed"] < t["selling_price"] for t in tickets)
+        replies = len(record["turns"])
+        return found | {
+            "success": won / max(len(tickets), 1),
+            "replies": float(replies),
+            "unscored": float(replies - len(_scores(trace, "total"))),
+        }
+
+
+def _scores(trace: vf.Trace, source: str) -> list[float]:
+    """Return one source's scores of a trace's replies, unscored ones left out."""
+    turns = trace.info.get(RECORD, {}).get("turns", [])
+    return [turn["reward"][source] for turn in turns if turn["reward"][source] is not None]
+
+
+class NegotiationTasksetConfig(vf.TasksetConfig):
+    """Which scenarios are played."""
+
+    first_seed: int = Field(0, ge=0)
+    """Seed of the first scenario. The benchmark's own lie between 1,000,000 and 2,000,000."""
+    scenarios: int = Field(64, ge=1)
+    """How many, with consecutive seeds."""
+    task: NegotiationTaskConfig = NegotiationTaskConfig()
+
+
+class NegotiationTaskset(vf.Taskset[NegotiationTask, NegotiationTasksetConfig]):
+    """Scenarios drawn from consecutive seeds, as tasks."""
+
+    def load(self) -> Iterator[NegotiationTask]:
+        """Yield one task a scenario."""
+        # The opening depends on the card alone, whoever the manager will be.
+        manager = load_manager("rules")
+        for seed in range(self.config.first_seed, self.config.first_seed + self.config.scenarios):
+            system, opens = prompt(agent_view(open_negotiation(sample_scenario(seed), manager)))
+            data = NegotiationData(
+                name=f"scenario-{seed}", seed=seed, system_prompt=system["content"], prompt=opens["content"]
+            )
+            yield NegotiationTask(data, self.config.task)
+
+
+class ChatHarnessConfig(vf.HarnessConfig):
+    """No settings of its own."""
+
+    id: str = PLUGIN
+
+
+class ChatHarness(vf.Harness[ChatHarnessConfig]):
+    """One chat completion a turn, within this process: the agent has no tools and runs no program."""
+
+    APPENDS_SYSTEM_PROMPT = True
+    SUPPORTS_RESUME = True
+    EXECUTES_CODE = False
+    NEEDS_CONTAINER = False
+
+    async def launch(
+        self,
+        ctx: vf.ModelContext,
+        trace: vf.Trace,
+        runtime: vf.Runtime,
+        endpoint: str,
+        secret: str,
+        mcp_urls: dict[str, str],
+        data: vf.TaskData,
+    ) -> vf.ProgramResult:
+        """Ask the model for its next message; the server behind ``endpoint`` records it in the trace."""
+        system, asked = self.resolve_prompt(data)
+        spoken = [vf.UserMessage(content=asked)] if isinstance(asked, str) else list(asked or ())
+        if system is not None:
+            spoken.insert(0, vf.SystemMessage(content=system))
+        body = {"model": ctx.model, "messages": [message_to_wire(message) for message in spoken]}
+        # How long a reply may take is the agent's own timeout to say.
+        async with httpx.AsyncClient(timeout=httpx.Timeout(None, connect=30.0)) as client:
+            answer = await client.post(
+                f"{endpoint}/chat/completions", json=body, headers={"Authorization": f"Bearer {secret}"}
+            )
+        refused = "" if answer.is_success else f"expected a chat completion, got status {answer.status_code}"
+        return vf.ProgramResult(exit_code=int(bool(refused)), stdout="", stderr=refused)
+
+
+class NegotiationEnvConfig(vf.SingleAgentEnvConfig):
+    """Who plays: the agent, the hotel's side, the reward, and how long."""
+
+    # The default runtime is a remote sandbox; this harness runs nothing.
+    agent: vf.AgentConfig = vf.AgentConfig(runtime=vf.SubprocessConfig())
+    manager: str = "rules"
+    """Name of the hotel's side, as ``gymnasium.make`` takes it."""
+    reward: str = "repo"
+    """Name of the reward, as ``gymnasium.make`` takes it."""
+    max_turns: int = Field(20, ge=1, le=200)
+    """Agent turns after which a dialogue is truncated."""
+
+
+class NegotiationEnv(vf.Env[NegotiationEnvConfig]):
+    """One agent talks; this project's manager answers.
+
+    Raises:
+        UsageError: on an unknown manager or reward.
+    """
+
+    def __init__(self, config: NegotiationEnvConfig) -> None:
+        super().__init__(config)
+        self._manager, self._reward = load_manager(config.manager), load_reward(config.reward)
+
+    async def run(self, task: NegotiationTask, agents: vf.Agents) -> None:
+        """Play one negotiation to its end, to ``max_turns``, or until the model fails."""
+        # Private to this call: nothing of it but the public ``info`` reaches the trace.
+        negotiation = open_negotiation(sample_scenario(task.data.seed), self._manager)
+        lane = TextLane(negotiation, self.config.max_turns)
+        async with agents.agent.interaction(task) as talk:
+            turns: list[Mapping[str, Any]] = []
+            record: dict[str, Any] = {"turns": turns}
+            talk.trace.info[RECORD] = record
+            said = await talk.turn()
+            while not said.terminated:
+                (step,) = exchange([negotiation], [said.last_reply], self._manager, self._reward)
+                _, ended, truncated, info = lane.take(step)
+                turns.append(_plain(info))
+                if ended or truncated:
+                    record["outcome"] = info["outcome"]
+                    talk.trace.stop("max_turns" if truncated else info["outcome"]["end"])
+                    break
+                said = await talk.turn(step.answer.text or NO_ANSWER)
+
+
+def _plain(info: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a turn's ``info`` as JSON has it, without the messages that the trace holds already."""
+    reward = dict(info["reward"])
+    reward["terms"] = [term._asdict() for term in reward["terms"]]
+    return {"reward": reward, "stage": info["stage"], "fault": info["fault"]}
+
+
+def load_environment(
+    first_seed: int = 0,
+    scenarios: int = 64,
+    manager: str = "rules",
+    reward: str = "repo",
+    max_turns: int = 20,
+    credit: Literal["mean", "sum"] = "mean",
+) -> NegotiationEnv:
+    """Return the environment, ready to serve.
+
+    Args:
+        first_seed: seed of the first scenario.
+        scenarios: how many are played, with consecutive seeds.
+        manager: name of the hotel's side, as ``gymnasium.make`` takes it.
+        reward: name of the reward, as ``gymnasium.make`` takes it.
+        max_turns: agent turns of a dialogue, 1 to 200.
+        credit: how the replies' R_total make up the reward: "mean" or "sum".
+
+    Raises:
+        UsageError: on a value out of range or an unknown name.
+    """
+    # verifiers opens its plug-ins by the name of a top-level module; this one answers to that name.
+    module = PLUGIN.replace("-", "_")
+    if module not in sys.modules and find_spec(module) is None:
+        sys.modules[module] = sys.modules[__name__]
+    taskset = {"id": PLUGIN, "first_seed": first_seed, "scenarios": scenarios, "task": {"credit": credit}}
+    try:
+        config = NegotiationEnvConfig.model_validate(
+            {"taskset": taskset, "manager": manager, "reward": reward, "max_turns": max_turns}
+        )
+    except ValueError as error:
+        raise UsageError(f"expected an environment's settings, got {error}") from error
+    return NegotiationEnv(config)
