@@ -1,16 +1,19 @@
 """What code has read out of a reply, in words, for language models that score it.
 
-A small model hardly compares figures or remembers turns, and need not: whether a bid lies above the offer, a reason is
-new, a room was left out, is known exactly from the public state and the acts of the reply (``features``). The notes say
-so behind the reply, in a few words each; how the reply is worded remains for the model to judge. Empty for a text whose
-state is not known.
+A small model hardly compares figures, counts or remembers turns, and need not: whether a bid lies above the offer, a
+reason is new, a room was left out, is known from the public state and the acts of the reply (``features``); whether a
+figure is nobody's, from the dialogue (``figures``); whether a message was said before, from its letters
+(``text_marks``). The notes say so behind the reply, in a few words each; how the reply is worded remains for the model
+to judge. Empty for a text whose state is not known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from negotiation_env.features import FEATURES
+from negotiation_env.protocols import ReplyView, Utterance
+from rewards.figures import said_figures, strange_figures
+from rewards.plain_text import prepare
+from rewards.text_marks import text_marks
 
 NAMES = {
     "greet_first": "greets first", "greet_again": "greets again", "no_greeting": "no greeting",
@@ -31,14 +34,37 @@ _CUTS = ((0.25, "small"), (0.6, "half"), (0.95, "large"), (float("inf"), "full")
 """Shares of the cut to the goal, and how they are called."""
 
 
-def notes(features: Sequence[float]) -> str:
+MARKS = {
+    "<capitals>": "all capitals", "<signs>": "rows of signs", "<unfinished>": "unfinished", "<foreign>": "other script",
+    "<code>": "code signs", "<label>": "label first", "<long>": "very long", "<own>": "said before",
+    "<manager's>": "manager's own words", "<twice>": "doubled words",
+}  # fmt: skip
+"""How a mark of the text is noted."""
+
+
+def notes(view: ReplyView) -> str:
     """Return the notes on a reply, such as "new reason, takes half cut"; "nothing" where there is nothing to note."""
     found = []
-    for name, value in zip(FEATURES, features, strict=True):
+    for name, value in zip(FEATURES, view.features, strict=True):
         if value <= 0.0 or name not in NAMES:
             continue
         text = NAMES[name]
         if name == "take_cut":
             text = f"takes {next(word for limit, word in _CUTS if value < limit)} cut"
         found.append(text)
+    found += [MARKS[mark] for mark in text_marks(view)]
+    if strange_figures(view, prepare(view.text)):
+        found.append("unknown figure")
+    if _names_goal(view):
+        found.append("names the goal")
     return ", ".join(found) or "nothing"
+
+
+def _names_goal(view: ReplyView) -> bool:
+    """Whether a reply holds a target's figure that the manager has not said."""
+    goals = {float(ticket.target_price) for ticket in view.card.tickets}
+    here = {value for value, percent in said_figures(Utterance(view.text, view.acts)) if not percent}
+    if not here & goals:
+        return False
+    known = {value for said in view.manager_said for value, _ in said_figures(said)} | set(view.game.quote)
+    return bool((here & goals) - known)

@@ -128,7 +128,7 @@ class ReplyReader:
         end = len(head) + len(body)
         if JUDGE not in self._heads and not self._reward_behind:
             return ReadText(head + body, {REWARD: (end - 1,)})
-        ids = head + body + self.form.behind(notes(view.features))
+        ids = head + body + self.form.behind(notes(view))
         reward = len(ids) - 1 if self._reward_behind else end - 1
         return ReadText(ids, {REWARD: (reward,), JUDGE: self.form.places(len(ids))})
 

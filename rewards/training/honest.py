@@ -24,5 +24,5 @@ def honest_replies(situations: int, seed: int) -> list[tuple[tuple[ChatMessage, 
         situation = sample_situation(_FIRST + seed * situations + number)
         habit = str(habits[int(rng.integers(len(habits)))])
         reply = draw_candidate(situation, rng, False, habit, damaged=0.0)
-        found.append((prompt(reply.view), reply.view.text, notes(reply.view.features), habit in ROUTINE))
+        found.append((prompt(reply.view), reply.view.text, notes(reply.view), habit in ROUTINE))
     return found

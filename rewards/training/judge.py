@@ -23,8 +23,10 @@ from negotiation_env.engines.named_bases import NAMED_BASES
 from negotiation_env.engines.trees import TextTree
 from negotiation_env.presets import read_preset
 from negotiation_env.prompt import prompt
+from negotiation_env.protocols import ReplyView
 from rewards.annotators import rubric_choices
 from rewards.data import Candidate, rankings
+from rewards.examples import view_reply
 from rewards.judge import LlmJudge
 from rewards.judge_form import LEAST_MASS, JudgeForm, write_form
 from rewards.notes import notes
@@ -128,10 +130,17 @@ def judge_tree(replies: Sequence[Candidate], texts: Sequence[str], chat: ChatTex
     places: list[int] = []
     stop = len(head)
     for reply, text in zip(replies, texts, strict=True):
-        branches.append(chat.reply_ids(text) + form.behind(notes(reply.view.features)))
+        branches.append(chat.reply_ids(text) + form.behind(notes(_said_so(reply.view, text))))
         stop += len(branches[-1])
         places += form.places(stop)
     return Example(TextTree(head, tuple(branches)), tuple(places), None)
+
+
+def _said_so(view: ReplyView, text: str) -> ReplyView:
+    """Return the view of another text in the same situation."""
+    if text == view.text:
+        return view
+    return view_reply(text, view.card, view.game, view.agent_said, view.manager_said)
 
 
 def labelled(

@@ -58,7 +58,7 @@ def read(path: str) -> NotedPairs:
     for number, pair in enumerate(pairs, 1):
         if pair.replay is not None:
             for view in views_of(pair, f"{path}:{number}"):
-                found[prompt_key(pair), view.text] = notes(view.features)
+                found[prompt_key(pair), view.text] = notes(view)
     return NotedPairs(pairs, found)
 
 
@@ -79,5 +79,5 @@ def _noted(pairs: Iterable[Pair]) -> NotedPairs:
         lines.append(line)
         views: tuple[ReplyView, ReplyView] = (pair.chosen.view, pair.rejected.view)
         for view in views:
-            found[prompt_key(line), view.text] = notes(view.features)
+            found[prompt_key(line), view.text] = notes(view)
     return NotedPairs(lines, found)
