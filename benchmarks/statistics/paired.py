@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from numpy.typing import NDArray
+from scipy import special
 
-from benchmarks.statistics.bootstrap import Sums, bootstrap
+from benchmarks.statistics.bootstrap import Sums, bootstrap, bootstrap_many
 from benchmarks.statistics.figure import LEVEL
 
 MCNEMAR, BOOTSTRAP = "McNemar, exact", "paired bootstrap"
+
+Array = NDArray[np.float64]
 
 
 class Difference(NamedTuple):
@@ -65,8 +68,8 @@ def difference(
     if scenarios < 2 or not first.counts.sum() or not second.counts.sum():
         return None
     found = bootstrap([second, first], seed, level)
-    single = shares and bool(np.all(first.counts == 1.0) and np.all(second.counts == 1.0))
-    test, p = (MCNEMAR, mcnemar(first.sums, second.sums)) if single else (BOOTSTRAP, found.p)
+    exact = shares and is_single(first, second)
+    test, p = (MCNEMAR, float(mcnemar(first.sums, second.sums))) if exact else (BOOTSTRAP, found.p)
     low, high = None, None
     if found.half is not None:
         low, high = found.value - found.half, found.value + found.half
@@ -75,12 +78,29 @@ def difference(
     return Difference(found.value, low, high, p, test, scenarios)
 
 
-def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the two-sided p-value of McNemar's exact test (1947) on paired outcomes of 0 or 1, [M] each."""
-    better, worse = int(np.sum(second > first)), int(np.sum(second < first))
-    if better + worse == 0:
-        return 1.0
-    return float(stats.binomtest(better, better + worse, 0.5).pvalue)
+def p_values(first: Sums, second: Sums, drawn: Array | None, *, shares: bool) -> Array:
+    """Return the p-values of ``difference`` for C pairs of data sets, [C].
+
+    Args:
+        first: sums and counts by data set and scenario, [C, M].
+        second: the same of the other policy.
+        drawn: resamples [M, B], see ``bootstrap_many``.
+        shares: whether observations are yes or no.
+    """
+    if shares and is_single(first, second):
+        return mcnemar(first.sums, second.sums)
+    return bootstrap_many([second, first], drawn).p
+
+
+def is_single(first: Sums, second: Sums) -> bool:
+    """Return whether every scenario has one observation of each policy."""
+    return bool(np.all(first.counts == 1.0) and np.all(second.counts == 1.0))
+
+
+def mcnemar(first: Array, second: Array) -> Array:
+    """Return two-sided p-values of McNemar's exact test (1947) on paired outcomes of 0 or 1, [..., M] each: [...]."""
+    better, worse = np.sum(second > first, axis=-1), np.sum(second < first, axis=-1)
+    return np.asarray(np.minimum(1.0, 2.0 * special.bdtr(np.minimum(better, worse), better + worse, 0.5)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
