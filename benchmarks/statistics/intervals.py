@@ -6,77 +6,34 @@ therefore grouped by cluster. Knows nothing of negotiations.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 
 from benchmarks.statistics.bootstrap import bootstrap, sums_of
-from benchmarks.statistics.figure import LEVEL, NOTHING, Figure, normal_quantile, student_quantile
-
-LEAST_EFFECT: Final = 0.8
-"""Smallest design effect: chance alone makes few clusters look less alike than independent observations are."""
+from benchmarks.statistics.clustered import shares, student, wilson_ends
+from benchmarks.statistics.figure import LEVEL, NOTHING, Figure
 
 
-def wilson(successes: float, n: float, level: float = LEVEL, quantile: float | None = None) -> tuple[float, float]:
+def wilson(successes: float, n: float, level: float = LEVEL) -> tuple[float, float]:
     """Return Wilson's score interval for a share (Wilson 1927, without continuity correction).
 
-    ``n`` may be a fraction (an effective sample size) but must be above 0; ``quantile`` replaces the normal one. The
-    result lies in [0, 1].
+    ``n`` may be a fraction (an effective sample size) but must be above 0. The result lies in [0, 1].
     """
-    z = normal_quantile(level) if quantile is None else quantile
-    share = successes / n
-    centre = share + z * z / (2.0 * n)
-    half = z * math.sqrt(share * (1.0 - share) / n + z * z / (4.0 * n * n))
-    scale = 1.0 + z * z / n
-    # At a share of 0 or 1 that end is exact; without this it is off by a rounding error.
-    low = 0.0 if successes <= 0.0 else (centre - half) / scale
-    high = 1.0 if successes >= n else (centre + half) / scale
-    return max(0.0, low), min(1.0, high)
+    low, high = wilson_ends(np.array(successes), np.array(n), student(level, np.array(np.inf)))
+    return float(low), float(high)
 
 
 def share(clusters: Sequence[Sequence[bool]], level: float = LEVEL) -> Figure:
-    """Return a share over all observations with Wilson's interval.
+    """Return a share over all observations with Wilson's interval, by design effect (``clustered``).
 
-    Where clusters hold more than one observation, Wilson's ``n`` is divided by the design effect (Kish 1965) and
-    Student's quantile replaces the normal one, as for survey shares (Korn and Graubard 1998).
+    Where every cluster holds one observation, that is plain Wilson's.
     """
-    filled = [c for c in clusters if len(c)]
-    n = sum(len(c) for c in filled)
-    if n == 0:
+    parts = sums_of(clusters)
+    if not len(parts.sums):
         return NOTHING
-    hits = np.array([sum(c) for c in filled], dtype=np.float64)
-    sizes = np.array([len(c) for c in filled], dtype=np.float64)
-    value = float(hits.sum()) / n
-    if n == len(filled):
-        return Figure(value, *wilson(value * n, n, level), n)
-    effective = n / design_effect(hits, sizes)
-    quantile = student_quantile(level, max(1, len(filled) - 1))
-    return Figure(value, *wilson(value * effective, effective, level, quantile), n)
-
-
-def design_effect(hits: np.ndarray, sizes: np.ndarray) -> float:
-    """Return the variance of a share under clustering over that under independence.
-
-    Args:
-        hits: successes by cluster, [M].
-        sizes: observations by cluster, [M], at least 1 each.
-
-    Few clusters that hold both outcomes say little about how alike a cluster's observations are, and make them look
-    less alike than they are; the estimate is therefore drawn to the case of identical observations, by exp(-k) for k
-    clusters with the rarer outcome.
-    """
-    n, count = float(sizes.sum()), len(sizes)
-    identical = float(np.square(sizes).sum()) / n
-    value = float(hits.sum()) / n
-    rarer = min(int(np.sum(hits > 0)), int(np.sum(hits < sizes)))
-    if count < 2 or rarer == 0:
-        return max(1.0, identical)
-    residuals = hits - value * sizes
-    clustered = count / (count - 1) * float(residuals @ residuals) / n**2
-    known = 1.0 - math.exp(-rarer)
-    return max(LEAST_EFFECT, known * clustered / (value * (1.0 - value) / n) + (1.0 - known) * identical)
+    found = shares(parts.sums, parts.counts, level)
+    return Figure(float(found.value), float(found.low), float(found.high), int(parts.counts.sum()))
 
 
 def mean(

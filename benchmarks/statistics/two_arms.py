@@ -10,13 +10,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from numpy.typing import NDArray
+from scipy import special, stats
 
 from benchmarks.statistics.bootstrap import bootstrap, sums_of
+from benchmarks.statistics.clustered import Shares, shares
 from benchmarks.statistics.figure import LEVEL, Figure
-from benchmarks.statistics.intervals import design_effect, mean, share
+from benchmarks.statistics.intervals import mean
 
 TWO_PROPORTIONS, WELCH = "two proportions", "Welch"
+
+Array = NDArray[np.float64]
 
 
 class ArmDifference(NamedTuple):
@@ -50,19 +54,34 @@ def compare_shares(
     the variance is multiplied by each arm's design effect (Rao and Scott 1992). The interval puts the two Wilson
     intervals together (Newcombe 1998, method 10).
     """
-    if min(sum(1 for c in arm if len(c)) for arm in (first, second)) < 2:
+    parts = [sums_of(arm) for arm in (first, second)]
+    if min(len(part.sums) for part in parts) < 2:
         return None
-    a, b = share(first, level), share(second, level)
-    if a.value is None or a.low is None or a.high is None or b.value is None or b.low is None or b.high is None:
-        return None
-    value = b.value - a.value
-    low = value - math.hypot(b.value - b.low, a.high - a.value)
-    high = value + math.hypot(b.high - b.value, a.value - a.low)
-    sizes = [arm.n / _effect(clusters) for arm, clusters in ((a, first), (b, second))]
-    pooled = (a.value * sizes[0] + b.value * sizes[1]) / sum(sizes)
-    error = math.sqrt(pooled * (1.0 - pooled) * (1.0 / sizes[0] + 1.0 / sizes[1]))
-    p = 1.0 if error == 0.0 else float(2.0 * stats.norm.sf(abs(value) / error))
-    return ArmDifference(a, b, value, low, high, p, TWO_PROPORTIONS)
+    a, b = (shares(part.sums, part.counts, level) for part in parts)
+    low, high = newcombe(a, b)
+    figures = [
+        Figure(float(arm.value), float(arm.low), float(arm.high), int(part.counts.sum()))
+        for arm, part in zip((a, b), parts, strict=True)
+    ]
+    p = float(two_proportions(a, b))
+    return ArmDifference(figures[0], figures[1], float(b.value - a.value), float(low), float(high), p, TWO_PROPORTIONS)
+
+
+def newcombe(first: Shares, second: Shares) -> tuple[Array, Array]:
+    """Return the ends of the interval of second less first: Newcombe's method 10 (1998)."""
+    value = second.value - first.value
+    return (
+        value - np.hypot(second.value - second.low, first.high - first.value),
+        value + np.hypot(second.high - second.value, first.value - first.low),
+    )
+
+
+def two_proportions(first: Shares, second: Shares) -> Array:
+    """Return the two-sided p-values of the pooled two-proportion z test, at effective sample sizes."""
+    pooled = (first.value * first.effective + second.value * second.effective) / (first.effective + second.effective)
+    error = np.sqrt(pooled * (1.0 - pooled) * (1.0 / first.effective + 1.0 / second.effective))
+    distance = np.abs(second.value - first.value) / np.where(error == 0.0, 1.0, error)
+    return np.where(error == 0.0, 1.0, 2.0 * special.ndtr(-distance))
 
 
 def compare_means(
@@ -82,11 +101,3 @@ def compare_means(
     p = float(2.0 * stats.t.sf(abs(value) / error, freedom))
     figures = [mean(arm, seed=seed, level=level) for arm in (first, second)]
     return ArmDifference(figures[0], figures[1], value, value - half, value + half, p, WELCH)
-
-
-def _effect(clusters: Sequence[Sequence[bool]]) -> float:
-    filled = [c for c in clusters if len(c)]
-    if all(len(c) == 1 for c in filled):
-        return 1.0
-    hits = np.array([sum(c) for c in filled], dtype=np.float64)
-    return design_effect(hits, np.array([len(c) for c in filled], dtype=np.float64))
