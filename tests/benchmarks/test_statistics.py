@@ -3,6 +3,8 @@
 ``python -m benchmarks.statistics.coverage`` runs the simulations at full size; here they are small, with fixed seeds.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,8 +22,12 @@ from benchmarks.statistics import (
     mcnemar,
     mean,
     share,
+    simulated,
     wilson,
 )
+from benchmarks.statistics.bootstrap import bootstrap, bootstrap_many, resamples
+from benchmarks.statistics.clustered import design_effect, shares
+from benchmarks.statistics.simulated import Row
 
 
 # Newcombe (1998), Statistics in Medicine 17, table I, method 3: Wilson score without continuity correction.
@@ -61,6 +67,71 @@ def test_opposed_observations_hardly_narrow_the_interval() -> None:
     assert low is not None
     assert high is not None
     assert 0.85 * (plain[1] - plain[0]) < high - low <= plain[1] - plain[0]
+
+
+def test_design_effect_by_hand() -> None:
+    # 40 clusters of two, 10 all hits, 10 all misses, 20 mixed: shares of 1/2, binomial variance 1/4.
+    hits, sizes = np.array([2.0] * 10 + [0.0] * 10 + [1.0] * 20), np.full(40, 2.0)
+    # Fleiss and Cuzick: 1 - (20 * 1 * 1 / 2) / (40 * 1/4) = 0, so 1; directly 40/39 * 20 / 80 / (1/4).
+    assert design_effect(hits, sizes) == pytest.approx(40 / 39, abs=1e-3)
+    # One cluster with hits, both: 2 by correlation and 40/39 * 2 directly, with the weights of one such cluster.
+    few = np.array([2.0] + [0.0] * 39)
+    assert design_effect(few, sizes) == pytest.approx(2 * np.exp(-0.2) + 40 / 39 * 2 * (1 - np.exp(-0.2)))
+    assert design_effect(np.zeros(40), sizes) == pytest.approx(2.0)
+    assert design_effect(np.ones(40), np.ones(40)) == 1.0
+
+
+def test_design_effect_of_many_clusters_is_right_where_large_ones_differ() -> None:
+    rng = np.random.default_rng(5)
+    sizes = rng.choice([1.0, 3.0], size=(4000, 300))
+    hits = rng.binomial(sizes.astype(int), np.where(sizes == 1.0, 0.3, 0.05)).astype(float)
+    n, values = sizes.sum(axis=1), hits.sum(axis=1) / sizes.sum(axis=1)
+    truth = np.var(values) / np.mean(values * (1.0 - values) / n)
+    # By the correlation alone it would be 1.8 against a true 1.1.
+    assert np.mean(design_effect(hits, sizes)) == pytest.approx(truth, rel=0.06)
+
+
+def test_many_data_sets_at_once_give_what_each_gives() -> None:
+    rng = np.random.default_rng(6)
+    sizes = rng.integers(1, 4, (5, 30)).astype(float)
+    hits = rng.binomial(sizes.astype(int), 0.2).astype(float)
+    together = shares(hits, sizes)
+    drawn = resamples(30, np.random.default_rng(7))
+    means = bootstrap_many([Sums(hits, sizes), Sums(hits[::-1], sizes[::-1])], drawn)
+    for k in range(5):
+        rows = [[j < h for j in range(int(size))] for h, size in zip(hits[k], sizes[k], strict=True)]
+        assert share(rows)[:3] == pytest.approx((together.value[k], together.low[k], together.high[k]))
+        single = difference(Sums(hits[4 - k], sizes[4 - k]), Sums(hits[k], sizes[k]), seed=7)
+        assert single is not None
+        assert single.value == pytest.approx(means.value[k])
+        assert single.p == pytest.approx(means.p[k])
+        if single.high is not None:
+            assert single.high - single.value == pytest.approx(means.half[k])
+
+
+def test_resampled_errors_are_those_of_the_resamples_themselves() -> None:
+    rng = np.random.default_rng(8)
+    counts = rng.integers(0, 4, (2, 20)).astype(float)
+    values = counts * rng.normal(size=(2, 20))
+    parts = [Sums(values[0], counts[0]), Sums(values[1], counts[1])]
+    picks = np.random.default_rng(9).integers(0, 20, (2000, 20))
+
+    def studentised(order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        ratios = [p.sums[order].sum(-1, keepdims=True) / p.counts[order].sum(-1, keepdims=True) for p in parts]
+        rest = [
+            (p.sums[order] - r * p.counts[order]) / p.counts[order].sum(-1, keepdims=True)
+            for p, r in zip(parts, ratios, strict=True)
+        ]
+        error = np.sqrt(20 / 19 * np.square(rest[0] - rest[1]).sum(-1))
+        return (ratios[0] - ratios[1])[..., 0], error
+
+    value, error = studentised(np.arange(20))
+    values_drawn, errors_drawn = studentised(picks)
+    distances = np.abs(values_drawn - value) / np.maximum(errors_drawn, 0.35 * error)
+    found = bootstrap(parts, seed=9)
+    assert (found.value, found.error) == pytest.approx((float(value), float(error)))
+    assert found.half == pytest.approx(float(np.quantile(distances, 0.95) * error))
+    assert found.p == pytest.approx((1 + np.sum(distances >= abs(value) / error)) / 2001)
 
 
 @given(st.lists(st.lists(st.booleans(), max_size=4), max_size=12))
@@ -228,32 +299,67 @@ def test_planned_trials_find_the_difference_as_often_as_planned() -> None:
     assert np.mean(seen.mean(axis=1) / errors > 2.015) == pytest.approx(0.8, abs=0.03)
 
 
+def parts(rows: Iterable[Row], copies: int) -> list[float]:
+    return [coverage.check(row, (0, k), least=copies, most=copies).part for k, row in enumerate(rows)]
+
+
 def test_intervals_of_shares_cover_what_they_claim() -> None:
-    for check in coverage.share_coverage((30, 45, 150), copies=4000, seed=0):
-        assert check.part == pytest.approx(0.95, abs=0.02), check.what
+    for part in parts(simulated.share_rows((30, 45, 150)), copies=10_000):
+        assert part == pytest.approx(0.95, abs=0.018)
 
 
 def test_intervals_of_clustered_shares_cover_what_they_claim() -> None:
-    parts = [check.part for check in coverage.cluster_coverage(copies=60, seed=1, shares=(0.2, 0.5))]
-    assert np.mean(parts) == pytest.approx(0.953, abs=0.02)
-    assert min(parts) > 0.85
+    found = parts(simulated.cluster_rows((0.1, 0.35, 0.9)), copies=2000)
+    assert found == pytest.approx(np.full(len(found), 0.95), abs=0.03)
+    assert np.mean(found) == pytest.approx(0.952, abs=0.006)
 
 
 def test_intervals_of_means_cover_what_they_claim(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.statistics.bootstrap.RESAMPLES", 300)
-    parts = [check.part for check in coverage.mean_coverage((30,), copies=80, seed=2)]
-    assert np.mean(parts) == pytest.approx(0.95, abs=0.025)
-    assert min(parts) > 0.85
+    found = parts(simulated.mean_rows((30,)), copies=600)
+    assert np.mean(found) == pytest.approx(0.95, abs=0.015)
+    assert min(found) > 0.91
 
 
 def test_paired_tests_seldom_cry_wolf(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.statistics.bootstrap.RESAMPLES", 300)
-    parts = [check.part for check in coverage.paired_tests((45,), copies=100, seed=3)]
-    assert np.mean(parts) <= 0.055
-    assert max(parts) < 0.11
+    found = parts(simulated.paired_rows((45,)), copies=800)
+    assert np.mean(found) <= 0.05
+    assert max(found) < 0.08
 
 
 def test_arm_tests_seldom_cry_wolf() -> None:
-    checks = list(coverage.arm_tests((300,), copies=100, seed=4))
-    assert np.mean([check.part for check in checks if "covers" not in check.what]) <= 0.08
-    assert np.mean([check.part for check in checks if "covers" in check.what]) == pytest.approx(0.95, abs=0.03)
+    rows = list(simulated.arm_rows((300,)))
+    assert max(parts((row for row in rows if row.bounds == simulated.FALSE_POSITIVES), copies=2000)) < 0.07
+    for part in parts((row for row in rows if row.bounds == simulated.COVERAGE), copies=2000):
+        assert part == pytest.approx(0.95, abs=0.02)
+
+
+def coin(part: float, together: int = 1000) -> Row:
+    return Row(f"coin {part:g}", simulated.COVERAGE, lambda rng, copies: rng.random(copies) < part, together)
+
+
+def test_a_row_is_simulated_until_chance_does_not_decide_it() -> None:
+    clear = coverage.check(coin(0.95), (0,), least=5000, most=100_000)
+    assert clear.copies == 5000
+    assert clear.inside
+    assert clear.decided
+    close = coverage.check(coin(0.9625, together=700), (0,), least=5000, most=100_000)
+    assert 20_000 < close.copies <= 100_000
+    assert close.inside
+    assert close.error == pytest.approx((0.9625 * 0.0375 / close.copies) ** 0.5, rel=0.1)
+    outside = coverage.check(coin(0.98), (0,), least=5000, most=100_000)
+    assert outside.decided
+    assert not outside.inside
+
+
+@pytest.mark.parametrize(("part", "code"), [(0.95, 0), (0.98, 1)])
+def test_a_row_outside_its_bounds_ends_the_program_with_1(
+    part: float, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(coverage, "rows", lambda: iter([coin(part), coin(0.95)]))
+    monkeypatch.setattr("sys.argv", ["coverage", "--least", "4000", "--most", "4000"])
+    with pytest.raises(SystemExit) as ended:
+        coverage.main()
+    assert ended.value.code == code
+    assert capsys.readouterr().out.count("OUTSIDE") == code
