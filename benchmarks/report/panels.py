@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeGuard
 
 from benchmarks.metrics import Played
 from benchmarks.report.charts import Series, line_chart, means_by, scatter_chart
@@ -17,15 +18,33 @@ from negotiation_env.review import reply_views
 
 MOST_DOTS: Final = 400
 """Replies of each policy in the scatter: the first so many."""
-CURVES: Final = {
-    "reward_total": "mean R_total of a reply",
-    "reward_model": "mean R_model of a reply",
-    "kl": "KL to the starting policy, nats a token",
-    "entropy": "entropy, nats a token",
-    "reply_tokens": "tokens of a reply",
-    "held_out": "mean R_total on held-out dialogues",
-}
-"""Columns of a training run's metrics.jsonl that are drawn, with what they are."""
+
+
+class Curve(NamedTuple):
+    """A column of training runs' metrics.jsonl that is drawn, what it is, and the column that it is drawn over."""
+
+    column: str
+    title: str
+    over: str
+
+
+AXES: Final = {"replies": "replies sampled", "step": "optimiser step"}
+CURVES: Final = (
+    Curve("total", "mean R_total of a reply, in training", "replies"),
+    Curve("held_out/total", "mean R_total of a reply, held-out dialogues", "replies"),
+    Curve("held_out/model", "mean R_model of a reply, held-out dialogues", "replies"),
+    Curve("held_out/judge", "mean E_judge of a reply, held-out dialogues", "replies"),
+    Curve("held_out/rules", "mean E_func of a reply, held-out dialogues", "replies"),
+    Curve("held_out/success", "success per ticket, held-out dialogues", "replies"),
+    Curve("held_out/persuasion", "persuasion score, held-out dialogues", "replies"),
+    Curve("held_out/kl_to_start", "KL to the starting policy, nats a token", "replies"),
+    Curve("entropy", "entropy in training, nats a token", "replies"),
+    Curve("reply_tokens", "tokens of a reply in training", "replies"),
+    Curve("loss", "training loss", "step"),
+    Curve("eval_loss", "evaluation loss", "step"),
+    Curve("held_out_loss", "loss on held-out dialogues", "step"),
+)
+"""On-policy runs count replies; the losses are those of supervised runs, which have none."""
 
 
 class Heat(NamedTuple):
@@ -95,25 +114,41 @@ def _moves(played: Sequence[Played]) -> dict[str, dict[float, list[float]]]:
 
 
 def learning_curves(curves: Mapping[str, Path]) -> list[str]:
-    """Return one chart for each column that the runs' metrics.jsonl have.
+    """Return one chart for each column of ``CURVES`` that a run has; ``curves`` are metrics.jsonl by name of the run.
 
     Raises:
-        DataFileError: if a file cannot be read.
+        DataFileError: if a file cannot be read, or has nothing to draw.
     """
-    rows = {name: _read_curve(path) for name, path in curves.items()}
+    runs = {name: _read_curve(path) for name, path in curves.items()}
     charts = []
-    for column, title in CURVES.items():
+    for curve in CURVES:
         lines = []
-        for colour, (name, steps) in enumerate(rows.items()):
-            points = [(float(row["step"]), float(row[column])) for row in steps if row.get(column) is not None]
+        for colour, (name, rows) in enumerate(runs.items()):
+            points = _points(rows, curve)
             lines.append(Series(name, [x for x, _ in points], [y for _, y in points], colour=colour))
-        charts.append(line_chart(lines, f"Learning: {title}", "optimiser step", title))
+        charts.append(line_chart(lines, f"Learning: {curve.title}", AXES[curve.over], curve.title))
     return [chart for chart in charts if chart]
 
 
 def _read_curve(path: Path) -> list[dict[str, Any]]:
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, json.JSONDecodeError) as error:
+        # The last line of a run that goes on, or was killed, may be cut off.
+        whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
+        rows = [json.loads(line) for line in whole.splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DataFileError(f"{path}: expected a training run's metrics.jsonl, got {error}") from error
-    return [row for row in rows if isinstance(row, dict) and "step" in row]
+    rows = [row for row in rows if isinstance(row, dict)]
+    if not any(_points(rows, curve) for curve in CURVES):
+        columns = ", ".join(sorted({curve.column for curve in CURVES}))
+        raise DataFileError(f"{path}: expected a training run's metrics.jsonl with one of {columns}; got none of them")
+    return rows
+
+
+def _points(rows: Sequence[Mapping[str, Any]], curve: Curve) -> list[tuple[float, float]]:
+    """Return where a run's curve goes through; what is no finite number is left out."""
+    pairs = [(row.get(curve.over), row.get(curve.column)) for row in rows]
+    return [(float(x), float(y)) for x, y in pairs if _is_number(x) and _is_number(y)]
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

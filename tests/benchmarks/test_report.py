@@ -76,10 +76,23 @@ def test_small_groups_have_no_mean() -> None:
 
 
 def test_learning_curves_are_drawn_from_what_a_run_wrote(tmp_path: Path) -> None:
+    ppo, sft = tmp_path / "ppo.jsonl", tmp_path / "sft.jsonl"
+    rows = [{"step": k, "replies": 100 * k, "total": k / 9, "held_out/total": None, "entropy": 1.5} for k in range(4)]
+    ppo.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"step": 4, "repl')
+    sft.write_text("".join(json.dumps({"step": k, "loss": 1 / k, "entropy": 1.0}) + "\n" for k in (1, 2)))
+    total, entropy, loss = learning_curves({"repo <1>": ppo, "sft": sft})
+    assert "R_total of a reply, in training" in total
+    assert "replies sampled" in total
+    assert "repo &lt;1&gt;" in total
+    # A supervised run's entropy is over other replies, and has no count of them.
+    assert "sft" not in entropy
+    assert "sft" in loss
+    assert "optimiser step" in loss
+
+
+def test_a_file_without_curves_is_told(tmp_path: Path) -> None:
     file = tmp_path / "metrics.jsonl"
-    file.write_text("".join(json.dumps({"step": s, "reward_total": s / 9, "kl": None}) + "\n" for s in range(4)))
-    (chart,) = learning_curves({"repo": file})
-    assert "R_total" in chart
-    file.write_text("no json\n")
-    with pytest.raises(DataFileError, match=r"metrics\.jsonl"):
-        learning_curves({"repo": file})
+    for text, words in (("no json\n", "metrics.jsonl"), ('{"step": 1, "x": 2}\n', "held_out/total"), ("", "got none")):
+        file.write_text(text)
+        with pytest.raises(DataFileError, match=words):
+            learning_curves({"repo": file})
