@@ -62,6 +62,7 @@ def run_benchmark(
     progress: bool = True,
     workers: int = 1,
     crossed: bool = False,
+    curves: Mapping[str, Path] | None = None,
 ) -> Report:
     """Play every policy on every suite and write the report into ``out``.
 
@@ -80,6 +81,7 @@ def run_benchmark(
             can be imported without running (``if __name__ == "__main__"``).
         crossed: play each of ``trials`` draws of the policy with each of as many draws of the simulator, which splits
             the variance between the two.
+        curves: training runs' metrics.jsonl by the name to show, drawn on the page.
 
     Raises:
         UsageError: a name is unknown, or ``out`` holds a run with other settings.
@@ -103,7 +105,7 @@ def run_benchmark(
     scores = _scores(judged, seed)
     report = _report(judged, scores, record, policies, seed)
     write_scores(out / SCORES, scores)
-    write_report(report, out)
+    write_report(report, out, curves)
     return report
 
 

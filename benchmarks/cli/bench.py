@@ -39,11 +39,17 @@ def bench(
         bool, typer.Option("--crossed", help="Each of K policy draws with each of K simulator draws: K x K episodes.")
     ] = False,
     workers: Annotated[int, typer.Option(min=0, help="Processes for policies without a model; 0: all cores.")] = 0,
+    curve: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=PATH: draw a training run's learning curves on the page (may be repeated)."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Play policies on suites; write report.json, report.html and episodes.jsonl."""
+    from benchmarks.cli.curves import read_curves
     from benchmarks.runner import run_benchmark
 
+    curves = read_curves(curve or ())
     report = run_benchmark(
         split_names(policy),
         split_names(suite),
@@ -55,6 +61,7 @@ def bench(
         progress=not quiet,
         workers=workers or cores(),
         crossed=crossed,
+        curves=curves,
     )
     console = Console()
     print_table(console, report)

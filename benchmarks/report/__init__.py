@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.report.data import Report, build_report, format_figure, table_rows
@@ -22,10 +23,13 @@ __all__ = [
 REPORT_JSON, REPORT_HTML = "report.json", "report.html"
 
 
-def write_report(report: Report, out: Path) -> None:
-    """Write report.json and report.html into a folder; each appears whole or not at all."""
+def write_report(report: Report, out: Path, curves: Mapping[str, Path] | None = None) -> None:
+    """Write report.json and report.html into a folder; each appears whole or not at all.
+
+    ``curves``: training runs' metrics.jsonl by the name to show; drawn on the page, and no part of the figures.
+    """
     _replace(out / REPORT_JSON, json.dumps(report.data, indent=2, ensure_ascii=False) + "\n")
-    _replace(out / REPORT_HTML, render_html(report))
+    _replace(out / REPORT_HTML, render_html(report, curves))
 
 
 def _replace(path: Path, text: str) -> None:

@@ -68,6 +68,54 @@ def test_a_wrong_name_is_one_clean_line_and_exit_code_2(tmp_path: Path, policy: 
     assert "Traceback" not in result.output
 
 
+def test_bench_draws_learning_curves_on_the_page_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "load_reward", lambda spec: ScoredByLength())
+    runs = [tmp_path / "ppo", tmp_path / "repo"]
+    for run in runs:
+        run.mkdir()
+        rows = [{"step": k, "replies": 64 * k, "held_out/total": k - 2.0} for k in range(3)]
+        (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    bench = ("bench", "-p", POLITE, "-s", CASE, "-o", str(tmp_path / "out"), "-q")
+    curves = ("--curve", f"ppo={runs[0]}", "--curve", f"mine={runs[1] / 'metrics.jsonl'}")
+    reports = []
+    for arguments, shown in ((bench, False), ((*bench, *curves), True)):
+        result = invoke(*arguments)
+        assert result.exit_code == 0, result.output
+        page = (tmp_path / "out/report.html").read_text()
+        assert ("held-out dialogues" in page) is (">mine<" in page) is shown
+        report = json.loads((tmp_path / "out/report.json").read_text())
+        del report["provenance"]["times"]
+        reports.append(report)
+    assert reports[0] == reports[1]
+
+
+@pytest.mark.parametrize(
+    ("curves", "words"),
+    [
+        (["out/ppo"], "expected NAME=PATH, got 'out/ppo'"),
+        (["=out/ppo"], "expected NAME=PATH"),
+        (["ppo=no/such/run"], "found no file no/such/run"),
+        (["ppo=tests"], "found no file tests/metrics.jsonl"),
+        (["a=pyproject.toml"], "pyproject.toml: expected a training run's metrics.jsonl"),
+    ],
+)
+def test_a_wrong_curve_is_told_before_anything_is_played(tmp_path: Path, curves: list[str], words: str) -> None:
+    options = [part for curve in curves for part in ("--curve", curve)]
+    result = invoke("bench", "-p", POLITE, "-s", CASE, "-o", str(tmp_path / "out"), *options)
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_curves_need_two_names(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.jsonl"
+    file.write_text('{"step": 1, "loss": 2.0}\n')
+    result = invoke("bench", "-p", POLITE, "-o", str(tmp_path / "out"), "--curve", f"a={file}", "--curve", f"a={file}")
+    assert result.exit_code == 2
+    assert "got 'a' twice" in result.stderr
+
+
 def test_a_wrong_manager_is_told_before_anything_is_played(tmp_path: Path) -> None:
     result = invoke("bench", "-p", POLITE, "-s", CASE, "--manager", "rule", "-o", str(tmp_path / "out"))
     assert result.exit_code == 2
