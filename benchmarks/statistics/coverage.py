@@ -29,7 +29,7 @@ from benchmarks.statistics.simulated import (
 
 SURE: Final = 3.0
 """Standard errors from the nearest bound at which a row is decided."""
-LEAST, MOST = 10_000, 100_000
+LEAST, MOST = 10_000, 400_000
 """Simulated data sets for each row."""
 
 
