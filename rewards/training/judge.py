@@ -25,7 +25,7 @@ from negotiation_env.presets import read_preset
 from negotiation_env.prompt import prompt
 from negotiation_env.protocols import ReplyView
 from rewards.annotators import rubric_choices
-from rewards.data import Candidate, rankings
+from rewards.data import Candidate, draw_candidate, rankings
 from rewards.examples import view_reply
 from rewards.judge import LlmJudge
 from rewards.judge_form import LEAST_MASS, JudgeForm, write_form
@@ -61,7 +61,7 @@ class Labels:
 
 LEAD = 3.0
 """By how much, in natural logarithms, letters lead over all other tokens when training begins."""
-MASS_WEIGHT = 0.1
+MASS_WEIGHT = 0.3
 """Weight of the letters' total probability beside the choice among them, which is the harder part to learn."""
 
 
@@ -150,10 +150,16 @@ def labelled(
     rubric: Rubric,
     rng: np.random.Generator,
     injected: float = 0.0,
+    damaged: int = 0,
 ) -> list[Example]:
-    """Return situations with labelled replies; a share of these has a sentence of the training family added."""
+    """Return situations with labelled replies, some damaged ones of the training family added to each.
+
+    ``injected`` is the share of replies to which a sentence of the training family is added.
+    """
     examples = []
-    for _, _, replies in ranked:
+    for _, situation, drawn in ranked:
+        more = [draw_candidate(situation, rng, held_out=False, damaged=1.0) for _ in range(damaged)]
+        replies = drawn + [reply for reply in more if reply.damage not in _WITHOUT]
         noisy = [rubric_choices(r.judged, rubric, rng) for r in replies]
         clean = [rubric_choices(r.judged, rubric) for r in replies]
         texts = [
@@ -187,7 +193,7 @@ def train(
     ranked = [ranked[i] for i in rng.permutation(len(ranked))]
     cut = max(1, round(settings.valid * len(ranked)))
     valid = labelled(ranked[:cut], adapter.chat, form, rubric, rng)
-    learn = labelled(ranked[cut:], adapter.chat, form, rubric, rng, settings.injected)
+    learn = labelled(ranked[cut:], adapter.chat, form, rubric, rng, settings.injected, settings.damaged)
     held = list(rankings(settings.held_out, _DRAWS, seed + 1, held_out=True, without=_WITHOUT))
     test = labelled(held, adapter.chat, form, rubric, rng)
     tokens = [sum(e.tree.size for e in part) for part in (learn, valid, test)]

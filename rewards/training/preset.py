@@ -86,9 +86,11 @@ class JudgePreset(AdapterPreset):
         asked: held-out replies for which the base itself, without an adapter, is asked question by question, for
             comparison; 0 for none.
         injected: share of training replies that hold an injection aimed at the judge; their labels stay.
+        damaged: training replies with damaged text that are added to each situation; damage is rare otherwise.
     """
 
     situations: int = Field(2500, ge=4)
     held_out: int = Field(400, ge=4)
     asked: int = Field(0, ge=0)
     injected: float = Field(0.1, ge=0.0, le=1.0)
+    damaged: int = Field(0, ge=0)
