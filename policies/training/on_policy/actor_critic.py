@@ -74,6 +74,7 @@ class ActorCritic:
             self.head = torch.nn.Linear(width, 1, device=self.base.device)
             torch.nn.init.zeros_(self.head.weight)
             torch.nn.init.zeros_(self.head.bias)
+        self.temperature = preset.temperature
         self._saves_memory = preset.gradient_checkpointing
         if self._saves_memory:
             model: Any = self.base.model
@@ -101,10 +102,8 @@ class ActorCritic:
         return self._parameters[VALUE] | {f"head.{name}": p for name, p in self.head.named_parameters()}
 
     def policy(self, batch: TokenBatch, adapter: str = POLICY) -> Scores:
-        """Return log-probabilities (with gradient) and entropies of the replies' tokens."""
-        with self._model(adapter) as model:
-            logits = model.get_output_embeddings()(self._hidden(model, batch))
-        everything = torch.log_softmax(logits.float(), dim=-1)
+        """Return log-probabilities (with gradient) and entropies of the replies' tokens at the preset's temperature."""
+        everything = self._everything(batch, adapter)
         chosen = everything.gather(1, batch.tokens()[:, None])[:, 0]
         with torch.no_grad():
             entropy = -(everything.exp() * everything).sum(dim=-1)
@@ -118,14 +117,15 @@ class ActorCritic:
     @torch.no_grad()
     def divergence(self, batch: TokenBatch) -> tuple[torch.Tensor, torch.Tensor]:
         """Return KL(policy || start) over the whole vocabulary, and the policy's entropy, in nats at each token."""
-        found = []
-        for adapter in (POLICY, START):
-            with self._model(adapter) as model:
-                logits = model.get_output_embeddings()(self._hidden(model, batch))
-            found.append(torch.log_softmax(logits.float(), dim=-1))
-        now, start = found
+        now, start = (self._everything(batch, adapter) for adapter in (POLICY, START))
         kl, entropy = (now.exp() * (now - start)).sum(dim=-1), -(now.exp() * now).sum(dim=-1)
         return _spread(kl, batch), _spread(entropy, batch)
+
+    def _everything(self, batch: TokenBatch, adapter: str) -> torch.Tensor:
+        """Return the whole vocabulary's log-probabilities before each reply token, (tokens, vocabulary)."""
+        with self._model(adapter) as model:
+            logits = model.get_output_embeddings()(self._hidden(model, batch))
+        return torch.log_softmax(logits.float() / self.temperature, dim=-1)
 
     def expect(self, level: float) -> None:
         """Let the value model start from a level: what it adds to whatever it has learned."""

@@ -86,7 +86,7 @@ class Learner:
         for rows in parts_by_length(samples, 2 * self.preset.part_tokens):
             batch = token_batch([samples[i] for i in rows], device)
             own = batch.mask.shape[1]
-            logprobs[rows, :own], mask[rows, :own] = batch.logprobs, batch.mask
+            logprobs[rows, :own], mask[rows, :own] = self._sampled(batch), batch.mask
             if values is not None:
                 with torch.no_grad():
                     values[rows, :own] = self.actor.values(batch)
@@ -97,6 +97,13 @@ class Learner:
         groups = torch.tensor([places.setdefault(s.group, len(places)) for s in samples], device=device)
         played = RoundTensors(rewards, groups, mask, logprobs, values, start)
         return Matrices(played, self.method.targets(played))
+
+    def _sampled(self, batch: TokenBatch) -> torch.Tensor:
+        """Return the log-probabilities with which the tokens were sampled; the engine gives those at temperature 1."""
+        if self.preset.temperature == 1.0:
+            return batch.logprobs
+        with torch.no_grad():
+            return self.actor.policy(batch).logprobs
 
     def _step(self, samples: Sequence[Sample], chosen: list[int], matrices: Matrices) -> dict[str, float]:
         """One optimiser step on a minibatch."""
@@ -130,7 +137,14 @@ class Learner:
         scores = self.actor.policy(batch)
         start = None if played.start_logprobs is None else played.start_logprobs[rows, :width]
         loss = self.method.loss(
-            LossTensors(scores.logprobs, batch.logprobs, targets.advantages[rows, :width], batch.mask, start, tokens)
+            LossTensors(
+                scores.logprobs,
+                played.logprobs[rows, :width],
+                targets.advantages[rows, :width],
+                batch.mask,
+                start,
+                tokens,
+            )
         )
         self.actor.backward(loss.loss, POLICY)
         figures = {

@@ -123,7 +123,13 @@ class _Session:
         self.progress = Progress()
         self.manager = load_manager(self.preset.manager)
         self.reward = load_reward(self.preset.reward)
-        self.agent = SamplingAgent(actor.engine, self.reward, self.preset.max_reply_tokens, self.preset.group_size)
+        self.agent = SamplingAgent(
+            actor.engine,
+            self.reward,
+            self.preset.max_reply_tokens,
+            self.preset.group_size,
+            temperature=self.preset.temperature,
+        )
         self.log: MetricsLog | None = None
         self._board: SummaryWriter | None = None
         self._bar = Bar(

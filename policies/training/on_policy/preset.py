@@ -32,6 +32,8 @@ class OnPolicyPreset(AdapterPreset):
     """Played per round, with one reply sampled at each turn; a method that samples groups plays fewer by its group
     size, so that a round has about as many replies whatever the method."""
     max_turns: Annotated[int, Field(ge=1, le=200)]
+    temperature: Annotated[float, Field(gt=0.0, le=2.0)]
+    """Of sampling, without a nucleus; the policy that is trained is the one at this temperature."""
     rollout_batch: Count
     """Dialogues in play at a time."""
 

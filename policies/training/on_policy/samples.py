@@ -32,7 +32,7 @@ class Sample(NamedTuple):
     reply: tuple[int, ...]
     """Token ids as sampled, the end token included; at least one."""
     logprobs: tuple[float, ...]
-    """Log-probability of each token when it was sampled."""
+    """Log-probability of each token when it was sampled, at temperature 1."""
     reward: float
     """Credit of the reply: its own reward, and later turns' by the turn discount."""
     group: int
@@ -66,8 +66,8 @@ class _State:
 class SamplingAgent:
     """The model in training as the agent: remembers each prompt's tokens, and a group's other replies.
 
-    For training, replies are sampled at temperature 1 without a nucleus, so that the log-probabilities recorded are
-    those of the distribution sampled from. Every reply has a seed of its own: a dialogue does not depend on its batch.
+    For training, replies are sampled without a nucleus, so that the policy gives every token a probability. Every reply
+    has a seed of its own: a dialogue does not depend on its batch.
 
     Args:
         engine: the model; its adapter is the one that is trained.

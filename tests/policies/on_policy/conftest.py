@@ -74,6 +74,7 @@ def settings(base: Path, **changes: Any) -> dict[str, Any]:
         "replies": 24,
         "dialogues": 3,
         "max_turns": 2,
+        "temperature": 1.0,
         "rollout_batch": 8,
         "value_learning_rate": 1e-2,
         "max_grad_norm": 1.0,

@@ -91,6 +91,17 @@ def test_log_probabilities_are_a_plain_models(actor: ActorCritic, base: Path, tm
         assert float(found[place]) == pytest.approx(float(expected[len(sample.prompt) - 1 + place, token]), abs=1e-4)
 
 
+def test_a_temperature_belongs_to_the_policy(engine: TransformersEngine, base: Path) -> None:
+    with ActorCritic(engine, OnPolicyPreset(**settings(base, temperature=0.5))) as models:
+        _shake(models)
+        batch = token_batch(_played(engine).samples)
+        sharp = models.policy(batch)
+        models.temperature = 1.0
+        plain = models.policy(batch)
+    assert bool((sharp.entropy < plain.entropy + 1e-6).all()) and bool((sharp.entropy < plain.entropy).any())
+    assert not torch.allclose(sharp.logprobs, plain.logprobs, atol=1e-2)
+
+
 def test_gradients_flow_into_the_adapter_that_is_trained_and_nowhere_else(actor: ActorCritic) -> None:
     batch = token_batch(_played(actor.engine).samples)
     everything = {id(p): p for p in actor.base.model.parameters()}
