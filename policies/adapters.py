@@ -16,6 +16,9 @@ SCALES = ("small", "tiny")
 """Scales that may ship, best first."""
 REPLY_TOKENS = 64
 """Most tokens of a reply, as in the tiny and small presets' ``max_reply_tokens``."""
+TEMPERATURE = 1.0
+"""Adapters are played as on-policy training samples, without a nucleus: there the policy is what was trained. Colder,
+a short training's habits harden (the tiny REPO adapter then hardly bids any more)."""
 
 
 def shipped(method: str) -> list[str]:
@@ -58,7 +61,8 @@ def start_folder(name: str) -> Path:
 
 def trained_policy(method: str, which: str = "") -> ChatPolicy:
     """Return the policy that plays a method's adapter; see ``adapter_folder``."""
-    return ChatPolicy(f"hf:{adapter_folder(method, which)}", name=method, max_tokens=REPLY_TOKENS)
+    folder = adapter_folder(method, which)
+    return ChatPolicy(f"hf:{folder}", name=method, max_tokens=REPLY_TOKENS, temperature=TEMPERATURE, top_p=1.0)
 
 
 def sft_policy(which: str = "") -> ChatPolicy:

@@ -36,8 +36,7 @@ The paper leaves open, and this is ours:
   played, then learned from ``epochs`` times in minibatches;
 - training starts from the SFT adapter (``start``); the value adapter starts afresh, its head's
   weights at 0 and its bias at the first round's mean reward;
-- which checkpoint is best: mean R_total on held-out dialogues, sampled as the agent is played (temperature 0.7,
-  nucleus 0.9).
+- which checkpoint is best: mean R_total on held-out dialogues, sampled as in training.
 
 ``kl_weight`` above 0 adds PPO's penalty (see ``ppo``), for the ablation.
 """

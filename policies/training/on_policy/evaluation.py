@@ -18,8 +18,6 @@ from policies.training.on_policy.preset import OnPolicyPreset
 from policies.training.on_policy.samples import Sample, SamplingAgent, parts_by_length, play, token_batch
 from policies.training.on_policy.scenarios import held_out_scenarios
 
-TEMPERATURE, TOP_P = 0.7, 0.9
-"""As a chat policy is played by default."""
 Rater = Callable[[Sequence[Episode]], float]
 """Says how persuasive dialogues are: the higher the better."""
 
@@ -29,7 +27,7 @@ def evaluate(
 ) -> dict[str, float]:
     """Play the held-out dialogues and return figures: rewards by source per reply, success per ticket, divergence."""
     actor.engine.forget_prompts()
-    agent = SamplingAgent(actor.engine, reward, preset.max_reply_tokens, temperature=TEMPERATURE, top_p=TOP_P)
+    agent = SamplingAgent(actor.engine, reward, preset.max_reply_tokens, temperature=preset.temperature)
     played = play(
         agent,
         held_out_scenarios(preset.held_out),
