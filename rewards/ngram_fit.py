@@ -18,6 +18,7 @@ from scipy.sparse.linalg import lsqr
 from negotiation_env.features import FEATURES
 from negotiation_env.protocols import ReplyView
 from rewards.linear import INPUTS, MOST_WORDS, Array, LinearWeights, inputs_of
+from rewards.reward_scale import ROUTINE_LEVEL
 from rewards.rubric import Rubric
 from rewards.text_marks import text_marks
 
@@ -34,9 +35,6 @@ MARK_PENALTY = 1.0
 OWN_PENALTIES = {"press_at_target": 0.3, "answer_reason": 10.0, "ignore_reason": 10.0}
 """Penalties of features that come in turns: a good quote is taken or pressed on, a question answered or passed over.
 Comparisons tell only how far apart the two lie; the penalties share it out between a gain and a loss."""
-ROUTINE_LEVEL = -0.45
-"""Mean R_model of an honest agent's routine replies, in units of the standard deviation of its replies, deals included.
-Comparisons leave zero and unit open. Ours lie so that talking on costs a little and a deal pays."""
 JUDGE_PENALTY = 12.0
 FEWEST_POINTS = 0.3
 """Weights of the judge below this many points are dropped."""

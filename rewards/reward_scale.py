@@ -1,7 +1,7 @@
 """Zero and unit of a learnt reward: comparisons leave both open, so they are set by an honest agent's replies.
 
-As for the n-gram model: an honest routine reply lies a little below zero, so that talking on costs a little and a
-deal pays, and the unit is the standard deviation of an honest agent's replies.
+An honest routine reply lies a little below zero, so that talking on costs a little and a deal pays, and the unit is the
+standard deviation of an honest agent's replies. The n-gram model and the adapters have the same zero.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import numpy as np
 from negotiation_env.errors import DataFileError
 
 FILE = "reward_scale.json"
-ROUTINE_LEVEL = -0.2
-"""Mean reward of an honest agent's routine replies."""
+ROUTINE_LEVEL = -0.45
+"""Mean R_model of an honest agent's routine replies, in units of the standard deviation of its replies, deals included.
+Comparisons leave zero and unit open. Ours lie so that talking on costs a little and a deal pays."""
 
 
 @dataclass(frozen=True, slots=True)
