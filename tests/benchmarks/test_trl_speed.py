@@ -1,0 +1,115 @@
+"""The comparison with TRL counts the same things on both sides, and its figures follow from what was counted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("trl")
+pytest.importorskip("datasets")
+
+from benchmarks.trl_speed import repo_side, trl_side
+from benchmarks.trl_speed.__main__ import compare, main, missed
+from benchmarks.trl_speed.side import PARTS, Clock, Measured, Round
+from policies.training.repo import Repo, method
+from tests.policies.on_policy.conftest import settings, write_base
+
+
+@pytest.fixture(scope="module")
+def repo(tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    folder = tmp_path_factory.mktemp("base")
+    write_base(folder)
+    return method(settings(folder, batch_size=8, micro_batch_size=4, epochs=2))
+
+
+def check(measured: Measured, rounds: int) -> None:
+    assert len(measured.rounds) == rounds
+    assert measured.peak_memory_mb > 0
+    for one in measured.rounds:
+        assert one.replies > 0
+        assert one.replies <= one.reply_tokens <= 6 * one.replies
+        assert one.prompt_tokens > one.replies
+        assert sum(one.parts.values()) == pytest.approx(one.seconds)
+        assert sum(one.cpu_parts.values()) == pytest.approx(one.cpu_seconds)
+        assert all(one.parts[name] > 0 for name in PARTS)
+    assert Measured.from_json(json.loads(json.dumps(measured.to_json()))) == measured
+
+
+def test_our_side_plays_and_learns_from_every_reply(repo: Repo) -> None:
+    measured = repo_side.measure(repo, rounds=2, reward="repo")
+    check(measured, 2)
+    for one in measured.rounds:
+        assert one.replies <= repo.preset.dialogues * repo.preset.max_turns
+        assert one.optimiser_steps == repo.preset.epochs * max(1, round(one.replies / repo.preset.batch_size))
+
+
+def test_trl_learns_from_as_many_replies_as_a_step_of_ours(repo: Repo) -> None:
+    measured = trl_side.measure(repo.preset, rounds=1, dialogues=False)
+    check(measured, 1)
+    (one,) = measured.rounds
+    assert one.replies == repo.preset.batch_size
+    assert one.optimiser_steps == repo.preset.epochs
+
+
+def test_trl_s_dialogues_count_replies_and_not_the_hotel(repo: Repo) -> None:
+    measured = trl_side.measure(repo.preset, rounds=1, dialogues=True)
+    check(measured, 1)
+    assert trl_side.GROUP <= measured.rounds[0].replies <= trl_side.GROUP * repo.preset.max_turns
+
+
+@pytest.mark.parametrize(("mask", "replies"), [([], 0), ([1, 1], 1), ([1, 0, 0, 1, 1, 0, 1], 3), ([0, 1, 0], 1)])
+def test_replies_of_a_mask(mask: list[int], replies: int) -> None:
+    assert trl_side._replies(mask) == replies
+
+
+def test_time_inside_another_part_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+
+    ticks = iter([0.0, 1.0, 3.0, 6.0, 10.0, 15.0])
+    monkeypatch.setattr(Clock, "_now", staticmethod(lambda: np.array([now := next(ticks), 2 * now])))
+    clock = Clock()
+    with clock.part("generate"), clock.part("score"):
+        pass
+    lap = clock.lap("learn")
+    assert lap.parts == {"generate": 6.0, "score": 3.0, "learn": 6.0}
+    assert lap.seconds == 15.0
+    assert lap.cpu_parts == {"generate": 12.0, "score": 6.0, "learn": 12.0}
+
+
+def side(name: str, seconds: list[float], memory: float) -> Measured:
+    rounds = [Round(10, 100, 1000, 2, s, s, dict.fromkeys(PARTS, s / 3), dict.fromkeys(PARTS, s / 3)) for s in seconds]
+    return Measured(name, "", rounds, memory, "cpu", 1)
+
+
+def test_ratios_are_of_medians_and_missed_targets_are_named() -> None:
+    report = compare([side("repo", [5.0, 6.0, 90.0], 1300.0), side("trl", [10.0, 1.0, 11.0], 1000.0)], passes=2)
+    assert report["sides"]["repo"]["seconds_per_reply"] == pytest.approx(0.6)
+    assert report["sides"]["repo"]["replies_per_step"] == 10
+    assert report["ratios"]["trl"]["seconds_per_reply"] == pytest.approx(0.6)
+    assert [line.partition(":")[0] for line in missed(report)] == ["peak_memory_mb"]
+    slow = compare([side("repo", [8.0], 1000.0), side("trl", [10.0], 1000.0)], passes=1)
+    assert [line.partition(":")[0] for line in missed(slow)] == ["seconds_per_reply"]
+    with pytest.raises(ValueError, match="REPO's side"):
+        compare([side("trl", [1.0], 1.0)], passes=1)
+
+
+def test_a_side_writes_what_the_comparison_reads(repo: Repo, tmp_path: Path) -> None:
+    words = ["--preset", "tiny", "--reward", "repo", "--rounds", "1", "--out", str(tmp_path), "--side", "repo"]
+    changes: dict[str, Any] = {
+        "base": repo.preset.base,
+        "start": "",
+        "dialogues": 2,
+        "max_turns": 1,
+        "max_reply_tokens": 4,
+        "batch_size": 2,
+        "micro_batch_size": 2,
+        "torch_threads": 1,
+    }
+    for key, value in changes.items():
+        words += ["--set", f"{key}={value}"]
+    assert main(words) == 0
+    written = Measured.from_json(json.loads((tmp_path / "repo.json").read_text(encoding="utf-8")))
+    assert [one.replies for one in written.rounds] == [2]
