@@ -29,6 +29,8 @@ A LoRA adapter on `{base}` (SmolLM2-135M-Instruct where that is `smollm2`). {use
 
 Its data are generated and its annotators simulated, with documented values, blind spots and error rates; no person
 wrote or labelled anything. It knows this project's game and no other, and is no judge of real negotiations.
+What it reads behind a reply holds notes that code has made of it (`rewards/notes.py`): whether a reason is new, a bid
+above the offer, a figure nobody's. So part of what the figures show is the notes' merit, not the model's.
 Settings are in `preset.json`. Figures on held-out data, whose scenarios, personas, phrases and damage were never
 trained on:
 
