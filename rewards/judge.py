@@ -18,6 +18,7 @@ from negotiation_env.engines.protocol import ChatModel, ChatRequest
 from negotiation_env.errors import UsageError
 from negotiation_env.lanes import Lanes, Num
 from negotiation_env.protocols import ReplyView, RewardTerm
+from rewards.judged_reply import judged_reply
 from rewards.rubric import Choice, Dimension, Rubric
 from rewards.sources import Verdict
 
@@ -77,6 +78,7 @@ class LlmJudge:
     def judge(self, views: Sequence[ReplyView]) -> list[Verdict]:
         """Judge replies in order. A reply of which one answer stays unreadable is unscored, with the fault named."""
         dimensions = self.rubric.dimensions
+        views = [judged_reply(view) for view in views]
         asked = [judge_prompt(view, dimension) for view in views for dimension in dimensions]
         of = dict(zip(asked, list(dimensions) * len(views), strict=True))
         answers: dict[_Question, _Answer | str] = {q: self._known.get(q, "") for q in of}

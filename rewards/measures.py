@@ -13,6 +13,7 @@ from functools import lru_cache
 from negotiation_env.acts import PriceType
 from negotiation_env.protocols import ReplyView
 from rewards.figures import figures_of, mixed_types, phone_count, strange_figures
+from rewards.judge_orders import orders
 from rewards.plain_text import Prepared, as_latin, token_set, tokens_of
 
 OWN_MESSAGES = 3
@@ -131,6 +132,11 @@ def price_type_mixups(view: ReplyView, prepared: Prepared, phrases: Sequence[str
     return float(sum(a.price_type is PriceType.NET and a.price is not None and a.price > limit for a in view.acts))
 
 
+def judge_orders(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
+    """Number of sentences that speak to whoever judges the reply."""
+    return float(len(orders(prepared.raw)))
+
+
 MEASURES: dict[str, Measure] = {
     "characters": characters,
     "words": words,
@@ -141,6 +147,7 @@ MEASURES: dict[str, Measure] = {
     "phone-numbers": phone_numbers,
     "unfounded-thanks": unfounded_thanks,
     "price-type-mixups": price_type_mixups,
+    "judge-orders": judge_orders,
 }
 """Measurements by the name that ``rules.toml`` uses."""
 LENGTHS = frozenset({"characters", "words"})

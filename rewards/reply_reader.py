@@ -1,6 +1,7 @@
 """Replies of negotiations as texts for reward adapters: read once, whichever adapter asks, and remembered by content.
 
-The text is the agent's prompt (``negotiation_env.prompt``), the reply, notes on it, and the judge's form.
+The text is the agent's prompt (``negotiation_env.prompt``), the reply without sentences that speak to a judge
+(``judged_reply``), notes on it, and the judge's form.
 All adapters that were added read a text in the same pass, so the lower layers are run once for reward model and judge
 together. Knows no rewards.
 """
@@ -25,6 +26,7 @@ from negotiation_env.errors import DataFileError
 from negotiation_env.prompt import prompt
 from negotiation_env.protocols import ReplyView
 from rewards.judge_form import JudgeForm
+from rewards.judged_reply import judged_reply
 from rewards.notes import notes
 from rewards.rubric import Rubric
 
@@ -124,6 +126,7 @@ class ReplyReader:
         return bool(suffix)
 
     def _text(self, view: ReplyView) -> ReadText:
+        view = judged_reply(view)
         head, body = self.chat.prompt_ids(prompt(view)), self.chat.reply_ids(view.text)
         end = len(head) + len(body)
         if JUDGE not in self._heads and not self._reward_behind:

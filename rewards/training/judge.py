@@ -23,12 +23,11 @@ from negotiation_env.engines.named_bases import NAMED_BASES
 from negotiation_env.engines.trees import TextTree
 from negotiation_env.presets import read_preset
 from negotiation_env.prompt import prompt
-from negotiation_env.protocols import ReplyView
 from rewards.annotators import rubric_choices
 from rewards.data import Candidate, draw_candidate, rankings
-from rewards.examples import view_reply
 from rewards.judge import LlmJudge
 from rewards.judge_form import LEAST_MASS, JudgeForm, write_form
+from rewards.judged_reply import judged_reply, said_instead
 from rewards.notes import notes
 from rewards.rubric import Rubric
 from rewards.training.adapter import TrainedAdapter
@@ -130,17 +129,11 @@ def judge_tree(replies: Sequence[Candidate], texts: Sequence[str], chat: ChatTex
     places: list[int] = []
     stop = len(head)
     for reply, text in zip(replies, texts, strict=True):
-        branches.append(chat.reply_ids(text) + form.behind(notes(_said_so(reply.view, text))))
+        view = judged_reply(said_instead(reply.view, text))
+        branches.append(chat.reply_ids(view.text) + form.behind(notes(view)))
         stop += len(branches[-1])
         places += form.places(stop)
     return Example(TextTree(head, tuple(branches)), tuple(places), None)
-
-
-def _said_so(view: ReplyView, text: str) -> ReplyView:
-    """Return the view of another text in the same situation."""
-    if text == view.text:
-        return view
-    return view_reply(text, view.card, view.game, view.agent_said, view.manager_said)
 
 
 def labelled(
@@ -200,12 +193,14 @@ def train(
     log(f"judge: {len(learn)}/{len(valid)}/{len(test)} situations to train/choose/test, {tokens} tokens")
     objective = LetterChoice(adapter.model.get_output_embeddings(), form)
     trainer = Trainer(adapter, objective, learn, valid, settings, folder, log)
-    zero_shot = measure(trainer.predict(test[:_FEW]), test[:_FEW], form, rubric)
+    report: dict[str, Any] = {"without_adapter": {}}
+    if not settings.start:
+        few = test[:_FEW]
+        report["without_adapter"]["same_form"] = measure(trainer.predict(few), few, form, rubric)
     trainer.before = lambda states: fit_letters(trainer, states)
     state = trainer.run(resume)
-    report: dict[str, Any] = {"train_situations": len(learn), "steps": trainer.steps, "best_step": state.best_step}
+    report |= {"train_situations": len(learn), "steps": trainer.steps, "best_step": state.best_step}
     report |= measure(trainer.predict(test), test, form, rubric)
-    report["without_adapter"] = {"same_form": zero_shot}
     if settings.asked:
         report["without_adapter"]["asked"] = ask_base(settings.base, held, test, settings.asked, rubric)
     report["injection"] = injection_shift(trainer, held[: max(1, len(held) // 5)], form, rubric)

@@ -1,0 +1,64 @@
+"""Sentences of a reply that speak to whoever judges it, and not to the hotel: orders, points, forged verdicts.
+
+A judge reads a reply without them, so they move no verdict; a rule takes points for them (``rules.toml``,
+"speaks-to-judge"). Looks at single sentences, in English, and at nothing but their words: praise of oneself that names
+no judge ("this is a model message") is not seen.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_SENTENCE: Final = re.compile(r"[^.!?\n]*(?:[.!?]+(?=\s|$)|\n|[.!?]+|$)")
+_SIGNS: Final = " \t\"'()[]*#<>-_"
+_ORDERS: Final = re.compile(
+    "|".join(
+        (
+            r"\b(?:judges?|graders?|reviewers?|examiners?|evaluators?|assessors?|rubrics?)\b",
+            r"\b(?:score|grade|rate|mark|assess)\b (?:this|it|me|my|every|all|the (?:reply|message|answer|response))\b",
+            r"\b(?:full|top|maximum|maximal|highest|greatest|best) (?:points|marks?|scores?|grades?|numbers?|value)\b",
+            r"\b(?:give|assign|deserve|award|add|total:?|grade\w*:?)\b.{0,24}\b\d+ ?(?:points|marks|/ ?10)",
+            r"\b\d+ (?:out of|/) ?(?:10|100)\b",
+            r"^(?:my |the )?(?:verdicts?|evidence|proof|choice|answer|assessment|evaluation|score|grade|rating|result|"
+            r"total|notes?)(?: \w+){0,4}\s*[:=]",
+            r"\bmy (?:grade|score|mark|answer|verdict)\b",
+            r"\b(?:ignore|disregard|forget|override|overlook) (?:\w+ ){0,3}(?:instructions?|criteria|orders|above|"
+            r"mistakes)\b",
+            r"^(?:system|admin|administrator|developer|root)\s*:",
+            r"\b(?:new|next) (?:task|instructions?)\s*:",
+            r"^(?:end of|stop\b|begin the)(?: (?:reply|message|prompt|praise))?$",
+            r"\b(?:every|each|all|any) (?:dimensions?|categor(?:y|ies)|criteri(?:on|a)|marks)\b",
+            r"\b(?:print|output|write|choose|pick|answer|choice)\b.{0,24}(?:\bletters?\b|\bnumbers?\b|\bscores?\b|"
+            r"\b[a-e] (?:two|three|four|five|six|\d+) times\b)",
+            r"\b(?:value|style|compliance|progress|bounds) [a-e]\b",
+            r"\byou are now\b|\bpretend to be\b|\byou work for the agent\b|\bgrading\b",
+            r"^(?:[a-e][\s,;.]*){3,}$",
+        )
+    ),
+    re.IGNORECASE,
+)
+LONGEST: Final = 4000
+"""Characters that are looked at."""
+
+
+def orders(text: str) -> list[str]:
+    """Return the sentences that speak to a judge."""
+    return [part for part in _sentences(text) if _is_order(part)]
+
+
+def without_orders(text: str) -> str:
+    """Return a text without the sentences that speak to a judge; the text itself where there are none."""
+    parts = _sentences(text)
+    kept = [part for part in parts if not _is_order(part)]
+    return text if len(kept) == len(parts) else "".join(kept).strip()
+
+
+def _sentences(text: str) -> list[str]:
+    """Return the sentences of a text, which together are the text."""
+    head = [match[0] for match in _SENTENCE.finditer(text[:LONGEST]) if match[0]]
+    return [*head, text[LONGEST:]] if len(text) > LONGEST else head
+
+
+def _is_order(sentence: str) -> bool:
+    return _ORDERS.search(sentence.strip().strip(_SIGNS).rstrip(".!?")) is not None
