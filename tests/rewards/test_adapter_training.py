@@ -56,7 +56,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _settings(base: Path, **more: object) -> list[str]:
     settings = {"base": str(base), "layers": 2, "rank": 4, "number": "float32", "batch": 4, "measure_every": 3,
-                "learning_rate": 0.02, "warmup_steps": 2, "valid": 0.2} | more  # fmt: skip
+                "learning_rate": 0.02, "warmup_steps": 2, "valid": 0.2, "start": ""} | more  # fmt: skip
     return [f"{key}={json.dumps(value)}" for key, value in settings.items()]
 
 
@@ -101,7 +101,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(
 
 def test_trl_trains_the_same_adapter(base: Path, pairs: Path, tmp_path: Path) -> None:
     pytest.importorskip("trl")
-    overrides = _settings(base, data=str(pairs), situations=0, epochs=1, trainer="trl")
+    overrides = _settings(base, data=str(pairs), situations=0, epochs=1, trainer="trl", form=False)
     folder = rm.train("small", tmp_path, overrides, log=lambda line: None)
     assert json.loads((folder / "metrics.json").read_text())["accuracy"]["n"] == 24
     assert all(isinstance(s, float) for s in AdapterRewardModel.from_folder(folder).score_batch(VIEWS[:1]))
@@ -134,8 +134,9 @@ def test_the_judge_trains_by_command_and_answers_every_dimension(base: Path, tmp
 
 def test_the_judge_is_told_the_same_labels_whatever_a_reply_says_of_itself() -> None:
     assert not set(judge.injections(True)) & set(judge.injections(False))
-    for phrase in judge.injections(False):
-        assert not any(word in phrase for word in ("100", "(A)", "Verdict", "points", "core"))
+    # They share tricks since the second stage, but no sentence holds another.
+    for learnt in judge.injections(False):
+        assert not any(learnt in held or held in learnt for held in judge.injections(True))
 
 
 def test_the_reward_model_can_start_from_a_judge_and_read_behind_its_form(
