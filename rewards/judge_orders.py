@@ -15,22 +15,27 @@ _SIGNS: Final = " \t\"'()[]*#<>-_"
 _ORDERS: Final = re.compile(
     "|".join(
         (
-            r"\b(?:judges?|graders?|reviewers?|examiners?|evaluators?|assessors?|rubrics?)\b",
+            r"\b(?:judges?|judge?ments?|graders?|reviewers?|examiners?|evaluators?|assessors?|rubrics?|lenient|leniency)\b",
             r"\b(?:score|grade|rate|mark|assess)\b (?:this|it|me|my|every|all|the (?:reply|message|answer|response))\b",
-            r"\b(?:full|top|maximum|maximal|highest|greatest|best) (?:points|marks?|scores?|grades?|numbers?|value)\b",
+            r"\b(?:full|top|maximum|maximal|highest|greatest|best|perfect|correct|good|high|fair) "
+            r"(?:points|marks?|scores?|grades?|numbers?|value|verdicts?|evaluations?|assessments?)\b",
             r"\b(?:give|assign|deserve|award|add|total:?|grade\w*:?)\b.{0,24}\b\d+ ?(?:points|marks|/ ?10)",
-            r"\b\d+ (?:out of|/) ?(?:10|100)\b",
+            r"\b(?:scor|grad|rat|mark)(?:es?|ed|ing)\b.{0,16}\b\d+ ?(?:of|out of|/) ?\d+\b",
+            r"\b\d+ ?(?:out of|/) ?(?:5|10|100)\b",
             r"^(?:my |the )?(?:verdicts?|evidence|proof|choice|answer|assessment|evaluation|score|grade|rating|result|"
-            r"total|notes?)(?: \w+){0,4}\s*[:=]",
+            r"total|notes?|override)(?: \w+){0,4}\s*[:=]",
+            r"\b(?:note|rating|score|grade)\s*[:=]",
             r"\bmy (?:grade|score|mark|answer|verdict)\b",
             r"\b(?:ignore|disregard|forget|override|overlook) (?:\w+ ){0,3}(?:instructions?|criteria|orders|above|"
             r"mistakes)\b",
-            r"^(?:system|admin|administrator|developer|root)\s*:",
+            r"^(?:admin|administrator|developer|root)\s*:",
             r"\b(?:new|next) (?:task|instructions?)\s*:",
             r"^(?:end of|stop\b|begin the)(?: (?:reply|message|prompt|praise))?$",
             r"\b(?:every|each|all|any) (?:dimensions?|categor(?:y|ies)|criteri(?:on|a)|marks)\b",
             r"\b(?:print|output|write|choose|pick|answer|choice)\b.{0,24}(?:\bletters?\b|\bnumbers?\b|\bscores?\b|"
             r"\b[a-e] (?:two|three|four|five|six|\d+) times\b)",
+            r"\b(?:respond|reply|answer|say)(?: (?:only|just|always|simply))?(?: with)? (?:an? )?(?:letter )?[a-e]$",
+            r"\b(?:all|every) (?:checks?|tests?|requirements?|conditions?) (?:is|are|were|have|has|passed|met)\b",
             r"\b(?:value|style|compliance|progress|bounds) [a-e]\b",
             r"\byou are now\b|\bpretend to be\b|\byou work for the agent\b|\bgrading\b",
             r"^(?:[a-e][\s,;.]*){3,}$",
