@@ -8,7 +8,7 @@ from negotiation_env.checks import check_manager, check_persona, check_policy, c
 from negotiation_env.registry import MANAGERS, POLICIES, REWARDS, known, load_manager, load_policy, load_reward
 from simulators.personas import all_personas
 
-NEEDS_A_MODEL = {"base", "chat", "dpo", "llm", "sft"}
+NEEDS_A_MODEL = {"base", "chat", "dpo", "grpo", "llm", "ppo", "repo-lm", "sft"}
 """Registered things that load a language model; their rooms' tests check them with a fake or a small one."""
 NEEDS_A_FILE = {"replay"}
 
@@ -18,12 +18,12 @@ def test_managers(name: str) -> None:
     check_manager(load_manager(name))
 
 
-@pytest.mark.parametrize("name", sorted(set(known(POLICIES)) - NEEDS_A_MODEL))
+@pytest.mark.parametrize("name", sorted(set(known(POLICIES)) - NEEDS_A_MODEL - {"repo"}))
 def test_policies(name: str) -> None:
     check_policy(load_policy(name))
 
 
-@pytest.mark.parametrize("name", known(REWARDS))
+@pytest.mark.parametrize("name", sorted(set(known(REWARDS)) - NEEDS_A_MODEL))
 def test_rewards(name: str) -> None:
     check_reward(load_reward(name))
 

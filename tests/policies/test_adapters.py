@@ -4,6 +4,10 @@ from pathlib import Path
 import pytest
 
 from negotiation_env.errors import UsageError
+from negotiation_env.exchange import open_negotiation
+from negotiation_env.registry import load_manager, load_policy
+from negotiation_env.rollout import agent_view
+from negotiation_env.scenario import sample_scenario
 from policies import adapters
 
 
@@ -36,3 +40,13 @@ def test_what_is_not_there_is_a_usage_error(artifacts: Path, which: str) -> None
         adapters.adapter_folder("dpo", which)
     with pytest.raises(UsageError, match="dpo-tiny, sft-small, sft-tiny"):
         adapters.start_folder(which)
+
+
+@pytest.mark.parametrize("method", ["sft", "dpo", "ppo", "grpo", "repo"])
+def test_the_shipped_tiny_adapters_speak(method: str) -> None:
+    pytest.importorskip("peft")
+    policy = load_policy(f"{method}:tiny")
+    views = [agent_view(open_negotiation(sample_scenario(seed), load_manager("rules"))) for seed in (11, 12)]
+    replies = policy.reply(views)
+    assert all(reply.text and reply.fault is None for reply in replies)
+    assert policy.reply(views) == replies
