@@ -52,7 +52,7 @@ class Evaluation:
         }  # fmt: skip
 
     def check_rules(self) -> None:
-        """Check, in a process of its own, that no rule has changed since the comparison began. Raises ``UsageError``."""
+        """Check in a run's process that no rule has changed since the comparison began. Raises ``UsageError``."""
         odd = [name for name, now in rule_digests().items() if self.rules.get(name) != now]
         if odd:
             raise UsageError(
