@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import torch
 from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
 
 from negotiation_env.engines.transformers_engine import TransformersEngine
@@ -68,6 +69,7 @@ class ActorCritic:
         for name in (POLICY, START):
             if start is not None:
                 self._load_adapter(name, start)
+        self._adapted: list[Any] = [layer for layer in self._wrapped.modules() if isinstance(layer, BaseTunerLayer)]
         width = int(self.base.model.config.get_text_config().hidden_size)
         self.head: torch.nn.Linear | None = None
         if with_value:
@@ -75,7 +77,6 @@ class ActorCritic:
             torch.nn.init.zeros_(self.head.weight)
             torch.nn.init.zeros_(self.head.bias)
         self.temperature = preset.temperature
-        self._base_name = preset.base
         self._saves_memory = preset.gradient_checkpointing
         if self._saves_memory:
             model: Any = self.base.model
@@ -163,19 +164,31 @@ class ActorCritic:
             recomputes = self._saves_memory and torch.is_grad_enabled()
             if recomputes:
                 model.train()
+            self._cast_inputs(model.dtype is torch.float32)
             try:
                 yield model
             finally:
+                self._cast_inputs(True)
                 config._attn_implementation = sampling
                 if recomputes:
                     model.eval()
 
-    @staticmethod
-    def _hidden(model: Any, batch: TokenBatch) -> torch.Tensor:
-        """Return the last layer's output just before each reply token, (tokens, width)."""
+    def _cast_inputs(self, casts: bool) -> None:
+        """Say whether adapters turn their inputs into their own number format, float32."""
+        for layer in self._adapted:
+            layer.cast_input_dtype_enabled = casts
+
+    def _hidden(self, model: Any, batch: TokenBatch) -> torch.Tensor:
+        """Return the last layer's output just before each reply token, (tokens, width).
+
+        On a base in half precision the adapters' products are made in it too, from float32 weights: that costs no
+        more accuracy than the base does, and half of the time and memory of a pass.
+        """
         decoder = model.get_decoder()
-        # No mask: padding is on the right, and causal attention never looks there.
-        hidden: torch.Tensor = decoder(input_ids=batch.ids, use_cache=False).last_hidden_state
+        half = model.dtype is not torch.float32
+        with torch.autocast(self.base.device.type, model.dtype if half else None, enabled=half):
+            # No mask: padding is on the right, and causal attention never looks there.
+            hidden: torch.Tensor = decoder(input_ids=batch.ids, use_cache=False).last_hidden_state
         return hidden[batch.before()]
 
     def save_policy(self, folder: Path) -> None:
@@ -203,11 +216,7 @@ class ActorCritic:
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
         save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
         shape: Any = self._wrapped.peft_config[adapter]
-        settings = shape.to_dict() | {
-            "base_model_name_or_path": self._base_name,
-            "inference_mode": True,
-            "target_modules": sorted(shape.target_modules),
-        }
+        settings = shape.to_dict() | {"inference_mode": True, "target_modules": sorted(shape.target_modules)}
         # No set, no enumeration: the file does not depend on the process.
         (folder / CONFIG).write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 

@@ -13,6 +13,7 @@ pytest.importorskip("peft")
 import torch
 from transformers import AutoModelForCausalLM
 
+from negotiation_env.engines.checkpoints import Number
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.errors import UsageError
 from negotiation_env.registry import load_manager, load_reward
@@ -178,3 +179,26 @@ def test_parts_hold_each_sample_once_within_the_limit() -> None:
     for part in parts:
         cells = len(part) * max(len(samples[i].prompt) + len(samples[i].reply) for i in part)
         assert cells <= 60 or len(part) == 1
+
+
+def test_half_precision_keeps_gradients_and_sampling(base: Path) -> None:
+    gradients = []
+    numbers: tuple[Number, ...] = ("float32", "bfloat16", "bfloat16")
+    for number, saves in zip(numbers, (False, False, True), strict=True):
+        engine = TransformersEngine(str(base), dtype=number)
+        preset = OnPolicyPreset(**settings(base, dtype=number, gradient_checkpointing=saves))
+        with ActorCritic(engine, preset) as models:
+            _shake(models)
+            before = _played(engine).samples
+            batch = token_batch([Sample((7, 8, 9, 10), (11, 12, 13), (0.0,) * 3, 0.0, 0)])
+            models.backward(models.policy(batch).logprobs.sum(), POLICY)
+            models.backward(models.values(batch).sum(), VALUE)
+            parameters = (models.policy_parameters() | models.value_parameters()).values()
+            assert {p.dtype for p in parameters} == {torch.float32}
+            gradients.append(torch.cat([p.grad.flatten() for p in parameters if p.grad is not None]))
+            # What a pass switches on the adapters' layers is off again: the engine samples as before.
+            assert [s.reply for s in _played(engine).samples] == [s.reply for s in before]
+    exact, half, saved = gradients
+    assert float(torch.nn.functional.cosine_similarity(exact, half, dim=0)) > 0.99
+    assert float(half.norm() / exact.norm()) == pytest.approx(1.0, abs=0.05)
+    assert torch.allclose(saved, half, rtol=1e-2, atol=1e-2)
