@@ -77,6 +77,7 @@ class ActorCritic:
             torch.nn.init.zeros_(self.head.weight)
             torch.nn.init.zeros_(self.head.bias)
         self.temperature = preset.temperature
+        self._base_name = preset.base
         self._saves_memory = preset.gradient_checkpointing
         if self._saves_memory:
             model: Any = self.base.model
@@ -216,7 +217,11 @@ class ActorCritic:
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
         save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
         shape: Any = self._wrapped.peft_config[adapter]
-        settings = shape.to_dict() | {"inference_mode": True, "target_modules": sorted(shape.target_modules)}
+        settings = shape.to_dict() | {
+            "base_model_name_or_path": self._base_name,
+            "inference_mode": True,
+            "target_modules": sorted(shape.target_modules),
+        }
         # No set, no enumeration: the file does not depend on the process.
         (folder / CONFIG).write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
