@@ -28,6 +28,8 @@ OutOption = Annotated[Path, typer.Option("--out", "-o", help="Folder for what is
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="Replace a preset's value: --set key=value.")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on where a run in the same folder was cut off.")]
 SeedOption = Annotated[int | None, typer.Option(min=0, help="Replaces the preset's seed.")]
+_NGRAM = "ngram"
+"""The preset of ``train rm`` that is no adapter's."""
 
 
 @app.callback()
@@ -72,7 +74,14 @@ def rm(
     overrides: SetOption = None,
     resume: ResumeOption = False,
 ) -> None:
-    """Train the LoRA reward model on preference pairs."""
+    """Train the LoRA reward model on preference pairs; preset "ngram": the n-gram model and the distilled judge."""
+    if preset == _NGRAM:
+        if resume:
+            raise UsageError(f"train rm: expected no --resume with the preset {_NGRAM!r}, whose run takes two minutes")
+        folder = training_module("rewards.train_ngram", "train").train(preset, out, with_seed(overrides, seed))
+        told = f"Reward model and distilled judge: {folder}; their figures: {folder}/report.json"
+        Console().print(told, soft_wrap=True, markup=False)
+        return
     module = training_module("rewards.training.rm", "train")
     folder = module.train(preset, out, with_seed(overrides, seed), resume=resume)
     Console().print(f"Reward model: {folder}; its figures: {folder}/README.md", soft_wrap=True, markup=False)

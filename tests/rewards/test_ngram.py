@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from benchmarks.cli.main import app
 from negotiation_env.errors import DataFileError
 from negotiation_env.training_files import PreferencePair, split_lines, write_lines
 from rewards.data import preference_pairs
@@ -84,9 +86,13 @@ def test_what_was_just_said_is_marked() -> None:
     assert {"<own>", "<manager's>"} <= set(text_marks(view))
 
 
-def test_training_writes_the_same_weights_for_the_same_seed(tmp_path: Path) -> None:
+def test_training_writes_the_same_weights_for_the_same_seed_by_command_too(tmp_path: Path) -> None:
     first = load_weights(train(out=tmp_path / "a", overrides=SMALL) / "preference.npz")
-    second = load_weights(train(out=tmp_path / "b", overrides=SMALL) / "preference.npz")
+    sets = [word for s in SMALL for word in ("--set", s)]
+    command = ["train", "rm", "--preset", "ngram", "--out", str(tmp_path / "b"), *sets]
+    result = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    second = load_weights(tmp_path / "b" / "preference.npz")
     assert first.words == second.words
     np.testing.assert_array_equal(first.acts, second.acts)
     np.testing.assert_array_equal(first.word_weights, second.word_weights)
