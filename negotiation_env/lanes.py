@@ -15,6 +15,7 @@ Steele et al. 2014) with no state, so a draw does not depend on batch size, orde
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -98,6 +99,10 @@ class Lanes(Protocol):
         """Return ``table[index]``."""
         ...
 
+    def place(self, edges: Sequence[float], x: Num) -> Num:
+        """Return how many of the ascending edges are at most ``x``."""
+        ...
+
     def draw(self, seed: Num, turn: Num, channel: int) -> Num:
         """Return each seed's uniform number in [0, 1) for a turn and a channel."""
         ...
@@ -169,6 +174,11 @@ class FloatLanes:
         return float(table[int(index)])
 
     @staticmethod
+    def place(edges: Sequence[float], x: float) -> float:
+        """Return how many of the ascending edges are at most ``x``."""
+        return float(bisect_right(edges, x))
+
+    @staticmethod
     def draw(seed: int, turn: float, channel: int) -> float:
         """Return this seed's uniform number in [0, 1) for a turn and a channel."""
         x = (seed + (int(turn) + 1) * _GAMMA + (channel + 1) * _CHANNEL) & _MASK
@@ -218,7 +228,9 @@ class ArrayLanes:
             return (condition & yes) | (no & (condition ^ True))
         if isinstance(no, float) and no == 0.0:
             return yes * condition
-        return yes * condition + no * (condition ^ True)
+        blend = yes * condition
+        blend += no * (condition ^ True)
+        return blend
 
     minimum = staticmethod(np.minimum)
     maximum = staticmethod(np.maximum)
@@ -266,6 +278,11 @@ class ArrayLanes:
         return np.asarray(table)[np.asarray(index).astype(np.intp)]
 
     @staticmethod
+    def place(edges: Sequence[float], x: Any) -> Any:
+        """Return how many of the ascending edges are at most ``x``, elementwise."""
+        return np.searchsorted(edges, x, side="right").astype(np.float64)
+
+    @staticmethod
     def draw(seed: Any, turn: Any, channel: int) -> Any:
         """Return each seed's uniform number in [0, 1) for a turn and a channel."""
         count = np.atleast_1d(turn).astype(np.uint64) + np.uint64(1)
@@ -276,13 +293,12 @@ class ArrayLanes:
     def draws(seed: Any, turn: Any, count: int) -> Any:
         """Return ``count`` uniform numbers of 16 bits each for a turn, shape [count, N]."""
         start = seed + (np.atleast_1d(turn).astype(np.uint64) + np.uint64(1)) * np.uint64(_GAMMA)
-        units = np.empty((count, len(seed)))
-        for first in range(0, count, 4):
-            words = _mix(start + np.uint64((first // 4 + 1) * _CHANNEL & _MASK))
-            quarters = words.astype("<u8", copy=False).view("<u2").reshape(-1, 4).T
-            units[first : first + 4] = quarters[: count - first]
+        channels = np.array([c * _CHANNEL & _MASK for c in range(1, 1 + -(-count // 4))], dtype=np.uint64)
+        words = _mix(start + channels[:, None])
+        units = np.empty((len(channels), 4, len(seed)))
+        units[:] = words.astype("<u8", copy=False).view("<u2").reshape(len(channels), -1, 4).transpose(0, 2, 1)
         units *= _TO_UNIT_16
-        return units
+        return units.reshape(-1, len(seed))[:count]
 
     @staticmethod
     def fork(seed: Any, label: Any) -> Any:

@@ -113,10 +113,7 @@ class Dynamics:
     def start(self, lanes: Lanes, seed: Num, card: CardNumbers, floors: Trio, persona: Num | None = None) -> Seat:
         """Return the private state before the first message; ``persona`` None draws it from the seed."""
         if persona is None:
-            u = lanes.draw(seed, PERSONA_TURN, 0)
-            persona = lanes.full(u, 0.0)
-            for edge in self._edges[:-1]:
-                persona = persona + (u >= edge)
+            persona = lanes.place(self._edges[:-1], lanes.draw(seed, PERSONA_TURN, 0))
         alone = isinstance(persona, (int, float))
         traits, tactics = self._rows[int(persona)] if alone else self._gather(persona)
         strength = tactic_strength(lanes, card)
