@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from negotiation_env.engines.protocol import ChatMessage
-from negotiation_env.lanes import FLOATS, Lanes, Num
+from negotiation_env.lanes import FLOATS
 from negotiation_env.prompt import prompt
-from negotiation_env.protocols import AgentReply, AgentView, Policy, ReplyView, RewardBreakdown
+from negotiation_env.protocols import AgentReply, AgentView, Policy, ReplyView
 from negotiation_env.registry import load_manager, load_policy
 from negotiation_env.rollout import rollout
 from negotiation_env.scenario import scenario_of
+from negotiation_env.unscored import Unscored
 from rewards.data import draw_candidate
 from rewards.situations import Situation, sample_situation
 
@@ -36,21 +37,6 @@ TURNS_KEPT = 0.35
 MAX_TURNS = 14
 _WAVE = 64
 _KIND, _TAKE = 1, 2
-
-
-_UNSCORED = RewardBreakdown(None, None, None, None, None)
-
-
-class _Unscored:
-    """A reward that scores nothing."""
-
-    def score(self, replies: Sequence[ReplyView]) -> list[RewardBreakdown]:
-        """Return an unscored breakdown per reply."""
-        return [_UNSCORED] * len(replies)
-
-    def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> RewardBreakdown:
-        """Return an unscored breakdown."""
-        return _UNSCORED
 
 
 class MixedPolicy:
@@ -86,7 +72,7 @@ def _example(view: AgentView | ReplyView, text: str) -> list[ChatMessage]:
 
 def negotiated(seed: int) -> Iterator[list[ChatMessage]]:
     """Yield examples from negotiations with the rule-based manager, without end."""
-    policy, manager, reward = MixedPolicy(), load_manager("rules"), _Unscored()
+    policy, manager, reward = MixedPolicy(), load_manager("rules"), Unscored()
     rng = np.random.default_rng((0xC0B, seed))
     while True:
         scenarios = [scenario_of("base", int(s)) for s in rng.integers(1 << 62, size=_WAVE)]

@@ -18,10 +18,11 @@ from benchmarks.raters.rereading import contexts, said_instead
 from benchmarks.raters.situation import Hidden, walk
 from benchmarks.suites.case_file import read_case
 from negotiation_env.errors import DataFileError
-from negotiation_env.protocols import AgentReply, AgentView, ReplyView, RewardBreakdown
+from negotiation_env.protocols import AgentReply, AgentView
 from negotiation_env.records import Episode
 from negotiation_env.rollout import rollout
 from negotiation_env.scenario import Scenario
+from negotiation_env.unscored import Unscored
 from simulators.replay import ReplayManager, ScriptLine
 
 PAIRS_FOLDER: Final = Path(__file__).with_name("pairs")
@@ -53,18 +54,6 @@ class Said:
         """Say the next line of each negotiation."""
         places = [len(view.agent_said) for view in views]
         return [AgentReply(self.lines[k] if k < len(self.lines) else "") for k in places]
-
-
-class Unscored:
-    """A reward that scores nothing: the raters need none."""
-
-    def score(self, replies: Sequence[ReplyView]) -> list[RewardBreakdown]:
-        """Return no score for any reply."""
-        return [RewardBreakdown(None, None, None, None, None) for _ in replies]
-
-    def score_features(self, lanes: object, features: object) -> RewardBreakdown:
-        """Return no score."""
-        return RewardBreakdown(None, None, None, None, None)
 
 
 def played(scenario: Scenario, lines: Sequence[str], script: Sequence[ScriptLine]) -> Episode:

@@ -26,7 +26,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.raters.degradations import DEGRADATIONS, Degradation, Good
-from benchmarks.raters.labelled_pairs import Unscored, played, rate_pair, read_pairs
+from benchmarks.raters.labelled_pairs import played, rate_pair, read_pairs
 from benchmarks.raters.panel import RATERS, RatedReply, rate_record, rate_turn
 from benchmarks.raters.paraphrases import PARAPHRASES, Paraphrase
 from benchmarks.raters.rereading import contexts, said_instead
@@ -37,6 +37,7 @@ from negotiation_env.records import Episode
 from negotiation_env.registry import load_manager, load_policy
 from negotiation_env.rollout import rollout
 from negotiation_env.scenario import Scenario, sample_scenario
+from negotiation_env.unscored import Unscored
 
 V = TypeVar("V")
 OUT: Final = Path("docs/rater_validity.md")

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.raters import validity
 from benchmarks.raters.degradations import DEGRADATIONS, Good
-from benchmarks.raters.labelled_pairs import Unscored, read_pairs
+from benchmarks.raters.labelled_pairs import read_pairs
 from benchmarks.raters.panel import RATERS
 from benchmarks.raters.paraphrases import PARAPHRASES
 from benchmarks.raters.rereading import contexts, said_instead
@@ -16,6 +16,7 @@ from negotiation_env.registry import load_manager, load_policy
 from negotiation_env.rollout import rollout
 from negotiation_env.scenario import sample_scenario
 from negotiation_env.understanding import understand
+from negotiation_env.unscored import Unscored
 
 SCENARIOS = [sample_scenario(seed) for seed in range(500, 530)]
 EPISODES = rollout(load_policy("intent-driven"), SCENARIOS, manager=load_manager("rules"), reward=Unscored())

@@ -1,18 +1,17 @@
 """What every policy of acts owes: determinism per view, words that mean the acts, nothing confidential said."""
 
-from collections.abc import Sequence
-
 import pytest
 
 from negotiation_env.checks import check_policy
 from negotiation_env.exchange import exchange, open_negotiation
 from negotiation_env.game import Move
 from negotiation_env.moves import move_of
-from negotiation_env.protocols import AgentView, ReplyView, RewardBreakdown
+from negotiation_env.protocols import AgentView
 from negotiation_env.registry import load_manager, load_policy
 from negotiation_env.rollout import agent_view
 from negotiation_env.scenario import sample_scenario
 from negotiation_env.understanding import context_of, understand
+from negotiation_env.unscored import Unscored
 from policies.act_policy import ActPolicy, say
 from policies.intent_driven import IntentDrivenPolicy
 from policies.sb3 import Sb3Policy
@@ -21,16 +20,6 @@ from tests.test_imports import run_without_extras
 
 NAMES = ("random", "heuristic", "intent-driven", "sb3")
 POLICIES = [RandomPolicy, HeuristicPolicy, IntentDrivenPolicy, Sb3Policy]
-
-
-class Unscored:
-    """A reward that looks at nothing."""
-
-    def score(self, replies: Sequence[ReplyView]) -> list[RewardBreakdown]:
-        return [RewardBreakdown(None, None, None, None, None, (), "not scored")] * len(replies)
-
-    def score_features(self, lanes: object, features: object) -> RewardBreakdown:
-        return RewardBreakdown(None, None, None, None, None, (), "not scored")
 
 
 def played(policy: ActPolicy, scenarios: int = 40, turns: int = 20) -> list[AgentView]:

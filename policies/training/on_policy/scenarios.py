@@ -13,6 +13,8 @@ HELD_OUT_SEEDS = range(2_000_000_000, 2_001_000_000)
 """Seeds of the scenarios on which checkpoints are compared; the same for every run."""
 _TRAINING_START = 3_000_000_000
 _PER_RUN = 10_000_000
+_ROLL_IN = _PER_RUN // 2
+"""Place among a run's seeds of the first that scripted policies play."""
 
 
 def training_seeds(run_seed: int) -> range:
@@ -23,10 +25,19 @@ def training_seeds(run_seed: int) -> range:
 
 def training_scenarios(run_seed: int, played: int, count: int) -> list[Scenario]:
     """Return a run's next scenarios, after ``played`` ones."""
-    seeds = training_seeds(run_seed)[played : played + count]
-    if len(seeds) < count:
-        raise UsageError(f"replies: expected a run of at most {_PER_RUN} dialogues, got more: lower the budget")
-    return [sample_scenario(seed) for seed in seeds]
+    return _scenarios(training_seeds(run_seed)[:_ROLL_IN], played, count)
+
+
+def roll_in_scenarios(run_seed: int, played: int, count: int) -> list[Scenario]:
+    """Return the next scenarios that scripted policies play for a run, after ``played`` ones."""
+    return _scenarios(training_seeds(run_seed)[_ROLL_IN:], played, count)
+
+
+def _scenarios(seeds: range, played: int, count: int) -> list[Scenario]:
+    chosen = seeds[played : played + count]
+    if len(chosen) < count:
+        raise UsageError(f"replies: expected a run of at most {len(seeds)} dialogues, got more: lower the budget")
+    return [sample_scenario(seed) for seed in chosen]
 
 
 def held_out_scenarios(count: int, skip: int = 0) -> list[Scenario]:
