@@ -8,7 +8,6 @@ weights of an unbroken one (on one machine, with as many threads).
 from __future__ import annotations
 
 import json
-import math
 import resource
 import sys
 import time
@@ -25,7 +24,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.registry import load_manager, load_policy, load_reward
+from negotiation_env.registry import load_manager, load_reward, load_states
 from policies.training.model_card import Card, write_card
 from policies.training.on_policy.actor_critic import ActorCritic
 from policies.training.on_policy.checkpoints import BEST, Checkpoints, Progress
@@ -35,9 +34,8 @@ from policies.training.on_policy.learner import Learner
 from policies.training.on_policy.learning_curve import draw
 from policies.training.on_policy.method import Method
 from policies.training.on_policy.preset import OnPolicyPreset
-from policies.training.on_policy.roll_in import STATES_PER_DIALOGUE, roll_in
 from policies.training.on_policy.samples import Played, SamplingAgent, joined, play, reply_once
-from policies.training.on_policy.scenarios import roll_in_scenarios, training_scenarios
+from policies.training.on_policy.scenarios import state_seeds, training_scenarios
 from policies.training.run_files import METRICS, MetricsLog, provenance, write_text
 
 SETTINGS, START = "run.json", "start"
@@ -132,7 +130,7 @@ class _Session:
             self.preset.group_size,
             temperature=self.preset.temperature,
         )
-        self.guides = [load_policy(name) for name in self.preset.roll_in] if self.preset.roll_in_states else []
+        self.states = load_states(self.preset.states)
         self.log: MetricsLog | None = None
         self._board: SummaryWriter | None = None
         self._bar = Bar(
@@ -198,18 +196,16 @@ class _Session:
             turn_discount=preset.turn_discount,
             batch_size=preset.rollout_batch,
         )
-        if self.guides:
-            played = joined(played, self._replies_in_others_dialogues())
+        if preset.sampled_states:
+            played = joined(played, self._reply_once())
         check_play(preset, played.sampled, len(played.samples), played.empty, played.faults, played.unscored)
         return played
 
-    def _replies_in_others_dialogues(self) -> Played:
-        """Sample single replies in states that scripted policies came to."""
+    def _reply_once(self) -> Played:
+        """Sample replies in the round's sampled states."""
         preset = self.preset
-        states = max(1, round(preset.roll_in_states / preset.group_size))
-        count = max(len(self.guides), math.ceil(states / STATES_PER_DIALOGUE))
-        scenarios = roll_in_scenarios(preset.seed, self.progress.round * count, count)
-        views = roll_in(self.guides, scenarios, states, manager=self.manager, max_turns=preset.max_turns)
+        count = max(1, round(preset.sampled_states / preset.group_size))
+        views = self.states(state_seeds(preset.seed, self.progress.round * count, count))
         return reply_once(self.agent, views, self.method.read, preset.rollout_batch)
 
     def _count(self, played: Played) -> None:

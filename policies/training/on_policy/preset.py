@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from policies.training.adapter_preset import PRESETS, AdapterPreset, Count, Rate
 
@@ -31,10 +31,11 @@ class OnPolicyPreset(AdapterPreset):
     dialogues: Count
     """Played per round, with one reply sampled at each turn; a method that samples groups plays fewer by its group
     size, so that a round has about as many replies whatever the method."""
-    roll_in: tuple[str, ...] = ("intent-driven", "heuristic", "random")
-    """Scripted policies into whose dialogues single replies are sampled; see ``roll_in``."""
-    roll_in_states: Annotated[int, Field(ge=0)] = 0
-    """Replies sampled per round in states of these policies' dialogues, a group's together; 0: in its own alone."""
+    states: Annotated[str, Field(min_length=1)] = "sketched"
+    """Name of the source of sampled states."""
+    sampled_states: Annotated[int, Field(ge=0)] = 0
+    """Replies per round that answer sampled states, one turn each, a group's together; 0: played dialogues alone. A
+    weak policy hardly ever comes to a quote below its goal or to an upset manager, and would not learn what to say."""
     max_turns: Annotated[int, Field(ge=1, le=200)]
     temperature: Annotated[float, Field(gt=0.0, le=2.0)]
     """Of sampling, without a nucleus; the policy that is trained is the one at this temperature."""
@@ -65,12 +66,6 @@ class OnPolicyPreset(AdapterPreset):
     """Nats per token between the sampling policy and the trained one (estimator k3) above which the run stops."""
     most_empty: Share
     """Share of a round's replies without a word above which the run stops."""
-
-    @model_validator(mode="after")
-    def _someone_rolls_in(self) -> OnPolicyPreset:
-        if self.roll_in_states and not self.roll_in:
-            raise ValueError("roll_in: expected a policy where roll_in_states is above 0, got none")
-        return self
 
     @property
     def part_tokens(self) -> int:

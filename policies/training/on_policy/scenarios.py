@@ -13,8 +13,8 @@ HELD_OUT_SEEDS = range(2_000_000_000, 2_001_000_000)
 """Seeds of the scenarios on which checkpoints are compared; the same for every run."""
 _TRAINING_START = 3_000_000_000
 _PER_RUN = 10_000_000
-_ROLL_IN = _PER_RUN // 2
-"""Place among a run's seeds of the first that scripted policies play."""
+_STATES = _PER_RUN // 2
+"""Place among a run's seeds of the first that is a sampled state's."""
 
 
 def training_seeds(run_seed: int) -> range:
@@ -25,19 +25,21 @@ def training_seeds(run_seed: int) -> range:
 
 def training_scenarios(run_seed: int, played: int, count: int) -> list[Scenario]:
     """Return a run's next scenarios, after ``played`` ones."""
-    return _scenarios(training_seeds(run_seed)[:_ROLL_IN], played, count)
+    return [sample_scenario(seed) for seed in _next(training_seeds(run_seed)[:_STATES], played, count)]
 
 
-def roll_in_scenarios(run_seed: int, played: int, count: int) -> list[Scenario]:
-    """Return the next scenarios that scripted policies play for a run, after ``played`` ones."""
-    return _scenarios(training_seeds(run_seed)[_ROLL_IN:], played, count)
+def state_seeds(run_seed: int, sampled: int, count: int) -> range:
+    """Return the seeds of a run's next sampled states, after ``sampled`` ones."""
+    return _next(training_seeds(run_seed)[_STATES:], sampled, count)
 
 
-def _scenarios(seeds: range, played: int, count: int) -> list[Scenario]:
-    chosen = seeds[played : played + count]
+def _next(seeds: range, used: int, count: int) -> range:
+    chosen = seeds[used : used + count]
     if len(chosen) < count:
-        raise UsageError(f"replies: expected a run of at most {len(seeds)} dialogues, got more: lower the budget")
-    return [sample_scenario(seed) for seed in chosen]
+        raise UsageError(
+            f"replies: expected a run of at most {len(seeds)} dialogues or states, got more: lower the budget"
+        )
+    return chosen
 
 
 def held_out_scenarios(count: int, skip: int = 0) -> list[Scenario]:
