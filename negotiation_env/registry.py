@@ -76,7 +76,7 @@ def load_reward(spec: object) -> Reward:
 def load_states(spec: object) -> StateSource:
     """Return a source of sampled states: a registered name, or the function given."""
     if isinstance(spec, str):
-        return load(STATES, spec, "source of states")
+        return load(STATES, spec, "source of states")  # type: ignore[no-any-return]
     if callable(spec):
         return spec
     raise UsageError(f"expected the name of a source of states, or a function from seeds to views, got {spec!r}")
