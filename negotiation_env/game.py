@@ -101,8 +101,6 @@ class GameState:
     agreed: Trio
     """The agreed figure, 0 if none."""
     refused: Trio
-    open: Trio
-    """Whether each ticket exists and is neither agreed nor refused."""
     used: tuple[Num, ...]
     """How often the agent has used each tactic."""
     greeted: Flag
@@ -129,7 +127,6 @@ def new_game(lanes: Lanes, card: CardNumbers) -> GameState:
         bid=(zero, zero, zero),
         agreed=(zero, zero, zero),
         refused=(no, no, no),
-        open=(card.tickets > 0, card.tickets > 1, card.tickets > 2),
         used=(zero,) * len(Tactic),
         greeted=no,
         asked=no,
@@ -160,7 +157,10 @@ def put(state: Any, rows: Any, other: Any) -> None:
 
 def open_tickets(lanes: Lanes, game: GameState) -> Trio:
     """Return which tickets exist and are neither agreed nor refused."""
-    return game.open
+    out = [lanes.flag(game.turn, False)] * MAX_TICKETS
+    for k in lanes.tickets(game.card.tickets):
+        out[k] = (game.card.tickets > k) & (game.agreed[k] <= 0.0) & (game.refused[k] ^ True)
+    return (out[0], out[1], out[2])
 
 
 class Claims(NamedTuple):
@@ -195,20 +195,18 @@ def settle(lanes: Lanes, game: GameState, move: Move, still_open: Trio) -> Claim
 
 def _all_done(lanes: Lanes, game: GameState) -> Flag:
     """Whether every ticket is agreed or refused."""
-    left = game.open
+    left = open_tickets(lanes, game)
     return (left[0] | left[1] | left[2]) ^ True
 
 
 def apply_move(lanes: Lanes, game: GameState, move: Move, still_open: Trio, claims: Claims) -> None:
     """Write the agent's move into the state. ``still_open`` and ``claims`` belong to the state before the move."""
-    agreed, bids, left = list(game.agreed), list(game.bid), list(game.open)
+    agreed, bids = list(game.agreed), list(game.bid)
     for k in lanes.tickets(game.card.tickets):
         agreed[k] = agreed[k] + claims.settled[k] * game.quote[k]  # an open ticket's figure was 0
-        left[k] = left[k] & (agreed[k] <= 0.0)
         bids[k] = lanes.where((claims.bid[k] > 0.0) & still_open[k], claims.bid[k], bids[k])
     game.agreed = (agreed[0], agreed[1], agreed[2])
     game.bid = (bids[0], bids[1], bids[2])
-    game.open = (left[0], left[1], left[2])
     game.used = tuple([n + t for n, t in zip(game.used, move.tactics, strict=True)])
     game.greeted = game.greeted | move.greet
     game.asked = game.asked | move.ask
@@ -222,22 +220,18 @@ def apply_decision(lanes: Lanes, game: GameState, decision: Decision) -> None:
     """Write the manager's answer into the state and advance the turn."""
     talks = decision.silent ^ True
     quote, quoted, fresh, refused = list(game.quote), list(game.quoted), list(game.fresh), list(game.refused)
-    left = list(game.open)
     named = lanes.flag(game.end, False)
     for k in lanes.tickets(game.card.tickets):
         commits = (decision.accept[k] | decision.counter[k]) & talks
         fresh[k] = commits | (decision.hold[k] & game.quoted[k] & talks)
         quote[k] = lanes.where(commits, decision.quote[k], game.quote[k])
         quoted[k] = game.quoted[k] | commits
-        refuses = decision.refuse[k] & talks
-        refused[k] = game.refused[k] | refuses
-        left[k] = left[k] & (refuses ^ True)
+        refused[k] = game.refused[k] | (decision.refuse[k] & talks)
         named = named | fresh[k]
     game.quote = (quote[0], quote[1], quote[2])
     game.quoted = (quoted[0], quoted[1], quoted[2])
     game.fresh = (fresh[0], fresh[1], fresh[2])
     game.refused = (refused[0], refused[1], refused[2])
-    game.open = (left[0], left[1], left[2])
     game.net = lanes.where(named, decision.net, game.net)
     game.upset = lanes.where(talks, decision.upset, game.upset)
     game.wants_reason = lanes.where(talks, decision.ask, game.wants_reason)
