@@ -2,7 +2,8 @@
 
 Each figure compares this project with CartPole-v1 of the same Gymnasium, in alternating rounds in one process, and is
 the median over rounds; the machine's noise falls on both sides. The agent's messages are recorded first, from the
-heuristic policy on sampled scenarios, so no policy is timed. Exit status 1 if a target is missed.
+heuristic policy on sampled scenarios, so no policy is timed. Exit status 1 if a target is missed. ``--parts`` shows
+instead where a step of the text environment spends its time.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from typing import Any
 
 import gymnasium as gym
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.speed_parts import parts, parts_table
+from negotiation_env.engines import load_engine
 from negotiation_env.engines.protocol import EngineMissingError
 from negotiation_env.registry import load_manager, load_policy, load_reward
 from negotiation_env.rollout import rollout
@@ -27,7 +31,11 @@ Messages = list[list[str]]
 ROUNDS = 7
 EPISODES = 60
 """Episodes a round; every round plays others, since sentences once read are remembered."""
+LANES, STEPS = 256, 12
+"""Size of a batch, and steps in it a round."""
 LLM_LANES, LLM_TURNS = 64, 4
+LLM_ROUNDS, LLM_ALONE = 3, 8
+"""Rounds of the language-model figures, and how many of a round's dialogues are played one at a time as well."""
 ANSWERING = "loyal-partner"
 """A persona that hardly ever leaves a message unanswered."""
 
@@ -59,30 +67,64 @@ def cartpole_scalar(steps: int = 20_000) -> float:
     return steps / (time.perf_counter() - start)
 
 
+def _play_scalar(messages: Messages, seeds: range) -> Callable[[], int]:
+    """Return what plays the seeds' episodes in the text environment, through ``gym.make``, and counts the steps."""
+    env = gym.make("HotelNegotiation-v0")
+
+    def play() -> int:
+        for seed in seeds:
+            env.reset(seed=seed)
+            for line in messages[seed]:
+                env.step(line)
+        return sum(len(messages[seed]) for seed in seeds)
+
+    return play
+
+
+def _vector_text_env() -> Any:
+    """Return the native vector text environment."""
+    return gym.make_vec("HotelNegotiation-v0", num_envs=LANES, vectorization_mode="vector_entry_point")
+
+
+def _recorded_batch(seed: int) -> Messages:
+    """Return the heuristic policy's messages to the vector environment reset with a seed: per step, one per lane."""
+    env, policy = _vector_text_env(), load_policy("heuristic")
+    env.reset(seed=seed)
+    steps: Messages = []
+    for _ in range(STEPS):
+        steps.append([reply.text for reply in policy.reply(env.unwrapped.views())])
+        env.step(steps[-1])
+    return steps
+
+
+def _play_batch(steps: Messages, seed: int) -> Callable[[], int]:
+    """Return what plays recorded steps in the vector text environment and counts them, one per lane."""
+    env = _vector_text_env()
+    env.reset(seed=seed)
+
+    def play() -> int:
+        for texts in steps:
+            env.step(texts)
+        return LANES * len(steps)
+
+    return play
+
+
+def _per_second(play: Callable[[], int]) -> float:
+    """Return the steps per second of what plays steps."""
+    start = time.perf_counter()
+    count = play()
+    return count / (time.perf_counter() - start)
+
+
 def text_scalar(messages: Messages, seeds: range) -> float:
     """The text environment through ``gym.make``, rule manager and full reward, resets included, steps per second."""
-    env = gym.make("HotelNegotiation-v0")
-    steps = 0
-    start = time.perf_counter()
-    for seed in seeds:
-        lines = messages[seed]
-        env.reset(seed=seed)
-        for line in lines:
-            env.step(line)
-            steps += 1
-    return steps / (time.perf_counter() - start)
+    return _per_second(_play_scalar(messages, seeds))
 
 
-def text_batch(messages: Messages, seeds: range, lanes: int = 256, steps: int = 12) -> float:
+def text_batch(steps: Messages, seed: int) -> float:
     """The native vector text environment, negotiation steps per second."""
-    env = gym.make_vec("HotelNegotiation-v0", num_envs=lanes, vectorization_mode="vector_entry_point")
-    env.reset(seed=seeds.start)
-    own = [messages[seeds[i % len(seeds)]] for i in range(lanes)]
-    columns = [[lines[t % len(lines)] for lines in own] for t in range(steps)]
-    start = time.perf_counter()
-    for column in columns:
-        env.step(column)
-    return lanes * steps / (time.perf_counter() - start)
+    return _per_second(_play_batch(steps, seed))
 
 
 def vector(name: str, lanes: int, steps: int) -> float:
@@ -97,13 +139,17 @@ def vector(name: str, lanes: int, steps: int) -> float:
     return lanes * steps / (time.perf_counter() - start)
 
 
-def _llm_replies(lanes: int, first: int, manager: str, policy: str) -> float:
-    """Language-model replies per second of dialogues in lock-step, with a hotel that answers."""
-    scenarios = [sample_scenario(first + i) for i in range(lanes)]
+def _llm_replies(seeds: Sequence[int], manager: str, policy: str, at_once: int) -> float:
+    """Language-model replies per second of so many dialogues in lock-step at a time, with a hotel that answers."""
+    scenarios = [sample_scenario(seed) for seed in seeds]
     played, hotel, reward = load_policy(policy), load_manager(manager), load_reward("repo")
+    forget = getattr(load_engine("smollm2"), "forget_prompts", None)
+    if forget is not None:
+        forget()  # these dialogues may have been played before, and then their prompts would be known
     start = time.perf_counter()
+    personas = [ANSWERING] * len(seeds)
     episodes = rollout(
-        played, scenarios, manager=hotel, reward=reward, personas=[ANSWERING] * lanes, max_turns=LLM_TURNS
+        played, scenarios, manager=hotel, reward=reward, personas=personas, max_turns=LLM_TURNS, batch_size=at_once
     )
     turns = [turn for episode in episodes for turn in episode.turns]
     replies = len(turns) if manager == "rules" else sum(bool(turn.answer) for turn in turns)
@@ -111,25 +157,51 @@ def _llm_replies(lanes: int, first: int, manager: str, policy: str) -> float:
 
 
 def llm_batching(manager: str, policy: str) -> tuple[float, float]:
-    """Replies per second of 64 dialogues in lock-step over those of one, and the former."""
-    _llm_replies(1, 10_000, manager, policy)
-    many, alone = [], []
-    for k in range(2):
-        many.append(_llm_replies(LLM_LANES, 11_000 + 100 * k, manager, policy))
-        alone += [_llm_replies(1, 12_000 + 10 * k + i, manager, policy) for i in range(4)]
-    return statistics.mean(many) / statistics.mean(alone), statistics.mean(many)
+    """Replies per second of 64 dialogues in lock-step over those of one, and the former; medians of rounds.
+
+    Some of the same dialogues are played one at a time, since dialogues differ in how long their replies are.
+    """
+    _llm_replies([10_000], manager, policy, 1)
+    rounds = []
+    for k in range(LLM_ROUNDS):
+        seeds = range(11_000 + 100 * k, 11_000 + 100 * k + LLM_LANES)
+        many = _llm_replies(seeds, manager, policy, LLM_LANES)
+        rounds.append((many / _llm_replies(seeds[:: LLM_LANES // LLM_ALONE], manager, policy, 1), many))
+    return statistics.median(ratio for ratio, _ in rounds), statistics.median(many for _, many in rounds)
+
+
+def _batch_seed(number: int) -> int:
+    """Return the seed of a round's batch; no two rounds share a scenario."""
+    return 100_000 + LANES * number
+
+
+def _show_parts() -> None:
+    """Print where a step of the text environment spends its time, alone and in a batch."""
+    # In a process of its own, so that no sentence is remembered here before it is timed.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as recorder:
+        messages = recorder.submit(_recorded_messages, 2 * EPISODES).result()
+        batches = [(recorder.submit(_recorded_batch, seed).result(), seed) for seed in map(_batch_seed, range(2))]
+    _play_scalar(messages, range(EPISODES))()
+    _play_batch(*batches[0])()
+    scalar = parts(_play_scalar(messages, range(EPISODES, 2 * EPISODES)))
+    Console().print(parts_table({"scalar": scalar, f"batch of {LANES}": parts(_play_batch(*batches[1]))}))
 
 
 def main() -> int:
     """Measure, print, and return 1 if a target is missed."""
+    if "--parts" in sys.argv[1:]:
+        _show_parts()
+        return 0
     # In a process of its own, so that no sentence is remembered here before it is timed.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as recorder:
-        messages = recorder.submit(_recorded_messages, 2 * (ROUNDS + 1) * EPISODES).result()
+        messages = recorder.submit(_recorded_messages, (ROUNDS + 1) * EPISODES).result()
+        seeds = [_batch_seed(number) for number in range(ROUNDS + 1)]
+        batches = iter([(recorder.submit(_recorded_batch, seed).result(), seed) for seed in seeds])
     slices = iter([range(k, k + EPISODES) for k in range(0, len(messages), EPISODES)])
     rows: list[tuple[str, float, float, float]] = []
     ratio, rate = _median_ratio(lambda: text_scalar(messages, next(slices)), cartpole_scalar)
     rows.append(("text env, scalar / CartPole scalar", ratio, 0.05, rate))
-    ratio, rate = _median_ratio(lambda: text_batch(messages, next(slices)), cartpole_scalar)
+    ratio, rate = _median_ratio(lambda: text_batch(*next(batches)), cartpole_scalar)
     rows.append(("text env, per negotiation in a batch of 256 / CartPole scalar", ratio, 0.10, rate))
     ratio, rate = _median_ratio(
         lambda: vector("HotelNegotiationStrategy-v0", 4096, 40), lambda: vector("CartPole-v1", 4096, 400)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from negotiation_env.acts import PriceType
@@ -83,6 +84,8 @@ _SAME: Final = 1.5
 """Yuan, or percent, within which two figures are the same."""
 _MOST: Final = 24
 """Figures of a reply that are looked at: keeps arithmetic on them short."""
+_REMEMBERED: Final = 2048
+"""Texts whose figures are remembered."""
 
 
 class Figure(NamedTuple):
@@ -94,8 +97,17 @@ class Figure(NamedTuple):
     after: str
 
 
-def figures_of(text: str) -> Iterator[Figure]:
-    """Yield the figures of a lower-cased text without phone numbers; a date or version ("1.2.3") is none."""
+@lru_cache(maxsize=_REMEMBERED)
+def figures_of(text: str) -> tuple[Figure, ...]:
+    """Return the figures of a lower-cased text without phone numbers; a date or version ("1.2.3") is none.
+
+    Remembered: several rules ask for a reply's, and every later turn for those of the manager's messages.
+    """
+    return tuple(_read_figures(text))
+
+
+def _read_figures(text: str) -> Iterator[Figure]:
+    """Yield the figures of a lower-cased text."""
     text = _THOUSANDS.sub("", _PHONE.sub(" ", text))
     for number, match in enumerate(_FIGURE.finditer(text)):
         if number == _MOST:
@@ -167,7 +179,7 @@ def strange_figures(view: ReplyView, prepared: Prepared) -> int:
         return sum(not known.low <= price <= known.high and not _near(price, known.prices) for price in worded)
     if prepared.ascii and _is_plainly_allowed(view, prepared):
         return 0
-    figures = list(figures_of(prepared.text))
+    figures = figures_of(prepared.text)
     known = known_figures(view)
     here = [f.value for f in figures if not f.percent and known.low <= f.value <= known.high]
     strange = sum(_is_strange_percent(f, known, here) for f in figures if f.percent)

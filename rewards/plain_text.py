@@ -57,6 +57,7 @@ _KINDS: Final = bytes(
 """Bytes by kind: "a" for letters, "0" for digits and signs used for letters, "-" for signs used to cut words."""
 _HINTS: Final = (b"a0", b"0a", b"a-a", b"a.a", b"a!a", b" a a a", b"   ", b"a - a", b"a . a")
 _ASCII_TOKENS: Final = bytes(c if chr(c).isalnum() and c < 128 else 32 for c in range(256))
+_LATIN_TOKENS: Final = _ASCII_TOKENS[:128] + bytes(range(128, 256))
 _NO_CUE: Final = bytes(c for c in range(128) if chr(c).isalnum() or chr(c) in ORDINARY_SIGNS)
 _TOKENS: Final = {c: " " for c in range(128) if not chr(c).isalnum()}
 _ASCII_WORD: Final = re.compile("[a-z0-9]+")
@@ -177,7 +178,10 @@ def tokens_of(text: str) -> list[str]:
     """Return runs of letters and digits of a lower-cased text. Bytes are translated five times as fast as text."""
     if text.isascii():
         return text.encode("ascii").translate(_ASCII_TOKENS).decode("ascii").split()
-    return text.translate(_TOKENS).split()
+    try:
+        return text.encode("latin-1").translate(_LATIN_TOKENS).decode("latin-1").split()
+    except UnicodeEncodeError:
+        return text.translate(_TOKENS).split()
 
 
 @lru_cache(maxsize=4096)
