@@ -174,13 +174,7 @@ def prefill(model: PreTrainedModel, grid: Grid, rows: Sequence[Row], store: Bloc
     while waiting:
         missing: dict[_Block, list[int]] = {}
         for place, rest in waiting:
-            while rest:
-                block = rest.pop()
-                known = store.get(block.key) if block.kept else None
-                if known is None:
-                    missing.setdefault(block, []).append(place)
-                    break
-                grid.write([place], block.start, known)
+            _claim(grid, store, missing, place, rest)
         waiting = [(place, rest) for place, rest in waiting if rest]
         for pack in _packs(missing, shapes.cap):
             _fill(model, grid, [(block, missing[block][0]) for block in pack], shapes.floor)
@@ -190,6 +184,28 @@ def prefill(model: PreTrainedModel, grid: Grid, rows: Sequence[Row], store: Bloc
                 grid.write(places[1:], block.start, known)
                 if block.kept:
                     store.put(block.key, known)
+
+
+def _claim(grid: Grid, store: BlockStore, missing: dict[_Block, list[int]], place: int, rest: list[_Block]) -> None:
+    """Take from a row's remaining blocks (next one last) those that are known or can be computed in this round.
+
+    missing: rows by block to compute; the first of them computes it, the others are handed a copy after the round. So
+    a row that waits for another's block can compute none behind it yet.
+    """
+    follows = False
+    while rest:
+        block = rest[-1]
+        known = store.get(block.key) if block.kept and block not in missing else None
+        if known is not None:
+            grid.write([place], block.start, known)
+        elif block in missing:
+            missing[block].append(place)
+            follows = True
+        elif follows:
+            return
+        else:
+            missing[block] = [place]
+        rest.pop()
 
 
 def _packs(found: Iterable[_Block], cap: int) -> list[list[_Block]]:
