@@ -81,7 +81,7 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
         everyone = np.arange(self.num_envs)
         self._game, self._seat = self._open(everyone)
         self._lasting = _lasting(self._game)
-        return self._observe().T, {}
+        return self._observe(self._game).T, {}
 
     def _open(self, rows: NDArray[np.intp]) -> tuple[GameState, Any]:
         """Open the next negotiation of the given lanes."""
@@ -109,7 +109,7 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
         truncated = ~terminated & (game.turn >= self._max_turns)
         info: dict[str, Any] = {"reward": {name: getattr(scored, name) for name in BREAKDOWN}}
         over = terminated | truncated
-        seen = self._observe()
+        seen = self._observe(game)
         if over.any():
             seen = self._finish(game, over, seen, info)
         return seen.T, np.asarray(scored.total), terminated, truncated, info
@@ -130,9 +130,9 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
             column[rows] = opened
         return shown
 
-    def _observe(self) -> Floats:
+    def _observe(self, game: GameState) -> Floats:
         """Return the observations of all lanes, shape [55, N]."""
-        return _observed(observation(ARRAYS, self._game, self._lasting), self.num_envs)
+        return _observed(observation(ARRAYS, game, self._lasting), self.num_envs)
 
 
 def _lasting(game: GameState) -> Lasting:
