@@ -43,7 +43,11 @@ def damage(text: str, kind: str, situation: Situation, rng: np.random.Generator,
     entry = kinds()[kind]
     if not entry.train:
         return _ON_TEXT[kind](text, situation, rng, held_out)
-    phrase = str(rng.choice(entry.test if held_out else entry.train))
+    return with_phrase(text, str(rng.choice(entry.test if held_out else entry.train)), entry, situation, rng)
+
+
+def with_phrase(text: str, phrase: str, entry: Kind, situation: Situation, rng: np.random.Generator) -> str:
+    """Return a reply's text with a phrase of damage, its figures and names filled in, put where its kind stands."""
     ticket = situation.card.tickets[0]
     values = {
         "{target}": str(ticket.target_price),

@@ -90,7 +90,7 @@ class Trainer:
         self.state = State()
         self.before: Callable[[TrunkStates], None] | None = None
         self.best = _copy(adapter.weights())
-        self.steps = preset.epochs * math.ceil(len(train) / preset.batch)
+        self.steps = round(preset.epochs * math.ceil(len(train) / preset.batch))
 
     def run(self, resume: bool = False) -> State:
         """Train to the end, put the best weights into the adapter, and return where the run stands."""

@@ -6,7 +6,7 @@ Knows numbers only; no model and no text.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -104,6 +104,23 @@ def kappa(one: NDArray[np.int64], other: NDArray[np.int64], choices: int) -> flo
     table /= table.sum()
     chance = float(table.sum(axis=1) @ table.sum(axis=0))
     return 1.0 if chance >= 1.0 else float((np.trace(table) - chance) / (1.0 - chance))
+
+
+def interval(groups: NDArray[np.int64], figure: Callable[[NDArray[np.int64]], float], draws: int = 1000) -> list[float]:
+    """Return the 95 percent bootstrap interval of a figure; whole groups are drawn (Efron and Tibshirani 1993, ch. 8).
+
+    Args:
+        groups: of each row; rows of a group are drawn together.
+        figure: returns the figure of some rows, which may come more than once.
+        draws: bootstrap samples; the interval follows from the data alone, for they are the same at every call.
+    """
+    rng = np.random.default_rng(0xB007)
+    members = [np.flatnonzero(groups == g) for g in np.unique(groups)]
+    found = []
+    for _ in range(draws):
+        some = rng.integers(len(members), size=len(members))
+        found.append(figure(np.concatenate([members[i] for i in some])))
+    return [float(x) for x in np.quantile(found, (0.025, 0.975))]
 
 
 def flat(report: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -41,7 +41,7 @@ class AdapterPreset(Preset):
     targets: tuple[str, ...] = LINEAR
     learning_rate: float = Field(5e-4, gt=0.0)
     warmup_steps: int = Field(10, ge=0)
-    epochs: int = Field(1, ge=1)
+    epochs: float = Field(1.0, gt=0.0)
     through_prompts: bool = False
     batch: int = Field(16, ge=1)
     pass_tokens: int = Field(2048, ge=64)
@@ -85,12 +85,21 @@ class JudgePreset(AdapterPreset):
         held_out: situations of the held-out data.
         asked: held-out replies for which the base itself, without an adapter, is asked question by question, for
             comparison; 0 for none.
-        injected: share of training replies that hold an injection aimed at the judge; their labels stay.
+        test_seed: names the held-out data, which stay the same from one stage of training to the next.
+        injected: share of training replies with a sentence aimed at the judge behind them; their labels stay.
         damaged: training replies with damaged text that are added to each situation; damage is rare otherwise.
+        wide: training replies with wider wording (``wording.toml``) that are added to each situation.
+        twins: replies of each situation that are read a second time with a sentence aimed at the judge in them; their
+            labels stay.
+        steady: weight of the divergence between the verdicts on such a reply with the sentence and without it.
     """
 
     situations: int = Field(2500, ge=4)
     held_out: int = Field(400, ge=4)
     asked: int = Field(0, ge=0)
+    test_seed: int = Field(1, ge=0)
     injected: float = Field(0.1, ge=0.0, le=1.0)
     damaged: int = Field(0, ge=0)
+    wide: int = Field(0, ge=0)
+    twins: int = Field(0, ge=0)
+    steady: float = Field(0.0, ge=0.0)
