@@ -6,9 +6,9 @@ things only; a manager alone is handed the ``Negotiation`` with its scenario's b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from negotiation_env.acts import DialogueAct
 from negotiation_env.game import Decision, GameState, Move
@@ -104,10 +104,6 @@ class AgentView(NamedTuple):
     manager_said: Sequence[Utterance]
     seed: int
     """Seed of this reply's random draws, a function of the episode's seed and the turn."""
-
-
-StateSource: TypeAlias = Callable[[Sequence[int]], list[AgentView]]
-"""Samples states of negotiations that nobody played: one for each seed, which alone it depends on, with a reply due."""
 
 
 class AgentReply(NamedTuple):

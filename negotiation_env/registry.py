@@ -1,4 +1,4 @@
-"""Names to objects: managers, rewards, policies, suites and sources of states, found through entry points.
+"""Names to objects: managers, rewards, policies and suites, found through entry points.
 
 The rooms that build on this package are looked up by name only, so this package imports none of them, and a user's
 own plug-in is found the same way as the shipped ones.
@@ -12,15 +12,14 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from negotiation_env.errors import UsageError, did_you_mean
-from negotiation_env.protocols import Manager, Policy, Reward, StateSource
+from negotiation_env.protocols import Manager, Policy, Reward
 
-MANAGERS, REWARDS, POLICIES, SUITES, PERSONAS, STATES = (
+MANAGERS, REWARDS, POLICIES, SUITES, PERSONAS = (
     "negotiation_env.managers",
     "negotiation_env.rewards",
     "negotiation_env.policies",
     "negotiation_env.suites",
     "negotiation_env.personas",
-    "negotiation_env.states",
 )
 _ENGINES = ("hf", "vllm", "openai", "recorded", "smollm2", "tiny")
 """Kinds of engine spec; a chat policy plays them."""
@@ -71,15 +70,6 @@ def load_reward(spec: object) -> Reward:
     if isinstance(spec, Reward):
         return spec
     raise UsageError(f"expected a reward name or an object with score() and score_features(), got {spec!r}")
-
-
-def load_states(spec: object) -> StateSource:
-    """Return a source of sampled states: a registered name, or the function given."""
-    if isinstance(spec, str):
-        return load(STATES, spec, "source of states")  # type: ignore[no-any-return]
-    if callable(spec):
-        return spec
-    raise UsageError(f"expected the name of a source of states, or a function from seeds to views, got {spec!r}")
 
 
 def load_policy(spec: object) -> Policy:

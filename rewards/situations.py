@@ -7,7 +7,6 @@ reach every kind of public state, not to behave as a hotel does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 
@@ -28,15 +27,12 @@ from negotiation_env.game import (
 )
 from negotiation_env.lanes import FLOATS, Trio
 from negotiation_env.moves import move_of
-from negotiation_env.protocols import AgentView, Utterance
+from negotiation_env.protocols import Utterance
 from negotiation_env.scenario import Scenario, TaskCard, card_numbers, sample_scenario
-from negotiation_env.sop import stage_of
 from negotiation_env.understanding import context_of, understand
 from rewards.candidates import HABITS, draw_acts
 from rewards.spoken import worded
 
-REPLY = 1
-"""Label under which the seed of a reply is forked from its situation's."""
 SCENARIOS = {False: (1 << 33, 1 << 40), True: (1 << 40, 1 << 41)}
 """Scenario seeds of training and of held-out data (True): from the first, below the second. Suites use small ones."""
 
@@ -75,15 +71,6 @@ def sample_situation(seed: int, held_out: bool = False, longest: int = 9) -> Sit
         said.append(own)
         manager.append(answer)
     return Situation(scenario_seed, scenario.card, game, tuple(said), tuple(manager))
-
-
-def sketched_states(seeds: Sequence[int]) -> list[AgentView]:
-    """Return what an agent sees in the training situations of these seeds, in order."""
-    found = []
-    for seed in seeds:
-        at = sample_situation(seed)
-        found.append(AgentView(at.card, at.game, stage_of(at.game), at.said, at.manager, FLOATS.fork(seed, REPLY)))
-    return found
 
 
 def _play_turn(

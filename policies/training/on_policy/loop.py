@@ -24,7 +24,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.registry import load_manager, load_reward, load_states
+from negotiation_env.registry import load_manager, load_reward
 from policies.training.model_card import Card, write_card
 from policies.training.on_policy.actor_critic import ActorCritic
 from policies.training.on_policy.checkpoints import BEST, Checkpoints, Progress
@@ -34,8 +34,8 @@ from policies.training.on_policy.learner import Learner
 from policies.training.on_policy.learning_curve import draw
 from policies.training.on_policy.method import Method
 from policies.training.on_policy.preset import OnPolicyPreset
-from policies.training.on_policy.samples import Played, SamplingAgent, joined, play, reply_once
-from policies.training.on_policy.scenarios import state_seeds, training_scenarios
+from policies.training.on_policy.samples import Played, SamplingAgent, play
+from policies.training.on_policy.scenarios import training_scenarios
 from policies.training.run_files import METRICS, MetricsLog, provenance, write_text
 
 SETTINGS, START = "run.json", "start"
@@ -130,7 +130,6 @@ class _Session:
             self.preset.group_size,
             temperature=self.preset.temperature,
         )
-        self.states = load_states(self.preset.states)
         self.log: MetricsLog | None = None
         self._board: SummaryWriter | None = None
         self._bar = Bar(
@@ -196,17 +195,8 @@ class _Session:
             turn_discount=preset.turn_discount,
             batch_size=preset.rollout_batch,
         )
-        if preset.sampled_states:
-            played = joined(played, self._reply_once())
         check_play(preset, played.sampled, len(played.samples), played.empty, played.faults, played.unscored)
         return played
-
-    def _reply_once(self) -> Played:
-        """Sample replies in the round's sampled states."""
-        preset = self.preset
-        count = max(1, round(preset.sampled_states / preset.group_size))
-        views = self.states(state_seeds(preset.seed, self.progress.round * count, count))
-        return reply_once(self.agent, views, self.method.read, preset.rollout_batch)
 
     def _count(self, played: Played) -> None:
         """Add a round to what the run has used up."""

@@ -31,11 +31,6 @@ class OnPolicyPreset(AdapterPreset):
     dialogues: Count
     """Played per round, with one reply sampled at each turn; a method that samples groups plays fewer by its group
     size, so that a round has about as many replies whatever the method."""
-    states: Annotated[str, Field(min_length=1)] = "sketched"
-    """Name of the source of sampled states."""
-    sampled_states: Annotated[int, Field(ge=0)] = 0
-    """Replies per round that answer sampled states, one turn each, a group's together; 0: played dialogues alone. A
-    weak policy hardly ever comes to a quote below its goal or to an upset manager, and would not learn what to say."""
     max_turns: Annotated[int, Field(ge=1, le=200)]
     temperature: Annotated[float, Field(gt=0.0, le=2.0)]
     """Of sampling, without a nucleus; the policy that is trained is the one at this temperature."""

@@ -55,19 +55,6 @@ class Played(NamedTuple):
     """Of the samples, in their order."""
 
 
-def joined(*parts: Played) -> Played:
-    """Return several parts of a round's play as one."""
-    return Played(
-        [sample for part in parts for sample in part.samples],
-        [episode for part in parts for episode in part.episodes],
-        sum(part.sampled for part in parts),
-        sum(part.unscored for part in parts),
-        sum(part.faults for part in parts),
-        sum(part.empty for part in parts),
-        [breakdown for part in parts for breakdown in part.breakdowns],
-    )
-
-
 @dataclass(slots=True)
 class _State:
     """A dialogue state in which replies were sampled; ``others`` do not continue the dialogue."""
@@ -124,15 +111,15 @@ class SamplingAgent:
             self.states[view.seed] = _State(own[0][1])
             first.append(replies[0])
             others += [(view, reply) for reply in replies[1:]]
-        for (view, reply), breakdown in zip(others, self.score(others), strict=True):
-            self.states[view.seed].others.append((reply, breakdown))
+        self._score(others)
         return first
 
-    def score(self, replies: Sequence[tuple[AgentView, AgentReply]]) -> list[RewardBreakdown | None]:
-        """Score replies that do not continue their dialogue; None for one that an engine's fault spoiled."""
-        sound = [(view, reply) for view, reply in replies if reply.fault is None]
+    def _score(self, others: Sequence[tuple[AgentView, AgentReply]]) -> None:
+        sound = [(view, reply) for view, reply in others if reply.fault is None]
         scores = iter(self.reward.score([reply_view(view, reply.text) for view, reply in sound]) if sound else ())
-        return [next(scores) if reply.fault is None else None for _, reply in replies]
+        for view, reply in others:
+            breakdown = next(scores) if reply.fault is None else None
+            self.states[view.seed].others.append((reply, breakdown))
 
 
 def play(
@@ -153,77 +140,31 @@ def play(
     episodes = rollout(
         agent, scenarios, manager=manager, reward=agent.reward, max_turns=max_turns, batch_size=batch_size
     )
-    tally = _Tally(read)
+    samples: list[Sample] = []
+    breakdowns: list[RewardBreakdown] = []
+    sampled = faults = empty = 0
     for episode in episodes:
         credits = dialogue_returns([read(turn.reward) for turn in episode.turns], turn_discount)
-        if episode.fault is not None:
-            tally.fault()
+        faults += episode.fault is not None
+        sampled += episode.fault is not None
         for place, (turn, credit) in enumerate(zip(episode.turns, credits, strict=True)):
             group = FLOATS.fork(episode.seed, POLICY_LABEL + place)
             state = agent.states[group]
-            own = AgentReply(turn.text, turn.token_ids, turn.logprobs)
-            tally.add(state.prompt, group, own, turn.reward, credit)
-            tally.add_others(state, group)
-    return tally.played(episodes)
-
-
-def reply_once(agent: SamplingAgent, views: Sequence[AgentView], read: Read, batch_size: int = 64) -> Played:
-    """Sample one reply, or one group, in each of these states, and return every scored one as a sample.
-
-    Nothing is played: a reply's credit is its own reward.
-    """
-    agent.states.clear()
-    tally = _Tally(read)
-    for start in range(0, len(views), batch_size):
-        some = views[start : start + batch_size]
-        replies = agent.reply(some)
-        scores = agent.score(list(zip(some, replies, strict=True)))
-        for view, reply, breakdown in zip(some, replies, scores, strict=True):
-            state = agent.states[view.seed]
-            if breakdown is None:
-                tally.fault()
-            else:
-                tally.add(state.prompt, view.seed, reply, breakdown, read(breakdown))
-            tally.add_others(state, view.seed)
-    return tally.played([])
-
-
-class _Tally:
-    """Collects samples, and counts what is left out."""
-
-    def __init__(self, read: Read) -> None:
-        self._read = read
-        self._samples: list[Sample] = []
-        self._breakdowns: list[RewardBreakdown] = []
-        self._sampled = self._faults = self._empty = 0
-
-    def fault(self) -> None:
-        """Count a reply that an engine's fault spoiled."""
-        self._sampled += 1
-        self._faults += 1
-
-    def add(
-        self, prompt: tuple[int, ...], group: int, reply: AgentReply, breakdown: RewardBreakdown, credit: float | None
-    ) -> None:
-        """Take in a reply; ``credit`` is None where it was not scored."""
-        self._sampled += 1
-        self._empty += not reply.text
-        if credit is not None and reply.token_ids:
-            self._samples.append(Sample(prompt, reply.token_ids, reply.logprobs, credit, group))
-            self._breakdowns.append(breakdown)
-
-    def add_others(self, state: _State, group: int) -> None:
-        """Take in a state's replies that do not continue a dialogue."""
-        for reply, breakdown in state.others:
-            if breakdown is None:
-                self.fault()
-            else:
-                self.add(state.prompt, group, reply, breakdown, self._read(breakdown))
-
-    def played(self, episodes: list[Episode]) -> Played:
-        """Return what was collected."""
-        unscored = self._sampled - self._faults - len(self._samples)
-        return Played(self._samples, episodes, self._sampled, unscored, self._faults, self._empty, self._breakdowns)
+            found = [(turn.text, turn.token_ids, turn.logprobs, turn.reward, credit)]
+            for reply, breakdown in state.others:
+                if breakdown is None:
+                    faults += 1
+                    sampled += 1
+                else:
+                    found.append((reply.text, reply.token_ids, reply.logprobs, breakdown, read(breakdown)))
+            for text, tokens, logprobs, breakdown, reward in found:
+                sampled += 1
+                empty += not text
+                if reward is not None and tokens:
+                    samples.append(Sample(state.prompt, tokens, logprobs, reward, group))
+                    breakdowns.append(breakdown)
+    unscored = sampled - faults - len(samples)
+    return Played(samples, episodes, sampled, unscored, faults, empty, breakdowns)
 
 
 class TokenBatch(NamedTuple):

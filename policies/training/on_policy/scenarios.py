@@ -13,8 +13,6 @@ HELD_OUT_SEEDS = range(2_000_000_000, 2_001_000_000)
 """Seeds of the scenarios on which checkpoints are compared; the same for every run."""
 _TRAINING_START = 3_000_000_000
 _PER_RUN = 10_000_000
-_STATES = _PER_RUN // 2
-"""Place among a run's seeds of the first that is a sampled state's."""
 
 
 def training_seeds(run_seed: int) -> range:
@@ -25,21 +23,10 @@ def training_seeds(run_seed: int) -> range:
 
 def training_scenarios(run_seed: int, played: int, count: int) -> list[Scenario]:
     """Return a run's next scenarios, after ``played`` ones."""
-    return [sample_scenario(seed) for seed in _next(training_seeds(run_seed)[:_STATES], played, count)]
-
-
-def state_seeds(run_seed: int, sampled: int, count: int) -> range:
-    """Return the seeds of a run's next sampled states, after ``sampled`` ones."""
-    return _next(training_seeds(run_seed)[_STATES:], sampled, count)
-
-
-def _next(seeds: range, used: int, count: int) -> range:
-    chosen = seeds[used : used + count]
-    if len(chosen) < count:
-        raise UsageError(
-            f"replies: expected a run of at most {len(seeds)} dialogues or states, got more: lower the budget"
-        )
-    return chosen
+    seeds = training_seeds(run_seed)[played : played + count]
+    if len(seeds) < count:
+        raise UsageError(f"replies: expected a run of at most {_PER_RUN} dialogues, got more: lower the budget")
+    return [sample_scenario(seed) for seed in seeds]
 
 
 def held_out_scenarios(count: int, skip: int = 0) -> list[Scenario]:

@@ -35,7 +35,7 @@ from tests.policies.on_policy.conftest import settings
 
 METHODS: dict[str, tuple[Callable[..., Path], dict[str, Any]]] = {
     "repo": (repo.train, {}),
-    "ppo": (ppo.train, {"kl_weight": 0.1, "dialogues": 2, "sampled_states": 4}),
+    "ppo": (ppo.train, {"kl_weight": 0.1}),
     "grpo": (grpo.train, {"kl_weight": 0.1, "group_size": 3}),
 }
 OF_A_METHOD = {"group_size", "kl_weight"}
