@@ -32,8 +32,9 @@ The paper leaves open, and this is ours:
   weighs more than a short one; no clipping of the value loss; AdamW without weight decay; gradients are clipped by
   their norm, policy's and value's apart; the learning rates are constant after warm-up;
 - a reply answers for itself alone (``turn_discount`` 0); above 0, later turns' rewards count at discount^k;
-- sampling at ``temperature`` without a nucleus, pi being the policy at that temperature; a round of whole dialogues is
-  played, then learned from ``epochs`` times in minibatches;
+- sampling at ``temperature`` without a nucleus, pi being the policy at that temperature; the presets take 0.7, because a
+  small model's bids are wrong so often at 1 that it learns not to bid; a round of whole dialogues is played, then
+  learned from ``epochs`` times in minibatches;
 - training starts from the SFT adapter (``start``); the value adapter starts afresh, its head's
   weights at 0 and its bias at the first round's mean reward;
 - which checkpoint is best: mean R_total on held-out dialogues, sampled as in training.
