@@ -9,8 +9,7 @@ from rewards.judge_orders import without_orders
 
 def judged_reply(view: ReplyView) -> ReplyView:
     """Return the view of a reply without its orders to a judge, understood anew; the view itself if there are none."""
-    text = without_orders(view.text)
-    return view if text == view.text else said_instead(view, text)
+    return said_instead(view, without_orders(view.text))
 
 
 def said_instead(view: ReplyView, text: str) -> ReplyView:
