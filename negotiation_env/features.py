@@ -15,11 +15,11 @@ FEATURES = (
     "overpromise", "allowed_promise", "soothe_upset", "ignore_upset", "soothe_idle", "answer_reason",
     "ignore_reason", "ask_first", "ask_again", "bid_with_reason", "bid_without_reason", "bid_small_step",
     "bid_large_step", "bid_unmoved", "bid_retreat", "bid_above_quote", "bid_absurd", "take_at_target", "take_cut",
-    "take_no_cut", "press_at_target", "mistaken_claim", "ticket_dropped", "close_open", "close_silent_hotel",
-    "silent", "off_topic", "nothing_new", "late", "nudge",
+    "take_above_target", "take_no_cut", "press_at_target", "mistaken_claim", "ticket_dropped", "close_open",
+    "close_silent_hotel", "silent", "off_topic", "nothing_new", "late", "nudge",
 )  # fmt: skip
-"""Names, in order. Flags are 0 or 1; counts are small; ``take_cut`` is the share of the cut to target won, 0 to 1;
-``late`` is the turn over 20."""
+"""Names, in order. Flags are 0 or 1; counts are small. ``take_cut`` is the share of the cut to target won, 0 to 1 a
+ticket, and ``take_above_target`` counts the tickets taken at less than the full cut; ``late`` is the turn over 20."""
 
 REASONS = range(int(Tactic.EXPOSURE), int(Tactic.PRESSURE))
 """The tactics that are reasons."""
@@ -80,6 +80,7 @@ def reply_features(lanes: Lanes, game: GameState, move: Move, still_open: Trio, 
         bids["absurd"],
         takes["at_target"],
         takes["cut"],
+        takes["above"],
         takes["no_cut"],
         takes["press"],
         takes["mistaken"],
@@ -122,7 +123,7 @@ def _bid_features(lanes: Lanes, game: GameState, claims: Claims, still_open: Tri
 def _take_features(lanes: Lanes, game: GameState, move: Move, claims: Claims, still_open: Trio) -> dict[str, Num]:
     """How quotes were taken or missed, summed over tickets."""
     none, no = lanes.tally(game.turn), lanes.flag(game.turn, False)
-    out: dict[str, Num] = dict.fromkeys(("at_target", "no_cut", "press", "mistaken"), none)
+    out: dict[str, Num] = dict.fromkeys(("at_target", "above", "no_cut", "press", "mistaken"), none)
     out["cut"] = lanes.full(game.turn, 0.0)
     took = left_open = touched = skipped = no
     for k in lanes.tickets(game.card.tickets):
@@ -132,6 +133,7 @@ def _take_features(lanes: Lanes, game: GameState, move: Move, claims: Claims, st
             won = lanes.clip((selling - quote) / lanes.maximum(selling - target, 1.0), 0.0, 1.0)
             out["at_target"] = out["at_target"] + (taken & done_well)
             out["cut"] = out["cut"] + taken * won
+            out["above"] = out["above"] + (taken & (quote > target))
             out["no_cut"] = out["no_cut"] + (taken & (quote >= selling))
             out["mistaken"] = out["mistaken"] + claims.mistaken[k]
         waits = still_open[k] & (taken ^ True)

@@ -65,11 +65,11 @@ see negotiation moves; the reviewers of full SOP paths see whether the procedure
 
 ASPECTS: dict[str, dict[str, float]] = {
     "outcome": {
-        "take_at_target": 7.5, "take_cut": 4.0, "take_no_cut": -3.5, "mistaken_claim": -3.0, "close_open": -12.0,
-        "close_silent_hotel": 1.5, "silent": -4.5, "press_at_target": -2.5,
+        "take_at_target": 7.5, "take_cut": 2.5, "take_above_target": -3.0, "take_no_cut": -1.5, "mistaken_claim": -3.0,
+        "close_open": -12.0, "close_silent_hotel": 1.5, "silent": -4.5, "press_at_target": -2.5,
     },
     "moves": {
-        "bid_with_reason": 0.6, "bid_without_reason": -0.5, "bid_small_step": 0.8, "bid_large_step": -0.7,
+        "bid_with_reason": 1.4, "bid_without_reason": -0.5, "bid_small_step": 0.8, "bid_large_step": -0.7,
         "bid_unmoved": -0.8, "bid_retreat": -1.6, "bid_above_quote": -3.5, "bid_absurd": -1.4,
         "ticket_dropped": -1.5, "allowed_promise": 0.4, "nothing_new": -1.6,
     },
@@ -81,15 +81,18 @@ ASPECTS: dict[str, dict[str, float]] = {
     "tone": {"soothe_upset": 1.8, "ignore_upset": -1.4, "soothe_idle": -0.6, "rude": -4.0, "pressure": -3.0},
     "conduct": {"overpromise": -3.5, "false_fact": -3.0},
 }  # fmt: skip
-"""Common values of act-level features, by aspect. A good quote taken at once stands far above everything else. The
-aspect "text" is the damage, and "tone" holds the courtesy of words as well."""
+"""Common values of act-level features, by aspect. A good quote taken at once stands far above everything else. A first
+small cut taken early is worth less than a fair bid, or credit for single replies would teach to take it. The aspect
+"text" is the damage, and "tone" holds the courtesy of words as well."""
 ASPECT_OF = {name: aspect for aspect, values in ASPECTS.items() for name in values}
 VALUES: dict[str, float] = {name: value for values in ASPECTS.values() for name, value in values.items()}
 PRODUCTS: dict[tuple[str, str], float] = {
-    ("take_cut", "late"): 4.0, ("nothing_new", "late"): -2.0, ("bid_small_step", "late"): -1.6,
+    ("take_cut", "late"): 6.0, ("take_above_target", "late"): 4.0, ("nothing_new", "late"): -2.0,
+    ("bid_small_step", "late"): -1.6,
 }  # fmt: skip
-"""Values of products of features (seen as the first one is): a cut is worth taking late, idling late is worse, and
-another small step is worth less the longer the talks last."""
+"""Values of products of features (seen as the first one is): less and less of a cut is worth taking as the talks last
+(after Faratin et al. 1998, whose agents lower what they accept with time), idling late is worse, and another small step
+is worth less."""
 ONCE = "bid_small_step"
 """The feature that counts once however many tickets it is set for: stepping on three tickets is no triple merit, or
 three tickets would be worth haggling over for ever."""

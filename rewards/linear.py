@@ -22,10 +22,10 @@ from negotiation_env.lanes import Num
 Array: TypeAlias = NDArray[np.float64]
 
 INTERACTIONS = (
-    ("take_cut", "late"), ("nothing_new", "late"), ("stale_reason", "late"), ("fresh_reason", "late"),
-    ("fresh_reason", "greet_first"), ("fresh_reason", "bid_with_reason"), ("bid_small_step", "late"),
-    ("ask_again", "late"), ("press_at_target", "fresh_reason"), ("soothe_upset", "fresh_reason"),
-    ("bid_small_step", "bid_small_step"),
+    ("take_cut", "late"), ("take_above_target", "late"), ("nothing_new", "late"), ("stale_reason", "late"),
+    ("fresh_reason", "late"), ("fresh_reason", "greet_first"), ("fresh_reason", "bid_with_reason"),
+    ("bid_small_step", "late"), ("ask_again", "late"), ("press_at_target", "fresh_reason"),
+    ("soothe_upset", "fresh_reason"), ("bid_small_step", "bid_small_step"),
 )  # fmt: skip
 """Products of two features, appended to ``FEATURES``. The square lets steps on several tickets count little more than
 one."""

@@ -29,7 +29,8 @@ NAMES = {
     "ticket_dropped": "room left out", "close_open": "closes early", "close_silent_hotel": "closes on silence",
     "silent": "says nothing", "off_topic": "off topic", "nothing_new": "nothing new", "nudge": "nudges",
 }  # fmt: skip
-"""How a feature is noted; ``late`` is not, since the prompt tells the turn."""
+"""How a feature is noted. ``late`` is not, since the prompt tells the turn, nor ``take_above_target``, since the cut's
+size does."""
 _CUTS = ((0.25, "small"), (0.6, "half"), (0.95, "large"), (float("inf"), "full"))
 """Shares of the cut to the goal, and how they are called."""
 

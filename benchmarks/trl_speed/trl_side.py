@@ -153,6 +153,7 @@ def _settings(preset: OnPolicyPreset, out: str, batch: int, micro: int, rounds: 
         top_p=1.0,
         beta=0.0,
         epsilon=preset.clip_range,
+        delta=preset.dual_clip,
         learning_rate=preset.learning_rate,
         lr_scheduler_type="constant",
         max_grad_norm=preset.max_grad_norm,

@@ -34,11 +34,12 @@ from negotiation_env.presets import read_preset
 from negotiation_env.protocols import RewardBreakdown
 from policies.training.on_policy.advantages import group_advantages
 from policies.training.on_policy.loop import Options, run
-from policies.training.on_policy.losses import PolicyLoss, clipped_policy_loss, kl_k3, token_mean
+from policies.training.on_policy.losses import PolicyLoss, kl_k3, token_mean
 from policies.training.on_policy.method import LossTensors, RoundTensors, Targets, need
 from policies.training.on_policy.preset import PRESETS, OnPolicyPreset
 from policies.training.on_policy.work import plan_of
 from policies.training.plan import Plan
+from policies.training.ppo import clipped_loss
 
 
 class Grpo:
@@ -69,7 +70,7 @@ class Grpo:
 
     def loss(self, part: LossTensors) -> PolicyLoss:
         """Equations 2 and 3."""
-        found = clipped_policy_loss(part.new, part.old, part.advantages, part.mask, self.preset.clip_range, part.tokens)
+        found = clipped_loss(part, self.preset)
         if self.preset.kl_weight == 0.0:
             return found
         divergence = token_mean(kl_k3(part.new, need(part.start_logprobs, "the start")), part.mask, part.tokens)

@@ -50,8 +50,10 @@ def actor_critic_targets(played: RoundTensors, preset: OnPolicyPreset) -> Target
 
 
 def clipped_loss(part: LossTensors, preset: OnPolicyPreset) -> PolicyLoss:
-    """Equation 3."""
-    return clipped_policy_loss(part.new, part.old, part.advantages, part.mask, preset.clip_range, part.tokens)
+    """Equation 3, with the dual clip."""
+    return clipped_policy_loss(
+        part.new, part.old, part.advantages, part.mask, preset.clip_range, preset.dual_clip, part.tokens
+    )
 
 
 class Ppo:

@@ -25,15 +25,16 @@ R_total lies on the reply's last token, and every other token has 0:
 The paper leaves open, and this is ours:
 
 - gamma 1; lambda 1, because a value model that has seen a few thousand replies is biased, and with lambda below 1 that
-  bias falls on a reply's end and lengthens replies (Yuan et al. 2025, arXiv 2503.01491); clip range 0.2; no entropy
+  bias falls on a reply's end and lengthens replies (Yuan et al. 2025, arXiv 2503.01491); clip range 0.2, and a
+  token of a bad reply counts with a ratio of 3 at most (``dual_clip``, Ye et al. 2020, arXiv 1912.09729); no entropy
   bonus; value and policy have learning rates of their own instead of a weight on the value loss, as they share no
   parameter;
 - advantages are whitened over the tokens of a round; losses are means over a minibatch's tokens, so that a long reply
   weighs more than a short one; no clipping of the value loss; AdamW without weight decay; gradients are clipped by
   their norm, policy's and value's apart; the learning rates are constant after warm-up;
 - a reply answers for itself alone (``turn_discount`` 0); above 0, later turns' rewards count at discount^k;
-- sampling at ``temperature`` without a nucleus, pi being the policy at that temperature; the presets take 0.7, because a
-  small model's bids are wrong so often at 1 that it learns not to bid; a round of whole dialogues is played, then
+- sampling at ``temperature`` without a nucleus, pi being the policy at that temperature; the presets take 0.7, because
+  a small model's bids are wrong so often at 1 that it learns not to bid; a round of whole dialogues is played, then
   learned from ``epochs`` times in minibatches;
 - training starts from the SFT adapter (``start``); the value adapter starts afresh, its head's
   weights at 0 and its bias at the first round's mean reward;

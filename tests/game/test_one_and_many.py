@@ -135,3 +135,17 @@ def test_an_opening_act_sets_its_own_feature(act: float, name: str) -> None:
     free = open_tickets(FLOATS, game)
     values = reply_features(FLOATS, game, move, free, settle(FLOATS, game, move, free))
     assert values[FEATURES.index(name)] > 0.0
+
+
+@pytest.mark.parametrize(("share", "at_target", "above"), [(0.5, 0.0, 1.0), (1.0, 1.0, 0.0), (1.2, 1.0, 0.0)])
+def test_a_quote_is_taken_at_the_target_or_above_it(share: float, at_target: float, above: float) -> None:
+    card = sample_card(FLOATS, 1)
+    game = new_game(FLOATS, card)
+    quote = card.selling[0] - share * (card.selling[0] - card.target[0])
+    game.quote, game.quoted = (quote, *game.quote[1:]), (True, *game.quoted[1:])
+    move = move_of_action(FLOATS, 11.0, 0.0, 4.0, game)
+    move = move._replace(silent=False, claim=(True, False, False), claim_price=(quote, 0.0, 0.0))
+    free = open_tickets(FLOATS, game)
+    values = reply_features(FLOATS, game, move, free, settle(FLOATS, game, move, free))
+    found = [values[FEATURES.index(name)] for name in ("take_at_target", "take_above_target", "take_cut")]
+    assert found == pytest.approx([at_target, above, min(share, 1.0)])

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from negotiation_env.acts import MAX_TICKETS
+from negotiation_env.features import FEATURES
 from negotiation_env.game import End
-from rewards.annotators import DAMAGE, Annotator, Judged, rubric_points
+from rewards.annotators import DAMAGE, SOURCES, Annotator, Judged, rubric_points
 from rewards.data import Candidate, draw_candidate, preference_pairs
 from rewards.demonstrations import BAD_HABITS, demonstrator
 from rewards.dialogues import personas, play
@@ -71,6 +72,32 @@ def test_annotators_agree_with_themselves_and_mostly_with_each_other() -> None:
             for p in PAIRS]  # fmt: skip
     assert np.mean(same) > 0.85
     assert first.preference(a, Judged(a.features, a.words, "rude")) > 0.9
+
+
+def _doing(**features: float) -> Judged:
+    return Judged(tuple(features.get(name, 0.0) for name in FEATURES), ())
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_half_a_cut_is_worth_less_than_a_fair_bid_early_and_more_late(source: str) -> None:
+    annotator = Annotator(source)
+    for tickets in (1.0, 3.0):
+        early, late = (
+            annotator.gap(
+                _doing(take_cut=0.5 * tickets, take_above_target=tickets, late=turn / 20),
+                _doing(bid_with_reason=1.0, bid_small_step=tickets, late=turn / 20),
+            )
+            for turn in (3, 17)
+        )
+        assert early < 0.0 < late
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_target_is_always_worth_taking(source: str) -> None:
+    annotator = Annotator(source)
+    for turn in range(1, 21):
+        taken = _doing(take_cut=1.0, take_at_target=1.0, late=turn / 20)
+        assert annotator.gap(taken, _doing(bid_with_reason=1.0, bid_small_step=1.0, late=turn / 20)) > 0.0
 
 
 def test_rubric_points_are_points_of_the_rubric() -> None:

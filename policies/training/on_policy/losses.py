@@ -16,7 +16,7 @@ class PolicyLoss(NamedTuple):
 
     loss: torch.Tensor
     clipped: torch.Tensor
-    """Share of tokens at which the clip takes the gradient away."""
+    """Share of tokens at which either clip takes the gradient away."""
     log_ratio: torch.Tensor
     """Mean of log(new / old)."""
     divergence: torch.Tensor
@@ -36,12 +36,16 @@ def clipped_policy_loss(
     advantages: torch.Tensor,
     mask: torch.Tensor,
     clip: float,
+    dual_clip: float,
     tokens: int | None = None,
 ) -> PolicyLoss:
-    """PPO's clipped surrogate (Schulman et al. 2017, eq. 7), negated.
+    """PPO's clipped surrogate (Schulman et al. 2017, eq. 7), with the dual clip (Ye et al. 2020, eq. 5), negated.
 
         rho_t = exp(log pi(a_t) - log pi_old(a_t))
-        L     = -mean_t min(rho_t A_t, clip(rho_t, 1 - c, 1 + c) A_t)
+        S_t   = min(rho_t A_t, clip(rho_t, 1 - c, 1 + c) A_t)
+        L     = -mean_t (S_t if A_t >= 0 else max(S_t, d A_t))
+
+    PPO's own clip leaves a token with A_t < 0 and a great rho_t unbounded: one such token can outweigh all others.
 
     Args:
         new: log-probabilities of the sampled tokens now.
@@ -49,16 +53,18 @@ def clipped_policy_loss(
         advantages: of the same shape; no gradient flows into them.
         mask: True at tokens.
         clip: c, in (0, 1].
+        dual_clip: d, above 1 + c; infinity for PPO as it was.
         tokens: of the whole minibatch, where this is a part of it.
     """
     log_ratio = torch.where(mask, new - old, 0.0)
     ratio = log_ratio.exp()
-    plain, bounded = ratio * advantages, ratio.clamp(1.0 - clip, 1.0 + clip) * advantages
-    loss = token_mean(-torch.minimum(plain, bounded), mask, tokens)
+    low, high = torch.where(advantages < 0.0, 1.0 - clip, 0.0), torch.where(advantages < 0.0, dual_clip, 1.0 + clip)
+    bounded = ratio.clamp(low, high)
+    loss = token_mean(-bounded * advantages, mask, tokens)
     with torch.no_grad():
         return PolicyLoss(
             loss,
-            token_mean((bounded < plain).to(plain.dtype), mask, tokens),
+            token_mean((bounded != ratio).to(ratio.dtype), mask, tokens),
             token_mean(log_ratio, mask, tokens),
             token_mean(ratio - 1.0 - log_ratio, mask, tokens),
             log_ratio.abs().max().exp(),

@@ -41,6 +41,8 @@ class OnPolicyPreset(AdapterPreset):
     """Of the value model's adapter and head."""
     max_grad_norm: Annotated[float, Field(gt=0.0)]
     clip_range: Annotated[float, Field(gt=0.0, le=1.0)]
+    dual_clip: Annotated[float, Field(gt=2.0)]
+    """Greatest ratio with which a token of a bad reply counts; inf for PPO as it was."""
     gamma: Share
     """Discount per token within a reply."""
     gae_lambda: Share

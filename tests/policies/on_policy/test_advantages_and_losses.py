@@ -101,34 +101,41 @@ def test_group_statistics_are_each_groups_own() -> None:
     assert found == pytest.approx([-2 / deviation, 0.0, 0.0, 0.0, 2 / deviation, 0.0])
 
 
-def test_the_policy_loss_clips_only_where_that_lowers_the_gain() -> None:
+@pytest.mark.parametrize("dual_clip", [math.inf, 1.5])
+def test_the_policy_loss_clips_only_where_that_lowers_the_gain(dual_clip: float) -> None:
     rng = np.random.default_rng(4)
-    new, mask = padded(5, scale=0.4)
-    old, _ = padded(6, scale=0.4)
+    new, mask = padded(5, scale=0.8)
+    old, _ = padded(6, scale=0.8)
     advantages = torch.where(mask, torch.tensor(rng.normal(size=mask.shape)), 1e3)
-    found = clipped_policy_loss(new, old, advantages, mask, 0.2)
-    total, clipped, count = 0.0, 0, 0
+    found = clipped_policy_loss(new, old, advantages, mask, 0.2, dual_clip)
+    total, clipped, bad_and_likelier, count = 0.0, 0, 0, 0
     for row, length in enumerate(LENGTHS):
         for t in range(length):
             ratio = math.exp(float(new[row, t]) - float(old[row, t]))
             gain = float(advantages[row, t])
             bounded = min(max(ratio, 0.8), 1.2)
-            total += -min(ratio * gain, bounded * gain)
-            clipped += bounded * gain < ratio * gain
+            surrogate = min(ratio * gain, bounded * gain)
+            dual = surrogate if gain >= 0.0 else max(surrogate, dual_clip * gain)
+            total += -dual
+            clipped += bounded * gain < ratio * gain or dual > surrogate
+            bad_and_likelier += dual > surrogate
             count += 1
-    assert clipped > 0
+    assert clipped > bad_and_likelier
+    assert bool(bad_and_likelier) == math.isfinite(dual_clip)
     assert float(found.loss) == pytest.approx(total / count)
     assert float(found.clipped) == pytest.approx(clipped / count)
 
 
 def test_clipped_tokens_and_padding_get_no_gradient() -> None:
-    new = torch.tensor([[0.5, 0.5, -0.5, -0.5, 0.1, 9.0]], requires_grad=True)
-    mask = torch.tensor([[True, True, True, True, True, False]])
-    advantages = torch.tensor([[1.0, -1.0, 1.0, -1.0, 1.0, 1.0]])
-    clipped_policy_loss(new, torch.zeros(1, 6), advantages, mask, 0.2).loss.backward()  # type: ignore[no-untyped-call]
+    new = torch.tensor([[0.5, 0.5, -0.5, -0.5, 0.1, 9.0, 9.0]], requires_grad=True)
+    mask = torch.tensor([[True, True, True, True, True, True, False]])
+    advantages = torch.tensor([[1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0]])
+    found = clipped_policy_loss(new, torch.zeros(1, 7), advantages, mask, 0.2, 3.0)
+    found.loss.backward()  # type: ignore[no-untyped-call]
     assert new.grad is not None
-    # A raised ratio with a gain, and a lowered one with a loss, have had their step already.
-    assert [bool(g) for g in new.grad[0]] == [False, True, True, False, True, False]
+    # A raised ratio with a gain, and a lowered one with a loss, have had their step already; the last token of a bad
+    # reply is so much likelier than it was that its step would drown the others'.
+    assert [bool(g) for g in new.grad[0]] == [False, True, True, False, True, False, False]
 
 
 def test_parts_of_a_minibatch_add_up_to_the_whole() -> None:
@@ -136,12 +143,12 @@ def test_parts_of_a_minibatch_add_up_to_the_whole() -> None:
     old, _ = padded(8, scale=0.3)
     advantages, _ = padded(9)
     tokens = int(mask.sum())
-    whole = clipped_policy_loss(new, old, advantages, mask, 0.2)
+    whole = clipped_policy_loss(new, old, advantages, mask, 0.2, 3.0)
     for field in ("loss", "clipped", "log_ratio", "divergence"):
         parts = [
             getattr(
                 clipped_policy_loss(
-                    new[i : i + 2], old[i : i + 2], advantages[i : i + 2], mask[i : i + 2], 0.2, tokens
+                    new[i : i + 2], old[i : i + 2], advantages[i : i + 2], mask[i : i + 2], 0.2, 3.0, tokens
                 ),
                 field,
             )
