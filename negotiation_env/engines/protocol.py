@@ -74,8 +74,8 @@ class ChatReply:
 
     text: the reply, `begin` included and stop string excluded; empty where `fault` is set.
     token_ids: sampled tokens, the end token included; empty where the engine tells none.
-    logprobs: natural-log probability of each token in token_ids under the model's own
-        distribution (temperature 1, no top-p), same length; empty where the engine tells none.
+    logprobs: natural-log probability of each token in token_ids at the request's temperature
+        (1 where that is 0), without top-p, same length; empty where the engine tells none.
     prompt_tokens: tokens of the prompt that the model saw.
     finish: "stop" at an end token or stop string, "length" at max_tokens, "fault" on a failure.
     fault: the cause, where the sample failed; else None.

@@ -30,14 +30,16 @@ def draw(
 
     logits: (rows, vocabulary) on any device; noise: one number in [0, 1) a row; a temperature
     of 0 takes the likeliest token; top_ps: nucleus mass in (0, 1] (Holtzman et al. 2020).
-    Returns tokens and their log-probabilities under the softmax of the plain logits
-    (temperature 1, no nucleus). A row with logits that are not numbers gets nan.
+    Returns tokens and their log-probabilities at the row's temperature (1 where that is 0), without the nucleus.
+    A row with logits that are not numbers gets nan.
     """
     # On the CPU whatever the model's device: CUDA's cumulative sum is not reproducible.
     plain = torch.log_softmax(logits.cpu(), dim=-1, dtype=torch.float32)
     tokens = torch.zeros(plain.shape[0], dtype=torch.long)
     scale = torch.tensor([t if t > 0 else 1.0 for t in temperatures])[:, None]
-    shaped = plain if bool((scale == 1.0).all()) else torch.log_softmax(plain / scale, dim=-1)
+    plainly = scale == 1.0
+    # A row at temperature 1 keeps its bits whatever the temperatures beside it.
+    shaped = plain if bool(plainly.all()) else torch.where(plainly, plain, torch.log_softmax(plain / scale, dim=-1))
     whole = [i for i, t in enumerate(temperatures) if t > 0 and top_ps[i] >= 1.0]
     nucleus = [i for i, t in enumerate(temperatures) if t > 0 and top_ps[i] < 1.0]
     greedy = [i for i, t in enumerate(temperatures) if t <= 0]
@@ -53,7 +55,7 @@ def draw(
             places = _invert(probabilities, [noise[i] for i in nucleus])
             tokens[nucleus] = order.gather(1, places[:, None])[:, 0]
             nucleus = [i for i, done in zip(nucleus, found, strict=True) if not done]
-    logprobs = plain.gather(1, tokens[:, None])[:, 0]
+    logprobs = shaped.gather(1, tokens[:, None])[:, 0]
     return tokens.tolist(), logprobs.tolist()
 
 

@@ -30,7 +30,6 @@ class TransformersEngine:
     which bounds memory; max_prompt_tokens: longer prompts lose tokens from their middle (the
     first quarter and the end stay); prefix_cache_mb: memory for prompt blocks shared among
     requests and calls, 0 for none.
-    logprobs in replies are of the sampled tokens at temperature 1 without top-p.
     Raises EngineSpecError where name cannot be loaded.
     """
 

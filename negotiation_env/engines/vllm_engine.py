@@ -1,7 +1,8 @@
 """Chat engine on vLLM, in this process.
 
 Knows vLLM's offline interface. vLLM seeds each request, but its arithmetic may change with the
-batch: the same request may give another text in another batch.
+batch: the same request may give another text in another batch. Its log-probabilities count the
+nucleus where ``top_p`` is below 1.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class VLLMEngine:
     def __init__(self, name: str) -> None:
         self.spec = f"vllm:{name}"
         model = str(smollm2_path()) if name == "smollm2" else name
-        self._llm: Any = LLM(model=model, load_format="safetensors")
+        self._llm: Any = LLM(model=model, load_format="safetensors", logprobs_mode="processed_logprobs")
 
     def __repr__(self) -> str:
         return f"VLLMEngine({self.spec!r})"

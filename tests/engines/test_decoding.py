@@ -38,6 +38,8 @@ def test_nucleus_tokens_come_from_the_nucleus_and_do_not_depend_on_other_rows() 
         tokens, logprobs = draw(logits, noise, temperatures, top_ps)
         for i, (temperature, top_p) in enumerate(settings):
             assert draw(logits[i : i + 1], [noise[i]], [temperature], [top_p]) == ([tokens[i]], [logprobs[i]])
+            expected = torch.log_softmax(logits[i].double() / temperature, dim=-1)[tokens[i]]
+            assert logprobs[i] == pytest.approx(float(expected), abs=1e-4)
             if top_p < 1.0:
                 assert tokens[i] in _nucleus_by_definition(logits[i], temperature, top_p)
 

@@ -32,7 +32,7 @@ class Sample(NamedTuple):
     reply: tuple[int, ...]
     """Token ids as sampled, the end token included; at least one."""
     logprobs: tuple[float, ...]
-    """Log-probability of each token when it was sampled, at temperature 1."""
+    """Log-probability of each token when it was sampled, at the temperature of sampling."""
     reward: float
     """Credit of the reply: its own reward, and later turns' by the turn discount."""
     group: int

@@ -19,8 +19,10 @@ from negotiation_env.errors import UsageError
 from negotiation_env.registry import load_manager, load_reward
 from negotiation_env.scenario import sample_scenario
 from policies.training.on_policy.actor_critic import POLICY, VALUE, ActorCritic
+from policies.training.on_policy.learner import Learner
 from policies.training.on_policy.preset import OnPolicyPreset
 from policies.training.on_policy.samples import Played, Sample, SamplingAgent, parts_by_length, play, token_batch
+from policies.training.repo import Repo
 from tests.policies.on_policy.conftest import settings
 
 
@@ -45,9 +47,9 @@ def _shake(actor: ActorCritic) -> None:
     actor.engine.forget_prompts()
 
 
-def _played(engine: TransformersEngine, group_size: int = 1, dialogues: int = 4) -> Played:
+def _played(engine: TransformersEngine, group_size: int = 1, dialogues: int = 4, temperature: float = 1.0) -> Played:
     return play(
-        SamplingAgent(engine, load_reward("repo"), 8, group_size),
+        SamplingAgent(engine, load_reward("repo"), 8, group_size, temperature),
         [sample_scenario(seed) for seed in range(dialogues)],
         lambda breakdown: breakdown.total,
         manager=load_manager("rules"),
@@ -56,8 +58,10 @@ def _played(engine: TransformersEngine, group_size: int = 1, dialogues: int = 4)
     )
 
 
-def test_training_recomputes_the_log_probabilities_that_were_recorded(actor: ActorCritic) -> None:
-    samples = _played(actor.engine, group_size=3).samples
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_training_recomputes_the_log_probabilities_that_were_recorded(actor: ActorCritic, temperature: float) -> None:
+    samples = _played(actor.engine, group_size=3, temperature=temperature).samples
+    actor.temperature = temperature
     assert len({len(s.prompt) for s in samples}) > 1
     batch = token_batch(samples)
     scores = actor.policy(batch)
@@ -202,3 +206,16 @@ def test_half_precision_keeps_gradients_and_sampling(base: Path) -> None:
     assert float(torch.nn.functional.cosine_similarity(exact, half, dim=0)) > 0.99
     assert float(half.norm() / exact.norm()) == pytest.approx(1.0, abs=0.05)
     assert torch.allclose(saved, half, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize(("last_rate", "moves"), [(0.0, False), (0.5, True)])
+def test_learning_rates_fall_to_a_share_of_themselves(
+    engine: TransformersEngine, base: Path, last_rate: float, moves: bool
+) -> None:
+    preset = OnPolicyPreset(**settings(base, last_rate=last_rate))
+    with ActorCritic(engine, preset) as models:
+        samples = _played(engine).samples
+        before = {name: p.detach().clone() for name, p in models.policy_parameters().items()}
+        Learner(Repo(preset), models).learn(samples, 0, done=1.0)
+        after = models.policy_parameters()
+        assert any(not torch.equal(before[name], after[name]) for name in before) is moves
