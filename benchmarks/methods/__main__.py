@@ -111,6 +111,12 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--dialogues", type=int, default=200, help="held-out dialogues that R_total is measured on")
     parser.add_argument("--trials", type=int, default=1, help="how often each bad case and online scenario is played")
+    parser.add_argument(
+        "--only",
+        default="",
+        metavar="METHODS",
+        help="train these alone for now, such as repo or dpo,repo; default: all",
+    )
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, each in its own process")
     return parser
 
@@ -135,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise UsageError(f"expected at least 1 job, got {given.jobs}")
         experiment = Experiment(
             given.out, given.scale, given.seeds, given.ablations, given.init, tuple(given.overrides), given.dialogues,
-            given.trials,
+            given.trials, tuple(filter(None, given.only.split(","))),
         )  # fmt: skip
         threads = given.jobs * experiment.evaluation.threads
         if threads > cores():

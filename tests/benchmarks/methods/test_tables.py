@@ -218,6 +218,13 @@ def test_ablations_change_one_thing_and_name_rewards_that_load(tmp_path: Path) -
     assert with_setting("repo:model=small", "n=25") == "repo:model=small,n=25"
 
 
+def test_some_methods_alone_can_be_trained_from_the_same_start(tmp_path: Path) -> None:
+    every, some = Experiment(tmp_path, seeds=2), Experiment(tmp_path, seeds=2, only=("repo", "base"))
+    assert [run.name for run in some.first_runs()] == [run.name for run in every.first_runs()[:2]]
+    assert [run.variant.name for run in some.later_runs()] == ["repo", "repo"]
+    assert all(run in every.later_runs() for run in some.later_runs())
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
@@ -228,6 +235,7 @@ def test_ablations_change_one_thing_and_name_rewards_that_load(tmp_path: Path) -
         ({"overrides": ("repo.base=elsewhere",)}, "one base for all methods"),
         ({"scale": "huge"}, "tiny"),
         ({"init": "sft-huge"}, "sft-huge"),
+        ({"only": ("rpo",)}, "Did you mean 'repo'"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_trained(tmp_path: Path, wrong: dict[str, object], told: str) -> None:
