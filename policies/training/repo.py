@@ -31,8 +31,7 @@ The paper leaves open, and this is ours:
   parameter;
 - advantages are whitened over the tokens of a round; losses are means over a minibatch's tokens, so that a long reply
   weighs more than a short one; no clipping of the value loss; AdamW without weight decay; gradients are clipped by
-  their norm, policy's and value's apart; the learning rates rise for a few steps, and fall to ``last_rate`` of
-  themselves by the end (tiny preset; constant in the others);
+  their norm, policy's and value's apart; the learning rates are constant after warm-up;
 - a reply answers for itself alone (``turn_discount`` 0); above 0, later turns' rewards count at discount^k;
 - sampling at ``temperature`` without a nucleus, pi being the policy at that temperature; the presets take 0.7, because
   a small model's bids are wrong so often at 1 that it learns not to bid; a round of whole dialogues is played, then

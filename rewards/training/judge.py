@@ -1,9 +1,8 @@
 """``negotiate train judge``: the LoRA judge, which answers every question of the rubric in one pass.
 
 Trained on the choices of the simulated rubric annotator for generated replies. The adapter is a standard PEFT one
-(CAUSAL_LM); its answers are the letters' probabilities at the places of ``judge_form``. Some training replies are read
-a second time with a sentence aimed at the judge in them, and keep their labels: what a reply says of itself is no
-evidence.
+(CAUSAL_LM); its answers are the letters' probabilities at the places of ``judge_form``. Some training replies end with
+a sentence aimed at the judge, and keep their labels: what a reply says of itself is no evidence.
 """
 
 from __future__ import annotations
@@ -21,15 +20,14 @@ from rewards.judge_form import JudgeForm, write_form
 from rewards.rubric import Rubric
 from rewards.training.adapter import TrainedAdapter
 from rewards.training.cards import model_card, write_json
-from rewards.training.judge_data import WITHOUT, labelled, labelled_again
-from rewards.training.judge_figures import ask_base, choices_of, injection_shift, measure
+from rewards.training.judge_data import DRAWS, WITHOUT, held_out, judge_tree, labelled
+from rewards.training.judge_figures import agreement, ask_base, choices_of, injection_shift, told_by
 from rewards.training.loop import Example, Trainer
 from rewards.training.measures import kappa
 from rewards.training.preset import PRESETS, JudgePreset
 from rewards.training.probe import linear_readers
 from rewards.training.trunk import TrunkStates
 
-_DRAWS = 3
 _FEW = 20
 _USE = (
     "It judges an agent's reply behind its dialogue by the five dimensions of `rubric.toml`: load it with `PeftModel."
@@ -50,12 +48,10 @@ class LetterChoice:
     Args:
         head: returns logits (slots, vocabulary) for normed hidden states (slots, width).
         form: gives the letters.
-        steady: weight of the divergence of the choices with a sentence aimed at the judge from those without it, which
-            count as given (consistency training, Xie et al. 2020).
     """
 
-    def __init__(self, head: Callable[[torch.Tensor], torch.Tensor], form: JudgeForm, steady: float = 0.0) -> None:
-        self.head, self.form, self.steady = head, form, steady
+    def __init__(self, head: Callable[[torch.Tensor], torch.Tensor], form: JudgeForm) -> None:
+        self.head, self.form = head, form
 
     def outputs(self, normed: torch.Tensor) -> torch.Tensor:
         """Return the letters' natural-log probabilities (slots, letters)."""
@@ -66,8 +62,7 @@ class LetterChoice:
         """Return the summed loss over verdicts, and their number."""
         slots = len(self.form.counts)
         told = torch.cat(list(outputs)).reshape(-1, slots, len(self.form.letters))
-        labels = torch.from_numpy(np.concatenate([e.target.noisy for e in examples]))
-        pairs = torch.tensor(_pairs(examples), dtype=torch.long).reshape(-1, 2)
+        labels = torch.from_numpy(np.concatenate([e.target for e in examples]))
         total = torch.zeros(())
         for k in range(slots):
             own = told[:, k, self.form.choices(k)]
@@ -75,26 +70,15 @@ class LetterChoice:
             among = own - mass[:, None]
             chosen = among.gather(1, labels[:, k : k + 1])[:, 0]
             total = total - (chosen + MASS_WEIGHT * mass).sum()
-            bare, aimed = among[pairs[:, 0]].detach(), among[pairs[:, 1]]
-            total = total + self.steady * (bare.exp() * (bare - aimed)).sum()
         return total, float(labels.numel())
 
     def quality(self, outputs: Sequence[torch.Tensor], examples: Sequence[Example]) -> dict[str, float]:
         """Return the loss, negative (the quality: it tells sooner than kappa), and each dimension's kappa."""
-        found, _ = choices_of(outputs, self.form)
-        labels = np.concatenate([e.target.noisy for e in examples])
+        found, _ = choices_of(told_by(outputs, self.form))
+        labels = np.concatenate([e.target for e in examples])
         kappas = [kappa(found[:, k], labels[:, k], n) for k, n in enumerate(self.form.counts)]
         loss, terms = self.loss(outputs, examples)
         return {"quality": -float(loss) / terms, **{f"kappa_{k}": v for k, v in enumerate(kappas)}}
-
-
-def _pairs(examples: Sequence[Example]) -> list[tuple[int, int]]:
-    """Return the rows of (reply, its twin) among all examples' replies."""
-    found, start = [], 0
-    for example in examples:
-        found += [(start + a, start + b) for a, b in example.target.pairs()]
-        start += len(example.target.noisy)
-    return found
 
 
 def train(
@@ -115,30 +99,30 @@ def train(
     adapter = TrainedAdapter.of(settings, "CAUSAL_LM")
     form = JudgeForm(adapter.chat, rubric)
     rng = np.random.default_rng((seed, 0x1ABE1))
-    ranked = list(rankings(settings.situations, _DRAWS, seed + 1, without=WITHOUT))
+    ranked = list(rankings(settings.situations, DRAWS, seed + 1, without=WITHOUT))
     ranked = [ranked[i] for i in rng.permutation(len(ranked))]
     cut = max(1, round(settings.valid * len(ranked)))
     valid = labelled(ranked[:cut], form, rubric, rng, settings, validation=True)
     learn = labelled(ranked[cut:], form, rubric, rng, settings)
-    held = list(rankings(settings.held_out, _DRAWS, settings.test_seed + 1, held_out=True, without=WITHOUT))
-    slips = np.random.default_rng((settings.test_seed, 0x7E57))
-    test = labelled(held, form, rubric, slips)
-    given = labelled_again([r for _, _, replies in held for r in replies], rubric, slips)
+    held = held_out(settings.held_out, settings.test_seed, rubric)
+    test = [judge_tree(views, form) for views in held.views]
     tokens = [sum(e.tree.size for e in part) for part in (learn, valid, test)]
     log(f"judge: {len(learn)}/{len(valid)}/{len(test)} situations to train/choose/test, {tokens} tokens")
-    objective = LetterChoice(adapter.model.get_output_embeddings(), form, settings.steady)
+    objective = LetterChoice(adapter.model.get_output_embeddings(), form)
     trainer = Trainer(adapter, objective, learn, valid, settings, folder, log)
     report: dict[str, Any] = {"without_adapter": {}}
     if not settings.start:
-        few = test[:_FEW]
-        report["without_adapter"]["same_form"] = measure(trainer.predict(few), few, given, form, rubric)
+        told = told_by(trainer.predict(test[:_FEW]), form)
+        report["without_adapter"]["same_form"] = agreement(told, held, rubric)
     trainer.before = lambda states: fit_letters(trainer, states)
     state = trainer.run(resume)
     report |= {"train_situations": len(learn), "steps": trainer.steps, "best_step": state.best_step}
-    report |= measure(trainer.predict(test), test, given, form, rubric)
+    report |= agreement(told_by(trainer.predict(test), form), held, rubric)
     if settings.asked:
-        report["without_adapter"]["asked"] = ask_base(settings.base, held, test, settings.asked, rubric)
-    report["injection"] = injection_shift(trainer.predict, held, form, rubric)
+        report["without_adapter"]["asked"] = ask_base(settings.base, held, settings.asked, rubric)
+    report["injection"] = injection_shift(
+        lambda parts: told_by(trainer.predict([judge_tree(views, form) for views in parts]), form), held, rubric
+    )
     return write_adapter(adapter, folder / "adapter", settings, report, log)
 
 
@@ -151,7 +135,7 @@ def fit_letters(trainer: Trainer, states: TrunkStates) -> None:
     adapter, form = trainer.adapter, JudgeForm(trainer.adapter.chat, Rubric.from_toml())
     slots = len(form.counts)
     hidden = trainer.hidden(trainer.train, states).reshape(-1, slots, adapter.width)
-    labels = torch.from_numpy(np.concatenate([e.target.noisy for e in trainer.train]))
+    labels = torch.from_numpy(np.concatenate([e.target for e in trainer.train]))
     vocabulary: torch.Tensor = adapter.model.get_output_embeddings().weight.detach().float()
     rows = []
     for k in range(slots):

@@ -14,19 +14,22 @@ from numpy.typing import NDArray
 
 from negotiation_env.engines.trees import TextTree
 from negotiation_env.prompt import prompt
+from negotiation_env.protocols import ReplyView
 from rewards.annotators import rubric_choices
-from rewards.data import Candidate, draw_candidate
+from rewards.data import Candidate, draw_candidate, rankings
 from rewards.judge_form import JudgeForm
 from rewards.judged_reply import judged_reply, said_instead
 from rewards.notes import notes
 from rewards.rubric import Rubric
 from rewards.training.loop import Example
 from rewards.training.preset import JudgePreset
-from rewards.training.wording import HARMLESS, families, injected, injection, wide_candidate
+from rewards.training.wording import HARMLESS, families, injection, wide_candidate
 
 Array = NDArray[np.int64]
 Ranked = tuple[str, Any, list[Candidate]]
 """A source, a situation, and replies to it (``rewards.data.rankings``)."""
+DRAWS = 3
+"""Replies that are drawn twice over for each situation; those that come out alike are one."""
 PASSES = 20
 """Times that the simulated annotator labels the held-out replies: with slips, one pass tells a kappa to 0.03 only."""
 WITHOUT = ("injection",)
@@ -36,40 +39,56 @@ _HARD = ("internal term", "over-promise", HARMLESS)
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
-    """The rubric annotator's choices for each reply of an example, (replies, dimensions): with slips, and without.
+class HeldOut:
+    """Held-out replies and what the annotator says of them; arrays go over all replies, situation by situation.
 
-    ``twins`` are the last replies' places: reply ``len - len(twins) + i`` is reply ``twins[i]`` with a sentence aimed
-    at the judge in it.
+    Attributes:
+        views: the replies of each situation.
+        undamaged: those of each situation that are neither damaged nor silent.
+        clean: the annotator's choices without slips, (replies, dimensions).
+        given: its choices with slips, ``PASSES`` times: (passes, replies, dimensions).
+        situation: the number of each reply's situation.
     """
 
-    noisy: Array
+    views: tuple[tuple[ReplyView, ...], ...]
+    undamaged: tuple[tuple[ReplyView, ...], ...]
     clean: Array
-    twins: tuple[int, ...] = ()
-
-    def pairs(self) -> tuple[tuple[int, int], ...]:
-        """Return (reply, the same reply with a sentence aimed at the judge)."""
-        first = len(self.noisy) - len(self.twins)
-        return tuple((one, first + i) for i, one in enumerate(self.twins))
+    given: Array
+    situation: Array
 
 
-def judge_tree(replies: Sequence[Candidate], texts: Sequence[str], form: JudgeForm, uncut: int = 0) -> Example:
-    """Return replies to one situation, under the given texts, as a tree to be read at every slot; no labels.
+def held_out(situations: int, seed: int, rubric: Rubric) -> HeldOut:
+    """Return the replies that no judge is trained on; the same for every stage of training, and for the benchmark."""
+    ranked = [replies for _, _, replies in rankings(situations, DRAWS, seed + 1, held_out=True, without=WITHOUT)]
+    slips = np.random.default_rng((seed, 0x7E57))
+    flat = [reply for replies in ranked for reply in replies]
+    return HeldOut(
+        tuple(tuple(r.view for r in replies) for replies in ranked),
+        tuple(tuple(r.view for r in replies if not r.damage and r.view.text) for replies in ranked),
+        np.array([rubric_choices(r.judged, rubric) for r in flat]),
+        np.array([[rubric_choices(r.judged, rubric, slips) for r in flat] for _ in range(PASSES)]),
+        np.repeat(np.arange(len(ranked)), [len(replies) for replies in ranked]),
+    )
 
-    The last ``uncut`` are read whole; of the others, sentences that speak to the judge are left out, as in use.
+
+def judge_tree(views: Sequence[ReplyView], form: JudgeForm, labels: Array | None = None) -> Example:
+    """Return replies to one situation as a tree to be read at every slot, without what they say to a judge, as in use.
+
+    Args:
+        views: the replies.
+        form: of the judge.
+        labels: the choices to learn, (replies, dimensions); None where there is nothing to learn.
     """
     chat = form.chat
-    head = chat.prompt_ids(prompt(replies[0].view))
+    head = chat.prompt_ids(prompt(views[0]))
     branches = []
     places: list[int] = []
     stop = len(head)
-    for number, (reply, text) in enumerate(zip(replies, texts, strict=True)):
-        view = said_instead(reply.view, text)
-        view = view if number >= len(replies) - uncut else judged_reply(view)
+    for view in map(judged_reply, views):
         branches.append(chat.reply_ids(view.text) + form.behind(notes(view)))
         stop += len(branches[-1])
         places += form.places(stop)
-    return Example(TextTree(head, tuple(branches)), tuple(places), None)
+    return Example(TextTree(head, tuple(branches)), tuple(places), labels)
 
 
 def labelled(
@@ -77,44 +96,31 @@ def labelled(
     form: JudgeForm,
     rubric: Rubric,
     rng: np.random.Generator,
-    added: JudgePreset | None = None,
+    added: JudgePreset,
     validation: bool = False,
 ) -> list[Example]:
-    """Return situations with labelled replies.
+    """Return situations whose replies carry the annotator's choices, slips included.
 
     ``added`` tells how many damaged replies of the training family are added to each, how many with wider wording, and
-    how many replies are read a second time with a sentence aimed at the judge; None for nothing of all this. For
-    ``validation``, the wider wording and these sentences are those that are never trained on.
+    behind how many there stands a sentence aimed at the judge. For ``validation`` the wider wording is the part that is
+    never trained on, and nothing is aimed at the judge.
     """
     examples = []
     for _, situation, drawn in ranked:
-        replies, twins = list(drawn), []
-        if added is not None:
-            more = [draw_candidate(situation, rng, held_out=False, damaged=1.0) for _ in range(added.damaged)]
-            more += [wide_candidate(situation, _wide_kind(rng), rng, validation) for _ in range(added.wide)]
-            replies += [reply for reply in more if reply.damage not in WITHOUT]
-            spoken = [i for i, reply in enumerate(replies) if reply.view.text]
-            twins = [int(i) for i in rng.permutation(spoken)[: added.twins]]
-        noisy = [rubric_choices(r.judged, rubric, rng) for r in replies]
-        clean = [rubric_choices(r.judged, rubric) for r in replies]
-        texts = [r.view.text for r in replies]
-        if added is not None and not validation:
-            share = added.injected
-            texts = [f"{t} {injection(rng, validation)}" if rng.random() < share else t for t in texts]
-        aimed = [injected(texts[i], injection(rng, validation), rng) for i in twins]
-        tree = judge_tree([*replies, *(replies[i] for i in twins)], [*texts, *aimed], form, uncut=len(twins))
-        labels = Labels(
-            np.array(noisy + [noisy[i] for i in twins]), np.array(clean + [clean[i] for i in twins]), tuple(twins)
-        )
-        examples.append(Example(tree.tree, tree.places, labels))
+        more = [draw_candidate(situation, rng, held_out=False, damaged=1.0) for _ in range(added.damaged)]
+        more += [wide_candidate(situation, _wide_kind(rng), rng, validation) for _ in range(added.wide)]
+        replies = [*drawn, *(reply for reply in more if reply.damage not in WITHOUT)]
+        labels = np.array([rubric_choices(r.judged, rubric, rng) for r in replies])
+        views = [reply.view for reply in replies]
+        if not validation:
+            aimed = [rng.random() < added.injected for _ in views]
+            views = [
+                said_instead(v, f"{v.text} {injection(rng)}") if a else v for v, a in zip(views, aimed, strict=True)
+            ]
+        examples.append(judge_tree(views, form, labels))
     return examples
 
 
 def _wide_kind(rng: np.random.Generator) -> str:
     """Return which wider wording comes next."""
     return str(rng.choice(_HARD if rng.random() < 0.5 else sorted(families())))
-
-
-def labelled_again(replies: Sequence[Candidate], rubric: Rubric, rng: np.random.Generator) -> Array:
-    """Return ``PASSES`` of the annotator's choices, slips included: (passes, replies, dimensions)."""
-    return np.array([[rubric_choices(r.judged, rubric, rng) for r in replies] for _ in range(PASSES)])

@@ -89,9 +89,6 @@ class JudgePreset(AdapterPreset):
         injected: share of training replies with a sentence aimed at the judge behind them; their labels stay.
         damaged: training replies with damaged text that are added to each situation; damage is rare otherwise.
         wide: training replies with wider wording (``wording.toml``) that are added to each situation.
-        twins: replies of each situation that are read a second time with a sentence aimed at the judge in them; their
-            labels stay.
-        steady: weight of the divergence between the verdicts on such a reply with the sentence and without it.
     """
 
     situations: int = Field(2500, ge=4)
@@ -101,5 +98,3 @@ class JudgePreset(AdapterPreset):
     injected: float = Field(0.1, ge=0.0, le=1.0)
     damaged: int = Field(0, ge=0)
     wide: int = Field(0, ge=0)
-    twins: int = Field(0, ge=0)
-    steady: float = Field(0.0, ge=0.0)

@@ -1,7 +1,8 @@
 """Wording for judge training alone: wider families of damage, and sentences aimed at the judge.
 
 Families stand in ``wording.toml`` and ``injections.toml``, one a line; "(a|b)" in a line stands for a or b. Every sixth
-line is kept for validation, so that the weights are chosen by wording that they were not trained on. Knows no labels.
+line of damage is kept for validation, so that the weights are chosen by wording that they were not trained on. Knows no
+labels.
 """
 
 from __future__ import annotations
@@ -66,23 +67,11 @@ def sentences(line: str) -> Iterator[str]:
     yield from ("".join(some) for some in product(*(p.split("|") if i % 2 else [p] for i, p in enumerate(pieces))))
 
 
-def injection(rng: np.random.Generator, validation: bool) -> str:
+def injection(rng: np.random.Generator) -> str:
     """Return a sentence aimed at the judge, of the training family."""
-    text = spelt(str(rng.choice(part(injections(False), validation))), rng)
+    text = spelt(str(rng.choice(injections(False))), rng)
     luck = rng.random()
     return text.lower() if luck < 0.08 else text.rstrip(".") if luck < 0.16 else text
-
-
-def injected(text: str, aimed: str, rng: np.random.Generator) -> str:
-    """Return a reply with a sentence put at its end (two times out of three), its beginning, or between sentences."""
-    luck = rng.random()
-    if luck < 0.67:
-        return f"{text}{chr(10) if luck < 0.05 else ' '}{aimed}"
-    cuts = [found.end() for found in re.finditer(r"[.!?] ", text)]
-    if luck < 0.82 or not cuts:
-        return f"{aimed} {text}"
-    cut = int(rng.choice(cuts))
-    return f"{text[:cut]}{aimed} {text[cut:]}"
 
 
 def wide_candidate(situation: Situation, kind: str, rng: np.random.Generator, validation: bool) -> Candidate:

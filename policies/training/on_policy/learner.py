@@ -47,13 +47,8 @@ class Learner:
         self.optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
         self._rates = [float(group["lr"]) for group in self.optimizer.param_groups]
 
-    def learn(self, samples: Sequence[Sample], round_number: int, done: float) -> dict[str, float]:
+    def learn(self, samples: Sequence[Sample], round_number: int) -> dict[str, float]:
         """Take ``epochs`` passes over the samples; returns the round's figures, means over its steps.
-
-        Args:
-            samples: the round's.
-            round_number: names the order of the samples.
-            done: share of the budget that was used up before this round, 0 to 1.
 
         Raises:
             TrainingStoppedError: before the step that it would spoil.
@@ -64,7 +59,7 @@ class Learner:
         for epoch in range(self.preset.epochs):
             order = np.random.default_rng((0xE70C, self.preset.seed, round_number, epoch)).permutation(len(samples))
             for chosen in np.array_split(order, minibatches):
-                steps.append(self._step(samples, [int(i) for i in chosen], matrices, done))
+                steps.append(self._step(samples, [int(i) for i in chosen], matrices))
         figures = {name: sum(step[name] for step in steps) / len(steps) for name in steps[0]}
         figures["largest_ratio"] = max(step["largest_ratio"] for step in steps)
         # Measured before the first step, on the policy that sampled.
@@ -103,8 +98,8 @@ class Learner:
         played = RoundTensors(rewards, groups, mask, logprobs, values, start)
         return Matrices(played, self.method.targets(played))
 
-    def _step(self, samples: Sequence[Sample], chosen: list[int], matrices: Matrices, done: float) -> dict[str, float]:
-        """One optimiser step on a minibatch, ``done`` being the share of the budget used up."""
+    def _step(self, samples: Sequence[Sample], chosen: list[int], matrices: Matrices) -> dict[str, float]:
+        """One optimiser step on a minibatch."""
         some = [samples[i] for i in chosen]
         tokens = sum(len(s.reply) for s in some)
         self.optimizer.zero_grad(set_to_none=True)
@@ -122,9 +117,8 @@ class Learner:
                 figures[f"{name}_grad_norm"] = float(norm)
         check_step(self.preset, figures)
         warm = min(1.0, (self.steps + 1) / (self.preset.warmup_steps + 1))
-        left = 1.0 - done * (1.0 - self.preset.last_rate)
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
-            group["lr"] = rate * warm * left
+            group["lr"] = rate * warm
         self.optimizer.step()
         self.steps += 1
         return figures

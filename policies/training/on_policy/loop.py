@@ -173,7 +173,7 @@ class _Session:
         clock = time.monotonic()
         played = self._play()
         played_in, clock = time.monotonic() - clock, time.monotonic()
-        figures = self.learner.learn(played.samples, progress.round, progress.replies / preset.replies)
+        figures = self.learner.learn(played.samples, progress.round)
         check_entropy(preset, figures["entropy"])
         learned_in = time.monotonic() - clock
         self._count(played)

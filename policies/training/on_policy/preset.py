@@ -18,7 +18,7 @@ class OnPolicyPreset(AdapterPreset):
 
     Of the settings that all methods share: ``batch_size`` is replies per optimiser step (a round is divided evenly
     into about as many), ``epochs`` how often a round's replies are learned from, ``learning_rate`` the policy's
-    (AdamW, with a warm-up). Passes hold as many tokens as ``micro_batch_size`` replies of the greatest length.
+    (AdamW, constant after warm-up). Passes hold as many tokens as ``micro_batch_size`` replies of the greatest length.
     """
 
     reward: str
@@ -39,8 +39,6 @@ class OnPolicyPreset(AdapterPreset):
 
     value_learning_rate: Rate
     """Of the value model's adapter and head."""
-    last_rate: Share
-    """Share of both learning rates that is left at the budget's end; they fall linearly with the replies, by rounds."""
     max_grad_norm: Annotated[float, Field(gt=0.0)]
     clip_range: Annotated[float, Field(gt=0.0, le=1.0)]
     dual_clip: Annotated[float, Field(gt=2.0)]

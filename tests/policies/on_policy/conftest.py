@@ -80,7 +80,6 @@ def settings(base: Path, **changes: Any) -> dict[str, Any]:
         "max_grad_norm": 1.0,
         "clip_range": 0.2,
         "dual_clip": 3.0,
-        "last_rate": 0.5,
         "gamma": 1.0,
         "gae_lambda": 0.95,
         "turn_discount": 0.0,

@@ -19,10 +19,8 @@ from negotiation_env.errors import UsageError
 from negotiation_env.registry import load_manager, load_reward
 from negotiation_env.scenario import sample_scenario
 from policies.training.on_policy.actor_critic import POLICY, VALUE, ActorCritic
-from policies.training.on_policy.learner import Learner
 from policies.training.on_policy.preset import OnPolicyPreset
 from policies.training.on_policy.samples import Played, Sample, SamplingAgent, parts_by_length, play, token_batch
-from policies.training.repo import Repo
 from tests.policies.on_policy.conftest import settings
 
 
@@ -206,16 +204,3 @@ def test_half_precision_keeps_gradients_and_sampling(base: Path) -> None:
     assert float(torch.nn.functional.cosine_similarity(exact, half, dim=0)) > 0.99
     assert float(half.norm() / exact.norm()) == pytest.approx(1.0, abs=0.05)
     assert torch.allclose(saved, half, rtol=1e-2, atol=1e-2)
-
-
-@pytest.mark.parametrize(("last_rate", "moves"), [(0.0, False), (0.5, True)])
-def test_learning_rates_fall_to_a_share_of_themselves(
-    engine: TransformersEngine, base: Path, last_rate: float, moves: bool
-) -> None:
-    preset = OnPolicyPreset(**settings(base, last_rate=last_rate))
-    with ActorCritic(engine, preset) as models:
-        samples = _played(engine).samples
-        before = {name: p.detach().clone() for name, p in models.policy_parameters().items()}
-        Learner(Repo(preset), models).learn(samples, 0, done=1.0)
-        after = models.policy_parameters()
-        assert any(not torch.equal(before[name], after[name]) for name in before) is moves
