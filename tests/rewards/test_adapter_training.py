@@ -15,6 +15,7 @@ pytest.importorskip("transformers")
 from safetensors.torch import load_file  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
+from benchmarks import adapter_quality  # noqa: E402
 from benchmarks.cli.main import app  # noqa: E402
 from negotiation_env.errors import DataFileError, UsageError  # noqa: E402
 from negotiation_env.presets import read_preset  # noqa: E402
@@ -119,6 +120,11 @@ def test_the_judge_trains_by_command_and_answers_every_dimension(base: Path, tmp
     assert {"mean", "mean_absolute", "blind"} <= set(report["injection"])
     source = AdapterJudge.from_folder(folder)
     assert isinstance(source, Judge)
+    in_use = adapter_quality.measure_judge(source, situations=4)
+    for name, trained in report["dimensions"].items():
+        assert in_use["dimensions"][name]["kappa"] == pytest.approx(trained["kappa"], abs=0.03)
+        assert in_use["dimensions"][name]["ceiling"] == trained["ceiling"]
+    assert in_use["injection"]["mean"] == pytest.approx(report["injection"]["mean"], abs=0.05)
     for verdict in source.judge(VIEWS):
         if verdict.total is None:
             assert "likely together" in (verdict.fault or "")
@@ -146,6 +152,8 @@ def test_the_reward_model_can_start_from_a_judge_and_read_behind_its_form(
     assert json.loads((folder / "reading.json").read_text())["suffix"]
     reader = AdapterRewardModel.from_folder(folder).reader
     both = AdapterRewardModel(reader, folder).score_batch(VIEWS)
+    figures = adapter_quality.measure_model(AdapterRewardModel(reader, folder), pairs=60)
+    assert figures["accuracy"]["n"] == 9 and not figures["unread"] and -1.0 <= figures["length_correlation"] <= 1.0
     AdapterJudge(reader, first)
     assert AdapterRewardModel(reader, folder).score_batch(VIEWS) == pytest.approx(both, abs=1e-5)
     (folder / "reading.json").write_text('{"suffix": [1, 2]}')
