@@ -65,7 +65,7 @@ see negotiation moves; the reviewers of full SOP paths see whether the procedure
 
 ASPECTS: dict[str, dict[str, float]] = {
     "outcome": {
-        "take_at_target": 7.5, "take_cut": 2.5, "take_above_target": -3.0, "take_no_cut": -1.5, "mistaken_claim": -3.0,
+        "take_at_target": 7.5, "take_cut": 3.0, "take_above_target": -4.5, "take_no_cut": -1.5, "mistaken_claim": -3.0,
         "close_open": -12.0, "close_silent_hotel": 1.5, "silent": -4.5, "press_at_target": -2.5,
     },
     "moves": {
@@ -87,7 +87,7 @@ small cut taken early is worth less than a fair bid, or credit for single replie
 ASPECT_OF = {name: aspect for aspect, values in ASPECTS.items() for name in values}
 VALUES: dict[str, float] = {name: value for values in ASPECTS.values() for name, value in values.items()}
 PRODUCTS: dict[tuple[str, str], float] = {
-    ("take_cut", "late"): 6.0, ("take_above_target", "late"): 4.0, ("nothing_new", "late"): -2.0,
+    ("take_cut", "late"): 5.0, ("take_above_target", "late"): 5.0, ("nothing_new", "late"): -2.0,
     ("bid_small_step", "late"): -1.6,
 }  # fmt: skip
 """Values of products of features (seen as the first one is): less and less of a cut is worth taking as the talks last
