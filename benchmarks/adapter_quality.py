@@ -22,6 +22,7 @@ from negotiation_env.protocols import ReplyView
 from negotiation_env.training_files import TEST
 from rewards.adapter_judge import AdapterJudge
 from rewards.data import preference_pairs
+from rewards.judge_orders import without_orders
 from rewards.reply_reader import JUDGE
 from rewards.reward_model import AdapterRewardModel
 from rewards.training.judge_data import held_out
@@ -54,14 +55,20 @@ def measure_judge(judge: AdapterJudge, situations: int = SITUATIONS, seed: int =
 
 
 def measure_model(model: AdapterRewardModel, pairs: int = PAIRS, seed: int = 0) -> dict[str, Any]:
-    """Return accuracy, ceiling and length correlation on the test pairs of ``negotiate data preferences``."""
+    """Return accuracy, ceiling and length correlation on the test pairs of ``negotiate data preferences``.
+
+    In use, sentences that speak to a judge are left out of what is read, so pairs that differ by one are a matter of
+    chance to the model, and the rules' business; ``accuracy_of_whole_replies`` is without these pairs.
+    """
     test = [p for p in preference_pairs(pairs, seed) if p.line().split == TEST]
     views = [view for p in test for view in (p.chosen.view, p.rejected.view)]
     scores = np.array([np.nan if s is None else s for s in model.score_batch(views)])
     read = np.isfinite(scores)
     right = scores[0::2] > scores[1::2]  # a reply that could not be read makes its pair a wrong one
+    whole = np.array([all(without_orders(c.view.text) == c.view.text for c in (p.chosen, p.rejected)) for p in test])
     return {
         "accuracy": share(right),
+        "accuracy_of_whole_replies": share(right[whole]),
         "accuracy_by_source": {
             s: share(right[[p.source == s for p in test]]) for s in sorted({p.source for p in test})
         },
@@ -92,6 +99,9 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
         a = model["accuracy"]
         told = f"{a['value']:.3f} [{a['low']:.3f}, {a['high']:.3f}], n {a['n']}, at most {model['ceiling']:.3f}"
         lines.append(("reward model, accuracy on held-out pairs", told, f"{ACCURACY}", a["value"] >= ACCURACY))
+        a = model["accuracy_of_whole_replies"]
+        told = f"{a['value']:.3f} [{a['low']:.3f}, {a['high']:.3f}], n {a['n']}"
+        lines.append(("reward model, accuracy where nothing speaks to a judge", told, "", True))
         r = model["length_correlation"]
         lines.append(("reward model, score and length", f"{r:+.3f}", f"within {LENGTH}", abs(r) <= LENGTH))
     return lines
