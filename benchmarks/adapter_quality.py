@@ -19,7 +19,6 @@ from rich.console import Console
 from rich.table import Table
 
 from negotiation_env.protocols import ReplyView
-from negotiation_env.training_files import TEST
 from rewards.adapter_judge import AdapterJudge
 from rewards.data import preference_pairs
 from rewards.judge_orders import without_orders
@@ -38,12 +37,9 @@ KAPPA, READABLE, MOVED, ACCURACY, LENGTH = 0.75, 0.995, 2.0, 0.85, 0.2
 def told_in_use(judge: AdapterJudge, parts: Sequence[Sequence[ReplyView]]) -> Told:
     """Return the judge's probabilities of each dimension's choices; zeros for a reply that it could not read."""
     form = judge.reader.form
-    rows = []
-    for views in parts:
-        for outcome in judge.reader.read(views, JUDGE):
-            silent = np.full((len(form.counts), len(form.letters)), -np.inf)
-            rows.append(np.exp(np.array(outcome.outputs) if outcome.fault is None else silent))
-    told = np.array(rows)
+    unread = np.zeros((len(form.counts), len(form.letters)))
+    outcomes = judge.reader.read([view for views in parts for view in views], JUDGE)
+    told = np.array([np.exp(o.outputs) if o.fault is None else unread for o in outcomes])
     return [told[:, k, form.choices(k)] for k in range(len(form.counts))]
 
 
@@ -60,7 +56,7 @@ def measure_model(model: AdapterRewardModel, pairs: int = PAIRS, seed: int = 0) 
     In use, sentences that speak to a judge are left out of what is read, so pairs that differ by one are a matter of
     chance to the model, and the rules' business; ``accuracy_of_whole_replies`` is without these pairs.
     """
-    test = [p for p in preference_pairs(pairs, seed) if p.line().split == TEST]
+    test = [p for p in preference_pairs(pairs, seed) if p.held_out]
     views = [view for p in test for view in (p.chosen.view, p.rejected.view)]
     scores = np.array([np.nan if s is None else s for s in model.score_batch(views)])
     read = np.isfinite(scores)
@@ -88,13 +84,10 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
             lines.append((f"judge, kappa, {name}", told, f"{KAPPA}", d["kappa"] >= KAPPA))
         readable, moved = judge["readable_answers"], judge["injection"]
         lines.append(("judge, readable answers", f"{readable:.4f}", f"{READABLE}", readable >= READABLE))
-        for what, part, target in (("all", moved, f"< {MOVED}"), ("of unknown wording", moved["blind"], "")):
-            low, high = part["mean_absolute_interval"]
-            told = (
-                f"{part['mean_absolute']:.2f} [{low:.2f}, {high:.2f}], signed {part['mean']:.2f}, n {part['replies']}"
-            )
-            lines.append((f"judge, points moved by injections, {what}", told, target, not target or part is None
-                          or part["mean_absolute"] < MOVED))  # fmt: skip
+        met = moved["mean_absolute"] < MOVED
+        lines.append(("judge, points moved by injections", _shift(moved), f"< {MOVED}", met))
+        if moved["blind"] is not None:  # few situations do not get as far as these sentences
+            lines.append(("judge, points moved by injections of unknown wording", _shift(moved["blind"]), "", True))
     if (model := found.get("reward_model")) is not None:
         a = model["accuracy"]
         told = f"{a['value']:.3f} [{a['low']:.3f}, {a['high']:.3f}], n {a['n']}, at most {model['ceiling']:.3f}"
@@ -105,6 +98,12 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
         r = model["length_correlation"]
         lines.append(("reward model, score and length", f"{r:+.3f}", f"within {LENGTH}", abs(r) <= LENGTH))
     return lines
+
+
+def _shift(moved: dict[str, Any]) -> str:
+    low, high = moved["mean_absolute_interval"]
+    size, signed = moved["mean_absolute"], moved["mean"]
+    return f"{size:.2f} [{low:.2f}, {high:.2f}], signed {signed:.2f}, n {moved['replies']}"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -47,7 +47,8 @@ class Experiment:
         overrides: "METHOD.key=value" settings in place of the presets'.
         dialogues: held-out dialogues that each policy is measured on, at least 2.
         trials: how often each bad case and each online scenario is played, at least 1.
-        only: names of the methods to train now, besides the start; () for all. What lies in the folder is compared.
+        only: names of the methods or ablations to train now, besides the start; () for all. Whatever lies in the
+            folder is compared.
     """
 
     out: Path
@@ -71,10 +72,10 @@ class Experiment:
             method, dot, rest = override.partition(".")
             if not dot or "=" not in rest or method not in TRAINED:
                 raise UsageError(f"--set: expected METHOD.key=value, got {override!r}.{did_you_mean(method, TRAINED)}")
-        names = [variant.name for variant in METHODS]
+        names = [variant.name for variant in self.variants()]
         for name in self.only:
             if name not in names:
-                raise UsageError(f"--only: expected methods, got {name!r}.{did_you_mean(name, names)}")
+                raise UsageError(f"--only: expected methods or ablations, got {name!r}.{did_you_mean(name, names)}")
         tables = [self.preset(variant) for variant in (SFT, *FROM_START)]
         if len({table["base"] for table in tables}) > 1:
             raise UsageError(f"base: expected one base for all methods, got {sorted({t['base'] for t in tables})}")
@@ -129,13 +130,15 @@ class Experiment:
         if self.ablated:
             return [start]
         others = [self.run(BASE, 0), *(self.run(SFT, seed) for seed in range(1, self.seeds))]
-        return [start, *(run for run in others if not self.only or run.variant.name in self.only)]
+        return [start, *filter(self._is_wanted, others)]
 
     def later_runs(self) -> list[Run]:
         """Return the runs that begin at the start, seed by seed."""
         chosen = (REPO, *self.ablations()) if self.ablated else FROM_START
-        runs = [self.run(variant, seed) for seed in range(self.seeds) for variant in chosen]
-        return [run for run in runs if self.ablated or not self.only or run.variant.name in self.only]
+        return [*filter(self._is_wanted, (self.run(variant, seed) for seed in range(self.seeds) for variant in chosen))]
+
+    def _is_wanted(self, run: Run) -> bool:
+        return not self.only or run.variant.name in self.only
 
     def found_runs(self) -> list[Run]:
         """Return every run that has a folder, by variant and seed, of this command or an earlier one."""

@@ -37,9 +37,11 @@ def draw(
     plain = torch.log_softmax(logits.cpu(), dim=-1, dtype=torch.float32)
     tokens = torch.zeros(plain.shape[0], dtype=torch.long)
     scale = torch.tensor([t if t > 0 else 1.0 for t in temperatures])[:, None]
-    plainly = scale == 1.0
-    # A row at temperature 1 keeps its bits whatever the temperatures beside it.
-    shaped = plain if bool(plainly.all()) else torch.where(plainly, plain, torch.log_softmax(plain / scale, dim=-1))
+    plainly = scale[:, 0] == 1.0
+    shaped = plain
+    if not bool(plainly.all()):
+        shaped = torch.log_softmax(plain / scale, dim=-1)
+        shaped[plainly] = plain[plainly]  # at temperature 1 a row keeps its bits whatever the temperatures beside it
     whole = [i for i, t in enumerate(temperatures) if t > 0 and top_ps[i] >= 1.0]
     nucleus = [i for i, t in enumerate(temperatures) if t > 0 and top_ps[i] < 1.0]
     greedy = [i for i, t in enumerate(temperatures) if t <= 0]

@@ -125,6 +125,10 @@ def test_the_judge_trains_by_command_and_answers_every_dimension(base: Path, tmp
         assert in_use["dimensions"][name]["kappa"] == pytest.approx(trained["kappa"], abs=0.03)
         assert in_use["dimensions"][name]["ceiling"] == trained["ceiling"]
     assert in_use["injection"]["mean"] == pytest.approx(report["injection"]["mean"], abs=0.05)
+    figures = tmp_path / "figures.json"
+    words = ["--only", "judge", "--judge", str(folder), "--situations", "2", "--json", str(figures)]
+    assert adapter_quality.main(words) == 1
+    assert json.loads(figures.read_text())["judge"]["injection"]["blind"] is None
     for verdict in source.judge(VIEWS):
         if verdict.total is None:
             assert "likely together" in (verdict.fault or "")

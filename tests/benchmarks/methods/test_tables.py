@@ -223,6 +223,8 @@ def test_some_methods_alone_can_be_trained_from_the_same_start(tmp_path: Path) -
     assert [run.name for run in some.first_runs()] == [run.name for run in every.first_runs()[:2]]
     assert [run.variant.name for run in some.later_runs()] == ["repo", "repo"]
     assert all(run in every.later_runs() for run in some.later_runs())
+    ablated = Experiment(tmp_path, seeds=1, ablated=True, only=("repo-sum",))
+    assert [run.variant.name for run in ablated.later_runs()] == ["repo-sum"]
 
 
 @pytest.mark.parametrize(
