@@ -4,7 +4,7 @@ A small model hardly compares figures, counts or remembers turns, and need not: 
 reason is new, a room was left out, is known from the public state and the acts of the reply (``features``); whether a
 figure is nobody's, from the dialogue (``figures``); whether a message was said before, from its letters
 (``text_marks``). The notes say so behind the reply, in a few words each; how the reply is worded remains for the model
-to judge. Empty for a text whose state is not known.
+to judge. What a reply says to its judge is not read (``judged_reply``); the notes say that it did.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from negotiation_env.features import FEATURES
 from negotiation_env.protocols import ReplyView, Utterance
 from rewards.figures import said_figures, strange_figures
+from rewards.judged_reply import judged_reply
 from rewards.plain_text import prepare
 from rewards.text_marks import text_marks
 
@@ -41,10 +42,18 @@ MARKS = {
     "<manager's>": "manager's own words", "<twice>": "doubled words",
 }  # fmt: skip
 """How a mark of the text is noted."""
+ORDERS = "speaks to judge"
+"""How sentences that speak to a judge are noted."""
+NOTHING = "nothing"
+"""The notes on a reply of which there is nothing to note."""
 
 
 def notes(view: ReplyView) -> str:
-    """Return the notes on a reply, such as "new reason, takes half cut"; "nothing" where there is nothing to note."""
+    """Return the notes on a reply, such as "new reason, takes half cut"; "nothing" where there is nothing to note.
+
+    They are on what a model reads of it (``judged_reply``), but for the last, which is on what was left out.
+    """
+    whole, view = view, judged_reply(view)
     found = []
     for name, value in zip(FEATURES, view.features, strict=True):
         if value <= 0.0 or name not in NAMES:
@@ -58,7 +67,9 @@ def notes(view: ReplyView) -> str:
         found.append("unknown figure")
     if _names_goal(view):
         found.append("names the goal")
-    return ", ".join(found) or "nothing"
+    if view is not whole:
+        found.append(ORDERS)
+    return ", ".join(found) or NOTHING
 
 
 def _names_goal(view: ReplyView) -> bool:

@@ -26,7 +26,7 @@ from negotiation_env.errors import DataFileError
 from negotiation_env.prompt import prompt
 from negotiation_env.protocols import ReplyView
 from rewards.judge_form import JudgeForm
-from rewards.judged_reply import judged_reply
+from rewards.judge_orders import without_orders
 from rewards.notes import notes
 from rewards.rubric import Rubric
 
@@ -126,8 +126,7 @@ class ReplyReader:
         return bool(suffix)
 
     def _text(self, view: ReplyView) -> ReadText:
-        view = judged_reply(view)
-        head, body = self.chat.prompt_ids(prompt(view)), self.chat.reply_ids(view.text)
+        head, body = self.chat.prompt_ids(prompt(view)), self.chat.reply_ids(without_orders(view.text))
         end = len(head) + len(body)
         if JUDGE not in self._heads and not self._reward_behind:
             return ReadText(head + body, {REWARD: (end - 1,)})

@@ -20,7 +20,7 @@ from rewards.judge_form import JudgeForm, write_form
 from rewards.rubric import Rubric
 from rewards.training.adapter import TrainedAdapter
 from rewards.training.cards import model_card, write_json
-from rewards.training.judge_data import DRAWS, WITHOUT, held_out, judge_tree, labelled
+from rewards.training.judge_data import DRAWS, WITHOUT, added_odds, held_out, judge_tree, labelled
 from rewards.training.judge_figures import agreement, ask_base, choices_of, injection_shift, told_by
 from rewards.training.loop import Example, Trainer
 from rewards.training.measures import kappa
@@ -48,10 +48,15 @@ class LetterChoice:
     Args:
         head: returns logits (slots, vocabulary) for normed hidden states (slots, width).
         form: gives the letters.
+        odds: of each dimension's choices, ``judge_data.added_odds``: what the replies added for training, most of them
+            damaged, do to the choices' shares. The loss adds them to the log-probabilities, so that these themselves
+            tell of replies as they come (logit adjustment, Menon et al. 2021, arXiv 2007.07314).
     """
 
-    def __init__(self, head: Callable[[torch.Tensor], torch.Tensor], form: JudgeForm) -> None:
-        self.head, self.form = head, form
+    def __init__(
+        self, head: Callable[[torch.Tensor], torch.Tensor], form: JudgeForm, odds: Sequence[torch.Tensor]
+    ) -> None:
+        self.head, self.form, self.odds = head, form, odds
 
     def outputs(self, normed: torch.Tensor) -> torch.Tensor:
         """Return the letters' natural-log probabilities (slots, letters)."""
@@ -67,7 +72,7 @@ class LetterChoice:
         for k in range(slots):
             own = told[:, k, self.form.choices(k)]
             mass = own.logsumexp(dim=1)
-            among = own - mass[:, None]
+            among = torch.log_softmax(own + self.odds[k], dim=1)
             chosen = among.gather(1, labels[:, k : k + 1])[:, 0]
             total = total - (chosen + MASS_WEIGHT * mass).sum()
         return total, float(labels.numel())
@@ -108,7 +113,8 @@ def train(
     test = [judge_tree(views, form) for views in held.views]
     tokens = [sum(e.tree.size for e in part) for part in (learn, valid, test)]
     log(f"judge: {len(learn)}/{len(valid)}/{len(test)} situations to train/choose/test, {tokens} tokens")
-    objective = LetterChoice(adapter.model.get_output_embeddings(), form)
+    odds = added_odds(ranked[cut:], learn, rubric, rng)
+    objective = LetterChoice(adapter.model.get_output_embeddings(), form, [torch.from_numpy(o) for o in odds])
     trainer = Trainer(adapter, objective, learn, valid, settings, folder, log)
     report: dict[str, Any] = {"without_adapter": {}}
     if not settings.start:

@@ -18,7 +18,8 @@ from negotiation_env.protocols import ReplyView
 from rewards.annotators import rubric_choices
 from rewards.data import Candidate, draw_candidate, rankings
 from rewards.judge_form import JudgeForm
-from rewards.judged_reply import judged_reply, said_instead
+from rewards.judge_orders import without_orders
+from rewards.judged_reply import said_instead
 from rewards.notes import notes
 from rewards.rubric import Rubric
 from rewards.training.loop import Example
@@ -84,8 +85,8 @@ def judge_tree(views: Sequence[ReplyView], form: JudgeForm, labels: Array | None
     branches = []
     places: list[int] = []
     stop = len(head)
-    for view in map(judged_reply, views):
-        branches.append(chat.reply_ids(view.text) + form.behind(notes(view)))
+    for view in views:
+        branches.append(chat.reply_ids(without_orders(view.text)) + form.behind(notes(view)))
         stop += len(branches[-1])
         places += form.places(stop)
     return Example(TextTree(head, tuple(branches)), tuple(places), labels)
@@ -119,6 +120,25 @@ def labelled(
             ]
         examples.append(judge_tree(views, form, labels))
     return examples
+
+
+def added_odds(
+    ranked: Iterable[Ranked], learn: Iterable[Example], rubric: Rubric, rng: np.random.Generator
+) -> list[NDArray[np.float32]]:
+    """Return by how much each dimension's choices are likelier, in natural logarithms, among the replies to learn from.
+
+    Likelier than among the replies drawn for the situations, to which ``labelled`` adds others: 0 where none are added.
+    """
+    drawn = np.array([rubric_choices(r.judged, rubric, rng) for _, _, replies in ranked for r in replies])
+    learnt = np.concatenate([example.target for example in learn])
+    odds = []
+    for k, dimension in enumerate(rubric.dimensions):
+        shares = []
+        for labels in (learnt, drawn):
+            counts = np.bincount(labels[:, k], minlength=len(dimension.choices)) + 1.0
+            shares.append(np.log(counts / counts.sum()))
+        odds.append((shares[0] - shares[1]).astype(np.float32))
+    return odds
 
 
 def _wide_kind(rng: np.random.Generator) -> str:

@@ -24,6 +24,7 @@ from negotiation_env.errors import UsageError
 from negotiation_env.presets import read_preset
 from negotiation_env.training_files import PreferencePair, split_lines
 from rewards.judge_form import JudgeForm
+from rewards.judge_orders import without_orders
 from rewards.reply_reader import READING
 from rewards.reward_scale import RewardScale
 from rewards.rubric import Rubric
@@ -98,7 +99,7 @@ def gaps_of(outputs: Sequence[torch.Tensor], examples: Sequence[Example]) -> np.
 def pair_examples(data: NotedPairs, chat: ChatText, form: JudgeForm | None) -> list[Example]:
     """Put pairs of one prompt together: each different reply is a branch behind the prompt, read at its end.
 
-    With ``form``, notes and the judge's form follow each reply.
+    What a reply says to a judge is left out, as in use. With ``form``, notes and the judge's form follow each reply.
     """
     groups: dict[str, list[int]] = {}
     for number, pair in enumerate(data.pairs):
@@ -110,7 +111,9 @@ def pair_examples(data: NotedPairs, chat: ChatText, form: JudgeForm | None) -> l
         for number in numbers:
             pair = data.pairs[number]
             both = zip((pair.chosen, pair.rejected), data.noted(pair), strict=True)
-            bodies = [chat.reply_ids(text) + (form.behind(noted) if form else ()) for text, noted in both]
+            bodies = [
+                chat.reply_ids(without_orders(text)) + (form.behind(noted) if form else ()) for text, noted in both
+            ]
             chosen, rejected = (replies.setdefault(ids, len(replies)) for ids in bodies)
             several.append((chosen, rejected, pair.margin))
         tree = TextTree(chat.prompt_ids(data.pairs[numbers[0]].prompt), tuple(replies))
