@@ -17,6 +17,7 @@ from pathlib import Path
 from negotiation_env.engines.chat_text import ChatText
 from negotiation_env.engines.protocol import EngineSpecError
 from negotiation_env.errors import DataFileError
+from rewards.judge_orders import orders, without_orders
 from rewards.rubric import Rubric
 
 Ids = tuple[int, ...]
@@ -24,6 +25,7 @@ FILE = "judge_form.json"
 LEAST_MASS = 0.5
 """An answer is readable if its letters have so much of the probability among all tokens."""
 _OPENS = "Verdicts:"
+_ASIDE = " Speaks to judge."
 
 
 class JudgeForm:
@@ -54,6 +56,17 @@ class JudgeForm:
     def behind(self, noted: str = "") -> Ids:
         """Return the ids that follow a reply's message: its notes, if there are any, and the suffix."""
         return (*(self.chat.ids(f"Notes: {noted}.\n") if noted else ()), *self.suffix)
+
+    def reply(self, text: str, noted: str = "") -> Ids:
+        """Return the ids of a reply as it is read, without what it says to a judge, with notes and suffix behind it."""
+        return (*self.chat.reply_ids(without_orders(text)), *self.behind(noted))
+
+    def aside(self, text: str) -> Ids:
+        """Return what a reward model, which reads behind the form, is told of a reply that speaks to a judge.
+
+        The judge reads before it: what a reply says to it is to move none of its verdicts, up or down.
+        """
+        return self.chat.ids(_ASIDE) if orders(text) else ()
 
     def places(self, stop: int) -> tuple[int, ...]:
         """Return the slots' places in a text that ends, with the suffix, before ``stop``."""

@@ -3,8 +3,9 @@
 A small model hardly compares figures, counts or remembers turns, and need not: whether a bid lies above the offer, a
 reason is new, a room was left out, is known from the public state and the acts of the reply (``features``); whether a
 figure is nobody's, from the dialogue (``figures``); whether a message was said before, from its letters
-(``text_marks``). The notes say so behind the reply, in a few words each; how the reply is worded remains for the model
-to judge. What a reply says to its judge is not read (``judged_reply``); the notes say that it did.
+(``text_marks``); whether it holds an internal term that the shipped rules know, from the rule. The notes say so behind
+the reply, in a few words each; how the reply is worded remains for the model to judge. They are on what a model reads
+of a reply, which is not what it says to its judge (``judged_reply``).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from negotiation_env.protocols import ReplyView, Utterance
 from rewards.figures import said_figures, strange_figures
 from rewards.judged_reply import judged_reply
 from rewards.plain_text import prepare
+from rewards.rules import RuleReward
 from rewards.text_marks import text_marks
 
 NAMES = {
@@ -42,18 +44,11 @@ MARKS = {
     "<manager's>": "manager's own words", "<twice>": "doubled words",
 }  # fmt: skip
 """How a mark of the text is noted."""
-ORDERS = "speaks to judge"
-"""How sentences that speak to a judge are noted."""
-NOTHING = "nothing"
-"""The notes on a reply of which there is nothing to note."""
 
 
 def notes(view: ReplyView) -> str:
-    """Return the notes on a reply, such as "new reason, takes half cut"; "nothing" where there is nothing to note.
-
-    They are on what a model reads of it (``judged_reply``), but for the last, which is on what was left out.
-    """
-    whole, view = view, judged_reply(view)
+    """Return the notes on a reply, such as "new reason, takes half cut"; "nothing" where there is nothing to note."""
+    view = judged_reply(view)
     found = []
     for name, value in zip(FEATURES, view.features, strict=True):
         if value <= 0.0 or name not in NAMES:
@@ -63,13 +58,14 @@ def notes(view: ReplyView) -> str:
             text = f"takes {next(word for limit, word in _CUTS if value < limit)} cut"
         found.append(text)
     found += [MARKS[mark] for mark in text_marks(view)]
-    if strange_figures(view, prepare(view.text)):
+    prepared = prepare(view.text)
+    if strange_figures(view, prepared):
         found.append("unknown figure")
     if _names_goal(view):
         found.append("names the goal")
-    if view is not whole:
-        found.append(ORDERS)
-    return ", ".join(found) or NOTHING
+    if RuleReward.shipped().finds("internal-term", view, prepared):
+        found.append("internal term")
+    return ", ".join(found) or "nothing"
 
 
 def _names_goal(view: ReplyView) -> bool:

@@ -130,9 +130,10 @@ class ReplyReader:
         end = len(head) + len(body)
         if JUDGE not in self._heads and not self._reward_behind:
             return ReadText(head + body, {REWARD: (end - 1,)})
-        ids = head + body + self.form.behind(notes(view))
+        read = head + self.form.reply(view.text, notes(view))
+        ids = read + self.form.aside(view.text) if self._reward_behind else read
         reward = len(ids) - 1 if self._reward_behind else end - 1
-        return ReadText(ids, {REWARD: (reward,), JUDGE: self.form.places(len(ids))})
+        return ReadText(ids, {REWARD: (reward,), JUDGE: self.form.places(len(read))})
 
     def _outcomes(self, texts: Sequence[ReadText]) -> list[dict[str, Outcome]]:
         """Read texts with every adapter; in halves where memory does not suffice, so that a fault is one text's own."""

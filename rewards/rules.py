@@ -67,6 +67,7 @@ class RuleReward:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
+        self._places = {rule.id: i for i, rule in enumerate(rules)}
         self._terms = tuple(RewardTerm("rules", r.id, r.points, r.message) for r in rules)
         self._features = tuple(
             (FEATURE_INDEX[r.feature], r.above, i) for i, r in enumerate(rules) if r.feature is not None
@@ -170,6 +171,17 @@ class RuleReward:
             return self._matches(self._matchers[i], prepared)
         measure, phrases, above = measured
         return measure(view, prepared, phrases) > above
+
+    def finds(self, name: str, view: ReplyView, prepared: Prepared) -> bool:
+        """Whether the rule on words or measurements of this id fires; False where it takes too long.
+
+        Raises:
+            KeyError: where there is no such rule.
+        """
+        try:
+            return self.fires(self._places[name], view, prepared)
+        except TimeoutError:
+            return False
 
     def tried(self, view: ReplyView, prepared: Prepared) -> Iterable[int]:
         """Return which rules on words or with measurements may fire: without needs, or with one of them in the text."""

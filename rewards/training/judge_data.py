@@ -18,7 +18,6 @@ from negotiation_env.protocols import ReplyView
 from rewards.annotators import rubric_choices
 from rewards.data import Candidate, draw_candidate, rankings
 from rewards.judge_form import JudgeForm
-from rewards.judge_orders import without_orders
 from rewards.judged_reply import said_instead
 from rewards.notes import notes
 from rewards.rubric import Rubric
@@ -80,13 +79,12 @@ def judge_tree(views: Sequence[ReplyView], form: JudgeForm, labels: Array | None
         form: of the judge.
         labels: the choices to learn, (replies, dimensions); None where there is nothing to learn.
     """
-    chat = form.chat
-    head = chat.prompt_ids(prompt(views[0]))
+    head = form.chat.prompt_ids(prompt(views[0]))
     branches = []
     places: list[int] = []
     stop = len(head)
     for view in views:
-        branches.append(chat.reply_ids(without_orders(view.text)) + form.behind(notes(view)))
+        branches.append(form.reply(view.text, notes(view)))
         stop += len(branches[-1])
         places += form.places(stop)
     return Example(TextTree(head, tuple(branches)), tuple(places), labels)

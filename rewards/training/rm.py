@@ -111,14 +111,19 @@ def pair_examples(data: NotedPairs, chat: ChatText, form: JudgeForm | None) -> l
         for number in numbers:
             pair = data.pairs[number]
             both = zip((pair.chosen, pair.rejected), data.noted(pair), strict=True)
-            bodies = [
-                chat.reply_ids(without_orders(text)) + (form.behind(noted) if form else ()) for text, noted in both
-            ]
+            bodies = [_read(text, noted, chat, form) for text, noted in both]
             chosen, rejected = (replies.setdefault(ids, len(replies)) for ids in bodies)
             several.append((chosen, rejected, pair.margin))
         tree = TextTree(chat.prompt_ids(data.pairs[numbers[0]].prompt), tuple(replies))
         examples.append(Example(tree, tree.ends(), Compared(tuple(several), tuple(numbers))))
     return examples
+
+
+def _read(text: str, noted: str, chat: ChatText, form: JudgeForm | None) -> Ids:
+    """Return the ids of a reply up to where its score is read, as ``ReplyReader`` has them."""
+    if form is None:
+        return chat.reply_ids(without_orders(text))
+    return form.reply(text, noted) + form.aside(text)
 
 
 def split_valid(pairs: Sequence[PreferencePair], share: float, seed: int) -> tuple[list[Any], list[Any]]:
@@ -224,7 +229,7 @@ def fit_scale(trainer: Trainer, form: JudgeForm | None, situations: int = 150) -
     examples = []
     chat = trainer.adapter.chat
     for prompt, text, noted, _ in replies:
-        tree = TextTree(chat.prompt_ids(prompt), (chat.reply_ids(text) + (form.behind(noted) if form else ()),))
+        tree = TextTree(chat.prompt_ids(prompt), (_read(text, noted, chat, form),))
         examples.append(Example(tree, tree.ends(), None))
     scores = [float(out[0]) for out in trainer.predict(examples)]
     return RewardScale.fit(scores, [routine for *_, routine in replies])
