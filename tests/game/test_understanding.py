@@ -297,6 +297,11 @@ SENTENCES = [
     ("manager", "We are full during the festival anyway.", "inform calendar objection"),
     ("manager", "Don't threaten me!", "inform pressure objection"),
     ("manager", "I'm really getting annoyed now.", "inform upset"),
+    ("manager", "My mother died in spring, I cannot talk about rates.", "inform upset"),
+    ("manager", "We were burgled... robbed, last night! The whole office is upside down.", "inform upset"),
+    ("manager", "Liars, all of you. Nobody ever listens.", "inform upset"),
+    ("manager", "I'm heartbroken. The funeral is on Monday.", "inform upset"),
+    ("manager", "The good reviews passed a hundred, and we can do 395.", "counter 395 selling #0"),
     ("manager", "This conversation is over.", "close walk"),
     ("manager", "Have a nice day, bye", "close bye"),
     (
