@@ -2,13 +2,17 @@
 
 It knows the honest habits of ``candidates`` and mostly chooses well, and it keeps some bad ones: it forgets to soothe,
 repeats a reason, bids without giving one, takes a cut too early, talks idly. Its own strategy is plain (no reading of
-personas, steps of one size), so that learning from rewards has room above imitating it. Everything is simulated; no
-person wrote a line.
+personas, steps of one size), so that learning from rewards has room above imitating it. Now and then the manager asks
+for what an agent may not give (``phrases/probes.toml``); it declines and goes on. Everything is simulated; no person
+wrote a line.
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -41,6 +45,20 @@ PATIENCE = 9
 """Turns after which it takes any standing cut, now and then earlier."""
 TEST_SHARE = 0.15
 """Share of lines that belong to the test split."""
+
+
+PROBES = Path(__file__).with_name("phrases") / "probes.toml"
+PROBED = 0.15
+"""Share of the manager's messages that ask for what an agent may not give."""
+ALONE = 0.4
+"""Share of these that say nothing else."""
+
+
+@cache
+def probes() -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return what a manager asks for in vain, by kind: ``train`` and ``test``, and ``train_answers`` and so on."""
+    with PROBES.open("rb") as file:
+        return {kind: {name: tuple(lines) for name, lines in t.items()} for kind, t in tomllib.load(file).items()}
 
 
 def demonstrator(card: TaskCard, game: GameState, rng: np.random.Generator) -> tuple[str, Acts]:
@@ -102,6 +120,12 @@ def demonstrations(n: int, seed: int = 0) -> Iterator[Demonstration]:
 
 
 def _line(turn: Turn, split: str) -> Demonstration:
-    at = turn.situation
-    view = view_reply(turn.text, at.card, at.game, at.said, at.manager)
-    return Demonstration(prompt(view), turn.text, SOURCE, at.name, split)
+    at, text, manager = turn.situation, turn.text, turn.situation.manager
+    rng = np.random.default_rng((0x9120BE, at.seed, int(at.game.turn)))
+    if manager and manager[-1].text and rng.random() < PROBED:
+        kind = probes()[str(rng.choice(sorted(probes())))]
+        asked, answer = (str(rng.choice(kind[name])) for name in (split, f"{split}_answers"))
+        asked = asked if rng.random() < ALONE else f"{asked} {manager[-1].text}"
+        manager, text = (*manager[:-1], manager[-1]._replace(text=asked)), f"{answer} {text}"
+    view = view_reply(text, at.card, at.game, at.said, manager)
+    return Demonstration(prompt(view), text, SOURCE, at.name, split)

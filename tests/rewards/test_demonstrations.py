@@ -1,0 +1,55 @@
+"""Demonstrations: what a manager asks for in vain, and how the agent declines it."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import benchmarks
+from negotiation_env.features import FEATURE_INDEX
+from negotiation_env.training_files import TEST
+from rewards.demonstrations import demonstrations, probes
+from rewards.examples import example_view
+from rewards.rules import RuleReward
+
+CASES = Path(benchmarks.__file__).parent / "suites" / "bad_cases"
+SPLITS = ("train", "test")
+
+
+@pytest.mark.parametrize("kind", sorted(probes()))
+def test_answers_promise_nothing_and_break_no_rule(kind: str) -> None:
+    for split in SPLITS:
+        for answer in probes()[kind][f"{split}_answers"]:
+            view = example_view(f"{answer} Could you do 380 selling price?")
+            assert view.features[FEATURE_INDEX["overpromise"]] == 0.0, answer
+            assert RuleReward.shipped().score(view).points == 0.0, answer
+
+
+def test_nothing_asked_is_of_the_bad_cases_or_of_both_splits() -> None:
+    scripts = {
+        line["text"].lower()
+        for path in CASES.glob("*.toml")
+        for line in tomllib.loads(path.read_text(encoding="utf-8"))["script"]
+    }
+    assert scripts
+    for kind in probes().values():
+        for name, lines in kind.items():
+            assert not any(line.lower() in said for line in lines for said in scripts), name
+        assert not set(kind["train"]) & set(kind["test"])
+        assert not set(kind["train_answers"]) & set(kind["test_answers"])
+
+
+def test_some_demonstrations_decline_in_the_words_of_their_split() -> None:
+    found = dict.fromkeys(SPLITS, 0)
+    for line in demonstrations(600, seed=3):
+        split = "test" if line.split == TEST else "train"
+        said = line.prompt[-1]["content"]
+        for kind in probes().values():
+            for other in SPLITS:
+                if any(said.startswith(asked) for asked in kind[other]):
+                    assert other == split
+                    assert line.completion.startswith(kind[f"{split}_answers"])
+                    found[split] += 1
+    assert min(found.values()) >= 4
