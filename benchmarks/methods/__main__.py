@@ -114,8 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only",
         default="",
-        metavar="METHODS",
-        help="train these alone for now, such as repo or dpo,repo; default: all",
+        metavar="NAMES",
+        help="train these methods or ablations alone for now, such as repo or dpo,repo; default: all",
     )
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, each in its own process")
     return parser
