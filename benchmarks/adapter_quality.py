@@ -53,8 +53,8 @@ def measure_judge(judge: AdapterJudge, situations: int = SITUATIONS, seed: int =
 def measure_model(model: AdapterRewardModel, pairs: int = PAIRS, seed: int = 0) -> dict[str, Any]:
     """Return accuracy, ceiling and length correlation on the test pairs of ``negotiate data preferences``.
 
-    In use, sentences that speak to a judge are left out of what is read, so pairs that differ by one are a matter of
-    chance to the model, and the rules' business; ``accuracy_of_whole_replies`` is without these pairs.
+    In use, sentences that speak to a judge are left out of the reply, and the model is told that there were some;
+    ``accuracy_of_whole_replies`` is without the pairs in which one reply has them.
     """
     test = [p for p in preference_pairs(pairs, seed) if p.held_out]
     views = [view for p in test for view in (p.chosen.view, p.rejected.view)]
