@@ -101,7 +101,18 @@ def _checks(table: Mapping[str, Any]) -> str:
             "–" if check["seconds"] is None else f"{check['seconds'] / 60.0:.1f}",
         ])  # fmt: skip
     heading = ["seed", "", "SFT start", "REPO", "intervals", "difference, paired", "training, min"]
-    return "\n\n".join(["## REPO against the SFT adapter that it starts from", _grid(heading, lines), table["verdict"]])
+    parts = ["## REPO against the SFT adapter that it starts from", _grid(heading, lines), table["verdict"]]
+    return "\n\n".join([*parts, _fixed(table["on_these_cases"])])
+
+
+def _fixed(found: Mapping[str, Any]) -> str:
+    """Return what is told of the bad cases as a fixed suite."""
+    start, after = (format_figure(CLEAN.metric, Figure.from_json(found[key])) for key in ("start", "figure"))
+    return (
+        "The intervals above are for bad cases of the kind. For these very cases, by the differences between trials "
+        f"and between training runs: {CLEAN.title} {start} at the start, {after} with REPO (mean of its runs), intervals "
+        f"{_APART[found['apart']]}."
+    )
 
 
 def _ablations(table: Mapping[str, Any]) -> str:

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from benchmarks.comparisons import rounded
 from benchmarks.methods.budget import FIELDS, Budget, average_budget, budget
-from benchmarks.methods.checks import Check, checks, verdict
+from benchmarks.methods.checks import Check, checks, on_these_cases, verdict
 from benchmarks.methods.evaluation import Evaluation, faults_of, is_measured, scores_of
 from benchmarks.methods.experiment import START_SEED, Experiment
-from benchmarks.methods.figures import COLUMNS, Column, Gap, gap, over_seeds
+from benchmarks.methods.figures import COLUMNS, Column, Gap, Seeds, gap, over_seeds
 from benchmarks.methods.runs import STOPPED, Run, differences, outcome
 from benchmarks.methods.sentences import Row, sentences
 from benchmarks.methods.variants import BASE, METHODS, REPO, SFT, Variant
@@ -47,6 +47,7 @@ def make_table(experiment: Experiment, command: str, jobs: int) -> Table:
         "sentences": sentences({v.name: row for v, row in rows.items()}, COLUMNS) if REPO in rows else [],
         "checks": [_check(check, runs) for check in checked],
         "verdict": verdict(checked) if checked else "",
+        "on_these_cases": _on_these_cases(start.scores, rows[REPO].seeds) if start is not None and checked else None,
         "ablations": _ablations(experiment, runs, found),
         "stopped": [_stopped(run) for run in found if (end := outcome(run)) is not None and end.status == STOPPED],
         "given": next((str(m.run.given) for m in runs if m.run.given is not None), ""),
@@ -100,6 +101,11 @@ def _check(check: Check, runs: Sequence[Measured]) -> Table:
         "difference": _gap(check.difference),
         "seconds": None if own is None else own.seconds,
     }
+
+
+def _on_these_cases(start: Sequence[Score], seeds: Seeds) -> Table:
+    found = on_these_cases(start, seeds)
+    return {"start": found.start.to_json(), "figure": found.figure.to_json(), "apart": found.apart}
 
 
 def _ablations(experiment: Experiment, runs: Sequence[Measured], found: Sequence[Run]) -> Table:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.methods.budget import Budget, average_budget, tokens_of
-from benchmarks.methods.checks import checks, verdict
+from benchmarks.methods.checks import checks, on_these_cases, verdict
 from benchmarks.methods.experiment import Experiment
 from benchmarks.methods.figures import (
     CLEAN,
@@ -139,6 +139,32 @@ def test_the_check_counts_the_seeds_whose_intervals_lie_above_the_start_s() -> N
         "of 3 seeds; both in 1 of 3."
     )
     assert verdict([]) == "No run has been measured."
+
+
+def test_intervals_of_fixed_cases_hold_what_runs_on_these_cases_would_give() -> None:
+    rng = np.random.default_rng(0)
+    chances = rng.beta(0.4, 0.6, 45)  # most cases are nearly always or nearly never fixed
+    held = np.zeros(2)
+    for _ in range(600):
+        runs = [rng.binomial(2, np.clip(chances + rng.normal(0.0, 0.05), 0.0, 1.0)) / 2.0 for _ in range(6)]
+        start = scores(CLEAN, list(rng.binomial(2, chances) / 2.0), n=2)
+        found = on_these_cases(start, {i: scores(CLEAN, list(run), n=2) for i, run in enumerate(runs)})
+        for place, told in enumerate((found.start, found.figure)):
+            assert told.low is not None and told.high is not None
+            held[place] += told.low <= chances.mean() <= told.high
+    assert (held >= 0.91 * 600).all() and (held <= 0.99 * 600).all(), held / 600
+
+
+def test_fixed_cases_need_trials_and_runs() -> None:
+    once, twice = scores(CLEAN, [1.0] * 9 + [0.0] * 36), scores(CLEAN, [0.5] * 20 + [0.0] * 25, n=2)
+    found = on_these_cases(once, {0: twice})
+    assert found.start.value == pytest.approx(0.2) and found.start.low is None
+    assert found.figure.value == pytest.approx(10 / 45) and found.figure.low is None and found.apart == 0
+    lower = scores(CLEAN, [0.5] * 9 + [0.0] * 36, n=2)
+    upper = [scores(CLEAN, [1.0] * k + [0.0] * (45 - k), n=2) for k in (22, 23, 24)]
+    assert on_these_cases(lower, dict(enumerate(upper))).apart == 1
+    fewer = [scores(CLEAN, [0.5] * k + [0.0] * (45 - k), n=2) for k in (2, 3, 4)]
+    assert on_these_cases(twice, dict(enumerate(fewer))).apart == -1
 
 
 def rows(column: Column, repo: Seeds, grpo: Seeds, **extra: Seeds) -> dict[str, Row]:
