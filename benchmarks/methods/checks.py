@@ -1,9 +1,9 @@
 """Did REPO learn from where it started: each seed's own R_total and clean fixes against the SFT start's.
 
 "Apart" is the strict reading: the two 95% intervals do not meet. The paired difference stands beside it. These
-intervals tell what other scenarios of the kind would give. The bad cases are a fixed suite, so there is a second reading
-of them: what other training seeds and trials would give on these very cases, as runs on fixed tasks are reported
-(Agarwal et al. 2021, arXiv 2108.13264).
+intervals tell what other scenarios of the kind would give. The bad cases are a fixed suite, so there is a second
+reading of them: what other training seeds and trials would give on these very cases, as runs on fixed tasks are
+reported (Agarwal et al. 2021, arXiv 2108.13264).
 """
 
 from __future__ import annotations

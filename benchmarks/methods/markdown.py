@@ -110,8 +110,8 @@ def _fixed(found: Mapping[str, Any]) -> str:
     start, after = (format_figure(CLEAN.metric, Figure.from_json(found[key])) for key in ("start", "figure"))
     return (
         "The intervals above are for bad cases of the kind. For these very cases, by the differences between trials "
-        f"and between training runs: {CLEAN.title} {start} at the start, {after} with REPO (mean of its runs), intervals "
-        f"{_APART[found['apart']]}."
+        f"and between training runs: {CLEAN.title} {start} at the start, {after} with REPO (mean of its runs), "
+        f"intervals {_APART[found['apart']]}."
     )
 
 
