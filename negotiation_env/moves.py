@@ -16,7 +16,8 @@ from negotiation_env.scenario import TaskCard, fact_figure, to_selling
 PRICE_LEVELS = 11
 """Price levels of a numeric action; see ``level_price``."""
 _TALKING = (Act.GREET, Act.INFORM, Act.PROPOSE, Act.COUNTER, Act.ASK, Act.REJECT, Act.SOOTHE, Act.PROMISE)
-_ONE_YUAN = 1.0
+_SAME_FACT = 0.5
+"""Facts on a card are whole numbers: another one is another fact."""
 _INFORM, _PROMISE = Act.INFORM, Act.PROMISE
 # Kinds as bits of one number: a set of members would be hashed one by one, in Python.
 _GREETS, _ASKS, _SOOTHES, _PROMISES, _CLOSES, _SILENT, _OFF_TOPIC, _REJECTS = (
@@ -80,7 +81,7 @@ def _is_false(act: DialogueAct, card: TaskCard) -> bool:
     if act.figure is None:
         return False
     truth = fact_figure(card.facts, act.tactic)
-    return truth is not None and abs(abs(act.figure) - abs(truth)) > _ONE_YUAN
+    return truth is not None and abs(abs(act.figure) - abs(truth)) > _SAME_FACT
 
 
 def _place(

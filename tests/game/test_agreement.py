@@ -150,9 +150,11 @@ def test_stages_follow_the_dialogue() -> None:
 def test_lies_and_promises_are_judged_by_the_card() -> None:
     card = _scenario(1).card
     game = new_game(FLOATS, card_numbers(card))
-    true, false = float(card.facts.exposure), card.facts.exposure + 20.0
-    assert not move_of([DialogueAct(Act.INFORM, Tactic.EXPOSURE, figure=true)], card, game).false_fact
-    assert move_of([DialogueAct(Act.INFORM, Tactic.EXPOSURE, figure=false)], card, game).false_fact
+    facts = card.facts
+    for tactic, true in ((Tactic.EXPOSURE, facts.exposure), (Tactic.COMPETITOR, facts.competitor_price)):
+        assert not move_of([DialogueAct(Act.INFORM, tactic, figure=float(true))], card, game).false_fact
+        for off in (1.0, -1.0, 20.0):
+            assert move_of([DialogueAct(Act.INFORM, tactic, figure=true + off)], card, game).false_fact
     assert not move_of([DialogueAct(Act.PROMISE, detail=card.promises[0])], card, game).overpromise
     assert move_of([DialogueAct(Act.PROMISE, detail="full-occupancy")], card, game).overpromise
 
