@@ -140,8 +140,9 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
 
     ## Arguments
     `scenario` (a `Scenario`), `suite` (a name such as `"bad-cases"`), `persona` (name, path, object; default: drawn
-    from the seed), `manager` (`"rules"`, `"llm"`, `"replay:PATH"`, or an object), `reward` (`"repo"` or an object),
-    `llm` (engine spec, default `"smollm2"`), `max_turns` (default 20), `render_mode` (`"ansi"`, `"human"`).
+    from the seed), `manager` (`"rules"`, `"llm"`, `"replay:PATH"`, `"demanding:SHARE"`, or an object), `reward`
+    (`"repo"` or an object), `llm` (engine spec, default `"smollm2"`), `max_turns` (default 20), `render_mode`
+    (`"ansi"`, `"human"`).
     `reset(options={"scenario": ..., "persona": ...})` overrides for one episode.
 
     ```python

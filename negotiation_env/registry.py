@@ -44,7 +44,10 @@ def load(group: str, name: str, what: str) -> Any:
 
 
 def load_manager(spec: object, llm: str = "smollm2") -> Manager:
-    """Return a manager: ``"rules"``, ``"llm"`` (worded by engine ``llm``), ``"replay:PATH"``, or the object given."""
+    """Return a manager: the object given, or one by name.
+
+    ``"rules"``, ``"llm"`` (worded by engine ``llm``), ``"replay:PATH"``, or ``"demanding:SHARE"``.
+    """
     if not isinstance(spec, str):
         if isinstance(spec, Manager):
             return spec

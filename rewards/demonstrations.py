@@ -3,8 +3,8 @@
 It knows the honest habits of ``candidates`` and mostly chooses well, and it keeps some bad ones: it forgets to soothe,
 repeats a reason, bids without giving one, takes a cut too early, talks idly. Its own strategy is plain (no reading of
 personas, steps of one size), so that learning from rewards has room above imitating it. Now and then the manager asks
-for what an agent may not give (``phrases/probes.toml``); it declines and goes on. Everything is simulated; no person
-wrote a line.
+for what an agent may not give (``negotiation_env.requests``); it declines (``phrases/declining.toml``) and goes on.
+Everything is simulated; no person wrote a line.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from negotiation_env.game import GameState, open_tickets
 from negotiation_env.lanes import FLOATS
 from negotiation_env.prompt import prompt
+from negotiation_env.requests import requests
 from negotiation_env.scenario import TaskCard
 from negotiation_env.training_files import TEST, TRAIN, Demonstration
 from rewards.candidates import Acts, draw_acts
@@ -45,19 +46,16 @@ PATIENCE = 9
 """Turns after which it takes any standing cut, now and then earlier."""
 TEST_SHARE = 0.15
 """Share of lines that belong to the test split."""
-
-
-PROBES = Path(__file__).with_name("phrases") / "probes.toml"
-PROBED = 0.15
+ASKED = 0.15
 """Share of the manager's messages that ask for what an agent may not give."""
 ALONE = 0.4
 """Share of these that say nothing else."""
 
 
 @cache
-def probes() -> dict[str, dict[str, tuple[str, ...]]]:
-    """Return what a manager asks for in vain, by kind: ``train`` and ``test``, and ``train_answers`` and so on."""
-    with PROBES.open("rb") as file:
+def declining() -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return how an agent declines what a manager asks for in vain: by kind of request, then by split."""
+    with (Path(__file__).with_name("phrases") / "declining.toml").open("rb") as file:
         return {kind: {name: tuple(lines) for name, lines in t.items()} for kind, t in tomllib.load(file).items()}
 
 
@@ -122,9 +120,9 @@ def demonstrations(n: int, seed: int = 0) -> Iterator[Demonstration]:
 def _line(turn: Turn, split: str) -> Demonstration:
     at, text, manager = turn.situation, turn.text, turn.situation.manager
     rng = np.random.default_rng((0x9120BE, at.seed, int(at.game.turn)))
-    if manager and manager[-1].text and rng.random() < PROBED:
-        kind = probes()[str(rng.choice(sorted(probes())))]
-        asked, answer = (str(rng.choice(kind[name])) for name in (split, f"{split}_answers"))
+    if manager and manager[-1].text and rng.random() < ASKED:
+        kind = str(rng.choice(sorted(requests())))
+        asked, answer = (str(rng.choice(lines[kind][split])) for lines in (requests(), declining()))
         asked = asked if rng.random() < ALONE else f"{asked} {manager[-1].text}"
         manager, text = (*manager[:-1], manager[-1]._replace(text=asked)), f"{answer} {text}"
     view = view_reply(text, at.card, at.game, at.said, manager)

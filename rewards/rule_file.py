@@ -24,7 +24,7 @@ SEVERITIES: Final = ("minor", "major", "severe")
 _TEXT_FIELDS: Final = ("id", "severity", "message")
 _LISTS: Final = ("needs", "phrases", "yes", "no")
 _FIELDS: Final = frozenset(
-    (*_TEXT_FIELDS, *_LISTS, "points", "group", "pattern", "unless", "measure", "feature", "above")
+    (*_TEXT_FIELDS, *_LISTS, "points", "group", "asked", "pattern", "unless", "measure", "feature", "above")
 )
 _NEED: Final = regex.compile("[a-z0-9]+(?: [a-z0-9]+)*")
 _UNITS: Final = (
@@ -47,13 +47,15 @@ class Rule:
         severity: "minor", "major" or "severe".
         message: why, for the breakdown.
         group: rules of one group count once, at the lowest points.
+        asked: regular expression over the hotel's last message in lower case; the rule is tried only where it is found.
         pattern: regular expression over the prepared text.
         unless: regular expression; a match of ``pattern`` does not count where this is found before it in its clause.
-            Beside a feature without a pattern: the rule does not fire where this is found in the reply.
+            Beside a feature or ``asked`` without a pattern: the rule does not fire where this is found in the reply.
         measure: name in ``measures.MEASURES``.
         feature: name in ``features.FEATURES``.
         above: threshold of measure or feature.
         needs: words, phrases or single signs without which pattern or measure is not tried; "0-9" stands for any digit.
+            Beside ``asked``: words of the hotel's message.
         phrases: what the measurement watches.
         yes, no: examples that must and must not fire.
     """
@@ -63,6 +65,7 @@ class Rule:
     severity: Literal["minor", "major", "severe"]
     message: str
     group: str = ""
+    asked: str | None = None
     pattern: str | None = None
     unless: str | None = None
     measure: str | None = None
@@ -105,7 +108,7 @@ def load_rules(path: Path, probe: bool = True) -> tuple[Rule, ...]:
 
 def slow_text(rule: Rule) -> str | None:
     """Return a hostile text on which the rule's pattern takes too long, or None if none of the probes does."""
-    for pattern in (rule.pattern, rule.unless):
+    for pattern in (rule.asked, rule.pattern, rule.unless):
         if pattern is None:
             continue
         compiled = regex.compile(pattern)
@@ -162,7 +165,7 @@ def _rule(path: Path, number: int, table: Any) -> Rule:
     group = table.get("group", "")
     if not isinstance(group, str):
         raise _wrong(path, name, "group", "a text", group)
-    patterns = {field: _pattern(path, name, field, table) for field in ("pattern", "unless")}
+    patterns = {field: _pattern(path, name, field, table) for field in ("asked", "pattern", "unless")}
     _check_condition(path, name, table)
     return Rule(
         id=table["id"],
@@ -170,6 +173,7 @@ def _rule(path: Path, number: int, table: Any) -> Rule:
         severity=table["severity"],
         message=table["message"],
         group=group,
+        asked=patterns["asked"],
         pattern=patterns["pattern"],
         unless=patterns["unless"],
         measure=table.get("measure"),
@@ -201,13 +205,16 @@ def _pattern(path: Path, name: str, field: str, table: dict[str, Any]) -> str | 
 def _check_condition(path: Path, name: str, table: dict[str, Any]) -> None:
     """Check what the rule matches: a pattern, a measure, or a feature with or without a pattern."""
     given = [field for field in ("pattern", "measure", "feature") if field in table]
-    if len(given) != 1 and given != ["pattern", "feature"]:
+    if "asked" in table:
+        if given not in ([], ["pattern"]) or (not given and "unless" not in table):
+            raise _wrong(path, name, "asked", "pattern or unless beside it, and no measure or feature", sorted(table))
+    elif len(given) != 1 and given != ["pattern", "feature"]:
         raise _wrong(
             path, name, "pattern", "exactly one of pattern, measure and feature (or pattern and feature)", given
         )
-    field = given[-1]
+    field = given[-1] if given else "asked"
     value = table[field]
-    if field != "pattern" and not isinstance(value, str):
+    if field in ("measure", "feature") and not isinstance(value, str):
         raise _wrong(path, name, field, "a text", value)
     if field == "measure" and "unless" in table:
         raise _wrong(path, name, "unless", "no such field beside measure", table["unless"])

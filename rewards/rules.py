@@ -1,8 +1,9 @@
 """RF: the rule-based reward source. Rules are data (``rules.toml``, read by ``rule_file``); this module applies them.
 
-A rule is a pattern over the reply's text, a named measurement (``measures``), or an act-level feature; its points are
-added to E_func when it fires. Patterns see the text as ``plain_text`` prepares it: in lower case, disguised spelling
-undone. The module knows the public view of a reply and nothing else.
+A rule is a pattern over the reply's text, a named measurement (``measures``), or an act-level feature; some are tried
+only on replies to certain messages of the hotel. Its points are added to E_func when it fires. Patterns see the text as
+``plain_text`` prepares it: in lower case, disguised spelling undone. The module knows the public view of a reply and
+nothing else.
 """
 
 from __future__ import annotations
@@ -29,8 +30,11 @@ SHIPPED = Path(__file__).with_name("rules.toml")
 PATTERN_SECONDS = 0.25
 """Time limit of one pattern on one reply; a pattern that reaches it leaves the reply unscored, with a fault."""
 _CLAUSE_END = re.compile(r"[.!?;:,\n。！？；，]|\bbut\b")
+_WORD = re.compile(r"\w+")
 _CLAUSE = 120
 """Characters before a match that are searched for the beginning of its clause."""
+_MESSAGE = 400
+"""Last characters of the hotel's message that are searched for what it asks."""
 _MOST_MATCHES = 12
 """Matches of a pattern that are looked at; each may be excused by what stands before it."""
 
@@ -83,14 +87,16 @@ class RuleReward:
         self._excuses = {
             i: regex.compile(r.unless) for i, r in enumerate(rules) if r.unless is not None and r.pattern is None
         }
+        self._asked = {i: (regex.compile(r.asked), {*r.needs}) for i, r in enumerate(rules) if r.asked is not None}
         # What only a long text or one beyond ASCII can break is not tried on others.
         lengths = {i: r.above for i, r in enumerate(rules) if r.measure in LENGTHS and not r.needs}
         self._long, self._short = tuple(lengths), min(lengths.values(), default=0.0)
         self._foreign = tuple(i for i, r in enumerate(rules) if r.measure == "foreign-letters" and not r.needs)
         tried = [i for i, r in enumerate(rules) if r.feature is None and i not in {*self._long, *self._foreign}]
-        self._always = tuple(i for i in tried if not rules[i].needs or not ORDINARY_SIGNS.isdisjoint(rules[i].needs))
+        hinted = [i for i in tried if rules[i].needs and i not in self._asked]
+        self._always = tuple(i for i in tried if i not in hinted or not ORDINARY_SIGNS.isdisjoint(rules[i].needs))
         cues: dict[str, tuple[tuple[int, str], ...]] = {}
-        for i in tried:
+        for i in hinted:
             for need in rules[i].needs:
                 words = need.split(" ") if len(need) > 1 else [need]
                 rarest = max(words, key=len)  # of a phrase, the longest word is looked for, then the phrase
@@ -166,11 +172,25 @@ class RuleReward:
 
     def fires(self, i: int, view: ReplyView, prepared: Prepared) -> bool:
         """Whether rule ``i``, on words or by measurement, fires. Raises ``TimeoutError`` if it takes too long."""
+        if i in self._asked and not self._is_asked(i, view):
+            return False
         measured = self._measures.get(i)
         if measured is None:
-            return self._matches(self._matchers[i], prepared)
+            if i in self._matchers:
+                return self._matches(self._matchers[i], prepared)
+            return self._excuses[i].search(prepared.text, timeout=PATTERN_SECONDS) is None
         measure, phrases, above = measured
         return measure(view, prepared, phrases) > above
+
+    def _is_asked(self, i: int, view: ReplyView) -> bool:
+        """Whether the hotel's last message is one that rule ``i`` is about."""
+        if not view.manager_said:
+            return False
+        asked, needs = self._asked[i]
+        message = view.manager_said[-1].text[-_MESSAGE:].lower()
+        if needs and needs.isdisjoint(_WORD.findall(message)):
+            return False
+        return asked.search(message, timeout=PATTERN_SECONDS) is not None
 
     def finds(self, name: str, view: ReplyView, prepared: Prepared) -> bool:
         """Whether the rule on words or measurements of this id fires; False where it takes too long.

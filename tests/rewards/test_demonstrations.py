@@ -9,8 +9,9 @@ import pytest
 
 import benchmarks
 from negotiation_env.features import FEATURE_INDEX
+from negotiation_env.requests import requests
 from negotiation_env.training_files import TEST
-from rewards.demonstrations import demonstrations, probes
+from rewards.demonstrations import declining, demonstrations
 from rewards.examples import example_view
 from rewards.rules import RuleReward
 
@@ -18,10 +19,10 @@ CASES = Path(benchmarks.__file__).parent / "suites" / "bad_cases"
 SPLITS = ("train", "test")
 
 
-@pytest.mark.parametrize("kind", sorted(probes()))
+@pytest.mark.parametrize("kind", sorted(declining()))
 def test_answers_promise_nothing_and_break_no_rule(kind: str) -> None:
     for split in SPLITS:
-        for answer in probes()[kind][f"{split}_answers"]:
+        for answer in declining()[kind][split]:
             view = example_view(f"{answer} Could you do 380 selling price?")
             assert view.features[FEATURE_INDEX["overpromise"]] == 0.0, answer
             assert RuleReward.shipped().score(view).points == 0.0, answer
@@ -34,11 +35,11 @@ def test_nothing_asked_is_of_the_bad_cases_or_of_both_splits() -> None:
         for line in tomllib.loads(path.read_text(encoding="utf-8"))["script"]
     }
     assert scripts
-    for kind in probes().values():
+    assert requests().keys() == declining().keys()
+    for kind in (*requests().values(), *declining().values()):
         for name, lines in kind.items():
             assert not any(line.lower() in said for line in lines for said in scripts), name
         assert not set(kind["train"]) & set(kind["test"])
-        assert not set(kind["train_answers"]) & set(kind["test_answers"])
 
 
 def test_some_demonstrations_decline_in_the_words_of_their_split() -> None:
@@ -46,10 +47,10 @@ def test_some_demonstrations_decline_in_the_words_of_their_split() -> None:
     for line in demonstrations(600, seed=3):
         split = "test" if line.split == TEST else "train"
         said = line.prompt[-1]["content"]
-        for kind in probes().values():
+        for kind, lines in requests().items():
             for other in SPLITS:
-                if any(said.startswith(asked) for asked in kind[other]):
+                if any(said.startswith(asked) for asked in lines[other]):
                     assert other == split
-                    assert line.completion.startswith(kind[f"{split}_answers"])
+                    assert line.completion.startswith(declining()[kind][split])
                     found[split] += 1
     assert min(found.values()) >= 4

@@ -124,6 +124,17 @@ def test_the_same_words_may_be_harmless(text: str) -> None:
     assert [t.id for t in RULES.score(example_view(text)).terms if t.id != "off-topic"] == []
 
 
+def test_a_rule_may_be_about_replies_to_certain_messages() -> None:
+    left = Rule("left", -5.0, "minor", "left open", asked=r"\bwhy\b", unless="because", needs=("why",))
+    said = Rule("said", -2.0, "minor", "said", asked=r"\bwhy\b", pattern="no idea")
+    rules = RuleReward([left, said])
+    for text, manager, points in (
+        ("No idea.", ["Tell me WHY?"], -7.0), ("Because of this.", ["Why?"], 0.0), ("No idea.", ["Really?"], 0.0),
+        ("No idea.", ["Why?", "Never mind."], 0.0), ("No idea.", [], 0.0),
+    ):  # fmt: skip
+        assert rules.score(example_view({"text": text, "manager": manager})).points == points
+
+
 def test_an_exception_counts_only_before_the_match_in_its_clause() -> None:
     rules = RuleReward([Rule("sure", -5.0, "minor", "sure", pattern="we promise", unless=r"\bnever\b")])
     for text, points in (
@@ -262,6 +273,8 @@ def test_a_rule_is_added_without_code(tmp_path: Path) -> None:
         ('pattern = "hello"', 'pattern = ["hello", "(x"]', "pattern: expected a regular expression"),
         ('pattern = "hello"', 'measure = "words"\nunless = "x"', "unless: expected no such field beside measure"),
         ('pattern = "hello"', 'feature = "rude"\nneeds = ["x"]', "needs: expected no such field beside feature"),
+        ('pattern = "hello"', 'asked = "hello"', "asked: expected pattern or unless beside it"),
+        ('pattern = "hello"', 'asked = "hello"\nfeature = "rude"', "asked: expected pattern or unless beside it"),
         ('pattern = "hello"', 'pattern = "hello"\nneeds = ["Hello"]', "needs: expected lower-case"),
         ('pattern = "hello"', 'pattern = "hello"\nyes = [3]', "yes: expected texts"),
         ('message = "says hello"', "", "message: expected a text, got None"),
