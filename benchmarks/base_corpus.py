@@ -26,7 +26,7 @@ from negotiation_env.unscored import Unscored
 from rewards.data import draw_candidate
 from rewards.situations import Situation, sample_situation
 
-SCRIPTED = ("random", "random", "heuristic", "intent-driven", "sb3")
+SCRIPTED = ("random", "heuristic", "intent-driven", "intent-driven", "sb3")
 """Policies that a reply is drawn from; repeated entries are likelier."""
 HABITS = 0.5
 """Share of replies that come from the candidate replies of the preference data, damage to their text included."""
