@@ -14,8 +14,17 @@ from typing import Final
 _PATH: Final = Path(__file__).parent / "phrases" / "requests.toml"
 
 
-@cache
-def requests() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
-    """Return the lines by kind, then by split: ``train``, and ``test`` for held-out data."""
-    with _PATH.open("rb") as file:
+Lines = Mapping[str, Mapping[str, tuple[str, ...]]]
+"""Lines by kind, then by split: ``train``, and ``test`` for held-out data."""
+
+
+def read_lines(path: Path) -> Lines:
+    """Read lines from a TOML file with a table for each kind."""
+    with path.open("rb") as file:
         return {kind: {name: tuple(lines) for name, lines in t.items()} for kind, t in tomllib.load(file).items()}
+
+
+@cache
+def requests() -> Lines:
+    """Return what a hotel asks for."""
+    return read_lines(_PATH)

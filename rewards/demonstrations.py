@@ -9,7 +9,6 @@ Everything is simulated; no person wrote a line.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 from negotiation_env.game import GameState, open_tickets
 from negotiation_env.lanes import FLOATS
 from negotiation_env.prompt import prompt
-from negotiation_env.requests import requests
+from negotiation_env.requests import Lines, read_lines, requests
 from negotiation_env.scenario import TaskCard
 from negotiation_env.training_files import TEST, TRAIN, Demonstration
 from rewards.candidates import Acts, draw_acts
@@ -53,10 +52,9 @@ ALONE = 0.4
 
 
 @cache
-def declining() -> dict[str, dict[str, tuple[str, ...]]]:
+def declining() -> Lines:
     """Return how an agent declines what a manager asks for in vain: by kind of request, then by split."""
-    with (Path(__file__).with_name("phrases") / "declining.toml").open("rb") as file:
-        return {kind: {name: tuple(lines) for name, lines in t.items()} for kind, t in tomllib.load(file).items()}
+    return read_lines(Path(__file__).with_name("phrases") / "declining.toml")
 
 
 def demonstrator(card: TaskCard, game: GameState, rng: np.random.Generator) -> tuple[str, Acts]:

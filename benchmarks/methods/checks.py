@@ -9,12 +9,14 @@ reported (Agarwal et al. 2021, arXiv 2108.13264).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import NormalDist, fmean
+from statistics import fmean
 from typing import Final, NamedTuple
+
+from scipy import stats
 
 from benchmarks.methods.figures import CLEAN, REWARD, Column, Gap, apart, figure, gap, on_suite, widened
 from benchmarks.observations import Score, by_scenario
-from benchmarks.statistics import LEVEL, Figure
+from benchmarks.statistics import LEVEL, NOTHING, Figure
 
 CHECKED: Final = (REWARD, CLEAN)
 
@@ -81,7 +83,7 @@ def on_these_cases(start: Sequence[Score], seeds: Mapping[int, Sequence[Score]])
     """Compare clean fixes with the bad cases held fixed; no interval where there is one trial, or one run."""
     before = _between_trials(start)
     values = [value for scores in seeds.values() if (value := figure(scores, CLEAN).value) is not None]
-    mean = Figure(fmean(values), None, None, len(values)) if values else Figure(None, None, None, 0)
+    mean = Figure(fmean(values), None, None, len(values)) if values else NOTHING
     after = widened(mean, values, (0.0, 1.0))
     return FixedCases(before, after, apart(before, after))
 
@@ -93,5 +95,5 @@ def _between_trials(scores: Sequence[Score]) -> Figure:
     if found.value is None or any(n < 2 for _, n in cases):
         return Figure(found.value, None, None, found.n)
     squared = sum(share * (1.0 - share) / (n - 1.0) for share, n in ((total / n, n) for total, n in cases))
-    half = NormalDist().inv_cdf(0.5 + LEVEL / 2.0) * squared**0.5 / len(cases)
+    half = float(stats.norm.ppf(0.5 + LEVEL / 2.0)) * squared**0.5 / len(cases)
     return Figure(found.value, max(0.0, found.value - half), min(1.0, found.value + half), found.n)
