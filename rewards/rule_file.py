@@ -221,6 +221,8 @@ def _check_condition(path: Path, name: str, table: dict[str, Any]) -> None:
     if field == "feature" and "needs" in table:
         raise _wrong(path, name, "needs", "no such field beside feature", table["needs"])
     for need in _texts(path, name, "needs", table):
+        if "asked" in table and not need.isalnum():
+            raise _wrong(path, name, "needs", "single words of the hotel's message beside asked", need)
         if len(need) > 1 and need != DIGIT and not _NEED.fullmatch(need):
             raise _wrong(
                 path, name, "needs", "lower-case words or phrases of letters and digits, single signs, or 0-9", need

@@ -275,6 +275,7 @@ def test_a_rule_is_added_without_code(tmp_path: Path) -> None:
         ('pattern = "hello"', 'feature = "rude"\nneeds = ["x"]', "needs: expected no such field beside feature"),
         ('pattern = "hello"', 'asked = "hello"', "asked: expected pattern or unless beside it"),
         ('pattern = "hello"', 'asked = "hello"\nfeature = "rude"', "asked: expected pattern or unless beside it"),
+        ('pattern = "hello"', 'asked = "x"\nunless = "y"\nneeds = ["a b"]', "needs: expected single words"),
         ('pattern = "hello"', 'pattern = "hello"\nneeds = ["Hello"]', "needs: expected lower-case"),
         ('pattern = "hello"', 'pattern = "hello"\nyes = [3]', "yes: expected texts"),
         ('message = "says hello"', "", "message: expected a text, got None"),
