@@ -39,16 +39,17 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class TreePart:
-    """Texts with a common beginning among the tokens of a pass, which attend to each other alone.
+    """Consecutive tokens of one text among the tokens of a pass, which attend to themselves and to earlier ones.
 
-    start, stop: places in the pass; mask: additive mask (tokens, tokens), or None where the tokens are one causal text;
-    earlier: places in a memory of tokens that come before these, and that the mask has columns for, first.
+    start, stop: places in the pass; earlier: places of the tokens before these, in a memory where there is one, else in
+    the pass itself, where they are a part; mask: additive causal mask (own tokens, earlier and own tokens), None where
+    there are none earlier.
     """
 
     start: int
     stop: int
-    mask: torch.Tensor | None
     earlier: slice | None = None
+    mask: torch.Tensor | None = None
 
 
 class TreeMemory:
@@ -65,17 +66,9 @@ class TreeMemory:
         """Keep a layer's keys and values (1, groups, tokens, size)."""
         self._held[layer] = (key, value)
 
-    def joined(
-        self, layer: int, part: TreePart, key: torch.Tensor, value: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return keys and values of a part with those of its earlier tokens in front."""
-        if part.earlier is None:
-            return key, value
-        held_key, held_value = self._held[layer]
-        return (
-            torch.cat([held_key[:, :, part.earlier], key], dim=2),
-            torch.cat([held_value[:, :, part.earlier], value], dim=2),
-        )
+    def get(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what ``put`` was given."""
+        return self._held[layer]
 
 
 def grid_sdpa(
@@ -101,9 +94,14 @@ def grid_sdpa(
     function.
     """
     if trees:
-        if memory is not None and memory.writing:
-            memory.put(int(module.layer_idx), key, value)  # type: ignore[arg-type]
-        return tree_sdpa(module, query, key, value, trees, scaling, memory), None
+        held = None
+        if memory is not None:
+            layer = int(module.layer_idx)  # type: ignore[arg-type]
+            if memory.writing:
+                memory.put(layer, key, value)
+            else:
+                held = memory.get(layer)
+        return tree_sdpa(query, key, value, trees, held, scaling), None
     attend = torch.nn.functional.scaled_dot_product_attention
     rows, heads, new, size = query.shape
     groups = key.shape[1]
@@ -130,32 +128,43 @@ def grid_sdpa(
 
 
 def tree_sdpa(
-    module: torch.nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
     trees: Sequence[TreePart],
+    held: tuple[torch.Tensor, torch.Tensor] | None,
     scaling: float | None,
-    memory: TreeMemory | None,
 ) -> torch.Tensor:
-    """Attention within each tree by itself; differentiable. Returns (1, tokens, heads, size), zero behind the last."""
+    """Attention of each part to itself and its earlier tokens; differentiable.
+
+    held: keys and values that ``TreePart.earlier`` points into; None where it names another part of the pass.
+    Returns (1, tokens, heads, size), zero behind the last part.
+    """
     repeats = query.shape[1] // key.shape[1]
+    spare = query.shape[2] - trees[-1].stop
+    sizes = [part.stop - part.start for part in trees] + [spare]
+    # Split and not sliced: the gradient of a slice is as large as the whole.
+    queries, keys, values = (torch.split(x, sizes, dim=2) for x in (query, key, value))
+    places = {part.start: i for i, part in enumerate(trees)}
     mixed = []
-    for part in trees:
-        own = slice(part.start, part.stop)
-        keys, values = key[:, :, own], value[:, :, own]
-        if memory is not None:
-            keys, values = memory.joined(int(module.layer_idx), part, keys, values)  # type: ignore[arg-type]
+    for i, part in enumerate(trees):
+        own = keys[i], values[i]
+        if part.earlier is not None:
+            if held is None:
+                other = places[part.earlier.start]
+                before = keys[other], values[other]
+            else:
+                before = held[0][:, :, part.earlier], held[1][:, :, part.earlier]
+            own = torch.cat([before[0], own[0]], dim=2), torch.cat([before[1], own[1]], dim=2)
         out = torch.nn.functional.scaled_dot_product_attention(
-            query[:, :, own],
-            keys.repeat_interleave(repeats, dim=1),
-            values.repeat_interleave(repeats, dim=1),
+            queries[i],
+            own[0].repeat_interleave(repeats, dim=1),
+            own[1].repeat_interleave(repeats, dim=1),
             attn_mask=part.mask,
             is_causal=part.mask is None,
             scale=scaling,
         )
         mixed.append(out.transpose(1, 2))
-    spare = query.shape[2] - trees[-1].stop
     if spare:
         mixed.append(query.new_zeros(1, spare, query.shape[1], query.shape[3]))
     return torch.cat(mixed, dim=1)

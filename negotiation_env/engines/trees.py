@@ -60,12 +60,18 @@ def lay_out(trees: Sequence[TextTree], device: torch.device, number: torch.dtype
     starts, parts = [], []
     for tree in trees:
         starts.append(len(ids))
+        alone = len(tree.branches) == 1
+        before = 0 if alone else len(tree.prefix)
         ids += tree.prefix
         positions += range(len(tree.prefix))
+        prefix = slice(starts[-1], len(ids)) if before else None
+        if before:
+            parts.append(TreePart(starts[-1], len(ids)))
         for branch in tree.branches:
+            start = starts[-1] if alone else len(ids)
             ids += branch
             positions += range(len(tree.prefix), len(tree.prefix) + len(branch))
-        parts.append(TreePart(starts[-1], len(ids), _mask(tree, device, number)))
+            parts.append(TreePart(start, len(ids), prefix, _mask(before, len(ids) - start, device, number)))
     spare = [0] * (least - len(ids))
     return TreePass(
         torch.tensor([ids + spare], device=device),
@@ -89,29 +95,20 @@ def lay_out_branches(trees: Sequence[TextTree], device: torch.device, number: to
         starts.append(len(ids))
         before = len(tree.prefix)
         for branch in tree.branches:
+            mask = _mask(before, len(branch), device, number)
+            parts.append(TreePart(len(ids), len(ids) + len(branch), slice(held, held + before), mask))
             ids += branch
             positions += range(before, before + len(branch))
-        mask = _mask(tree, device, number)
-        if mask is None:
-            mask = torch.full((tree.size, tree.size), float("-inf"), dtype=number, device=device).triu(1)
-        parts.append(TreePart(starts[-1], len(ids), mask[before:].contiguous(), slice(held, held + before)))
         held += before
     places = torch.tensor([positions], device=device)
     return TreePass(torch.tensor([ids], device=device), places, tuple(starts), tuple(parts))
 
 
-def _mask(tree: TextTree, device: torch.device, number: torch.dtype) -> torch.Tensor | None:
-    """Return what hides later tokens and other branches, (tokens, tokens); None for a single text."""
-    if len(tree.branches) <= 1:
+def _mask(before: int, own: int, device: torch.device, number: torch.dtype) -> torch.Tensor | None:
+    """Return what hides later tokens from a text's own behind earlier ones, (own, before + own); None without these."""
+    if not before:
         return None
-    owner = torch.zeros(tree.size, dtype=torch.long, device=device)
-    place = len(tree.prefix)
-    for k, branch in enumerate(tree.branches, 1):
-        owner[place : place + len(branch)] = k
-        place += len(branch)
-    foreign = (owner[None, :] != 0) & (owner[None, :] != owner[:, None])
-    hidden = foreign | torch.ones(tree.size, tree.size, dtype=torch.bool, device=device).triu(1)
-    return torch.zeros(hidden.shape, dtype=number, device=device).masked_fill_(hidden, float("-inf"))
+    return torch.full((own, before + own), float("-inf"), dtype=number, device=device).triu_(before + 1)
 
 
 def decoder_of(model: Any) -> Any:

@@ -7,7 +7,7 @@ the engine samples from, so a run holds it in memory once; logits are made at re
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,8 @@ from negotiation_env.errors import DataFileError, UsageError
 from policies.adapters import start_folder
 from policies.training.lora import lora_config
 from policies.training.on_policy.preset import OnPolicyPreset
-from policies.training.on_policy.samples import TokenBatch
+from policies.training.on_policy.samples import Sample
+from policies.training.on_policy.token_batches import TokenBatch, token_batches
 
 POLICY, VALUE, START = "policy", "value", "start"
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -104,10 +105,14 @@ class ActorCritic:
             return {}
         return self._parameters[VALUE] | {f"head.{name}": p for name, p in self.head.named_parameters()}
 
+    def batches(self, samples: Sequence[Sample], most_tokens: int) -> Iterator[TokenBatch]:
+        """Yield samples as batches for this model, each of at most ``most_tokens`` tokens (see ``token_batches``)."""
+        return token_batches(samples, most_tokens, self.base.device, self.base.model.dtype)
+
     def policy(self, batch: TokenBatch, adapter: str = POLICY) -> Scores:
         """Return log-probabilities (with gradient) and entropies of the replies' tokens at the preset's temperature."""
         everything = self._everything(batch, adapter)
-        chosen = everything.gather(1, batch.tokens()[:, None])[:, 0]
+        chosen = everything.gather(1, batch.tokens[:, None])[:, 0]
         with torch.no_grad():
             entropy = -(everything.exp() * everything).sum(dim=-1)
         return Scores(_spread(chosen, batch), _spread(entropy, batch))
@@ -150,7 +155,7 @@ class ActorCritic:
 
     @contextmanager
     def _model(self, adapter: str) -> Iterator[Any]:
-        """The base with one adapter, its attention the plain one that gradients flow through."""
+        """The base with one adapter, open to gradients."""
         with self.base.use(adapter) as found:
             model: Any = found
             # PEFT opens the adapter in use to gradients and closes the others, so a backward pass after another
@@ -158,9 +163,6 @@ class ActorCritic:
             for name, parameters in self._parameters.items():
                 for parameter in parameters.values():
                     parameter.requires_grad_(name != START)
-            config: Any = model.config
-            sampling = config._attn_implementation
-            config._attn_implementation = "sdpa"
             # Only a model in training mode recomputes activations; nothing else depends on the mode (no dropout).
             recomputes = self._saves_memory and torch.is_grad_enabled()
             if recomputes:
@@ -170,7 +172,6 @@ class ActorCritic:
                 yield model
             finally:
                 self._cast_inputs(True)
-                config._attn_implementation = sampling
                 if recomputes:
                     model.eval()
 
@@ -188,9 +189,14 @@ class ActorCritic:
         decoder = model.get_decoder()
         half = model.dtype is not torch.float32
         with torch.autocast(self.base.device.type, model.dtype if half else None, enabled=half):
-            # No mask: padding is on the right, and causal attention never looks there.
-            hidden: torch.Tensor = decoder(input_ids=batch.ids, use_cache=False).last_hidden_state
-        return hidden[batch.before()]
+            hidden: torch.Tensor = decoder(
+                input_ids=batch.laid.ids,
+                attention_mask=torch.zeros(1, 1, 1, 1, device=self.base.device),  # unread: trees have their own
+                position_ids=batch.laid.positions,
+                use_cache=False,
+                trees=batch.laid.parts,
+            ).last_hidden_state
+        return hidden[0, batch.before]
 
     def save_policy(self, folder: Path) -> None:
         """Write the policy as a standard PEFT adapter folder."""

@@ -15,7 +15,7 @@ from negotiation_env.records import Episode
 from policies.training.on_policy.actor_critic import ActorCritic
 from policies.training.on_policy.losses import token_mean
 from policies.training.on_policy.preset import OnPolicyPreset
-from policies.training.on_policy.samples import Sample, SamplingAgent, parts_by_length, play, token_batch
+from policies.training.on_policy.samples import Sample, SamplingAgent, play
 from policies.training.on_policy.scenarios import held_out_scenarios
 
 Rater = Callable[[Sequence[Episode]], float]
@@ -72,8 +72,7 @@ def _divergence(actor: ActorCritic, samples: Sequence[Sample], part_tokens: int)
     """Return the policy's entropy and its exact divergence from the start, in nats per token."""
     tokens = sum(len(s.reply) for s in samples)
     kl = entropy = 0.0
-    for rows in parts_by_length(samples, part_tokens):
-        batch = token_batch([samples[i] for i in rows], actor.base.device)
+    for batch in actor.batches(samples, part_tokens) if samples else ():
         divergence, own_entropy = actor.divergence(batch)
         kl += float(token_mean(divergence, batch.mask, tokens))
         entropy += float(token_mean(own_entropy, batch.mask, tokens))

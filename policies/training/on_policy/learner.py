@@ -1,11 +1,11 @@
-"""Learns from a round's samples: minibatches in parts of similar length, each model's gradients to its own adapter.
+"""Learns from a round's samples: minibatches in passes that fit into memory, each model's gradients to its own adapter.
 
 Knows tensors and optimisers. Does not know play, files, or which method it serves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,8 @@ from policies.training.on_policy.actor_critic import POLICY, VALUE, ActorCritic
 from policies.training.on_policy.guards import check_step
 from policies.training.on_policy.losses import token_mean, value_loss
 from policies.training.on_policy.method import LossTensors, Method, RoundTensors, Targets
-from policies.training.on_policy.samples import Sample, TokenBatch, parts_by_length, token_batch
+from policies.training.on_policy.samples import Sample
+from policies.training.on_policy.token_batches import TokenBatch
 from policies.training.optimizer_state import restore, state_tensors
 
 _PREFIX = "optimizer"
@@ -57,7 +58,7 @@ class Learner:
         minibatches = max(1, round(len(samples) / self.preset.batch_size))
         steps: list[dict[str, float]] = []
         for epoch in range(self.preset.epochs):
-            order = np.random.default_rng((0xE70C, self.preset.seed, round_number, epoch)).permutation(len(samples))
+            order = self._order(samples, np.random.default_rng((0xE70C, self.preset.seed, round_number, epoch)))
             for chosen in np.array_split(order, minibatches):
                 steps.append(self._step(samples, [int(i) for i in chosen], matrices))
         figures = {name: sum(step[name] for step in steps) / len(steps) for name in steps[0]}
@@ -71,6 +72,13 @@ class Learner:
             figures["explained_variance"] = 1.0 - float(errors.var(unbiased=False)) / max(spread, 1e-12)
         return figures
 
+    def _order(self, samples: Sequence[Sample], draws: np.random.Generator) -> np.ndarray:
+        """Return the samples' indices in the order in which an epoch divides them into minibatches."""
+        if not self.preset.whole_dialogues:
+            return draws.permutation(len(samples))
+        dialogues = _numbered(s.dialogue for s in samples)
+        return np.argsort(draws.permutation(len(samples))[dialogues], kind="stable")
+
     def _matrices(self, samples: Sequence[Sample]) -> Matrices:
         """Values, start's log-probabilities, advantages and targets of a round, before any step."""
         device = self.actor.base.device
@@ -83,18 +91,15 @@ class Learner:
             self.actor.expect(float(rewards.mean()))
         values = torch.zeros_like(logprobs) if self.method.has_value else None
         start = torch.zeros_like(logprobs) if self.method.wants_start else None
-        for rows in parts_by_length(samples, 2 * self.preset.part_tokens):
-            batch = token_batch([samples[i] for i in rows], device)
-            own = batch.mask.shape[1]
+        for batch in self.actor.batches(samples, 2 * self.preset.part_tokens):
+            rows, own = batch.rows, batch.mask.shape[1]
             logprobs[rows, :own], mask[rows, :own] = batch.logprobs, batch.mask
             if values is not None:
                 with torch.no_grad():
                     values[rows, :own] = self.actor.values(batch)
             if start is not None:
                 start[rows, :own] = self.actor.start_logprobs(batch)
-        # Groups by their place: a 64-bit seed may lie beyond int64.
-        places: dict[int, int] = {}
-        groups = torch.tensor([places.setdefault(s.group, len(places)) for s in samples], device=device)
+        groups = torch.tensor(_numbered(s.group for s in samples), device=device)
         played = RoundTensors(rewards, groups, mask, logprobs, values, start)
         return Matrices(played, self.method.targets(played))
 
@@ -104,9 +109,8 @@ class Learner:
         tokens = sum(len(s.reply) for s in some)
         self.optimizer.zero_grad(set_to_none=True)
         sums: dict[str, torch.Tensor] = {}
-        for part in parts_by_length(some, self.preset.part_tokens):
-            rows = [chosen[i] for i in part]
-            batch = token_batch([samples[i] for i in rows], self.actor.base.device)
+        for batch in self.actor.batches(some, self.preset.part_tokens):
+            rows = [chosen[i] for i in batch.rows]
             for name, value in self._backward(batch, rows, matrices, tokens).items():
                 before = sums.get(name, torch.zeros_like(value))
                 sums[name] = torch.maximum(before, value) if name == "largest_ratio" else before + value
@@ -162,3 +166,9 @@ class Learner:
         """Put back what ``state`` returned, after so many steps."""
         self.steps = steps
         restore(self.optimizer, state, _PREFIX)
+
+
+def _numbered(seeds: Iterable[int]) -> list[int]:
+    """Return seeds as numbers from 0, equal where they are equal: a 64-bit seed may lie beyond int64."""
+    places: dict[int, int] = {}
+    return [places.setdefault(seed, len(places)) for seed in seeds]

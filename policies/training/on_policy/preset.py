@@ -34,6 +34,9 @@ class OnPolicyPreset(AdapterPreset):
     max_turns: Annotated[int, Field(ge=1, le=200)]
     temperature: Annotated[float, Field(gt=0.0, le=2.0)]
     """Of sampling, without a nucleus; the policy that is trained is the one at this temperature."""
+    whole_dialogues: bool = False
+    """Divide a round into minibatches by dialogue rather than by reply. What a dialogue's prompts begin with is then
+    computed once, which saves a third of the tokens; but replies of one dialogue are alike, so steps differ more."""
     rollout_batch: Count
     """Dialogues in play at a time."""
 

@@ -1,4 +1,4 @@
-"""Sampled replies, from play to padded token batches: a turn is one sample, and nothing is tokenised twice.
+"""Sampled replies, as play brings them: a turn is one sample, and nothing is tokenised twice.
 
 Knows episodes, rewards' breakdowns and token ids. Does not know models, advantages or losses.
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
-
-import torch
 
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.exchange import reply_view
@@ -37,6 +35,8 @@ class Sample(NamedTuple):
     """Credit of the reply: its own reward, and later turns' by the turn discount."""
     group: int
     """Equal for replies to the same prompt."""
+    dialogue: int = 0
+    """Equal for replies of the same dialogue."""
 
 
 class Played(NamedTuple):
@@ -161,58 +161,7 @@ def play(
                 sampled += 1
                 empty += not text
                 if reward is not None and tokens:
-                    samples.append(Sample(state.prompt, tokens, logprobs, reward, group))
+                    samples.append(Sample(state.prompt, tokens, logprobs, reward, group, episode.seed))
                     breakdowns.append(breakdown)
     unscored = sampled - faults - len(samples)
     return Played(samples, episodes, sampled, unscored, faults, empty, breakdowns)
-
-
-class TokenBatch(NamedTuple):
-    """Prompts with their replies behind them, padded on the right, where causal attention never looks."""
-
-    ids: torch.Tensor
-    """(replies, longest), int64."""
-    prompts: torch.Tensor
-    """(replies,): tokens of each prompt."""
-    mask: torch.Tensor
-    """(replies, longest reply): True at a reply's tokens."""
-    logprobs: torch.Tensor
-    """(replies, longest reply), float32: as sampled; 0 at padding."""
-
-    def before(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return rows and columns of ``ids`` just before each reply token, which predict it; in the mask's order."""
-        rows, places = self.mask.nonzero(as_tuple=True)
-        return rows, self.prompts[rows] - 1 + places
-
-    def tokens(self) -> torch.Tensor:
-        """Return the reply tokens in the mask's order."""
-        rows, columns = self.before()
-        return self.ids[rows, columns + 1]
-
-
-def token_batch(samples: Sequence[Sample], device: torch.device | str = "cpu") -> TokenBatch:
-    """Pad samples into one batch."""
-    longest = max(len(s.prompt) + len(s.reply) for s in samples)
-    width = max(len(s.reply) for s in samples)
-    ids = torch.tensor([[*s.prompt, *s.reply] + [0] * (longest - len(s.prompt) - len(s.reply)) for s in samples])
-    lengths = torch.tensor([len(s.reply) for s in samples])
-    logprobs = torch.tensor([[*s.logprobs] + [0.0] * (width - len(s.reply)) for s in samples])
-    mask = torch.arange(width)[None, :] < lengths[:, None]
-    prompts = torch.tensor([len(s.prompt) for s in samples])
-    return TokenBatch(*(part.to(device) for part in (ids, prompts, mask, logprobs)))
-
-
-def parts_by_length(samples: Sequence[Sample], most_tokens: int) -> list[list[int]]:
-    """Group samples of similar length into parts of at most ``most_tokens`` cells, padding included.
-
-    Returns indices into ``samples``, each once; one sample that is longer is a part of its own.
-    """
-    order = sorted(range(len(samples)), key=lambda i: (len(samples[i].prompt) + len(samples[i].reply), i))
-    parts: list[list[int]] = []
-    for i in order:
-        # Ascending, so the newest sample is the widest.
-        width = len(samples[i].prompt) + len(samples[i].reply)
-        if not parts or (len(parts[-1]) + 1) * width > most_tokens:
-            parts.append([])
-        parts[-1].append(i)
-    return parts

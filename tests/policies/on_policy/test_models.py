@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from negotiation_env.registry import load_manager, load_reward
 from negotiation_env.scenario import sample_scenario
 from policies.training.on_policy.actor_critic import POLICY, VALUE, ActorCritic
 from policies.training.on_policy.preset import OnPolicyPreset
-from policies.training.on_policy.samples import Played, Sample, SamplingAgent, parts_by_length, play, token_batch
+from policies.training.on_policy.samples import Played, Sample, SamplingAgent, play
+from policies.training.on_policy.token_batches import TokenBatch, token_batches
 from tests.policies.on_policy.conftest import settings
 
 
@@ -45,6 +46,12 @@ def _shake(actor: ActorCritic) -> None:
     actor.engine.forget_prompts()
 
 
+def _batch(actor: ActorCritic, samples: Sequence[Sample]) -> TokenBatch:
+    """Return samples as one batch."""
+    (batch,) = actor.batches(samples, 1 << 20)
+    return batch
+
+
 def _played(engine: TransformersEngine, group_size: int = 1, dialogues: int = 4, temperature: float = 1.0) -> Played:
     return play(
         SamplingAgent(engine, load_reward("repo"), 8, group_size, temperature),
@@ -61,7 +68,7 @@ def test_training_recomputes_the_log_probabilities_that_were_recorded(actor: Act
     samples = _played(actor.engine, group_size=3, temperature=temperature).samples
     actor.temperature = temperature
     assert len({len(s.prompt) for s in samples}) > 1
-    batch = token_batch(samples)
+    batch = _batch(actor, samples)
     scores = actor.policy(batch)
     assert torch.allclose(scores.logprobs, batch.logprobs, atol=1e-4)
     assert not scores.logprobs[~batch.mask].any()
@@ -71,11 +78,11 @@ def test_training_recomputes_the_log_probabilities_that_were_recorded(actor: Act
 
 def test_padding_and_neighbours_change_nothing(actor: ActorCritic) -> None:
     samples = _played(actor.engine).samples
-    together = token_batch(samples)
+    together = _batch(actor, samples)
     for compute in (lambda b: actor.policy(b).logprobs, actor.values, lambda b: actor.divergence(b)[0]):
         whole = compute(together)
         for row, sample in enumerate(samples):
-            alone = compute(token_batch([sample]))[0]
+            alone = compute(_batch(actor, [sample]))[0]
             assert torch.allclose(whole[row, : len(sample.reply)], alone, atol=1e-4)
 
 
@@ -89,7 +96,7 @@ def test_log_probabilities_are_a_plain_models(actor: ActorCritic, base: Path, tm
     ids = torch.tensor([[*sample.prompt, *sample.reply]])
     with torch.no_grad():
         expected = torch.log_softmax(model(input_ids=ids).logits[0], dim=-1)
-    found = actor.policy(token_batch([sample])).logprobs[0].detach()
+    found = actor.policy(_batch(actor, [sample])).logprobs[0].detach()
     for place, token in enumerate(sample.reply):
         assert float(found[place]) == pytest.approx(float(expected[len(sample.prompt) - 1 + place, token]), abs=1e-4)
 
@@ -97,7 +104,7 @@ def test_log_probabilities_are_a_plain_models(actor: ActorCritic, base: Path, tm
 def test_a_temperature_belongs_to_the_policy(engine: TransformersEngine, base: Path) -> None:
     with ActorCritic(engine, OnPolicyPreset(**settings(base, temperature=0.5))) as models:
         _shake(models)
-        batch = token_batch(_played(engine).samples)
+        batch = _batch(models, _played(engine).samples)
         sharp = models.policy(batch)
         models.temperature = 1.0
         plain = models.policy(batch)
@@ -106,7 +113,7 @@ def test_a_temperature_belongs_to_the_policy(engine: TransformersEngine, base: P
 
 
 def test_gradients_flow_into_the_adapter_that_is_trained_and_nowhere_else(actor: ActorCritic) -> None:
-    batch = token_batch(_played(actor.engine).samples)
+    batch = _batch(actor, _played(actor.engine).samples)
     everything = {id(p): p for p in actor.base.model.parameters()}
     head = {id(p): p for p in actor.head.parameters()} if actor.head else {}
     for loss, adapter, own in (
@@ -158,7 +165,7 @@ def test_training_from_a_start_begins_with_its_weights(engine: TransformersEngin
     with ActorCritic(engine, OnPolicyPreset(**settings(base, start=str(tmp_path)))) as models:
         samples = _played(engine).samples
         assert [s.reply for s in samples] == said
-        divergence, _ = models.divergence(token_batch(samples))
+        divergence, _ = models.divergence(_batch(models, samples))
         assert float(divergence.abs().max()) == 0.0
 
 
@@ -167,20 +174,47 @@ def test_memory_saving_changes_no_gradient(engine: TransformersEngine, base: Pat
     for saves in (False, True):
         with ActorCritic(engine, OnPolicyPreset(**settings(base, gradient_checkpointing=saves))) as models:
             _shake(models)
-            batch = token_batch(_played(engine).samples)
+            batch = _batch(models, _played(engine).samples)
             models.backward(models.policy(batch).logprobs.sum(), POLICY)
             gradients.append([p.grad for p in models.policy_parameters().values()])
             assert not models.base.model.training
     assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(*gradients, strict=True) if a is not None)
 
 
-def test_parts_hold_each_sample_once_within_the_limit() -> None:
+def test_batches_hold_each_sample_once_within_the_limit() -> None:
     samples = [Sample((1,) * n, (2,) * (n % 5 + 1), (0.0,) * (n % 5 + 1), 0.0, n) for n in (3, 40, 7, 7, 90, 12, 1)]
-    parts = parts_by_length(samples, 60)
-    assert sorted(i for part in parts for i in part) == list(range(len(samples)))
-    for part in parts:
-        cells = len(part) * max(len(samples[i].prompt) + len(samples[i].reply) for i in part)
-        assert cells <= 60 or len(part) == 1
+    batches = list(token_batches(samples, 60, torch.device("cpu"), torch.float32))
+    assert sorted(i for batch in batches for i in batch.rows) == list(range(len(samples)))
+    for batch in batches:
+        assert batch.laid.ids.shape[1] <= 60 or len(batch.rows) == 1
+
+
+def test_a_beginning_in_common_is_computed_once(actor: ActorCritic) -> None:
+    start = tuple(range(20, 50))
+    samples = [Sample((*start, 60 + n, 61), (70 + n, 71, 72), (0.0,) * 3, 0.0, n) for n in range(4)]
+    together = _batch(actor, samples)
+    assert together.laid.ids.shape[1] == 30 + 4 * 5
+    for compute, own in ((lambda b: actor.policy(b).logprobs, POLICY), (actor.values, VALUE)):
+        parameters = actor.policy_parameters() if own is POLICY else actor.value_parameters()
+        gradients = []
+        for batches in ([together], [_batch(actor, [sample]) for sample in samples]):
+            for parameter in parameters.values():
+                parameter.grad = None
+            for batch in batches:
+                actor.backward(compute(batch).square().sum(), own)
+            gradients.append(torch.cat([p.grad.flatten() for p in parameters.values() if p.grad is not None]))
+        assert float(gradients[0].abs().max()) > 0.0
+        assert torch.allclose(gradients[0], gradients[1], atol=1e-4 * float(gradients[0].abs().max()))
+
+
+def test_a_group_shares_its_whole_prompt(actor: ActorCritic) -> None:
+    prompts = (tuple(range(20, 50)), (*range(20, 32), *range(80, 98)))
+    samples = [Sample(prompts[n // 3], (70 + n,), (0.0,), 0.0, n // 3) for n in range(6)]
+    batch = _batch(actor, samples)
+    assert batch.laid.ids.shape[1] == sum(map(len, prompts)) + 6
+    for row, sample in enumerate(samples):
+        alone = actor.policy(_batch(actor, [sample])).logprobs[0]
+        assert torch.allclose(actor.policy(batch).logprobs[row], alone, atol=1e-4)
 
 
 def test_half_precision_keeps_gradients_and_sampling(base: Path) -> None:
@@ -192,7 +226,7 @@ def test_half_precision_keeps_gradients_and_sampling(base: Path) -> None:
         with ActorCritic(engine, preset) as models:
             _shake(models)
             before = _played(engine).samples
-            batch = token_batch([Sample((7, 8, 9, 10), (11, 12, 13), (0.0,) * 3, 0.0, 0)])
+            batch = _batch(models, [Sample((7, 8, 9, 10), (11, 12, 13), (0.0,) * 3, 0.0, 0)])
             models.backward(models.policy(batch).logprobs.sum(), POLICY)
             models.backward(models.values(batch).sum(), VALUE)
             parameters = (models.policy_parameters() | models.value_parameters()).values()
