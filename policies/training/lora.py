@@ -35,13 +35,14 @@ def load_base(settings: AdapterPreset) -> tuple[Any, PreTrainedTokenizerBase]:
     return model, tokenizer
 
 
-def lora_config(settings: AdapterPreset) -> peft.LoraConfig:
-    """Return the preset's adapter: no dropout, no biases, the base's name as the preset has it."""
+def lora_config(settings: AdapterPreset, layers: list[int] | None = None) -> peft.LoraConfig:
+    """Return the preset's adapter: no dropout, no biases, the base's name as the preset has it; None for all layers."""
     return peft.LoraConfig(
         r=settings.lora_rank,
         lora_alpha=settings.lora_alpha,  # type: ignore[arg-type]  # a fraction is fine, PEFT divides by the rank
         lora_dropout=0.0,
         target_modules=list(settings.lora_targets),
+        layers_to_transform=layers,
         task_type="CAUSAL_LM",
         base_model_name_or_path=settings.base,
     )

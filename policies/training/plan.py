@@ -43,7 +43,7 @@ class Work:
         method: its name.
         sequences: prompt with one reply, passed forward and backward, over the whole run.
         steps: optimiser steps.
-        trained_adapters: adapters with gradients: 1, or 2 with a value model.
+        trained_adapters: adapters with gradients: 1, or 2 with a value model, less where it adapts some layers only.
         frozen_adapters: further adapters that are only read, such as a reference.
         forward_passes: passes without gradients per sequence (reference, old log-probabilities, ...).
         at_once: sequences of one pass on one device.
@@ -56,7 +56,7 @@ class Work:
     sequences: int
     steps: int
     at_once: int
-    trained_adapters: int = 1
+    trained_adapters: float = 1.0
     frozen_adapters: int = 0
     forward_passes: float = 0.0
     sampled: int = 0
@@ -113,7 +113,7 @@ class Plan:
     @property
     def trained(self) -> int:
         """Parameters with gradients."""
-        return self.shape.adapter * self.work.trained_adapters
+        return round(self.shape.adapter * self.work.trained_adapters)
 
 
 def base_config(name: str) -> Any:

@@ -61,7 +61,8 @@ class ActorCritic:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(preset.seed)
             for name in self._names:
-                self._wrapped: Any = self.base.new_adapter(name, lora_config(preset))
+                layers = preset.value_layers if name == VALUE else 0
+                self._wrapped: Any = self.base.new_adapter(name, lora_config(preset, self._uppermost(layers)))
         self._parameters: dict[str, dict[str, torch.nn.Parameter]] = {name: {} for name in self._names}
         for path, parameter in self._wrapped.named_parameters():
             for name in self._names:
@@ -85,6 +86,11 @@ class ActorCritic:
             model.gradient_checkpointing_enable({"use_reentrant": False})
         engine.adapter = POLICY
         engine.forget_prompts()
+
+    def _uppermost(self, layers: int) -> list[int] | None:
+        """Return the numbers of so many of the base's uppermost layers; None for all of them."""
+        count = int(self.base.model.config.get_text_config().num_hidden_layers)
+        return list(range(count))[-layers:] if 0 < layers < count else None
 
     def __enter__(self) -> ActorCritic:
         return self

@@ -42,6 +42,8 @@ class OnPolicyPreset(AdapterPreset):
 
     value_learning_rate: Rate
     """Of the value model's adapter and head."""
+    value_layers: Annotated[int, Field(ge=0)] = 0
+    """How many of the uppermost layers the value model adapts; 0 for all. Nothing is learned through the others."""
     max_grad_norm: Annotated[float, Field(gt=0.0)]
     clip_range: Annotated[float, Field(gt=0.0, le=1.0)]
     dual_clip: Annotated[float, Field(gt=2.0)]

@@ -53,40 +53,38 @@ def token_batches(
 
 
 def _trees(samples: Sequence[Sample], most_tokens: int) -> list[tuple[TextTree, list[int]]]:
-    """Return the samples as trees of texts with a beginning in common, with each branch's place in ``samples``.
+    """Return the samples as trees of texts that begin alike, with each branch's place in ``samples``.
 
-    A sample joins those before it, in the order of their prompts, where this saves tokens: where all of them then share
-    more tokens, counted with repetition, than they did without it.
+    Samples are taken in the order of their prompts; one joins those before it where that saves tokens.
     """
-    trees: list[tuple[TextTree, list[int]]] = []
-    members: list[int] = []
-    shared: tuple[int, ...] = ()
-
-    def close() -> None:
-        texts = [samples[i].prompt + samples[i].reply for i in members]
-        prefix = shared if len(members) > 1 else ()
-        trees.append((TextTree(prefix, tuple(text[len(prefix) :] for text in texts)), list(members)))
-
+    groups: list[list[int]] = []
     for i in sorted(range(len(samples)), key=lambda i: (samples[i].prompt, i)):
-        prompt = samples[i].prompt
-        both = _in_common(shared, prompt)
-        branches = sum(len(samples[k].prompt) + len(samples[k].reply) - both for k in (*members, i))
-        saves = len(members) * both > (len(members) - 1) * len(shared) and both >= LEAST_SHARE * len(prompt)
-        if members and saves and both + branches <= most_tokens:
-            members.append(i)
-            shared = prompt[:both]
-            continue
-        if members:
-            close()
-        members, shared = [i], prompt
-    close()
-    return trees
+        if groups and _saves([samples[k] for k in groups[-1]], samples[i], most_tokens):
+            groups[-1].append(i)
+        else:
+            groups.append([i])
+    return [(_tree([samples[i] for i in group]), group) for group in groups]
 
 
-def _in_common(one: tuple[int, ...], other: tuple[int, ...]) -> int:
-    """Return how many tokens two texts begin with in common."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
+def _tree(group: Sequence[Sample]) -> TextTree:
+    """Return samples, in the order of their prompts, as one tree."""
+    # In this order all have in common what the first and the last have.
+    common = _in_common(group[0], group[-1]) if len(group) > 1 else 0
+    return TextTree(group[0].prompt[:common], tuple((s.prompt + s.reply)[common:] for s in group))
+
+
+def _saves(group: Sequence[Sample], sample: Sample, most_tokens: int) -> bool:
+    """Return whether a sample is to join a group: more is then in common, counted by member, than was without it."""
+    common = _in_common(group[0], sample)
+    before = (len(group) - 1) * _in_common(group[0], group[-1])
+    fits = _tree([*group, sample]).size <= most_tokens
+    return len(group) * common > before and common >= LEAST_SHARE * len(sample.prompt) and fits
+
+
+def _in_common(one: Sample, other: Sample) -> int:
+    """Return how many tokens two prompts begin with in common."""
+    pairs = enumerate(zip(one.prompt, other.prompt, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(one.prompt), len(other.prompt)))
 
 
 def _token_batch(
@@ -102,8 +100,8 @@ def _token_batch(
         branch_start = start + prefix
         for i, branch in zip(members, tree.branches, strict=True):
             last = len(samples[i].prompt) - 1
-            texts = range(last, last + len(samples[i].reply))
-            before[i] = [start + p if p < prefix else branch_start + p - prefix for p in texts]
+            predicting = range(last, last + len(samples[i].reply))
+            before[i] = [start + p if p < prefix else branch_start + p - prefix for p in predicting]
             branch_start += len(branch)
     rows = sorted(before)
     width = max(len(samples[i].reply) for i in rows)

@@ -32,6 +32,8 @@ def test_a_dry_run_trains_nothing(method: str, tmp_path: Path) -> None:
 def test_the_value_model_is_what_a_plan_of_grpo_lacks() -> None:
     plans = {name: module.plan("paper") for name, module in MODULES.items()}
     assert plans["repo"].trained == plans["ppo"].trained == 2 * plans["grpo"].trained
+    some = repo.plan("paper", ["value_layers=16"])
+    assert some.trained == plans["grpo"].trained * (1 + 16 / some.shape.layers)
     assert {plan.work.sampled for plan in plans.values()} == {25_600}
     assert len({plan.work.steps for plan in plans.values()}) == 1
 

@@ -127,6 +127,18 @@ def test_gradients_flow_into_the_adapter_that_is_trained_and_nowhere_else(actor:
         assert touched and touched <= {id(p) for p in own.values()}
 
 
+def test_a_value_model_on_the_uppermost_layers_learns_there_alone(engine: TransformersEngine, base: Path) -> None:
+    last = int(engine.base.model.config.num_hidden_layers) - 1
+    with ActorCritic(engine, OnPolicyPreset(**settings(base, value_layers=1))) as models:
+        _shake(models)
+        batch = _batch(models, _played(engine).samples)
+        models.backward(models.values(batch).sum(), VALUE)
+        touched = {name for name, p in models.value_parameters().items() if p.grad is not None and bool(p.grad.any())}
+        layers = {name for name in models.value_parameters() if ".layers." in name}
+        assert layers and layers <= touched and all(f".layers.{last}." in name for name in layers)
+        assert any(".layers.0." in name for name in models.policy_parameters())
+
+
 def test_policy_and_value_do_not_share_a_parameter(actor: ActorCritic) -> None:
     policy, value = actor.policy_parameters(), actor.value_parameters()
     assert policy and value and not {id(p) for p in policy.values()} & {id(p) for p in value.values()}
