@@ -35,9 +35,9 @@ The paper leaves open, and this is ours:
 - a reply answers for itself alone (``turn_discount`` 0); above 0, later turns' rewards count at discount^k;
 - sampling at ``temperature`` without a nucleus, pi being the policy at that temperature; the presets take 0.7, because
   a small model's bids are wrong so often at 1 that it learns not to bid; a round of whole dialogues is played, then
-  learned from ``epochs`` times in minibatches;
-- training starts from the SFT adapter (``start``); the value adapter starts afresh, its head's
-  weights at 0 and its bias at the first round's mean reward;
+  learned from ``epochs`` times in minibatches, of replies or of dialogues (``whole_dialogues``);
+- training starts from the SFT adapter (``start``); the value adapter starts afresh, on all layers or the uppermost
+  (``value_layers``), its head's weights at 0 and its bias at the first round's mean reward;
 - which checkpoint is best: mean R_total on held-out dialogues, sampled as in training.
 
 ``kl_weight`` above 0 adds PPO's penalty (see ``ppo``), for the ablation.
