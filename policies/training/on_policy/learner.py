@@ -58,7 +58,8 @@ class Learner:
         minibatches = max(1, round(len(samples) / self.preset.batch_size))
         steps: list[dict[str, float]] = []
         for epoch in range(self.preset.epochs):
-            order = self._order(samples, np.random.default_rng((0xE70C, self.preset.seed, round_number, epoch)))
+            draws = np.random.default_rng((0xE70C, self.preset.seed, round_number, epoch))
+            order = epoch_order(samples, draws, self.preset.whole_dialogues)
             for chosen in np.array_split(order, minibatches):
                 steps.append(self._step(samples, [int(i) for i in chosen], matrices))
         figures = {name: sum(step[name] for step in steps) / len(steps) for name in steps[0]}
@@ -71,13 +72,6 @@ class Learner:
             spread = float(matrices.targets.values[known].var(unbiased=False))
             figures["explained_variance"] = 1.0 - float(errors.var(unbiased=False)) / max(spread, 1e-12)
         return figures
-
-    def _order(self, samples: Sequence[Sample], draws: np.random.Generator) -> np.ndarray:
-        """Return the samples' indices in the order in which an epoch divides them into minibatches."""
-        if not self.preset.whole_dialogues:
-            return draws.permutation(len(samples))
-        dialogues = _numbered(s.dialogue for s in samples)
-        return np.argsort(draws.permutation(len(samples))[dialogues], kind="stable")
 
     def _matrices(self, samples: Sequence[Sample]) -> Matrices:
         """Values, start's log-probabilities, advantages and targets of a round, before any step."""
@@ -166,6 +160,20 @@ class Learner:
         """Put back what ``state`` returned, after so many steps."""
         self.steps = steps
         restore(self.optimizer, state, _PREFIX)
+
+
+def epoch_order(samples: Sequence[Sample], draws: np.random.Generator, whole_dialogues: bool) -> np.ndarray:
+    """Return the samples' indices, each once, in the order in which an epoch divides them into minibatches.
+
+    Args:
+        samples: at least one.
+        draws: of the order, by reply or, with ``whole_dialogues``, by dialogue.
+        whole_dialogues: whether the replies of a dialogue stay together, in their order.
+    """
+    if not whole_dialogues:
+        return draws.permutation(len(samples))
+    places = draws.permutation(len(samples))[_numbered(s.dialogue for s in samples)]
+    return np.argsort(places, kind="stable")
 
 
 def _numbered(seeds: Iterable[int]) -> list[int]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("peft")
@@ -19,6 +21,7 @@ from negotiation_env.errors import UsageError
 from negotiation_env.registry import load_manager, load_reward
 from negotiation_env.scenario import sample_scenario
 from policies.training.on_policy.actor_critic import POLICY, VALUE, ActorCritic
+from policies.training.on_policy.learner import epoch_order
 from policies.training.on_policy.preset import OnPolicyPreset
 from policies.training.on_policy.samples import Played, Sample, SamplingAgent, play
 from policies.training.on_policy.token_batches import TokenBatch, token_batches
@@ -217,6 +220,19 @@ def test_a_beginning_in_common_is_computed_once(actor: ActorCritic) -> None:
             gradients.append(torch.cat([p.grad.flatten() for p in parameters.values() if p.grad is not None]))
         assert float(gradients[0].abs().max()) > 0.0
         assert torch.allclose(gradients[0], gradients[1], atol=1e-4 * float(gradients[0].abs().max()))
+
+
+def test_an_epoch_takes_each_reply_once_and_dialogues_whole_if_told() -> None:
+    dialogues = [3, 3, 1 << 63, 3, 8, 1 << 63, 8, 8, 5]
+    samples = [Sample((1, n), (2,), (0.0,), 0.0, n, dialogue) for n, dialogue in enumerate(dialogues)]
+    orders = {}
+    for whole in (False, True):
+        found = [epoch_order(samples, np.random.default_rng(seed), whole) for seed in range(8)]
+        assert all(sorted(order) == list(range(len(samples))) for order in found)
+        assert len({tuple(order) for order in found}) > 1
+        orders[whole] = [[dialogues[i] for i in order] for order in found]
+    changes = {whole: [sum(a != b for a, b in pairwise(one)) for one in found] for whole, found in orders.items()}
+    assert set(changes[True]) == {len(set(dialogues)) - 1} and max(changes[False]) > len(set(dialogues)) - 1
 
 
 def test_a_group_shares_its_whole_prompt(actor: ActorCritic) -> None:
