@@ -58,20 +58,21 @@ def lay_out(trees: Sequence[TextTree], device: torch.device, number: torch.dtype
     ids: list[int] = []
     positions: list[int] = []
     starts, parts = [], []
-    for tree in trees:
+    for given in trees:
+        # A single text is one causal part, whatever of it is called its prefix.
+        tree = given if len(given.branches) > 1 else TextTree((), (given.prefix + given.branches[0],))
         starts.append(len(ids))
-        alone = len(tree.branches) == 1
-        before = 0 if alone else len(tree.prefix)
+        before = len(tree.prefix)
         ids += tree.prefix
-        positions += range(len(tree.prefix))
+        positions += range(before)
         prefix = slice(starts[-1], len(ids)) if before else None
         if before:
             parts.append(TreePart(starts[-1], len(ids)))
         for branch in tree.branches:
-            start = starts[-1] if alone else len(ids)
+            mask = _mask(before, len(branch), device, number)
+            parts.append(TreePart(len(ids), len(ids) + len(branch), prefix, mask))
             ids += branch
-            positions += range(len(tree.prefix), len(tree.prefix) + len(branch))
-            parts.append(TreePart(start, len(ids), prefix, _mask(before, len(ids) - start, device, number)))
+            positions += range(before, before + len(branch))
     spare = [0] * (least - len(ids))
     return TreePass(
         torch.tensor([ids + spare], device=device),

@@ -36,7 +36,7 @@ def load_base(settings: AdapterPreset) -> tuple[Any, PreTrainedTokenizerBase]:
 
 
 def lora_config(settings: AdapterPreset, layers: list[int] | None = None) -> peft.LoraConfig:
-    """Return the preset's adapter: no dropout, no biases, the base's name as the preset has it; None for all layers."""
+    """Return the preset's adapter, on these layers (None: all): no dropout, no biases, the base's name as it has it."""
     return peft.LoraConfig(
         r=settings.lora_rank,
         lora_alpha=settings.lora_alpha,  # type: ignore[arg-type]  # a fraction is fine, PEFT divides by the rank
