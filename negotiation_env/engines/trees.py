@@ -53,6 +53,11 @@ class TreePass:
     parts: tuple[TreePart, ...]
 
 
+def uppermost(layers: int, count: int) -> range:
+    """Return the numbers of so many uppermost layers out of ``count``; 0, or more than there are, means all."""
+    return range(count - layers if 0 < layers < count else 0, count)
+
+
 def lay_out(trees: Sequence[TextTree], device: torch.device, number: torch.dtype, least: int = 1) -> TreePass:
     """Lay trees out behind one another; ``least`` tokens at least, spare ones (id 0) at the end."""
     ids: list[int] = []

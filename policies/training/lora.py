@@ -6,6 +6,7 @@ The base keeps the number format that the preset says; adapters are float32. Kno
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,14 +36,14 @@ def load_base(settings: AdapterPreset) -> tuple[Any, PreTrainedTokenizerBase]:
     return model, tokenizer
 
 
-def lora_config(settings: AdapterPreset, layers: list[int] | None = None) -> peft.LoraConfig:
+def lora_config(settings: AdapterPreset, layers: Sequence[int] | None = None) -> peft.LoraConfig:
     """Return the preset's adapter, on these layers (None: all): no dropout, no biases, the base's name as it has it."""
     return peft.LoraConfig(
         r=settings.lora_rank,
         lora_alpha=settings.lora_alpha,  # type: ignore[arg-type]  # a fraction is fine, PEFT divides by the rank
         lora_dropout=0.0,
         target_modules=list(settings.lora_targets),
-        layers_to_transform=layers,
+        layers_to_transform=None if layers is None else list(layers),
         task_type="CAUSAL_LM",
         base_model_name_or_path=settings.base,
     )

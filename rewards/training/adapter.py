@@ -27,6 +27,7 @@ from negotiation_env.engines.trees import (
     lay_out_branches,
     lay_out_prefixes,
     run_layers,
+    uppermost,
 )
 from negotiation_env.errors import UsageError
 from rewards.reply_reader import ARTIFACTS
@@ -44,14 +45,9 @@ def number_format(name: str) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
-def first_layer(layers: int, count: int) -> int:
-    """Return the first of the ``layers`` uppermost out of ``count``; 0 layers means all."""
-    return count - layers if 0 < layers < count else 0
-
-
-def lora_settings(task: Task, rank: int, alpha: int, targets: Sequence[str], layers: int, count: int) -> LoraConfig:
-    """Return PEFT's settings for an adapter on the uppermost layers, and for CAUSAL_LM on the vocabulary's too."""
-    places = "|".join(str(i) for i in range(first_layer(layers, count), count))
+def lora_settings(task: Task, rank: int, alpha: int, targets: Sequence[str], layers: range) -> LoraConfig:
+    """Return PEFT's settings for an adapter on these layers, and for CAUSAL_LM on the vocabulary's too."""
+    places = "|".join(map(str, layers))
     pattern = rf".*\.layers\.({places})\..*\.({'|'.join(targets)})"
     return LoraConfig(
         task_type=task,
@@ -98,8 +94,9 @@ class TrainedAdapter:
                 folder, dtype=number_format(number), use_safetensors=True, attn_implementation=ATTENTION, **options
             )
             count = int(model.config.get_text_config().num_hidden_layers)
-            self.depth = first_layer(layers, count)
-            settings = lora_settings(task, rank, alpha, targets, layers, count)
+            adapted = uppermost(layers, count)
+            self.depth = adapted.start
+            settings = lora_settings(task, rank, alpha, targets, adapted)
             self.peft: Any = get_peft_model(model, settings, autocast_adapter_dtype=False)
         self.peft.to(self.device).eval()
         self.model = model

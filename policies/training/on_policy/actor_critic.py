@@ -18,6 +18,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
 
 from negotiation_env.engines.transformers_engine import TransformersEngine
+from negotiation_env.engines.trees import uppermost
 from negotiation_env.errors import DataFileError, UsageError
 from policies.adapters import start_folder
 from policies.training.lora import lora_config
@@ -58,11 +59,13 @@ class ActorCritic:
             _check_shape(start, preset)
         # The start stays as it is: what the policy's divergence is measured from.
         self._names = [POLICY, START, VALUE] if with_value else [POLICY, START]
+        shape = self.base.model.config.get_text_config()
+        value_layers = uppermost(preset.value_layers, int(shape.num_hidden_layers))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(preset.seed)
             for name in self._names:
-                layers = preset.value_layers if name == VALUE else 0
-                self._wrapped: Any = self.base.new_adapter(name, lora_config(preset, self._uppermost(layers)))
+                layers = value_layers if name == VALUE else None
+                self._wrapped: Any = self.base.new_adapter(name, lora_config(preset, layers))
         self._parameters: dict[str, dict[str, torch.nn.Parameter]] = {name: {} for name in self._names}
         for path, parameter in self._wrapped.named_parameters():
             for name in self._names:
@@ -72,10 +75,9 @@ class ActorCritic:
             if start is not None:
                 self._load_adapter(name, start)
         self._adapted: list[Any] = [layer for layer in self._wrapped.modules() if isinstance(layer, BaseTunerLayer)]
-        width = int(self.base.model.config.get_text_config().hidden_size)
         self.head: torch.nn.Linear | None = None
         if with_value:
-            self.head = torch.nn.Linear(width, 1, device=self.base.device)
+            self.head = torch.nn.Linear(int(shape.hidden_size), 1, device=self.base.device)
             torch.nn.init.zeros_(self.head.weight)
             torch.nn.init.zeros_(self.head.bias)
         self.temperature = preset.temperature
@@ -86,11 +88,6 @@ class ActorCritic:
             model.gradient_checkpointing_enable({"use_reentrant": False})
         engine.adapter = POLICY
         engine.forget_prompts()
-
-    def _uppermost(self, layers: int) -> list[int] | None:
-        """Return the numbers of so many of the base's uppermost layers; None for all of them."""
-        count = int(self.base.model.config.get_text_config().num_hidden_layers)
-        return list(range(count))[-layers:] if 0 < layers < count else None
 
     def __enter__(self) -> ActorCritic:
         return self

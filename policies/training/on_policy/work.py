@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from negotiation_env.engines.trees import uppermost
 from policies.training.on_policy.method import Method
 from policies.training.on_policy.preset import OnPolicyPreset
 from policies.training.plan import Plan, Work, make_plan, shape_of
@@ -33,4 +34,4 @@ def plan_of(method: Method) -> Plan:
 def _value_part(preset: OnPolicyPreset) -> float:
     """Return the value model's adapter as a part of one on all layers."""
     count = shape_of(preset).layers
-    return min(preset.value_layers or count, count) / count
+    return len(uppermost(preset.value_layers, count)) / count
