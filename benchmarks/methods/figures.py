@@ -70,6 +70,7 @@ OWN: Final = (
 )
 COLUMNS: Final = (*PAPER, *OWN)
 REWARD: Final = OWN[0]
+MODEL: Final = OWN[1]
 CLEAN: Final = PAPER[3]
 WITHIN: Final[dict[str, tuple[float, float]]] = {"rating": (1.0, 5.0)}
 
@@ -192,6 +193,19 @@ def _welch_half(values: Sequence[Sequence[float]]) -> float:
 def _student(freedom: float) -> float:
     """Return Student's two-sided quantile at the level of all intervals."""
     return float(stats.t.ppf(0.5 + LEVEL / 2.0, freedom))
+
+
+def correlation(seeds: Seeds, first: Column, second: Column) -> float | None:
+    """Return Pearson's correlation of two columns of one suite over its episodes; None where there is none to tell."""
+    pairs = [
+        [total / n for total, n in (score.parts[column.metric] for column in (first, second))]
+        for own in seeds.values()
+        for score in on_suite(own, first)
+        if first.metric in score.parts and second.metric in score.parts
+    ]
+    if len({x for x, _ in pairs}) < 2 or len({y for _, y in pairs}) < 2:
+        return None
+    return float(stats.pearsonr(*zip(*pairs, strict=True)).statistic)
 
 
 def average(values: Sequence[float | int | None]) -> float | None:

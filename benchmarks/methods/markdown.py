@@ -6,36 +6,43 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from benchmarks.methods.budget import FIELDS
-from benchmarks.methods.figures import CLEAN, COLUMNS, OWN, PAPER, REWARD, Column
+from benchmarks.methods.figures import CLEAN, COLUMNS, MODEL, OWN, PAPER, REWARD, Column
 from benchmarks.methods.results import figure_of
+from benchmarks.methods.variants import REPO, SFT
 from benchmarks.report import format_figure
 from benchmarks.statistics import Figure
 
 _APART: Final = {1: "above", 0: "meet", -1: "below"}
 _ABLATED: Final = (REWARD, *OWN[1:5], *PAPER)
 """What the ablations' table shows."""
+_FOLLOWS: Final = f"correlation of {MODEL.title} and {REWARD.title}, over dialogues"
 
 
 def markdown(table: Mapping[str, Any]) -> str:
     """Return the whole page."""
-    parts = [_head(table["provenance"], table)]
+    ablated = bool(table["ablations"])
+    rivals = set(table["methods"]) - {SFT.name, REPO.name}
+    parts = [_head(table["provenance"], table, "All methods" if rivals or not ablated else "REPO and its ablations")]
+    if rivals or (table["methods"] and not ablated):
+        parts += [_methods(table), _sentences(table)]
+    if ablated:
+        parts.append(_ablations(table))
     if table["methods"]:
-        parts += [_methods(table), _sentences(table), _budgets(table)]
+        parts.append(_budgets(table))
     if table["checks"]:
         parts.append(_checks(table))
-    if table["ablations"]:
-        parts.append(_ablations(table["ablations"]))
     return "\n\n".join([*parts, _notes(table)]) + "\n"
 
 
-def _head(record: Mapping[str, Any], table: Mapping[str, Any]) -> str:
+def _head(record: Mapping[str, Any], table: Mapping[str, Any], title: str) -> str:
     commit = (record["commit"] or "unknown")[:12] + (
         " with uncommitted changes" if record["uncommitted_changes"] else ""
     )
-    seeds = {row["title"]: len(row["seeds"]) for row in table["methods"].values()}
+    rows = [*table["methods"].values(), *table["ablations"].get("variants", {}).values()]
+    seeds = {row["title"]: len(row["seeds"]) for row in rows}
     told = ", ".join(f"{title} {count}" for title, count in seeds.items())
     return (
-        f"# All methods at scale {record['scale']}\n\n"
+        f"# {title} at scale {record['scale']}\n\n"
         f"`{record['command']}`, commit {commit}, {record['made_with']['machine']}. "
         f"Training seeds: {told or 'none yet'}.\n\n"
         "Hotels and annotators are simulated, raters automated. Brackets hold 95% intervals: by scenario, the seeds of "
@@ -58,7 +65,7 @@ def _methods(table: Mapping[str, Any]) -> str:
         f"30 online dialogues and 45 bad cases, {record['trials']} trial(s) each.",
         _grid(heading, block(PAPER)),
         f"On {record['dialogues']} held-out dialogues (composed reward, whichever one trained the policy):",
-        _grid(heading, block(live)),
+        _grid(heading, [*block(live), [_FOLLOWS, *map(_follows, rows)]]),
         "Replies of the online dialogues that show a skill:",
         _grid(heading, block(skills)),
     ])  # fmt: skip
@@ -116,17 +123,21 @@ def _fixed(found: Mapping[str, Any]) -> str:
 
 
 def _ablations(table: Mapping[str, Any]) -> str:
-    reference = table["reference"]
-    heading = ["", "seeds", *(column.title for column in _ABLATED)]
-    lines = [[f"{reference['title']} (n = 100)", _seeds(reference), *(_cell(reference, c) for c in _ABLATED)]]
+    found, record = table["ablations"], table["provenance"]
+    reference, variants = found["reference"], list(found["variants"].values())
+    rows = [(f"{reference['title']} (n = 100)", reference), *((row["title"], row) for row in variants)]
+    if (start := table["methods"].get(SFT.name)) is not None:
+        rows.insert(0, (f"{start['title']}, the start" if len(start["seeds"]) == 1 else start["title"], start))
+    lines = [[title, _seeds(row), *(_cell(row, c) for c in _ABLATED), _follows(row)] for title, row in rows]
     gaps = []
-    for row in table["variants"].values():
-        lines.append([row["title"], _seeds(row), *(_cell(row, c) for c in _ABLATED)])
+    for row in variants:
         told = [_difference(c, row["less_repo"][c.key]) for c in (REWARD, CLEAN)]
         gaps.append([row["title"], *told, _changes(row)])
     return "\n\n".join([
         "## Ablations of REPO",
-        _grid(heading, lines),
+        f"{record['dialogues']} held-out dialogues, 30 online dialogues and 45 bad cases, {record['trials']} trial(s) "
+        "each of the latter two.",
+        _grid(["", "seeds", *(column.title for column in _ABLATED), _FOLLOWS], lines),
         "Each less REPO on the same seeds, paired by scenario. Checkpoints are chosen by the reward that the run "
         "learns from; all figures are of the composed reward.",
         _grid(["", REWARD.title, CLEAN.title, "other columns whose interval leaves 0 out"], gaps),
@@ -166,6 +177,12 @@ def _notes(table: Mapping[str, Any]) -> str:
 
 def _cell(row: Mapping[str, Any], column: Column) -> str:
     return format_figure(column.metric, figure_of(row, column))
+
+
+def _follows(row: Mapping[str, Any]) -> str:
+    """Return how closely R_total follows the reward model alone."""
+    found = row["model_with_total"]
+    return "–" if found is None else f"{found:.3f}"
 
 
 def _difference(column: Column, gap: Mapping[str, Any] | None) -> str:

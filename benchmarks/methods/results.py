@@ -10,7 +10,7 @@ from benchmarks.methods.budget import FIELDS, Budget, average_budget, budget
 from benchmarks.methods.checks import Check, checks, on_these_cases, verdict
 from benchmarks.methods.evaluation import Evaluation, faults_of, is_measured, scores_of
 from benchmarks.methods.experiment import START_SEED, Experiment
-from benchmarks.methods.figures import COLUMNS, Column, Gap, Seeds, gap, over_seeds
+from benchmarks.methods.figures import COLUMNS, MODEL, REWARD, Column, Gap, Seeds, correlation, gap, over_seeds
 from benchmarks.methods.runs import STOPPED, Run, differences, outcome
 from benchmarks.methods.sentences import Row, sentences
 from benchmarks.methods.variants import BASE, METHODS, REPO, SFT, Variant
@@ -85,6 +85,7 @@ def _method(row: Row) -> Table:
             key: {**spread.figure.to_json(), "by_seed": {str(s): rounded(v) for s, v in spread.by_seed.items()}}
             for key, spread in spreads.items()
         },
+        "model_with_total": rounded(correlation(row.seeds, MODEL, REWARD)),
         "budget": {name: average_budget(row.budgets, name) for name in FIELDS} if row.budgets else None,
         "resumed": sum((b.processes or 1) > 1 for b in row.budgets),
     }

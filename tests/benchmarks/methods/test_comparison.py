@@ -212,7 +212,13 @@ def test_an_ablation_is_compared_with_repo_on_the_same_seeds(finished: Experimen
     less = table["variants"]["repo-n-25"]["less_repo"]["held-out/reward_total"]
     assert less["value"] == 0.0 and less["apart"] == 0
     assert table["variants"]["repo-n-25"]["overrides"] == ["reward=repo:n=25"]
-    assert "| n = 25 | 1 |" in markdown(make_table(experiment, "", 1))
+    page = markdown(make_table(experiment, "", 1))
+    assert "| n = 25 | 1 |" in page and page.startswith("# All methods at")
+    for other in ("base", "dpo", "ppo", "grpo"):
+        shutil.rmtree(experiment.out / other)
+    page = markdown(make_table(experiment, "", 1))
+    assert page.startswith("# REPO and its ablations at") and "The paper's table" not in page
+    assert page.count("| SFT | 2 |") == page.count("| REPO (n = 100) | 1 |") == page.count("| n = 25 | 1 |") == 1
 
 
 def test_figures_of_other_rules_are_left_out(finished: Experiment) -> None:

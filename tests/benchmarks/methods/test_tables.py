@@ -14,11 +14,13 @@ from benchmarks.methods.experiment import Experiment
 from benchmarks.methods.figures import (
     CLEAN,
     COLUMNS,
+    MODEL,
     PAPER,
     REWARD,
     Column,
     Seeds,
     apart,
+    correlation,
     figure,
     gap,
     over_seeds,
@@ -120,6 +122,20 @@ def test_a_gap_holds_the_scenarios_pairing_and_the_seeds_spread() -> None:
     assert constant is not None and constant.low is None and constant.apart == 1
     back = gap(normal(REWARD, 3.0, 5, spread=0.5), low, REWARD)
     assert back is not None and back.apart == -1
+
+
+def test_a_correlation_is_over_episodes_that_have_both_columns() -> None:
+    rng = np.random.default_rng(1)
+    models = rng.normal(size=50)
+    totals = models + 0.5 * rng.normal(size=50)
+    both = [
+        Score("policy", REWARD.suite, str(i), (0, 0), {MODEL.metric: (3 * m, 3), REWARD.metric: (3 * t, 3)})
+        for i, (m, t) in enumerate(zip(models.tolist(), totals.tolist(), strict=True))
+    ]
+    seeds = {0: both[:20], 1: [*both[20:], *scores(MODEL, [100.0]), *scores(REWARD, [-100.0])]}
+    found = correlation(seeds, MODEL, REWARD)
+    assert found == pytest.approx(float(np.corrcoef(models, totals)[0, 1]))
+    assert correlation({0: both[:1]}, MODEL, REWARD) is None
 
 
 def test_the_check_counts_the_seeds_whose_intervals_lie_above_the_start_s() -> None:
