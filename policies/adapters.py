@@ -1,7 +1,8 @@
 """The trained adapters that ship with the project, and the policies that play them.
 
-``sft`` plays the best shipped scale, ``sft:tiny`` that one, ``sft:PATH`` an adapter folder of your own; the other
-methods likewise. Imports no machine-learning library until one is played.
+``sft`` plays the best shipped scale, ``sft:tiny`` that one, ``sft:PATH`` an adapter folder of your own; ``sft:vllm``,
+``sft:vllm:tiny`` and ``sft:vllm:PATH`` play the same on vLLM; the other methods likewise. Imports no machine-learning
+library until one is played.
 """
 
 from __future__ import annotations
@@ -60,9 +61,11 @@ def start_folder(name: str) -> Path:
 
 
 def trained_policy(method: str, which: str = "") -> ChatPolicy:
-    """Return the policy that plays a method's adapter; see ``adapter_folder``."""
+    """Return the policy that plays a method's adapter; see ``adapter_folder``. "vllm" or "vllm:WHICH" plays on vLLM."""
+    first, _, rest = which.partition(":")
+    engine, which = (first, rest) if first == "vllm" else ("hf", which)
     folder = adapter_folder(method, which)
-    return ChatPolicy(f"hf:{folder}", name=method, max_tokens=REPLY_TOKENS, temperature=TEMPERATURE, top_p=1.0)
+    return ChatPolicy(f"{engine}:{folder}", name=method, max_tokens=REPLY_TOKENS, temperature=TEMPERATURE, top_p=1.0)
 
 
 def sft_policy(which: str = "") -> ChatPolicy:

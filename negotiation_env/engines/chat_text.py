@@ -1,4 +1,4 @@
-"""A chat with a reply behind it as token ids, the way that generation and adapters must agree on.
+"""Chats, requests and replies as token ids, the way that generation and adapters must agree on.
 
 Knows a tokenizer and its chat template. What somebody said can neither end its message nor begin another role's:
 control tokens in it are broken up. Knows no model.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
-from negotiation_env.engines.protocol import ChatMessage, EngineSpecError
+from negotiation_env.engines.protocol import ChatMessage, ChatRequest, EngineSpecError
 
 MOST_REPLY_TOKENS = 160
 """Longer replies lose tokens from their middle: two thirds from the beginning and one third from the end stay."""
@@ -26,6 +27,59 @@ def without_controls(text: str, specials: Sequence[str]) -> str:
 def control_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
     """Return the control tokens that a chat may not hold in what is said."""
     return tuple(token for token in tokenizer.all_special_tokens if len(token) > 1)
+
+
+def plain_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
+    """Return a text's ids as they stand, nothing added."""
+    return tuple(int(i) for i in tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+class RequestText:
+    """Turns requests into the token ids that a model is given.
+
+    Args:
+        tokenizer: one with a chat template.
+        most_tokens: longer prompts lose tokens from their middle; the first quarter and the end stay.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, most_tokens: int) -> None:
+        self.tokenizer = tokenizer
+        self.most_tokens = most_tokens
+        self._specials = control_tokens(tokenizer)
+
+    def ids(self, request: ChatRequest) -> tuple[int, ...]:
+        """Return a request's ids, at most ``most_tokens``.
+
+        Raises:
+            TemplateError: (jinja2's) if the chat template refuses the messages.
+        """
+        return self.ids_and_prefix(request)[0]
+
+    def ids_and_prefix(self, request: ChatRequest) -> tuple[tuple[int, ...], int]:
+        """Return a request's ids, and how many of them come before its last message; raises as ``ids`` does."""
+        messages = [
+            {"role": m["role"], "content": without_controls(m["content"], self._specials)} for m in request.messages
+        ]
+        text = str(self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+        ids = plain_ids(self.tokenizer, text + without_controls(request.begin, self._specials))
+        prefix = self._prefix(ids, messages[:-1])
+        if len(ids) > self.most_tokens:
+            head = self.most_tokens // 4
+            ids = ids[:head] + ids[len(ids) - (self.most_tokens - head) :]
+            prefix = min(prefix, head)
+        return ids, prefix
+
+    def _prefix(self, ids: tuple[int, ...], earlier: list[dict[str, str]]) -> int:
+        """How many of a prompt's tokens, the last excepted, earlier messages alone begin with."""
+        if not earlier:
+            return 0
+        try:
+            text = str(self.tokenizer.apply_chat_template(earlier, tokenize=False))
+        except TemplateError:  # some templates refuse chats without the last message
+            return 0
+        known = plain_ids(self.tokenizer, text)
+        same = (i for i, (one, other) in enumerate(zip(known, ids, strict=False)) if one != other)
+        return min(next(same, len(known)), len(ids) - 1)
 
 
 class ChatText:
@@ -45,7 +99,7 @@ class ChatText:
 
     def ids(self, text: str) -> tuple[int, ...]:
         """Return a text's ids as they stand, nothing added."""
-        return tuple(int(i) for i in self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return plain_ids(self.tokenizer, text)
 
     def prompt_text(self, prompt: Sequence[ChatMessage]) -> str:
         """Return a chat as text, up to where the assistant's reply begins."""

@@ -7,7 +7,6 @@ run. Only models with full attention in every layer are taken.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from transformers import (
 )
 
 from negotiation_env.engines.attention import ATTENTION
-from negotiation_env.engines.named_bases import base_path
+from negotiation_env.engines.named_bases import adapter_config, base_path
 from negotiation_env.engines.protocol import EngineMissingError, EngineSpecError
 
 Number = Literal["auto", "float32", "bfloat16"]
@@ -127,21 +126,11 @@ def open_checkpoint(name: str, device: str, number: Number) -> tuple[Base, str |
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    folder = Path(name).expanduser()
-    adapter_config = folder / "adapter_config.json"
-    if not adapter_config.is_file():
+    config = adapter_config(name)
+    if config is None:
         return _base(name, device, number), None
-    if not (folder / "adapter_model.safetensors").is_file():
-        raise EngineSpecError(
-            f"{name}: expected adapter_model.safetensors beside adapter_config.json, found none; "
-            "save the adapter with safe_serialization=True"
-        )
-    config = json.loads(adapter_config.read_text(encoding="utf-8"))
-    base_name = config.get("base_model_name_or_path")
-    if not isinstance(base_name, str) or not base_name:
-        raise EngineSpecError(f'{name}: adapter_config.json names no base; set base_model_name_or_path, say "smollm2"')
-    base = _base(base_name, device, number)
-    return base, base.add_adapter(str(folder.resolve()))
+    base = _base(config.base, device, number)
+    return base, base.add_adapter(str(Path(name).expanduser().resolve()))
 
 
 def _base(name: str, device: str, number: Number) -> Base:

@@ -13,7 +13,7 @@ import torch
 from jinja2 import TemplateError
 from transformers import PreTrainedModel
 
-from negotiation_env.engines.chat_text import control_tokens, without_controls
+from negotiation_env.engines.chat_text import RequestText, plain_ids
 from negotiation_env.engines.checkpoints import Number, open_checkpoint
 from negotiation_env.engines.decoding import Row, columns_needed, decode
 from negotiation_env.engines.key_values import BlockStore
@@ -59,7 +59,7 @@ class TransformersEngine:
         self.context = int(positions or 1 << 20)
         self.max_prompt_tokens = min(max_prompt_tokens, max(16, self.context - 32))
         self.ends = _end_tokens(self.base.model, self.tokenizer)
-        self._specials = control_tokens(self.tokenizer)
+        self._prompts = RequestText(self.tokenizer, self.max_prompt_tokens)
         self._store = BlockStore(prefix_cache_mb * 1024 * 1024)
         self._shapes: dict[int, Shapes] = {}
 
@@ -75,36 +75,7 @@ class TransformersEngine:
 
         Raises jinja2.TemplateError where the chat template refuses the messages.
         """
-        return self._encoded(request)[0]
-
-    def _encoded(self, request: ChatRequest) -> tuple[tuple[int, ...], int]:
-        """A request's token ids, and how many of them come before its last message."""
-        messages = [
-            {"role": message["role"], "content": self._plain(message["content"])} for message in request.messages
-        ]
-        text = str(self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
-        ids = self._ids(text + self._plain(request.begin))
-        prefix = self._prefix(ids, messages[:-1])
-        if len(ids) > self.max_prompt_tokens:
-            head = self.max_prompt_tokens // 4
-            ids = ids[:head] + ids[len(ids) - (self.max_prompt_tokens - head) :]
-            prefix = min(prefix, head)
-        return ids, prefix
-
-    def _prefix(self, ids: tuple[int, ...], earlier: list[dict[str, str]]) -> int:
-        """How many of a prompt's tokens, the last excepted, earlier messages alone begin with."""
-        if not earlier:
-            return 0
-        try:
-            text = str(self.tokenizer.apply_chat_template(earlier, tokenize=False))
-        except TemplateError:  # some templates refuse chats without the last message
-            return 0
-        known = self._ids(text)
-        same = (i for i, (one, other) in enumerate(zip(known, ids, strict=False)) if one != other)
-        return min(next(same, len(known)), len(ids) - 1)
-
-    def _ids(self, text: str) -> tuple[int, ...]:
-        return tuple(int(i) for i in self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return self._prompts.ids(request)
 
     def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
         """One reply per request, in order."""
@@ -138,7 +109,7 @@ class TransformersEngine:
         return self._shapes[threads]
 
     def _row(self, request: ChatRequest) -> Row:
-        prompt, prefix = self._encoded(request)
+        prompt, prefix = self._prompts.ids_and_prefix(request)
         if not prompt:
             raise ValueError("expected at least one token, got an empty prompt")
         first = self._first_tokens(request.choices)
@@ -155,7 +126,7 @@ class TransformersEngine:
 
     def _first_tokens(self, choices: tuple[str, ...]) -> tuple[int, ...]:
         """Each choice's first token, where these tell the choices apart; else none, and the reply is free."""
-        first = tuple(self._ids(choice)[0] for choice in choices)
+        first = tuple(plain_ids(self.tokenizer, choice)[0] for choice in choices)
         return first if len(set(first)) == len(choices) else ()
 
     def _halt(self, stop: tuple[str, ...]) -> Callable[[list[int]], bool] | None:
@@ -213,9 +184,6 @@ class TransformersEngine:
 
     def _text(self, tokens: Sequence[int]) -> str:
         return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True))
-
-    def _plain(self, text: str) -> str:
-        return without_controls(text, self._specials)
 
 
 def _end_tokens(model: PreTrainedModel, tokenizer: object) -> frozenset[int]:
