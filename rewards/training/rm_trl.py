@@ -19,6 +19,7 @@ from trl.trainer.reward_trainer import RewardTrainer
 
 from negotiation_env.engines.chat_text import control_tokens, without_controls
 from negotiation_env.engines.named_bases import base_path
+from negotiation_env.engines.trees import uppermost
 from negotiation_env.training_files import PreferencePair
 from rewards.training.adapter import TrainedAdapter, lora_settings, number_format
 from rewards.training.preset import RmPreset
@@ -67,7 +68,9 @@ def train_with_trl(
         train_dataset=_dataset(learn, settings.margin, specials),
         eval_dataset=_dataset(valid, settings.margin, specials),
         processing_class=tokenizer,
-        peft_config=lora_settings("SEQ_CLS", settings.rank, settings.alpha, settings.targets, settings.layers, count),
+        peft_config=lora_settings(
+            "SEQ_CLS", settings.rank, settings.alpha, settings.targets, uppermost(settings.layers, count)
+        ),
     )
     trainer.train()
     saved = folder / "trl" / "best"
