@@ -31,7 +31,8 @@ class Row:
 
     prompt: token ids, at least one; prefix: how many of them, the last one excepted, other
     prompts are likely to begin with too; limit: most tokens to sample; halt: told the tokens so
-    far, says whether a stop string has come; first: the tokens that the reply may begin with, empty for any.
+    far, says whether a stop string has come; first: the tokens that the reply may begin with, empty for any;
+    again: whether the same prompt is likely to come again, the last token excepted.
     """
 
     prompt: tuple[int, ...]
@@ -42,6 +43,7 @@ class Row:
     top_p: float
     halt: Callable[[list[int]], bool] | None = None
     first: tuple[int, ...] = ()
+    again: bool = False
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     finish: Literal["stop", "length", "fault"] | None = None
@@ -156,21 +158,24 @@ class _Block(NamedTuple):
     """Whether it is worth remembering."""
 
 
-def blocks(prompt: tuple[int, ...], prefix: int) -> list[_Block]:
-    """The blocks of a prompt without its last token: those of the prefix, then those of the tail."""
+def blocks(prompt: tuple[int, ...], prefix: int, again: bool = False) -> list[_Block]:
+    """The blocks of a prompt without its last token: those of the prefix, then those of the tail.
+
+    again: whether the tail's are worth remembering too.
+    """
     found = []
     for begin, end in ((0, prefix), (prefix, len(prompt) - 1)):
         for start in range(begin, end, BLOCK):
             stop = min(start + BLOCK, end)
             aligned = start % BLOCK == 0
-            kept = aligned and (stop <= prefix or stop - start == BLOCK)
+            kept = again or (aligned and (stop <= prefix or stop - start == BLOCK))
             found.append(_Block(start, stop, (0 if aligned else prefix, prompt[:stop]), kept))
     return found
 
 
 def prefill(model: PreTrainedModel, grid: Grid, rows: Sequence[Row], store: BlockStore, shapes: Shapes) -> None:
     """Put keys and values of every prompt token but the last into the grid."""
-    waiting = [(place, blocks(row.prompt, row.prefix)[::-1]) for place, row in enumerate(rows)]
+    waiting = [(place, blocks(row.prompt, row.prefix, row.again)[::-1]) for place, row in enumerate(rows)]
     while waiting:
         missing: dict[_Block, list[int]] = {}
         for place, rest in waiting:

@@ -122,6 +122,7 @@ class TransformersEngine:
             temperature=request.temperature,
             top_p=request.top_p,
             halt=self._halt(request.stop),
+            again=bool(request.begin),  # what a failed reply began with is asked for again
         )
 
     def _first_tokens(self, choices: tuple[str, ...]) -> tuple[int, ...]:

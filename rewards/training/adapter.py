@@ -19,6 +19,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 from negotiation_env.engines.attention import ATTENTION, TreeMemory
 from negotiation_env.engines.chat_text import ChatText
+from negotiation_env.engines.checkpoints import fast_number
 from negotiation_env.engines.named_bases import base_path
 from negotiation_env.engines.trees import (
     TextTree,
@@ -38,11 +39,10 @@ _MODELS: dict[str, Any] = {"SEQ_CLS": AutoModelForSequenceClassification, "CAUSA
 
 
 def number_format(name: str) -> torch.dtype:
-    """Return the number format of a preset: "auto" is bfloat16 where the processor multiplies it fast."""
-    if name != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
-    fast = torch.cuda.is_available() or torch.cpu.get_capabilities().get("amx_bf16")
-    return torch.bfloat16 if fast else torch.float32
+    """Return the number format of a preset; "auto" is what the device is fast at."""
+    if name == "auto":
+        return fast_number("cuda" if torch.cuda.is_available() else "cpu")
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
 
 
 def lora_settings(task: Task, rank: int, alpha: int, targets: Sequence[str], layers: range) -> LoraConfig:

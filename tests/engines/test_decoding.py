@@ -62,6 +62,9 @@ def test_blocks_cover_a_prompt_but_its_last_token_and_break_at_the_prefix(length
     assert all(0 < block.stop - block.start <= BLOCK for block in found)
     assert prefix in {0, *(block.stop for block in found)}
     assert all(block.kept for block in found if block.stop <= prefix)
+    again = blocks(prompt, prefix, again=True)
+    assert all(block.kept for block in again)
+    assert [block.key for block in again] == [block.key for block in found]
 
 
 def test_prompts_share_the_blocks_of_their_prefix_only() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 pytest.importorskip("torch", reason="torch is not installed")
@@ -28,14 +30,15 @@ def _ask(i: int, system: str = ROOMS * 6, seed: int | None = None) -> ChatReques
     return ChatRequest(messages, seed=i if seed is None else seed, max_tokens=1)
 
 
-def _passes(engine: TransformersEngine, requests: list[ChatRequest]) -> list[int]:
-    """Return the tokens of each pass over prompts that these requests take with an empty memory."""
+def _passes(engine: TransformersEngine, *calls: list[ChatRequest]) -> list[int]:
+    """Return the tokens of each pass over prompts that these calls' requests take, the memory empty at first."""
     seen: list[int] = []
     embedding = engine.base.model.get_input_embeddings()
     hook = embedding.register_forward_hook(lambda _module, inputs, _out: seen.append(inputs[0].shape[1]))
     engine.forget_prompts()
     try:
-        assert all(reply.fault is None for reply in engine.generate(requests))
+        for requests in calls:
+            assert all(reply.fault is None for reply in engine.generate(requests))
     finally:
         hook.remove()
     return [tokens for tokens in seen if tokens > 1]
@@ -57,6 +60,15 @@ def test_what_prompts_share_is_computed_once(engine: TransformersEngine) -> None
     assert sum(_passes(engine, same_system)) < 2.5 * alone
     other_system = [_ask(i, f"Case {i}. {ROOMS * 6}") for i in range(6)]
     assert sum(_passes(engine, other_system)) > 5 * alone
+
+
+def test_what_a_failed_reply_began_with_is_computed_once(engine: TransformersEngine) -> None:
+    first, again = (replace(_ask(0, seed=seed), begin="The twin room is 380. I") for seed in (0, 1))
+    assert _passes(engine, [first], [again]) == _passes(engine, [first])
+    assert len(_passes(engine, [_ask(0)], [_ask(0, seed=1)])) > len(_passes(engine, [_ask(0)]))
+    alone = engine.generate([again])
+    engine.forget_prompts()
+    assert engine.generate([again]) == alone
 
 
 def test_replies_do_not_depend_on_the_passes_their_prompts_share(engine: TransformersEngine) -> None:
