@@ -121,11 +121,10 @@ def open_checkpoint(name: str, device: str, number: Number) -> tuple[Base, str |
     """The base of a checkpoint and, where name is a PEFT adapter folder, the adapter's name.
 
     name: "smollm2", "tiny", a folder, or a Hub id. device: "auto", "cpu", "cuda", ... number: the
-    format of the weights; "auto" is what fast_number says.
+    format of the weights; see number_format.
     Raises EngineSpecError where there is nothing to load.
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = _device(device)
     config = adapter_config(name)
     if config is None:
         return _base(name, device, number), None
@@ -134,29 +133,31 @@ def open_checkpoint(name: str, device: str, number: Number) -> tuple[Base, str |
 
 
 def _base(name: str, device: str, number: Number) -> Base:
-    key = (base_path(name), device, _number(device, number))
+    key = (base_path(name), device, number_format(number, device))
     with _bases_lock:
         if key not in _bases:
             _bases[key] = Base(*key)
         return _bases[key]
 
 
-def _number(device: str, number: Number) -> torch.dtype:
+def number_format(number: Number, device: str = "auto") -> torch.dtype:
+    """The format that a number's name stands for; "auto" is bfloat16 where a device multiplies it, else float32.
+
+    Processors without such instructions are slower at bfloat16 than at float32; with them they are about twice as fast,
+    and half the weights' bytes are read. Sums are made in float32 either way.
+    """
     if number != "auto":
         return torch.float32 if number == "float32" else torch.bfloat16
-    return fast_number(device)
-
-
-def fast_number(device: str) -> torch.dtype:
-    """The number format that "auto" stands for: bfloat16 where a device multiplies it, else float32.
-
-    Processors without such instructions are slower at bfloat16 than at float32; with them they are at least twice as
-    fast, and half the weights' bytes are read. Sums are made in float32 either way.
-    """
-    if device.startswith("cuda"):
+    if _device(device).startswith("cuda"):
         return torch.bfloat16
     known = torch.cpu.get_capabilities()
     return torch.bfloat16 if known.get("amx_bf16") or known.get("avx512_bf16") else torch.float32
+
+
+def _device(device: str) -> str:
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _tokenizer(name: str) -> PreTrainedTokenizerBase:

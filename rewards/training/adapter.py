@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 from negotiation_env.engines.attention import ATTENTION, TreeMemory
 from negotiation_env.engines.chat_text import ChatText
-from negotiation_env.engines.checkpoints import fast_number
+from negotiation_env.engines.checkpoints import Number, number_format
 from negotiation_env.engines.named_bases import base_path
 from negotiation_env.engines.trees import (
     TextTree,
@@ -36,13 +36,6 @@ from rewards.training.preset import AdapterPreset
 
 Task = Literal["SEQ_CLS", "CAUSAL_LM"]
 _MODELS: dict[str, Any] = {"SEQ_CLS": AutoModelForSequenceClassification, "CAUSAL_LM": AutoModelForCausalLM}
-
-
-def number_format(name: str) -> torch.dtype:
-    """Return the number format of a preset; "auto" is what the device is fast at."""
-    if name == "auto":
-        return fast_number("cuda" if torch.cuda.is_available() else "cpu")
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
 
 
 def lora_settings(task: Task, rank: int, alpha: int, targets: Sequence[str], layers: range) -> LoraConfig:
@@ -81,7 +74,7 @@ class TrainedAdapter:
         alpha: int,
         targets: Sequence[str],
         seed: int,
-        number: str = "auto",
+        number: Number = "auto",
     ) -> None:
         folder = base_path(base)
         self.base = base

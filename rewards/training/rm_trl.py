@@ -18,10 +18,11 @@ from trl.trainer.reward_config import RewardConfig
 from trl.trainer.reward_trainer import RewardTrainer
 
 from negotiation_env.engines.chat_text import control_tokens, without_controls
+from negotiation_env.engines.checkpoints import number_format
 from negotiation_env.engines.named_bases import base_path
 from negotiation_env.engines.trees import uppermost
 from negotiation_env.training_files import PreferencePair
-from rewards.training.adapter import TrainedAdapter, lora_settings, number_format
+from rewards.training.adapter import TrainedAdapter, lora_settings
 from rewards.training.preset import RmPreset
 
 MOST_TOKENS = 1024
