@@ -19,6 +19,7 @@ from negotiation_env.arguments import (
 from negotiation_env.errors import EpisodeOverError
 from negotiation_env.exchange import MAX_MESSAGE, Exchange, exchange, open_negotiation, outcome_of
 from negotiation_env.protocols import AgentView, Negotiation
+from negotiation_env.reading.lexicon import lexicon
 from negotiation_env.registry import load_reward
 from negotiation_env.rollout import agent_view
 from negotiation_env.scenario import Scenario
@@ -175,6 +176,7 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
         self._source = ScenarioSource(scenario, suite, persona)
         self._manager = self._source.manager(manager, llm)
         self._reward = load_reward(reward)
+        lexicon()  # read now, so that no message waits for it
         self._seeds: SeedStream | None = None
         self._lane: TextLane | None = None
         self._over = True

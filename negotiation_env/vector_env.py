@@ -27,6 +27,7 @@ from negotiation_env.env import TextLane, TextObservation, text_observation_spac
 from negotiation_env.errors import EpisodeOverError, UsageError
 from negotiation_env.exchange import MAX_MESSAGE, exchange, open_negotiation
 from negotiation_env.protocols import AgentView
+from negotiation_env.reading.lexicon import lexicon
 from negotiation_env.registry import load_reward
 from negotiation_env.rollout import agent_view
 from negotiation_env.scenario import Scenario
@@ -70,6 +71,7 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
         self._source = ScenarioSource(scenario, suite, persona)
         self._manager = self._source.manager(manager, llm)
         self._reward = load_reward(reward)
+        lexicon()  # read now, so that no message waits for it
         self.single_action_space = Utterance(MAX_MESSAGE)
         self.single_observation_space = text_observation_space(max_turns)
         self.action_space = batch_space(self.single_action_space, num_envs)
