@@ -81,25 +81,29 @@ class LlmManager:
         return replies
 
     def _voice(self, tasks: dict[int, VoiceTask]) -> dict[int, tuple[str, tuple[str, ...]]]:
-        """Word the tasks; what the model could not word falls back to the template, with a fault."""
+        """Word the tasks; what the model could not word falls back to the template, with a fault.
+
+        All retries of an utterance are asked for at once, and the first good one goes out: short replies side by side
+        cost little more than one alone, and one after the other they would each wait for the slowest of their batch.
+        """
         done: dict[int, tuple[str, tuple[str, ...]]] = {}
         why = dict.fromkeys(tasks, "")
-        for attempt in range(self.retries + 1):
-            waiting = [place for place in tasks if place not in done]
-            if not waiting:
-                break
+        for attempts in (range(1), range(1, 1 + self.retries)):
+            asked = [(place, attempt) for place in tasks if place not in done for attempt in attempts]
             reword = self.engine.spec != SMALL_ENGINE if self._reword is None else self._reword
-            requests = [request(tasks[place], attempt, reword) for place in waiting]
-            replies = self.engine.generate(requests)
-            for place, asked, reply in zip(waiting, requests, replies, strict=True):
-                verdict = verified(tasks[place], reply, asked.begin)
+            requests = [request(tasks[place], attempt, reword) for place, attempt in asked]
+            replies = self.engine.generate(requests) if requests else []
+            for (place, attempt), sent, reply in zip(asked, requests, replies, strict=True):
+                if place in done:
+                    continue
+                verdict = verified(tasks[place], reply, sent.begin)
                 if not verdict.text:
                     why[place] = verdict.fault
                     continue
                 done[place] = (verdict.text, ())
                 self.counts["retry" if attempt else "first"] += 1
                 self.counts["verbatim"] += verdict.text == tasks[place].guide
-                self.counts["remark"] += bool(asked.begin)
+                self.counts["remark"] += bool(sent.begin)
         for place, task in tasks.items():
             if place not in done:
                 done[place] = (task.guide, (f"voice: template: {why[place]}",))

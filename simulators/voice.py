@@ -22,7 +22,7 @@ from simulators.personas import Persona
 
 EXAMPLES_PATH: Final = Path(__file__).parent / "voice_examples.toml"
 MAX_TOKENS: Final = 48
-MAX_REMARK_TOKENS: Final = 24
+MAX_REMARK_TOKENS: Final = 16
 REMARK_STOPS: Final = (". ", "! ", "? ", "\n")
 """A remark is one sentence."""
 REMARK_STARTS: Final = ("I", "We", "It", "That", "This")

@@ -12,6 +12,9 @@ import numpy as np
 import torch
 
 _CANDIDATES = (64, 1024)  # a nucleus is looked for among so many likeliest tokens, then among all
+_ROWS = 8
+"""Rows looked at together: of more, the tensors are so large that the allocator gives their memory back to the system,
+and every step waits for it to be mapped anew, which took four times as long as the arithmetic."""
 
 
 def uniforms(seed: int, count: int) -> list[float]:
@@ -34,26 +37,34 @@ def draw(
     A row with logits that are not numbers gets nan.
     """
     # On the CPU whatever the model's device: CUDA's cumulative sum is not reproducible.
-    plain = torch.log_softmax(logits.cpu(), dim=-1, dtype=torch.float32)
-    tokens = torch.zeros(plain.shape[0], dtype=torch.long)
+    held = logits.cpu()
+    tokens: list[int] = []
+    logprobs: list[float] = []
+    for start in range(0, len(held), _ROWS):
+        few = slice(start, start + _ROWS)
+        drawn, found = _draw(held[few], noise[few], temperatures[few], top_ps[few])
+        tokens += drawn
+        logprobs += found
+    return tokens, logprobs
+
+
+def _draw(
+    logits: torch.Tensor, noise: Sequence[float], temperatures: Sequence[float], top_ps: Sequence[float]
+) -> tuple[list[int], list[float]]:
+    """``draw`` for few rows on the CPU."""
     scale = torch.tensor([t if t > 0 else 1.0 for t in temperatures])[:, None]
-    plainly = scale[:, 0] == 1.0
-    shaped = plain
-    if not bool(plainly.all()):
-        shaped = torch.log_softmax(plain / scale, dim=-1)
-        shaped[plainly] = plain[plainly]  # at temperature 1 a row keeps its bits whatever the temperatures beside it
+    shaped = torch.log_softmax(logits.float() / scale, dim=-1)
+    tokens = torch.zeros(len(logits), dtype=torch.long)
     whole = [i for i, t in enumerate(temperatures) if t > 0 and top_ps[i] >= 1.0]
     nucleus = [i for i, t in enumerate(temperatures) if t > 0 and top_ps[i] < 1.0]
     greedy = [i for i, t in enumerate(temperatures) if t <= 0]
     if greedy:
-        tokens[greedy] = plain[greedy].argmax(dim=-1)
+        tokens[greedy] = shaped[greedy].argmax(dim=-1)
     if whole:
-        chosen = shaped if len(whole) == len(temperatures) else shaped[whole]
-        tokens[whole] = _invert(chosen.exp(), [noise[i] for i in whole])
-    for count in (*_CANDIDATES, plain.shape[-1]):
+        tokens[whole] = _invert(shaped[whole].exp(), [noise[i] for i in whole])
+    for count in (*_CANDIDATES, logits.shape[-1]):
         if nucleus:
-            chosen = shaped if len(nucleus) == len(temperatures) else shaped[nucleus]
-            probabilities, order, found = _nucleus(chosen, [top_ps[i] for i in nucleus], count)
+            probabilities, order, found = _nucleus(shaped[nucleus], [top_ps[i] for i in nucleus], count)
             places = _invert(probabilities, [noise[i] for i in nucleus])
             tokens[nucleus] = order.gather(1, places[:, None])[:, 0]
             nucleus = [i for i, done in zip(nucleus, found, strict=True) if not done]
