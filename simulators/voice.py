@@ -100,7 +100,10 @@ def situation(acts: Sequence[DialogueAct]) -> str:
 
 @cache
 def examples() -> dict[str, dict[str, list[str]]]:
-    """Return the shipped few-shot examples: situation, then ``sentences`` or a tone, then three texts."""
+    """Return the shipped few-shot examples by table: ``sentences`` and each tone's, in the same order.
+
+    A table is a situation's name for sentences reworded, ``remark-`` and that name for sentences with a remark.
+    """
     return tomllib.loads(EXAMPLES_PATH.read_text(encoding="utf-8"))
 
 
@@ -113,14 +116,14 @@ def request(task: VoiceTask, attempt: int, reword: bool) -> ChatRequest:
     """
     persona = task.persona
     keep = not reword or attempt > 0 or len(_SENTENCE.findall(task.guide)) > 1
-    seed = FLOATS.fork(task.seed, attempt)
+    kind, seed = situation(task.acts), FLOATS.fork(task.seed, attempt)
     start = REMARK_STARTS[int(FLOATS.draw(seed, 0, 0) * len(REMARK_STARTS))]
     system = (
         f"You are the {persona.title}. {persona.description} {persona.voice} You are {mood_word(task.mood)}. "
         "Say each sentence in your own voice. Keep the meaning and every figure."
     )
     messages: list[ChatMessage] = [{"role": "system", "content": system}]
-    for plain, said in _shots(task, "remark" if keep else situation(task.acts)):
+    for plain, said in _shots(task, f"remark-{kind}" if keep else kind):
         messages.append({"role": "user", "content": plain})
         messages.append({"role": "assistant", "content": said})
     messages.append({"role": "user", "content": task.guide})
@@ -138,7 +141,7 @@ def request(task: VoiceTask, attempt: int, reword: bool) -> ChatRequest:
 def _shots(task: VoiceTask, table: str) -> list[tuple[str, str]]:
     """Return the examples in the persona's tone, of one figure if the task has no more.
 
-    They name no rooms, so that all tasks of a persona share their prompt's beginning, which the engine computes once.
+    They name no rooms, so that a persona's tasks of a kind share their prompt's beginning, which engines compute once.
     """
     texts = examples()[table]
     shots = list(zip(texts["sentences"], texts[task.persona.tone], strict=True))

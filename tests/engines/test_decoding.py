@@ -44,6 +44,15 @@ def test_nucleus_tokens_come_from_the_nucleus_and_do_not_depend_on_other_rows() 
                 assert tokens[i] in _nucleus_by_definition(logits[i], temperature, top_p)
 
 
+def test_many_rows_draw_what_each_draws_alone() -> None:
+    logits = torch.randn(37, 3000, generator=torch.Generator().manual_seed(5)) * 3.0
+    noise = uniforms(11, 37)
+    temperatures, top_ps = [(0.0, 0.5, 1.0)[i % 3] for i in range(37)], [(0.9, 1.0)[i % 2] for i in range(37)]
+    alone = [draw(logits[i : i + 1], noise[i : i + 1], temperatures[i : i + 1], top_ps[i : i + 1]) for i in range(37)]
+    together = draw(logits, noise, temperatures, top_ps)
+    assert together == ([t for tokens, _ in alone for t in tokens], [p for _, logprobs in alone for p in logprobs])
+
+
 def test_draws_have_the_distribution_of_the_nucleus() -> None:
     logits = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]])).repeat(4000, 1)
     tokens, _ = draw(logits, uniforms(3, 4000), [1.0] * 4000, [0.8] * 4000)

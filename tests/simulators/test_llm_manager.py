@@ -1,5 +1,6 @@
 """The manager that a language model voices: only what reads back as the decision goes out."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -18,7 +19,7 @@ from negotiation_env.scenario import sample_scenario
 from negotiation_env.understanding import context_of, understand
 from simulators.llm_manager import LlmManager
 from simulators.rule_manager import RuleManager
-from simulators.voice import examples, says
+from simulators.voice import REMARK_STARTS, VoiceTask, examples, says, verified
 
 
 @dataclass
@@ -189,7 +190,32 @@ def test_the_shipped_examples_mean_their_plain_sentences() -> None:
 
 def test_every_tone_has_examples_for_every_situation() -> None:
     tones = {"sentences", "angry", "curt", "formal", "plain", "upset", "warm"}
-    assert all(set(table) == tones and {len(t) for t in table.values()} == {3} for table in examples().values())
+    kinds = {"counter", "hold", "agree", "ask", "refuse", "close"}
+    assert set(examples()) == kinds | {f"remark-{kind}" for kind in kinds}
+    for name, table in examples().items():
+        assert set(table) == tones
+        assert {len(texts) for texts in table.values()} == {4 if name.startswith("remark-") else 3}
+
+
+def test_the_examples_figures_occur_in_no_scenario() -> None:
+    figures = {float(n) for table in examples().values() for s in table["sentences"] for n in re.findall(r"\d+", s)}
+    dearest = max(ticket.selling_price for seed in range(300) for ticket in sample_scenario(seed).card.tickets)
+    assert min(figures) > 1.5 * dearest
+
+
+def test_the_shipped_remarks_may_be_made() -> None:
+    negotiation = open_negotiation(sample_scenario(3), RuleManager())
+    context = context_of(negotiation.card, negotiation.game, "manager")
+    for name, table in examples().items():
+        if not name.startswith("remark-"):
+            continue
+        for tone in table.keys() - {"sentences"}:
+            for texts in zip(table["sentences"], table[tone], strict=True):
+                # As they stand in a prompt: without the made-up rooms.
+                plain, said = (re.sub(r" (?:for|of) the (?:Loft|Corner Room)", "", text) for text in texts)
+                task = VoiceTask(negotiation.seat.persona, 0.0, understand(plain, context).acts, plain, context, 0)
+                assert verified(task, ChatReply(said), plain) == (said, ""), (tone, said)
+                assert said.removeprefix(plain).split()[0] in REMARK_STARTS
 
 
 @pytest.mark.skipif(
