@@ -37,7 +37,7 @@ POLICIES = ("heuristic", "intent-driven", "random")
 HARMLESS = frozenset({Act.GREET, Act.SOOTHE})
 """Acts that a language model's wording may add to a decision."""
 TOLERANCE = 1e-6
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+|\d+")
 
 
 class Tally:
@@ -112,6 +112,11 @@ class WatchedEngine:
         return self._inner.generate(requests)
 
 
+def _numbers(text: str) -> set[str]:
+    """Every whole number in a text, without the commas between its thousands."""
+    return {number.replace(",", "") for number in _NUMBER.findall(text)}
+
+
 def _public_numbers(negotiation: Negotiation, more: Sequence[DialogueAct] = ()) -> set[str]:
     """Every number on the card or said by either side; ``more``: acts that are about to be said.
 
@@ -121,14 +126,14 @@ def _public_numbers(negotiation: Negotiation, more: Sequence[DialogueAct] = ()) 
     acts = [*more, *(act for u in said for act in u.acts)]
     figures = [f"{act.price:.0f}" for act in acts if act.price is not None]
     figures += [f"{agreed:.2f}" for agreed in negotiation.game.agreed]
-    return set(_NUMBER.findall(" ".join([negotiation.card.text(), *(u.text for u in said), *figures])))
+    return _numbers(" ".join([negotiation.card.text(), *(u.text for u in said), *figures]))
 
 
 def _check_shown(negotiation: Negotiation, shown: str, tally: Tally) -> None:
     """A floor may be shown only where the same number is public anyway."""
     public = _public_numbers(negotiation)
     for floor in negotiation.scenario.brief.floors:
-        if str(floor) not in public and str(floor) in _NUMBER.findall(shown):
+        if str(floor) not in public and str(floor) in _numbers(shown):
             tally.violate("private value in observation or info", str(floor))
 
 
@@ -136,13 +141,13 @@ def _check_prompts(
     engine: WatchedEngine, negotiations: Sequence[Negotiation], replies: Sequence[ManagerReply], tally: Tally
 ) -> None:
     """Every number in a prompt must be public in one of its negotiations, or stand in the shipped prompt texts."""
-    allowed = set(_NUMBER.findall(voice.EXAMPLES_PATH.read_text(encoding="utf-8")))
+    allowed = _numbers(voice.EXAMPLES_PATH.read_text(encoding="utf-8"))
     for negotiation, reply in zip(negotiations, replies, strict=True):
         allowed |= _public_numbers(negotiation, reply.acts)
     for persona in all_personas():
-        allowed.update(_NUMBER.findall(f"{persona.title} {persona.description} {persona.voice}"))
+        allowed.update(_numbers(f"{persona.title} {persona.description} {persona.voice}"))
     for prompt in engine.prompts:
-        for number in set(_NUMBER.findall(prompt)) - allowed:
+        for number in _numbers(prompt) - allowed:
             tally.violate("number in a prompt that is not public", f"{number} in {prompt[-200:]!r}")
     tally.counts["prompts"] += len(engine.prompts)
     engine.prompts.clear()
