@@ -1,8 +1,8 @@
 """The hotel manager that a language model voices.
 
 The rule-based manager decides and words; the model may only say the same in the persona's voice, and only what reads
-back as the decision goes out. A reply that fails is asked for again, now with the plain wording as its beginning; if
-that fails too, the plain wording goes out alone and the cause is recorded as a fault. The engine opens on first use.
+back as the decision goes out. A reply that fails is asked for again, with the plain wording as its beginning; if the
+retries fail too, the plain wording goes out alone and the cause is recorded as a fault. The engine opens on first use.
 """
 
 from __future__ import annotations
@@ -90,9 +90,11 @@ class LlmManager:
         why = dict.fromkeys(tasks, "")
         for attempts in (range(1), range(1, 1 + self.retries)):
             asked = [(place, attempt) for place in tasks if place not in done for attempt in attempts]
+            if not asked:
+                break
             reword = self.engine.spec != SMALL_ENGINE if self._reword is None else self._reword
             requests = [request(tasks[place], attempt, reword) for place, attempt in asked]
-            replies = self.engine.generate(requests) if requests else []
+            replies = self.engine.generate(requests)
             for (place, attempt), sent, reply in zip(asked, requests, replies, strict=True):
                 if place in done:
                     continue

@@ -150,6 +150,7 @@ def test_silence_is_not_generated() -> None:
     model = FakeModel(voiced)
     replies = play(LlmManager(model))
     assert len(model.seen) == len(spoken(replies)) < sum(len(said) for said in replies)
+    assert LlmManager("no-such-engine").respond([], []) == []
 
 
 def test_the_prompt_holds_nothing_private() -> None:
