@@ -14,7 +14,7 @@ import torch
 _CANDIDATES = (64, 1024)  # a nucleus is looked for among so many likeliest tokens, then among all
 _ROWS = 8
 """Rows looked at together: of more, the tensors are so large that the allocator gives their memory back to the system,
-and every step waits for it to be mapped anew, which took four times as long as the arithmetic."""
+and every step waits for it to be mapped anew, which made a draw take four times as long."""
 
 
 def uniforms(seed: int, count: int) -> list[float]:
