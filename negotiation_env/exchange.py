@@ -12,8 +12,8 @@ from typing import NamedTuple
 from negotiation_env.acts import DialogueAct
 from negotiation_env.errors import UsageError
 from negotiation_env.features import reply_features
-from negotiation_env.game import Claims, End, Move, apply_decision, apply_move, new_game, open_tickets, settle
-from negotiation_env.lanes import FLOATS, Trio
+from negotiation_env.game import Claims, End, Move, apply_decision, apply_move, new_game, settle
+from negotiation_env.lanes import FLOATS
 from negotiation_env.moves import move_of
 from negotiation_env.protocols import (
     AgentView,
@@ -59,8 +59,8 @@ def exchange(
     taken = [_take_in(n, text, meant) for n, (text, meant) in zip(negotiations, heard, strict=True)]
     views = [t.view for t in taken]
     rewards = reward.score(views)
-    for negotiation, (view, move, free, claims) in zip(negotiations, taken, strict=True):
-        apply_move(FLOATS, negotiation.game, move, free, claims)
+    for negotiation, (view, move, claims) in zip(negotiations, taken, strict=True):
+        apply_move(FLOATS, negotiation.game, move, claims)
         negotiation.agent_said.append(Utterance(view.text, view.acts))
     answers = manager.respond(negotiations, [t.move for t in taken])
     for negotiation, answer in zip(negotiations, answers, strict=True):
@@ -77,7 +77,6 @@ class _Taken(NamedTuple):
 
     view: ReplyView
     move: Move
-    free: Trio
     claims: Claims
 
 
@@ -98,8 +97,7 @@ def _take_in(negotiation: Negotiation | AgentView, text: str, meant: Understood)
     """Say what a reply does, and describe it for the reward."""
     game, card = negotiation.game, negotiation.card
     move = move_of(meant.acts, card, game)
-    free = open_tickets(FLOATS, game)
-    claims = settle(FLOATS, game, move, free)
+    claims = settle(FLOATS, game, move)
     view = ReplyView(
         card=card,
         game=game,
@@ -109,9 +107,9 @@ def _take_in(negotiation: Negotiation | AgentView, text: str, meant: Understood)
         text=text,
         words=meant.words,
         acts=meant.acts,
-        features=reply_features(FLOATS, game, move, free, claims),
+        features=reply_features(FLOATS, game, move, claims),
     )
-    return _Taken(view, move, free, claims)
+    return _Taken(view, move, claims)
 
 
 def outcome_of(negotiation: Negotiation, truncated: bool = False) -> dict[str, object]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from negotiation_env.acts import Tactic
 from negotiation_env.game import Claims, GameState, Move
-from negotiation_env.lanes import Lanes, Num, Trio
+from negotiation_env.lanes import Lanes, Num
 
 FEATURES = (
     "greet_first", "greet_again", "no_greeting", "fresh_reason", "stale_reason", "pressure", "rude", "false_fact",
@@ -27,10 +27,10 @@ REASONS = range(int(Tactic.EXPOSURE), int(Tactic.PRESSURE))
 FEATURE_INDEX = {name: i for i, name in enumerate(FEATURES)}
 
 
-def reply_features(lanes: Lanes, game: GameState, move: Move, still_open: Trio, claims: Claims) -> tuple[Num, ...]:
+def reply_features(lanes: Lanes, game: GameState, move: Move, claims: Claims) -> tuple[Num, ...]:
     """Return the features in the order of ``FEATURES``, each a float or a float64 array [N]."""
     first = game.turn < 0.5
-    strength = game.strength
+    strength = game.card.strength
     fresh, stale = lanes.full(game.turn, 0.0), lanes.tally(game.turn)
     reasoned_before = lanes.flag(game.turn, False)
     for tactic in REASONS:
@@ -43,9 +43,9 @@ def reply_features(lanes: Lanes, game: GameState, move: Move, still_open: Trio, 
         stale = stale + again
     is_fresh = fresh > 0.0
     reasons = is_fresh | (stale > 0)
-    bids = _bid_features(lanes, game, claims, still_open)
+    bids = _bid_features(lanes, game, claims)
     any_bid, moved = bids["any"], bids["moved"]
-    takes = _take_features(lanes, game, move, claims, still_open)
+    takes = _take_features(lanes, game, move, claims)
     took = takes["took"]
     quoted_any = (game.quoted[0] | game.quoted[1]) | game.quoted[2]
     ask_first = move.ask & (game.asked ^ True) & (quoted_any ^ True)
@@ -95,14 +95,14 @@ def reply_features(lanes: Lanes, game: GameState, move: Move, still_open: Trio, 
     )
 
 
-def _bid_features(lanes: Lanes, game: GameState, claims: Claims, still_open: Trio) -> dict[str, Num]:
+def _bid_features(lanes: Lanes, game: GameState, claims: Claims) -> dict[str, Num]:
     """Concession behaviour of the bids, summed over tickets; steps are shares of the selling price."""
     none, no = lanes.tally(game.turn), lanes.flag(game.turn, False)
     out: dict[str, Num] = dict.fromkeys(("small", "large", "unmoved", "retreat", "above", "absurd"), none)
     out["any"] = out["moved"] = no
     for k in lanes.tickets(game.card.tickets):
         bid, last, selling = claims.bid[k], game.bid[k], game.card.selling[k]
-        made = (bid > 0.0) & still_open[k]
+        made = (bid > 0.0) & game.open[k]
         if not lanes.some(made):
             continue
         had = made & (last > 0.0)
@@ -120,7 +120,7 @@ def _bid_features(lanes: Lanes, game: GameState, claims: Claims, still_open: Tri
     return out
 
 
-def _take_features(lanes: Lanes, game: GameState, move: Move, claims: Claims, still_open: Trio) -> dict[str, Num]:
+def _take_features(lanes: Lanes, game: GameState, move: Move, claims: Claims) -> dict[str, Num]:
     """How quotes were taken or missed, summed over tickets."""
     none, no = lanes.tally(game.turn), lanes.flag(game.turn, False)
     out: dict[str, Num] = dict.fromkeys(("at_target", "above", "no_cut", "press", "mistaken"), none)
@@ -136,13 +136,13 @@ def _take_features(lanes: Lanes, game: GameState, move: Move, claims: Claims, st
             out["above"] = out["above"] + (taken & (quote > target))
             out["no_cut"] = out["no_cut"] + (taken & (quote >= selling))
             out["mistaken"] = out["mistaken"] + claims.mistaken[k]
-        waits = still_open[k] & (taken ^ True)
+        waits = game.open[k] & (taken ^ True)
         out["press"] = out["press"] + (waits & game.quoted[k] & done_well)
         took = took | taken
         left_open = left_open | waits
         deals = taken | (claims.bid[k] > 0.0) | claims.mistaken[k]
-        touched = touched | (deals & still_open[k])
-        skipped = skipped | (still_open[k] & (deals ^ True))
+        touched = touched | (deals & game.open[k])
+        skipped = skipped | (game.open[k] & (deals ^ True))
     out["took"] = took
     out["left_open"] = left_open
     out["dropped"] = touched & skipped & (move.ask ^ True)

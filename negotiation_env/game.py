@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from negotiation_env.acts import MAX_TICKETS, Act, DialogueAct, PriceType, Tactic
 from negotiation_env.lanes import Flag, Lanes, Num, Trio
-from negotiation_env.scenario import CardNumbers, tactic_strength
+from negotiation_env.scenario import CardNumbers
 
 PRICE_TOLERANCE = 1.5
 """Yuan of selling price by which two figures may differ and still be the same (net and selling are rounded)."""
@@ -87,8 +87,6 @@ class GameState:
     """The public state; every field is a ``Num``, a ``Flag``, or a tuple of them."""
 
     card: CardNumbers
-    strength: tuple[Num, ...]
-    """How strong the true facts make each tactic; see ``scenario.tactic_strength``."""
     turn: Num
     quote: Trio
     """The manager's standing figure (at first the current selling price, to which nobody has committed)."""
@@ -101,6 +99,8 @@ class GameState:
     agreed: Trio
     """The agreed figure, 0 if none."""
     refused: Trio
+    open: Trio
+    """What ``open_tickets`` says; kept, because it is asked for several times a turn."""
     used: tuple[Num, ...]
     """How often the agent has used each tactic."""
     greeted: Flag
@@ -119,7 +119,6 @@ def new_game(lanes: Lanes, card: CardNumbers) -> GameState:
     zero, no = lanes.full(card.tickets, 0.0), lanes.flag(card.tickets, False)
     return GameState(
         card=card,
-        strength=tactic_strength(lanes, card),
         turn=zero,
         quote=card.selling,
         quoted=(no, no, no),
@@ -127,6 +126,7 @@ def new_game(lanes: Lanes, card: CardNumbers) -> GameState:
         bid=(zero, zero, zero),
         agreed=(zero, zero, zero),
         refused=(no, no, no),
+        open=(card.tickets > 0, card.tickets > 1, card.tickets > 2),
         used=(zero,) * len(Tactic),
         greeted=no,
         asked=no,
@@ -156,7 +156,7 @@ def put(state: Any, rows: Any, other: Any) -> None:
 
 
 def open_tickets(lanes: Lanes, game: GameState) -> Trio:
-    """Return which tickets exist and are neither agreed nor refused."""
+    """Return which tickets exist and are neither agreed nor refused, for a state put together by hand."""
     out = [lanes.flag(game.turn, False)] * MAX_TICKETS
     for k in lanes.tickets(game.card.tickets):
         out[k] = (game.card.tickets > k) & (game.agreed[k] <= 0.0) & (game.refused[k] ^ True)
@@ -174,8 +174,8 @@ class Claims(NamedTuple):
     """The agent's figures; a wrongly claimed figure counts as a bid."""
 
 
-def settle(lanes: Lanes, game: GameState, move: Move, still_open: Trio) -> Claims:
-    """Compare the agent's claims with the manager's commitments."""
+def settle(lanes: Lanes, game: GameState, move: Move) -> Claims:
+    """Compare the agent's claims with the manager's commitments, in the state before the move."""
     no = (lanes.flag(game.turn, False),) * MAX_TICKETS
     if not lanes.some(move.claim[0] | move.claim[1] | move.claim[2]):
         return Claims(no, no, move.bid)
@@ -184,7 +184,7 @@ def settle(lanes: Lanes, game: GameState, move: Move, still_open: Trio) -> Claim
         named = move.claim_price[k]
         same = (named - game.quote[k] < PRICE_TOLERANCE) & (game.quote[k] - named < PRICE_TOLERANCE)
         taken = game.quoted[k] & (same | ((named <= 0.0) & game.fresh[k]))
-        claim = move.claim[k] & still_open[k]
+        claim = move.claim[k] & game.open[k]
         settled[k] = claim & taken
         mistaken[k] = claim & (taken ^ True)
         bids[k] = lanes.where(mistaken[k] & (named > 0.0), named, move.bid[k])
@@ -193,18 +193,19 @@ def settle(lanes: Lanes, game: GameState, move: Move, still_open: Trio) -> Claim
     )
 
 
-def _all_done(lanes: Lanes, game: GameState) -> Flag:
+def _all_done(game: GameState) -> Flag:
     """Whether every ticket is agreed or refused."""
-    left = open_tickets(lanes, game)
-    return (left[0] | left[1] | left[2]) ^ True
+    return (game.open[0] | game.open[1] | game.open[2]) ^ True
 
 
-def apply_move(lanes: Lanes, game: GameState, move: Move, still_open: Trio, claims: Claims) -> None:
-    """Write the agent's move into the state. ``still_open`` and ``claims`` belong to the state before the move."""
-    agreed, bids = list(game.agreed), list(game.bid)
+def apply_move(lanes: Lanes, game: GameState, move: Move, claims: Claims) -> None:
+    """Write the agent's move into the state. ``claims`` are what ``settle`` made of it in this state."""
+    agreed, bids, still_open = list(game.agreed), list(game.bid), list(game.open)
     for k in lanes.tickets(game.card.tickets):
         agreed[k] = agreed[k] + claims.settled[k] * game.quote[k]  # an open ticket's figure was 0
         bids[k] = lanes.where((claims.bid[k] > 0.0) & still_open[k], claims.bid[k], bids[k])
+        still_open[k] = still_open[k] ^ claims.settled[k]  # only open tickets are settled
+    game.open = (still_open[0], still_open[1], still_open[2])
     game.agreed = (agreed[0], agreed[1], agreed[2])
     game.bid = (bids[0], bids[1], bids[2])
     game.used = tuple([n + t for n, t in zip(game.used, move.tactics, strict=True)])
@@ -213,25 +214,29 @@ def apply_move(lanes: Lanes, game: GameState, move: Move, still_open: Trio, clai
     named = (claims.bid[0] + claims.bid[1] + claims.bid[2] > 0.0) | move.net
     game.net = lanes.where(named, move.net, game.net)
     ended = lanes.where(move.close, float(End.CLOSED), game.end)
-    game.end = lanes.where(_all_done(lanes, game), float(End.SETTLED), ended)
+    game.end = lanes.where(_all_done(game), float(End.SETTLED), ended)
 
 
 def apply_decision(lanes: Lanes, game: GameState, decision: Decision) -> None:
     """Write the manager's answer into the state and advance the turn."""
     talks = decision.silent ^ True
     quote, quoted, fresh, refused = list(game.quote), list(game.quoted), list(game.fresh), list(game.refused)
+    still_open = list(game.open)
     named = lanes.flag(game.end, False)
     for k in lanes.tickets(game.card.tickets):
         commits = (decision.accept[k] | decision.counter[k]) & talks
         fresh[k] = commits | (decision.hold[k] & game.quoted[k] & talks)
         quote[k] = lanes.where(commits, decision.quote[k], game.quote[k])
         quoted[k] = game.quoted[k] | commits
-        refused[k] = game.refused[k] | (decision.refuse[k] & talks)
+        refuses = decision.refuse[k] & talks
+        refused[k] = game.refused[k] | refuses
+        still_open[k] = still_open[k] & (refuses ^ True)
         named = named | fresh[k]
     game.quote = (quote[0], quote[1], quote[2])
     game.quoted = (quoted[0], quoted[1], quoted[2])
     game.fresh = (fresh[0], fresh[1], fresh[2])
     game.refused = (refused[0], refused[1], refused[2])
+    game.open = (still_open[0], still_open[1], still_open[2])
     game.net = lanes.where(named, decision.net, game.net)
     game.upset = lanes.where(talks, decision.upset, game.upset)
     game.wants_reason = lanes.where(talks, decision.ask, game.wants_reason)
@@ -239,7 +244,7 @@ def apply_decision(lanes: Lanes, game: GameState, decision: Decision) -> None:
     game.silent_streak = (game.silent_streak + 1.0) * decision.silent
     game.turn = game.turn + 1.0
     # Of several reasons to end, the one of the highest code counts.
-    after = lanes.maximum(float(End.SETTLED) * _all_done(lanes, game), float(End.WALKED_AWAY) * (decision.walk & talks))
+    after = lanes.maximum(float(End.SETTLED) * _all_done(game), float(End.WALKED_AWAY) * (decision.walk & talks))
     after = lanes.maximum(after, float(End.NO_ANSWER) * (game.silent_streak >= float(SILENCE_LIMIT)))
     game.end = game.end + after * (game.end <= 0.0)
 

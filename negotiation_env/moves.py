@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from negotiation_env.acts import MAX_TICKETS, Act, DialogueAct, PriceType, Tactic
-from negotiation_env.game import Decision, GameState, Move, open_tickets, said_price
-from negotiation_env.lanes import FLOATS, Lanes, Num, Trio
+from negotiation_env.game import Decision, GameState, Move, said_price
+from negotiation_env.lanes import Lanes, Num, Trio
 from negotiation_env.scenario import TaskCard, fact_figure, to_selling
 
 PRICE_LEVELS = 11
@@ -98,7 +98,7 @@ def _place(
     if act.ticket is not None:
         places = [act.ticket] if 0 <= act.ticket < count else []
     else:
-        free = [k for k, is_open in enumerate(open_tickets(FLOATS, game)) if is_open]
+        free = [k for k, is_open in enumerate(game.open) if is_open]
         places = [k for k in free if game.fresh[k]] or free[:1]
     kind = act.price_type
     if kind is None:
@@ -153,8 +153,7 @@ def move_of_action(lanes: Lanes, act: Num, tactic: Num, level: Num, game: GameSt
     INFORM without a tactic is small talk.
     """
     card = game.card
-    free = open_tickets(lanes, game)
-    quotes = [free[k] & game.quoted[k] for k in range(MAX_TICKETS)]
+    quotes = [game.open[k] & game.quoted[k] for k in range(MAX_TICKETS)]
     prices = [level_price(lanes, card.selling[k], card.target[k], level) for k in range(MAX_TICKETS)]
     good = [quotes[k] & (game.quote[k] <= prices[k]) for k in range(MAX_TICKETS)]
     said = [act == kind for kind in range(len(Act))]
@@ -166,10 +165,10 @@ def move_of_action(lanes: Lanes, act: Num, tactic: Num, level: Num, game: GameSt
     bid, claim, named = [], [], []
     earlier = lanes.flag(act, False)
     for k in range(MAX_TICKETS):
-        bluff = bluffs & free[k] & (earlier ^ True)
-        earlier = earlier | free[k]
+        bluff = bluffs & game.open[k] & (earlier ^ True)
+        earlier = earlier | game.open[k]
         takes = (accepts & good[k]) | (confirms & quotes[k])
-        bid.append(prices[k] * (bids & free[k]))
+        bid.append(prices[k] * (bids & game.open[k]))
         claim.append(takes | bluff)
         named.append(game.quote[k] * takes + prices[k] * bluff)
     no = lanes.flag(act, False)
@@ -178,7 +177,7 @@ def move_of_action(lanes: Lanes, act: Num, tactic: Num, level: Num, game: GameSt
         talks = talks | said[kind]
     tactics = (no, *(talks & (tactic == t) for t in range(1, len(Tactic))))
     takes_any = claim[0] | claim[1] | claim[2]
-    bids_any = bids & (free[0] | free[1] | free[2])
+    bids_any = bids & (game.open[0] | game.open[1] | game.open[2])
     idle = (bids & (bids_any ^ True)) | (confirms & (takes_any ^ True))
     return Move(
         greet=said[Act.GREET],
@@ -258,4 +257,4 @@ def _tickets_of(act: DialogueAct, game: GameState) -> list[int]:
         return []
     if act.ticket is not None:
         return [act.ticket] if act.ticket < int(game.card.tickets) else []
-    return [k for k, is_open in enumerate(open_tickets(FLOATS, game)) if is_open]
+    return [k for k, is_open in enumerate(game.open) if is_open]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from copy import copy
 
 from negotiation_env.features import reply_features
-from negotiation_env.game import apply_decision, apply_move, new_game, open_tickets, settle
+from negotiation_env.game import apply_decision, apply_move, new_game, settle
 from negotiation_env.lanes import FLOATS
 from negotiation_env.moves import decision_of, move_of
 from negotiation_env.protocols import ReplyView, Utterance
@@ -28,8 +28,7 @@ def reply_views(episode: Episode) -> list[ReplyView]:
     views = []
     for turn in episode.turns:
         move = move_of(turn.acts, card, game)
-        free = open_tickets(FLOATS, game)
-        claims = settle(FLOATS, game, move, free)
+        claims = settle(FLOATS, game, move)
         views.append(
             ReplyView(
                 card=card,
@@ -40,10 +39,10 @@ def reply_views(episode: Episode) -> list[ReplyView]:
                 text=turn.text,
                 words=understand(turn.text, context_of(card, game, "agent")).words,
                 acts=turn.acts,
-                features=reply_features(FLOATS, game, move, free, claims),
+                features=reply_features(FLOATS, game, move, claims),
             )
         )
-        apply_move(FLOATS, game, move, free, claims)
+        apply_move(FLOATS, game, move, claims)
         said.append(Utterance(turn.text, turn.acts))
         apply_decision(FLOATS, game, decision_of(turn.answer_acts, game))
         answers.append(Utterance(turn.answer, turn.answer_acts))

@@ -46,6 +46,8 @@ class CardNumbers(NamedTuple):
     """A competitor's selling price for the first ticket's room, yuan."""
     demand: Num
     """Change of demand expected in the period of the event, percent (may be negative)."""
+    strength: tuple[Num, ...] = ()
+    """How strong these facts make each tactic, indexed by ``Tactic``, each in [0, 1.5]; see ``_with_strength``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,7 @@ def sample_card(lanes: Lanes, seed: Num) -> CardNumbers:
         selling.append(price)
         target.append(lanes.ceil(price * (1.0 - cut * (0.85 + 0.3 * draws[8 + k]))))
     occupancy = lanes.ceil(20.0 + 70.0 * draws[11]) / 100.0
-    return CardNumbers(
+    numbers = CardNumbers(
         tickets=tickets,
         selling=(selling[0], selling[1], selling[2]),
         commission=(commission, commission, commission),
@@ -227,6 +229,7 @@ def sample_card(lanes: Lanes, seed: Num) -> CardNumbers:
         competitor=lanes.ceil(selling[0] * (0.8 + 0.3 * draws[16])),
         demand=lanes.ceil(-30.0 + 60.0 * draws[17]),
     )
+    return _with_strength(lanes, numbers)
 
 
 def sample_floors(lanes: Lanes, seed: Num, card: CardNumbers) -> Trio:
@@ -242,14 +245,14 @@ def sample_floors(lanes: Lanes, seed: Num, card: CardNumbers) -> Trio:
     return (floor(0), floor(1), floor(2))
 
 
-def tactic_strength(lanes: Lanes, card: CardNumbers) -> tuple[Num, ...]:
-    """Return how strong the true facts make each tactic, indexed by ``Tactic``, each in [0, 1.5].
+def _with_strength(lanes: Lanes, card: CardNumbers) -> CardNumbers:
+    """Return a card's numbers with how strong its facts make each tactic.
 
     Ours: exposure and conversion grow with the uplift offered, a competitor counts when it sells for less, the calendar
     counts when demand falls, fit counts for empty houses, partnership and pressure are flat.
     """
     one = lanes.full(card.tickets, 1.0)
-    return (
+    strength = (
         lanes.full(card.tickets, 0.0),
         lanes.clip(card.exposure / 25.0, 0.2, 1.5),
         lanes.clip(card.conversion / 15.0, 0.2, 1.5),
@@ -259,6 +262,7 @@ def tactic_strength(lanes: Lanes, card: CardNumbers) -> tuple[Num, ...]:
         one * 0.7,
         one,
     )
+    return card._replace(strength=strength)
 
 
 def sample_scenario(seed: int) -> Scenario:
@@ -328,7 +332,7 @@ def card_numbers(card: TaskCard) -> CardNumbers:
         return (padded[0], padded[1], padded[2])
 
     hotel, facts = card.hotel, card.facts
-    return CardNumbers(
+    numbers = CardNumbers(
         tickets=float(len(card.tickets)),
         selling=trio([float(t.selling_price) for t in card.tickets]),
         commission=trio([t.commission for t in card.tickets]),
@@ -342,6 +346,7 @@ def card_numbers(card: TaskCard) -> CardNumbers:
         competitor=float(facts.competitor_price),
         demand=float(facts.demand),
     )
+    return _with_strength(FLOATS, numbers)
 
 
 def fact_figure(facts: Facts, tactic: Tactic) -> int | None:

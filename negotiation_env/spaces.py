@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 
 from negotiation_env.acts import MAX_TICKETS, Act, Tactic
-from negotiation_env.game import SILENCE_LIMIT, GameState, open_tickets
+from negotiation_env.game import SILENCE_LIMIT, GameState
 from negotiation_env.lanes import Lanes, Num, Trio
 from negotiation_env.moves import PRICE_LEVELS
 
@@ -88,12 +88,11 @@ def observation(lanes: Lanes, game: GameState, lasting: Lasting | None = None) -
     returned for this negotiation, so that it is not computed again.
     """
     card, last = game.card, lasting_of(lanes, game) if lasting is None else lasting
-    free = open_tickets(lanes, game)
     values: list[Num] = []
     for k in range(MAX_TICKETS):
         share = last.per_selling[k]
         values += [
-            free[k],
+            game.open[k],
             last.targets[k],
             game.quote[k] * share,
             game.quoted[k],
@@ -131,7 +130,7 @@ def lasting_of(lanes: Lanes, game: GameState) -> Lasting:
         per_selling=(per_selling[0], per_selling[1], per_selling[2]),
         per_gap=(per_gap[0], per_gap[1], per_gap[2]),
         targets=(target[0] * per_selling[0], target[1] * per_selling[1], target[2] * per_selling[2]),
-        strengths=tuple([strength / 1.5 for strength in game.strength[1:]]),
+        strengths=tuple([strength / 1.5 for strength in card.strength[1:]]),
         tickets=card.tickets / 3.0,
         rest=(card.commission[0], card.stars / 5.0, card.season / 2.0, card.occupancy, card.kind / 5.0),
     )

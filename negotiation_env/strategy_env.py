@@ -34,7 +34,6 @@ from negotiation_env.game import (
     apply_move,
     decision_acts,
     new_game,
-    open_tickets,
     settle,
 )
 from negotiation_env.lanes import FLOATS, Lanes, Num
@@ -61,11 +60,10 @@ def play(
     lanes: Lanes, game: GameState, seat: Any, dynamics: ManagerDynamics, reward: Reward, action: Sequence[Num]
 ) -> Play:
     """Play one action in one negotiation, or in N."""
-    free = open_tickets(lanes, game)
     move = move_of_action(lanes, action[0], action[1], action[2], game)
-    claims = settle(lanes, game, move, free)
-    scored = reward.score_features(lanes, reply_features(lanes, game, move, free, claims))
-    apply_move(lanes, game, move, free, claims)
+    claims = settle(lanes, game, move)
+    scored = reward.score_features(lanes, reply_features(lanes, game, move, claims))
+    apply_move(lanes, game, move, claims)
     decision = dynamics.decide(lanes, seat, game, move)
     apply_decision(lanes, game, decision)
     return Play(move, decision, scored)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 
 from negotiation_env.acts import PRICED_ACTS, Act, DialogueAct, PriceType, Tactic
-from negotiation_env.game import GameState, open_tickets, said_price
-from negotiation_env.lanes import FLOATS
+from negotiation_env.game import GameState, said_price
 from negotiation_env.scenario import TaskCard, fact_figure, to_net
 
 CREDIBLE_SHARE = 0.5
@@ -21,7 +20,7 @@ _EXACT = 1e-6
 
 def unsettled(game: GameState) -> list[int]:
     """Return the tickets (0-based) that are neither agreed nor refused."""
-    return [k for k, still_open in enumerate(open_tickets(FLOATS, game)) if still_open]
+    return [k for k, still_open in enumerate(game.open) if still_open]
 
 
 def takeable(game: GameState, ticket: int, limit: float) -> bool:

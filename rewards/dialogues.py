@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from negotiation_env.exchange import open_negotiation
-from negotiation_env.game import End, GameState, apply_decision, apply_move, open_tickets, settle
+from negotiation_env.game import End, GameState, apply_decision, apply_move, settle
 from negotiation_env.lanes import FLOATS
 from negotiation_env.moves import move_of
 from negotiation_env.protocols import Manager, Utterance
@@ -94,8 +94,7 @@ def play(number: int, held_out: bool, choose: Speaker) -> Dialogue:
         turns.append(Turn(before, habit, text))
         meant = understand(text, context_of(card, game, "agent"))
         move = move_of(meant.acts, card, game)
-        free = open_tickets(FLOATS, game)
-        apply_move(FLOATS, game, move, free, settle(FLOATS, game, move, free))
+        apply_move(FLOATS, game, move, settle(FLOATS, game, move))
         talk.agent_said.append(Utterance(text, meant.acts))
         (answer,) = manager.respond([talk], [move])
         apply_decision(FLOATS, game, answer.decision)

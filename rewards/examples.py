@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date
 
 from negotiation_env.features import reply_features
-from negotiation_env.game import GameState, apply_decision, new_game, open_tickets, settle
+from negotiation_env.game import GameState, apply_decision, new_game, settle
 from negotiation_env.lanes import FLOATS
 from negotiation_env.moves import decision_of, move_of
 from negotiation_env.protocols import ReplyView, Utterance
@@ -40,8 +40,7 @@ def view_reply(
     """Return what a reward sees of a reply, understood in its situation as the environment does."""
     meant = understand(text, context_of(card, game, "agent"))
     move = move_of(meant.acts, card, game)
-    free = open_tickets(FLOATS, game)
-    features = reply_features(FLOATS, game, move, free, settle(FLOATS, game, move, free))
+    features = reply_features(FLOATS, game, move, settle(FLOATS, game, move))
     return ReplyView(card, game, stage_of(game), said, manager, text, meant.words, meant.acts, features)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from negotiation_env.acts import MAX_TICKETS, Tactic
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.game import GameState, new_game
+from negotiation_env.game import GameState, new_game, open_tickets
 from negotiation_env.lanes import FLOATS
 from negotiation_env.protocols import ReplyView, Utterance
 from negotiation_env.scenario import Facts, Hotel, TaskCard, Ticket, card_numbers
@@ -25,7 +25,7 @@ from rewards.situations import Situation
 _TUPLES: Final = {"quote": MAX_TICKETS, "quoted": MAX_TICKETS, "fresh": MAX_TICKETS, "bid": MAX_TICKETS,
                   "agreed": MAX_TICKETS, "refused": MAX_TICKETS, "used": len(Tactic)}  # fmt: skip
 _FLAGS: Final = ("quoted", "fresh", "refused", "greeted", "asked", "upset", "wants_reason", "ever_answered", "net")
-_FIELDS: Final = tuple(f.name for f in fields(GameState) if f.name not in ("card", "strength", "end"))
+_FIELDS: Final = tuple(f.name for f in fields(GameState) if f.name not in ("card", "open", "end"))
 
 
 def replay_of(situation: Situation) -> dict[str, Any]:
@@ -79,6 +79,7 @@ def situation_of(data: Mapping[str, Any]) -> Situation:
     state = data["state"]
     for name in _FIELDS:
         setattr(game, name, _checked(name, state[name]))
+    game.open = open_tickets(FLOATS, game)
     said = [(str(agent), str(manager)) for agent, manager in data["said"]]
     return Situation(0, card, game, tuple(Utterance(a, ()) for a, _ in said), tuple(Utterance(m, ()) for _, m in said))
 

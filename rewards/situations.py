@@ -22,7 +22,6 @@ from negotiation_env.game import (
     apply_move,
     decision_acts,
     new_game,
-    open_tickets,
     settle,
 )
 from negotiation_env.lanes import FLOATS, Trio
@@ -83,8 +82,7 @@ def _play_turn(
     text = worded(acts, card, game, int(rng.integers(1 << 40)), held_out)
     meant = understand(text, context_of(card, game, "agent"))
     move = move_of(meant.acts, card, game)
-    free = open_tickets(FLOATS, game)
-    apply_move(FLOATS, game, move, free, settle(FLOATS, game, move, free))
+    apply_move(FLOATS, game, move, settle(FLOATS, game, move))
     decision = sketch_decision(rng, game, move, scenario.brief.floors)
     said = decision_acts(game, decision)
     apply_decision(FLOATS, game, decision)
@@ -94,13 +92,12 @@ def _play_turn(
 def sketch_decision(rng: np.random.Generator, game: GameState, move: Move, floors: tuple[int, ...]) -> Decision:
     """Draw the sketched manager's answer to a move that was applied. Quotes never lie below the floor."""
     none = (False, False, False)
-    free = open_tickets(FLOATS, game)
     silent = bool(rng.random() < (0.15 if not game.ever_answered else 0.06))
     net = bool(rng.random() < 0.2)
     flags: dict[str, list[bool]] = {name: [False] * MAX_TICKETS for name in ("accept", "counter", "hold", "refuse")}
     quote = [float(q) for q in game.quote]
     for k in range(MAX_TICKETS):
-        if not free[k]:
+        if not game.open[k]:
             continue
         luck = rng.random()
         if game.bid[k] >= floors[k] and game.bid[k] <= quote[k] and luck < 0.45:

@@ -19,9 +19,9 @@ from typing import NamedTuple
 import numpy as np
 
 from negotiation_env.acts import MAX_TICKETS, Tactic
-from negotiation_env.game import Decision, GameState, Move, open_tickets
+from negotiation_env.game import Decision, GameState, Move
 from negotiation_env.lanes import Flag, Lanes, Num, Trio
-from negotiation_env.scenario import CardNumbers, tactic_strength
+from negotiation_env.scenario import CardNumbers
 
 CURVE_TURNS = 33
 """Turns for which the concession curve is tabulated; later turns use the last entry."""
@@ -116,8 +116,7 @@ class Dynamics:
             persona = lanes.place(self._edges[:-1], lanes.draw(seed, PERSONA_TURN, 0))
         alone = isinstance(persona, (int, float))
         traits, tactics = self._rows[int(persona)] if alone else self._gather(persona)
-        strength = tactic_strength(lanes, card)
-        worth = tuple([weight * facts for weight, facts in zip(tactics, strength, strict=True)])
+        worth = tuple([weight * facts for weight, facts in zip(tactics, card.strength, strict=True)])
         zero, no = lanes.full(persona, 0.0), lanes.flag(persona, False)
         return Seat(
             persona=persona, seed=seed, floor=floors, traits=traits,
@@ -260,14 +259,13 @@ def _prices(lanes: Lanes, seat: Seat, game: GameState, engaged: Flag) -> tuple[T
     wholes, limits, quotes = [no] * 3, [no] * 3, list(game.quote)
     if not lanes.some(engaged):
         return (no, no, no), (no, no, no), (no, no, no), (no, no, no), game.quote, seat.traits.net
-    is_open = open_tickets(lanes, game)
     for k in lanes.tickets(card.tickets):
         bid, selling, floor = game.bid[k], card.selling[k], seat.floor[k]
         limits[k] = lanes.maximum(selling - seat.opened * (selling - floor), floor)
         part = 1.0 - card.commission[k] * game.net
         wholes[k] = whole = lanes.floor(bid * part + 1e-6) / part
         better = (game.quoted[k] ^ True) | (game.quote[k] - whole > 0.5)
-        live[k] = engaged & is_open[k]
+        live[k] = engaged & game.open[k]
         accepts[k] = live[k] & (bid > 0.0) & (whole >= limits[k]) & better
     speaks_net = lanes.where(accepts[0] | accepts[1] | accepts[2], game.net, seat.traits.net)
     worn, spent = seat.patience <= 0.0, seat.patience <= -2.0

@@ -14,7 +14,7 @@ from rich.table import Table
 from negotiation_env.acts import Act, DialogueAct, PriceType, Tactic
 from negotiation_env.checks import CheckError, check_persona
 from negotiation_env.exchange import open_negotiation
-from negotiation_env.game import End, GameState, apply_decision, apply_move, open_tickets, settle
+from negotiation_env.game import End, GameState, apply_decision, apply_move, settle
 from negotiation_env.lanes import FLOATS
 from negotiation_env.moves import move_of
 from negotiation_env.protocols import Negotiation
@@ -152,8 +152,7 @@ def _exchange(negotiation: Negotiation, manager: RuleManager) -> str:
     """Play one of the haggler's moves and return the manager's answer."""
     game = negotiation.game
     move = move_of(haggle(game, negotiation.card), negotiation.card, game)
-    free = open_tickets(FLOATS, game)
-    apply_move(FLOATS, game, move, free, settle(FLOATS, game, move, free))
+    apply_move(FLOATS, game, move, settle(FLOATS, game, move))
     reply = manager.respond([negotiation], [move])[0]
     apply_decision(FLOATS, game, reply.decision)
     return reply.text

@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.exchange import MAX_MESSAGE
-from negotiation_env.game import open_tickets
-from negotiation_env.lanes import FLOATS
 from negotiation_env.protocols import AgentReply, AgentView, Policy
 from negotiation_env.registry import load_policy
 
@@ -43,7 +41,7 @@ def always_agree(view: AgentView, honest: str) -> str:
     game, card = view.game, view.card
     said = [
         f"{game.quote[k]:.0f} yuan for the {card.tickets[k].room} is agreed."
-        for k, is_open in enumerate(open_tickets(FLOATS, game))
+        for k, is_open in enumerate(game.open)
         if is_open
     ]
     return " ".join(["Yes, we agree.", *said])

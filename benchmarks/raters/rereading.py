@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from negotiation_env.game import apply_decision, apply_move, new_game, open_tickets, settle
+from negotiation_env.game import apply_decision, apply_move, new_game, settle
 from negotiation_env.lanes import FLOATS
 from negotiation_env.moves import decision_of, move_of
 from negotiation_env.records import Episode, TurnRecord
@@ -23,8 +23,7 @@ def contexts(episode: Episode) -> Iterator[Context]:
     for record in episode.turns:
         yield context_of(episode.card, game, "agent")
         move = move_of(record.acts, episode.card, game)
-        free = open_tickets(FLOATS, game)
-        apply_move(FLOATS, game, move, free, settle(FLOATS, game, move, free))
+        apply_move(FLOATS, game, move, settle(FLOATS, game, move))
         apply_decision(FLOATS, game, decision_of(record.answer_acts, game))
 
 

@@ -34,7 +34,7 @@ def context_of(card: TaskCard, game: GameState, speaker: Literal["agent", "manag
     """Return the context in which ``speaker`` speaks next, from one negotiation's public state (floats)."""
     tickets = card.tickets
     places = range(len(tickets))
-    quoted, quote, bid, agreed, refused = game.quoted, game.quote, game.bid, game.agreed, game.refused
+    quoted, quote, bid = game.quoted, game.quote, game.bid
     return Context(
         speaker,
         tuple([t.room for t in tickets]),
@@ -42,6 +42,6 @@ def context_of(card: TaskCard, game: GameState, speaker: Literal["agent", "manag
         tuple([t.commission for t in tickets]),
         tuple([quote[k] if quoted[k] else None for k in places]),
         tuple([bid[k] if bid[k] > 0.0 else None for k in places]),
-        tuple([agreed[k] <= 0.0 and not refused[k] for k in places]),
+        game.open[: len(tickets)],
         bool(game.net),
     )

@@ -15,7 +15,6 @@ from negotiation_env.game import (
     apply_move,
     decision_acts,
     new_game,
-    open_tickets,
     settle,
 )
 from negotiation_env.lanes import FLOATS
@@ -39,8 +38,7 @@ class Table:
 
     def say(self, *acts: DialogueAct) -> None:
         move = move_of(acts, self.card, self.game)
-        free = open_tickets(FLOATS, self.game)
-        apply_move(FLOATS, self.game, move, free, settle(FLOATS, self.game, move, free))
+        apply_move(FLOATS, self.game, move, settle(FLOATS, self.game, move))
 
     def answer(self, *acts: DialogueAct) -> None:
         apply_decision(FLOATS, self.game, decision_of(acts or QUIET, self.game))

@@ -20,11 +20,10 @@ DYNAMICS = RuleManager().dynamics
 
 
 def _step(lanes: Lanes, game: GameState, seat: Any, action: Any) -> Any:
-    free = open_tickets(lanes, game)
     move = move_of_action(lanes, action[0], action[1], action[2], game)
-    claims = settle(lanes, game, move, free)
-    features = reply_features(lanes, game, move, free, claims)
-    apply_move(lanes, game, move, free, claims)
+    claims = settle(lanes, game, move)
+    features = reply_features(lanes, game, move, claims)
+    apply_move(lanes, game, move, claims)
     apply_decision(lanes, game, DYNAMICS.decide(lanes, seat, game, move))
     return features
 
@@ -57,10 +56,12 @@ def test_floats_and_arrays_play_the_same_negotiations() -> None:
     for turn in range(TURNS):
         many = _step(ARRAYS, games, seats, actions[turn].T)
         state, private = _flat(games), _flat(seats)
+        assert np.array_equal(games.open, open_tickets(ARRAYS, games))
         seen = observation(ARRAYS, games)
         for i, (game, seat) in enumerate(singles):
             one = _step(FLOATS, game, seat, actions[turn, i])
             assert [float(np.broadcast_to(a, LANES)[i]) for a in many] == [float(b) for b in one]
+            assert game.open == open_tickets(FLOATS, game) == tuple(kept[i] for kept in games.open)
             count = int(game.card.tickets)
             assert [np.broadcast_to(q, LANES)[i] for q in games.quote[:count]] == list(game.quote[:count])
             assert len(state) == len(_flat(game)) and len(private) == len(_flat(seat))
@@ -115,8 +116,7 @@ def test_features_are_named_once_each_and_finite() -> None:
     card = sample_card(FLOATS, 1)
     game = new_game(FLOATS, card)
     move = move_of_action(FLOATS, 1.0, 1.0, 4.0, game)
-    free = open_tickets(FLOATS, game)
-    values = reply_features(FLOATS, game, move, free, settle(FLOATS, game, move, free))
+    values = reply_features(FLOATS, game, move, settle(FLOATS, game, move))
     assert len(values) == len(FEATURES) and np.all(np.isfinite(values))
     assert len(observation(FLOATS, game)) == OBSERVATION_SIZE
 
@@ -132,8 +132,7 @@ def test_features_are_named_once_each_and_finite() -> None:
 def test_an_opening_act_sets_its_own_feature(act: float, name: str) -> None:
     game = new_game(FLOATS, sample_card(FLOATS, 1))
     move = move_of_action(FLOATS, act, 0.0, 4.0, game)
-    free = open_tickets(FLOATS, game)
-    values = reply_features(FLOATS, game, move, free, settle(FLOATS, game, move, free))
+    values = reply_features(FLOATS, game, move, settle(FLOATS, game, move))
     assert values[FEATURES.index(name)] > 0.0
 
 
@@ -145,7 +144,6 @@ def test_a_quote_is_taken_at_the_target_or_above_it(share: float, at_target: flo
     game.quote, game.quoted = (quote, *game.quote[1:]), (True, *game.quoted[1:])
     move = move_of_action(FLOATS, 11.0, 0.0, 4.0, game)
     move = move._replace(silent=False, claim=(True, False, False), claim_price=(quote, 0.0, 0.0))
-    free = open_tickets(FLOATS, game)
-    values = reply_features(FLOATS, game, move, free, settle(FLOATS, game, move, free))
+    values = reply_features(FLOATS, game, move, settle(FLOATS, game, move))
     found = [values[FEATURES.index(name)] for name in ("take_at_target", "take_above_target", "take_cut")]
     assert found == pytest.approx([at_target, above, min(share, 1.0)])

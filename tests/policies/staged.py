@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from negotiation_env.acts import MAX_TICKETS, Act, DialogueAct
-from negotiation_env.game import GameState, new_game
+from negotiation_env.game import GameState, new_game, open_tickets
 from negotiation_env.lanes import FLOATS
 from negotiation_env.protocols import AgentView, Utterance
 from negotiation_env.scenario import Facts, Hotel, TaskCard, Ticket, card_numbers
@@ -57,6 +57,7 @@ def view(
     game.fresh = game.quoted
     for name, value in state.items():
         setattr(game, name, value)
+    game.open = open_tickets(FLOATS, game)
     said = [] if heard is None else [Utterance(heard, tuple(heard_acts))]
     return AgentView(task, game, stage_of(game), list(agent_said), said, seed)
 

@@ -6,7 +6,7 @@ from copy import copy
 
 import pytest
 
-from negotiation_env.game import Decision, apply_decision, apply_move, decision_acts, new_game, open_tickets, settle
+from negotiation_env.game import Decision, apply_decision, apply_move, decision_acts, new_game, settle
 from negotiation_env.lanes import FLOATS
 from negotiation_env.moves import move_of
 from negotiation_env.protocols import Utterance
@@ -48,8 +48,7 @@ def episode(turns: list[tuple[str, float | None]]) -> list[float]:
         assert scored.total is not None
         totals.append(scored.total)
         move = move_of(view.acts, EXAMPLE_CARD, game)
-        free = open_tickets(FLOATS, game)
-        apply_move(FLOATS, game, move, free, settle(FLOATS, game, move, free))
+        apply_move(FLOATS, game, move, settle(FLOATS, game, move))
         said.append(Utterance(text, view.acts))
         if game.end:
             break

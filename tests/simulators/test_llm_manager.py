@@ -11,7 +11,7 @@ from negotiation_env.checks import agent_line, check_manager
 from negotiation_env.engines import ChatReply, ChatRequest
 from negotiation_env.errors import UsageError
 from negotiation_env.exchange import open_negotiation
-from negotiation_env.game import apply_decision, apply_move, open_tickets, settle
+from negotiation_env.game import apply_decision, apply_move, settle
 from negotiation_env.lanes import FLOATS
 from negotiation_env.moves import move_of
 from negotiation_env.protocols import ManagerReply, Negotiation
@@ -53,8 +53,7 @@ def play(manager: LlmManager | RuleManager, count: int = 12, turns: int = 8) -> 
             card, game = tables[i].card, tables[i].game
             acts = understand(agent_line(tables[i]), context_of(card, game, "agent")).acts
             move = move_of(acts, card, game)
-            free = open_tickets(FLOATS, game)
-            apply_move(FLOATS, game, move, free, settle(FLOATS, game, move, free))
+            apply_move(FLOATS, game, move, settle(FLOATS, game, move))
             moves.append(move)
         replies = manager.respond([tables[i] for i in live], moves)
         for i, reply in zip(live, replies, strict=True):

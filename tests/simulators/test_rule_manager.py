@@ -9,7 +9,7 @@ from negotiation_env.acts import Act
 from negotiation_env.checks import agent_line, check_manager, check_persona
 from negotiation_env.errors import DataFileError, UsageError
 from negotiation_env.exchange import open_negotiation
-from negotiation_env.game import Move, apply_decision, apply_move, decision_acts, new_game, open_tickets, settle
+from negotiation_env.game import Move, apply_decision, apply_move, decision_acts, new_game, settle
 from negotiation_env.lanes import FLOATS, episode_seed
 from negotiation_env.moves import PRICE_LEVELS, move_of, move_of_action
 from negotiation_env.protocols import Negotiation, Utterance
@@ -27,8 +27,7 @@ def manager() -> RuleManager:
 
 def take_move(negotiation: Negotiation, move: Move) -> None:
     game = negotiation.game
-    free = open_tickets(FLOATS, game)
-    apply_move(FLOATS, game, move, free, settle(FLOATS, game, move, free))
+    apply_move(FLOATS, game, move, settle(FLOATS, game, move))
 
 
 def say(manager: RuleManager, negotiations: list[Negotiation], texts: list[str]) -> list[str]:
