@@ -213,8 +213,8 @@ def apply_move(lanes: Lanes, game: GameState, move: Move, claims: Claims) -> Non
     game.asked = game.asked | move.ask
     named = (claims.bid[0] + claims.bid[1] + claims.bid[2] > 0.0) | move.net
     game.net = lanes.where(named, move.net, game.net)
-    ended = lanes.where(move.close, float(End.CLOSED), game.end)
-    game.end = lanes.where(_all_done(game), float(End.SETTLED), ended)
+    done = _all_done(game)
+    game.end = float(End.SETTLED) * done + float(End.CLOSED) * (move.close & (done ^ True))
 
 
 def apply_decision(lanes: Lanes, game: GameState, decision: Decision) -> None:

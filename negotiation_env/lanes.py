@@ -250,7 +250,7 @@ class ArrayLanes:
     @staticmethod
     def clip(x: Any, low: float, high: float) -> Any:
         """Return ``x`` brought into [low, high]."""
-        return np.clip(x, low, high)
+        return x.clip(low, high)
 
     @staticmethod
     def flag(like: Any, value: bool) -> Any:

@@ -145,7 +145,7 @@ def acts_of_move(move: Move, card: TaskCard, game: GameState) -> tuple[DialogueA
 
 
 def move_of_action(lanes: Lanes, act: Num, tactic: Num, level: Num, game: GameState) -> Move:
-    """Return what a numeric action does. ``act``, ``tactic`` and ``level`` are floats or float arrays [N].
+    """Return what a numeric action does. ``act``, ``tactic`` and ``level`` are numbers or arrays [N].
 
     PROPOSE and COUNTER bid the level's price on every open ticket. ACCEPT takes every standing quote at or below the
     level's price, and bids that price where there is none. CONFIRM takes every standing quote; with none standing it

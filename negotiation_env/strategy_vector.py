@@ -103,8 +103,11 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
             raise EpisodeOverError("expected episodes in progress, got none: call reset() first")
         if np.shape(actions) != (self.num_envs, 3):
             raise UsageError(f"expected actions of shape ({self.num_envs}, 3), got {np.shape(actions)}")
-        columns = np.ascontiguousarray(np.transpose(actions), dtype=np.float64)
-        scored = play(ARRAYS, game, self._seat, self._dynamics, self._reward, tuple(columns)).reward
+        chosen = np.asarray(actions)
+        # Short integers for what is only compared, and that with every act and tactic there is.
+        act, tactic = np.ascontiguousarray(chosen[:, :2].T, dtype=np.int16)
+        level = chosen[:, 2].astype(np.float64)
+        scored = play(ARRAYS, game, self._seat, self._dynamics, self._reward, (act, tactic, level)).reward
         terminated = game.end > 0.0
         truncated = ~terminated & (game.turn >= self._max_turns)
         info: dict[str, Any] = {"reward": {name: getattr(scored, name) for name in BREAKDOWN}}
