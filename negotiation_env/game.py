@@ -100,7 +100,7 @@ class GameState:
     """The agreed figure, 0 if none."""
     refused: Trio
     open: Trio
-    """What ``open_tickets`` says; kept, because it is asked for several times a turn."""
+    """What ``open_tickets`` made of the fields above; kept, because it is asked for several times a turn."""
     used: tuple[Num, ...]
     """How often the agent has used each tactic."""
     greeted: Flag
@@ -156,11 +156,16 @@ def put(state: Any, rows: Any, other: Any) -> None:
 
 
 def open_tickets(lanes: Lanes, game: GameState) -> Trio:
-    """Return which tickets exist and are neither agreed nor refused, for a state put together by hand."""
+    """Return which tickets exist and are neither agreed nor refused; ``GameState.open`` holds it."""
     out = [lanes.flag(game.turn, False)] * MAX_TICKETS
     for k in lanes.tickets(game.card.tickets):
         out[k] = (game.card.tickets > k) & (game.agreed[k] <= 0.0) & (game.refused[k] ^ True)
     return (out[0], out[1], out[2])
+
+
+def unsettled(game: GameState) -> list[int]:
+    """Return one negotiation's open tickets (0-based)."""
+    return [k for k, is_open in enumerate(game.open) if is_open]
 
 
 class Claims(NamedTuple):
@@ -200,43 +205,39 @@ def _all_done(game: GameState) -> Flag:
 
 def apply_move(lanes: Lanes, game: GameState, move: Move, claims: Claims) -> None:
     """Write the agent's move into the state. ``claims`` are what ``settle`` made of it in this state."""
-    agreed, bids, still_open = list(game.agreed), list(game.bid), list(game.open)
+    agreed, bids = list(game.agreed), list(game.bid)
     for k in lanes.tickets(game.card.tickets):
         agreed[k] = agreed[k] + claims.settled[k] * game.quote[k]  # an open ticket's figure was 0
-        bids[k] = lanes.where((claims.bid[k] > 0.0) & still_open[k], claims.bid[k], bids[k])
-        still_open[k] = still_open[k] ^ claims.settled[k]  # only open tickets are settled
-    game.open = (still_open[0], still_open[1], still_open[2])
+        bids[k] = lanes.where((claims.bid[k] > 0.0) & game.open[k], claims.bid[k], bids[k])
     game.agreed = (agreed[0], agreed[1], agreed[2])
+    game.open = open_tickets(lanes, game)
     game.bid = (bids[0], bids[1], bids[2])
     game.used = tuple([n + t for n, t in zip(game.used, move.tactics, strict=True)])
     game.greeted = game.greeted | move.greet
     game.asked = game.asked | move.ask
     named = (claims.bid[0] + claims.bid[1] + claims.bid[2] > 0.0) | move.net
     game.net = lanes.where(named, move.net, game.net)
-    done = _all_done(game)
-    game.end = float(End.SETTLED) * done + float(End.CLOSED) * (move.close & (done ^ True))
+    ended = lanes.where(move.close, float(End.CLOSED), game.end)
+    game.end = lanes.where(_all_done(game), float(End.SETTLED), ended)
 
 
 def apply_decision(lanes: Lanes, game: GameState, decision: Decision) -> None:
     """Write the manager's answer into the state and advance the turn."""
     talks = decision.silent ^ True
     quote, quoted, fresh, refused = list(game.quote), list(game.quoted), list(game.fresh), list(game.refused)
-    still_open = list(game.open)
     named = lanes.flag(game.end, False)
     for k in lanes.tickets(game.card.tickets):
         commits = (decision.accept[k] | decision.counter[k]) & talks
         fresh[k] = commits | (decision.hold[k] & game.quoted[k] & talks)
         quote[k] = lanes.where(commits, decision.quote[k], game.quote[k])
         quoted[k] = game.quoted[k] | commits
-        refuses = decision.refuse[k] & talks
-        refused[k] = game.refused[k] | refuses
-        still_open[k] = still_open[k] & (refuses ^ True)
+        refused[k] = game.refused[k] | (decision.refuse[k] & talks)
         named = named | fresh[k]
     game.quote = (quote[0], quote[1], quote[2])
     game.quoted = (quoted[0], quoted[1], quoted[2])
     game.fresh = (fresh[0], fresh[1], fresh[2])
     game.refused = (refused[0], refused[1], refused[2])
-    game.open = (still_open[0], still_open[1], still_open[2])
+    game.open = open_tickets(lanes, game)
     game.net = lanes.where(named, decision.net, game.net)
     game.upset = lanes.where(talks, decision.upset, game.upset)
     game.wants_reason = lanes.where(talks, decision.ask, game.wants_reason)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from negotiation_env.acts import MAX_TICKETS, Act, DialogueAct, PriceType, Tactic
-from negotiation_env.game import Decision, GameState, Move, said_price
+from negotiation_env.game import Decision, GameState, Move, said_price, unsettled
 from negotiation_env.lanes import Lanes, Num, Trio
 from negotiation_env.scenario import TaskCard, fact_figure, to_selling
 
@@ -98,7 +98,7 @@ def _place(
     if act.ticket is not None:
         places = [act.ticket] if 0 <= act.ticket < count else []
     else:
-        free = [k for k, is_open in enumerate(game.open) if is_open]
+        free = unsettled(game)
         places = [k for k in free if game.fresh[k]] or free[:1]
     kind = act.price_type
     if kind is None:
@@ -257,4 +257,4 @@ def _tickets_of(act: DialogueAct, game: GameState) -> list[int]:
         return []
     if act.ticket is not None:
         return [act.ticket] if act.ticket < int(game.card.tickets) else []
-    return [k for k, is_open in enumerate(game.open) if is_open]
+    return unsettled(game)

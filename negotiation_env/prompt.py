@@ -14,7 +14,7 @@ import math
 
 from negotiation_env.acts import Tactic
 from negotiation_env.engines.protocol import ChatMessage
-from negotiation_env.game import GameState
+from negotiation_env.game import GameState, unsettled
 from negotiation_env.protocols import AgentView, ReplyView
 from negotiation_env.scenario import TaskCard
 from negotiation_env.sop import Stage
@@ -52,7 +52,7 @@ def system_text(view: AgentView | ReplyView) -> str:
     ]
     if card.promises:
         lines.append(f"You may promise: {', '.join(p.replace('-', ' ') for p in card.promises)}.")
-    lines += [_ticket_line(card, game, k) for k, is_open in enumerate(game.open) if is_open]
+    lines += [_ticket_line(card, game, k) for k in unsettled(game)]
     fresh = [name for tactic, name in _REASONS.items() if not game.used[tactic]]
     lines.append(f"Not said yet: {', '.join(fresh) or 'nothing'}.")
     lines.append(f"Turn {int(game.turn) + 1}.{_mood(game)} Now: {STAGE_HINTS[view.stage]}")

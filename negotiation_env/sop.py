@@ -43,7 +43,7 @@ def stage_of(game: GameState) -> Stage:
         return Stage.REASON
     card, haggles = game.card, game.asked
     for k in range(int(card.tickets)):
-        if game.quoted[k] and not game.agreed[k] and not game.refused[k]:
+        if game.open[k] and game.quoted[k]:
             if game.quote[k] <= card.target[k]:
                 return Stage.CONFIRM
             haggles = True

@@ -18,11 +18,6 @@ _EXACT = 1e-6
 """Keeps a whole number whole that arithmetic has left a hair below itself."""
 
 
-def unsettled(game: GameState) -> list[int]:
-    """Return the tickets (0-based) that are neither agreed nor refused."""
-    return [k for k, still_open in enumerate(game.open) if still_open]
-
-
 def takeable(game: GameState, ticket: int, limit: float) -> bool:
     """Return whether the hotel has committed to a credible selling price of at most ``limit`` yuan."""
     return bool(game.quoted[ticket]) and game.quote[ticket] <= limit and not odd_quote(game, ticket)

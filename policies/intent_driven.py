@@ -13,10 +13,10 @@ from functools import cache
 from pathlib import Path
 
 from negotiation_env.acts import Act, DialogueAct
-from negotiation_env.game import End
+from negotiation_env.game import End, unsettled
 from negotiation_env.protocols import AgentView
 from policies.act_policy import ActPolicy
-from policies.bargaining import bid, concession, next_reason, odd_quote, take, takeable, unsettled, without_conflict
+from policies.bargaining import bid, concession, next_reason, odd_quote, take, takeable, without_conflict
 from policies.intent_rules import ANY, Bargaining, RuleBase, read_rule_base
 
 RULES = Path(__file__).with_name("intents.toml")

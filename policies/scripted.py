@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from negotiation_env.acts import Act, DialogueAct, Tactic
 from negotiation_env.errors import UsageError
+from negotiation_env.game import unsettled
 from negotiation_env.lanes import FLOATS
 from negotiation_env.protocols import AgentView
 from policies.act_policy import ActPolicy
-from policies.bargaining import bid, concession, next_reason, reason, take, takeable, unsettled, without_conflict
+from policies.bargaining import bid, concession, next_reason, reason, take, takeable, without_conflict
 
 REASON_ORDER = (
     Tactic.EXPOSURE,

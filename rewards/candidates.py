@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from negotiation_env.acts import Act, DialogueAct, PriceType, Tactic
-from negotiation_env.game import GameState, said_price
+from negotiation_env.game import GameState, said_price, unsettled
 from negotiation_env.scenario import TaskCard, fact_figure
 from negotiation_env.world import FORBIDDEN_PROMISES
 
@@ -95,7 +95,7 @@ def _reasons(card: TaskCard, game: GameState, rng: np.random.Generator, fresh: b
 
 def _deal(habit: str, card: TaskCard, game: GameState, rng: np.random.Generator) -> list[DialogueAct]:
     """Return the acts of the habits that name prices, for every open ticket unless the habit is to drop some."""
-    free = [k for k, is_open in enumerate(game.open) if is_open]
+    free = unsettled(game)
     if habit in ("take", "take one", "take good", "take cuts"):
         ready = [k for k in free if game.quoted[k]]
         if habit == "take cuts":

@@ -14,6 +14,7 @@ from functools import cache
 
 import numpy as np
 
+from negotiation_env.game import unsettled
 from negotiation_env.prompt import prompt
 from negotiation_env.protocols import ReplyView
 from negotiation_env.training_files import TEST, TRAIN, PreferencePair
@@ -285,4 +286,4 @@ _DRAWS = {"production": _free_pair, "specialist": _wording_pair, "bd-agent": _fr
 def _good_quote(situation: Situation) -> bool:
     """Whether a quote at or below its target waits to be taken."""
     game = situation.game
-    return any(free and game.quoted[k] and game.quote[k] <= game.card.target[k] for k, free in enumerate(game.open))
+    return any(game.quoted[k] and game.quote[k] <= game.card.target[k] for k in unsettled(game))

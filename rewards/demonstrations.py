@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from negotiation_env.game import GameState
+from negotiation_env.game import GameState, unsettled
 from negotiation_env.prompt import prompt
 from negotiation_env.requests import Lines, read_lines, requests
 from negotiation_env.scenario import TaskCard
@@ -68,7 +68,7 @@ def _habit(game: GameState, rng: np.random.Generator) -> str:
         return "opening"
     if luck < SLOPPY:
         return str(rng.choice(BAD_HABITS))
-    quotes = [k for k, is_open in enumerate(game.open) if is_open and game.quoted[k]]
+    quotes = [k for k in unsettled(game) if game.quoted[k]]
     if any(game.quote[k] <= game.card.target[k] for k in quotes):
         return "settle"
     cuts = [k for k in quotes if game.quote[k] < game.card.selling[k]]

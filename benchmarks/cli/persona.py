@@ -167,7 +167,7 @@ def haggle(game: GameState, card: TaskCard) -> Sequence[DialogueAct]:
     unused = [tactic for tactic in _REASONS if not game.used[tactic]]
     acts += [DialogueAct(Act.INFORM, tactic) for tactic in unused[:1]]
     for k, ticket in enumerate(card.tickets):
-        if game.agreed[k] or game.refused[k]:
+        if not game.open[k]:
             continue
         quote, target = game.quote[k], ticket.target_price
         cut = quote <= target or (turn >= _PATIENT_TURNS and quote < ticket.selling_price)

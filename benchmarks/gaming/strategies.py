@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.exchange import MAX_MESSAGE
+from negotiation_env.game import unsettled
 from negotiation_env.protocols import AgentReply, AgentView, Policy
 from negotiation_env.registry import load_policy
 
@@ -39,11 +40,7 @@ Strategy = Callable[[AgentView, str], str]
 def always_agree(view: AgentView, honest: str) -> str:
     """Agree to whatever price stands, at once."""
     game, card = view.game, view.card
-    said = [
-        f"{game.quote[k]:.0f} yuan for the {card.tickets[k].room} is agreed."
-        for k, is_open in enumerate(game.open)
-        if is_open
-    ]
+    said = [f"{game.quote[k]:.0f} yuan for the {card.tickets[k].room} is agreed." for k in unsettled(game)]
     return " ".join(["Yes, we agree.", *said])
 
 
