@@ -17,14 +17,16 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from negotiation_env.acts import Act, DialogueAct
 from negotiation_env.errors import NegotiationError
-from negotiation_env.exchange import exchange, open_negotiation
-from negotiation_env.features import FEATURES
-from negotiation_env.game import Decision, GameState, Move
-from negotiation_env.lanes import FLOATS, Lanes, Num
-from negotiation_env.moves import decision_of
-from negotiation_env.protocols import (
+from negotiation_env.game.acts import Act, DialogueAct
+from negotiation_env.game.features import FEATURES
+from negotiation_env.game.lanes import FLOATS, Lanes, Num
+from negotiation_env.game.moves import decision_of
+from negotiation_env.game.scenario import Scenario, sample_scenario
+from negotiation_env.game.state import Decision, GameState, Move
+from negotiation_env.language.reading import context_of, understand
+from negotiation_env.play.exchange import exchange, open_negotiation
+from negotiation_env.play.protocols import (
     AgentReply,
     AgentView,
     Manager,
@@ -35,10 +37,9 @@ from negotiation_env.protocols import (
     Reward,
     RewardBreakdown,
 )
-from negotiation_env.registry import load_manager
-from negotiation_env.rollout import agent_view
-from negotiation_env.scenario import Scenario, sample_scenario
-from negotiation_env.understanding import context_of, understand
+from negotiation_env.play.registry import load_manager
+from negotiation_env.play.rollout import agent_view
+from negotiation_env.seeds import CHANNELS
 
 _SAME_PRICE = 1.0
 """Yuan by which a figure may change when it is said in net and read as a selling price again."""
@@ -76,7 +77,7 @@ def agent_line(negotiation: Negotiation) -> str:
     turn = int(game.turn)
 
     def draw(channel: int) -> float:
-        return FLOATS.draw(negotiation.scenario.seed, turn, 1000 + channel)
+        return FLOATS.draw(negotiation.scenario.seed, turn, CHANNELS["conformance kit"].start + channel)
 
     line = _LINES[0] if turn == 0 and draw(0) < 0.7 else _LINES[int(draw(1) * len(_LINES))]
     place = int(draw(2) * len(card.tickets))

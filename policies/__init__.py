@@ -1,1 +1,11 @@
-"""Negotiation policies (the agent's side) and their training."""
+"""The agent's side: policies that play, and how they are trained.
+
+- ``scripted``, ``intent_driven``: act-level policies without training, on the building blocks of ``bargaining``.
+- ``chat``: any language model, prompted; ``adapters``: the trained adapters that ship (``artifacts``).
+- ``sb3``: a PPO agent of Stable-Baselines3 that plays in text.
+- ``training``: SFT, DPO, the on-policy methods, the tiny base, Stable-Baselines3; ``integrations``: other libraries'
+  trainers on this environment.
+
+A new policy is a class with ``name`` and ``reply`` and an entry point in ``negotiation_env.policies``; a new on-policy
+method is a class in ``training.on_policy.methods``.
+"""

@@ -10,10 +10,10 @@ import re
 from collections.abc import Sequence
 
 from negotiation_env.engines import load_engine
-from negotiation_env.engines.protocol import ChatModel, ChatReply, ChatRequest
+from negotiation_env.engines.chat_model import ChatModel, ChatReply, ChatRequest
 from negotiation_env.errors import UsageError, did_you_mean
-from negotiation_env.prompt import prompt
-from negotiation_env.protocols import AgentReply, AgentView
+from negotiation_env.play.prompts import prompt
+from negotiation_env.play.protocols import AgentReply, AgentView
 
 _BASES = {"small": ("smollm2", 40), "tiny": ("tiny", 64)}
 """Base of each scale that is at hand, and the most tokens of its replies."""

@@ -5,19 +5,208 @@ rules and numbers are data (``intents.toml``). The pipeline is exact about price
 confirmation; its known weakness is that every manager gets the same treatment, whatever convinces
 or annoys this one.
 """
+# MERGED-DOC """Reads the intent-driven policy's rule base (``intents.toml``) and checks it.
+# MERGED-DOC
+# MERGED-DOC Knows the file's form: intents, rules, numbers. Does not know what a move or a slot does; their
+# MERGED-DOC names are passed in, so that a misspelt one is an error of the file and not a rule that never fires.
+# MERGED-DOC """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import tomllib
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from negotiation_env.acts import Act, DialogueAct
-from negotiation_env.game import End, unsettled
-from negotiation_env.protocols import AgentView
-from policies.act_policy import ActPolicy
-from policies.bargaining import bid, concession, next_reason, odd_quote, take, takeable, without_conflict
-from policies.intent_rules import ANY, Bargaining, RuleBase, read_rule_base
+from negotiation_env.errors import DataFileError, did_you_mean
+from negotiation_env.game.acts import Act, DialogueAct, Tactic
+from negotiation_env.game.state import End, Stage, unsettled
+from negotiation_env.play.protocols import AgentView
+from policies.bargaining import ActPolicy, bid, concession, next_reason, odd_quote, take, takeable, without_conflict
+
+ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One thing that a message may mean, and what shows it."""
+
+    name: str
+    acts: frozenset[tuple[Act, str]]
+    """Kind and detail of telling acts; an empty detail stands for every detail."""
+    patterns: tuple[re.Pattern[str], ...]
+
+    def shown_by(self, text: str, acts: Iterable[DialogueAct]) -> bool:
+        """Return whether a message (lower-cased text and its acts) shows this intent."""
+        if any((act.kind, "") in self.acts or (act.kind, act.detail) in self.acts for act in acts):
+            return True
+        return any(pattern.search(text) for pattern in self.patterns)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What to say to an intent, in some stages, if some slots are (not) true."""
+
+    intent: str
+    stages: frozenset[Stage]
+    when: tuple[tuple[str, bool], ...]
+    say: tuple[str, ...]
+    final: bool
+
+    def fits(self, stage: Stage, slots: dict[str, bool]) -> bool:
+        """Return whether the rule applies."""
+        return stage in self.stages and all(slots[slot] is value for slot, value in self.when)
+
+
+@dataclass(frozen=True, slots=True)
+class Bargaining:
+    """The numbers of the rule base; see the file for their meaning."""
+
+    anchor: float
+    turns_to_goal: int
+    power: float
+    settle_from_turn: int
+    reasons: tuple[Tactic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBase:
+    """Everything that the file says."""
+
+    intents: tuple[Intent, ...]
+    rules: tuple[Rule, ...]
+    bargaining: Bargaining
+
+    def first(self, intent: str, stage: Stage, slots: dict[str, bool]) -> Rule | None:
+        """Return the first rule for an intent that fits, or None."""
+        for rule in self.rules:
+            if rule.intent == intent and rule.fits(stage, slots):
+                return rule
+        return None
+
+
+class _Reader:
+    """Checks one file; every error names the file and the field."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def fail(self, field: str, message: str) -> DataFileError:
+        return DataFileError(f"{self.path.name}: {field}: {message}")
+
+    def known(self, field: str, name: object, names: Collection[str]) -> str:
+        if not isinstance(name, str) or name not in names:
+            raise self.fail(field, f"expected a known name, got {name!r}.{did_you_mean(str(name), names)}")
+        return name
+
+    def keys(self, field: str, table: dict[str, Any], allowed: Collection[str]) -> None:
+        for key in table:
+            self.known(field, key, allowed)
+
+    def strings(self, field: str, value: object) -> list[str]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.fail(field, f"expected a list of strings, got {value!r}")
+        return [str(item) for item in value]
+
+    def number(self, field: str, value: object, low: float, high: float) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+            raise self.fail(field, f"expected a number from {low:g} to {high:g}, got {value!r}")
+        return float(value)
+
+    def intent(self, index: int, table: dict[str, Any]) -> Intent:
+        field = f"intents[{index}]"
+        self.keys(field, table, ("name", "acts", "patterns"))
+        name = table.get("name")
+        if not isinstance(name, str) or name in ("", ANY):
+            raise self.fail(f"{field}.name", f"expected a name other than {ANY!r}, got {name!r}")
+        acts = set()
+        for text in self.strings(f"{field}.acts", table.get("acts", [])):
+            kind, _, detail = text.partition(":")
+            kinds = [act.name.lower() for act in Act]
+            acts.add((Act[self.known(f"{field}.acts", kind, kinds).upper()], detail))
+        patterns = []
+        for text in self.strings(f"{field}.patterns", table.get("patterns", [])):
+            try:
+                patterns.append(re.compile(text))
+            except re.error as error:
+                raise self.fail(
+                    f"{field}.patterns", f"expected a regular expression, got {text!r} ({error})"
+                ) from error
+        return Intent(name, frozenset(acts), tuple(patterns))
+
+    def rule(
+        self,
+        index: int,
+        table: dict[str, Any],
+        intents: Collection[str],
+        moves: Collection[str],
+        slots: Collection[str],
+    ) -> Rule:
+        field = f"rules[{index}]"
+        self.keys(field, table, ("intent", "stage", "when", "say", "final"))
+        names = [stage.name.lower() for stage in Stage]
+        stages = self.strings(f"{field}.stage", table.get("stage", names))
+        when = []
+        for text in self.strings(f"{field}.when", table.get("when", [])):
+            when.append(
+                (
+                    self.known(f"{field}.when", text.removeprefix("!"), slots),
+                    not text.startswith("!"),
+                )
+            )
+        say = self.strings(f"{field}.say", table.get("say"))
+        final = table.get("final", False)
+        if not isinstance(final, bool):
+            raise self.fail(f"{field}.final", f"expected true or false, got {final!r}")
+        return Rule(
+            intent=self.known(f"{field}.intent", table.get("intent"), intents),
+            stages=frozenset(Stage[self.known(f"{field}.stage", s, names).upper()] for s in stages),
+            when=tuple(when),
+            say=tuple(self.known(f"{field}.say", move, moves) for move in say),
+            final=final,
+        )
+
+    def bargaining(self, table: dict[str, Any]) -> Bargaining:
+        fields = ("anchor", "turns_to_goal", "power", "settle_from_turn", "reasons")
+        self.keys("bargaining", table, fields)
+        reasons = self.strings("bargaining.reasons", table.get("reasons"))
+        honest = [t.name.lower() for t in Tactic if t not in (Tactic.NONE, Tactic.PRESSURE)]
+        return Bargaining(
+            anchor=self.number("bargaining.anchor", table.get("anchor"), 1.0, 2.0),
+            turns_to_goal=int(self.number("bargaining.turns_to_goal", table.get("turns_to_goal"), 1, 100)),
+            power=self.number("bargaining.power", table.get("power"), 0.05, 20.0),
+            settle_from_turn=int(self.number("bargaining.settle_from_turn", table.get("settle_from_turn"), 1, 200)),
+            reasons=tuple(Tactic[self.known("bargaining.reasons", r, honest).upper()] for r in reasons),
+        )
+
+
+def read_rule_base(path: Path, moves: Collection[str], slots: Collection[str]) -> RuleBase:
+    """Read a rule base whose moves and slots must be among the given names.
+
+    Raises:
+        DataFileError: naming the file, the field, and what was expected.
+    """
+    reader = _Reader(path)
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise reader.fail("file", f"expected readable TOML, got {error}") from error
+    reader.keys("file", data, ("format", "intents", "rules", "bargaining"))
+    if data.get("format") != 1:
+        raise reader.fail("format", f"expected 1, got {data.get('format')!r}")
+    for field in ("intents", "rules"):
+        if not isinstance(data.get(field), list) or not all(isinstance(t, dict) for t in data[field]):
+            raise reader.fail(field, "expected one or more tables")
+    intents = tuple(reader.intent(i, table) for i, table in enumerate(data["intents"]))
+    names = {ANY, *(intent.name for intent in intents)}
+    if len(names) != len(intents) + 1:
+        raise reader.fail("intents", "expected different names, got a repeated one")
+    rules = tuple(reader.rule(i, t, names, moves, slots) for i, t in enumerate(data["rules"]))
+    return RuleBase(intents, rules, reader.bargaining(data.get("bargaining", {})))
+
 
 RULES = Path(__file__).with_name("intents.toml")
 MAX_INTENTS = 3

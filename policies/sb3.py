@@ -4,21 +4,152 @@ Public state -> numeric observation -> small MLP -> numeric action -> move -> di
 each step by the code that the numeric environment itself uses. Needs neither torch nor
 Stable-Baselines3.
 """
+# MERGED-DOC """A small multi-layer perceptron with a multi-discrete head, in NumPy: PPO without torch.
+# MERGED-DOC
+# MERGED-DOC Weights are an ``.npz`` read with ``allow_pickle=False``, the architecture a JSON file beside it, so
+# MERGED-DOC that loading runs no code. Rows are computed one by one: a batched matrix product may round
+# MERGED-DOC differently with the batch's size, and a reply must not depend on what it is batched with.
+# MERGED-DOC """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import zipfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from negotiation_env.acts import Act, DialogueAct, Tactic
+from negotiation_env.envs.spaces import OBSERVATION_SIZE, observation
 from negotiation_env.errors import DataFileError
-from negotiation_env.lanes import FLOATS
-from negotiation_env.moves import PRICE_LEVELS, acts_of_move, move_of_action
-from negotiation_env.protocols import AgentView
-from negotiation_env.spaces import OBSERVATION_SIZE, observation
-from policies.act_policy import ActPolicy
-from policies.mlp import MultiDiscreteMlp, load_mlp
+from negotiation_env.game.acts import Act, DialogueAct, Tactic
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.game.moves import PRICE_LEVELS, acts_of_move, move_of_action
+from negotiation_env.play.protocols import AgentView
+from policies.bargaining import ActPolicy
+
+Array = npt.NDArray[np.float64]
+WEIGHTS = "weights.npz"
+ARCHITECTURE = "architecture.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class MultiDiscreteMlp:
+    """tanh layers, then one linear head that holds the logits of every action part in a row.
+
+    Attributes:
+        layers: (weight [out, in], bias [out]) per layer, the head last.
+        action_sizes: number of choices of each part of the action.
+        greedy: take each part's likeliest choice; else draw it.
+        provenance: how it was trained (preset, seed, steps, versions); free-form, for reports.
+    """
+
+    layers: tuple[tuple[Array, Array], ...]
+    action_sizes: tuple[int, ...]
+    greedy: bool
+    provenance: dict[str, Any]
+
+    @property
+    def observation_size(self) -> int:
+        """Length of the observation that the first layer expects."""
+        return int(self.layers[0][0].shape[1])
+
+    def logits(self, observation: Array) -> Array:
+        """Return the logits [sum(action_sizes)] for one observation [D]."""
+        x = observation
+        for weight, bias in self.layers[:-1]:
+            x = np.tanh(weight @ x + bias)
+        weight, bias = self.layers[-1]
+        return weight @ x + bias
+
+    def act(self, observation: Array, seed: int) -> tuple[int, ...]:
+        """Return one action, a choice per part; ``seed`` decides it unless the policy is greedy."""
+        logits = self.logits(observation)
+        action, start = [], 0
+        for channel, size in enumerate(self.action_sizes):
+            part = logits[start : start + size]
+            action.append(int(np.argmax(part)) if self.greedy else _draw(part, seed, channel))
+            start += size
+        return tuple(action)
+
+    def save(self, folder: Path) -> None:
+        """Write both files into ``folder``, making it if need be."""
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {}
+        for i, (weight, bias) in enumerate(self.layers):
+            arrays[f"weight_{i}"] = weight.astype(np.float32)
+            arrays[f"bias_{i}"] = bias.astype(np.float32)
+        np.savez_compressed(folder / WEIGHTS, **arrays)  # type: ignore[arg-type]
+        architecture = {
+            "format": FORMAT,
+            "sha256": _digest(folder / WEIGHTS),
+            "layers": [list(weight.shape) for weight, _ in self.layers],
+            "activation": "tanh",
+            "action_sizes": list(self.action_sizes),
+            "greedy": self.greedy,
+            "provenance": self.provenance,
+        }
+        (folder / ARCHITECTURE).write_text(json.dumps(architecture, indent=2) + "\n", encoding="utf-8")
+
+
+def load_mlp(folder: Path) -> MultiDiscreteMlp:
+    """Read a trained agent.
+
+    Raises:
+        DataFileError: if a file is missing, of another format, damaged, or does not fit the other.
+    """
+    path = folder / ARCHITECTURE
+    try:
+        architecture = json.loads(path.read_text(encoding="utf-8"))
+        shapes = [(int(rows), int(columns)) for rows, columns in architecture["layers"]]
+        sizes = tuple(int(size) for size in architecture["action_sizes"])
+        known = architecture["format"] == FORMAT and architecture["activation"] == "tanh"
+        greedy, digest = bool(architecture["greedy"]), architecture["sha256"]
+    except OSError as error:
+        raise DataFileError(
+            f"expected a trained agent's {path}, could not read it ({error}): train one first"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataFileError(
+            f"{path}: expected an architecture of format {FORMAT}, got {error!r}: export again"
+        ) from error
+    weights = folder / WEIGHTS
+    if not known or not shapes or sum(sizes) != shapes[-1][0]:
+        raise DataFileError(f"{path}: expected format {FORMAT}, tanh, and a head of {sum(sizes)} rows: export again")
+    try:
+        if _digest(weights) != digest:
+            raise DataFileError(f"{weights}: expected the checksum in {ARCHITECTURE}, got another: fetch both again")
+        with np.load(weights, allow_pickle=False) as stored:
+            layers = tuple(
+                (stored[f"weight_{i}"].astype(np.float64), stored[f"bias_{i}"].astype(np.float64))
+                for i in range(len(shapes))
+            )
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        if isinstance(error, DataFileError):
+            raise
+        raise DataFileError(
+            f"{weights}: expected arrays for {len(shapes)} layers, got {error!r}: export again"
+        ) from error
+    if any(
+        weight.shape != shape or bias.shape != shape[:1] for (weight, bias), shape in zip(layers, shapes, strict=True)
+    ):
+        raise DataFileError(f"{weights}: expected arrays of the shapes in {ARCHITECTURE}, got others: export again")
+    return MultiDiscreteMlp(layers, sizes, greedy, dict(architecture.get("provenance", {})))
+
+
+def _draw(logits: Array, seed: int, channel: int) -> int:
+    weights = np.exp(logits - logits.max())
+    edge = FLOATS.draw(seed, 0, channel) * float(weights.sum())
+    return min(int(np.searchsorted(np.cumsum(weights), edge, side="right")), len(logits) - 1)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
 
 SHIPPED = Path(__file__).with_name("artifacts") / "sb3-ppo"
 ACTION_SIZES = (len(Act), len(Tactic), PRICE_LEVELS)

@@ -6,13 +6,12 @@ state alone and leave the words to the agent's phrase book.
 
 from __future__ import annotations
 
-from negotiation_env.acts import Act, DialogueAct, Tactic
 from negotiation_env.errors import UsageError
-from negotiation_env.game import unsettled
-from negotiation_env.lanes import FLOATS
-from negotiation_env.protocols import AgentView
-from policies.act_policy import ActPolicy
-from policies.bargaining import bid, concession, next_reason, reason, take, takeable, without_conflict
+from negotiation_env.game.acts import Act, DialogueAct, Tactic
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.game.state import unsettled
+from negotiation_env.play.protocols import AgentView
+from policies.bargaining import ActPolicy, bid, concession, next_reason, reason, take, takeable, without_conflict
 
 REASON_ORDER = (
     Tactic.EXPOSURE,

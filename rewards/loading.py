@@ -11,12 +11,12 @@ from typing import Any
 
 from negotiation_env.engines import load_engine
 from negotiation_env.errors import UsageError, did_you_mean
-from rewards.distilled_judge import DistilledJudge
-from rewards.judge import LlmJudge
-from rewards.preference import PreferenceModel
+from rewards.judge.distilled_judge import DistilledJudge
+from rewards.judge.llm_judge import LlmJudge
+from rewards.judge.rubric import Rubric
+from rewards.model.preference_model import PreferenceModel
 from rewards.repo import Composition, RepoReward
-from rewards.rubric import Rubric
-from rewards.rules import RuleReward
+from rewards.rules.rule_reward import RuleReward
 from rewards.sources import Judge, RewardModel
 
 _SOURCES = ("model", "judge", "rules", "rubric")
@@ -66,7 +66,7 @@ def load_model(spec: str) -> RewardModel:
     if spec.endswith(".npz"):
         return PreferenceModel.from_file(spec)
     if spec == "small" or _is_adapter(spec):
-        kind = _torch_module("rewards.reward_model").AdapterRewardModel
+        kind = _torch_module("rewards.model.adapter_model").AdapterRewardModel
         model: RewardModel = kind.shipped() if spec == "small" else kind.from_folder(spec)
         return model
     raise UsageError(
@@ -104,7 +104,7 @@ def load_judge(spec: str, rubric: Path | None = None) -> Judge:
     """
     own = None if rubric is None else Rubric.from_toml(rubric)
     if spec == "small" or _is_adapter(spec):
-        kind = _torch_module("rewards.adapter_judge").AdapterJudge
+        kind = _torch_module("rewards.judge.adapter_judge").AdapterJudge
         judge: Judge = kind.shipped() if spec == "small" and own is None else kind.from_folder(_folder(spec), own)
         return judge
     if spec != "distilled" and not spec.endswith(".npz"):

@@ -22,11 +22,11 @@ from typing import Literal
 import numpy as np
 
 from negotiation_env.errors import UsageError, did_you_mean
-from negotiation_env.lanes import Lanes, Num
-from negotiation_env.protocols import ReplyView, RewardBreakdown
-from rewards.distilled_judge import DistilledJudge
-from rewards.preference import PreferenceModel
-from rewards.rules import RuleReward
+from negotiation_env.game.lanes import Lanes, Num
+from negotiation_env.play.protocols import ReplyView, RewardBreakdown
+from rewards.judge.distilled_judge import DistilledJudge
+from rewards.model.preference_model import PreferenceModel
+from rewards.rules.rule_reward import RuleReward
 from rewards.sources import Judge, RewardModel, Rules, RuleScore, Verdict
 
 DEFAULT_N = 100.0

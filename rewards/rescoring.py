@@ -13,9 +13,8 @@ from itertools import islice
 from statistics import fmean
 from typing import NamedTuple
 
-from negotiation_env.protocols import Reward, RewardBreakdown
-from negotiation_env.records import Episode
-from negotiation_env.review import reply_views
+from negotiation_env.play.protocols import Reward, RewardBreakdown
+from negotiation_env.play.records import Episode, reply_views
 
 EPISODES_AT_A_TIME = 64
 SOURCES = ("total", "model", "judge", "rules")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from negotiation_env.lanes import Lanes, Num
-from negotiation_env.protocols import ReplyView, RewardTerm
+from negotiation_env.game.lanes import Lanes, Num
+from negotiation_env.play.protocols import ReplyView, RewardTerm
 
 
 class Verdict(NamedTuple):

@@ -3,7 +3,7 @@
 Concession follows the families of Faratin, Sierra and Jennings (1998): a share of the manager's room opens with time
 (polynomial: Boulware to conceder), a share in answer to the agent's own concessions (behaviour-dependent), a share
 with good reasons (weights per tactic). Mood, trust and patience bend all three. Written once for one negotiation and
-for N (see ``negotiation_env.lanes``); it never quotes or accepts a figure below the ticket's floor, by construction:
+for N (see ``negotiation_env.game.lanes``); it never quotes or accepts a figure below the ticket's floor, by construction:
 every figure is rounded up from ``selling - opened * (selling - floor)`` with ``opened`` in [0, 1].
 
 It sees acts and numbers, never text; what it decides is worded, and checked, elsewhere. The functional forms are
@@ -18,14 +18,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from negotiation_env.acts import MAX_TICKETS, Tactic
-from negotiation_env.game import Decision, GameState, Move
-from negotiation_env.lanes import Flag, Lanes, Num, Trio
-from negotiation_env.scenario import CardNumbers
+from negotiation_env.game.acts import MAX_TICKETS, Tactic
+from negotiation_env.game.lanes import Flag, Lanes, Num, Trio
+from negotiation_env.game.scenario import CardNumbers
+from negotiation_env.game.state import Decision, GameState, Move
+from negotiation_env.seeds import TURNS
 
 CURVE_TURNS = 33
 """Turns for which the concession curve is tabulated; later turns use the last entry."""
-PERSONA_TURN, REASON_TURN = 1 << 22, 1 << 23
+PERSONA_TURN, REASON_TURN = TURNS["persona"], TURNS["reason"]
 """Positions in the draw space at which the persona is drawn, and whether it asks for reasons."""
 ANSWER, CATCH, NOISE, OBJECT = range(4)
 """Order of the manager's draws in a turn."""

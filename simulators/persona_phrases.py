@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from negotiation_env.acts import Act, DialogueAct, PriceType, Tactic
-from negotiation_env.game import new_game
-from negotiation_env.lanes import FLOATS, episode_seed
-from negotiation_env.scenario import Scenario, card_numbers, scenario_of
-from negotiation_env.understanding import Context, context_of, understand
-from negotiation_env.wording import word
-from simulators.persona_file import Persona
-from simulators.rule_manager import manager_book
+from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
+from negotiation_env.game.lanes import FLOATS, episode_seed
+from negotiation_env.game.scenario import Scenario, card_numbers, scenario_of
+from negotiation_env.game.state import new_game
+from negotiation_env.language.reading import Context, context_of, understand
+from negotiation_env.language.wording import word
+from simulators.managers.rule_manager import manager_book
+from simulators.personas import Persona
 
 _WORDINGS = 12
 """Wordings of each phrase: enough to meet every price format."""

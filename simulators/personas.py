@@ -3,20 +3,252 @@
 Plug-ins announce themselves under the entry-point group ``negotiation_env.personas``: a callable
 that returns paths of persona files or ``Persona`` objects. Knows nothing of dialogue.
 """
+# MERGED-DOC """The format of a persona file: a TOML file, its fields, their ranges, and errors that name them.
+# MERGED-DOC
+# MERGED-DOC Only ``name`` is required; everything else has a default. Knows no directory and no registry; a
+# MERGED-DOC persona is data, and nothing in it can reach code.
+# MERGED-DOC """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from negotiation_env.errors import UsageError, did_you_mean
-from negotiation_env.lanes import FLOATS
-from simulators.dynamics import PERSONA_TURN
-from simulators.persona_file import Decides, Persona, Persuaded, parse_persona, read_persona
+from negotiation_env.errors import DataFileError, UsageError, did_you_mean
+from negotiation_env.game.acts import Tactic
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.language.wording import KEYS, read_phrase
+from simulators.dynamics import PERSONA_TURN, Traits
+
+MAX_FILE_BYTES = 64 * 1024
+CONCESSION_WORDS = {"boulware": 0.25, "linear": 1.0, "conceder": 3.0}
+"""Words for ``beta``, after the families of Faratin et al. (1998)."""
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+ShortText = Annotated[str, Field(max_length=80)]
+LongText = Annotated[str, Field(max_length=400)]
+
+
+def _beta_word(value: object) -> object:
+    """Turn a concession family's name into its number; leave everything else to the validator."""
+    if not isinstance(value, str):
+        return value
+    if value.lower() in CONCESSION_WORDS:
+        return CONCESSION_WORDS[value.lower()]
+    hint = did_you_mean(value.lower(), CONCESSION_WORDS)
+    raise ValueError(f"a number from 0.05 to 10, or one of the words.{hint}")
+
+
+def _phrase_lists(value: object) -> object:
+    """Let a single template stand for a list of one, and a dotted key be written without quotes."""
+    if not isinstance(value, Mapping):
+        return value
+    flat: dict[object, object] = {}
+    for key, one in value.items():
+        if isinstance(one, Mapping):
+            flat.update({f"{key}.{inner}": [t] if isinstance(t, str) else t for inner, t in one.items()})
+        else:
+            flat[key] = [one] if isinstance(one, str) else one
+    return flat
+
+
+class _Table(BaseModel):
+    """A TOML table: no unknown keys, no silent conversions, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Decides(_Table):
+    """How the manager decides; the numbers that the dynamics use."""
+
+    beta: Annotated[float, Field(ge=0.05, le=10.0), BeforeValidator(_beta_word)] = 1.0
+    """Shape of concession over time (Faratin et al. 1998): below 1 Boulware, above 1 conceder."""
+    time_weight: Share = 0.3
+    """Share of its room that time alone opens."""
+    deadline: Annotated[float, Field(ge=3.0, le=30.0)] = 12.0
+    """Turns after which time has opened all that it opens."""
+    reciprocity: Share = 0.3
+    """How far it answers the agent's concessions with its own."""
+    mood: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.0
+    """Mood at the start."""
+    temper: Share = 0.5
+    """How hard pressure, rudeness and repetition hit."""
+    forgiving: Share = 0.5
+    """What soothing gives back."""
+    trust: Share = 0.6
+    """Trust at the start."""
+    vigilance: Share = 0.5
+    """Probability that it catches a lie."""
+    patience: Annotated[float, Field(ge=2.0, le=15.0)] = 6.0
+    """Turns without news that it puts up with."""
+    answers: Share = 0.5
+    """Probability that it answers the first message."""
+    keeps_answering: Share = 0.95
+    """Probability that it answers a later one."""
+    wants_reason: Share = 0.5
+    """Probability that it asks what it gains before it quotes."""
+    price_type: Literal["selling", "net"] = "selling"
+    """The price type it speaks in."""
+    rounding: Literal[1, 5, 10] = 1
+    """Its figures are multiples of this many yuan."""
+
+
+class Persuaded(_Table):
+    """How much of its room a fresh, strong argument of each kind opens; typical 0.02 to 0.35."""
+
+    exposure: Share = 0.1
+    conversion: Share = 0.1
+    competitor: Share = 0.1
+    calendar: Share = 0.1
+    fit: Share = 0.1
+    partnership: Share = 0.1
+    pressure: Annotated[float, Field(ge=-0.3, le=0.3)] = 0.0
+
+
+class Persona(_Table):
+    """One hotel manager: who it is, how it talks, how it decides."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)]
+    title: ShortText = "hotel manager"
+    description: LongText = "You run a hotel and decide about its room rates."
+    """One or two sentences; the language model's prompt holds them."""
+    voice: LongText = "Polite and plain, in short sentences."
+    """How it talks; the language model's prompt holds it."""
+    tone: Literal["angry", "curt", "formal", "plain", "upset", "warm"] = "plain"
+    """Tone of the phrase book, where it has that one, and of the language model's examples."""
+    weight: Annotated[float, Field(ge=0.0, le=1000.0)] = 1.0
+    """Sampling weight relative to the other personas."""
+    decides: Decides = Decides()
+    tactics: Persuaded = Persuaded()
+    phrases: Annotated[
+        dict[
+            str,
+            Annotated[list[Annotated[str, Field(min_length=1, max_length=300)]], Field(min_length=1)],
+        ],
+        BeforeValidator(_phrase_lists),
+    ] = Field(default_factory=dict)
+    """Its own templates, by phrase-book key; they replace the phrase book's."""
+
+    def traits(self) -> Traits:
+        """Return the numbers that the dynamics use, exactly as the file gives them."""
+        d, t = self.decides, self.tactics
+        tactics = [0.0] * len(Tactic)
+        for tactic in Tactic:
+            if tactic is not Tactic.NONE:
+                tactics[tactic] = float(getattr(t, tactic.name.lower()))
+        return Traits(
+            beta=float(d.beta),
+            time_weight=float(d.time_weight),
+            deadline=float(d.deadline),
+            reciprocity=float(d.reciprocity),
+            mood=float(d.mood),
+            temper=float(d.temper),
+            forgiving=float(d.forgiving),
+            trust=float(d.trust),
+            vigilance=float(d.vigilance),
+            patience=float(d.patience),
+            answers=float(d.answers),
+            keeps_answering=float(d.keeps_answering),
+            wants_reason=float(d.wants_reason),
+            net=d.price_type == "net",
+            rounding=float(d.rounding),
+            tactics=tuple(tactics),
+        )
+
+
+def read_persona(path: Path) -> Persona:
+    """Read and validate a persona file.
+
+    Raises:
+        UsageError: there is no such file.
+        DataFileError: the file is no persona; names the file, the field, what was expected and
+            what was found.
+    """
+    if not path.is_file():
+        raise UsageError(f"expected a persona file, got {str(path)!r}, which is no file: check the path")
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise DataFileError(f"{path}: expected at most {MAX_FILE_BYTES} bytes, got {path.stat().st_size}: shorten it")
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise DataFileError(f"{path}: expected UTF-8 text, got other bytes ({error}): save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise DataFileError(f"{path}: expected TOML, got an error: {error}: correct that line") from error
+    return parse_persona(data, str(path))
+
+
+def parse_persona(data: Mapping[str, Any], source: str) -> Persona:
+    """Validate a persona given as nested mappings; ``source`` names it in errors.
+
+    Raises:
+        DataFileError: the mappings are no persona.
+    """
+    try:
+        persona = Persona.model_validate(dict(data))
+    except ValidationError as error:
+        problems = [_problem(dict(item)) for item in error.errors(include_url=False)]
+        raise DataFileError("\n".join(f"{source}: {problem}" for problem in problems)) from error
+    for key, templates in persona.phrases.items():
+        if key not in KEYS:
+            hint = did_you_mean(key, KEYS)
+            raise DataFileError(f"{source}: phrases: expected a phrase-book key, got {key!r}.{hint} Rename it.")
+        for template in templates:
+            read_phrase(template, key, f"{source}: phrases")
+    return persona
+
+
+_FIELDS = {
+    "": Persona.model_fields,
+    "decides": Decides.model_fields,
+    "tactics": Persuaded.model_fields,
+}
+_OTHER_TYPES = {
+    "dict_type": "a table",
+    "float_type": "a number",
+    "list_type": "a template or a list of templates",
+    "missing": "a value",
+    "model_type": "a table",
+    "string_type": "a text",
+    "finite_number": "a finite number",
+}
+
+
+def _problem(item: dict[str, Any]) -> str:
+    """Word one of pydantic's errors as field, expected, got, what to do."""
+    location = [str(part) for part in item["loc"]]
+    field = ".".join(location)
+    if item["type"] == "extra_forbidden":
+        table = ".".join(location[:-1])
+        hint = did_you_mean(location[-1], _FIELDS[table]) if table in _FIELDS else ""
+        moved = [f"{t}.{location[-1]}" for t, known in _FIELDS.items() if t != table and location[-1] in known]
+        where = f" It belongs to {moved[0].lstrip('.')}." if moved else hint
+        return f"{field}: expected a known field, got {location[-1]!r}.{where} Rename or remove it."
+    if item["type"] == "missing":
+        return f'{field}: expected a value, got nothing: add the line {location[-1]} = "..."'
+    limits = item.get("ctx", {})
+    if item["type"] == "literal_error":
+        expected = f"{limits['expected']}"
+    elif item["type"] == "value_error":
+        expected = str(limits["error"])
+    elif item["type"] == "string_pattern_mismatch":
+        expected = "lower-case letters, digits and hyphens"
+    elif item["type"] in ("less_than_equal", "greater_than_equal"):
+        bound = "at most" if "le" in limits else "at least"
+        expected = f"a number of {bound} {limits.get('le', limits.get('ge'))}"
+    elif item["type"] in _OTHER_TYPES:
+        expected = _OTHER_TYPES[item["type"]]
+    else:
+        expected = item["msg"][0].lower() + item["msg"][1:].removeprefix("nput should be ")
+        expected = expected.removeprefix("i")
+    return f"{field}: expected {expected}, got {item['input']!r}."
+
 
 __all__ = [
     "Decides",

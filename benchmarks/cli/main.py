@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from benchmarks.cli import bench, data, demo, doctor, persona, play, report, rescore, train, train_supervised
 from negotiation_env import __version__
-from negotiation_env.engines.protocol import EngineMissingError, EngineSpecError
+from negotiation_env.engines.chat_model import EngineMissingError, EngineSpecError
 from negotiation_env.errors import NegotiationError
 
 INTERRUPTED = 130

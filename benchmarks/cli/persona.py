@@ -11,17 +11,17 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from negotiation_env.acts import Act, DialogueAct, PriceType, Tactic
 from negotiation_env.checks import CheckError, check_persona
-from negotiation_env.exchange import open_negotiation
-from negotiation_env.game import End, GameState, apply_decision, apply_move, settle
-from negotiation_env.lanes import FLOATS
-from negotiation_env.moves import move_of
-from negotiation_env.protocols import Negotiation
-from negotiation_env.scenario import TaskCard, sample_scenario
+from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.game.moves import move_of
+from negotiation_env.game.scenario import TaskCard, sample_scenario
+from negotiation_env.game.state import End, GameState, apply_decision, apply_move, settle
+from negotiation_env.play.exchange import open_negotiation
+from negotiation_env.play.protocols import Negotiation
+from simulators.managers.rule_manager import RuleManager
 from simulators.persona_phrases import phrase_problems
 from simulators.personas import Persona, all_personas, load_persona
-from simulators.rule_manager import RuleManager
 
 NEGOTIATIONS = 20
 MAX_TURNS = 20

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from benchmarks.compare import Comparison
+    from benchmarks.comparison.run_folders import Comparison
 
 app = typer.Typer(help="Compare runs, see what a run can tell apart, write the leaderboard.", no_args_is_help=True)
 Run = Annotated[Path, typer.Argument(help="Folder that `negotiate bench` wrote.")]
@@ -28,7 +28,7 @@ def compare(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the comparison as JSON too.")] = None,
 ) -> None:
     """Test the differences of two runs on their common cases: second less first."""
-    from benchmarks.compare import compare_runs, read_run
+    from benchmarks.comparison.run_folders import compare_runs, read_run
 
     found = compare_runs(read_run(first), read_run(second), policy_a=policy_a, policy_b=policy_b, force=force)
     if out is not None:
@@ -38,8 +38,8 @@ def compare(
 
 def print_comparison(console: Console, found: Comparison, every: bool) -> None:
     """Print the tests, and what stands in their way."""
-    from benchmarks.metrics import HEADLINE
-    from benchmarks.report.tests_panel import format_difference, format_p
+    from benchmarks.metrics.policy_metrics import HEADLINE
+    from benchmarks.report.panels import format_difference, format_p
 
     for obstacle in found.obstacles:
         console.print(f"NOT COMPARABLE: {obstacle}", style="bold red", markup=False)
@@ -63,8 +63,8 @@ def design(
     every: Annotated[bool, typer.Option("--all", help="Every metric, not the headline ones.")] = False,
 ) -> None:
     """Show a run's noise floor, where its variance comes from, and the trials that a difference needs."""
-    from benchmarks.compare import read_run
-    from benchmarks.metrics import HEADLINE
+    from benchmarks.comparison.run_folders import read_run
+    from benchmarks.metrics.policy_metrics import HEADLINE
     from negotiation_env.errors import UsageError
 
     noise: dict[str, dict[str, Any]] = read_run(run).report.get("noise", {})
@@ -95,8 +95,8 @@ def leaderboard(
     check: Annotated[Path | None, typer.Option("--check", help="Fail if this file's table is not up to date.")] = None,
 ) -> None:
     """Print the leaderboard from benchmarks/results, or write it into a document."""
-    from benchmarks.compare import read_run
-    from benchmarks.leaderboard import add_results, read_results, table, with_table
+    from benchmarks.comparison.leaderboard import add_results, read_results, table, with_table
+    from benchmarks.comparison.run_folders import read_run
     from negotiation_env.errors import UsageError
 
     for folder in add or ():

@@ -29,13 +29,12 @@ def rescore(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the re-scored episodes here.")] = None,
 ) -> None:
     """Score recorded episodes anew without replaying them, and print what moved."""
-    from negotiation_env.records import read_episodes, write_episodes
-    from rewards.examples import check_examples
+    from negotiation_env.play.records import read_episodes, write_episodes
     from rewards.loading import load_judge, load_model
     from rewards.repo import Composition, RepoReward
     from rewards.rescoring import compare
     from rewards.rescoring import rescore as score_anew
-    from rewards.rules import RuleReward
+    from rewards.rules.rule_reward import RuleReward, check_examples
 
     if not episodes.is_file():
         raise UsageError(f"expected a file of episodes, found none at {episodes}: name a run's episodes.jsonl")

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from benchmarks.raters.panel import rate_episode
 from negotiation_env.errors import UsageError
-from negotiation_env.records import Episode
+from negotiation_env.play.records import Episode
 
 app = typer.Typer(no_args_is_help=True, help="Train a model or a policy.")
 
@@ -78,11 +78,13 @@ def rm(
     if preset == _NGRAM:
         if resume:
             raise UsageError(f"train rm: expected no --resume with the preset {_NGRAM!r}, whose run takes two minutes")
-        folder = training_module("rewards.train_ngram", "train").train(preset, out, with_seed(overrides, seed))
+        folder = training_module("rewards.training.ngram_training", "train").train(
+            preset, out, with_seed(overrides, seed)
+        )
         told = f"Reward model and distilled judge: {folder}; their figures: {folder}/report.json"
         Console().print(told, soft_wrap=True, markup=False)
         return
-    module = training_module("rewards.training.rm", "train")
+    module = training_module("rewards.model.model_training", "train")
     folder = module.train(preset, out, with_seed(overrides, seed), resume=resume)
     Console().print(f"Reward model: {folder}; its figures: {folder}/README.md", soft_wrap=True, markup=False)
 
@@ -96,7 +98,7 @@ def judge(
     resume: ResumeOption = False,
 ) -> None:
     """Train the LoRA judge on replies labelled by the rubric."""
-    module = training_module("rewards.training.judge", "train")
+    module = training_module("rewards.judge.judge_training", "train")
     folder = module.train(preset, out, with_seed(overrides, seed), resume=resume)
     Console().print(f"Judge: {folder}; its figures: {folder}/README.md", soft_wrap=True, markup=False)
 
@@ -118,7 +120,7 @@ def _on_policy(
     module = training_module(f"policies.training.{method}", "train")
     settings = (*overrides, *(() if init is None else (f"start={init}",)))
     if dry_run:
-        table = training_module("policies.training.plan_table", "train")
+        table = training_module("policies.training.plan", "train")
         table.show_plan(Console(), module.plan(preset, settings), f"negotiate train {method} --preset {preset}")
         return
     command = " ".join(["negotiate", *sys.argv[1:]])

@@ -15,9 +15,11 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.base_corpus import write_corpus
 from benchmarks.cli.train import OutOption, PresetOption, SeedOption, SetOption, training_module, with_seed
-from negotiation_env.training_files import (
+from policies.training.base_corpus import write_corpus
+from simulators.people.demonstrations import demonstrations
+from simulators.people.preferences import preference_pairs
+from simulators.people.training_files import (
     Demonstration,
     PreferencePair,
     read_preferences,
@@ -25,8 +27,6 @@ from negotiation_env.training_files import (
     split_lines,
     write_lines,
 )
-from rewards.data import preference_pairs
-from rewards.demonstrations import demonstrations
 
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what the run will take, and stop.")]
@@ -117,7 +117,7 @@ def _generated(file: Path, settings: Any, make: Callable[[], Iterable[Demonstrat
 def _show_plan(settings: Any, method: str, train: int | None) -> None:
     """Print the plan; where no data are given, their training part is about 85 % of what would be generated."""
     plan = training_module("policies.training.plan", "train")
-    table = training_module("policies.training.plan_table", "train")
+    table = training_module("policies.training.plan", "train")
     work = plan.supervised_work(method, settings, round(0.85 * settings.examples) if train is None else train)
     table.show_plan(Console(), plan.make_plan(settings, work), f"negotiate train {method}")
 

@@ -11,14 +11,14 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from benchmarks.raters.figures import untrue
+from benchmarks.checks.scene import BIDS, CLAIMS
 from benchmarks.raters.rating import DialogueRating, Finding, ReplyRating, Skill, of_replies, rate_reply
 from benchmarks.raters.situation import REASONS, Situation, named_tickets
+from benchmarks.raters.truth import untrue
 from benchmarks.raters.wordlists import Reading, find
-from benchmarks.scene import BIDS, CLAIMS
-from negotiation_env.acts import Act, DialogueAct, PriceType, Tactic
-from negotiation_env.records import TurnRecord
-from negotiation_env.scenario import to_net
+from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
+from negotiation_env.game.scenario import to_net
+from negotiation_env.play.records import TurnRecord
 
 NAME: Final = "compliance"
 START: Final = 4.0

@@ -14,10 +14,10 @@ from typing import Final, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmarks.raters.rating import Skill
-from negotiation_env.engines.protocol import ChatModel, ChatReply, ChatRequest
+from negotiation_env.engines.chat_model import ChatModel, ChatReply, ChatRequest
 from negotiation_env.errors import UsageError
-from negotiation_env.records import Episode
-from negotiation_env.scenario import TaskCard
+from negotiation_env.game.scenario import TaskCard
+from negotiation_env.play.records import Episode
 
 SHOWN_CHARACTERS: Final = 600
 """Characters of a message that the model is shown."""

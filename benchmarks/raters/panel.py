@@ -17,8 +17,8 @@ from benchmarks.raters import compliance, language, task
 from benchmarks.raters.rating import DialogueRating, ReplyRating, Skill
 from benchmarks.raters.situation import Hidden, Situation, as_said, hidden_of, walk
 from benchmarks.raters.wordlists import read
-from negotiation_env.records import Episode, TurnRecord
-from negotiation_env.scenario import Scenario
+from negotiation_env.game.scenario import Scenario
+from negotiation_env.play.records import Episode, TurnRecord
 
 RATERS: Final = (task.NAME, language.NAME, compliance.NAME)
 LEADS: Final = {

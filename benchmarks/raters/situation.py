@@ -4,6 +4,11 @@ One walk over the record gives, per turn, what was said, quoted, taken, refused 
 bookkeeping is not asked, nor are the training rewards' features. ``Hidden`` holds what no policy may see; it is drawn
 again from seed and names, in memory, and written nowhere.
 """
+# MERGED-DOC """Another reply in a recorded dialogue: the same talk up to a turn, that turn said differently and read anew.
+# MERGED-DOC
+# MERGED-DOC Plays the record's acts through the public game state, so that a changed text is understood as it would have been in
+# MERGED-DOC the dialogue. No manager answers anew: what is rated is the changed reply itself.
+# MERGED-DOC """
 
 from __future__ import annotations
 
@@ -14,12 +19,16 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
+from benchmarks.checks.scene import BIDS, CLAIMS, Scene, Standing
 from benchmarks.raters.wordlists import NOTHING, Reading, find, read
-from benchmarks.scene import BIDS, CLAIMS, Scene, Standing
-from negotiation_env.acts import Act, DialogueAct, Tactic
 from negotiation_env.errors import UsageError
-from negotiation_env.records import Episode, TurnRecord
-from negotiation_env.scenario import Scenario, TaskCard, scenario_of
+from negotiation_env.game.acts import Act, DialogueAct, Tactic
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.game.moves import decision_of, move_of
+from negotiation_env.game.scenario import Scenario, TaskCard, card_numbers, scenario_of
+from negotiation_env.game.state import apply_decision, apply_move, new_game, settle
+from negotiation_env.language.reading import Context, context_of, understand
+from negotiation_env.play.records import Episode, TurnRecord
 from simulators.personas import load_persona
 
 _EVERY: Final = re.compile(r"\b(?:both|all|each|every|others?|the rest|remaining|two rooms|three rooms)\b")
@@ -220,3 +229,18 @@ def named_tickets(now: Situation, record: TurnRecord, plain: str) -> set[int]:
         elif act.kind is Act.ASK and act.detail == "price":
             found.update(now.open)
     return found | {k for k in now.open if now.card.tickets[k].room.lower() in plain}
+
+
+def contexts(episode: Episode) -> Iterator[Context]:
+    """Yield, for each turn, the context in which the agent's message was read."""
+    game = new_game(FLOATS, card_numbers(episode.card))
+    for record in episode.turns:
+        yield context_of(episode.card, game, "agent")
+        move = move_of(record.acts, episode.card, game)
+        apply_move(FLOATS, game, move, settle(FLOATS, game, move))
+        apply_decision(FLOATS, game, decision_of(record.answer_acts, game))
+
+
+def said_instead(record: TurnRecord, text: str, context: Context) -> TurnRecord:
+    """Return a turn in which the agent says ``text``, read in the turn's context."""
+    return replace(record, text=text, acts=understand(text, context).acts)

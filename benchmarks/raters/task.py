@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from benchmarks.checks.scene import BIDS, CLAIMS
 from benchmarks.raters.rating import (
     HIGHEST,
     LOWEST,
@@ -23,10 +24,9 @@ from benchmarks.raters.rating import (
 )
 from benchmarks.raters.situation import REASONS, Hidden, Situation, named_tickets
 from benchmarks.raters.wordlists import Reading, find
-from benchmarks.scene import BIDS, CLAIMS
-from negotiation_env.acts import PRICED_ACTS, Act, DialogueAct, Tactic
-from negotiation_env.records import Episode, TurnRecord
-from negotiation_env.scenario import fact_figure
+from negotiation_env.game.acts import PRICED_ACTS, Act, DialogueAct, Tactic
+from negotiation_env.game.scenario import fact_figure
+from negotiation_env.play.records import Episode, TurnRecord
 
 NAME: Final = "task"
 START: Final = 3.25

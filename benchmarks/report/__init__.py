@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.report.data import Report, build_report, format_figure, table_rows
 from benchmarks.report.page import render_html
+from benchmarks.report.report_data import Report, build_report, format_figure, table_rows
 
 __all__ = [
     "REPORT_HTML",

@@ -14,9 +14,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from benchmarks.report.data import Report, table_rows
-from benchmarks.report.panels import concessions, heat_map, learning_curves, reward_scatter
-from benchmarks.report.tests_panel import arm_rows, test_rows
+from benchmarks.report.panels import arm_rows, concessions, heat_map, learning_curves, reward_scatter, test_rows
+from benchmarks.report.report_data import Report, table_rows
 from benchmarks.report.transcripts import transcripts
 
 ROOM = Path(__file__).parent

@@ -5,11 +5,16 @@ Knows clusters of observations, not negotiations. ``coverage`` checks all of it 
 
 from __future__ import annotations
 
-from benchmarks.statistics.bootstrap import RESAMPLES, Sums, sums_of
-from benchmarks.statistics.figure import LEVEL, NOTHING, Figure
-from benchmarks.statistics.intervals import mean, share, wilson
-from benchmarks.statistics.paired import Difference, difference, holm, mcnemar
-from benchmarks.statistics.two_arms import ArmDifference, compare_means, compare_shares
+from benchmarks.statistics.differences import (
+    ArmDifference,
+    Difference,
+    compare_means,
+    compare_shares,
+    difference,
+    holm,
+    mcnemar,
+)
+from benchmarks.statistics.intervals import LEVEL, NOTHING, RESAMPLES, Figure, Sums, mean, share, sums_of, wilson
 
 __all__ = [
     "LEVEL",

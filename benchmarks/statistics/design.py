@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from benchmarks.statistics.figure import LEVEL
+from benchmarks.statistics.intervals import LEVEL
 
 POWER: Final = 0.8
 """Chance of finding a difference that is there."""

@@ -12,8 +12,8 @@ from pathlib import Path
 from benchmarks.suites.case import CATEGORIES, Case, CaseSuite
 from benchmarks.suites.case_file import read_case
 from benchmarks.suites.sampled import ab, online
-from negotiation_env import registry
 from negotiation_env.errors import DataFileError, UsageError, did_you_mean
+from negotiation_env.play import registry
 
 __all__ = [
     "BAD_CASES",

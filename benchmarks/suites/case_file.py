@@ -14,14 +14,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from benchmarks.case_checks import KINDS, CheckSpec
-from benchmarks.problems import PROBLEMS
-from benchmarks.suites.case import Case, HalfFix
-from benchmarks.suites.failure_record import RecordedFailure, read_failure
+from benchmarks.checks.case_checks import KINDS, CheckSpec
+from benchmarks.checks.problems import PROBLEMS
+from benchmarks.suites.case import Case, HalfFix, RecordedFailure, read_failure
 from negotiation_env.errors import DataFileError, UsageError, did_you_mean
-from negotiation_env.lanes import episode_seed
-from negotiation_env.scenario import Facts, Hotel, ManagerBrief, Scenario, TaskCard, Ticket
-from simulators.replay import ScriptLine, check_condition
+from negotiation_env.game.lanes import episode_seed
+from negotiation_env.game.scenario import (
+    Facts,
+    Hotel,
+    ManagerBrief,
+    Scenario,
+    TaskCard,
+    Ticket,
+)
+from simulators.managers.replay_manager import ScriptLine, check_condition
 
 FORMAT = """\
 title, category, severity (minor, major, severe), promises (ids); optional: fails, seed, max_turns

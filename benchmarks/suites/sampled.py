@@ -15,13 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmarks.suites.case import Case, CaseSuite
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.lanes import episode_seed
-from negotiation_env.scenario import Scenario, scenario_of
+from negotiation_env.game.lanes import episode_seed
+from negotiation_env.game.scenario import Scenario, scenario_of
+from negotiation_env.seeds import SCENARIOS
 from simulators.personas import builtin_personas, read_persona, sample_persona
 
-ONLINE_SEEDS: Final = range(1_000_000, 1_010_000)
+ONLINE_SEEDS: Final = SCENARIOS["online"]
 """User seeds from which the ``online`` suite picks. Keep training seeds below this range."""
-AB_SEEDS: Final = range(2_000_000, 2_009_653)
+AB_SEEDS: Final = SCENARIOS["ab"]
 """User seeds of the ``ab`` suite: as many as the paper's A/B test has conversations."""
 TURNS: Final = 20
 INTENTS: Final = Path(__file__).with_name("online.toml")

@@ -1,7 +1,6 @@
 """Language-model engines behind one protocol; importing this imports no torch."""
 
-from negotiation_env.engines.loading import load_engine
-from negotiation_env.engines.protocol import (
+from negotiation_env.engines.chat_model import (
     ChatMessage,
     ChatModel,
     ChatReply,
@@ -9,6 +8,7 @@ from negotiation_env.engines.protocol import (
     EngineMissingError,
     EngineSpecError,
 )
+from negotiation_env.engines.specs import load_engine
 
 __all__ = [
     "ChatMessage",

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
-from negotiation_env.engines.protocol import ChatMessage, ChatRequest, EngineSpecError
+from negotiation_env.engines.chat_model import ChatMessage, ChatRequest, EngineSpecError
 
 MOST_REPLY_TOKENS = 160
 """Longer replies lose tokens from their middle: two thirds from the beginning and one third from the end stay."""

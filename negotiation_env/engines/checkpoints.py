@@ -21,9 +21,9 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from negotiation_env.engines.attention import ATTENTION
-from negotiation_env.engines.named_bases import adapter_config, base_path
-from negotiation_env.engines.protocol import EngineMissingError, EngineSpecError
+from negotiation_env.engines.chat_model import EngineMissingError, EngineSpecError
+from negotiation_env.engines.exact.attention import ATTENTION
+from negotiation_env.engines.specs import adapter_config, base_path
 
 Number = Literal["auto", "float32", "bfloat16"]
 _bases: dict[tuple[str, str, torch.dtype], Base] = {}

@@ -17,12 +17,7 @@ from openai import OpenAI, OpenAIError, omit
 from openai.types.chat import ChatCompletionMessageParam
 from openai.types.shared_params import ResponseFormatJSONSchema
 
-from negotiation_env.engines.protocol import (
-    ChatReply,
-    ChatRequest,
-    EngineSpecError,
-    fault_reply,
-)
+from negotiation_env.engines.chat_model import ChatReply, ChatRequest, EngineSpecError, fault_reply
 
 
 class OpenAIEngine:

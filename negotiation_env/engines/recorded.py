@@ -14,13 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from negotiation_env.engines.protocol import (
-    ChatModel,
-    ChatReply,
-    ChatRequest,
-    EngineSpecError,
-    fault_reply,
-)
+from negotiation_env.engines.chat_model import ChatModel, ChatReply, ChatRequest, EngineSpecError, fault_reply
 
 
 def request_key(request: ChatRequest) -> str:

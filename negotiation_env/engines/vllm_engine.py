@@ -17,9 +17,9 @@ from vllm import LLM, SamplingParams
 from vllm.lora.request import LoRARequest
 from vllm.sampling_params import StructuredOutputsParams
 
+from negotiation_env.engines.chat_model import ChatReply, ChatRequest, EngineSpecError, fault_reply
 from negotiation_env.engines.chat_text import RequestText
-from negotiation_env.engines.named_bases import adapter_config, base_path
-from negotiation_env.engines.protocol import ChatReply, ChatRequest, EngineSpecError, fault_reply
+from negotiation_env.engines.specs import adapter_config, base_path
 
 MOST_PROMPT_TOKENS: Final = 2048
 """Longer prompts lose tokens from their middle, as in ``TransformersEngine``; a shorter context lowers it."""

@@ -1,1 +1,1 @@
-"""The environment and its rewards behind other libraries' trainers."""
+"""The environment and its rewards behind other libraries' trainers: ``trl_grpo``, ``verifiers_env``."""

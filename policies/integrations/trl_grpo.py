@@ -30,15 +30,15 @@ from transformers import PreTrainedTokenizerBase
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from negotiation_env.engines.named_bases import base_path
-from negotiation_env.engines.protocol import ChatMessage
+from negotiation_env.engines.chat_model import ChatMessage
+from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import UsageError
-from negotiation_env.exchange import exchange, open_negotiation
-from negotiation_env.prompt import NO_ANSWER, prompt
-from negotiation_env.protocols import Manager, Negotiation, Reward
-from negotiation_env.registry import load_manager, load_reward
-from negotiation_env.rollout import agent_view
-from negotiation_env.scenario import sample_scenario
+from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.play.exchange import exchange, open_negotiation
+from negotiation_env.play.prompts import NO_ANSWER, prompt
+from negotiation_env.play.protocols import Manager, Negotiation, Reward
+from negotiation_env.play.registry import load_manager, load_reward
+from negotiation_env.play.rollout import agent_view
 
 
 @dataclass(slots=True)

@@ -32,13 +32,13 @@ import verifiers.v1 as vf
 from pydantic import Field
 from verifiers.v1.dialects.chat import message_to_wire
 
-from negotiation_env.env import TextLane
+from negotiation_env.envs.text import TextLane
 from negotiation_env.errors import UsageError
-from negotiation_env.exchange import exchange, open_negotiation
-from negotiation_env.prompt import NO_ANSWER, prompt
-from negotiation_env.registry import load_manager, load_reward
-from negotiation_env.rollout import agent_view
-from negotiation_env.scenario import sample_scenario
+from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.play.exchange import exchange, open_negotiation
+from negotiation_env.play.prompts import NO_ANSWER, prompt
+from negotiation_env.play.registry import load_manager, load_reward
+from negotiation_env.play.rollout import agent_view
 
 __all__ = [
     "ChatHarness",

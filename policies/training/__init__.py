@@ -1,1 +1,6 @@
-"""Training of policies. Modules here may need the ``sb3`` or ``train`` extra; nothing is imported before it is used."""
+"""Training of policies. Modules may need the ``sb3`` or ``train`` extra; nothing is imported before it is used.
+
+``settings`` types the presets (``presets/METHOD/SCALE.toml``), ``sft`` and ``dpo`` stand on ``supervised``, PPO, GRPO and
+REPO on ``on_policy``; ``base_lm`` and ``base_corpus`` make the tiny base, ``sb3_ppo`` the numeric agent, ``plan`` says
+what a run will take. Every run's files are those of ``negotiation_env.training.run_folder``.
+"""

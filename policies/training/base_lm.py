@@ -23,11 +23,20 @@ from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.presets import read_preset
-from policies.training.base_preset import PRESETS, BasePreset
-from policies.training.optimizer_state import restore, state_tensors
-from policies.training.run_files import METRICS, MetricsLog, clear_leftovers, provenance, sha256, write_folder
-from policies.training.tiny_tokenizer import train_tokenizer
+from negotiation_env.seeds import Stream
+from negotiation_env.training.presets import read_preset
+from negotiation_env.training.run_folder import (
+    METRICS,
+    MetricsLog,
+    clear_leftovers,
+    provenance,
+    restore,
+    sha256,
+    state_tensors,
+    write_folder,
+)
+from policies.training.base_corpus import train_tokenizer
+from policies.training.settings import PRESETS, BasePreset
 
 Ids = npt.NDArray[np.int64]
 IGNORED = -100
@@ -97,7 +106,7 @@ def epoch_batches(examples: Sequence[Ids], size: int, seed: int, epoch: int) -> 
 
     Batches hold examples of similar length and come in random order; all follows from seed and epoch.
     """
-    rng = np.random.default_rng((0xBA7C, seed, epoch))
+    rng = np.random.default_rng((Stream.BASE_BATCH, seed, epoch))
     order = rng.permutation(len(examples))
     batches: list[list[int]] = []
     for start in range(0, len(order), size * _WINDOW):
@@ -208,7 +217,7 @@ def export(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: 
 
 def read_settings(preset: Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()) -> BasePreset:
     """Return the settings; raises ``DataFileError`` or ``UsageError`` where they are wrong."""
-    return read_preset(BasePreset, preset, PRESETS, overrides)
+    return read_preset(BasePreset, preset, PRESETS / "base", overrides)
 
 
 def train(
@@ -283,7 +292,7 @@ def base_card(settings: BasePreset, command: str, figures: Mapping[str, Any]) ->
             "# Tiny base model",
             "",
             "A Llama-architecture language model trained from scratch on simulated hotel-rate negotiations: prompts of",
-            "`negotiation_env.prompt` with good and bad replies alike. It speaks the domain and negotiates poorly.",
+            "`negotiation_env.play.prompts` with good and bad replies alike. It speaks the domain and negotiates poorly.",
             "SFT, DPO, PPO, GRPO and REPO start from it at the tiny scale. All of its data are synthetic.",
             "Engine spec: `tiny`. Weights are stored in bfloat16.",
             "",

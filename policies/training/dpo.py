@@ -15,11 +15,11 @@ from transformers import PreTrainedTokenizerBase
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
-from negotiation_env.presets import read_preset
-from negotiation_env.training_files import read_preferences
-from policies.training.adapter_preset import PRESETS, DpoPreset
+from negotiation_env.training.presets import read_preset
 from policies.training.resumable import Resumable
+from policies.training.settings import PRESETS, DpoPreset
 from policies.training.supervised import Data, run_training
+from simulators.people.training_files import read_preferences
 
 
 class ResumableDpoTrainer(Resumable, DPOTrainer):

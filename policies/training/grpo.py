@@ -30,16 +30,15 @@ from typing import Any, Unpack
 import torch
 
 from negotiation_env.errors import UsageError
-from negotiation_env.presets import read_preset
-from negotiation_env.protocols import RewardBreakdown
-from policies.training.on_policy.advantages import group_advantages
+from negotiation_env.play.protocols import RewardBreakdown
+from negotiation_env.training.presets import read_preset
 from policies.training.on_policy.loop import Options, run
-from policies.training.on_policy.losses import PolicyLoss, kl_k3, token_mean
-from policies.training.on_policy.method import LossTensors, RoundTensors, Targets, need
-from policies.training.on_policy.preset import PRESETS, OnPolicyPreset
+from policies.training.on_policy.losses import PolicyLoss, group_advantages, kl_k3, token_mean
+from policies.training.on_policy.methods import LossTensors, RoundTensors, Targets, need
 from policies.training.on_policy.work import plan_of
 from policies.training.plan import Plan
 from policies.training.ppo import clipped_loss
+from policies.training.settings import PRESETS, OnPolicyPreset
 
 
 class Grpo:

@@ -14,10 +14,10 @@ import peft
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
-from negotiation_env.engines.named_bases import base_path
+from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import UsageError
 from policies.adapters import start_folder
-from policies.training.adapter_preset import AdapterPreset
+from policies.training.settings import AdapterPreset
 
 ADAPTER = "default"
 

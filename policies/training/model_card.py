@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from policies.training.adapter_preset import AdapterPreset
-from policies.training.run_files import write_text
+from negotiation_env.training.run_folder import write_text
+from policies.training.settings import AdapterPreset
 
 _TITLES = {
     "sft": "supervised fine-tuning on demonstrations",
@@ -56,7 +56,7 @@ def card_text(card: Card) -> str:
         f"# {method.upper()} adapter on `{base}`",
         "",
         f"A LoRA adapter of a hotel-rate negotiation agent, made by {_TITLES.get(method, method)}. It writes the next "
-        "message of a travel platform's agent; the prompt is that of `negotiation_env.prompt`.",
+        "message of a travel platform's agent; the prompt is that of `negotiation_env.play.prompts`.",
         "",
         "Data are synthetic: dialogues, hotels and managers are simulated, and so are the annotators of preferences. "
         "No person wrote or compared a reply. Not for use with real hotels.",
@@ -66,7 +66,7 @@ def card_text(card: Card) -> str:
         f"`negotiate bench --policy {method}:FOLDER --out DIR`, or in Python "
         f'`load_engine("hf:FOLDER")`. With plain PEFT: `PeftModel.from_pretrained(base, "FOLDER")`'
         + (
-            f", the base's folder being `negotiation_env.engines.named_bases.base_path({base!r})`."
+            f", the base's folder being `negotiation_env.engines.specs.base_path({base!r})`."
             if base in ("tiny", "smollm2")
             else "."
         ),

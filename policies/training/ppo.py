@@ -22,15 +22,14 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from negotiation_env.errors import UsageError
-from negotiation_env.presets import read_preset
-from negotiation_env.protocols import RewardBreakdown
-from policies.training.on_policy.advantages import gae, on_last_token, whiten
+from negotiation_env.play.protocols import RewardBreakdown
+from negotiation_env.training.presets import read_preset
 from policies.training.on_policy.loop import Options, run
-from policies.training.on_policy.losses import PolicyLoss, clipped_policy_loss, kl_k1
-from policies.training.on_policy.method import LossTensors, RoundTensors, Targets, need
-from policies.training.on_policy.preset import PRESETS, OnPolicyPreset
+from policies.training.on_policy.losses import PolicyLoss, clipped_policy_loss, gae, kl_k1, on_last_token, whiten
+from policies.training.on_policy.methods import LossTensors, RoundTensors, Targets, need
 from policies.training.on_policy.work import plan_of
 from policies.training.plan import Plan
+from policies.training.settings import PRESETS, OnPolicyPreset
 
 
 def refuse_groups(preset: OnPolicyPreset) -> None:

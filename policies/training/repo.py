@@ -49,15 +49,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-from negotiation_env.presets import read_preset
-from negotiation_env.protocols import RewardBreakdown
+from negotiation_env.play.protocols import RewardBreakdown
+from negotiation_env.training.presets import read_preset
 from policies.training.on_policy.loop import Options, run
 from policies.training.on_policy.losses import PolicyLoss
-from policies.training.on_policy.method import LossTensors, RoundTensors, Targets
-from policies.training.on_policy.preset import PRESETS, OnPolicyPreset
+from policies.training.on_policy.methods import LossTensors, RoundTensors, Targets
 from policies.training.on_policy.work import plan_of
 from policies.training.plan import Plan
 from policies.training.ppo import actor_critic_targets, clipped_loss, refuse_groups
+from policies.training.settings import PRESETS, OnPolicyPreset
 
 
 class Repo:

@@ -21,9 +21,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer import TRAINER_STATE_NAME
 
 from negotiation_env.errors import NegotiationError
+from negotiation_env.training.run_folder import MetricsLog, restore, settings_of, state_tensors, write_folder
 from policies.training.lora import ADAPTER, save_adapter
-from policies.training.optimizer_state import restore, settings_of, state_tensors
-from policies.training.run_files import MetricsLog, write_folder
 
 CHECKPOINTS, BEST, LAST = "checkpoints", "best", "last"
 _STEP = "step-"

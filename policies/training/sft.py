@@ -14,11 +14,11 @@ from transformers import PreTrainedTokenizerBase
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from negotiation_env.presets import read_preset
-from negotiation_env.training_files import read_sft
-from policies.training.adapter_preset import PRESETS, SftPreset
+from negotiation_env.training.presets import read_preset
 from policies.training.resumable import Resumable
+from policies.training.settings import PRESETS, SftPreset
 from policies.training.supervised import Data, run_training
+from simulators.people.training_files import read_sft
 
 
 class ResumableSftTrainer(Resumable, SFTTrainer):
@@ -51,7 +51,7 @@ def train(
     Args:
         settings: see ``read_settings``.
         out: the run's folder.
-        data: JSON Lines of ``prompt`` and ``completion`` (see ``negotiation_env.training_files``).
+        data: JSON Lines of ``prompt`` and ``completion`` (see ``simulators.people.training_files``).
         resume: go on from the last checkpoint in ``out``, if there is one.
         command: what the user typed, for the model card.
         quiet: show no progress.

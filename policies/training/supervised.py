@@ -22,12 +22,7 @@ import torch
 from transformers import PreTrainedTokenizerBase, PrinterCallback
 
 from negotiation_env.errors import UsageError
-from negotiation_env.training_files import Demonstration, PreferencePair, split_lines
-from policies.training.adapter_preset import SupervisedPreset
-from policies.training.lora import ADAPTER, load_base, save_adapter, with_adapter
-from policies.training.model_card import Card, write_card
-from policies.training.resumable import BEST, LAST, Watch, checkpoints
-from policies.training.run_files import (
+from negotiation_env.training.run_folder import (
     METRICS,
     MetricsLog,
     clear_leftovers,
@@ -36,6 +31,11 @@ from policies.training.run_files import (
     write_folder,
     write_text,
 )
+from policies.training.lora import ADAPTER, load_base, save_adapter, with_adapter
+from policies.training.model_card import Card, write_card
+from policies.training.resumable import BEST, LAST, Watch, checkpoints
+from policies.training.settings import SupervisedPreset
+from simulators.people.training_files import Demonstration, PreferencePair, split_lines
 
 L = TypeVar("L", PreferencePair, Demonstration)
 _RUN = "run.json"

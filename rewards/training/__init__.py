@@ -1,1 +1,5 @@
-"""Training of reward adapters: the LoRA reward model and the LoRA judge."""
+"""What trained reward sources share: presets, adapters on a frozen base and their loop, figures, linear scorers.
+
+A source's own training stands with the source (``rewards.model.model_training``, ``rewards.judge.judge_training``);
+``ngram_training`` makes both light scorers. New settings go into ``reward_presets`` and ``presets/*/*.toml``.
+"""

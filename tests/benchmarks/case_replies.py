@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from benchmarks.suites import Case, bad_cases
-from negotiation_env.protocols import AgentReply, AgentView
+from negotiation_env.play.protocols import AgentReply, AgentView
 
 BY_CARD = {case.scenario.card: case for case in bad_cases()}
 

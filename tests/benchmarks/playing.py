@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from benchmarks.metrics import Played, judge
+from benchmarks.metrics.policy_metrics import Played, judge
 from benchmarks.suites import Case
-from negotiation_env.protocols import AgentReply, AgentView, ReplyView, RewardBreakdown
-from negotiation_env.rollout import rollout
-from simulators.replay import ReplayManager
+from negotiation_env.play.protocols import AgentReply, AgentView, ReplyView, RewardBreakdown
+from negotiation_env.play.rollout import rollout
+from simulators.managers.replay_manager import ReplayManager
 
 
 class FixedReplies:

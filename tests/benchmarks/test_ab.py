@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.ab_test import ab_section
-from benchmarks.observations import Score
-from benchmarks.plan import AB, Plan, arm_of, jobs_of
-from benchmarks.runner import run_benchmark
+from benchmarks.comparison.paired_policies import ab_section
+from benchmarks.metrics.observations import Score
+from benchmarks.runner.jobs import AB, Plan, arm_of, jobs_of
+from benchmarks.runner.run import run_benchmark
 from benchmarks.suites import load_suite
 
 POLICIES = ("random", "heuristic")

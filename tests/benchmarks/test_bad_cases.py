@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.case_checks import KINDS
-from benchmarks.metrics import judge
-from benchmarks.problems import PROBLEMS
-from benchmarks.runner import run_benchmark
+from benchmarks.checks.case_checks import KINDS
+from benchmarks.checks.problems import PROBLEMS
+from benchmarks.metrics.policy_metrics import judge
+from benchmarks.runner.run import run_benchmark
 from benchmarks.suites import CATEGORIES, Case, bad_cases, load_suite
 from benchmarks.suites.case import SEVERITIES
-from negotiation_env import registry
-from negotiation_env.acts import Act
-from negotiation_env.arguments import Suite
-from negotiation_env.exchange import open_negotiation
-from negotiation_env.protocols import Policy
-from negotiation_env.rollout import rollout
-from negotiation_env.understanding import context_of, understand
-from simulators.replay import ReplayManager
+from negotiation_env.envs.arguments import Suite
+from negotiation_env.game.acts import Act
+from negotiation_env.language.reading import context_of, understand
+from negotiation_env.play import registry
+from negotiation_env.play.exchange import open_negotiation
+from negotiation_env.play.protocols import Policy
+from negotiation_env.play.rollout import rollout
+from simulators.managers.replay_manager import ReplayManager
 from tests.benchmarks.case_replies import Echo, EchoAndAgree
 from tests.benchmarks.playing import FixedReplies, NoReward, ScoredByLength, play
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.suites import BAD_CASES, load_suite
+from benchmarks.suites.case import RecordedFailure, write_failure
 from benchmarks.suites.case_file import CLOSED_LINE, EMPTY_LINE
-from benchmarks.suites.failure_record import RecordedFailure, write_failure
-from negotiation_env.acts import Act, DialogueAct
 from negotiation_env.errors import DataFileError, UsageError
-from simulators.replay import line_for
+from negotiation_env.game.acts import Act, DialogueAct
+from simulators.managers.replay_manager import line_for
 
 GOOD = (BAD_CASES / "emotion-2.toml").read_text(encoding="utf-8")
 

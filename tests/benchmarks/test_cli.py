@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 from benchmarks.cli import demo, train
 from benchmarks.cli.main import app, main
 from benchmarks.suites import CATEGORIES
-from negotiation_env import __version__, registry
-from negotiation_env.rollout import answered_first, rollout
+from negotiation_env import __version__
+from negotiation_env.play import registry
+from negotiation_env.play.rollout import answered_first, rollout
 from tests.benchmarks.playing import ScoredByLength
 
 POLITE = "tests.benchmarks.playing:Polite"

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.cli.main import app
-from benchmarks.compare import NotComparableError, compare_runs, read_run
-from benchmarks.runner import run_benchmark
+from benchmarks.comparison.run_folders import NotComparableError, compare_runs, read_run
+from benchmarks.runner.run import run_benchmark
 from benchmarks.suites import CaseSuite, bad_cases
 from negotiation_env.errors import DataFileError, UsageError
 
@@ -65,7 +65,7 @@ def test_two_runs_say_what_one_run_of_both_says(runs: dict[str, Path]) -> None:
     [
         ({"version": "9.9"}, "version of negotiation-env"),
         ({"manager": "llm"}, "manager: rules and llm"),
-        ({"digests": {"rewards": "other"}}, "rules"),
+        ({"versions": {"rules": 0}}, "rules"),
         ({"suites": {"few": {"cases": 8, "digest": "other"}}}, "content of suite few"),
         ({"suites": {"other": {}}}, "no suite in common"),
         ({"seed_plan": {"seed": 7}}, "seed plan"),

@@ -6,12 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.gaming.measure import Gain, failures, measure
-from benchmarks.gaming.strategies import STALLING, STRATEGIES, GamingPolicy
+from benchmarks.studies.gaming import STALLING, STRATEGIES, Gain, GamingPolicy, failures, measure
 from negotiation_env.errors import UsageError
-from negotiation_env.registry import load_manager, load_policy, load_reward
-from negotiation_env.rollout import rollout
-from negotiation_env.scenario import sample_scenario
+from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.play.registry import load_manager, load_policy, load_reward
+from negotiation_env.play.rollout import rollout
 
 
 @pytest.fixture(scope="module")

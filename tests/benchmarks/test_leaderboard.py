@@ -6,8 +6,17 @@ from typing import Any
 
 import pytest
 
-from benchmarks.compare import RunFolder
-from benchmarks.leaderboard import BEGIN, END, RESULTS, add_results, read_results, table, with_table
+from benchmarks.comparison.leaderboard import (
+    BEGIN,
+    END,
+    RESULTS,
+    add_results,
+    read_results,
+    table,
+    with_table,
+)
+from benchmarks.comparison.run_folders import RunFolder
+from benchmarks.runner.provenance import VERSIONS
 from negotiation_env.errors import DataFileError, UsageError
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -27,14 +36,14 @@ def test_shipped_results_say_how_they_were_made() -> None:
         assert made["uncommitted_changes"] is False
         assert record["policy"] in made["command"]
         assert made["packages"]["numpy"]
-        assert made["digests"].keys() == {"manager", "rewards", "raters"}
+        assert made["versions"].keys() == VERSIONS.keys()
 
 
 def run_of(policy: str, clean: float, **parts: Any) -> RunFolder:
     figure = {"value": clean, "low": clean - 0.1, "high": clean + 0.1, "n": 45}
     provenance = {
         "commit": "a" * 40, "uncommitted_changes": False, "version": "1", "manager": "rules", "llm": "", "trials": 3,
-        "seed": 0, "seed_plan": {"seed": 0}, "digests": {"rewards": "x"},
+        "seed": 0, "seed_plan": {"seed": 0}, "versions": {"rules": 1},
         "command": f"negotiate bench --policy {policy}",
         "suites": {"bad-cases": {"cases": 45, "digest": "y"}}, "times": {"finished": "2026-01-01"}, **parts,
     }  # fmt: skip
@@ -45,7 +54,7 @@ def run_of(policy: str, clean: float, **parts: Any) -> RunFolder:
 def test_best_first_and_other_conditions_are_marked(tmp_path: Path) -> None:
     add_results(run_of("weak", 0.2), tmp_path)
     add_results(run_of("sb3:out/x", 0.7), tmp_path)
-    add_results(run_of("old", 0.9, digests={"rewards": "z"}, times={"finished": "2025-01-01"}), tmp_path)
+    add_results(run_of("old", 0.9, versions={"rules": 0}, times={"finished": "2025-01-01"}), tmp_path)
     assert (tmp_path / "sb3-out-x.json").exists()
     lines = table(read_results(tmp_path)).splitlines()
     assert [line.split("`")[1] for line in lines[2:5]] == ["old", "sb3:out/x", "weak"]

@@ -5,15 +5,24 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.metrics import HEADLINE, METRICS, SHARES, Played, category_metrics, judge, policy_metrics, succeeded
-from benchmarks.problems import Problem
+from benchmarks.checks.problems import Problem
+from benchmarks.metrics.policy_metrics import (
+    HEADLINE,
+    METRICS,
+    SHARES,
+    Played,
+    category_metrics,
+    judge,
+    policy_metrics,
+    succeeded,
+)
 from benchmarks.suites import Case, bad_cases, online
-from negotiation_env.acts import Act, DialogueAct
-from negotiation_env.protocols import RewardBreakdown
-from negotiation_env.records import Episode, TicketOutcome, TurnRecord
-from negotiation_env.scenario import ManagerBrief
-from negotiation_env.sop import Stage
-from simulators.replay import ScriptLine
+from negotiation_env.game.acts import Act, DialogueAct
+from negotiation_env.game.scenario import ManagerBrief
+from negotiation_env.game.state import Stage
+from negotiation_env.play.protocols import RewardBreakdown
+from negotiation_env.play.records import Episode, TicketOutcome, TurnRecord
+from simulators.managers.replay_manager import ScriptLine
 from tests.benchmarks.playing import play
 
 SILENT, TALKS = (DialogueAct(Act.SILENCE),), (DialogueAct(Act.OFF_TOPIC),)

@@ -11,16 +11,16 @@ import pytest
 
 import benchmarks.raters
 from benchmarks.raters import rating
-from benchmarks.raters.labelled_pairs import PAIRS_FOLDER, played
 from benchmarks.raters.panel import RATERS, RatedEpisode, RatedReply, agree, rate_episode, rate_record
 from benchmarks.raters.rating import Finding, ReplyRating, Skill
 from benchmarks.raters.situation import Hidden, hidden_of
 from benchmarks.raters.wordlists import find, read, word_lists
+from benchmarks.studies.labelled_pairs import PAIRS_FOLDER, played
 from benchmarks.suites.case_file import read_case
-from negotiation_env.registry import load_manager, load_policy
-from negotiation_env.rollout import rollout
-from negotiation_env.scenario import sample_scenario
-from simulators.replay import ScriptLine
+from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.play.registry import load_manager, load_policy
+from negotiation_env.play.rollout import rollout
+from simulators.managers.replay_manager import ScriptLine
 from tests.benchmarks.playing import NoReward
 
 ONE = read_case(PAIRS_FOLDER / "one-room.toml").scenario  # Deluxe King, 500 now, target 440, floor 430
@@ -265,13 +265,13 @@ def test_raters_import_nothing_of_the_rewards(path: Path) -> None:
     imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     assert not {name for name in imported if name.split(".")[0] == "rewards"}
-    assert "negotiation_env.features" not in imported
+    assert "negotiation_env.game.features" not in imported
 
 
 def reward_phrases() -> set[str]:
     """Every phrase of two or more words that a training rule spells out: in its patterns, and in its phrase lists."""
     found: set[str] = set()
-    for path in sorted(REWARDS_FOLDER.glob("*.toml")):
+    for path in sorted(REWARDS_FOLDER.rglob("r*.toml")):
         for rule in tomllib.loads(path.read_text(encoding="utf-8")).get("rule", []):
             found |= {phrase.lower() for phrase in rule.get("phrases", []) if " " in phrase}
             patterns = rule.get("pattern", [])
@@ -293,7 +293,7 @@ def test_raters_and_rewards_have_no_phrase_in_common() -> None:
 def test_raters_and_rewards_name_no_finding_alike() -> None:
     rules = {
         rule["id"].replace("-", "_")
-        for path in REWARDS_FOLDER.glob("*.toml")
+        for path in REWARDS_FOLDER.rglob("r*.toml")
         for rule in tomllib.loads(path.read_text(encoding="utf-8")).get("rule", [])
     }
     sources = "".join(path.read_text(encoding="utf-8") for path in RATERS_FOLDER.glob("*.py"))

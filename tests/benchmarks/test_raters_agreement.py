@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.raters.agreement import Level, alpha, alpha_figure
+from benchmarks.statistics.agreement import Level, alpha, alpha_figure
 
 NONE = None
 # Krippendorff (2011), "Computing Krippendorff's Alpha-Reliability", section D: four observers, twelve units.

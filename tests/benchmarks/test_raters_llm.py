@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from benchmarks.raters.labelled_pairs import PAIRS_FOLDER, played
 from benchmarks.raters.llm_rater import LlmRater
 from benchmarks.raters.rating import Skill
+from benchmarks.studies.labelled_pairs import PAIRS_FOLDER, played
 from benchmarks.suites.case_file import read_case
-from negotiation_env.engines.protocol import ChatReply, ChatRequest, fault_reply
+from negotiation_env.engines.chat_model import ChatReply, ChatRequest, fault_reply
 from negotiation_env.errors import UsageError
-from simulators.replay import ScriptLine
+from simulators.managers.replay_manager import ScriptLine
 
 ONE = read_case(PAIRS_FOLDER / "one-room.toml").scenario
 GOOD = '{"rating": 4, "excellent": false, "fluency": true, "workflow": true, "negotiation": false, "scope": true}'

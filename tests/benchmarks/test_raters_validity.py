@@ -5,18 +5,16 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from benchmarks.raters import validity
-from benchmarks.raters.degradations import DEGRADATIONS, Good
-from benchmarks.raters.labelled_pairs import read_pairs
 from benchmarks.raters.panel import RATERS
-from benchmarks.raters.paraphrases import PARAPHRASES
-from benchmarks.raters.rereading import contexts, said_instead
-from benchmarks.raters.situation import hidden_of, walk
-from negotiation_env.registry import load_manager, load_policy
-from negotiation_env.rollout import rollout
-from negotiation_env.scenario import sample_scenario
-from negotiation_env.understanding import understand
-from negotiation_env.unscored import Unscored
+from benchmarks.raters.situation import contexts, hidden_of, said_instead, walk
+from benchmarks.studies import rater_validity as validity
+from benchmarks.studies.degradations import DEGRADATIONS, PARAPHRASES, Good
+from benchmarks.studies.labelled_pairs import read_pairs
+from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.language.reading import understand
+from negotiation_env.play.protocols import Unscored
+from negotiation_env.play.registry import load_manager, load_policy
+from negotiation_env.play.rollout import rollout
 
 SCENARIOS = [sample_scenario(seed) for seed in range(500, 530)]
 EPISODES = rollout(load_policy("intent-driven"), SCENARIOS, manager=load_manager("rules"), reward=Unscored())

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.studies.bad_case_records import failure_of, model_of, played_cases, record
+from benchmarks.studies.bad_case_table import DOCUMENT, filled
 from benchmarks.suites import BAD_CASES, bad_cases, read_suite
-from benchmarks.suites.case_table import DOCUMENT, filled
-from benchmarks.suites.record_failures import failure_of, model_of, played_cases, record
-from negotiation_env import registry
 from negotiation_env.errors import DataFileError
+from negotiation_env.play import registry
 from tests.benchmarks.playing import FixedReplies, ScoredByLength, play
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,7 +58,7 @@ def test_a_policy_without_a_model_has_none() -> None:
 
 def test_the_document_shows_the_cases_as_they_are() -> None:
     text = (ROOT / DOCUMENT).read_text(encoding="utf-8")
-    assert filled(text) == text, "run: python -m benchmarks.suites.case_table"
+    assert filled(text) == text, "run: python -m benchmarks.studies.bad_case_table"
 
 
 def test_a_document_without_its_markers_is_told() -> None:

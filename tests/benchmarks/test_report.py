@@ -12,15 +12,15 @@ import pytest
 
 from benchmarks.report import REPORT_HTML
 from benchmarks.report.charts import Series, line_chart, means_by, scatter_chart
-from benchmarks.report.highlights import marks
 from benchmarks.report.panels import learning_curves
-from benchmarks.runner import run_benchmark
+from benchmarks.report.transcripts import marks
+from benchmarks.runner.run import run_benchmark
 from benchmarks.suites import CaseSuite, bad_cases
 from negotiation_env.errors import DataFileError
-from negotiation_env.protocols import RewardBreakdown, RewardTerm
-from negotiation_env.records import TurnRecord
-from negotiation_env.sop import Stage
-from simulators.replay import ScriptLine
+from negotiation_env.game.state import Stage
+from negotiation_env.play.protocols import RewardBreakdown, RewardTerm
+from negotiation_env.play.records import TurnRecord
+from simulators.managers.replay_manager import ScriptLine
 
 
 def test_the_page_is_whole_and_safe(tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks.report import REPORT_HTML
-from benchmarks.runner import run_benchmark
+from benchmarks.runner.run import run_benchmark
 from benchmarks.suites import CaseSuite, bad_cases, online
-from negotiation_env.protocols import AgentReply, AgentView
-from simulators.replay import ScriptLine
+from negotiation_env.play.protocols import AgentReply, AgentView
+from simulators.managers.replay_manager import ScriptLine
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from benchmarks.metrics import METRICS
-from benchmarks.plan import Plan, jobs_of
-from benchmarks.provenance import suite_digest
+from benchmarks.metrics.policy_metrics import METRICS
 from benchmarks.report import Report
-from benchmarks.runner import run_benchmark
+from benchmarks.runner.jobs import Plan, jobs_of
+from benchmarks.runner.provenance import VERSIONS, suite_digest
+from benchmarks.runner.run import run_benchmark
 from benchmarks.suites import CaseSuite, bad_cases, online
-from negotiation_env import registry
 from negotiation_env.errors import UsageError
-from negotiation_env.records import read_episodes, write_episodes
-from simulators.replay import ReplayManager, ScriptLine
+from negotiation_env.play import registry
+from negotiation_env.play.records import read_episodes, write_episodes
+from simulators.managers.replay_manager import ReplayManager, ScriptLine
 from tests.benchmarks import playing
 from tests.benchmarks.playing import ScoredByLength
 
@@ -119,10 +119,10 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest
         if path.read_bytes().count(b"\n") == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("benchmarks.runner.write_episodes", stop_after_two)
+    monkeypatch.setattr("benchmarks.runner.run.write_episodes", stop_after_two)
     with pytest.raises(KeyboardInterrupt):
         run(cut)
-    monkeypatch.setattr("benchmarks.runner.write_episodes", write_episodes)
+    monkeypatch.setattr("benchmarks.runner.run.write_episodes", write_episodes)
     assert run(cut).data["provenance"]["times"]["episodes_played_now"] == len(FEW) - 2
     assert files(cut) == files(whole)
 
@@ -192,8 +192,8 @@ def test_wrong_calls_say_so_before_anything_is_played(tmp_path: Path, wrong: dic
 
 def test_workers_make_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    monkeypatch.setattr("benchmarks.runner.WORTH_SPAWNING", 1)
-    monkeypatch.setattr("benchmarks.workers.CHUNK", 5)
+    monkeypatch.setattr("benchmarks.runner.run.WORTH_SPAWNING", 1)
+    monkeypatch.setattr("benchmarks.runner.workers.CHUNK", 5)
     live = CaseSuite("live", tuple(online())[:8])
     for workers in (1, 2):
         run(tmp_path / str(workers), policies=["random"], suites=[FEW, live], workers=workers)
@@ -247,7 +247,7 @@ def test_provenance_names_what_decides_the_figures(tmp_path: Path) -> None:
         record["command"]
         == f"negotiate bench --policy {POLITE} --suite few --manager rules --trials 1 --seed 3 --out DIR"
     )
-    assert record["digests"].keys() == {"manager", "rewards", "raters"}
+    assert record["versions"] == VERSIONS
     assert record["suites"]["few"]["cases"] == len(FEW)
     assert record["packages"]["numpy"]
     edited = replace(FEW.cases[0], severity="minor" if FEW.cases[0].severity == "severe" else "severe")

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.runner import EPISODES, run_benchmark
+from benchmarks.runner.run import EPISODES, run_benchmark
 from benchmarks.suites import CaseSuite, ab, load_suite, online
 from benchmarks.suites.sampled import AB_SEEDS, INTENTS, ONLINE_SEEDS, read_intents, target_in_reach
-from negotiation_env import registry
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.lanes import episode_seed
-from negotiation_env.records import read_episodes
+from negotiation_env.game.lanes import episode_seed
+from negotiation_env.play import registry
+from negotiation_env.play.records import read_episodes
+from simulators.managers.rule_manager import RuleManager
 from simulators.personas import builtin_personas, load_persona
-from simulators.rule_manager import RuleManager
 from tests.benchmarks.playing import ScoredByLength
 
 

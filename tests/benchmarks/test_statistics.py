@@ -1,6 +1,6 @@
 """Intervals agree with published values and cover what they claim; tests keep their level; design adds up.
 
-``python -m benchmarks.statistics.coverage`` runs the simulations at full size; here they are small, with fixed seeds.
+``python -m benchmarks.studies.coverage`` runs the simulations at full size; here they are small, with fixed seeds.
 """
 
 from collections.abc import Iterable
@@ -15,19 +15,18 @@ from benchmarks.statistics import (
     Sums,
     compare_means,
     compare_shares,
-    coverage,
     design,
     difference,
     holm,
     mcnemar,
     mean,
     share,
-    simulated,
     wilson,
 )
-from benchmarks.statistics.bootstrap import bootstrap, bootstrap_many, resamples
-from benchmarks.statistics.clustered import design_effect, shares
-from benchmarks.statistics.simulated import Row
+from benchmarks.statistics.intervals import bootstrap, bootstrap_many, design_effect, resamples, shares
+from benchmarks.studies import coverage
+from benchmarks.studies import coverage as simulated
+from benchmarks.studies.coverage import Row
 
 
 # Newcombe (1998), Statistics in Medicine 17, table I, method 3: Wilson score without continuity correction.
@@ -315,14 +314,14 @@ def test_intervals_of_clustered_shares_cover_what_they_claim() -> None:
 
 
 def test_intervals_of_means_cover_what_they_claim(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.statistics.bootstrap.RESAMPLES", 300)
+    monkeypatch.setattr("benchmarks.statistics.intervals.RESAMPLES", 300)
     found = parts(simulated.mean_rows((30,)), copies=600)
     assert np.mean(found) == pytest.approx(0.95, abs=0.015)
     assert min(found) > 0.91
 
 
 def test_paired_tests_seldom_cry_wolf(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.statistics.bootstrap.RESAMPLES", 300)
+    monkeypatch.setattr("benchmarks.statistics.intervals.RESAMPLES", 300)
     found = parts(simulated.paired_rows((45,)), copies=800)
     assert np.mean(found) <= 0.05
     assert max(found) < 0.08

@@ -11,9 +11,9 @@ import pytest
 pytest.importorskip("trl")
 pytest.importorskip("datasets")
 
-from benchmarks.trl_speed import repo_side, trl_side
-from benchmarks.trl_speed.__main__ import compare, main, missed
-from benchmarks.trl_speed.side import PARTS, Clock, Measured, Round
+from benchmarks.studies import trl_side
+from benchmarks.studies import trl_speed as repo_side
+from benchmarks.studies.trl_speed import PARTS, Clock, Measured, Round, compare, main, missed
 from policies.training.repo import Repo, method
 from tests.policies.on_policy.conftest import settings, write_base
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from negotiation_env.checks import check_manager, check_persona, check_policy, check_reward
-from negotiation_env.registry import MANAGERS, POLICIES, REWARDS, known, load_manager, load_policy, load_reward
+from negotiation_env.play.registry import (
+    MANAGERS,
+    POLICIES,
+    REWARDS,
+    known,
+    load_manager,
+    load_policy,
+    load_reward,
+)
 from simulators.personas import all_personas
 
 NEEDS_A_MODEL = {"base", "chat", "dpo", "grpo", "llm", "ppo", "repo-lm", "sft"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from negotiation_env.engines.protocol import ChatMessage, ChatRequest
+from negotiation_env.engines.chat_model import ChatMessage, ChatRequest
 from negotiation_env.engines.recorded import request_key
 
 ASK: tuple[ChatMessage, ...] = ({"role": "user", "content": "Which letter?"},)

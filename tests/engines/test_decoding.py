@@ -9,9 +9,8 @@ pytest.importorskip("transformers", reason="transformers is not installed")
 
 import torch
 
-from negotiation_env.engines.decoding import BLOCK, blocks
-from negotiation_env.engines.key_values import BlockStore, Grid
-from negotiation_env.engines.sampling import draw, uniforms
+from negotiation_env.engines.exact.attention import BlockStore, Grid
+from negotiation_env.engines.exact.decoding import BLOCK, blocks, draw, uniforms
 
 
 def _nucleus_by_definition(logits: torch.Tensor, temperature: float, top_p: float) -> set[int]:

@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("transformers", reason="transformers is not installed")
 
-from negotiation_env.engines.decoding import BLOCK
-from negotiation_env.engines.protocol import ChatMessage, ChatRequest
+from negotiation_env.engines.chat_model import ChatMessage, ChatRequest
+from negotiation_env.engines.exact.decoding import BLOCK
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from tests.engines.toy_base import write_toy_base
 

@@ -12,11 +12,11 @@ torch = pytest.importorskip("torch")
 peft = pytest.importorskip("peft")
 transformers = pytest.importorskip("transformers")
 
+from negotiation_env.engines.chat_model import EngineSpecError  # noqa: E402
 from negotiation_env.engines.chat_text import ChatText, without_controls  # noqa: E402
-from negotiation_env.engines.protocol import EngineSpecError  # noqa: E402
+from negotiation_env.engines.exact.trees import TextTree, packs  # noqa: E402
 from negotiation_env.engines.scoring import Reader, ReadText, load_head, open_base  # noqa: E402
-from negotiation_env.engines.trees import TextTree, packs  # noqa: E402
-from rewards.training.adapter import TrainedAdapter  # noqa: E402
+from rewards.training.adapter_training import TrainedAdapter  # noqa: E402
 from tests.engines.toy_base import write_toy_base  # noqa: E402
 
 PICKED = (7, 8, 9)

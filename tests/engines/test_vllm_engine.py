@@ -17,13 +17,13 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from negotiation_env.engines import load_engine
-from negotiation_env.engines.named_bases import base_path
-from negotiation_env.engines.protocol import ChatModel, ChatRequest
-from negotiation_env.exchange import open_negotiation
-from negotiation_env.prompt import prompt
-from negotiation_env.registry import load_manager, load_policy
-from negotiation_env.rollout import agent_view
-from negotiation_env.scenario import sample_scenario
+from negotiation_env.engines.chat_model import ChatModel, ChatRequest
+from negotiation_env.engines.specs import base_path
+from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.play.exchange import open_negotiation
+from negotiation_env.play.prompts import prompt
+from negotiation_env.play.registry import load_manager, load_policy
+from negotiation_env.play.rollout import agent_view
 from policies.adapters import adapter_folder
 from policies.chat import ChatPolicy
 

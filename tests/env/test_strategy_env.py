@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from negotiation_env.errors import UsageError
-from negotiation_env.scenario import sample_scenario
+from negotiation_env.game.scenario import sample_scenario
 
 
 def _actions(seed: int, count: int) -> Any:

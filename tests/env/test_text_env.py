@@ -14,9 +14,9 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from negotiation_env.errors import EpisodeOverError, UsageError
-from negotiation_env.registry import load_manager, load_policy, load_reward
-from negotiation_env.rollout import rollout
-from negotiation_env.scenario import sample_scenario
+from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.play.registry import load_manager, load_policy, load_reward
+from negotiation_env.play.rollout import rollout
 
 LINES = (
     "Hello, this is the travel platform. Partners gain more exposure. Could you offer a better rate?",

@@ -6,21 +6,22 @@ from typing import Any
 
 import pytest
 
-from negotiation_env.acts import Act, DialogueAct, PriceType, Tactic
-from negotiation_env.game import (
+from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.game.moves import decision_of, move_of
+from negotiation_env.game.scenario import Scenario, card_numbers, sample_scenario
+from negotiation_env.game.state import (
     SILENCE_LIMIT,
     End,
     GameState,
+    Stage,
     apply_decision,
     apply_move,
     decision_acts,
     new_game,
     settle,
+    stage_of,
 )
-from negotiation_env.lanes import FLOATS
-from negotiation_env.moves import decision_of, move_of
-from negotiation_env.scenario import Scenario, card_numbers, sample_scenario
-from negotiation_env.sop import Stage, stage_of
 
 QUIET = (DialogueAct(Act.SILENCE),)
 

@@ -7,13 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from negotiation_env.features import FEATURES, reply_features
-from negotiation_env.game import GameState, apply_decision, apply_move, new_game, open_tickets, settle
-from negotiation_env.lanes import ARRAYS, FLOATS, Lanes, episode_seed
-from negotiation_env.moves import move_of_action
-from negotiation_env.scenario import sample_card, sample_floors
-from negotiation_env.spaces import OBSERVATION_SIZE, observation
-from simulators.rule_manager import RuleManager
+from negotiation_env.envs.spaces import OBSERVATION_SIZE, observation
+from negotiation_env.game.features import FEATURES, reply_features
+from negotiation_env.game.lanes import ARRAYS, FLOATS, Lanes, episode_seed
+from negotiation_env.game.moves import move_of_action
+from negotiation_env.game.scenario import sample_card, sample_floors
+from negotiation_env.game.state import (
+    GameState,
+    apply_decision,
+    apply_move,
+    new_game,
+    open_tickets,
+    settle,
+)
+from simulators.managers.rule_manager import RuleManager
 
 LANES, TURNS = 120, 12
 DYNAMICS = RuleManager().dynamics

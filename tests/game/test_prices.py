@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.price_understanding import (
+from benchmarks.studies.price_understanding import (
     DEFAULT_LABELS,
     FALSE_TARGET,
     RECALL_TARGET,
@@ -25,7 +25,7 @@ from benchmarks.price_understanding import (
     measure_agreed_figures,
     measure_labelled,
 )
-from negotiation_env.prices import MAX_CHARS, Price, PriceKind, find_prices
+from negotiation_env.language.prices import MAX_CHARS, Price, PriceKind, find_prices
 
 AMOUNT, OFF = PriceKind.AMOUNT, PriceKind.AMOUNT_OFF
 PERCENT, MIDPOINT = PriceKind.PERCENT_OFF, PriceKind.MIDPOINT

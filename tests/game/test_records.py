@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from negotiation_env.errors import DataFileError
-from negotiation_env.records import Episode, read_episodes, write_episodes
-from negotiation_env.registry import load_manager, load_policy, load_reward
-from negotiation_env.rollout import rollout
-from negotiation_env.scenario import sample_scenario
+from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.play.records import Episode, read_episodes, write_episodes
+from negotiation_env.play.registry import load_manager, load_policy, load_reward
+from negotiation_env.play.rollout import rollout
 
 
 @pytest.fixture(scope="module")

@@ -8,17 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from negotiation_env.acts import Act, DialogueAct, PriceType
-from negotiation_env.game import new_game
-from negotiation_env.lanes import FLOATS
-from negotiation_env.prices import cut_sentences, find_prices
-from negotiation_env.reading import sentences
-from negotiation_env.reading.price_tokens import lower
-from negotiation_env.reading.sentences import Sentence, read_sentence, read_sentences
-from negotiation_env.reading.speaking_context import context_of
-from negotiation_env.scenario import card_numbers, sample_scenario
-from negotiation_env.understanding import understand
-from negotiation_env.wording import agent_phrase_book, word
+from negotiation_env.game.acts import Act, DialogueAct, PriceType
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.game.scenario import card_numbers, sample_scenario
+from negotiation_env.game.state import new_game
+from negotiation_env.language import clauses as sentences
+from negotiation_env.language.clauses import Sentence, read_sentence, read_sentences
+from negotiation_env.language.numerals import lower
+from negotiation_env.language.prices import cut_sentences, find_prices
+from negotiation_env.language.reading import context_of, understand
+from negotiation_env.language.wording import agent_phrase_book, word
 
 FIGURES = [
     "380",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from negotiation_env.acts import Act, DialogueAct, Tactic
 from negotiation_env.errors import DataFileError
-from negotiation_env.reading.lexicon import build_trees, expand, find_phrases
-from negotiation_env.scenario import sample_scenario
-from negotiation_env.understanding import MAX_CHARS, Context, understand
+from negotiation_env.game.acts import Act, DialogueAct, Tactic
+from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.language.lexicon import build_trees, expand, find_phrases
+from negotiation_env.language.reading import MAX_CHARS, Context, understand
 
 
 def context(

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from negotiation_env.acts import DialogueAct
-from negotiation_env.understanding import Context, understand
+from negotiation_env.game.acts import DialogueAct
+from negotiation_env.language.reading import Context, understand
 
 ROOMS = ("Deluxe King", "Superior Twin")
 CONTEXTS = {

@@ -9,15 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from negotiation_env import world
-from negotiation_env.acts import Act, DialogueAct, PriceType, Tactic
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.phrase_book import KEYS, Phrases
-from negotiation_env.scenario import TaskCard, fact_figure, sample_scenario
-from negotiation_env.understanding import Context, understand
-from negotiation_env.wording import PhraseBook, agent_phrase_book, load_phrase_book, word
+from negotiation_env.game import world
+from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
+from negotiation_env.game.scenario import TaskCard, fact_figure, sample_scenario
+from negotiation_env.language.reading import Context, understand
+from negotiation_env.language.wording import KEYS, PhraseBook, Phrases, agent_phrase_book, load_phrase_book, word
 
-MANAGER_PATH = Path(__file__).parents[2] / "simulators" / "phrases" / "manager.toml"
+MANAGER_PATH = Path(__file__).parents[2] / "simulators" / "managers" / "phrases" / "manager.toml"
 MANAGER = load_phrase_book(MANAGER_PATH)
 AGENT = agent_phrase_book()
 PROMISES = (*world.PROMISES, *world.FORBIDDEN_PROMISES)

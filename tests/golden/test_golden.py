@@ -9,9 +9,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from negotiation_env.registry import load_manager, load_policy, load_reward
-from negotiation_env.rollout import rollout
-from negotiation_env.scenario import sample_scenario
+from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.play.registry import load_manager, load_policy, load_reward
+from negotiation_env.play.rollout import rollout
 
 GOLDEN = Path(__file__).parent / "episodes.json"
 POLICIES = ("intent-driven", "sb3")

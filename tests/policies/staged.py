@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from negotiation_env.acts import MAX_TICKETS, Act, DialogueAct
-from negotiation_env.game import GameState, new_game, open_tickets
-from negotiation_env.lanes import FLOATS
-from negotiation_env.protocols import AgentView, Utterance
-from negotiation_env.scenario import Facts, Hotel, TaskCard, Ticket, card_numbers
-from negotiation_env.sop import stage_of
+from negotiation_env.game.acts import MAX_TICKETS, Act, DialogueAct
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.game.scenario import Facts, Hotel, TaskCard, Ticket, card_numbers
+from negotiation_env.game.state import GameState, new_game, open_tickets, stage_of
+from negotiation_env.play.protocols import AgentView, Utterance
 
 ROOMS = ("Deluxe King", "Superior Twin", "Family Suite")
 

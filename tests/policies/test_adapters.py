@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from negotiation_env.errors import UsageError
-from negotiation_env.exchange import open_negotiation
-from negotiation_env.registry import load_manager, load_policy
-from negotiation_env.rollout import agent_view
-from negotiation_env.scenario import sample_scenario
+from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.play.exchange import open_negotiation
+from negotiation_env.play.registry import load_manager, load_policy
+from negotiation_env.play.rollout import agent_view
 from policies import adapters
 
 

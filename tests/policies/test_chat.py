@@ -3,11 +3,11 @@ from itertools import takewhile
 
 import pytest
 
-from negotiation_env.acts import Act, DialogueAct
-from negotiation_env.engines.protocol import ChatReply, ChatRequest, fault_reply
+from negotiation_env.engines.chat_model import ChatReply, ChatRequest, fault_reply
 from negotiation_env.errors import UsageError
-from negotiation_env.prompt import HISTORY_MESSAGES, NO_ANSWER, prompt
-from negotiation_env.protocols import Utterance
+from negotiation_env.game.acts import Act, DialogueAct
+from negotiation_env.play.prompts import HISTORY_MESSAGES, NO_ANSWER, prompt
+from negotiation_env.play.protocols import Utterance
 from policies.chat import ChatPolicy, spoken_part
 from tests.policies.staged import opening, view
 

@@ -3,16 +3,15 @@
 import pytest
 
 from negotiation_env.checks import check_policy
-from negotiation_env.exchange import exchange, open_negotiation
-from negotiation_env.game import Move
-from negotiation_env.moves import move_of
-from negotiation_env.protocols import AgentView
-from negotiation_env.registry import load_manager, load_policy
-from negotiation_env.rollout import agent_view
-from negotiation_env.scenario import sample_scenario
-from negotiation_env.understanding import context_of, understand
-from negotiation_env.unscored import Unscored
-from policies.act_policy import ActPolicy, say
+from negotiation_env.game.moves import move_of
+from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.game.state import Move
+from negotiation_env.language.reading import context_of, understand
+from negotiation_env.play.exchange import exchange, open_negotiation
+from negotiation_env.play.protocols import AgentView, Unscored
+from negotiation_env.play.registry import load_manager, load_policy
+from negotiation_env.play.rollout import agent_view
+from policies.bargaining import ActPolicy, say
 from policies.intent_driven import IntentDrivenPolicy
 from policies.sb3 import Sb3Policy
 from policies.scripted import HeuristicPolicy, RandomPolicy
@@ -75,9 +74,9 @@ def test_the_conformance_kit_passes(make: type[ActPolicy]) -> None:
 def test_they_play_without_any_extra_installed() -> None:
     names = ", ".join(repr(name) for name in NAMES)
     code = f"""
-from negotiation_env.registry import load_policy
+from negotiation_env.play.registry import load_policy
 from tests.policies.staged import opening
-import policies.chat, policies.training.evaluate_sb3
+import policies.chat, benchmarks.studies.sb3_quality
 for name in ({names}):
     assert load_policy(name).reply([opening()])[0].text
 """

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from policies.training.evaluate_sb3 import cut_agreed, evaluate, interval, main
+from benchmarks.studies.sb3_quality import cut_agreed, evaluate, interval, main
 
 
 def test_the_interval_holds_the_ratio_and_narrows_with_more_episodes() -> None:

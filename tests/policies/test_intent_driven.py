@@ -2,8 +2,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from negotiation_env.acts import Act, DialogueAct, PriceType, Tactic
-from negotiation_env.protocols import Utterance
+from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
+from negotiation_env.play.protocols import Utterance
 from policies.intent_driven import IntentDrivenPolicy, default_rules, detect_intents
 from tests.policies.staged import of_kind, opening, trio, view
 

@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 
 from negotiation_env.errors import DataFileError
-from policies.intent_driven import MOVES, RULES, SLOTS, default_rules
-from policies.intent_rules import ANY, read_rule_base
+from policies.intent_driven import ANY, MOVES, RULES, SLOTS, default_rules, read_rule_base
 
 MINIMAL = """
 format = 1

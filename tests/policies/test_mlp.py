@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from negotiation_env.errors import DataFileError
-from policies.mlp import ARCHITECTURE, WEIGHTS, MultiDiscreteMlp, load_mlp
+from policies.sb3 import ARCHITECTURE, WEIGHTS, MultiDiscreteMlp, load_mlp
 
 
 def network(greedy: bool = True) -> MultiDiscreteMlp:

@@ -5,15 +5,14 @@ import pytest
 from rich.console import Console
 
 from negotiation_env.errors import UsageError
-from negotiation_env.presets import read_preset
-from policies.training.adapter_preset import PRESETS, SftPreset
+from negotiation_env.training.presets import read_preset
+from policies.training.settings import PRESETS, SftPreset
 from tests.policies.tiny_models import save_tiny_model, table
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 
-from policies.training.plan import GPU_BYTES, HEADROOM, Work, make_plan, shape_of, supervised_work  # noqa: E402
-from policies.training.plan_table import show_plan  # noqa: E402
+from policies.training.plan import GPU_BYTES, HEADROOM, Work, make_plan, shape_of, show_plan, supervised_work  # noqa: E402
 
 
 @pytest.fixture(scope="module")

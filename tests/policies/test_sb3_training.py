@@ -4,14 +4,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from negotiation_env.envs.spaces import OBSERVATION_SIZE
 from negotiation_env.errors import DataFileError
-from negotiation_env.presets import read_preset
-from negotiation_env.spaces import OBSERVATION_SIZE
-from policies.training.sb3_preset import PRESETS, Sb3Preset
+from negotiation_env.training.presets import read_preset
+from policies.training.settings import PRESETS, Sb3Preset
 
 
 def read(preset: dict[str, Any] | str | Path) -> Sb3Preset:
-    return read_preset(Sb3Preset, preset, PRESETS)
+    return read_preset(Sb3Preset, preset, PRESETS / "sb3")
 
 
 TABLE = {**read("tiny").model_dump(), "num_envs": 8, "n_steps": 16, "batch_size": 64, "hidden": (16, 8)}
@@ -39,10 +39,9 @@ def test_a_missing_preset_is_an_error(tmp_path: Path) -> None:
 def test_the_exported_network_is_sb3_s_own(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("stable_baselines3")
-    from negotiation_env.strategy_vector import StrategyVectorEnv
-    from policies.mlp import load_mlp
-    from policies.sb3_vec_env import NegotiationVecEnv
-    from policies.training.sb3_ppo import export, make_model
+    from negotiation_env.envs.numeric import StrategyVectorEnv
+    from policies.sb3 import load_mlp
+    from policies.training.sb3_ppo import NegotiationVecEnv, export, make_model
 
     preset = read(TABLE)
     envs = NegotiationVecEnv(StrategyVectorEnv(preset.num_envs), preset.reward_scale)
@@ -71,9 +70,8 @@ def test_sb3_s_own_tools_run_on_the_adapter() -> None:
     from stable_baselines3.common.evaluation import evaluate_policy
     from stable_baselines3.common.vec_env import VecMonitor
 
-    from negotiation_env.strategy_vector import StrategyVectorEnv
-    from policies.sb3_vec_env import NegotiationVecEnv
-    from policies.training.sb3_ppo import make_model
+    from negotiation_env.envs.numeric import StrategyVectorEnv
+    from policies.training.sb3_ppo import NegotiationVecEnv, make_model
 
     envs = NegotiationVecEnv(StrategyVectorEnv(4, max_turns=6))
     model = make_model(read(TABLE), envs)

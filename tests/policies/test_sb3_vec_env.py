@@ -10,7 +10,7 @@ from negotiation_env.errors import UsageError
 
 pytest.importorskip("stable_baselines3")
 
-from policies.sb3_vec_env import NegotiationVecEnv
+from policies.training.sb3_ppo import NegotiationVecEnv
 
 
 class Counting(VectorEnv[Any, Any, Any]):

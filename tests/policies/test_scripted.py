@@ -1,7 +1,7 @@
 import pytest
 
-from negotiation_env.acts import PRICED_ACTS, Act, PriceType, Tactic
 from negotiation_env.errors import UsageError
+from negotiation_env.game.acts import PRICED_ACTS, Act, PriceType, Tactic
 from policies.bargaining import bid
 from policies.scripted import HeuristicPolicy, RandomPolicy
 from tests.policies.staged import of_kind, opening, trio, view

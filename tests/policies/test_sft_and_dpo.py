@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.presets import read_preset
-from policies.training.adapter_preset import PRESETS, DpoPreset, SftPreset, SupervisedPreset
+from negotiation_env.training.presets import read_preset
+from policies.training.settings import PRESETS, DpoPreset, SftPreset, SupervisedPreset
 from tests.policies.tiny_models import chats, save_tiny_model, table, write_preferences, write_sft
 
 torch = pytest.importorskip("torch")
@@ -104,10 +104,10 @@ def test_sft_learns(sft_run: Path) -> None:
 
 
 def test_the_loss_is_on_the_reply_alone(base: Path, demonstrations: Path, tmp_path: Path) -> None:
-    from negotiation_env.training_files import read_sft
     from policies.training import sft
     from policies.training.lora import load_base, with_adapter
     from policies.training.supervised import make_data, trainer_arguments
+    from simulators.people.training_files import read_sft
 
     settings = sft.read_settings(table(base))
     model, tokenizer = load_base(settings)
@@ -227,10 +227,10 @@ def test_a_loss_that_is_no_number_stops_the_run(base: Path, demonstrations: Path
 
 
 def test_too_long_examples_are_left_out_and_counted(base: Path, demonstrations: Path) -> None:
-    from negotiation_env.training_files import read_sft
     from policies.training import sft
     from policies.training.lora import load_base
     from policies.training.supervised import make_data
+    from simulators.people.training_files import read_sft
 
     settings = sft.read_settings(table(base, max_reply_tokens=3))
     with pytest.raises(UsageError, match="40 are longer"):

@@ -13,7 +13,7 @@ pytest.importorskip("datasets")
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from negotiation_env.engines.named_bases import base_path
+from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import UsageError
 from policies.integrations.trl_grpo import DialogueRollout, dialogue_return
 

@@ -18,13 +18,13 @@ pytest.importorskip("verifiers", reason="verifiers is not installed: it needs an
 
 from aiohttp import web
 
-from negotiation_env.env import TextLane
+from negotiation_env.envs.text import TextLane
 from negotiation_env.errors import UsageError
-from negotiation_env.exchange import exchange, open_negotiation
-from negotiation_env.prompt import NO_ANSWER, prompt
-from negotiation_env.registry import load_manager, load_reward
-from negotiation_env.rollout import agent_view
-from negotiation_env.scenario import ManagerBrief, sample_scenario
+from negotiation_env.game.scenario import ManagerBrief, sample_scenario
+from negotiation_env.play.exchange import exchange, open_negotiation
+from negotiation_env.play.prompts import NO_ANSWER, prompt
+from negotiation_env.play.registry import load_manager, load_reward
+from negotiation_env.play.rollout import agent_view
 from policies.integrations import verifiers_env
 from policies.integrations.verifiers_env import RECORD, NegotiationEnv, load_environment
 from policies.integrations.verifiers_example import main, play, scripted_endpoint

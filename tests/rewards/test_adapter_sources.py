@@ -17,18 +17,17 @@ pytest.importorskip("transformers")
 
 from negotiation_env.engines.scoring import Reader, ReadText  # noqa: E402
 from negotiation_env.errors import DataFileError, UsageError  # noqa: E402
-from negotiation_env.lanes import FLOATS  # noqa: E402
-from rewards.adapter_judge import AdapterJudge  # noqa: E402
-from rewards.examples import example_view  # noqa: E402
-from rewards.judge_form import write_form  # noqa: E402
+from negotiation_env.game.lanes import FLOATS  # noqa: E402
+from rewards.judge.adapter_judge import AdapterJudge  # noqa: E402
+from rewards.judge.judge_form import write_form  # noqa: E402
+from rewards.judge.rubric import SHIPPED, Rubric  # noqa: E402
 from rewards.loading import load_judge, load_model, load_repo  # noqa: E402
+from rewards.model.adapter_model import FILE, ROUTINE_LEVEL, AdapterRewardModel, RewardScale  # noqa: E402
 from rewards.reply_reader import READING, Outcome, ReplyReader  # noqa: E402
-from rewards.reward_model import AdapterRewardModel  # noqa: E402
-from rewards.reward_scale import FILE, ROUTINE_LEVEL, RewardScale  # noqa: E402
-from rewards.rubric import SHIPPED, Rubric  # noqa: E402
+from rewards.rules.rule_reward import example_view  # noqa: E402
 from rewards.sources import Judge, RewardModel  # noqa: E402
-from rewards.training.adapter import TrainedAdapter  # noqa: E402
-from rewards.training.cards import write_json  # noqa: E402
+from rewards.training.adapter_training import TrainedAdapter  # noqa: E402
+from rewards.training.held_out_figures import write_json  # noqa: E402
 from tests.engines.toy_base import write_toy_base  # noqa: E402
 
 RUBRIC = Rubric.from_toml()

@@ -15,20 +15,21 @@ pytest.importorskip("transformers")
 from safetensors.torch import load_file  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
-from benchmarks import adapter_quality  # noqa: E402
 from benchmarks.cli.main import app  # noqa: E402
+from benchmarks.studies import adapter_quality  # noqa: E402
 from negotiation_env.errors import DataFileError, UsageError  # noqa: E402
-from negotiation_env.presets import read_preset  # noqa: E402
-from negotiation_env.training_files import PreferencePair, write_lines  # noqa: E402
-from rewards.adapter_judge import AdapterJudge  # noqa: E402
-from rewards.examples import example_view  # noqa: E402
+from negotiation_env.training.presets import read_preset  # noqa: E402
+from rewards.judge import judge_training as judge  # noqa: E402
+from rewards.judge.adapter_judge import AdapterJudge  # noqa: E402
+from rewards.judge.rubric import SHIPPED, Rubric  # noqa: E402
+from rewards.model import model_training as rm  # noqa: E402
+from rewards.model.adapter_model import AdapterRewardModel  # noqa: E402
 from rewards.reply_reader import ReplyReader  # noqa: E402
-from rewards.reward_model import AdapterRewardModel  # noqa: E402
-from rewards.rubric import SHIPPED, Rubric  # noqa: E402
+from rewards.rules.rule_reward import example_view  # noqa: E402
 from rewards.sources import Judge, RewardModel  # noqa: E402
-from rewards.training import judge, rm  # noqa: E402
-from rewards.training.loop import Trainer  # noqa: E402
-from rewards.training.preset import LINEAR, PRESETS, JudgePreset, RmPreset  # noqa: E402
+from rewards.training.adapter_loop import Trainer  # noqa: E402
+from rewards.training.reward_presets import LINEAR, PRESETS, JudgePreset, RmPreset  # noqa: E402
+from simulators.people.training_files import PreferencePair, write_lines  # noqa: E402
 from tests.engines.toy_base import write_toy_base  # noqa: E402
 
 VIEWS = [example_view(t) for t in ("Hello, this is the agency.", "You are greedy.", "", "Could you do 380 yuan?")]

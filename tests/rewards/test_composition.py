@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from negotiation_env.errors import UsageError
-from negotiation_env.registry import load_reward
+from negotiation_env.play.registry import load_reward
 from rewards.repo import Composition, RepoReward
 
 MODEL = st.floats(-50.0, 50.0)

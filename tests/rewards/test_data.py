@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from negotiation_env.acts import MAX_TICKETS
-from negotiation_env.features import FEATURES
-from negotiation_env.game import End
-from rewards.annotators import DAMAGE, SOURCES, Annotator, Judged, rubric_points
-from rewards.data import Candidate, draw_candidate, preference_pairs
-from rewards.demonstrations import BAD_HABITS, demonstrator
-from rewards.dialogues import personas, play
-from rewards.rubric import Rubric
-from rewards.situations import SCENARIOS, sample_situation
-from rewards.spoken import split_book, wide_book
+from negotiation_env.game.acts import MAX_TICKETS
+from negotiation_env.game.features import FEATURES
+from negotiation_env.game.state import End
+from rewards.judge.rubric import Rubric
+from rewards.judge.rubric_annotator import rubric_points
+from simulators.people.annotators import DAMAGE, SOURCES, Annotator, Judged
+from simulators.people.candidates import split_book, wide_book
+from simulators.people.demonstrations import BAD_HABITS, demonstrator
+from simulators.people.preferences import Candidate, draw_candidate, preference_pairs
+from simulators.people.situations import SCENARIO_SEEDS, personas, play, sample_situation
 
 PAIRS = preference_pairs(180, held_out=True)
 
@@ -49,9 +49,8 @@ def test_held_out_phrases_and_situations_are_not_trained_on() -> None:
         if len(phrases.all) >= 2:
             assert not ours & theirs
         assert ours | theirs == {p.template for p in phrases.all}
-    low, high = SCENARIOS[True]
-    assert all(low <= p.situation.seed < high for p in PAIRS)
-    assert SCENARIOS[False][1] <= low
+    assert all(p.situation.seed in SCENARIO_SEEDS[True] for p in PAIRS)
+    assert SCENARIO_SEEDS[False].stop <= SCENARIO_SEEDS[True].start
 
 
 def test_every_kind_of_damage_and_most_habits_occur() -> None:

@@ -12,18 +12,20 @@ from typer.testing import CliRunner
 
 from benchmarks.cli.main import app
 from negotiation_env.errors import DataFileError
-from negotiation_env.training_files import (
+from simulators.people.annotators import SOURCES
+from simulators.people.demonstrations import demonstrations
+from simulators.people.preferences import composition, preference_pairs, views_of
+from simulators.people.training_files import (
     PreferencePair,
+    length_correlation,
+    preference_figures,
     read_preferences,
     read_sft,
+    reply_texts,
+    shared,
     split_lines,
     write_lines,
 )
-from rewards.annotators import SOURCES
-from rewards.data import composition, preference_pairs
-from rewards.data_figures import length_correlation, preference_figures, reply_texts, shared
-from rewards.demonstrations import demonstrations
-from rewards.replay import views_of
 
 PAIRS = preference_pairs(300, seed=5)
 LINES = [pair.line() for pair in PAIRS]

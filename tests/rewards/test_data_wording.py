@@ -7,17 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from negotiation_env.acts import Act, DialogueAct, PriceType, Tactic
-from negotiation_env.game import new_game
-from negotiation_env.lanes import FLOATS
-from negotiation_env.phrase_book import PhraseBook, Phrases
-from negotiation_env.scenario import TaskCard, card_numbers, fact_figure, sample_scenario
-from negotiation_env.understanding import context_of, understand
-from negotiation_env.wording import agent_phrase_book, word
-from rewards.annotators import DAMAGE
-from rewards.damage import damage, kinds
-from rewards.situations import sample_situation
-from rewards.spoken import fillers, wide_book
+from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.game.scenario import TaskCard, card_numbers, fact_figure, sample_scenario
+from negotiation_env.game.state import new_game
+from negotiation_env.language.reading import context_of, understand
+from negotiation_env.language.wording import PhraseBook, Phrases, agent_phrase_book, word
+from simulators.people.annotators import DAMAGE
+from simulators.people.candidates import fillers, wide_book
+from simulators.people.damage import damage, kinds
+from simulators.people.situations import sample_situation
 
 CARDS = [next(c for s in range(100) if len((c := sample_scenario(s).card).tickets) == n) for n in (1, 2)]
 PLAIN = {

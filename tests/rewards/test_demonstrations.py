@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 import benchmarks
-from negotiation_env.features import FEATURE_INDEX
-from negotiation_env.requests import requests
-from negotiation_env.training_files import TEST
-from rewards.demonstrations import declining, demonstrations
-from rewards.examples import example_view
-from rewards.rules import RuleReward
+from negotiation_env.game.features import FEATURE_INDEX
+from rewards.rules.rule_reward import RuleReward, example_view
+from simulators.managers.rule_manager import requests
+from simulators.people.demonstrations import declining, demonstrations
+from simulators.people.training_files import TEST
 
 CASES = Path(benchmarks.__file__).parent / "suites" / "bad_cases"
 SPLITS = ("train", "test")

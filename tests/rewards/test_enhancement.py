@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from negotiation_env.errors import UsageError
-from negotiation_env.lanes import ARRAYS, FLOATS, Lanes, Num
-from negotiation_env.protocols import ReplyView, Reward, RewardTerm
-from rewards.examples import example_view
+from negotiation_env.game.lanes import ARRAYS, FLOATS, Lanes, Num
+from negotiation_env.play.protocols import ReplyView, Reward, RewardTerm
 from rewards.repo import Composition, RepoReward
+from rewards.rules.rule_reward import example_view
 from rewards.sources import RuleScore, Verdict
 
 enhance = Composition().total

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from negotiation_env.engines.protocol import ChatReply, ChatRequest, fault_reply
+from negotiation_env.engines.chat_model import ChatReply, ChatRequest, fault_reply
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.lanes import FLOATS
-from negotiation_env.protocols import Utterance
-from rewards.distilled_judge import DistilledJudge
-from rewards.examples import EXAMPLE_CARD, example_view
-from rewards.judge import LlmJudge, judge_prompt
-from rewards.rubric import SHIPPED, Rubric
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.play.protocols import Utterance
+from rewards.judge.distilled_judge import DistilledJudge
+from rewards.judge.llm_judge import LlmJudge, judge_prompt
+from rewards.judge.rubric import SHIPPED, Rubric
+from rewards.rules.rule_reward import EXAMPLE_CARD, example_view
 from rewards.sources import Judge, Verdict
 
 RUBRIC = Rubric.from_toml()

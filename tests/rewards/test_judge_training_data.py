@@ -16,34 +16,36 @@ pytest.importorskip("peft")
 tokenizers = pytest.importorskip("transformers")
 
 from negotiation_env.engines.chat_text import ChatText  # noqa: E402
-from negotiation_env.engines.named_bases import base_path  # noqa: E402
-from negotiation_env.engines.trees import TextTree  # noqa: E402
-from negotiation_env.presets import read_preset  # noqa: E402
-from negotiation_env.protocols import ReplyView  # noqa: E402
-from rewards.damage import kinds  # noqa: E402
-from rewards.data import rankings  # noqa: E402
-from rewards.judge_form import JudgeForm  # noqa: E402
-from rewards.judge_orders import orders  # noqa: E402
-from rewards.judged_reply import said_instead  # noqa: E402
-from rewards.rubric import Rubric  # noqa: E402
-from rewards.situations import sample_situation  # noqa: E402
-from rewards.spoken import fillers  # noqa: E402
-from rewards.training.judge import MASS_WEIGHT, LetterChoice  # noqa: E402
-from rewards.training.judge_data import added_odds, held_out, judge_tree, labelled  # noqa: E402
-from rewards.training.judge_figures import agreement, injection_shift  # noqa: E402
-from rewards.training.loop import Example  # noqa: E402
-from rewards.training.measures import interval  # noqa: E402
-from rewards.training.preset import PRESETS, JudgePreset  # noqa: E402
-from rewards.training.wording import (  # noqa: E402
+from negotiation_env.engines.exact.trees import TextTree  # noqa: E402
+from negotiation_env.engines.specs import base_path  # noqa: E402
+from negotiation_env.play.protocols import ReplyView  # noqa: E402
+from negotiation_env.training.presets import read_preset  # noqa: E402
+from rewards.judge.judge_data import (  # noqa: E402
     HARMLESS,
+    added_odds,
     families,
+    held_out,
     injection,
     injections,
+    judge_tree,
+    labelled,
     part,
     sentences,
     spelt,
     wide_candidate,
 )
+from rewards.judge.judge_figures import agreement, injection_shift  # noqa: E402
+from rewards.judge.judge_form import JudgeForm  # noqa: E402
+from rewards.judge.judge_orders import orders, said_instead  # noqa: E402
+from rewards.judge.judge_training import MASS_WEIGHT, LetterChoice  # noqa: E402
+from rewards.judge.rubric import Rubric  # noqa: E402
+from rewards.training.adapter_loop import Example  # noqa: E402
+from rewards.training.held_out_figures import interval  # noqa: E402
+from rewards.training.reward_presets import PRESETS, JudgePreset  # noqa: E402
+from simulators.people.candidates import fillers  # noqa: E402
+from simulators.people.damage import kinds  # noqa: E402
+from simulators.people.preferences import rankings  # noqa: E402
+from simulators.people.situations import sample_situation  # noqa: E402
 
 ALIKE = 0.7
 """Share of words that sentences of training and of held-out data may have in common, where both have three or more."""

@@ -12,13 +12,12 @@ from typer.testing import CliRunner
 
 from benchmarks.cli.main import app
 from negotiation_env.errors import DataFileError
-from negotiation_env.training_files import PreferencePair, split_lines, write_lines
-from rewards.data import preference_pairs
-from rewards.examples import example_view
-from rewards.linear import INPUTS, LinearWeights, load_weights
-from rewards.preference import SHIPPED, PreferenceModel
-from rewards.text_marks import text_marks
-from rewards.train_ngram import WEIGHTS, honest_replies, train
+from rewards.linear import INPUTS, LinearWeights, load_weights, text_marks
+from rewards.model.preference_model import SHIPPED, PreferenceModel
+from rewards.rules.rule_reward import example_view
+from rewards.training.ngram_training import WEIGHTS, honest_replies, train
+from simulators.people.preferences import preference_pairs
+from simulators.people.training_files import PreferencePair, split_lines, write_lines
 
 PAIRS = preference_pairs(240, seed=11, held_out=True)
 SMALL = ("pairs=400", "held_out=60", "honest=150", "seed=3")

@@ -10,16 +10,15 @@ from typer.testing import CliRunner
 
 from benchmarks.cli.main import app
 from negotiation_env.errors import UsageError
-from negotiation_env.records import Episode, read_episodes, write_episodes
-from negotiation_env.registry import load_manager, load_policy, load_reward
-from negotiation_env.review import reply_views
-from negotiation_env.rollout import rollout
-from negotiation_env.scenario import sample_scenario
+from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.play.records import Episode, read_episodes, reply_views, write_episodes
+from negotiation_env.play.registry import load_manager, load_policy, load_reward
+from negotiation_env.play.rollout import rollout
+from rewards.judge.rubric import SHIPPED as RUBRIC
 from rewards.loading import load_judge, load_model, load_repo
 from rewards.repo import Composition
 from rewards.rescoring import compare, rescore
-from rewards.rubric import SHIPPED as RUBRIC
-from rewards.rules import SHIPPED
+from rewards.rules.rule_reward import SHIPPED
 
 RULE = """
 [[rule]]

@@ -6,14 +6,22 @@ from copy import copy
 
 import pytest
 
-from negotiation_env.game import Decision, apply_decision, apply_move, decision_acts, new_game, settle
-from negotiation_env.lanes import FLOATS
-from negotiation_env.moves import move_of
-from negotiation_env.protocols import Utterance
-from negotiation_env.scenario import card_numbers
-from rewards.examples import EXAMPLE_CARD, view_reply
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.game.moves import move_of
+from negotiation_env.game.scenario import card_numbers
+from negotiation_env.game.state import (
+    Decision,
+    apply_decision,
+    apply_move,
+    decision_acts,
+    new_game,
+    settle,
+)
+from negotiation_env.play.exchange import reply_view
+from negotiation_env.play.protocols import Utterance
 from rewards.repo import RepoReward
-from rewards.situations import plain_text
+from rewards.rules.rule_reward import EXAMPLE_CARD
+from simulators.people.situations import plain_text
 
 REWARD = RepoReward()
 OPENING = "Hello, this is your account manager from the travel platform. Partners gain 20% more exposure on our site."
@@ -43,7 +51,7 @@ def episode(turns: list[tuple[str, float | None]]) -> list[float]:
     manager: list[Utterance] = []
     totals = []
     for text, quote in turns:
-        view = view_reply(text, EXAMPLE_CARD, copy(game), tuple(said), tuple(manager))
+        view = reply_view(text, EXAMPLE_CARD, copy(game), tuple(said), tuple(manager))
         (scored,) = REWARD.score([view])
         assert scored.total is not None
         totals.append(scored.total)

@@ -8,16 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.rule_grammar import FOLDER, HALVES, labelled_replies
-from benchmarks.rule_quality import measure, total
-from benchmarks.rule_speed import hostile_replies, views_of
+from benchmarks.studies.rule_labels import FOLDER, HALVES, labelled_replies
+from benchmarks.studies.rule_quality import measure, total
+from benchmarks.studies.rule_speed import hostile_replies, views_of
 from negotiation_env.errors import DataFileError
-from negotiation_env.features import FEATURES
-from negotiation_env.lanes import ARRAYS, FLOATS
-from rewards.examples import check_examples, example_view
-from rewards.measures import MEASURES
-from rewards.rule_file import slow_text
-from rewards.rules import Rule, RuleReward, load_rules
+from negotiation_env.game.features import FEATURES
+from negotiation_env.game.lanes import ARRAYS, FLOATS
+from rewards.rules.measures import MEASURES
+from rewards.rules.rule_file import slow_text
+from rewards.rules.rule_reward import Rule, RuleReward, check_examples, example_view, load_rules
 
 RULES = RuleReward.shipped()
 BY_ID = {rule.id: rule for rule in RULES.rules}
@@ -190,7 +189,7 @@ def test_hostile_text_is_scored(text: str) -> None:
 
 
 def test_a_pattern_out_of_time_is_a_fault_and_no_zero(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rewards.rules.PATTERN_SECONDS", 0.01)
+    monkeypatch.setattr("rewards.rules.rule_reward.PATTERN_SECONDS", 0.01)
     slow = RuleReward([Rule("slow", -5.0, "minor", "slow", pattern="(?:a+a+)+b")])
     scored = slow.score(example_view("a" * 3000))
     assert scored.points is None

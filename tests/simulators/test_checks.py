@@ -5,10 +5,17 @@ from collections.abc import Sequence
 import pytest
 
 from negotiation_env.checks import CheckError, check_manager, check_policy, check_reward
-from negotiation_env.game import Move
-from negotiation_env.lanes import Lanes, Num
-from negotiation_env.protocols import AgentReply, AgentView, ManagerReply, Negotiation, ReplyView, RewardBreakdown
-from simulators.rule_manager import RuleManager
+from negotiation_env.game.lanes import Lanes, Num
+from negotiation_env.game.state import Move
+from negotiation_env.play.protocols import (
+    AgentReply,
+    AgentView,
+    ManagerReply,
+    Negotiation,
+    ReplyView,
+    RewardBreakdown,
+)
+from simulators.managers.rule_manager import RuleManager
 
 
 class Broken(RuleManager):

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from negotiation_env.acts import Act
 from negotiation_env.checks import check_manager
 from negotiation_env.errors import UsageError
-from negotiation_env.game import new_game
-from negotiation_env.lanes import FLOATS
-from negotiation_env.records import Episode
-from negotiation_env.registry import load_manager, load_policy, load_reward
-from negotiation_env.requests import requests
-from negotiation_env.rollout import rollout
-from negotiation_env.scenario import card_numbers, sample_scenario
-from negotiation_env.understanding import context_of, understand
-from simulators.demanding import DemandingManager
-from simulators.rule_manager import RuleManager
+from negotiation_env.game.acts import Act
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.game.scenario import card_numbers, sample_scenario
+from negotiation_env.game.state import new_game
+from negotiation_env.language.reading import context_of, understand
+from negotiation_env.play.records import Episode
+from negotiation_env.play.registry import load_manager, load_policy, load_reward
+from negotiation_env.play.rollout import rollout
+from simulators.managers.rule_manager import DemandingManager, RuleManager, requests
 
 LINES = tuple(line for kind in requests().values() for line in kind["train"])
 HELD_OUT = tuple(line for kind in requests().values() for line in kind["test"])

@@ -10,16 +10,15 @@ import pytest
 from negotiation_env.checks import agent_line, check_manager
 from negotiation_env.engines import ChatReply, ChatRequest
 from negotiation_env.errors import UsageError
-from negotiation_env.exchange import open_negotiation
-from negotiation_env.game import apply_decision, apply_move, settle
-from negotiation_env.lanes import FLOATS
-from negotiation_env.moves import move_of
-from negotiation_env.protocols import ManagerReply, Negotiation
-from negotiation_env.scenario import sample_scenario
-from negotiation_env.understanding import context_of, understand
-from simulators.llm_manager import LlmManager
-from simulators.rule_manager import RuleManager
-from simulators.voice import REMARK_STARTS, VoiceTask, examples, says, verified
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.game.moves import move_of
+from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.game.state import apply_decision, apply_move, settle
+from negotiation_env.language.reading import context_of, understand
+from negotiation_env.play.exchange import open_negotiation
+from negotiation_env.play.protocols import ManagerReply, Negotiation
+from simulators.managers.llm_manager import REMARK_STARTS, LlmManager, VoiceTask, examples, says, verified
+from simulators.managers.rule_manager import RuleManager
 
 
 @dataclass

@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from benchmarks.cli.persona import app, observe
 from negotiation_env.errors import DataFileError, NegotiationError
+from simulators.managers.rule_manager import RuleManager
 from simulators.personas import Persona, all_personas
-from simulators.rule_manager import RuleManager
 
 RUNNER = CliRunner()
 

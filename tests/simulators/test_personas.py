@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.lanes import FLOATS, episode_seed
-from negotiation_env.scenario import sample_card, sample_floors
+from negotiation_env.game.lanes import FLOATS, episode_seed
+from negotiation_env.game.scenario import sample_card, sample_floors
 from simulators.dynamics import Dynamics, Traits
 from simulators.personas import (
     Persona,

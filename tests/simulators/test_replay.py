@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from negotiation_env.acts import Act, DialogueAct
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.exchange import exchange, open_negotiation
-from negotiation_env.lanes import Lanes, Num
-from negotiation_env.protocols import AgentReply, AgentView, Negotiation, ReplyView, RewardBreakdown
-from negotiation_env.records import write_episodes
-from negotiation_env.registry import load_manager
-from negotiation_env.rollout import rollout
-from negotiation_env.scenario import sample_scenario
-from simulators.replay import GOODBYE, ReplayManager, ScriptLine, line_for
-from simulators.rule_manager import RuleManager
+from negotiation_env.game.acts import Act, DialogueAct
+from negotiation_env.game.lanes import Lanes, Num
+from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.play.exchange import exchange, open_negotiation
+from negotiation_env.play.protocols import AgentReply, AgentView, Negotiation, ReplyView, RewardBreakdown
+from negotiation_env.play.records import write_episodes
+from negotiation_env.play.registry import load_manager
+from negotiation_env.play.rollout import rollout
+from simulators.managers.replay_manager import GOODBYE, ReplayManager, ScriptLine, line_for
+from simulators.managers.rule_manager import RuleManager
 
 ONE_TICKET = next(s for s in (sample_scenario(i) for i in range(50)) if len(s.card.tickets) == 1)
 

@@ -5,19 +5,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from negotiation_env.acts import Act
 from negotiation_env.checks import agent_line, check_manager, check_persona
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.exchange import open_negotiation
-from negotiation_env.game import Move, apply_decision, apply_move, decision_acts, new_game, settle
-from negotiation_env.lanes import FLOATS, episode_seed
-from negotiation_env.moves import PRICE_LEVELS, move_of, move_of_action
-from negotiation_env.protocols import Negotiation, Utterance
-from negotiation_env.scenario import card_numbers, sample_scenario, scenario_of
-from negotiation_env.understanding import context_of, understand
+from negotiation_env.game.acts import Act
+from negotiation_env.game.lanes import FLOATS, episode_seed
+from negotiation_env.game.moves import PRICE_LEVELS, move_of, move_of_action
+from negotiation_env.game.scenario import card_numbers, sample_scenario, scenario_of
+from negotiation_env.game.state import (
+    Move,
+    apply_decision,
+    apply_move,
+    decision_acts,
+    new_game,
+    settle,
+)
+from negotiation_env.language.reading import context_of, understand
+from negotiation_env.play.exchange import open_negotiation
+from negotiation_env.play.protocols import Negotiation, Utterance
+from simulators.managers.rule_manager import RuleManager, manager_book
 from simulators.persona_phrases import MANAGER_KEYS, phrase_problems
 from simulators.personas import Persona, all_personas, sample_persona
-from simulators.rule_manager import RuleManager, manager_book
 
 
 @pytest.fixture(scope="module")

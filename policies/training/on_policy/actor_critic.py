@@ -17,14 +17,13 @@ from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dic
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
 
+from negotiation_env.engines.exact.trees import uppermost
 from negotiation_env.engines.transformers_engine import TransformersEngine
-from negotiation_env.engines.trees import uppermost
 from negotiation_env.errors import DataFileError, UsageError
 from policies.adapters import start_folder
 from policies.training.lora import lora_config
-from policies.training.on_policy.preset import OnPolicyPreset
-from policies.training.on_policy.samples import Sample
-from policies.training.on_policy.token_batches import TokenBatch, token_batches
+from policies.training.on_policy.samples import Sample, TokenBatch, token_batches
+from policies.training.settings import OnPolicyPreset
 
 POLICY, VALUE, START = "policy", "value", "start"
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"

@@ -15,9 +15,9 @@ from shutil import copytree, rmtree
 from safetensors.torch import load_file, save_file
 
 from negotiation_env.errors import DataFileError
+from negotiation_env.training.run_folder import clear_leftovers, write_folder
 from policies.training.on_policy.actor_critic import ActorCritic
 from policies.training.on_policy.learner import Learner
-from policies.training.run_files import clear_leftovers, write_folder
 
 FOLDER, BEST, OPTIMIZER, STATE = "checkpoints", "best", "optimizer.safetensors", "state.json"
 _PREFIX = "round-"

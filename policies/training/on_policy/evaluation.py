@@ -3,20 +3,59 @@
 Knows episodes and the models in training; trains nothing. Success is a lower price agreed; persuasion is what an
 outside rater says of the dialogues, or the training judge's points where there is none.
 """
+# MERGED-DOC """Which scenarios a run trains on and which it is measured on: disjoint ranges of seeds.
+# MERGED-DOC
+# MERGED-DOC The benchmark's ``online`` and ``ab`` suites have seeds of their own, between 1,000,000 and 2,000,000, that no run
+# MERGED-DOC touches.
+# MERGED-DOC """
+# MERGED-DOC """The picture of a run: rewards by source, divergence, entropy, length, success, persuasion over replies sampled.
+# MERGED-DOC
+# MERGED-DOC Draws what ``metrics.jsonl`` holds; measures nothing.
+# MERGED-DOC """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
-from negotiation_env.protocols import Manager, Reward
-from negotiation_env.records import Episode
+from negotiation_env.errors import UsageError
+from negotiation_env.game.scenario import Scenario, sample_scenario
+from negotiation_env.play.protocols import Manager, Reward
+from negotiation_env.play.records import Episode
+from negotiation_env.seeds import SCENARIOS
 from policies.training.on_policy.actor_critic import ActorCritic
 from policies.training.on_policy.losses import token_mean
-from policies.training.on_policy.preset import OnPolicyPreset
 from policies.training.on_policy.samples import Sample, SamplingAgent, play
-from policies.training.on_policy.scenarios import held_out_scenarios
+from policies.training.settings import OnPolicyPreset
+
+HELD_OUT_SEEDS = SCENARIOS["on-policy held out"]
+"""Seeds of the scenarios on which checkpoints are compared; the same for every run."""
+_PER_RUN = 10_000_000
+
+
+def training_seeds(run_seed: int) -> range:
+    """Return all the scenario seeds that a run may train on; those of different runs are disjoint."""
+    first = run_seed * _PER_RUN
+    return SCENARIOS["on-policy training"][first : first + _PER_RUN]
+
+
+def training_scenarios(run_seed: int, played: int, count: int) -> list[Scenario]:
+    """Return a run's next scenarios, after ``played`` ones."""
+    seeds = training_seeds(run_seed)[played : played + count]
+    if len(seeds) < count:
+        raise UsageError(f"replies: expected a run of at most {_PER_RUN} dialogues, got more: lower the budget")
+    return [sample_scenario(seed) for seed in seeds]
+
+
+def held_out_scenarios(count: int, skip: int = 0) -> list[Scenario]:
+    """Return held-out scenarios, the first ``skip`` left out."""
+    return [sample_scenario(seed) for seed in HELD_OUT_SEEDS[skip : skip + count]]
+
 
 Rater = Callable[[Sequence[Episode]], float]
 """Says how persuasive dialogues are: the higher the better."""
@@ -77,3 +116,36 @@ def _divergence(actor: ActorCritic, samples: Sequence[Sample], part_tokens: int)
         kl += float(token_mean(divergence, batch.mask, tokens))
         entropy += float(token_mean(own_entropy, batch.mask, tokens))
     return {"kl_to_start": kl, "entropy": entropy} if samples else {}
+
+
+PICTURE = "learning_curve.png"
+_PANELS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    ("R_total per reply", (("total", "training"), ("held_out/total", "held out"))),
+    ("R_model per reply", (("model", "training"), ("held_out/model", "held out"))),
+    ("E_judge and E_func, points", (("held_out/judge", "judge"), ("held_out/rules", "rules"))),
+    ("KL to the start, nats per token", (("held_out/kl_to_start", "held out"),)),
+    ("entropy, nats per token", (("entropy", "training"), ("held_out/entropy", "held out"))),
+    ("tokens per reply", (("reply_tokens", "training"), ("held_out/reply_tokens", "held out"))),
+    ("success per ticket", (("success", "training"), ("held_out/success", "held out"))),
+    ("persuasion score", (("held_out/persuasion", "held out"),)),
+)
+
+
+def draw(rows: Sequence[Mapping[str, Any]], title: str, folder: Path) -> Path:
+    """Write the picture of metrics' rows (each with ``replies``) into a folder and return its path."""
+    figure = Figure(figsize=(16, 7))
+    # Fixed margins: laying the panels out by their contents takes longer than drawing them.
+    figure.subplots_adjust(left=0.04, right=0.99, bottom=0.07, top=0.9, wspace=0.2, hspace=0.3)
+    figure.suptitle(title)
+    for axes, (name, lines) in zip(figure.subplots(2, 4).flat, _PANELS, strict=True):
+        for key, label in lines:
+            points = [(row["replies"], row[key]) for row in rows if row.get(key) is not None]
+            if points:
+                axes.plot(*zip(*points, strict=True), label=label, marker="o" if "/" in key else None, markersize=3)
+        axes.set_title(name, fontsize=10)
+        axes.set_xlabel("replies sampled", fontsize=8)
+        axes.grid(alpha=0.3)
+        if axes.lines:
+            axes.legend(fontsize=8)
+    FigureCanvasAgg(figure).print_png(folder / PICTURE)  # type: ignore[no-untyped-call]
+    return folder / PICTURE

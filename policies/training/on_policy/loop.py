@@ -24,19 +24,16 @@ from torch.utils.tensorboard import SummaryWriter
 
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.registry import load_manager, load_reward
+from negotiation_env.play.registry import load_manager, load_reward
+from negotiation_env.training.run_folder import METRICS, MetricsLog, provenance, write_text
 from policies.training.model_card import Card, write_card
 from policies.training.on_policy.actor_critic import ActorCritic
 from policies.training.on_policy.checkpoints import BEST, Checkpoints, Progress
-from policies.training.on_policy.evaluation import Rater, evaluate, outcome_means
-from policies.training.on_policy.guards import TrainingStoppedError, check_entropy, check_play
-from policies.training.on_policy.learner import Learner
-from policies.training.on_policy.learning_curve import draw
-from policies.training.on_policy.method import Method
-from policies.training.on_policy.preset import OnPolicyPreset
+from policies.training.on_policy.evaluation import Rater, draw, evaluate, outcome_means, training_scenarios
+from policies.training.on_policy.learner import Learner, TrainingStoppedError, check_entropy, check_play
+from policies.training.on_policy.methods import Method
 from policies.training.on_policy.samples import Played, SamplingAgent, play
-from policies.training.on_policy.scenarios import training_scenarios
-from policies.training.run_files import METRICS, MetricsLog, provenance, write_text
+from policies.training.settings import OnPolicyPreset
 
 SETTINGS, START = "run.json", "start"
 

@@ -3,12 +3,102 @@
 Tensors are (replies, tokens) with a mask. A minibatch may be computed in parts: each part's loss is its sum over the
 whole minibatch's number of tokens, so that the parts add up to the minibatch's mean. Knows no model.
 """
+# MERGED-DOC """Advantages of sampled replies: token-level GAE, or rewards compared within a group.
+# MERGED-DOC
+# MERGED-DOC Tensors are (replies, tokens) with a mask, padding on the right; a token is an action. Knows no model and no text.
+# MERGED-DOC """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+
+EPSILON = 1e-8
+GROUP_EPSILON = 1e-4
+"""Added to a group's standard deviation, so that equal rewards give no advantage instead of a large one."""
+
+
+def dialogue_returns(rewards: Sequence[float | None], discount: float) -> list[float | None]:
+    """Return each turn's credit from its own reward on: G_t = sum over k of discount^k r_{t+k}.
+
+    Args:
+        rewards: one per turn; None where the reply was not scored. Such a turn gets no credit, and gives none to
+            earlier turns, but the distance over it counts.
+        discount: in [0, 1]; 0 is the paper's setting: a turn answers for its own reply alone.
+    """
+    credit = 0.0
+    found: list[float | None] = []
+    for reward in reversed(rewards):
+        credit = discount * credit + (0.0 if reward is None else reward)
+        found.append(None if reward is None else credit)
+    return found[::-1]
+
+
+def on_last_token(rewards: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return token rewards (replies, tokens): a reply's reward (replies,) on its last token, 0 elsewhere."""
+    places = mask.sum(dim=1, keepdim=True) - 1
+    if bool((places < 0).any()):
+        raise ValueError("expected at least one token in every reply")
+    return torch.zeros(mask.shape, dtype=rewards.dtype, device=rewards.device).scatter_(1, places, rewards[:, None])
+
+
+def gae(
+    rewards: torch.Tensor, values: torch.Tensor, mask: torch.Tensor, gamma: float, lam: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Generalised advantage estimation (Schulman et al. 2016, eq. 16) over the tokens of each reply.
+
+        delta_t = r_t + gamma V_{t+1} - V_t
+        A_t     = delta_t + gamma lambda A_{t+1}
+
+    A reply's end is the end of its episode: behind its last token value and advantage are 0.
+
+    Args:
+        rewards: (replies, tokens).
+        values: (replies, tokens), V of the prompt and the tokens before this one.
+        mask: (replies, tokens), True at tokens; padding on the right.
+        gamma: discount per token, in [0, 1].
+        lam: lambda, in [0, 1].
+
+    Returns:
+        Advantages, and the value targets A_t + V_t; both (replies, tokens), 0 at padding.
+    """
+    advantages = torch.zeros_like(rewards)
+    later = torch.zeros_like(rewards[:, 0])
+    value_after = torch.zeros_like(later)
+    for t in range(rewards.shape[1] - 1, -1, -1):
+        here = mask[:, t]
+        delta = rewards[:, t] + gamma * value_after - values[:, t]
+        # At padding both stay 0, so that a reply's last token finds nothing behind it.
+        later = torch.where(here, delta + gamma * lam * later, 0.0)
+        value_after = torch.where(here, values[:, t], 0.0)
+        advantages[:, t] = later
+    return advantages, torch.where(mask, advantages + values, 0.0)
+
+
+def whiten(advantages: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return advantages with mean 0 and standard deviation 1 over all tokens, 0 at padding."""
+    known = advantages[mask]
+    centred = (advantages - known.mean()) / (known.std(unbiased=False) + EPSILON)
+    return torch.where(mask, centred, 0.0)
+
+
+def group_advantages(rewards: torch.Tensor, groups: torch.Tensor) -> torch.Tensor:
+    """Return each reply's reward against its group's: (r - mean) / std (Shao et al. 2024, section 4.1.2).
+
+    Args:
+        rewards: (replies,).
+        groups: (replies,), equal for replies to the same prompt; a group of one gets advantage 0.
+
+    The standard deviation is the population's.
+    """
+    _, place, counts = torch.unique(groups, return_inverse=True, return_counts=True)
+    means = torch.zeros(len(counts), dtype=rewards.dtype).index_add_(0, place, rewards) / counts
+    centred = rewards - means[place]
+    variances = torch.zeros(len(counts), dtype=rewards.dtype).index_add_(0, place, centred.square()) / counts
+    compared: torch.Tensor = centred / (variances.sqrt()[place] + GROUP_EPSILON)
+    return compared
 
 
 class PolicyLoss(NamedTuple):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from negotiation_env.engines.trees import uppermost
-from policies.training.on_policy.method import Method
-from policies.training.on_policy.preset import OnPolicyPreset
+from negotiation_env.engines.exact.trees import uppermost
+from policies.training.on_policy.methods import Method
 from policies.training.plan import Plan, Work, make_plan, shape_of
+from policies.training.settings import OnPolicyPreset
 
 
 def plan_of(method: Method) -> Plan:

@@ -17,17 +17,24 @@ pytest.importorskip("tensorboard")
 
 from safetensors.torch import load_file
 
-from benchmarks.methods import evaluation, training
-from benchmarks.methods.__main__ import compare
-from benchmarks.methods.evaluation import Evaluation, is_measured, scores_of
-from benchmarks.methods.experiment import Experiment
-from benchmarks.methods.held_out import held_out
-from benchmarks.methods.markdown import markdown
-from benchmarks.methods.results import make_table
-from benchmarks.methods.runs import STOPPED, Run, outcome, record_identity
-from benchmarks.methods.usage import read_usage
-from benchmarks.methods.variants import METHODS, REPO, SFT
-from benchmarks.methods.work import Ended, Task, in_processes, is_done, work
+from benchmarks.studies.methods import work as evaluation
+from benchmarks.studies.methods import work as training
+from benchmarks.studies.methods.command import compare
+from benchmarks.studies.methods.experiment import Experiment
+from benchmarks.studies.methods.results import make_table
+from benchmarks.studies.methods.runs import (
+    METHODS,
+    REPO,
+    SFT,
+    STOPPED,
+    Run,
+    held_out,
+    outcome,
+    read_usage,
+    record_identity,
+)
+from benchmarks.studies.methods.tables import markdown
+from benchmarks.studies.methods.work import Ended, Evaluation, Task, in_processes, is_done, is_measured, scores_of, work
 from benchmarks.suites import CaseSuite, bad_cases, online
 from negotiation_env.errors import UsageError
 from tests.policies.on_policy.conftest import write_base
@@ -230,7 +237,7 @@ def test_figures_of_other_rules_are_left_out(finished: Experiment) -> None:
 
 
 def test_rules_that_change_while_a_comparison_runs_stop_it(finished: Experiment, tmp_path: Path) -> None:
-    began = replace(finished.evaluation, rules={**finished.evaluation.rules, "rewards": "others"})
+    began = replace(finished.evaluation, versions={**finished.evaluation.versions, "rules": 0})
     run = replace(finished.run(REPO, 1), folder=tmp_path / "run")
     with pytest.raises(UsageError, match="another content of rewards: the sources were changed"):
         work(Task(run, began))
@@ -238,7 +245,7 @@ def test_rules_that_change_while_a_comparison_runs_stop_it(finished: Experiment,
 
 
 def test_held_out_dialogues_are_the_training_s_alone(finished: Experiment) -> None:
-    from policies.training.on_policy.scenarios import held_out_scenarios
+    from policies.training.on_policy.evaluation import held_out_scenarios
 
     chosen_on = {scenario.card for scenario in held_out_scenarios(100)}
     measured = held_out(100, 12)

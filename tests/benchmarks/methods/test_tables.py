@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.methods.budget import Budget, average_budget, tokens_of
-from benchmarks.methods.checks import checks, on_these_cases, verdict
-from benchmarks.methods.experiment import Experiment
-from benchmarks.methods.figures import (
+from benchmarks.metrics.observations import Score
+from benchmarks.metrics.policy_metrics import METRICS
+from benchmarks.statistics import Figure
+from benchmarks.studies.methods.experiment import Experiment
+from benchmarks.studies.methods.results import Row, sentences
+from benchmarks.studies.methods.runs import Budget, average_budget, tokens_of, with_setting
+from benchmarks.studies.methods.seed_figures import (
     CLEAN,
     COLUMNS,
     MODEL,
@@ -20,19 +23,17 @@ from benchmarks.methods.figures import (
     Column,
     Seeds,
     apart,
+    checks,
     correlation,
     figure,
     gap,
+    on_these_cases,
     over_seeds,
+    verdict,
     widened,
 )
-from benchmarks.methods.sentences import Row, sentences
-from benchmarks.methods.variants import with_setting
-from benchmarks.metrics import METRICS
-from benchmarks.observations import Score
-from benchmarks.statistics import Figure
 from negotiation_env.errors import UsageError
-from negotiation_env.registry import load_reward
+from negotiation_env.play.registry import load_reward
 
 SEVERE = PAPER[5]
 

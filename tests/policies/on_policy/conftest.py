@@ -15,12 +15,12 @@ def write_base(folder: Path) -> None:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from negotiation_env.exchange import open_negotiation
-    from negotiation_env.prompt import prompt
-    from negotiation_env.registry import load_manager
-    from negotiation_env.rollout import agent_view
-    from negotiation_env.scenario import sample_scenario
-    from policies.training.tiny_tokenizer import train_tokenizer
+    from negotiation_env.game.scenario import sample_scenario
+    from negotiation_env.play.exchange import open_negotiation
+    from negotiation_env.play.prompts import prompt
+    from negotiation_env.play.registry import load_manager
+    from negotiation_env.play.rollout import agent_view
+    from policies.training.base_corpus import train_tokenizer
 
     manager = load_manager("rules")
     views = [agent_view(open_negotiation(sample_scenario(seed), manager)) for seed in range(30)]

@@ -11,20 +11,18 @@ pytest.importorskip("torch")
 
 import torch
 
-from policies.training.on_policy.advantages import (
+from policies.training.on_policy.losses import (
     GROUP_EPSILON,
+    clipped_policy_loss,
     dialogue_returns,
     gae,
     group_advantages,
-    on_last_token,
-    whiten,
-)
-from policies.training.on_policy.losses import (
-    clipped_policy_loss,
     kl_k1,
     kl_k3,
+    on_last_token,
     token_mean,
     value_loss,
+    whiten,
 )
 
 LENGTHS = (4, 1, 6, 3)

@@ -12,9 +12,9 @@ pytest.importorskip("peft")
 
 from benchmarks.cli.main import app
 from benchmarks.cli.train import persuasion
-from negotiation_env.registry import load_manager, load_policy, load_reward
-from negotiation_env.rollout import rollout
-from negotiation_env.scenario import sample_scenario
+from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.play.registry import load_manager, load_policy, load_reward
+from negotiation_env.play.rollout import rollout
 from policies.training import grpo, ppo, repo
 
 MODULES: dict[str, Any] = {"grpo": grpo, "ppo": ppo, "repo": repo}

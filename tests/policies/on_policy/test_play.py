@@ -11,14 +11,19 @@ import pytest
 pytest.importorskip("peft")
 
 from benchmarks.suites import ab, online
-from negotiation_env.engines.protocol import ChatReply, ChatRequest, fault_reply
+from negotiation_env.engines.chat_model import ChatReply, ChatRequest, fault_reply
 from negotiation_env.engines.transformers_engine import TransformersEngine
-from negotiation_env.lanes import Lanes, Num, episode_seed
-from negotiation_env.protocols import ReplyView, RewardBreakdown
-from negotiation_env.registry import load_manager, load_reward
-from negotiation_env.scenario import sample_scenario
+from negotiation_env.game.lanes import Lanes, Num, episode_seed
+from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.play.protocols import ReplyView, RewardBreakdown
+from negotiation_env.play.registry import load_manager, load_reward
+from policies.training.on_policy.evaluation import (
+    HELD_OUT_SEEDS,
+    held_out_scenarios,
+    training_scenarios,
+    training_seeds,
+)
 from policies.training.on_policy.samples import Played, SamplingAgent, play
-from policies.training.on_policy.scenarios import HELD_OUT_SEEDS, held_out_scenarios, training_scenarios, training_seeds
 
 
 class Flaky:

@@ -22,15 +22,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from negotiation_env.errors import UsageError
-from negotiation_env.lanes import Lanes, Num
-from negotiation_env.presets import read_preset
-from negotiation_env.protocols import ReplyView, RewardBreakdown
+from negotiation_env.game.lanes import Lanes, Num
+from negotiation_env.play.protocols import ReplyView, RewardBreakdown
+from negotiation_env.training.presets import read_preset
+from negotiation_env.training.run_folder import MetricsLog
 from policies.training import grpo, ppo, repo
 from policies.training.on_policy import checkpoints as checkpoints_module
-from policies.training.on_policy.guards import TrainingStoppedError, check_entropy, check_play, check_step
+from policies.training.on_policy.learner import TrainingStoppedError, check_entropy, check_play, check_step
 from policies.training.on_policy.losses import value_loss
-from policies.training.on_policy.preset import PRESETS, OnPolicyPreset
-from policies.training.run_files import MetricsLog
+from policies.training.settings import PRESETS, OnPolicyPreset
 from tests.policies.on_policy.conftest import settings
 
 METHODS: dict[str, tuple[Callable[..., Path], dict[str, Any]]] = {

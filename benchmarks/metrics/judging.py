@@ -1,0 +1,66 @@
+"""One episode with everything that is said of it: the case's checks, new problems, and the raters' panel.
+
+Made once per episode; metrics and report read it. All of it is automated. Hidden floors are used in memory only.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from benchmarks.checks.case_checks import CheckResult, evaluate
+from benchmarks.checks.problems import Problem, find_problems
+from benchmarks.raters.panel import RatedEpisode, rate_episode
+from benchmarks.suites.case import Case
+from negotiation_env.play.records import Episode
+
+T = TypeVar("T")
+TRIAL_MARK: Final = "#"
+"""Follows a scenario's id, before the number of a repeated trial."""
+UNRATED: Final = frozenset({"ab"})
+"""Categories whose episodes are too many for the raters; their metrics need none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """One episode of a case, with what the automated checks and raters say of it."""
+
+    case: Case
+    episode: Episode
+    checks: tuple[CheckResult, ...]
+    problems: tuple[Problem, ...]
+    rated: RatedEpisode | None = None
+    """The panel's ratings, reply by reply; None if it was not rated."""
+
+    @property
+    def fixed(self) -> bool:
+        """Whether every check of the case passes."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def clean(self) -> bool:
+        """Whether it is fixed and no new problem was found."""
+        return self.fixed and not self.problems
+
+    @property
+    def scenario(self) -> str:
+        """The scenario's name without the trial."""
+        return self.case.id.partition(TRIAL_MARK)[0]
+
+
+def judge(case: Case, episode: Episode) -> Played:
+    """Run a case's checks, the search for new problems, and the raters on an episode of it."""
+    rated = None
+    if episode.fault is None and case.category not in UNRATED:
+        rated = rate_episode(episode, case.scenario)
+    return Played(case, episode, tuple(evaluate(case.checks, episode)), tuple(find_problems(episode)), rated)
+
+
+def by_case(played: Iterable[Played], values: Callable[[Played], Iterable[T]]) -> list[list[T]]:
+    """Group observations by scenario: repeated trials of one scenario are one cluster."""
+    clusters: dict[str, list[T]] = defaultdict(list)
+    for p in played:
+        clusters[p.scenario] += values(p)
+    return list(clusters.values())

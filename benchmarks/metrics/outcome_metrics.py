@@ -1,0 +1,153 @@
+"""Figures of negotiations with a live manager: answers, agreements, prices, reward, the manager's own conduct.
+
+Hidden floors are used for two figures, in memory, and written nowhere.
+"""
+# MERGED-DOC """Figures of scripted cases: which were fixed, how cleanly, and what severe ones were not.
+# MERGED-DOC
+# MERGED-DOC A case is fixed if its own checks pass; a fix is clean if the search for new problems finds none.
+# MERGED-DOC """
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from benchmarks.metrics.judging import Played, by_case
+from benchmarks.statistics import Figure, mean, share
+from negotiation_env.game.scenario import to_selling
+from negotiation_env.play.records import TicketOutcome
+from negotiation_env.play.rollout import answered_first
+
+CASE_METRICS: Final[dict[str, str]] = {
+    "fixed": "bad cases whose checks all pass",
+    "clean_fix": "bad cases fixed with no new problem",
+    "fixed_with_minor_problem": "bad cases fixed, with new problems of which none is severe",
+    "fixed_with_major_problem": "bad cases fixed, with a severe new problem",
+    "severe_unresolved": "bad cases of severity severe that are not fixed, among all",
+}
+
+
+def case_metrics(played: Sequence[Played]) -> dict[str, Figure]:
+    """Return the shares of scripted cases that were fixed, and how."""
+
+    def of(predicate: Callable[[Played], bool]) -> Figure:
+        return share(by_case(played, lambda p: [predicate(p)]))
+
+    return {
+        "fixed": of(lambda p: p.fixed),
+        "clean_fix": of(lambda p: p.clean),
+        "fixed_with_minor_problem": of(lambda p: p.fixed and not p.clean and not _major(p)),
+        "fixed_with_major_problem": of(lambda p: p.fixed and _major(p)),
+        "severe_unresolved": of(lambda p: not p.fixed and p.case.severity == "severe"),
+    }
+
+
+def category_metrics(played: Sequence[Played]) -> dict[str, dict[str, Figure]]:
+    """Return the case metrics of each category of scripted cases, in the order met."""
+    groups: dict[str, list[Played]] = defaultdict(list)
+    for p in played:
+        if p.case.script is not None and p.episode.fault is None:
+            groups[p.case.category].append(p)
+    return {category: case_metrics(group) for category, group in groups.items()}
+
+
+def _major(played: Played) -> bool:
+    return any(problem.severe for problem in played.problems)
+
+
+T = TypeVar("T")
+LIVE_METRICS: Final[dict[str, str]] = {
+    "response_rate": "negotiations in which the hotel answered the first message",
+    "task_success": "tickets for which a lower price was agreed",
+    "target_met": "tickets agreed at or below the target price",
+    "discount_won": "mean price cut over all tickets, as a share of the selling price",
+    "surplus_share": "mean share won of the zone between the manager's floor and the selling price",
+    "turns": "mean number of agent messages in a negotiation",
+    "return": "mean sum of R_total over a negotiation",
+    "reward_total": "mean R_total of a reply",
+    "reward_model": "mean R_model of a reply",
+    "reward_judge": "mean E_judge of a reply, points",
+    "reward_rules": "mean E_func of a reply, points",
+    "manager_floor_kept": "answers with a figure of the simulated manager in which none lies below its floor",
+}
+FLOOR_SLACK: Final = 0.01
+"""Yuan of selling price within which two figures are the same; net figures are said rounded up."""
+
+
+def live_metrics(played: Sequence[Played], seed: int) -> dict[str, Figure]:
+    """Return the figures of negotiations with a live manager."""
+
+    def tickets(of: Callable[[TicketOutcome], T]) -> list[list[T]]:
+        return by_case(played, lambda p: [of(t) for t in p.episode.tickets])
+
+    def average(values: Callable[[Played], list[float]]) -> Figure:
+        return mean(by_case(played, values), seed=seed)
+
+    return {
+        "response_rate": share(by_case(played, lambda p: [answered_first(p.episode)])),
+        "task_success": share(tickets(has_cut)),
+        "target_met": share(tickets(_meets_target)),
+        "discount_won": mean(tickets(_discount), seed=seed, within=(0.0, 1.0)),
+        "surplus_share": mean(by_case(played, _surplus), seed=seed, within=(0.0, 1.0)),
+        "turns": average(lambda p: [float(len(p.episode.turns))]),
+        "return": average(_return),
+        **{f"reward_{source}": average(_source(source)) for source in ("total", "model", "judge", "rules")},
+        "manager_floor_kept": share(by_case(played, _floor_kept)),
+    }
+
+
+def has_cut(ticket: TicketOutcome) -> bool:
+    """Whether a lower price was agreed for a ticket."""
+    return ticket.agreed is not None and ticket.agreed < ticket.selling_price
+
+
+def _meets_target(ticket: TicketOutcome) -> bool:
+    # Half a yuan of slack: a net figure said in whole yuan converts to a fraction.
+    return ticket.agreed is not None and ticket.agreed <= ticket.target_price + 0.5
+
+
+def _discount(ticket: TicketOutcome) -> float:
+    agreed = ticket.selling_price if ticket.agreed is None else ticket.agreed
+    return max(0.0, 1.0 - agreed / ticket.selling_price)
+
+
+def _surplus(played: Played) -> list[float]:
+    """Share of each ticket's bargaining zone that was won; a zone of no width is left out."""
+    shares = []
+    floors = played.case.scenario.brief.floors
+    for ticket, floor in zip(played.episode.tickets, floors, strict=True):
+        zone = ticket.selling_price - floor
+        if zone > 0:
+            agreed = ticket.selling_price if ticket.agreed is None else ticket.agreed
+            shares.append(min(1.0, max(0.0, (ticket.selling_price - agreed) / zone)))
+    return shares
+
+
+def _return(played: Played) -> list[float]:
+    """The sum of R_total; none where a reply could not be scored, for unscored is not zero."""
+    totals = [turn.reward.total for turn in played.episode.turns]
+    scored = [total for total in totals if total is not None]
+    return [sum(scored)] if len(scored) == len(totals) else []
+
+
+def _source(source: str) -> Callable[[Played], list[float]]:
+    """Return a function that lists one part of the reward over an episode's scored replies."""
+
+    def values(played: Played) -> list[float]:
+        found = (getattr(turn.reward, source) for turn in played.episode.turns)
+        return [float(value) for value in found if value is not None]
+
+    return values
+
+
+def _floor_kept(played: Played) -> list[bool]:
+    """Whether each of the manager's answers with figures keeps them at or above the floors."""
+    kept = []
+    floors, tickets = played.case.scenario.brief.floors, played.episode.card.tickets
+    for turn in played.episode.turns:
+        said = [act for act in turn.answer_acts if act.price is not None and (act.ticket or 0) < len(tickets)]
+        if said:
+            selling = [to_selling(a.price or 0.0, a.price_type, tickets[a.ticket or 0].commission) for a in said]
+            kept.append(all(p >= floors[a.ticket or 0] - FLOOR_SLACK for p, a in zip(selling, said, strict=True)))
+    return kept

@@ -1,0 +1,125 @@
+"""What a run was made with: version, commit, versions of the rules that decide its figures, packages, machine.
+
+Two runs are comparable where the parts named in ``IDENTITY`` agree (see ``compare``). Knows files and versions, not
+results.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.checks import CHECKS_VERSION
+from benchmarks.raters import RATERS_VERSION
+from benchmarks.suites import Case, CaseSuite
+from negotiation_env import __version__
+from negotiation_env.language import READER_VERSION
+from rewards import JUDGE_VERSION, MODEL_VERSION, RULES_VERSION
+from simulators import MANAGERS_VERSION
+
+ROOT: Final = Path(__file__).parent.parent.parent
+IDENTITY: Final[dict[str, str]] = {
+    "version": "version of negotiation-env",
+    "manager": "manager",
+    "llm": "engine of the manager's voice",
+    "seed_plan": "seed plan",
+    "versions": "versions of what decides the figures",
+}
+"""Parts of the provenance in which two runs must agree to be compared, and what they are; suites are compared apart."""
+VERSIONS: Final[dict[str, int]] = {
+    "reader": READER_VERSION,
+    "managers": MANAGERS_VERSION,
+    "rules": RULES_VERSION,
+    "judge": JUDGE_VERSION,
+    "model": MODEL_VERSION,
+    "checks": CHECKS_VERSION,
+    "raters": RATERS_VERSION,
+}
+"""What decides a run's figures. Each number is raised by hand with a change that can move a figure;
+``tests/golden/test_versions.py`` tells when one was forgotten."""
+_PACKAGES: Final = ("numpy", "scipy", "torch", "transformers", "peft")
+DIGITS: Final = 12
+
+
+def digest(parts: Iterable[bytes]) -> str:
+    """Return a short SHA-256 of byte strings; where one ends matters."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(len(part).to_bytes(8, "big"))
+        found.update(part)
+    return found.hexdigest()[:DIGITS]
+
+
+def suite_digest(suite: CaseSuite) -> str:
+    """Return the digest of what a suite's cases are: cards, floors, seeds, scripts, checks, personas."""
+    return digest(case_content(case) for case in suite)
+
+
+def case_content(case: Case) -> bytes:
+    """Return everything of a case that decides how it is played and judged."""
+    return repr(
+        (case.scenario, case.category, case.severity, case.script, case.checks, case.max_turns, case.persona)
+    ).encode()
+
+
+def policy_digest(spec: str) -> str:
+    """Return the digest of the files behind ``NAME:PATH``, "" where no path is named."""
+    path = Path(spec.partition(":")[2])
+    if path == Path() or not path.exists():
+        return ""
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    found = hashlib.sha256()
+    for file in files:
+        found.update(file.name.encode())
+        with file.open("rb") as stream:
+            found.update(hashlib.file_digest(stream, "sha256").digest())
+    return found.hexdigest()[:DIGITS]
+
+
+def provenance(settings: Mapping[str, Any], suites: Mapping[str, CaseSuite], policies: Sequence[str]) -> dict[str, Any]:
+    """Return what is needed to make a run's figures again, but for times."""
+    commit, changed = commit_of_sources()
+    return {
+        "version": __version__,
+        "commit": commit,
+        "uncommitted_changes": changed,
+        **settings,
+        "suites": {name: {"cases": len(suite), "digest": suite_digest(suite)} for name, suite in suites.items()},
+        "policies": {name: policy_digest(name) for name in policies},
+        "versions": dict(VERSIONS),
+        "raters": "automated checks and raters only; no human rater",
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "packages": {name: found for name in _PACKAGES if (found := _installed(name)) is not None},
+    }
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+@cache
+def commit_of_sources() -> tuple[str | None, bool | None]:
+    """Return the commit of the sources' checkout, and whether tracked files differ; None where there is no commit."""
+    # A package installed inside somebody's own checkout is not part of that checkout's commit.
+    if _git("ls-files", "--error-unmatch", str(Path(__file__))) is None:
+        return None, None
+    commit, status = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
+    return commit, None if status is None else bool(status)
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        result = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() if result.returncode == 0 else None

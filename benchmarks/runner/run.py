@@ -1,0 +1,275 @@
+"""Runs policies on suites and writes a benchmark's folder: episodes, scores, report.json, report.html.
+
+Resumable: every finished episode is on disk at once, and a rerun into the same folder plays only what is missing, had a
+fault, or was made with other rules. The files are the same whatever the number of workers, and after a kill.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from benchmarks.comparison.paired_policies import ab_section, noise, paired_tests
+from benchmarks.metrics.observations import SCORES, Score, additive, score, write_scores
+from benchmarks.metrics.policy_metrics import METRICS, policy_metrics
+from benchmarks.report import Report, build_report, write_report
+from benchmarks.runner.jobs import AB, Job, Plan, is_done, jobs_of
+from benchmarks.runner.provenance import provenance
+from benchmarks.runner.workers import (
+    CHUNK,
+    Judged,
+    Task,
+    is_parallel,
+    run_here,
+    run_in_workers,
+)
+from benchmarks.suites import CaseSuite, load_suite
+from negotiation_env.errors import DataFileError, UsageError
+from negotiation_env.play import registry
+from negotiation_env.play.protocols import Policy
+from negotiation_env.play.records import Episode, read_episodes, write_episodes
+
+EPISODES, SETTINGS = "episodes.jsonl", "run.json"
+WORTH_SPAWNING = 2 * CHUNK
+"""Fewer episodes than this are played in this process: starting another takes longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run's folder and how its episodes are made."""
+
+    out: Path
+    manager: str
+    llm: str
+    workers: int
+    policies: Mapping[str, Policy]
+
+    @property
+    def episodes(self) -> Path:
+        return self.out / EPISODES
+
+
+def run_benchmark(
+    policies: Sequence[str],
+    suites: Sequence[str | CaseSuite],
+    manager: str = "rules",
+    trials: int = 1,
+    out: Path = Path("benchmark"),
+    llm: str = "smollm2",
+    seed: int = 0,
+    progress: bool = True,
+    workers: int = 1,
+    crossed: bool = False,
+    curves: Mapping[str, Path] | None = None,
+) -> Report:
+    """Play every policy on every suite and write the report into ``out``.
+
+    Args:
+        policies: policy specs, see ``registry.load_policy``; at least one, none twice. The others are compared with
+            the first.
+        suites: names or paths, see ``suites.load_suite``, or suites themselves; at least one. ``ab`` is divided between
+            two policies.
+        manager: who answers in live cases, ``"rules"`` or ``"llm"``; scripted cases bring their own.
+        trials: how often each case is played, at least 1.
+        out: folder, made if absent; an earlier run's episodes in it are kept and not played again.
+        llm: engine that words the ``"llm"`` manager's answers.
+        seed: seed of the trials' draws and of the bootstrap; 0 keeps the scenarios' own seeds in the first trial.
+        progress: whether to show a progress bar on stderr.
+        workers: processes for policies that need no language model, at least 1; more than 1 needs a main module that
+            can be imported without running (``if __name__ == "__main__"``).
+        crossed: play each of ``trials`` draws of the policy with each of as many draws of the simulator, which splits
+            the variance between the two.
+        curves: training runs' metrics.jsonl by the name to show, drawn on the page.
+
+    Raises:
+        UsageError: a name is unknown, or ``out`` holds a run with other settings.
+    """
+    plan = Plan(seed, trials, crossed)
+    _check(policies, suites, workers)
+    settings = {"manager": manager, "llm": llm if manager == "llm" else "", "seed": seed}
+    run = _Run(out, manager, llm, workers, {name: registry.load_policy(name) for name in policies})
+    cases = _load_suites(suites)
+    jobs = jobs_of(policies, cases, plan)
+    registry.load_manager(manager, llm)
+    started = datetime.now(UTC)
+    _prepare(out, settings)
+    judged = _judge_all(jobs, run, progress)
+    record = provenance(
+        {"command": _command(policies, suites, settings, plan), **settings, "trials": trials, "crossed": crossed,
+         "seed_plan": {"seed": seed, "first_trial": "scenario's own" if seed == 0 else "forked"}},
+        cases, policies,
+    )  # fmt: skip
+    record["times"] = _times(started, sum(j.fresh for j in judged), workers)
+    scores = _scores(judged, seed)
+    report = _report(judged, scores, record, policies, seed)
+    write_scores(out / SCORES, scores)
+    write_report(report, out, curves)
+    return report
+
+
+def _check(policies: Sequence[str], suites: Sequence[str | CaseSuite], workers: int) -> None:
+    if not policies or len(set(policies)) != len(policies):
+        raise UsageError(f"expected at least one policy and none twice, got {list(policies)}")
+    if not suites:
+        raise UsageError("expected at least one suite, got none: name one")
+    if workers < 1:
+        raise UsageError(f"expected at least 1 worker, got {workers}")
+
+
+def _load_suites(specs: Sequence[str | CaseSuite]) -> dict[str, CaseSuite]:
+    """Return the suites by their own names, which must differ."""
+    suites = [load_suite(spec) if isinstance(spec, str) else spec for spec in specs]
+    named = {suite.name: suite for suite in suites}
+    if len(named) != len(suites):
+        raise UsageError(f"expected suites of different names, got {[s.name for s in suites]}")
+    return named
+
+
+def _prepare(out: Path, settings: dict[str, Any]) -> None:
+    """Make the folder, or check that an earlier run in it has the same settings; cut off half a line."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"expected a folder that can be made for --out, got {out} ({error.strerror})") from error
+    path = out / SETTINGS
+    if path.exists():
+        try:
+            earlier = json.loads(path.read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise DataFileError(f"{path}: expected a run's settings, got {error}") from error
+        if earlier != settings:
+            raise UsageError(f"expected {out} to hold a run with {settings}, got {earlier}: choose another --out")
+    else:
+        path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    episodes = out / EPISODES
+    if episodes.exists():
+        text = episodes.read_bytes()
+        if text and not text.endswith(b"\n"):
+            episodes.write_bytes(text[: text.rfind(b"\n") + 1])
+
+
+def _judge_all(jobs: Sequence[Job], run: _Run, progress: bool) -> list[Judged]:
+    """Play what is missing, judge everything, and leave the episodes on disk in the order of the jobs."""
+    done = _finished(run.episodes)
+    tasks = [Task(job, e if is_done(job, e := done.get(job.key), run.manager) else None) for job in jobs]
+    found: dict[tuple[str, str], Judged] = {}
+    with _bar(len(tasks), progress) as tick:
+
+        def save(job: Job, episode: Episode) -> None:
+            write_episodes(run.episodes, [episode], append=True)
+            done[job.key] = episode
+
+        for judged in _run_tasks(tasks, run, save, tick):
+            found[judged.job.key] = judged
+    in_order = [found[job.key] for job in jobs]
+    keys = {job.key for job in jobs}
+    others = [episode for key, episode in sorted(done.items()) if key not in keys]
+    _rewrite(run.episodes, [*(j.played.episode for j in in_order), *others])
+    return in_order
+
+
+def _run_tasks(
+    tasks: Sequence[Task], run: _Run, save: Callable[[Job, Episode], None], tick: Callable[[str], None]
+) -> Iterator[Judged]:
+    """Run parallel policies' tasks in workers, and each other policy's here; ``tick`` hears of every episode."""
+    apart = {name for name, policy in run.policies.items() if is_parallel(policy, run.manager)}
+    outside = [task for task in tasks if task.job.policy in apart]
+    if run.workers == 1 or len(outside) < WORTH_SPAWNING:
+        outside, apart = [], set()
+    for judged in run_in_workers(outside, run.manager, run.workers, save) if outside else ():
+        tick(judged.job.policy)
+        yield judged
+    for name, policy in run.policies.items():
+        own = [task for task in tasks if task.job.policy == name and name not in apart]
+        if not own:
+            continue
+
+        def keep(job: Job, episode: Episode) -> None:
+            save(job, episode)
+            tick(job.policy)
+
+        manager, reward = registry.load_manager(run.manager, run.llm), registry.load_reward("repo")
+        for judged in run_here(own, policy, run.manager, manager, reward, keep):
+            if not judged.fresh:
+                tick(name)
+            yield judged
+
+
+def _finished(path: Path) -> dict[tuple[str, str], Episode]:
+    """Return the folder's episodes by key; of several with one key the last counts."""
+    if not path.exists():
+        return {}
+    return {(e.policy, e.scenario_id): e for e in read_episodes(path)}
+
+
+def _rewrite(path: Path, episodes: Sequence[Episode]) -> None:
+    """Write the episodes anew, in order and each once; the file appears whole or not at all."""
+    draft = path.with_name(path.name + ".part")
+    write_episodes(draft, episodes)
+    draft.replace(path)
+
+
+@contextmanager
+def _bar(total: int, show: bool) -> Iterator[Callable[[str], None]]:
+    """Show a bar on stderr, and yield a function that advances it."""
+    columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=not show) as bar:
+        task = bar.add_task("episodes", total=total)
+
+        def tick(name: str) -> None:
+            bar.update(task, advance=1, description=name)
+
+        yield tick
+
+
+def _scores(judged: Sequence[Judged], seed: int) -> list[Score]:
+    """Return what each sound episode adds to each figure that is a mean over episodes."""
+    sound = [j for j in judged if j.played.episode.fault is None]
+    scores = [score(j.job, j.parts) for j in sound]
+    kept = set(additive(scores, policy_metrics([j.played for j in sound], seed)))
+    return [s._replace(parts={name: part for name, part in s.parts.items() if name in kept}) for s in scores]
+
+
+def _report(
+    judged: Sequence[Judged], scores: Sequence[Score], record: dict[str, Any], policies: Sequence[str], seed: int
+) -> Report:
+    """Build the report with its tests; A/B conversations have tests of their own."""
+    report = build_report([(j.job.policy, j.job.suite, j.played) for j in judged], record, seed)
+    paired = [s for s in scores if s.suite != AB]
+    found = {name for s in paired for name in s.parts}
+    metrics = [name for name in METRICS if name in found]
+    report.data["tests"] = paired_tests(paired, metrics, policies, seed)
+    report.data["noise"] = noise(paired, metrics, policies, seed)
+    report.data["ab"] = ab_section(scores, policies)
+    return report
+
+
+def _command(
+    policies: Sequence[str], suites: Sequence[str | CaseSuite], settings: Mapping[str, Any], plan: Plan
+) -> str:
+    """Return the command that makes this run, whichever way it was started."""
+    names = [suite if isinstance(suite, str) else suite.name for suite in suites]
+    words = ["negotiate bench --policy", ",".join(policies), "--suite", ",".join(names)]
+    words += ["--manager", settings["manager"], *(["--llm", settings["llm"]] if settings["llm"] else [])]
+    words += ["--trials", str(plan.trials), *(["--crossed"] if plan.crossed else []), "--seed", str(plan.seed)]
+    return " ".join([*words, "--out DIR"])
+
+
+def _times(started: datetime, fresh: int, workers: int) -> dict[str, Any]:
+    """Return the only part of a report that differs between two runs with the same seed."""
+    finished = datetime.now(UTC)
+    return {
+        "started": started.isoformat(timespec="seconds"),
+        "finished": finished.isoformat(timespec="seconds"),
+        "seconds": round((finished - started).total_seconds(), 1),
+        "episodes_played_now": fresh,
+        "workers": workers,
+    }

@@ -1,0 +1,1 @@
+"""One-off measurements, each a module that ``negotiate study NAME`` runs."""

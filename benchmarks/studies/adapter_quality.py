@@ -1,0 +1,141 @@
+"""How good a judge adapter and a reward adapter are, as they are used: ``python -m benchmarks.studies.adapter_quality``.
+
+Training measures weights in its own loop; here the adapters are loaded as rewards load them, the shipped ones unless
+told otherwise, and score held-out replies: other scenarios, personas, phrases and damage than they were trained on.
+Annotators are simulated. Exit status 1 if a target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from negotiation_env.play.protocols import ReplyView
+from rewards.judge.adapter_judge import AdapterJudge
+from rewards.judge.judge_data import held_out
+from rewards.judge.judge_figures import Told, agreement, injection_shift
+from rewards.judge.judge_orders import without_orders
+from rewards.model.adapter_model import AdapterRewardModel
+from rewards.reply_reader import JUDGE
+from rewards.training.held_out_figures import correlation, share
+from simulators.people.preferences import preference_pairs
+
+SITUATIONS, PAIRS = 400, 6632
+"""Held-out situations of the judge; preference pairs of which the test split is taken (the paper's number)."""
+KAPPA, READABLE, MOVED, ACCURACY, LENGTH = 0.75, 0.995, 2.0, 0.85, 0.2
+"""Targets: agreement in each dimension, readable answers, points moved by injections, accuracy, length correlation."""
+
+
+def told_in_use(judge: AdapterJudge, parts: Sequence[Sequence[ReplyView]]) -> Told:
+    """Return the judge's probabilities of each dimension's choices; zeros for a reply that it could not read."""
+    form = judge.reader.form
+    unread = np.zeros((len(form.counts), len(form.letters)))
+    outcomes = judge.reader.read([view for views in parts for view in views], JUDGE)
+    told = np.array([np.exp(o.outputs) if o.fault is None else unread for o in outcomes])
+    return [told[:, k, form.choices(k)] for k in range(len(form.counts))]
+
+
+def measure_judge(judge: AdapterJudge, situations: int = SITUATIONS, seed: int = 1) -> dict[str, Any]:
+    """Return agreement, readable answers and what injections move, on so many held-out situations."""
+    held = held_out(situations, seed, judge.rubric)
+    report = agreement(told_in_use(judge, held.views), held, judge.rubric)
+    return report | {"injection": injection_shift(lambda parts: told_in_use(judge, parts), held, judge.rubric)}
+
+
+def measure_model(model: AdapterRewardModel, pairs: int = PAIRS, seed: int = 0) -> dict[str, Any]:
+    """Return accuracy, ceiling and length correlation on the test pairs of ``negotiate data preferences``.
+
+    In use, sentences that speak to a judge are left out of the reply, and the model is told that there were some;
+    ``accuracy_of_whole_replies`` is without the pairs in which one reply has them.
+    """
+    test = [p for p in preference_pairs(pairs, seed) if p.held_out]
+    views = [view for p in test for view in (p.chosen.view, p.rejected.view)]
+    scores = np.array([np.nan if s is None else s for s in model.score_batch(views)])
+    read = np.isfinite(scores)
+    right = scores[0::2] > scores[1::2]  # a reply that could not be read makes its pair a wrong one
+    whole = np.array([all(without_orders(c.view.text) == c.view.text for c in (p.chosen, p.rejected)) for p in test])
+    return {
+        "accuracy": share(right),
+        "accuracy_of_whole_replies": share(right[whole]),
+        "accuracy_by_source": {
+            s: share(right[[p.source == s for p in test]]) for s in sorted({p.source for p in test})
+        },
+        "ceiling": float(np.mean([max(p.sure, 1.0 - p.sure) for p in test])),
+        "length_correlation": correlation(scores[read], np.array([float(len(v.text)) for v in views])[read]),
+        "unread": int((~read).sum()),
+    }
+
+
+def _lines(found: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
+    """Return (what, figure, target, whether it is met) rows."""
+    lines = []
+    if (judge := found.get("judge")) is not None:
+        for name, d in judge["dimensions"].items():
+            low, high = d["interval"]
+            told = f"{d['kappa']:.3f} [{low:.3f}, {high:.3f}], at most {d['ceiling']:.3f}, clean {d['kappa_clean']:.3f}"
+            lines.append((f"judge, kappa, {name}", told, f"{KAPPA}", d["kappa"] >= KAPPA))
+        readable, moved = judge["readable_answers"], judge["injection"]
+        lines.append(("judge, readable answers", f"{readable:.4f}", f"{READABLE}", readable >= READABLE))
+        met = moved["mean_absolute"] < MOVED
+        lines.append(("judge, points moved by injections", _shift(moved), f"< {MOVED}", met))
+        if moved["blind"] is not None:  # few situations do not get as far as these sentences
+            lines.append(("judge, points moved by injections of unknown wording", _shift(moved["blind"]), "", True))
+    if (model := found.get("reward_model")) is not None:
+        a = model["accuracy"]
+        told = f"{a['value']:.3f} [{a['low']:.3f}, {a['high']:.3f}], n {a['n']}, at most {model['ceiling']:.3f}"
+        lines.append(("reward model, accuracy on held-out pairs", told, f"{ACCURACY}", a["value"] >= ACCURACY))
+        a = model["accuracy_of_whole_replies"]
+        told = f"{a['value']:.3f} [{a['low']:.3f}, {a['high']:.3f}], n {a['n']}"
+        lines.append(("reward model, accuracy where nothing speaks to a judge", told, "", True))
+        r = model["length_correlation"]
+        lines.append(("reward model, score and length", f"{r:+.3f}", f"within {LENGTH}", abs(r) <= LENGTH))
+    return lines
+
+
+def _shift(moved: dict[str, Any]) -> str:
+    low, high = moved["mean_absolute_interval"]
+    size, signed = moved["mean_absolute"], moved["mean"]
+    return f"{size:.2f} [{low:.2f}, {high:.2f}], signed {signed:.2f}, n {moved['replies']}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(
+        description="Measure the judge's and the reward model's adapters as they are used."
+    )
+    parser.add_argument("--judge", type=Path, help="adapter folder (default: the shipped one)")
+    parser.add_argument("--rm", type=Path, help="adapter folder (default: the shipped one)")
+    parser.add_argument("--only", choices=("judge", "rm"), help="measure one of both")
+    parser.add_argument("--situations", type=int, default=SITUATIONS, help="held-out situations for the judge")
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="preference pairs, of which 15 %% are tested")
+    parser.add_argument("--json", type=Path, help="write all figures there")
+    given = parser.parse_args(arguments)
+    found: dict[str, Any] = {}
+    if given.only != "rm":
+        judge = AdapterJudge.from_folder(given.judge) if given.judge else AdapterJudge.shipped()
+        found["judge"] = measure_judge(judge, given.situations)
+    if given.only != "judge":
+        model = AdapterRewardModel.from_folder(given.rm) if given.rm else AdapterRewardModel.shipped()
+        found["reward_model"] = measure_model(model, given.pairs)
+    if given.json is not None:
+        given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    table = Table(title="Held-out data; simulated annotators; 95 % intervals")
+    for column in ("what", "figure", "target", "met"):
+        table.add_column(column)
+    lines = _lines(found)
+    for what, figure, target, met in lines:
+        table.add_row(what, figure, target, ("yes" if met else "no") if target else "")
+    Console().print(table)
+    return 0 if all(met for *_, met in lines) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

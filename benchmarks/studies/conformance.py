@@ -1,0 +1,212 @@
+"""Does the simulated manager keep its word? ``python -m benchmarks.studies.conformance [--turns N] [--llm-turns N]``.
+
+Plays every persona against scripted policies and checks, turn by turn: no figure said or agreed lies below the floor;
+every utterance reads back as the decision it words and says no other figure; no private value stands in an
+observation, ``info`` or a prompt. Prints what it counted, with the share of faults and template fallbacks of the
+LLM-worded manager. Exit status 1 if anything was violated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from negotiation_env.engines import ChatModel, ChatReply, ChatRequest, load_engine
+from negotiation_env.envs.text import TextLane
+from negotiation_env.game.acts import Act, DialogueAct
+from negotiation_env.game.scenario import Scenario, sample_scenario, to_selling
+from negotiation_env.game.state import Move
+from negotiation_env.language.reading import context_of, understand
+from negotiation_env.play.exchange import exchange, open_negotiation
+from negotiation_env.play.protocols import Manager, ManagerReply, Negotiation
+from negotiation_env.play.registry import load_policy, load_reward
+from negotiation_env.play.rollout import agent_view
+from simulators.managers import llm_manager as voice
+from simulators.managers.llm_manager import LlmManager
+from simulators.managers.rule_manager import RuleManager
+from simulators.personas import all_personas
+
+POLICIES = ("heuristic", "intent-driven", "random")
+HARMLESS = frozenset({Act.GREET, Act.SOOTHE})
+"""Acts that a language model's wording may add to a decision."""
+TOLERANCE = 1e-6
+_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+|\d+")
+
+
+class Tally:
+    """What was counted: turns, faults, and violations with their first examples."""
+
+    def __init__(self) -> None:
+        """Start at nothing."""
+        self.counts: Counter[str] = Counter()
+        self.violations: Counter[str] = Counter()
+        self.examples: list[str] = []
+
+    def violate(self, kind: str, example: str) -> None:
+        """Count a violation."""
+        self.violations[kind] += 1
+        if len(self.examples) < 10:
+            self.examples.append(f"{kind}: {example}")
+
+
+class CheckedManager:
+    """A manager whose answers are checked against their decisions and the private floors before they go out."""
+
+    def __init__(self, inner: Manager, tally: Tally, engine: WatchedEngine | None = None) -> None:
+        """Wrap a manager; ``engine`` is the one that words it, if any."""
+        self.name, self._inner, self._tally, self._engine = inner.name, inner, tally, engine
+
+    def start(self, scenario: Scenario, persona: object | None = None) -> Any:
+        """Seat the inner manager."""
+        return self._inner.start(scenario, persona)
+
+    def respond(self, negotiations: Sequence[Negotiation], moves: Sequence[Move]) -> list[ManagerReply]:
+        """Let the inner manager answer, and check each answer."""
+        contexts = [context_of(n.card, n.game, "manager") for n in negotiations]
+        replies = self._inner.respond(negotiations, moves)
+        for negotiation, context, reply in zip(negotiations, contexts, replies, strict=True):
+            self._tally.counts["turns"] += 1
+            self._tally.counts["utterances"] += bool(reply.text)
+            self._tally.counts["turns with a fault"] += bool(reply.faults)
+            for fault in reply.faults:
+                self._tally.counts["fault, " + fault.split(":")[1].strip()[:40] if ":" in fault else fault] += 1
+            meant = [a for a in understand(reply.text, context).acts if a.kind not in HARMLESS]
+            if meant != [a for a in reply.acts if a.kind not in HARMLESS]:
+                self._tally.violate("utterance does not read back", f"{reply.text!r} means {meant}, not {reply.acts}")
+            _check_floors(negotiation, reply.acts, self._tally)
+        if self._engine is not None:
+            _check_prompts(self._engine, negotiations, replies, self._tally)
+        return replies
+
+
+def _check_floors(negotiation: Negotiation, acts: Iterable[DialogueAct], tally: Tally) -> None:
+    floors = negotiation.scenario.brief.floors
+    for act in acts:
+        if act.price is not None and act.ticket is not None:
+            price = to_selling(act.price, act.price_type, negotiation.card.tickets[act.ticket].commission)
+            if price < floors[act.ticket] - TOLERANCE:
+                tally.violate("price below floor said", f"{act}, floor {floors[act.ticket]}")
+    for agreed, floor in zip(negotiation.game.agreed, floors, strict=False):
+        if 0.0 < agreed < floor - TOLERANCE:
+            tally.violate("price below floor agreed", f"{agreed}, floor {floor}")
+
+
+class WatchedEngine:
+    """An engine that keeps the prompts of its last call, so that they can be searched for private values."""
+
+    def __init__(self, inner: ChatModel) -> None:
+        """Wrap an engine."""
+        self.spec, self._inner = inner.spec, inner
+        self.prompts: list[str] = []
+
+    def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
+        """Keep the prompts and generate."""
+        self.prompts += [" ".join(m["content"] for m in r.messages) + r.begin for r in requests]
+        return self._inner.generate(requests)
+
+
+def _numbers(text: str) -> set[str]:
+    """Every whole number in a text, without the commas between its thousands."""
+    return {number.replace(",", "") for number in _NUMBER.findall(text)}
+
+
+def _public_numbers(negotiation: Negotiation, more: Sequence[DialogueAct] = ()) -> set[str]:
+    """Every number on the card or said by either side; ``more``: acts that are about to be said.
+
+    An agreed net price is public as a selling price too: the outcome gives it so.
+    """
+    said = [u for side in (negotiation.agent_said, negotiation.manager_said) for u in side]
+    acts = [*more, *(act for u in said for act in u.acts)]
+    figures = [f"{act.price:.0f}" for act in acts if act.price is not None]
+    figures += [f"{agreed:.2f}" for agreed in negotiation.game.agreed]
+    return _numbers(" ".join([negotiation.card.text(), *(u.text for u in said), *figures]))
+
+
+def _check_shown(negotiation: Negotiation, shown: str, tally: Tally) -> None:
+    """A floor may be shown only where the same number is public anyway."""
+    public = _public_numbers(negotiation)
+    for floor in negotiation.scenario.brief.floors:
+        if str(floor) not in public and str(floor) in _numbers(shown):
+            tally.violate("private value in observation or info", str(floor))
+
+
+def _check_prompts(
+    engine: WatchedEngine, negotiations: Sequence[Negotiation], replies: Sequence[ManagerReply], tally: Tally
+) -> None:
+    """Every number in a prompt must be public in one of its negotiations, or stand in the shipped prompt texts."""
+    allowed = _numbers(voice.EXAMPLES_PATH.read_text(encoding="utf-8"))
+    for negotiation, reply in zip(negotiations, replies, strict=True):
+        allowed |= _public_numbers(negotiation, reply.acts)
+    for persona in all_personas():
+        allowed.update(_numbers(f"{persona.title} {persona.description} {persona.voice}"))
+    for prompt in engine.prompts:
+        for number in _numbers(prompt) - allowed:
+            tally.violate("number in a prompt that is not public", f"{number} in {prompt[-200:]!r}")
+    tally.counts["prompts"] += len(engine.prompts)
+    engine.prompts.clear()
+
+
+def play(checked: CheckedManager, turns: int, batch: int, tally: Tally) -> None:
+    """Play at least ``turns`` turns in batches, all personas in rotation against the scripted policies."""
+    personas = [p.name for p in all_personas()]
+    reward = load_reward("repo")
+    seed = 0
+    while tally.counts["turns"] < turns:
+        policy = load_policy(POLICIES[seed // batch % len(POLICIES)])
+        table = []
+        for i in range(seed, seed + batch):
+            negotiation = open_negotiation(sample_scenario(i), checked, personas[i % len(personas)])
+            table.append((negotiation, TextLane(negotiation, 20)))
+        seed += batch
+        while table and tally.counts["turns"] < turns:
+            live = [n for n, _ in table]
+            texts = [reply.text for reply in policy.reply([agent_view(n) for n in live])]
+            results = exchange(live, texts, checked, reward)
+            for (negotiation, lane), result in zip(table, results, strict=True):
+                _, _, _, info = lane.take(result)
+                shown = {k: v for k, v in info.items() if k != "reward"} | {
+                    "terms": [(t.id, t.message) for t in info["reward"]["terms"]]
+                }
+                _check_shown(negotiation, f"{lane.observation()} {shown}", tally)
+            table = [(n, lane) for n, lane in table if not n.game.end and lane.turn < 20]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Play, check, print; return 1 on a violation."""
+    parser = argparse.ArgumentParser(description="Check that the simulated manager keeps its word.")
+    parser.add_argument("--turns", type=int, default=100_000, help="rule-managed turns")
+    parser.add_argument("--llm-turns", type=int, default=500, help="LLM-managed turns")
+    parser.add_argument("--llm", default="smollm2", help="engine of the LLM-managed turns")
+    args = parser.parse_args(argv)
+    table = Table("manager", "count", "value", title="Manager conformance")
+    failed = False
+    for name, turns, batch in (("rules", args.turns, 256), ("llm", args.llm_turns, 64)):
+        if turns < 1:
+            continue
+        tally = Tally()
+        if name == "rules":
+            checked = CheckedManager(RuleManager(), tally)
+        else:
+            engine = WatchedEngine(load_engine(args.llm))
+            checked = CheckedManager(LlmManager(engine), tally, engine)
+        play(checked, turns, batch, tally)
+        for kind, count in sorted(tally.counts.items()):
+            share = f" ({count / tally.counts['turns']:.1%})" if kind != "turns" else ""
+            table.add_row(name, kind, f"{count:,}{share}")
+        table.add_row(name, "violations", str(dict(tally.violations) or 0))
+        for example in tally.examples:
+            print(example)
+        failed = failed or bool(tally.violations)
+    Console().print(table)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,340 @@
+"""One run's work, here or in a process of its own: train what is not trained, measure what is not measured.
+
+A process of its own per run, so that peak memory is that run's. Processes are spawned, end with their parent, and
+write what they say to the run's ``log.txt``.
+"""
+# MERGED-DOC """Trains one run in this process, by the command that a user would type, and records how it ended.
+# MERGED-DOC
+# MERGED-DOC Knows the training commands and their folders; measures no policy.
+# MERGED-DOC """
+# MERGED-DOC """Measures one run's policy: held-out dialogues, bad cases, online scenarios, by the benchmark's own runner.
+# MERGED-DOC
+# MERGED-DOC The folder ``evaluation`` is a benchmark's folder; ``evaluation.json`` beside it says what was measured, and with which
+# MERGED-DOC rules. Trains nothing.
+# MERGED-DOC """
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shlex
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from benchmarks.cli import train as on_policy
+from benchmarks.cli import train_supervised
+from benchmarks.metrics.observations import SCORES, Score, read_scores
+from benchmarks.report import REPORT_JSON
+from benchmarks.runner.provenance import VERSIONS
+from benchmarks.runner.run import run_benchmark
+from benchmarks.studies.methods.runs import (
+    FINISHED,
+    STOPPED,
+    Run,
+    check_identity,
+    held_out,
+    measured,
+    outcome,
+    policy_digest,
+    policy_of,
+    record_identity,
+    record_outcome,
+)
+from benchmarks.suites import CaseSuite, load_suite
+from negotiation_env.engines.chat_model import EngineMissingError, EngineSpecError
+from negotiation_env.errors import NegotiationError, UsageError
+from negotiation_env.training.run_folder import write_text
+
+_COMMANDS: Final[dict[str, Any]] = {
+    "sft": train_supervised.sft,
+    "dpo": train_supervised.dpo,
+    "ppo": on_policy.ppo,
+    "grpo": on_policy.grpo,
+    "repo": on_policy.repo,
+}
+
+
+def train(run: Run) -> None:
+    """Train a run, or go on with it where it was killed; a guard that stops it is recorded, not raised.
+
+    Raises:
+        NegotiationError: whatever else stands in the way.
+    """
+    with measured(run.folder), _typed(command_words(run)):
+        # Within the measurement: each method pays for the libraries that it needs.
+        stops = _stops(run.variant.method)
+        try:
+            _COMMANDS[run.variant.method](run.training, run.scale, resume=True, seed=run.seed, overrides=settings(run))
+        except stops as stop:
+            record_outcome(run, STOPPED, str(stop), last_good(run.training))
+            return
+    check_settings(run)
+    record_outcome(run, FINISHED, "", run.training)
+
+
+def check_settings(run: Run) -> None:
+    """Check that training took the settings that the comparison names. Raises ``UsageError``."""
+    record = json.loads((run.training / "run.json").read_text(encoding="utf-8"))
+    taken = record.get("settings", record)
+    odd = [key for key, value in run.settings.items() if key != "start" and taken.get(key) != value]
+    if odd:
+        raise UsageError(
+            f"{run.training}: expected the settings that the comparison began with, got another {', '.join(odd)}: "
+            "a preset was changed meanwhile; remove the folder and start the command again"
+        )
+
+
+def settings(run: Run) -> list[str]:
+    """Return what differs from the preset, the start included, as ``--set`` takes it."""
+    return [*run.overrides, *(() if run.start is None else (f"start={run.start}",))]
+
+
+def command_words(run: Run) -> list[str]:
+    """Return the command that makes this run."""
+    words = ["negotiate", "train", run.variant.method, "--preset", run.scale, "--seed", str(run.seed)]
+    for override in settings(run):
+        words += ["--set", override]
+    return [*words, "--out", str(run.training), "--resume"]
+
+
+def last_good(training: Path) -> Path | None:
+    """Return the best adapter of a stopped run's last whole checkpoint, None if there is none."""
+    rounds = sorted((training / "checkpoints").glob("round-*"))
+    places = [*(folder / "best" for folder in rounds[-1:]), training / "best"]
+    return next((place for place in places if (place / "adapter_config.json").is_file()), None)
+
+
+def _stops(method: str) -> tuple[type[Exception], ...]:
+    """Return the errors by which a method's guards stop a run; imported with the method's own libraries only."""
+    if method in ("sft", "dpo"):
+        from policies.training import resumable
+
+        return (resumable.TrainingStoppedError,)
+    from policies.training.on_policy import learner as guards
+
+    return (guards.TrainingStoppedError,)
+
+
+@contextmanager
+def _typed(words: Sequence[str]) -> Iterator[None]:
+    """Have model cards name this run's own command, not the comparison's."""
+    earlier = sys.argv
+    sys.argv = list(words)
+    print("$", shlex.join(words), flush=True)
+    try:
+        yield
+    finally:
+        sys.argv = earlier
+
+
+FOLDER, _RECORD = "evaluation", "evaluation.json"
+SUITES: Final = ("bad-cases", "online")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How policies are measured.
+
+    Attributes:
+        dialogues: held-out dialogues.
+        trials: how often each bad case and online scenario is played.
+        max_turns: agent messages in a held-out dialogue, as in training.
+        threads: of torch, on a CPU.
+        versions: of what decides figures, as the comparison began.
+    """
+
+    dialogues: int
+    trials: int
+    max_turns: int
+    threads: int
+    versions: Mapping[str, int] = field(default_factory=lambda: dict(VERSIONS))
+
+    def record(self, run: Run) -> dict[str, Any]:
+        """Return what a run's figures depend on."""
+        return {
+            "policy": policy_digest(run), "dialogues": self.dialogues, "trials": self.trials,
+            "max_turns": self.max_turns, "versions": dict(self.versions),
+        }  # fmt: skip
+
+    def check_versions(self) -> None:
+        """Check in a run's process that no version has changed since the comparison began. Raises ``UsageError``."""
+        odd = [name for name, now in VERSIONS.items() if self.versions.get(name) != now]
+        if odd:
+            raise UsageError(
+                f"expected the versions that the comparison began with, got another of {', '.join(odd)}: the "
+                "sources were changed meanwhile; start the command again, from sources that stay as they are"
+            )
+
+
+def is_measured(run: Run, evaluation: Evaluation) -> bool:
+    """Whether a run's folder holds these very figures."""
+    try:
+        found = json.loads((run.folder / _RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(found == evaluation.record(run))
+
+
+def measure(run: Run, evaluation: Evaluation) -> None:
+    """Play what is missing and write the figures. The run must have left a policy."""
+    import torch
+
+    torch.set_num_threads(evaluation.threads)
+    policy = policy_of(run)
+    if policy is None:
+        return
+    for suite, trials in suites(evaluation):
+        run_benchmark([policy], [suite], trials=trials, out=run.folder / FOLDER / suite.name, progress=False)
+    write_text(run.folder / _RECORD, json.dumps(evaluation.record(run), indent=1) + "\n")
+
+
+def suites(evaluation: Evaluation) -> list[tuple[CaseSuite, int]]:
+    """Return what is played, and how often."""
+    live = held_out(evaluation.dialogues, evaluation.max_turns)
+    return [(live, 1), *((load_suite(name), evaluation.trials) for name in SUITES)]
+
+
+def scores_of(run: Run) -> list[Score]:
+    """Return what each episode of a measured run adds to each figure."""
+    return [score for path in _parts(run, SCORES) for score in read_scores(path)]
+
+
+def faults_of(run: Run) -> int:
+    """Return the episodes that an engine's fault spoiled; they are in no figure."""
+    reports = [json.loads(path.read_text(encoding="utf-8")) for path in _parts(run, REPORT_JSON)]
+    return sum(len(policy["faults"]) for report in reports for policy in report["policies"].values())
+
+
+def _parts(run: Run, name: str) -> Sequence[Path]:
+    return sorted((run.folder / FOLDER).glob(f"*/{name}"))
+
+
+LOG: Final = "log.txt"
+LOOK_EVERY: Final = 30.0
+"""Seconds between two reports of what is running."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A run, and how its policy is measured."""
+
+    run: Run
+    evaluation: Evaluation
+
+
+class Ended(NamedTuple):
+    """How a task's process ended: ``error`` is "" where all went well."""
+
+    task: Task
+    seconds: float
+    error: str
+
+
+Execute = Callable[[Sequence[Task]], Iterator[Ended]]
+
+
+def is_done(task: Task) -> bool:
+    """Whether a task's run is trained and its policy measured; a run stopped without an adapter has none to measure.
+
+    Raises:
+        UsageError: the folder holds another run.
+    """
+    check_identity(task.run)
+    found = outcome(task.run)
+    if found is None:
+        return False
+    return (task.run.trains and found.adapter is None) or is_measured(task.run, task.evaluation)
+
+
+def work(task: Task) -> None:
+    """Do what a task still lacks, in this process."""
+    task.evaluation.check_versions()
+    check_identity(task.run)
+    record_identity(task.run)
+    if outcome(task.run) is None:
+        train(task.run)
+    if not is_done(task):
+        measure(task.run, task.evaluation)
+
+
+def in_processes(
+    tasks: Sequence[Task], jobs: int, look: Callable[[Sequence[Task]], None] = lambda _: None
+) -> Iterator[Ended]:
+    """Do tasks in processes of their own, ``jobs`` at a time, in order; ``look`` hears now and then what is running.
+
+    On Ctrl-C, or when the caller stops asking, what is running is ended; all of it goes on from its last checkpoint.
+    """
+    context = multiprocessing.get_context("spawn")
+    waiting = list(tasks)
+    running: dict[SpawnProcess, tuple[Task, float]] = {}
+    looked = time.monotonic()
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                task = waiting.pop(0)
+                process = context.Process(target=_child, args=(task,), daemon=False)
+                process.start()
+                running[process] = task, time.monotonic()
+            wait([process.sentinel for process in running], timeout=1.0)
+            for process in [p for p in running if not p.is_alive()]:
+                task, began = running.pop(process)
+                process.join()
+                yield Ended(task, time.monotonic() - began, _error(task, process.exitcode))
+            if running and time.monotonic() - looked >= LOOK_EVERY:
+                looked = time.monotonic()
+                look([task for task, _ in running.values()])
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.join()
+
+
+def _child(task: Task) -> None:
+    """The process's main function."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    task.run.folder.mkdir(parents=True, exist_ok=True)
+    with (task.run.folder / LOG).open("a", encoding="utf-8") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        try:
+            work(task)
+        except (NegotiationError, EngineSpecError, EngineMissingError) as error:
+            print(f"error: {error}", file=sys.stderr, flush=True)
+            sys.exit(2)
+        except Exception as error:
+            traceback.print_exc()
+            print(f"error: {error!r}", file=sys.stderr, flush=True)
+            raise SystemExit(1) from error
+
+
+def _leave_with_parent() -> None:
+    """End this process when the parent is gone: a run in nobody's care would collide with its own resumption."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _error(task: Task, code: int | None) -> str:
+    """Return what went wrong in a process, by its exit code and the last line of its log."""
+    if code == 0:
+        return ""
+    if code is not None and code < 0:
+        return f"ended by signal {-code} (memory?); the same command goes on with it"
+    log = task.run.folder / LOG
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.is_file() else []
+    last = next((line.removeprefix("error: ") for line in reversed(lines) if line.strip()), "no word")
+    return f"{last} (see {log})"

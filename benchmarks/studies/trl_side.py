@@ -1,0 +1,192 @@
+"""TRL's side: GRPOTrainer with the preset's model, adapter, batch, lengths and passes, in two ways.
+
+- ``trl``: a sample is one reply to one situation of the environment, as on our side; the trainer generates with
+  transformers, and its reward function is this project's reward on the replies. The situations are drawn from the
+  heuristic policy's negotiations, so no hotel has to answer.
+- ``trl-dialogues``: a sample is a whole dialogue, played by the rollout function of
+  ``policies.integrations.trl_grpo``, which generates with transformers too.
+
+The reward is the default one, whose n-gram model and distilled judge cost next to nothing: TRL is charged for no reward
+model and no judge. There is no divergence penalty and so no reference model. Gradient checkpointing, which GRPOConfig
+switches on by default, is as the preset has it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from datasets import Dataset
+from transformers import TrainerCallback
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
+
+from benchmarks.studies.reward_cost import situations
+from benchmarks.studies.trl_speed import Clock, Measured, Round, TimedReward
+from negotiation_env.engines.chat_model import ChatMessage
+from negotiation_env.play.exchange import reply_view
+from negotiation_env.play.prompts import prompt
+from negotiation_env.play.protocols import ReplyView
+from negotiation_env.play.registry import load_reward
+from policies.integrations.trl_grpo import DialogueRollout, dialogue_return
+from policies.training.lora import load_base, with_adapter
+from policies.training.on_policy.loop import peak_memory_mb
+from policies.training.settings import OnPolicyPreset
+
+GROUP = 4
+"""Replies to one prompt, as in this project's own GRPO presets."""
+TURNS = 8
+"""Replies that a dialogue is expected to have, for as many replies in a step."""
+DIALOGUE_SEED = 10_000
+
+
+class _Trainer(GRPOTrainer):
+    """GRPOTrainer with a clock on its parts."""
+
+    clock: Clock
+    round: Round
+
+    def _generate(self, prompts: list[Any]) -> Any:
+        with self.clock.part("generate"):
+            made = super()._generate(prompts)
+        prompt_ids, completion_ids, own = made[:3]
+        self.round.prompt_tokens += sum(map(len, prompt_ids))
+        self.round.reply_tokens += sum(map(sum, own)) if own is not None else sum(map(len, completion_ids))
+        self.round.replies += sum(map(_replies, own)) if own is not None else len(completion_ids)
+        return made
+
+    def _calculate_rewards(self, *args: Any) -> Any:
+        with self.clock.part("score"):
+            return super()._calculate_rewards(*args)
+
+
+def _replies(own: Sequence[int]) -> int:
+    """Return how many replies a dialogue's mask has: runs of 1."""
+    return sum(now == 1 and before == 0 for before, now in zip([0, *own], own, strict=False))
+
+
+class _Rounds(TrainerCallback):
+    """Closes a round with the last optimiser step on its replies."""
+
+    def __init__(self, trainer: _Trainer, steps: int) -> None:
+        self.trainer, self.steps = trainer, steps
+        self.found: list[Round] = []
+
+    def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
+        """Start the clock."""
+        self.trainer.clock.lap("learn")
+        self.trainer.round = Round()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Close the round with its last step."""
+        if state.global_step % self.steps == 0:
+            counted, timed = self.trainer.round, self.trainer.clock.lap("learn")
+            timed.replies, timed.reply_tokens = counted.replies, counted.reply_tokens
+            timed.prompt_tokens, timed.optimiser_steps = counted.prompt_tokens, self.steps
+            self.found.append(timed)
+            self.trainer.round = Round()
+
+
+def measure(preset: OnPolicyPreset, rounds: int, dialogues: bool, reward: str = "repo") -> Measured:
+    """Run a warm-up round and then ``rounds`` rounds, each of the replies that one optimiser step learns from.
+
+    Args:
+        preset: of REPO; its base, start, adapter, batches, lengths, passes (``epochs``) and threads count here too.
+        rounds: rounds that count, at least 1.
+        dialogues: whether a sample is a dialogue.
+        reward: name of the reward.
+    """
+    torch.set_num_threads(preset.torch_threads)
+    torch.manual_seed(preset.seed)
+    clock = Clock()
+    scorer = TimedReward(load_reward(reward), clock)
+    # A dialogue has the tokens of several replies: fewer at once.
+    batch = max(GROUP, preset.batch_size // TURNS // GROUP * GROUP) if dialogues else preset.batch_size
+    micro = max(1, min(batch, preset.micro_batch_size // TURNS)) if dialogues else preset.micro_batch_size
+    with tempfile.TemporaryDirectory() as out:
+        settings = _settings(preset, out, batch, micro, rounds)
+        function: Callable[..., list[float | None]] = dialogue_return
+        if dialogues:
+            seeds = range(DIALOGUE_SEED, DIALOGUE_SEED + (rounds + 1) * batch // GROUP)
+            rollout = DialogueRollout(
+                seeds, preset.max_turns, preset.max_reply_tokens, preset.temperature, preset.manager, scorer
+            )
+            settings.max_completion_length = preset.max_turns * 4 * preset.max_reply_tokens
+            rows, play = rollout.dataset(), rollout
+        else:
+            views = situations((rounds + 1) * batch // GROUP)
+            rows, play = _rows(views), None
+            function = _Scored(views, scorer)
+        model, tokenizer = load_base(preset)
+        trainer = _Trainer(
+            model=with_adapter(model, preset),
+            reward_funcs=function,
+            args=settings,
+            train_dataset=rows,
+            processing_class=tokenizer,
+            rollout_func=play,
+        )
+        trainer.clock = clock
+        watch = _Rounds(trainer, preset.epochs)
+        trainer.add_callback(watch)
+        trainer.train()
+        device = trainer.accelerator.device
+    side = "trl-dialogues" if dialogues else "trl"
+    what = f"GRPOTrainer, {'a dialogue a sample' if dialogues else 'a reply a sample'}, reward {reward}"
+    return Measured(side, what, watch.found[1:], peak_memory_mb(device), str(device), torch.get_num_threads())
+
+
+def _settings(preset: OnPolicyPreset, out: str, batch: int, micro: int, rounds: int) -> GRPOConfig:
+    return GRPOConfig(
+        output_dir=out,
+        seed=preset.seed,
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=batch // micro,
+        num_generations=GROUP,
+        num_iterations=preset.epochs,
+        max_steps=(rounds + 1) * preset.epochs,
+        max_completion_length=preset.max_reply_tokens,
+        temperature=preset.temperature,
+        top_k=0,
+        top_p=1.0,
+        beta=0.0,
+        epsilon=preset.clip_range,
+        delta=preset.dual_clip,
+        learning_rate=preset.learning_rate,
+        lr_scheduler_type="constant",
+        max_grad_norm=preset.max_grad_norm,
+        weight_decay=0.0,
+        bf16=preset.dtype == "bfloat16",
+        gradient_checkpointing=preset.gradient_checkpointing,
+        use_cpu=not torch.cuda.is_available(),
+        logging_strategy="no",
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+    )
+
+
+def _rows(views: Sequence[ReplyView]) -> Dataset:
+    def plain(message: ChatMessage) -> dict[str, str]:
+        return {"role": message["role"], "content": message["content"]}
+
+    return Dataset.from_list([{"prompt": [plain(m) for m in prompt(v)], "place": i} for i, v in enumerate(views)])
+
+
+class _Scored:
+    """TRL's reward function: R_total of each reply in its situation; None where it was not scored."""
+
+    __name__ = "r_total"
+
+    def __init__(self, views: Sequence[ReplyView], reward: TimedReward) -> None:
+        self.views, self.reward = views, reward
+
+    def __call__(self, completions: Sequence[Any], place: Sequence[int], **_: Any) -> list[float | None]:
+        """Score completions, each in the situation at its place."""
+        said = [
+            reply_view(reply[0]["content"].strip(), v.card, v.game, v.agent_said, v.manager_said)
+            for reply, v in zip(completions, (self.views[i] for i in place), strict=True)
+        ]
+        return [breakdown.total for breakdown in self.reward.score(said)]

@@ -1,0 +1,341 @@
+"""The standard operating procedure (SOP) of a negotiation: six stages, inferred from the dialogue.
+
+The stages' names and number are ours; the source method (REPO, arXiv 2510.04214) names an SOP without listing it.
+"""
+# MERGED-DOC """The public state of a negotiation and how each side's move changes it.
+# MERGED-DOC
+# MERGED-DOC Written once for one negotiation (floats) and for N (arrays), see ``lanes``. Everything here was said aloud by one
+# MERGED-DOC of the sides or stands on the task card: floors, mood and trust live with the manager and never come here.
+# MERGED-DOC
+# MERGED-DOC Agreement is explicit (``settle``): the manager commits to a figure for a ticket by quoting or accepting it, and the
+# MERGED-DOC agent takes that figure, by naming it or by a plain yes to the message that named it. Numbers that cross are no deal;
+# MERGED-DOC silence is no deal.
+# MERGED-DOC """
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from negotiation_env.game.acts import MAX_TICKETS, Act, DialogueAct, PriceType, Tactic
+from negotiation_env.game.lanes import Flag, Lanes, Num, Trio
+from negotiation_env.game.scenario import CardNumbers
+
+PRICE_TOLERANCE = 1.5
+"""Yuan of selling price by which two figures may differ and still be the same (net and selling are rounded)."""
+SILENCE_LIMIT = 3
+"""Unanswered messages in a row after which the negotiation ends without an answer."""
+
+
+class End(IntEnum):
+    """Why a negotiation is over."""
+
+    OPEN = 0
+    SETTLED = 1
+    WALKED_AWAY = 2
+    CLOSED = 3
+    NO_ANSWER = 4
+
+
+class Move(NamedTuple):
+    """What one message of the agent does, as flags and numbers. Prices are selling prices, 0 where none was said."""
+
+    greet: Flag
+    ask: Flag
+    soothe: Flag
+    promise: Flag
+    close: Flag
+    silent: Flag
+    off_topic: Flag
+    reject: Flag
+    tactics: tuple[Flag, ...]
+    """Which tactics were used, indexed by ``Tactic``."""
+    overpromise: Flag
+    false_fact: Flag
+    rude: Flag
+    net: Flag
+    """Whether it spoke of net prices."""
+    bid: Trio
+    claim: Trio
+    """Whether it says that a ticket is agreed (accepts or confirms)."""
+    claim_price: Trio
+
+
+class Decision(NamedTuple):
+    """What the manager answers, before it is worded. Prices are selling prices."""
+
+    silent: Flag
+    greet: Flag
+    walk: Flag
+    bye: Flag
+    ask: Flag
+    """Asks what the hotel would gain."""
+    upset: Flag
+    objection: Num
+    """The tactic it argues against (a ``Tactic``), 0 for none."""
+    accept: Trio
+    counter: Trio
+    hold: Trio
+    refuse: Trio
+    confirm: Trio
+    quote: Trio
+    """Its figure per ticket after this answer."""
+    net: Flag
+    """Whether it speaks in net prices."""
+
+
+@dataclass(slots=True)
+class GameState:
+    """The public state; every field is a ``Num``, a ``Flag``, or a tuple of them."""
+
+    card: CardNumbers
+    turn: Num
+    quote: Trio
+    """The manager's standing figure (at first the current selling price, to which nobody has committed)."""
+    quoted: Trio
+    """Whether the manager has committed to ``quote``."""
+    fresh: Trio
+    """Whether the manager's last message named ``quote``."""
+    bid: Trio
+    """The agent's last figure, 0 if none."""
+    agreed: Trio
+    """The agreed figure, 0 if none."""
+    refused: Trio
+    open: Trio
+    """What ``open_tickets`` made of the fields above; kept, because it is asked for several times a turn."""
+    used: tuple[Num, ...]
+    """How often the agent has used each tactic."""
+    greeted: Flag
+    asked: Flag
+    upset: Flag
+    wants_reason: Flag
+    silent_streak: Num
+    ever_answered: Flag
+    net: Flag
+    """Whether the price type last named is net."""
+    end: Num
+
+
+def new_game(lanes: Lanes, card: CardNumbers) -> GameState:
+    """Return the state before the first message."""
+    zero, no = lanes.full(card.tickets, 0.0), lanes.flag(card.tickets, False)
+    return GameState(
+        card=card,
+        turn=zero,
+        quote=card.selling,
+        quoted=(no, no, no),
+        fresh=(no, no, no),
+        bid=(zero, zero, zero),
+        agreed=(zero, zero, zero),
+        refused=(no, no, no),
+        open=(card.tickets > 0, card.tickets > 1, card.tickets > 2),
+        used=(zero,) * len(Tactic),
+        greeted=no,
+        asked=no,
+        upset=no,
+        wants_reason=no,
+        silent_streak=zero,
+        ever_answered=no,
+        net=no,
+        end=zero,
+    )
+
+
+def put(state: Any, rows: Any, other: Any) -> None:
+    """Overwrite the given rows of a batched state, in place, with those of ``other``: a state just opened.
+
+    Fields that still share an array do so since the negotiations were opened, and share it in ``other`` too, so writing
+    the rows of one writes those of the other to the same values.
+    """
+    if isinstance(state, tuple):
+        for mine, theirs in zip(state, other, strict=True):
+            put(mine, rows, theirs)
+    elif hasattr(state, "__dataclass_fields__"):
+        for name in state.__dataclass_fields__:
+            put(getattr(state, name), rows, getattr(other, name))
+    else:
+        state[rows] = other
+
+
+def open_tickets(lanes: Lanes, game: GameState) -> Trio:
+    """Return which tickets exist and are neither agreed nor refused; ``GameState.open`` holds it."""
+    out = [lanes.flag(game.turn, False)] * MAX_TICKETS
+    for k in lanes.tickets(game.card.tickets):
+        out[k] = (game.card.tickets > k) & (game.agreed[k] <= 0.0) & (game.refused[k] ^ True)
+    return (out[0], out[1], out[2])
+
+
+def unsettled(game: GameState) -> list[int]:
+    """Return one negotiation's open tickets (0-based)."""
+    return [k for k, is_open in enumerate(game.open) if is_open]
+
+
+class Claims(NamedTuple):
+    """How the agent's claims of agreement stand up, per ticket."""
+
+    settled: Trio
+    """A committed figure, taken: agreed."""
+    mistaken: Trio
+    """A claim to a figure that the manager has not committed to."""
+    bid: Trio
+    """The agent's figures; a wrongly claimed figure counts as a bid."""
+
+
+def settle(lanes: Lanes, game: GameState, move: Move) -> Claims:
+    """Compare the agent's claims with the manager's commitments, in the state before the move."""
+    no = (lanes.flag(game.turn, False),) * MAX_TICKETS
+    if not lanes.some(move.claim[0] | move.claim[1] | move.claim[2]):
+        return Claims(no, no, move.bid)
+    settled, mistaken, bids = list(no), list(no), list(move.bid)
+    for k in lanes.tickets(game.card.tickets):
+        named = move.claim_price[k]
+        same = (named - game.quote[k] < PRICE_TOLERANCE) & (game.quote[k] - named < PRICE_TOLERANCE)
+        taken = game.quoted[k] & (same | ((named <= 0.0) & game.fresh[k]))
+        claim = move.claim[k] & game.open[k]
+        settled[k] = claim & taken
+        mistaken[k] = claim & (taken ^ True)
+        bids[k] = lanes.where(mistaken[k] & (named > 0.0), named, move.bid[k])
+    return Claims(
+        (settled[0], settled[1], settled[2]), (mistaken[0], mistaken[1], mistaken[2]), (bids[0], bids[1], bids[2])
+    )
+
+
+def _all_done(game: GameState) -> Flag:
+    """Whether every ticket is agreed or refused."""
+    return (game.open[0] | game.open[1] | game.open[2]) ^ True
+
+
+def apply_move(lanes: Lanes, game: GameState, move: Move, claims: Claims) -> None:
+    """Write the agent's move into the state. ``claims`` are what ``settle`` made of it in this state."""
+    agreed, bids = list(game.agreed), list(game.bid)
+    for k in lanes.tickets(game.card.tickets):
+        agreed[k] = agreed[k] + claims.settled[k] * game.quote[k]  # an open ticket's figure was 0
+        bids[k] = lanes.where((claims.bid[k] > 0.0) & game.open[k], claims.bid[k], bids[k])
+    game.agreed = (agreed[0], agreed[1], agreed[2])
+    game.open = open_tickets(lanes, game)
+    game.bid = (bids[0], bids[1], bids[2])
+    game.used = tuple([n + t for n, t in zip(game.used, move.tactics, strict=True)])
+    game.greeted = game.greeted | move.greet
+    game.asked = game.asked | move.ask
+    named = (claims.bid[0] + claims.bid[1] + claims.bid[2] > 0.0) | move.net
+    game.net = lanes.where(named, move.net, game.net)
+    ended = lanes.where(move.close, float(End.CLOSED), game.end)
+    game.end = lanes.where(_all_done(game), float(End.SETTLED), ended)
+
+
+def apply_decision(lanes: Lanes, game: GameState, decision: Decision) -> None:
+    """Write the manager's answer into the state and advance the turn."""
+    talks = decision.silent ^ True
+    quote, quoted, fresh, refused = list(game.quote), list(game.quoted), list(game.fresh), list(game.refused)
+    named = lanes.flag(game.end, False)
+    for k in lanes.tickets(game.card.tickets):
+        commits = (decision.accept[k] | decision.counter[k]) & talks
+        fresh[k] = commits | (decision.hold[k] & game.quoted[k] & talks)
+        quote[k] = lanes.where(commits, decision.quote[k], game.quote[k])
+        quoted[k] = game.quoted[k] | commits
+        refused[k] = game.refused[k] | (decision.refuse[k] & talks)
+        named = named | fresh[k]
+    game.quote = (quote[0], quote[1], quote[2])
+    game.quoted = (quoted[0], quoted[1], quoted[2])
+    game.fresh = (fresh[0], fresh[1], fresh[2])
+    game.refused = (refused[0], refused[1], refused[2])
+    game.open = open_tickets(lanes, game)
+    game.net = lanes.where(named, decision.net, game.net)
+    game.upset = lanes.where(talks, decision.upset, game.upset)
+    game.wants_reason = lanes.where(talks, decision.ask, game.wants_reason)
+    game.ever_answered = game.ever_answered | talks
+    game.silent_streak = (game.silent_streak + 1.0) * decision.silent
+    game.turn = game.turn + 1.0
+    # Of several reasons to end, the one of the highest code counts.
+    after = lanes.maximum(float(End.SETTLED) * _all_done(game), float(End.WALKED_AWAY) * (decision.walk & talks))
+    after = lanes.maximum(after, float(End.NO_ANSWER) * (game.silent_streak >= float(SILENCE_LIMIT)))
+    game.end = game.end + after * (game.end <= 0.0)
+
+
+def decision_acts(game: GameState, decision: Decision) -> tuple[DialogueAct, ...]:
+    """Return a decision of one negotiation as dialogue acts, in the order in which they are said.
+
+    ``game`` is the state before ``apply_decision``. Prices are given in the type the manager speaks in, rounded up to
+    whole yuan: the dynamics quote figures that are whole in that type already.
+    """
+    if decision.silent:
+        return (DialogueAct(Act.SILENCE),)
+    kind = PriceType.NET if decision.net else PriceType.SELLING
+    acts: list[DialogueAct] = []
+    if decision.greet:
+        acts.append(DialogueAct(Act.GREET))
+    if decision.upset:
+        acts.append(DialogueAct(Act.INFORM, detail="upset"))
+    if decision.objection:
+        acts.append(DialogueAct(Act.INFORM, Tactic(int(decision.objection)), detail="objection"))
+    for k in range(int(game.card.tickets)):
+        price = said_price(decision.quote[k], game.card.commission[k], kind)
+        if decision.confirm[k]:
+            acts.append(DialogueAct(Act.CONFIRM, price=price, price_type=kind, ticket=k))
+        elif decision.accept[k]:
+            acts.append(DialogueAct(Act.ACCEPT, price=price, price_type=kind, ticket=k))
+        elif decision.counter[k]:
+            acts.append(DialogueAct(Act.COUNTER, price=price, price_type=kind, ticket=k))
+        elif decision.refuse[k]:
+            acts.append(DialogueAct(Act.REJECT, ticket=k, detail="final"))
+        elif decision.hold[k]:
+            acts.append(_hold(game, k, price, kind))
+    if decision.ask:
+        acts.append(DialogueAct(Act.ASK, detail="reason"))
+    if decision.walk or decision.bye:
+        acts.append(DialogueAct(Act.CLOSE, detail="walk" if decision.walk else "bye"))
+    return tuple(acts)
+
+
+def _hold(game: GameState, k: int, price: float, kind: PriceType) -> DialogueAct:
+    """A manager that holds says its figure again if it has committed to one."""
+    if game.quoted[k]:
+        return DialogueAct(Act.REJECT, price=price, price_type=kind, ticket=k, detail="hold")
+    return DialogueAct(Act.REJECT, ticket=k, detail="hold")
+
+
+def said_price(selling: float, commission: float, kind: PriceType) -> float:
+    """Return a selling price as the whole figure that is said in the given type, rounded up."""
+    part = 1.0 - commission if kind is PriceType.NET else 1.0
+    return float(math.ceil(selling * part - 1e-6))
+
+
+class Stage(IntEnum):
+    """Where a negotiation stands."""
+
+    OPEN = 0
+    """Greet and say who is calling."""
+    REASON = 1
+    """Give the reason, with facts."""
+    ASK_PRICE = 2
+    """Ask for a price."""
+    OBJECTIONS = 3
+    """Handle objections and bargain."""
+    CONFIRM = 4
+    """Confirm price, price type, dates, every ticket."""
+    CLOSE = 5
+    """Thank and close."""
+
+
+STAGE_NAMES = tuple(stage.name.lower() for stage in Stage)
+"""Names in order, as ``info["stage"]`` gives them."""
+_REASONS = slice(int(Tactic.EXPOSURE), int(Tactic.PRESSURE))
+
+
+def stage_of(game: GameState) -> Stage:
+    """Return the stage that one negotiation (floats) is in: what the agent should do next."""
+    if game.end:
+        return Stage.CLOSE
+    if not game.greeted:
+        return Stage.OPEN
+    if not any(game.used[_REASONS]):
+        return Stage.REASON
+    card, haggles = game.card, game.asked
+    for k in range(int(card.tickets)):
+        if game.open[k] and game.quoted[k]:
+            if game.quote[k] <= card.target[k]:
+                return Stage.CONFIRM
+            haggles = True
+    return Stage.OBJECTIONS if haggles else Stage.ASK_PRICE

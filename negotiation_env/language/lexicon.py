@@ -1,0 +1,234 @@
+"""Phrases and what they mean: loads ``lexicon.toml`` and finds its phrases in a list of words.
+
+Every meaning ("sense") is one bit, so that the senses of a clause or a message are the OR of those of its phrases.
+Matching walks a tree of words: at each word the longest phrase wins, and phrases do not overlap. It knows nothing of
+prices, tickets or the state of a negotiation: ``understanding`` puts the senses together.
+"""
+# MERGED-DOC """Which ticket a room name means: loose matching of the ways people name a scenario's rooms.
+# MERGED-DOC
+# MERGED-DOC "the Deluxe King", "the deluxe", "king room", "ticket 2", "the second one", 大床房. A word that several of the
+# MERGED-DOC scenario's rooms share names none of them. It knows the rooms of one scenario and nothing else.
+# MERGED-DOC """
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from itertools import product
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from negotiation_env.errors import DataFileError, did_you_mean
+from negotiation_env.game import world
+from negotiation_env.game.acts import Tactic
+
+Tree: TypeAlias = dict[str, Any]
+"""Words to subtrees; under ``""`` the senses of the phrase that ends here. ``"#"`` stands for any number."""
+
+TOKEN: Final = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+(?:[.,][0-9]+)*%?|[^\W0-9a-z_]|[.,;:!?\n，。；：！？、…]")
+"""A word, a number, one letter of another script, or a punctuation mark."""
+STOPS: Final = frozenset(".,;:!?\n，。；：！？、…")
+"""Tokens that are punctuation, not words."""
+
+_NAMES: Final = (
+    # The message as a whole.
+    "greet", "upset", "insult", "soothe", "ask_reason", "off_topic", "close", "walk", "bye",
+    # What a sentence appeals to, promises or asks.
+    "exposure", "conversion", "competitor", "calendar", "fit", "partnership", "pressure",
+    "commit", "promise_word", "ask_price", "ask_weak",
+    *(f"promise_{name.replace('-', '_')}" for name in (*world.PROMISES, *world.FORBIDDEN_PROMISES)),
+    # What a clause does with the price or the ticket it speaks of.
+    "accept", "accept_weak", "confirm", "hold", "hold_bound", "final", "reject", "reject_weak", "offer", "net",
+    "selling", "all", "off_that",
+    # Structure, and phrases that mean nothing here but would be misread word by word.
+    "stop", "question", "pause", "turn", "and", "neutral",
+)  # fmt: skip
+SENSE: Final[dict[str, int]] = {name: 1 << i for i, name in enumerate(_NAMES)}
+"""The bit of each sense that ``lexicon.toml`` may name."""
+TACTIC_SENSES: Final = tuple((tactic, SENSE[tactic.name.lower()]) for tactic in Tactic if tactic is not Tactic.NONE)
+PROMISE_SENSES: Final = tuple(
+    (name, SENSE[f"promise_{name.replace('-', '_')}"]) for name in (*world.PROMISES, *world.FORBIDDEN_PROMISES)
+)
+SECTIONS: Final = ("both", "agent", "manager")
+LEXICON_PATH: Final = Path(__file__).with_name("lexicon.toml")
+_GROUP: Final = re.compile(r"\(([^()\[\]]*)\)|\[([^()\[\]]*)\]")
+_MAX_FORMS: Final = 8000
+_SIGNS: Final = frozenset("()[]|?{}")
+
+
+def expand(pattern: str) -> list[str]:
+    """Return every phrase that a pattern stands for: ``(a|b)`` is one of, ``[a|b]`` is one of or nothing."""
+    parts: list[list[str]] = []
+    at = 0
+    for match in _GROUP.finditer(pattern):
+        parts.append([pattern[at : match.start()]])
+        choices = (match[1] if match[1] is not None else match[2]).split("|")
+        parts.append(choices if match[1] is not None else [*choices, ""])
+        at = match.end()
+    parts.append([pattern[at:]])
+    return ["".join(form) for form in product(*parts)]
+
+
+def _forms(pattern: str) -> set[tuple[str, ...]]:
+    """Return the token tuples of a pattern, with and without apostrophes."""
+    forms: set[tuple[str, ...]] = set()
+    for phrase in expand(pattern):
+        tokens = tuple(re.findall(r"#|" + TOKEN.pattern, phrase))
+        forms.add(tokens)
+        if "'" in phrase:
+            forms.add(tuple(token.replace("'", "") for token in tokens))
+    return forms
+
+
+def add_phrase(tree: Tree, tokens: tuple[str, ...], senses: int) -> None:
+    """Add a phrase to a tree; a phrase that is listed twice has the senses of both."""
+    node = tree
+    for token in tokens:
+        node = node.setdefault(token, {})
+    node[""] = node.get("", 0) | senses
+
+
+def build_trees(sections: dict[str, Any], source: str) -> dict[str, Tree]:
+    """Return one tree per speaker from the sections of a lexicon file.
+
+    Raises:
+        DataFileError: a section, a sense or a phrase is not as expected.
+    """
+    trees: dict[str, Tree] = {"agent": {}, "manager": {}}
+    for section, senses in sections.items():
+        if section not in SECTIONS:
+            raise DataFileError(f"{source}: unknown section {section!r}.{did_you_mean(section, SECTIONS)}")
+        for sense, patterns in senses.items():
+            names = sense.split("+")
+            for name in names:
+                if name not in SENSE:
+                    raise DataFileError(f"{source}, [{section}]: unknown sense {name!r}.{did_you_mean(name, SENSE)}")
+            if not isinstance(patterns, list) or not all(isinstance(p, str) and p for p in patterns):
+                raise DataFileError(f"{source}, {section}.{sense}: expected a list of phrases, got {patterns!r}")
+            bits = 0
+            for name in names:
+                bits |= SENSE[name]
+            for pattern in patterns:
+                forms = _forms(pattern)
+                nested = len(pattern) > 1 and any(set(form) & _SIGNS for form in expand(pattern))
+                if () in forms or len(forms) > _MAX_FORMS or nested:
+                    raise DataFileError(
+                        f"{source}, {section}.{sense}: expected a phrase of 1 to {_MAX_FORMS} forms, its groups not "
+                        f"nested, got {pattern!r}"
+                    )
+                for tokens in forms:
+                    for speaker in trees if section == "both" else (section,):
+                        add_phrase(trees[speaker], tokens, bits)
+    return trees
+
+
+def _share(tree: Tree, seen: dict[tuple[tuple[str, int], ...], Tree]) -> Tree:
+    """Let equal subtrees be one object: phrases made from one pattern end alike, and memory falls tenfold."""
+    for word, below in tree.items():
+        if word:
+            tree[word] = _share(below, seen)
+    key = tuple(sorted((word, below if word == "" else id(below)) for word, below in tree.items()))
+    return seen.setdefault(key, tree)
+
+
+@cache
+def lexicon() -> dict[str, Tree]:
+    """Return the shipped lexicon's tree per speaker, read once, with the names of the invented world added."""
+    with LEXICON_PATH.open("rb") as file:
+        trees = build_trees(tomllib.load(file), LEXICON_PATH.name)
+    for tree in trees.values():
+        for names, sense in ((world.COMPETITORS, "competitor"), (world.EVENTS, "calendar")):
+            for name in names:
+                add_phrase(tree, tuple(TOKEN.findall(name.lower())), SENSE[sense])
+    return {speaker: _share(tree, {}) for speaker, tree in trees.items()}
+
+
+def find_phrases(tokens: Sequence[str], tree: Tree) -> list[tuple[int, int, int]]:
+    """Return (first token, senses, token after) of the phrases in a list of tokens, in order."""
+    found: list[tuple[int, int, int]] = []
+    if tree.keys().isdisjoint(tokens):
+        return found
+    count, free = len(tokens), 0
+    for i in [i for i, token in enumerate(tokens) if token in tree]:
+        if i < free:
+            continue
+        node: Tree = tree[tokens[i]]
+        j = i + 1
+        best = node.get("")
+        while j < count:
+            token = tokens[j]
+            below = node.get(token)
+            if below is None:
+                if token[0] not in "0123456789":
+                    break
+                below = node.get("#")
+                if below is None:
+                    break
+            node = below
+            j += 1
+            senses = node.get("")
+            if senses is not None:
+                best, free = senses, j
+        if best is not None:
+            if free <= i:
+                free = i + 1
+            found.append((i, best, free))
+    return found
+
+
+_COMMON: Final = frozenset(
+    ["room", "rooms", "view", "suite", "standard", "type", "with", "and", "the", "a", "of", "bed"]
+)
+_ORDINALS: Final = (("first", "one", "1", "一"), ("second", "two", "2", "二"), ("third", "three", "3", "三"))
+_CHINESE: Final = {
+    "king": ("大床", "大床房"),
+    "queen": ("大床", "大床房"),
+    "double": ("大床", "大床房"),
+    "twin": ("双床", "双床房", "双人房", "标间"),
+    "suite": ("套房",),
+    "family": ("家庭房", "亲子房"),
+    "executive": ("行政", "行政房"),
+    "deluxe": ("豪华",),
+    "superior": ("高级",),
+}
+
+
+def _tokens(text: str) -> tuple[str, ...]:
+    return tuple(token for token in TOKEN.findall(text.lower()) if token not in STOPS)
+
+
+@lru_cache(maxsize=1024)
+def room_tree(rooms: tuple[str, ...]) -> Tree:
+    """Return the tree of phrases that name one of the rooms; the sense of room k is ``1 << k``."""
+    tree: Tree = {}
+    names = [_tokens(room) for room in rooms]
+    aliases: list[set[tuple[str, ...]]] = []
+    for name in names:
+        own: set[tuple[str, ...]] = {(word,) for word in name if word not in _COMMON and not word[0].isdigit()}
+        own |= {name[i:] for i in range(1, len(name) - 1)} | {name[:-1]} if len(name) > 2 else set()
+        own |= {(word, "suite") for word in name if word != "suite" and "suite" in name}
+        own |= {tuple(chinese) for word in name for chinese in _CHINESE.get(word, ())}
+        own |= {("suite",)} if "suite" in name else set()
+        own |= {("standard",)} if name[:1] == ("standard",) else set()
+        aliases.append(own)
+    shared = Counter(alias for own in aliases for alias in own)
+    for k, (name, own) in enumerate(zip(names, aliases, strict=True)):
+        if name:
+            add_phrase(tree, name, 1 << k)
+        for alias in own:
+            if alias and shared[alias] == 1 and alias not in names:
+                add_phrase(tree, alias, 1 << k)
+        for phrase in _positions(k):
+            add_phrase(tree, phrase, 1 << k)
+    return tree
+
+
+def _positions(k: int) -> list[tuple[str, ...]]:
+    """Return the phrases that name the ticket at position ``k`` by its number."""
+    ordinal, word, digit, chinese = _ORDINALS[min(k, 2)]
+    phrases: list[tuple[str, ...]] = [(ordinal, noun) for noun in ("one", "ticket", "room", "type", "rate")]
+    phrases += [("ticket", digit), ("ticket", word), ("ticket", "number", digit), (ordinal, "room", "type")]
+    return [*phrases, ("第", chinese, "个"), ("第", chinese, "间")]

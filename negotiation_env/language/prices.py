@@ -1,0 +1,279 @@
+"""The prices people say in a negotiation message: amounts, amounts off, percentages off, midpoints.
+
+Reads English and Chinese, digits and words: "¥380", "1.2k", "three eighty", 三百八, "20% off",
+八五折, "knock 15 off", "meet in the middle". Dates, times, counts, measures, model numbers,
+occupancy figures and the like are left out by the words around them.
+
+Only the first `MAX_CHARS` characters are read; time is linear in them and no text raises an error.
+
+It does not know the market, the item or the dialogue: it cannot tell a figure of the speaker from
+one of the partner, nor which ticket a figure is for, and it resolves no "that" or "same as before".
+Words in other languages, sums ("380 plus 20") and prices above 10 million are not read.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Final, NamedTuple
+
+from negotiation_env.language.numerals import Number, find_numbers, lower
+from negotiation_env.language.price_context import find_hints, is_net, may_say_net, read_stance
+from negotiation_env.language.price_filters import is_chinese_price, is_exchanged, is_no_price, is_percent_off, links
+from negotiation_env.language.price_vocabulary import (
+    AFTER,
+    CHINESE_COUNTERS,
+    CURRENCY_WORDS,
+    EXCHANGED,
+    OFF_BEFORE,
+    OFF_WORDS,
+    UP_BEFORE,
+    word_set,
+)
+
+__all__ = ["MAX_CHARS", "Price", "PriceKind", "cut_sentences", "find_prices", "read_prices"]
+
+MAX_CHARS: Final = 4000
+
+
+class PriceKind(Enum):
+    """What a figure in a message means."""
+
+    AMOUNT = "amount"
+    AMOUNT_OFF = "amount_off"
+    PERCENT_OFF = "percent_off"
+    MIDPOINT = "midpoint"
+
+
+class Price(NamedTuple):
+    """One price in a text.
+
+    `value` is an amount or an amount off (currency units, > 0), a percentage off (0-100], or 0.0
+    for a midpoint. `net` is True for a net price (what the hotel keeps), False for a selling price
+    (what the guest pays), None where the text does not say. `negated`: the speaker turns the figure
+    down ("I can't do 380", "380 is too low"); a bound ("no less than 380") is the speaker's own
+    price and not negated. `reported`: the figure is cited, not offered (list price, a competitor's
+    rate). `text[start:end]` is the figure with its currency or percent sign.
+    """
+
+    kind: PriceKind
+    value: float
+    net: bool | None
+    negated: bool
+    reported: bool
+    start: int
+    end: int
+
+
+# Looking a member up in its Enum class takes longer than a global name.
+_AMOUNT: Final = PriceKind.AMOUNT
+_AMOUNT_OFF: Final = PriceKind.AMOUNT_OFF
+_PERCENT_OFF: Final = PriceKind.PERCENT_OFF
+_BETWEEN_SENTENCES: Final = re.compile(r"(?<=[.!?]) (?=[A-Z])")
+_HAS_DIGIT: Final = re.compile("[0-9]")
+_CHINESE_HINT: Final = re.compile("[零〇一二两三四五六七八九十百千万折中让半]")
+_MIDPOINT: Final = re.compile(
+    r"\b(?:meet|met|meeting|settle|agree)(?: me| you| us| each other| up| somewhere| right| at)*"
+    r" (?:in|at|on) the middle\b|\bsplit(?:ting)? (?:the|that|our|this) (?:difference|gap)\b"
+    r"|\bsplit it (?:down|in) the middle\b|\bin the middle of our\b"
+    r"|\b(?:meet|met|go|meeting|settle)(?: me| you| us| each other| at| in| somewhere)*"
+    r" (?:half ?-?way|mid-?way)\b|\b(?:the )?midpoint\b|\bmiddle ground\b"
+    r"|各让一步|折中|折衷|取中间|取个中间|对半让|各退一步|中间价"
+)
+_HALF_OFF: Final = re.compile(r"\bhalf (?:off|price|the price)\b(?! your| my| of the)|(?<![一两三])半价")
+_FOLD: Final = re.compile(r"(?<![0-9.])(?:([一二三四五六七八九])([一二三四五六七八九])?|([1-9])(?:\.?([0-9]))?)折")
+_NO_CHANGE: Final = word_set("to for at is do take")
+_LESS: Final = word_set("less cheaper discount reduction rebate lower")
+_MORE: Final = word_set("more extra additional higher")
+_OFF_HANDS: Final = re.compile(r" ?(?:off) (?:your|my|our) hands")
+_LESS_COMMISSION: Final = re.compile(r" ?less (?:the |your |our )?(?:commission|tax|fees?)")
+_MORE_OR_LESS: Final = re.compile(r" ?more or less")
+_VAGUE: Final = word_set("few couple several of many")
+_FOLD_DIGITS: Final = dict(zip("一二三四五六七八九", "123456789", strict=True))
+_ALSO: Final = re.compile(r" ?(?:or|nor|-|~|,) ?(?:even )?")
+_PERCENT_WORDS: Final = re.compile(r" ?(?:%|percent\b|per cent\b|pct\b)")
+_BAI_FEN_ZHI: Final = "百分之"
+_CHINESE_OFF: Final = re.compile(r"(?:便宜|优惠|少收?|减|让利?|降价?|立减|扣)(?:个|了|掉|您|你)?[¥$]? ?$")
+
+
+def _money_before(last: str, number: Number, low: str) -> int | None:
+    """Where the currency before the figure starts, or None without one."""
+    if last[-1] in "$¥€£":
+        at = low.rindex(last[-1], 0, number.start)
+        return at - 2 if last[-3:-1] in ("us", "hk") else at
+    if last in CURRENCY_WORDS or (low[number.start - 1] != " " and last.endswith(("rmb", "cny", "usd"))):
+        word = last if last in CURRENCY_WORDS else last[-3:]
+        return low.rindex(word, 0, number.start)
+    return None
+
+
+def _change(low: str, number: Number, head: str, before: list[str], following: str, end: int) -> PriceKind | None:
+    """AMOUNT, or AMOUNT_OFF where the figure is a reduction, or None where it is a raise."""
+    if following == "off":
+        return _AMOUNT if _OFF_HANDS.match(low, end) else _AMOUNT_OFF
+    if following in _LESS:
+        return _AMOUNT if _LESS_COMMISSION.match(low, end) else _AMOUNT_OFF
+    if following in _MORE and not _MORE_OR_LESS.match(low, end):
+        return None
+    if (before and before[-1].rstrip("$¥€£") in _NO_CHANGE) or OFF_WORDS.isdisjoint(before):
+        if low.isascii() or not _CHINESE_OFF.search(head):
+            return _AMOUNT
+        return _AMOUNT_OFF
+    if OFF_BEFORE.search(head):
+        return _AMOUNT_OFF
+    return None if UP_BEFORE.search(head) else _AMOUNT
+
+
+def _classify(low: str, number: Number) -> tuple[PriceKind, int, int] | None:
+    """Kind and span of a number that is a price, None for any other number."""
+    start, end, value = number.start, number.end, number.value
+    head = low[start - 48 if start > 48 else 0 : start]
+    before = head.split()
+    match = AFTER.match(low, end)
+    if match is None:  # AFTER can match the empty string; this only satisfies the type checker
+        return None
+    gap, currency, joint, following = match.groups()
+    if currency is None and (following == "%" or following in ("percent", "pct", "per")):
+        percent = _PERCENT_WORDS.match(low, end)
+        if percent:
+            off = is_percent_off(low, number, percent.end(), head)
+            return (_PERCENT_OFF, start, percent.end()) if off else None
+    if head.endswith(_BAI_FEN_ZHI):
+        off = is_percent_off(low, number, end, head[: -len(_BAI_FEN_ZHI)])
+        return (_PERCENT_OFF, start - len(_BAI_FEN_ZHI), end) if off else None
+    money_start = _money_before(before[-1], number, low) if before else None
+    money = currency is not None or money_start is not None
+    if following in EXCHANGED or not 0 < value < 1e7 or is_exchanged(before):
+        return None
+    if currency is not None and currency.startswith("pound") and "weigh" in head:
+        return None
+    if number.spelled == "zh" or following in CHINESE_COUNTERS:
+        if not (number.spelled == "zh" and is_chinese_price(low, number, money)):
+            return None
+    elif (number.shape == "bare" and before and before[-1] in _VAGUE) or (
+        not money and is_no_price(low, number, before, " " if gap else joint, following)
+    ):  # "a few hundred"
+        return None
+    kind = _change(low, number, head, before, following, match.end(2) if currency else end)
+    if kind is None:
+        return None
+    return kind, start if money_start is None else money_start, match.end(2) if currency else end
+
+
+def _settle_ranges(low: str, numbers: list[Number], read: list[tuple[PriceKind, int, int] | None]) -> bool:
+    """Let "2 or 3 rooms" and "May 12-15" fall together, in place. Returns whether any values were compared."""
+    compared = False
+    for i in range(len(numbers) - 1):
+        left, right = numbers[i], numbers[i + 1]
+        if right.start - left.end > 9:
+            continue
+        if low[left.end : right.start] == "-" and len(left.shape) == 3 and len(right.shape) == 4:
+            compared = True
+            if right.value > 2 * left.value:  # 555-3838 is a phone number, 900-1100 a range
+                read[i] = read[i + 1] = None
+            continue
+        if (read[i] is None) == (read[i + 1] is None):
+            continue
+        if not links(low, left.end, right.start):
+            continue
+        compared = True
+        if read[i + 1] is None and left.value <= right.value:
+            read[i] = None
+        elif read[i] is None and right.value <= 31 and left.value < right.value:
+            read[i + 1] = None
+    return compared
+
+
+def _may_have_number_words(low: str) -> bool:
+    """Cheap test that lets most text without an English number word pass by."""
+    return (
+        ("ty" in low and ("nty" in low or "ghty" in low or "nety" in low or "orty" in low
+                          or "ifty" in low or "irty" in low or "ixty" in low or "urty" in low))
+        or "hundred" in low or "thousand" in low or "teen" in low or "dollar" in low
+        or "buck" in low or "grand" in low or " ten" in low or "percent" in low or " oh " in low
+        or "twelve" in low or "eleven" in low or "yuan" in low
+    )  # fmt: skip
+
+
+def _refused_phrase(low: str, start: int, end: int) -> bool:
+    return read_stance(low, start, end, find_hints(low)).refused
+
+
+def _phrases(low: str, chinese: bool) -> list[Price]:
+    """Prices said without an own figure: midpoints, "half off", and Chinese folds (八五折)."""
+    found = [
+        Price(PriceKind.MIDPOINT, 0.0, None, _refused_phrase(low, *match.span()), False, *match.span())
+        for match in _MIDPOINT.finditer(low)
+    ]
+    for match in _HALF_OFF.finditer(low):
+        refused = _refused_phrase(low, *match.span())
+        found.append(Price(_PERCENT_OFF, 50.0, None, refused, False, *match.span()))
+    if chinese:
+        for match in _FOLD.finditer(low):
+            figures = [_FOLD_DIGITS.get(part, part) for part in match.groups() if part]
+            kept = float("".join(figures)) * (10 if len(figures) == 1 else 1)
+            refused = _refused_phrase(low, *match.span())
+            found.append(Price(_PERCENT_OFF, 100 - kept, None, refused, False, *match.span()))
+    return found
+
+
+def _figures(low: str, digits: bool, words: bool, chinese: bool) -> tuple[list[Price], bool]:
+    """Prices said with a figure, and whether numbers were compared with one another to tell."""
+    numbers = find_numbers(low, digits, words, chinese)
+    if not numbers:
+        return [], False
+    read = [_classify(low, number) for number in numbers]
+    compared = len(numbers) > 1 and (None in read or "-" in low)
+    if compared:
+        compared = _settle_ranges(low, numbers, read)
+    nets, hints = may_say_net(low), find_hints(low)
+    found: list[Price] = []
+    last_end = 0
+    for number, item in zip(numbers, read, strict=True):
+        if item is None:
+            continue
+        kind, start, end = item
+        if start < last_end:
+            continue
+        refused, cited, before = read_stance(low, start, end, hints)
+        if not refused and found and found[-1].negated:  # "I can't do 380 or 390"
+            refused = _ALSO.fullmatch(low, last_end, start) is not None
+        amount = kind is _AMOUNT
+        net = is_net(low, end, before) if nets and amount else None
+        found.append(Price(kind, number.value, net, refused, cited and amount, start, end))
+        last_end = end
+    return found, compared
+
+
+def cut_sentences(text: str) -> list[str]:
+    """Cut a text at the spaces between sentences; they are read one by one."""
+    return _BETWEEN_SENTENCES.split(text)
+
+
+def find_prices(text: str) -> tuple[Price, ...]:
+    """The prices said in `text`, in the order of the text.
+
+    Only the first `MAX_CHARS` characters are read. No string raises an error.
+    """
+    found: list[Price] = []
+    at = 0
+    for sentence in cut_sentences(text[:MAX_CHARS]):
+        found += [p._replace(start=p.start + at, end=p.end + at) for p in read_prices(sentence)[0]]
+        at += len(sentence) + 1
+    return tuple(found)
+
+
+def read_prices(sentence: str) -> tuple[tuple[Price, ...], bool]:
+    """The prices said in one sentence, and whether that depended on which of its numbers is larger."""
+    low = lower(sentence)
+    digits = _HAS_DIGIT.search(low) is not None
+    words = _may_have_number_words(low)
+    chinese = not low.isascii() and _CHINESE_HINT.search(low) is not None
+    phrases = chinese or "mid" in low or "split" in low or "half" in low
+    if not (digits or words or phrases):
+        return (), False
+    found, compared = _figures(low, digits, words, chinese)
+    if phrases:
+        found += _phrases(low, chinese)
+        found.sort(key=lambda price: price.start)
+    return tuple(found), compared

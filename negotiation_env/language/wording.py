@@ -1,0 +1,396 @@
+"""From dialogue acts to text: one phrase of a phrase book per act, drawn from the episode's seed.
+
+What is worded reads back as the same acts (``understanding``), whatever phrase is drawn. The rooms are named wherever
+a scenario has several; the price type is said wherever it is not the one last spoken of.
+"""
+# MERGED-DOC """Phrase books: what can be said for each key, as data from TOML files, checked when they are loaded.
+# MERGED-DOC
+# MERGED-DOC A phrase is plain text with known names in braces and one level of optional text in brackets, as in
+# MERGED-DOC ``"How about {price}[ for the {room}]?"``: the brackets' text is said when the room has to be named. Nothing in a phrase
+# MERGED-DOC can reach code. This module knows no acts and no prices: ``wording`` picks phrases and fills them in.
+# MERGED-DOC """
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from negotiation_env.errors import DataFileError, UsageError, did_you_mean
+from negotiation_env.game import world
+from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.game.scenario import TaskCard, Ticket
+from negotiation_env.language.reading import Context
+from negotiation_env.seeds import CHANNELS
+
+PLACEHOLDERS: Final = ("price", "room", "hotel", "figure", "competitor", "event", "dates", "promise")
+"""The names that phrases may hold in braces."""
+_ALWAYS: Final = frozenset({"hotel", "room", "dates"})
+_TYPED: Final = ("propose", "counter", "accept", "confirm", "hold")
+_TACTICS: Final = tuple(t.name.lower() for t in Tactic if t is not Tactic.NONE)
+_NEEDS: Final[dict[str, frozenset[str]]] = (
+    dict.fromkeys(
+        ("greet", "upset", "insult", "soothe", "ask.price", "ask.reason", "off_topic", "close", "close.walk"),
+        frozenset(),
+    )
+    | dict.fromkeys(("close.bye", "promise.other", "accept.bare", "confirm.bare"), frozenset())
+    | dict.fromkeys(("accept.room", "confirm.room", "hold.bare", "refuse", "reject"), frozenset({"room"}))
+    | {f"{act}.{kind}": frozenset({"price", "room"}) for act in _TYPED for kind in ("selling", "net")}
+    | {f"objection.{tactic}": frozenset() for tactic in _TACTICS}
+    | {f"inform.{tactic}": frozenset() for tactic in ("fit", "partnership", "pressure")}
+    | {f"inform.{name}": frozenset({"figure"}) for name in ("exposure", "conversion", "calendar.up", "calendar.down")}
+    | {f"inform.{tactic}.plain": frozenset() for tactic in ("exposure", "conversion", "competitor", "calendar")}
+    | {"inform.competitor": frozenset({"price"}), "promise": frozenset({"promise"})}
+)
+"""What a phrase must hold, per key. A room that is missing is put in front where it has to be named."""
+KEYS: Final = tuple(_NEEDS)
+"""The keys that a phrase book may have."""
+_PART: Final = re.compile(r"\{([^{}]*)\}|[{}]")
+_SAYS_TYPE: Final = re.compile(r"\b(?:selling|net)\b")
+
+
+class Phrase(NamedTuple):
+    """One phrase of a book, ready to be filled in with ``short % values`` or ``long % values``."""
+
+    template: str
+    short: str
+    """Without the text in brackets."""
+    long: str
+    """With it: names the room, where a phrase of its key has one."""
+    typed: bool
+    """Whether it says "selling" or "net" itself."""
+    names: frozenset[str]
+    """The placeholders it holds."""
+
+
+class Phrases(NamedTuple):
+    """The phrases of one key."""
+
+    all: tuple[Phrase, ...]
+    typed: tuple[Phrase, ...]
+    """Those that say the price type; all of them if none does."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseBook:
+    """Phrases per key, and per tone and key. Attributes are read only."""
+
+    source: str
+    """Where the book comes from, for messages."""
+    phrases: Mapping[str, Phrases]
+    tones: Mapping[str, Mapping[str, Phrases]]
+
+    def lookup(self, key: str, tone: str | None) -> Phrases:
+        """Return the phrases of a key: the tone's if it has some, else the book's.
+
+        Raises:
+            UsageError: the book has no such tone, or no phrases for the key.
+        """
+        if tone is not None:
+            toned = self.tones.get(tone)
+            if toned is None:
+                raise UsageError(
+                    f"expected a tone of {self.source}, got {tone!r}: correct it or leave it out."
+                    f"{did_you_mean(tone, self.tones)}"
+                )
+            found = toned.get(key)
+            if found is not None:
+                return found
+        found = self.phrases.get(key)
+        if found is None:
+            raise UsageError(f"expected phrases for {key!r} in {self.source}, found none: add some")
+        return found
+
+    def with_phrases(self, extra: Mapping[str, Sequence[str]]) -> PhraseBook:
+        """Return a book in which the given phrases stand instead of this book's and its tones', key by key."""
+        own = _read_keys(extra, f"{self.source}, own phrases")
+        tones = {name: {k: p for k, p in keys.items() if k not in own} for name, keys in self.tones.items()}
+        return replace(self, phrases={**self.phrases, **own}, tones=tones)
+
+
+def load_phrase_book(path: str | Path) -> PhraseBook:
+    """Read a phrase book from a TOML file.
+
+    Raises:
+        DataFileError: the file is missing or is no phrase book; names the file, the key, and what was expected.
+    """
+    path = Path(path)
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DataFileError(f"{path.name}: expected a readable TOML file, got: {error}; correct the file") from error
+    tones = data.pop("tone", {})
+    flat = _flatten(data)
+    if not isinstance(tones, dict) or not all(isinstance(keys, dict) for keys in tones.values()):
+        raise DataFileError(f"{path.name}, tone: expected tables [tone.NAME] of phrases, got {tones!r}")
+    return PhraseBook(
+        path.name,
+        _read_keys(flat, path.name),
+        {name: _read_keys(_flatten(keys), f"{path.name}, tone.{name}") for name, keys in tones.items()},
+    )
+
+
+def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return a table's keys in dotted form, whether they were quoted or not."""
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            flat.update(_flatten(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _read_keys(table: Mapping[str, Any], source: str) -> dict[str, Phrases]:
+    """Check and prepare the phrases of each key."""
+    read: dict[str, Phrases] = {}
+    for key, templates in table.items():
+        if key not in _NEEDS:
+            raise DataFileError(f"{source}: unknown key {key!r}.{did_you_mean(key, KEYS)}")
+        if isinstance(templates, str) or not isinstance(templates, Sequence) or not templates:
+            raise DataFileError(f"{source}, {key}: expected a list of phrases, got {templates!r}")
+        phrases = tuple(read_phrase(template, key, source) for template in templates)
+        read[key] = Phrases(phrases, tuple(p for p in phrases if p.typed) or phrases)
+    return read
+
+
+def read_phrase(template: object, key: str, source: str) -> Phrase:
+    """Check one phrase and prepare it.
+
+    Raises:
+        DataFileError: it is no text, holds an unknown name, misses one, or its brackets do not match.
+    """
+    where = f"{source}, {key}"
+    if not isinstance(template, str) or not template.strip():
+        raise DataFileError(f"{where}: expected a phrase as text, got {template!r}")
+    names: set[str] = set()
+
+    def fill(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in PLACEHOLDERS:
+            raise DataFileError(
+                f"{where}: expected a name in braces out of {', '.join(PLACEHOLDERS)}, got {match[0]!r} in {template!r}"
+            )
+        names.add(name)
+        return f"%({name})s"
+
+    pieces = re.split(r"\[([^\[\]]*)\]", template)
+    if any("[" in piece or "]" in piece for piece in pieces):
+        raise DataFileError(f"{where}: expected brackets in pairs and not nested, got {template!r}")
+    filled = [_PART.sub(fill, piece.replace("%", "%%")) for piece in pieces]
+    needs = _NEEDS[key]
+    missing = needs - names - {"room"}
+    excess = names - needs - _ALWAYS - _about(key)
+    if missing or excess:
+        wrong = f"without {{{min(missing)}}}" if missing else f"with {{{min(excess)}}}"
+        raise DataFileError(f"{where}: expected {_expected(key)} in the phrase, got one {wrong}: {template!r}")
+    long = "".join(filled)
+    if "room" in needs and "room" not in names:
+        long = "For the %(room)s: " + long
+        names.add("room")
+    return Phrase(template, "".join(filled[::2]), long, bool(_SAYS_TYPE.search(template)), frozenset(names))
+
+
+def _about(key: str) -> frozenset[str]:
+    """Return the names that a key's phrases may hold beyond what they must."""
+    if key.startswith("inform.competitor"):
+        return frozenset({"competitor"})
+    return frozenset({"event"}) if key.startswith("inform.calendar") else frozenset()
+
+
+def _expected(key: str) -> str:
+    names = sorted(_NEEDS[key] - {"room"})
+    return " and ".join(f"{{{name}}}" for name in names) if names else "no figures or prices"
+
+
+__all__ = ["PhraseBook", "agent_phrase_book", "load_phrase_book", "word"]
+
+AGENT_BOOK_PATH: Final = Path(__file__).with_name("phrases") / "agent.toml"
+_AGENT_CHANNEL, _MANAGER_CHANNEL = CHANNELS["agent's words"].start, CHANNELS["manager's words"].start
+"""Draw channels of the wording, apart from those of decisions."""
+_DRAW_SIZE: Final = 1 << 53
+_DRAW_SPENT: Final = 1 << 12
+"""Below this little chance is left in a draw, and the next one is made."""
+_MONTHS: Final = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+                  "November", "December")  # fmt: skip
+_PRICE_FORMATS: Final = ("¥%s", "%s yuan", "RMB %s", "¥%s", "CNY %s", "%s RMB")
+_INFORM: Final = tuple(f"inform.{t.name.lower()}" for t in Tactic)
+_OBJECTION: Final = tuple(f"objection.{t.name.lower()}" for t in Tactic)
+_PROMISES: Final = {**world.PROMISES, **world.FORBIDDEN_PROMISES}
+# Lists by position in ``Act``: members of an Enum are hashed in Python, which is slow.
+_PLAIN: Final = [{Act.GREET: "greet", Act.SOOTHE: "soothe", Act.OFF_TOPIC: "off_topic"}.get(kind) for kind in Act]
+_PRICED_NAMES: Final = {
+    Act.PROPOSE: "propose",
+    Act.COUNTER: "counter",
+    Act.ACCEPT: "accept",
+    Act.CONFIRM: "confirm",
+    Act.REJECT: "hold",
+}
+_SELLING: Final = [f"{_PRICED_NAMES.get(kind)}.{PriceType.SELLING.value}" for kind in Act]
+_NET: Final = [f"{_PRICED_NAMES.get(kind)}.{PriceType.NET.value}" for kind in Act]
+
+
+@cache
+def agent_phrase_book() -> PhraseBook:
+    """Return the agent's phrase book, read once."""
+    return load_phrase_book(AGENT_BOOK_PATH)
+
+
+class _Chances:
+    """Choices drawn from (seed, turn): a draw is used up digit by digit, then the next channel is drawn."""
+
+    __slots__ = ("channel", "left", "seed", "turn")
+
+    def __init__(self, seed: int, turn: int, channel: int) -> None:
+        self.seed, self.turn, self.channel = seed, turn, channel
+        self.left = 0
+
+    def pick(self, size: int) -> int:
+        """Return a position below ``size``."""
+        if self.left < _DRAW_SPENT:
+            self.left = int(FLOATS.draw(self.seed, self.turn, self.channel) * _DRAW_SIZE)
+            self.channel += 1
+        self.left, position = divmod(self.left, size)
+        return position
+
+
+def word(
+    acts: Sequence[DialogueAct],
+    card: TaskCard,
+    context: Context,
+    book: PhraseBook,
+    seed: int,
+    turn: int,
+    tone: str | None = None,
+) -> str:
+    """Return acts as text; ``""`` for silence.
+
+    Args:
+        acts: what to say, in order.
+        card: the scenario's public side; names and facts come from it.
+        context: whose message it is and where the talks stand.
+        book: the phrases to choose from.
+        seed: the episode's seed; with ``turn`` it decides every choice.
+        turn: number of the exchange.
+        tone: a tone of the book whose phrases come first, None for none.
+
+    Raises:
+        UsageError: the book has no phrase for an act, or a figure that the act needs is missing.
+    """
+    manager = context.speaker == "manager"
+    chances = _Chances(seed, turn, _MANAGER_CHANNEL if manager else _AGENT_CHANNEL)
+    several, net = len(card.tickets) > 1, context.net
+    said: list[str] = []
+    for act in acts:
+        kind = act.kind
+        if kind is Act.SILENCE:
+            continue
+        values: dict[str, str] = {}
+        ticket = card.tickets[act.ticket or 0]
+        price = act.price
+        typed = False
+        if price is not None:
+            speaks_net = net if act.price_type is None else act.price_type is PriceType.NET
+            typed = speaks_net or net
+            key = (_NET if speaks_net else _SELLING)[Act.COUNTER if manager and kind is Act.PROPOSE else kind]
+            net = speaks_net
+        elif kind is Act.INFORM:
+            key = _inform_key(act, card, values, chances)
+        else:
+            key = _PLAIN[kind] or _other_key(act, manager, values)
+        found = book.lookup(key, tone)
+        phrases = found.typed if typed else found.all
+        phrase = phrases[chances.pick(len(phrases))]
+        if price is not None:
+            values["price"] = _say_price(price, chances)
+            if typed and not phrase.typed:
+                values["price"] += " net" if net else " (selling price)"
+        names_room = act.ticket is not None and (several or chances.pick(3) == 0)
+        said.append(_fill(phrase, names_room, values, ticket, card))
+    return " ".join(said)
+
+
+def _fill(phrase: Phrase, names_room: bool, values: dict[str, str], ticket: Ticket, card: TaskCard) -> str:
+    """Return a phrase with its names filled in."""
+    names = phrase.names
+    if not names:
+        return phrase.short % ()
+    if "room" in names:
+        values["room"] = ticket.room
+    if "dates" in names:
+        values["dates"] = _say_dates(ticket)
+    if "hotel" in names:
+        values["hotel"] = card.hotel.name
+    if "competitor" in names:
+        values["competitor"] = card.facts.competitor_name
+    if "event" in names:
+        values["event"] = card.facts.event
+    text = (phrase.long if names_room else phrase.short) % values
+    return text if text[0].isupper() else text[0].upper() + text[1:]
+
+
+def _inform_key(act: DialogueAct, card: TaskCard, values: dict[str, str], chances: _Chances) -> str:
+    """Return the key of an INFORM and put the figure it cites into ``values``."""
+    detail, tactic, figure = act.detail, act.tactic, act.figure
+    if detail == "objection":
+        return _OBJECTION[tactic]
+    if detail in ("upset", "insult"):
+        return detail
+    key = _INFORM[tactic]
+    if tactic in (Tactic.FIT, Tactic.PARTNERSHIP, Tactic.PRESSURE):
+        return key
+    if figure is None:
+        return key + ".plain"
+    if tactic is Tactic.COMPETITOR:
+        values["price"] = _say_price(figure, chances)
+        return key
+    values["figure"] = _say_number(abs(figure))
+    if tactic is Tactic.CALENDAR:
+        demand = card.facts.demand
+        falls = demand < 0 if abs(figure) == abs(demand) else figure < 0
+        return "inform.calendar.down" if falls else "inform.calendar.up"
+    return key
+
+
+def _other_key(act: DialogueAct, manager: bool, values: dict[str, str]) -> str:
+    """Return the key of an act without a price."""
+    kind, detail = act.kind, act.detail
+    if kind is Act.ASK:
+        return "ask.reason" if detail == "reason" else "ask.price"
+    if kind is Act.CLOSE:
+        return ("close.walk" if detail == "walk" else "close.bye") if manager else "close"
+    if kind is Act.REJECT:
+        return ("refuse" if detail == "final" else "hold.bare") if manager else "reject"
+    if kind is Act.PROMISE:
+        if detail not in _PROMISES:
+            return "promise.other"
+        values["promise"] = _PROMISES[detail]
+        return "promise"
+    if kind in (Act.ACCEPT, Act.CONFIRM):
+        name = "accept" if kind is Act.ACCEPT else "confirm"
+        return f"{name}.bare" if act.ticket is None else f"{name}.room"
+    raise UsageError(f"expected a price for {kind.name}, got none: give the act a price")
+
+
+def _say_number(value: float) -> str:
+    """Return a figure as people write it: no decimals unless there are some."""
+    whole = int(value)
+    return str(whole) if whole == value else f"{value:.2f}".rstrip("0")
+
+
+def _say_price(value: float, chances: _Chances) -> str:
+    """Return a price in one of the usual formats."""
+    form = chances.pick(6)
+    text = _say_number(value) if value < 1000.0 or form == 5 else f"{value:,.2f}".removesuffix(".00")
+    return _PRICE_FORMATS[form] % text
+
+
+def _say_dates(ticket: Ticket) -> str:
+    """Return a ticket's dates, as "4 May to 10 May"."""
+    first, last = ticket.check_in, ticket.check_out
+    return f"{first.day} {_MONTHS[first.month - 1]} to {last.day} {_MONTHS[last.month - 1]}"

@@ -1,0 +1,4 @@
+"""A negotiation in progress: ``protocols`` of manager, reward and policy, one ``exchange``, ``rollout``, ``records``.
+
+``prompts`` is what a language-model agent sees; ``registry`` finds managers, rewards, policies and suites by name.
+"""

@@ -1,0 +1,144 @@
+"""One exchange: the agents' replies of any number of negotiations, scored, and answered by the manager.
+
+The text environment, its vector form and the rollout all step through here, with one negotiation or with many; what
+is batched is what pays (scoring, and the manager's language model), and nothing depends on who else is in the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from negotiation_env.errors import UsageError
+from negotiation_env.game.acts import DialogueAct
+from negotiation_env.game.features import reply_features
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.game.moves import move_of
+from negotiation_env.game.scenario import Scenario, TaskCard, card_numbers
+from negotiation_env.game.state import (
+    Claims,
+    End,
+    GameState,
+    Move,
+    Stage,
+    apply_decision,
+    apply_move,
+    new_game,
+    settle,
+    stage_of,
+)
+from negotiation_env.language.reading import Understood, context_of, understand
+from negotiation_env.play.protocols import (
+    Manager,
+    ManagerReply,
+    Negotiation,
+    ReplyView,
+    Reward,
+    RewardBreakdown,
+    Utterance,
+)
+
+MAX_MESSAGE = 4000
+"""Characters of an agent's message that are read and kept; the rest is cut off."""
+
+
+class Exchange(NamedTuple):
+    """What came of one agent reply."""
+
+    text: str
+    acts: tuple[DialogueAct, ...]
+    stage: Stage
+    """The stage in which the reply was made."""
+    reward: RewardBreakdown
+    answer: ManagerReply
+
+
+def open_negotiation(scenario: Scenario, manager: Manager, persona: object | None = None) -> Negotiation:
+    """Seat a manager for a scenario. ``persona``: name, path or object; None draws one from the scenario's seed."""
+    game = new_game(FLOATS, card_numbers(scenario.card))
+    return Negotiation(scenario, game, manager.start(scenario, persona))
+
+
+def exchange(
+    negotiations: Sequence[Negotiation], texts: Sequence[str], manager: Manager, reward: Reward
+) -> list[Exchange]:
+    """Play one reply in each negotiation (none may be over) and return what came of it, in order."""
+    # Step by step for all, not one negotiation after the other: the interpreter is faster at what it has just done.
+    heard = [_understand(text, n.card, n.game) for n, text in zip(negotiations, texts, strict=True)]
+    taken = [
+        _take_in(text, meant, n.card, n.game, n.agent_said, n.manager_said)
+        for n, (text, meant) in zip(negotiations, heard, strict=True)
+    ]
+    views = [t.view for t in taken]
+    rewards = reward.score(views)
+    for negotiation, (view, move, claims) in zip(negotiations, taken, strict=True):
+        apply_move(FLOATS, negotiation.game, move, claims)
+        negotiation.agent_said.append(Utterance(view.text, view.acts))
+    answers = manager.respond(negotiations, [t.move for t in taken])
+    for negotiation, answer in zip(negotiations, answers, strict=True):
+        apply_decision(FLOATS, negotiation.game, answer.decision)
+        negotiation.manager_said.append(Utterance(answer.text, answer.acts))
+    return [
+        Exchange(view.text, view.acts, view.stage, scored, answer)
+        for view, scored, answer in zip(views, rewards, answers, strict=True)
+    ]
+
+
+class _Taken(NamedTuple):
+    """A reply as understood in its situation, which nothing has changed yet."""
+
+    view: ReplyView
+    move: Move
+    claims: Claims
+
+
+def reply_view(
+    text: str,
+    card: TaskCard,
+    game: GameState,
+    agent_said: Sequence[Utterance] = (),
+    manager_said: Sequence[Utterance] = (),
+) -> ReplyView:
+    """Return what a reward would see of a reply that is not played, understood in its situation; nothing changes."""
+    text, meant = _understand(text, card, game)
+    return _take_in(text, meant, card, game, agent_said, manager_said).view
+
+
+def _understand(text: str, card: TaskCard, game: GameState) -> tuple[str, Understood]:
+    """Return a reply, cut to what is kept, and what it says in its situation."""
+    if not isinstance(text, str):
+        raise UsageError(f"expected the agent's message as a str, got {type(text).__name__}: pass text")
+    text = text[:MAX_MESSAGE]
+    return text, understand(text, context_of(card, game, "agent"))
+
+
+def _take_in(
+    text: str,
+    meant: Understood,
+    card: TaskCard,
+    game: GameState,
+    agent_said: Sequence[Utterance],
+    manager_said: Sequence[Utterance],
+) -> _Taken:
+    """Say what a reply does, and describe it for the reward."""
+    move = move_of(meant.acts, card, game)
+    claims = settle(FLOATS, game, move)
+    features = reply_features(FLOATS, game, move, claims)
+    view = ReplyView(card, game, stage_of(game), agent_said, manager_said, text, meant.words, meant.acts, features)
+    return _Taken(view, move, claims)
+
+
+def outcome_of(negotiation: Negotiation, truncated: bool = False) -> dict[str, object]:
+    """Return how a negotiation ended: public facts only."""
+    game = negotiation.game
+    end = "truncated" if truncated else End(int(game.end)).name.lower()
+    tickets = [
+        {
+            "room": ticket.room,
+            "selling_price": ticket.selling_price,
+            "agreed": round(game.agreed[k], 2) if game.agreed[k] > 0.0 else None,
+            "refused": bool(game.refused[k]),
+        }
+        for k, ticket in enumerate(negotiation.card.tickets)
+    ]
+    return {"end": end, "turns": int(game.turn), "tickets": tickets}

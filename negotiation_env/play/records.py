@@ -1,0 +1,225 @@
+"""The record of an episode: what was said, meant and earned, turn by turn, as one JSON line.
+
+A record holds public things, and the seed and names from which the rest can be drawn again; no floor, mood or other
+private value is written. Files are JSON Lines in UTF-8; one line is one episode.
+"""
+# MERGED-DOC """What a reward saw of each reply of a recorded episode, rebuilt from the record.
+# MERGED-DOC
+# MERGED-DOC The public state is played forward from the recorded acts, so no manager, policy or engine is needed, and a reward can
+# MERGED-DOC score old episodes anew. Texts are split into words as understanding does now; what they mean stays as recorded.
+# MERGED-DOC """
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from copy import copy
+from dataclasses import asdict, dataclass, field, fields
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from negotiation_env.errors import DataFileError
+from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
+from negotiation_env.game.features import reply_features
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.game.moves import decision_of, move_of
+from negotiation_env.game.scenario import Facts, Hotel, TaskCard, Ticket, card_numbers
+from negotiation_env.game.state import Stage, apply_decision, apply_move, new_game, settle, stage_of
+from negotiation_env.language.reading import context_of, understand
+from negotiation_env.play.protocols import ReplyView, RewardBreakdown, RewardTerm, Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """The agent's reply, its reward, and the manager's answer."""
+
+    text: str
+    acts: tuple[DialogueAct, ...]
+    stage: Stage
+    reward: RewardBreakdown
+    answer: str
+    answer_acts: tuple[DialogueAct, ...]
+    token_ids: tuple[int, ...] = ()
+    logprobs: tuple[float, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TicketOutcome:
+    """What became of a ticket. Prices are selling prices; ``agreed`` is None where nothing was agreed."""
+
+    room: str
+    selling_price: int
+    target_price: int
+    agreed: float | None
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One negotiation from the first message to its end."""
+
+    scenario_id: str
+    seed: int
+    policy: str
+    manager: str
+    card: TaskCard
+    turns: tuple[TurnRecord, ...]
+    end: str
+    """"settled", "walked_away", "closed", "no_answer", "truncated" or "fault"."""
+    tickets: tuple[TicketOutcome, ...]
+    persona: str = ""
+    fault: str | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    policy_seed: int | None = None
+    """Seed of the policy's draws where it is not ``seed``."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON-able data."""
+        # Field by field: asdict would copy every turn before it is put aside.
+        data = {part.name: getattr(self, part.name) for part in fields(self)}
+        data["card"] = asdict(self.card)
+        for ticket in data["card"]["tickets"]:
+            ticket["check_in"] = ticket["check_in"].isoformat()
+        data["turns"] = [_turn_to_json(turn) for turn in self.turns]
+        data["tickets"] = [asdict(ticket) for ticket in self.tickets]
+        if self.policy_seed is None:
+            del data["policy_seed"]
+        return data
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Episode:
+        """Rebuild a record. Raises ``DataFileError`` if a field is missing or malformed."""
+        try:
+            return cls(
+                scenario_id=data["scenario_id"],
+                seed=data["seed"],
+                policy=data["policy"],
+                manager=data["manager"],
+                card=_card_from_json(data["card"]),
+                turns=tuple(_turn_from_json(turn) for turn in data["turns"]),
+                end=data["end"],
+                tickets=tuple(TicketOutcome(**ticket) for ticket in data["tickets"]),
+                persona=data.get("persona", ""),
+                fault=data.get("fault"),
+                versions=dict(data.get("versions", {})),
+                policy_seed=data.get("policy_seed"),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataFileError(f"expected an episode record, got {error!r}: re-record the episode") from error
+
+
+def _act_to_json(act: DialogueAct) -> dict[str, Any]:
+    out: dict[str, Any] = {"act": act.kind.name}
+    if act.tactic is not Tactic.NONE:
+        out["tactic"] = act.tactic.name
+    for name in ("price", "ticket", "figure"):
+        if getattr(act, name) is not None:
+            out[name] = getattr(act, name)
+    if act.price_type is not None:
+        out["price_type"] = act.price_type.value
+    if act.detail:
+        out["detail"] = act.detail
+    return out
+
+
+def _act_from_json(data: dict[str, Any]) -> DialogueAct:
+    kind = data.get("price_type")
+    return DialogueAct(
+        Act[data["act"]],
+        Tactic[data.get("tactic", "NONE")],
+        data.get("price"),
+        None if kind is None else PriceType(kind),
+        data.get("ticket"),
+        data.get("figure"),
+        data.get("detail", ""),
+    )
+
+
+def _turn_to_json(turn: TurnRecord) -> dict[str, Any]:
+    reward = turn.reward._asdict()
+    reward["terms"] = [term._asdict() for term in turn.reward.terms]
+    return {
+        "text": turn.text,
+        "acts": [_act_to_json(act) for act in turn.acts],
+        "stage": turn.stage.name.lower(),
+        "reward": reward,
+        "answer": turn.answer,
+        "answer_acts": [_act_to_json(act) for act in turn.answer_acts],
+        "token_ids": list(turn.token_ids),
+        "logprobs": list(turn.logprobs),
+        "faults": list(turn.faults),
+    }
+
+
+def _turn_from_json(data: dict[str, Any]) -> TurnRecord:
+    reward = dict(data["reward"])
+    reward["terms"] = tuple(RewardTerm(**term) for term in reward["terms"])
+    return TurnRecord(
+        text=data["text"],
+        acts=tuple(_act_from_json(act) for act in data["acts"]),
+        stage=Stage[data["stage"].upper()],
+        reward=RewardBreakdown(**reward),
+        answer=data["answer"],
+        answer_acts=tuple(_act_from_json(act) for act in data["answer_acts"]),
+        token_ids=tuple(data["token_ids"]),
+        logprobs=tuple(data["logprobs"]),
+        faults=tuple(data["faults"]),
+    )
+
+
+def _card_from_json(data: dict[str, Any]) -> TaskCard:
+    tickets = tuple(Ticket(**{**t, "check_in": date.fromisoformat(t["check_in"])}) for t in data["tickets"])
+    return TaskCard(Hotel(**data["hotel"]), tickets, Facts(**data["facts"]), tuple(data["promises"]))
+
+
+def write_episodes(path: Path, episodes: Iterable[Episode], append: bool = False) -> None:
+    """Write episodes as JSON Lines, one flushed line each."""
+    with path.open("a" if append else "w", encoding="utf-8") as file:
+        for episode in episodes:
+            file.write(json.dumps(episode.to_json()) + "\n")
+            file.flush()
+
+
+def read_episodes(path: Path) -> Iterator[Episode]:
+    """Yield the episodes of a file; a last line cut off by a kill is skipped, any other bad line is an error."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    for number, line in enumerate(lines, 1):
+        try:
+            data = json.loads(line)
+        except json.JSONDecodeError as error:
+            if number == len(lines) and not line.endswith("\n"):
+                return
+            raise DataFileError(f"{path}:{number}: expected one JSON episode a line, got {error}") from error
+        yield Episode.from_json(data)
+
+
+def reply_views(episode: Episode) -> list[ReplyView]:
+    """Return the view of every reply, in order; each has its own copy of the public state before the reply."""
+    card = episode.card
+    game = new_game(FLOATS, card_numbers(card))
+    said: list[Utterance] = []
+    answers: list[Utterance] = []
+    views = []
+    for turn in episode.turns:
+        move = move_of(turn.acts, card, game)
+        claims = settle(FLOATS, game, move)
+        views.append(
+            ReplyView(
+                card=card,
+                game=copy(game),
+                stage=stage_of(game),
+                agent_said=tuple(said),
+                manager_said=tuple(answers),
+                text=turn.text,
+                words=understand(turn.text, context_of(card, game, "agent")).words,
+                acts=turn.acts,
+                features=reply_features(FLOATS, game, move, claims),
+            )
+        )
+        apply_move(FLOATS, game, move, claims)
+        said.append(Utterance(turn.text, turn.acts))
+        apply_decision(FLOATS, game, decision_of(turn.answer_acts, game))
+        answers.append(Utterance(turn.answer, turn.answer_acts))
+    return views

@@ -1,0 +1,125 @@
+"""Names to objects: managers, rewards, policies and suites, found through entry points.
+
+The rooms that build on this package are looked up by name only, so this package imports none of them, and a user's
+own plug-in is found the same way as the shipped ones.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from negotiation_env.errors import UsageError, did_you_mean
+from negotiation_env.play.protocols import Manager, Policy, Reward
+
+MANAGERS, REWARDS, POLICIES, SUITES, PERSONAS = (
+    "negotiation_env.managers",
+    "negotiation_env.rewards",
+    "negotiation_env.policies",
+    "negotiation_env.suites",
+    "negotiation_env.personas",
+)
+_ENGINES = ("hf", "vllm", "openai", "recorded", "smollm2", "tiny")
+"""Kinds of engine spec; a chat policy plays them."""
+_PACKAGES = ("simulators", "rewards", "policies", "benchmarks")
+
+
+@cache
+def _points(group: str) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=group)}
+
+
+def known(group: str) -> tuple[str, ...]:
+    """Return the names that an entry-point group offers, sorted."""
+    return tuple(sorted(_points(group)))
+
+
+def load(group: str, name: str, what: str) -> Any:
+    """Return the object behind a name, or raise a ``UsageError`` with the closest known name."""
+    point = _points(group).get(name)
+    if point is None:
+        raise UsageError(f"expected the name of a {what}, got {name!r}.{did_you_mean(name, known(group))}")
+    refuse_hidden_packages(point.value)
+    return point.load()
+
+
+def refuse_hidden_packages(target: str) -> None:
+    """Raise ``UsageError`` where one of this project's packages is hidden by a folder or file of the user's.
+
+    The five packages lie side by side; a ``rewards`` folder beside a user's script comes first on Python's path.
+    """
+    if target.partition(".")[0] not in _PACKAGES:
+        return
+    home = Path(__file__).resolve().parents[2]
+    for name in _PACKAGES:
+        found = find_spec(name)
+        place = Path(found.origin).resolve() if found is not None and found.origin is not None else None
+        if place is not None and not place.is_relative_to(home / name):
+            here = place.parent if place.name == "__init__.py" else place
+            raise UsageError(f"expected negotiation-env's own package {name!r}, got {here}: rename it, it hides ours")
+
+
+def load_manager(spec: object, llm: str = "smollm2") -> Manager:
+    """Return a manager: the object given, or one by name.
+
+    ``"rules"``, ``"llm"`` (worded by engine ``llm``), ``"replay:PATH"``, or ``"demanding:SHARE"``.
+    """
+    if not isinstance(spec, str):
+        if isinstance(spec, Manager):
+            return spec
+        raise UsageError(f"expected a manager name or an object with start() and respond(), got {spec!r}")
+    name, _, rest = spec.partition(":")
+    factory = load(MANAGERS, name, "manager")
+    if rest:
+        return factory(rest)  # type: ignore[no-any-return]
+    return factory(llm) if name == "llm" else factory()  # type: ignore[no-any-return]
+
+
+@cache
+def _shared_reward(spec: str) -> Reward:
+    name, _, rest = spec.partition(":")
+    factory = load(REWARDS, name, "reward")
+    return factory(rest) if rest else factory()  # type: ignore[no-any-return]
+
+
+def load_reward(spec: object) -> Reward:
+    """Return a reward: ``"repo"``, ``"repo:n=25"`` (one shared object per process and spec), or the object given."""
+    if isinstance(spec, str):
+        return _shared_reward(spec)
+    if isinstance(spec, Reward):
+        return spec
+    raise UsageError(f"expected a reward name or an object with score() and score_features(), got {spec!r}")
+
+
+def load_policy(spec: object) -> Policy:
+    """Return a policy: a registered name, ``NAME:ARGUMENT``, an engine spec, ``module:Class``, or the object given."""
+    if not isinstance(spec, str):
+        if isinstance(spec, Policy):
+            return spec
+        raise UsageError(f"expected a policy spec or an object with name and reply(), got {spec!r}")
+    name, _, rest = spec.partition(":")
+    if name in _ENGINES:
+        return load(POLICIES, "chat", "policy")(spec)  # type: ignore[no-any-return]
+    if name in _points(POLICIES):
+        factory = load(POLICIES, name, "policy")
+        return factory(rest) if rest else factory()  # type: ignore[no-any-return]
+    if rest:
+        return _import_policy(name, rest)
+    raise UsageError(f"expected a policy spec, got {spec!r}.{did_you_mean(spec, known(POLICIES))}")
+
+
+def _import_policy(module: str, name: str) -> Policy:
+    """Import ``module:Class`` and make one."""
+    try:
+        factory = getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        names = did_you_mean(module, known(POLICIES))
+        raise UsageError(f"expected a policy name or module:Class, got {module}:{name} ({error}).{names}") from error
+    policy = factory()
+    if not isinstance(policy, Policy):
+        raise UsageError(f"expected {module}:{name} to make an object with name and reply(), got {policy!r}")
+    return policy

@@ -1,0 +1,174 @@
+"""Batched rollouts: a policy against a manager over many scenarios, in lock-step, as episode records.
+
+An episode's transcript does not depend on the batch it was played in. A policy's fault ends its own episode only,
+which is recorded with the cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from negotiation_env import __version__
+from negotiation_env.errors import UsageError
+from negotiation_env.game.acts import Act, DialogueAct
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.game.scenario import Scenario
+from negotiation_env.game.state import End, stage_of
+from negotiation_env.play.exchange import Exchange, exchange, open_negotiation
+from negotiation_env.play.protocols import (
+    AgentReply,
+    AgentView,
+    Manager,
+    Negotiation,
+    Policy,
+    Reward,
+)
+from negotiation_env.play.records import Episode, TicketOutcome, TurnRecord
+from negotiation_env.seeds import POLICY_LABEL
+
+
+@dataclass(slots=True)
+class _Table:
+    """An episode in progress: where it goes in the result, and what has been recorded."""
+
+    place: int
+    negotiation: Negotiation
+    policy_seed: int | None
+    turns: list[TurnRecord] = field(default_factory=list)
+    fault: str | None = None
+
+
+def agent_view(negotiation: Negotiation, policy_seed: int | None = None) -> AgentView:
+    """Return what a policy may see of a negotiation; its draws are seeded by the scenario unless ``policy_seed`` is."""
+    game = negotiation.game
+    base = negotiation.scenario.seed if policy_seed is None else policy_seed
+    seed = FLOATS.fork(base, POLICY_LABEL + int(game.turn))
+    said = negotiation.agent_said, negotiation.manager_said
+    return AgentView(negotiation.card, game, stage_of(game), said[0], said[1], seed)
+
+
+def rollout(
+    policy: Policy,
+    scenarios: Sequence[Scenario],
+    *,
+    manager: Manager,
+    reward: Reward,
+    personas: Sequence[object | None] | None = None,
+    policy_seeds: Sequence[int | None] | None = None,
+    max_turns: int = 20,
+    batch_size: int = 64,
+    on_episode: Callable[[Episode], None] | None = None,
+) -> list[Episode]:
+    """Play every scenario once and return the episodes in the scenarios' order.
+
+    Args:
+        policy: the agent.
+        scenarios: what to play; the manager's persona is drawn from each scenario's seed, unless ``personas`` says.
+        manager: the hotel's side.
+        reward: scores every reply.
+        personas: one per scenario (name, path, object, or None to draw).
+        policy_seeds: one per scenario, from which the policy's draws are made; None takes the scenario's own. So the
+            policy's draws can vary while the manager's stay as they are, and the other way round.
+        max_turns: agent turns after which an episode is truncated, at least 1.
+        batch_size: episodes in play at a time, at least 1; a finished one is replaced at once.
+        on_episode: called with each episode as it finishes, in the order of finishing.
+    """
+    if max_turns < 1 or batch_size < 1:
+        raise UsageError(f"expected max_turns >= 1 and batch_size >= 1, got {max_turns} and {batch_size}")
+    if personas is not None and len(personas) != len(scenarios):
+        raise UsageError(f"expected one persona per scenario ({len(scenarios)}), got {len(personas)}")
+    if policy_seeds is not None and len(policy_seeds) != len(scenarios):
+        raise UsageError(f"expected one policy seed per scenario ({len(scenarios)}), got {len(policy_seeds)}")
+    chosen = personas or [None] * len(scenarios)
+    own_seeds = policy_seeds or [None] * len(scenarios)
+    episodes: list[Episode | None] = [None] * len(scenarios)
+    waiting = iter(range(len(scenarios)))
+    tables: list[_Table] = []
+    while True:
+        while len(tables) < batch_size and (place := next(waiting, None)) is not None:
+            negotiation = open_negotiation(scenarios[place], manager, chosen[place])
+            tables.append(_Table(place, negotiation, own_seeds[place]))
+        if not tables:
+            return [episode for episode in episodes if episode is not None]
+        _play_turn(tables, policy, manager, reward)
+        still: list[_Table] = []
+        for table in tables:
+            if table.fault is None and not table.negotiation.game.end and len(table.turns) < max_turns:
+                still.append(table)
+                continue
+            episode = _episode(table, policy, manager)
+            episodes[table.place] = episode
+            if on_episode is not None:
+                on_episode(episode)
+        tables = still
+
+
+def _play_turn(tables: Sequence[_Table], policy: Policy, manager: Manager, reward: Reward) -> None:
+    """One reply and one answer at every table; a table whose policy failed is marked."""
+    replies = policy.reply([agent_view(table.negotiation, table.policy_seed) for table in tables])
+    if len(replies) != len(tables):
+        raise UsageError(f"expected {len(tables)} replies from policy {policy.name!r}, got {len(replies)}")
+    live: list[tuple[_Table, AgentReply]] = []
+    for table, reply in zip(tables, replies, strict=True):
+        if reply.fault is None:
+            live.append((table, reply))
+        else:
+            table.fault = reply.fault
+    if live:
+        played = exchange([t.negotiation for t, _ in live], [r.text for _, r in live], manager, reward)
+        for (table, reply), step in zip(live, played, strict=True):
+            table.turns.append(_turn_record(step, reply))
+
+
+def _turn_record(step: Exchange, reply: AgentReply) -> TurnRecord:
+    faults = step.answer.faults + ((f"reward: {step.reward.fault}",) if step.reward.fault else ())
+    return TurnRecord(
+        text=step.text,
+        acts=step.acts,
+        stage=step.stage,
+        reward=step.reward,
+        answer=step.answer.text,
+        answer_acts=step.answer.acts,
+        token_ids=reply.token_ids,
+        logprobs=reply.logprobs,
+        faults=faults,
+    )
+
+
+def _episode(table: _Table, policy: Policy, manager: Manager) -> Episode:
+    negotiation = table.negotiation
+    game, scenario = negotiation.game, negotiation.scenario
+    end = End(int(game.end)).name.lower() if game.end else "truncated"
+    if table.fault is not None:
+        end = "fault"
+    tickets = tuple(
+        TicketOutcome(
+            ticket.room,
+            ticket.selling_price,
+            ticket.target_price,
+            round(game.agreed[k], 4) if game.agreed[k] > 0.0 else None,
+            bool(game.refused[k]),
+        )
+        for k, ticket in enumerate(scenario.card.tickets)
+    )
+    return Episode(
+        scenario_id=scenario.id,
+        seed=scenario.seed,
+        policy=policy.name,
+        manager=manager.name,
+        card=scenario.card,
+        turns=tuple(table.turns),
+        end=end,
+        tickets=tickets,
+        persona=str(getattr(negotiation.seat, "persona_name", "")),
+        fault=table.fault,
+        policy_seed=table.policy_seed,
+        versions={"negotiation-env": __version__},
+    )
+
+
+def answered_first(episode: Episode) -> bool:
+    """Whether the hotel answered the first message."""
+    silent: tuple[DialogueAct, ...] = (DialogueAct(Act.SILENCE),)
+    return bool(episode.turns) and episode.turns[0].answer_acts != silent

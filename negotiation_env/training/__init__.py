@@ -1,0 +1,1 @@
+"""What every training run shares: presets read from TOML, and the folder that a run writes. Imports no torch."""

@@ -1,0 +1,207 @@
+"""Settings of an on-policy run, one type for PPO, GRPO and REPO. Needs no torch."""
+# MERGED-DOC """Settings that every method shares: the base, the LoRA adapter on it, batches, lengths. Needs no torch.
+# MERGED-DOC
+# MERGED-DOC A method's preset adds its own fields to ``AdapterPreset``; its files lie in ``presets/METHOD/SCALE.toml``.
+# MERGED-DOC """
+# MERGED-DOC """Settings of the tiny base model's training from scratch. Needs no torch."""
+# MERGED-DOC """Settings of a PPO training run with Stable-Baselines3. Needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from negotiation_env.training.presets import Preset
+
+PRESETS = Path(__file__).with_name("presets")
+Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+class AdapterPreset(Preset):
+    """What all methods of a scale have in common, so that only the method differs."""
+
+    seed: Annotated[int, Field(ge=0)]
+    """Names the run: first weights, data and their order follow from it."""
+    base: Annotated[str, Field(min_length=1)]
+    """The frozen base: "tiny", "smollm2", a folder, or a Hub id."""
+    start: str = ""
+    """Adapter to start from, and the reference where a method has one: the name of a shipped one, or a folder;
+    "" for a new adapter, which leaves the base as it is."""
+    lora_rank: Annotated[int, Field(ge=1, le=1024)]
+    lora_alpha: Annotated[float, Field(gt=0.0)]
+    lora_targets: Annotated[tuple[str, ...], Field(min_length=1)] = (
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
+    )  # fmt: skip
+    """Linear layers that get an adapter, by the last part of their name."""
+    learning_rate: Rate
+    warmup_steps: Annotated[int, Field(ge=0)]
+    epochs: Count
+    batch_size: Count
+    """Examples (pairs, replies) of one optimiser step, over all devices."""
+    micro_batch_size: Count
+    """Examples computed at once on one device; divides ``batch_size``."""
+    max_prompt_tokens: Count
+    max_reply_tokens: Count
+    dtype: Literal["float32", "bfloat16"]
+    """Number format of the base; adapters and their optimiser are float32."""
+    gradient_checkpointing: bool = False
+    """Compute activations twice to hold fewer of them."""
+    torch_threads: Annotated[int, Field(ge=1, le=64)] = 1
+    """Threads on a CPU."""
+
+    @model_validator(mode="after")
+    def _whole_batches(self) -> AdapterPreset:
+        if self.batch_size % self.micro_batch_size:
+            raise ValueError(
+                f"expected batch_size as a multiple of micro_batch_size, got {self.batch_size} and "
+                f"{self.micro_batch_size}"
+            )
+        return self
+
+
+class SupervisedPreset(AdapterPreset):
+    """What SFT and DPO have in common."""
+
+    examples: Count
+    """Examples to generate where no file is given, held-out ones included."""
+    held_out: Count
+    """Most held-out examples that each measurement uses."""
+    measure_every: Count
+    """Optimiser steps between measurements of the held-out loss; each is followed by a checkpoint."""
+
+
+class SftPreset(SupervisedPreset):
+    """One SFT run."""
+
+
+class DpoPreset(SupervisedPreset):
+    """One DPO run (Rafailov et al. 2023, arXiv 2305.18290)."""
+
+    beta: Annotated[float, Field(gt=0.0, le=10.0)]
+    """Strength of the pull towards the start (their equation 7)."""
+
+
+class BasePreset(Preset):
+    """One training run from scratch; ``seed`` names it: corpus, first weights and order follow from it.
+
+    ``examples`` chats are generated, ``held_out`` of them not trained on. ``vocabulary`` is the most that the
+    tokenizer may have. ``bfloat16`` computes products in that format (faster on CPUs with AMX, slower elsewhere).
+    """
+
+    seed: Annotated[int, Field(ge=0)]
+    examples: Count
+    held_out: Count
+    tokenizer_examples: Count
+    vocabulary: Annotated[int, Field(ge=512, le=65536)]
+    hidden: Count
+    intermediate: Count
+    layers: Count
+    heads: Count
+    kv_heads: Count
+    context: Annotated[int, Field(ge=128)]
+    epochs: Count
+    batch_size: Count
+    learning_rate: Rate
+    """Of embeddings and norms (AdamW)."""
+    muon_learning_rate: Rate
+    weight_decay: Annotated[float, Field(ge=0.0, lt=1.0)]
+    warmup_steps: Annotated[int, Field(ge=0)]
+    bfloat16: bool
+    torch_threads: Annotated[int, Field(ge=1, le=64)]
+    log_every: Count
+    save_every: Count
+
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Sb3Preset(Preset):
+    """One PPO run. Names follow Stable-Baselines3 where it has one.
+
+    ``seed`` names the run: network, action sampling and training scenarios follow from it.
+    ``reward_scale`` is a constant factor on rewards, which mostly lie between -2 and 2 a turn.
+    ``learning_rate`` falls linearly to a tenth of itself.
+    """
+
+    seed: Annotated[int, Field(ge=0)]
+    total_steps: Annotated[int, Field(ge=1)]
+    num_envs: Annotated[int, Field(ge=1, le=65536)]
+    max_turns: Annotated[int, Field(ge=4, le=200)] = 20
+    n_steps: Annotated[int, Field(ge=2, le=4096)]
+    batch_size: Annotated[int, Field(ge=2)]
+    n_epochs: Annotated[int, Field(ge=1, le=100)]
+    learning_rate: Annotated[float, Field(gt=0.0, lt=1.0)]
+    gamma: Share
+    gae_lambda: Share
+    clip_range: Annotated[float, Field(gt=0.0, le=1.0)] = 0.2
+    ent_coef: Annotated[float, Field(ge=0.0, le=1.0)]
+    reward_scale: Annotated[float, Field(gt=0.0)]
+    hidden: Annotated[tuple[int, ...], Field(min_length=1, max_length=4)]
+    torch_threads: Annotated[int, Field(ge=1, le=64)] = 1
+    greedy: bool = True
+    """Whether the exported agent takes the likeliest action."""
+
+
+class OnPolicyPreset(AdapterPreset):
+    """One run of PPO, GRPO or REPO; which of them is the command's to say.
+
+    Of the settings that all methods share: ``batch_size`` is replies per optimiser step (a round is divided evenly
+    into about as many), ``epochs`` how often a round's replies are learned from, ``learning_rate`` the policy's
+    (AdamW, constant after warm-up). Passes hold as many tokens as ``micro_batch_size`` replies of the greatest length.
+    """
+
+    reward: str
+    """Name of the reward, as the environment takes it."""
+    manager: str
+    """Name of the hotel's side."""
+
+    replies: Count
+    """Budget: training ends with the round in which as many replies have been sampled."""
+    dialogues: Count
+    """Played per round, with one reply sampled at each turn; a method that samples groups plays fewer by its group
+    size, so that a round has about as many replies whatever the method."""
+    max_turns: Annotated[int, Field(ge=1, le=200)]
+    temperature: Annotated[float, Field(gt=0.0, le=2.0)]
+    """Of sampling, without a nucleus; the policy that is trained is the one at this temperature."""
+    whole_dialogues: bool = False
+    """Divide a round into minibatches by dialogue rather than by reply. What a dialogue's prompts begin with is then
+    computed once, which saves a third of the tokens; but replies of one dialogue are alike, so steps differ more."""
+    rollout_batch: Count
+    """Dialogues in play at a time."""
+
+    value_learning_rate: Rate
+    """Of the value model's adapter and head."""
+    value_layers: Annotated[int, Field(ge=0)] = 0
+    """How many of the uppermost layers the value model adapts; 0 for all. Nothing is learned through the others."""
+    max_grad_norm: Annotated[float, Field(gt=0.0)]
+    clip_range: Annotated[float, Field(gt=0.0, le=1.0)]
+    dual_clip: Annotated[float, Field(gt=2.0)]
+    """Greatest ratio with which a token of a bad reply counts; inf for PPO as it was."""
+    gamma: Share
+    """Discount per token within a reply."""
+    gae_lambda: Share
+    turn_discount: Share
+    """Discount per turn of later replies' rewards; 0: a reply answers for itself alone."""
+    group_size: Count
+    """Replies sampled in each state; 1 where the method compares none."""
+    kl_weight: Annotated[float, Field(ge=0.0)]
+    """Weight of the divergence from the start; 0 for none."""
+
+    evaluate_every: Count
+    """Rounds between evaluations on held-out scenarios."""
+    held_out: Count
+    """Dialogues per evaluation."""
+    least_entropy: Annotated[float, Field(ge=0.0)]
+    """Nats per token of a round's replies below which the run stops."""
+    most_divergence: Annotated[float, Field(gt=0.0)]
+    """Nats per token between the sampling policy and the trained one (estimator k3) above which the run stops."""
+    most_empty: Share
+    """Share of a round's replies without a word above which the run stops."""
+
+    @property
+    def part_tokens(self) -> int:
+        """Tokens, padding included, that a pass holds; no result depends on it but for rounding."""
+        return self.micro_batch_size * (self.max_prompt_tokens + self.max_reply_tokens)

@@ -1,0 +1,246 @@
+"""A LoRA adapter in training on the upper layers of a frozen base.
+
+Knows PEFT, a base model, and how to run its upper layers over hidden states of the lower ones. Does not know data or
+losses. The frozen layers below the first adapted one give the same hidden states in every epoch, so they are computed
+once (``trunk``), and automatic differentiation never goes below the first adapted layer: on a CPU this is what makes
+training a 135 M base a matter of minutes, and why a plain loop stands here and not a general trainer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+
+from negotiation_env.engines.chat_text import ChatText
+from negotiation_env.engines.checkpoints import Number, number_format
+from negotiation_env.engines.exact.attention import ATTENTION, TreeMemory
+from negotiation_env.engines.exact.trees import (
+    TextTree,
+    decoder_of,
+    lay_out,
+    lay_out_branches,
+    lay_out_prefixes,
+    run_layers,
+    uppermost,
+)
+from negotiation_env.engines.specs import base_path
+from negotiation_env.errors import UsageError
+from rewards.reply_reader import ARTIFACTS
+from rewards.training.reward_presets import AdapterPreset
+
+Task = Literal["SEQ_CLS", "CAUSAL_LM"]
+_MODELS: dict[str, Any] = {"SEQ_CLS": AutoModelForSequenceClassification, "CAUSAL_LM": AutoModelForCausalLM}
+
+
+def lora_settings(task: Task, rank: int, alpha: int, targets: Sequence[str], layers: range) -> LoraConfig:
+    """Return PEFT's settings for an adapter on these layers, and for CAUSAL_LM on the vocabulary's too."""
+    places = "|".join(map(str, layers))
+    pattern = rf".*\.layers\.({places})\..*\.({'|'.join(targets)})"
+    return LoraConfig(
+        task_type=task,
+        r=rank,
+        lora_alpha=alpha,
+        lora_dropout=0.0,
+        target_modules=pattern if task == "SEQ_CLS" else rf"{pattern}|lm_head",
+        modules_to_save=["score"] if task == "SEQ_CLS" else None,
+    )
+
+
+class TrainedAdapter:
+    """A base with a fresh adapter on its uppermost layers.
+
+    Args:
+        base: name of the base.
+        task: SEQ_CLS adds one ``score`` output, saved with the adapter.
+        layers: how many of the uppermost layers are adapted; 0 for all.
+        rank, alpha: of LoRA; the adapter's product is scaled by alpha / rank.
+        targets: names of the adapted linear layers.
+        seed: of the adapter's first weights.
+        number: "auto", "float32" or "bfloat16".
+    """
+
+    def __init__(
+        self,
+        base: str,
+        task: Task,
+        layers: int,
+        rank: int,
+        alpha: int,
+        targets: Sequence[str],
+        seed: int,
+        number: Number = "auto",
+    ) -> None:
+        folder = base_path(base)
+        self.base = base
+        self.chat = ChatText(AutoTokenizer.from_pretrained(folder))
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        options = {"num_labels": 1} if task == "SEQ_CLS" else {}
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)  # PEFT and the new score layer draw from torch's global generator
+            model: Any = _MODELS[task].from_pretrained(
+                folder, dtype=number_format(number), use_safetensors=True, attn_implementation=ATTENTION, **options
+            )
+            count = int(model.config.get_text_config().num_hidden_layers)
+            adapted = uppermost(layers, count)
+            self.depth = adapted.start
+            settings = lora_settings(task, rank, alpha, targets, adapted)
+            self.peft: Any = get_peft_model(model, settings, autocast_adapter_dtype=False)
+        self.peft.to(self.device).eval()
+        self.model = model
+        self.decoder = decoder_of(model)
+        self.width = int(model.config.get_text_config().hidden_size)
+        self.number: torch.dtype = next(self.decoder.parameters()).dtype
+
+    @classmethod
+    def of(cls, preset: AdapterPreset, task: Task) -> TrainedAdapter:
+        """Return the adapter that a preset describes, with the weights that it starts from."""
+        adapter = cls(
+            preset.base, task, preset.layers, preset.rank, preset.alpha, preset.targets, preset.seed, preset.number
+        )
+        if preset.start:
+            adapter.take_over(preset.start)
+        return adapter
+
+    def take_over(self, start: str) -> None:
+        """Take over the LoRA weights of a folder, or of a shipped adapter by name.
+
+        Raises:
+            UsageError: if they do not fit this adapter.
+        """
+        shipped = ARTIFACTS / start
+        file = (shipped if shipped.is_dir() else Path(start)) / "adapter_model.safetensors"
+        if not file.is_file():
+            raise UsageError(f"start: expected an adapter's folder or the name of a shipped one, got {start!r}")
+        found = {k: v for k, v in load_file(file).items() if ".layers." in k}
+        own = {n.replace(".default.", "."): w for n, w in self.weights().items() if ".layers." in n}
+        if {k: v.shape for k, v in found.items()} != {k: w.shape for k, w in own.items()}:
+            raise UsageError(f"start: expected LoRA weights of the same layers and rank as the preset's, got {start}'s")
+        with torch.no_grad():
+            for name, weight in own.items():
+                weight.copy_(found[name])
+
+    def weights(self) -> dict[str, torch.nn.Parameter]:
+        """Return what is trained, by name."""
+        return {name: p for name, p in self.peft.named_parameters() if p.requires_grad}
+
+    @torch.no_grad()
+    def set_vocabulary(self, ids: Sequence[int], rows: torch.Tensor) -> None:
+        """Set the vocabulary layer's adapter so that it reads some tokens by the given rows (tokens, width).
+
+        Exact where the rank is at least the number of tokens, else the nearest that the rank allows. From here on the
+        adapter changes these tokens alone.
+        """
+        layer = self.model.get_output_embeddings()
+        down, up = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+        wanted = (rows - layer.weight[list(ids)].float()) / layer.scaling["default"]
+        left, sizes, right = torch.linalg.svd(wanted, full_matrices=False)
+        rank = min(len(sizes), len(down))
+        roots = sizes[:rank].sqrt()
+        down.zero_()
+        up.zero_()
+        down[:rank] = roots[:, None] * right[:rank]
+        up[list(ids), :rank] = (left[:, :rank] * roots).to(up.dtype)
+        kept = torch.zeros(len(up), 1, dtype=up.dtype, device=up.device)
+        kept[list(ids)] = 1.0
+        up.register_hook(lambda gradient: gradient * kept)
+
+    @torch.no_grad()
+    def trunk(self, trees: Sequence[TextTree]) -> Iterator[torch.Tensor]:
+        """Yield each tree's hidden states (tokens, width) below the first adapted layer, computed in one pass."""
+        laid = lay_out(trees, self.device, self.number)
+        hidden = run_layers(self.decoder, self.decoder.layers[: self.depth], self.decoder.embed_tokens(laid.ids), laid)
+        for start, tree in zip(laid.starts, trees, strict=True):
+            yield hidden[0, start : start + tree.size]
+
+    def upper(self, trees: Sequence[TextTree], hidden: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
+        """Return normed hidden states (places, width) of the last layer, differentiable in the adapter.
+
+        Args:
+            trees: the texts.
+            hidden: their states (tokens, width) below the first adapted layer, one tree behind another.
+            places: which tokens to read.
+        """
+        laid = lay_out(trees, self.device, self.number)
+        out = run_layers(self.decoder, self.decoder.layers[self.depth :], hidden.to(self.device)[None], laid)
+        normed: torch.Tensor = self.decoder.norm(out[0, list(places)])
+        return normed
+
+    def upper_of_branches(self, trees: Sequence[TextTree], hidden: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
+        """Return what ``upper`` does, differentiable through the branches' tokens alone: under half its cost.
+
+        The prefixes run with the adapter's present weights, but their keys and values count as given. All ``places``
+        must lie in branches.
+        """
+        inside = torch.zeros(len(hidden), dtype=torch.bool)
+        start = 0
+        for tree in trees:
+            inside[start : start + len(tree.prefix)] = True
+            start += tree.size
+        order = torch.cumsum(~inside, 0) - 1
+        memory, layers = TreeMemory(), self.decoder.layers[self.depth :]
+        with torch.no_grad():
+            laid = lay_out_prefixes(trees, self.device, self.number)
+            run_layers(self.decoder, layers, hidden[inside].to(self.device)[None], laid, memory)
+        memory.writing = False
+        laid = lay_out_branches(trees, self.device, self.number)
+        out = run_layers(self.decoder, layers, hidden[~inside].to(self.device)[None], laid, memory)
+        normed: torch.Tensor = self.decoder.norm(out[0, order[list(places)]])
+        return normed
+
+    def save(self, folder: Path) -> None:
+        """Save the adapter as PEFT does, in safetensors, with the base by its name."""
+        self.peft.peft_config["default"].base_model_name_or_path = self.base
+        # The vocabulary's layer is adapted by LoRA alone, so the embedding need not be saved.
+        self.peft.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
+
+
+class MasterAdamW:
+    """AdamW (Loshchilov and Hutter 2019) whose weights are float32 copies: bfloat16 would swallow small steps."""
+
+    def __init__(self, weights: dict[str, torch.nn.Parameter], decay: float = 0.0, clip: float = 1.0) -> None:
+        self.weights = weights
+        self.clip = clip
+        self.masters = {name: p.detach().float().clone().requires_grad_() for name, p in weights.items()}
+        self.adam = torch.optim.AdamW(list(self.masters.values()), lr=1e-4, betas=(0.9, 0.98), weight_decay=decay)
+
+    def step(self, rate: float) -> float:
+        """Take a step with this learning rate and drop the gradients; returns the gradient's norm before clipping."""
+        for name, p in self.weights.items():
+            self.masters[name].grad = None if p.grad is None else p.grad.float()
+            p.grad = None
+        norm = float(torch.nn.utils.clip_grad_norm_(list(self.masters.values()), self.clip))
+        if norm == norm:  # a gradient that is not a number is left out
+            for group in self.adam.param_groups:
+                group["lr"] = rate
+            self.adam.step()
+        self.adam.zero_grad()
+        self._put_back()
+        return norm
+
+    @torch.no_grad()
+    def _put_back(self) -> None:
+        for name, p in self.weights.items():
+            p.copy_(self.masters[name])
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return everything a resumed run needs, as flat tensors."""
+        found = {f"master/{name}": p.detach() for name, p in self.masters.items()}
+        for name, p in self.masters.items():
+            for key, value in self.adam.state.get(p, {}).items():
+                found[f"{key}/{name}"] = value
+        return found
+
+    def load(self, state: dict[str, torch.Tensor]) -> None:
+        """Take over what ``state`` returned."""
+        for name, p in self.masters.items():
+            with torch.no_grad():
+                p.copy_(state[f"master/{name}"])
+            keys = [k for k in ("step", "exp_avg", "exp_avg_sq") if f"{k}/{name}" in state]
+            self.adam.state[p] = {k: state[f"{k}/{name}"].clone() for k in keys}
+        self._put_back()

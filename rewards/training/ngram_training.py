@@ -1,0 +1,421 @@
+"""Trains the shipped reward model and the distilled judge, and writes what they reach on held-out data.
+
+    python -m rewards.training.ngram_training
+
+writes ``rewards/weights/preference.npz``, ``judge.npz`` and ``report.json``. Data and annotators are simulated
+(``data``, ``annotators``); scenarios, personas, phrases and damage of the held-out pairs are never trained on. A file
+of pairs can be trained on instead (``--set data=FILE``); the judge is always trained on generated replies, because
+pairs say nothing about dimensions.
+"""
+# MERGED-DOC """Fits the small linear scorers: the n-gram reward model by Bradley-Terry, the distilled judge by ridge regression.
+# MERGED-DOC
+# MERGED-DOC Works on views of replies and on numbers; knows no file and no annotator.
+# MERGED-DOC """
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy.optimize import minimize
+from scipy.sparse import csr_array, diags_array, hstack, vstack
+from scipy.sparse.linalg import lsqr
+
+from negotiation_env import __version__
+from negotiation_env.game.features import FEATURES
+from negotiation_env.language.reading import context_of
+from negotiation_env.language.wording import agent_phrase_book, word
+from negotiation_env.play.exchange import reply_view
+from negotiation_env.play.protocols import ReplyView, RewardBreakdown
+from negotiation_env.seeds import Stream
+from negotiation_env.training.presets import Preset, read_preset
+from rewards.judge.distilled_judge import DistilledJudge
+from rewards.judge.rubric import Rubric
+from rewards.judge.rubric_annotator import rubric_points
+from rewards.linear import INPUTS, MOST_WORDS, Array, LinearWeights, inputs_of, text_marks
+from rewards.model.adapter_model import ROUTINE_LEVEL
+from rewards.model.preference_model import PreferenceModel
+from rewards.repo import RepoReward
+from rewards.training.held_out_figures import correlation, pair_report
+from simulators.people.candidates import HONEST, ROUTINE, draw_acts
+from simulators.people.preferences import Candidate, Pair, preference_pairs, views_of
+from simulators.people.situations import sample_situation
+from simulators.people.training_files import PreferencePair, read_preferences, split_lines
+
+FEWEST_REPLIES = 12
+"""A word or pair enters the vocabulary if so many training replies hold it."""
+GRADE_MARGINS = (0.0, 1.5, 3.0, 5.0, 9.0)
+"""What margins 0 to 4 of the data mean in units of the fit; margins between are interpolated."""
+SLIP = 0.025
+"""Share of comparisons that the fit takes for slips."""
+ACT_PENALTY, WORD_PENALTY = 0.1, 8.0
+"""L2 penalties of the Bradley-Terry fit (on the summed loss)."""
+MARK_PENALTY = 1.0
+"""The same for marks of the text, which are few."""
+OWN_PENALTIES = {"press_at_target": 0.3, "answer_reason": 10.0, "ignore_reason": 10.0}
+"""Penalties of features that come in turns: a good quote is taken or pressed on, a question answered or passed over.
+Comparisons tell only how far apart the two lie; the penalties share it out between a gain and a loss."""
+JUDGE_PENALTY = 12.0
+FEWEST_POINTS = 0.3
+"""Weights of the judge below this many points are dropped."""
+SMALLEST = 0.02
+"""Word weights of less than this share of the score's unit are dropped."""
+WORDS_LOW, WORDS_HIGH = -4.0, 0.0
+"""Limits of the words' share of R_model. No word has a positive weight, so words can spoil a reply but never make one:
+there is nothing to stuff it with."""
+
+
+def entries_of(view: ReplyView, pairs: bool) -> list[str]:
+    """Return the vocabulary entries of a reply, each once: words, marks, pairs if asked; none with a digit."""
+    said = tuple(view.words[:MOST_WORDS])
+    entries = [*dict.fromkeys(said), *text_marks(view)]
+    if pairs:
+        entries += [f"{a} {b}" for a, b in dict.fromkeys(pairwise(said))]
+    return [e for e in entries if not any(c.isdigit() for c in e)]
+
+
+def vocabulary(replies: Iterable[ReplyView], pairs: bool) -> tuple[str, ...]:
+    """Return the entries that enough replies hold, sorted."""
+    counts = Counter(e for view in replies for e in entries_of(view, pairs))
+    return tuple(sorted(e for e, n in counts.items() if n >= FEWEST_REPLIES))
+
+
+def design(replies: Sequence[ReplyView], words: tuple[str, ...], pairs: bool) -> csr_array:
+    """Return the inputs of replies, shape [len(replies), len(INPUTS) + len(words)]."""
+    place = {w: len(INPUTS) + i for i, w in enumerate(words)}
+    rows, columns, values = [], [], []
+    for i, view in enumerate(replies):
+        for j, value in enumerate(inputs_of(view.features)):
+            if value:
+                rows.append(i)
+                columns.append(j)
+                values.append(value)
+        for entry in entries_of(view, pairs):
+            if entry in place:
+                rows.append(i)
+                columns.append(place[entry])
+                values.append(1.0)
+    shape = (len(replies), len(INPUTS) + len(words))
+    return csr_array((values, (rows, columns)), shape=shape)
+
+
+def fit_bradley_terry(difference: csr_array, margins: Array, penalty: Array, free: int) -> Array:
+    """Return the weights w that minimise the Bradley-Terry loss with margins and slips, plus sum penalty * w^2 / 2.
+
+    The first ``free`` weights may have any sign, the others are at most 0.
+
+    The loss is -log(s + (1 - 2 s) sigmoid(difference @ w - margin)): graded comparisons tell how far apart two replies
+    are (margins as in Touvron et al. 2023), and the slip rate s keeps a wrong tick from outweighing many right ones.
+    """
+    transposed = difference.T.tocsr()
+
+    def loss(w: Array, slip: float) -> tuple[float, Array]:
+        right = 1.0 / (1.0 + np.exp(-np.clip(difference @ w - margins, -60.0, 60.0)))
+        likely = slip + (1.0 - 2.0 * slip) * right
+        slope = (1.0 - 2.0 * slip) * right * (1.0 - right) / likely
+        value = float(-np.log(likely).sum() + 0.5 * (penalty * w * w).sum())
+        return value, penalty * w - transposed @ slope
+
+    # With slips the loss is not convex, and flat far from the margins: the fit without slips leads near them.
+    w = np.zeros(difference.shape[1])
+    bounds = [(None, None if i < free else 0.0) for i in range(len(w))]
+    for slip in (0.0, SLIP):
+        w = minimize(loss, w, args=(slip,), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 300}).x
+    return np.asarray(w, dtype=np.float64)
+
+
+def fit_preference(
+    chosen: Sequence[ReplyView],
+    rejected: Sequence[ReplyView],
+    margins: Sequence[float],
+    honest: Sequence[ReplyView],
+    routine: Sequence[bool],
+) -> LinearWeights:
+    """Fit R_model on pairs, and set its zero and unit by an honest agent's replies.
+
+    Args:
+        chosen: the chosen reply of each pair.
+        rejected: the other one.
+        margins: how much better the chosen one is, as annotators grade it: 0 to 4.
+        honest: replies of an honest agent, deals among them.
+        routine: which of those are routine replies on the way to a deal; see ``ROUTINE_LEVEL``.
+    """
+    words = vocabulary([*chosen, *rejected], pairs=True)
+    penalty = np.full(len(INPUTS) + len(words), WORD_PENALTY)
+    penalty[: len(INPUTS)] = ACT_PENALTY
+    for name, value in OWN_PENALTIES.items():
+        penalty[INPUTS.index(name)] = value
+    penalty[[len(INPUTS) + i for i, word in enumerate(words) if word[0] == "<"]] = MARK_PENALTY
+    difference = csr_array(design(chosen, words, True) - design(rejected, words, True))
+    graded = np.interp(margins, range(len(GRADE_MARGINS)), GRADE_MARGINS)
+    w = fit_bradley_terry(difference, graded, penalty, free=len(INPUTS))
+    x = design(honest, words, True)
+    w /= float((x @ w).std())
+    acts, texts = w[: len(INPUTS)], w[len(INPUTS) :]
+    keep = np.abs(texts) >= SMALLEST
+    share = np.clip(x[:, len(INPUTS) :] @ np.where(keep, texts, 0.0), WORDS_LOW, WORDS_HIGH)
+    scores = x[:, : len(INPUTS)] @ acts + share
+    zero = float(scores[np.asarray(routine, dtype=bool)].mean()) - ROUTINE_LEVEL
+    return LinearWeights(
+        outputs=("reward",),
+        acts=acts[:, None],
+        bias=np.array([-zero]),
+        words=tuple(word for word, k in zip(words, keep, strict=True) if k),
+        word_weights=texts[keep][:, None],
+        text_mean=np.array([share.mean()]),
+        low=np.array([WORDS_LOW]),
+        high=np.array([WORDS_HIGH]),
+    )
+
+
+def fit_judge(replies: Sequence[ReplyView], points: Array, honest: Sequence[bool], rubric: Rubric) -> LinearWeights:
+    """Fit points per dimension by ridge regression.
+
+    Args:
+        replies: what was judged.
+        points: shape [len(replies), dimensions].
+        honest: which replies are undamaged; their words stand in where there is no text.
+        rubric: names the dimensions and the range of their points.
+    """
+    words = vocabulary(replies, pairs=False)
+    x = design(replies, words, False)
+    count, wide = len(replies), len(INPUTS) + len(words)
+    ridge = np.full(wide, JUDGE_PENALTY)
+    ridge[: len(INPUTS)] = 1.0
+    ridge[len(FEATURES) : len(INPUTS)] = 1e9  # the judge goes without products
+    columns, biases = [], []
+    for k in range(points.shape[1]):
+        mean = float(points[:, k].mean())
+        stacked = csr_array(_stack(x, np.ones(count), np.sqrt(ridge)))
+        goal = np.concatenate([points[:, k] - mean, np.zeros(wide)])
+        solution = lsqr(stacked, goal, atol=1e-7, btol=1e-7, iter_lim=400)[0]
+        columns.append(solution[:wide])
+        biases.append(mean + solution[wide])
+    w = np.stack(columns, axis=1)
+    w[np.abs(w) < FEWEST_POINTS] = 0.0
+    texts = w[len(INPUTS) :]
+    keep: NDArray[np.bool_] = np.abs(texts).max(axis=1) > 0.0
+    zeros = np.zeros(points.shape[1])
+    return LinearWeights(
+        outputs=tuple(d.id for d in rubric.dimensions),
+        acts=w[: len(INPUTS)],
+        bias=np.array(biases),
+        words=tuple(word for word, k in zip(words, keep, strict=True) if k),
+        word_weights=texts[keep],
+        text_mean=np.asarray(x[:, len(INPUTS) :] @ texts)[np.asarray(honest, dtype=bool)].mean(axis=0),
+        low=zeros + [d.low for d in rubric.dimensions],
+        high=zeros + [d.high for d in rubric.dimensions],
+    )
+
+
+def _stack(x: csr_array, ones: Array, roots: Array) -> csr_array:
+    """Return [x, 1] over [diag(roots), 0]: least squares on it is ridge regression with a free constant."""
+    top = hstack([x, csr_array(ones[:, None])])
+    bottom = hstack([diags_array(roots), csr_array((len(roots), 1))])
+    return csr_array(vstack([top, bottom]))
+
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
+PRESETS = Path(__file__).with_name("presets")
+CALIBRATION_STEP = 10
+"""Every so manieth training pair is left out of the fit, to find the temperature of the scores on."""
+
+
+class NgramPreset(Preset):
+    """One training run; see ``presets/ngram.toml``."""
+
+    seed: int = Field(ge=0)
+    data: str
+    pairs: int = Field(ge=100)
+    held_out: int = Field(ge=20)
+    honest: int = Field(ge=100)
+
+
+class Compared(NamedTuple):
+    """A pair to learn from or to test on: both views, and what its line says."""
+
+    chosen: ReplyView
+    rejected: ReplyView
+    source: str
+    margin: float
+    sure: float | None
+
+
+def train(
+    preset: Mapping[str, Any] | str | Path = "ngram", out: str | Path = WEIGHTS, overrides: Sequence[str] = ()
+) -> Path:
+    """Train both scorers and write weights and report into a folder, which is returned.
+
+    Args:
+        preset: a table, a TOML file, or the shipped "ngram".
+        out: the folder; made if need be.
+        overrides: "key=value" over the preset's.
+
+    Raises:
+        DataFileError: a wrong preset, or a data file that cannot be used: names file, line and field.
+    """
+    settings = read_preset(NgramPreset, preset, PRESETS, overrides)
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    generated = preference_pairs(settings.pairs, settings.seed, held_out=False)
+    generated_test = preference_pairs(settings.held_out, settings.seed, held_out=True)
+    if settings.data:
+        training, test = (_from_lines(part, settings.data) for part in split_lines(read_preferences(settings.data)))
+    else:
+        training, test = _from_pairs(generated), _from_pairs(generated_test)
+    honest, routine = honest_replies(settings.honest, settings.seed)
+    fitted = [p for i, p in enumerate(training) if i % CALIBRATION_STEP]
+    fit_preference(
+        [p.chosen for p in fitted], [p.rejected for p in fitted], [p.margin for p in fitted], honest, routine
+    ).save(folder / "preference.npz")
+    model = PreferenceModel.from_file(folder / "preference.npz")
+    rubric = Rubric.from_toml()
+    replies, points = labelled(generated, rubric, settings.seed)
+    clean = [not r.damage for r in replies]
+    fit_judge([r.view for r in replies], points, clean, rubric).save(folder / "judge.npz")
+    judge = DistilledJudge.from_file(folder / "judge.npz")
+    report = {
+        "version": __version__,
+        "note": "Simulated data and annotators; held-out pairs: unseen scenarios, personas, phrases and damage.",
+        "settings": settings.model_dump(),
+        "reward_model": {
+            "training_pairs": len(fitted),
+            "test_pairs": len(test),
+            "training_accuracy": float((gaps_of(model, fitted) > 0.0).mean()),
+            **report_preference(model, training[::CALIBRATION_STEP], test),
+            "vocabulary": len(model.weights.words),
+        },
+        "distilled_judge": report_judge(judge, *labelled(generated_test, rubric, settings.seed + 1)),
+        "mean_reward_by_habit": report_habits(RepoReward(model, judge), generated_test),
+        "accuracy_by_damage": report_damage(model, generated_test),
+    }
+    (folder / "report.json").write_text(json.dumps(_rounded(report), indent=1) + "\n", encoding="utf-8")
+    return folder
+
+
+def _from_pairs(pairs: Sequence[Pair]) -> list[Compared]:
+    return [Compared(p.chosen.view, p.rejected.view, p.source, p.margin, p.sure) for p in pairs]
+
+
+def _from_lines(lines: Sequence[PreferencePair], path: str) -> list[Compared]:
+    return [Compared(*views_of(x, path), x.source, x.margin, x.sure) for x in lines]
+
+
+def honest_replies(count: int, seed: int) -> tuple[list[ReplyView], list[bool]]:
+    """Return an honest agent's replies, worded by its own phrase book, and which of them are routine."""
+    views, routine, habits = [], [], sorted(HONEST)
+    for number in range(count):
+        rng = np.random.default_rng((Stream.HONEST_REPLY, seed, number))
+        at = sample_situation((seed << 32) + number)
+        habit = habits[int(rng.integers(len(habits)))]
+        acts, context = draw_acts(habit, at.card, at.game, rng), context_of(at.card, at.game, "agent")
+        text = word(acts, at.card, context, agent_phrase_book(), int(rng.integers(1 << 40)), int(at.game.turn))
+        views.append(reply_view(text, at.card, at.game, at.said, at.manager))
+        routine.append(habit in ROUTINE)
+    return views, routine
+
+
+def gaps_of(model: PreferenceModel, pairs: Sequence[Compared]) -> Array:
+    """Return score of the chosen reply less that of the rejected one, per pair."""
+    return np.array([model.score(p.chosen) - model.score(p.rejected) for p in pairs])
+
+
+def report_preference(
+    model: PreferenceModel, calibration: Sequence[Compared], test: Sequence[Compared]
+) -> dict[str, Any]:
+    """Return the held-out figures of a model; its temperature is found on pairs that were left out of the fit."""
+    views = [view for p in test for view in (p.chosen, p.rejected)]
+    return pair_report(
+        gaps_of(model, test),
+        [p.source for p in test],
+        [p.margin for p in test],
+        [p.sure for p in test],
+        np.array([model.score(v) for v in views]),
+        np.array([float(len(v.text)) for v in views]),
+        gaps_of(model, calibration),
+    )
+
+
+def report_damage(model: PreferenceModel, pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
+    """Return the accuracy on pairs that hold a reply with each kind of damage."""
+    kinds: dict[str, list[bool]] = {}
+    for pair in pairs:
+        right = model.score(pair.chosen.view) > model.score(pair.rejected.view)
+        for kind in {pair.chosen.damage, pair.rejected.damage}:
+            kinds.setdefault(kind or "none in one of both", []).append(right)
+    return {kind: {"value": float(np.mean(oks)), "n": len(oks)} for kind, oks in sorted(kinds.items())}
+
+
+def report_judge(judge: DistilledJudge, replies: Sequence[Candidate], points: Array) -> dict[str, Any]:
+    """Return how near the distilled judge comes to the simulated rubric annotator, per dimension."""
+    verdicts = judge.judge([r.view for r in replies])
+    scored: NDArray[np.float64] = np.array([[t.points for t in v.terms] for v in verdicts])
+    out: dict[str, Any] = {}
+    for k, dimension in enumerate(judge.rubric.dimensions):
+        choices = np.array([c.points for c in dimension.choices])
+        nearest = choices[np.abs(scored[:, k, None] - choices).argmin(axis=1)]
+        out[dimension.id] = {
+            "correlation": correlation(scored[:, k], points[:, k]),
+            "nearest_choice_the_same": float((nearest == points[:, k]).mean()),
+            "mean_error": float(np.abs(scored[:, k] - points[:, k]).mean()),
+        }
+    out["total"] = {"correlation": correlation(scored.sum(axis=1), points.sum(axis=1)), "replies": len(replies)}
+    return out
+
+
+def report_habits(reward: RepoReward, pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
+    """Return the mean reward, composed and by source, of undamaged replies by the habit that they come from."""
+    replies = list({id(c): c for p in pairs for c in (p.chosen, p.rejected)}.values())
+    groups: dict[str, list[RewardBreakdown]] = {}
+    for reply, scored in zip(replies, reward.score([r.view for r in replies]), strict=True):
+        if not reply.damage and reply.habit:
+            groups.setdefault("routine (honest)" if reply.habit in ROUTINE else reply.habit, []).append(scored)
+    fields = ("total", "model", "judge", "rules")
+    return {
+        group: {f: float(np.mean([float(getattr(s, f) or 0.0) for s in some])) for f in fields} | {"n": len(some)}
+        for group, some in sorted(groups.items())
+    }
+
+
+def labelled(pairs: Sequence[Pair], rubric: Rubric, seed: int) -> tuple[list[Candidate], Array]:
+    """Return the pairs' replies and a simulated rubric annotator's points for them."""
+    replies = [c for p in pairs for c in (p.chosen, p.rejected)]
+    rng = np.random.default_rng((Stream.RUBRIC_LABEL, seed))
+    return replies, np.array([rubric_points(r.judged, rubric, rng) for r in replies])
+
+
+def _rounded(value: Any) -> Any:
+    """Return a report with its numbers rounded to four digits."""
+    if isinstance(value, dict):
+        return {key: _rounded(x) for key, x in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train, print the main held-out figures, and write weights and report."""
+    parser = argparse.ArgumentParser(description="Train the shipped reward model and the distilled judge.")
+    parser.add_argument("--preset", default="ngram", help="a shipped preset's name, or a TOML file")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="replace a preset's value")
+    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    options = parser.parse_args(arguments)
+    folder = train(options.preset, options.out, options.set)
+    model = json.loads((folder / "report.json").read_text(encoding="utf-8"))["reward_model"]
+    accuracy = model["accuracy"]
+    print(f"held-out pairs: accuracy {accuracy['value']:.3f} [{accuracy['low']:.3f}, {accuracy['high']:.3f}], ", end="")
+    print(f"n {accuracy['n']}, ceiling {model['ceiling'] or float('nan'):.3f} (simulated annotators)")
+    for source, part in model["accuracy_by_source"].items():
+        print(f"  {source}: {part['value']:.3f} (n {part['n']})")
+    print(f"length correlation {model['length_correlation']:+.3f}, calibration {model['calibration']}")
+    print(f"written to {folder}")
+
+
+if __name__ == "__main__":
+    main()

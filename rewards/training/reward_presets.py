@@ -1,0 +1,100 @@
+"""Settings of reward-adapter training, read from ``presets/rm/*.toml`` and ``presets/judge/*.toml``.
+
+Knows no machine-learning library.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from negotiation_env.training.presets import Preset
+
+PRESETS = Path(__file__).with_name("presets")
+LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+class AdapterPreset(Preset):
+    """What both kinds of training share.
+
+    Attributes:
+        base: "smollm2", a checkpoint folder, or a Hub id.
+        start: folder of an adapter of the same base, layers and rank whose LoRA weights are taken over, or the name of
+            a shipped one; "" for fresh weights.
+        layers: uppermost layers that are adapted; 0 for all. What lies below is run once a text.
+        through_prompts: whether gradients flow through prompts as well as replies; False takes less than half the time.
+        batch: examples (prompts with their replies) of an optimiser step.
+        pass_tokens: most tokens of a forward pass.
+        measure_every: steps from one look at the validation examples to the next.
+        valid: share of the training scenarios that choose the best weights.
+    """
+
+    base: str = "smollm2"
+    seed: int = Field(0, ge=0)
+    number: Literal["auto", "float32", "bfloat16"] = "auto"
+    start: str = ""
+    layers: int = Field(10, ge=0)
+    rank: int = Field(16, ge=1)
+    alpha: int = Field(32, ge=1)
+    targets: tuple[str, ...] = LINEAR
+    learning_rate: float = Field(5e-4, gt=0.0)
+    warmup_steps: int = Field(10, ge=0)
+    epochs: float = Field(1.0, gt=0.0)
+    through_prompts: bool = False
+    batch: int = Field(16, ge=1)
+    pass_tokens: int = Field(2048, ge=64)
+    measure_every: int = Field(50, ge=1)
+    valid: float = Field(0.05, gt=0.0, lt=1.0)
+
+
+class RmPreset(AdapterPreset):
+    """Settings of ``negotiate train rm``.
+
+    Attributes:
+        data: a JSON Lines file as ``negotiate data preferences`` writes; "" generates it from ``pairs`` and ``seed``.
+        pairs: preference pairs, training and test; the source paper has 6,632.
+        situations: instead of the training pairs, so many prompts with up to six replies each, every two of them
+            compared: for one reading of a prompt there is much more to learn from. 0 for the pairs themselves.
+        margin: what a step of an annotator's grade adds to the wanted difference of scores.
+        smooth: probability of a wrong tick that the loss allows for.
+        centre: weight of the squared mean score of a pair (reward centring, Eisenstein et al. 2023).
+        bare: share of training prompts whose replies are read without notes, so that a file without them can be read.
+        form: whether the score is read behind notes and the judge's form, which follow the reply; a judge's weights to
+            start from have gathered there what they make of it. False reads it at the reply's end.
+        trainer: "loop" (ours, lower layers run once), or "trl" (TRL's RewardTrainer, for GPUs).
+    """
+
+    data: str = ""
+    pairs: int = Field(6632, ge=8)
+    situations: int = Field(0, ge=0)
+    margin: float = Field(0.0, ge=0.0)
+    smooth: float = Field(0.02, ge=0.0, lt=0.5)
+    centre: float = Field(0.01, ge=0.0)
+    bare: float = Field(0.1, ge=0.0, le=1.0)
+    form: bool = False
+    trainer: Literal["loop", "trl"] = "loop"
+
+
+class JudgePreset(AdapterPreset):
+    """Settings of ``negotiate train judge``.
+
+    Attributes:
+        situations: situations of the training data; each has up to six labelled replies.
+        held_out: situations of the held-out data.
+        asked: held-out replies for which the base itself, without an adapter, is asked question by question, for
+            comparison; 0 for none.
+        test_seed: names the held-out data, which stay the same from one stage of training to the next.
+        injected: share of training replies with a sentence aimed at the judge behind them; their labels stay.
+        damaged: training replies with damaged text that are added to each situation; damage is rare otherwise.
+        wide: training replies with wider wording (``wording.toml``) that are added to each situation.
+    """
+
+    situations: int = Field(2500, ge=4)
+    held_out: int = Field(400, ge=4)
+    asked: int = Field(0, ge=0)
+    test_seed: int = Field(1, ge=0)
+    injected: float = Field(0.1, ge=0.0, le=1.0)
+    damaged: int = Field(0, ge=0)
+    wide: int = Field(0, ge=0)

@@ -1,0 +1,225 @@
+"""The rule-based hotel manager: dynamics decide, the phrase book words it.
+
+A seat holds everything private: the persona, the dynamics' state (floors, mood, trust), and the phrase book with the
+persona's own templates. Knows no language model.
+"""
+# MERGED-DOC """What a hotel may ask for and no agent may give: a guarantee, a secret, small talk (``phrases/requests.toml``).
+# MERGED-DOC
+# MERGED-DOC Lines for managers who ask such things and for demonstrations of declining them. Knows nothing of who says them.
+# MERGED-DOC """
+# MERGED-DOC """A rule-based manager who also asks for what no agent may give: a guarantee, a secret, small talk.
+# MERGED-DOC
+# MERGED-DOC Now and then such a request stands before its answer, in lines of its own (``simulators.managers.rule_manager``). It changes no
+# MERGED-DOC decision: where the message would read as another one with it, it is left out. The default managers ask for nothing of
+# MERGED-DOC the kind, so a policy that is to decline has to meet it here, in training. Knows no persona of its own.
+# MERGED-DOC """
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from negotiation_env.errors import UsageError
+from negotiation_env.game.acts import MAX_TICKETS, Act
+from negotiation_env.game.lanes import FLOATS, Trio
+from negotiation_env.game.scenario import Scenario, card_numbers
+from negotiation_env.game.state import Decision, Move, decision_acts
+from negotiation_env.language.reading import context_of, understand
+from negotiation_env.language.wording import PhraseBook, load_phrase_book, word
+from negotiation_env.play.protocols import ManagerReply, Negotiation
+from negotiation_env.seeds import CHANNELS
+from simulators.dynamics import Dynamics, Seat
+from simulators.personas import Persona, all_personas, load_persona, weight_edges
+
+BOOK_PATH = Path(__file__).parent / "phrases" / "manager.toml"
+
+
+@cache
+def manager_book() -> PhraseBook:
+    """Return the shipped phrase book of the manager's side."""
+    return load_phrase_book(BOOK_PATH)
+
+
+@dataclass(slots=True)
+class ManagerSeat:
+    """The manager's private state in one negotiation."""
+
+    persona: Persona
+    state: Seat
+    dynamics: Dynamics
+    book: PhraseBook
+    tone: str | None
+    """The book's tone that the persona speaks in, None for its plain phrases."""
+
+    @property
+    def persona_name(self) -> str:
+        """Name of the persona, for the episode's record."""
+        return self.persona.name
+
+
+@dataclass(frozen=True, slots=True)
+class _Cast:
+    """A persona with what it needs at the table: where it stands in which dynamics, and its phrase book."""
+
+    persona: Persona
+    dynamics: Dynamics
+    position: float
+    book: PhraseBook
+
+
+class RuleManager:
+    """A hotel manager without a language model; implements ``protocols.Manager``.
+
+    Args:
+        personas: whom to draw from, by weight; None for every shipped and plugged-in persona.
+    """
+
+    name = "rules"
+
+    def __init__(self, personas: Sequence[Persona] | None = None) -> None:
+        self.personas = tuple(all_personas() if personas is None else personas)
+        if len({persona.name for persona in self.personas}) != len(self.personas):
+            raise UsageError("expected personas of different names, got a repeated one: rename it")
+        weight_edges(self.personas)  # raises if nobody can be drawn
+        self.dynamics = Dynamics([p.traits() for p in self.personas], [p.weight for p in self.personas])
+        """The decisions without words, over ``personas`` in order; the numeric environment's manager."""
+        book = manager_book()
+        self._cast = [_Cast(p, self.dynamics, float(i), _own_book(book, p)) for i, p in enumerate(self.personas)]
+        self._by_name = {cast.persona.name: cast for cast in self._cast}
+
+    def start(self, scenario: Scenario, persona: object | None = None) -> ManagerSeat:
+        """Seat a persona; None draws one from the scenario's seed alone.
+
+        Raises:
+            UsageError: ``persona`` is no known name, path or Persona.
+            DataFileError: the file is no persona.
+        """
+        numbers, floors = card_numbers(scenario.card), _padded(scenario.brief.floors)
+        if persona is None:
+            state = self.dynamics.start(FLOATS, scenario.seed, numbers, floors)
+            cast = self._cast[int(state.persona)]
+        else:
+            cast = self._find(persona)
+            state = cast.dynamics.start(FLOATS, scenario.seed, numbers, floors, cast.position)
+        tone = cast.persona.tone
+        return ManagerSeat(cast.persona, state, cast.dynamics, cast.book, tone if tone in cast.book.tones else None)
+
+    def _find(self, persona: object) -> _Cast:
+        """Return the cast of a persona asked for by name, path or object."""
+        if isinstance(persona, str) and persona in self._by_name:
+            return self._by_name[persona]
+        if not isinstance(persona, (str, Path, Persona)):
+            raise UsageError(f"expected a persona's name, path or Persona object, got {persona!r}: pass one of these")
+        found = load_persona(persona)
+        known = self._by_name.get(found.name)
+        if known is not None and known.persona == found:
+            return known
+        return _Cast(found, Dynamics([found.traits()], [1.0]), 0.0, _own_book(manager_book(), found))
+
+    def respond(self, negotiations: Sequence[Negotiation], moves: Sequence[Move]) -> list[ManagerReply]:
+        """Answer each agent's last message (already in ``game``); updates each seat."""
+        decisions = [_decide(n, m) for n, m in zip(negotiations, moves, strict=True)]
+        return [_in_words(n, d) for n, d in zip(negotiations, decisions, strict=True)]
+
+
+def _decide(negotiation: Negotiation, move: Move) -> Decision:
+    """Decide one answer."""
+    seat: ManagerSeat = negotiation.seat
+    return seat.dynamics.decide(FLOATS, seat.state, negotiation.game, move)
+
+
+def _in_words(negotiation: Negotiation, decision: Decision) -> ManagerReply:
+    """Word one answer from the seat's phrase book."""
+    seat: ManagerSeat = negotiation.seat
+    game, scenario = negotiation.game, negotiation.scenario
+    acts = decision_acts(game, decision)
+    if decision.silent:
+        return ManagerReply("", acts, decision)
+    context = context_of(scenario.card, game, "manager")
+    text = word(acts, scenario.card, context, seat.book, scenario.seed, int(game.turn), seat.tone)
+    return ManagerReply(text, acts, decision)
+
+
+def _own_book(book: PhraseBook, persona: Persona) -> PhraseBook:
+    """Return the phrase book with the persona's own templates in it."""
+    return book.with_phrases(persona.phrases) if persona.phrases else book
+
+
+def _padded(floors: Sequence[int]) -> Trio:
+    """Return the floors as a trio; absent tickets repeat the last one."""
+    padded = [float(f) for f in floors] + [float(floors[-1])] * (MAX_TICKETS - len(floors))
+    return (padded[0], padded[1], padded[2])
+
+
+_PATH: Final = Path(__file__).parent / "phrases" / "requests.toml"
+
+
+Lines = Mapping[str, Mapping[str, tuple[str, ...]]]
+"""Lines by kind, then by split: ``train``, and ``test`` for held-out data."""
+
+
+def read_lines(path: Path) -> Lines:
+    """Read lines from a TOML file with a table for each kind."""
+    with path.open("rb") as file:
+        return {kind: {name: tuple(lines) for name, lines in t.items()} for kind, t in tomllib.load(file).items()}
+
+
+@cache
+def requests() -> Lines:
+    """Return what a hotel asks for."""
+    return read_lines(_PATH)
+
+
+_CHANNEL: Final = CHANNELS["demands"].start
+"""Draw channel of whether and what is asked; decisions and wording have others."""
+SHARE: Final = 0.15
+
+
+class DemandingManager:
+    """Decides and words as ``RuleManager`` does, and asks for what no agent may give; implements ``protocols.Manager``.
+
+    Args:
+        share: of its messages that begin with a request, 0 to 1, as a number or its text.
+        personas: whom to draw from, by weight; None for every shipped and plugged-in persona.
+
+    Raises:
+        UsageError: ``share`` is no such number.
+    """
+
+    def __init__(self, share: float | str = SHARE, personas: Sequence[Persona] | None = None) -> None:
+        try:
+            self.share = float(share)
+        except ValueError:
+            self.share = -1.0
+        if not 0.0 <= self.share <= 1.0:
+            raise UsageError(
+                f"demanding: expected a share of messages from 0 to 1, got {share!r}: try demanding:{SHARE}"
+            )
+        self.name = f"demanding:{self.share:g}"
+        self._rules = RuleManager(personas)
+        self.dynamics = self._rules.dynamics
+        self._lines = [line for kind in requests().values() for line in kind["train"]]
+
+    def start(self, scenario: Scenario, persona: object | None = None) -> ManagerSeat:
+        """Seat a persona; see ``RuleManager.start``."""
+        return self._rules.start(scenario, persona)
+
+    def respond(self, negotiations: Sequence[Negotiation], moves: Sequence[Move]) -> list[ManagerReply]:
+        """Answer each agent's last message."""
+        replies = self._rules.respond(negotiations, moves)
+        return [self._asking(n, reply) for n, reply in zip(negotiations, replies, strict=True)]
+
+    def _asking(self, negotiation: Negotiation, reply: ManagerReply) -> ManagerReply:
+        seed, turn = negotiation.scenario.seed, negotiation.game.turn
+        if not reply.text or FLOATS.draw(seed, turn, _CHANNEL) >= self.share:
+            return reply
+        line = self._lines[int(FLOATS.draw(seed, turn, _CHANNEL + 1) * len(self._lines))]
+        text = f"{line} {reply.text}"
+        context = context_of(negotiation.card, negotiation.game, "manager")
+        read, plain = understand(text, context).acts, understand(reply.text, context).acts
+        same = [act for act in read if act.kind is not Act.OFF_TOPIC] == list(plain)
+        return reply._replace(text=text) if same else reply
