@@ -1,12 +1,4 @@
-"""Building blocks of the act-level policies: reasons, bids, and taking the hotel's figures.
-
-Every function reads the public state of one negotiation and returns dialogue acts. Knows no text,
-no randomness and no strategy; which block comes when is the policies' business.
-"""
-# MERGED-DOC """What act-level policies share: they choose dialogue acts, the agent's phrase book words them.
-# MERGED-DOC
-# MERGED-DOC Knows the views and the wording. Does not know how acts are chosen.
-# MERGED-DOC """
+"""What act-level policies share: reasons, bids, taking the hotel's figures; the phrase book words the acts they choose."""
 
 from __future__ import annotations
 

@@ -1,15 +1,4 @@
-"""The classical pipeline: detect the intent, look the reply up in a table, fill a template.
-
-This is how such systems worked before language models, and the baseline of the A/B test. Intents,
-rules and numbers are data (``intents.toml``). The pipeline is exact about prices, tickets and
-confirmation; its known weakness is that every manager gets the same treatment, whatever convinces
-or annoys this one.
-"""
-# MERGED-DOC """Reads the intent-driven policy's rule base (``intents.toml``) and checks it.
-# MERGED-DOC
-# MERGED-DOC Knows the file's form: intents, rules, numbers. Does not know what a move or a slot does; their
-# MERGED-DOC names are passed in, so that a misspelt one is an error of the file and not a rule that never fires.
-# MERGED-DOC """
+"""The classical pipeline: detect the intent, look the reply up in a table (``intents.toml``), fill a template."""
 
 from __future__ import annotations
 

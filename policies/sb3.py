@@ -1,15 +1,4 @@
-"""A PPO agent trained on the numeric environment, playing in the text environment.
-
-Public state -> numeric observation -> small MLP -> numeric action -> move -> dialogue acts -> text,
-each step by the code that the numeric environment itself uses. Needs neither torch nor
-Stable-Baselines3.
-"""
-# MERGED-DOC """A small multi-layer perceptron with a multi-discrete head, in NumPy: PPO without torch.
-# MERGED-DOC
-# MERGED-DOC Weights are an ``.npz`` read with ``allow_pickle=False``, the architecture a JSON file beside it, so
-# MERGED-DOC that loading runs no code. Rows are computed one by one: a batched matrix product may round
-# MERGED-DOC differently with the batch's size, and a reply must not depend on what it is batched with.
-# MERGED-DOC """
+"""A PPO agent trained on the numeric environment, playing in the text environment; its network in NumPy, without torch."""
 
 from __future__ import annotations
 

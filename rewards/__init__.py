@@ -1,9 +1,10 @@
 """REPO's reward: a preference model (RM), modulated by a judge (RJ) and by rules (RF); arXiv 2510.04214.
 
-- ``repo``: the composition of the three, one number per reply; ``sources`` holds their protocols, ``loading`` opens them
-  by name, ``rescoring`` scores recorded episodes anew.
+- ``repo``: the composition of the three, one number per reply; ``sources`` holds their protocols, ``loading`` opens
+  them by name, ``rescoring`` scores recorded episodes anew.
 - ``model``, ``judge``, ``rules``: one source each, with its data and the training that is its own.
-- ``training``: what trained sources share: adapters on a frozen base, their loop, figures, and the light linear scorers.
+- ``training``: what trained sources share: adapters on a frozen base, their loop, figures, and the light linear
+  scorers.
 - ``linear`` and ``reply_reader``: how the light and the language-model sources read a reply.
 
 A new rule goes into ``rules/rules.toml``, a new dimension of the judge into ``judge/rubric.toml``: no code. A new

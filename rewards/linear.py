@@ -1,12 +1,7 @@
 """Weights of the small linear scorers: act-level features, a few products of them, and words and word pairs.
 
-One file format for the preference model (one output) and the distilled judge (one output per dimension of the
-rubric): NumPy arrays in an ``.npz``, never pickled. This module knows no formula and no text.
+Marks stand for what lower-cased words do not show of a text (``text_marks``); the scorers read them like words.
 """
-# MERGED-DOC """What lower-cased words do not show of a text, as marks that the small linear scorers read like words.
-# MERGED-DOC
-# MERGED-DOC Looks at letters and signs only; cheap, since it runs for every reply.
-# MERGED-DOC """
 
 from __future__ import annotations
 

@@ -1,19 +1,7 @@
 """Replies of negotiations as texts for reward adapters: read once, whichever adapter asks, and remembered by content.
 
-The text is the agent's prompt (``negotiation_env.play.prompts``), the reply without sentences that speak to a judge
-(``judged_reply``), notes on it, and the judge's form.
-All adapters that were added read a text in the same pass, so the lower layers are run once for reward model and judge
-together. Knows no rewards.
+``notes`` puts into words what code has read out of a reply, for language models that score it.
 """
-# MERGED-DOC """What code has read out of a reply, in words, for language models that score it.
-# MERGED-DOC
-# MERGED-DOC A small model hardly compares figures, counts or remembers turns, and need not: whether a bid lies above the offer, a
-# MERGED-DOC reason is new, a room was left out, is known from the public state and the acts of the reply (``features``); whether a
-# MERGED-DOC figure is nobody's, from the dialogue (``figures``); whether a message was said before, from its letters
-# MERGED-DOC (``text_marks``); whether it holds an internal term that the shipped rules know, from the rule. The notes say so behind
-# MERGED-DOC the reply, in a few words each; how the reply is worded remains for the model to judge. They are on what a model reads
-# MERGED-DOC of a reply, which is not what it says to its judge (``judged_reply``).
-# MERGED-DOC """
 
 from __future__ import annotations
 

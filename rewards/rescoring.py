@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from negotiation_env.play.protocols import Reward, RewardBreakdown
-from negotiation_env.play.records import Episode, reply_views
+from negotiation_env.play.records import Episode, recorded_views
 
 EPISODES_AT_A_TIME = 64
 SOURCES = ("total", "model", "judge", "rules")
@@ -63,7 +63,7 @@ def rescore(episodes: Iterable[Episode], reward: Reward) -> Iterator[Episode]:
     """Yield the episodes with the breakdowns that ``reward`` gives; everything else stays as recorded."""
     waiting = iter(episodes)
     while batch := list(islice(waiting, EPISODES_AT_A_TIME)):
-        views = [reply_views(episode) for episode in batch]
+        views = [recorded_views(episode) for episode in batch]
         scores = iter(reward.score([view for own in views for view in own]))
         for episode in batch:
             turns = tuple(replace(turn, reward=next(scores)) for turn in episode.turns)

@@ -1,13 +1,15 @@
 """Simulated people: hotel managers who answer, and the written and simulated people whom training data comes from.
 
-- ``personas``: who a manager is (``packs/*.toml``, one file a persona); ``persona_phrases`` checks a persona's own words.
+- ``personas``: who a manager is (``packs/*.toml``, one file a persona); ``persona_phrases`` checks a persona's own
+  words.
 - ``dynamics``: how a manager decides, before a word is said; arithmetic, for one negotiation or for N.
 - ``managers``: ``rule_manager`` words decisions from a phrase book, ``llm_manager`` has a language model voice them,
   ``replay_manager`` says recorded or scripted lines.
-- ``people``: situations, candidate replies, annotators and demonstrators; the data that rewards and policies learn from.
+- ``people``: situations, candidate replies, annotators and demonstrators; the data that rewards and policies learn
+  from.
 
-A new persona is a TOML file in ``packs``; a new manager is a class with ``start`` and ``respond`` and an entry point
-in ``negotiation_env.managers``.
+A new persona is a TOML file in ``packs``; a new manager is a class with ``start`` and ``respond`` and an entry point in
+``negotiation_env.managers``.
 """
 
 from typing import Final

@@ -1,9 +1,9 @@
 """The manager's dynamics: how a hotel manager decides, before a word is said.
 
 Concession follows the families of Faratin, Sierra and Jennings (1998): a share of the manager's room opens with time
-(polynomial: Boulware to conceder), a share in answer to the agent's own concessions (behaviour-dependent), a share
-with good reasons (weights per tactic). Mood, trust and patience bend all three. Written once for one negotiation and
-for N (see ``negotiation_env.game.lanes``); it never quotes or accepts a figure below the ticket's floor, by construction:
+(polynomial: Boulware to conceder), a share in answer to the agent's own concessions (behaviour-dependent), a share with
+good reasons (weights per tactic). Mood, trust and patience bend all three. Written once for one negotiation and for N
+(see ``negotiation_env.game.lanes``); it never quotes or accepts a figure below the ticket's floor, by construction:
 every figure is rounded up from ``selling - opened * (selling - floor)`` with ``opened`` in [0, 1].
 
 It sees acts and numbers, never text; what it decides is worded, and checked, elsewhere. The functional forms are

@@ -1,13 +1,9 @@
-"""Finding, loading and sampling personas: the shipped ones, a user's file or object, and plug-ins.
+"""Personas: the format of a persona file, and finding, loading and sampling the shipped ones, a user's, and plug-ins.
 
-Plug-ins announce themselves under the entry-point group ``negotiation_env.personas``: a callable
-that returns paths of persona files or ``Persona`` objects. Knows nothing of dialogue.
+A persona is a TOML file; only ``name`` is required, and nothing in it can reach code. Plug-ins announce themselves
+under the entry-point group ``negotiation_env.personas``: a callable that returns paths of persona files or ``Persona``
+objects.
 """
-# MERGED-DOC """The format of a persona file: a TOML file, its fields, their ranges, and errors that name them.
-# MERGED-DOC
-# MERGED-DOC Only ``name`` is required; everything else has a default. Knows no directory and no registry; a
-# MERGED-DOC persona is data, and nothing in it can reach code.
-# MERGED-DOC """
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""``negotiate bench``: policies on suites, with the table on the terminal and a report in a folder."""
-# MERGED-DOC """``--curve NAME=PATH``: training runs whose learning curves go on the report's page."""
+"""``negotiate bench``: policies on suites, with the table on the terminal and a report in a folder.
+
+``--curve NAME=PATH`` puts a training run's learning curves on the report's page.
+"""
 
 from __future__ import annotations
 

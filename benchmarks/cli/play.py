@@ -1,8 +1,4 @@
-"""``negotiate play``: a person takes the agent's side against a simulated manager."""
-# MERGED-DOC """One negotiation on the terminal, turn by turn, with each reply's reward as it comes.
-# MERGED-DOC
-# MERGED-DOC Used by ``demo`` and ``play``. Shows public things only: no floor, mood or persona.
-# MERGED-DOC """
+"""``negotiate play``: a person takes the agent's side against a simulated manager, and sees each reply's reward."""
 
 from __future__ import annotations
 

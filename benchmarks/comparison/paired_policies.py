@@ -1,12 +1,7 @@
-"""The simulated A/B test: two arms of conversations, each conversation in one arm, as in production.
+"""Policies of one run side by side: paired tests, noise floor, variance, trials needed, and the simulated A/B test.
 
-After the source paper's production test (9,653 conversations; response rate and task success). Everything here is
-simulated: hotels, managers, and whether they answer. Reads scores (``observations``) only.
+In the A/B test each conversation is in one arm, as in production.
 """
-# MERGED-DOC """What a run's episodes say of policies side by side: paired tests, noise floor, sources of variance, trials needed.
-# MERGED-DOC
-# MERGED-DOC Reads scores (``observations``) only. The first policy named is the one that the others are compared with.
-# MERGED-DOC """
 
 from __future__ import annotations
 

@@ -1,11 +1,4 @@
-"""Figures of negotiations with a live manager: answers, agreements, prices, reward, the manager's own conduct.
-
-Hidden floors are used for two figures, in memory, and written nowhere.
-"""
-# MERGED-DOC """Figures of scripted cases: which were fixed, how cleanly, and what severe ones were not.
-# MERGED-DOC
-# MERGED-DOC A case is fixed if its own checks pass; a fix is clean if the search for new problems finds none.
-# MERGED-DOC """
+"""Figures of what came of negotiations: scripted cases fixed, and live ones' answers, agreements, prices, reward."""
 
 from __future__ import annotations
 

@@ -1,14 +1,9 @@
 """The language rater: how a reply is said. A linguist's view, by pattern and by counting; no language model.
 
 It looks at word order, slips of grammar, repetition, length and sentences, register, comfort for an upset manager,
-mixing of languages, and whether the reply speaks to the manager at all. It knows the dialogue's words and the manager's
-mood as said aloud; it knows no prices, no floors and no business rules.
+mixing of languages. Word order is checked by pairs of English function words that cannot stand side by side: a sentence
+whose words are shuffled puts articles before prepositions, modal verbs at the end, currencies away from their figures.
 """
-# MERGED-DOC """Does the word order hold together? Pairs of English function words that cannot stand side by side.
-# MERGED-DOC
-# MERGED-DOC A sentence whose words are shuffled puts articles before prepositions, modal verbs at the end, currencies away from
-# MERGED-DOC their figures. Counting such pairs needs no dictionary and no language model; it is blind to anything subtler.
-# MERGED-DOC """
 
 from __future__ import annotations
 

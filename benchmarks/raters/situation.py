@@ -1,14 +1,8 @@
 """The situation in which each reply of an episode was made, read from the record's acts and texts.
 
-One walk over the record gives, per turn, what was said, quoted, taken, refused and bid before it. The game's own
-bookkeeping is not asked, nor are the training rewards' features. ``Hidden`` holds what no policy may see; it is drawn
-again from seed and names, in memory, and written nowhere.
+One walk over the record gives, per turn, what was said, quoted, taken, refused and bid before it; the game's own
+bookkeeping is not used. ``said_instead`` puts another reply into a recorded dialogue, read as it would have been there.
 """
-# MERGED-DOC """Another reply in a recorded dialogue: the same talk up to a turn, that turn said differently and read anew.
-# MERGED-DOC
-# MERGED-DOC Plays the record's acts through the public game state, so that a changed text is understood as it would have been in
-# MERGED-DOC the dialogue. No manager answers anew: what is rated is the changed reply itself.
-# MERGED-DOC """
 
 from __future__ import annotations
 

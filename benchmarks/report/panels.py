@@ -1,5 +1,4 @@
-"""What the page's charts and heat map show: read-only views of judged episodes and of learning curves."""
-# MERGED-DOC """The page's tables of tests: policies on the same cases, and the two arms of an A/B test."""
+"""The page's charts, heat map and tables of tests: read-only views of judged episodes and of learning curves."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from benchmarks.report.report_data import Report, format_figure
 from benchmarks.statistics import Figure
 from benchmarks.suites.case import CATEGORIES
 from negotiation_env.errors import DataFileError
-from negotiation_env.play.records import reply_views
+from negotiation_env.play.records import recorded_views
 
 MOST_DOTS: Final = 400
 """Replies of each policy in the scatter: the first so many."""
@@ -105,7 +104,7 @@ def _moves(played: Sequence[Played]) -> dict[str, dict[float, list[float]]]:
     """Return standing quotes and bids by turn, over the tickets that have one."""
     found: dict[str, dict[float, list[float]]] = {"hotel asks": defaultdict(list), "agent bids": defaultdict(list)}
     for p in played:
-        for turn, view in enumerate(reply_views(p.episode), 1):
+        for turn, view in enumerate(recorded_views(p.episode), 1):
             game = view.game
             for k, ticket in enumerate(view.card.tickets):
                 if game.quoted[k]:

@@ -1,8 +1,7 @@
-"""Transcripts for the page's browser: what was said, what each reply earned and why, where a rule hit.
+"""Transcripts for the page's browser: what was said, what each reply earned and why, where a rule's pattern hit.
 
 A read-only view of judged episodes; holds public things only (no floor, mood or persona weight).
 """
-# MERGED-DOC """Where in a reply's text a rule hit, for highlighting. Knows the shipped rules' patterns; scores nothing."""
 
 from __future__ import annotations
 

@@ -1,11 +1,8 @@
-"""Two independent arms of an A/B test: two-proportion test, intervals of the difference, by cluster.
+"""Tests of differences: two policies on the same scenarios, and the two independent arms of an A/B test.
 
-Knows nothing of negotiations.
+Paired: McNemar's test and the paired bootstrap, with Holm's correction; pairs are scenarios, and a scenario's repeated
+trials are one cluster. Arms: the two-proportion test, and intervals of the difference, by cluster.
 """
-# MERGED-DOC """Paired tests between two policies on the same scenarios: McNemar's and the paired bootstrap, with Holm's correction.
-# MERGED-DOC
-# MERGED-DOC Pairs are scenarios; a scenario's repeated trials are one cluster. Knows nothing of negotiations.
-# MERGED-DOC """
 
 from __future__ import annotations
 

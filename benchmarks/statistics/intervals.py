@@ -1,22 +1,10 @@
-"""Intervals for one figure: Wilson's for shares, a symmetric studentised bootstrap for means, both by cluster.
+"""Figures with their intervals: Wilson's for shares, a symmetric studentised bootstrap for means, both by cluster.
 
-Observations of one scenario (its tickets, its turns, its repeated trials) are not independent; every figure is
-therefore grouped by cluster. Knows nothing of negotiations.
+Observations of one scenario (its tickets, its turns, its repeated trials) are not independent. A share's interval is
+Wilson's (1927) at an effective sample size (Saha, Miller and Wang 2016): ``n`` is divided by a design effect. A mean's
+resampled values are compared with their own resampled standard errors (Hall 1988, 1992), and the interval takes the
+quantile of |t*|. ``negotiate study coverage`` checks all of it by simulation.
 """
-# MERGED-DOC """A figure with its interval, as reports hold it."""
-# MERGED-DOC """The symmetric studentised bootstrap over clusters (Hall 1988, 1992), for means and differences of means.
-# MERGED-DOC
-# MERGED-DOC Resampled means are compared with their own resampled standard errors, and the interval takes the quantile of
-# MERGED-DOC |t*|: ``value -+ q * error``. Of the usual intervals it keeps the claimed coverage best for the skewed, lumpy figures of
-# MERGED-DOC negotiations at 30 to 150 scenarios; percentile and BCa intervals come out too narrow there (``coverage`` measures it).
-# MERGED-DOC Knows sums and counts by cluster, not what they count.
-# MERGED-DOC """
-# MERGED-DOC """Shares of clustered yes-or-no observations with Wilson's interval, for one data set or for many at once.
-# MERGED-DOC
-# MERGED-DOC The interval is Wilson's (1927) at an effective sample size (Saha, Miller and Wang 2016): ``n`` is divided by a design
-# MERGED-DOC effect, and Student's quantile replaces the normal one, as for survey shares (Korn and Graubard 1998), with as many
-# MERGED-DOC degrees of freedom as the estimated effect has. Knows arrays only: the last axis is clusters, those before it data sets.
-# MERGED-DOC """
 
 from __future__ import annotations
 

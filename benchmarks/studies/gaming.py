@@ -30,7 +30,7 @@ from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.game.state import unsettled
 from negotiation_env.play.exchange import MAX_MESSAGE, reply_view
 from negotiation_env.play.protocols import AgentReply, AgentView, Policy, ReplyView, Reward, RewardBreakdown
-from negotiation_env.play.records import Episode, reply_views
+from negotiation_env.play.records import Episode, recorded_views
 from negotiation_env.play.registry import load_manager, load_policy, load_reward
 from negotiation_env.play.rollout import rollout
 from negotiation_env.seeds import POLICY_LABEL, SCENARIOS
@@ -221,7 +221,7 @@ def measure(reward: Reward, honest: Policy, scenarios: int, strategies: Sequence
     played = [sample_scenario(FIRST_SEED + i) for i in range(scenarios)]
     manager = load_manager("rules")
     base = rollout(honest, played, manager=manager, reward=reward)
-    situations = [reply_views(episode) for episode in base]
+    situations = [recorded_views(episode) for episode in base]
     own = [[turn.reward for turn in episode.turns] for episode in base]
     gains = [_gain("honest", own, own, base, base)]
     for name in strategies or tuple(STRATEGIES):

@@ -22,7 +22,7 @@ from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.protocols import AgentView, ReplyView
-from negotiation_env.play.records import reply_views
+from negotiation_env.play.records import recorded_views
 from negotiation_env.play.registry import load_manager, load_policy, load_reward
 from negotiation_env.play.rollout import rollout
 from negotiation_env.seeds import POLICY_LABEL, SCENARIOS
@@ -43,7 +43,7 @@ def situations(count: int) -> list[ReplyView]:
     while len(views) < count:
         scenarios = [sample_scenario(s) for s in range(seed, seed + 32)]
         for episode in rollout(load_policy("heuristic"), scenarios, manager=manager, reward=reward):
-            views += reply_views(episode)
+            views += recorded_views(episode)
         seed += len(scenarios)
     return list(islice(views[:: len(views) // count], count))
 

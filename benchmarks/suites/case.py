@@ -1,8 +1,7 @@
-"""Cases and suites: scenarios, and for scripted cases the manager's lines and what a fix must hold."""
-# MERGED-DOC """How a model really failed a case: the recorded dialogue, with where it comes from, as one JSON file per case.
-# MERGED-DOC
-# MERGED-DOC Knows the file, not how a failure is found; ``record_failures`` writes these files.
-# MERGED-DOC """
+"""Cases and suites: scenarios, and for scripted cases the manager's lines and what a fix must hold.
+
+How a model really failed a case is recorded beside it, one JSON file per case, with where the dialogue comes from.
+"""
 
 from __future__ import annotations
 

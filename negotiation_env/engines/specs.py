@@ -1,12 +1,8 @@
-"""Opens engines by their spec.
+"""Opens engines by their spec, and finds the folders of bases that have a name of their own.
 
-Knows the kinds of spec and which module serves each. Imports no engine until one is asked for.
+An adapter names its base in ``base_model_name_or_path``; one trained here says "tiny" or "smollm2", so that it finds
+its base on every machine. No engine, and no machine-learning library, is imported until one is asked for.
 """
-# MERGED-DOC """Base models that have a name of their own, where their checkpoint folders lie, and which base an adapter is for.
-# MERGED-DOC
-# MERGED-DOC An adapter names its base in ``base_model_name_or_path``; one trained here says "tiny" or "smollm2", so that it finds
-# MERGED-DOC its base on every machine. Imports no machine-learning library.
-# MERGED-DOC """
 
 from __future__ import annotations
 

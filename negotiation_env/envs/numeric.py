@@ -1,13 +1,9 @@
-"""The native vector form of HotelNegotiationStrategy-v0: N negotiations as arrays.
+"""HotelNegotiationStrategy-v0, the numeric twin: for one negotiation, and for N as arrays.
 
-One step is a fixed number of array operations whatever N is, and lane i plays what the single environment plays for
-the same seed.
+The same game, dynamics and act-level reward as the text environment's, on numbers only; no text is made unless it is
+asked for (``render``). Worded and read again, an action leads the text environment to the same decisions. In the vector
+form a step is a fixed number of array operations, and negotiation i is the single environment's for the same seed.
 """
-# MERGED-DOC """HotelNegotiationStrategy-v0: the numeric twin, for one negotiation.
-# MERGED-DOC
-# MERGED-DOC The same game, dynamics and act-level reward as the text environment's, on numbers only; no text is made unless it is
-# MERGED-DOC asked for (``render``). Worded and understood again, an action leads the text environment to the same decisions.
-# MERGED-DOC """
 
 from __future__ import annotations
 

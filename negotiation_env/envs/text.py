@@ -1,9 +1,8 @@
-"""The native vector form of HotelNegotiation-v0: many negotiations in lock-step.
+"""HotelNegotiation-v0, the text environment: for one negotiation, and for many in lock-step.
 
-What pays is batched: scoring, and the language model of an LLM-worded manager. Each lane's transcript is the one that
-the single environment gives for the same seed.
+In the vector form what pays is batched: scoring, and the language model of an LLM-voiced manager. Each of its
+negotiations has the transcript that the single environment gives for the same seed.
 """
-# MERGED-DOC """HotelNegotiation-v0: the text environment."""
 
 from __future__ import annotations
 

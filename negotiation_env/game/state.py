@@ -1,16 +1,13 @@
-"""The standard operating procedure (SOP) of a negotiation: six stages, inferred from the dialogue.
+"""The public state of a negotiation, how each side's move changes it, and the stage of the procedure (SOP) it is in.
 
-The stages' names and number are ours; the source method (REPO, arXiv 2510.04214) names an SOP without listing it.
+Written once for one negotiation (floats) and for N (arrays), see ``lanes``. Everything here was said aloud by one of
+the sides or stands on the task card: floors, mood and trust live with the manager and never come here.
+
+Agreement is explicit (``settle``): the manager commits to a figure for a ticket by quoting or accepting it, and the
+agent takes that figure, by naming it or by a plain yes to the message that named it. Numbers that cross are no deal;
+silence is no deal. The SOP's six stages are ours; the source method (REPO, arXiv 2510.04214) names an SOP without
+listing it.
 """
-# MERGED-DOC """The public state of a negotiation and how each side's move changes it.
-# MERGED-DOC
-# MERGED-DOC Written once for one negotiation (floats) and for N (arrays), see ``lanes``. Everything here was said aloud by one
-# MERGED-DOC of the sides or stands on the task card: floors, mood and trust live with the manager and never come here.
-# MERGED-DOC
-# MERGED-DOC Agreement is explicit (``settle``): the manager commits to a figure for a ticket by quoting or accepting it, and the
-# MERGED-DOC agent takes that figure, by naming it or by a plain yes to the message that named it. Numbers that cross are no deal;
-# MERGED-DOC silence is no deal.
-# MERGED-DOC """
 
 from __future__ import annotations
 

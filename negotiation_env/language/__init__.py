@@ -1,7 +1,7 @@
 """Between text and acts: ``reading`` tells what a message says, ``wording`` says acts in words.
 
-``prices`` and its helpers find the figures people say, ``lexicon`` the phrases (``lexicon.toml``), ``clauses`` what each
-part of a message says. New phrases are entries of the TOML files.
+``prices`` and its helpers find the figures people say, ``lexicon`` the phrases (``lexicon.toml``), ``clauses`` what
+each part of a message says. New phrases are entries of the TOML files.
 """
 
 from typing import Final

@@ -1,14 +1,12 @@
-"""A message cut into clauses, each with what it says: senses, prices and the tickets it names.
+"""A message cut into sentences and clauses, each with what it says: words, senses, prices and the tickets it names.
 
-Clauses end at punctuation, at "but", and at a comma or "and" once the clause has said a price. This module resolves
-which ticket a clause speaks of; what the clauses mean together is ``understanding``'s business.
+Clauses end at punctuation, at "but", and at a comma or "and" once the clause has said a price. Which ticket a clause
+speaks of is resolved here; what the clauses mean together is the business of ``reading``.
+
+Sentences recur, in scripted and in trained policies above all, and often only their figures differ. So what a sentence
+says is remembered with its plain figures masked, and the figures are put back. That is exact: a figure is masked only
+where its value cannot change how anything else is read.
 """
-# MERGED-DOC """What the sentences of a message say before any context: their words, prices and the senses of their phrases.
-# MERGED-DOC
-# MERGED-DOC Sentences recur, in scripted and in trained policies above all, and often only their figures differ. So readings are
-# MERGED-DOC remembered by the sentence with its plain figures masked, and the figures put back. That is exact: a figure is masked
-# MERGED-DOC only where its value cannot change how anything else is read. This module knows no tickets, and no sentence but one.
-# MERGED-DOC """
 
 from __future__ import annotations
 

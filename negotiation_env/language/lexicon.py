@@ -1,14 +1,10 @@
-"""Phrases and what they mean: loads ``lexicon.toml`` and finds its phrases in a list of words.
+"""Phrases and what they mean: loads ``lexicon.toml`` and finds its phrases, and a scenario's rooms, in a list of words.
 
 Every meaning ("sense") is one bit, so that the senses of a clause or a message are the OR of those of its phrases.
-Matching walks a tree of words: at each word the longest phrase wins, and phrases do not overlap. It knows nothing of
-prices, tickets or the state of a negotiation: ``understanding`` puts the senses together.
+Matching walks a tree of words: at each word the longest phrase wins, and phrases do not overlap. Rooms are matched as
+people name them: "the Deluxe King", "the deluxe", "king room", "ticket 2", "the second one", 大床房; a word that several
+of the scenario's rooms share names none of them.
 """
-# MERGED-DOC """Which ticket a room name means: loose matching of the ways people name a scenario's rooms.
-# MERGED-DOC
-# MERGED-DOC "the Deluxe King", "the deluxe", "king room", "ticket 2", "the second one", 大床房. A word that several of the
-# MERGED-DOC scenario's rooms share names none of them. It knows the rooms of one scenario and nothing else.
-# MERGED-DOC """
 
 from __future__ import annotations
 

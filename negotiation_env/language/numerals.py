@@ -1,16 +1,10 @@
 """Numbers in a message, in digits and in words, each with its value and span.
 
-Also puts a text into the form that the price patterns read: lower case, ASCII digits and signs,
-every character at its place. Whether a number is a price is decided in `negotiation_env.language.prices`.
+Spelled ones are read as people say prices: "two hundred and fifty", "three eighty" (380), "twelve hundred", 三百八
+(380), 两百五 (250), 一千二 (1200), 一千零五十, 一万二; ordinals, fractions and negative numbers are not. ``lower`` puts a
+text into the form that the price patterns read: lower case, ASCII digits and signs, every character at its place.
+Whether a number is a price is decided in ``prices``.
 """
-# MERGED-DOC """Numbers spelled in English words and in Chinese numerals, with their spans.
-# MERGED-DOC
-# MERGED-DOC Reads cardinal numbers as people say prices: "two hundred and fifty", "three eighty" (380), "twelve
-# MERGED-DOC hundred", "a thousand", 三百八 (380), 三百八十, 两百五 (250), 一千二 (1200), 一千零五十, 一万二.
-# MERGED-DOC
-# MERGED-DOC It does not know whether a number is a price, a count or a date: `negotiation_env.language.prices` decides
-# MERGED-DOC that from the words around it. Ordinals, fractions and negative numbers are not read.
-# MERGED-DOC """
 
 from __future__ import annotations
 

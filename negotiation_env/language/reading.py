@@ -2,18 +2,10 @@
 
 ``understand`` is total and linear in the message: any string gives acts in a canonical order (greeting, mood, tactics,
 soothing, promises, tickets, questions, off-topic, close), so that a worded decision reads back as itself. It reads
-phrases (``lexicon.toml``) and figures (``prices``), English and basic Chinese; it does not parse grammar, and irony or
-a figure spread over sentences is beyond it.
+phrases (``lexicon.toml``) and figures (``prices``), English and basic Chinese; relative figures ("20% off", "knock 15
+off", "meet in the middle") become whole yuan. It does not parse grammar, and irony or a figure spread over sentences is
+beyond it.
 """
-# MERGED-DOC """The context in which a message is read or worded: the public state, as flat tuples per ticket.
-# MERGED-DOC
-# MERGED-DOC It holds nothing private to the manager and knows no text.
-# MERGED-DOC """
-# MERGED-DOC """What the clauses that speak of one ticket mean together: one act with at most one price.
-# MERGED-DOC
-# MERGED-DOC Relative figures ("20% off", "knock 15 off", "meet in the middle") are resolved here to whole yuan. It knows senses and
-# MERGED-DOC figures of one ticket, no text beyond the gap between two figures.
-# MERGED-DOC """
 
 from __future__ import annotations
 

@@ -1,14 +1,10 @@
 """From dialogue acts to text: one phrase of a phrase book per act, drawn from the episode's seed.
 
-What is worded reads back as the same acts (``understanding``), whatever phrase is drawn. The rooms are named wherever
-a scenario has several; the price type is said wherever it is not the one last spoken of.
+What is worded reads back as the same acts (``reading``), whatever phrase is drawn. Hotel rooms are named wherever a
+scenario has several; the price type is said wherever it is not the one last spoken of. A phrase book is a TOML file:
+plain text with known names in braces and one level of optional text in brackets, as in ``"How about {price}[ for the
+{room}]?"``, where the brackets' text is said when the room has to be named. Nothing in a phrase can reach code.
 """
-# MERGED-DOC """Phrase books: what can be said for each key, as data from TOML files, checked when they are loaded.
-# MERGED-DOC
-# MERGED-DOC A phrase is plain text with known names in braces and one level of optional text in brackets, as in
-# MERGED-DOC ``"How about {price}[ for the {room}]?"``: the brackets' text is said when the room has to be named. Nothing in a phrase
-# MERGED-DOC can reach code. This module knows no acts and no prices: ``wording`` picks phrases and fills them in.
-# MERGED-DOC """
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""What the rooms hand each other: the negotiation in progress, and the protocols of manager, reward and policy.
+"""A negotiation in progress, and the protocols of manager, reward and policy.
 
 The private side is kept apart by type: a ``ReplyView`` (for rewards) and an ``AgentView`` (for policies) hold public
 things only; a manager alone is handed the ``Negotiation`` with its scenario's brief and its own ``seat``.
 """
-# MERGED-DOC """A reward that scores nothing, for play whose rewards nobody reads. Knows no source."""
 
 from __future__ import annotations
 

@@ -1,13 +1,9 @@
 """The record of an episode: what was said, meant and earned, turn by turn, as one JSON line.
 
 A record holds public things, and the seed and names from which the rest can be drawn again; no floor, mood or other
-private value is written. Files are JSON Lines in UTF-8; one line is one episode.
+private value is written. Files are JSON Lines in UTF-8; one line is one episode. ``recorded_views`` plays the public
+state forward from the recorded acts, so that a reward can score old episodes anew without manager, policy or engine.
 """
-# MERGED-DOC """What a reward saw of each reply of a recorded episode, rebuilt from the record.
-# MERGED-DOC
-# MERGED-DOC The public state is played forward from the recorded acts, so no manager, policy or engine is needed, and a reward can
-# MERGED-DOC score old episodes anew. Texts are split into words as understanding does now; what they mean stays as recorded.
-# MERGED-DOC """
 
 from __future__ import annotations
 
@@ -195,7 +191,7 @@ def read_episodes(path: Path) -> Iterator[Episode]:
         yield Episode.from_json(data)
 
 
-def reply_views(episode: Episode) -> list[ReplyView]:
+def recorded_views(episode: Episode) -> list[ReplyView]:
     """Return the view of every reply, in order; each has its own copy of the public state before the reply."""
     card = episode.card
     game = new_game(FLOATS, card_numbers(card))

@@ -1,7 +1,7 @@
 """RJ without a language model: a linear scorer of one output per dimension of the rubric, the default judge.
 
-Trained by ``rewards.training.ngram_training`` on the verdicts of a simulated rubric annotator. It is shown neither the target
-prices nor anything of the manager's private side.
+Trained by ``rewards.training.ngram_training`` on the verdicts of a simulated rubric annotator. It is shown neither the
+target prices nor anything of the manager's private side.
 """
 
 from __future__ import annotations

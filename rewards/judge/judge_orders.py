@@ -1,10 +1,7 @@
-"""Sentences of a reply that speak to whoever judges it, and not to the hotel: orders, points, forged verdicts.
+"""What a judge is given to read of a reply: all but the sentences that speak to whoever judges it.
 
-A judge reads a reply without them, so they move no verdict; a rule takes points for them (``rules.toml``,
-"speaks-to-judge"). Looks at single sentences, in English, and at nothing but their words: praise of oneself that names
-neither judge nor message ("this is how it is done") is not seen.
+Such sentences give orders, promise points or forge verdicts, and do not speak to the hotel.
 """
-# MERGED-DOC """What a judge is given to read of a reply: all but the sentences that speak to the judge."""
 
 from __future__ import annotations
 

@@ -1,14 +1,7 @@
-"""RM: the reward model as a LoRA adapter, which reads a reply behind its dialogue.
+"""RM as a LoRA adapter, which reads a reply behind its dialogue.
 
-Trained by ``negotiate train rm``. Scores are centred and scaled by an honest agent's replies (``reward_scale``), so
-they mean what the n-gram model's mean. Needs the text: moves without words it cannot score. A text's score does not
-depend on the texts beside it.
+Comparisons leave a learnt reward's zero and unit open, so they are set by an honest agent's replies (``RewardScale``).
 """
-# MERGED-DOC """Zero and unit of a learnt reward: comparisons leave both open, so they are set by an honest agent's replies.
-# MERGED-DOC
-# MERGED-DOC An honest routine reply lies a little below zero, so that talking on costs a little and a deal pays, and the unit is the
-# MERGED-DOC standard deviation of an honest agent's replies. The n-gram model and the adapters have the same zero.
-# MERGED-DOC """
 
 from __future__ import annotations
 

@@ -1,14 +1,8 @@
-"""The example card on which rules are tried out, and the check of the examples that stand in a rules file.
+"""RF: the rule-based reward source. Rules are data (``rules.toml``, read by ``rule_file``); this module applies them.
 
-The card is made up: one room at 400 yuan, commission 15 percent (340 net), target 352; or that and a second at 600.
+Every rule has examples that must and must not fire it, tried out on a made-up card (``check_examples``): one room at
+400 yuan, commission 15 percent (340 net), target 352; or that and a second at 600.
 """
-# MERGED-DOC """RF: the rule-based reward source. Rules are data (``rules.toml``, read by ``rule_file``); this module applies them.
-# MERGED-DOC
-# MERGED-DOC A rule is a pattern over the reply's text, a named measurement (``measures``), or an act-level feature; some are tried
-# MERGED-DOC only on replies to certain messages of the hotel. Its points are added to E_func when it fires. Patterns see the text as
-# MERGED-DOC ``plain_text`` prepares it: in lower case, disguised spelling undone. The module knows the public view of a reply and
-# MERGED-DOC nothing else.
-# MERGED-DOC """
 
 from __future__ import annotations
 

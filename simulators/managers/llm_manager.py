@@ -1,15 +1,11 @@
 """The hotel manager that a language model voices.
 
 The rule-based manager decides and words; the model may only say the same in the persona's voice, and only what reads
-back as the decision goes out. A reply that fails is asked for again, with the plain wording as its beginning; if the
-retries fail too, the plain wording goes out alone and the cause is recorded as a fault. The engine opens on first use.
+back as the decision and says no other number goes out (``verified``). A request shows the persona's voice, a few plain
+sentences said in it, and the plain wording of the decision; nothing private. A reply that fails is asked for again,
+with the plain wording as its beginning; if the retries fail too, the plain wording goes out alone and the cause is
+recorded as a fault. The engine opens on first use.
 """
-# MERGED-DOC """Words from a language model for a decision that code has made, and the check that they say that decision.
-# MERGED-DOC
-# MERGED-DOC A request shows the model the persona's voice, a few plain sentences said in that voice, and the plain wording of the
-# MERGED-DOC decision; it holds nothing private. ``verified`` accepts a reply, or its first sentences, if it reads back as the
-# MERGED-DOC decision and says no other number. Knows no engine.
-# MERGED-DOC """
 
 from __future__ import annotations
 

@@ -1,18 +1,10 @@
-"""The rule-based hotel manager: dynamics decide, the phrase book words it.
+"""The rule-based hotel manager, and one who also asks for what no agent may give.
 
-A seat holds everything private: the persona, the dynamics' state (floors, mood, trust), and the phrase book with the
-persona's own templates. Knows no language model.
+Dynamics decide, the phrase book words it. A seat holds everything private: the persona, the dynamics' state (floors,
+mood, trust), and the phrase book with the persona's own templates. ``DemandingManager`` now and then puts a request
+before its answer: a guarantee, a secret, small talk (``phrases/requests.toml``). That changes no decision: where the
+message would read as another one with it, it is left out. A policy that is to decline meets it in training.
 """
-# MERGED-DOC """What a hotel may ask for and no agent may give: a guarantee, a secret, small talk (``phrases/requests.toml``).
-# MERGED-DOC
-# MERGED-DOC Lines for managers who ask such things and for demonstrations of declining them. Knows nothing of who says them.
-# MERGED-DOC """
-# MERGED-DOC """A rule-based manager who also asks for what no agent may give: a guarantee, a secret, small talk.
-# MERGED-DOC
-# MERGED-DOC Now and then such a request stands before its answer, in lines of its own (``simulators.managers.rule_manager``). It changes no
-# MERGED-DOC decision: where the message would read as another one with it, it is left out. The default managers ask for nothing of
-# MERGED-DOC the kind, so a policy that is to decline has to meet it here, in training. Knows no persona of its own.
-# MERGED-DOC """
 
 from __future__ import annotations
 

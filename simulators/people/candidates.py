@@ -1,12 +1,8 @@
-"""Candidate replies in acts: habits of good, middling and bad agents, drawn for a situation.
+"""Candidate replies of good, middling and bad agents: their acts, by habit, and the words for them.
 
-Knows the card and the public state; no text.
+Words come from the agent's phrase book, widened and cut into a training and a held-out part that share no phrase.
+Sentences that mean nothing to the game are put around a reply now and then, so that length tells nothing about worth.
 """
-# MERGED-DOC """Wording for generated data: the agent's phrase book, widened, and cut into a training and a held-out part.
-# MERGED-DOC
-# MERGED-DOC The two parts share no phrase. Sentences that mean nothing to the game are put around a reply now and then, so that
-# MERGED-DOC length tells nothing about worth. Knows no situation and no reward.
-# MERGED-DOC """
 
 from __future__ import annotations
 

@@ -1,15 +1,13 @@
 """Preference data: situations, candidate replies with or without damage to their text, and simulated comparisons.
 
-Everything is generated and follows from its seed: no person wrote a reply or compared two. Pairs come from four
-sources in the shares of the source paper (arXiv 2510.04214), each with pairs of its own kind and its own annotator
+Everything is generated and follows from its seed: no person wrote a reply or compared two. Pairs come from four sources
+in the shares of the source paper (arXiv 2510.04214), each with pairs of its own kind and its own annotator
 (``annotators.SOURCES``). Scenarios, the hotel's personas, phrases and damage of the test split are never trained on.
+
+A line's ``replay`` field holds the task card, the public state and what was said, nothing of the manager's private
+side, so that act-level models can read the replies again. A file made elsewhere may leave it out, and is then refused
+where the state is needed.
 """
-# MERGED-DOC """The ``replay`` field of a preference line: the public state behind its prompt, so that replies can be read again.
-# MERGED-DOC
-# MERGED-DOC A language model reads prompt and reply alone; act-level models need the state (``ReplyView``). The field holds the
-# MERGED-DOC task card, the public state and what was said, nothing of the manager's private side. A file made elsewhere may leave
-# MERGED-DOC it out, and is then refused where the state is needed.
-# MERGED-DOC """
 
 from __future__ import annotations
 

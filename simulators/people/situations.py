@@ -1,15 +1,10 @@
-"""Situations to compare replies in: public game states with a dialogue behind them, sampled without a simulator.
+"""Where a reply is due: situations sampled without a simulator, and dialogues with the simulated hotel.
 
 A situation is reached by playing a few turns between an agent that draws its moves and a *sketch* of a manager that
-draws its answers at random between the floor and the quote. The sketch has no persona, mood or patience: it only has to
-reach every kind of public state, not to behave as a hotel does.
+draws its answers at random between the floor and the quote: it only has to reach every kind of public state. In a
+dialogue (``play``) the hotel is the rule-based manager. Held-out data have other scenarios, personas and phrases than
+training data; both follow from their numbers alone.
 """
-# MERGED-DOC """Dialogues with the simulated hotel, for training data: every state of them is a situation that awaits a reply.
-# MERGED-DOC
-# MERGED-DOC The hotel is the rule-based manager, found by name. Held-out data are played with other scenarios, other personas and
-# MERGED-DOC other phrases than training data. A dialogue follows from its number alone. Knows no annotator and no reward; scenario
-# MERGED-DOC numbers of both parts lie far from those of the benchmark suites.
-# MERGED-DOC """
 
 from __future__ import annotations
 

@@ -2,13 +2,10 @@
 
 One line is one example. A preference line holds ``prompt`` (chat messages, the last one the user's), ``chosen`` and
 ``rejected`` (one assistant message each); a demonstration holds ``prompt`` and ``completion``. All other fields are
-optional, and unknown ones are passed over, so a file made elsewhere works as well. This module checks form; it does
-not know where data come from.
+optional, and unknown ones are passed over, so a file made elsewhere works as well. The figures of a file (composition,
+splits, what the annotators' noise allows, length artefacts, overlap) are made from its lines alone; what a file does
+not say is None.
 """
-# MERGED-DOC """Figures about data files: composition, splits, what the annotators' noise allows, length artefacts, overlap.
-# MERGED-DOC
-# MERGED-DOC Works on lines alone, so that a user's own file is described as well; what a file does not say is None.
-# MERGED-DOC """
 
 from __future__ import annotations
 

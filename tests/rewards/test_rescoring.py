@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from benchmarks.cli.main import app
 from negotiation_env.errors import UsageError
 from negotiation_env.game.scenario import sample_scenario
-from negotiation_env.play.records import Episode, read_episodes, reply_views, write_episodes
+from negotiation_env.play.records import Episode, read_episodes, recorded_views, write_episodes
 from negotiation_env.play.registry import load_manager, load_policy, load_reward
 from negotiation_env.play.rollout import rollout
 from rewards.judge.rubric import SHIPPED as RUBRIC
@@ -54,7 +54,7 @@ def test_the_same_reward_gives_the_recorded_scores(episodes: list[Episode]) -> N
 
 def test_views_show_what_came_before_and_nothing_after(episodes: list[Episode]) -> None:
     for episode in episodes:
-        for number, (view, turn) in enumerate(zip(reply_views(episode), episode.turns, strict=True)):
+        for number, (view, turn) in enumerate(zip(recorded_views(episode), episode.turns, strict=True)):
             assert (view.text, view.stage) == (turn.text, turn.stage)
             assert [u.text for u in view.agent_said] == [t.text for t in episode.turns[:number]]
             assert [u.text for u in view.manager_said] == [t.answer for t in episode.turns[:number]]

@@ -1,15 +1,9 @@
-"""Attention over a grid of keys and values, each prompt by itself.
+"""Attention over a grid of keys and values, each prompt by itself, and the store of shared prompt blocks.
 
-Knows tensors and where a pass's tokens lie in the grid. Does not know prompts or sampling. A
-product over several prompts would order its sums by their number and widths; here each part of
-a prompt has a product of its own, of a shape that depends on that prompt alone.
+Row i's token at position p lies at ``grid[i, :, p]``, whatever the other rows hold. A product over several prompts
+would order its sums by their number and widths; here each part of a prompt has a product of its own, of a shape that
+depends on that prompt alone.
 """
-# MERGED-DOC """Key-value memory of a batch: a grid with one row a reply, and a store of shared prompt blocks.
-# MERGED-DOC
-# MERGED-DOC Knows tensors and token ids. Does not know prompts, sampling, or tokenizers. Row i's token at
-# MERGED-DOC position p lies at grid[i, :, p], whatever the other rows hold: that is what keeps a row's
-# MERGED-DOC arithmetic the same alone and in a batch.
-# MERGED-DOC """
 
 from __future__ import annotations
 

@@ -1,17 +1,10 @@
 """Batched decoding in which a row's arithmetic does not depend on the rows beside it.
 
-Knows token ids, a causal model, and sampling. Does not know chats or text. How the
-independence is reached: a prompt is computed in blocks at places that depend on that prompt
-alone; each block has attention products of its own; equal blocks are computed once and
-remembered; a row's keys and values lie at the same columns whoever is beside it; noise comes
-from the row's own seed. What is left is the matrix library, whose sums depend on the number of
-rows on most hardware; `Shapes` (found by measuring) says between which numbers they do not.
+A prompt is computed in blocks at places that depend on that prompt alone; each block has attention products of its
+own; equal blocks are computed once and remembered; a row's keys and values lie at the same columns whoever is beside
+it; each next token is drawn within its row, by the row's own seed. What is left is the matrix library, whose sums
+depend on the number of rows on most hardware; ``Shapes`` (found by measuring) says between which numbers they do not.
 """
-# MERGED-DOC """Draws next tokens for a batch, each row by its own seed.
-# MERGED-DOC
-# MERGED-DOC Knows logits and seeds. Does not know models, prompts, or when a reply ends. Every operation
-# MERGED-DOC works within one row, so a row's token does not depend on the rows beside it.
-# MERGED-DOC """
 
 from __future__ import annotations
 
