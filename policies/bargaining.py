@@ -1,4 +1,4 @@
-"""What act-level policies share: reasons, bids, taking the hotel's figures; the phrase book words the acts they choose."""
+"""What act-level policies share: reasons, bids, taking the hotel's figures, and words for the acts they choose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A PPO agent trained on the numeric environment, playing in the text environment; its network in NumPy, without torch."""
+"""A PPO agent trained on the numeric environment, playing in text; its network in NumPy, without torch."""
 
 from __future__ import annotations
 

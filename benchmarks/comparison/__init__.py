@@ -1,1 +1,1 @@
-"""Who is better: policies within a run (``paired_policies``), two runs' folders (``run_folders``), the ``leaderboard``."""
+"""Who is better: within a run (``paired_policies``), between two (``run_folders``), among all (``leaderboard``)."""

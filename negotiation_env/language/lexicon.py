@@ -2,8 +2,8 @@
 
 Every meaning ("sense") is one bit, so that the senses of a clause or a message are the OR of those of its phrases.
 Matching walks a tree of words: at each word the longest phrase wins, and phrases do not overlap. Rooms are matched as
-people name them: "the Deluxe King", "the deluxe", "king room", "ticket 2", "the second one", 大床房; a word that several
-of the scenario's rooms share names none of them.
+people name them: "the Deluxe King", "the deluxe", "king room", "ticket 2", "the second one"; a word that several of the
+scenario's rooms share names none of them.
 """
 
 from __future__ import annotations

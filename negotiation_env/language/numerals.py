@@ -1,7 +1,7 @@
 """Numbers in a message, in digits and in words, each with its value and span.
 
 Spelled ones are read as people say prices: "two hundred and fifty", "three eighty" (380), "twelve hundred", 三百八
-(380), 两百五 (250), 一千二 (1200), 一千零五十, 一万二; ordinals, fractions and negative numbers are not. ``lower`` puts a
+(380), 两百五 (250), 一千二 (1200), 一千零五十, 一万二; not ordinals or fractions. ``lower`` puts a
 text into the form that the price patterns read: lower case, ASCII digits and signs, every character at its place.
 Whether a number is a price is decided in ``prices``.
 """

@@ -35,8 +35,8 @@ from negotiation_env.training.run_folder import (
     state_tensors,
     write_folder,
 )
-from policies.training.base_corpus import train_tokenizer
 from policies.training.settings import PRESETS, BasePreset
+from policies.training.tiny_tokenizer import train_tokenizer
 
 Ids = npt.NDArray[np.int64]
 IGNORED = -100

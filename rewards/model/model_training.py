@@ -26,7 +26,6 @@ from negotiation_env.training.presets import read_preset
 from rewards.judge.judge_form import JudgeForm
 from rewards.judge.judge_orders import without_orders
 from rewards.judge.rubric import Rubric
-from rewards.model.adapter_model import RewardScale
 from rewards.model.noted_pairs import (
     NotedPairs,
     generated,
@@ -36,6 +35,7 @@ from rewards.model.noted_pairs import (
     read,
     without_notes,
 )
+from rewards.model.reward_scale import RewardScale
 from rewards.reply_reader import READING
 from rewards.training.adapter_loop import Example, Trainer
 from rewards.training.adapter_training import TrainedAdapter

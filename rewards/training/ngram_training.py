@@ -41,8 +41,8 @@ from rewards.judge.distilled_judge import DistilledJudge
 from rewards.judge.rubric import Rubric
 from rewards.judge.rubric_annotator import rubric_points
 from rewards.linear import INPUTS, MOST_WORDS, Array, LinearWeights, inputs_of, text_marks
-from rewards.model.adapter_model import ROUTINE_LEVEL
 from rewards.model.preference_model import PreferenceModel
+from rewards.model.reward_scale import ROUTINE_LEVEL
 from rewards.repo import RepoReward
 from rewards.training.held_out_figures import correlation, pair_report
 from simulators.people.candidates import HONEST, ROUTINE, draw_acts

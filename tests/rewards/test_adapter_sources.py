@@ -22,7 +22,8 @@ from rewards.judge.adapter_judge import AdapterJudge  # noqa: E402
 from rewards.judge.judge_form import write_form  # noqa: E402
 from rewards.judge.rubric import SHIPPED, Rubric  # noqa: E402
 from rewards.loading import load_judge, load_model, load_repo  # noqa: E402
-from rewards.model.adapter_model import FILE, ROUTINE_LEVEL, AdapterRewardModel, RewardScale  # noqa: E402
+from rewards.model.adapter_model import AdapterRewardModel  # noqa: E402
+from rewards.model.reward_scale import FILE, ROUTINE_LEVEL, RewardScale  # noqa: E402
 from rewards.reply_reader import READING, Outcome, ReplyReader  # noqa: E402
 from rewards.rules.rule_reward import example_view  # noqa: E402
 from rewards.sources import Judge, RewardModel  # noqa: E402

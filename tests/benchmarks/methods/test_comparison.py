@@ -239,7 +239,7 @@ def test_figures_of_other_rules_are_left_out(finished: Experiment) -> None:
 def test_rules_that_change_while_a_comparison_runs_stop_it(finished: Experiment, tmp_path: Path) -> None:
     began = replace(finished.evaluation, versions={**finished.evaluation.versions, "rules": 0})
     run = replace(finished.run(REPO, 1), folder=tmp_path / "run")
-    with pytest.raises(UsageError, match="another content of rewards: the sources were changed"):
+    with pytest.raises(UsageError, match="another of rules: the sources were changed"):
         work(Task(run, began))
     assert not run.folder.exists()
 
