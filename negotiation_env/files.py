@@ -12,7 +12,7 @@ import os
 import shutil
 import tomllib
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,11 +22,17 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from negotiation_env.errors import DataFileError, did_you_mean
 
 T = TypeVar("T")
+LONGEST = 120
+"""Characters of a wrong value that an error shows."""
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _cached_adapter(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
+
+
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return _cached_adapter(kind)
 
 
 def parse(kind: type[T], data: object, where: str) -> T:
@@ -59,7 +65,8 @@ def _fault(kind: Any, error: ValidationError) -> str:
     elif message.startswith("Input should be "):
         message = f"expected {message.removeprefix('Input should be ')}"
     shown = repr(value)
-    return f"{field + ': ' if field else ''}{message}, got {shown if len(shown) < 120 else shown[:117] + '...'}{'.' + hint if hint else ''}"
+    shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}..."
+    return f"{f'{field}: ' if field else ''}{message}, got {shown}{f'.{hint}' if hint else ''}"
 
 
 def _names_at(kind: Any, place: tuple[int | str, ...]) -> list[str]:

@@ -67,14 +67,19 @@ def called(node: ast.Call) -> str:
     return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
+def numbers_in(node: ast.AST) -> list[int]:
+    return [n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, int)]
+
+
 def test_generators_are_seeded_by_streams_of_the_register() -> None:
     """A tuple that seeds a generator names its stream; no literal stands in one."""
     wrong = []
     for place, tree in product_trees():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and called(node) == "default_rng" and node.args:
-                literals = [n for n in ast.walk(node.args[0]) if isinstance(n, ast.Constant) and n.value not in (0, 1)]
-                if literals or (isinstance(node.args[0], ast.Tuple) and "Stream." not in ast.unparse(node.args[0])):
+                seed = node.args[0]
+                streamless = isinstance(seed, ast.Tuple) and "Stream." not in ast.unparse(seed)
+                if streamless or any(n > 1 for n in numbers_in(seed)):
                     wrong.append(f"{place}:{node.lineno} {ast.unparse(node)}")
     assert wrong == []
 
@@ -84,14 +89,16 @@ def test_labels_ranges_and_turns_stand_in_the_register_alone() -> None:
     wrong = []
     for place, tree in product_trees():
         for node in ast.walk(tree):
-            text = ast.unparse(node) if isinstance(node, ast.Assign | ast.AnnAssign) else ""
-            name = re.match(r"\w*(SEEDS?|LABEL|CHANNEL|TURN)\w*", text)
-            if name and re.search(r"<< \d|\b\d{4,}\b", text) and place != "negotiation_env/game/lanes.py":
-                wrong.append(f"{place}:{node.lineno} {text}")
-            if isinstance(node, ast.Call) and called(node) == "fork" and len(node.args) == 2:
-                literals = [n for n in ast.walk(node.args[1]) if isinstance(n, ast.Constant) and n.value not in (0, 1)]
-                wrong += [f"{place}:{node.lineno} {ast.unparse(node)}"] if literals else []
-            if isinstance(node, ast.Call) and called(node) in SCENARIO_CALLS and node.args:
-                numbers = [n for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, int)]
-                wrong += [f"{place}:{node.lineno} {ast.unparse(node)}" for n in numbers if n.value > 1_000]
+            if isinstance(node, ast.Assign | ast.AnnAssign) and place != "negotiation_env/game/lanes.py":
+                text = ast.unparse(node)
+                if re.match(r"\w*(SEEDS?|LABEL|CHANNEL|TURN)\w*", text) and re.search(r"<< \d|\b\d{4,}\b", text):
+                    wrong.append(f"{place}:{node.lineno} {text}")
+            if isinstance(node, ast.Call) and called(node) == "fork" and any(n > 1 for n in numbers_in(node.args[1])):
+                wrong.append(f"{place}:{node.lineno} {ast.unparse(node)}")
+            if (
+                isinstance(node, ast.Call)
+                and called(node) in SCENARIO_CALLS
+                and any(n > 1000 for n in numbers_in(node))
+            ):
+                wrong.append(f"{place}:{node.lineno} {ast.unparse(node)}")
     assert wrong == []
