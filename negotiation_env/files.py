@@ -28,7 +28,8 @@ LONGEST = 120
 
 @cache
 def _cached_adapter(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+    found: Any = kind
+    return TypeAdapter(found)
 
 
 def _adapter(kind: Any) -> TypeAdapter[Any]:
