@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("negotiation_env", "simulators", "policies", "rewards", "benchmarks")
 TEXT_SUFFIXES = {".py", ".toml", ".md", ".txt", ".cff", ".jinja", ".html", ".json", ""}
-MAX_LINES = 420
+MAX_LINES = 600
 # Absolute paths into somebody's home or workplace; in two pieces so that this file has none itself.
 MACHINE_PATH = re.compile(r"(?<![\w.:/-])/(?:" + "|".join(["work/", "root/", "home/", "Users/"]) + ")")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
