@@ -7,8 +7,6 @@ plug-in's author needs as a whole test::
     from negotiation_env.checks import check_manager
     def test_mine() -> None:
         check_manager(MyManager())
-
-Knows the protocols only; the manager that a persona, policy or reward is tried with is found by name.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A prompted language model as the agent: any engine, no training.
 
-Knows the prompt and the engine protocol. Says what the model says, without role labels, and repairs
-nothing: the model's mistakes are what the benchmarks measure.
+Says what the model says, without role labels, and repairs nothing: the model's mistakes are what the benchmarks
+measure.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Scores recorded episodes anew, without playing them again, and says what moved.
 
 An incident becomes a rule, the rule is tried on what was recorded, and training goes on: no policy, manager or
-generated token is needed. Knows records and rewards; prints nothing.
+generated token is needed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What the three reward sources hand to the composition: their protocols and result types.
-
-Knows no formula, no text and no weights.
-"""
+"""What the three reward sources hand to the composition: their protocols and result types."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One recorded episode as the automated checks see it: who said which figure, and who committed to what.
 
-Read from the record's acts alone, without the game's state, so that a fault in the game's
-bookkeeping cannot hide itself. Turns are numbered from 1; ticket positions from 0. Knows no floors.
+Read from the record's acts alone, without the game's state, so that a fault in the game's bookkeeping cannot hide
+itself. Turns are numbered from 1; ticket positions from 0.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The compliance rater: does a reply keep the business rules and the procedure? A computer scientist's view.
 
 It looks at confidential terms, promises, the truth of every figure, claims of agreement, silence, price types, the goal
-("accept at once"), the order of the procedure's steps, and at form. It knows the task card and the record; it does not
-use floors, personas or style. Its rules and points are its own: the training rewards' are not consulted.
+("accept at once"), the order of the procedure's steps, and at form. Its rules and points are its own: the training
+rewards' are not consulted.
 """
 
 from __future__ import annotations

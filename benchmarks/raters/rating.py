@@ -1,7 +1,6 @@
 """What a rater says of a reply and of a dialogue: a score from 1 to 5, four binary skills, findings as evidence.
 
 The scale and the four skills are the source paper's (REPO, arXiv 2510.04214); what moves them is this project's own.
-Knows no rater and no dialogue.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The task rater: what a reply does for the negotiation. A bargaining expert's view, with the hidden record at hand.
 
 It looks at progress on every ticket, price discipline (anchors, concessions, what is taken and when), reasons and whom
-they move, and at questions answered. It knows the manager's floors and what moves its persona; it does not judge
-wording, and it has no list of forbidden words.
+they move, and at questions answered.
 """
 
 from __future__ import annotations

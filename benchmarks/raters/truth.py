@@ -1,7 +1,7 @@
 """Are the figures in a reply true? Every number is traced to the task card, to what was said, or to a bid.
 
 Reads the text itself, so that a figure which understanding does not turn into an act is checked as well. Spelled-out
-numbers are not read. Knows no rating.
+numbers are not read.
 """
 
 from __future__ import annotations

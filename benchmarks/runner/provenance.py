@@ -1,7 +1,6 @@
 """What a run was made with: version, commit, versions of the rules that decide its figures, packages, machine.
 
-Two runs are comparable where the parts named in ``IDENTITY`` agree (see ``compare``). Knows files and versions, not
-results.
+Two runs are comparable where the parts named in ``IDENTITY`` agree (see ``compare``).
 """
 
 from __future__ import annotations

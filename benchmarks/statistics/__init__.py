@@ -1,6 +1,6 @@
 """Statistics of benchmark figures: intervals, paired tests, A/B tests, and how many trials a difference needs.
 
-Knows clusters of observations, not negotiations. ``coverage`` checks all of it by simulation.
+``negotiate study coverage`` checks all of it by simulation.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Follows Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011): coincidences of values within units, and
 difference functions by level of measurement. Missing values are allowed. The interval resamples clusters of units
-(dialogues), from a seed. Knows nothing of raters or dialogues.
+(dialogues), from a seed.
 """
 
 from __future__ import annotations

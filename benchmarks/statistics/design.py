@@ -1,6 +1,6 @@
 """What a run can tell apart: noise floor, sources of variance, and the trials that a difference needs.
 
-Variance is split among scenarios, the policy's own draws, and the simulator's draws. Knows nothing of negotiations.
+Variance is split among scenarios, the policy's own draws, and the simulator's draws.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Reads a case from a TOML file: data, checked field by field, with errors that name file, field and value.
 
-``FORMAT`` is the file's documentation. Knows how a case is written down, not how it is played or
-judged.
+``FORMAT`` is the file's documentation.
 """
 
 from __future__ import annotations

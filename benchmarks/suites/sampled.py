@@ -1,7 +1,6 @@
 """Suites of live negotiations drawn from the scenario distribution: ``online`` by hotel intents, ``ab`` at large.
 
-Both are functions of their seed ranges alone, which touch neither each other nor what training may use. Knows who
-answers and with what in mind, not how a negotiation goes.
+Both are functions of their seed ranges alone, which touch neither each other nor what training may use.
 """
 
 from __future__ import annotations

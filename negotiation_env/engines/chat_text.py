@@ -1,7 +1,6 @@
 """Chats, requests and replies as token ids, the way that generation and adapters must agree on.
 
-Knows a tokenizer and its chat template. What somebody said can neither end its message nor begin another role's:
-control tokens in it are broken up. Knows no model.
+What somebody said can neither end its message nor begin another role's: control tokens in it are broken up.
 """
 
 from __future__ import annotations

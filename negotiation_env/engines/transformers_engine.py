@@ -1,8 +1,7 @@
 """Chat engine on transformers models, in this process, on CPU or CUDA.
 
-Knows chat templates, stop strings, and how many replies to make at once. Does not know
-negotiation. A reply depends on its own request alone: the same request gives the same text
-alone, in a batch, or in another order (see decoding for how, and for what it rests on).
+A reply depends on its own request alone: the same request gives the same text alone, in a batch, or in another order
+(see decoding for how, and for what it rests on).
 """
 
 from __future__ import annotations

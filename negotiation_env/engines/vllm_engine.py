@@ -1,8 +1,8 @@
 """Chat engine on vLLM, in this process, for base models and for LoRA adapters on them.
 
-Knows vLLM's offline interface. Adapters of one base share one vLLM engine, since each takes most of a device's memory.
-vLLM seeds each request, but its arithmetic may change with the batch: the same request may give another text in another
-batch. Its log-probabilities count the nucleus where ``top_p`` is below 1.
+Adapters of one base share one vLLM engine, since each takes most of a device's memory. vLLM seeds each request, but its
+arithmetic may change with the batch: the same request may give another text in another batch. Its log-probabilities
+count the nucleus where ``top_p`` is below 1.
 """
 
 from __future__ import annotations

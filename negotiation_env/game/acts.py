@@ -1,7 +1,7 @@
 """The dialogue acts that both sides speak in.
 
-One vocabulary serves the agent and the hotel manager: understanding turns text into acts, wording turns acts
-into text, the game and the manager's dynamics see acts only. This module knows no text and no rules.
+One vocabulary serves the agent and the hotel manager: understanding turns text into acts, wording turns acts into text,
+the game and the manager's dynamics see acts only.
 """
 
 from __future__ import annotations

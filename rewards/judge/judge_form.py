@@ -4,7 +4,7 @@ Behind the chat and the reply, out of reach of both (a reply cannot write contro
 message), stand the notes that code has made (``notes``), "Verdicts:", and the last word of each dimension's title. The
 token that would follow each word is the verdict: the letter of a choice. Letters run on through the rubric, A to E for
 five choices of the first dimension, F onwards for the second, so that each choice has a token of its own. All
-dimensions are read in one pass, and no answer sees another. Knows a tokenizer and a rubric; no model.
+dimensions are read in one pass, and no answer sees another.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The judge's rubric: dimensions with ordered choices and points, read from ``rubric.toml`` and checked.
-
-Knows no judge and no reply.
-"""
+"""The judge's rubric: dimensions with ordered choices and points, read from ``rubric.toml`` and checked."""
 
 from __future__ import annotations
 

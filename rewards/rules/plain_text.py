@@ -1,8 +1,8 @@
 """A reply's text made ready for rules: disguised spelling undone, words found, and signs told at a glance.
 
 Undone are case, full width and other compatibility forms, invisible signs, combining marks, letters of other alphabets
-that look like Latin ones, and, in a second reading of the text, digits for letters ("gu4rantee"), letters set apart
-("g u a r a n t e e") and words cut by signs ("guar-antee"). It knows no rule.
+that look like Latin ones, and, in a second reading of the text, digits for letters ("gu4rantee"), letters set apart ("g
+u a r a n t e e") and words cut by signs ("guar-antee").
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Which figures a reply may say: those of the card, of the manager, and arithmetic on them.
-
-Knows the public state, the dialogue and the card; nothing of words but what stands right beside a figure.
-"""
+"""Which figures a reply may say: those of the card, of the manager, and arithmetic on them."""
 
 from __future__ import annotations
 

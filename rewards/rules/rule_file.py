@@ -1,7 +1,4 @@
-"""Rules as data: what a rules file may hold, and its checks, among them that no pattern blows up on hostile text.
-
-This module knows the file's format and nothing of replies being scored.
-"""
+"""Rules as data: what a rules file may hold, and its checks, among them that no pattern blows up on hostile text."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A manager that says recorded or scripted lines.
 
-Line i answers the agent's i-th message; a line may hold alternatives that depend on what the agent's message does, so
-a script can branch. After the last line the manager closes. What a line means is read by the same understanding as
-any other text; no dynamics decide. Knows no persona and no floor.
+Line i answers the agent's i-th message; a line may hold alternatives that depend on what the agent's message does, so a
+script can branch. After the last line the manager closes. What a line means is read by the same understanding as any
+other text; no dynamics decide.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Damage to a reply's text: what spoils an otherwise sensible message, as simulated annotators know it.
 
 The phrases stand in ``phrases/damage.toml`` in two families of wording, one for training and one for held-out data;
-some kinds have no phrases and are done to the text itself. Knows no annotator and no reward.
+some kinds have no phrases and are done to the text itself.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """Demonstrations: an agent that follows the whole procedure as a decent, imperfect colleague would.
 
-It knows the honest habits of ``candidates`` and mostly chooses well, and it keeps some bad ones: it forgets to soothe,
-repeats a reason, bids without giving one, takes a cut too early, talks idly. Its own strategy is plain (no reading of
-personas, steps of one size), so that learning from rewards has room above imitating it. Now and then the manager asks
-for what an agent may not give (``simulators.managers.rule_manager``); it declines (``phrases/declining.toml``) and goes
-on. Everything is simulated; no person wrote a line.
+Its own strategy is plain (no reading of personas, steps of one size), so that learning from rewards has room above
+imitating it. Now and then the manager asks for what an agent may not give (``simulators.managers.rule_manager``); it
+declines (``phrases/declining.toml``) and goes on. Everything is simulated; no person wrote a line.
 """
 
 from __future__ import annotations

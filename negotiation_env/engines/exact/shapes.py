@@ -1,8 +1,7 @@
 """Finds batch sizes at which this machine's matrix products do not depend on the batch size.
 
-Knows linear layers. Does not know prompts or sampling. Matrix libraries choose how to order a
-sum by the number of rows, the number of threads and the processor, and document none of it, so
-it is measured: a layer's product for some rows is compared, bit by bit, alone and among others.
+Matrix libraries choose how to order a sum by the number of rows, the number of threads and the processor, and document
+none of it, so it is measured: a layer's product for some rows is compared, bit by bit, alone and among others.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Passes of whole texts through some of a model's decoder layers: the road of scoring and of adapter training.
 
-Knows token ids, decoder layers, and texts that share a beginning (several replies behind one prompt), whose common
-part is computed once. Does not know adapters, heads, or what the texts say. Texts lie one behind another without
-padding, and each attends to itself alone, so a pass costs what its tokens cost. Works with the decoders of
-transformers that are a list of layers with rotary positions (Llama, Qwen, Mistral).
+What several texts begin with (replies behind one prompt) is computed once. Texts lie one behind another without
+padding, and each attends to itself alone, so a pass costs what its tokens cost. Works with the decoders of transformers
+that are a list of layers with rotary positions (Llama, Qwen, Mistral).
 """
 
 from __future__ import annotations
