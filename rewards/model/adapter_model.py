@@ -4,11 +4,6 @@ Trained by ``negotiate train rm``. Scores are centred and scaled by an honest ag
 they mean what the n-gram model's mean. Needs the text: moves without words it cannot score. A text's score does not
 depend on the texts beside it.
 """
-# MERGED-DOC """Zero and unit of a learnt reward: comparisons leave both open, so they are set by an honest agent's replies.
-# MERGED-DOC
-# MERGED-DOC An honest routine reply lies a little below zero, so that talking on costs a little and a deal pays, and the unit is the
-# MERGED-DOC standard deviation of an honest agent's replies. The n-gram model and the adapters have the same zero.
-# MERGED-DOC """
 
 from __future__ import annotations
 
@@ -23,12 +18,10 @@ import numpy as np
 from negotiation_env.errors import DataFileError
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView
+from rewards.model.preference_model import ROUTINE_LEVEL
 from rewards.reply_reader import REWARD, ReplyReader, shipped_folder, shipped_reader
 
 FILE = "reward_scale.json"
-ROUTINE_LEVEL = -0.45
-"""Mean R_model of an honest agent's routine replies, in units of the standard deviation of its replies, deals included.
-Comparisons leave zero and unit open. Ours lie so that talking on costs a little and a deal pays."""
 
 
 @dataclass(frozen=True, slots=True)
