@@ -163,14 +163,12 @@ class Data:
         held_out: the same from other scenarios of the training split; the best adapter is chosen on it.
         test: the same from the file's test split, whose wording may be new as well; only reported.
         too_long: lines left out because prompt or reply is longer than the preset allows.
-        tokens: tokens of all training lines, prompts repeated for pairs.
     """
 
     train: datasets.Dataset
     held_out: datasets.Dataset
     test: datasets.Dataset | None
     too_long: int
-    tokens: int
 
 
 def make_data(lines: Sequence[L], settings: SupervisedPreset, tokenizer: PreTrainedTokenizerBase) -> Data:
@@ -180,11 +178,11 @@ def make_data(lines: Sequence[L], settings: SupervisedPreset, tokenizer: PreTrai
         UsageError: if too little is left to train or to measure on.
     """
     kept: list[list[dict[str, Any]]] = []
-    tokens = too_long = 0
+    too_long = 0
     learnt, test = split_lines(lines)
     chosen = [line for line in learnt if _is_for_choosing(line)]
     learnt = [line for line in learnt if not _is_for_choosing(line)]
-    for part, some in enumerate((learnt, chosen, test)):
+    for some in (learnt, chosen, test):
         rows = []
         for line in some:
             chat = [{"role": message["role"], "content": message["content"]} for message in line.prompt]
@@ -198,7 +196,6 @@ def make_data(lines: Sequence[L], settings: SupervisedPreset, tokenizer: PreTrai
                 {"prompt": list(line.prompt)}
                 | {column: [{"role": "assistant", "content": text}] for column, text in _replies(line).items()}
             )
-            tokens += 0 if part else sum(prompt + length for length in lengths)
         kept.append(rows)
     train, held_out, unseen = kept[0], kept[1][: settings.held_out], kept[2][: settings.held_out]
     if len(train) < settings.batch_size or not held_out:
@@ -207,7 +204,7 @@ def make_data(lines: Sequence[L], settings: SupervisedPreset, tokenizer: PreTrai
             f"{len(held_out)} ({too_long} are longer than max_prompt_tokens or max_reply_tokens allow)"
         )
     parts = [datasets.Dataset.from_list(rows) if rows else None for rows in (train, held_out, unseen)]
-    return Data(parts[0], parts[1], parts[2], too_long, tokens)
+    return Data(parts[0], parts[1], parts[2], too_long)
 
 
 def _replies(line: PreferencePair | Demonstration) -> dict[str, str]:

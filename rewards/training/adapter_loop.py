@@ -71,7 +71,7 @@ class Trainer:
         train, valid: examples; ``valid`` chooses the best weights.
         preset: the settings.
         folder: of the run; the trunk's states lie in it too.
-        checkpoint: to go on from; None to begin.
+        checkpoint: that ``run`` goes on from; None to begin.
         log: told lines for the user.
     """
 
@@ -92,8 +92,7 @@ class Trainer:
         self.state = State()
         self.best = _copy(adapter.weights())
         self.metrics = folder.log(checkpoint)
-        if checkpoint is not None:
-            self._load(checkpoint)
+        self.checkpoint = checkpoint
         self.steps = round(preset.epochs * math.ceil(len(train) / preset.batch_size))
 
     def run(self, begin: Callable[[TrunkStates], None]) -> State:
@@ -101,6 +100,8 @@ class Trainer:
 
         ``begin`` is called with the training trees' states before the first step, to give the head its start.
         """
+        if self.checkpoint is not None:
+            self._load(self.checkpoint)
         if self.state.step < self.steps:
             self._train(begin)
         for name, weight in self.adapter.weights().items():
