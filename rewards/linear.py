@@ -215,7 +215,8 @@ def load_weights(path: Path) -> LinearWeights:
         raise DataFileError(f"{path}: expected the arrays {sorted(missing)}, which are not there: train again")
     if tuple(arrays["inputs"].tolist()) != INPUTS:
         raise DataFileError(
-            f"{path}: inputs: made for other act-level features than this version's; run: negotiate train ngram"
+            f"{path}: inputs: made for other act-level features than this version's; run: "
+            "negotiate train rm --preset ngram --out rewards/weights"
         )
     outputs, words = tuple(arrays["outputs"].tolist()), tuple(arrays["words"].tolist())
     wide = len(outputs)

@@ -85,7 +85,7 @@ def rm(
         Console().print(told, soft_wrap=True, markup=False)
         return
     module = training_module("rewards.model.model_training", "train")
-    folder = module.train(preset, out, with_seed(overrides, seed), resume=resume)
+    folder = module.train(preset, out, with_seed(overrides, seed), resume=resume, command=_command())
     Console().print(f"Reward model: {folder}; its figures: {folder}/README.md", soft_wrap=True, markup=False)
 
 
@@ -99,12 +99,17 @@ def judge(
 ) -> None:
     """Train the LoRA judge on replies labelled by the rubric."""
     module = training_module("rewards.judge.judge_training", "train")
-    folder = module.train(preset, out, with_seed(overrides, seed), resume=resume)
+    folder = module.train(preset, out, with_seed(overrides, seed), resume=resume, command=_command())
     Console().print(f"Judge: {folder}; its figures: {folder}/README.md", soft_wrap=True, markup=False)
 
 
 InitOption = Annotated[str | None, typer.Option("--init", help="Adapter to start from: a folder, or a shipped one.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what the run would take, and train nothing.")]
+
+
+def _command() -> str:
+    """Return what the user typed."""
+    return " ".join(["negotiate", *sys.argv[1:]])
 
 
 def persuasion(episodes: Sequence[Episode]) -> float:
@@ -117,14 +122,14 @@ def _on_policy(
     method: str, out: Path, preset: str, overrides: tuple[str, ...], init: str | None, resume: bool, dry_run: bool
 ) -> None:
     """Train by the loop that PPO, GRPO and REPO share, or print its plan."""
-    module = training_module(f"policies.training.{method}", "train")
     settings = (*overrides, *(() if init is None else (f"start={init}",)))
     if dry_run:
-        table = training_module("policies.training.plan", "train")
-        table.show_plan(Console(), module.plan(preset, settings), f"negotiate train {method} --preset {preset}")
+        plans = training_module("policies.training.plan", "train")
+        made = plans.on_policy_plan(method, preset, settings)
+        plans.show_plan(Console(), made, f"negotiate train {method} --preset {preset}")
         return
-    command = " ".join(["negotiate", *sys.argv[1:]])
-    folder = module.train(preset, out, settings, resume=resume, rate=persuasion, command=command)
+    module = training_module("policies.training.on_policy.loop", "train")
+    folder = module.train(method, preset, out, settings, resume=resume, rate=persuasion, command=_command())
     told = f"Trained agent: {folder}; play it with --policy {method}:{folder}; its curve: {folder}/learning_curve.png"
     Console().print(told, soft_wrap=True, markup=False)
 

@@ -68,8 +68,8 @@ def sft(
     overrides: SetOption = None,
 ) -> None:
     """Fine-tune on demonstrations (TRL's SFTTrainer, LoRA)."""
-    module = training_module("policies.training.sft", "train")
-    settings = module.read_settings(preset, with_seed(overrides, seed))
+    module = training_module("policies.training.supervised", "train")
+    settings = module.read_settings("sft", preset, with_seed(overrides, seed))
     if dry_run:
         _show_plan(settings, "sft", None if data is None else len(split_lines(read_sft(data))[0]))
         return
@@ -89,8 +89,8 @@ def dpo(
     overrides: SetOption = None,
 ) -> None:
     """Optimise on preference pairs directly (TRL's DPOTrainer, LoRA)."""
-    module = training_module("policies.training.dpo", "train")
-    settings = module.read_settings(preset, with_seed(overrides, seed))
+    module = training_module("policies.training.supervised", "train")
+    settings = module.read_settings("dpo", preset, with_seed(overrides, seed))
     if dry_run:
         _show_plan(settings, "dpo", None if data is None else len(split_lines(read_preferences(data))[0]))
         return

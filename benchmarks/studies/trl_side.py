@@ -30,10 +30,10 @@ from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.prompts import prompt
 from negotiation_env.play.protocols import ReplyView
 from negotiation_env.play.registry import load_reward
+from negotiation_env.training.run_folder import peak_memory_mb
 from policies.integrations.trl_grpo import DialogueRollout, dialogue_return
-from policies.training.lora import load_base, with_adapter
-from policies.training.on_policy.loop import peak_memory_mb
 from policies.training.settings import OnPolicyPreset
+from policies.training.supervised import load_base, with_adapter
 
 GROUP = 4
 """Replies to one prompt, as in this project's own GRPO presets."""
@@ -135,7 +135,7 @@ def measure(preset: OnPolicyPreset, rounds: int, dialogues: bool, reward: str = 
         device = trainer.accelerator.device
     side = "trl-dialogues" if dialogues else "trl"
     what = f"GRPOTrainer, {'a dialogue a sample' if dialogues else 'a reply a sample'}, reward {reward}"
-    return Measured(side, what, watch.found[1:], peak_memory_mb(device), str(device), torch.get_num_threads())
+    return Measured(side, what, watch.found[1:], peak_memory_mb(), str(device), torch.get_num_threads())
 
 
 def _settings(preset: OnPolicyPreset, out: str, batch: int, micro: int, rounds: int) -> GRPOConfig:

@@ -41,14 +41,12 @@ from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import AgentReply, AgentView, ReplyView, Reward, RewardBreakdown
 from negotiation_env.play.registry import load_manager, load_reward
-from negotiation_env.training.run_folder import provenance
-from policies.training import repo
+from negotiation_env.training.run_folder import peak_memory_mb, provenance
 from policies.training.on_policy.actor_critic import ActorCritic
 from policies.training.on_policy.evaluation import training_scenarios
-from policies.training.on_policy.learner import Learner
-from policies.training.on_policy.loop import peak_memory_mb
+from policies.training.on_policy.loop import Learner
+from policies.training.on_policy.methods import Method, load_method
 from policies.training.on_policy.samples import Played, SamplingAgent, play
-from policies.training.repo import Repo
 from rewards.judge.adapter_judge import AdapterJudge
 from rewards.model.adapter_model import AdapterRewardModel, base_of
 from rewards.reply_reader import ReplyReader
@@ -174,7 +172,7 @@ def open_reward(spec: str, adapters: tuple[Path, Path] | None) -> Reward:
     return RepoReward(AdapterRewardModel(reader, adapters[0]), AdapterJudge(reader, adapters[1]))
 
 
-def measure(method: Repo, rounds: int, reward: str, adapters: tuple[Path, Path] | None = None) -> Measured:
+def measure(method: Method, rounds: int, reward: str, adapters: tuple[Path, Path] | None = None) -> Measured:
     """Run a warm-up round and then ``rounds`` rounds.
 
     Args:
@@ -211,7 +209,7 @@ def measure(method: Repo, rounds: int, reward: str, adapters: tuple[Path, Path] 
             found.append(_round(played, learner.steps - before, clock))
         device = actor.base.device
     what = f"REPO, value model, reward {'of adapters' if adapters else reward}"
-    return Measured("repo", what, found[1:], peak_memory_mb(device), str(device), torch.get_num_threads())
+    return Measured("repo", what, found[1:], peak_memory_mb(), str(device), torch.get_num_threads())
 
 
 def _round(played: Played, steps: int, clock: Clock) -> Round:
@@ -300,7 +298,7 @@ def _table(report: dict[str, Any]) -> Table:
 
 def _measure(given: argparse.Namespace) -> Measured:
     """Measure one side in this process."""
-    method = repo.method(given.preset, given.set)
+    method = load_method("repo", given.preset, given.set)
     if given.side == "repo":
         from benchmarks.studies import trl_speed as repo_side
 
@@ -314,7 +312,7 @@ def _measure(given: argparse.Namespace) -> Measured:
 def _run(side: str, given: argparse.Namespace, arguments: Sequence[str]) -> Measured:
     """Measure one side in a process of its own."""
     path = given.out / f"{side}.json"
-    threads = str(repo.method(given.preset, given.set).preset.torch_threads)
+    threads = str(load_method("repo", given.preset, given.set).preset.torch_threads)
     environment = os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "TRL_EXPERIMENTAL_SILENCE": "1"}
     command = [sys.executable, "-m", "benchmarks.trl_speed", *arguments, "--side", side]
     subprocess.run(command, check=True, env=environment)
@@ -345,7 +343,7 @@ def main(arguments: list[str] | None = None) -> int:
         (given.out / f"{given.side}.json").write_text(json.dumps(measured.to_json(), indent=2) + "\n", encoding="utf-8")
         return 0
     sides = [_run(side, given, words) for side in dict.fromkeys(["repo", *given.sides])]
-    preset = repo.method(given.preset, given.set).preset
+    preset = load_method("repo", given.preset, given.set).preset
     report = compare(sides, preset.epochs)
     report["targets"] = {"seconds_per_reply": MOST_SECONDS, "peak_memory_mb": MOST_MEMORY}
     report["missed"] = missed(report)

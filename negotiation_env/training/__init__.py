@@ -1,1 +1,4 @@
-"""What every training run shares: presets read from TOML, and the folder that a run writes. Imports no torch."""
+"""What every training run shares: ``presets`` (settings), ``run_folder`` (files of a run), ``lora`` (adapters).
+
+Importing ``presets`` and ``run_folder`` imports no torch.
+"""

@@ -1,16 +1,13 @@
-"""Training presets: one TOML file, checked against a typed model; single values are replaced from the command line.
-
-Knows how settings are read, merged and refused; knows no trainer and needs no machine-learning library.
-"""
+"""Training presets: one TOML file, checked against a typed model; single values are replaced from the command line."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from negotiation_env.errors import DataFileError, UsageError, did_you_mean
 
@@ -19,6 +16,32 @@ class Preset(BaseModel):
     """Base of every preset: frozen, and unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+LearningRate = Annotated[float, Field(gt=0.0, lt=1.0)]
+LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+class AdapterPreset(Preset):
+    """What every training of a LoRA adapter has in common, be it a policy's, a reward model's or a judge's."""
+
+    seed: Annotated[int, Field(ge=0)]
+    """Names the run: first weights, data and their order follow from it."""
+    base: Annotated[str, Field(min_length=1)]
+    """The frozen base: "tiny", "smollm2", a checkpoint folder, or a Hub id."""
+    start: str = ""
+    """Adapter of the same base and shape to start from: the name of a shipped one, or a folder; "" for a new one."""
+    lora_rank: Annotated[int, Field(ge=1, le=1024)]
+    lora_alpha: Annotated[float, Field(gt=0.0)]
+    """The adapter's product is scaled by alpha / rank. There is no dropout."""
+    lora_targets: Annotated[tuple[str, ...], Field(min_length=1)] = LINEAR_LAYERS
+    """Linear layers that get an adapter, by the last part of their name."""
+    learning_rate: LearningRate
+    warmup_steps: Annotated[int, Field(ge=0)]
+    batch_size: Count
+    """Examples of one optimiser step, over all devices."""
 
 
 P = TypeVar("P", bound=Preset)

@@ -1,8 +1,9 @@
-"""An optimiser's state as plain tensors and JSON, so that a run can be resumed without unpickling anything."""
-# MERGED-DOC """Files of a training run: a metrics log that survives a kill, folders that appear whole, and what made the run.
-# MERGED-DOC
-# MERGED-DOC Knows no trainer and needs no machine-learning library.
-# MERGED-DOC """
+"""The folder of a training run, the same for every trainer, and what made the run.
+
+``run.json`` (settings and data, compared on --resume), ``metrics.jsonl``, ``checkpoints/UNIT-NUMBER`` (each appears
+whole; the newest is kept), and the model card of what came out, ``README.md``. Tensors are safetensors, the rest is
+JSON; nothing is pickled. Torch is imported by what handles an optimiser alone.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +11,109 @@ import hashlib
 import json
 import os
 import platform
-import shutil
+import resource
 import subprocess
+import sys
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from shutil import rmtree
+from typing import TYPE_CHECKING, Any
 
-import torch
+from negotiation_env.errors import DataFileError, NegotiationError, UsageError
 
-METRICS = "metrics.jsonl"
+if TYPE_CHECKING:
+    import torch
+
+RUN, METRICS, CARD, CHECKPOINTS = "run.json", "metrics.jsonl", "README.md", "checkpoints"
+
+
+class TrainingStoppedError(NegotiationError, RuntimeError):
+    """Training cannot go on, as what it measures says; tells why, and where the last good checkpoint lies."""
+
+
+class RunFolder:
+    """A run's folder.
+
+    Args:
+        path: the folder; made if need be.
+        unit: what checkpoints are numbered by.
+        digits: least digits of a checkpoint's number.
+    """
+
+    def __init__(self, path: Path, unit: str = "step", digits: int = 1) -> None:
+        self.path = path
+        self._unit, self._digits = unit, digits
+
+    def claim(self, settings: Mapping[str, Any], resume: bool) -> Path | None:
+        """Note what the run is made from; return the checkpoint to go on from, or None to begin.
+
+        Args:
+            settings: all that the result depends on, ready for JSON.
+            resume: whether to go on with a run that lies there; where none does, one begins.
+
+        Raises:
+            UsageError: if the folder cannot be written, or holds a run and ``resume`` is off, or one of other settings.
+            DataFileError: if the settings of the run there cannot be read.
+        """
+        known = self.path / RUN
+        try:
+            (self.path / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"--out: expected a folder that can be written, got {self.path} ({error})") from error
+        for folder in (self.path, self.path / CHECKPOINTS):
+            clear_leftovers(folder)
+        newest = self.newest()
+        if newest is not None:
+            if not resume:
+                raise UsageError(
+                    f"{self.path}: expected no run there, found one: pass --resume to go on, or another --out"
+                )
+            try:
+                earlier = json.loads(known.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
+                raise DataFileError(f"{known}: expected a run's settings, got {error}") from error
+            odd = sorted(key for key in settings.keys() | earlier.keys() if settings.get(key) != earlier.get(key))
+            if odd:
+                raise UsageError(
+                    f"{self.path}: expected the settings and data of the run there, got another {', '.join(odd)}: "
+                    "give the run's own, or another --out"
+                )
+        write_text(known, json.dumps(settings, indent=1) + "\n")
+        return newest
+
+    def checkpoints(self) -> list[Path]:
+        """Return the whole checkpoints, oldest first."""
+        return sorted((self.path / CHECKPOINTS).glob(f"{self._unit}-*"), key=self.number)
+
+    def newest(self) -> Path | None:
+        """Return the newest whole checkpoint, None where there is none."""
+        return next(reversed(self.checkpoints()), None)
+
+    def number(self, checkpoint: Path) -> int:
+        """Return a checkpoint's number."""
+        return int(checkpoint.name.removeprefix(f"{self._unit}-"))
+
+    def save(self, number: int, fill: Callable[[Path], None]) -> None:
+        """Have ``fill`` write a checkpoint, then remove the older ones: a kill at any moment leaves a whole one."""
+        fresh = self.path / CHECKPOINTS / f"{self._unit}-{number:0{self._digits}d}"
+        write_folder(fresh, fill)
+        for path in self.checkpoints():
+            if path != fresh:
+                rmtree(path, ignore_errors=True)
+
+    def publish(self, adapter: Path, card: str) -> None:
+        """Put an adapter's files and its card into the run's folder itself."""
+        for file in adapter.iterdir():
+            part = self.path / f".{file.name}.part"
+            part.write_bytes(file.read_bytes())
+            part.replace(self.path / file.name)
+        write_text(self.path / CARD, card)
+
+    def log(self, checkpoint: Path | None = None) -> MetricsLog:
+        """Return the metrics log, cut back to a checkpoint that is gone on from; None starts anew."""
+        return MetricsLog(self.path / METRICS, None if checkpoint is None else self.number(checkpoint))
 
 
 class MetricsLog:
@@ -62,6 +155,11 @@ def write_text(path: Path, text: str) -> None:
     part.replace(path)
 
 
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write data as readable JSON, as ``write_text`` does."""
+    write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
 def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
     """Have ``fill`` write a folder beside ``folder``, then put it in its place; a kill never leaves half a folder.
 
@@ -73,10 +171,12 @@ def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
     fresh, old = (folder.with_name(f".{folder.name}.{mark}.{end}") for end in ("new", "old"))
     fresh.mkdir()
     fill(fresh)
-    if folder.exists():
-        folder.rename(old)
+    if not folder.exists():
+        fresh.rename(folder)
+        return
+    folder.rename(old)
     fresh.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    rmtree(old, ignore_errors=True)
 
 
 def clear_leftovers(folder: Path) -> None:
@@ -88,7 +188,7 @@ def clear_leftovers(folder: Path) -> None:
         if fresh.is_dir() and not (folder / name).exists():
             fresh.rename(folder / name)
     for path in (*folder.glob(".*.old"), *folder.glob(".*.new")):
-        shutil.rmtree(path, ignore_errors=True)
+        rmtree(path, ignore_errors=True)
 
 
 def sha256(path: Path) -> str:
@@ -123,8 +223,77 @@ def _commit() -> str:
     return told[0] + ("+" if told[1] else "")
 
 
+def peak_memory_mb() -> float:
+    """Return the most memory used so far, MiB: the GPU's where CUDA is in use, else the process's resident set."""
+    torch = sys.modules.get("torch")  # not imported for this
+    if torch is not None and torch.cuda.is_available():
+        return float(torch.cuda.max_memory_allocated()) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def model_card(
+    title: str,
+    about: Sequence[str],
+    *,
+    base: str = "",
+    tags: Sequence[str] = (),
+    use: str = "",
+    made: Sequence[str] = (),
+    settings: Mapping[str, Any],
+    figures: Mapping[str, Any],
+    versions: Mapping[str, str],
+) -> str:
+    """Return a model card as Markdown: what the model is, how it was made, and its figures.
+
+    Args:
+        title: its heading.
+        about: paragraphs on what it is and what it is not for.
+        base: of an adapter; writes the metadata block that model hubs read.
+        tags: of that block.
+        use: how to load it.
+        made: the command that made it, and paragraphs on its data.
+        settings: the preset, overrides included.
+        figures: name to value, as measured in this run; an inner table's names are joined by dots.
+        versions: commit, machine, packages.
+    """
+    lines = []
+    if base:
+        lines += ["---", "library_name: peft", f"base_model: {base}", "license: apache-2.0"]
+        lines += [f"tags: [{', '.join(tags)}]", "---", ""]
+    lines += [f"# {title}", "", "\n\n".join(about), ""]
+    lines += ["## Use", "", use, ""] if use else []
+    command, *data = made or [""]
+    lines += ["## Made by", "", f"    {command or 'a call from Python'}", "", *(f"{text}\n" for text in data)]
+    for heading, what, table in (
+        ("", "setting", settings),
+        ("Figures of this run", "figure", figures),
+        ("Versions", "what", versions),
+    ):
+        lines += [f"## {heading}", ""] if heading else []
+        lines += [f"| {what} | value |", "|---|---|"]
+        lines += [f"| {name} | {_cell(value)} |" for name, value in _rows(table)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _rows(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _rows(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return ", ".join(map(_cell, value))
+    return (f"{value:.5g}" if isinstance(value, float) else str(value)).replace("|", "\\|")
+
+
 def state_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, torch.Tensor]:
     """Return the moments and step counts of all parameters, named ``PREFIX.INDEX.NAME``."""
+    import torch
+
     return {
         f"{prefix}.{index}.{name}": torch.as_tensor(value).detach().contiguous()
         for index, state in optimizer.state_dict()["state"].items()

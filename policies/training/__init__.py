@@ -1,6 +1,7 @@
 """Training of policies. Modules may need the ``sb3`` or ``train`` extra; nothing is imported before it is used.
 
-``settings`` types the presets (``presets/METHOD/SCALE.toml``), ``sft`` and ``dpo`` stand on ``supervised``, PPO, GRPO and
-REPO on ``on_policy``; ``base_lm`` and ``base_corpus`` make the tiny base, ``sb3_ppo`` the numeric agent, ``plan`` says
-what a run will take. Every run's files are those of ``negotiation_env.training.run_folder``.
+``settings`` types the presets (``presets/METHOD/SCALE.toml``); ``supervised`` is SFT and DPO on TRL's trainers, which
+``resumable`` completes; ``on_policy`` is PPO, GRPO and REPO; ``base_lm`` and ``base_corpus`` make the tiny base,
+``sb3_ppo`` the numeric agent; ``plan`` says what a run will take. Every run's files are those of
+``negotiation_env.training.run_folder``.
 """

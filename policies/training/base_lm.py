@@ -1,18 +1,23 @@
 """Train the tiny base model from scratch: next-token prediction on generated dialogues.
 
 ``negotiate train base --preset tiny --out DIR`` makes a Llama-architecture model of 2 to 7 million parameters with a
-tokenizer of its own. It learns to speak the domain, from good and bad replies alike, as a pre-trained model would; the
-methods then teach it to negotiate. Matrices are trained with Muon (Jordan 2024), which needs fewer tokens here than
-AdamW; embeddings and norms with AdamW (Loshchilov & Hutter 2019). Does not know where the dialogues come from.
+tokenizer of its own: byte-level byte-pair encoding with ChatML. Digits stand alone, so that a price is read and written
+figure by figure, and sentences that every other prompt repeats word for word are one token each, because every token is
+paid for at every turn. It learns to speak the domain, from good and bad replies alike, as a pre-trained model would;
+the methods then teach it to negotiate. Matrices are trained with Muon (Jordan 2024), which needs fewer tokens here than
+AdamW; embeddings and norms with AdamW (Loshchilov & Hutter 2019).
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +25,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from negotiation_env.errors import DataFileError, UsageError
 from negotiation_env.seeds import Stream
 from negotiation_env.training.presets import read_preset
 from negotiation_env.training.run_folder import (
-    METRICS,
+    CARD,
     MetricsLog,
-    clear_leftovers,
+    RunFolder,
+    TrainingStoppedError,
+    model_card,
     provenance,
     restore,
     sha256,
@@ -40,9 +48,19 @@ from policies.training.tiny_tokenizer import train_tokenizer
 
 Ids = npt.NDArray[np.int64]
 IGNORED = -100
-_STATE = "state"
 _WINDOW = 16
 """Batches among which examples are sorted by length, so that little of a batch is padding."""
+START, END, PAD = "<|im_start|>", "<|im_end|>", "<|pad|>"
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+"""ChatML, as SmolLM2 and Qwen use it, without a default system message."""
+STOCK_SHARE = 0.03
+"""Share of system messages that a sentence must be in to become one token."""
+_SENTENCE = re.compile(r"[^.:;,\n]+\.")
 
 
 @dataclass(slots=True)
@@ -54,6 +72,49 @@ class _Run:
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
+
+
+def stock_sentences(systems: Sequence[str]) -> list[str]:
+    """Return what many system messages repeat word for word: how all of them begin, and sentences without figures."""
+    counts = Counter(found.strip() for text in systems for found in set(_SENTENCE.findall(text)))
+    common = [s for s, n in counts.items() if n >= STOCK_SHARE * len(systems) and not re.search(r"\d", s)]
+    first, last = min(systems, default=""), max(systems, default="")
+    opening = first[
+        : next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    ].rstrip()
+    return sorted(s for s in {opening, *common} if len(s.split()) > 3)
+
+
+def train_tokenizer(chats: Sequence[list[dict[str, str]]], vocabulary: int, context: int) -> PreTrainedTokenizerFast:
+    """Return a tokenizer of at most ``vocabulary`` entries, the 256 bytes and three special tokens among them.
+
+    The same chats in the same order give the same tokenizer.
+    """
+    texts = (f"{message['role']}\n{message['content']}" for chat in chats for message in chat)
+    stock = stock_sentences([m["content"] for chat in chats for m in chat if m["role"] == "system"])
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary - len(stock),
+        special_tokens=[PAD, START, END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in stock])
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer,
+        bos_token=START,
+        eos_token=END,
+        pad_token=PAD,
+        chat_template=CHAT_TEMPLATE,
+        model_max_length=context,
+        clean_up_tokenization_spaces=False,
+        padding_side="left",
+    )
 
 
 def make_model(preset: BasePreset, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -187,23 +248,6 @@ def _load_state(run: _Run, folder: Path) -> None:
     run.step, run.tokens, run.seconds = scalars["step"], scalars["tokens"], scalars["seconds"]
 
 
-def _newest_state(out: Path) -> Path | None:
-    """Return the last whole state folder."""
-    found = sorted(out.glob(f"{_STATE}-*"), key=lambda path: int(path.name.removeprefix(f"{_STATE}-")))
-    return found[-1] if found else None
-
-
-def _keep_state(run: _Run, out: Path) -> None:
-    """Write the state of this step, then drop older ones."""
-    current = out / f"{_STATE}-{run.step}"
-    write_folder(current, lambda folder: _save_state(run, folder))
-    for path in out.glob(f"{_STATE}-*"):
-        if path != current:
-            for file in path.iterdir():
-                file.unlink()
-            path.rmdir()
-
-
 def export(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Write a standard checkpoint in bfloat16; training goes on from float32, use reads it as float32."""
     half: Any = LlamaForCausalLM(model.config)
@@ -240,30 +284,34 @@ def train(
 
     Raises:
         DataFileError: on a wrong corpus.
-        UsageError: on too small a corpus, or if a run lies in ``out`` and ``resume`` is off.
+        UsageError: on too small a corpus, or a run in ``out`` that is another, or while ``resume`` is off.
+        TrainingStoppedError: if the loss is no number.
     """
     torch.set_num_threads(settings.torch_threads)
     chats = read_corpus(corpus)
     if len(chats) < settings.held_out + settings.batch_size:
         raise UsageError(f"{corpus}: expected more than {settings.held_out + settings.batch_size} chats")
+    folder, digest = RunFolder(out), sha256(corpus)
+    checkpoint = folder.claim({"method": "base", **settings.model_dump(mode="json"), "data_sha256": digest}, resume)
     learnt, kept = chats[: -settings.held_out], chats[-settings.held_out :]
     tokenizer = train_tokenizer(learnt[: settings.tokenizer_examples], settings.vocabulary, settings.context)
     examples, unseen = (encode(tokenizer, part, settings.context) for part in (learnt, kept))
     model = make_model(settings, tokenizer)
     run = _Run(model, make_optimizers(model, settings))
-    out.mkdir(parents=True, exist_ok=True)
-    clear_leftovers(out)
-    state = _newest_state(out)
-    if state is not None:
-        if not resume:
-            raise UsageError(f"{out}: a run lies here already; pass --resume to go on, or another --out")
-        _load_state(run, state)
-    log = MetricsLog(out / METRICS, run.step if state is not None else None)
-    _learn(run, settings, examples, unseen, tokenizer, log, out, on_step)
-    card = base_card(
-        settings,
-        command,
-        {
+    if checkpoint is not None:
+        _load_state(run, checkpoint)
+    _learn(run, settings, examples, unseen, int(tokenizer.pad_token_id), folder, folder.log(checkpoint), on_step)
+    card = model_card(
+        "Tiny base model",
+        (
+            "A Llama-architecture language model trained from scratch on simulated hotel-rate negotiations: prompts of "
+            "`negotiation_env.play.prompts` with good and bad replies alike. It speaks the domain and negotiates "
+            "poorly. SFT, DPO, PPO, GRPO and REPO start from it at the tiny scale. All of its data are synthetic.",
+            "Engine spec: `tiny`. Weights are stored in bfloat16.",
+        ),
+        made=(command, f"Corpus: {len(chats)} dialogues, SHA-256 `{digest}`."),
+        settings=settings.model_dump(),
+        figures={
             "parameters": sum(p.numel() for p in model.parameters()),
             "dialogues learned from": len(examples),
             "tokens": run.tokens,
@@ -271,39 +319,16 @@ def train(
             "held-out loss, nats per token": round(held_out_loss(model, unseen, int(tokenizer.pad_token_id)), 4),
             "held-out dialogues": len(unseen),
             "seconds": round(run.seconds),
-            "corpus SHA-256": sha256(corpus),
-            **provenance(("torch", "transformers", "tokenizers")),
         },
+        versions=provenance(("torch", "transformers", "tokenizers")),
     )
 
-    def fill(folder: Path) -> None:
-        export(model, tokenizer, folder)
-        (folder / "README.md").write_text(card, encoding="utf-8")
+    def fill(place: Path) -> None:
+        export(model, tokenizer, place)
+        (place / CARD).write_text(card, encoding="utf-8")
 
     write_folder(out / "model", fill)
     return out / "model"
-
-
-def base_card(settings: BasePreset, command: str, figures: Mapping[str, Any]) -> str:
-    """Return the model card as Markdown."""
-    rows = [f"| {name} | {value} |" for name, value in (settings.model_dump() | dict(figures)).items()]
-    return "\n".join(
-        [
-            "# Tiny base model",
-            "",
-            "A Llama-architecture language model trained from scratch on simulated hotel-rate negotiations: prompts of",
-            "`negotiation_env.play.prompts` with good and bad replies alike. It speaks the domain and negotiates poorly.",
-            "SFT, DPO, PPO, GRPO and REPO start from it at the tiny scale. All of its data are synthetic.",
-            "Engine spec: `tiny`. Weights are stored in bfloat16.",
-            "",
-            f"    {command or 'a call from Python'}",
-            "",
-            "| what | value |",
-            "|---|---|",
-            *rows,
-            "",
-        ]
-    )
 
 
 def _learn(
@@ -311,13 +336,12 @@ def _learn(
     settings: BasePreset,
     examples: Sequence[Ids],
     unseen: Sequence[Ids],
-    tokenizer: PreTrainedTokenizerFast,
+    pad: int,
+    folder: RunFolder,
     log: MetricsLog,
-    out: Path,
     on_step: Callable[[int, int, float], None] | None,
 ) -> None:
     """Take the steps that are left."""
-    pad = int(tokenizer.pad_token_id)
     per_epoch = len(epoch_batches(examples, settings.batch_size, settings.seed, 0))
     steps = per_epoch * settings.epochs
     rates = [[group["initial_lr"] for group in o.param_groups] for o in map(_with_initial_rates, run.optimizers)]
@@ -333,7 +357,9 @@ def _learn(
         batch = [examples[i] for i in batches[place]]
         loss = loss_of(run.model, batch, pad, settings.bfloat16)
         if not math.isfinite(loss.item()):
-            raise UsageError(f"step {run.step}: the loss is not a number; lower the learning rates and --resume")
+            raise TrainingStoppedError(
+                f"step {run.step}: expected a finite loss, got {loss.item()}: lower the learning rates and --resume"
+            )
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
         for optimizer in run.optimizers:
@@ -346,7 +372,7 @@ def _learn(
             log.write(run.step, {"loss": round(loss.item(), 4), "tokens": run.tokens, "seconds": round(run.seconds, 1)})
         if run.step % settings.save_every == 0 or run.step == steps:
             log.write(run.step, {"held_out_loss": round(held_out_loss(run.model, unseen[:64], pad), 4)})
-            _keep_state(run, out)
+            folder.save(run.step, partial(_save_state, run))
         if on_step is not None:
             on_step(run.step, steps, loss.item())
 

@@ -2,14 +2,13 @@
 
 The base is built on PyTorch's meta device (shapes without numbers), so that a model of 32 billion parameters is counted
 in seconds, offline. Parameters are counted; bytes of weights, gradients and optimiser follow from them; activations are
-an estimate (see ``_activation_values``), and so is time. Knows any method by its ``Work`` alone.
+an estimate (see ``_activation_values``), and so is time. A method is known by its ``Work`` alone.
 """
-# MERGED-DOC """Shows a plan as tables."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,10 +20,12 @@ from rich.console import Console
 from rich.table import Table
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from negotiation_env.engines.exact.trees import uppermost
 from negotiation_env.engines.specs import NAMED_BASES, base_path
 from negotiation_env.errors import UsageError, did_you_mean
-from policies.training.lora import lora_config
-from policies.training.settings import AdapterPreset, SupervisedPreset
+from negotiation_env.training.lora import lora_config
+from policies.training.on_policy.methods import load_method
+from policies.training.settings import PolicyPreset, SupervisedPreset
 
 ARCHITECTURES = Path(__file__).with_name("architectures")
 """Configurations of bases that are not on this machine, under the last part of their Hub id."""
@@ -102,7 +103,7 @@ class Layout:
 class Plan:
     """A run worked out. Bytes of ``memory`` are for one device that holds everything."""
 
-    settings: AdapterPreset
+    settings: PolicyPreset
     work: Work
     shape: Shape
     memory: dict[str, float]
@@ -137,7 +138,7 @@ def base_config(name: str) -> Any:
 
 
 @cache
-def shape_of(settings: AdapterPreset) -> Shape:
+def shape_of(settings: PolicyPreset) -> Shape:
     """Return the sizes of the preset's base and adapter, counted on the meta device."""
     config = base_config(settings.base).get_text_config()
     with torch.device("meta"):
@@ -160,7 +161,7 @@ def shape_of(settings: AdapterPreset) -> Shape:
     )
 
 
-def _activation_values(shape: Shape, settings: AdapterPreset) -> float:
+def _activation_values(shape: Shape, settings: PolicyPreset) -> float:
     """Return the numbers per token that the backward pass needs: layer inputs, and what is inside of layers.
 
     Counted from the layer's parts as Korthikanti et al. (2022, arXiv 2205.05198) do, for attention that keeps no
@@ -172,7 +173,7 @@ def _activation_values(shape: Shape, settings: AdapterPreset) -> float:
     return float(shape.layers * inside)
 
 
-def make_plan(settings: AdapterPreset, work: Work) -> Plan:
+def make_plan(settings: PolicyPreset, work: Work) -> Plan:
     """Work a run out. Raises ``UsageError`` where the base's configuration is not at hand."""
     shape = shape_of(settings)
     number = 2 if settings.dtype == "bfloat16" else 4
@@ -257,6 +258,34 @@ def supervised_work(method: str, settings: SupervisedPreset, train_examples: int
         frozen_adapters=references,
         forward_passes=float(references),
     )
+
+
+def on_policy_plan(name: str, preset: Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()) -> Plan:
+    """Return what a run of "ppo", "grpo" or "repo" will take.
+
+    Raises:
+        DataFileError, UsageError: where settings are wrong, or the base's configuration is not at hand.
+    """
+    method = load_method(name, preset, overrides)
+    settings = method.preset
+    models = 2 if method.has_value else 1
+    sequences = settings.replies * settings.epochs * models
+    layers = shape_of(settings).layers
+    value_part = len(uppermost(settings.value_layers, layers)) / layers if method.has_value else 0.0
+    # Once a round: values before learning, and the start's log-probabilities.
+    read = int(method.has_value) + int(method.wants_start)
+    work = Work(
+        method=name,
+        sequences=sequences,
+        steps=math.ceil(settings.replies / settings.batch_size) * settings.epochs,
+        at_once=settings.micro_batch_size,
+        trained_adapters=1.0 + value_part,
+        frozen_adapters=1,
+        forward_passes=read * settings.replies / sequences,
+        sampled=settings.replies,
+        rollout_batch=min(settings.rollout_batch * settings.group_size, settings.dialogues),
+    )
+    return make_plan(settings, work)
 
 
 def show_plan(console: Console, plan: Plan, title: str) -> None:

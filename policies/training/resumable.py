@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +19,35 @@ from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 
-from negotiation_env.errors import NegotiationError
-from negotiation_env.training.run_folder import MetricsLog, restore, settings_of, state_tensors, write_folder
-from policies.training.lora import ADAPTER, save_adapter
+from negotiation_env.training.lora import WEIGHTS, save_adapter
+from negotiation_env.training.run_folder import (
+    MetricsLog,
+    RunFolder,
+    TrainingStoppedError,
+    restore,
+    settings_of,
+    state_tensors,
+    write_folder,
+)
 
-CHECKPOINTS, BEST, LAST = "checkpoints", "best", "last"
-_STEP = "step-"
+ADAPTER = "default"
+"""Name of the trained adapter within its model; the one that PEFT gives."""
+BEST, LAST = "best", "last"
 _OPTIMIZER = "optimizer"
 _HELD_OUT_LOSS = "eval_loss"
 
 
-class TrainingStoppedError(NegotiationError, RuntimeError):
-    """Training cannot go on; says why, and where the last good adapter lies."""
-
-
-def checkpoints(out: Path) -> list[Path]:
-    """Return a run's whole checkpoints, oldest first."""
-    return sorted((out / CHECKPOINTS).glob(f"{_STEP}*"), key=lambda path: int(path.name.removeprefix(_STEP)))
-
-
 class Resumable:
-    """Mixed into a ``transformers.Trainer`` of a PEFT model, before it in the order of bases."""
+    """Mixed into a ``transformers.Trainer`` of a PEFT model, before it in the order of bases.
 
-    out: Path
+    Attributes:
+        folder: of the run; set before training.
+        base: the base's name, as adapters are to note it; likewise.
+        best_loss: lowest held-out loss so far.
+    """
+
+    folder: RunFolder
+    base: str
     best_loss: float = math.inf
 
     def _send_telemetry(self) -> None:
@@ -58,15 +63,16 @@ class Resumable:
         if self.is_sharded():
             super()._save_checkpoint(model, trial)  # type: ignore[misc]
             return
-        folder = self.out / CHECKPOINTS / f"{_STEP}{here.state.global_step}"
-        write_folder(folder, self._fill)
-        for old in checkpoints(self.out):
-            if old != folder:
-                shutil.rmtree(old)
+        self.folder.save(here.state.global_step, self._fill)
+
+    def save_adapter(self, folder: Path) -> None:
+        """Write the adapter as it is now."""
+        here: Any = self
+        save_adapter(here.accelerator.unwrap_model(here.model), ADAPTER, self.base, folder)
 
     def _fill(self, folder: Path) -> None:
         here: Any = self
-        save_adapter(here.accelerator.unwrap_model(here.model), folder)
+        self.save_adapter(folder)
         tensors = state_tensors(here.optimizer, _OPTIMIZER)
         save_file({**tensors, "random": torch.get_rng_state()}, folder / "optimizer.safetensors")
         rest = {
@@ -86,7 +92,7 @@ class Resumable:
     def load_adapter(self, folder: Path) -> None:
         """Put a folder's adapter weights into the trained adapter."""
         here: Any = self
-        tensors = load_file(folder / "adapter_model.safetensors")
+        tensors = load_file(folder / WEIGHTS)
         parameters = dict(here.accelerator.unwrap_model(here.model).named_parameters())
         with torch.no_grad():
             for name, tensor in tensors.items():
@@ -115,15 +121,14 @@ class Watch(TrainerCallback):
     """Logs, keeps the best adapter, shows progress, and stops a run that went wrong.
 
     Args:
-        out: the run's folder; the best adapter goes to ``best`` in it.
+        trainer: whose best adapter goes to ``best`` in its folder.
         log: where figures go.
         title: what the progress bar says; "" shows none.
     """
 
-    def __init__(self, out: Path, log: MetricsLog, title: str = "") -> None:
-        self.out = out
+    def __init__(self, trainer: Resumable, log: MetricsLog, title: str = "") -> None:
+        self.trainer = trainer
         self.log = log
-        self.trainer: Any = None
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[loss]}"),
             TimeRemainingColumn(), transient=True, disable=not title,
@@ -147,10 +152,9 @@ class Watch(TrainerCallback):
         loss = figures.get("loss", figures.get(_HELD_OUT_LOSS, 0.0))
         self._bar.update(self._task, loss=f"loss {loss:.3f}")
         if not math.isfinite(loss):
-            found = checkpoints(self.out)
             raise TrainingStoppedError(
                 f"step {state.global_step}: expected a finite loss, got {loss}; the last good state is "
-                f"{found[-1] if found else 'the start'}; lower learning_rate, start anew, or --resume from it"
+                f"{self.trainer.folder.newest() or 'the start'}; lower learning_rate, start anew, or --resume from it"
             )
 
     def on_step_end(
@@ -169,9 +173,8 @@ class Watch(TrainerCallback):
         loss = float(metrics[_HELD_OUT_LOSS])
         if loss < self.trainer.best_loss:
             self.trainer.best_loss = loss
-            model = self.trainer.accelerator.unwrap_model(self.trainer.model)
             if state.is_world_process_zero:
-                write_folder(self.out / BEST, lambda folder: save_adapter(model, folder))
+                write_folder(self.trainer.folder.path / BEST, self.trainer.save_adapter)
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object

@@ -1,24 +1,16 @@
 """Train Stable-Baselines3's PPO on the numeric environment and export it without pickle.
 
-``negotiate train sb3 --preset tiny --out DIR`` writes ``weights.npz`` and
-``architecture.json``, which ``--policy sb3:DIR`` plays. The reward is the environment's own. Needs
-the ``sb3`` extra.
+``negotiate train sb3 --preset tiny --out DIR`` writes ``weights.npz`` and ``architecture.json``, which ``--policy
+sb3:DIR`` plays. The reward is the environment's own. Needs the ``sb3`` extra.
 """
-# MERGED-DOC """The numeric environment's native vector env as a Stable-Baselines3 ``VecEnv``.
-# MERGED-DOC
-# MERGED-DOC A thin adapter: it renames what the two interfaces call differently and keeps each episode's return
-# MERGED-DOC for SB3's log. Knows nothing of negotiation. Needs Stable-Baselines3, and so torch.
-# MERGED-DOC """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +23,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 from negotiation_env.envs.numeric import StrategyVectorEnv
 from negotiation_env.errors import UsageError
 from negotiation_env.training.presets import read_preset
+from negotiation_env.training.run_folder import provenance
 from policies.sb3 import ACTION_SIZES, MultiDiscreteMlp
 from policies.training.settings import PRESETS, Sb3Preset
 
@@ -125,7 +118,7 @@ class NegotiationVecEnv(VecEnv):
         return [False] * self._count(indices)
 
 
-def export(model: PPO, greedy: bool, provenance: dict[str, Any]) -> MultiDiscreteMlp:
+def export(model: PPO, greedy: bool, made: dict[str, Any]) -> MultiDiscreteMlp:
     """Return the actor of a PPO model as plain arrays; the critic is left behind."""
     state = {name: tensor.detach().cpu().numpy() for name, tensor in model.policy.state_dict().items()}
     hidden = "mlp_extractor.policy_net."
@@ -135,7 +128,7 @@ def export(model: PPO, greedy: bool, provenance: dict[str, Any]) -> MultiDiscret
         (state[f"{name}.weight"].astype(np.float64), state[f"{name}.bias"].astype(np.float64))
         for name in (*names, "action_net")
     )
-    return MultiDiscreteMlp(layers, ACTION_SIZES, greedy, provenance)
+    return MultiDiscreteMlp(layers, ACTION_SIZES, greedy, made)
 
 
 def make_model(preset: Sb3Preset, envs: NegotiationVecEnv, verbose: int = 0) -> PPO:
@@ -186,18 +179,12 @@ def train(
         model.learn(settings.total_steps)
     finally:
         envs.close()
-    provenance = {
+    made = {
         "algorithm": "PPO (Stable-Baselines3)",
         "preset": settings.model_dump(),
         "steps": model.num_timesteps,
         "seconds": round(time.monotonic() - began),
-        "versions": {
-            "negotiation-env": version("negotiation-env"),
-            "stable-baselines3": version("stable-baselines3"),
-            "torch": str(torch.__version__),
-            "numpy": np.__version__,
-            "gymnasium": gymnasium.__version__,
-        },
+        "versions": provenance(("stable-baselines3", "torch", "numpy", "gymnasium")),
     }
-    export(model, settings.greedy, provenance).save(out)
+    export(model, settings.greedy, made).save(out)
     return out

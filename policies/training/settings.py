@@ -1,46 +1,29 @@
-"""Settings of an on-policy run, one type for PPO, GRPO and REPO. Needs no torch."""
-# MERGED-DOC """Settings that every method shares: the base, the LoRA adapter on it, batches, lengths. Needs no torch.
-# MERGED-DOC
-# MERGED-DOC A method's preset adds its own fields to ``AdapterPreset``; its files lie in ``presets/METHOD/SCALE.toml``.
-# MERGED-DOC """
-# MERGED-DOC """Settings of the tiny base model's training from scratch. Needs no torch."""
-# MERGED-DOC """Settings of a PPO training run with Stable-Baselines3. Needs no torch."""
+"""Settings of policies' training, typed, and the card that shows them; needs no torch.
+
+A method's files lie in ``presets/METHOD/SCALE.toml``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from negotiation_env.training.presets import Preset
+from negotiation_env.training.presets import AdapterPreset, Count, LearningRate, Preset, Share
+from negotiation_env.training.run_folder import model_card, provenance
 
 PRESETS = Path(__file__).with_name("presets")
-Count = Annotated[int, Field(ge=1)]
-Rate = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 
-class AdapterPreset(Preset):
-    """What all methods of a scale have in common, so that only the method differs."""
+class PolicyPreset(AdapterPreset):
+    """What all methods of a scale have in common, so that only the method differs.
 
-    seed: Annotated[int, Field(ge=0)]
-    """Names the run: first weights, data and their order follow from it."""
-    base: Annotated[str, Field(min_length=1)]
-    """The frozen base: "tiny", "smollm2", a folder, or a Hub id."""
-    start: str = ""
-    """Adapter to start from, and the reference where a method has one: the name of a shipped one, or a folder;
-    "" for a new adapter, which leaves the base as it is."""
-    lora_rank: Annotated[int, Field(ge=1, le=1024)]
-    lora_alpha: Annotated[float, Field(gt=0.0)]
-    lora_targets: Annotated[tuple[str, ...], Field(min_length=1)] = (
-        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
-    )  # fmt: skip
-    """Linear layers that get an adapter, by the last part of their name."""
-    learning_rate: Rate
-    warmup_steps: Annotated[int, Field(ge=0)]
+    ``batch_size`` counts examples, pairs or replies. ``start`` is also the reference where a method has one.
+    """
+
     epochs: Count
-    batch_size: Count
-    """Examples (pairs, replies) of one optimiser step, over all devices."""
     micro_batch_size: Count
     """Examples computed at once on one device; divides ``batch_size``."""
     max_prompt_tokens: Count
@@ -53,7 +36,7 @@ class AdapterPreset(Preset):
     """Threads on a CPU."""
 
     @model_validator(mode="after")
-    def _whole_batches(self) -> AdapterPreset:
+    def _whole_batches(self) -> PolicyPreset:
         if self.batch_size % self.micro_batch_size:
             raise ValueError(
                 f"expected batch_size as a multiple of micro_batch_size, got {self.batch_size} and "
@@ -62,7 +45,7 @@ class AdapterPreset(Preset):
         return self
 
 
-class SupervisedPreset(AdapterPreset):
+class SupervisedPreset(PolicyPreset):
     """What SFT and DPO have in common."""
 
     examples: Count
@@ -104,18 +87,15 @@ class BasePreset(Preset):
     context: Annotated[int, Field(ge=128)]
     epochs: Count
     batch_size: Count
-    learning_rate: Rate
+    learning_rate: LearningRate
     """Of embeddings and norms (AdamW)."""
-    muon_learning_rate: Rate
+    muon_learning_rate: LearningRate
     weight_decay: Annotated[float, Field(ge=0.0, lt=1.0)]
     warmup_steps: Annotated[int, Field(ge=0)]
     bfloat16: bool
     torch_threads: Annotated[int, Field(ge=1, le=64)]
     log_every: Count
     save_every: Count
-
-
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Sb3Preset(Preset):
@@ -133,7 +113,7 @@ class Sb3Preset(Preset):
     n_steps: Annotated[int, Field(ge=2, le=4096)]
     batch_size: Annotated[int, Field(ge=2)]
     n_epochs: Annotated[int, Field(ge=1, le=100)]
-    learning_rate: Annotated[float, Field(gt=0.0, lt=1.0)]
+    learning_rate: LearningRate
     gamma: Share
     gae_lambda: Share
     clip_range: Annotated[float, Field(gt=0.0, le=1.0)] = 0.2
@@ -145,7 +125,7 @@ class Sb3Preset(Preset):
     """Whether the exported agent takes the likeliest action."""
 
 
-class OnPolicyPreset(AdapterPreset):
+class OnPolicyPreset(PolicyPreset):
     """One run of PPO, GRPO or REPO; which of them is the command's to say.
 
     Of the settings that all methods share: ``batch_size`` is replies per optimiser step (a round is divided evenly
@@ -172,7 +152,7 @@ class OnPolicyPreset(AdapterPreset):
     rollout_batch: Count
     """Dialogues in play at a time."""
 
-    value_learning_rate: Rate
+    value_learning_rate: LearningRate
     """Of the value model's adapter and head."""
     value_layers: Annotated[int, Field(ge=0)] = 0
     """How many of the uppermost layers the value model adapts; 0 for all. Nothing is learned through the others."""
@@ -205,3 +185,44 @@ class OnPolicyPreset(AdapterPreset):
     def part_tokens(self) -> int:
         """Tokens, padding included, that a pass holds; no result depends on it but for rounding."""
         return self.micro_batch_size * (self.max_prompt_tokens + self.max_reply_tokens)
+
+
+METHOD_TITLES = {
+    "sft": "supervised fine-tuning on demonstrations",
+    "dpo": "direct preference optimisation",
+    "ppo": "PPO with a reward model",
+    "grpo": "GRPO with a reward model",
+    "repo": "REPO: reward-enhanced policy optimisation",
+}
+
+
+def policy_card(method: str, preset: PolicyPreset, command: str, figures: Mapping[str, Any], data: str = "") -> str:
+    """Return a trained policy's model card.
+
+    Args:
+        method: a key of ``METHOD_TITLES``.
+        preset: overrides included.
+        command: what the user typed.
+        figures: name to value, as measured in this run.
+        data: a sentence on the data file; "" where there is none.
+    """
+    base = preset.base
+    folder = f", the base's folder being `negotiation_env.engines.specs.base_path({base!r})`"
+    return model_card(
+        f"{method.upper()} adapter on `{base}`",
+        (
+            f"A LoRA adapter of a hotel-rate negotiation agent, made by {METHOD_TITLES[method]}. It writes the next "
+            "message of a travel platform's agent; the prompt is that of `negotiation_env.play.prompts`.",
+            "Data are synthetic: dialogues, hotels and managers are simulated, and so are the annotators of "
+            "preferences. No person wrote or compared a reply. Not for use with real hotels.",
+        ),
+        base=base,
+        tags=("lora", "negotiation", method),
+        use=f"`negotiate bench --policy {method}:FOLDER --out DIR`, or in Python "
+        f'`load_engine("hf:FOLDER")`. With plain PEFT: `PeftModel.from_pretrained(base, "FOLDER")`'
+        f"{folder if base in ('tiny', 'smollm2') else ''}.",
+        made=(command, data) if data else (command,),
+        settings=preset.model_dump(),
+        figures=figures,
+        versions=provenance(),
+    )

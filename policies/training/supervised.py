@@ -1,45 +1,157 @@
-"""What SFT and DPO have in common: data files to datasets, trainer arguments, the run's folder, the model card.
+"""SFT and DPO with TRL and a PEFT LoRA: ``negotiate train sft`` and ``dpo``.
 
-Does not know where data come from, nor either loss. A run's folder: the best adapter in PEFT's format with its model
-card, ``last`` (the last one), ``best``, ``checkpoints`` (for --resume), ``metrics.jsonl``, ``run.json`` (settings and
-data, checked on --resume), ``tensorboard``.
+**SFT** imitates demonstrations, the loss on the reply's tokens alone (SFTTrainer). Open in the source paper, so ours:
+the demonstrations, LoRA targets, and a learning rate that falls linearly to 0.
+
+**DPO** (Rafailov et al. 2023, arXiv 2305.18290; DPOTrainer). Their equation 7: minimise
+``-log sigmoid(beta * (log p(chosen)/r(chosen) - log p(rejected)/r(rejected)))``, where p is the policy and r the
+reference. Both begin as the preset's ``start`` (an SFT adapter, or the bare base); the reference stays there, as a
+second frozen adapter on the same base. Open in the source paper, so ours: beta and the start. Margins and the
+annotators' sureness are not used: the method has no place for them.
+
+A run's folder, beside what ``run_folder`` says: the best adapter in PEFT's format, ``last``, ``best``, ``tensorboard``.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import datasets
+import peft
 import torch
-from transformers import PreTrainedTokenizerBase, PrinterCallback
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase, PrinterCallback
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DPOTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
+from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import UsageError
-from negotiation_env.training.run_folder import (
-    METRICS,
-    MetricsLog,
-    clear_leftovers,
-    provenance,
-    sha256,
-    write_folder,
-    write_text,
+from negotiation_env.training.lora import check_shape, lora_config
+from negotiation_env.training.presets import read_preset
+from negotiation_env.training.run_folder import CARD, MetricsLog, RunFolder, sha256, write_folder, write_text
+from policies.adapters import start_folder
+from policies.training.resumable import ADAPTER, BEST, LAST, Resumable, Watch
+from policies.training.settings import PRESETS, DpoPreset, PolicyPreset, SftPreset, SupervisedPreset, policy_card
+from simulators.people.training_files import (
+    Demonstration,
+    PreferencePair,
+    read_preferences,
+    read_sft,
+    split_lines,
 )
-from policies.training.lora import ADAPTER, load_base, save_adapter, with_adapter
-from policies.training.model_card import Card, write_card
-from policies.training.resumable import BEST, LAST, Watch, checkpoints
-from policies.training.settings import SupervisedPreset
-from simulators.people.training_files import Demonstration, PreferencePair, split_lines
 
 L = TypeVar("L", PreferencePair, Demonstration)
-_RUN = "run.json"
 _KEPT_BACK = 0.1
+
+
+class ResumableSftTrainer(Resumable, SFTTrainer):
+    """TRL's trainer with checkpoints that survive a kill."""
+
+
+class ResumableDpoTrainer(Resumable, DPOTrainer):
+    """TRL's trainer with checkpoints that survive a kill."""
+
+
+def read_settings(
+    method: str, preset: Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()
+) -> SftPreset | DpoPreset:
+    """Return the settings of "sft" or "dpo"; raises ``DataFileError`` or ``UsageError`` where they are wrong."""
+    if method == "sft":
+        return read_preset(SftPreset, preset, PRESETS / method, overrides)
+    return read_preset(DpoPreset, preset, PRESETS / method, overrides)
+
+
+def train(
+    settings: SftPreset | DpoPreset, out: Path, data: Path, resume: bool = False, command: str = "", quiet: bool = False
+) -> Path:
+    """Train on a data file and return the run's folder, which is a PEFT adapter folder.
+
+    Args:
+        settings: see ``read_settings``; they say which method it is.
+        out: the run's folder.
+        data: JSON Lines of demonstrations, or for DPO of preference pairs (see ``simulators.people.training_files``).
+        resume: go on from the last checkpoint in ``out``, if there is one.
+        command: what the user typed, for the model card.
+        quiet: show no progress.
+
+    Raises:
+        DataFileError, UsageError: if data, start or folder do not fit.
+        TrainingStoppedError: if the loss is no number.
+    """
+    method = "dpo" if isinstance(settings, DpoPreset) else "sft"
+    torch.set_num_threads(settings.torch_threads)
+    datasets.disable_progress_bars()
+    lines: Sequence[Any] = read_preferences(data) if method == "dpo" else read_sft(data)
+    folder, digest = RunFolder(out), sha256(data)
+    checkpoint = folder.claim({"method": method, **settings.model_dump(mode="json"), "data_sha256": digest}, resume)
+    model, tokenizer = load_base(settings)
+    parts = make_data(lines, settings, tokenizer)
+    trainer = make_trainer(settings, with_adapter(model, settings), tokenizer, parts, folder)
+    prepared = trainer.eval_dataset
+    trainer.eval_dataset = prepared["held_out"]
+    log = folder.log(checkpoint)
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Watch(trainer, log, "" if quiet else f"training {method}"))
+    began = time.monotonic()
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    write_folder(out / LAST, trainer.save_adapter)
+    tested = _test_loss(trainer, prepared.get("test"))
+    if trainer.is_world_process_zero():
+        wrapped = trainer.accelerator.unwrap_model(trainer.model)
+        figures = {
+            "training examples": len(parts.train),
+            "held-out examples": len(parts.held_out),
+            "left out as too long": parts.too_long,
+            "optimiser steps": trainer.state.global_step,
+            "trained parameters": sum(p.numel() for n, p in wrapped.named_parameters() if f".{ADAPTER}." in n),
+            "best held-out loss": round(trainer.best_loss, 4),
+            "test loss of the best": "not measured" if tested is None else round(tested, 4),
+            "seconds of this process": round(time.monotonic() - began),
+        }
+        figures |= _last_figures(log)
+        told = f"Data: {len(lines)} lines, SHA-256 `{digest}`."
+        card = policy_card(method, settings, command, figures, told)
+        write_text(out / LAST / CARD, card)
+        write_text(out / BEST / CARD, card)
+        folder.publish(out / BEST, card)
+    return out
+
+
+def load_base(settings: PolicyPreset) -> tuple[Any, PreTrainedTokenizerBase]:
+    """Return the preset's base, frozen, on the CPU, and its tokenizer with a padding token."""
+    path = base_path(settings.base)
+    model = AutoModelForCausalLM.from_pretrained(
+        path, dtype=getattr(torch, settings.dtype), use_safetensors=True, attn_implementation="sdpa"
+    )
+    model.requires_grad_(False)
+    model.name_or_path = settings.base  # PEFT notes it in the adapter, whatever the folder on this machine
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return model, tokenizer
+
+
+def with_adapter(model: Any, settings: PolicyPreset) -> Any:
+    """Return the base with the adapter to train: the preset's start, or a new one whose weights follow from the seed.
+
+    Raises:
+        UsageError: if the start is an adapter of another base or another shape than the preset's.
+    """
+    if settings.start:
+        folder = start_folder(settings.start)
+        check_shape(folder, settings)
+        return peft.PeftModel.from_pretrained(model, str(folder), adapter_name=ADAPTER, is_trainable=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        return peft.get_peft_model(model, lora_config(settings), adapter_name=ADAPTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,52 +163,39 @@ class Data:
         held_out: the same from other scenarios of the training split; the best adapter is chosen on it.
         test: the same from the file's test split, whose wording may be new as well; only reported.
         too_long: lines left out because prompt or reply is longer than the preset allows.
-        tokens: tokens of all training lines, prompts repeated for pairs.
     """
 
     train: datasets.Dataset
     held_out: datasets.Dataset
     test: datasets.Dataset | None
     too_long: int
-    tokens: int
-
-    @property
-    def measured(self) -> dict[str, datasets.Dataset]:
-        """What is measured on, for the trainer to prepare."""
-        return {"held_out": self.held_out} | ({"test": self.test} if self.test is not None else {})
 
 
-def make_data(
-    lines: Sequence[L],
-    settings: SupervisedPreset,
-    tokenizer: PreTrainedTokenizerBase,
-    replies: Callable[[L], dict[str, str]],
-) -> Data:
-    """Return training and held-out datasets; ``replies`` names a line's replies by their column.
+def make_data(lines: Sequence[L], settings: SupervisedPreset, tokenizer: PreTrainedTokenizerBase) -> Data:
+    """Return training and held-out datasets.
 
     Raises:
         UsageError: if too little is left to train or to measure on.
     """
     kept: list[list[dict[str, Any]]] = []
-    tokens = too_long = 0
+    too_long = 0
     learnt, test = split_lines(lines)
     chosen = [line for line in learnt if _is_for_choosing(line)]
     learnt = [line for line in learnt if not _is_for_choosing(line)]
-    for part, some in enumerate((learnt, chosen, test)):
+    for some in (learnt, chosen, test):
         rows = []
         for line in some:
             chat = [{"role": message["role"], "content": message["content"]} for message in line.prompt]
             text = str(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
             prompt = len(_ids(tokenizer, text))
-            lengths = [len(_ids(tokenizer, reply)) + 2 for reply in replies(line).values()]
+            lengths = [len(_ids(tokenizer, reply)) + 2 for reply in _replies(line).values()]
             if prompt > settings.max_prompt_tokens or max(lengths) > settings.max_reply_tokens:
                 too_long += 1
                 continue
             rows.append(
                 {"prompt": list(line.prompt)}
-                | {column: [{"role": "assistant", "content": text}] for column, text in replies(line).items()}
+                | {column: [{"role": "assistant", "content": text}] for column, text in _replies(line).items()}
             )
-            tokens += 0 if part else sum(prompt + length for length in lengths)
         kept.append(rows)
     train, held_out, unseen = kept[0], kept[1][: settings.held_out], kept[2][: settings.held_out]
     if len(train) < settings.batch_size or not held_out:
@@ -105,7 +204,14 @@ def make_data(
             f"{len(held_out)} ({too_long} are longer than max_prompt_tokens or max_reply_tokens allow)"
         )
     parts = [datasets.Dataset.from_list(rows) if rows else None for rows in (train, held_out, unseen)]
-    return Data(parts[0], parts[1], parts[2], too_long, tokens)
+    return Data(parts[0], parts[1], parts[2], too_long)
+
+
+def _replies(line: PreferencePair | Demonstration) -> dict[str, str]:
+    """Return a line's replies by the dataset's column."""
+    if isinstance(line, Demonstration):
+        return {"completion": line.completion}
+    return {"chosen": line.chosen, "rejected": line.rejected}
 
 
 def _is_for_choosing(line: PreferencePair | Demonstration) -> bool:
@@ -116,6 +222,27 @@ def _is_for_choosing(line: PreferencePair | Demonstration) -> bool:
 
 def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def make_trainer(
+    settings: SftPreset | DpoPreset, model: Any, tokenizer: PreTrainedTokenizerBase, data: Data, folder: RunFolder
+) -> Any:
+    """Return TRL's trainer of an adapted model; for DPO the model as it is now is the reference."""
+    arguments = trainer_arguments(settings, folder.path)
+    measured = {"held_out": data.held_out} | ({"test": data.test} if data.test is not None else {})
+    parts: dict[str, Any] = {
+        "model": model,
+        "train_dataset": data.train,
+        "eval_dataset": measured,
+        "processing_class": tokenizer,
+    }
+    trainer: Resumable
+    if isinstance(settings, DpoPreset):
+        trainer = ResumableDpoTrainer(args=DPOConfig(**arguments, beta=settings.beta), **parts)
+    else:
+        trainer = ResumableSftTrainer(args=SFTConfig(**arguments, completion_only_loss=True), **parts)
+    trainer.folder, trainer.base = folder, settings.base
+    return trainer
 
 
 def trainer_arguments(settings: SupervisedPreset, out: Path) -> dict[str, Any]:
@@ -157,80 +284,11 @@ def trainer_arguments(settings: SupervisedPreset, out: Path) -> dict[str, Any]:
     }
 
 
-def open_folder(out: Path, settings: SupervisedPreset, data: Path, resume: bool) -> Path | None:
-    """Make a run's folder; return the checkpoint to go on from, or None to begin.
-
-    Raises:
-        UsageError: if a run lies there and ``resume`` is off, or it had other settings or data.
-    """
-    (out / "checkpoints").mkdir(parents=True, exist_ok=True)
-    for folder in (out, out / "checkpoints"):
-        clear_leftovers(folder)
-    run = {"settings": json.loads(settings.model_dump_json()), "data_sha256": sha256(data)}
-    known = out / _RUN
-    found = checkpoints(out)
-    if found and not resume:
-        raise UsageError(f"{out}: expected no run there, found one; pass --resume to go on, or another --out")
-    if found and json.loads(known.read_text(encoding="utf-8")) != run:
-        raise UsageError(f"{out}: expected the settings and data of the run to resume ({known}), got others")
-    write_text(known, json.dumps(run, indent=1) + "\n")
-    return found[-1] if found else None
-
-
-def run_training(
-    make_trainer: Callable[[Any, PreTrainedTokenizerBase, Data, dict[str, Any]], Any],
-    method: str,
-    settings: SupervisedPreset,
-    data_file: Path,
-    lines: Sequence[L],
-    replies: Callable[[L], dict[str, str]],
-    out: Path,
-    resume: bool,
-    command: str,
-    quiet: bool,
-) -> Path:
-    """Train an adapter and write the run's folder; see the module's docstring. Returns ``out``."""
-    torch.set_num_threads(settings.torch_threads)
-    datasets.disable_progress_bars()
-    checkpoint = open_folder(out, settings, data_file, resume)
-    model, tokenizer = load_base(settings)
-    data = make_data(lines, settings, tokenizer, replies)
-    trainer = make_trainer(with_adapter(model, settings), tokenizer, data, trainer_arguments(settings, out))
-    trainer.out = out
-    prepared = trainer.eval_dataset
-    trainer.eval_dataset = prepared["held_out"]
-    step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else None
-    watch = Watch(out, MetricsLog(out / METRICS, step), "" if quiet else f"training {method}")
-    watch.trainer = trainer
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(watch)
-    began = time.monotonic()
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    wrapped = trainer.accelerator.unwrap_model(trainer.model)
-    write_folder(out / LAST, lambda folder: save_adapter(wrapped, folder))
-    tested = _test_loss(trainer, prepared.get("test"))
-    if trainer.is_world_process_zero():
-        trainable = sum(p.numel() for n, p in wrapped.named_parameters() if f".{ADAPTER}." in n)
-        facts = {
-            "training examples": len(data.train),
-            "held-out examples": len(data.held_out),
-            "left out as too long": data.too_long,
-            "optimiser steps": trainer.state.global_step,
-            "trained parameters": trainable,
-            "best held-out loss": round(trainer.best_loss, 4),
-            "test loss of the best": "not measured" if tested is None else round(tested, 4),
-            "seconds of this process": round(time.monotonic() - began),
-        }
-        facts |= _last_figures(watch.log)
-        _finish(out, Card(method, settings, command, sha256(data_file), len(lines), facts, provenance()))
-    return out
-
-
 def _test_loss(trainer: Any, test: datasets.Dataset | None) -> float | None:
     """Return the best adapter's loss on the test split, or None where there is none or the model is divided."""
     if test is None or trainer.is_sharded():
         return None
-    trainer.load_adapter(trainer.out / BEST)
+    trainer.load_adapter(trainer.folder.path / BEST)
     return float(trainer.evaluate(test, metric_key_prefix="test")["test_loss"])
 
 
@@ -239,13 +297,3 @@ def _last_figures(log: MetricsLog) -> dict[str, Any]:
     measured = [line for line in log.read() if "eval_loss" in line]
     names = ("eval_loss", "eval_mean_token_accuracy", "eval_rewards/accuracies", "eval_rewards/margins")
     return {f"last {name}": round(measured[-1][name], 4) for name in names if measured and name in measured[-1]}
-
-
-def _finish(out: Path, card: Card) -> None:
-    """Put the best adapter and its card into the run's folder itself."""
-    for folder in (out / BEST, out / LAST):
-        write_card(folder / "README.md", card)
-    for name in ("adapter_model.safetensors", "adapter_config.json", "README.md"):
-        part = out / f".{name}.part"
-        shutil.copyfile(out / BEST / name, part)
-        part.replace(out / name)

@@ -1,13 +1,9 @@
 """What a judge is trained and tested on: replies as trees to be read at every slot, and the annotator's choices.
 
-Knows the simulated rubric annotator, the form, and a tokenizer; no model.
+Training alone has wider families of damage (``wording.toml``) and sentences aimed at the judge (``injections.toml``),
+one a line; "(a|b)" in a line stands for a or b. Every sixth line of damage is kept for validation, so that the weights
+are chosen by wording that they were not trained on.
 """
-# MERGED-DOC """Wording for judge training alone: wider families of damage, and sentences aimed at the judge.
-# MERGED-DOC
-# MERGED-DOC Families stand in ``wording.toml`` and ``injections.toml``, one a line; "(a|b)" in a line stands for a or b. Every sixth
-# MERGED-DOC line of damage is kept for validation, so that the weights are chosen by wording that they were not trained on. Knows no
-# MERGED-DOC labels.
-# MERGED-DOC """
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """How good a judge is on held-out replies: agreement with the annotator, readable answers, and what injections move.
 
-Knows a judge's probabilities of the choices (``Told``), labels, and the rubric's points; not where they come from: a
-judge in training tells them by its outputs, a judge in use by its reader.
+A judge's probabilities of the choices (``Told``) come from its outputs in training, and from its reader in use.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ import torch
 
 from negotiation_env.seeds import Stream
 from negotiation_env.training.presets import read_preset
+from negotiation_env.training.run_folder import RunFolder
 from rewards.judge.judge_data import (
     DRAWS,
     WITHOUT,
@@ -28,9 +29,9 @@ from rewards.judge.judge_figures import agreement, ask_base, choices_of, injecti
 from rewards.judge.judge_form import JudgeForm, write_form
 from rewards.judge.rubric import Rubric
 from rewards.training.adapter_loop import Example, Trainer
-from rewards.training.adapter_training import TrainedAdapter
+from rewards.training.adapter_training import TrainedAdapter, write_adapter
 from rewards.training.frozen_layers import TrunkStates, linear_readers
-from rewards.training.held_out_figures import kappa, model_card, write_json
+from rewards.training.held_out_figures import kappa
 from rewards.training.reward_presets import PRESETS, JudgePreset
 from simulators.people.preferences import rankings
 
@@ -98,16 +99,20 @@ def train(
     overrides: Sequence[str] = (),
     *,
     resume: bool = False,
+    command: str = "",
     log: Callable[[str], None] = print,
 ) -> Path:
     """Train a judge and return the adapter's folder, ``out/adapter``.
 
+    Arguments as ``rewards.model.model_training.train`` takes them.
+
     Raises:
-        DataFileError, UsageError: where the preset is wrong.
+        DataFileError, UsageError: where the preset is wrong, or ``out`` holds another run.
     """
     settings = read_preset(JudgePreset, preset, PRESETS / "judge", overrides)
-    folder, rubric, seed = Path(out), Rubric.from_toml(), settings.seed
-    adapter = TrainedAdapter.of(settings, "CAUSAL_LM")
+    folder, rubric, seed = RunFolder(Path(out)), Rubric.from_toml(), settings.seed
+    checkpoint = folder.claim({"method": "judge", **settings.model_dump(mode="json")}, resume)
+    adapter = TrainedAdapter(settings, "CAUSAL_LM")
     form = JudgeForm(adapter.chat, rubric)
     rng = np.random.default_rng((seed, Stream.JUDGE_LABEL))
     ranked = list(rankings(settings.situations, DRAWS, seed + 1, without=WITHOUT))
@@ -121,13 +126,12 @@ def train(
     log(f"judge: {len(learn)}/{len(valid)}/{len(test)} situations to train/choose/test, {tokens} tokens")
     odds = added_odds(ranked[cut:], learn, rubric, rng)
     objective = LetterChoice(adapter.model.get_output_embeddings(), form, [torch.from_numpy(o) for o in odds])
-    trainer = Trainer(adapter, objective, learn, valid, settings, folder, log)
+    trainer = Trainer(adapter, objective, learn, valid, settings, folder, checkpoint, log)
     report: dict[str, Any] = {"without_adapter": {}}
     if not settings.start:
         told = told_by(trainer.predict(test[:_FEW]), form)
         report["without_adapter"]["same_form"] = agreement(told, held, rubric)
-    trainer.before = lambda states: fit_letters(trainer, states)
-    state = trainer.run(resume)
+    state = trainer.run(lambda states: fit_letters(trainer, states))
     report |= {"train_situations": len(learn), "steps": trainer.steps, "best_step": state.best_step}
     report |= agreement(told_by(trainer.predict(test), form), held, rubric)
     if settings.asked:
@@ -135,7 +139,12 @@ def train(
     report["injection"] = injection_shift(
         lambda parts: told_by(trainer.predict([judge_tree(views, form) for views in parts]), form), held, rubric
     )
-    return write_adapter(adapter, folder / "adapter", settings, report, log)
+    made = folder.path / "adapter"
+    write_adapter(adapter, made, "judge", _USE, settings, command, report)
+    write_form(made, rubric)
+    kappas = ", ".join(f"{name} {d['kappa']:.3f}" for name, d in report["dimensions"].items())
+    log(f"held-out kappa: {kappas}; readable {report['readable_answers']:.4f}; written to {made}")
+    return made
 
 
 def fit_letters(trainer: Trainer, states: TrunkStates) -> None:
@@ -155,18 +164,3 @@ def fit_letters(trainer: Trainer, states: TrunkStates) -> None:
         others = torch.logsumexp(z[:64] @ vocabulary.T, dim=1).mean()
         rows.append(linear_readers(z, labels[:, k], form.counts[k], level=float(others) + LEAD))
     adapter.set_vocabulary(form.letters, torch.cat(rows))
-
-
-def write_adapter(
-    adapter: TrainedAdapter, folder: Path, settings: JudgePreset, report: dict[str, Any], log: Callable[[str], None]
-) -> Path:
-    """Write adapter, figures and model card into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    adapter.save(folder)
-    write_json(folder / "metrics.json", report)
-    write_json(folder / "preset.json", settings.model_dump())
-    write_form(folder, Rubric.from_toml())
-    (folder / "README.md").write_text(model_card("judge", settings.base, _USE, report), encoding="utf-8")
-    kappas = ", ".join(f"{name} {d['kappa']:.3f}" for name, d in report["dimensions"].items())
-    log(f"held-out kappa: {kappas}; readable {report['readable_answers']:.4f}; written to {folder}")
-    return folder

@@ -1,4 +1,9 @@
-"""RM as a LoRA adapter, which reads a reply behind its dialogue."""
+"""RM: the reward model as a LoRA adapter, which reads a reply behind its dialogue.
+
+Trained by ``negotiate train rm``. Scores are centred and scaled by an honest agent's replies (``reward_scale``), so
+they mean what the n-gram model's mean. Needs the text: moves without words it cannot score. A text's score does not
+depend on the texts beside it.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +15,52 @@ from pathlib import Path
 from negotiation_env.errors import DataFileError
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView
-from rewards.model.reward_scale import RewardScale
+from rewards.model.preference_model import ROUTINE_LEVEL
 from rewards.reply_reader import REWARD, ReplyReader, shipped_folder, shipped_reader
+
+FILE = "reward_scale.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RewardScale:
+    """R_model = (score - centre) / unit, ``unit`` > 0."""
+
+    centre: float = 0.0
+    unit: float = 1.0
+
+    def reward(self, score: float) -> float:
+        """Return R_model of a raw score."""
+        return (score - self.centre) / self.unit
+
+    @classmethod
+    def fit(cls, scores: Sequence[float], routine: Sequence[bool]) -> RewardScale:
+        """Return the scale for raw scores of an honest agent's replies, of which some are routine (no deal)."""
+        values = np.asarray(scores, dtype=np.float64)
+        unit = float(values.std()) or 1.0
+        return cls(float(values[np.asarray(routine)].mean()) - ROUTINE_LEVEL * unit, unit)
+
+    def save(self, folder: Path) -> None:
+        """Write the scale beside an adapter."""
+        (folder / FILE).write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> RewardScale:
+        """Read the scale beside an adapter; a folder without one keeps raw scores.
+
+        Raises:
+            DataFileError: where the file is not one.
+        """
+        path = folder / FILE
+        if not path.is_file():
+            return cls()
+        try:
+            table = json.loads(path.read_text(encoding="utf-8"))
+            scale = cls(float(table["centre"]), float(table["unit"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataFileError(f"{path}: expected the numbers centre and unit, got: {error!r}") from error
+        if not (scale.unit > 0.0 and abs(scale.centre) < float("inf")):
+            raise DataFileError(f"{path}: expected a finite centre and a unit above 0, got {scale}")
+        return scale
 
 
 class AdapterRewardModel:

@@ -9,7 +9,6 @@ which a CPU has no time for.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,33 +16,43 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 
-from negotiation_env.engines.chat_text import ChatText
-from negotiation_env.engines.exact.trees import Ids, TextTree
+from negotiation_env.engines.chat_text import ChatText, control_tokens, without_controls
+from negotiation_env.engines.checkpoints import number_format
+from negotiation_env.engines.exact.trees import Ids, TextTree, uppermost
+from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import UsageError
+from negotiation_env.play.prompts import prompt
 from negotiation_env.seeds import Stream
+from negotiation_env.training.lora import WEIGHTS, lora_config
 from negotiation_env.training.presets import read_preset
+from negotiation_env.training.run_folder import RunFolder, sha256, write_json
 from rewards.judge.judge_form import JudgeForm
 from rewards.judge.judge_orders import without_orders
 from rewards.judge.rubric import Rubric
 from rewards.model.noted_pairs import (
     NotedPairs,
     generated,
-    honest_replies,
     prompt_key,
     ranked,
     read,
     without_notes,
 )
-from rewards.model.reward_scale import RewardScale
-from rewards.reply_reader import READING
+from rewards.reply_reader import READING, notes
 from rewards.training.adapter_loop import Example, Trainer
-from rewards.training.adapter_training import TrainedAdapter
+from rewards.training.adapter_training import TrainedAdapter, write_adapter
 from rewards.training.frozen_layers import TrunkStates, preference_reader
-from rewards.training.held_out_figures import model_card, pair_report, share, write_json
+from rewards.training.held_out_figures import pair_report, share
+from rewards.training.ngram_training import honest_replies
 from rewards.training.reward_presets import PRESETS, RmPreset
+from simulators.people.preferences import draw_candidate
 from simulators.people.training_files import PreferencePair, split_lines
 
+MOST_TOKENS = 1024
+"""Pairs with a longer text are left out by TRL."""
+_FIRST = 1 << 30
+"""Situations for zero and unit from here on; far from those of the preference data."""
 _USE = (
     "It scores an agent's reply behind its dialogue with one number (task SEQ_CLS): load it with `PeftModel."
     "from_pretrained(AutoModelForSequenceClassification.from_pretrained(base, num_labels=1), folder)`, or as "
@@ -53,7 +62,7 @@ _USE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class PromptPairs:
     """The pairs behind one prompt: branches (chosen, rejected) and margins, and the pairs' numbers in the data."""
 
     pairs: tuple[tuple[int, int, float], ...]
@@ -121,7 +130,7 @@ def pair_examples(data: NotedPairs, chat: ChatText, form: JudgeForm | None) -> l
             chosen, rejected = (replies.setdefault(ids, len(replies)) for ids in bodies)
             several.append((chosen, rejected, pair.margin))
         tree = TextTree(chat.prompt_ids(data.pairs[numbers[0]].prompt), tuple(replies))
-        examples.append(Example(tree, tree.ends(), Compared(tuple(several), tuple(numbers))))
+        examples.append(Example(tree, tree.ends(), PromptPairs(tuple(several), tuple(numbers))))
     return examples
 
 
@@ -147,28 +156,36 @@ def train(
     overrides: Sequence[str] = (),
     *,
     resume: bool = False,
+    command: str = "",
     log: Callable[[str], None] = print,
 ) -> Path:
     """Train a reward model and return the adapter's folder, ``out/adapter``.
 
+    Args:
+        preset: settings as a table, a TOML file, or a shipped preset's name.
+        out: the run's folder.
+        overrides: "key=value" settings that replace the preset's.
+        resume: go on from the last checkpoint in ``out``, if there is one.
+        command: what the user typed, for the model card.
+        log: told lines for the user.
+
     Raises:
-        DataFileError, UsageError: where the preset or its data file is wrong.
+        DataFileError, UsageError: where the preset or its data file is wrong, or ``out`` holds another run.
     """
     settings = read_preset(RmPreset, preset, PRESETS / "rm", overrides)
     if settings.trainer == "trl" and settings.form:
         raise UsageError("form: expected false with trainer 'trl', which reads a reply at its end, got true")
-    folder = Path(out)
     data = read(settings.data) if settings.data else generated(settings.pairs, settings.seed)
+    digest = sha256(Path(settings.data)) if settings.data else ""
+    folder = RunFolder(Path(out))
+    checkpoint = folder.claim({"method": "rm", **settings.model_dump(mode="json"), "data_sha256": digest}, resume)
     learn, test = split_lines(data.pairs)
     more = ranked(settings.situations, settings.seed) if settings.situations else data
     learn, valid = split_valid(more.pairs if settings.situations else learn, settings.valid, settings.seed)
     if settings.trainer == "trl":
-        # TRL and its datasets are wanted only here.
-        adapter = importlib.import_module("rewards.model.model_training_trl").train_with_trl(
-            settings, learn, valid, folder
-        )
+        adapter = train_with_trl(settings, learn, valid, folder.path / "trl")
     else:
-        adapter = TrainedAdapter.of(settings, "SEQ_CLS")
+        adapter = TrainedAdapter(settings, "SEQ_CLS")
     form = JudgeForm(adapter.chat, Rubric.from_toml()) if settings.form else None
     noted = [
         without_notes(more, learn, settings.bare, settings.seed),
@@ -180,19 +197,21 @@ def train(
     log(f"reward model: {len(learn)}/{len(valid)}/{len(test)} pairs to train/choose/test, {tokens} tokens")
     weight: torch.Tensor = adapter.model.score.modules_to_save["default"].weight
     objective = BradleyTerry(lambda normed: (normed.float() @ weight.float().T)[:, 0], settings)
-    trainer = Trainer(adapter, objective, parts[0], parts[1], settings, folder, log)
+    trainer = Trainer(adapter, objective, parts[0], parts[1], settings, folder, checkpoint, log)
     report: dict[str, Any] = {"train_pairs": len(learn)}
     if settings.trainer == "loop":
-        trainer.before = lambda states: fit_score(trainer, states, weight, settings)
-        state = trainer.run(resume)
+        state = trainer.run(lambda states: fit_score(trainer, states, weight, settings))
         report |= {"steps": trainer.steps, "best_step": state.best_step}
     report |= measure(trainer, parts[1], parts[2], test)
     if form:
         bare = pair_examples(NotedPairs(test), adapter.chat, form)
         report["accuracy_without_notes"] = share(gaps_of(trainer.predict(bare), bare) > 0.0)
-    scale = fit_scale(trainer, form)
-    suffix = form.suffix if form else ()
-    return write_adapter(adapter, folder / "adapter", settings, report, scale, suffix, log)
+    made = folder.path / "adapter"
+    write_adapter(adapter, made, "reward model", _USE, settings, command, report)
+    fit_scale(trainer, form).save(made)
+    write_json(made / READING, {"suffix": list(form.suffix if form else ())})
+    log(f"held-out accuracy {report['accuracy']['value']:.4f}, ceiling {report['ceiling']:.4f}; written to {made}")
+    return made
 
 
 def measure(
@@ -233,32 +252,91 @@ def fit_score(trainer: Trainer, states: TrunkStates, weight: torch.Tensor, setti
 
 def fit_scale(trainer: Trainer, form: JudgeForm | None, situations: int = 150) -> RewardScale:
     """Return zero and unit from replies of an honest agent in training situations."""
-    replies = honest_replies(situations, trainer.preset.seed)
+    seed, chat = trainer.preset.seed, trainer.adapter.chat
+    views, routine = honest_replies(
+        situations,
+        seed,
+        _FIRST + seed * situations,
+        lambda situation, habit, rng: draw_candidate(situation, rng, False, habit, damaged=0.0).view,
+    )
     examples = []
-    chat = trainer.adapter.chat
-    for prompt, text, noted, _ in replies:
-        tree = TextTree(chat.prompt_ids(prompt), (_read(text, noted, chat, form),))
+    for view in views:
+        tree = TextTree(chat.prompt_ids(prompt(view)), (_read(view.text, notes(view), chat, form),))
         examples.append(Example(tree, tree.ends(), None))
-    scores = [float(out[0]) for out in trainer.predict(examples)]
-    return RewardScale.fit(scores, [routine for *_, routine in replies])
+    return RewardScale.fit([float(out[0]) for out in trainer.predict(examples)], routine)
 
 
-def write_adapter(
-    adapter: TrainedAdapter,
-    folder: Path,
-    settings: RmPreset,
-    report: dict[str, Any],
-    scale: RewardScale,
-    suffix: Ids,
-    log: Callable[[str], None],
-) -> Path:
-    """Write adapter, scale, figures and model card into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    adapter.save(folder)
-    scale.save(folder)
-    write_json(folder / READING, {"suffix": list(suffix)})
-    write_json(folder / "metrics.json", report)
-    write_json(folder / "preset.json", settings.model_dump())
-    (folder / "README.md").write_text(model_card("reward model", settings.base, _USE, report), encoding="utf-8")
-    log(f"held-out accuracy {report['accuracy']['value']:.4f}, ceiling {report['ceiling']:.4f}; written to {folder}")
-    return folder
+def train_with_trl(
+    settings: RmPreset, learn: Sequence[PreferencePair], valid: Sequence[PreferencePair], out: Path
+) -> TrainedAdapter:
+    """Train with TRL's RewardTrainer in ``out`` and return the adapter with the weights that were best on ``valid``.
+
+    Accelerate spreads it over whatever GPUs there are. Pairs, loss, margins and centring are the loop's.
+    """
+    # Wanted only here.
+    from datasets import Dataset
+    from peft import set_peft_model_state_dict
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from trl.trainer.reward_config import RewardConfig
+    from trl.trainer.reward_trainer import RewardTrainer
+
+    path = base_path(settings.base)
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        path, num_labels=1, dtype=number_format(settings.number), use_safetensors=True
+    )
+    model.config.pad_token_id = tokenizer.pad_token_id
+    layers = uppermost(settings.layers, int(model.config.get_text_config().num_hidden_layers))
+    specials = control_tokens(tokenizer)
+
+    def said(role: str, text: str) -> dict[str, str]:
+        """Return a message, control tokens in what was said broken up."""
+        return {"role": role, "content": without_controls(text, specials)}
+
+    def dataset(pairs: Sequence[PreferencePair]) -> Any:
+        rows = [
+            {
+                "prompt": [said(m["role"], m["content"]) for m in pair.prompt],
+                "chosen": [said("assistant", pair.chosen.strip())],
+                "rejected": [said("assistant", pair.rejected.strip())],
+                "margin": settings.margin * pair.margin,
+            }
+            for pair in pairs
+        ]
+        return Dataset.from_list(rows)
+
+    arguments = RewardConfig(
+        output_dir=str(out),
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=settings.warmup_steps,
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=settings.batch_size,
+        center_rewards_coefficient=settings.centre,
+        max_length=MOST_TOKENS,
+        eval_strategy="steps",
+        eval_steps=settings.measure_every,
+        save_steps=settings.measure_every,
+        save_total_limit=2,
+        logging_steps=settings.measure_every,
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_accuracy",
+        seed=settings.seed,
+        bf16=False,  # weights have the preset's number format already
+        gradient_checkpointing=False,
+        report_to="none",
+    )
+    trainer = RewardTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=dataset(learn),
+        eval_dataset=dataset(valid),
+        processing_class=tokenizer,
+        peft_config=lora_config(settings, layers, "SEQ_CLS"),
+    )
+    trainer.train()
+    trainer.save_model(str(out / "best"))
+    adapter = TrainedAdapter(settings, "SEQ_CLS")
+    set_peft_model_state_dict(adapter.peft, load_file(out / "best" / WEIGHTS))
+    return adapter

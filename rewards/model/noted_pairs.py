@@ -3,7 +3,6 @@
 Notes need the public state behind a prompt: generated pairs have it, a file's lines have it where they hold ``replay``.
 Where there is none, replies are read without notes.
 """
-# MERGED-DOC """An honest agent's replies, by which the zero and the unit of a learnt reward are set."""
 
 from __future__ import annotations
 
@@ -13,32 +12,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from negotiation_env.engines.chat_model import ChatMessage
-from negotiation_env.play.prompts import prompt
 from negotiation_env.play.protocols import ReplyView
 from negotiation_env.seeds import Stream
 from rewards.reply_reader import notes
-from simulators.people.candidates import HONEST, ROUTINE
-from simulators.people.preferences import Pair, compared, draw_candidate, preference_pairs, rankings, views_of
-from simulators.people.situations import sample_situation
+from simulators.people.preferences import Pair, compared, preference_pairs, rankings, views_of
 from simulators.people.training_files import PreferencePair, read_preferences
-
-_FIRST = 1 << 30
-"""Situations from here on; far from those of the preference data."""
-
-
-def honest_replies(situations: int, seed: int) -> list[tuple[tuple[ChatMessage, ...], str, str, bool]]:
-    """Return (prompt, reply, notes, whether it is routine) for so many situations; others are deals that are taken."""
-    found = []
-    habits = sorted(HONEST)
-    for number in range(situations):
-        rng = np.random.default_rng((Stream.HONEST_REPLY, seed, number))
-        situation = sample_situation(_FIRST + seed * situations + number)
-        habit = str(habits[int(rng.integers(len(habits)))])
-        reply = draw_candidate(situation, rng, False, habit, damaged=0.0)
-        found.append((prompt(reply.view), reply.view.text, notes(reply.view), habit in ROUTINE))
-    return found
-
 
 DRAWS = 3
 """Draws of two replies to a situation of a ranking."""

@@ -2,8 +2,10 @@
 
 Linear in the act-level features, a few of their products, the words and word pairs of a shipped vocabulary, and marks
 of the text (``text_marks``); trained by ``rewards.training.ngram_training`` on pairs of replies that simulated
-annotators compared. Comparisons leave its zero and its unit open: an honest agent's routine reply lies a little below
-zero, and the unit is the standard deviation of an honest agent's replies.
+annotators compared.
+Comparisons leave its zero and its unit open: an honest agent's routine reply lies a little below zero, and the unit is
+the standard deviation of an honest agent's replies. It knows no prices beyond what the features say, and nothing of
+the manager's private side.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView
 from rewards.linear import MOST_WORDS, PAIRS, LinearWeights, load_weights, text_marks
 
+ROUTINE_LEVEL = -0.45
+"""Mean R_model of an honest agent's routine replies, in units of the standard deviation of its replies, deals included.
+Comparisons leave zero and unit open. Ours lie so that talking on costs a little and a deal pays."""
 SHIPPED = Path(__file__).parents[1] / "weights" / "preference.npz"
 
 

@@ -1,7 +1,7 @@
 """One training loop for reward adapters: steps, measuring, the best weights, and resuming after a kill.
 
-Knows trees of texts with places to read, an objective, and a trained adapter. Does not know what is learnt: the
-objective turns hidden states at the places into a loss, and outputs on held-out examples into a figure to maximise.
+What is learnt is the objective's to say: it turns hidden states at places of texts into a loss, and outputs on held-out
+examples into a figure to maximise.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,11 +21,12 @@ from safetensors.torch import load_file, save_file
 
 from negotiation_env.engines.exact.trees import TextTree, packs
 from negotiation_env.seeds import Stream
+from negotiation_env.training.run_folder import RunFolder
 from rewards.training.adapter_training import MasterAdamW, TrainedAdapter
 from rewards.training.frozen_layers import TrunkStates
-from rewards.training.reward_presets import AdapterPreset
+from rewards.training.reward_presets import RewardPreset
 
-CHECKPOINT = "checkpoint"
+_TENSORS, _STATE, _BEST = "state.safetensors", "state.json", "best/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,9 @@ class Trainer:
         adapter, objective: what is trained and for what.
         train, valid: examples; ``valid`` chooses the best weights.
         preset: the settings.
-        out: folder of the run: the trunk's states, the checkpoint and ``metrics.jsonl`` lie in it.
+        folder: of the run; the trunk's states lie in it too.
+        checkpoint: that ``run`` goes on from; None to begin.
         log: told lines for the user.
-
-    ``before``, if set, is called with the training trees' states before the first step, to give the head its start.
     """
 
     def __init__(
@@ -81,36 +81,40 @@ class Trainer:
         objective: Objective,
         train: Sequence[Example],
         valid: Sequence[Example],
-        preset: AdapterPreset,
-        out: Path,
+        preset: RewardPreset,
+        folder: RunFolder,
+        checkpoint: Path | None,
         log: Callable[[str], None],
     ) -> None:
-        self.adapter, self.objective, self.preset, self.out, self.log = adapter, objective, preset, out, log
+        self.adapter, self.objective, self.preset, self.folder, self.log = adapter, objective, preset, folder, log
         self.train, self.valid = train, valid
         self.adam = MasterAdamW(adapter.weights())
         self.state = State()
-        self.before: Callable[[TrunkStates], None] | None = None
         self.best = _copy(adapter.weights())
-        self.steps = round(preset.epochs * math.ceil(len(train) / preset.batch))
+        self.metrics = folder.log(checkpoint)
+        self.checkpoint = checkpoint
+        self.steps = round(preset.epochs * math.ceil(len(train) / preset.batch_size))
 
-    def run(self, resume: bool = False) -> State:
-        """Train to the end, put the best weights into the adapter, and return where the run stands."""
-        self.out.mkdir(parents=True, exist_ok=True)
-        if resume:
-            self._load()
+    def run(self, begin: Callable[[TrunkStates], None]) -> State:
+        """Train to the end, put the best weights into the adapter, and return where the run stands.
+
+        ``begin`` is called with the training trees' states before the first step, to give the head its start.
+        """
+        if self.checkpoint is not None:
+            self._load(self.checkpoint)
         if self.state.step < self.steps:
-            self._train()
+            self._train(begin)
         for name, weight in self.adapter.weights().items():
             with torch.no_grad():
                 weight.copy_(self.best[name])
         return self.state
 
-    def _train(self) -> None:
+    def _train(self, begin: Callable[[TrunkStates], None]) -> None:
         """Take the steps that are left."""
         self._states = self._trunk("train", self.train)
         self._valid_states = self._trunk("valid", self.valid)
-        if self.before is not None and not self.state.step:
-            self.before(self._states)
+        if not self.state.step:
+            begin(self._states)
             self.adam = MasterAdamW(self.adapter.weights())
             self._measure({})
         started = time.process_time()
@@ -163,10 +167,10 @@ class Trainer:
 
     def _step(self, step: int) -> tuple[float, float]:
         """Take one optimiser step on the batch that belongs to this step; returns mean loss and gradient norm."""
-        per_epoch = math.ceil(len(self.train) / self.preset.batch)
+        per_epoch = math.ceil(len(self.train) / self.preset.batch_size)
         epoch, place = divmod(step, per_epoch)
         order = np.random.default_rng((self.preset.seed, Stream.ADAPTER_EPOCH, epoch)).permutation(len(self.train))
-        batch = [int(i) for i in order[place * self.preset.batch : (place + 1) * self.preset.batch]]
+        batch = [int(i) for i in order[place * self.preset.batch_size : (place + 1) * self.preset.batch_size]]
         total, terms = 0.0, 0.0
         for pack in packs([self.train[i].tree.size for i in batch], self.preset.pass_tokens):
             some = [self.train[batch[k]] for k in pack]
@@ -194,10 +198,9 @@ class Trainer:
         if figures["quality"] > self.state.best:
             self.state.best, self.state.best_step = figures["quality"], self.state.step
             self.best = _copy(self.adapter.weights())
-        line = {"step": self.state.step, **more, **figures}
-        with (self.out / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        shown = ", ".join(f"{k} {v:.4g}" for k, v in line.items() if k != "step")
+        line = {**more, **figures}
+        self.metrics.write(self.state.step, line)
+        shown = ", ".join(f"{k} {v:.4g}" for k, v in line.items())
         self.log(f"step {self.state.step}/{self.steps}: {shown}")
 
     def _trunk(self, name: str, examples: Sequence[Example]) -> TrunkStates:
@@ -207,29 +210,25 @@ class Trainer:
             return TrunkStates(
                 self.adapter,
                 trees,
-                self.out / f"trunk-{name}.npy",
+                self.folder.path / f"trunk-{name}.npy",
                 self.preset.pass_tokens,
                 lambda n: progress.advance(bar, n),
             )
 
     def _save(self) -> None:
-        """Write a checkpoint; a kill leaves the older one."""
-        tensors = {**self.adam.state(), **{f"best/{k}": v for k, v in self.best.items()}}
-        fresh = self.out / f"{CHECKPOINT}.new.safetensors"
-        told = {"step": str(self.state.step), "best": repr(self.state.best), "best_step": str(self.state.best_step)}
-        save_file({k: v.contiguous() for k, v in tensors.items()}, fresh, metadata=told)
-        fresh.replace(self.out / f"{CHECKPOINT}.safetensors")
+        """Write a checkpoint."""
+        tensors = {**self.adam.state(), **{f"{_BEST}{k}": v for k, v in self.best.items()}}
 
-    def _load(self) -> None:
-        path = self.out / f"{CHECKPOINT}.safetensors"
-        if not path.is_file():
-            return
-        tensors = load_file(path)
-        with path.open("rb") as file:
-            size = int.from_bytes(file.read(8), "little")
-            told = json.loads(file.read(size))["__metadata__"]
-        self.state = State(int(told["step"]), float(told["best"]), int(told["best_step"]))
-        self.best = {k.removeprefix("best/"): v for k, v in tensors.items() if k.startswith("best/")}
+        def fill(folder: Path) -> None:
+            save_file({k: v.contiguous() for k, v in tensors.items()}, folder / _TENSORS)
+            (folder / _STATE).write_text(json.dumps(asdict(self.state)), encoding="utf-8")
+
+        self.folder.save(self.state.step, fill)
+
+    def _load(self, checkpoint: Path) -> None:
+        tensors = load_file(checkpoint / _TENSORS)
+        self.state = State(**json.loads((checkpoint / _STATE).read_text(encoding="utf-8")))
+        self.best = {k.removeprefix(_BEST): v for k, v in tensors.items() if k.startswith(_BEST)}
         self.adam.load(tensors)
 
 

@@ -1,7 +1,6 @@
 """A LoRA adapter in training on the upper layers of a frozen base.
 
-Knows PEFT, a base model, and how to run its upper layers over hidden states of the lower ones. Does not know data or
-losses. The frozen layers below the first adapted one give the same hidden states in every epoch, so they are computed
+The frozen layers below the first adapted one give the same hidden states in every epoch, so they are computed
 once (``trunk``), and automatic differentiation never goes below the first adapted layer: on a CPU this is what makes
 training a 135 M base a matter of minutes, and why a plain loop stands here and not a general trainer.
 """
@@ -10,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import get_peft_model
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from negotiation_env.engines.chat_text import ChatText
-from negotiation_env.engines.checkpoints import Number, number_format
+from negotiation_env.engines.checkpoints import number_format
 from negotiation_env.engines.exact.attention import ATTENTION, TreeMemory
 from negotiation_env.engines.exact.trees import (
     TextTree,
@@ -31,81 +30,54 @@ from negotiation_env.engines.exact.trees import (
 )
 from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import UsageError
+from negotiation_env.training.lora import WEIGHTS, AdapterTask, lora_config, save_adapter
+from negotiation_env.training.run_folder import CARD, restore, state_tensors, write_json, write_text
 from rewards.reply_reader import ARTIFACTS
-from rewards.training.reward_presets import AdapterPreset
+from rewards.training.held_out_figures import reward_card
+from rewards.training.reward_presets import RewardPreset
 
-Task = Literal["SEQ_CLS", "CAUSAL_LM"]
+_MASTER, _ADAM = "master/", "adam"
 _MODELS: dict[str, Any] = {"SEQ_CLS": AutoModelForSequenceClassification, "CAUSAL_LM": AutoModelForCausalLM}
 
 
-def lora_settings(task: Task, rank: int, alpha: int, targets: Sequence[str], layers: range) -> LoraConfig:
-    """Return PEFT's settings for an adapter on these layers, and for CAUSAL_LM on the vocabulary's too."""
-    places = "|".join(map(str, layers))
-    pattern = rf".*\.layers\.({places})\..*\.({'|'.join(targets)})"
-    return LoraConfig(
-        task_type=task,
-        r=rank,
-        lora_alpha=alpha,
-        lora_dropout=0.0,
-        target_modules=pattern if task == "SEQ_CLS" else rf"{pattern}|lm_head",
-        modules_to_save=["score"] if task == "SEQ_CLS" else None,
-    )
-
-
 class TrainedAdapter:
-    """A base with a fresh adapter on its uppermost layers.
+    """A base with an adapter on its uppermost layers, and on the vocabulary's where it is to write tokens.
 
     Args:
-        base: name of the base.
-        task: SEQ_CLS adds one ``score`` output, saved with the adapter.
-        layers: how many of the uppermost layers are adapted; 0 for all.
-        rank, alpha: of LoRA; the adapter's product is scaled by alpha / rank.
-        targets: names of the adapted linear layers.
-        seed: of the adapter's first weights.
-        number: "auto", "float32" or "bfloat16".
+        preset: base, shape and seed of the adapter, and the one that it starts from.
+        task: SEQ_CLS adds one ``score`` output, saved with the adapter; CAUSAL_LM adapts the vocabulary's layer.
+
+    Raises:
+        UsageError: if the start does not fit.
     """
 
-    def __init__(
-        self,
-        base: str,
-        task: Task,
-        layers: int,
-        rank: int,
-        alpha: int,
-        targets: Sequence[str],
-        seed: int,
-        number: Number = "auto",
-    ) -> None:
-        folder = base_path(base)
-        self.base = base
+    def __init__(self, preset: RewardPreset, task: AdapterTask) -> None:
+        folder = base_path(preset.base)
+        self.base = preset.base
         self.chat = ChatText(AutoTokenizer.from_pretrained(folder))
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         options = {"num_labels": 1} if task == "SEQ_CLS" else {}
         with torch.random.fork_rng():
-            torch.manual_seed(seed)  # PEFT and the new score layer draw from torch's global generator
+            torch.manual_seed(preset.seed)  # PEFT and the new score layer draw from torch's global generator
             model: Any = _MODELS[task].from_pretrained(
-                folder, dtype=number_format(number), use_safetensors=True, attn_implementation=ATTENTION, **options
+                folder,
+                dtype=number_format(preset.number),
+                use_safetensors=True,
+                attn_implementation=ATTENTION,
+                **options,
             )
             count = int(model.config.get_text_config().num_hidden_layers)
-            adapted = uppermost(layers, count)
+            adapted = uppermost(preset.layers, count)
             self.depth = adapted.start
-            settings = lora_settings(task, rank, alpha, targets, adapted)
-            self.peft: Any = get_peft_model(model, settings, autocast_adapter_dtype=False)
+            shape = lora_config(preset, adapted, task, vocabulary=task == "CAUSAL_LM")
+            self.peft: Any = get_peft_model(model, shape, autocast_adapter_dtype=False)
         self.peft.to(self.device).eval()
         self.model = model
         self.decoder = decoder_of(model)
         self.width = int(model.config.get_text_config().hidden_size)
         self.number: torch.dtype = next(self.decoder.parameters()).dtype
-
-    @classmethod
-    def of(cls, preset: AdapterPreset, task: Task) -> TrainedAdapter:
-        """Return the adapter that a preset describes, with the weights that it starts from."""
-        adapter = cls(
-            preset.base, task, preset.layers, preset.rank, preset.alpha, preset.targets, preset.seed, preset.number
-        )
         if preset.start:
-            adapter.take_over(preset.start)
-        return adapter
+            self.take_over(preset.start)
 
     def take_over(self, start: str) -> None:
         """Take over the LoRA weights of a folder, or of a shipped adapter by name.
@@ -114,7 +86,7 @@ class TrainedAdapter:
             UsageError: if they do not fit this adapter.
         """
         shipped = ARTIFACTS / start
-        file = (shipped if shipped.is_dir() else Path(start)) / "adapter_model.safetensors"
+        file = (shipped if shipped.is_dir() else Path(start)) / WEIGHTS
         if not file.is_file():
             raise UsageError(f"start: expected an adapter's folder or the name of a shipped one, got {start!r}")
         found = {k: v for k, v in load_file(file).items() if ".layers." in k}
@@ -195,9 +167,23 @@ class TrainedAdapter:
 
     def save(self, folder: Path) -> None:
         """Save the adapter as PEFT does, in safetensors, with the base by its name."""
-        self.peft.peft_config["default"].base_model_name_or_path = self.base
-        # The vocabulary's layer is adapted by LoRA alone, so the embedding need not be saved.
-        self.peft.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
+        save_adapter(self.peft, "default", self.base, folder)
+
+
+def write_adapter(
+    adapter: TrainedAdapter,
+    folder: Path,
+    kind: str,
+    use: str,
+    preset: RewardPreset,
+    command: str,
+    report: dict[str, Any],
+) -> None:
+    """Write adapter, settings, figures and model card (see ``reward_card``) into a folder."""
+    adapter.save(folder)
+    write_json(folder / "metrics.json", report)
+    write_json(folder / "preset.json", preset.model_dump())
+    write_text(folder / CARD, reward_card(kind, use, preset, command, report))
 
 
 class MasterAdamW:
@@ -230,17 +216,13 @@ class MasterAdamW:
 
     def state(self) -> dict[str, torch.Tensor]:
         """Return everything a resumed run needs, as flat tensors."""
-        found = {f"master/{name}": p.detach() for name, p in self.masters.items()}
-        for name, p in self.masters.items():
-            for key, value in self.adam.state.get(p, {}).items():
-                found[f"{key}/{name}"] = value
-        return found
+        masters = {f"{_MASTER}{name}": p.detach() for name, p in self.masters.items()}
+        return masters | state_tensors(self.adam, _ADAM)
 
     def load(self, state: dict[str, torch.Tensor]) -> None:
         """Take over what ``state`` returned."""
-        for name, p in self.masters.items():
-            with torch.no_grad():
-                p.copy_(state[f"master/{name}"])
-            keys = [k for k in ("step", "exp_avg", "exp_avg_sq") if f"{k}/{name}" in state]
-            self.adam.state[p] = {k: state[f"{k}/{name}"].clone() for k in keys}
+        with torch.no_grad():
+            for name, p in self.masters.items():
+                p.copy_(state[f"{_MASTER}{name}"])
+        restore(self.adam, state, _ADAM)
         self._put_back()

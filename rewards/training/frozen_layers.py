@@ -1,12 +1,8 @@
-"""Linear readers of hidden states, fitted before an adapter is trained.
+"""Hidden states of a base's frozen layers: kept on disk, and read by linear readers before an adapter is trained.
 
-Knows matrices only. Readers have no constant term, as the vocabulary's layer and a score layer have none: what stands
-for it is a direction in which all states are about equally long.
+States are computed once and read in every epoch. Readers have no constant term, as the vocabulary's layer and a score
+layer have none: what stands for it is a direction in which all states are about equally long.
 """
-# MERGED-DOC """Hidden states of the frozen layers, kept on disk: computed once, read in every epoch.
-# MERGED-DOC
-# MERGED-DOC Knows trees of token ids and one array file. Does not know what the states are for.
-# MERGED-DOC """
 
 from __future__ import annotations
 

@@ -1,21 +1,17 @@
-"""What lies beside an adapter: figures as JSON, and a model card that shows them. Knows no model."""
-# MERGED-DOC """Figures of reward adapters on held-out data: accuracy, calibration, margins, length; agreement beyond chance.
-# MERGED-DOC
-# MERGED-DOC Knows numbers only; no model and no text.
-# MERGED-DOC """
+"""Figures of rewards on held-out data: accuracy, calibration, margins, length, agreement beyond chance; their card."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from negotiation_env.seeds import Stream
+from negotiation_env.training.run_folder import model_card, provenance
+from rewards.training.reward_presets import RewardPreset
 
 Array = NDArray[np.float64]
 BINS = 10
@@ -128,46 +124,24 @@ def interval(groups: NDArray[np.int64], figure: Callable[[NDArray[np.int64]], fl
     return [float(x) for x in np.quantile(found, (0.025, 0.975))]
 
 
-def flat(report: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Return a nested report as (dotted name, value) rows."""
-    rows: list[tuple[str, Any]] = []
-    for name, value in report.items():
-        if isinstance(value, Mapping):
-            rows += flat(value, f"{prefix}{name}.")
-        else:
-            rows.append((f"{prefix}{name}", value))
-    return rows
-
-
-def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write data as readable JSON."""
-    path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def model_card(kind: str, base: str, use: str, report: Mapping[str, Any]) -> str:
-    """Return a model card: what the adapter is, how it is loaded, what it was trained on, every figure."""
-    rows = "\n".join(f"| {name} | {_shown(value)} |" for name, value in flat(report))
-    return f"""---
-base_model: {base}
-library_name: peft
-license: apache-2.0
----
-# LoRA {kind} for hotel-rate negotiation
-
-A LoRA adapter on `{base}` (SmolLM2-135M-Instruct where that is `smollm2`). {use}
-
-Its data are generated and its annotators simulated, with documented values, blind spots and error rates; no person
-wrote or labelled anything. It knows this project's game and no other, and is no judge of real negotiations.
-What it reads behind a reply holds notes that code has made of it (`rewards/notes.py`): whether a reason is new, a bid
-above the offer, a figure nobody's. So part of what the figures show is the notes' merit, not the model's.
-Settings are in `preset.json`. Figures on held-out data, whose scenarios, personas, phrases and damage were never
-trained on:
-
-| figure | value |
-| --- | --- |
-{rows}
-"""
-
-
-def _shown(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def reward_card(kind: str, use: str, preset: RewardPreset, command: str, report: Mapping[str, Any]) -> str:
+    """Return a reward adapter's model card: what it is, how it is loaded, what it was trained on, every figure."""
+    return model_card(
+        f"LoRA {kind} for hotel-rate negotiation",
+        (
+            f"A LoRA adapter on `{preset.base}` (SmolLM2-135M-Instruct where that is `smollm2`).",
+            "Its data are generated and its annotators simulated, with documented values, blind spots and error rates; "
+            "no person wrote or labelled anything. It knows this project's game and no other, and is no judge of real "
+            "negotiations. What it reads behind a reply holds notes that code has made of it "
+            "(`rewards.reply_reader.notes`): whether a reason is new, a bid above the offer, a figure nobody's. So "
+            "part of what the figures show is the notes' merit, not the model's. Figures are on held-out data, whose "
+            "scenarios, personas, phrases and damage were never trained on.",
+        ),
+        base=preset.base,
+        tags=("lora", "negotiation", kind.replace(" ", "-")),
+        use=use,
+        made=(command,),
+        settings=preset.model_dump(),
+        figures=report,
+        versions=provenance(),
+    )

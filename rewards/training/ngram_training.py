@@ -1,23 +1,18 @@
-"""Trains the shipped reward model and the distilled judge, and writes what they reach on held-out data.
+"""Trains the light scorers: the n-gram reward model by Bradley-Terry, and the distilled judge by ridge regression.
 
-    python -m rewards.training.ngram_training
+    negotiate train rm --preset ngram --out rewards/weights
 
-writes ``rewards/weights/preference.npz``, ``judge.npz`` and ``report.json``. Data and annotators are simulated
-(``data``, ``annotators``); scenarios, personas, phrases and damage of the held-out pairs are never trained on. A file
-of pairs can be trained on instead (``--set data=FILE``); the judge is always trained on generated replies, because
-pairs say nothing about dimensions.
+writes ``rewards/weights/preference.npz``, ``judge.npz`` and ``report.json``, with what they reach on held-out data.
+Data and annotators are simulated (``simulators.people``); scenarios, personas, phrases and damage of the held-out pairs
+are never trained on. A file of pairs can be trained on instead (``--set data=FILE``); the judge is always trained on
+generated replies, because pairs say nothing about dimensions.
 """
-# MERGED-DOC """Fits the small linear scorers: the n-gram reward model by Bradley-Terry, the distilled judge by ridge regression.
-# MERGED-DOC
-# MERGED-DOC Works on views of replies and on numbers; knows no file and no annotator.
-# MERGED-DOC """
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,13 +36,12 @@ from rewards.judge.distilled_judge import DistilledJudge
 from rewards.judge.rubric import Rubric
 from rewards.judge.rubric_annotator import rubric_points
 from rewards.linear import INPUTS, MOST_WORDS, Array, LinearWeights, inputs_of, text_marks
-from rewards.model.preference_model import PreferenceModel
-from rewards.model.reward_scale import ROUTINE_LEVEL
+from rewards.model.preference_model import ROUTINE_LEVEL, PreferenceModel
 from rewards.repo import RepoReward
 from rewards.training.held_out_figures import correlation, pair_report
 from simulators.people.candidates import HONEST, ROUTINE, draw_acts
 from simulators.people.preferences import Candidate, Pair, preference_pairs, views_of
-from simulators.people.situations import sample_situation
+from simulators.people.situations import Situation, sample_situation
 from simulators.people.training_files import PreferencePair, read_preferences, split_lines
 
 FEWEST_REPLIES = 12
@@ -309,18 +303,35 @@ def _from_lines(lines: Sequence[PreferencePair], path: str) -> list[Compared]:
     return [Compared(*views_of(x, path), x.source, x.margin, x.sure) for x in lines]
 
 
-def honest_replies(count: int, seed: int) -> tuple[list[ReplyView], list[bool]]:
-    """Return an honest agent's replies, worded by its own phrase book, and which of them are routine."""
+def honest_replies(
+    count: int,
+    seed: int,
+    first: int | None = None,
+    say: Callable[[Situation, str, np.random.Generator], ReplyView] | None = None,
+) -> tuple[list[ReplyView], list[bool]]:
+    """Return an honest agent's replies, by which a learnt reward's zero and unit are set, and which are routine.
+
+    Args:
+        count: replies, each to a situation of its own.
+        seed: of the habits, and of what ``say`` draws.
+        first: number of the first situation; None for those of this seed's own range.
+        say: returns a habit's reply to a situation; None for the agent's own phrase book.
+    """
     views, routine, habits = [], [], sorted(HONEST)
     for number in range(count):
         rng = np.random.default_rng((Stream.HONEST_REPLY, seed, number))
-        at = sample_situation((seed << 32) + number)
+        situation = sample_situation((seed << 32 if first is None else first) + number)
         habit = habits[int(rng.integers(len(habits)))]
-        acts, context = draw_acts(habit, at.card, at.game, rng), context_of(at.card, at.game, "agent")
-        text = word(acts, at.card, context, agent_phrase_book(), int(rng.integers(1 << 40)), int(at.game.turn))
-        views.append(reply_view(text, at.card, at.game, at.said, at.manager))
+        views.append((say or _own_words)(situation, habit, rng))
         routine.append(habit in ROUTINE)
     return views, routine
+
+
+def _own_words(at: Situation, habit: str, rng: np.random.Generator) -> ReplyView:
+    """Return a habit's reply, worded by the agent's own phrase book."""
+    acts, context = draw_acts(habit, at.card, at.game, rng), context_of(at.card, at.game, "agent")
+    text = word(acts, at.card, context, agent_phrase_book(), int(rng.integers(1 << 40)), int(at.game.turn))
+    return reply_view(text, at.card, at.game, at.said, at.manager)
 
 
 def gaps_of(model: PreferenceModel, pairs: Sequence[Compared]) -> Array:
@@ -397,25 +408,3 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _rounded(x) for key, x in value.items()}
     return round(value, 4) if isinstance(value, float) else value
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Train, print the main held-out figures, and write weights and report."""
-    parser = argparse.ArgumentParser(description="Train the shipped reward model and the distilled judge.")
-    parser.add_argument("--preset", default="ngram", help="a shipped preset's name, or a TOML file")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="replace a preset's value")
-    parser.add_argument("--out", type=Path, default=WEIGHTS)
-    options = parser.parse_args(arguments)
-    folder = train(options.preset, options.out, options.set)
-    model = json.loads((folder / "report.json").read_text(encoding="utf-8"))["reward_model"]
-    accuracy = model["accuracy"]
-    print(f"held-out pairs: accuracy {accuracy['value']:.3f} [{accuracy['low']:.3f}, {accuracy['high']:.3f}], ", end="")
-    print(f"n {accuracy['n']}, ceiling {model['ceiling'] or float('nan'):.3f} (simulated annotators)")
-    for source, part in model["accuracy_by_source"].items():
-        print(f"  {source}: {part['value']:.3f} (n {part['n']})")
-    print(f"length correlation {model['length_correlation']:+.3f}, calibration {model['calibration']}")
-    print(f"written to {folder}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,4 @@
-"""Settings of reward-adapter training, read from ``presets/rm/*.toml`` and ``presets/judge/*.toml``.
-
-Knows no machine-learning library.
-"""
+"""Settings of reward-adapter training, typed; the files lie in ``presets/rm`` and ``presets/judge``. Needs no torch."""
 
 from __future__ import annotations
 
@@ -10,46 +7,41 @@ from typing import Literal
 
 from pydantic import Field
 
-from negotiation_env.training.presets import Preset
+from negotiation_env.training.presets import AdapterPreset
 
 PRESETS = Path(__file__).with_name("presets")
-LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
-class AdapterPreset(Preset):
+class RewardPreset(AdapterPreset):
     """What both kinds of training share.
 
     Attributes:
-        base: "smollm2", a checkpoint folder, or a Hub id.
-        start: folder of an adapter of the same base, layers and rank whose LoRA weights are taken over, or the name of
-            a shipped one; "" for fresh weights.
+        batch_size: examples (prompts with their replies) of an optimiser step.
+        number: number format of the base.
         layers: uppermost layers that are adapted; 0 for all. What lies below is run once a text.
         through_prompts: whether gradients flow through prompts as well as replies; False takes less than half the time.
-        batch: examples (prompts with their replies) of an optimiser step.
         pass_tokens: most tokens of a forward pass.
         measure_every: steps from one look at the validation examples to the next.
         valid: share of the training scenarios that choose the best weights.
     """
 
     base: str = "smollm2"
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
+    lora_rank: int = Field(default=16, ge=1)
+    lora_alpha: int = Field(default=32, ge=1)
+    learning_rate: float = Field(default=5e-4, gt=0.0)
+    warmup_steps: int = Field(default=10, ge=0)
+    batch_size: int = Field(default=16, ge=1)
     number: Literal["auto", "float32", "bfloat16"] = "auto"
-    start: str = ""
-    layers: int = Field(10, ge=0)
-    rank: int = Field(16, ge=1)
-    alpha: int = Field(32, ge=1)
-    targets: tuple[str, ...] = LINEAR
-    learning_rate: float = Field(5e-4, gt=0.0)
-    warmup_steps: int = Field(10, ge=0)
-    epochs: float = Field(1.0, gt=0.0)
+    layers: int = Field(default=10, ge=0)
+    epochs: float = Field(default=1.0, gt=0.0)
     through_prompts: bool = False
-    batch: int = Field(16, ge=1)
-    pass_tokens: int = Field(2048, ge=64)
-    measure_every: int = Field(50, ge=1)
-    valid: float = Field(0.05, gt=0.0, lt=1.0)
+    pass_tokens: int = Field(default=2048, ge=64)
+    measure_every: int = Field(default=50, ge=1)
+    valid: float = Field(default=0.05, gt=0.0, lt=1.0)
 
 
-class RmPreset(AdapterPreset):
+class RmPreset(RewardPreset):
     """Settings of ``negotiate train rm``.
 
     Attributes:
@@ -67,17 +59,17 @@ class RmPreset(AdapterPreset):
     """
 
     data: str = ""
-    pairs: int = Field(6632, ge=8)
-    situations: int = Field(0, ge=0)
-    margin: float = Field(0.0, ge=0.0)
-    smooth: float = Field(0.02, ge=0.0, lt=0.5)
-    centre: float = Field(0.01, ge=0.0)
-    bare: float = Field(0.1, ge=0.0, le=1.0)
+    pairs: int = Field(default=6632, ge=8)
+    situations: int = Field(default=0, ge=0)
+    margin: float = Field(default=0.0, ge=0.0)
+    smooth: float = Field(default=0.02, ge=0.0, lt=0.5)
+    centre: float = Field(default=0.01, ge=0.0)
+    bare: float = Field(default=0.1, ge=0.0, le=1.0)
     form: bool = False
     trainer: Literal["loop", "trl"] = "loop"
 
 
-class JudgePreset(AdapterPreset):
+class JudgePreset(RewardPreset):
     """Settings of ``negotiate train judge``.
 
     Attributes:
@@ -91,10 +83,10 @@ class JudgePreset(AdapterPreset):
         wide: training replies with wider wording (``wording.toml``) that are added to each situation.
     """
 
-    situations: int = Field(2500, ge=4)
-    held_out: int = Field(400, ge=4)
-    asked: int = Field(0, ge=0)
-    test_seed: int = Field(1, ge=0)
-    injected: float = Field(0.1, ge=0.0, le=1.0)
-    damaged: int = Field(0, ge=0)
-    wide: int = Field(0, ge=0)
+    situations: int = Field(default=2500, ge=4)
+    held_out: int = Field(default=400, ge=4)
+    asked: int = Field(default=0, ge=0)
+    test_seed: int = Field(default=1, ge=0)
+    injected: float = Field(default=0.1, ge=0.0, le=1.0)
+    damaged: int = Field(default=0, ge=0)
+    wide: int = Field(default=0, ge=0)

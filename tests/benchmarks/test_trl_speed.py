@@ -14,15 +14,15 @@ pytest.importorskip("datasets")
 from benchmarks.studies import trl_side
 from benchmarks.studies import trl_speed as repo_side
 from benchmarks.studies.trl_speed import PARTS, Clock, Measured, Round, compare, main, missed
-from policies.training.repo import Repo, method
+from policies.training.on_policy.methods import Method, load_method
 from tests.policies.on_policy.conftest import settings, write_base
 
 
 @pytest.fixture(scope="module")
-def repo(tmp_path_factory: pytest.TempPathFactory) -> Repo:
+def repo(tmp_path_factory: pytest.TempPathFactory) -> Method:
     folder = tmp_path_factory.mktemp("base")
     write_base(folder)
-    return method(settings(folder, batch_size=8, micro_batch_size=4, epochs=2))
+    return load_method("repo", settings(folder, batch_size=8, micro_batch_size=4, epochs=2))
 
 
 def check(measured: Measured, rounds: int) -> None:
@@ -38,7 +38,7 @@ def check(measured: Measured, rounds: int) -> None:
     assert Measured.from_json(json.loads(json.dumps(measured.to_json()))) == measured
 
 
-def test_our_side_plays_and_learns_from_every_reply(repo: Repo) -> None:
+def test_our_side_plays_and_learns_from_every_reply(repo: Method) -> None:
     measured = repo_side.measure(repo, rounds=2, reward="repo")
     check(measured, 2)
     for one in measured.rounds:
@@ -46,7 +46,7 @@ def test_our_side_plays_and_learns_from_every_reply(repo: Repo) -> None:
         assert one.optimiser_steps == repo.preset.epochs * max(1, round(one.replies / repo.preset.batch_size))
 
 
-def test_trl_learns_from_as_many_replies_as_a_step_of_ours(repo: Repo) -> None:
+def test_trl_learns_from_as_many_replies_as_a_step_of_ours(repo: Method) -> None:
     measured = trl_side.measure(repo.preset, rounds=1, dialogues=False)
     check(measured, 1)
     (one,) = measured.rounds
@@ -54,7 +54,7 @@ def test_trl_learns_from_as_many_replies_as_a_step_of_ours(repo: Repo) -> None:
     assert one.optimiser_steps == repo.preset.epochs
 
 
-def test_trl_s_dialogues_count_replies_and_not_the_hotel(repo: Repo) -> None:
+def test_trl_s_dialogues_count_replies_and_not_the_hotel(repo: Method) -> None:
     measured = trl_side.measure(repo.preset, rounds=1, dialogues=True)
     check(measured, 1)
     assert trl_side.GROUP <= measured.rounds[0].replies <= trl_side.GROUP * repo.preset.max_turns
@@ -96,7 +96,7 @@ def test_ratios_are_of_medians_and_missed_targets_are_named() -> None:
         compare([side("trl", [1.0], 1.0)], passes=1)
 
 
-def test_a_side_writes_what_the_comparison_reads(repo: Repo, tmp_path: Path) -> None:
+def test_a_side_writes_what_the_comparison_reads(repo: Method, tmp_path: Path) -> None:
     words = ["--preset", "tiny", "--reward", "repo", "--rounds", "1", "--out", str(tmp_path), "--side", "repo"]
     changes: dict[str, Any] = {
         "base": repo.preset.base,

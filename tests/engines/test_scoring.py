@@ -17,6 +17,7 @@ from negotiation_env.engines.chat_text import ChatText, without_controls  # noqa
 from negotiation_env.engines.exact.trees import TextTree, packs  # noqa: E402
 from negotiation_env.engines.scoring import Reader, ReadText, load_head, open_base  # noqa: E402
 from rewards.training.adapter_training import TrainedAdapter  # noqa: E402
+from rewards.training.reward_presets import RewardPreset  # noqa: E402
 from tests.engines.toy_base import write_toy_base  # noqa: E402
 
 PICKED = (7, 8, 9)
@@ -30,7 +31,16 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _adapter(base: Path, task: Any, layers: int, seed: int = 1) -> TrainedAdapter:
     """An adapter with random weights on all its parts."""
-    adapter = TrainedAdapter(str(base), task, layers, 4, 8, ("q_proj", "v_proj", "down_proj"), seed, "float32")
+    preset = RewardPreset(
+        base=str(base),
+        layers=layers,
+        lora_rank=4,
+        lora_alpha=8,
+        lora_targets=("q_proj", "v_proj", "down_proj"),
+        seed=seed,
+        number="float32",
+    )
+    adapter = TrainedAdapter(preset, task)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in adapter.weights().values():

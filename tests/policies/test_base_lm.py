@@ -12,7 +12,7 @@ transformers = pytest.importorskip("transformers")
 
 from negotiation_env.training.run_folder import clear_leftovers, write_folder  # noqa: E402
 from policies.training import base_lm  # noqa: E402
-from policies.training.tiny_tokenizer import stock_sentences, train_tokenizer  # noqa: E402
+from policies.training.base_lm import stock_sentences, train_tokenizer  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def test_the_paper_s_base_is_counted_on_the_meta_device(paper: SftPreset) -> Non
 
 
 def test_counts_are_those_of_the_real_model(tmp_path: Path) -> None:
-    from policies.training.lora import load_base, with_adapter
+    from policies.training.supervised import load_base, with_adapter
 
     settings = read_preset(SftPreset, table(save_tiny_model(tmp_path)), PRESETS / "sft")
     model, _ = load_base(settings)

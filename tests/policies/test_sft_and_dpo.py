@@ -36,15 +36,15 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def train_sft(out: Path, data: Path, settings: dict[str, Any], resume: bool = False) -> Path:
-    from policies.training import sft
+    from policies.training import supervised
 
-    return sft.train(sft.read_settings(settings), out, data, resume, quiet=True)
+    return supervised.train(supervised.read_settings("sft", settings), out, data, resume, quiet=True)
 
 
 def train_dpo(out: Path, data: Path, settings: dict[str, Any], resume: bool = False) -> Path:
-    from policies.training import dpo
+    from policies.training import supervised
 
-    return dpo.train(dpo.read_settings(settings), out, data, resume, quiet=True)
+    return supervised.train(supervised.read_settings("dpo", settings), out, data, resume, quiet=True)
 
 
 @pytest.fixture(scope="module")
@@ -104,15 +104,14 @@ def test_sft_learns(sft_run: Path) -> None:
 
 
 def test_the_loss_is_on_the_reply_alone(base: Path, demonstrations: Path, tmp_path: Path) -> None:
-    from policies.training import sft
-    from policies.training.lora import load_base, with_adapter
-    from policies.training.supervised import make_data, trainer_arguments
+    from negotiation_env.training.run_folder import RunFolder
+    from policies.training.supervised import load_base, make_data, make_trainer, read_settings, with_adapter
     from simulators.people.training_files import read_sft
 
-    settings = sft.read_settings(table(base))
+    settings = read_settings("sft", table(base))
     model, tokenizer = load_base(settings)
-    data = make_data(read_sft(demonstrations), settings, tokenizer, lambda line: {"completion": line.completion})
-    trainer = sft.make_trainer(with_adapter(model, settings), tokenizer, data, trainer_arguments(settings, tmp_path))
+    data = make_data(read_sft(demonstrations), settings, tokenizer)
+    trainer = make_trainer(settings, with_adapter(model, settings), tokenizer, data, RunFolder(tmp_path))
     batch = next(iter(trainer.get_train_dataloader()))
     for ids, labels in zip(batch["input_ids"], batch["labels"], strict=True):
         learnt = str(tokenizer.decode(ids[labels != -100]))
@@ -213,7 +212,7 @@ def test_a_start_of_another_shape_is_refused(base: Path, sft_run: Path, pairs: P
 
 
 def test_a_loss_that_is_no_number_stops_the_run(base: Path, demonstrations: Path, tmp_path: Path) -> None:
-    from policies.training.resumable import TrainingStoppedError
+    from negotiation_env.training.run_folder import TrainingStoppedError
 
     broken = tmp_path / "base"
     shutil.copytree(base, broken)
@@ -227,16 +226,12 @@ def test_a_loss_that_is_no_number_stops_the_run(base: Path, demonstrations: Path
 
 
 def test_too_long_examples_are_left_out_and_counted(base: Path, demonstrations: Path) -> None:
-    from policies.training import sft
-    from policies.training.lora import load_base
-    from policies.training.supervised import make_data
+    from policies.training.supervised import load_base, make_data, read_settings
     from simulators.people.training_files import read_sft
 
-    settings = sft.read_settings(table(base, max_reply_tokens=3))
+    settings = read_settings("sft", table(base, max_reply_tokens=3))
     with pytest.raises(UsageError, match="40 are longer"):
-        make_data(
-            read_sft(demonstrations), settings, load_base(settings)[1], lambda line: {"completion": line.completion}
-        )
+        make_data(read_sft(demonstrations), settings, load_base(settings)[1])
 
 
 @pytest.mark.slow

@@ -26,8 +26,14 @@ from negotiation_env.play.prompts import NO_ANSWER, prompt
 from negotiation_env.play.registry import load_manager, load_reward
 from negotiation_env.play.rollout import agent_view
 from policies.integrations import verifiers_env
-from policies.integrations.verifiers_env import RECORD, NegotiationEnv, load_environment
-from policies.integrations.verifiers_example import main, play, scripted_endpoint
+from policies.integrations.verifiers_env import (
+    RECORD,
+    NegotiationEnv,
+    load_environment,
+    main,
+    play,
+    scripted_endpoint,
+)
 
 SEEDS = range(3, 6)
 TURNS = 4

@@ -26,7 +26,7 @@ def save_tiny_model(folder: Path) -> Path:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from policies.training.tiny_tokenizer import train_tokenizer
+    from policies.training.base_lm import train_tokenizer
 
     tokenizer = train_tokenizer(chats(40), 512, 256)
     config = LlamaConfig(

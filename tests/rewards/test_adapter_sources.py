@@ -18,17 +18,18 @@ pytest.importorskip("transformers")
 from negotiation_env.engines.scoring import Reader, ReadText  # noqa: E402
 from negotiation_env.errors import DataFileError, UsageError  # noqa: E402
 from negotiation_env.game.lanes import FLOATS  # noqa: E402
+from negotiation_env.training.run_folder import write_json  # noqa: E402
 from rewards.judge.adapter_judge import AdapterJudge  # noqa: E402
 from rewards.judge.judge_form import write_form  # noqa: E402
 from rewards.judge.rubric import SHIPPED, Rubric  # noqa: E402
 from rewards.loading import load_judge, load_model, load_repo  # noqa: E402
-from rewards.model.adapter_model import AdapterRewardModel  # noqa: E402
-from rewards.model.reward_scale import FILE, ROUTINE_LEVEL, RewardScale  # noqa: E402
+from rewards.model.adapter_model import FILE, AdapterRewardModel, RewardScale  # noqa: E402
+from rewards.model.preference_model import ROUTINE_LEVEL  # noqa: E402
 from rewards.reply_reader import READING, Outcome, ReplyReader  # noqa: E402
 from rewards.rules.rule_reward import example_view  # noqa: E402
 from rewards.sources import Judge, RewardModel  # noqa: E402
 from rewards.training.adapter_training import TrainedAdapter  # noqa: E402
-from rewards.training.held_out_figures import write_json  # noqa: E402
+from rewards.training.reward_presets import RewardPreset  # noqa: E402
 from tests.engines.toy_base import write_toy_base  # noqa: E402
 
 RUBRIC = Rubric.from_toml()
@@ -40,7 +41,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     base = write_toy_base(tmp_path_factory.mktemp("base"))
     made = []
     for task in ("SEQ_CLS", "CAUSAL_LM"):
-        adapter = TrainedAdapter(str(base), task, 2, 4, 8, ("v_proj",), 0, "float32")
+        adapter = TrainedAdapter(
+            RewardPreset(
+                base=str(base), layers=2, lora_rank=4, lora_alpha=8, lora_targets=("v_proj",), number="float32"
+            ),
+            task,
+        )
         folder = tmp_path_factory.mktemp(task)
         adapter.save(folder)
         made.append(folder)

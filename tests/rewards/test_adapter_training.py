@@ -18,7 +18,7 @@ from typer.testing import CliRunner  # noqa: E402
 from benchmarks.cli.main import app  # noqa: E402
 from benchmarks.studies import adapter_quality  # noqa: E402
 from negotiation_env.errors import DataFileError, UsageError  # noqa: E402
-from negotiation_env.training.presets import read_preset  # noqa: E402
+from negotiation_env.training.presets import LINEAR_LAYERS, read_preset  # noqa: E402
 from rewards.judge import judge_training as judge  # noqa: E402
 from rewards.judge.adapter_judge import AdapterJudge  # noqa: E402
 from rewards.judge.rubric import SHIPPED, Rubric  # noqa: E402
@@ -28,7 +28,7 @@ from rewards.reply_reader import ReplyReader  # noqa: E402
 from rewards.rules.rule_reward import example_view  # noqa: E402
 from rewards.sources import Judge, RewardModel  # noqa: E402
 from rewards.training.adapter_loop import Trainer  # noqa: E402
-from rewards.training.reward_presets import LINEAR, PRESETS, JudgePreset, RmPreset  # noqa: E402
+from rewards.training.reward_presets import PRESETS, JudgePreset, RmPreset  # noqa: E402
 from simulators.people.training_files import PreferencePair, write_lines  # noqa: E402
 from tests.engines.toy_base import write_toy_base  # noqa: E402
 
@@ -58,8 +58,9 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _settings(base: Path, **more: object) -> list[str]:
-    settings = {"base": str(base), "layers": 2, "rank": 4, "number": "float32", "batch": 4, "measure_every": 3,
-                "learning_rate": 0.02, "warmup_steps": 2, "valid": 0.2, "start": ""} | more  # fmt: skip
+    settings = {"base": str(base), "layers": 2, "lora_rank": 4, "number": "float32",
+                "batch_size": 4, "measure_every": 3, "learning_rate": 0.02, "warmup_steps": 2,
+                "valid": 0.2, "start": ""} | more  # fmt: skip
     return [f"{key}={json.dumps(value)}" for key, value in settings.items()]
 
 
@@ -148,7 +149,7 @@ def test_the_judge_trains_by_command_and_answers_every_dimension(base: Path, tmp
 def test_the_reward_model_can_start_from_a_judge_and_read_behind_its_form(
     base: Path, pairs: Path, tmp_path: Path
 ) -> None:
-    shape = _settings(base, epochs=1, batch=8, measure_every=99)
+    shape = _settings(base, epochs=1, batch_size=8, measure_every=99)
     first = judge.train(
         "small", tmp_path / "judge", [*shape, "situations=6", "held_out=4", "asked=2"], log=lambda line: None
     )
@@ -167,7 +168,7 @@ def test_the_reward_model_can_start_from_a_judge_and_read_behind_its_form(
     with pytest.raises(DataFileError, match="rubric"):
         AdapterRewardModel.from_folder(folder)
     with pytest.raises(UsageError, match="start"):
-        rm.train("small", tmp_path, [*shape, f"data={pairs}", f"start={first}", "rank=2"])
+        rm.train("small", tmp_path, [*shape, f"data={pairs}", f"start={first}", "lora_rank=2"])
     with pytest.raises(UsageError, match="trl"):
         rm.train("small", tmp_path, ["form=true", "trainer=trl"])
 
@@ -183,5 +184,5 @@ def test_wrong_settings_are_named(tmp_path: Path) -> None:
 def test_shipped_presets_are_whole(name: str) -> None:
     for model, kind in ((RmPreset, "rm"), (JudgePreset, "judge")):
         settings = read_preset(model, name, PRESETS / kind)
-        assert set(settings.targets) <= set(LINEAR)
+        assert set(settings.lora_targets) <= set(LINEAR_LAYERS)
     assert read_preset(RmPreset, "paper", PRESETS / "rm").pairs == 6632

@@ -25,9 +25,9 @@ from benchmarks.studies.methods.work import Evaluation
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.training.presets import read_preset
 from policies.adapters import start_folder
-from policies.training.settings import PRESETS, AdapterPreset, DpoPreset, OnPolicyPreset, SftPreset
+from policies.training.settings import PRESETS, DpoPreset, OnPolicyPreset, PolicyPreset, SftPreset
 
-_TYPES: Final[dict[str, type[AdapterPreset]]] = {
+_TYPES: Final[dict[str, type[PolicyPreset]]] = {
     "sft": SftPreset, "dpo": DpoPreset, **dict.fromkeys(ON_POLICY, OnPolicyPreset),
 }  # fmt: skip
 START_SEED: Final = 0

@@ -20,8 +20,6 @@ adds. Trains nothing.
 from __future__ import annotations
 
 import json
-import resource
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,7 +34,7 @@ from benchmarks.runner.provenance import VERSIONS, digest
 from benchmarks.suites import Case, CaseSuite
 from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.training.run_folder import METRICS, write_text
+from negotiation_env.training.run_folder import METRICS, peak_memory_mb, write_text
 from policies.training.on_policy.evaluation import held_out_scenarios
 
 
@@ -186,14 +184,6 @@ def measured(folder: Path) -> Iterator[None]:
         over.set()
         watcher.join()
         write()
-
-
-def peak_memory_mb() -> float:
-    """Return the most memory used so far, MiB: the GPU's where CUDA is in use, else the process's resident set."""
-    torch = sys.modules.get("torch")  # not imported for this: SFT and the others must pay for their own libraries only
-    if torch is not None and torch.cuda.is_available():
-        return float(torch.cuda.max_memory_allocated()) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 FINISHED, STOPPED = "finished", "stopped"

@@ -54,7 +54,7 @@ from benchmarks.studies.methods.runs import (
 from benchmarks.suites import CaseSuite, load_suite
 from negotiation_env.engines.chat_model import EngineMissingError, EngineSpecError
 from negotiation_env.errors import NegotiationError, UsageError
-from negotiation_env.training.run_folder import write_text
+from negotiation_env.training.run_folder import TrainingStoppedError, write_text
 
 _COMMANDS: Final[dict[str, Any]] = {
     "sft": train_supervised.sft,
@@ -72,11 +72,9 @@ def train(run: Run) -> None:
         NegotiationError: whatever else stands in the way.
     """
     with measured(run.folder), _typed(command_words(run)):
-        # Within the measurement: each method pays for the libraries that it needs.
-        stops = _stops(run.variant.method)
         try:
             _COMMANDS[run.variant.method](run.training, run.scale, resume=True, seed=run.seed, overrides=settings(run))
-        except stops as stop:
+        except TrainingStoppedError as stop:
             record_outcome(run, STOPPED, str(stop), last_good(run.training))
             return
     check_settings(run)
@@ -113,17 +111,6 @@ def last_good(training: Path) -> Path | None:
     rounds = sorted((training / "checkpoints").glob("round-*"))
     places = [*(folder / "best" for folder in rounds[-1:]), training / "best"]
     return next((place for place in places if (place / "adapter_config.json").is_file()), None)
-
-
-def _stops(method: str) -> tuple[type[Exception], ...]:
-    """Return the errors by which a method's guards stop a run; imported with the method's own libraries only."""
-    if method in ("sft", "dpo"):
-        from policies.training import resumable
-
-        return (resumable.TrainingStoppedError,)
-    from policies.training.on_policy import learner as guards
-
-    return (guards.TrainingStoppedError,)
 
 
 @contextmanager

@@ -1,32 +1,30 @@
 """Policy and value model as two LoRA adapters (Hu et al. 2021) on one frozen base.
 
-Knows the model's forward passes and its files. Does not know rewards, advantages or losses. The base is the one that
-the engine samples from, so a run holds it in memory once; logits are made at reply tokens only.
+The base is the one that the engine samples from, so a run holds it in memory once. Logits are made at reply tokens
+only.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import set_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
 
 from negotiation_env.engines.exact.trees import uppermost
 from negotiation_env.engines.transformers_engine import TransformersEngine
-from negotiation_env.errors import DataFileError, UsageError
+from negotiation_env.errors import DataFileError
+from negotiation_env.training.lora import WEIGHTS, check_shape, lora_config, save_adapter
 from policies.adapters import start_folder
-from policies.training.lora import lora_config
 from policies.training.on_policy.samples import Sample, TokenBatch, token_batches
 from policies.training.settings import OnPolicyPreset
 
 POLICY, VALUE, START = "policy", "value", "start"
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 HEAD = "value_head.safetensors"
 
 
@@ -55,7 +53,7 @@ class ActorCritic:
         self.base = engine.base
         start = start_folder(preset.start) if preset.start else None
         if start is not None:
-            _check_shape(start, preset)
+            check_shape(start, preset)
         # The start stays as it is: what the policy's divergence is measured from.
         self._names = [POLICY, START, VALUE] if with_value else [POLICY, START]
         shape = self.base.model.config.get_text_config()
@@ -202,12 +200,12 @@ class ActorCritic:
 
     def save_policy(self, folder: Path) -> None:
         """Write the policy as a standard PEFT adapter folder."""
-        self._save_adapter(POLICY, folder)
+        save_adapter(self._wrapped, POLICY, self._base_name, folder)
 
     def save(self, folder: Path) -> None:
         """Write policy, start and value model into a folder's sub-folders."""
         for name in self._names:
-            self._save_adapter(name, folder / name)
+            save_adapter(self._wrapped, name, self._base_name, folder / name)
         if self.head is not None:
             save_file(self.head.state_dict(), folder / VALUE / HEAD)
 
@@ -219,38 +217,12 @@ class ActorCritic:
             self.head.load_state_dict(load_file(folder / VALUE / HEAD))
         self.engine.forget_prompts()
 
-    def _save_adapter(self, adapter: str, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        state = get_peft_model_state_dict(self._wrapped, adapter_name=adapter, save_embedding_layers=False)
-        state = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-        save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
-        shape: Any = self._wrapped.peft_config[adapter]
-        settings = shape.to_dict() | {
-            "base_model_name_or_path": self._base_name,
-            "inference_mode": True,
-            "target_modules": sorted(shape.target_modules),
-        }
-        # No set, no enumeration: the file does not depend on the process.
-        (folder / CONFIG).write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
     def _load_adapter(self, adapter: str, folder: Path) -> None:
         found: Any = set_peft_model_state_dict(self._wrapped, load_file(folder / WEIGHTS), adapter_name=adapter)
         missing = [key for key in found.missing_keys if f".{adapter}." in key]
         if missing or found.unexpected_keys:
             odd = (missing or found.unexpected_keys)[0]
             raise DataFileError(f"{folder}: expected the weights of an adapter for this base, got a mismatch at {odd}")
-
-
-def _check_shape(folder: Path, preset: OnPolicyPreset) -> None:
-    """Raise ``UsageError`` if an adapter is for another base, or of another shape, than the preset's."""
-    found = LoraConfig.from_pretrained(str(folder))
-    wanted = (preset.base, preset.lora_rank, float(preset.lora_alpha), set(preset.lora_targets))
-    held = (found.base_model_name_or_path, found.r, float(found.lora_alpha), set(found.target_modules or ()))
-    if wanted != held:
-        raise UsageError(
-            f"start {preset.start}: expected an adapter with base, rank, alpha and targets {wanted}, got {held}; "
-            "set base and lora_* to its own, or choose another start"
-        )
 
 
 def _spread(values: torch.Tensor, batch: TokenBatch) -> torch.Tensor:

@@ -1,17 +1,9 @@
-"""How a policy in training does on held-out dialogues, played as the finished agent is played.
+"""Which dialogues a run trains on and which it is measured on, and how its policy does: figures, and their picture.
 
-Knows episodes and the models in training; trains nothing. Success is a lower price agreed; persuasion is what an
-outside rater says of the dialogues, or the training judge's points where there is none.
+Held-out dialogues are played as the finished agent is played. Success is a lower price agreed; persuasion is what an
+outside rater says of the dialogues, or the training judge's points where there is none. The scenarios of the benchmark
+suites are in neither range of seeds (``negotiation_env.seeds``).
 """
-# MERGED-DOC """Which scenarios a run trains on and which it is measured on: disjoint ranges of seeds.
-# MERGED-DOC
-# MERGED-DOC The benchmark's ``online`` and ``ab`` suites have seeds of their own, between 1,000,000 and 2,000,000, that no run
-# MERGED-DOC touches.
-# MERGED-DOC """
-# MERGED-DOC """The picture of a run: rewards by source, divergence, entropy, length, success, persuasion over replies sampled.
-# MERGED-DOC
-# MERGED-DOC Draws what ``metrics.jsonl`` holds; measures nothing.
-# MERGED-DOC """
 
 from __future__ import annotations
 
@@ -25,12 +17,12 @@ from matplotlib.figure import Figure
 
 from negotiation_env.errors import UsageError
 from negotiation_env.game.scenario import Scenario, sample_scenario
-from negotiation_env.play.protocols import Manager, Reward
+from negotiation_env.play.protocols import Manager, Reward, RewardBreakdown
 from negotiation_env.play.records import Episode
 from negotiation_env.seeds import SCENARIOS
 from policies.training.on_policy.actor_critic import ActorCritic
 from policies.training.on_policy.losses import token_mean
-from policies.training.on_policy.samples import Sample, SamplingAgent, play
+from policies.training.on_policy.samples import Played, Sample, SamplingAgent, play
 from policies.training.settings import OnPolicyPreset
 
 HELD_OUT_SEEDS = SCENARIOS["on-policy held out"]
@@ -76,18 +68,18 @@ def evaluate(
         turn_discount=0.0,
         batch_size=preset.rollout_batch,
     )
-    figures = reward_means(played.episodes) | outcome_means(played.episodes)
+    replies = [turn.reward for episode in played.episodes for turn in episode.turns]
+    figures = reward_means(replies) | outcome_means(played.episodes)
     figures |= _divergence(actor, played.samples, preset.part_tokens)
     figures["persuasion"] = figures.get("judge", 0.0) if rate is None else rate(played.episodes)
     return figures
 
 
-def reward_means(episodes: Sequence[Episode]) -> dict[str, float]:
+def reward_means(breakdowns: Sequence[RewardBreakdown]) -> dict[str, float]:
     """Return the mean of each reward source over the replies that it scored; a source that scored none is left out."""
     found = {}
     for source in ("total", "model", "judge", "rules"):
-        scores = [getattr(turn.reward, source) for episode in episodes for turn in episode.turns]
-        known = [score for score in scores if score is not None]
+        known = [score for breakdown in breakdowns if (score := getattr(breakdown, source)) is not None]
         if known:
             found[source] = sum(known) / len(known)
     return found
@@ -104,6 +96,35 @@ def outcome_means(episodes: Sequence[Episode]) -> dict[str, float]:
         "turns": len(turns) / max(len(sound), 1),
         "reply_tokens": sum(len(turn.token_ids) for turn in turns) / max(len(turns), 1),
     }
+
+
+def round_figures(played: Played) -> dict[str, float]:
+    """Return a round's own figures: rewards by source over its samples, and what play was like."""
+    count = len(played.samples)
+    return (
+        reward_means(played.breakdowns)
+        | outcome_means(played.episodes)
+        | {
+            "credit": sum(s.reward for s in played.samples) / count,
+            "samples": count,
+            "unscored": played.unscored,
+            "faults": played.faults,
+            "empty": played.empty / played.sampled,
+            "prompt_tokens": sum(len(s.prompt) for s in played.samples) / count,
+        }
+    )
+
+
+def start_and_best(rows: Sequence[Mapping[str, Any]], best_round: int) -> dict[str, Any]:
+    """Return what a card says of metrics' rows: each held-out figure at the start and at the best checkpoint."""
+    measured = {row["step"]: row for row in rows if "held_out/total" in row}
+    start, best = measured[min(measured)], measured[best_round]
+    found: dict[str, Any] = {
+        name.replace("held_out/", "held out, "): f"{start[name]:.3f} at the start, {value:.3f} at the best"
+        for name, value in best.items()
+        if name.startswith("held_out/") and name in start
+    }
+    return found | {"held-out dialogues": "the best checkpoint is chosen on them, so these figures flatter it"}
 
 
 @torch.no_grad()

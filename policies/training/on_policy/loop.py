@@ -1,55 +1,65 @@
-"""The loop of every on-policy method: play a round of dialogues, learn from its replies, check, measure, save.
+"""The loop of every on-policy method, and a round of it from top to bottom.
 
-Knows rounds, files and budgets. What is learned from a reply, and how, is the method's (``method.Method``). All random
-draws follow from the seed and the round, so a run that was killed goes on from its last checkpoint and ends with the
-weights of an unbroken one (on one machine, with as many threads).
+``_Run._round`` plays dialogues, in which replies are sampled and scored (``samples.play``), and has the ``Learner``
+learn from them: advantages and loss are the method's (``methods``), the optimiser's step is here. A round ends with a
+measurement, where it is time for one, and a checkpoint. All random draws follow from the seed and the round, so a run
+that was killed goes on from its last checkpoint and ends with the weights of an unbroken one (on one machine, with as
+many threads).
 """
 
 from __future__ import annotations
 
 import json
-import resource
-import sys
+import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from shutil import copytree
+from typing import Any
 
+import numpy as np
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from safetensors.torch import load_file, save_file
 from torch.utils.tensorboard import SummaryWriter
 
 from negotiation_env.engines.transformers_engine import TransformersEngine
-from negotiation_env.errors import DataFileError, UsageError
+from negotiation_env.errors import DataFileError
 from negotiation_env.play.registry import load_manager, load_reward
-from negotiation_env.training.run_folder import METRICS, MetricsLog, provenance, write_text
-from policies.training.model_card import Card, write_card
-from policies.training.on_policy.actor_critic import ActorCritic
-from policies.training.on_policy.checkpoints import BEST, Checkpoints, Progress
-from policies.training.on_policy.evaluation import Rater, draw, evaluate, outcome_means, training_scenarios
-from policies.training.on_policy.learner import Learner, TrainingStoppedError, check_entropy, check_play
-from policies.training.on_policy.methods import Method
-from policies.training.on_policy.samples import Played, SamplingAgent, play
-from policies.training.settings import OnPolicyPreset
+from negotiation_env.seeds import Stream
+from negotiation_env.training.run_folder import (
+    RunFolder,
+    TrainingStoppedError,
+    peak_memory_mb,
+    restore,
+    state_tensors,
+)
+from policies.training.on_policy.actor_critic import POLICY, VALUE, ActorCritic
+from policies.training.on_policy.evaluation import (
+    Rater,
+    draw,
+    evaluate,
+    round_figures,
+    start_and_best,
+    training_scenarios,
+)
+from policies.training.on_policy.losses import token_mean, value_loss
+from policies.training.on_policy.methods import LossTensors, Method, RoundTensors, Targets, load_method
+from policies.training.on_policy.samples import Played, Sample, SamplingAgent, TokenBatch, play
+from policies.training.settings import OnPolicyPreset, policy_card
 
-SETTINGS, START = "run.json", "start"
+BEST, OPTIMIZER, STATE = "best", "optimizer.safetensors", "state.json"
+_ADAM = "optimizer"
 
 
-class Options(TypedDict, total=False):
-    """What every method's ``train`` passes on to ``run``."""
-
-    resume: bool
-    rate: Rater | None
-    command: str
-    show: bool
-
-
-def run(
-    method: Method,
+def train(
+    method: str,
+    preset: Mapping[str, Any] | str | Path,
     out: Path,
+    overrides: Sequence[str] = (),
     *,
     resume: bool = False,
     rate: Rater | None = None,
@@ -59,77 +69,102 @@ def run(
     """Train until the budget is used up; write the best policy, its card and the learning curve into ``out``.
 
     Args:
-        method: PPO, GRPO or REPO with its preset.
+        method: "ppo", "grpo" or "repo".
+        preset: settings as a table, a TOML file, or a shipped preset's name.
         out: the run's folder, in the end a PEFT adapter folder.
+        overrides: "key=value" settings that replace the preset's.
         resume: go on from the last checkpoint in ``out``.
         rate: rates held-out dialogues for the learning curve.
         command: what the user typed, for the model card.
         show: whether to show a progress bar on stderr.
 
     Raises:
-        UsageError: on settings that do not fit, or a folder that holds another run.
+        DataFileError, UsageError: on settings that do not fit, or a folder that holds another run.
         TrainingStoppedError: if a guard stops the run; the last good checkpoint is kept.
     """
-    preset = method.preset
-    checkpoints = Checkpoints(out)
-    _claim(out, method, resume, checkpoints)
-    torch.set_num_threads(preset.torch_threads)
-    engine = TransformersEngine(preset.base, dtype=preset.dtype, max_prompt_tokens=preset.max_prompt_tokens)
-    with ActorCritic(engine, preset, with_value=method.has_value) as actor:
-        session = _Session(method, actor, checkpoints, out, rate, show)
+    learns = load_method(method, preset, overrides)
+    settings = learns.preset
+    folder = RunFolder(out, "round", digits=6)
+    checkpoint = folder.claim({"method": method, **settings.model_dump(mode="json")}, resume)
+    torch.set_num_threads(settings.torch_threads)
+    engine = TransformersEngine(settings.base, dtype=settings.dtype, max_prompt_tokens=settings.max_prompt_tokens)
+    with ActorCritic(engine, settings, with_value=learns.has_value) as actor:
+        run = _Run(learns, actor, folder, checkpoint, rate)
         try:
-            session.run(resume)
+            run.go(show)
         except TrainingStoppedError as stop:
-            kept = checkpoints.newest()
-            raise TrainingStoppedError(f"{stop}; last good checkpoint: {kept or 'none'}") from stop
+            raise TrainingStoppedError(f"{stop}; last good checkpoint: {folder.newest() or 'none'}") from stop
         finally:
-            session.close()
-    return _finish(method, checkpoints, session, out, command)
+            run.board.close()
+    newest = folder.newest()
+    if newest is None:
+        raise DataFileError(f"{out}: expected a checkpoint at the end of the run, found none")
+    rows = run.log.read()
+    draw(rows, f"{method.upper()} on {settings.base}, seed {settings.seed}", out)
+    figures = start_and_best(rows, run.progress.best_round)
+    figures |= {name.replace("_", " "): value for name, value in asdict(run.progress).items()}
+    folder.publish(newest / BEST, policy_card(method, settings, command, figures))
+    return out
 
 
-def _claim(out: Path, method: Method, resume: bool, checkpoints: Checkpoints) -> None:
-    """Write the run's settings, or check that the folder's run has the same."""
-    settings: dict[str, Any] = {"method": method.name, **method.preset.model_dump(mode="json")}
-    path = out / SETTINGS
-    if path.is_file() and checkpoints.newest() is not None:
-        if not resume:
-            raise UsageError(f"{out}: a run lies here already; pass --resume to go on, or another --out")
-        try:
-            earlier = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise DataFileError(f"{path}: expected a run's settings, got {error}") from error
-        if earlier != settings:
-            odd = [key for key, value in settings.items() if earlier.get(key) != value]
-            raise UsageError(f"{out}: expected the settings of the run there, got another {', '.join(odd)}")
-    try:
-        write_text(path, json.dumps(settings, indent=2) + "\n")
-    except OSError as error:
-        raise UsageError(f"expected a folder that can be written for --out, got {out} ({error.strerror})") from error
+@dataclass(slots=True)
+class Progress:
+    """How far a run is, and what it has used up."""
+
+    round: int = 0
+    steps: int = 0
+    dialogues: int = 0
+    replies: int = 0
+    """Replies sampled for training, those left out included."""
+    unscored: int = 0
+    faults: int = 0
+    sampled_tokens: int = 0
+    """Tokens of replies sampled for training."""
+    trained_tokens: int = 0
+    """Tokens, prompts included, that went through a training pass, each model's counted."""
+    seconds: float = 0.0
+    """Wall time, without what a kill lost."""
+    cpu_seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+    best_round: int = -1
+    best_reward: float | None = None
 
 
-class _Session:
-    """One process's part of a run."""
+class _Run:
+    """One process's part of a run.
+
+    Args:
+        method: reward, advantage and regulariser.
+        actor: the models.
+        folder: of the run.
+        checkpoint: to go on from; None to begin.
+        rate: rates held-out dialogues.
+    """
 
     def __init__(
-        self, method: Method, actor: ActorCritic, checkpoints: Checkpoints, out: Path, rate: Rater | None, show: bool
+        self, method: Method, actor: ActorCritic, folder: RunFolder, checkpoint: Path | None, rate: Rater | None
     ) -> None:
-        self.method, self.actor, self.checkpoints, self.rate = method, actor, checkpoints, rate
-        self.preset: OnPolicyPreset = method.preset
-        self.out = out
+        self.method, self.actor, self.folder, self.rate = method, actor, folder, rate
+        self.preset = preset = method.preset
         self.learner = Learner(method, actor)
-        self.progress = Progress()
-        self.manager = load_manager(self.preset.manager)
-        self.reward = load_reward(self.preset.reward)
+        self.manager, self.reward = load_manager(preset.manager), load_reward(preset.reward)
         self.agent = SamplingAgent(
-            actor.engine,
-            self.reward,
-            self.preset.max_reply_tokens,
-            self.preset.group_size,
-            temperature=self.preset.temperature,
+            actor.engine, self.reward, preset.max_reply_tokens, preset.group_size, temperature=preset.temperature
         )
-        self.log: MetricsLog | None = None
-        self._board: SummaryWriter | None = None
-        self._bar = Bar(
+        self.began = checkpoint is None
+        self.progress = Progress() if checkpoint is None else self._load(checkpoint)
+        self.log = folder.log(checkpoint)
+        self.board = SummaryWriter(
+            str(folder.path / "tensorboard"), purge_step=None if checkpoint is None else self.progress.round + 1
+        )
+        self._clocks = time.monotonic(), time.process_time()
+
+    def go(self, show: bool) -> None:
+        """Take rounds to the end of the budget."""
+        progress = self.progress
+        if self.began:
+            self._end_round({"replies": 0}, True)
+        bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.completed:.0f}/{task.total:.0f} replies"),
@@ -138,68 +173,41 @@ class _Session:
             console=Console(stderr=True),
             disable=not show,
         )
-        self._clocks = time.monotonic(), time.process_time()
-
-    def run(self, resume: bool) -> None:
-        """Go from the last checkpoint, or from the start, to the end of the budget."""
-        progress = self.progress
-        if resume and self.checkpoints.newest() is not None:
-            progress = self.progress = self.checkpoints.load(self.actor, self.learner)
-            self._open_logs(progress.round)
-        else:
-            self._open_logs(None)
-            self._tick_clocks()
-            self._save({"replies": 0}, True)
-        with self._bar:
-            task = self._bar.add_task(self.method.name, total=self.preset.replies, completed=progress.replies)
+        with bar:
+            task = bar.add_task(self.method.name, total=self.preset.replies, completed=progress.replies)
             while progress.replies < self.preset.replies:
-                self._round(task)
+                self._round()
+                bar.update(task, completed=min(progress.replies, self.preset.replies))
 
-    def close(self) -> None:
-        """Close the logs."""
-        if self._board is not None:
-            self._board.close()
-
-    def _open_logs(self, after: int | None) -> None:
-        self.log = MetricsLog(self.out / METRICS, after)
-        self._board = SummaryWriter(str(self.out / "tensorboard"), purge_step=None if after is None else after + 1)
-
-    def _round(self, task: TaskID) -> None:
-        """Play, learn, measure, save."""
-        preset, progress = self.preset, self.progress
-        clock = time.monotonic()
-        played = self._play()
-        played_in, clock = time.monotonic() - clock, time.monotonic()
-        figures = self.learner.learn(played.samples, progress.round)
-        check_entropy(preset, figures["entropy"])
-        learned_in = time.monotonic() - clock
-        self._count(played)
-        row = _row(played) | figures | {"seconds_playing": played_in, "seconds_learning": learned_in}
-        last = progress.replies >= preset.replies
-        self._save(row, last or progress.round % preset.evaluate_every == 0)
-        self._bar.update(task, completed=min(progress.replies, preset.replies))
-
-    def _play(self) -> Played:
-        preset = self.preset
-        count = max(1, round(preset.dialogues / preset.group_size))
+    def _round(self) -> None:
+        """Sample replies, score them, learn from them, measure, save."""
+        preset, progress, began = self.preset, self.progress, time.monotonic()
+        # A method that samples groups plays fewer dialogues, so that a round has about as many replies.
+        dialogues = max(1, round(preset.dialogues / preset.group_size))
         self.actor.engine.forget_prompts()
         played = play(
             self.agent,
-            training_scenarios(preset.seed, self.progress.dialogues, count),
+            training_scenarios(preset.seed, progress.dialogues, dialogues),
             self.method.read,
             manager=self.manager,
             max_turns=preset.max_turns,
             turn_discount=preset.turn_discount,
             batch_size=preset.rollout_batch,
         )
-        check_play(preset, played.sampled, len(played.samples), played.empty, played.faults, played.unscored)
-        return played
+        check_play(preset, played)
+        played_at = time.monotonic()
+        figures = self.learner.learn(played.samples, progress.round)
+        check_entropy(preset, figures["entropy"])
+        clocks = {"seconds_playing": played_at - began, "seconds_learning": time.monotonic() - played_at}
+        self._count(played)
+        last = progress.replies >= preset.replies
+        self._end_round(round_figures(played) | figures | clocks, last or progress.round % preset.evaluate_every == 0)
 
     def _count(self, played: Played) -> None:
         """Add a round to what the run has used up."""
-        progress, learner = self.progress, self.learner
+        progress = self.progress
         progress.round += 1
-        progress.steps = learner.steps
+        progress.steps = self.learner.steps
         progress.dialogues += len(played.episodes)
         progress.replies += played.sampled
         progress.unscored += played.unscored
@@ -208,15 +216,7 @@ class _Session:
         passed = sum(len(s.prompt) + len(s.reply) for s in played.samples) * self.preset.epochs
         progress.trained_tokens += passed * (2 if self.method.has_value else 1)
 
-    def _tick_clocks(self) -> None:
-        """Add the time since the last tick, and look at the memory."""
-        before, now = self._clocks, (time.monotonic(), time.process_time())
-        self._clocks = now
-        self.progress.seconds += now[0] - before[0]
-        self.progress.cpu_seconds += now[1] - before[1]
-        self.progress.peak_memory_mb = max(self.progress.peak_memory_mb, peak_memory_mb(self.actor.base.device))
-
-    def _save(self, row: Mapping[str, Any], measure: bool) -> None:
+    def _end_round(self, row: Mapping[str, Any], measure: bool) -> None:
         """Measure on held-out dialogues where it is time to, log, and write the checkpoint."""
         progress = self.progress
         found: dict[str, float] = {}
@@ -226,7 +226,10 @@ class _Session:
         is_best = score is not None and (progress.best_reward is None or score > progress.best_reward)
         if is_best:
             progress.best_round, progress.best_reward = progress.round, score
-        self._tick_clocks()
+        before, self._clocks = self._clocks, (time.monotonic(), time.process_time())
+        progress.seconds += self._clocks[0] - before[0]
+        progress.cpu_seconds += self._clocks[1] - before[1]
+        progress.peak_memory_mb = max(progress.peak_memory_mb, peak_memory_mb())
         values = {
             "replies": progress.replies,
             "optimiser_steps": progress.steps,
@@ -236,66 +239,213 @@ class _Session:
             "peak_memory_mb": progress.peak_memory_mb,
         }
         # Before the checkpoint: on resume, rows later than the checkpoint's round are dropped.
-        if self.log is not None:
-            self.log.write(progress.round, values)
-        self.checkpoints.save(progress, self.actor, self.learner, is_best)
-        if self._board is not None:
-            for name, value in values.items():
-                self._board.add_scalar(name, value, progress.round)
+        self.log.write(progress.round, values)
+        self._save(is_best)
+        for name, value in values.items():
+            self.board.add_scalar(name, value, progress.round)
+
+    def _save(self, is_best: bool) -> None:
+        """Write all that the run goes on from; random draws need no state. ``is_best``: the policy is so far."""
+        older = self.folder.newest()
+
+        def fill(folder: Path) -> None:
+            self.actor.save(folder)
+            if is_best or older is None:
+                self.actor.save_policy(folder / BEST)
+            else:
+                copytree(older / BEST, folder / BEST)
+            save_file(state_tensors(self.learner.optimizer, _ADAM), folder / OPTIMIZER)
+            (folder / STATE).write_text(json.dumps(asdict(self.progress), indent=2) + "\n", encoding="utf-8")
+
+        self.folder.save(self.progress.round, fill)
+
+    def _load(self, checkpoint: Path) -> Progress:
+        """Put back what ``_save`` wrote. Raises ``DataFileError`` where it is not readable."""
+        try:
+            progress = Progress(**json.loads((checkpoint / STATE).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise DataFileError(f"{checkpoint / STATE}: expected a run's state, got {error!r}") from error
+        self.actor.load(checkpoint)
+        restore(self.learner.optimizer, load_file(checkpoint / OPTIMIZER), _ADAM)
+        self.learner.steps = progress.steps
+        return progress
 
 
-def _row(played: Played) -> dict[str, float]:
-    """Return a round's own figures: rewards by source over its samples, and what play was like."""
-    figures: dict[str, float] = {}
-    for source in ("total", "model", "judge", "rules"):
-        known = [value for b in played.breakdowns if (value := getattr(b, source)) is not None]
-        if known:
-            figures[source] = sum(known) / len(known)
-    figures |= outcome_means(played.episodes)
-    count = len(played.samples)
-    figures |= {
-        "credit": sum(s.reward for s in played.samples) / count,
-        "samples": count,
-        "unscored": played.unscored,
-        "faults": played.faults,
-        "empty": played.empty / played.sampled,
-        "prompt_tokens": sum(len(s.prompt) for s in played.samples) / count,
-    }
-    return figures
+class Learner:
+    """Learns from a round's samples: minibatches in passes that fit into memory, gradients to each model's own adapter.
+
+    Args:
+        method: reward, advantage and regulariser.
+        actor: the models.
+    """
+
+    def __init__(self, method: Method, actor: ActorCritic) -> None:
+        self.method = method
+        self.preset = method.preset
+        self.actor = actor
+        self.steps = 0
+        groups = [{"params": list(actor.policy_parameters().values()), "lr": self.preset.learning_rate}]
+        if method.has_value:
+            groups.append({"params": list(actor.value_parameters().values()), "lr": self.preset.value_learning_rate})
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
+        self._rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+
+    def learn(self, samples: Sequence[Sample], round_number: int) -> dict[str, float]:
+        """Take ``epochs`` passes over the samples; returns the round's figures, means over its steps.
+
+        Raises:
+            TrainingStoppedError: before the step that it would spoil.
+        """
+        played = self._tensors(samples)
+        targets = self.method.targets(played)
+        minibatches = max(1, round(len(samples) / self.preset.batch_size))
+        steps: list[dict[str, float]] = []
+        for epoch in range(self.preset.epochs):
+            draws = np.random.default_rng((Stream.EPOCH_ORDER, self.preset.seed, round_number, epoch))
+            order = epoch_order(samples, draws, self.preset.whole_dialogues)
+            for chosen in np.array_split(order, minibatches):
+                steps.append(self._step(samples, [int(i) for i in chosen], played, targets))
+        figures = {name: sum(step[name] for step in steps) / len(steps) for name in steps[0]}
+        figures["largest_ratio"] = max(step["largest_ratio"] for step in steps)
+        # Measured before the first step, on the policy that sampled.
+        figures["sampling_gap"] = abs(steps[0]["log_ratio"])
+        if played.values is not None and targets.values is not None:
+            errors = (targets.values - played.values)[played.mask]
+            spread = float(targets.values[played.mask].var(unbiased=False))
+            figures["explained_variance"] = 1.0 - float(errors.var(unbiased=False)) / max(spread, 1e-12)
+        return figures
+
+    def _tensors(self, samples: Sequence[Sample]) -> RoundTensors:
+        """Return a round before any step: what was sampled, values, the start's log-probabilities."""
+        device = self.actor.base.device
+        width = max(len(s.reply) for s in samples)
+        logprobs = torch.zeros(len(samples), width, device=device)
+        mask = torch.zeros(len(samples), width, dtype=torch.bool, device=device)
+        rewards = torch.tensor([s.reward for s in samples], device=device)
+        if self.steps == 0:
+            # From 0, lambda below 1 would blame the last tokens of a reply for the mean reward, and so its ending.
+            self.actor.expect(float(rewards.mean()))
+        values = torch.zeros_like(logprobs) if self.method.has_value else None
+        start = torch.zeros_like(logprobs) if self.method.wants_start else None
+        for batch in self.actor.batches(samples, 2 * self.preset.part_tokens):
+            rows, own = batch.rows, batch.mask.shape[1]
+            logprobs[rows, :own], mask[rows, :own] = batch.logprobs, batch.mask
+            if values is not None:
+                with torch.no_grad():
+                    values[rows, :own] = self.actor.values(batch)
+            if start is not None:
+                start[rows, :own] = self.actor.start_logprobs(batch)
+        groups = torch.tensor(_numbered(s.group for s in samples), device=device)
+        return RoundTensors(rewards, groups, mask, logprobs, values, start)
+
+    def _step(
+        self, samples: Sequence[Sample], chosen: list[int], played: RoundTensors, targets: Targets
+    ) -> dict[str, float]:
+        """One optimiser step on a minibatch: the samples ``chosen``."""
+        some = [samples[i] for i in chosen]
+        tokens = sum(len(s.reply) for s in some)
+        self.optimizer.zero_grad(set_to_none=True)
+        sums: dict[str, torch.Tensor] = {}
+        for batch in self.actor.batches(some, self.preset.part_tokens):
+            rows = [chosen[i] for i in batch.rows]
+            for name, value in self._backward(batch, rows, played, targets, tokens).items():
+                before = sums.get(name, torch.zeros_like(value))
+                sums[name] = torch.maximum(before, value) if name == "largest_ratio" else before + value
+        figures = {name: float(value) for name, value in sums.items()}
+        for name, parameters in (("policy", self.actor.policy_parameters()), ("value", self.actor.value_parameters())):
+            if parameters:
+                norm = torch.nn.utils.clip_grad_norm_(parameters.values(), self.preset.max_grad_norm)
+                figures[f"{name}_grad_norm"] = float(norm)
+        check_step(self.preset, figures)
+        warm = min(1.0, (self.steps + 1) / (self.preset.warmup_steps + 1))
+        for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * warm
+        self.optimizer.step()
+        self.steps += 1
+        return figures
+
+    def _backward(
+        self, batch: TokenBatch, rows: list[int], played: RoundTensors, targets: Targets, tokens: int
+    ) -> dict[str, torch.Tensor]:
+        """Add a part's gradients; returns its share of the minibatch's figures."""
+        width = batch.mask.shape[1]
+        scores = self.actor.policy(batch)
+        loss = self.method.loss(
+            LossTensors(
+                scores.logprobs,
+                played.logprobs[rows, :width],
+                targets.advantages[rows, :width],
+                batch.mask,
+                None if played.start_logprobs is None else played.start_logprobs[rows, :width],
+                tokens,
+            )
+        )
+        self.actor.backward(loss.loss, POLICY)
+        figures = {
+            "policy_loss": loss.loss.detach(),
+            "clipped": loss.clipped,
+            "log_ratio": loss.log_ratio,
+            "divergence": loss.divergence,
+            "largest_ratio": loss.largest_ratio,
+            "entropy": token_mean(scores.entropy, batch.mask, tokens),
+        }
+        if targets.values is not None:
+            error = value_loss(self.actor.values(batch), targets.values[rows, :width], batch.mask, tokens)
+            self.actor.backward(error, VALUE)
+            figures["value_loss"] = error.detach()
+        return figures
 
 
-def peak_memory_mb(device: torch.device) -> float:
-    """Return the most memory used so far: the GPU's on CUDA, else the process's resident set."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+def epoch_order(samples: Sequence[Sample], draws: np.random.Generator, whole_dialogues: bool) -> np.ndarray:
+    """Return the samples' indices, each once, in the order in which an epoch divides them into minibatches.
+
+    Args:
+        samples: at least one.
+        draws: of the order, by reply or, with ``whole_dialogues``, by dialogue.
+        whole_dialogues: whether the replies of a dialogue stay together, in their order.
+    """
+    if not whole_dialogues:
+        return draws.permutation(len(samples))
+    places = draws.permutation(len(samples))[_numbered(s.dialogue for s in samples)]
+    return np.argsort(places, kind="stable")
 
 
-def _finish(method: Method, checkpoints: Checkpoints, session: _Session, out: Path, command: str) -> Path:
-    """Write the best policy as the folder's adapter, its card, and the learning curve."""
-    newest = checkpoints.newest()
-    if newest is None:
-        raise DataFileError(f"{out}: expected a checkpoint at the end of the run, found none")
-    for file in (newest / BEST).iterdir():
-        (out / file.name).write_bytes(file.read_bytes())
-    rows = MetricsLog(out / METRICS, session.progress.round).read()
-    draw(rows, f"{method.name.upper()} on {method.preset.base}, seed {method.preset.seed}", out)
-    figures = _figures(rows, session.progress)
-    write_card(out / "README.md", Card(method.name, method.preset, command, "", 0, figures, provenance()))
-    return out
+def _numbered(seeds: Iterable[int]) -> list[int]:
+    """Return seeds as numbers from 0, equal where they are equal: a 64-bit seed may lie beyond int64."""
+    places: dict[int, int] = {}
+    return [places.setdefault(seed, len(places)) for seed in seeds]
 
 
-def _figures(rows: Sequence[Mapping[str, Any]], progress: Progress) -> dict[str, Any]:
-    """Return what a card says of a run: held-out figures at the start and at the best, and what was used up."""
-    measured = {row["step"]: row for row in rows if "held_out/total" in row}
-    start, best = measured[min(measured)], measured[progress.best_round]
-    figures: dict[str, Any] = {
-        name.replace("held_out/", "held out, "): f"{start[name]:.3f} at the start, {value:.3f} at the best"
-        for name, value in best.items()
-        if name.startswith("held_out/") and name in start
-    }
-    figures["held-out dialogues"] = "the best checkpoint is chosen on them, so these figures flatter it"
-    for name, value in asdict(progress).items():
-        figures[name.replace("_", " ")] = round(value, 3) if isinstance(value, float) else value
-    return figures
+def check_play(preset: OnPolicyPreset, played: Played) -> None:
+    """Check a round of play. Raises ``TrainingStoppedError``."""
+    if not played.samples:
+        raise TrainingStoppedError(
+            f"no reply of {played.sampled} was scored ({played.faults} faults, {played.unscored} unscored): "
+            "check engine and reward"
+        )
+    if played.empty > preset.most_empty * played.sampled:
+        raise TrainingStoppedError(
+            f"empty replies: expected at most {preset.most_empty:.0%} of a round, got {played.empty} of "
+            f"{played.sampled}: the policy has collapsed; lower learning_rate"
+        )
+
+
+def check_entropy(preset: OnPolicyPreset, entropy: float) -> None:
+    """Check the mean entropy of a round's tokens, in nats. Raises ``TrainingStoppedError``."""
+    if entropy < preset.least_entropy:
+        raise TrainingStoppedError(
+            f"collapsed entropy: expected at least {preset.least_entropy} nats per token, got {entropy:.4f}: "
+            "the policy says one thing only; lower learning_rate, or raise kl_weight"
+        )
+
+
+def check_step(preset: OnPolicyPreset, figures: Mapping[str, float]) -> None:
+    """Check a minibatch's losses, gradients and divergence before its step. Raises ``TrainingStoppedError``."""
+    for name, value in figures.items():
+        if not math.isfinite(value):
+            raise TrainingStoppedError(f"{name}: expected a finite number, got {value}: lower learning_rate")
+    if figures["divergence"] > preset.most_divergence:
+        raise TrainingStoppedError(
+            f"exploding ratio: expected at most {preset.most_divergence} nats per token between the sampling policy "
+            f"and the trained one, got {figures['divergence']:.3f}: lower learning_rate, or epochs"
+        )

@@ -1,12 +1,8 @@
-"""Losses of the on-policy methods, as means over tokens.
+"""Credit, advantages and losses of the on-policy methods, as formulas over tokens.
 
-Tensors are (replies, tokens) with a mask. A minibatch may be computed in parts: each part's loss is its sum over the
-whole minibatch's number of tokens, so that the parts add up to the minibatch's mean. Knows no model.
+Tensors are (replies, tokens) with a mask, padding on the right; a token is an action. A minibatch may be computed in
+parts: each part's loss is its sum over the whole minibatch's number of tokens, so that the parts add up to its mean.
 """
-# MERGED-DOC """Advantages of sampled replies: token-level GAE, or rewards compared within a group.
-# MERGED-DOC
-# MERGED-DOC Tensors are (replies, tokens) with a mask, padding on the right; a token is an action. Knows no model and no text.
-# MERGED-DOC """
 
 from __future__ import annotations
 

@@ -1,13 +1,9 @@
-"""Sampled replies, as play brings them: a turn is one sample, and nothing is tokenised twice.
+"""Sampled replies, as play brings them (a turn is one sample), and samples as batches of tokens.
 
-Knows episodes, rewards' breakdowns and token ids. Does not know models, advantages or losses.
+Nothing is tokenised twice. In a batch texts stand one behind another, and what several begin with is computed once: a
+dialogue's prompts begin alike, and a group's replies have one prompt. Attention keeps the texts apart, so each token is
+computed as it would be alone (``engines.exact.trees``), and its gradients are the same.
 """
-# MERGED-DOC """Samples as batches of tokens: texts one behind another, and what several of them begin with computed once.
-# MERGED-DOC
-# MERGED-DOC A dialogue's prompts begin alike, and a group's replies have one prompt. Attention keeps the texts apart, so each token
-# MERGED-DOC is computed as it would be alone (see ``trees``), and its gradients are the same. Knows token ids and their places.
-# MERGED-DOC Does not know models, advantages or losses.
-# MERGED-DOC """
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(
     run = finished.run(REPO, 1)
     copy = replace(run, folder=tmp_path / "run")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("policies.training.on_policy.checkpoints.rmtree", _Cut(2))
+        patch.setattr("negotiation_env.training.run_folder.rmtree", _Cut(2))
         work(Task(copy, finished.evaluation))
     assert outcome(copy) is None and (copy.training / "checkpoints").is_dir()
     work(Task(copy, finished.evaluation))

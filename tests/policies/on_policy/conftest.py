@@ -20,7 +20,7 @@ def write_base(folder: Path) -> None:
     from negotiation_env.play.prompts import prompt
     from negotiation_env.play.registry import load_manager
     from negotiation_env.play.rollout import agent_view
-    from policies.training.tiny_tokenizer import train_tokenizer
+    from policies.training.base_lm import train_tokenizer
 
     manager = load_manager("rules")
     views = [agent_view(open_negotiation(sample_scenario(seed), manager)) for seed in range(30)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -15,12 +14,11 @@ from benchmarks.cli.train import persuasion
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.play.registry import load_manager, load_policy, load_reward
 from negotiation_env.play.rollout import rollout
-from policies.training import grpo, ppo, repo
+from policies.training.on_policy.methods import METHODS
+from policies.training.plan import on_policy_plan
 
-MODULES: dict[str, Any] = {"grpo": grpo, "ppo": ppo, "repo": repo}
 
-
-@pytest.mark.parametrize("method", MODULES)
+@pytest.mark.parametrize("method", METHODS)
 def test_a_dry_run_trains_nothing(method: str, tmp_path: Path) -> None:
     out = tmp_path / "run"
     done = CliRunner().invoke(app, ["train", method, "--preset", "paper", "--dry-run", "--out", str(out)])
@@ -30,9 +28,9 @@ def test_a_dry_run_trains_nothing(method: str, tmp_path: Path) -> None:
 
 
 def test_the_value_model_is_what_a_plan_of_grpo_lacks() -> None:
-    plans = {name: module.plan("paper") for name, module in MODULES.items()}
+    plans = {name: on_policy_plan(name, "paper") for name in METHODS}
     assert plans["repo"].trained == plans["ppo"].trained == 2 * plans["grpo"].trained
-    some = repo.plan("paper", ["value_layers=16"])
+    some = on_policy_plan("repo", "paper", ["value_layers=16"])
     assert some.trained == plans["grpo"].trained * (1 + 16 / some.shape.layers)
     assert {plan.work.sampled for plan in plans.values()} == {25_600}
     assert len({plan.work.steps for plan in plans.values()}) == 1

@@ -21,7 +21,7 @@ from negotiation_env.errors import UsageError
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.play.registry import load_manager, load_reward
 from policies.training.on_policy.actor_critic import POLICY, VALUE, ActorCritic
-from policies.training.on_policy.learner import epoch_order
+from policies.training.on_policy.loop import epoch_order
 from policies.training.on_policy.samples import Played, Sample, SamplingAgent, TokenBatch, play, token_batches
 from policies.training.settings import OnPolicyPreset
 from tests.policies.on_policy.conftest import settings

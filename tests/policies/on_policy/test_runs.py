@@ -25,18 +25,17 @@ from negotiation_env.errors import UsageError
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView, RewardBreakdown
 from negotiation_env.training.presets import read_preset
-from negotiation_env.training.run_folder import MetricsLog
-from policies.training import grpo, ppo, repo
-from policies.training.on_policy import checkpoints as checkpoints_module
-from policies.training.on_policy.learner import TrainingStoppedError, check_entropy, check_play, check_step
+from negotiation_env.training.run_folder import MetricsLog, RunFolder, TrainingStoppedError
+from policies.training.on_policy.loop import check_entropy, check_play, check_step, train
 from policies.training.on_policy.losses import value_loss
+from policies.training.on_policy.samples import Played, Sample
 from policies.training.settings import PRESETS, OnPolicyPreset
 from tests.policies.on_policy.conftest import settings
 
-METHODS: dict[str, tuple[Callable[..., Path], dict[str, Any]]] = {
-    "repo": (repo.train, {}),
-    "ppo": (ppo.train, {"kl_weight": 0.1}),
-    "grpo": (grpo.train, {"kl_weight": 0.1, "group_size": 3}),
+METHODS: dict[str, dict[str, Any]] = {
+    "repo": {},
+    "ppo": {"kl_weight": 0.1},
+    "grpo": {"kl_weight": 0.1, "group_size": 3},
 }
 OF_A_METHOD = {"group_size", "kl_weight"}
 
@@ -70,13 +69,12 @@ def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture(scope="module")
 def unbroken(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A REPO run that nothing disturbed."""
-    return repo.train(settings(base), tmp_path_factory.mktemp("unbroken"), show=False)
+    return train("repo", settings(base), tmp_path_factory.mktemp("unbroken"), show=False)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_run_writes_adapter_card_metrics_and_picture(name: str, base: Path, tmp_path: Path) -> None:
-    train, changes = METHODS[name]
-    out = train(settings(base, **changes), tmp_path, show=False, command="negotiate train")
+    out = train(name, settings(base, **METHODS[name]), tmp_path, show=False, command="negotiate train")
     start = load_file(next(tmp_path.glob("checkpoints/*/start/adapter_model.safetensors")))
     last = load_file(next(tmp_path.glob("checkpoints/*/policy/adapter_model.safetensors")))
     assert start.keys() == last.keys() and any(not torch.equal(start[key], last[key]) for key in start)
@@ -93,7 +91,7 @@ def test_a_run_writes_adapter_card_metrics_and_picture(name: str, base: Path, tm
 
 
 def test_another_seed_gives_other_weights(unbroken: Path, base: Path, tmp_path: Path) -> None:
-    assert not same(unbroken, repo.train(settings(base), tmp_path, ["seed=1"], show=False))
+    assert not same(unbroken, train("repo", settings(base), tmp_path, ["seed=1"], show=False))
 
 
 @pytest.mark.parametrize(
@@ -116,14 +114,14 @@ def test_a_run_cut_off_anywhere_resumes_to_the_same_weights(
 
     with monkeypatch.context() as patch:
         if where == "before a file":
-            patch.setattr(checkpoints_module, "save_file", cut(save_file))
+            patch.setattr("policies.training.on_policy.loop.save_file", cut(save_file))
         elif where == "after the metrics":
-            patch.setattr(checkpoints_module.Checkpoints, "save", cut(checkpoints_module.Checkpoints.save))
+            patch.setattr(RunFolder, "save", cut(RunFolder.save))
         else:
-            patch.setattr(checkpoints_module, "rmtree", cut(lambda *_, **__: None))
+            patch.setattr("negotiation_env.training.run_folder.rmtree", cut(lambda *_, **__: None))
         with pytest.raises(KeyboardInterrupt):
-            repo.train(settings(base), tmp_path, show=False)
-    repo.train(settings(base), tmp_path, resume=True, show=False)
+            train("repo", settings(base), tmp_path, show=False)
+    train("repo", settings(base), tmp_path, resume=True, show=False)
     assert same(unbroken, tmp_path)
     clocks = {"seconds", "seconds_playing", "seconds_learning", "peak_memory_mb"}
     for ours, theirs in zip(rows(tmp_path), rows(unbroken), strict=True):
@@ -132,8 +130,8 @@ def test_a_run_cut_off_anywhere_resumes_to_the_same_weights(
 
 def test_a_killed_process_resumes_to_the_same_weights(unbroken: Path, base: Path, tmp_path: Path) -> None:
     code = (
-        "import json, sys; from pathlib import Path; from policies.training import repo; "
-        "repo.train(json.loads(sys.argv[1]), Path(sys.argv[2]), show=False)"
+        "import json, sys; from pathlib import Path; from policies.training.on_policy.loop import train; "
+        "train('repo', json.loads(sys.argv[1]), Path(sys.argv[2]), show=False)"
     )
     # A budget without end: the kill always comes before it is used up.
     table = settings(base, replies=10**9)
@@ -148,22 +146,22 @@ def test_a_killed_process_resumes_to_the_same_weights(unbroken: Path, base: Path
         child.wait()
     run = tmp_path / "run.json"
     run.write_text(run.read_text(encoding="utf-8").replace(str(10**9), "24"), encoding="utf-8")
-    repo.train(settings(base), tmp_path, resume=True, show=False)
+    train("repo", settings(base), tmp_path, resume=True, show=False)
     assert same(unbroken, tmp_path)
 
 
 def test_resuming_a_finished_run_changes_nothing(unbroken: Path, base: Path) -> None:
     before = weights(unbroken)
-    repo.train(settings(base), unbroken, resume=True, show=False)
+    train("repo", settings(base), unbroken, resume=True, show=False)
     after = weights(unbroken)
     assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in before)
 
 
 def test_another_runs_folder_is_refused(unbroken: Path, base: Path) -> None:
     with pytest.raises(UsageError, match="--resume"):
-        repo.train(settings(base), unbroken, show=False)
+        train("repo", settings(base), unbroken, show=False)
     with pytest.raises(UsageError, match="learning_rate"):
-        repo.train(settings(base, learning_rate=0.5), unbroken, resume=True, show=False)
+        train("repo", settings(base, learning_rate=0.5), unbroken, resume=True, show=False)
 
 
 class Brief:
@@ -183,9 +181,8 @@ def test_a_run_raises_the_reward_that_it_learns_from(
     name: str, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("policies.training.on_policy.loop.load_reward", lambda _: Brief())
-    train, changes = METHODS[name]
-    table = settings(base, **changes, replies=1200, dialogues=60, max_turns=1, batch_size=30, evaluate_every=100)
-    out = train(table, tmp_path, ["learning_rate=0.05", "rollout_batch=60", "kl_weight=0.0"], show=False)
+    table = settings(base, **METHODS[name], replies=1200, dialogues=60, max_turns=1, batch_size=30, evaluate_every=100)
+    out = train(name, table, tmp_path, ["learning_rate=0.05", "rollout_batch=60", "kl_weight=0.0"], show=False)
     credit = [row["credit"] for row in rows(out)[1:]]
     assert sum(credit[-4:]) / 4 > sum(credit[:4]) / 4 + 0.08
 
@@ -199,20 +196,25 @@ def test_weights_that_are_no_numbers_stop_the_run_and_keep_the_last_checkpoint(
         saved = any(tmp_path.glob("checkpoints/round-*"))
         return honest(*args) * (float("nan") if saved else 1.0)
 
-    monkeypatch.setattr("policies.training.on_policy.learner.value_loss", spoiled)
+    monkeypatch.setattr("policies.training.on_policy.loop.value_loss", spoiled)
     with pytest.raises(TrainingStoppedError, match=r"finite number.*last good checkpoint.*round-0"):
-        repo.train(settings(base), tmp_path, show=False)
+        train("repo", settings(base), tmp_path, show=False)
     kept = weights(tmp_path)
     assert kept and all(bool(torch.isfinite(tensor).all()) for tensor in kept.values())
 
 
 def test_guards_say_what_is_wrong(base: Path) -> None:
     preset = OnPolicyPreset(**settings(base, least_entropy=0.1, most_divergence=0.5, most_empty=0.4))
-    check_play(preset, sampled=10, scored=9, empty=4, faults=0, unscored=1)
+
+    def played(scored: int, empty: int, faults: int) -> Played:
+        samples = [Sample((1,), (2,), (0.0,), 1.0, 0)] * scored
+        return Played(samples, [], 10, 10 - scored - faults, faults, empty, [])
+
+    check_play(preset, played(scored=9, empty=4, faults=0))
     with pytest.raises(TrainingStoppedError, match="empty replies"):
-        check_play(preset, sampled=10, scored=9, empty=5, faults=0, unscored=1)
+        check_play(preset, played(scored=9, empty=5, faults=0))
     with pytest.raises(TrainingStoppedError, match="no reply of 10 was scored"):
-        check_play(preset, sampled=10, scored=0, empty=0, faults=4, unscored=6)
+        check_play(preset, played(scored=0, empty=0, faults=4))
     check_entropy(preset, 0.11)
     with pytest.raises(TrainingStoppedError, match="collapsed entropy"):
         check_entropy(preset, 0.09)
@@ -232,14 +234,14 @@ def test_methods_of_a_scale_differ_in_nothing_but_the_method(scale: str) -> None
 
 
 def test_a_method_refuses_settings_that_are_not_its_own(base: Path, tmp_path: Path) -> None:
-    for train, changes, match in (
-        (repo.train, {"group_size": 2}, "group_size"),
-        (ppo.train, {"group_size": 2}, "group_size"),
-        (grpo.train, {"group_size": 1}, "group_size"),
-        (grpo.train, {"group_size": 2, "turn_discount": 0.5}, "turn_discount"),
+    for method, changes, match in (
+        ("repo", {"group_size": 2}, "group_size"),
+        ("ppo", {"group_size": 2}, "group_size"),
+        ("grpo", {"group_size": 1}, "group_size"),
+        ("grpo", {"group_size": 2, "turn_discount": 0.5}, "turn_discount"),
     ):
         with pytest.raises(UsageError, match=match):
-            train(settings(base, **changes), tmp_path, show=False)
+            train(method, settings(base, **changes), tmp_path, show=False)
     assert not any(tmp_path.iterdir())
 
 

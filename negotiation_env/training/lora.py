@@ -1,0 +1,86 @@
+"""LoRA adapters (Hu et al. 2021) on a frozen base: how they are shaped, compared with a preset, and written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import peft
+from safetensors.torch import save_file
+
+from negotiation_env.errors import UsageError
+from negotiation_env.training.presets import AdapterPreset
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+AdapterTask = Literal["CAUSAL_LM", "SEQ_CLS"]
+"""SEQ_CLS adds a ``score`` layer, which is trained and saved with the adapter."""
+
+
+def lora_config(
+    preset: AdapterPreset,
+    layers: Sequence[int] | None = None,
+    task: AdapterTask = "CAUSAL_LM",
+    vocabulary: bool = False,
+) -> peft.LoraConfig:
+    """Return the preset's adapter: no dropout, no biases, the base's name as the preset has it.
+
+    Args:
+        preset: base, rank, alpha and targets.
+        layers: indices of the decoder layers that are adapted; None for all.
+        task: what the adapted model returns.
+        vocabulary: whether the vocabulary's layer is adapted too; needs ``layers``.
+    """
+    targets: list[str] | str = list(preset.lora_targets)
+    indices = None if layers is None else list(layers)
+    if vocabulary and indices is not None:
+        # The vocabulary's layer has no index, so PEFT would leave it out: it is told both by a pattern.
+        numbers, names = "|".join(map(str, indices)), "|".join(targets)
+        targets, indices = rf".*\.layers\.({numbers})\..*\.({names})|lm_head", None
+    return peft.LoraConfig(
+        r=preset.lora_rank,
+        lora_alpha=preset.lora_alpha,  # type: ignore[arg-type]  # a fraction is fine, PEFT divides by the rank
+        lora_dropout=0.0,
+        target_modules=targets,
+        layers_to_transform=indices,
+        modules_to_save=["score"] if task == "SEQ_CLS" else None,
+        task_type=task,
+        base_model_name_or_path=preset.base,
+    )
+
+
+def check_shape(folder: Path, preset: AdapterPreset) -> None:
+    """Raise ``UsageError`` if a folder's adapter is for another base, or of another shape, than the preset's."""
+    found = peft.LoraConfig.from_pretrained(str(folder))
+    wanted = (preset.base, preset.lora_rank, float(preset.lora_alpha), set(preset.lora_targets))
+    held = (found.base_model_name_or_path, found.r, float(found.lora_alpha), set(found.target_modules or ()))
+    if wanted != held:
+        raise UsageError(
+            f"start {preset.start}: expected an adapter with base, rank, alpha and targets {wanted}, got {held}; "
+            "set base and lora_* to its own, or choose another start"
+        )
+
+
+def save_adapter(model: Any, adapter: str, base: str, folder: Path) -> None:
+    """Write one adapter of a PEFT model as a PEFT folder; the files do not depend on the process.
+
+    Args:
+        model: holds the adapter.
+        adapter: its name.
+        base: the base's name, as the adapter is to note it, whatever its folder on this machine.
+        folder: made if need be.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    # The vocabulary's layer is adapted by LoRA alone, so the embedding need not be saved.
+    state = peft.get_peft_model_state_dict(model, adapter_name=adapter, save_embedding_layers=False)
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
+    settings = model.peft_config[adapter].to_dict()
+    targets = settings["target_modules"]
+    settings |= {
+        "base_model_name_or_path": base,
+        "inference_mode": True,
+        "target_modules": targets if isinstance(targets, str) else sorted(targets),
+    }
+    (folder / CONFIG).write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
