@@ -44,7 +44,6 @@ from negotiation_env.training.run_folder import (
     write_folder,
 )
 from policies.training.settings import PRESETS, BasePreset
-from policies.training.tiny_tokenizer import train_tokenizer
 
 Ids = npt.NDArray[np.int64]
 IGNORED = -100

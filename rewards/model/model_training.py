@@ -31,6 +31,7 @@ from negotiation_env.training.run_folder import RunFolder, sha256, write_json
 from rewards.judge.judge_form import JudgeForm
 from rewards.judge.judge_orders import without_orders
 from rewards.judge.rubric import Rubric
+from rewards.model.adapter_model import RewardScale
 from rewards.model.noted_pairs import (
     NotedPairs,
     generated,
