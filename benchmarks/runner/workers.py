@@ -18,7 +18,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from benchmarks.metrics.judging import Played, judge
-from benchmarks.metrics.observations import Part, observe
+from benchmarks.metrics.policy_metrics import Part, observe
 from benchmarks.runner.jobs import Job, versions_of
 from negotiation_env.errors import NegotiationError
 from negotiation_env.play import registry

@@ -25,7 +25,8 @@ from typing import Final, NamedTuple
 from scipy import stats
 
 from benchmarks.comparison.paired_policies import compare_metric
-from benchmarks.metrics.observations import Part, Score, by_scenario, is_share
+from benchmarks.metrics.observations import Score, by_scenario
+from benchmarks.metrics.policy_metrics import Part, is_share
 from benchmarks.statistics import LEVEL, NOTHING, Figure, mean, share
 from benchmarks.studies.methods.runs import HELD_OUT
 
