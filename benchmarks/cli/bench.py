@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -59,11 +58,6 @@ def split_names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def cores() -> int:
-    """Return how many CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def bench(
     policy: Annotated[str, typer.Option("--policy", "-p", help="Policies, by comma: intent-driven, base, ...")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the report; reuse it to go on.")],
@@ -84,6 +78,7 @@ def bench(
 ) -> None:
     """Play policies on suites; write report.json, report.html and episodes.jsonl."""
     from benchmarks.runner.run import run_benchmark
+    from benchmarks.runner.workers import cores
 
     curves = read_curves(curve or ())
     report = run_benchmark(

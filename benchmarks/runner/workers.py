@@ -57,6 +57,11 @@ class WorkerLostError(NegotiationError):
 Save = Callable[[Job, Episode], None]
 
 
+def cores() -> int:
+    """Return how many CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def is_parallel(policy: Policy, manager: str) -> bool:
     """Whether episodes of a policy may be played in worker processes."""
     return bool(getattr(policy, "parallel", False)) and manager in PARALLEL_MANAGERS

@@ -1,6 +1,6 @@
-"""What SFT and DPO have in common: data files to datasets, trainer arguments, the run's folder, the model card.
+"""What SFT and DPO have in common: generated data, files to datasets, trainer arguments, the run's folder, its card.
 
-Does not know where data come from, nor either loss. A run's folder: the best adapter in PEFT's format with its model
+A run's folder: the best adapter in PEFT's format with its model
 card, ``last`` (the last one), ``best``, ``checkpoints`` (for --resume), ``metrics.jsonl``, ``run.json`` (settings and
 data, checked on --resume), ``tensorboard``.
 """
@@ -35,7 +35,16 @@ from policies.training.lora import ADAPTER, load_base, save_adapter, with_adapte
 from policies.training.model_card import Card, write_card
 from policies.training.resumable import BEST, LAST, Watch, checkpoints
 from policies.training.settings import SupervisedPreset
-from simulators.people.training_files import Demonstration, PreferencePair, split_lines
+from simulators.people.demonstrations import demonstrations
+from simulators.people.preferences import preference_pairs
+from simulators.people.training_files import (
+    Demonstration,
+    PreferencePair,
+    read_preferences,
+    read_sft,
+    split_lines,
+    write_lines,
+)
 
 L = TypeVar("L", PreferencePair, Demonstration)
 _RUN = "run.json"
@@ -249,3 +258,33 @@ def _finish(out: Path, card: Card) -> None:
         part = out / f".{name}.part"
         shutil.copyfile(out / BEST / name, part)
         part.replace(out / name)
+
+
+def trained_examples(method: str, data: Path) -> int:
+    """Return how many examples of a file are trained on; ``method`` is "sft" or "dpo"."""
+    if method == "sft":
+        return len(split_lines(read_sft(data))[0])
+    return len(split_lines(read_preferences(data))[0])
+
+
+def generated_data(method: str, settings: SupervisedPreset, out: Path, tell: Callable[[str], None]) -> Path:
+    """Return the generated data of a run, written on its first start; a kill leaves no half of it.
+
+    Args:
+        method: "sft" for demonstrations, "dpo" for preference pairs.
+        settings: of the run; their ``examples`` are written.
+        out: the run's folder.
+        tell: hears what is written, if anything is.
+    """
+    file = out / "data" / ("sft.jsonl" if method == "sft" else "preferences.jsonl")
+    if file.is_file():
+        return file
+    tell(f"generating {settings.examples} examples into {file}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(file.name + ".part")
+    if method == "sft":
+        write_lines(part, demonstrations(settings.examples, settings.seed))
+    else:
+        write_lines(part, (pair.line() for pair in preference_pairs(settings.examples, settings.seed)))
+    part.replace(file)
+    return file

@@ -1,11 +1,9 @@
 """Trains the shipped reward model and the distilled judge, and writes what they reach on held-out data.
 
-    python -m rewards.training.ngram_training
-
-writes ``rewards/weights/preference.npz``, ``judge.npz`` and ``report.json``. Data and annotators are simulated
-(``data``, ``annotators``); scenarios, personas, phrases and damage of the held-out pairs are never trained on. A file
-of pairs can be trained on instead (``--set data=FILE``); the judge is always trained on generated replies, because
-pairs say nothing about dimensions.
+``negotiate train ngram`` writes ``preference.npz``, ``judge.npz`` and ``report.json``; the shipped ones lie in
+``rewards/weights``. Data and annotators are simulated; scenarios, personas, phrases and damage of the held-out pairs
+are never trained on. A file of pairs can be trained on instead (``--set data=FILE``); the judge is always trained on
+generated replies, because pairs say nothing about dimensions.
 """
 # MERGED-DOC """Fits the small linear scorers: the n-gram reward model by Bradley-Terry, the distilled judge by ridge regression.
 # MERGED-DOC
@@ -14,7 +12,6 @@ pairs say nothing about dimensions.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -399,23 +396,13 @@ def _rounded(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Train, print the main held-out figures, and write weights and report."""
-    parser = argparse.ArgumentParser(description="Train the shipped reward model and the distilled judge.")
-    parser.add_argument("--preset", default="ngram", help="a shipped preset's name, or a TOML file")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="replace a preset's value")
-    parser.add_argument("--out", type=Path, default=WEIGHTS)
-    options = parser.parse_args(arguments)
-    folder = train(options.preset, options.out, options.set)
+def figure_lines(folder: Path) -> list[str]:
+    """Return the main held-out figures of a trained folder as lines for people."""
     model = json.loads((folder / "report.json").read_text(encoding="utf-8"))["reward_model"]
     accuracy = model["accuracy"]
-    print(f"held-out pairs: accuracy {accuracy['value']:.3f} [{accuracy['low']:.3f}, {accuracy['high']:.3f}], ", end="")
-    print(f"n {accuracy['n']}, ceiling {model['ceiling'] or float('nan'):.3f} (simulated annotators)")
-    for source, part in model["accuracy_by_source"].items():
-        print(f"  {source}: {part['value']:.3f} (n {part['n']})")
-    print(f"length correlation {model['length_correlation']:+.3f}, calibration {model['calibration']}")
-    print(f"written to {folder}")
-
-
-if __name__ == "__main__":
-    main()
+    return [
+        f"held-out pairs: accuracy {accuracy['value']:.3f} [{accuracy['low']:.3f}, {accuracy['high']:.3f}], "
+        f"n {accuracy['n']}, ceiling {model['ceiling'] or float('nan'):.3f} (simulated annotators)",
+        *(f"  {source}: {part['value']:.3f} (n {part['n']})" for source, part in model["accuracy_by_source"].items()),
+        f"length correlation {model['length_correlation']:+.3f}, calibration {model['calibration']}",
+    ]

@@ -27,7 +27,7 @@ from negotiation_env.play.registry import load_manager, load_reward
 from negotiation_env.play.rollout import agent_view
 from policies.integrations import verifiers_env
 from policies.integrations.verifiers_env import RECORD, NegotiationEnv, load_environment
-from policies.integrations.verifiers_example import main, play, scripted_endpoint
+from policies.integrations.verifiers_example import example, play, scripted_endpoint
 
 SEEDS = range(3, 6)
 TURNS = 4
@@ -147,5 +147,5 @@ def test_a_wrong_setting_is_an_error(wrong: dict[str, Any]) -> None:
 
 
 def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--scenarios", "1", "--max-turns", "2"]) == 0
+    assert example(scenarios=1, max_turns=2) == 0
     assert "scenario-0" in capsys.readouterr().out
