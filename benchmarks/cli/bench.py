@@ -18,6 +18,9 @@ from negotiation_env.errors import UsageError
 if TYPE_CHECKING:
     from benchmarks.report import Report
 
+METRIC_WIDTH, CELL_WIDTH = 28, 23
+"""Columns that the table needs to keep a figure and its interval on one line."""
+
 
 def read_curves(texts: Sequence[str]) -> dict[str, Path]:
     """Return training runs' metrics.jsonl by the name to show, from texts ``NAME=PATH``.
@@ -47,10 +50,6 @@ def read_curves(texts: Sequence[str]) -> dict[str, Path]:
     # Drawn once before anything is played: a file without curves is told now.
     learning_curves(found)
     return found
-
-
-METRIC_WIDTH, CELL_WIDTH = 28, 23
-"""Columns that the table needs to keep a figure and its interval on one line."""
 
 
 def split_names(text: str) -> list[str]:

@@ -69,7 +69,7 @@ def by_case(played: Iterable[Played], values: Callable[[Played], Iterable[T]]) -
     return list(clusters.values())
 
 
-class Kind(Enum):
+class MetricKind(Enum):
     """How a metric adds up over episodes."""
 
     SHARE = "share"
@@ -98,7 +98,7 @@ class Metric:
     """
 
     meaning: str
-    kind: Kind = Kind.SHARE
+    kind: MetricKind = MetricKind.SHARE
     observe: Callable[[Played], Sequence[float]] = nothing
     percent: bool = False
     within: tuple[float, float] | None = None
@@ -106,11 +106,11 @@ class Metric:
     def figure(self, played: Iterable[Played], seed: int = 0) -> Figure:
         """Return the figure over episodes; of the kinds SHARE and MEAN only."""
         clusters = by_case(played, self.observe)
-        if self.kind is Kind.SHARE:
+        if self.kind is MetricKind.SHARE:
             return share([[bool(value) for value in cluster] for cluster in clusters])
         return mean(clusters, seed=seed, within=self.within)
 
 
 def figures(table: Mapping[str, Metric], played: Sequence[Played], seed: int = 0) -> dict[str, Figure]:
     """Return the figures of a table's metrics, but for those of the kind WHOLE."""
-    return {name: m.figure(played, seed) for name, m in table.items() if m.kind is not Kind.WHOLE}
+    return {name: m.figure(played, seed) for name, m in table.items() if m.kind is not MetricKind.WHOLE}

@@ -1,6 +1,6 @@
 """What each episode adds to each figure: the sums and counts from which paired tests and A/B tests are made.
 
-Figures that are no mean over observations (agreement of raters, pass^k) are left out: see ``Kind`` in ``judging``.
+Figures that are no mean over observations (agreement of raters, pass^k) are left out: see ``judging.MetricKind``.
 """
 
 from __future__ import annotations

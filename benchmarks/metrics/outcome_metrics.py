@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from benchmarks.metrics.judging import Kind, Metric, Played, figures
+from benchmarks.metrics.judging import Metric, MetricKind, Played, figures
 from benchmarks.statistics import Figure
 from negotiation_env.game.scenario import to_selling
 from negotiation_env.play.records import TicketOutcome
@@ -112,21 +112,21 @@ LIVE_METRICS: Final[dict[str, Metric]] = {
         "tickets agreed at or below the target price", observe=lambda p: [_meets_target(t) for t in p.episode.tickets]
     ),
     "discount_won": Metric(
-        "mean price cut over all tickets, as a share of the selling price", Kind.MEAN,
+        "mean price cut over all tickets, as a share of the selling price", MetricKind.MEAN,
         lambda p: [_discount(t) for t in p.episode.tickets], percent=True, within=(0.0, 1.0),
     ),
     "surplus_share": Metric(
-        "mean share won of the zone between the manager's floor and the selling price", Kind.MEAN, _surplus,
+        "mean share won of the zone between the manager's floor and the selling price", MetricKind.MEAN, _surplus,
         percent=True, within=(0.0, 1.0),
     ),
     "turns": Metric(
-        "mean number of agent messages in a negotiation", Kind.MEAN, lambda p: [float(len(p.episode.turns))]
+        "mean number of agent messages in a negotiation", MetricKind.MEAN, lambda p: [float(len(p.episode.turns))]
     ),
-    "return": Metric("mean sum of R_total over a negotiation", Kind.MEAN, _return),
-    "reward_total": Metric("mean R_total of a reply", Kind.MEAN, _source("total")),
-    "reward_model": Metric("mean R_model of a reply", Kind.MEAN, _source("model")),
-    "reward_judge": Metric("mean E_judge of a reply, points", Kind.MEAN, _source("judge")),
-    "reward_rules": Metric("mean E_func of a reply, points", Kind.MEAN, _source("rules")),
+    "return": Metric("mean sum of R_total over a negotiation", MetricKind.MEAN, _return),
+    "reward_total": Metric("mean R_total of a reply", MetricKind.MEAN, _source("total")),
+    "reward_model": Metric("mean R_model of a reply", MetricKind.MEAN, _source("model")),
+    "reward_judge": Metric("mean E_judge of a reply, points", MetricKind.MEAN, _source("judge")),
+    "reward_rules": Metric("mean E_func of a reply, points", MetricKind.MEAN, _source("rules")),
     "manager_floor_kept": Metric(
         "answers with a figure of the simulated manager in which none lies below its floor", observe=_floor_kept
     ),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import comb
 from typing import Final
 
-from benchmarks.metrics.judging import Kind, Metric, Played, figures
+from benchmarks.metrics.judging import Metric, MetricKind, Played, figures
 from benchmarks.metrics.outcome_metrics import CASE_METRICS, LIVE_METRICS, has_cut
 from benchmarks.metrics.rating_metrics import RATING_METRICS, agreement
 from benchmarks.statistics import Figure, mean
@@ -40,7 +40,7 @@ SOUND_METRICS: Final[dict[str, Metric]] = {
     **{
         f"pass_{k}": Metric(
             f"pass^{k}: chance that {k} trials of one scenario all succeed (fixed, or every ticket cut)",
-            Kind.WHOLE, percent=True,
+            MetricKind.WHOLE, percent=True,
         )
         for k in range(1, MOST_TRIALS + 1)
     },
@@ -114,7 +114,7 @@ def observe(played: Played) -> dict[str, Part]:
 
 def is_share(metric: str) -> bool:
     """Whether a metric's observations are yes or no."""
-    return METRICS[metric].kind is Kind.SHARE
+    return METRICS[metric].kind is MetricKind.SHARE
 
 
 def is_percent(metric: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from benchmarks.metrics.judging import Kind, Metric, Played, by_case
+from benchmarks.metrics.judging import Metric, MetricKind, Played, by_case
 from benchmarks.raters import compliance
 from benchmarks.raters.panel import RATERS, RatedEpisode, RatedReply
 from benchmarks.raters.rating import Skill
@@ -118,7 +118,7 @@ def agreement(played: Sequence[Played], seed: int = 0) -> dict[str, Figure]:
 _RATING: Final = (1.0, 5.0)
 RATING_METRICS: Final[dict[str, Metric]] = {
     "rating": Metric(
-        "mean rating of a dialogue, 1 to 5 (consensus of three automated raters)", Kind.MEAN,
+        "mean rating of a dialogue, 1 to 5 (consensus of three automated raters)", MetricKind.MEAN,
         _dialogue(lambda rated: rated.consensus.score), within=_RATING,
     ),
     "excellent": Metric(
@@ -126,12 +126,12 @@ RATING_METRICS: Final[dict[str, Metric]] = {
         observe=_dialogue(lambda rated: rated.consensus.excellent),
     ),
     "reply_rating": Metric(
-        "mean rating of a reply, 1 to 5 (consensus)", Kind.MEAN,
+        "mean rating of a reply, 1 to 5 (consensus)", MetricKind.MEAN,
         lambda p: [reply.consensus.score for reply in _replies(p)], within=_RATING,
     ),
     **{
         f"rating_{name}": Metric(
-            f"mean rating of a dialogue by the {name} rater", Kind.MEAN, _own_rating(name), within=_RATING
+            f"mean rating of a dialogue by the {name} rater", MetricKind.MEAN, _own_rating(name), within=_RATING
         )
         for name in RATERS
     },
@@ -151,8 +151,13 @@ RATING_METRICS: Final[dict[str, Metric]] = {
         f"sop_{stage}": Metric(f"replies in the stage {stage} that keep the procedure", observe=_kept_in(place))
         for place, stage in enumerate(STAGE_NAMES)
     },
-    "alpha_reply": Metric("raters' agreement on replies, 1 to 5: Krippendorff's alpha, ordinal", Kind.WHOLE),
-    "alpha_dialogue": Metric("raters' agreement on dialogues, 1 to 5: Krippendorff's alpha, ordinal", Kind.WHOLE),
-    "alpha_skills": Metric("raters' agreement on the skills they share: Krippendorff's alpha, nominal", Kind.WHOLE),
+    **{
+        name: Metric(f"raters' agreement on {what}: Krippendorff's alpha, {scale}", MetricKind.WHOLE)
+        for name, what, scale in (
+            ("alpha_reply", "replies, 1 to 5", "ordinal"),
+            ("alpha_dialogue", "dialogues, 1 to 5", "ordinal"),
+            ("alpha_skills", "the skills they share", "nominal"),
+        )
+    },
 }  # fmt: skip
 """Of rated episodes; those of the kind WHOLE are made by ``agreement``."""

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import random
 import re
@@ -35,6 +34,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
+from benchmarks.statistics import wilson
 from negotiation_env.language.prices import PriceKind, find_prices
 
 __all__ = [
@@ -74,13 +74,8 @@ class Ratio(NamedTuple):
     misses: tuple[str, ...]
 
     def interval(self) -> tuple[float, float]:
-        """95 % Wilson score interval (Wilson 1927); (0, 1) for an empty sample."""
-        if not self.total:
-            return 0.0, 1.0
-        z, n, p = 1.959964, self.total, self.hits / self.total
-        centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-        half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-        return max(0.0, centre - half), min(1.0, centre + half)
+        """Return the 95 % Wilson score interval; (0, 1) for an empty sample."""
+        return wilson(self.hits, self.total) if self.total else (0.0, 1.0)
 
     def line(self, name: str) -> str:
         """One line of the report."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.checks.problems import Problem
-from benchmarks.metrics.judging import Kind, Played, judge
+from benchmarks.metrics.judging import MetricKind, Played, judge
 from benchmarks.metrics.outcome_metrics import category_metrics
 from benchmarks.metrics.policy_metrics import (
     HEADLINE,
@@ -163,23 +163,23 @@ def test_a_metric_s_declaration_agrees_with_its_values() -> None:
     parts = [observe(episode) for episode in episodes]
     for name, metric in METRICS.items():
         own = [part[name] for part in parts if name in part]
-        if metric.kind is Kind.WHOLE:
+        if metric.kind is MetricKind.WHOLE:
             assert own == [], name
             continue
         figure = figures[name]
         assert sum(n for _, n in own) == figure.n, name
         if figure.value is not None:
             assert sum(total for total, _ in own) / figure.n == pytest.approx(figure.value), name
-        if metric.kind is Kind.SHARE:
+        if metric.kind is MetricKind.SHARE:
             assert all(total == int(total) and 0 <= total <= n for total, n in own), name
-        assert is_percent(name) is (metric.kind is Kind.SHARE or metric.within == (0.0, 1.0)), name
+        assert is_percent(name) is (metric.kind is MetricKind.SHARE or metric.within == (0.0, 1.0)), name
 
 
 def test_a_whole_figure_is_no_mean_over_its_episodes() -> None:
     always = [live(f"a#{k}", [350.0]) for k in range(3)]
     once = [live(f"b#{k}", [None if k else 350.0]) for k in range(3)]
     figure = policy_metrics([*always, *once])["pass_3"]
-    assert METRICS["pass_3"].kind is Kind.WHOLE
+    assert METRICS["pass_3"].kind is MetricKind.WHOLE
     assert figure.value == 0.5
     assert all("pass_3" not in observe(episode) for episode in [*always, *once])
 
