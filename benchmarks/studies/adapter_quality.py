@@ -113,7 +113,7 @@ def study(
     pairs: Annotated[int, typer.Option(help="Preference pairs, of which 15 % are tested.")] = PAIRS,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures there.")] = None,
 ) -> int:
-    """Measure the judge's and the reward model's adapters as they are used; returns 1 if a target is missed."""
+    """Measure the judge's and the reward model's adapters as they are used; exit status 1 if a target is missed."""
     found: dict[str, Any] = {}
     if only != "rm":
         reader = AdapterJudge.from_folder(judge) if judge else AdapterJudge.shipped()

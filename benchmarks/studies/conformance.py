@@ -182,7 +182,7 @@ def study(
     llm_turns: Annotated[int, typer.Option(help="LLM-managed turns.")] = 500,
     llm: Annotated[str, typer.Option(help="Engine of the LLM-managed turns.")] = "smollm2",
 ) -> int:
-    """Check that the simulated manager keeps its word; returns 1 on a violation."""
+    """Check that the simulated manager keeps its word; exit status 1 on a violation."""
     table = Table("manager", "count", "value", title="Manager conformance")
     failed = False
     for name, count, batch in (("rules", turns, 256), ("llm", llm_turns, 64)):

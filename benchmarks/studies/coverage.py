@@ -274,7 +274,7 @@ def study(
     seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 0,
     only: Annotated[str, typer.Option(help="Rows whose name holds this.")] = "",
 ) -> int:
-    """Check the statistics by simulation, row by row; returns 1 where a row is outside its bounds."""
+    """Check the statistics by simulation, row by row; exit status 1 where a row is outside its bounds."""
     print(f"Nominal 95% intervals, to cover in {100 * COVERAGE[0]:g} to {100 * COVERAGE[1]:g}% of copies; 5% tests, to "
           f"reject in at most {100 * FALSE_POSITIVES[1]:g}%. Seed {seed}; {least:,} copies a row, "
           f"and up to {most:,} until it is {SURE:g} standard errors (se) from its nearest bound.")  # fmt: skip

@@ -324,7 +324,7 @@ def study(
     scenarios: Annotated[int, typer.Option(help="Sampled scenarios.")] = 300,
     out: Annotated[Path | None, typer.Option(help="Write the figures as JSON.")] = None,
 ) -> int:
-    """Measure what gaming the reward earns; returns 1 if a strategy pays."""
+    """Measure what gaming the reward earns; exit status 1 if a strategy pays."""
     gains = measure(load_reward(reward), load_policy(honest), scenarios)
     console = Console()
     print_table(console, gains)

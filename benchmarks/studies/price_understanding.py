@@ -263,7 +263,7 @@ def study(
     labels: Annotated[Path, typer.Option(help="The labels of the messages.", show_default=False)] = DEFAULT_LABELS,
     misses: Annotated[bool, typer.Option("--misses", help="List what was missed or wrong.")] = False,
 ) -> int:
-    """Measure how well prices are read in human messages; returns 1 if a target is missed, 2 where data is missing.
+    """Measure how well prices are read in human messages; exit status 1 if a target is missed, 2 where data is missing.
 
     The data is CraigslistBargain's development part, which is not part of this project: give its path, or set
     NEGOTIATION_CRAIGSLIST.

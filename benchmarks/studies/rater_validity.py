@@ -319,7 +319,7 @@ def study(
     out: Annotated[Path, typer.Option(help="Markdown file to write.")] = OUT,
     replies: Annotated[int, typer.Option(help="Replies per degradation, at most.")] = 300,
 ) -> int:
-    """Measure whether the automated raters see what they should; returns 1 if a bar is missed."""
+    """Measure whether the automated raters see what they should; exit status 1 if a bar is missed."""
     found, pairs = measure(replies), compare_pairs()
     text = report(found, pairs)
     out.parent.mkdir(parents=True, exist_ok=True)

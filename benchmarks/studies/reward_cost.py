@@ -99,7 +99,7 @@ def measure(rounds: int = ROUNDS) -> dict[str, list[float]]:
 
 
 def study(rounds: Annotated[int, typer.Option(help="Rounds that count, after one to warm up.")] = ROUNDS) -> int:
-    """Measure what scoring a reply costs against generating it; returns 1 if a target is missed."""
+    """Measure what scoring a reply costs against generating it; exit status 1 if a target is missed."""
     seconds = measure(rounds)
     table = Table(title=f"Per reply, in batches of {BATCH}; medians over rounds")
     for column in ("what", "ms", "of generating", "target"):

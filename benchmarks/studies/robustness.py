@@ -65,7 +65,7 @@ def _resident_mib() -> float:
 
 
 def study(messages: Annotated[int, typer.Option(help="Messages to send.")] = 100_000) -> int:
-    """Send hostile messages to the text environment; returns 1 if a check failed."""
+    """Send hostile messages to the text environment; exit status 1 if a check failed."""
     rng, kinds = random.Random(0), _kinds()
     env = gym.make("HotelNegotiation-v0", max_turns=200)
     env.reset(seed=0)

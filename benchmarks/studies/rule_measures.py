@@ -105,7 +105,7 @@ def quality(
     file: Annotated[Path | None, typer.Option("--rules", help="Rules file; default: the shipped one.")] = None,
     misses: Annotated[bool, typer.Option("--misses", help="List what was missed or wrong.")] = False,
 ) -> int:
-    """Measure the rules on labelled replies; returns 1 if precision or recall on the held-out half is below 0.98."""
+    """Measure precision and recall of the rules; exit status 1 if one is below 0.98 on the held-out half."""
     rules = RuleReward.from_toml(file)
     met = True
     for half in HALVES:
@@ -230,7 +230,7 @@ def speed(
     replies: Annotated[int, typer.Option(help="Hostile replies.")] = 100_000,
     seed: Annotated[int, typer.Option(help="Seed of the replies.")] = 0,
 ) -> int:
-    """Time the rules on hostile replies; returns 1 if one took more than 5 ms or a reply was not scored."""
+    """Time the rules on hostile replies; exit status 1 if one took more than 5 ms or a reply was not scored."""
     slowest, unscored, mean = measure_speed(replies, seed)
     print(f"{replies} replies of up to {LONGEST} characters; all rules {mean * 1e6:.0f} µs a reply on average")
     for name, found in sorted(slowest.items(), key=lambda item: -item[1].seconds):

@@ -250,7 +250,7 @@ def _show_parts() -> None:
 def study(
     parts: Annotated[bool, typer.Option("--parts", help="Show where a step spends its time instead.")] = False,
 ) -> int:
-    """Measure speed as ratios taken in one run; returns 1 if a target is missed."""
+    """Measure speed as ratios taken in one run; exit status 1 if a target is missed."""
     if parts:
         _show_parts()
         return 0

@@ -188,7 +188,7 @@ def study(
     sides: Annotated[str, typer.Option(help="Which to measure, by comma; REPO's is always.")] = ",".join(SIDES),
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the figures.")] = Path("out/trl-speed"),
 ) -> int:
-    """Measure REPO's loop against TRL's GRPOTrainer; returns 1 if a target is missed against ``trl``."""
+    """Measure REPO's loop against TRL's GRPOTrainer; exit status 1 if a target is missed against ``trl``."""
     from negotiation_env.training.run_folder import provenance
     from policies.training import repo
 

@@ -91,7 +91,7 @@ def example(
     base_url: Annotated[str, typer.Option(help="An OpenAI-compatible endpoint; the key is OPENAI_API_KEY.")] = "",
     model: Annotated[str, typer.Option(help="The model to ask there.")] = "",
 ) -> int:
-    """Play some scenarios through verifiers and print what came of them; returns 1 if one went wrong."""
+    """Play some scenarios through verifiers and print what came of them; exit status 1 if one went wrong."""
     environment = load_environment(first_seed=first_seed, scenarios=scenarios, max_turns=max_turns)
     episodes = asyncio.run(_play(environment, base_url, model))
     for episode in episodes:

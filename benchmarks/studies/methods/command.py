@@ -119,7 +119,7 @@ def study(
     ] = "",
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each in its own process.")] = 1,
 ) -> int:
-    """Train and compare base, SFT, DPO, PPO, GRPO and REPO, or REPO with its ablations; returns 1 if a run went wrong.
+    """Train and compare base, SFT, DPO, PPO, GRPO and REPO, or REPO and its ablations; exit status 1 if one failed.
 
     The same command goes on after a kill, and trains nothing twice.
     """
