@@ -67,4 +67,4 @@ docs: setup
 	$(BIN)/python -m pytest -q tests/test_docs.py
 
 bench-speed: setup  ## speed ratios against Gymnasium's CartPole-v1
-	$(BIN)/python -m benchmarks.studies.speed
+	$(BIN)/negotiate study speed

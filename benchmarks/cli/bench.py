@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +17,9 @@ from negotiation_env.errors import UsageError
 
 if TYPE_CHECKING:
     from benchmarks.report import Report
+
+METRIC_WIDTH, CELL_WIDTH = 28, 23
+"""Columns that the table needs to keep a figure and its interval on one line."""
 
 
 def read_curves(texts: Sequence[str]) -> dict[str, Path]:
@@ -50,18 +52,9 @@ def read_curves(texts: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-METRIC_WIDTH, CELL_WIDTH = 28, 23
-"""Columns that the table needs to keep a figure and its interval on one line."""
-
-
 def split_names(text: str) -> list[str]:
     """Return the names of a comma-separated list."""
     return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def cores() -> int:
-    """Return how many CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def bench(
@@ -84,6 +77,7 @@ def bench(
 ) -> None:
     """Play policies on suites; write report.json, report.html and episodes.jsonl."""
     from benchmarks.runner.run import run_benchmark
+    from benchmarks.runner.workers import cores
 
     curves = read_curves(curve or ())
     report = run_benchmark(

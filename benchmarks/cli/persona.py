@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import typer
@@ -12,26 +11,19 @@ from rich.console import Console
 from rich.table import Table
 
 from negotiation_env.checks import CheckError, check_persona
-from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
-from negotiation_env.game.lanes import FLOATS
-from negotiation_env.game.moves import move_of
-from negotiation_env.game.scenario import TaskCard, sample_scenario
-from negotiation_env.game.state import End, GameState, apply_decision, apply_move, settle
-from negotiation_env.play.exchange import open_negotiation
-from negotiation_env.play.protocols import Negotiation
+from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.play.protocols import Unscored
+from negotiation_env.play.registry import load_policy
+from negotiation_env.play.rollout import answered_first, rollout
 from simulators.managers.rule_manager import RuleManager
 from simulators.persona_phrases import phrase_problems
 from simulators.personas import Persona, all_personas, load_persona
 
 NEGOTIATIONS = 20
-MAX_TURNS = 20
-_REASONS = (
-    Tactic.EXPOSURE, Tactic.CONVERSION, Tactic.CALENDAR, Tactic.FIT, Tactic.COMPETITOR, Tactic.PARTNERSHIP,
-)  # fmt: skip
-_PATIENT_TURNS = 9
-"""Turns after which the haggler takes any cut."""
-_LAST_TURN = 13
-"""Turn in which the haggler gives up."""
+HAGGLER = "intent-driven"
+"""The policy that a persona is tried out against."""
+SHOWN = 6
+"""Answers that are shown."""
 
 app = typer.Typer(no_args_is_help=True, help="List, show and check personas of hotel managers.")
 
@@ -95,14 +87,14 @@ def check(path: str = typer.Argument(help="Path of a persona's TOML file, or a p
     check_persona(persona, manager=manager)
     console.print(f"{persona.name}: what it says means what it decides, and no price lies below its floor")
     habits = observe(persona, manager)
-    table = Table(title=f"{habits.played} sampled negotiations against a patient haggler", show_header=False)
+    table = Table(title=f"{habits.played} sampled negotiations with the policy {HAGGLER}", show_header=False)
     table.add_row("answered the first message", f"{habits.answered} of {habits.played}")
     table.add_row("tickets with a cut", f"{len(habits.cuts)} of {habits.tickets}")
     table.add_row("mean cut", f"{sum(habits.cuts) / len(habits.cuts):.1%}" if habits.cuts else "none")
     table.add_row("tickets at or below target", f"{habits.at_target} of {habits.tickets}")
     table.add_row("mean turns", f"{habits.turns / habits.played:.1f}")
     for end, count in habits.ends.most_common():
-        table.add_row(f"ended {end.lower().replace('_', ' ')}", str(count))
+        table.add_row(f"ended {end.replace('_', ' ')}", str(count))
     console.print(table)
     console.print("[bold]First answers[/bold]")
     for text in habits.said:
@@ -127,55 +119,21 @@ class Habits:
 
 
 def observe(persona: Persona, manager: RuleManager, negotiations: int = NEGOTIATIONS) -> Habits:
-    """Play a persona against the haggler over sampled scenarios and return what it did."""
+    """Play a persona against a scripted policy over sampled scenarios and return what it did."""
     habits = Habits()
-    for seed in range(negotiations):
-        negotiation = open_negotiation(sample_scenario(seed), manager, persona)
-        game = negotiation.game
-        while not game.end and game.turn < MAX_TURNS:
-            text = _exchange(negotiation, manager)
-            habits.answered += bool(text) and game.turn == 1
-            if text and len(habits.said) < 6 and text not in habits.said:
-                habits.said.append(text)
+    scenarios = [sample_scenario(seed) for seed in range(negotiations)]
+    episodes = rollout(
+        load_policy(HAGGLER), scenarios, manager=manager, reward=Unscored(), personas=[persona] * negotiations
+    )
+    for episode in episodes:
         habits.played += 1
-        habits.turns += int(game.turn)
-        habits.ends[End(int(game.end)).name if game.end else "TRUNCATED"] += 1
-        for k, ticket in enumerate(negotiation.card.tickets):
-            habits.tickets += 1
-            if 0 < game.agreed[k] < ticket.selling_price:
-                habits.cuts.append(1.0 - game.agreed[k] / ticket.selling_price)
-                habits.at_target += game.agreed[k] <= ticket.target_price
+        habits.answered += answered_first(episode)
+        habits.turns += len(episode.turns)
+        habits.ends[episode.end or "cut off"] += 1
+        habits.tickets += len(episode.tickets)
+        cut = [t for t in episode.tickets if t.agreed is not None and t.agreed < t.selling_price]
+        habits.cuts += [1.0 - (t.agreed or 0.0) / t.selling_price for t in cut]
+        habits.at_target += sum((t.agreed or 0.0) <= t.target_price for t in cut)
+        habits.said += [turn.answer for turn in episode.turns if turn.answer]
+    habits.said = list(dict.fromkeys(habits.said))[:SHOWN]
     return habits
-
-
-def _exchange(negotiation: Negotiation, manager: RuleManager) -> str:
-    """Play one of the haggler's moves and return the manager's answer."""
-    game = negotiation.game
-    move = move_of(haggle(game, negotiation.card), negotiation.card, game)
-    apply_move(FLOATS, game, move, settle(FLOATS, game, move))
-    reply = manager.respond([negotiation], [move])[0]
-    apply_decision(FLOATS, game, reply.decision)
-    return reply.text
-
-
-def haggle(game: GameState, card: TaskCard) -> Sequence[DialogueAct]:
-    """Return the acts of a patient agent: one true reason a turn, bids that rise slowly, any cut taken in the end."""
-    turn = int(game.turn)
-    if not game.ever_answered:
-        return [DialogueAct(Act.GREET), DialogueAct(Act.INFORM, _REASONS[turn % len(_REASONS)])]
-    acts = [DialogueAct(Act.SOOTHE)] if game.upset else []
-    unused = [tactic for tactic in _REASONS if not game.used[tactic]]
-    acts += [DialogueAct(Act.INFORM, tactic) for tactic in unused[:1]]
-    for k, ticket in enumerate(card.tickets):
-        if not game.open[k]:
-            continue
-        quote, target = game.quote[k], ticket.target_price
-        cut = quote <= target or (turn >= _PATIENT_TURNS and quote < ticket.selling_price)
-        if game.quoted[k] and cut:
-            acts.append(DialogueAct(Act.CONFIRM, price=quote, price_type=PriceType.SELLING, ticket=k))
-        elif turn >= _LAST_TURN:
-            return [*acts, DialogueAct(Act.CLOSE, detail="bye")]
-        else:
-            bid = target + min(0.9, 0.09 * max(0, turn - 2)) * max(0.0, quote - target)
-            acts.append(DialogueAct(Act.COUNTER, price=float(int(bid)), price_type=PriceType.SELLING, ticket=k))
-    return acts or [DialogueAct(Act.ASK, detail="price")]

@@ -1,35 +1,36 @@
-"""``negotiate train``: hands a training run to the room that has its code.
+"""``negotiate train``: one command per method, which hands a run over to the method's own module.
 
-One command per method, all with the same options. A method's module has
-``train(preset, out, overrides=..., ...)`` and imports its libraries at its top; it is imported only when asked for.
+The modules import their libraries at their top, so each is imported only when its command runs.
 """
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
-from statistics import fmean
-from types import ModuleType
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 
-from benchmarks.raters.panel import rate_episode
 from negotiation_env.errors import UsageError
-from negotiation_env.play.records import Episode
+from negotiation_env.training import optional_module
 
 app = typer.Typer(no_args_is_help=True, help="Train a model or a policy.")
 
-PresetOption = Annotated[str, typer.Option(help="A shipped preset's name, or the path of a TOML file.")]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="Folder for what is trained; reuse it with --resume.")]
+PresetOption = Annotated[str, typer.Option(help="A shipped preset's name, or the path of a TOML file.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="Replace a preset's value: --set key=value.")]
-ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on where a run in the same folder was cut off.")]
 SeedOption = Annotated[int | None, typer.Option(min=0, help="Replaces the preset's seed.")]
-_NGRAM = "ngram"
-"""The preset of ``train rm`` that is no adapter's."""
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on where a run in the same folder was cut off.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what the run would take, and train nothing.")]
+InitOption = Annotated[str | None, typer.Option("--init", help="Adapter to start from: a folder, or a shipped one.")]
+DataOption = Annotated[Path | None, typer.Option("--data", help="JSON Lines to train on; default: generated.")]
+
+NGRAM: Final = "ngram"
+"""Preset of the light reward model, whose training needs no torch."""
+TRAINED_SHARE: Final = 0.85
+"""About the share of generated data that is trained on, for a plan; the rest is held out."""
 
 
 @app.callback()
@@ -37,33 +38,114 @@ def _train() -> None:
     """Train a model or a policy."""
 
 
-def training_module(name: str, extra: str) -> ModuleType:
-    """Import a training module. Raises ``UsageError`` where a library is missing, saying what to install."""
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"training: expected the package {error.name!r}, which is not installed: "
-            f"pip install 'negotiation-env[{extra}]'"
-        ) from error
-
-
-def with_seed(overrides: list[str] | None, seed: int | None) -> tuple[str, ...]:
+def _with_seed(overrides: list[str] | None, seed: int | None) -> tuple[str, ...]:
     """Return the overrides, the seed's among them."""
     return (*(overrides or ()), *(() if seed is None else (f"seed={seed}",)))
 
 
-@app.command("sb3")
-def sb3(
+def _tell(text: str) -> None:
+    Console().print(text, soft_wrap=True, markup=False)
+
+
+def _typed() -> str:
+    """Return what the user typed, for model cards."""
+    from benchmarks.runner.provenance import typed_command
+
+    return typed_command()
+
+
+def _show_plan(method: str, plan: Any, preset: str) -> None:
+    optional_module("policies.training.plan", "train").show_plan(
+        Console(), plan, f"negotiate train {method} --preset {preset}"
+    )
+
+
+@app.command("base")
+def base(
     out: OutOption,
     preset: PresetOption = "tiny",
+    resume: ResumeOption = False,
     seed: SeedOption = None,
     overrides: SetOption = None,
 ) -> None:
-    """Train Stable-Baselines3's PPO on the numeric environment."""
-    module = training_module("policies.training.sb3_ppo", "sb3")
-    folder = module.train(preset, out, with_seed(overrides, seed), verbose=1)
-    Console().print(f"Trained agent: {folder}; play it with --policy sb3:{folder}", soft_wrap=True, markup=False)
+    """Train the tiny base model from scratch on generated dialogues; the other scales start from a pre-trained one."""
+    from policies.training.base_corpus import write_corpus
+
+    module = optional_module("policies.training.base_lm", "train")
+    settings = module.read_settings(preset, _with_seed(overrides, seed))
+    corpus = out / "data" / "corpus.jsonl"
+    if not corpus.is_file():
+        _tell(f"writing {settings.examples} dialogues to {corpus}")
+        write_corpus(corpus, settings.examples, settings.seed)
+    with Progress(console=Console(), transient=True) as progress:
+        task = progress.add_task("training the base", total=None)
+
+        def show(done: int, steps: int, loss: float) -> None:
+            progress.update(task, completed=done, total=steps, description=f"training the base, loss {loss:.3f}")
+
+        folder = module.train(settings, out, corpus, resume, command=_typed(), on_step=show)
+    _tell(f"Base model: {folder}; use it as hf:{folder}")
+
+
+def _supervised(method: str) -> Callable[..., None]:
+    """Return the command of SFT or DPO."""
+
+    def command(
+        out: OutOption,
+        preset: PresetOption = "tiny",
+        data: DataOption = None,
+        resume: ResumeOption = False,
+        dry_run: DryRunOption = False,
+        seed: SeedOption = None,
+        overrides: SetOption = None,
+    ) -> None:
+        supervised = optional_module("policies.training.supervised", "train")
+        settings = supervised.read_settings(method, preset, _with_seed(overrides, seed))
+        if dry_run:
+            generated = round(TRAINED_SHARE * settings.examples)
+            examples = generated if data is None else supervised.trained_examples(method, data)
+            plan = optional_module("policies.training.plan", "train")
+            _show_plan(method, plan.make_plan(settings, plan.supervised_work(method, settings, examples)), preset)
+            return
+        file = data or supervised.generated_data(method, settings, out, _tell)
+        folder = supervised.train(settings, out, file, resume, _typed())
+        _tell(f"Adapter, model card and metrics: {folder}; play it with --policy {method}:{folder}")
+
+    return command
+
+
+def _on_policy(method: str) -> Callable[..., None]:
+    """Return the command of a method that trains by the loop that PPO, GRPO and REPO share."""
+
+    def command(
+        out: OutOption,
+        preset: PresetOption = "tiny",
+        seed: SeedOption = None,
+        overrides: SetOption = None,
+        init: InitOption = None,
+        resume: ResumeOption = False,
+        dry_run: DryRunOption = False,
+    ) -> None:
+        from benchmarks.raters.panel import persuasion
+
+        settings = (*_with_seed(overrides, seed), *(() if init is None else (f"start={init}",)))
+        if dry_run:
+            plan = optional_module("policies.training.plan", "train")
+            _show_plan(method, plan.on_policy_plan(method, preset, settings), preset)
+            return
+        loop = optional_module("policies.training.on_policy.loop", "train")
+        folder = loop.train(method, preset, out, settings, resume=resume, rate=persuasion, command=_typed())
+        curve = f"{folder}/learning_curve.png"
+        _tell(f"Trained agent: {folder}; play it with --policy {method}:{folder}; its curve: {curve}")
+
+    return command
+
+
+app.command("sft", help="Fine-tune on demonstrations (TRL's SFTTrainer, LoRA).")(_supervised("sft"))
+app.command("dpo", help="Optimise on preference pairs directly (TRL's DPOTrainer, LoRA).")(_supervised("dpo"))
+app.command("ppo", help="Train a policy with PPO on the reward model's reward.")(_on_policy("ppo"))
+app.command("grpo", help="Train a policy with GRPO on the reward model's reward.")(_on_policy("grpo"))
+app.command("repo", help="Train a policy with REPO on the composed reward.")(_on_policy("repo"))
 
 
 @app.command("rm")
@@ -75,18 +157,18 @@ def rm(
     resume: ResumeOption = False,
 ) -> None:
     """Train the LoRA reward model on preference pairs; preset "ngram": the n-gram model and the distilled judge."""
-    if preset == _NGRAM:
+    if preset == NGRAM:
         if resume:
-            raise UsageError(f"train rm: expected no --resume with the preset {_NGRAM!r}, whose run takes two minutes")
-        folder = training_module("rewards.training.ngram_training", "train").train(
-            preset, out, with_seed(overrides, seed)
-        )
-        told = f"Reward model and distilled judge: {folder}; their figures: {folder}/report.json"
-        Console().print(told, soft_wrap=True, markup=False)
+            raise UsageError(f"train rm: expected no --resume with the preset {NGRAM!r}, whose run takes two minutes")
+        light = optional_module("rewards.training.ngram_training", "train")
+        folder = light.train(preset, out, _with_seed(overrides, seed))
+        for line in light.figure_lines(folder):
+            _tell(line)
+        _tell(f"Reward model and distilled judge: {folder}; their figures: {folder}/report.json")
         return
-    module = training_module("rewards.model.model_training", "train")
-    folder = module.train(preset, out, with_seed(overrides, seed), resume=resume, command=_command())
-    Console().print(f"Reward model: {folder}; its figures: {folder}/README.md", soft_wrap=True, markup=False)
+    module = optional_module("rewards.model.model_training", "train")
+    folder = module.train(preset, out, _with_seed(overrides, seed), resume=resume, command=_typed())
+    _tell(f"Reward model: {folder}; its figures: {folder}/README.md")
 
 
 @app.command("judge")
@@ -98,79 +180,19 @@ def judge(
     resume: ResumeOption = False,
 ) -> None:
     """Train the LoRA judge on replies labelled by the rubric."""
-    module = training_module("rewards.judge.judge_training", "train")
-    folder = module.train(preset, out, with_seed(overrides, seed), resume=resume, command=_command())
-    Console().print(f"Judge: {folder}; its figures: {folder}/README.md", soft_wrap=True, markup=False)
+    module = optional_module("rewards.judge.judge_training", "train")
+    folder = module.train(preset, out, _with_seed(overrides, seed), resume=resume, command=_typed())
+    _tell(f"Judge: {folder}; its figures: {folder}/README.md")
 
 
-InitOption = Annotated[str | None, typer.Option("--init", help="Adapter to start from: a folder, or a shipped one.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what the run would take, and train nothing.")]
-
-
-def _command() -> str:
-    """Return what the user typed."""
-    return " ".join(["negotiate", *sys.argv[1:]])
-
-
-def persuasion(episodes: Sequence[Episode]) -> float:
-    """Return the mean rating, 1 to 5, that the automated raters give dialogues."""
-    rated = [found.consensus.score for episode in episodes if (found := rate_episode(episode)) is not None]
-    return fmean(rated) if rated else 1.0
-
-
-def _on_policy(
-    method: str, out: Path, preset: str, overrides: tuple[str, ...], init: str | None, resume: bool, dry_run: bool
-) -> None:
-    """Train by the loop that PPO, GRPO and REPO share, or print its plan."""
-    settings = (*overrides, *(() if init is None else (f"start={init}",)))
-    if dry_run:
-        plans = training_module("policies.training.plan", "train")
-        made = plans.on_policy_plan(method, preset, settings)
-        plans.show_plan(Console(), made, f"negotiate train {method} --preset {preset}")
-        return
-    module = training_module("policies.training.on_policy.loop", "train")
-    folder = module.train(method, preset, out, settings, resume=resume, rate=persuasion, command=_command())
-    told = f"Trained agent: {folder}; play it with --policy {method}:{folder}; its curve: {folder}/learning_curve.png"
-    Console().print(told, soft_wrap=True, markup=False)
-
-
-@app.command("ppo")
-def ppo(
+@app.command("sb3")
+def sb3(
     out: OutOption,
     preset: PresetOption = "tiny",
     seed: SeedOption = None,
     overrides: SetOption = None,
-    init: InitOption = None,
-    resume: ResumeOption = False,
-    dry_run: DryRunOption = False,
 ) -> None:
-    """Train a policy with PPO on the reward model's reward."""
-    _on_policy("ppo", out, preset, with_seed(overrides, seed), init, resume, dry_run)
-
-
-@app.command("grpo")
-def grpo(
-    out: OutOption,
-    preset: PresetOption = "tiny",
-    seed: SeedOption = None,
-    overrides: SetOption = None,
-    init: InitOption = None,
-    resume: ResumeOption = False,
-    dry_run: DryRunOption = False,
-) -> None:
-    """Train a policy with GRPO on the reward model's reward."""
-    _on_policy("grpo", out, preset, with_seed(overrides, seed), init, resume, dry_run)
-
-
-@app.command("repo")
-def repo(
-    out: OutOption,
-    preset: PresetOption = "tiny",
-    seed: SeedOption = None,
-    overrides: SetOption = None,
-    init: InitOption = None,
-    resume: ResumeOption = False,
-    dry_run: DryRunOption = False,
-) -> None:
-    """Train a policy with REPO on the composed reward."""
-    _on_policy("repo", out, preset, with_seed(overrides, seed), init, resume, dry_run)
+    """Train Stable-Baselines3's PPO on the numeric environment."""
+    module = optional_module("policies.training.sb3_ppo", "sb3")
+    folder = module.train(preset, out, _with_seed(overrides, seed), verbose=1)
+    _tell(f"Trained agent: {folder}; play it with --policy sb3:{folder}")

@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.metrics.observations import Score, by_scenario, is_share, sums
-from benchmarks.metrics.policy_metrics import HEADLINE, METRICS
+from benchmarks.metrics.observations import Score, by_scenario, sums
+from benchmarks.metrics.policy_metrics import HEADLINE, METRICS, is_share
 from benchmarks.runner.jobs import AB
 from benchmarks.statistics import ArmDifference, Difference, compare_means, compare_shares, design, difference, holm
 
@@ -178,7 +178,7 @@ def _rows(arms: Sequence[Sequence[Score]], metrics: Sequence[str]) -> list[dict[
     for metric in metrics:
         found = _compare(arms, metric)
         if found is not None:
-            rows.append({"metric": metric, "meaning": METRICS[metric], **_json(found)})
+            rows.append({"metric": metric, "meaning": METRICS[metric].meaning, **_json(found)})
     return rows
 
 

@@ -1,6 +1,6 @@
 """From episodes to figures.
 
-``judging`` gathers what is said of one episode, ``observations`` what it adds to each figure.
-``policy_metrics`` is the whole table of a policy, of ``outcome_metrics`` (fixes, agreements, prices) and
-``rating_metrics`` (the panel).
+``judging`` gathers what is said of one episode and says what a metric is; ``outcome_metrics`` (fixes, agreements,
+prices), ``rating_metrics`` (the panel) and ``policy_metrics`` (the rest, and the whole table of a policy) declare the
+metrics; ``observations`` keeps what each episode adds to each figure. A new metric is an entry in one of the tables.
 """

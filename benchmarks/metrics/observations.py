@@ -1,7 +1,6 @@
 """What each episode adds to each figure: the sums and counts from which paired tests and A/B tests are made.
 
-A figure of one episode alone is its sum over its count, so this asks ``metrics`` for it and knows no metric itself.
-Figures that are no mean over episodes (agreement of raters, pass^k) are left out: see ``additive``.
+Figures that are no mean over observations (agreement of raters, pass^k) are left out: see ``judging.MetricKind``.
 """
 
 from __future__ import annotations
@@ -14,20 +13,14 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from benchmarks.metrics.judging import Played
-from benchmarks.metrics.policy_metrics import SHARES, policy_metrics
+from benchmarks.metrics.policy_metrics import Part
 from benchmarks.runner.jobs import Job
-from benchmarks.statistics import Figure, Sums
+from benchmarks.statistics import Sums
 from negotiation_env.errors import DataFileError
 
 SCORES: Final = "scores.jsonl"
 PRIVATE: Final = frozenset({"surplus_share"})
 """Metrics from whose value for one episode the manager's floor could be told; they are not written by episode."""
-MEANS: Final = frozenset({"discount_won", "surplus_share"})
-"""Percentages that are means of numbers, not shares of yes and no."""
-
-Part = tuple[float, int]
-"""An episode's sum of a metric's observations, and how many there are."""
 
 
 class Score(NamedTuple):
@@ -53,33 +46,9 @@ class Score(NamedTuple):
         return {**self._asdict(), "draws": list(self.draws), "parts": shown}
 
 
-def observe(played: Played) -> dict[str, Part]:
-    """Return what an episode adds to each metric that it has observations of."""
-    figures = policy_metrics([played])
-    return {name: (f.value * f.n, f.n) for name, f in figures.items() if f.value is not None}
-
-
 def score(job: Job, parts: Mapping[str, Part]) -> Score:
     """Return a job's score."""
     return Score(job.policy, job.suite, job.scenario, job.draws, parts)
-
-
-def additive(scores: Sequence[Score], figures: Mapping[str, Figure]) -> list[str]:
-    """Return the metrics whose figure is the mean over these episodes' observations, in the figures' order."""
-    found = []
-    for name, figure in figures.items():
-        parts = [s.parts[name] for s in scores if name in s.parts]
-        count = sum(n for _, n in parts)
-        if figure.value is None or count != figure.n:
-            continue
-        if abs(sum(total for total, _ in parts) / count - figure.value) <= 1e-6 * max(1.0, abs(figure.value)):
-            found.append(name)
-    return found
-
-
-def is_share(metric: str) -> bool:
-    """Whether a metric's observations are yes or no."""
-    return metric in SHARES and metric not in MEANS and not metric.startswith("pass_")
 
 
 def by_scenario(scores: Iterable[Score], metric: str) -> dict[str, Part]:

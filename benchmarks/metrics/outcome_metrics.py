@@ -1,39 +1,19 @@
-"""Figures of what came of negotiations: scripted cases fixed, and live ones' answers, agreements, prices, reward."""
+"""What came of negotiations: scripted cases fixed, and live ones' answers, agreements, prices, reward."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import Final
 
-from benchmarks.metrics.judging import Played, by_case
-from benchmarks.statistics import Figure, mean, share
+from benchmarks.metrics.judging import Metric, MetricKind, Played, figures
+from benchmarks.statistics import Figure
 from negotiation_env.game.scenario import to_selling
 from negotiation_env.play.records import TicketOutcome
 from negotiation_env.play.rollout import answered_first
 
-CASE_METRICS: Final[dict[str, str]] = {
-    "fixed": "bad cases whose checks all pass",
-    "clean_fix": "bad cases fixed with no new problem",
-    "fixed_with_minor_problem": "bad cases fixed, with new problems of which none is severe",
-    "fixed_with_major_problem": "bad cases fixed, with a severe new problem",
-    "severe_unresolved": "bad cases of severity severe that are not fixed, among all",
-}
-
-
-def case_metrics(played: Sequence[Played]) -> dict[str, Figure]:
-    """Return the shares of scripted cases that were fixed, and how."""
-
-    def of(predicate: Callable[[Played], bool]) -> Figure:
-        return share(by_case(played, lambda p: [predicate(p)]))
-
-    return {
-        "fixed": of(lambda p: p.fixed),
-        "clean_fix": of(lambda p: p.clean),
-        "fixed_with_minor_problem": of(lambda p: p.fixed and not p.clean and not _major(p)),
-        "fixed_with_major_problem": of(lambda p: p.fixed and _major(p)),
-        "severe_unresolved": of(lambda p: not p.fixed and p.case.severity == "severe"),
-    }
+FLOOR_SLACK: Final = 0.01
+"""Yuan of selling price within which two figures are the same; net figures are said rounded up."""
 
 
 def category_metrics(played: Sequence[Played]) -> dict[str, dict[str, Figure]]:
@@ -42,52 +22,11 @@ def category_metrics(played: Sequence[Played]) -> dict[str, dict[str, Figure]]:
     for p in played:
         if p.case.script is not None and p.episode.fault is None:
             groups[p.case.category].append(p)
-    return {category: case_metrics(group) for category, group in groups.items()}
+    return {category: figures(CASE_METRICS, group) for category, group in groups.items()}
 
 
 def _major(played: Played) -> bool:
     return any(problem.severe for problem in played.problems)
-
-
-T = TypeVar("T")
-LIVE_METRICS: Final[dict[str, str]] = {
-    "response_rate": "negotiations in which the hotel answered the first message",
-    "task_success": "tickets for which a lower price was agreed",
-    "target_met": "tickets agreed at or below the target price",
-    "discount_won": "mean price cut over all tickets, as a share of the selling price",
-    "surplus_share": "mean share won of the zone between the manager's floor and the selling price",
-    "turns": "mean number of agent messages in a negotiation",
-    "return": "mean sum of R_total over a negotiation",
-    "reward_total": "mean R_total of a reply",
-    "reward_model": "mean R_model of a reply",
-    "reward_judge": "mean E_judge of a reply, points",
-    "reward_rules": "mean E_func of a reply, points",
-    "manager_floor_kept": "answers with a figure of the simulated manager in which none lies below its floor",
-}
-FLOOR_SLACK: Final = 0.01
-"""Yuan of selling price within which two figures are the same; net figures are said rounded up."""
-
-
-def live_metrics(played: Sequence[Played], seed: int) -> dict[str, Figure]:
-    """Return the figures of negotiations with a live manager."""
-
-    def tickets(of: Callable[[TicketOutcome], T]) -> list[list[T]]:
-        return by_case(played, lambda p: [of(t) for t in p.episode.tickets])
-
-    def average(values: Callable[[Played], list[float]]) -> Figure:
-        return mean(by_case(played, values), seed=seed)
-
-    return {
-        "response_rate": share(by_case(played, lambda p: [answered_first(p.episode)])),
-        "task_success": share(tickets(has_cut)),
-        "target_met": share(tickets(_meets_target)),
-        "discount_won": mean(tickets(_discount), seed=seed, within=(0.0, 1.0)),
-        "surplus_share": mean(by_case(played, _surplus), seed=seed, within=(0.0, 1.0)),
-        "turns": average(lambda p: [float(len(p.episode.turns))]),
-        "return": average(_return),
-        **{f"reward_{source}": average(_source(source)) for source in ("total", "model", "judge", "rules")},
-        "manager_floor_kept": share(by_case(played, _floor_kept)),
-    }
 
 
 def has_cut(ticket: TicketOutcome) -> bool:
@@ -144,3 +83,52 @@ def _floor_kept(played: Played) -> list[bool]:
             selling = [to_selling(a.price or 0.0, a.price_type, tickets[a.ticket or 0].commission) for a in said]
             kept.append(all(p >= floors[a.ticket or 0] - FLOOR_SLACK for p, a in zip(selling, said, strict=True)))
     return kept
+
+
+CASE_METRICS: Final[dict[str, Metric]] = {
+    "fixed": Metric("bad cases whose checks all pass", observe=lambda p: [p.fixed]),
+    "clean_fix": Metric("bad cases fixed with no new problem", observe=lambda p: [p.clean]),
+    "fixed_with_minor_problem": Metric(
+        "bad cases fixed, with new problems of which none is severe",
+        observe=lambda p: [p.fixed and not p.clean and not _major(p)],
+    ),
+    "fixed_with_major_problem": Metric(
+        "bad cases fixed, with a severe new problem", observe=lambda p: [p.fixed and _major(p)]
+    ),
+    "severe_unresolved": Metric(
+        "bad cases of severity severe that are not fixed, among all",
+        observe=lambda p: [not p.fixed and p.case.severity == "severe"],
+    ),
+}
+"""Of scripted cases."""
+LIVE_METRICS: Final[dict[str, Metric]] = {
+    "response_rate": Metric(
+        "negotiations in which the hotel answered the first message", observe=lambda p: [answered_first(p.episode)]
+    ),
+    "task_success": Metric(
+        "tickets for which a lower price was agreed", observe=lambda p: [has_cut(t) for t in p.episode.tickets]
+    ),
+    "target_met": Metric(
+        "tickets agreed at or below the target price", observe=lambda p: [_meets_target(t) for t in p.episode.tickets]
+    ),
+    "discount_won": Metric(
+        "mean price cut over all tickets, as a share of the selling price", MetricKind.MEAN,
+        lambda p: [_discount(t) for t in p.episode.tickets], percent=True, within=(0.0, 1.0),
+    ),
+    "surplus_share": Metric(
+        "mean share won of the zone between the manager's floor and the selling price", MetricKind.MEAN, _surplus,
+        percent=True, within=(0.0, 1.0),
+    ),
+    "turns": Metric(
+        "mean number of agent messages in a negotiation", MetricKind.MEAN, lambda p: [float(len(p.episode.turns))]
+    ),
+    "return": Metric("mean sum of R_total over a negotiation", MetricKind.MEAN, _return),
+    "reward_total": Metric("mean R_total of a reply", MetricKind.MEAN, _source("total")),
+    "reward_model": Metric("mean R_model of a reply", MetricKind.MEAN, _source("model")),
+    "reward_judge": Metric("mean E_judge of a reply, points", MetricKind.MEAN, _source("judge")),
+    "reward_rules": Metric("mean E_func of a reply, points", MetricKind.MEAN, _source("rules")),
+    "manager_floor_kept": Metric(
+        "answers with a figure of the simulated manager in which none lies below its floor", observe=_floor_kept
+    ),
+}  # fmt: skip
+"""Of negotiations with a live manager."""

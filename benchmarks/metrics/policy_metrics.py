@@ -1,40 +1,24 @@
-"""From episodes to figures: what the report says of a policy, each with its interval.
+"""From episodes to figures: what the report says of a policy, each with its interval, and what an episode adds to each.
 
-Scripted cases and live negotiations have metrics of their own (``case_metrics``, ``live_metrics``); both have the
-raters' (``rating_metrics``). All checks and raters behind these are automated: pattern and arithmetic, no human rater
-and no judge model.
+Scripted cases and live negotiations have metrics of their own (``outcome_metrics``); both have the raters'
+(``rating_metrics``). All checks and raters behind these are automated: pattern and arithmetic, no human rater and no
+judge model. A new metric is an entry in one of the tables.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import comb
 from typing import Final
 
-from benchmarks.metrics.judging import TRIAL_MARK, Played, by_case, judge
-from benchmarks.metrics.outcome_metrics import (
-    CASE_METRICS,
-    LIVE_METRICS,
-    case_metrics,
-    category_metrics,
-    has_cut,
-    live_metrics,
-)
-from benchmarks.metrics.rating_metrics import PLAIN, RATING_METRICS, rating_metrics
-from benchmarks.statistics import Figure, mean, share
+from benchmarks.metrics.judging import Metric, MetricKind, Played, figures
+from benchmarks.metrics.outcome_metrics import CASE_METRICS, LIVE_METRICS, has_cut
+from benchmarks.metrics.rating_metrics import RATING_METRICS, agreement
+from benchmarks.statistics import Figure, mean
 
-__all__ = [
-    "HEADLINE",
-    "METRICS",
-    "SHARES",
-    "TRIAL_MARK",
-    "Played",
-    "category_metrics",
-    "judge",
-    "policy_metrics",
-    "succeeded",
-]
+Part = tuple[float, int]
+"""An episode's sum of a metric's observations, and how many there are."""
 
 MOST_TRIALS: Final = 8
 """pass^k is given for k up to this many."""
@@ -44,24 +28,60 @@ HEADLINE: Final = (
     "skill_fluency", "skill_workflow", "skill_negotiation", "skill_scope", "truthful", "violations",
 )  # fmt: skip
 """The metrics of the source paper's tables and of this project's brief, in the order to show them."""
-METRICS: Final[dict[str, str]] = {
-    **{name: RATING_METRICS[name] for name in ("rating", "excellent")},
-    **CASE_METRICS,
-    **LIVE_METRICS,
-    **RATING_METRICS,
-    "problem_turns": "replies in which an automated check finds a problem",
+
+
+def _problem_turns(played: Played) -> list[float]:
+    troubled = {problem.turn for problem in played.problems}
+    return [number in troubled for number in range(1, len(played.episode.turns) + 1)]
+
+
+SOUND_METRICS: Final[dict[str, Metric]] = {
+    "problem_turns": Metric("replies in which an automated check finds a problem", observe=_problem_turns),
     **{
-        f"pass_{k}": f"pass^{k}: chance that {k} trials of one scenario all succeed (fixed, or every ticket cut)"
+        f"pass_{k}": Metric(
+            f"pass^{k}: chance that {k} trials of one scenario all succeed (fixed, or every ticket cut)",
+            MetricKind.WHOLE, percent=True,
+        )
         for k in range(1, MOST_TRIALS + 1)
     },
-    "fault_share": "episodes spoiled by a fault of the engine (left out of all other figures)",
-    "manager_fault_share": "replies to which the manager's wording, or a reward source, had a fault",
-}
-"""Every metric, with what it says."""
-SHARES: Final = frozenset(METRICS) - PLAIN - {
-    "turns", "return", "reward_total", "reward_model", "reward_judge", "reward_rules",
 }  # fmt: skip
-"""Metrics that are shares or percentages; the others are plain numbers."""
+"""Of all episodes without a fault; pass^k is made by ``pass_metrics``."""
+ALL_METRICS: Final[dict[str, Metric]] = {
+    "fault_share": Metric(
+        "episodes spoiled by a fault of the engine (left out of all other figures)",
+        observe=lambda p: [p.episode.fault is not None],
+    ),
+}
+"""Of all episodes, those with a fault included."""
+FAULT_METRICS: Final[dict[str, Metric]] = {
+    "manager_fault_share": Metric(
+        "replies to which the manager's wording, or a reward source, had a fault",
+        observe=lambda p: [bool(turn.faults) for turn in p.episode.turns],
+    ),
+}
+"""Of all episodes without a fault of the engine."""
+METRICS: Final[dict[str, Metric]] = {
+    **{name: RATING_METRICS[name] for name in ("rating", "excellent")},
+    **CASE_METRICS, **LIVE_METRICS, **RATING_METRICS, **SOUND_METRICS, **ALL_METRICS, **FAULT_METRICS,
+}  # fmt: skip
+"""Every metric, in the order to show them."""
+
+
+def _is_sound(played: Played) -> bool:
+    return played.episode.fault is None
+
+
+_TABLES: Final[tuple[tuple[Mapping[str, Metric], Callable[[Played], bool]], ...]] = (
+    (CASE_METRICS, lambda p: _is_sound(p) and p.case.script is not None),
+    (LIVE_METRICS, lambda p: _is_sound(p) and p.case.script is None),
+    (RATING_METRICS, lambda p: _is_sound(p) and p.rated is not None),
+    (SOUND_METRICS, _is_sound),
+    (FAULT_METRICS, _is_sound),
+    (ALL_METRICS, lambda p: True),
+)
+"""Tables of metrics, and the episodes that each is for."""
+_ALWAYS: Final = (SOUND_METRICS, FAULT_METRICS, ALL_METRICS)
+"""Tables whose metrics are named even where no episode is theirs."""
 
 
 def policy_metrics(played: Sequence[Played], seed: int = 0) -> dict[str, Figure]:
@@ -70,18 +90,36 @@ def policy_metrics(played: Sequence[Played], seed: int = 0) -> dict[str, Figure]
     Episodes that were not rated (see ``judging.UNRATED``) have no part in the raters' figures; pass^k is given where
     scenarios were played more than once.
     """
-    sound = [p for p in played if p.episode.fault is None]
-    scripted = [p for p in sound if p.case.script is not None]
-    live = [p for p in sound if p.case.script is None]
-    figures = case_metrics(scripted) if scripted else {}
-    if live:
-        figures |= live_metrics(live, seed)
-    figures |= rating_metrics(sound, seed)
-    figures |= pass_metrics(sound, seed)
-    figures["problem_turns"] = share(by_case(sound, _problem_turns))
-    figures["fault_share"] = share(by_case(played, lambda p: [p.episode.fault is not None]))
-    figures["manager_fault_share"] = share(by_case(sound, lambda p: [bool(turn.faults) for turn in p.episode.turns]))
-    return {name: figures[name] for name in METRICS if name in figures}
+    found: dict[str, Figure] = {}
+    for table, is_for in _TABLES:
+        own = [p for p in played if is_for(p)]
+        if own or table in _ALWAYS:
+            found |= figures(table, own, seed)
+        if own and table is RATING_METRICS:
+            found |= agreement(own, seed)
+    found |= pass_metrics([p for p in played if _is_sound(p)], seed)
+    return {name: found[name] for name in METRICS if name in found}
+
+
+def observe(played: Played) -> dict[str, Part]:
+    """Return what an episode adds to each metric that adds up and that it has observations of."""
+    parts: dict[str, Part] = {}
+    for table, is_for in _TABLES:
+        for name, metric in table.items() if is_for(played) else ():
+            values = metric.observe(played)
+            if values:
+                parts[name] = float(sum(values)), len(values)
+    return {name: parts[name] for name in METRICS if name in parts}
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric's observations are yes or no."""
+    return METRICS[metric].kind is MetricKind.SHARE
+
+
+def is_percent(metric: str) -> bool:
+    """Whether a metric is shown as a percentage; the others are plain numbers."""
+    return is_share(metric) or METRICS[metric].percent
 
 
 def succeeded(played: Played) -> bool:
@@ -107,8 +145,3 @@ def pass_metrics(played: Sequence[Played], seed: int = 0) -> dict[str, Figure]:
         f"pass_{k}": mean([[comb(sum(r), k) / comb(len(r), k)] for r in trials.values()], seed=seed, within=(0.0, 1.0))
         for k in range(1, min(most, MOST_TRIALS) + 1)
     }
-
-
-def _problem_turns(played: Played) -> list[bool]:
-    troubled = {problem.turn for problem in played.problems}
-    return [number in troubled for number in range(1, len(played.episode.turns) + 1)]

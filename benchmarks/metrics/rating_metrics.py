@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from benchmarks.metrics.judging import Played, by_case
+from benchmarks.metrics.judging import Metric, MetricKind, Played, by_case
 from benchmarks.raters import compliance
 from benchmarks.raters.panel import RATERS, RatedEpisode, RatedReply
 from benchmarks.raters.rating import Skill
-from benchmarks.statistics import Figure, mean, share
+from benchmarks.statistics import Figure
 from benchmarks.statistics.agreement import alpha_figure
 from negotiation_env.game.state import STAGE_NAMES
 from negotiation_env.play.records import TurnRecord
@@ -37,52 +37,6 @@ GUARDRAILS: Final[dict[str, str]] = {
     "speaks_for_hotel": "speaking as the other side",
 }
 """The compliance rater's guardrails, by the id of its finding."""
-RATING_METRICS: Final[dict[str, str]] = {
-    "rating": "mean rating of a dialogue, 1 to 5 (consensus of three automated raters)",
-    "excellent": "dialogues with an excellent reply (automated raters)",
-    "reply_rating": "mean rating of a reply, 1 to 5 (consensus)",
-    **{f"rating_{name}": f"mean rating of a dialogue by the {name} rater" for name in RATERS},
-    "skill_fluency": "replies with conversational fluency",
-    "skill_workflow": "replies with workflow compliance",
-    "skill_negotiation": "replies with negotiation effectiveness",
-    "skill_scope": "replies with scope understanding",
-    "truthful": "dialogues with neither an over-promise nor a false fact",
-    "overpromises": "replies with an over-promise",
-    "false_facts": "replies with a false fact, figure or date",
-    "violations": "replies that break any guardrail",
-    **{f"violation_{name}": f"replies with {what}" for name, what in GUARDRAILS.items()},
-    **{f"sop_{stage}": f"replies in the stage {stage} that keep the procedure" for stage in STAGE_NAMES},
-    "alpha_reply": "raters' agreement on replies, 1 to 5: Krippendorff's alpha, ordinal",
-    "alpha_dialogue": "raters' agreement on dialogues, 1 to 5: Krippendorff's alpha, ordinal",
-    "alpha_skills": "raters' agreement on the skills they share: Krippendorff's alpha, nominal",
-}
-PLAIN: Final = frozenset(
-    ["rating", "reply_rating", *(f"rating_{name}" for name in RATERS), "alpha_reply", "alpha_dialogue", "alpha_skills"]
-)
-"""Metrics here that are no shares."""
-
-
-def rating_metrics(played: Sequence[Played], seed: int) -> dict[str, Figure]:
-    """Return what the panel says of the rated episodes; nothing where there are none."""
-    rated = [p for p in played if p.rated is not None]
-    if not rated:
-        return {}
-
-    def dialogues(value: Callable[[RatedEpisode], float]) -> Figure:
-        return mean(by_case(rated, lambda p: [value(r) for r in _panel(p)]), seed=seed, within=(1.0, 5.0))
-
-    figures = {
-        "rating": dialogues(lambda r: r.consensus.score),
-        "excellent": share(by_case(rated, lambda p: [r.consensus.excellent for r in _panel(p)])),
-        "reply_rating": mean(
-            by_case(rated, lambda p: [r.consensus.score for r in _replies(p)]), seed=seed, within=(1.0, 5.0)
-        ),
-    }
-    figures |= {f"rating_{name}": dialogues(_own_rating(name)) for name in RATERS}
-    figures |= {f"skill_{skill.value}": _replies_with(rated, _shows(skill)) for skill in Skill}
-    figures |= _guardrails(rated)
-    figures |= {f"sop_{stage}": share(by_case(rated, _kept_in(place))) for place, stage in enumerate(STAGE_NAMES)}
-    return figures | agreement(rated, seed)
 
 
 def _panel(played: Played) -> tuple[RatedEpisode, ...]:
@@ -93,16 +47,20 @@ def _replies(played: Played) -> tuple[RatedReply, ...]:
     return played.rated.replies if played.rated is not None else ()
 
 
-def _own_rating(name: str) -> Callable[[RatedEpisode], float]:
-    return lambda rated: rated.raters[name].score
+def _dialogue(value: Callable[[RatedEpisode], float]) -> Callable[[Played], list[float]]:
+    return lambda played: [value(rated) for rated in _panel(played)]
 
 
-def _shows(skill: Skill) -> Callable[[RatedReply], bool]:
-    return lambda reply: reply.consensus.skills[skill]
+def _own_rating(name: str) -> Callable[[Played], list[float]]:
+    return _dialogue(lambda rated: rated.raters[name].score)
 
 
-def _replies_with(rated: Sequence[Played], predicate: Callable[[RatedReply], bool]) -> Figure:
-    return share(by_case(rated, lambda p: [predicate(reply) for reply in _replies(p)]))
+def _each(predicate: Callable[[RatedReply], bool]) -> Callable[[Played], list[float]]:
+    return lambda played: [predicate(reply) for reply in _replies(played)]
+
+
+def _shows(skill: Skill) -> Callable[[Played], list[float]]:
+    return _each(lambda reply: reply.consensus.skills[skill])
 
 
 def broken(reply: RatedReply) -> frozenset[str]:
@@ -110,27 +68,19 @@ def broken(reply: RatedReply) -> frozenset[str]:
     return frozenset(f.id for f in reply.raters[compliance.NAME].findings if f.id in GUARDRAILS)
 
 
-def _guardrails(rated: Sequence[Played]) -> dict[str, Figure]:
-    """Return truth and guardrail figures."""
-    found = {id(reply): broken(reply) for p in rated for reply in _replies(p)}
-
-    def hit(ids: frozenset[str]) -> Callable[[RatedReply], bool]:
-        return lambda reply: bool(found[id(reply)] & ids)
-
-    untrue = hit(OVERPROMISED | FALSE)
-    return {
-        "truthful": share(by_case(rated, lambda p: [not any(untrue(reply) for reply in _replies(p))])),
-        "overpromises": _replies_with(rated, hit(OVERPROMISED)),
-        "false_facts": _replies_with(rated, hit(FALSE)),
-        "violations": _replies_with(rated, hit(frozenset(GUARDRAILS))),
-        **{f"violation_{name}": _replies_with(rated, hit(frozenset({name}))) for name in GUARDRAILS},
-    }
+def _breaks(ids: Iterable[str]) -> Callable[[Played], list[float]]:
+    wanted = frozenset(ids)
+    return _each(lambda reply: bool(broken(reply) & wanted))
 
 
-def _kept_in(stage: int) -> Callable[[Played], list[bool]]:
+def _truthful(played: Played) -> list[float]:
+    return [not any(broken(reply) & (OVERPROMISED | FALSE) for reply in _replies(played))]
+
+
+def _kept_in(stage: int) -> Callable[[Played], list[float]]:
     """Return a function that lists, of an episode's replies in a stage, which keep the procedure."""
 
-    def values(played: Played) -> list[bool]:
+    def values(played: Played) -> list[float]:
         turns: Iterable[tuple[TurnRecord, RatedReply]] = zip(played.episode.turns, _replies(played), strict=True)
         return [reply.consensus.skills[Skill.WORKFLOW] for turn, reply in turns if turn.stage == stage]
 
@@ -163,3 +113,51 @@ def agreement(played: Sequence[Played], seed: int = 0) -> dict[str, Figure]:
         "alpha_dialogue": alpha_figure(by_case(rated, dialogues), "ordinal", seed),
         "alpha_skills": alpha_figure(by_case(rated, skills), "nominal", seed),
     }
+
+
+_RATING: Final = (1.0, 5.0)
+RATING_METRICS: Final[dict[str, Metric]] = {
+    "rating": Metric(
+        "mean rating of a dialogue, 1 to 5 (consensus of three automated raters)", MetricKind.MEAN,
+        _dialogue(lambda rated: rated.consensus.score), within=_RATING,
+    ),
+    "excellent": Metric(
+        "dialogues with an excellent reply (automated raters)",
+        observe=_dialogue(lambda rated: rated.consensus.excellent),
+    ),
+    "reply_rating": Metric(
+        "mean rating of a reply, 1 to 5 (consensus)", MetricKind.MEAN,
+        lambda p: [reply.consensus.score for reply in _replies(p)], within=_RATING,
+    ),
+    **{
+        f"rating_{name}": Metric(
+            f"mean rating of a dialogue by the {name} rater", MetricKind.MEAN, _own_rating(name), within=_RATING
+        )
+        for name in RATERS
+    },
+    "skill_fluency": Metric("replies with conversational fluency", observe=_shows(Skill.FLUENCY)),
+    "skill_workflow": Metric("replies with workflow compliance", observe=_shows(Skill.WORKFLOW)),
+    "skill_negotiation": Metric("replies with negotiation effectiveness", observe=_shows(Skill.NEGOTIATION)),
+    "skill_scope": Metric("replies with scope understanding", observe=_shows(Skill.SCOPE)),
+    "truthful": Metric("dialogues with neither an over-promise nor a false fact", observe=_truthful),
+    "overpromises": Metric("replies with an over-promise", observe=_breaks(OVERPROMISED)),
+    "false_facts": Metric("replies with a false fact, figure or date", observe=_breaks(FALSE)),
+    "violations": Metric("replies that break any guardrail", observe=_breaks(GUARDRAILS)),
+    **{
+        f"violation_{name}": Metric(f"replies with {what}", observe=_breaks([name]))
+        for name, what in GUARDRAILS.items()
+    },
+    **{
+        f"sop_{stage}": Metric(f"replies in the stage {stage} that keep the procedure", observe=_kept_in(place))
+        for place, stage in enumerate(STAGE_NAMES)
+    },
+    **{
+        name: Metric(f"raters' agreement on {what}: Krippendorff's alpha, {scale}", MetricKind.WHOLE)
+        for name, what, scale in (
+            ("alpha_reply", "replies, 1 to 5", "ordinal"),
+            ("alpha_dialogue", "dialogues, 1 to 5", "ordinal"),
+            ("alpha_skills", "the skills they share", "nominal"),
+        )
+    },
+}  # fmt: skip
+"""Of rated episodes; those of the kind WHOLE are made by ``agreement``."""

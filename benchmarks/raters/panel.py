@@ -10,6 +10,7 @@ rewards they share nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import fmean
 from typing import Final, NamedTuple
 
@@ -79,6 +80,12 @@ def rate_record(episode: Episode, hidden: Hidden | None) -> RatedEpisode:
         score = min(score, SEVERE_DIALOGUE_CAP)
     consensus = DialogueRating(score, any(reply.excellent for reply in agreed), agreed)
     return RatedEpisode(consensus, dialogues, tuple(replies))
+
+
+def persuasion(episodes: Sequence[Episode]) -> float:
+    """Return the mean rating, 1 to 5, of dialogues by the three raters' consensus; 1 where none can be rated."""
+    rated = [found.consensus.score for episode in episodes if (found := rate_episode(episode)) is not None]
+    return fmean(rated) if rated else 1.0
 
 
 def rate_turn(now: Situation, record: TurnRecord) -> RatedReply:

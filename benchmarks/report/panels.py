@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeGuard
 
-from benchmarks.metrics.policy_metrics import HEADLINE, SHARES, Played
+from benchmarks.metrics.judging import Played
+from benchmarks.metrics.policy_metrics import HEADLINE, is_percent
 from benchmarks.report.charts import Series, line_chart, means_by, scatter_chart
 from benchmarks.report.report_data import Report, format_figure
 from benchmarks.statistics import Figure
@@ -208,7 +209,7 @@ def arm_rows(report: Report) -> tuple[list[str], list[ArmRow]]:
 
 def format_difference(metric: str, row: Mapping[str, Any]) -> str:
     """Return a difference for people, as "+12.1 pts [+10.2, +14.1]"."""
-    scale, unit, digits = (100.0, " pts", 1) if metric in SHARES else (1.0, "", 2)
+    scale, unit, digits = (100.0, " pts", 1) if is_percent(metric) else (1.0, "", 2)
     text = f"{scale * row['value']:+.{digits}f}{unit}"
     if row["low"] is None or row["high"] is None:
         return text

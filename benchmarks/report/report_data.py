@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.metrics.policy_metrics import METRICS, SHARES, Played, category_metrics, policy_metrics
+from benchmarks.metrics.judging import Played
+from benchmarks.metrics.outcome_metrics import category_metrics
+from benchmarks.metrics.policy_metrics import METRICS, is_percent, policy_metrics
 from benchmarks.metrics.rating_metrics import agreement
 from benchmarks.statistics import Figure
 
@@ -54,7 +56,8 @@ def build_report(played: Sequence[tuple[str, str, Played]], provenance: dict[str
             ],
         }
     panel = _json(agreement([p for _, _, p in played], seed))
-    data = {"policies": policies, "metrics": METRICS, "agreement": panel, "provenance": provenance}
+    meanings = {name: metric.meaning for name, metric in METRICS.items()}
+    data = {"policies": policies, "metrics": meanings, "agreement": panel, "provenance": provenance}
     return Report(data, tuple(played))
 
 
@@ -78,10 +81,10 @@ def _case_record(played: Played) -> dict[str, Any]:
 def table_rows(report: Report) -> list[tuple[str, str, list[str]]]:
     """Return metric, what it says, and each policy's figure as text; metrics that nobody has are left out."""
     rows = []
-    for metric, meaning in METRICS.items():
+    for metric, declared in METRICS.items():
         figures = [report.figure(name, metric) for name in report.policies]
         if any(figure is not None for figure in figures):
-            rows.append((metric, meaning, [format_figure(metric, figure) for figure in figures]))
+            rows.append((metric, declared.meaning, [format_figure(metric, figure) for figure in figures]))
     return rows
 
 
@@ -89,7 +92,7 @@ def format_figure(metric: str, figure: Figure | None) -> str:
     """Return a figure for people, as "46.7% [30.2, 63.9]"; "–" where there is none."""
     if figure is None or figure.value is None:
         return "–"
-    scale, unit, digits = (100.0, "%", 1) if metric in SHARES else (1.0, "", 2)
+    scale, unit, digits = (100.0, "%", 1) if is_percent(metric) else (1.0, "", 2)
     text = f"{scale * figure.value:.{digits}f}{unit}"
     if figure.low is None or figure.high is None:
         return text

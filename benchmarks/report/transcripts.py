@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import regex
 
-from benchmarks.metrics.policy_metrics import Played
+from benchmarks.metrics.judging import Played
 from benchmarks.raters.panel import RatedReply
 from negotiation_env.play.records import TicketOutcome, TurnRecord
 from rewards.rules.plain_text import prepare

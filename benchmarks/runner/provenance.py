@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import shlex
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -97,6 +99,11 @@ def provenance(settings: Mapping[str, Any], suites: Mapping[str, CaseSuite], pol
         "python": platform.python_version(),
         "packages": {name: found for name in _PACKAGES if (found := _installed(name)) is not None},
     }
+
+
+def typed_command() -> str:
+    """Return the command that this process was started with, as the user typed it."""
+    return shlex.join(["negotiate", *sys.argv[1:]])
 
 
 def _installed(package: str) -> str | None:

@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmarks.comparison.paired_policies import ab_section, noise, paired_tests
-from benchmarks.metrics.observations import SCORES, Score, additive, score, write_scores
-from benchmarks.metrics.policy_metrics import METRICS, policy_metrics
+from benchmarks.metrics.observations import SCORES, Score, score, write_scores
+from benchmarks.metrics.policy_metrics import METRICS
 from benchmarks.report import Report, build_report, write_report
 from benchmarks.runner.jobs import AB, Job, Plan, is_done, jobs_of
 from benchmarks.runner.provenance import provenance
@@ -108,7 +108,7 @@ def run_benchmark(
         cases, policies,
     )  # fmt: skip
     record["times"] = _times(started, sum(j.fresh for j in judged), workers)
-    scores = _scores(judged, seed)
+    scores = _scores(judged)
     report = _report(judged, scores, record, policies, seed)
     write_scores(out / SCORES, scores)
     write_report(report, out, curves)
@@ -230,12 +230,9 @@ def _bar(total: int, show: bool) -> Iterator[Callable[[str], None]]:
         yield tick
 
 
-def _scores(judged: Sequence[Judged], seed: int) -> list[Score]:
+def _scores(judged: Sequence[Judged]) -> list[Score]:
     """Return what each sound episode adds to each figure that is a mean over episodes."""
-    sound = [j for j in judged if j.played.episode.fault is None]
-    scores = [score(j.job, j.parts) for j in sound]
-    kept = set(additive(scores, policy_metrics([j.played for j in sound], seed)))
-    return [s._replace(parts={name: part for name, part in s.parts.items() if name in kept}) for s in scores]
+    return [score(j.job, j.parts) for j in judged if j.played.episode.fault is None]
 
 
 def _report(

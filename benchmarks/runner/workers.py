@@ -18,7 +18,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from benchmarks.metrics.judging import Played, judge
-from benchmarks.metrics.observations import Part, observe
+from benchmarks.metrics.policy_metrics import Part, observe
 from benchmarks.runner.jobs import Job, versions_of
 from negotiation_env.errors import NegotiationError
 from negotiation_env.play import registry
@@ -55,6 +55,11 @@ class WorkerLostError(NegotiationError):
 
 
 Save = Callable[[Job, Episode], None]
+
+
+def cores() -> int:
+    """Return how many CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def is_parallel(policy: Policy, manager: str) -> bool:

@@ -1,1 +1,51 @@
-"""One-off measurements, each a module that ``negotiate study NAME`` runs."""
+"""One-off measurements: ``negotiate study NAME``. Each is imported when it runs, for many need torch or an extra.
+
+A new study is a module with a function whose parameters are typer options and which returns the exit status (None is
+0), and a line in ``STUDIES``.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Study(NamedTuple):
+    """One measurement.
+
+    Attributes:
+        where: "module:function"; a module that begins with a dot is in this package.
+        what: what it measures or does, in one line.
+        extra: the extra of this project that brings what it imports.
+    """
+
+    where: str
+    what: str
+    extra: str = "llm"
+
+
+STUDIES: Final[dict[str, Study]] = {
+    "speed": Study(
+        ".speed:study",
+        "Steps per second against Gymnasium's CartPole-v1, and batching of language models.",
+    ),
+    "conformance": Study(".conformance:study", "Whether the simulated manager keeps its word and its secrets."),
+    "robustness": Study(".robustness:study", "Hostile messages: no exception, no hang, no growing memory."),
+    "rules": Study(".rule_measures:quality", "Precision and recall of the rules on labelled replies."),
+    "rule-speed": Study(".rule_measures:speed", "Time per rule on hostile replies."),
+    "prices": Study(".price_understanding:study", "How well prices are read in human messages."),
+    "adapters": Study(".adapter_quality:study", "The judge's and the reward model's adapters on held-out data."),
+    "reward-cost": Study(".reward_cost:study", "What scoring a reply costs against generating it."),
+    "gaming": Study(".gaming:study", "What gaming the reward earns."),
+    "raters": Study(".rater_validity:study", "Whether the automated raters see what was spoiled."),
+    "coverage": Study(".coverage:study", "How often intervals cover the truth, by simulation."),
+    "sb3": Study(".sb3_quality:study", "The numeric PPO agent against the heuristic.", "sb3"),
+    "methods": Study(".methods.command:study", "Train and compare all methods, or REPO's ablations.", "train"),
+    "trl-speed": Study(".trl_speed:study", "REPO's loop against TRL's GRPOTrainer.", "train"),
+    "trl-grpo": Study("policies.integrations.trl_grpo:example", "An example: GRPO on negotiations with TRL.", "train"),
+    "verifiers": Study(
+        "policies.integrations.verifiers_env:example", "An example: negotiations through verifiers.", "verifiers"
+    ),
+    "record-failures": Study(".bad_case_files:record", "Record a failing dialogue beside each bad case."),
+    "case-table": Study(".bad_case_files:rewrite_document", "Rewrite the tables of docs/bad_cases.md."),
+}
+"""Every measurement by name, in the order to list them."""

@@ -1,4 +1,4 @@
-"""How good a judge adapter and a reward adapter are, as they are used: ``python -m benchmarks.studies.adapter_quality``.
+"""How good a judge adapter and a reward adapter are, as they are used: ``negotiate study adapters``.
 
 Training measures weights in its own loop; here the adapters are loaded as rewards load them, the shipped ones unless
 told otherwise, and score held-out replies: other scenarios, personas, phrases and damage than they were trained on.
@@ -7,14 +7,13 @@ Annotators are simulated. Exit status 1 if a target is missed.
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -106,27 +105,24 @@ def _shift(moved: dict[str, Any]) -> str:
     return f"{size:.2f} [{low:.2f}, {high:.2f}], signed {signed:.2f}, n {moved['replies']}"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description="Measure the judge's and the reward model's adapters as they are used."
-    )
-    parser.add_argument("--judge", type=Path, help="adapter folder (default: the shipped one)")
-    parser.add_argument("--rm", type=Path, help="adapter folder (default: the shipped one)")
-    parser.add_argument("--only", choices=("judge", "rm"), help="measure one of both")
-    parser.add_argument("--situations", type=int, default=SITUATIONS, help="held-out situations for the judge")
-    parser.add_argument("--pairs", type=int, default=PAIRS, help="preference pairs, of which 15 %% are tested")
-    parser.add_argument("--json", type=Path, help="write all figures there")
-    given = parser.parse_args(arguments)
+def study(
+    judge: Annotated[Path | None, typer.Option(help="Adapter folder; default: the shipped one.")] = None,
+    rm: Annotated[Path | None, typer.Option(help="Adapter folder; default: the shipped one.")] = None,
+    only: Annotated[Literal["judge", "rm"] | None, typer.Option(help="Measure one of both.")] = None,
+    situations: Annotated[int, typer.Option(help="Held-out situations for the judge.")] = SITUATIONS,
+    pairs: Annotated[int, typer.Option(help="Preference pairs, of which 15 % are tested.")] = PAIRS,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures there.")] = None,
+) -> int:
+    """Measure the judge's and the reward model's adapters as they are used; exit status 1 if a target is missed."""
     found: dict[str, Any] = {}
-    if given.only != "rm":
-        judge = AdapterJudge.from_folder(given.judge) if given.judge else AdapterJudge.shipped()
-        found["judge"] = measure_judge(judge, given.situations)
-    if given.only != "judge":
-        model = AdapterRewardModel.from_folder(given.rm) if given.rm else AdapterRewardModel.shipped()
-        found["reward_model"] = measure_model(model, given.pairs)
-    if given.json is not None:
-        given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    if only != "rm":
+        reader = AdapterJudge.from_folder(judge) if judge else AdapterJudge.shipped()
+        found["judge"] = measure_judge(reader, situations)
+    if only != "judge":
+        model = AdapterRewardModel.from_folder(rm) if rm else AdapterRewardModel.shipped()
+        found["reward_model"] = measure_model(model, pairs)
+    if json_file is not None:
+        json_file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     table = Table(title="Held-out data; simulated annotators; 95 % intervals")
     for column in ("what", "figure", "target", "met"):
         table.add_column(column)
@@ -135,7 +131,3 @@ def main(arguments: list[str] | None = None) -> int:
         table.add_row(what, figure, target, ("yes" if met else "no") if target else "")
     Console().print(table)
     return 0 if all(met for *_, met in lines) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

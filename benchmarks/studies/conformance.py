@@ -1,4 +1,4 @@
-"""Does the simulated manager keep its word? ``python -m benchmarks.studies.conformance [--turns N] [--llm-turns N]``.
+"""Does the simulated manager keep its word? ``negotiate study conformance``.
 
 Plays every persona against scripted policies and checks, turn by turn: no figure said or agreed lies below the floor;
 every utterance reads back as the decision it words and says no other figure; no private value stands in an
@@ -8,13 +8,12 @@ LLM-worded manager. Exit status 1 if anything was violated.
 
 from __future__ import annotations
 
-import argparse
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -178,35 +177,30 @@ def play(checked: CheckedManager, turns: int, batch: int, tally: Tally) -> None:
             table = [(n, lane) for n, lane in table if not n.game.end and lane.turn < 20]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Play, check, print; return 1 on a violation."""
-    parser = argparse.ArgumentParser(description="Check that the simulated manager keeps its word.")
-    parser.add_argument("--turns", type=int, default=100_000, help="rule-managed turns")
-    parser.add_argument("--llm-turns", type=int, default=500, help="LLM-managed turns")
-    parser.add_argument("--llm", default="smollm2", help="engine of the LLM-managed turns")
-    args = parser.parse_args(argv)
+def study(
+    turns: Annotated[int, typer.Option(help="Rule-managed turns.")] = 100_000,
+    llm_turns: Annotated[int, typer.Option(help="LLM-managed turns.")] = 500,
+    llm: Annotated[str, typer.Option(help="Engine of the LLM-managed turns.")] = "smollm2",
+) -> int:
+    """Check that the simulated manager keeps its word; exit status 1 on a violation."""
     table = Table("manager", "count", "value", title="Manager conformance")
     failed = False
-    for name, turns, batch in (("rules", args.turns, 256), ("llm", args.llm_turns, 64)):
-        if turns < 1:
+    for name, count, batch in (("rules", turns, 256), ("llm", llm_turns, 64)):
+        if count < 1:
             continue
         tally = Tally()
         if name == "rules":
             checked = CheckedManager(RuleManager(), tally)
         else:
-            engine = WatchedEngine(load_engine(args.llm))
+            engine = WatchedEngine(load_engine(llm))
             checked = CheckedManager(LlmManager(engine), tally, engine)
-        play(checked, turns, batch, tally)
-        for kind, count in sorted(tally.counts.items()):
-            share = f" ({count / tally.counts['turns']:.1%})" if kind != "turns" else ""
-            table.add_row(name, kind, f"{count:,}{share}")
+        play(checked, count, batch, tally)
+        for kind, counted in sorted(tally.counts.items()):
+            share = f" ({counted / tally.counts['turns']:.1%})" if kind != "turns" else ""
+            table.add_row(name, kind, f"{counted:,}{share}")
         table.add_row(name, "violations", str(dict(tally.violations) or 0))
         for example in tally.examples:
             print(example)
         failed = failed or bool(tally.violations)
     Console().print(table)
     return int(failed)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,28 +1,25 @@
 """Checks the statistics by simulation: how often intervals cover the truth, and how often tests cry wolf.
 
-``python -m benchmarks.studies.coverage`` prints the table, and exits with 1 where a row lies outside its bounds. A
-row is simulated until it lies three standard errors from its nearest bound, so that chance does not decide which side
-it is on, or until it has had the most copies allowed. ``simulated`` holds the rows.
+``negotiate study coverage`` prints the table, and exits with 1 where a row lies outside its bounds. A row is
+simulated until it lies three standard errors from its nearest bound, so that chance does not decide which side it is
+on, or until it has had the most copies allowed.
+
+A share of few observations takes few values, so the coverage of any interval jumps with the true share; the truth is
+therefore drawn from within 3 points of the one named (Brown, Cai and DasGupta 2001 average alike). Populations are
+stated here, not fitted to results. The arrays simulated are those that ``share``, ``mean``, ``difference`` and
+``compare_shares`` reduce one data set to, so the code measured is the code that reports use.
 """
-# MERGED-DOC """Simulated data sets whose truth is known: the rows of ``coverage``.
-# MERGED-DOC
-# MERGED-DOC A share of few observations takes few values, so the coverage of any interval jumps with the true share; the truth is
-# MERGED-DOC therefore drawn from within 3 points of the one named (Brown, Cai and DasGupta 2001 average alike). Populations are
-# MERGED-DOC stated here, not fitted to results. The arrays simulated are those that ``share``, ``mean``, ``difference`` and
-# MERGED-DOC ``compare_shares`` reduce one data set to, so the code measured is the code that reports use.
-# MERGED-DOC """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from benchmarks.statistics import intervals as bootstrap
@@ -271,21 +268,20 @@ def rows() -> Iterator[Row]:
     )
 
 
-def main() -> None:
-    """Print every check; exit with 1 where one is outside its bounds."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--least", type=int, default=LEAST, help="simulated data sets for each row")
-    parser.add_argument("--most", type=int, default=MOST, help="simulated data sets for a row close to a bound")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", help="rows whose name holds this")
-    options = parser.parse_args()
+def study(
+    least: Annotated[int, typer.Option(help="Simulated data sets for each row.")] = LEAST,
+    most: Annotated[int, typer.Option(help="Simulated data sets for a row close to a bound.")] = MOST,
+    seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 0,
+    only: Annotated[str, typer.Option(help="Rows whose name holds this.")] = "",
+) -> int:
+    """Check the statistics by simulation, row by row; exit status 1 where a row is outside its bounds."""
     print(f"Nominal 95% intervals, to cover in {100 * COVERAGE[0]:g} to {100 * COVERAGE[1]:g}% of copies; 5% tests, to "
-          f"reject in at most {100 * FALSE_POSITIVES[1]:g}%. Seed {options.seed}; {options.least:,} copies a row, "
-          f"and up to {options.most:,} until it is {SURE:g} standard errors (se) from its nearest bound.")  # fmt: skip
+          f"reject in at most {100 * FALSE_POSITIVES[1]:g}%. Seed {seed}; {least:,} copies a row, "
+          f"and up to {most:,} until it is {SURE:g} standard errors (se) from its nearest bound.")  # fmt: skip
     checks = []
     for index, row in enumerate(rows()):
-        if options.only in row.what:
-            found = check(row, (options.seed, index), options.least, options.most)
+        if only in row.what:
+            found = check(row, (seed, index), least, most)
             checks.append(found)
             mark = ("" if found.decided else f"  (within {SURE:g} se of a bound)") if found.inside else "  OUTSIDE"
             print(f"{100 * found.part:6.2f}%  se {100 * found.error:.2f}  {found.what}{mark}", flush=True)
@@ -296,8 +292,4 @@ def main() -> None:
         parts = [100 * found.part for found in checks if found.bounds == bounds]
         if parts:
             print(f"{name}: {min(parts):.2f} to {max(parts):.2f}%, on average {np.mean(parts):.2f}%")
-    sys.exit(1 if outside else 0)
-
-
-if __name__ == "__main__":
-    main()
+    return 1 if outside else 0

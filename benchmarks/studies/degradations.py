@@ -1,13 +1,10 @@
 """Ways to spoil a good reply, each so that one rater has to see it; and ways to say the same in other words.
 
-A degradation is a pure function of a good reply, its situation and a generator; it returns None where it does not
-apply. What to remove is found through understanding or the record's acts, never through the raters' own lists.
+A degradation, or a paraphrase, is a pure function of a good reply, its situation and a generator; it returns None where
+it does not apply. What to remove is found through understanding or the record's acts, never through the raters' own
+lists. A paraphrase, another draw of the phrase book or light edits that change no meaning, must leave the ratings where
+they are.
 """
-# MERGED-DOC """The same reply in other words: another draw of the phrase book, and light edits that change no meaning.
-# MERGED-DOC
-# MERGED-DOC A paraphrase must leave the ratings where they are. Each is a pure function of a good reply, its situation and a
-# MERGED-DOC generator, and returns None where it does not apply.
-# MERGED-DOC """
 
 from __future__ import annotations
 

@@ -1,26 +1,24 @@
-"""What gaming earns: ``python -m benchmarks.studies.gaming``.
+"""What gaming earns: ``negotiate study gaming``.
 
 Two measurements, on the same sampled scenarios. *In place*: in every situation that an honest policy met, the gaming
 reply is scored beside the honest one, so that only the reply differs. *Played out*: the strategy plays its own
 episodes, and its return (the sum of R_total) is compared scenario by scenario. Exit status 1 if a strategy's mean
 composed reward in place is above the honest reply's, or a stalling strategy's return above the honest return.
+
+The strategies see what any policy sees. ``gaming:NAME`` is a policy spec, so a benchmark can play them beside real
+policies. Their wording is this module's own, not taken from the rules or from the rewards' training data.
 """
-# MERGED-DOC """Policies that try to earn reward without negotiating: each games one weakness that a reward may have.
-# MERGED-DOC
-# MERGED-DOC They see what any policy sees. ``gaming:NAME`` is a policy spec, so a benchmark can play them beside real policies. The
-# MERGED-DOC wording here is of this module's own, not taken from the rules or from the rewards' training data.
-# MERGED-DOC """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -320,24 +318,19 @@ def print_table(console: Console, gains: Sequence[Gain]) -> None:
     console.print(table)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description="Measure what gaming the reward earns.")
-    parser.add_argument("--reward", default="repo", help="reward spec, such as repo or repo:n=25")
-    parser.add_argument("--honest", default=HONEST, help="policy spec that gaming is compared with")
-    parser.add_argument("--scenarios", type=int, default=300)
-    parser.add_argument("--out", type=Path, help="write the figures as JSON")
-    given = parser.parse_args(arguments)
-    gains = measure(load_reward(given.reward), load_policy(given.honest), given.scenarios)
+def study(
+    reward: Annotated[str, typer.Option(help="Reward spec, such as repo or repo:n=25.")] = "repo",
+    honest: Annotated[str, typer.Option(help="Policy spec that gaming is compared with.")] = HONEST,
+    scenarios: Annotated[int, typer.Option(help="Sampled scenarios.")] = 300,
+    out: Annotated[Path | None, typer.Option(help="Write the figures as JSON.")] = None,
+) -> int:
+    """Measure what gaming the reward earns; exit status 1 if a strategy pays."""
+    gains = measure(load_reward(reward), load_policy(honest), scenarios)
     console = Console()
     print_table(console, gains)
-    if given.out is not None:
-        given.out.write_text(json.dumps([asdict(g) for g in gains], indent=2) + "\n", encoding="utf-8")
+    if out is not None:
+        out.write_text(json.dumps([asdict(g) for g in gains], indent=2) + "\n", encoding="utf-8")
     wrong = failures(gains)
     for line in wrong:
         console.print(f"pays: {line}", markup=False)
     return 1 if wrong else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

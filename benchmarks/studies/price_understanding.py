@@ -1,9 +1,8 @@
 """How well `negotiation_env.language.prices.find_prices` reads prices in human negotiation messages.
 
 Measured on the development part of CraigslistBargain (He et al., EMNLP 2018), which is not part of
-this project: give its path, set NEGOTIATION_CRAIGSLIST, or put it beside the repository.
-
-    python -m benchmarks.studies.price_understanding [PATH]
+this project: give its path to ``negotiate study prices``, set NEGOTIATION_CRAIGSLIST, or put it beside the
+repository.
 
 Two measurements, each with its 95 % Wilson interval:
 
@@ -23,18 +22,19 @@ Exits 0 when the targets are met, 1 when one is not, 2 when the data is missing 
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
-import math
 import os
 import random
 import re
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
+import typer
+
+from benchmarks.statistics import wilson
 from negotiation_env.language.prices import PriceKind, find_prices
 
 __all__ = [
@@ -45,9 +45,9 @@ __all__ = [
     "default_data_path",
     "draw_samples",
     "load_dialogues",
-    "main",
     "measure_agreed_figures",
     "measure_labelled",
+    "study",
 ]
 
 RECALL_TARGET: Final = 0.95
@@ -74,13 +74,8 @@ class Ratio(NamedTuple):
     misses: tuple[str, ...]
 
     def interval(self) -> tuple[float, float]:
-        """95 % Wilson score interval (Wilson 1927); (0, 1) for an empty sample."""
-        if not self.total:
-            return 0.0, 1.0
-        z, n, p = 1.959964, self.total, self.hits / self.total
-        centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-        half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-        return max(0.0, centre - half), min(1.0, centre + half)
+        """Return the 95 % Wilson score interval; (0, 1) for an empty sample."""
+        return wilson(self.hits, self.total) if self.total else (0.0, 1.0)
 
     def line(self, name: str) -> str:
         """One line of the report."""
@@ -263,19 +258,21 @@ def measure_labelled(dialogues: list[Dialogue], labels: list[dict[str, Any]], sa
     return Ratio(right, parsed_total, tuple(wrong)), Ratio(right, true_total, tuple(missed))
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Print the measurements; the exit code says whether the targets are met."""
-    parser = argparse.ArgumentParser(description="Measure find_prices on human messages.")
-    parser.add_argument("path", nargs="?", type=Path, default=default_data_path())
-    parser.add_argument("--labels", type=Path, default=DEFAULT_LABELS)
-    parser.add_argument("--misses", action="store_true", help="list what was missed or wrong")
-    options = parser.parse_args(arguments)
+def study(
+    path: Annotated[Path | None, typer.Argument(help="The data; default: see above.", show_default=False)] = None,
+    labels: Annotated[Path, typer.Option(help="The labels of the messages.", show_default=False)] = DEFAULT_LABELS,
+    misses: Annotated[bool, typer.Option("--misses", help="List what was missed or wrong.")] = False,
+) -> int:
+    """Measure how well prices are read in human messages; exit status 1 if a target is missed, 2 where data is missing.
+
+    The data is CraigslistBargain's development part, which is not part of this project: give its path, or set
+    NEGOTIATION_CRAIGSLIST.
+    """
     try:
-        dialogues = load_dialogues(options.path)
-        lines = options.labels.read_text(encoding="utf-8").splitlines()
-        labels: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        dialogues = load_dialogues(path or default_data_path())
+        rows: list[dict[str, Any]] = [json.loads(line) for line in labels.read_text(encoding="utf-8").splitlines()]
         agreed = measure_agreed_figures(dialogues)
-        labelled = {name: measure_labelled(dialogues, labels, name) for name in SAMPLES}
+        labelled = {name: measure_labelled(dialogues, rows, name) for name in SAMPLES}
     except (OSError, ValueError) as error:
         print(f"price_understanding: cannot measure: {error}", file=sys.stderr)
         return 2
@@ -285,14 +282,10 @@ def main(arguments: list[str] | None = None) -> int:
         ratios[f"recall, {name} sample"] = recall
     for name, ratio in ratios.items():
         print(ratio.line(name))
-        if options.misses:
+        if misses:
             print("".join(f"    {miss}\n" for miss in ratio.misses), end="")
     met = agreed.hits >= RECALL_TARGET * agreed.total and all(
         precision.total - precision.hits <= FALSE_TARGET * precision.total for precision, _ in labelled.values()
     )
     print("targets met" if met else "targets missed")
     return 0 if met else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

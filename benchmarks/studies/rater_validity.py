@@ -1,4 +1,4 @@
-"""Are the raters valid? ``python -m benchmarks.studies.rater_validity [--out FILE] [--replies N]``.
+"""Are the raters valid? ``negotiate study raters``.
 
 Three measurements on automated raters, with no human in the loop:
 
@@ -14,15 +14,14 @@ returns 1 if a bar is missed.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Annotated, Final, NamedTuple, TypeVar
 
 import numpy as np
+import typer
 from rich.console import Console
 
 from benchmarks.raters.panel import RATERS, RatedReply, rate_record, rate_turn
@@ -234,7 +233,7 @@ def report(found: Measured, pairs: Sequence[PairResult]) -> str:
     lines = [
         "# Validity of the automated raters",
         "",
-        "Made by `python -m benchmarks.studies.rater_validity`; the numbers are the same every time. The raters are code, not",
+        "Made by `negotiate study raters`; the numbers are the same every time. The raters are code, not",
         "people; what is measured is whether the right rater sees what was spoiled, not whether people would agree.",
         "Raters, spoiling sentences and pairs come from one hand: wordings that nobody foresaw may go unseen.",
         "",
@@ -273,7 +272,7 @@ def _pair_lines(pairs: Sequence[PairResult]) -> list[str]:
         "",
         "## Labelled pairs",
         "",
-        "A good and a worse reply to one situation, written by hand (`benchmarks/raters/pairs/pairs.toml`).",
+        "A good and a worse reply to one situation, written by hand (`benchmarks/studies/pairs/pairs.toml`).",
         "",
         "| rater | pairs | rater in the right order | consensus in the right order | right skill denied |",
         "|---|---|---|---|---|",
@@ -316,19 +315,14 @@ def _signed(figure: Figure) -> str:
     return "–" if figure.value is None else f"{figure.value:+.2f}".replace("-0.00", "0.00").replace("+0.00", "0.00")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print, write; return 1 if a bar is missed."""
-    parser = argparse.ArgumentParser(description="Measure whether the automated raters see what they should.")
-    parser.add_argument("--out", type=Path, default=OUT, help="Markdown file to write")
-    parser.add_argument("--replies", type=int, default=300, help="replies per degradation, at most")
-    args = parser.parse_args(argv)
-    found, pairs = measure(args.replies), compare_pairs()
+def study(
+    out: Annotated[Path, typer.Option(help="Markdown file to write.")] = OUT,
+    replies: Annotated[int, typer.Option(help="Replies per degradation, at most.")] = 300,
+) -> int:
+    """Measure whether the automated raters see what they should; exit status 1 if a bar is missed."""
+    found, pairs = measure(replies), compare_pairs()
     text = report(found, pairs)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(text, encoding="utf-8")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text, encoding="utf-8")
     Console().print(text, markup=False, highlight=False, soft_wrap=True)
     return int(bool(passed(found, pairs)))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

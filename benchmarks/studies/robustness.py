@@ -1,4 +1,4 @@
-"""Hostile input: ``python -m benchmarks.studies.robustness [--messages N]``.
+"""Hostile input: ``negotiate study robustness``.
 
 Sends garbage, huge, empty, control-character, right-to-left and hostile agent messages to the text environment and
 checks that nothing raises, that no message takes long, and that memory stays flat. Exit status 1 otherwise.
@@ -6,14 +6,14 @@ checks that nothing raises, that no message takes long, and that memory stays fl
 
 from __future__ import annotations
 
-import argparse
 import random
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import gymnasium as gym
+import typer
 from rich.console import Console
 
 SLOWEST = 0.25
@@ -64,33 +64,26 @@ def _resident_mib() -> float:
     return pages * 4096 / 2**20
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Send the messages, print what was seen, return 1 if a check failed."""
-    parser = argparse.ArgumentParser(description="Send hostile messages to the text environment.")
-    parser.add_argument("--messages", type=int, default=100_000)
-    count = parser.parse_args(argv).messages
+def study(messages: Annotated[int, typer.Option(help="Messages to send.")] = 100_000) -> int:
+    """Send hostile messages to the text environment; exit status 1 if a check failed."""
     rng, kinds = random.Random(0), _kinds()
     env = gym.make("HotelNegotiation-v0", max_turns=200)
     env.reset(seed=0)
     slowest, baseline, begun = 0.0, 0.0, time.perf_counter()
-    for i in range(count):
+    for i in range(messages):
         message = "x380 ¥" * 20_000 if i % 500 == 0 else kinds[i % len(kinds)](rng)
         start = time.process_time()
         _, _, terminated, truncated, _ = env.step(message)
         slowest = max(slowest, time.process_time() - start)
         if terminated or truncated:
             env.reset()
-        if i == count // 10:
+        if i == messages // 10:
             baseline = _resident_mib()
     growth = _resident_mib() - baseline
     seconds = time.perf_counter() - begun
     Console().print(
-        f"{count:,} hostile messages in {seconds:.0f} s: no exception; slowest {slowest * 1e3:.0f} ms "
+        f"{messages:,} hostile messages in {seconds:.0f} s: no exception; slowest {slowest * 1e3:.0f} ms "
         f"(at most {SLOWEST * 1e3:.0f}); memory grew by {growth:.1f} MiB after the first tenth "
         f"(at most {GROWTH_MIB:.0f})"
     )
     return int(slowest > SLOWEST or growth > GROWTH_MIB)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

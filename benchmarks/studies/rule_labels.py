@@ -2,13 +2,10 @@
 
 The templates stand in ``rule_replies/*.toml``: per family of rules, replies that break it and replies that use the
 same words harmlessly. One author, a program's maker and not a hotelier, wrote templates and labels, before the rules
-were tuned; the two halves share no template. This module fills templates in from sampled situations and disguises
-words; it knows neither rules nor patterns.
+were tuned; the two halves share no template, nor do they use any rule or pattern. Templates are filled in from sampled
+situations. Words are disguised as a text may do to slip past a filter: the halves share the plain kinds (case, full
+width) and differ in alphabets, separators and leet signs.
 """
-# MERGED-DOC """Disguised spellings of words, as a text may use them to slip past a filter: by name, for each half of the labels.
-# MERGED-DOC
-# MERGED-DOC The halves share the plain kinds (case, full width) and differ in alphabets, separators and leet signs.
-# MERGED-DOC """
 
 from __future__ import annotations
 

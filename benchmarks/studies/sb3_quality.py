@@ -1,19 +1,18 @@
 """Measure the trained PPO against the heuristic on scenarios that neither was made on, in the text environment.
 
-``python -m benchmarks.studies.sb3_quality --scenarios 1500`` plays both on the same scenarios
-against the rule-based manager and prints, per policy, the share of tickets for which a cut was
-agreed, the share at or below the target, and the reward per episode, with 95 % bootstrap intervals
-over scenarios. Manager and reward are found by name.
+``negotiate study sb3`` plays both on the same scenarios against the rule-based manager and prints, per policy, the
+share of tickets for which a cut was agreed, the share at or below the target, and the reward per episode, with 95 %
+bootstrap intervals over scenarios. Manager and reward are found by name.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+import typer
 
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.play.records import Episode
@@ -95,21 +94,15 @@ def evaluate(policies: Sequence[str], scenarios: int, max_turns: int = 20) -> di
     }
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description="Measure policies on held-out scenarios.")
-    parser.add_argument("--policy", default="sb3,heuristic", help="policy specs, with commas between")
-    parser.add_argument("--scenarios", type=int, default=1500, help="held-out scenarios")
-    given = parser.parse_args(arguments)
-    print(f"{given.scenarios} held-out scenarios (seeds from {HELD_OUT}), rule-based manager, 95 % bootstrap intervals")
-    for name, episodes in evaluate(given.policy.split(","), given.scenarios).items():
+def study(
+    policy: Annotated[str, typer.Option(help="Policy specs, by comma.")] = "sb3,heuristic",
+    scenarios: Annotated[int, typer.Option(help="Held-out scenarios.")] = 1500,
+) -> None:
+    """Measure policies on held-out scenarios, the shipped PPO and the heuristic by default."""
+    print(f"{scenarios} held-out scenarios (seeds from {HELD_OUT}), rule-based manager, 95 % bootstrap intervals")
+    for name, episodes in evaluate(policy.split(","), scenarios).items():
         for measure, count in MEASURES.items():
             value, low, high = interval(np.array([count(episode) for episode in episodes]), seed=0)
             print(f"{name:16} {measure:16} {value:8.3f}  [{low:.3f}, {high:.3f}]")
         ends = [episode.end for episode in episodes]
         print(f"{name:16} {'ends':16} " + ", ".join(f"{end} {ends.count(end)}" for end in sorted(set(ends))))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

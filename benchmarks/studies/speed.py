@@ -1,34 +1,30 @@
-"""Speed as ratios taken in one run: ``python -m benchmarks.studies.speed`` (``make bench-speed``).
+"""Speed as ratios taken in one run: ``negotiate study speed`` (``make bench-speed``).
 
 Each figure compares this project with CartPole-v1 of the same Gymnasium, in alternating rounds in one process, and is
 the median over rounds; the machine's noise falls on both sides. The agent's messages are recorded first, from the
 heuristic policy on sampled scenarios, so no policy is timed. Exit status 1 if a target is missed. ``--parts`` shows
-instead where a step of the text environment spends its time.
+instead where a step of the text environment spends its time: functions are wrapped in a clock while recorded messages
+are played, so a part's figure holds the clock's own tenth of a microsecond per call; what no part accounts for stands
+as "rest". That is processor time, not time on the wall.
 """
-# MERGED-DOC """Where a step of the text environment spends its time: ``python -m benchmarks.studies.speed --parts``.
-# MERGED-DOC
-# MERGED-DOC The functions below are wrapped in a clock while recorded messages are played, so a part's figure holds the clock's
-# MERGED-DOC own tenth of a microsecond per call; what no part accounts for stands as "rest". Processor time, not time on the wall.
-# MERGED-DOC """
 
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from multiprocessing import get_context
-from typing import Any
+from typing import Annotated, Any
 from unittest.mock import patch
 
 import gymnasium as gym
+import typer
 from rich.console import Console
 from rich.table import Table
 
-import negotiation_env.envs.text as batch
-import negotiation_env.envs.text as scalar
+import negotiation_env.envs.text as text
 import negotiation_env.play.exchange as steps
 import simulators.managers.rule_manager as manager
 from negotiation_env.engines import load_engine
@@ -51,8 +47,8 @@ PARTS: tuple[tuple[str, tuple[tuple[object, str], ...]], ...] = (
     ("game", ((steps, "apply_move"), (steps, "apply_decision"))),
     ("manager's decision", ((manager, "_decide"),)),
     ("manager's words", ((manager, "_in_words"),)),
-    ("observation and info", ((scalar.TextLane, "take"), (scalar.TextLane, "observation"), (batch, "_column"))),
-    ("new negotiations", ((scalar, "open_negotiation"), (batch, "open_negotiation"))),
+    ("observation and info", ((text.TextLane, "take"), (text.TextLane, "observation"), (text, "_column"))),
+    ("new negotiations", ((text, "open_negotiation"),)),
 )
 """Names of the parts, and the functions (owner, name) that each consists of; none calls another."""
 
@@ -69,7 +65,7 @@ def _clocked(function: Callable[..., Any], part: str, spent: dict[str, float]) -
     return clocked
 
 
-def parts(play: Callable[[], int]) -> dict[str, float]:
+def parts_of(play: Callable[[], int]) -> dict[str, float]:
     """Return microseconds per step by part, in order, then "rest" and "all". ``play`` plays steps, returns how many."""
     spent = dict.fromkeys((part for part, _ in PARTS), 0.0)
     with ExitStack() as patched:
@@ -247,13 +243,15 @@ def _show_parts() -> None:
         batches = [(recorder.submit(_recorded_batch, seed).result(), seed) for seed in map(_batch_seed, range(2))]
     _play_scalar(messages, range(EPISODES))()
     _play_batch(*batches[0])()
-    scalar = parts(_play_scalar(messages, range(EPISODES, 2 * EPISODES)))
-    Console().print(parts_table({"scalar": scalar, f"batch of {LANES}": parts(_play_batch(*batches[1]))}))
+    scalar = parts_of(_play_scalar(messages, range(EPISODES, 2 * EPISODES)))
+    Console().print(parts_table({"scalar": scalar, f"batch of {LANES}": parts_of(_play_batch(*batches[1]))}))
 
 
-def main() -> int:
-    """Measure, print, and return 1 if a target is missed."""
-    if "--parts" in sys.argv[1:]:
+def study(
+    parts: Annotated[bool, typer.Option("--parts", help="Show where a step spends its time instead.")] = False,
+) -> int:
+    """Measure speed as ratios taken in one run; exit status 1 if a target is missed."""
+    if parts:
         _show_parts()
         return 0
     # In a process of its own, so that no sentence is remembered here before it is timed.
@@ -282,7 +280,3 @@ def main() -> int:
         table.add_row(name, f"{ratio:.3f}", f">= {target}", f"{rate:,.0f}")
     Console().print(table)
     return int(any(ratio < target for _, ratio, target, _ in rows))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,21 +9,19 @@ on does not pay; credit for single replies is lost, which is what this project's
 (``policies.training.on_policy``). The prompt stays the opening's: unlike the prompt that this project's policies
 answer, it does not say where the talks stand.
 
-``python -m policies.integrations.trl_grpo --steps 2`` trains the tiny base for a moment on the CPU. Needs the ``train``
-extra.
+``negotiate study trl-grpo`` trains the tiny base for a moment on the CPU. Needs the ``train`` extra.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+import typer
 from datasets import Dataset
 from peft import LoraConfig
 from transformers import PreTrainedTokenizerBase
@@ -204,20 +202,19 @@ def _until_end(ids: list[int], end: int) -> list[int]:
     return ids[: ids.index(end) + 1] if end in ids else ids
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Train a moment, as an example."""
-    parser = argparse.ArgumentParser(description="GRPO on negotiations with TRL, on the tiny base.")
-    parser.add_argument("--base", default="tiny", help="tiny, smollm2, or a checkpoint's folder")
-    parser.add_argument("--steps", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=Path("out/trl-grpo"))
-    given = parser.parse_args(arguments)
+def example(
+    base: Annotated[str, typer.Option(help="tiny, smollm2, or a checkpoint's folder.")] = "tiny",
+    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 2,
+    out: Annotated[Path, typer.Option(help="Folder of the adapter.")] = Path("out/trl-grpo"),
+) -> None:
+    """Train a moment with TRL's GRPOTrainer, as an example."""
     rollout = DialogueRollout(range(64), max_turns=4, max_reply_tokens=32)
     settings = GRPOConfig(
-        output_dir=str(given.out),
+        output_dir=str(out),
         per_device_train_batch_size=8,
         num_generations=4,
         max_completion_length=4 * 96,
-        max_steps=given.steps,
+        max_steps=steps,
         learning_rate=1e-4,
         logging_steps=1,
         report_to=[],
@@ -226,7 +223,7 @@ def main(arguments: list[str] | None = None) -> int:
         use_cpu=not torch.cuda.is_available(),
     )
     trainer = GRPOTrainer(
-        model=str(base_path(given.base)),
+        model=str(base_path(base)),
         reward_funcs=dialogue_return,
         args=settings,
         train_dataset=rollout.dataset(),
@@ -234,10 +231,5 @@ def main(arguments: list[str] | None = None) -> int:
         peft_config=LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM"),
     )
     trainer.train()
-    trainer.save_model(str(given.out))
-    print(f"Adapter: {given.out}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    trainer.save_model(str(out))
+    print(f"Adapter: {out}")

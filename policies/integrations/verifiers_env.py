@@ -25,7 +25,6 @@ network: the model is a rule behind an OpenAI-compatible server on this machine'
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import re
 import sys
@@ -34,9 +33,10 @@ from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from itertools import count
 from statistics import fmean
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import httpx
+import typer
 import verifiers.v1 as vf
 from aiohttp import web
 from pydantic import Field
@@ -327,13 +327,23 @@ async def play(environment: NegotiationEnv, base_url: str, model: str) -> list[v
         return list(await asyncio.gather(*(environment.run_episode(task, context) for task in environment.taskset)))
 
 
-async def _main(given: argparse.Namespace) -> int:
-    environment = load_environment(first_seed=given.first_seed, scenarios=given.scenarios, max_turns=given.max_turns)
-    if given.base_url:
-        episodes = await play(environment, given.base_url, given.model)
-    else:
-        async with scripted_endpoint() as base_url:
-            episodes = await play(environment, base_url, "scripted")
+async def _play(environment: NegotiationEnv, base_url: str, model: str) -> list[vf.Episode]:
+    if base_url:
+        return await play(environment, base_url, model)
+    async with scripted_endpoint() as own_url:
+        return await play(environment, own_url, "scripted")
+
+
+def example(
+    scenarios: Annotated[int, typer.Option(help="Sampled scenarios.")] = 4,
+    first_seed: Annotated[int, typer.Option(help="Seed of the first.")] = 0,
+    max_turns: Annotated[int, typer.Option(help="Messages after which a dialogue is cut off.")] = 8,
+    base_url: Annotated[str, typer.Option(help="An OpenAI-compatible endpoint; the key is OPENAI_API_KEY.")] = "",
+    model: Annotated[str, typer.Option(help="The model to ask there.")] = "",
+) -> int:
+    """Play some scenarios through verifiers and print what came of them; exit status 1 if one went wrong."""
+    environment = load_environment(first_seed=first_seed, scenarios=scenarios, max_turns=max_turns)
+    episodes = asyncio.run(_play(environment, base_url, model))
     for episode in episodes:
         (trace,) = episode.traces
         metrics = ", ".join(f"{name} {value:.3g}" for name, value in trace.metrics.items() if value is not None)
@@ -341,21 +351,3 @@ async def _main(given: argparse.Namespace) -> int:
         for error in [*episode.errors, *trace.errors]:
             print(f"  {error.type}: {error.message}")
     return 0 if all(episode.ok for episode in episodes) else 1
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Play some scenarios and print what came of them."""
-    parser = argparse.ArgumentParser(description="Negotiations through verifiers, on the CPU.")
-    parser.add_argument("--scenarios", type=int, default=4)
-    parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--max-turns", type=int, default=8)
-    parser.add_argument("--base-url", default="", help="an OpenAI-compatible endpoint; the key is OPENAI_API_KEY")
-    parser.add_argument("--model", default="", help="the model to ask there")
-    return asyncio.run(_main(parser.parse_args(arguments)))
-
-
-if __name__ == "__main__":
-    # By its own name: verifiers compares classes of this module with those that it finds as a plug-in.
-    from policies.integrations import verifiers_env
-
-    sys.exit(verifiers_env.main())

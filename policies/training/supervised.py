@@ -1,4 +1,4 @@
-"""SFT and DPO with TRL and a PEFT LoRA: ``negotiate train sft`` and ``dpo``.
+"""SFT and DPO with TRL and a PEFT LoRA, on generated data or a file: ``negotiate train sft`` and ``dpo``.
 
 **SFT** imitates demonstrations, the loss on the reply's tokens alone (SFTTrainer). Open in the source paper, so ours:
 the demonstrations, LoRA targets, and a learning rate that falls linearly to 0.
@@ -18,7 +18,7 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,12 +40,15 @@ from negotiation_env.training.run_folder import CARD, MetricsLog, RunFolder, sha
 from policies.adapters import start_folder
 from policies.training.resumable import ADAPTER, BEST, LAST, Resumable, Watch
 from policies.training.settings import PRESETS, DpoPreset, PolicyPreset, SftPreset, SupervisedPreset, policy_card
+from simulators.people.demonstrations import demonstrations
+from simulators.people.preferences import preference_pairs
 from simulators.people.training_files import (
     Demonstration,
     PreferencePair,
     read_preferences,
     read_sft,
     split_lines,
+    write_lines,
 )
 
 L = TypeVar("L", PreferencePair, Demonstration)
@@ -297,3 +300,31 @@ def _last_figures(log: MetricsLog) -> dict[str, Any]:
     measured = [line for line in log.read() if "eval_loss" in line]
     names = ("eval_loss", "eval_mean_token_accuracy", "eval_rewards/accuracies", "eval_rewards/margins")
     return {f"last {name}": round(measured[-1][name], 4) for name in names if measured and name in measured[-1]}
+
+
+def trained_examples(method: str, data: Path) -> int:
+    """Return how many examples of a file are trained on; ``method`` is "sft" or "dpo"."""
+    if method == "sft":
+        return len(split_lines(read_sft(data))[0])
+    return len(split_lines(read_preferences(data))[0])
+
+
+def generated_data(method: str, settings: SupervisedPreset, out: Path, tell: Callable[[str], None]) -> Path:
+    """Return the generated data of a run, written on its first start; a kill leaves no half of it.
+
+    Args:
+        method: "sft" for demonstrations, "dpo" for preference pairs.
+        settings: of the run; their ``examples`` are written.
+        out: the run's folder.
+        tell: hears what is written, if anything is.
+    """
+    file = out / "data" / ("sft.jsonl" if method == "sft" else "preferences.jsonl")
+    if file.is_file():
+        return file
+    tell(f"generating {settings.examples} examples into {file}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if method == "sft":
+        write_lines(file, demonstrations(settings.examples, settings.seed))
+    else:
+        write_lines(file, (pair.line() for pair in preference_pairs(settings.examples, settings.seed)))
+    return file

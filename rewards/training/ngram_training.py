@@ -408,3 +408,15 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _rounded(x) for key, x in value.items()}
     return round(value, 4) if isinstance(value, float) else value
+
+
+def figure_lines(folder: Path) -> list[str]:
+    """Return the main held-out figures of a trained folder as lines for people."""
+    model = json.loads((folder / "report.json").read_text(encoding="utf-8"))["reward_model"]
+    accuracy = model["accuracy"]
+    return [
+        f"held-out pairs: accuracy {accuracy['value']:.3f} [{accuracy['low']:.3f}, {accuracy['high']:.3f}], "
+        f"n {accuracy['n']}, ceiling {model['ceiling'] or float('nan'):.3f} (simulated annotators)",
+        *(f"  {source}: {part['value']:.3f} (n {part['n']})" for source, part in model["accuracy_by_source"].items()),
+        f"length correlation {model['length_correlation']:+.3f}, calibration {model['calibration']}",
+    ]

@@ -38,7 +38,7 @@ class PreferencePair:
         margin: how much better the chosen reply is, as the annotator says: 0 "slightly" and up; 0 if not said.
         split: "train", "test", or "" if not said.
         sure: probability with which this simulated annotator makes this choice; None for real annotators.
-        replay: what is needed to rebuild the public state (see ``simulators.people.preferences``); None in a file made elsewhere.
+        replay: what is needed to rebuild the public state; None in a file made elsewhere.
     """
 
     prompt: tuple[ChatMessage, ...]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.metrics.policy_metrics import Played, judge
+from benchmarks.metrics.judging import Played, judge
 from benchmarks.suites import Case
 from negotiation_env.play.protocols import AgentReply, AgentView, ReplyView, RewardBreakdown
 from negotiation_env.play.rollout import rollout

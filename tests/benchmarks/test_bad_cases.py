@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.checks.case_checks import KINDS
 from benchmarks.checks.problems import PROBLEMS
-from benchmarks.metrics.policy_metrics import judge
+from benchmarks.metrics.judging import judge
 from benchmarks.runner.run import run_benchmark
 from benchmarks.suites import CATEGORIES, Case, bad_cases, load_suite
 from benchmarks.suites.case import SEVERITIES

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.cli import demo, train
+from benchmarks.cli import play, train
 from benchmarks.cli.main import app, main
+from benchmarks.studies import STUDIES
 from benchmarks.suites import CATEGORIES
 from negotiation_env import __version__
 from negotiation_env.play import registry
@@ -32,7 +33,7 @@ def invoke(*arguments: str, text: str = "") -> Any:
     return CliRunner().invoke(app, list(arguments), input=text)
 
 
-@pytest.mark.parametrize("command", ["bench", "demo", "play", "doctor", "train", "persona"])
+@pytest.mark.parametrize("command", ["bench", "demo", "play", "doctor", "train", "persona", "study"])
 def test_every_command_has_help(command: str) -> None:
     result = invoke(command, "--help")
     assert result.exit_code == 0
@@ -176,20 +177,20 @@ def test_train_hands_over_to_the_training_code(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_quick_demo_keeps_every_category() -> None:
-    bad, live = demo.demo_suites(quick=True)
+    bad, live = play.demo_suites(quick=True)
     assert {case.category for case in bad} == set(CATEGORIES)
     assert len(bad) == len(CATEGORIES)
-    assert len(live) < len(demo.demo_suites(quick=False)[1])
+    assert len(live) < len(play.demo_suites(quick=False)[1])
 
 
 def test_the_live_negotiation_is_one_that_the_hotel_answers() -> None:
-    scenario = demo.live_scenario()
+    scenario = play.live_scenario()
     (episode,) = rollout(
-        registry.load_policy(demo.LIVE_POLICY),
+        registry.load_policy(play.LIVE_POLICY),
         [scenario],
         manager=registry.load_manager("rules"),
         reward=ScoredByLength(),
-        max_turns=demo.LIVE_TURNS,
+        max_turns=play.LIVE_TURNS,
     )
     assert answered_first(episode)
     assert any(ticket.agreed is not None for ticket in episode.tickets)
@@ -205,6 +206,56 @@ def test_help_imports_nothing_heavy() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert result.stdout.rstrip().endswith("[]")
+
+
+def test_the_list_of_studies_imports_none_of_them() -> None:
+    code = (
+        "import sys; sys.argv = ['negotiate', 'study', '--help']\n"
+        "from benchmarks.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([m for m in sys.modules if m.startswith('benchmarks.studies.')])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert result.stdout.rstrip().endswith("[]")
+    assert all(name in result.stdout and study.what.split()[0] in result.stdout for name, study in STUDIES.items())
+
+
+@pytest.mark.parametrize("name", [name for name, study in STUDIES.items() if study.extra != "verifiers"])
+def test_every_study_has_help(name: str) -> None:
+    if STUDIES[name].extra == "train":
+        pytest.importorskip("trl")
+    result = invoke("study", name, "--help")
+    assert result.exit_code == 0, result.output
+    assert name in result.output
+
+
+def test_a_study_s_missed_target_is_the_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.studies.robustness.SLOWEST", -1.0)
+    assert invoke("study", "robustness", "--messages", "3").exit_code == 1
+    monkeypatch.setattr("benchmarks.studies.robustness.SLOWEST", 60.0)
+    assert invoke("study", "robustness", "--messages", "3").exit_code == 0
+    assert invoke("study", "robustnes").exit_code == 2
+
+
+def test_a_study_that_lacks_a_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "verifiers.v1", None)
+    monkeypatch.delitem(sys.modules, "policies.integrations.verifiers_example", raising=False)
+    result = invoke("study", "verifiers")
+    assert result.exit_code == 2
+    assert "pip install 'negotiation-env[verifiers]'" in result.stderr
+
+
+def test_no_module_is_a_program_of_its_own_or_changes_its_arguments() -> None:
+    """Everything is a command of ``negotiate``; library code does not import the command line."""
+    packages = ("negotiation_env", "simulators", "policies", "rewards", "benchmarks")
+    faults = []
+    for path in (path for package in packages for path in (ROOT / package).rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        words = ["argparse", "\nif __name__ ==", "sys.argv ="]
+        words += [] if path.parent.name == "cli" else ["benchmarks.cli"]
+        faults += [f"{path.relative_to(ROOT)}: {word.strip()}" for word in words if word in text]
+    assert faults == []
 
 
 def test_main_and_train_are_mounted() -> None:

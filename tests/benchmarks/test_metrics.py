@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.checks.problems import Problem
+from benchmarks.metrics.judging import MetricKind, Played, judge
+from benchmarks.metrics.outcome_metrics import category_metrics
 from benchmarks.metrics.policy_metrics import (
     HEADLINE,
     METRICS,
-    SHARES,
-    Played,
-    category_metrics,
-    judge,
+    is_percent,
+    observe,
     policy_metrics,
     succeeded,
 )
@@ -147,7 +147,41 @@ def test_every_metric_is_described_and_can_be_had() -> None:
     found = set(policy_metrics([live(f"{name}#{k}", [350.0]) for name in "ab" for k in range(8)]))
     assert found | set(policy_metrics([play(case, case.good)])) == set(METRICS)
     assert set(HEADLINE) <= set(METRICS)
-    assert set(METRICS) >= SHARES
+    assert all(metric.meaning for metric in METRICS.values())
+
+
+def test_a_metric_s_declaration_agrees_with_its_values() -> None:
+    cases = {case.id: case for case in bad_cases()}
+    good, bad = cases["over-promise-1"], cases["emotion-3"]
+    episodes = [
+        play(good, good.good),
+        play(bad, ["Lower the rate of the room."] * bad.max_turns),
+        said(OPENING, "We guarantee 900 bookings or else we delist you."),
+        *(live(f"{name}#{k}", [350.0, None if k else 380.0], totals=[2.0, k]) for name in "ab" for k in range(3)),
+    ]
+    figures = policy_metrics(episodes)
+    parts = [observe(episode) for episode in episodes]
+    for name, metric in METRICS.items():
+        own = [part[name] for part in parts if name in part]
+        if metric.kind is MetricKind.WHOLE:
+            assert own == [], name
+            continue
+        figure = figures[name]
+        assert sum(n for _, n in own) == figure.n, name
+        if figure.value is not None:
+            assert sum(total for total, _ in own) / figure.n == pytest.approx(figure.value), name
+        if metric.kind is MetricKind.SHARE:
+            assert all(total == int(total) and 0 <= total <= n for total, n in own), name
+        assert is_percent(name) is (metric.kind is MetricKind.SHARE or metric.within == (0.0, 1.0)), name
+
+
+def test_a_whole_figure_is_no_mean_over_its_episodes() -> None:
+    always = [live(f"a#{k}", [350.0]) for k in range(3)]
+    once = [live(f"b#{k}", [None if k else 350.0]) for k in range(3)]
+    figure = policy_metrics([*always, *once])["pass_3"]
+    assert METRICS["pass_3"].kind is MetricKind.WHOLE
+    assert figure.value == 0.5
+    assert all("pass_3" not in observe(episode) for episode in [*always, *once])
 
 
 def test_pass_k_is_the_chance_that_k_trials_all_succeed() -> None:

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.studies.bad_case_records import failure_of, model_of, played_cases, record
-from benchmarks.studies.bad_case_table import DOCUMENT, filled
+from benchmarks.studies.bad_case_files import DOCUMENT, failure_of, filled, model_of, played_cases, record
 from benchmarks.suites import BAD_CASES, bad_cases, read_suite
 from negotiation_env.errors import DataFileError
 from negotiation_env.play import registry
@@ -58,7 +57,7 @@ def test_a_policy_without_a_model_has_none() -> None:
 
 def test_the_document_shows_the_cases_as_they_are() -> None:
     text = (ROOT / DOCUMENT).read_text(encoding="utf-8")
-    assert filled(text) == text, "run: python -m benchmarks.studies.bad_case_table"
+    assert filled(text) == text, "run: negotiate study case-table"
 
 
 def test_a_document_without_its_markers_is_told() -> None:

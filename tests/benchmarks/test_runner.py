@@ -257,7 +257,18 @@ def test_provenance_names_what_decides_the_figures(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_workers_go_when_the_run_is_killed(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks.cli.main", "bench", "-p", "random", "-s", "bad-cases", "--trials", "5"]
+    command = [
+        sys.executable,
+        "-c",
+        "from benchmarks.cli.main import main; main()",
+        "bench",
+        "-p",
+        "random",
+        "-s",
+        "bad-cases",
+        "--trials",
+        "5",
+    ]
     run = subprocess.Popen([*command, "--workers", "2", "-q", "-o", str(tmp_path)], stdout=subprocess.DEVNULL)
     episodes = tmp_path / "episodes.jsonl"
     while not episodes.exists():

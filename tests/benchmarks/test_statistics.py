@@ -1,6 +1,6 @@
 """Intervals agree with published values and cover what they claim; tests keep their level; design adds up.
 
-``python -m benchmarks.studies.coverage`` runs the simulations at full size; here they are small, with fixed seeds.
+``negotiate study coverage`` runs the simulations at full size; here they are small, with fixed seeds.
 """
 
 from collections.abc import Iterable
@@ -357,8 +357,5 @@ def test_a_row_outside_its_bounds_ends_the_program_with_1(
     part: float, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(coverage, "rows", lambda: iter([coin(part), coin(0.95)]))
-    monkeypatch.setattr("sys.argv", ["coverage", "--least", "4000", "--most", "4000"])
-    with pytest.raises(SystemExit) as ended:
-        coverage.main()
-    assert ended.value.code == code
+    assert coverage.study(least=4000, most=4000) == code
     assert capsys.readouterr().out.count("OUTSIDE") == code

@@ -11,9 +11,9 @@ import pytest
 pytest.importorskip("trl")
 pytest.importorskip("datasets")
 
-from benchmarks.studies import trl_side
-from benchmarks.studies import trl_speed as repo_side
-from benchmarks.studies.trl_speed import PARTS, Clock, Measured, Round, compare, main, missed
+from benchmarks.studies import trl_speed_sides
+from benchmarks.studies.trl_speed import PARTS, Measured, Round, compare, missed, study
+from benchmarks.studies.trl_speed_sides import Clock
 from policies.training.on_policy.methods import Method, load_method
 from tests.policies.on_policy.conftest import settings, write_base
 
@@ -35,11 +35,10 @@ def check(measured: Measured, rounds: int) -> None:
         assert sum(one.parts.values()) == pytest.approx(one.seconds)
         assert sum(one.cpu_parts.values()) == pytest.approx(one.cpu_seconds)
         assert all(one.parts[name] > 0 for name in PARTS)
-    assert Measured.from_json(json.loads(json.dumps(measured.to_json()))) == measured
 
 
 def test_our_side_plays_and_learns_from_every_reply(repo: Method) -> None:
-    measured = repo_side.measure(repo, rounds=2, reward="repo")
+    measured = trl_speed_sides.measure_repo(repo, rounds=2, reward="repo")
     check(measured, 2)
     for one in measured.rounds:
         assert one.replies <= repo.preset.dialogues * repo.preset.max_turns
@@ -47,7 +46,7 @@ def test_our_side_plays_and_learns_from_every_reply(repo: Method) -> None:
 
 
 def test_trl_learns_from_as_many_replies_as_a_step_of_ours(repo: Method) -> None:
-    measured = trl_side.measure(repo.preset, rounds=1, dialogues=False)
+    measured = trl_speed_sides.measure_trl(repo.preset, rounds=1, dialogues=False)
     check(measured, 1)
     (one,) = measured.rounds
     assert one.replies == repo.preset.batch_size
@@ -55,14 +54,14 @@ def test_trl_learns_from_as_many_replies_as_a_step_of_ours(repo: Method) -> None
 
 
 def test_trl_s_dialogues_count_replies_and_not_the_hotel(repo: Method) -> None:
-    measured = trl_side.measure(repo.preset, rounds=1, dialogues=True)
+    measured = trl_speed_sides.measure_trl(repo.preset, rounds=1, dialogues=True)
     check(measured, 1)
-    assert trl_side.GROUP <= measured.rounds[0].replies <= trl_side.GROUP * repo.preset.max_turns
+    assert trl_speed_sides.GROUP <= measured.rounds[0].replies <= trl_speed_sides.GROUP * repo.preset.max_turns
 
 
 @pytest.mark.parametrize(("mask", "replies"), [([], 0), ([1, 1], 1), ([1, 0, 0, 1, 1, 0, 1], 3), ([0, 1, 0], 1)])
 def test_replies_of_a_mask(mask: list[int], replies: int) -> None:
-    assert trl_side._replies(mask) == replies
+    assert trl_speed_sides._replies(mask) == replies
 
 
 def test_time_inside_another_part_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,8 +95,7 @@ def test_ratios_are_of_medians_and_missed_targets_are_named() -> None:
         compare([side("trl", [1.0], 1.0)], passes=1)
 
 
-def test_a_side_writes_what_the_comparison_reads(repo: Method, tmp_path: Path) -> None:
-    words = ["--preset", "tiny", "--reward", "repo", "--rounds", "1", "--out", str(tmp_path), "--side", "repo"]
+def test_a_side_is_measured_in_a_process_of_its_own(repo: Method, tmp_path: Path) -> None:
     changes: dict[str, Any] = {
         "base": repo.preset.base,
         "start": "",
@@ -108,8 +106,10 @@ def test_a_side_writes_what_the_comparison_reads(repo: Method, tmp_path: Path) -
         "micro_batch_size": 2,
         "torch_threads": 1,
     }
-    for key, value in changes.items():
-        words += ["--set", f"{key}={value}"]
-    assert main(words) == 0
-    written = Measured.from_json(json.loads((tmp_path / "repo.json").read_text(encoding="utf-8")))
-    assert [one.replies for one in written.rounds] == [2]
+    sets = [f"{key}={value}" for key, value in changes.items()]
+    assert study("tiny", sets, rounds=1, reward="repo", sides="repo", out=tmp_path) == 0
+    written = json.loads((tmp_path / "repo.json").read_text(encoding="utf-8"))
+    assert [one["replies"] for one in written["rounds"]] == [2]
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert report["rounds"]["repo"] == written["rounds"]
+    assert report["ratios"] == {} and report["missed"] == []

@@ -21,9 +21,9 @@ from benchmarks.studies.price_understanding import (
     default_data_path,
     draw_samples,
     load_dialogues,
-    main,
     measure_agreed_figures,
     measure_labelled,
+    study,
 )
 from negotiation_env.language.prices import MAX_CHARS, Price, PriceKind, find_prices
 
@@ -388,6 +388,6 @@ def test_benchmark_fails_below_target_and_without_data(tmp_path: Path, capsys: p
     labels.write_text("", encoding="utf-8")
     for message, code in (("I can do 380", 0), ("it is iphone 380", 1)):
         data.write_text(json.dumps([_dialogue(message)]), encoding="utf-8")
-        assert main([str(data), "--labels", str(labels)]) == code
-    assert main([str(tmp_path / "absent.json")]) == 2
+        assert study(data, labels) == code
+    assert study(tmp_path / "absent.json") == 2
     assert "absent.json" in capsys.readouterr().err

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.studies.sb3_quality import cut_agreed, evaluate, interval, main
+from benchmarks.studies.sb3_quality import cut_agreed, evaluate, interval, study
 
 
 def test_the_interval_holds_the_ratio_and_narrows_with_more_episodes() -> None:
@@ -28,7 +28,7 @@ def test_the_shipped_agent_wins_more_cuts_than_the_heuristic_on_held_out_scenari
 
 
 def test_the_command_prints_every_measure(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--policy", "random", "--scenarios", "3"]) == 0
+    study("random", 3)
     printed = capsys.readouterr().out
     for measure in ("cut agreed", "target reached", "share of cut", "reward", "turns", "ends"):
         assert measure in printed

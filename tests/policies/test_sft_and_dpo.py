@@ -239,7 +239,15 @@ def test_a_run_killed_from_outside_goes_on(base: Path, sft_run: Path, demonstrat
     preset = tmp_path / "preset.toml"
     preset.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in table(base).items()), encoding="utf-8")
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "benchmarks.cli.main", "train", "sft", "--preset", str(preset)]
+    command = [
+        sys.executable,
+        "-c",
+        "from benchmarks.cli.main import main; main()",
+        "train",
+        "sft",
+        "--preset",
+        str(preset),
+    ]
     command += ["--data", str(demonstrations), "--out", str(out)]
     process = subprocess.Popen(command, cwd=Path(__file__).resolve().parents[2], stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 300

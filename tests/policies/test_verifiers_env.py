@@ -29,8 +29,8 @@ from policies.integrations import verifiers_env
 from policies.integrations.verifiers_env import (
     RECORD,
     NegotiationEnv,
+    example,
     load_environment,
-    main,
     play,
     scripted_endpoint,
 )
@@ -153,5 +153,5 @@ def test_a_wrong_setting_is_an_error(wrong: dict[str, Any]) -> None:
 
 
 def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--scenarios", "1", "--max-turns", "2"]) == 0
+    assert example(scenarios=1, max_turns=2) == 0
     assert "scenario-0" in capsys.readouterr().out

@@ -131,7 +131,7 @@ def test_the_judge_trains_by_command_and_answers_every_dimension(base: Path, tmp
     assert in_use["injection"]["mean"] == pytest.approx(report["injection"]["mean"], abs=1e-4)
     figures = tmp_path / "figures.json"
     words = ["--only", "judge", "--judge", str(folder), "--situations", "2", "--json", str(figures)]
-    assert adapter_quality.main(words) == 1
+    assert CliRunner().invoke(app, ["study", "adapters", *words]).exit_code == 1
     assert json.loads(figures.read_text())["judge"]["injection"]["blind"] is None
     for verdict in source.judge(VIEWS):
         if verdict.total is None:

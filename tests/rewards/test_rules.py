@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.studies.rule_labels import FOLDER, HALVES, labelled_replies
-from benchmarks.studies.rule_quality import measure, total
-from benchmarks.studies.rule_speed import hostile_replies, views_of
+from benchmarks.studies.rule_measures import hostile_replies, measure_quality, total, views_of
 from negotiation_env.errors import DataFileError
 from negotiation_env.game.features import FEATURES
 from negotiation_env.game.lanes import ARRAYS, FLOATS
@@ -231,7 +230,9 @@ def test_a_pattern_that_blows_up_is_refused_when_it_is_read(tmp_path: Path, patt
 
 
 def test_held_out_labelled_replies_are_well_told_apart() -> None:
-    counts = total(measure(RULES, (r for i, r in enumerate(labelled_replies("held_out")) if i % 4 == 0)).values())
+    counts = total(
+        measure_quality(RULES, (r for i, r in enumerate(labelled_replies("held_out")) if i % 4 == 0)).values()
+    )
     assert counts.precision.hits >= 0.95 * counts.precision.total
     assert counts.recall.hits >= 0.95 * counts.recall.total
 

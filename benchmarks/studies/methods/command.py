@@ -1,29 +1,29 @@
-"""``python -m benchmarks.studies.methods``: train what is missing, measure it, and write ``table.json`` and ``table.md``."""
+"""``negotiate study methods``: train what is missing, measure it, and write ``table.json`` and ``table.md``."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
+import shlex
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 
-from benchmarks.cli.bench import cores
 from benchmarks.report import format_figure
+from benchmarks.runner.provenance import typed_command
+from benchmarks.runner.workers import cores
 from benchmarks.studies.methods.experiment import Experiment
 from benchmarks.studies.methods.results import make_table
 from benchmarks.studies.methods.runs import STOPPED, Run, outcome, progress
 from benchmarks.studies.methods.seed_figures import CLEAN, REWARD, figure
 from benchmarks.studies.methods.tables import markdown
 from benchmarks.studies.methods.work import Ended, Execute, Task, in_processes, is_done, scores_of
-from negotiation_env.engines.chat_model import EngineMissingError, EngineSpecError
-from negotiation_env.errors import NegotiationError, UsageError
+from negotiation_env.errors import UsageError
 from negotiation_env.training.run_folder import write_text
 
-INTERRUPTED = 130
 Tell = Callable[[str], None]
 
 
@@ -90,75 +90,59 @@ def _look(tell: Tell, running: Sequence[Task]) -> None:
     tell("   running: " + "; ".join(f"{task.run.name}: {_state(task.run)}" for task in running))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.studies.methods",
-        description="Train and compare base, SFT, DPO, PPO, GRPO and REPO, or REPO with its ablations. The same "
-        "command goes on after a kill, and trains nothing twice.",
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder of everything; reuse it to go on")
-    parser.add_argument("--scale", default="tiny", help="name of the presets: tiny, small or paper")
-    parser.add_argument("--seeds", type=int, default=5, help="training runs of each method")
-    parser.add_argument("--ablations", action="store_true", help="compare REPO with its ablations instead")
-    parser.add_argument(
-        "--init", default="", help="SFT adapter to start from: a folder or a shipped one; default: train"
-    )
-    parser.add_argument(
-        "--set", dest="overrides", action="append", default=[], metavar="METHOD.KEY=VALUE",
-        help="replace a preset's value, such as repo.replies=640; may be given often",
-    )  # fmt: skip
-    parser.add_argument("--dialogues", type=int, default=200, help="held-out dialogues that R_total is measured on")
-    parser.add_argument("--trials", type=int, default=1, help="how often each bad case and online scenario is played")
-    parser.add_argument(
-        "--only",
-        default="",
-        metavar="NAMES",
-        help="train these methods or ablations alone for now, such as repo or dpo,repo; default: all",
-    )
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time, each in its own process")
-    return parser
-
-
-def _command(words: Sequence[str]) -> str:
-    """Return what the user typed, without the folder, which no figure depends on."""
+def without_out(command: str) -> str:
+    """Return a command without its folder, which no figure depends on."""
     kept, skip = [], False
-    for word in words:
-        if not skip and not word.startswith("--out"):
+    for word in shlex.split(command):
+        if not skip and word not in ("--out", "-o") and not word.startswith("--out="):
             kept.append(word)
-        skip = word == "--out"
-    return " ".join(["python -m benchmarks.studies.methods", *kept, "--out DIR"])
+        skip = word in ("--out", "-o")
+    return " ".join([*kept, "--out DIR"])
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run from the command line; returns 0, 1 where a run went wrong, 2 on a mistake, 130 after Ctrl-C."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    given = _parser().parse_args(words)
+def study(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of everything; reuse it to go on.")],
+    scale: Annotated[str, typer.Option(help="Name of the presets: tiny, small or paper.")] = "tiny",
+    seeds: Annotated[int, typer.Option(help="Training runs of each method.")] = 5,
+    ablations: Annotated[bool, typer.Option("--ablations", help="Compare REPO with its ablations instead.")] = False,
+    init: Annotated[
+        str, typer.Option(help="SFT adapter to start from: a folder or a shipped one; default: train.")
+    ] = "",
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="METHOD.KEY=VALUE", help="Replace a preset's value, as in repo.replies=640."),
+    ] = None,
+    dialogues: Annotated[int, typer.Option(help="Held-out dialogues that R_total is measured on.")] = 200,
+    trials: Annotated[int, typer.Option(help="How often each bad case and online scenario is played.")] = 1,
+    only: Annotated[
+        str, typer.Option(metavar="NAMES", help="Train these methods or ablations alone for now, by comma.")
+    ] = "",
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each in its own process.")] = 1,
+) -> int:
+    """Train and compare base, SFT, DPO, PPO, GRPO and REPO, or REPO and its ablations; exit status 1 if one failed.
+
+    The same command goes on after a kill, and trains nothing twice.
+    """
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    try:
-        if given.jobs < 1:
-            raise UsageError(f"expected at least 1 job, got {given.jobs}")
-        experiment = Experiment(
-            given.out, given.scale, given.seeds, given.ablations, given.init, tuple(given.overrides), given.dialogues,
-            given.trials, tuple(filter(None, given.only.split(","))),
-        )  # fmt: skip
-        threads = given.jobs * experiment.evaluation.threads
-        if threads > cores():
-            console.print(
-                f"{threads} torch threads on {cores()} cores: slow; --set METHOD.torch_threads=1, or fewer --jobs"
-            )
-        execute = partial(in_processes, jobs=given.jobs, look=partial(_look, console.print))
-        wrong = compare(experiment, execute, console.print, _command(words), given.jobs)
-    except (NegotiationError, EngineSpecError, EngineMissingError) as error:
-        console.print(f"error: {error}")
-        return 2
-    except KeyboardInterrupt:
-        console.print("interrupted; the same command goes on from there")
-        return INTERRUPTED
+    experiment = Experiment(
+        out,
+        scale,
+        seeds,
+        ablations,
+        init,
+        tuple(overrides or ()),
+        dialogues,
+        trials,
+        tuple(filter(None, only.split(","))),
+    )
+    threads = jobs * experiment.evaluation.threads
+    if threads > cores():
+        console.print(
+            f"{threads} torch threads on {cores()} cores: slow; --set METHOD.torch_threads=1, or fewer --jobs"
+        )
+    execute = partial(in_processes, jobs=jobs, look=partial(_look, console.print))
+    wrong = compare(experiment, execute, console.print, without_out(typed_command()), jobs)
     for line in wrong:
         console.print(f"went wrong: {line}")
-    console.print(f"Tables: {given.out / 'table.md'}, {given.out / 'table.json'}")
+    console.print(f"Tables: {out / 'table.md'}, {out / 'table.json'}")
     return 1 if wrong else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Which runs a comparison has, and with which settings; one object says it all. Trains and plays nothing."""
+"""Which runs a comparison has, and with which settings; one object says it all."""
 
 from __future__ import annotations
 

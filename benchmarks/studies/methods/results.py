@@ -1,8 +1,8 @@
-"""``table.json``: everything that the comparison found, made of the runs' folders. Trains and plays nothing."""
-# MERGED-DOC """What the table says in words: where REPO leads, where it does not, and what goes with that.
-# MERGED-DOC
-# MERGED-DOC Every word follows from figures; the reasons are what stands beside a figure, and are no proof of a cause.
-# MERGED-DOC """
+"""``table.json``: everything that the comparison found, made of the runs' folders, with sentences on where REPO leads.
+
+Every word of the sentences follows from figures; the reasons are what stands beside a figure, and are no proof of a
+cause.
+"""
 
 from __future__ import annotations
 

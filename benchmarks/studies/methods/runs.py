@@ -1,21 +1,15 @@
-"""One run's folder: what it is, how its training ended, and which adapter it left.
+"""What is compared, and one run's folder: what it is, what it used up, how its training ended, which adapter it left.
 
-A folder holds ``identity.json`` (settings, start, base, rules: what its result depends on), ``training`` (the folder of
-``negotiate train``), ``usage.json``, ``outcome.json`` once training has ended, ``log.txt``, and what ``evaluation``
-adds. Trains nothing.
+Compared are the base and five methods, and REPO with one thing changed. A folder holds ``identity.json`` (settings,
+start, base, versions: what its result depends on), ``training`` (the folder of ``negotiate train``), ``usage.json``,
+``outcome.json`` once training has ended, ``log.txt``, and what measuring adds (see ``work``).
+
+``usage.json`` lists the processes that worked on a run, a resumed run has several: their seconds and peak memory, on
+disk every few seconds, so that a kill keeps it. How far a training got is read from its own files, nothing is
+estimated. Sampled are replies for training, not those of held-out measurements. Trained are tokens, prompts included,
+that went through a pass with gradients, each model's counted: PPO's and REPO's value model takes every token a second
+time, and GRPO has none; a pair of DPO is two replies, the reference's passes not counted.
 """
-# MERGED-DOC """What is compared: the base and five methods, and REPO with one thing changed. Knows presets' keys; runs nothing."""
-# MERGED-DOC """The held-out dialogues that R_total is measured on: no training plays them, and no checkpoint is chosen on them."""
-# MERGED-DOC """What a process uses up: wall and CPU seconds and peak memory, on disk every few seconds, so that a kill keeps it.
-# MERGED-DOC
-# MERGED-DOC ``usage.json`` lists the processes that worked on a run; a resumed run has several.
-# MERGED-DOC """
-# MERGED-DOC """What a training used up and how far it got, as its own files tell; nothing is estimated.
-# MERGED-DOC
-# MERGED-DOC Sampled are replies for training, not those of held-out measurements. Trained are tokens, prompts included, that went
-# MERGED-DOC through a pass with gradients, each model's counted: PPO's and REPO's value model takes every token a second time, and
-# MERGED-DOC GRPO has none; a pair of DPO is two replies, the reference's passes not counted.
-# MERGED-DOC """
 
 from __future__ import annotations
 

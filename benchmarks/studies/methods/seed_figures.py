@@ -1,18 +1,16 @@
-"""Did REPO learn from where it started: each seed's own R_total and clean fixes against the SFT start's.
+"""Figures of a method over its seeds, differences between methods, and whether REPO learned from where it started.
 
-"Apart" is the strict reading: the two 95% intervals do not meet. The paired difference stands beside it. These
-intervals tell what other scenarios of the kind would give. The bad cases are a fixed suite, so there is a second
-reading of them: what other training seeds and trials would give on these very cases, as runs on fixed tasks are
-reported (Agarwal et al. 2021, arXiv 2108.13264).
+A scenario played with five training seeds is one cluster of five observations, as repeated trials are. That says how
+sure the mean of *these* runs is. What other seeds would give adds the standard error between the runs' own figures,
+with Student's quantile; the two halves are squared and added (Zou and Donner 2008), as ``compare_shares`` adds two
+intervals. The runs' figures hold some of the scenarios' noise as well, so the result errs on the wide side. Two
+seeds give wide intervals by right: Student's quantile is 12.7.
+
+Each REPO seed's R_total and clean fixes stand against the SFT start's. "Apart" is the strict reading: the two 95%
+intervals do not meet; the paired difference stands beside it. These intervals tell what other scenarios of the kind
+would give. The bad cases are a fixed suite, so there is a second reading of them: what other training seeds and trials
+would give on these very cases, as runs on fixed tasks are reported (Agarwal et al. 2021, arXiv 2108.13264).
 """
-# MERGED-DOC """Figures of a method over its seeds: project intervals by scenario, widened by the spread between training runs.
-# MERGED-DOC
-# MERGED-DOC A scenario played with five training seeds is one cluster of five observations, as repeated trials are. That says how
-# MERGED-DOC sure the mean of *these* runs is. What other seeds would give adds the standard error between the runs' own figures,
-# MERGED-DOC with Student's quantile; the two halves are squared and added (Zou and Donner 2008), as ``compare_shares`` adds two
-# MERGED-DOC intervals. The runs' figures hold some of the scenarios' noise as well, so the result errs on the wide side. Two
-# MERGED-DOC seeds give wide intervals by right: Student's quantile is 12.7.
-# MERGED-DOC """
 
 from __future__ import annotations
 
@@ -25,7 +23,8 @@ from typing import Final, NamedTuple
 from scipy import stats
 
 from benchmarks.comparison.paired_policies import compare_metric
-from benchmarks.metrics.observations import Part, Score, by_scenario, is_share
+from benchmarks.metrics.observations import Score, by_scenario
+from benchmarks.metrics.policy_metrics import Part, is_share
 from benchmarks.statistics import LEVEL, NOTHING, Figure, mean, share
 from benchmarks.studies.methods.runs import HELD_OUT
 

@@ -1,4 +1,4 @@
-"""``table.md``: the tables of ``table.json`` for people. Formats; computes nothing."""
+"""``table.md``: the tables of ``table.json`` for people."""
 
 from __future__ import annotations
 

@@ -1,17 +1,12 @@
 """One run's work, here or in a process of its own: train what is not trained, measure what is not measured.
 
+A run is trained as its own ``negotiate train`` command would, and its model card names that command. Its policy is
+measured on held-out dialogues, bad cases and online scenarios by the benchmark's runner: the folder ``evaluation`` is a
+benchmark's folder, and ``evaluation.json`` beside it says what was measured, and with which rules.
+
 A process of its own per run, so that peak memory is that run's. Processes are spawned, end with their parent, and
 write what they say to the run's ``log.txt``.
 """
-# MERGED-DOC """Trains one run in this process, by the command that a user would type, and records how it ended.
-# MERGED-DOC
-# MERGED-DOC Knows the training commands and their folders; measures no policy.
-# MERGED-DOC """
-# MERGED-DOC """Measures one run's policy: held-out dialogues, bad cases, online scenarios, by the benchmark's own runner.
-# MERGED-DOC
-# MERGED-DOC The folder ``evaluation`` is a benchmark's folder; ``evaluation.json`` beside it says what was measured, and with which
-# MERGED-DOC rules. Trains nothing.
-# MERGED-DOC """
 
 from __future__ import annotations
 
@@ -25,21 +20,20 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from benchmarks.cli import train as on_policy
-from benchmarks.cli import train_supervised
 from benchmarks.metrics.observations import SCORES, Score, read_scores
+from benchmarks.raters.panel import persuasion
 from benchmarks.report import REPORT_JSON
 from benchmarks.runner.provenance import VERSIONS
 from benchmarks.runner.run import run_benchmark
 from benchmarks.studies.methods.runs import (
     FINISHED,
+    ON_POLICY,
     STOPPED,
     Run,
     check_identity,
@@ -54,15 +48,8 @@ from benchmarks.studies.methods.runs import (
 from benchmarks.suites import CaseSuite, load_suite
 from negotiation_env.engines.chat_model import EngineMissingError, EngineSpecError
 from negotiation_env.errors import NegotiationError, UsageError
+from negotiation_env.training import optional_module
 from negotiation_env.training.run_folder import TrainingStoppedError, write_text
-
-_COMMANDS: Final[dict[str, Any]] = {
-    "sft": train_supervised.sft,
-    "dpo": train_supervised.dpo,
-    "ppo": on_policy.ppo,
-    "grpo": on_policy.grpo,
-    "repo": on_policy.repo,
-}
 
 
 def train(run: Run) -> None:
@@ -71,14 +58,28 @@ def train(run: Run) -> None:
     Raises:
         NegotiationError: whatever else stands in the way.
     """
-    with measured(run.folder), _typed(command_words(run)):
+    command = shlex.join(command_words(run))
+    print("$", command, flush=True)
+    with measured(run.folder):
         try:
-            _COMMANDS[run.variant.method](run.training, run.scale, resume=True, seed=run.seed, overrides=settings(run))
+            _train(run, command)
         except TrainingStoppedError as stop:
             record_outcome(run, STOPPED, str(stop), last_good(run.training))
             return
     check_settings(run)
     record_outcome(run, FINISHED, "", run.training)
+
+
+def _train(run: Run, command: str) -> None:
+    method, overrides = run.variant.method, (*settings(run), f"seed={run.seed}")
+    if method in ON_POLICY:
+        loop = optional_module("policies.training.on_policy.loop", "train")
+        loop.train(method, run.scale, run.training, overrides, resume=True, rate=persuasion, command=command)
+        return
+    supervised = optional_module("policies.training.supervised", "train")
+    preset = supervised.read_settings(method, run.scale, overrides)
+    data = supervised.generated_data(method, preset, run.training, print)
+    supervised.train(preset, run.training, data, resume=True, command=command)
 
 
 def check_settings(run: Run) -> None:
@@ -111,18 +112,6 @@ def last_good(training: Path) -> Path | None:
     rounds = sorted((training / "checkpoints").glob("round-*"))
     places = [*(folder / "best" for folder in rounds[-1:]), training / "best"]
     return next((place for place in places if (place / "adapter_config.json").is_file()), None)
-
-
-@contextmanager
-def _typed(words: Sequence[str]) -> Iterator[None]:
-    """Have model cards name this run's own command, not the comparison's."""
-    earlier = sys.argv
-    sys.argv = list(words)
-    print("$", shlex.join(words), flush=True)
-    try:
-        yield
-    finally:
-        sys.argv = earlier
 
 
 FOLDER, _RECORD = "evaluation", "evaluation.json"

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 pytest.importorskip("peft")
 
 from benchmarks.cli.main import app
-from benchmarks.cli.train import persuasion
+from benchmarks.raters.panel import persuasion
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.play.registry import load_manager, load_policy, load_reward
 from negotiation_env.play.rollout import rollout

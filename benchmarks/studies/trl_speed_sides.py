@@ -1,4 +1,10 @@
-"""TRL's side: GRPOTrainer with the preset's model, adapter, batch, lengths and passes, in two ways.
+"""The two sides of ``trl_speed``, each measured in this process by the same clock.
+
+Ours: REPO's rounds as ``policies.training.on_policy.loop`` runs them, play and then learning, without the loop's
+evaluations, checkpoints and logs, which TRL's side is spared as well. Everything else is in it: the value model, the
+reward model's and the judge's adapters, the rules, the hotel's answers.
+
+TRL's: GRPOTrainer with the preset's model, adapter, batch, lengths and passes, in two ways.
 
 - ``trl``: a sample is one reply to one situation of the environment, as on our side; the trainer generates with
   transformers, and its reward function is this project's reward on the replies. The situations are drawn from the
@@ -6,17 +12,22 @@
 - ``trl-dialogues``: a sample is a whole dialogue, played by the rollout function of
   ``policies.integrations.trl_grpo``, which generates with transformers too.
 
-The reward is the default one, whose n-gram model and distilled judge cost next to nothing: TRL is charged for no reward
-model and no judge. There is no divergence penalty and so no reference model. Gradient checkpointing, which GRPOConfig
-switches on by default, is as the preset has it.
+TRL's reward is the default one, whose n-gram model and distilled judge cost next to nothing: TRL is charged for no
+reward model and no judge. There is no divergence penalty and so no reference model. Gradient checkpointing, which
+GRPOConfig switches on by default, is as the preset has it.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset
 from transformers import TrainerCallback
@@ -24,22 +35,159 @@ from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from benchmarks.studies.reward_cost import situations
-from benchmarks.studies.trl_speed import Clock, Measured, Round, TimedReward
+from benchmarks.studies.trl_speed import PARTS, Measured, Round
 from negotiation_env.engines.chat_model import ChatMessage
+from negotiation_env.engines.transformers_engine import TransformersEngine
+from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.prompts import prompt
-from negotiation_env.play.protocols import ReplyView
-from negotiation_env.play.registry import load_reward
+from negotiation_env.play.protocols import AgentReply, AgentView, ReplyView, Reward, RewardBreakdown
+from negotiation_env.play.registry import load_manager, load_reward
 from negotiation_env.training.run_folder import peak_memory_mb
 from policies.integrations.trl_grpo import DialogueRollout, dialogue_return
+from policies.training.on_policy.actor_critic import ActorCritic
+from policies.training.on_policy.evaluation import training_scenarios
+from policies.training.on_policy.loop import Learner
+from policies.training.on_policy.methods import Method
+from policies.training.on_policy.samples import Played, SamplingAgent, play
 from policies.training.settings import OnPolicyPreset
 from policies.training.supervised import load_base, with_adapter
+from rewards.judge.adapter_judge import AdapterJudge
+from rewards.model.adapter_model import AdapterRewardModel, base_of
+from rewards.reply_reader import ReplyReader
+from rewards.repo import RepoReward
 
 GROUP = 4
 """Replies to one prompt, as in this project's own GRPO presets."""
 TURNS = 8
 """Replies that a dialogue is expected to have, for as many replies in a step."""
 DIALOGUE_SEED = 10_000
+
+
+class Clock:
+    """Wall time and processor time of this process by part; what is inside another part counts for the inner one."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, np.ndarray] = {}
+        self._open: list[np.ndarray] = []
+        self._start = self._now()
+
+    @staticmethod
+    def _now() -> np.ndarray:
+        times = os.times()
+        return np.array([time.perf_counter(), times.user + times.system])
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Count what happens inside as this part."""
+        self._open.append(np.zeros(2))
+        start = self._now()
+        try:
+            yield
+        finally:
+            taken = self._now() - start
+            self._parts[name] = self._parts.get(name, np.zeros(2)) + taken - self._open.pop()
+            if self._open:
+                self._open[-1] += taken
+
+    def lap(self, rest: str) -> Round:
+        """Return a round with the time since the last lap, and begin anew; what no part has counts as ``rest``."""
+        now = self._now()
+        taken, parts = now - self._start, dict.fromkeys(PARTS, np.zeros(2)) | self._parts
+        self._start, self._parts = now, {}
+        parts[rest] = parts[rest] + taken - sum(parts.values())
+        return Round(
+            seconds=float(taken[0]),
+            cpu_seconds=float(taken[1]),
+            parts={name: float(part[0]) for name, part in parts.items()},
+            cpu_parts={name: float(part[1]) for name, part in parts.items()},
+        )
+
+
+class TimedReward:
+    """A reward whose scoring counts as the part "score"."""
+
+    def __init__(self, reward: Reward, clock: Clock) -> None:
+        self._reward, self._clock = reward, clock
+
+    def score(self, replies: Sequence[ReplyView]) -> list[RewardBreakdown]:
+        """Score replies as text."""
+        with self._clock.part("score"):
+            return self._reward.score(replies)
+
+    def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> RewardBreakdown:
+        """Score moves without text."""
+        return self._reward.score_features(lanes, features)
+
+
+class _TimedAgent(SamplingAgent):
+    """The sampling agent, its replies counted as the part "generate"."""
+
+    clock: Clock
+
+    def reply(self, views: Sequence[AgentView]) -> list[AgentReply]:
+        with self.clock.part("generate"):
+            return super().reply(views)
+
+
+def open_reward(spec: str, adapters: tuple[Path, Path] | None) -> Reward:
+    """Return a reward by name, or REPO's with these folders as reward model and judge.
+
+    The two share one reader, as the shipped adapters do.
+    """
+    if adapters is None:
+        return load_reward(spec)
+    reader = ReplyReader(base_of(adapters[0]))
+    return RepoReward(AdapterRewardModel(reader, adapters[0]), AdapterJudge(reader, adapters[1]))
+
+
+def measure_repo(method: Method, rounds: int, reward: str, adapters: tuple[Path, Path] | None = None) -> Measured:
+    """Run REPO's rounds, one to warm up and then ``rounds``.
+
+    Args:
+        method: REPO with its preset; the preset's own ``reward`` is not read.
+        rounds: rounds that count, at least 1.
+        reward: name of the reward.
+        adapters: folders of reward model and judge, in place of ``reward``.
+    """
+    preset, clock = method.preset, Clock()
+    torch.set_num_threads(preset.torch_threads)
+    manager, scorer = load_manager(preset.manager), TimedReward(open_reward(reward, adapters), clock)
+    engine = TransformersEngine(preset.base, dtype=preset.dtype, max_prompt_tokens=preset.max_prompt_tokens)
+    found: list[Round] = []
+    with ActorCritic(engine, preset, with_value=method.has_value) as actor:
+        learner = Learner(method, actor)
+        agent = _TimedAgent(engine, scorer, preset.max_reply_tokens, preset.group_size, temperature=preset.temperature)
+        agent.clock = clock
+        clock.lap("learn")
+        for number in range(rounds + 1):
+            before = learner.steps
+            engine.forget_prompts()
+            with clock.part("generate"):  # the hotel's answers too
+                played = play(
+                    agent,
+                    training_scenarios(preset.seed, number * preset.dialogues, preset.dialogues),
+                    method.read,
+                    manager=manager,
+                    max_turns=preset.max_turns,
+                    turn_discount=preset.turn_discount,
+                    batch_size=preset.rollout_batch,
+                )
+            with clock.part("learn"):
+                learner.learn(played.samples, number)
+            found.append(_round(played, learner.steps - before, clock))
+        device = actor.base.device
+    what = f"REPO, value model, reward {'of adapters' if adapters else reward}"
+    return Measured("repo", what, found[1:], peak_memory_mb(), str(device), torch.get_num_threads())
+
+
+def _round(played: Played, steps: int, clock: Clock) -> Round:
+    found = clock.lap("learn")
+    found.replies = played.sampled
+    found.reply_tokens = sum(len(s.reply) for s in played.samples)
+    found.prompt_tokens = sum(len(s.prompt) for s in played.samples)
+    found.optimiser_steps = steps
+    return found
 
 
 class _Trainer(GRPOTrainer):
@@ -89,8 +237,8 @@ class _Rounds(TrainerCallback):
             self.trainer.round = Round()
 
 
-def measure(preset: OnPolicyPreset, rounds: int, dialogues: bool, reward: str = "repo") -> Measured:
-    """Run a warm-up round and then ``rounds`` rounds, each of the replies that one optimiser step learns from.
+def measure_trl(preset: OnPolicyPreset, rounds: int, dialogues: bool, reward: str = "repo") -> Measured:
+    """Run TRL's rounds, one to warm up and then ``rounds``, each of the replies that one optimiser step learns from.
 
     Args:
         preset: of REPO; its base, start, adapter, batches, lengths, passes (``epochs``) and threads count here too.

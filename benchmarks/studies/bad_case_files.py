@@ -1,9 +1,10 @@
-"""Plays a policy on a suite of scripted cases and keeps, for every case, one dialogue in which it failed.
+"""What is made of the bad cases: a record of one failure beside each case file, and the tables of docs/bad_cases.md.
 
-``python -m benchmarks.studies.bad_case_records`` plays the base model on the bad cases and writes the records beside
-the case files. The dialogues come from the benchmark's own runner, so a stopped run goes on where it was; on few cores
-that others use too, OMP_NUM_THREADS=1 is several times faster. Knows nothing of what a failure looks like: the cases'
-checks decide.
+``negotiate study record-failures`` plays the base model on the cases and keeps, for every case, one dialogue in which
+it failed; the cases' checks decide what a failure is. The dialogues come from the benchmark's own runner, so a stopped
+run goes on where it was; on few cores that others use too, OMP_NUM_THREADS=1 is several times faster.
+
+``negotiate study case-table`` rewrites the marked parts of the document from the files themselves.
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.metrics.policy_metrics import TRIAL_MARK, Played, judge
+from benchmarks.checks.case_checks import KINDS
+from benchmarks.checks.problems import PROBLEMS
+from benchmarks.metrics.judging import TRIAL_MARK, Played, judge
 from benchmarks.runner.run import EPISODES, run_benchmark
-from benchmarks.suites import BAD_CASES, CaseSuite, read_suite
-from benchmarks.suites.case import RecordedFailure, record_path, write_failure
-from negotiation_env.errors import UsageError
+from benchmarks.suites import BAD_CASES, Case, CaseSuite, bad_cases, read_suite
+from benchmarks.suites.case import CATEGORIES, RecordedFailure, record_path, write_failure
+from negotiation_env.errors import DataFileError
 from negotiation_env.play import registry
 from negotiation_env.play.protocols import Policy
 from negotiation_env.play.records import read_episodes
+from simulators.managers.replay_manager import CONDITIONS
 
+DOCUMENT = Path("docs/bad_cases.md")
 UNTOLD = ("empty reply", "the episode ended")
 """Beginnings of findings that show less than a reply that goes wrong; such a run is kept only for want of another."""
 
@@ -35,7 +40,7 @@ def record(
     trials: Annotated[int, typer.Option(min=1, help="How often each case is played.")] = 4,
     runs: Annotated[Path, typer.Option(help="Folder of the runs; reuse it to go on.")] = Path("out/base-on-bad-cases"),
 ) -> None:
-    """Play POLICY on every case and keep one failing dialogue of each beside its file."""
+    """Play a policy on every bad case and keep one failing dialogue of each beside its file."""
     suite = read_suite(cases, "bad-cases")
     run_benchmark([policy], [suite], trials=trials, out=runs)
     played = played_cases(suite, runs / EPISODES, policy)
@@ -103,16 +108,68 @@ def model_of(policy: Policy) -> str:
     return ", ".join([str(engine.spec), *(f"{name} {value}" for name, value in settings.items() if value is not None)])
 
 
-def main() -> None:
-    """Run the command; a caller's mistake is one clean line."""
-    app = typer.Typer(add_completion=False)
-    app.command()(record)
-    try:
-        app()
-    except UsageError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise SystemExit(2) from error
+def document_parts() -> dict[str, str]:
+    """Return what stands between the document's markers, by marker."""
+    return {
+        "cases": case_table(bad_cases()),
+        "problems": "\n".join(
+            ["| problem | weight | the reply … |", "|---|---|---|"]
+            + [f"| `{name}` | {weight} | {what} |" for name, (weight, what) in PROBLEMS.items()]
+        ),
+        "checks": "\n".join(
+            [
+                "| must, in one of the turns | must never |",
+                "|---|---|",
+                f"| {', '.join(_kinds(True))} | {', '.join(_kinds(False))} |",
+            ]
+        ),
+        "conditions": ", ".join(f"`{name}`" for name in CONDITIONS),
+    }
 
 
-if __name__ == "__main__":
-    main()
+def _kinds(must: bool) -> list[str]:
+    """Return the kinds of checks that must, or must never, show, with the fields they need."""
+    return [
+        f"`{name}`" + (f" ({', '.join(kind.needs)})" if kind.needs else "")
+        for name, kind in KINDS.items()
+        if kind.must is must
+    ]
+
+
+def case_table(suite: CaseSuite) -> str:
+    """Return one Markdown table of a suite's cases, in the order of categories."""
+    order = list(CATEGORIES)
+    rows = [
+        "| case | severity | lines | what fails | base failed | the half fix brings in |",
+        "|---|---|---|---|---|---|",
+    ]
+    return "\n".join(rows + [_row(case) for case in sorted(suite, key=lambda case: order.index(case.category))])
+
+
+def _row(case: Case) -> str:
+    path = f"../benchmarks/suites/{BAD_CASES.name}/{case.id}.toml"
+    failed = f"{case.failure.failures} of {case.failure.runs}" if case.failure else "not recorded"
+    half = f"`{case.half.problem}`" if case.half else ""
+    name = f"[{case.id}]({path}): {case.title}"
+    return f"| {name} | {case.severity} | {len(case.script or ())} | {case.fails} | {failed} | {half} |"
+
+
+def filled(document: str) -> str:
+    """Return the document with every marked part made anew.
+
+    Raises:
+        DataFileError: a marker is missing.
+    """
+    for name, text in document_parts().items():
+        start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        head, found_start, rest = document.partition(start)
+        _, found_end, tail = rest.partition(end)
+        if not found_start or not found_end:
+            raise DataFileError(f"{DOCUMENT}: expected the markers {start!r} and {end!r}: add them")
+        document = f"{head}{start}\n{text}\n{end}{tail}"
+    return document
+
+
+def rewrite_document() -> None:
+    """Rewrite the marked parts of docs/bad_cases.md from the case files and the checks."""
+    DOCUMENT.write_text(filled(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
