@@ -1,9 +1,9 @@
 """Files: the one place where TOML, JSON and JSON lines are read, checked against types, and written whole.
 
 What a file must hold is a type: a ``Table``, another pydantic model, a dataclass, or a plain type such as
-``dict[str, list[str]]``. A file that holds something else raises ``DataFileError``, which names the file, the field,
-what was expected and what was got, for each fault; list items count from 1. A file is written beside its place and then
-put there, so that a kill leaves the old one or the new one, never half.
+``dict[str, list[str]]``. A file that holds something else raises ``DataFileError``, which names the file, each wrong
+field, what was expected and what was got; list items count from 1. A file is written beside its place and then put
+there, so that a kill leaves the old one or the new one, never half.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import os
 import shutil
 import tomllib
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeAlias, TypeVar, cast
+from types import UnionType
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, Union, cast, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from negotiation_env.errors import DataFileError, did_you_mean
@@ -43,15 +44,20 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-def known(names: Collection[str], what: str) -> AfterValidator:
-    """Return the check, for a field's annotation, that a text is one of some names; ``what``: "a kind of check"."""
+def named(members: Mapping[str, Any], what: str) -> BeforeValidator:
+    """Return, for a field's annotation, what puts in place of a name what it names; ``what``: "a kind of check"."""
 
-    def check(name: str) -> str:
-        if name not in names:
-            raise ValueError(f"expected {what}, got {name!r}.{did_you_mean(name, names)}")
-        return name
+    def find(name: object) -> Any:
+        if not isinstance(name, str) or name not in members:
+            raise ValueError(f"expected {what}, got {name!r}.{did_you_mean(str(name), members)}")
+        return members[name]
 
-    return AfterValidator(check)
+    return BeforeValidator(find)
+
+
+def known(names: Collection[str], what: str) -> BeforeValidator:
+    """Return, for a field's annotation, the check that a text is one of some names."""
+    return named({name: name for name in names}, what)
 
 
 @cache
@@ -60,13 +66,9 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def parse(kind: type[T], data: object, where: str, do: str = "") -> T:
-    """Return ``data`` as ``kind``.
+    """Return ``data``, as read from a file, as ``kind``.
 
-    Args:
-        kind: what the data must hold.
-        data: as read from a file.
-        where: file, line or table, for errors.
-        do: what to do about a fault, for errors.
+    ``where`` (file, line or table) and ``do`` (what to do about a fault) are for errors.
 
     Raises:
         DataFileError: naming ``where``, the field, what was expected and what was got, a line for each fault.
@@ -74,16 +76,12 @@ def parse(kind: type[T], data: object, where: str, do: str = "") -> T:
     try:
         found: T = _adapter(cast(Any, kind)).validate_python(data)
     except ValidationError as error:
-        raise DataFileError(_told(kind, error, where, do)) from error
+        # A misspelt field is also a missing one: the misspelling says more.
+        faults = sorted(error.errors(include_url=False), key=lambda fault: fault["type"] not in _UNKNOWN)
+        lines = [f"{where}: {_then(_fault(kind, fault), do)}" for fault in faults[:MOST]]
+        more = [f"{where}: {len(faults) - MOST} more faults"] if len(faults) > MOST else []
+        raise DataFileError("\n".join(lines + more)) from error
     return found
-
-
-def _told(kind: Any, error: ValidationError, where: str, do: str) -> str:
-    # A misspelt field is also a missing one: the misspelling says more.
-    faults = sorted(error.errors(include_url=False), key=lambda fault: fault["type"] not in _UNKNOWN)
-    end = f": {do}" if do else ""
-    lines = [f"{where}: {_fault(kind, fault)}{end}" for fault in faults[:MOST]]
-    return "\n".join([*lines, *([f"{where}: {len(faults) - MOST} more faults"] if len(faults) > MOST else [])])
 
 
 _UNKNOWN: Final = ("extra_forbidden", "unexpected_keyword_argument")
@@ -92,20 +90,17 @@ _EXPECTED: Final = {
     "bool_type": "true or false",
     "float_type": "a number",
     "finite_number": "a finite number",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
     "string_type": "a text",
     "string_too_short": "a text of at least {min_length} characters",
     "string_too_long": "a text of at most {max_length} characters",
     "date_type": "a date",
-    "literal_error": "{expected}",
-    "enum": "{expected}",
     "greater_than": "a number above {gt}",
     "greater_than_equal": "a number of at least {ge}",
     "less_than": "a number below {lt}",
     "less_than_equal": "a number of at most {le}",
     "too_short": "at least {min_length} items",
     "too_long": "at most {max_length} items",
+    **dict.fromkeys(("int_type", "int_from_float"), "a whole number"),
     **dict.fromkeys(("dict_type", "model_type", "dataclass_type", "arguments_type"), "a table"),
     **dict.fromkeys(("list_type", "tuple_type", "set_type", "frozen_set_type"), "a list"),
 }
@@ -114,65 +109,69 @@ _EXPECTED: Final = {
 
 def _fault(kind: Any, fault: ErrorDetails) -> str:
     """Put one of a validation's faults into words."""
-    place = fault["loc"]
+    place = [part for part in fault["loc"] if part != "[key]"]
     field = "".join(f"{part + 1 if isinstance(part, int) else part}." for part in place).removesuffix(".")
     said = f"{field}: " if field else ""
     if fault["type"] in _UNKNOWN:
         return f"{said}expected a known field, got {place[-1]!r}.{_field_hint(kind, place)}"
     if fault["type"] in _MISSING:
-        return f"{said}expected this field, got nothing: add it"
+        return f"{said}expected this field, got nothing"
     limits = fault.get("ctx", {})
-    if fault["type"] == "value_error":
-        message = str(limits["error"])
-        if message.startswith("expected "):
-            return f"{said}{message}"
-    else:
-        pattern = _EXPECTED.get(fault["type"])
-        message = pattern.format(**limits) if pattern else fault["msg"].removeprefix("Input should be ")
+    expected = _EXPECTED.get(fault["type"], "").format(**limits) or fault["msg"].removeprefix("Input should be ")
+    if fault["type"] == "value_error":  # raised by a check of ours
+        expected = str(limits["error"])
+        if "expected " in expected:
+            return said + expected
     shown = repr(fault["input"])
-    return f"{said}expected {message}, got {shown if len(shown) <= LONGEST else f'{shown[:LONGEST]}...'}"
+    return f"{said}expected {expected}, got {shown if len(shown) <= LONGEST else f'{shown[:LONGEST]}...'}"
 
 
-def _field_hint(kind: Any, place: tuple[int | str, ...]) -> str:
+def _field_hint(kind: Any, place: Sequence[int | str]) -> str:
     """Say where an unknown field belongs, or which one may be meant."""
     name, names = str(place[-1]), _fields_at(kind, place[:-1])
-    tables = {"": kind, **getattr(kind, "model_fields", {})}
-    homes = [table for table in tables if table not in place and name in _fields_at(kind, (table,) if table else ())]
-    return f" It belongs to {f'{homes[0]}.{name}'.lstrip('.')}." if homes else did_you_mean(name, names)
+    homes = [table for table in _fields_at(kind, ()) if name in _fields_at(kind, (table,)) and table not in place]
+    homes += [""] if len(place) > 1 and name in _fields_at(kind, ()) else []
+    return (
+        f" It belongs to {f'{homes[0]}.{name}'.lstrip('.')}." if homes else did_you_mean(name, names) if names else ""
+    )
 
 
-def _fields_at(kind: Any, place: tuple[int | str, ...]) -> list[str]:
-    """Return the field names of the model, dataclass or named tuple at a place inside ``kind``; [] if it is none."""
-    fields: Mapping[str, Any] | None = getattr(kind, "model_fields", None) or getattr(kind, "__annotations__", None)
-    if isinstance(kind, type) and fields is not None:
-        if not place:
-            return list(fields)
-        inner = fields.get(str(place[0]))
-        return _fields_at(getattr(inner, "annotation", inner), place[1:])
-    rest = place[1:] if place and isinstance(place[0], int) else place
-    parts = (part for part in getattr(kind, "__args__", ()) if part is not kind)
-    return next((names for part in parts if (names := _fields_at(part, rest))), [])
+def _fields_at(kind: Any, place: Sequence[int | str]) -> dict[str, Any]:
+    """Return the types of the fields of the model or other class at a place inside ``kind``; {} if it is none."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _fields_at(parts[0], place)
+    if origin is not None:
+        inside = place if origin in (Union, UnionType) else place[1:]
+        return next((found for part in parts if (found := _fields_at(part, inside))), {})
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        fields = {info.alias or name: info.annotation for name, info in kind.model_fields.items()}
+    else:  # a dataclass or a named tuple
+        fields = dict.fromkeys(getattr(kind, "__annotations__", ()))
+    return _fields_at(fields.get(str(place[0])), place[1:]) if place else fields
 
 
-def _text(path: Path, what: str) -> str:
+def _then(told: object, do: str) -> str:
+    return f"{told}: {do}" if do else str(told)
+
+
+def _text(path: Path, what: str, do: str) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataFileError(f"{path}: expected {what} in UTF-8, got other bytes: {error}: save it as UTF-8") from error
     except OSError as error:
-        raise DataFileError(f"{path}: expected a readable file of {what}, got: {error.strerror}") from error
-
-
-def _told_syntax(path: Path, what: str, error: Exception, do: str = "") -> DataFileError:
-    return DataFileError(f"{path}: expected readable {what}, got: {error}: {do or 'correct the file'}")
+        told = _then(error.strerror, do)
+        raise DataFileError(f"{path}: expected a readable file of {what}, got: {told}") from error
 
 
 def read_toml(path: Path, kind: type[T], do: str = "") -> T:
     """Return a TOML file's content as ``kind``; see ``parse``. Raises ``DataFileError``."""
+    text = _text(path, "TOML", do)
     try:
-        data = tomllib.loads(_text(path, "TOML"))
+        data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _told_syntax(path, "TOML", error, do) from error
+        raise DataFileError(f"{path}: expected readable TOML, got: {_then(error, do)}") from error
     return parse(kind, data, str(path), do)
 
 
@@ -184,41 +183,36 @@ def toml_value(text: str) -> Any:
         return text
 
 
+def _json(text: str, where: str, do: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataFileError(f"{where}: expected readable JSON, got: {_then(error, do)}") from error
+
+
 def read_json(path: Path, kind: type[T], do: str = "") -> T:
     """Return a JSON file's content as ``kind``; see ``parse``. Raises ``DataFileError``."""
-    try:
-        data = json.loads(_text(path, "JSON"))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, DataFileError):
-            raise
-        raise _told_syntax(path, "JSON", error, do) from error
-    return parse(kind, data, str(path), do)
+    return parse(kind, _json(_text(path, "JSON", do), str(path), do), str(path), do)
 
 
 def read_lines(path: Path, kind: type[T], torn: bool = False, do: str = "") -> Iterator[T]:
-    """Yield each line of a JSON Lines file as ``kind``; blank lines are passed over.
+    """Yield each line of a JSON Lines file as ``kind``, see ``parse``; blank lines are passed over.
 
-    Args:
-        path: the file, in UTF-8.
-        kind: what a line must hold.
-        torn: the file's writer may have been killed: half a last line is passed over.
-        do: what to do about a fault, for errors.
-
-    Raises:
-        DataFileError: naming file, line and field.
+    ``torn``: the file's writer may have been killed, so half a last line is passed over. Raises ``DataFileError``.
     """
     # Not splitlines: a text may hold other line ends, which JSON leaves as they are.
-    lines = _text(path, "JSON Lines").split("\n")
+    lines = _text(path, "JSON Lines", do).split("\n")
     for number, line in enumerate(lines, 1):
         if not line or line.isspace():
             continue
+        where = f"{path}:{number}"
         try:
-            data = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            data = _json(line, where, do)
+        except DataFileError:
             if torn and number == len(lines):
                 return
-            raise _told_syntax(Path(f"{path}:{number}"), "JSON, one value a line", error, do) from error
-        yield parse(kind, data, f"{path}:{number}", do)
+            raise
+        yield parse(kind, data, where, do)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -238,7 +232,7 @@ def write_file(path: Path, fill: Callable[[Path], object]) -> None:
 
 
 def write_json(path: Path, data: object, indent: int | None = 2, escaped: bool = False) -> None:
-    """Write JSON-able data as a file, whole; ``escaped``: in ASCII, which keeps halves of characters too."""
+    """Write JSON-able data as a file, whole; ``escaped``: in ASCII, which holds lone surrogates too."""
     write_text(path, json.dumps(data, ensure_ascii=escaped, indent=indent) + "\n")
 
 

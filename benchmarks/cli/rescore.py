@@ -50,9 +50,7 @@ def rescore(
     console = Console()
     _print(console, compare(before, after))
     if out is not None:
-        draft = out.with_name(out.name + ".part")
-        write_episodes(draft, after)
-        draft.replace(out)
+        write_episodes(out, after)
         console.print(f"Episodes: {out}", soft_wrap=True, highlight=False, markup=False)
 
 

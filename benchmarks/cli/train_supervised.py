@@ -107,10 +107,7 @@ def _generated(file: Path, settings: Any, make: Callable[[], Iterable[Demonstrat
     if not file.is_file():
         console = Console()
         console.print(f"generating {settings.examples} examples into {file}", soft_wrap=True, markup=False)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(file.name + ".part")
-        write_lines(part, make())
-        part.replace(file)
+        write_lines(file, make())
     return file
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator
 
-from negotiation_env.files import append_lines, parse, read_lines, write_lines
+from negotiation_env.files import append_lines, named, parse, read_lines, write_lines
 from negotiation_env.game.acts import Act, DialogueAct, Tactic
 from negotiation_env.game.features import reply_features
 from negotiation_env.game.lanes import FLOATS
@@ -39,13 +39,6 @@ def _read_act(data: object) -> object:
     return act
 
 
-def _read_stage(name: object) -> object:
-    try:
-        return Stage[str(name).upper()]
-    except KeyError as error:
-        raise ValueError(f"one of {', '.join(stage.name.lower() for stage in Stage)}") from error
-
-
 _Acts: TypeAlias = tuple[Annotated[DialogueAct, BeforeValidator(_read_act)], ...]
 
 
@@ -55,7 +48,7 @@ class TurnRecord:
 
     text: str
     acts: _Acts
-    stage: Annotated[Stage, BeforeValidator(_read_stage)]
+    stage: Annotated[Stage, named({stage.name.lower(): stage for stage in Stage}, "a stage")]
     reward: RewardBreakdown
     answer: str
     answer_acts: _Acts

@@ -12,13 +12,15 @@ import os
 import platform
 import shutil
 import subprocess
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from negotiation_env.files import write_folder as write_folder
+from negotiation_env.files import write_text as write_text
 
 METRICS = "metrics.jsonl"
 
@@ -52,31 +54,6 @@ class MetricsLog:
     def read(self) -> list[dict[str, Any]]:
         """Return all lines."""
         return [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a file at once: a kill leaves the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
-def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Have ``fill`` write a folder beside ``folder``, then put it in its place; a kill never leaves half a folder.
-
-    Where ``folder`` is there already it is moved aside first, so for an instant there is none: keep an older one
-    under another name where that matters.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    mark = uuid.uuid4().hex[:8]
-    fresh, old = (folder.with_name(f".{folder.name}.{mark}.{end}") for end in ("new", "old"))
-    fresh.mkdir()
-    fill(fresh)
-    if folder.exists():
-        folder.rename(old)
-    fresh.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def clear_leftovers(folder: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from negotiation_env.errors import DataFileError
+from pydantic import BaseModel
+
+from negotiation_env.files import Text, read_json
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView
 from rewards.model.reward_scale import RewardScale
@@ -55,13 +56,11 @@ def _shipped() -> AdapterRewardModel:
     return AdapterRewardModel(shipped_reader(), shipped_folder("rm-small"))
 
 
+class _AdapterFile(BaseModel):
+    base_model_name_or_path: Text
+
+
 def base_of(folder: str | Path) -> str:
     """Return the name of the base that an adapter folder was trained on; raises ``DataFileError`` where it has none."""
     path = Path(folder) / "adapter_config.json"
-    try:
-        name = json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataFileError(
-            f"{path}: expected a PEFT adapter's settings with its base's name, got: {error!r}"
-        ) from error
-    return str(name)
+    return read_json(path, _AdapterFile, "name a PEFT adapter's folder").base_model_name_or_path

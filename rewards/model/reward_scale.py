@@ -6,19 +6,25 @@ standard deviation of an honest agent's replies. The n-gram model and the adapte
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
-from negotiation_env.errors import DataFileError
+from negotiation_env.files import Table, read_json, write_json
 
 FILE = "reward_scale.json"
 ROUTINE_LEVEL = -0.45
 """Mean R_model of an honest agent's routine replies, in units of the standard deviation of its replies, deals included.
 Comparisons leave zero and unit open. Ours lie so that talking on costs a little and a deal pays."""
+
+
+class _ScaleFile(Table):
+    centre: float
+    unit: Annotated[float, Field(gt=0.0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ class RewardScale:
 
     def save(self, folder: Path) -> None:
         """Write the scale beside an adapter."""
-        (folder / FILE).write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+        write_json(folder / FILE, asdict(self), indent=None)
 
     @classmethod
     def load(cls, folder: Path) -> RewardScale:
@@ -53,11 +59,5 @@ class RewardScale:
         path = folder / FILE
         if not path.is_file():
             return cls()
-        try:
-            table = json.loads(path.read_text(encoding="utf-8"))
-            scale = cls(float(table["centre"]), float(table["unit"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataFileError(f"{path}: expected the numbers centre and unit, got: {error!r}") from error
-        if not (scale.unit > 0.0 and abs(scale.centre) < float("inf")):
-            raise DataFileError(f"{path}: expected a finite centre and a unit above 0, got {scale}")
-        return scale
+        scale = read_json(path, _ScaleFile)
+        return cls(scale.centre, scale.unit)

@@ -151,8 +151,9 @@ def _is_held_out(line: PreferencePair | Demonstration) -> bool:
 
 
 def _from_user(messages: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
-    if not messages or messages[-1]["role"] != "user":
-        raise ValueError(f"expected the last message from 'user', got {messages[-1]['role'] if messages else 'none'!r}")
+    last = repr(messages[-1]["role"]) if messages else "none"
+    if last != "'user'":
+        raise ValueError(f"expected the last message from 'user', got {last}")
     return messages
 
 

@@ -178,5 +178,5 @@ def test_the_scale_puts_routine_below_zero_in_units_of_spread(tmp_path: Path) ->
     assert RewardScale.load(tmp_path) == scale
     assert RewardScale.load(tmp_path / "none") == RewardScale()
     (tmp_path / FILE).write_text('{"centre": 0, "unit": 0}')
-    with pytest.raises(DataFileError, match="unit above 0"):
+    with pytest.raises(DataFileError, match="unit: expected a number above 0"):
         RewardScale.load(tmp_path)
