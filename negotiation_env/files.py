@@ -1,8 +1,9 @@
 """Files: the one place where TOML, JSON and JSON lines are read, checked against types, and written whole.
 
-What a file must hold is a type: a pydantic model, a dataclass, or a plain type such as ``dict[str, list[str]]``. A file
-that holds something else raises ``DataFileError``, which names the file, the field, what was expected and what was got.
-A file is written beside its place and then put there, so that a kill leaves the old one or the new one, never half.
+What a file must hold is a type: a ``Table``, another pydantic model, a dataclass, or a plain type such as
+``dict[str, list[str]]``. A file that holds something else raises ``DataFileError``, which names the file, each wrong
+field, what was expected and what was got; list items count from 1. A file is written beside its place and then put
+there, so that a kill leaves the old one or the new one, never half.
 """
 
 from __future__ import annotations
@@ -12,88 +13,166 @@ import os
 import shutil
 import tomllib
 import uuid
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, Union, cast, get_args, get_origin
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from negotiation_env.errors import DataFileError, did_you_mean
 
 T = TypeVar("T")
-LONGEST = 120
+LONGEST: Final = 120
 """Characters of a wrong value that an error shows."""
+MOST: Final = 10
+"""Faults of one file that an error tells."""
+
+Text: TypeAlias = Annotated[str, Field(min_length=1)]
+"""A text that is not empty."""
+Number: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+"""A finite number; neither true and false nor digits in a text."""
+Many: TypeAlias = Annotated[tuple[T, ...], Field(strict=False)]
+"""A list of a file as a tuple."""
+
+
+class Table(BaseModel):
+    """Base of a file's tables: no unknown fields, no silent conversions, no NaN, nothing to be changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def named(members: Mapping[str, Any], what: str) -> BeforeValidator:
+    """Return, for a field's annotation, what puts in place of a name what it names; ``what``: "a kind of check"."""
+
+    def find(name: object) -> Any:
+        if not isinstance(name, str) or name not in members:
+            raise ValueError(f"expected {what}, got {name!r}.{did_you_mean(str(name), members)}")
+        return members[name]
+
+    return BeforeValidator(find)
+
+
+def known(names: Collection[str], what: str) -> BeforeValidator:
+    """Return, for a field's annotation, the check that a text is one of some names."""
+    return named({name: name for name in names}, what)
 
 
 @cache
-def _cached_adapter(kind: Hashable) -> TypeAdapter[Any]:
-    found: Any = kind
-    return TypeAdapter(found)
-
-
 def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return _cached_adapter(kind)
+    return TypeAdapter(kind)
 
 
-def parse(kind: type[T], data: object, where: str) -> T:
-    """Return ``data`` as ``kind``.
+def parse(kind: type[T], data: object, where: str, do: str = "") -> T:
+    """Return ``data``, as read from a file, as ``kind``.
+
+    ``where`` (file, line or table) and ``do`` (what to do about a fault) are for errors.
 
     Raises:
-        DataFileError: naming ``where``, the field, what was expected and what was got.
+        DataFileError: naming ``where``, the field, what was expected and what was got, a line for each fault.
     """
     try:
-        found: T = _adapter(kind).validate_python(data)
+        found: T = _adapter(cast(Any, kind)).validate_python(data)
     except ValidationError as error:
-        raise DataFileError(f"{where}: {_fault(kind, error)}") from error
+        # A misspelt field is also a missing one: the misspelling says more.
+        faults = sorted(error.errors(include_url=False), key=lambda fault: fault["type"] not in _UNKNOWN)
+        lines = [f"{where}: {_then(_fault(kind, fault), do)}" for fault in faults[:MOST]]
+        more = [f"{where}: {len(faults) - MOST} more faults"] if len(faults) > MOST else []
+        raise DataFileError("\n".join(lines + more)) from error
     return found
 
 
-def _fault(kind: Any, error: ValidationError) -> str:
-    """Put the first of a validation's errors into words."""
-    fault = error.errors()[0]
-    field = ".".join(str(part) for part in fault["loc"])
-    message, value, hint = fault["msg"], fault["input"], ""
-    if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        names = _names_at(kind, fault["loc"][:-1])
-        hint = did_you_mean(str(fault["loc"][-1]), names) if names else ""
-        message = f"expected one of {', '.join(names)}" if names else "expected no such field"
-    elif fault["type"] == "missing":
-        return f"{field}: expected this field, which is missing"
-    elif fault["type"] in ("value_error", "assertion_error"):
-        message = message.partition(", ")[2]
-        return f"{field}: {message}" if field else message
-    elif message.startswith("Input should be "):
-        message = f"expected {message.removeprefix('Input should be ')}"
-    shown = repr(value)
-    shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}..."
-    return f"{f'{field}: ' if field else ''}{message}, got {shown}{f'.{hint}' if hint else ''}"
+_UNKNOWN: Final = ("extra_forbidden", "unexpected_keyword_argument")
+_MISSING: Final = ("missing", "missing_argument")
+_EXPECTED: Final = {
+    "bool_type": "true or false",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "string_type": "a text",
+    "string_too_short": "a text of at least {min_length} characters",
+    "string_too_long": "a text of at most {max_length} characters",
+    "date_type": "a date",
+    "greater_than": "a number above {gt}",
+    "greater_than_equal": "a number of at least {ge}",
+    "less_than": "a number below {lt}",
+    "less_than_equal": "a number of at most {le}",
+    "too_short": "at least {min_length} items",
+    "too_long": "at most {max_length} items",
+    **dict.fromkeys(("int_type", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("dict_type", "model_type", "dataclass_type", "arguments_type"), "a table"),
+    **dict.fromkeys(("list_type", "tuple_type", "set_type", "frozen_set_type"), "a list"),
+}
+"""What was expected, by pydantic's name of the fault; for others pydantic's message says it."""
 
 
-def _names_at(kind: Any, place: tuple[int | str, ...]) -> list[str]:
-    """Return the field names of the model at a place inside ``kind``; [] where it is none."""
-    if not place and isinstance(kind, type) and issubclass(kind, BaseModel):
-        return sorted(kind.model_fields)
-    if place and isinstance(kind, type) and issubclass(kind, BaseModel) and place[0] in kind.model_fields:
-        return _names_at(kind.model_fields[str(place[0])].annotation, place[1:])
-    inner = getattr(kind, "__args__", ())
-    return next((names for part in inner if (names := _names_at(part, place[1:] if place else ()))), [])
+def _fault(kind: Any, fault: ErrorDetails) -> str:
+    """Put one of a validation's faults into words."""
+    place = [part for part in fault["loc"] if part != "[key]"]
+    field = "".join(f"{part + 1 if isinstance(part, int) else part}." for part in place).removesuffix(".")
+    said = f"{field}: " if field else ""
+    if fault["type"] in _UNKNOWN:
+        return f"{said}expected a known field, got {place[-1]!r}.{_field_hint(kind, place)}"
+    if fault["type"] in _MISSING:
+        return f"{said}expected this field, got nothing"
+    limits = fault.get("ctx", {})
+    expected = _EXPECTED.get(fault["type"], "").format(**limits) or fault["msg"].removeprefix("Input should be ")
+    if fault["type"] == "value_error":  # raised by a check of ours
+        expected = str(limits["error"])
+        if "expected " in expected:
+            return said + expected
+    shown = repr(fault["input"])
+    return f"{said}expected {expected}, got {shown if len(shown) <= LONGEST else f'{shown[:LONGEST]}...'}"
 
 
-def _text(path: Path, what: str) -> str:
+def _field_hint(kind: Any, place: Sequence[int | str]) -> str:
+    """Say where an unknown field belongs, or which one may be meant."""
+    name, names = str(place[-1]), _fields_at(kind, place[:-1])
+    homes = [table for table in _fields_at(kind, ()) if name in _fields_at(kind, (table,)) and table not in place]
+    homes += [""] if len(place) > 1 and name in _fields_at(kind, ()) else []
+    return (
+        f" It belongs to {f'{homes[0]}.{name}'.lstrip('.')}." if homes else did_you_mean(name, names) if names else ""
+    )
+
+
+def _fields_at(kind: Any, place: Sequence[int | str]) -> dict[str, Any]:
+    """Return the types of the fields of the model or other class at a place inside ``kind``; {} if it is none."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _fields_at(parts[0], place)
+    if origin is not None:
+        inside = place if origin in (Union, UnionType) else place[1:]
+        return next((found for part in parts if (found := _fields_at(part, inside))), {})
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        fields = {info.alias or name: info.annotation for name, info in kind.model_fields.items()}
+    else:  # a dataclass or a named tuple
+        fields = dict.fromkeys(getattr(kind, "__annotations__", ()))
+    return _fields_at(fields.get(str(place[0])), place[1:]) if place else fields
+
+
+def _then(told: object, do: str) -> str:
+    return f"{told}: {do}" if do else str(told)
+
+
+def _text(path: Path, what: str, do: str) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataFileError(f"{path}: expected a readable {what} file, got: {error}") from error
+    except UnicodeDecodeError as error:
+        raise DataFileError(f"{path}: expected {what} in UTF-8, got other bytes: {error}: save it as UTF-8") from error
+    except OSError as error:
+        told = _then(error.strerror, do)
+        raise DataFileError(f"{path}: expected a readable file of {what}, got: {told}") from error
 
 
-def read_toml(path: Path, kind: type[T]) -> T:
-    """Return a TOML file's content as ``kind``. Raises ``DataFileError``."""
+def read_toml(path: Path, kind: type[T], do: str = "") -> T:
+    """Return a TOML file's content as ``kind``; see ``parse``. Raises ``DataFileError``."""
+    text = _text(path, "TOML", do)
     try:
-        data = tomllib.loads(_text(path, "TOML"))
+        data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise DataFileError(f"{path}: expected a readable TOML file, got: {error}; correct the file") from error
-    return parse(kind, data, str(path))
+        raise DataFileError(f"{path}: expected readable TOML, got: {_then(error, do)}") from error
+    return parse(kind, data, str(path), do)
 
 
 def toml_value(text: str) -> Any:
@@ -104,35 +183,36 @@ def toml_value(text: str) -> Any:
         return text
 
 
-def read_json(path: Path, kind: type[T]) -> T:
-    """Return a JSON file's content as ``kind``. Raises ``DataFileError``."""
+def _json(text: str, where: str, do: str) -> Any:
     try:
-        data = json.loads(_text(path, "JSON"))
-    except ValueError as error:
-        raise DataFileError(f"{path}: expected a readable JSON file, got: {error}") from error
-    return parse(kind, data, str(path))
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataFileError(f"{where}: expected readable JSON, got: {_then(error, do)}") from error
 
 
-def read_lines(path: Path, kind: type[T], torn: bool = False) -> Iterator[T]:
-    """Yield each line of a JSON Lines file as ``kind``; blank lines are passed over.
+def read_json(path: Path, kind: type[T], do: str = "") -> T:
+    """Return a JSON file's content as ``kind``; see ``parse``. Raises ``DataFileError``."""
+    return parse(kind, _json(_text(path, "JSON", do), str(path), do), str(path), do)
 
-    Args:
-        path: the file, in UTF-8.
-        kind: what a line must hold.
-        torn: the file's writer may have been killed: a last line without its end is passed over.
 
-    Raises:
-        DataFileError: naming file, line and field.
+def read_lines(path: Path, kind: type[T], torn: bool = False, do: str = "") -> Iterator[T]:
+    """Yield each line of a JSON Lines file as ``kind``, see ``parse``; blank lines are passed over.
+
+    ``torn``: the file's writer may have been killed, so half a last line is passed over. Raises ``DataFileError``.
     """
-    lines = _text(path, "JSON Lines").split("\n")
-    whole = lines[:-1] if torn else lines
-    for number, line in enumerate(whole, 1):
-        if line.strip():
-            try:
-                data = json.loads(line)
-            except ValueError as error:
-                raise DataFileError(f"{path}:{number}: expected a JSON object, got: {error}") from error
-            yield parse(kind, data, f"{path}:{number}")
+    # Not splitlines: a text may hold other line ends, which JSON leaves as they are.
+    lines = _text(path, "JSON Lines", do).split("\n")
+    for number, line in enumerate(lines, 1):
+        if not line or line.isspace():
+            continue
+        where = f"{path}:{number}"
+        try:
+            data = _json(line, where, do)
+        except DataFileError:
+            if torn and number == len(lines):
+                return
+            raise
+        yield parse(kind, data, where, do)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -141,7 +221,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_file(path: Path, fill: Callable[[Path], object]) -> None:
-    """Have ``fill`` write a file beside ``path``, then put it in its place."""
+    """Have ``fill`` write a file beside ``path``, then put it in its place; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
@@ -151,31 +231,35 @@ def write_file(path: Path, fill: Callable[[Path], object]) -> None:
         part.unlink(missing_ok=True)
 
 
-def to_json(data: object) -> Any:
-    """Return pydantic models, dataclasses, paths and dates as JSON-able data."""
-    return _adapter(type(data)).dump_python(data, mode="json")
+def write_json(path: Path, data: object, indent: int | None = 2, escaped: bool = False) -> None:
+    """Write JSON-able data as a file, whole; ``escaped``: in ASCII, which holds lone surrogates too."""
+    write_text(path, json.dumps(data, ensure_ascii=escaped, indent=indent) + "\n")
 
 
-def write_json(path: Path, data: object, indent: int | None = 2) -> None:
-    """Write JSON-able data as a file, whole."""
-    write_text(path, json.dumps(data, ensure_ascii=False, indent=indent) + "\n")
-
-
-def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write JSON-able rows as JSON Lines, whole, and return their number."""
+def write_lines(path: Path, rows: Iterable[Mapping[str, Any]], escaped: bool = False) -> int:
+    """Write JSON-able rows as JSON Lines, whole, and return their number; ``escaped`` as in ``write_json``."""
     count = 0
 
     def fill(part: Path) -> None:
         nonlocal count
         with part.open("w", encoding="utf-8") as file:
             for row in rows:
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                file.write(json.dumps(row, ensure_ascii=escaped) + "\n")
                 count += 1
-            file.flush()
-            os.fsync(file.fileno())
 
     write_file(path, fill)
     return count
+
+
+def append_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Add JSON-able rows to a JSON Lines file, in ASCII; one write a line, so several processes may add to it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        for row in rows:
+            os.write(descriptor, (json.dumps(row) + "\n").encode("ascii"))
+    finally:
+        os.close(descriptor)
 
 
 def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-from negotiation_env.errors import DataFileError, did_you_mean
+from pydantic import BeforeValidator, Field, model_validator
+
+from negotiation_env.errors import did_you_mean
+from negotiation_env.files import Many, Table, Text, known, named, read_toml
 from negotiation_env.game.acts import Act, DialogueAct, Tactic
 from negotiation_env.game.state import End, Stage, unsettled
 from negotiation_env.play.protocols import AgentView
@@ -19,182 +20,19 @@ from policies.bargaining import ActPolicy, bid, concession, next_reason, odd_quo
 ANY = "any"
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """One thing that a message may mean, and what shows it."""
-
-    name: str
-    acts: frozenset[tuple[Act, str]]
-    """Kind and detail of telling acts; an empty detail stands for every detail."""
-    patterns: tuple[re.Pattern[str], ...]
-
-    def shown_by(self, text: str, acts: Iterable[DialogueAct]) -> bool:
-        """Return whether a message (lower-cased text and its acts) shows this intent."""
-        if any((act.kind, "") in self.acts or (act.kind, act.detail) in self.acts for act in acts):
-            return True
-        return any(pattern.search(text) for pattern in self.patterns)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What to say to an intent, in some stages, if some slots are (not) true."""
-
-    intent: str
-    stages: frozenset[Stage]
-    when: tuple[tuple[str, bool], ...]
-    say: tuple[str, ...]
-    final: bool
-
-    def fits(self, stage: Stage, slots: dict[str, bool]) -> bool:
-        """Return whether the rule applies."""
-        return stage in self.stages and all(slots[slot] is value for slot, value in self.when)
-
-
-@dataclass(frozen=True, slots=True)
-class Bargaining:
+class Bargaining(Table):
     """The numbers of the rule base; see the file for their meaning."""
 
-    anchor: float
-    turns_to_goal: int
-    power: float
-    settle_from_turn: int
-    reasons: tuple[Tactic, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RuleBase:
-    """Everything that the file says."""
-
-    intents: tuple[Intent, ...]
-    rules: tuple[Rule, ...]
-    bargaining: Bargaining
-
-    def first(self, intent: str, stage: Stage, slots: dict[str, bool]) -> Rule | None:
-        """Return the first rule for an intent that fits, or None."""
-        for rule in self.rules:
-            if rule.intent == intent and rule.fits(stage, slots):
-                return rule
-        return None
-
-
-class _Reader:
-    """Checks one file; every error names the file and the field."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def fail(self, field: str, message: str) -> DataFileError:
-        return DataFileError(f"{self.path.name}: {field}: {message}")
-
-    def known(self, field: str, name: object, names: Collection[str]) -> str:
-        if not isinstance(name, str) or name not in names:
-            raise self.fail(field, f"expected a known name, got {name!r}.{did_you_mean(str(name), names)}")
-        return name
-
-    def keys(self, field: str, table: dict[str, Any], allowed: Collection[str]) -> None:
-        for key in table:
-            self.known(field, key, allowed)
-
-    def strings(self, field: str, value: object) -> list[str]:
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self.fail(field, f"expected a list of strings, got {value!r}")
-        return [str(item) for item in value]
-
-    def number(self, field: str, value: object, low: float, high: float) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-            raise self.fail(field, f"expected a number from {low:g} to {high:g}, got {value!r}")
-        return float(value)
-
-    def intent(self, index: int, table: dict[str, Any]) -> Intent:
-        field = f"intents[{index}]"
-        self.keys(field, table, ("name", "acts", "patterns"))
-        name = table.get("name")
-        if not isinstance(name, str) or name in ("", ANY):
-            raise self.fail(f"{field}.name", f"expected a name other than {ANY!r}, got {name!r}")
-        acts = set()
-        for text in self.strings(f"{field}.acts", table.get("acts", [])):
-            kind, _, detail = text.partition(":")
-            kinds = [act.name.lower() for act in Act]
-            acts.add((Act[self.known(f"{field}.acts", kind, kinds).upper()], detail))
-        patterns = []
-        for text in self.strings(f"{field}.patterns", table.get("patterns", [])):
-            try:
-                patterns.append(re.compile(text))
-            except re.error as error:
-                raise self.fail(
-                    f"{field}.patterns", f"expected a regular expression, got {text!r} ({error})"
-                ) from error
-        return Intent(name, frozenset(acts), tuple(patterns))
-
-    def rule(
-        self,
-        index: int,
-        table: dict[str, Any],
-        intents: Collection[str],
-        moves: Collection[str],
-        slots: Collection[str],
-    ) -> Rule:
-        field = f"rules[{index}]"
-        self.keys(field, table, ("intent", "stage", "when", "say", "final"))
-        names = [stage.name.lower() for stage in Stage]
-        stages = self.strings(f"{field}.stage", table.get("stage", names))
-        when = []
-        for text in self.strings(f"{field}.when", table.get("when", [])):
-            when.append(
-                (
-                    self.known(f"{field}.when", text.removeprefix("!"), slots),
-                    not text.startswith("!"),
-                )
-            )
-        say = self.strings(f"{field}.say", table.get("say"))
-        final = table.get("final", False)
-        if not isinstance(final, bool):
-            raise self.fail(f"{field}.final", f"expected true or false, got {final!r}")
-        return Rule(
-            intent=self.known(f"{field}.intent", table.get("intent"), intents),
-            stages=frozenset(Stage[self.known(f"{field}.stage", s, names).upper()] for s in stages),
-            when=tuple(when),
-            say=tuple(self.known(f"{field}.say", move, moves) for move in say),
-            final=final,
-        )
-
-    def bargaining(self, table: dict[str, Any]) -> Bargaining:
-        fields = ("anchor", "turns_to_goal", "power", "settle_from_turn", "reasons")
-        self.keys("bargaining", table, fields)
-        reasons = self.strings("bargaining.reasons", table.get("reasons"))
-        honest = [t.name.lower() for t in Tactic if t not in (Tactic.NONE, Tactic.PRESSURE)]
-        return Bargaining(
-            anchor=self.number("bargaining.anchor", table.get("anchor"), 1.0, 2.0),
-            turns_to_goal=int(self.number("bargaining.turns_to_goal", table.get("turns_to_goal"), 1, 100)),
-            power=self.number("bargaining.power", table.get("power"), 0.05, 20.0),
-            settle_from_turn=int(self.number("bargaining.settle_from_turn", table.get("settle_from_turn"), 1, 200)),
-            reasons=tuple(Tactic[self.known("bargaining.reasons", r, honest).upper()] for r in reasons),
-        )
-
-
-def read_rule_base(path: Path, moves: Collection[str], slots: Collection[str]) -> RuleBase:
-    """Read a rule base whose moves and slots must be among the given names.
-
-    Raises:
-        DataFileError: naming the file, the field, and what was expected.
-    """
-    reader = _Reader(path)
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise reader.fail("file", f"expected readable TOML, got {error}") from error
-    reader.keys("file", data, ("format", "intents", "rules", "bargaining"))
-    if data.get("format") != 1:
-        raise reader.fail("format", f"expected 1, got {data.get('format')!r}")
-    for field in ("intents", "rules"):
-        if not isinstance(data.get(field), list) or not all(isinstance(t, dict) for t in data[field]):
-            raise reader.fail(field, "expected one or more tables")
-    intents = tuple(reader.intent(i, table) for i, table in enumerate(data["intents"]))
-    names = {ANY, *(intent.name for intent in intents)}
-    if len(names) != len(intents) + 1:
-        raise reader.fail("intents", "expected different names, got a repeated one")
-    rules = tuple(reader.rule(i, t, names, moves, slots) for i, t in enumerate(data["rules"]))
-    return RuleBase(intents, rules, reader.bargaining(data.get("bargaining", {})))
+    anchor: Annotated[float, Field(ge=1.0, le=2.0)]
+    turns_to_goal: Annotated[int, Field(ge=1, le=100)]
+    power: Annotated[float, Field(ge=0.05, le=20.0)]
+    settle_from_turn: Annotated[int, Field(ge=1, le=200)]
+    reasons: Many[
+        Annotated[
+            Tactic,
+            named({t.name.lower(): t for t in Tactic if t not in (Tactic.NONE, Tactic.PRESSURE)}, "an honest tactic"),
+        ]
+    ]
 
 
 RULES = Path(__file__).with_name("intents.toml")
@@ -311,10 +149,85 @@ SLOTS = (
 )
 
 
+_ACTS = {act.name.lower(): act for act in Act}
+_STAGES = {stage.name.lower(): stage for stage in Stage}
+
+
+def _read_act(text: object) -> tuple[object, str]:
+    """Return the kind, still as a name, and the detail of an act; an empty detail stands for every detail."""
+    kind, _, detail = str(text).partition(":")
+    return kind, detail
+
+
+def _read_condition(text: object) -> tuple[str, bool]:
+    return str(text).removeprefix("!"), not str(text).startswith("!")
+
+
+class Intent(Table):
+    """One thing that a message may mean, and what shows it."""
+
+    name: Text
+    acts: Annotated[
+        frozenset[Annotated[tuple[Annotated[Act, named(_ACTS, "a kind of act")], str], BeforeValidator(_read_act)]],
+        Field(strict=False),
+    ] = frozenset()
+    """Kind and detail of telling acts."""
+    patterns: Many[re.Pattern[str]] = ()
+
+    def shown_by(self, text: str, acts: Iterable[DialogueAct]) -> bool:
+        """Return whether a message (lower-cased text and its acts) shows this intent."""
+        if any((act.kind, "") in self.acts or (act.kind, act.detail) in self.acts for act in acts):
+            return True
+        return any(pattern.search(text) for pattern in self.patterns)
+
+
+class Rule(Table):
+    """What to say to an intent, in some stages, if some slots are (not) true."""
+
+    intent: str
+    stages: Annotated[frozenset[Annotated[Stage, named(_STAGES, "a stage")]], Field(strict=False, alias="stage")] = (
+        frozenset(Stage)
+    )
+    when: Many[Annotated[tuple[Annotated[str, known(SLOTS, "a slot")], bool], BeforeValidator(_read_condition)]] = ()
+    say: Many[Annotated[str, known(MOVES, "a move")]]
+    final: bool = False
+
+    def fits(self, stage: Stage, slots: dict[str, bool]) -> bool:
+        """Return whether the rule applies."""
+        return stage in self.stages and all(slots[slot] is value for slot, value in self.when)
+
+
+class RuleBase(Table):
+    """Everything that the file says."""
+
+    format: Literal[1]
+    intents: Many[Intent]
+    rules: Many[Rule]
+    bargaining: Bargaining
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> RuleBase:
+        names = [intent.name for intent in self.intents]
+        if len({ANY, *names}) != len(names) + 1:
+            raise ValueError(f"intents: expected different names other than {ANY!r}, got {names}")
+        for number, rule in enumerate(self.rules, 1):
+            if rule.intent not in (ANY, *names):
+                hint = did_you_mean(rule.intent, (ANY, *names))
+                raise ValueError(f"rules.{number}.intent: expected an intent, got {rule.intent!r}.{hint}")
+        return self
+
+    def first(self, intent: str, stage: Stage, slots: dict[str, bool]) -> Rule | None:
+        """Return the first rule for an intent that fits, or None."""
+        for rule in self.rules:
+            if rule.intent == intent and rule.fits(stage, slots):
+                return rule
+        return None
+
+
 @cache
 def default_rules() -> RuleBase:
     """Return the rule base that comes with the project."""
-    return read_rule_base(RULES, MOVES.keys(), SLOTS)
+    return read_toml(RULES, RuleBase)
 
 
 class IntentDrivenPolicy(ActPolicy):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, Field, model_validator
 
 from negotiation_env.envs.spaces import OBSERVATION_SIZE, observation
 from negotiation_env.errors import DataFileError
+from negotiation_env.files import read_json, write_json
 from negotiation_env.game.acts import Act, DialogueAct, Tactic
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.moves import PRICE_LEVELS, acts_of_move, move_of_action
@@ -82,7 +83,25 @@ class MultiDiscreteMlp:
             "greedy": self.greedy,
             "provenance": self.provenance,
         }
-        (folder / ARCHITECTURE).write_text(json.dumps(architecture, indent=2) + "\n", encoding="utf-8")
+        write_json(folder / ARCHITECTURE, architecture, escaped=True)
+
+
+class _Architecture(BaseModel):
+    """What a trained agent's file says of its network."""
+
+    format: Literal[1]
+    sha256: str
+    layers: Annotated[list[tuple[int, int]], Field(min_length=1)]
+    activation: Literal["tanh"]
+    action_sizes: tuple[int, ...]
+    greedy: bool
+    provenance: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _head_fits(self) -> _Architecture:
+        if sum(self.action_sizes) != self.layers[-1][0]:
+            raise ValueError(f"layers: expected a head of {sum(self.action_sizes)} rows, got {self.layers[-1][0]}")
+        return self
 
 
 def load_mlp(folder: Path) -> MultiDiscreteMlp:
@@ -92,25 +111,10 @@ def load_mlp(folder: Path) -> MultiDiscreteMlp:
         DataFileError: if a file is missing, of another format, damaged, or does not fit the other.
     """
     path = folder / ARCHITECTURE
+    found = read_json(path, _Architecture, "train or export it again")
+    weights, shapes = folder / WEIGHTS, found.layers
     try:
-        architecture = json.loads(path.read_text(encoding="utf-8"))
-        shapes = [(int(rows), int(columns)) for rows, columns in architecture["layers"]]
-        sizes = tuple(int(size) for size in architecture["action_sizes"])
-        known = architecture["format"] == FORMAT and architecture["activation"] == "tanh"
-        greedy, digest = bool(architecture["greedy"]), architecture["sha256"]
-    except OSError as error:
-        raise DataFileError(
-            f"expected a trained agent's {path}, could not read it ({error}): train one first"
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataFileError(
-            f"{path}: expected an architecture of format {FORMAT}, got {error!r}: export again"
-        ) from error
-    weights = folder / WEIGHTS
-    if not known or not shapes or sum(sizes) != shapes[-1][0]:
-        raise DataFileError(f"{path}: expected format {FORMAT}, tanh, and a head of {sum(sizes)} rows: export again")
-    try:
-        if _digest(weights) != digest:
+        if _digest(weights) != found.sha256:
             raise DataFileError(f"{weights}: expected the checksum in {ARCHITECTURE}, got another: fetch both again")
         with np.load(weights, allow_pickle=False) as stored:
             layers = tuple(
@@ -127,7 +131,7 @@ def load_mlp(folder: Path) -> MultiDiscreteMlp:
         weight.shape != shape or bias.shape != shape[:1] for (weight, bias), shape in zip(layers, shapes, strict=True)
     ):
         raise DataFileError(f"{weights}: expected arrays of the shapes in {ARCHITECTURE}, got others: export again")
-    return MultiDiscreteMlp(layers, sizes, greedy, dict(architecture.get("provenance", {})))
+    return MultiDiscreteMlp(layers, found.action_sizes, found.greedy, found.provenance)
 
 
 def _draw(logits: Array, seed: int, channel: int) -> int:

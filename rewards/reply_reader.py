@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -15,11 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from pydantic import BaseModel
 
 from negotiation_env.engines.chat_text import ChatText
 from negotiation_env.engines.checkpoints import Number
 from negotiation_env.engines.scoring import Head, Reader, ReadText, load_head, open_base
 from negotiation_env.errors import DataFileError
+from negotiation_env.files import read_json
 from negotiation_env.game.features import FEATURES
 from negotiation_env.play.prompts import prompt
 from negotiation_env.play.protocols import ReplyView, Utterance
@@ -175,10 +176,7 @@ class ReplyReader:
         path = folder / READING
         if not path.is_file():
             return False
-        try:
-            suffix = tuple(json.loads(path.read_text(encoding="utf-8"))["suffix"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataFileError(f"{path}: expected the tokens that follow a reply, got: {error!r}") from error
+        suffix = read_json(path, _ReadingFile).suffix
         if suffix and suffix != self.form.suffix:
             raise DataFileError(
                 f"{path}: expected the tokens {list(self.form.suffix)} of the rubric's dimensions, got {list(suffix)}: "
@@ -215,6 +213,12 @@ class ReplyReader:
             }
             for outputs in read
         ]
+
+
+class _ReadingFile(BaseModel):
+    """How a reward adapter reads: the tokens that follow a reply."""
+
+    suffix: tuple[int, ...]
 
 
 @cache

@@ -7,7 +7,7 @@ objects.
 
 from __future__ import annotations
 
-import tomllib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from negotiation_env.errors import DataFileError, UsageError, did_you_mean
-from negotiation_env.game.acts import Tactic
+from negotiation_env.files import Table, known, parse, read_toml
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.language.wording import KEYS, read_phrase
 from simulators.dynamics import PERSONA_TURN, Traits
@@ -39,7 +39,13 @@ def _beta_word(value: object) -> object:
     if value.lower() in CONCESSION_WORDS:
         return CONCESSION_WORDS[value.lower()]
     hint = did_you_mean(value.lower(), CONCESSION_WORDS)
-    raise ValueError(f"a number from 0.05 to 10, or one of the words.{hint}")
+    raise ValueError(f"expected a number from 0.05 to 10, or one of the words, got {value!r}.{hint}")
+
+
+def _plain_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+        raise ValueError("lower-case letters, digits and hyphens")
+    return name
 
 
 def _phrase_lists(value: object) -> object:
@@ -55,13 +61,7 @@ def _phrase_lists(value: object) -> object:
     return flat
 
 
-class _Table(BaseModel):
-    """A TOML table: no unknown keys, no silent conversions, no NaN."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Decides(_Table):
+class Decides(Table):
     """How the manager decides; the numbers that the dynamics use."""
 
     beta: Annotated[float, Field(ge=0.05, le=10.0), BeforeValidator(_beta_word)] = 1.0
@@ -96,7 +96,7 @@ class Decides(_Table):
     """Its figures are multiples of this many yuan."""
 
 
-class Persuaded(_Table):
+class Persuaded(Table):
     """How much of its room a fresh, strong argument of each kind opens; typical 0.02 to 0.35."""
 
     exposure: Share = 0.1
@@ -108,10 +108,10 @@ class Persuaded(_Table):
     pressure: Annotated[float, Field(ge=-0.3, le=0.3)] = 0.0
 
 
-class Persona(_Table):
+class Persona(Table):
     """One hotel manager: who it is, how it talks, how it decides."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)]
+    name: Annotated[str, AfterValidator(_plain_name), Field(max_length=40)]
     title: ShortText = "hotel manager"
     description: LongText = "You run a hotel and decide about its room rates."
     """One or two sentences; the language model's prompt holds them."""
@@ -125,7 +125,7 @@ class Persona(_Table):
     tactics: Persuaded = Persuaded()
     phrases: Annotated[
         dict[
-            str,
+            Annotated[str, known(KEYS, "a phrase-book key")],
             Annotated[list[Annotated[str, Field(min_length=1, max_length=300)]], Field(min_length=1)],
         ],
         BeforeValidator(_phrase_lists),
@@ -134,29 +134,10 @@ class Persona(_Table):
 
     def traits(self) -> Traits:
         """Return the numbers that the dynamics use, exactly as the file gives them."""
-        d, t = self.decides, self.tactics
-        tactics = [0.0] * len(Tactic)
-        for tactic in Tactic:
-            if tactic is not Tactic.NONE:
-                tactics[tactic] = float(getattr(t, tactic.name.lower()))
-        return Traits(
-            beta=float(d.beta),
-            time_weight=float(d.time_weight),
-            deadline=float(d.deadline),
-            reciprocity=float(d.reciprocity),
-            mood=float(d.mood),
-            temper=float(d.temper),
-            forgiving=float(d.forgiving),
-            trust=float(d.trust),
-            vigilance=float(d.vigilance),
-            patience=float(d.patience),
-            answers=float(d.answers),
-            keeps_answering=float(d.keeps_answering),
-            wants_reason=float(d.wants_reason),
-            net=d.price_type == "net",
-            rounding=float(d.rounding),
-            tactics=tuple(tactics),
-        )
+        given = {name: float(value) for name, value in self.decides if name != "price_type"}
+        # In the order of ``Tactic``; the first is no tactic.
+        tactics = (0.0, *(float(value) for _, value in self.tactics))
+        return Traits(**given, net=self.decides.price_type == "net", tactics=tactics)
 
 
 def read_persona(path: Path) -> Persona:
@@ -171,13 +152,7 @@ def read_persona(path: Path) -> Persona:
         raise UsageError(f"expected a persona file, got {str(path)!r}, which is no file: check the path")
     if path.stat().st_size > MAX_FILE_BYTES:
         raise DataFileError(f"{path}: expected at most {MAX_FILE_BYTES} bytes, got {path.stat().st_size}: shorten it")
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise DataFileError(f"{path}: expected UTF-8 text, got other bytes ({error}): save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise DataFileError(f"{path}: expected TOML, got an error: {error}: correct that line") from error
-    return parse_persona(data, str(path))
+    return parse_persona(read_toml(path, dict[str, Any]), str(path))
 
 
 def parse_persona(data: Mapping[str, Any], source: str) -> Persona:
@@ -186,64 +161,11 @@ def parse_persona(data: Mapping[str, Any], source: str) -> Persona:
     Raises:
         DataFileError: the mappings are no persona.
     """
-    try:
-        persona = Persona.model_validate(dict(data))
-    except ValidationError as error:
-        problems = [_problem(dict(item)) for item in error.errors(include_url=False)]
-        raise DataFileError("\n".join(f"{source}: {problem}" for problem in problems)) from error
+    persona = parse(Persona, dict(data), source)
     for key, templates in persona.phrases.items():
-        if key not in KEYS:
-            hint = did_you_mean(key, KEYS)
-            raise DataFileError(f"{source}: phrases: expected a phrase-book key, got {key!r}.{hint} Rename it.")
         for template in templates:
             read_phrase(template, key, f"{source}: phrases")
     return persona
-
-
-_FIELDS = {
-    "": Persona.model_fields,
-    "decides": Decides.model_fields,
-    "tactics": Persuaded.model_fields,
-}
-_OTHER_TYPES = {
-    "dict_type": "a table",
-    "float_type": "a number",
-    "list_type": "a template or a list of templates",
-    "missing": "a value",
-    "model_type": "a table",
-    "string_type": "a text",
-    "finite_number": "a finite number",
-}
-
-
-def _problem(item: dict[str, Any]) -> str:
-    """Word one of pydantic's errors as field, expected, got, what to do."""
-    location = [str(part) for part in item["loc"]]
-    field = ".".join(location)
-    if item["type"] == "extra_forbidden":
-        table = ".".join(location[:-1])
-        hint = did_you_mean(location[-1], _FIELDS[table]) if table in _FIELDS else ""
-        moved = [f"{t}.{location[-1]}" for t, known in _FIELDS.items() if t != table and location[-1] in known]
-        where = f" It belongs to {moved[0].lstrip('.')}." if moved else hint
-        return f"{field}: expected a known field, got {location[-1]!r}.{where} Rename or remove it."
-    if item["type"] == "missing":
-        return f'{field}: expected a value, got nothing: add the line {location[-1]} = "..."'
-    limits = item.get("ctx", {})
-    if item["type"] == "literal_error":
-        expected = f"{limits['expected']}"
-    elif item["type"] == "value_error":
-        expected = str(limits["error"])
-    elif item["type"] == "string_pattern_mismatch":
-        expected = "lower-case letters, digits and hyphens"
-    elif item["type"] in ("less_than_equal", "greater_than_equal"):
-        bound = "at most" if "le" in limits else "at least"
-        expected = f"a number of {bound} {limits.get('le', limits.get('ge'))}"
-    elif item["type"] in _OTHER_TYPES:
-        expected = _OTHER_TYPES[item["type"]]
-    else:
-        expected = item["msg"][0].lower() + item["msg"][1:].removeprefix("nput should be ")
-        expected = expected.removeprefix("i")
-    return f"{field}: expected {expected}, got {item['input']!r}."
 
 
 __all__ = [

@@ -153,9 +153,7 @@ def rescore(
     console = Console()
     print_moves(console, changes_of(before, after))
     if out is not None:
-        draft = out.with_name(out.name + ".part")
-        write_episodes(draft, after)
-        draft.replace(out)
+        write_episodes(out, after)
         console.print(f"Episodes: {out}", soft_wrap=True, highlight=False, markup=False)
 
 

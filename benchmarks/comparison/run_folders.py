@@ -6,11 +6,12 @@ plan agree. Another commit, package or machine is only told. Reads reports and s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from pydantic import BaseModel
 
 from benchmarks.comparison.paired_policies import compare_metric, corrected, difference_json, shared
 from benchmarks.metrics.observations import SCORES, Score, read_scores
@@ -19,7 +20,8 @@ from benchmarks.report import REPORT_JSON
 from benchmarks.runner.jobs import AB
 from benchmarks.runner.provenance import IDENTITY
 from benchmarks.statistics import Figure
-from negotiation_env.errors import DataFileError, NegotiationError, UsageError, did_you_mean
+from negotiation_env.errors import NegotiationError, UsageError, did_you_mean
+from negotiation_env.files import parse, read_json
 
 NOTED: Final = ("commit", "uncommitted_changes", "python", "packages", "platform", "trials")
 """Parts of the provenance in which runs may differ; a difference is told."""
@@ -76,18 +78,21 @@ class Comparison:
         }
 
 
+class _ReportFile(BaseModel):
+    """What a report must hold to be compared."""
+
+    policies: dict[str, Any]
+    provenance: dict[str, Any]
+
+
 def read_run(path: Path) -> RunFolder:
     """Read a run's folder.
 
     Raises:
         DataFileError: it holds no whole run of this version of the format.
     """
-    try:
-        report = json.loads((path / REPORT_JSON).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataFileError(f"{path}: expected a benchmark's folder with {REPORT_JSON}, got {error}") from error
-    if not isinstance(report, dict) or not {"policies", "provenance"} <= report.keys():
-        raise DataFileError(f"{path / REPORT_JSON}: expected policies and provenance, got another file")
+    report = read_json(path / REPORT_JSON, dict[str, Any], "name a benchmark's folder")
+    parse(_ReportFile, report, str(path / REPORT_JSON), "name a benchmark's folder")
     return RunFolder(path, report, read_scores(path / SCORES))
 
 

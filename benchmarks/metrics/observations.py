@@ -5,7 +5,6 @@ Figures that are no mean over observations (agreement of raters, pass^k) are lef
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 from benchmarks.metrics.policy_metrics import Part
 from benchmarks.runner.jobs import Job
 from benchmarks.statistics import Sums
-from negotiation_env.errors import DataFileError
+from negotiation_env.files import read_lines, write_lines
 
 SCORES: Final = "scores.jsonl"
 PRIVATE: Final = frozenset({"surplus_share"})
@@ -67,11 +66,7 @@ def sums(parts: Sequence[Part]) -> Sums:
 
 def write_scores(path: Path, scores: Iterable[Score]) -> None:
     """Write scores as JSON Lines; the file appears whole or not at all."""
-    draft = path.with_name(path.name + ".part")
-    with draft.open("w", encoding="utf-8") as file:
-        for s in scores:
-            file.write(json.dumps(s.to_json()) + "\n")
-    draft.replace(path)
+    write_lines(path, (s.to_json() for s in scores), escaped=True)
 
 
 def read_scores(path: Path) -> list[Score]:
@@ -80,16 +75,4 @@ def read_scores(path: Path) -> list[Score]:
     Raises:
         DataFileError: the file is unreadable or holds something else.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        records = [json.loads(line) for line in lines]
-        return [
-            Score(r["policy"], r["suite"], r["scenario"], (int(r["draws"][0]), int(r["draws"][1])), _parts(r["parts"]))
-            for r in records
-        ]
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise DataFileError(f"{path}: expected a run's scores, got {error!r}: run the benchmark again") from error
-
-
-def _parts(record: Mapping[str, Sequence[float]]) -> dict[str, Part]:
-    return {name: (float(total), int(n)) for name, (total, n) in record.items()}
+    return list(read_lines(path, Score, do="run the benchmark again"))

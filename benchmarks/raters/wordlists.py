@@ -1,18 +1,14 @@
-"""The raters' word lists (``lexicon.toml``), compiled to patterns; and a reply cut into words and sentences once.
-
-Plain whole-word matching; knows no acts, no prices and no rating.
-"""
+"""The raters' word lists (``lexicon.toml``), compiled to patterns; and a reply cut into words and sentences once."""
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from negotiation_env.errors import DataFileError
+from negotiation_env.files import read_toml
 
 LEXICON_PATH: Final = Path(__file__).with_name("lexicon.toml")
 MAX_READ: Final = 2000
@@ -55,11 +51,7 @@ class Reading(NamedTuple):
 @cache
 def word_lists() -> dict[str, tuple[str, ...]]:
     """Return the lexicon's lists by name, read once."""
-    try:
-        data = tomllib.loads(LEXICON_PATH.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise DataFileError(f"{LEXICON_PATH.name}: expected a readable TOML file, got {error}") from error
-    return {name: tuple(phrases) for name, phrases in data.items()}
+    return read_toml(LEXICON_PATH, dict[str, tuple[str, ...]])
 
 
 def pattern_of(phrases: Sequence[str]) -> re.Pattern[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.report.page import render_html
 from benchmarks.report.report_data import Report, build_report, format_figure, table_rows
+from negotiation_env.files import write_json, write_text
 
 __all__ = [
     "REPORT_HTML",
@@ -28,11 +28,5 @@ def write_report(report: Report, out: Path, curves: Mapping[str, Path] | None = 
 
     ``curves``: training runs' metrics.jsonl by the name to show; drawn on the page, and no part of the figures.
     """
-    _replace(out / REPORT_JSON, json.dumps(report.data, indent=2, ensure_ascii=False) + "\n")
-    _replace(out / REPORT_HTML, render_html(report, curves))
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(path.name + ".part")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    write_json(out / REPORT_JSON, report.data)
+    write_text(out / REPORT_HTML, render_html(report, curves))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from benchmarks.report.report_data import Report, format_figure
 from benchmarks.statistics import Figure
 from benchmarks.suites.case import CATEGORIES
 from negotiation_env.errors import DataFileError
+from negotiation_env.files import read_lines
 from negotiation_env.play.records import recorded_views
 
 MOST_DOTS: Final = 400
@@ -133,13 +133,8 @@ def learning_curves(curves: Mapping[str, Path]) -> list[str]:
 
 
 def _read_curve(path: Path) -> list[dict[str, Any]]:
-    try:
-        # The last line of a run that goes on, or was killed, may be cut off.
-        whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
-        rows = [json.loads(line) for line in whole.splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataFileError(f"{path}: expected a training run's metrics.jsonl, got {error}") from error
-    rows = [row for row in rows if isinstance(row, dict)]
+    # The last line of a run that goes on, or was killed, may be cut off.
+    rows = list(read_lines(path, dict[str, Any], torn=True))
     if not any(_points(rows, curve) for curve in CURVES):
         columns = ", ".join(sorted({curve.column for curve in CURVES}))
         raise DataFileError(f"{path}: expected a training run's metrics.jsonl with one of {columns}; got none of them")

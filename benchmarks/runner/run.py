@@ -6,7 +6,6 @@ fault, or was made with other rules. The files are the same whatever the number 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,7 +31,8 @@ from benchmarks.runner.workers import (
     run_in_workers,
 )
 from benchmarks.suites import CaseSuite, load_suite
-from negotiation_env.errors import DataFileError, UsageError
+from negotiation_env.errors import UsageError
+from negotiation_env.files import read_json, write_json
 from negotiation_env.play import registry
 from negotiation_env.play.protocols import Policy
 from negotiation_env.play.records import Episode, read_episodes, write_episodes
@@ -141,14 +141,11 @@ def _prepare(out: Path, settings: dict[str, Any]) -> None:
         raise UsageError(f"expected a folder that can be made for --out, got {out} ({error.strerror})") from error
     path = out / SETTINGS
     if path.exists():
-        try:
-            earlier = json.loads(path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            raise DataFileError(f"{path}: expected a run's settings, got {error}") from error
+        earlier = read_json(path, dict[str, Any])
         if earlier != settings:
             raise UsageError(f"expected {out} to hold a run with {settings}, got {earlier}: choose another --out")
     else:
-        path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        write_json(path, settings, escaped=True)
     episodes = out / EPISODES
     if episodes.exists():
         text = episodes.read_bytes()
@@ -172,7 +169,7 @@ def _judge_all(jobs: Sequence[Job], run: _Run, progress: bool) -> list[Judged]:
     in_order = [found[job.key] for job in jobs]
     keys = {job.key for job in jobs}
     others = [episode for key, episode in sorted(done.items()) if key not in keys]
-    _rewrite(run.episodes, [*(j.played.episode for j in in_order), *others])
+    write_episodes(run.episodes, [*(j.played.episode for j in in_order), *others])
     return in_order
 
 
@@ -208,13 +205,6 @@ def _finished(path: Path) -> dict[tuple[str, str], Episode]:
     if not path.exists():
         return {}
     return {(e.policy, e.scenario_id): e for e in read_episodes(path)}
-
-
-def _rewrite(path: Path, episodes: Sequence[Episode]) -> None:
-    """Write the episodes anew, in order and each once; the file appears whole or not at all."""
-    draft = path.with_name(path.name + ".part")
-    write_episodes(draft, episodes)
-    draft.replace(path)
 
 
 @contextmanager

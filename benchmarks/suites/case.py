@@ -5,14 +5,14 @@ How a model really failed a case is recorded beside it, one JSON file per case, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from benchmarks.checks.case_checks import CheckSpec
-from negotiation_env.errors import DataFileError, UsageError
+from negotiation_env.errors import UsageError
+from negotiation_env.files import read_json, write_json
 from negotiation_env.game.scenario import Scenario
 from negotiation_env.play.protocols import Manager
 from simulators.managers.replay_manager import ReplayManager, ScriptLine
@@ -65,23 +65,13 @@ def read_failure(case_file: Path) -> RecordedFailure | None:
         DataFileError: the record is no JSON, or a field is missing or of another type.
     """
     path = record_path(case_file)
-    if not path.is_file():
-        return None
-    try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
-        known = {field.name: data[field.name] for field in fields(RecordedFailure)}
-        known["findings"] = tuple(str(finding) for finding in known["findings"])
-        known["dialogue"] = tuple((str(reply), str(answer)) for reply, answer in known["dialogue"])
-        return RecordedFailure(**known)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataFileError(f"{path}: expected a recorded failure, got {error!r}: record it again") from error
+    return read_json(path, RecordedFailure, "record it again") if path.is_file() else None
 
 
 def write_failure(case_file: Path, failure: RecordedFailure) -> Path:
     """Write the record of a case file and return its path."""
     path = record_path(case_file)
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(asdict(failure), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(path, asdict(failure), indent=1)
     return path
 
 

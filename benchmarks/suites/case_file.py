@@ -1,22 +1,36 @@
 """Reads a case from a TOML file: data, checked field by field, with errors that name file, field and value.
 
-``FORMAT`` is the file's documentation.
+The file::
+
+    title, category, severity (minor, major, severe), promises (ids); optional: fails, seed, max_turns
+    [hotel]      name, city, kind, stars, season, occupancy (0 to 1)
+    [facts]      exposure, conversion, competitor_name, competitor_price, event, demand
+    [[tickets]]  room, check_in, nights, selling, commission (0 to 1), target, floor
+    [[script]]   text; line i answers the agent's i-th message; "" is silence
+                 branches = [{ when = "accept|confirm", text = "..." }]: said instead where the message
+                 does that; after a settlement, a goodbye or an empty message the hotel says what fits
+                 unless a branch does
+    [[checks]]   kind, turns (from 1), and what the kind needs: ticket (from 1), low, high, figures,
+                 words
+    [replies]    good: messages of the agent that pass; optional: bad: that fail
+    [replies.half]  the good messages but for one, fixed with a new problem: turn, text, problem (its id);
+                 or replies (all messages) and problem
 """
 
 from __future__ import annotations
 
-import tomllib
 import zlib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from benchmarks.checks.case_checks import KINDS, CheckSpec
 from benchmarks.checks.problems import PROBLEMS
 from benchmarks.suites.case import Case, HalfFix, RecordedFailure, read_failure
-from negotiation_env.errors import DataFileError, UsageError, did_you_mean
+from negotiation_env.errors import DataFileError, UsageError
+from negotiation_env.files import Many, Table, known, read_toml
 from negotiation_env.game.lanes import episode_seed
 from negotiation_env.game.scenario import (
     Facts,
@@ -28,21 +42,6 @@ from negotiation_env.game.scenario import (
 )
 from simulators.managers.replay_manager import ScriptLine, check_condition
 
-FORMAT = """\
-title, category, severity (minor, major, severe), promises (ids); optional: fails, seed, max_turns
-[hotel]      name, city, kind, stars, season, occupancy (0 to 1)
-[facts]      exposure, conversion, competitor_name, competitor_price, event, demand
-[[tickets]]  room, check_in, nights, selling, commission (0 to 1), target, floor
-[[script]]   text; line i answers the agent's i-th message; "" is silence
-             branches = [{ when = "accept|confirm", text = "..." }]: said instead where the message
-             does that; after a settlement, a goodbye or an empty message the hotel says what fits
-             unless a branch does
-[[checks]]   kind, turns (from 1), and what the kind needs: ticket (from 1), low, high, figures,
-             words
-[replies]    good: messages of the agent that pass; optional: bad: that fail
-[replies.half]  the good messages but for one, fixed with a new problem: turn, text, problem (its id);
-             or replies (all messages) and problem
-"""
 SETTLED_LINE = "Then that is settled. Thank you for your call, goodbye."
 CLOSED_LINE = "Goodbye."
 EMPTY_LINE = "Hello? I cannot hear you."
@@ -54,13 +53,7 @@ Price = Annotated[int, Field(gt=0, le=1_000_000)]
 Turn = Annotated[int, Field(ge=1, le=100)]
 
 
-class _Part(BaseModel):
-    """A table of the file: unknown fields and wrong types are errors."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _Hotel(_Part):
+class _Hotel(Table):
     name: str
     city: str
     kind: Literal["business", "resort", "boutique", "family", "airport", "homestay"]
@@ -69,7 +62,7 @@ class _Hotel(_Part):
     occupancy: Annotated[float, Field(ge=0.0, le=1.0)]
 
 
-class _Facts(_Part):
+class _Facts(Table):
     exposure: int
     conversion: int
     competitor_name: str
@@ -78,7 +71,7 @@ class _Facts(_Part):
     demand: int
 
 
-class _Ticket(_Part):
+class _Ticket(Table):
     room: str
     check_in: date
     nights: Annotated[int, Field(ge=1, le=365)]
@@ -88,61 +81,43 @@ class _Ticket(_Part):
     floor: Price
 
 
-class _Branch(_Part):
-    when: str
+def _checked_condition(when: str) -> str:
+    check_condition(when)
+    return when
+
+
+class _Branch(Table):
+    when: Annotated[str, AfterValidator(_checked_condition)]
     text: str
 
-    @field_validator("when")
-    @classmethod
-    def _known(cls, when: str) -> str:
-        try:
-            check_condition(when)
-        except UsageError as error:
-            raise ValueError(str(error).removeprefix("expected ")) from error
-        return when
 
-
-class _Line(_Part):
+class _Line(Table):
     text: str
-    branches: list[_Branch] = []
+    branches: Many[_Branch] = ()
 
 
-class _Check(_Part):
-    kind: str
-    turns: list[Turn] = []
+class _Check(Table):
+    kind: Annotated[str, known(KINDS, "a kind of check")]
+    turns: Many[Turn] = ()
     ticket: Annotated[int, Field(ge=1, le=3)] | None = None
     low: float | None = None
     high: float | None = None
-    figures: list[float] = []
-    words: list[str] = []
-
-    @field_validator("kind")
-    @classmethod
-    def _known(cls, kind: str) -> str:
-        if kind not in KINDS:
-            raise ValueError(f"a kind of check.{did_you_mean(kind, KINDS)}")
-        return kind
+    figures: Many[float] = ()
+    words: Many[str] = ()
 
     @model_validator(mode="after")
     def _complete(self) -> _Check:
-        missing = [name for name in KINDS[self.kind].needs if getattr(self, name) in (None, [])]
+        missing = [name for name in KINDS[self.kind].needs if getattr(self, name) in (None, ())]
         if missing:
             raise ValueError(f"{' and '.join(missing)} for a {self.kind} check")
         return self
 
 
-class _Half(_Part):
-    problem: str
+class _Half(Table):
+    problem: Annotated[str, known(PROBLEMS, "a problem's id")]
     turn: Turn | None = None
     text: str = ""
-    replies: list[str] = []
-
-    @field_validator("problem")
-    @classmethod
-    def _known(cls, problem: str) -> str:
-        if problem not in PROBLEMS:
-            raise ValueError(f"a problem's id.{did_you_mean(problem, PROBLEMS)}")
-        return problem
+    replies: Many[str] = ()
 
     @model_validator(mode="after")
     def _one_way(self) -> _Half:
@@ -151,9 +126,9 @@ class _Half(_Part):
         return self
 
 
-class _Replies(_Part):
-    good: list[str]
-    bad: list[str] = []
+class _Replies(Table):
+    good: Many[str]
+    bad: Many[str] = ()
     half: _Half | None = None
 
     @model_validator(mode="after")
@@ -163,7 +138,7 @@ class _Replies(_Part):
         return self
 
 
-class _CaseFile(_Part):
+class _CaseFile(Table):
     title: str
     fails: str = ""
     category: str
@@ -173,7 +148,7 @@ class _CaseFile(_Part):
     promises: list[str]
     tickets: Annotated[list[_Ticket], Field(min_length=1, max_length=3)]
     script: Annotated[list[_Line], Field(min_length=1)] | None = None
-    checks: list[_Check] = []
+    checks: Many[_Check] = ()
     replies: _Replies | None = None
     seed: Annotated[int, Field(ge=0)] | None = None
     max_turns: Turn | None = None
@@ -191,37 +166,11 @@ def read_case(path: Path) -> Case:
     Raises:
         DataFileError: the file is unreadable, no TOML, or a field is wrong.
     """
+    file = read_toml(path, _CaseFile)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataFileError(f"{path}: expected a readable case file ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataFileError(f"{path}: expected a TOML file in UTF-8, got: {error}") from error
-    try:
-        return _case(path.stem, _CaseFile.model_validate(data), read_failure(path))
-    except ValidationError as error:
-        raise DataFileError(f"{path}: {_explain(error)}") from error
+        return _case(path.stem, file, read_failure(path))
     except UsageError as error:
         raise DataFileError(f"{path}: {error}") from error
-
-
-def _explain(error: ValidationError) -> str:
-    """Return the first fault as: field, expected, got."""
-    faults = error.errors(include_url=False)
-    # A misspelt field is also a missing one: the misspelling says more.
-    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
-    place = ".".join(str(p + 1) if isinstance(p, int) else p for p in first["loc"]) or "the file"
-    if first["type"] == "extra_forbidden":
-        return f"{place}: expected one of the fields below, got an unknown one\n{FORMAT}"
-    if first["type"] == "missing":
-        return f"{place}: expected this field, got nothing: add it"
-    wanted = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return f"{place}: expected {wanted}, got {_short(first['input'])}"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _case(name: str, file: _CaseFile, failure: RecordedFailure | None) -> Case:
@@ -235,7 +184,7 @@ def _case(name: str, file: _CaseFile, failure: RecordedFailure | None) -> Case:
     # Cases differ in their draws without anybody having to number them.
     seed = zlib.crc32(name.encode()) if file.seed is None else file.seed
     lines = None if file.script is None else tuple(map(_line, file.script))
-    replies = file.replies or _Replies(good=[])
+    replies = file.replies or _Replies(good=())
     return Case(
         scenario=Scenario(name, episode_seed(seed), card, brief),
         category=file.category,

@@ -5,15 +5,15 @@ Both are functions of their seed ranges alone, which touch neither each other no
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from benchmarks.suites.case import Case, CaseSuite
 from negotiation_env.errors import DataFileError, UsageError
+from negotiation_env.files import Table, read_toml
 from negotiation_env.game.lanes import episode_seed
 from negotiation_env.game.scenario import Scenario, scenario_of
 from negotiation_env.seeds import SCENARIOS
@@ -27,10 +27,8 @@ TURNS: Final = 20
 INTENTS: Final = Path(__file__).with_name("online.toml")
 
 
-class Intent(BaseModel):
+class Intent(Table):
     """What some of the hotels have in mind, and how many of the suite do."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     name: str
     title: str
@@ -45,9 +43,7 @@ class Intent(BaseModel):
         return persona in self.personas and (wanted is None or wanted is target_in_reach(scenario))
 
 
-class _IntentFile(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _IntentFile(Table):
     intents: list[Intent] = Field(min_length=1)
 
 
@@ -63,11 +59,7 @@ def read_intents(path: Path = INTENTS) -> list[Intent]:
     Raises:
         DataFileError: the file is no TOML, or a field is wrong.
     """
-    try:
-        return _IntentFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).intents
-    except (OSError, ValueError) as error:
-        what = error.errors()[0] if isinstance(error, ValidationError) else error
-        raise DataFileError(f"{path}: expected a list of intents, got {what}") from error
+    return read_toml(path, _IntentFile).intents
 
 
 @cache

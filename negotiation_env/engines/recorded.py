@@ -1,19 +1,18 @@
-"""Replies kept in a JSON-lines file, by the content of the request.
-
-A file is for one model. No torch.
-"""
+"""Replies of one model kept in a JSON-lines file, by the content of the request."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 from negotiation_env.engines.chat_model import ChatModel, ChatReply, ChatRequest, EngineSpecError, fault_reply
+from negotiation_env.errors import DataFileError
+from negotiation_env.files import append_lines, read_lines
 
 
 def request_key(request: ChatRequest) -> str:
@@ -69,39 +68,19 @@ class RecordingEngine:
             made = dict(zip(new, self.inner.generate(list(new.values())), strict=True))
             kept = {key: reply for key, reply in made.items() if reply.fault is None}
             if kept:
-                _append(self.path, kept)
+                append_lines(self.path, ({"request": key, "reply": asdict(reply)} for key, reply in kept.items()))
                 self._replies.update(kept)
             return [self._replies.get(key) or made[key] for key in keys]
 
 
-def _append(path: Path, replies: dict[str, ChatReply]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        for key, reply in replies.items():
-            line = json.dumps({"request": key, "reply": asdict(reply)}) + "\n"
-            # One write a line: appends of several processes do not mix.
-            os.write(descriptor, line.encode("ascii"))
-    finally:
-        os.close(descriptor)
+class _Line(NamedTuple):
+    request: str
+    reply: ChatReply
 
 
 def _read(path: Path) -> dict[str, ChatReply]:
-    """The file's replies. A last line cut short by a kill is left out; another raises."""
-    replies: dict[str, ChatReply] = {}
-    text = path.read_text(encoding="utf-8")
-    lines = text.splitlines()
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-            reply = entry["reply"]
-            reply["token_ids"] = tuple(reply["token_ids"])
-            reply["logprobs"] = tuple(reply["logprobs"])
-            replies[entry["request"]] = ChatReply(**reply)
-        except (ValueError, KeyError, TypeError) as error:
-            if number == len(lines) and not text.endswith("\n"):
-                continue
-            raise EngineSpecError(f"{path}, line {number}: expected a recorded reply, got {line[:60]!r}") from error
-    return replies
+    """Return the file's replies. A last line cut short by a kill is left out; another raises."""
+    try:
+        return {line.request: line.reply for line in read_lines(path, _Line, torn=True)}
+    except DataFileError as error:
+        raise EngineSpecError(str(error)) from error

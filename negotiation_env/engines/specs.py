@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import json
 import threading
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from negotiation_env.engines.chat_model import ChatModel, EngineMissingError, EngineSpecError
 from negotiation_env.engines.smollm2 import smollm2_path
+from negotiation_env.files import read_json
 
 NAMED_BASES = ("tiny", "smollm2")
 _TINY = Path(__file__).with_name("tiny")
@@ -47,7 +47,7 @@ def adapter_config(name: str) -> AdapterConfig | None:
             f"{name}: expected adapter_model.safetensors beside adapter_config.json, found none; "
             "save the adapter with safe_serialization=True"
         )
-    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    config = read_json(folder / "adapter_config.json", dict[str, Any])
     base, rank = config.get("base_model_name_or_path"), config.get("r")
     if not isinstance(base, str) or not base:
         raise EngineSpecError(f'{name}: adapter_config.json names no base; set base_model_name_or_path, say "smollm2"')

@@ -9,15 +9,15 @@ scenario's rooms share names none of them.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import product
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from negotiation_env.errors import DataFileError, did_you_mean
+from negotiation_env.files import Text, parse, read_toml
 from negotiation_env.game import world
 from negotiation_env.game.acts import Tactic
 
@@ -48,7 +48,8 @@ TACTIC_SENSES: Final = tuple((tactic, SENSE[tactic.name.lower()]) for tactic in 
 PROMISE_SENSES: Final = tuple(
     (name, SENSE[f"promise_{name.replace('-', '_')}"]) for name in (*world.PROMISES, *world.FORBIDDEN_PROMISES)
 )
-SECTIONS: Final = ("both", "agent", "manager")
+Sections: TypeAlias = dict[Literal["both", "agent", "manager"], dict[str, list[Text]]]
+"""A lexicon file: by speaker, by senses joined with "+", the phrases."""
 LEXICON_PATH: Final = Path(__file__).with_name("lexicon.toml")
 _GROUP: Final = re.compile(r"\(([^()\[\]]*)\)|\[([^()\[\]]*)\]")
 _MAX_FORMS: Final = 8000
@@ -87,23 +88,21 @@ def add_phrase(tree: Tree, tokens: tuple[str, ...], senses: int) -> None:
     node[""] = node.get("", 0) | senses
 
 
-def build_trees(sections: dict[str, Any], source: str) -> dict[str, Tree]:
+def build_trees(sections: Mapping[str, Any], source: str) -> dict[str, Tree]:
     """Return one tree per speaker from the sections of a lexicon file.
 
     Raises:
         DataFileError: a section, a sense or a phrase is not as expected.
     """
     trees: dict[str, Tree] = {"agent": {}, "manager": {}}
-    for section, senses in sections.items():
-        if section not in SECTIONS:
-            raise DataFileError(f"{source}: unknown section {section!r}.{did_you_mean(section, SECTIONS)}")
+    for section, senses in parse(Sections, sections, source).items():
         for sense, patterns in senses.items():
             names = sense.split("+")
             for name in names:
                 if name not in SENSE:
-                    raise DataFileError(f"{source}, [{section}]: unknown sense {name!r}.{did_you_mean(name, SENSE)}")
-            if not isinstance(patterns, list) or not all(isinstance(p, str) and p for p in patterns):
-                raise DataFileError(f"{source}, {section}.{sense}: expected a list of phrases, got {patterns!r}")
+                    raise DataFileError(
+                        f"{source}: {section}: expected a sense, got {name!r}.{did_you_mean(name, SENSE)}"
+                    )
             bits = 0
             for name in names:
                 bits |= SENSE[name]
@@ -112,7 +111,7 @@ def build_trees(sections: dict[str, Any], source: str) -> dict[str, Tree]:
                 nested = len(pattern) > 1 and any(set(form) & _SIGNS for form in expand(pattern))
                 if () in forms or len(forms) > _MAX_FORMS or nested:
                     raise DataFileError(
-                        f"{source}, {section}.{sense}: expected a phrase of 1 to {_MAX_FORMS} forms, its groups not "
+                        f"{source}: {section}.{sense}: expected a phrase of 1 to {_MAX_FORMS} forms, its groups not "
                         f"nested, got {pattern!r}"
                     )
                 for tokens in forms:
@@ -133,8 +132,7 @@ def _share(tree: Tree, seen: dict[tuple[tuple[str, int], ...], Tree]) -> Tree:
 @cache
 def lexicon() -> dict[str, Tree]:
     """Return the shipped lexicon's tree per speaker, read once, with the names of the invented world added."""
-    with LEXICON_PATH.open("rb") as file:
-        trees = build_trees(tomllib.load(file), LEXICON_PATH.name)
+    trees = build_trees(read_toml(LEXICON_PATH, dict[str, Any]), LEXICON_PATH.name)
     for tree in trees.values():
         for names, sense in ((world.COMPETITORS, "competitor"), (world.EVENTS, "calendar")):
             for name in names:

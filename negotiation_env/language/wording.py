@@ -9,14 +9,16 @@ plain text with known names in braces and one level of optional text in brackets
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
+
+from pydantic import Field
 
 from negotiation_env.errors import DataFileError, UsageError, did_you_mean
+from negotiation_env.files import Text, known, parse, read_toml
 from negotiation_env.game import world
 from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
 from negotiation_env.game.lanes import FLOATS
@@ -46,6 +48,7 @@ _NEEDS: Final[dict[str, frozenset[str]]] = (
 """What a phrase must hold, per key. A room that is missing is put in front where it has to be named."""
 KEYS: Final = tuple(_NEEDS)
 """The keys that a phrase book may have."""
+_Templates = dict[Annotated[str, known(KEYS, "a phrase-book key")], Annotated[list[Text], Field(min_length=1)]]
 _PART: Final = re.compile(r"\{([^{}]*)\}|[{}]")
 _SAYS_TYPE: Final = re.compile(r"\b(?:selling|net)\b")
 
@@ -116,17 +119,11 @@ def load_phrase_book(path: str | Path) -> PhraseBook:
         DataFileError: the file is missing or is no phrase book; names the file, the key, and what was expected.
     """
     path = Path(path)
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataFileError(f"{path.name}: expected a readable TOML file, got: {error}; correct the file") from error
-    tones = data.pop("tone", {})
-    flat = _flatten(data)
-    if not isinstance(tones, dict) or not all(isinstance(keys, dict) for keys in tones.values()):
-        raise DataFileError(f"{path.name}, tone: expected tables [tone.NAME] of phrases, got {tones!r}")
+    data = read_toml(path, dict[str, Any])
+    tones = parse(dict[str, dict[str, Any]], data.pop("tone", {}), f"{path.name}, tone")
     return PhraseBook(
         path.name,
-        _read_keys(flat, path.name),
+        _read_keys(_flatten(data), path.name),
         {name: _read_keys(_flatten(keys), f"{path.name}, tone.{name}") for name, keys in tones.items()},
     )
 
@@ -145,25 +142,21 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _read_keys(table: Mapping[str, Any], source: str) -> dict[str, Phrases]:
     """Check and prepare the phrases of each key."""
     read: dict[str, Phrases] = {}
-    for key, templates in table.items():
-        if key not in _NEEDS:
-            raise DataFileError(f"{source}: unknown key {key!r}.{did_you_mean(key, KEYS)}")
-        if isinstance(templates, str) or not isinstance(templates, Sequence) or not templates:
-            raise DataFileError(f"{source}, {key}: expected a list of phrases, got {templates!r}")
+    for key, templates in parse(_Templates, dict(table), source).items():
         phrases = tuple(read_phrase(template, key, source) for template in templates)
         read[key] = Phrases(phrases, tuple(p for p in phrases if p.typed) or phrases)
     return read
 
 
-def read_phrase(template: object, key: str, source: str) -> Phrase:
+def read_phrase(template: str, key: str, source: str) -> Phrase:
     """Check one phrase and prepare it.
 
     Raises:
-        DataFileError: it is no text, holds an unknown name, misses one, or its brackets do not match.
+        DataFileError: it is blank, holds an unknown name, misses one, or its brackets do not match.
     """
     where = f"{source}, {key}"
-    if not isinstance(template, str) or not template.strip():
-        raise DataFileError(f"{where}: expected a phrase as text, got {template!r}")
+    if not template.strip():
+        raise DataFileError(f"{where}: expected a phrase, got {template!r}")
     names: set[str] = set()
 
     def fill(match: re.Match[str]) -> str:

@@ -7,23 +7,39 @@ state forward from the recorded acts, so that a reward can score old episodes an
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import asdict, dataclass, field, fields
-from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
-from negotiation_env.errors import DataFileError
-from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
+from pydantic import BeforeValidator
+
+from negotiation_env.files import append_lines, named, parse, read_lines, write_lines
+from negotiation_env.game.acts import Act, DialogueAct, Tactic
 from negotiation_env.game.features import reply_features
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.moves import decision_of, move_of
-from negotiation_env.game.scenario import Facts, Hotel, TaskCard, Ticket, card_numbers
+from negotiation_env.game.scenario import TaskCard, card_numbers
 from negotiation_env.game.state import Stage, apply_decision, apply_move, new_game, settle, stage_of
 from negotiation_env.language.reading import context_of, understand
-from negotiation_env.play.protocols import ReplyView, RewardBreakdown, RewardTerm, Utterance
+from negotiation_env.play.protocols import ReplyView, RewardBreakdown, Utterance
+
+
+def _read_act(data: object) -> object:
+    """Return an act's fields from its line's: names in place of numbers, and what is not said left out."""
+    if not isinstance(data, dict):
+        return data
+    act = dict(data)
+    try:
+        act["kind"] = Act[act.pop("act", "")]
+        act["tactic"] = Tactic[act.get("tactic", "NONE")]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"the names of an act and of its tactic ({error})") from error
+    return act
+
+
+_Acts: TypeAlias = tuple[Annotated[DialogueAct, BeforeValidator(_read_act)], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +47,11 @@ class TurnRecord:
     """The agent's reply, its reward, and the manager's answer."""
 
     text: str
-    acts: tuple[DialogueAct, ...]
-    stage: Stage
+    acts: _Acts
+    stage: Annotated[Stage, named({stage.name.lower(): stage for stage in Stage}, "a stage")]
     reward: RewardBreakdown
     answer: str
-    answer_acts: tuple[DialogueAct, ...]
+    answer_acts: _Acts
     token_ids: tuple[int, ...] = ()
     logprobs: tuple[float, ...] = ()
     faults: tuple[str, ...] = ()
@@ -50,6 +66,9 @@ class TicketOutcome:
     target_price: int
     agreed: float | None
     refused: bool
+
+
+_DO = "record the episode again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +106,7 @@ class Episode:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Episode:
         """Rebuild a record. Raises ``DataFileError`` if a field is missing or malformed."""
-        try:
-            return cls(
-                scenario_id=data["scenario_id"],
-                seed=data["seed"],
-                policy=data["policy"],
-                manager=data["manager"],
-                card=_card_from_json(data["card"]),
-                turns=tuple(_turn_from_json(turn) for turn in data["turns"]),
-                end=data["end"],
-                tickets=tuple(TicketOutcome(**ticket) for ticket in data["tickets"]),
-                persona=data.get("persona", ""),
-                fault=data.get("fault"),
-                versions=dict(data.get("versions", {})),
-                policy_seed=data.get("policy_seed"),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataFileError(f"expected an episode record, got {error!r}: re-record the episode") from error
+        return parse(cls, data, "episode record", _DO)
 
 
 def _act_to_json(act: DialogueAct) -> dict[str, Any]:
@@ -118,19 +121,6 @@ def _act_to_json(act: DialogueAct) -> dict[str, Any]:
     if act.detail:
         out["detail"] = act.detail
     return out
-
-
-def _act_from_json(data: dict[str, Any]) -> DialogueAct:
-    kind = data.get("price_type")
-    return DialogueAct(
-        Act[data["act"]],
-        Tactic[data.get("tactic", "NONE")],
-        data.get("price"),
-        None if kind is None else PriceType(kind),
-        data.get("ticket"),
-        data.get("figure"),
-        data.get("detail", ""),
-    )
 
 
 def _turn_to_json(turn: TurnRecord) -> dict[str, Any]:
@@ -149,46 +139,18 @@ def _turn_to_json(turn: TurnRecord) -> dict[str, Any]:
     }
 
 
-def _turn_from_json(data: dict[str, Any]) -> TurnRecord:
-    reward = dict(data["reward"])
-    reward["terms"] = tuple(RewardTerm(**term) for term in reward["terms"])
-    return TurnRecord(
-        text=data["text"],
-        acts=tuple(_act_from_json(act) for act in data["acts"]),
-        stage=Stage[data["stage"].upper()],
-        reward=RewardBreakdown(**reward),
-        answer=data["answer"],
-        answer_acts=tuple(_act_from_json(act) for act in data["answer_acts"]),
-        token_ids=tuple(data["token_ids"]),
-        logprobs=tuple(data["logprobs"]),
-        faults=tuple(data["faults"]),
-    )
-
-
-def _card_from_json(data: dict[str, Any]) -> TaskCard:
-    tickets = tuple(Ticket(**{**t, "check_in": date.fromisoformat(t["check_in"])}) for t in data["tickets"])
-    return TaskCard(Hotel(**data["hotel"]), tickets, Facts(**data["facts"]), tuple(data["promises"]))
-
-
 def write_episodes(path: Path, episodes: Iterable[Episode], append: bool = False) -> None:
-    """Write episodes as JSON Lines, one flushed line each."""
-    with path.open("a" if append else "w", encoding="utf-8") as file:
-        for episode in episodes:
-            file.write(json.dumps(episode.to_json()) + "\n")
-            file.flush()
+    """Write episodes as JSON Lines: the file whole, or with ``append`` each at once behind those that are there."""
+    rows = (episode.to_json() for episode in episodes)
+    if append:
+        append_lines(path, rows)
+    else:
+        write_lines(path, rows, escaped=True)
 
 
 def read_episodes(path: Path) -> Iterator[Episode]:
     """Yield the episodes of a file; a last line cut off by a kill is skipped, any other bad line is an error."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    for number, line in enumerate(lines, 1):
-        try:
-            data = json.loads(line)
-        except json.JSONDecodeError as error:
-            if number == len(lines) and not line.endswith("\n"):
-                return
-            raise DataFileError(f"{path}:{number}: expected one JSON episode a line, got {error}") from error
-        yield Episode.from_json(data)
+    return read_lines(path, Episode, torn=True, do=_DO)
 
 
 def recorded_views(episode: Episode) -> list[ReplyView]:

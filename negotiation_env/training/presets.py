@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from negotiation_env.errors import DataFileError, UsageError, did_you_mean
+from negotiation_env.errors import UsageError, did_you_mean
+from negotiation_env.files import parse, read_toml, toml_value
 
 
 class Preset(BaseModel):
@@ -71,20 +71,10 @@ def read_preset(
         path = Path(preset)
         if path.suffix != ".toml":
             path = _shipped(str(preset), folder)
-        name = path.name
-        try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise DataFileError(f"{path}: expected a readable TOML preset, got {error}") from error
+        name, table = path.name, read_toml(path, dict[str, Any])
     for override in overrides:
         _replace(model, table, override)
-    try:
-        return model.model_validate(table)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        field = ".".join(str(part) for part in fault["loc"]) or "preset"
-        hint = did_you_mean(field, model.model_fields) if fault["type"] == "extra_forbidden" else ""
-        raise DataFileError(f"{name}: {field}: {fault['msg']}, got {fault['input']!r}.{hint}") from error
+    return parse(model, table, name)
 
 
 def _shipped(name: str, folder: Path) -> Path:
@@ -108,12 +98,4 @@ def _replace(model: type[Preset], table: dict[str, Any], override: str) -> None:
         inner = dict(place.get(part) or {})
         place[part] = inner
         place = inner
-    place[(rest or [head])[-1]] = _value(value.strip())
-
-
-def _value(text: str) -> Any:
-    """Read a TOML value; what is none is a string."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
+    place[(rest or [head])[-1]] = toml_value(value.strip())

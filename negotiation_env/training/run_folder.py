@@ -14,14 +14,15 @@ import platform
 import resource
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from shutil import rmtree
+from shutil import copyfile, rmtree
 from typing import TYPE_CHECKING, Any
 
-from negotiation_env.errors import DataFileError, NegotiationError, UsageError
+from negotiation_env.errors import NegotiationError, UsageError
+from negotiation_env.files import read_json, read_lines, write_file, write_folder, write_json, write_lines, write_text
 
 if TYPE_CHECKING:
     import torch
@@ -70,17 +71,14 @@ class RunFolder:
                 raise UsageError(
                     f"{self.path}: expected no run there, found one: pass --resume to go on, or another --out"
                 )
-            try:
-                earlier = json.loads(known.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
-                raise DataFileError(f"{known}: expected a run's settings, got {error}") from error
+            earlier = read_json(known, dict[str, Any])
             odd = sorted(key for key in settings.keys() | earlier.keys() if settings.get(key) != earlier.get(key))
             if odd:
                 raise UsageError(
                     f"{self.path}: expected the settings and data of the run there, got another {', '.join(odd)}: "
                     "give the run's own, or another --out"
                 )
-        write_text(known, json.dumps(settings, indent=1) + "\n")
+        write_json(known, settings, indent=1)
         return newest
 
     def checkpoints(self) -> list[Path]:
@@ -106,9 +104,7 @@ class RunFolder:
     def publish(self, adapter: Path, card: str) -> None:
         """Put an adapter's files and its card into the run's folder itself."""
         for file in adapter.iterdir():
-            part = self.path / f".{file.name}.part"
-            part.write_bytes(file.read_bytes())
-            part.replace(self.path / file.name)
+            write_file(self.path / file.name, partial(copyfile, file))
         write_text(self.path / CARD, card)
 
     def log(self, checkpoint: Path | None = None) -> MetricsLog:
@@ -126,16 +122,10 @@ class MetricsLog:
 
     def __init__(self, path: Path, after_step: int | None = None) -> None:
         self.path = path
-        kept: list[str] = []
+        kept: list[dict[str, Any]] = []
         if after_step is not None and path.is_file():
-            for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-                try:
-                    step = json.loads(line)["step"]
-                except (json.JSONDecodeError, KeyError, TypeError):
-                    continue
-                if step <= after_step and line.endswith("\n"):
-                    kept.append(line)
-        write_text(path, "".join(kept))
+            kept = [line for line in read_lines(path, dict[str, Any], torn=True) if line["step"] <= after_step]
+        write_lines(path, kept, escaped=True)
 
     def write(self, step: int, values: Mapping[str, Any]) -> None:
         """Append one line."""
@@ -144,39 +134,7 @@ class MetricsLog:
 
     def read(self) -> list[dict[str, Any]]:
         """Return all lines."""
-        return [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a file at once: a kill leaves the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
-def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write data as readable JSON, as ``write_text`` does."""
-    write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Have ``fill`` write a folder beside ``folder``, then put it in its place; a kill never leaves half a folder.
-
-    Where ``folder`` is there already it is moved aside first, so for an instant there is none: keep an older one
-    under another name where that matters.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    mark = uuid.uuid4().hex[:8]
-    fresh, old = (folder.with_name(f".{folder.name}.{mark}.{end}") for end in ("new", "old"))
-    fresh.mkdir()
-    fill(fresh)
-    if not folder.exists():
-        fresh.rename(folder)
-        return
-    folder.rename(old)
-    fresh.rename(folder)
-    rmtree(old, ignore_errors=True)
+        return list(read_lines(self.path, dict[str, Any]))
 
 
 def clear_leftovers(folder: Path) -> None:

@@ -29,6 +29,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from negotiation_env.errors import DataFileError, UsageError
+from negotiation_env.files import write_folder
 from negotiation_env.seeds import Stream
 from negotiation_env.training.presets import read_preset
 from negotiation_env.training.run_folder import (
@@ -41,7 +42,6 @@ from negotiation_env.training.run_folder import (
     restore,
     sha256,
     state_tensors,
-    write_folder,
 )
 from policies.training.settings import PRESETS, BasePreset
 

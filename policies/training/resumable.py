@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 
+from negotiation_env.files import write_folder
 from negotiation_env.training.lora import WEIGHTS, save_adapter
 from negotiation_env.training.run_folder import (
     MetricsLog,
@@ -27,7 +28,6 @@ from negotiation_env.training.run_folder import (
     restore,
     settings_of,
     state_tensors,
-    write_folder,
 )
 
 ADAPTER = "default"

@@ -34,9 +34,10 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import UsageError
+from negotiation_env.files import write_folder, write_text
 from negotiation_env.training.lora import check_shape, lora_config
 from negotiation_env.training.presets import read_preset
-from negotiation_env.training.run_folder import CARD, MetricsLog, RunFolder, sha256, write_folder, write_text
+from negotiation_env.training.run_folder import CARD, MetricsLog, RunFolder, sha256
 from policies.adapters import start_folder
 from policies.training.resumable import ADAPTER, BEST, LAST, Resumable, Watch
 from policies.training.settings import PRESETS, DpoPreset, PolicyPreset, SftPreset, SupervisedPreset, policy_card

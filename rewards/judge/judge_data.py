@@ -8,7 +8,6 @@ are chosen by wording that they were not trained on.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negotiation_env.engines.exact.trees import TextTree
+from negotiation_env.files import read_toml
 from negotiation_env.play.prompts import prompt
 from negotiation_env.play.protocols import ReplyView
 from negotiation_env.seeds import Stream
@@ -50,15 +50,13 @@ _LED: Final = 0.15
 @cache
 def families() -> dict[str, tuple[str, ...]]:
     """Return the lines of each kind of damage, and those of ``HARMLESS``."""
-    with WORDING.open("rb") as file:
-        return {name: tuple(lines) for name, lines in tomllib.load(file).items()}
+    return read_toml(WORDING, dict[str, tuple[str, ...]])
 
 
 @cache
 def injections(held_out: bool) -> tuple[str, ...]:
     """Return the lines aimed at the judge of one family; the held-out ones are sentences as they stand."""
-    with INJECTIONS.open("rb") as file:
-        return tuple(tomllib.load(file)["test" if held_out else "train"])
+    return read_toml(INJECTIONS, dict[str, tuple[str, ...]])["test" if held_out else "train"]
 
 
 def part(lines: tuple[str, ...], validation: bool) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ dimensions are read in one pass, and no answer sees another.
 
 from __future__ import annotations
 
-import json
 import string
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 from negotiation_env.engines.chat_model import EngineSpecError
 from negotiation_env.engines.chat_text import ChatText
 from negotiation_env.errors import DataFileError
+from negotiation_env.files import read_json, write_json
 from rewards.judge.judge_orders import orders, without_orders
 from rewards.judge.rubric import Rubric
 
@@ -90,8 +90,7 @@ def _letters(chat: ChatText, count: int) -> Ids:
 
 def write_form(folder: Path, rubric: Rubric) -> None:
     """Write beside an adapter which dimensions it has learnt, and how many choices each has."""
-    table = {d.id: len(d.choices) for d in rubric.dimensions}
-    (folder / FILE).write_text(json.dumps(table) + "\n", encoding="utf-8")
+    write_json(folder / FILE, {d.id: len(d.choices) for d in rubric.dimensions}, indent=None, escaped=True)
 
 
 def check_form(folder: Path, rubric: Rubric) -> None:
@@ -100,11 +99,7 @@ def check_form(folder: Path, rubric: Rubric) -> None:
     Raises:
         DataFileError: if it has not, or the folder does not say.
     """
-    path = folder / FILE
-    try:
-        learnt = list(json.loads(path.read_text(encoding="utf-8")).items())
-    except (OSError, ValueError, AttributeError) as error:
-        raise DataFileError(f"{path}: expected the dimensions that a judge has learnt, got: {error!r}") from error
+    learnt = list(read_json(folder / FILE, dict[str, int], "name a folder that says what its judge has learnt").items())
     wanted = [(d.id, len(d.choices)) for d in rubric.dimensions]
     if learnt != wanted:
         raise DataFileError(

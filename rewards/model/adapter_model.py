@@ -7,21 +7,27 @@ depend on the texts beside it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import BaseModel, Field
 
-from negotiation_env.errors import DataFileError
+from negotiation_env.files import Table, Text, read_json, write_json
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView
 from rewards.model.preference_model import ROUTINE_LEVEL
 from rewards.reply_reader import REWARD, ReplyReader, shipped_folder, shipped_reader
 
 FILE = "reward_scale.json"
+
+
+class _ScaleFile(Table):
+    centre: float
+    unit: Annotated[float, Field(gt=0.0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ class RewardScale:
 
     def save(self, folder: Path) -> None:
         """Write the scale beside an adapter."""
-        (folder / FILE).write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+        write_json(folder / FILE, asdict(self), indent=None)
 
     @classmethod
     def load(cls, folder: Path) -> RewardScale:
@@ -56,14 +62,8 @@ class RewardScale:
         path = folder / FILE
         if not path.is_file():
             return cls()
-        try:
-            table = json.loads(path.read_text(encoding="utf-8"))
-            scale = cls(float(table["centre"]), float(table["unit"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataFileError(f"{path}: expected the numbers centre and unit, got: {error!r}") from error
-        if not (scale.unit > 0.0 and abs(scale.centre) < float("inf")):
-            raise DataFileError(f"{path}: expected a finite centre and a unit above 0, got {scale}")
-        return scale
+        scale = read_json(path, _ScaleFile)
+        return cls(scale.centre, scale.unit)
 
 
 class AdapterRewardModel:
@@ -107,13 +107,11 @@ def _shipped() -> AdapterRewardModel:
     return AdapterRewardModel(shipped_reader(), shipped_folder("rm-small"))
 
 
+class _AdapterFile(BaseModel):
+    base_model_name_or_path: Text
+
+
 def base_of(folder: str | Path) -> str:
     """Return the name of the base that an adapter folder was trained on; raises ``DataFileError`` where it has none."""
     path = Path(folder) / "adapter_config.json"
-    try:
-        name = json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataFileError(
-            f"{path}: expected a PEFT adapter's settings with its base's name, got: {error!r}"
-        ) from error
-    return str(name)
+    return read_json(path, _AdapterFile, "name a PEFT adapter's folder").base_model_name_or_path

@@ -23,11 +23,12 @@ from negotiation_env.engines.checkpoints import number_format
 from negotiation_env.engines.exact.trees import Ids, TextTree, uppermost
 from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import UsageError
+from negotiation_env.files import write_json
 from negotiation_env.play.prompts import prompt
 from negotiation_env.seeds import Stream
 from negotiation_env.training.lora import WEIGHTS, lora_config
 from negotiation_env.training.presets import read_preset
-from negotiation_env.training.run_folder import RunFolder, sha256, write_json
+from negotiation_env.training.run_folder import RunFolder, sha256
 from rewards.judge.judge_form import JudgeForm
 from rewards.judge.judge_orders import without_orders
 from rewards.judge.rubric import Rubric

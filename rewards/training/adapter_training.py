@@ -30,8 +30,9 @@ from negotiation_env.engines.exact.trees import (
 )
 from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import UsageError
+from negotiation_env.files import write_json, write_text
 from negotiation_env.training.lora import WEIGHTS, AdapterTask, lora_config, save_adapter
-from negotiation_env.training.run_folder import CARD, restore, state_tensors, write_json, write_text
+from negotiation_env.training.run_folder import CARD, restore, state_tensors
 from rewards.reply_reader import ARTIFACTS
 from rewards.training.held_out_figures import reward_card
 from rewards.training.reward_presets import RewardPreset

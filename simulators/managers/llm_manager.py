@@ -10,7 +10,6 @@ recorded as a fault. The engine opens on first use.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
@@ -19,6 +18,7 @@ from typing import Final, NamedTuple
 
 from negotiation_env.engines import ChatMessage, ChatModel, ChatReply, ChatRequest, load_engine
 from negotiation_env.errors import UsageError
+from negotiation_env.files import read_toml
 from negotiation_env.game.acts import Act, DialogueAct
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import Scenario
@@ -111,7 +111,7 @@ def examples() -> dict[str, dict[str, list[str]]]:
 
     A table is a situation's name for sentences reworded, ``remark-`` and that name for sentences with a remark.
     """
-    return tomllib.loads(EXAMPLES_PATH.read_text(encoding="utf-8"))
+    return read_toml(EXAMPLES_PATH, dict[str, dict[str, list[str]]])
 
 
 def request(task: VoiceTask, attempt: int, reword: bool) -> ChatRequest:

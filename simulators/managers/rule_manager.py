@@ -8,14 +8,14 @@ message would read as another one with it, it is left out. A policy that is to d
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from negotiation_env.errors import UsageError
+from negotiation_env.files import read_toml
 from negotiation_env.game.acts import MAX_TICKETS, Act
 from negotiation_env.game.lanes import FLOATS, Trio
 from negotiation_env.game.scenario import Scenario, card_numbers
@@ -150,20 +150,14 @@ def _padded(floors: Sequence[int]) -> Trio:
 _PATH: Final = Path(__file__).parent / "phrases" / "requests.toml"
 
 
-Lines = Mapping[str, Mapping[str, tuple[str, ...]]]
-"""Lines by kind, then by split: ``train``, and ``test`` for held-out data."""
-
-
-def read_lines(path: Path) -> Lines:
-    """Read lines from a TOML file with a table for each kind."""
-    with path.open("rb") as file:
-        return {kind: {name: tuple(lines) for name, lines in t.items()} for kind, t in tomllib.load(file).items()}
+Lines = dict[str, dict[str, tuple[str, ...]]]
+"""Lines of a file by kind, then by split: ``train``, and ``test`` for held-out data."""
 
 
 @cache
 def requests() -> Lines:
     """Return what a hotel asks for."""
-    return read_lines(_PATH)
+    return read_toml(_PATH, Lines)
 
 
 _CHANNEL: Final = CHANNELS["demands"].start

@@ -6,14 +6,13 @@ Sentences that mean nothing to the game are put around a reply now and then, so 
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from negotiation_env.files import Many, Table, Text, read_toml
 from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
 from negotiation_env.game.scenario import TaskCard, fact_figure
 from negotiation_env.game.state import GameState, said_price, unsettled
@@ -29,19 +28,22 @@ FILLED = 0.2
 """Share of replies with a sentence that means nothing."""
 
 
+class _Spoken(Table):
+    filler: Many[Text]
+    book: dict[str, Many[Text]]
+
+
 @cache
-def _table() -> dict[str, Any]:
-    with PATH.open("rb") as file:
-        return tomllib.load(file)
+def _spoken() -> _Spoken:
+    return read_toml(PATH, _Spoken)
 
 
 @cache
 def wide_book() -> PhraseBook:
     """Return the agent's phrase book with the phrases of ``phrases/spoken.toml`` added."""
     book = agent_phrase_book()
-    extra: dict[str, list[str]] = _table()["book"]
     return book.with_phrases(
-        {key: [*(p.template for p in book.phrases[key].all), *phrases] for key, phrases in extra.items()}
+        {key: [*(p.template for p in book.phrases[key].all), *phrases] for key, phrases in _spoken().book.items()}
     )
 
 
@@ -58,7 +60,7 @@ def split_book(held_out: bool) -> PhraseBook:
 @cache
 def fillers(held_out: bool) -> tuple[str, ...]:
     """Return one part's sentences that mean nothing to the game."""
-    return tuple(f for i, f in enumerate(_table()["filler"]) if (i % HELD_OUT_STEP == 1) is held_out)
+    return tuple(f for i, f in enumerate(_spoken().filler) if (i % HELD_OUT_STEP == 1) is held_out)
 
 
 def _part(phrases: tuple[Phrase, ...], held_out: bool) -> tuple[Phrase, ...]:

@@ -6,13 +6,13 @@ some kinds have no phrases and are done to the text itself.
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from negotiation_env.files import read_toml
 from simulators.people.situations import Situation
 
 PATH = Path(__file__).with_name("phrases") / "damage.toml"
@@ -21,21 +21,16 @@ PATH = Path(__file__).with_name("phrases") / "damage.toml"
 class Kind(NamedTuple):
     """One kind of damage: its phrases for training and for held-out data, where they stand, how often repeated."""
 
-    train: tuple[str, ...]
-    test: tuple[str, ...]
-    place: str
-    repeat: int
+    train: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    place: str = "any"
+    repeat: int = 1
 
 
 @cache
 def kinds() -> dict[str, Kind]:
     """Return the kinds of damage by name, read once; a kind without phrases is done to the text itself."""
-    with PATH.open("rb") as file:
-        table = tomllib.load(file)
-    return {
-        name: Kind(tuple(k.get("train", ())), tuple(k.get("test", ())), k.get("place", "any"), int(k.get("repeat", 1)))
-        for name, k in table.items()
-    }
+    return read_toml(PATH, dict[str, Kind])
 
 
 def damage(text: str, kind: str, situation: Situation, rng: np.random.Generator, held_out: bool) -> str:

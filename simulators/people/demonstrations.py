@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
+from negotiation_env.files import read_toml
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.game.state import GameState, unsettled
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.prompts import prompt
 from negotiation_env.seeds import Stream
-from simulators.managers.rule_manager import Lines, read_lines, requests
+from simulators.managers.rule_manager import Lines, requests
 from simulators.people.candidates import Acts, draw_acts
 from simulators.people.situations import Dialogue, Turn, play
 from simulators.people.training_files import TEST, TRAIN, Demonstration
@@ -52,7 +53,7 @@ ALONE = 0.4
 @cache
 def declining() -> Lines:
     """Return how an agent declines what a manager asks for in vain: by kind of request, then by split."""
-    return read_lines(Path(__file__).with_name("phrases") / "declining.toml")
+    return read_toml(Path(__file__).with_name("phrases") / "declining.toml", Lines)
 
 
 def demonstrator(card: TaskCard, game: GameState, rng: np.random.Generator) -> tuple[str, Acts]:

@@ -12,18 +12,20 @@ where the state is needed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from datetime import date
 from functools import cache
+from types import GenericAlias
 from typing import Any, Final
 
 import numpy as np
+from pydantic import BaseModel, StrictBool, create_model
 
-from negotiation_env.errors import DataFileError, UsageError
+from negotiation_env.errors import DataFileError
+from negotiation_env.files import Number, parse
 from negotiation_env.game.acts import MAX_TICKETS, Tactic
 from negotiation_env.game.lanes import FLOATS
-from negotiation_env.game.scenario import Facts, Hotel, TaskCard, Ticket, card_numbers
+from negotiation_env.game.scenario import TaskCard, card_numbers
 from negotiation_env.game.state import GameState, new_game, open_tickets, unsettled
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.prompts import prompt
@@ -40,6 +42,24 @@ _TUPLES: Final = {"quote": MAX_TICKETS, "quoted": MAX_TICKETS, "fresh": MAX_TICK
                   "agreed": MAX_TICKETS, "refused": MAX_TICKETS, "used": len(Tactic)}  # fmt: skip
 _FLAGS: Final = ("quoted", "fresh", "refused", "greeted", "asked", "upset", "wants_reason", "ever_answered", "net")
 _FIELDS: Final = tuple(f.name for f in fields(GameState) if f.name not in ("card", "open", "end"))
+
+
+def _kind(name: str) -> Any:
+    """Return the type of a field of the public state, for pydantic."""
+    one: Any = StrictBool if name in _FLAGS else Number
+    return (GenericAlias(tuple, (one,) * _TUPLES[name]) if name in _TUPLES else one), ...
+
+
+_STATE: dict[str, Any] = {name: _kind(name) for name in _FIELDS}
+_State: Any = create_model("_State", **_STATE)
+
+
+class _Replay(BaseModel):
+    """A line's field ``replay``, as ``replay_of`` writes it."""
+
+    card: TaskCard
+    state: _State
+    said: list[tuple[str, str]]
 
 
 def replay_of(situation: Situation) -> dict[str, Any]:
@@ -70,50 +90,24 @@ def views_of(pair: PreferencePair, where: str) -> tuple[ReplyView, ReplyView]:
             "not text alone; train a language-model reward model on this file, or write files with "
             "'negotiate data preferences'"
         )
-    try:
-        at = situation_of(pair.replay)
-    except (KeyError, TypeError, ValueError, UsageError) as error:
-        raise DataFileError(
-            f"{where}: replay: expected card, state and said as the command writes them: {error!r}"
-        ) from error
+    at = situation_of(pair.replay, f"{where}: replay")
     chosen, rejected = (reply_view(t, at.card, at.game, at.said, at.manager) for t in (pair.chosen, pair.rejected))
     return chosen, rejected
 
 
-def situation_of(data: Mapping[str, Any]) -> Situation:
+def situation_of(data: Mapping[str, Any], where: str) -> Situation:
     """Rebuild a situation; its earlier messages carry no acts, and its seed is not known (0).
 
     Raises:
-        KeyError, TypeError, ValueError, UsageError: if the data are not what ``replay_of`` writes.
+        DataFileError: if the data are not what ``replay_of`` writes.
     """
-    table = data["card"]
-    tickets = tuple(Ticket(**{**t, "check_in": date.fromisoformat(t["check_in"])}) for t in table["tickets"])
-    card = TaskCard(Hotel(**table["hotel"]), tickets, Facts(**table["facts"]), tuple(table["promises"]))
-    game = new_game(FLOATS, card_numbers(card))
-    state = data["state"]
+    replay = parse(_Replay, data, where, "write the file again with 'negotiate data preferences'")
+    game = new_game(FLOATS, card_numbers(replay.card))
     for name in _FIELDS:
-        setattr(game, name, _checked(name, state[name]))
+        setattr(game, name, getattr(replay.state, name))
     game.open = open_tickets(FLOATS, game)
-    said = [(str(agent), str(manager)) for agent, manager in data["said"]]
-    return Situation(0, card, game, tuple(Utterance(a, ()) for a, _ in said), tuple(Utterance(m, ()) for _, m in said))
-
-
-def _checked(name: str, value: object) -> object:
-    """Return a field of the public state; lists become tuples of the right length and type."""
-    kind = bool if name in _FLAGS else float
-    if name in _TUPLES:
-        if not isinstance(value, Sequence) or len(value) != _TUPLES[name]:
-            raise ValueError(f"{name}: expected {_TUPLES[name]} values, got {value!r}")
-        return tuple(_one(name, kind, x) for x in value)
-    return _one(name, kind, value)
-
-
-def _one(name: str, kind: type[bool] | type[float], value: object) -> bool | float:
-    if kind is bool and isinstance(value, bool):
-        return value
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    raise ValueError(f"{name}: expected a {kind.__name__}, got {value!r}")
+    said, manager = (tuple(Utterance(pair[k], ()) for pair in replay.said) for k in (0, 1))
+    return Situation(0, replay.card, game, said, manager)
 
 
 def _plain(value: Any) -> Any:

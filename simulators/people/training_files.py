@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
+from negotiation_env import files
 from negotiation_env.engines.chat_model import ChatMessage
 from negotiation_env.errors import DataFileError
+from negotiation_env.files import Number, read_lines
 
 TRAIN, TEST = "train", "test"
-_ROLES: Final = ("system", "user", "assistant")
 _HELD_OUT_SHARE: Final = 0.1
 
 
@@ -90,17 +92,6 @@ class Demonstration:
         }
 
 
-class _Line(Protocol):
-    """What both kinds of line have."""
-
-    @property
-    def prompt(self) -> tuple[ChatMessage, ...]: ...
-    @property
-    def scenario(self) -> str: ...
-    @property
-    def split(self) -> str: ...
-
-
 L = TypeVar("L", PreferencePair, Demonstration)
 
 
@@ -110,22 +101,33 @@ def read_preferences(path: str | Path) -> list[PreferencePair]:
     Raises:
         DataFileError: naming file, line and field, what was expected and what was found.
     """
-    return _read(Path(path), _preference)
+    return [
+        PreferencePair(
+            prompt=line.prompt,
+            chosen=line.chosen[0]["content"],
+            rejected=line.rejected[0]["content"],
+            source=line.source,
+            scenario=line.scenario,
+            margin=line.margin,
+            split=line.split,
+            sure=line.sure,
+            replay=line.replay,
+        )
+        for line in _read(Path(path), _PreferenceLine)
+    ]
 
 
 def read_sft(path: str | Path) -> list[Demonstration]:
     """Read and check a file of demonstrations; raises ``DataFileError`` as ``read_preferences`` does."""
-    return _read(Path(path), _demonstration)
+    return [
+        Demonstration(line.prompt, line.completion[0]["content"], line.source, line.scenario, line.split)
+        for line in _read(Path(path), _DemonstrationLine)
+    ]
 
 
 def write_lines(path: str | Path, lines: Iterable[PreferencePair | Demonstration]) -> int:
-    """Write lines as JSON Lines and return how many there were."""
-    count = 0
-    with Path(path).open("w", encoding="utf-8") as file:
-        for line in lines:
-            file.write(json.dumps(line.to_json(), ensure_ascii=False) + "\n")
-            count += 1
-    return count
+    """Write lines as JSON Lines, the file whole, and return how many there were."""
+    return files.write_lines(Path(path), (line.to_json() for line in lines))
 
 
 def split_lines(lines: Sequence[L]) -> tuple[list[L], list[L]]:
@@ -143,114 +145,63 @@ def split_lines(lines: Sequence[L]) -> tuple[list[L], list[L]]:
     )
 
 
-def _is_held_out(line: _Line) -> bool:
+def _is_held_out(line: PreferencePair | Demonstration) -> bool:
     name = line.scenario or json.dumps(line.prompt)
     return zlib.crc32(name.encode("utf-8", "surrogatepass")) / 2**32 < _HELD_OUT_SHARE
 
 
-def _read(path: Path, parse: Callable[[dict[str, Any], str], L]) -> list[L]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataFileError(f"{path}: expected a readable UTF-8 file of JSON Lines, got: {error}") from error
-    lines: list[L] = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            data = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataFileError(f"{where}: expected one JSON object a line, got {error}") from error
-        if not isinstance(data, dict):
-            raise DataFileError(f"{where}: expected a JSON object, got {type(data).__name__}")
-        lines.append(parse(data, where))
-    if not lines:
-        raise DataFileError(f"{path}: expected at least one line, got an empty file")
-    return lines
-
-
-def _preference(data: dict[str, Any], where: str) -> PreferencePair:
-    margin = data.get("margin", 0.0)
-    if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0.0 <= margin < float("inf"):
-        raise DataFileError(f"{where}: margin: expected a number of at least 0, got {margin!r}")
-    sure = data.get("sure")
-    if sure is not None and (isinstance(sure, bool) or not isinstance(sure, int | float) or not 0.0 <= sure <= 1.0):
-        raise DataFileError(f"{where}: sure: expected a probability from 0 to 1, got {sure!r}")
-    replay = data.get("replay")
-    if replay is not None and not isinstance(replay, dict):
-        raise DataFileError(f"{where}: replay: expected an object, got {type(replay).__name__}: leave it out")
-    pair = PreferencePair(
-        prompt=_prompt(data, where),
-        chosen=_reply(data, "chosen", where),
-        rejected=_reply(data, "rejected", where),
-        source=_name(data, "source", where),
-        scenario=_name(data, "scenario", where),
-        margin=float(margin),
-        split=_split(data, where),
-        sure=None if sure is None else float(sure),
-        replay=replay,
-    )
-    if pair.chosen == pair.rejected:
-        raise DataFileError(f"{where}: rejected: expected another reply than the chosen one, got the same text")
-    return pair
-
-
-def _demonstration(data: dict[str, Any], where: str) -> Demonstration:
-    return Demonstration(
-        prompt=_prompt(data, where),
-        completion=_reply(data, "completion", where),
-        source=_name(data, "source", where),
-        scenario=_name(data, "scenario", where),
-        split=_split(data, where),
-    )
-
-
-def _prompt(data: dict[str, Any], where: str) -> tuple[ChatMessage, ...]:
-    messages = _messages(data, "prompt", where)
-    if messages[-1]["role"] != "user":
-        raise DataFileError(f"{where}: prompt: expected the last message from 'user', got {messages[-1]['role']!r}")
+def _from_user(messages: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
+    last = repr(messages[-1]["role"]) if messages else "none"
+    if last != "'user'":
+        raise ValueError(f"expected the last message from 'user', got {last}")
     return messages
 
 
-def _reply(data: dict[str, Any], field: str, where: str) -> str:
-    messages = _messages(data, field, where)
+def _one_reply(messages: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
     roles = [message["role"] for message in messages]
     if roles != ["assistant"]:
-        raise DataFileError(
-            f"{where}: {field}: expected one message from 'assistant' (the dialogue belongs in prompt), got {roles}"
-        )
-    return messages[0]["content"]
+        raise ValueError(f"expected one message from 'assistant' (the dialogue belongs in prompt), got {roles}")
+    return messages
 
 
-def _messages(data: dict[str, Any], field: str, where: str) -> tuple[ChatMessage, ...]:
-    value = data.get(field)
-    if not isinstance(value, list) or not value:
-        got = "nothing" if field not in data else repr(value)[:60]
-        raise DataFileError(f"{where}: {field}: expected a list of chat messages (role and content), got {got}")
-    messages: list[ChatMessage] = []
-    for i, message in enumerate(value):
-        place = f"{where}: {field}[{i}]"
-        if not isinstance(message, dict) or message.get("role") not in _ROLES:
-            raise DataFileError(f"{place}: expected a role out of {_ROLES} and a content, got {message!r}"[:300])
-        if not isinstance(message.get("content"), str):
-            raise DataFileError(f"{place}: content: expected text, got {message.get('content')!r}"[:300])
-        messages.append({"role": message["role"], "content": message["content"]})
-    return tuple(messages)
+_Reply: TypeAlias = Annotated[tuple[ChatMessage, ...], AfterValidator(_one_reply)]
 
 
-def _name(data: dict[str, Any], field: str, where: str) -> str:
-    value = data.get(field, "")
-    if not isinstance(value, str):
-        raise DataFileError(f"{where}: {field}: expected text, got {value!r}")
-    return value
+class _Line(BaseModel):
+    """What a line of either kind holds; unknown fields are passed over."""
+
+    prompt: Annotated[tuple[ChatMessage, ...], AfterValidator(_from_user)]
+    source: str = ""
+    scenario: str = ""
+    split: Literal["", "train", "test"] = ""
 
 
-def _split(data: dict[str, Any], where: str) -> str:
-    value = data.get("split", "")
-    if value not in ("", TRAIN, TEST):
-        raise DataFileError(f"{where}: split: expected {TRAIN!r} or {TEST!r}, got {value!r}")
-    return str(value)
+class _PreferenceLine(_Line):
+    chosen: _Reply
+    rejected: _Reply
+    margin: Annotated[Number, Field(ge=0.0)] = 0.0
+    sure: Annotated[Number, Field(ge=0.0, le=1.0)] | None = None
+    replay: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _differ(self) -> _PreferenceLine:
+        if self.chosen == self.rejected:
+            raise ValueError("rejected: expected another reply than the chosen one, got the same text")
+        return self
+
+
+class _DemonstrationLine(_Line):
+    completion: _Reply
+
+
+R = TypeVar("R", bound=_Line)
+
+
+def _read(path: Path, kind: type[R]) -> list[R]:
+    lines = list(read_lines(path, kind))
+    if not lines:
+        raise DataFileError(f"{path}: expected at least one line, got an empty file")
+    return lines
 
 
 class PreferenceFigures(NamedTuple):

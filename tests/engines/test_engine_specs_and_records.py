@@ -91,7 +91,7 @@ def test_recorded_replies_come_back_and_a_missing_one_is_a_fault(tmp_path: Path)
 def test_a_damaged_record_names_its_line(tmp_path: Path) -> None:
     path = tmp_path / "replies.jsonl"
     path.write_text("nonsense\n")
-    with pytest.raises(EngineSpecError, match="line 1"):
+    with pytest.raises(EngineSpecError, match=r"replies\.jsonl:1: expected"):
         RecordedEngine(path)
 
 

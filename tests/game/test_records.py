@@ -42,7 +42,7 @@ def test_a_line_cut_off_by_a_kill_is_skipped_and_any_other_bad_line_is_named(
 
 
 def test_a_record_without_its_fields_is_refused() -> None:
-    with pytest.raises(DataFileError, match="expected an episode record"):
+    with pytest.raises(DataFileError, match="episode record: seed: expected this field, got nothing"):
         Episode.from_json({"scenario_id": "x"})
 
 

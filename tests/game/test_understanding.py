@@ -400,7 +400,7 @@ def test_lexicon_patterns() -> None:
     [
         ({"bot": {}}, "both"),
         ({"both": {"acept": ["x"]}}, "accept"),
-        ({"both": {"accept": "x"}}, "list of phrases"),
+        ({"both": {"accept": "x"}}, "both.accept: expected a list"),
         ({"both": {"accept": ["(a|[b])"]}}, "nested"),
     ],
 )

@@ -251,9 +251,9 @@ def test_own_phrases_replace_the_books_and_its_tones() -> None:
     ("table", "says"),
     [
         ({"gret": ["Hello."]}, "Did you mean 'greet'"),
-        ({"greet": "Hello."}, "list of phrases"),
-        ({"greet": []}, "list of phrases"),
-        ({"greet": [3]}, "as text"),
+        ({"greet": "Hello."}, "greet: expected a list"),
+        ({"greet": []}, "greet: expected at least 1 items"),
+        ({"greet": [3]}, "greet.1: expected a text, got 3"),
         ({"greet": ["Hello {name}."]}, "{name}"),
         ({"greet": ["Hello {hotel.name.__class__}."]}, "in braces"),
         ({"greet": ["Hello {"]}, "in braces"),

@@ -10,7 +10,8 @@ from tests.policies.tiny_models import chats
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from negotiation_env.training.run_folder import clear_leftovers, write_folder  # noqa: E402
+from negotiation_env.files import write_folder  # noqa: E402
+from negotiation_env.training.run_folder import clear_leftovers  # noqa: E402
 from policies.training import base_lm  # noqa: E402
 from policies.training.base_lm import stock_sentences, train_tokenizer  # noqa: E402
 

@@ -17,8 +17,8 @@ pytest.importorskip("transformers")
 
 from negotiation_env.engines.scoring import Reader, ReadText  # noqa: E402
 from negotiation_env.errors import DataFileError, UsageError  # noqa: E402
+from negotiation_env.files import write_json  # noqa: E402
 from negotiation_env.game.lanes import FLOATS  # noqa: E402
-from negotiation_env.training.run_folder import write_json  # noqa: E402
 from rewards.judge.adapter_judge import AdapterJudge  # noqa: E402
 from rewards.judge.judge_form import write_form  # noqa: E402
 from rewards.judge.rubric import SHIPPED, Rubric  # noqa: E402
@@ -184,5 +184,5 @@ def test_the_scale_puts_routine_below_zero_in_units_of_spread(tmp_path: Path) ->
     assert RewardScale.load(tmp_path) == scale
     assert RewardScale.load(tmp_path / "none") == RewardScale()
     (tmp_path / FILE).write_text('{"centre": 0, "unit": 0}')
-    with pytest.raises(DataFileError, match="unit above 0"):
+    with pytest.raises(DataFileError, match="unit: expected a number above 0"):
         RewardScale.load(tmp_path)

@@ -93,18 +93,21 @@ def test_annotators_choose_what_they_prefer_but_for_their_errors() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"chosen": "Hello"}, "chosen: expected a list of chat messages"),
-        ({"prompt": []}, "prompt: expected a list of chat messages"),
+        ({"chosen": "Hello"}, "chosen: expected a list, got 'Hello'"),
+        ({"prompt": []}, "prompt: expected the last message from 'user', got none"),
         ({"prompt": [{"role": "assistant", "content": "x"}]}, "prompt: expected the last message from 'user'"),
-        ({"prompt": [{"role": "boss", "content": "x"}]}, r"prompt\[0\]: expected a role"),
-        ({"rejected": [{"role": "assistant", "content": 3}]}, r"rejected\[0\]: content: expected text"),
+        (
+            {"prompt": [{"role": "boss", "content": "x"}]},
+            r"prompt\.1\.role: expected 'system', 'user' or 'assistant', got 'boss'",
+        ),
+        ({"rejected": [{"role": "assistant", "content": 3}]}, r"rejected\.1\.content: expected a text, got 3"),
         ({"rejected": GOOD["prompt"] + GOOD["rejected"]}, "rejected: expected one message from 'assistant'"),
         ({"rejected": GOOD["chosen"]}, "rejected: expected another reply"),
         ({"margin": -1}, "margin: expected a number of at least 0"),
-        ({"sure": 2}, "sure: expected a probability"),
-        ({"split": "dev"}, "split: expected 'train' or 'test'"),
-        ({"scenario": 3}, "scenario: expected text"),
-        ({"replay": "x"}, "replay: expected an object"),
+        ({"sure": 2}, "sure: expected a number of at most 1.0, got 2"),
+        ({"split": "dev"}, "split: expected '', 'train' or 'test', got 'dev'"),
+        ({"scenario": 3}, "scenario: expected a text, got 3"),
+        ({"replay": "x"}, "replay: expected a table, got 'x'"),
     ],
 )
 def test_a_wrong_line_names_file_line_and_field(tmp_path: Path, change: dict[str, Any], told: str) -> None:
@@ -134,7 +137,7 @@ def test_a_user_s_file_needs_no_extras_and_is_split_by_scenario(tmp_path: Path) 
     with pytest.raises(DataFileError, match="replay: expected the public state"):
         views_of(train[0], "mine.jsonl:1")
     wrong = PreferencePair(train[0].prompt, "a", "b", replay={"card": {}})
-    with pytest.raises(DataFileError, match="replay: expected card, state and said"):
+    with pytest.raises(DataFileError, match=r"mine\.jsonl:1: replay: card\.hotel: expected this field"):
         views_of(wrong, "mine.jsonl:1")
 
 

@@ -169,7 +169,7 @@ def test_points_stay_within_the_rubrics_range() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('letter = "B"', 'letter = "C"', "dimension 1: choice 2: letter: expected 'B', got 'C'"),
+        ('letter = "B"', 'letter = "C"', r"dimension\.1: choice\.2\.letter: expected 'B', got 'C'"),
         ("points = 12", "points = -50", "points: expected choices ordered"),
         ("points = 12", "points = 'x'", "points: expected a number"),
         ("question =", "questoin =", "questoin: .*Did you mean 'question'"),

@@ -261,10 +261,10 @@ def test_a_rule_is_added_without_code(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("points = -5", "points = '-5'", r"rule 'new': points: expected a number from -100 to 100, got '-5'"),
-        ("points = -5", "points = -500", "points"),
-        ("points = -5", "points = true", "points"),
-        ('severity = "minor"', 'severity = "bad"', "severity: expected one of minor"),
+        ("points = -5", "points = '-5'", r"rule 'new': points: expected a number, got '-5'"),
+        ("points = -5", "points = -500", "points: expected a number of at least -100.*, got -500"),
+        ("points = -5", "points = true", "points: expected a number, got True"),
+        ('severity = "minor"', 'severity = "bad"', "severity: expected 'minor', 'major' or 'severe', got 'bad'"),
         ('pattern = "hello"', 'pattern = "(hello"', "pattern: expected a regular expression"),
         ('pattern = "hello"', 'patern = "hello"', "patern: .*Did you mean 'pattern'"),
         ('pattern = "hello"', 'measure = "word"', "measure: .*Did you mean 'words'"),
@@ -277,10 +277,10 @@ def test_a_rule_is_added_without_code(tmp_path: Path) -> None:
         ('pattern = "hello"', 'asked = "hello"\nfeature = "rude"', "asked: expected pattern or unless beside it"),
         ('pattern = "hello"', 'asked = "x"\nunless = "y"\nneeds = ["a b"]', "needs: expected single words"),
         ('pattern = "hello"', 'pattern = "hello"\nneeds = ["Hello"]', "needs: expected lower-case"),
-        ('pattern = "hello"', 'pattern = "hello"\nyes = [3]', "yes: expected texts"),
-        ('message = "says hello"', "", "message: expected a text, got None"),
+        ('pattern = "hello"', 'pattern = "hello"\nyes = [3]', r"yes\.1: expected a text, or a table of text.*, got 3"),
+        ('message = "says hello"', "", "message: expected this field, got nothing"),
         ("[[rule]]", "[[rule", "readable TOML"),
-        ("[[rule]]", "[rule]", r"at least one \[\[rule\]\]"),
+        ("[[rule]]", "[rule]", r"rule: expected a list, got \{"),
         (RULE, RULE + RULE, "id: expected a name that no other rule has"),
     ],
 )

@@ -47,7 +47,7 @@ def test_a_short_file_gives_its_numbers_to_the_dynamics(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", ["name", "expected a value", "got nothing"]),
+        ("", ["name", "expected this field", "got nothing"]),
         ('name = "Big Boss"', ["name", "lower-case", "'Big Boss'"]),
         ('name = "a"\n[decides]\nbetta = 1', ["decides.betta", "Did you mean 'beta'"]),
         ('name = "a"\nmood = 0.5', ["mood", "belongs to decides.mood"]),

@@ -22,7 +22,7 @@ from benchmarks.studies.methods.seed_figures import CLEAN, REWARD, figure
 from benchmarks.studies.methods.tables import markdown
 from benchmarks.studies.methods.work import Ended, Execute, Task, in_processes, is_done, scores_of
 from negotiation_env.errors import UsageError
-from negotiation_env.training.run_folder import write_text
+from negotiation_env.files import write_text
 
 Tell = Callable[[str], None]
 

@@ -28,7 +28,8 @@ from benchmarks.runner.provenance import VERSIONS, digest
 from benchmarks.suites import Case, CaseSuite
 from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.training.run_folder import METRICS, peak_memory_mb, write_text
+from negotiation_env.files import write_text
+from negotiation_env.training.run_folder import METRICS, peak_memory_mb
 from policies.training.on_policy.evaluation import held_out_scenarios
 
 

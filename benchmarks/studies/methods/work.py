@@ -48,8 +48,9 @@ from benchmarks.studies.methods.runs import (
 from benchmarks.suites import CaseSuite, load_suite
 from negotiation_env.engines.chat_model import EngineMissingError, EngineSpecError
 from negotiation_env.errors import NegotiationError, UsageError
+from negotiation_env.files import write_text
 from negotiation_env.training import optional_module
-from negotiation_env.training.run_folder import TrainingStoppedError, write_text
+from negotiation_env.training.run_folder import TrainingStoppedError
 
 
 def train(run: Run) -> None:

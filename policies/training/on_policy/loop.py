@@ -30,13 +30,7 @@ from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.errors import DataFileError
 from negotiation_env.play.registry import load_manager, load_reward
 from negotiation_env.seeds import Stream
-from negotiation_env.training.run_folder import (
-    RunFolder,
-    TrainingStoppedError,
-    peak_memory_mb,
-    restore,
-    state_tensors,
-)
+from negotiation_env.training.run_folder import RunFolder, TrainingStoppedError, peak_memory_mb, restore, state_tensors
 from policies.training.on_policy.actor_critic import POLICY, VALUE, ActorCritic
 from policies.training.on_policy.evaluation import (
     Rater,
