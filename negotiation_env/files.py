@@ -1,15 +1,13 @@
 """Files: the one place where TOML, JSON and JSON lines are read, checked against types, and written whole.
 
-What a file must hold is a type: a ``Table``, another pydantic model, a dataclass, or a plain type such as
-``dict[str, list[str]]``. A file that holds something else raises ``DataFileError``, which names the file, each wrong
-field, what was expected and what was got; list items count from 1. A file is written beside its place and then put
-there, so that a kill leaves the old one or the new one, never half.
+What a file must hold is a type: a ``Table``, another model or dataclass, or a plain type such as ``dict[str, int]``.
+Where it holds something else ``DataFileError`` names the file, each wrong field (list items count from 1), what was
+expected and what was got. A file is written beside its place and then put there, so a kill never leaves half of one.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tomllib
 import uuid
@@ -25,10 +23,8 @@ from pydantic_core import ErrorDetails
 from negotiation_env.errors import DataFileError, did_you_mean
 
 T = TypeVar("T")
-LONGEST: Final = 120
-"""Characters of a wrong value that an error shows."""
-MOST: Final = 10
-"""Faults of one file that an error tells."""
+LONGEST, MOST = 120, 10
+"""Characters of a wrong value, and faults of one file, that an error tells."""
 
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
 """A text that is not empty."""
@@ -60,50 +56,38 @@ def known(names: Collection[str], what: str) -> BeforeValidator:
     return named({name: name for name in names}, what)
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
 def parse(kind: type[T], data: object, where: str, do: str = "") -> T:
     """Return ``data``, as read from a file, as ``kind``.
 
-    ``where`` (file, line or table) and ``do`` (what to do about a fault) are for errors.
-
-    Raises:
-        DataFileError: naming ``where``, the field, what was expected and what was got, a line for each fault.
+    Raises ``DataFileError``, a line for each fault: ``where`` (file, line or table), the field, what was expected and
+    got, and what to ``do`` about it.
     """
     try:
-        found: T = _adapter(cast(Any, kind)).validate_python(data)
+        return cast(T, _adapter(kind).validate_python(data))
     except ValidationError as error:
         # A misspelt field is also a missing one: the misspelling says more.
         faults = sorted(error.errors(include_url=False), key=lambda fault: fault["type"] not in _UNKNOWN)
         lines = [f"{where}: {_then(_fault(kind, fault), do)}" for fault in faults[:MOST]]
-        more = [f"{where}: {len(faults) - MOST} more faults"] if len(faults) > MOST else []
-        raise DataFileError("\n".join(lines + more)) from error
-    return found
+        lines += [f"{where}: {len(faults) - MOST} more faults"] if len(faults) > MOST else []
+        raise DataFileError("\n".join(lines)) from error
 
 
 _UNKNOWN: Final = ("extra_forbidden", "unexpected_keyword_argument")
-_MISSING: Final = ("missing", "missing_argument")
 _EXPECTED: Final = {
-    "bool_type": "true or false",
-    "float_type": "a number",
-    "finite_number": "a finite number",
-    "string_type": "a text",
-    "string_too_short": "a text of at least {min_length} characters",
-    "string_too_long": "a text of at most {max_length} characters",
-    "date_type": "a date",
-    "greater_than": "a number above {gt}",
-    "greater_than_equal": "a number of at least {ge}",
-    "less_than": "a number below {lt}",
-    "less_than_equal": "a number of at most {le}",
-    "too_short": "at least {min_length} items",
-    "too_long": "at most {max_length} items",
-    **dict.fromkeys(("int_type", "int_from_float"), "a whole number"),
     **dict.fromkeys(("dict_type", "model_type", "dataclass_type", "arguments_type"), "a table"),
     **dict.fromkeys(("list_type", "tuple_type", "set_type", "frozen_set_type"), "a list"),
-}
+    **dict.fromkeys(("date_type", "date_parsing", "date_from_datetime_parsing"), "a date"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    "float_type": "a number", "float_parsing": "a number", "finite_number": "a finite number",
+    "greater_than_equal": "a number of at least {ge}", "less_than_equal": "a number of at most {le}",
+    "greater_than": "a number above {gt}", "less_than": "a number below {lt}",
+    "string_type": "a text", "bool_type": "true or false", "bool_parsing": "true or false",
+    "string_too_short": "a text of at least {min_length} characters", "too_short": "at least {min_length} items",
+    "string_too_long": "a text of at most {max_length} characters", "too_long": "at most {max_length} items",
+}  # fmt: skip
 """What was expected, by pydantic's name of the fault; for others pydantic's message says it."""
 
 
@@ -114,7 +98,7 @@ def _fault(kind: Any, fault: ErrorDetails) -> str:
     said = f"{field}: " if field else ""
     if fault["type"] in _UNKNOWN:
         return f"{said}expected a known field, got {place[-1]!r}.{_field_hint(kind, place)}"
-    if fault["type"] in _MISSING:
+    if fault["type"] in ("missing", "missing_argument"):
         return f"{said}expected this field, got nothing"
     limits = fault.get("ctx", {})
     expected = _EXPECTED.get(fault["type"], "").format(**limits) or fault["msg"].removeprefix("Input should be ")
@@ -123,17 +107,18 @@ def _fault(kind: Any, fault: ErrorDetails) -> str:
         if "expected " in expected:
             return said + expected
     shown = repr(fault["input"])
-    return f"{said}expected {expected}, got {shown if len(shown) <= LONGEST else f'{shown[:LONGEST]}...'}"
+    shown = repr(fault["input"])
+    return f"{said}expected {expected}, got {shown[:LONGEST]}{'...' if len(shown) > LONGEST else ''}"
 
 
 def _field_hint(kind: Any, place: Sequence[int | str]) -> str:
     """Say where an unknown field belongs, or which one may be meant."""
     name, names = str(place[-1]), _fields_at(kind, place[:-1])
-    homes = [table for table in _fields_at(kind, ()) if name in _fields_at(kind, (table,)) and table not in place]
-    homes += [""] if len(place) > 1 and name in _fields_at(kind, ()) else []
-    return (
-        f" It belongs to {f'{homes[0]}.{name}'.lstrip('.')}." if homes else did_you_mean(name, names) if names else ""
-    )
+    tables = [table for table in ("", *_fields_at(kind, ())) if table not in place]
+    homes = [table for table in tables if name in _fields_at(kind, (table,) if table else ())]
+    if homes:
+        return f" It belongs to {f'{homes[0]}.{name}'.lstrip('.')}."
+    return did_you_mean(name, names) if names else ""
 
 
 def _fields_at(kind: Any, place: Sequence[int | str]) -> dict[str, Any]:
@@ -158,11 +143,9 @@ def _then(told: object, do: str) -> str:
 def _text(path: Path, what: str, do: str) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataFileError(f"{path}: expected {what} in UTF-8, got other bytes: {error}: save it as UTF-8") from error
-    except OSError as error:
-        told = _then(error.strerror, do)
-        raise DataFileError(f"{path}: expected a readable file of {what}, got: {told}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        told = _then(getattr(error, "strerror", None) or error, do)
+        raise DataFileError(f"{path}: expected a readable {what} file in UTF-8, got: {told}") from error
 
 
 def read_toml(path: Path, kind: type[T], do: str = "") -> T:
@@ -196,9 +179,9 @@ def read_json(path: Path, kind: type[T], do: str = "") -> T:
 
 
 def read_lines(path: Path, kind: type[T], torn: bool = False, do: str = "") -> Iterator[T]:
-    """Yield each line of a JSON Lines file as ``kind``, see ``parse``; blank lines are passed over.
+    """Yield each line of a JSON Lines file as ``kind``, as ``read_json`` does; blank lines are passed over.
 
-    ``torn``: the file's writer may have been killed, so half a last line is passed over. Raises ``DataFileError``.
+    ``torn``: the file's writer may have been killed, so half a last line is passed over.
     """
     # Not splitlines: a text may hold other line ends, which JSON leaves as they are.
     lines = _text(path, "JSON Lines", do).split("\n")
@@ -231,42 +214,30 @@ def write_file(path: Path, fill: Callable[[Path], object]) -> None:
         part.unlink(missing_ok=True)
 
 
-def write_json(path: Path, data: object, indent: int | None = 2, escaped: bool = False) -> None:
+def write_json(path: Path, data: object, indent: int | None = 2, escaped: bool = False, ordered: bool = False) -> None:
     """Write JSON-able data as a file, whole; ``escaped``: in ASCII, which holds lone surrogates too."""
-    write_text(path, json.dumps(data, ensure_ascii=escaped, indent=indent) + "\n")
+    write_text(path, json.dumps(data, ensure_ascii=escaped, indent=indent, sort_keys=ordered) + "\n")
 
 
 def write_lines(path: Path, rows: Iterable[Mapping[str, Any]], escaped: bool = False) -> int:
     """Write JSON-able rows as JSON Lines, whole, and return their number; ``escaped`` as in ``write_json``."""
-    count = 0
-
-    def fill(part: Path) -> None:
-        nonlocal count
-        with part.open("w", encoding="utf-8") as file:
-            for row in rows:
-                file.write(json.dumps(row, ensure_ascii=escaped) + "\n")
-                count += 1
-
-    write_file(path, fill)
-    return count
+    lines = [json.dumps(row, ensure_ascii=escaped) + "\n" for row in rows]
+    write_text(path, "".join(lines))
+    return len(lines)
 
 
 def append_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Add JSON-able rows to a JSON Lines file, in ASCII; one write a line, so several processes may add to it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
+    with path.open("ab", buffering=0) as file:
         for row in rows:
-            os.write(descriptor, (json.dumps(row) + "\n").encode("ascii"))
-    finally:
-        os.close(descriptor)
+            file.write((json.dumps(row) + "\n").encode("ascii"))
 
 
 def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
     """Have ``fill`` write a folder beside ``folder``, then put it in its place; a kill never leaves half a folder.
 
-    Where ``folder`` is there already it is moved aside first, so for an instant there is none: keep an older one
-    under another name where that matters.
+    One that is there already is moved aside first, so for an instant there is none: keep a copy where that matters.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     mark = uuid.uuid4().hex[:8]

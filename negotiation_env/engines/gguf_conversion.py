@@ -6,7 +6,6 @@ bfloat16.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+from negotiation_env.files import write_json
 
 _LAYER_NAMES = {
     "attn_norm": "input_layernorm",
@@ -66,14 +67,16 @@ def convert_llama_gguf(source: Path, folder: Path) -> None:
             values = _undo_row_order(values, kv_heads)
         weights[name] = torch.tensor(values).to(torch.bfloat16)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    _write_json(folder / "config.json", _config(fields, tied="lm_head.weight" not in weights))
-    _write_json(
+    config = _config(fields, tied="lm_head.weight" not in weights)
+    write_json(folder / "config.json", config, escaped=True, ordered=True)
+    write_json(
         folder / "generation_config.json",
         {
             "bos_token_id": int(fields["tokenizer.ggml.bos_token_id"]),
             "eos_token_id": int(fields["tokenizer.ggml.eos_token_id"]),
             "pad_token_id": int(fields["tokenizer.ggml.padding_token_id"]),
         },
+        ordered=True,
     )
     _write_tokenizer(fields, folder)
 
@@ -140,7 +143,7 @@ def _write_tokenizer(fields: dict[str, Any], folder: Path) -> None:
     special = [t for t, kind in zip(tokens, kinds, strict=True) if kind == _CONTROL_TOKEN]
     tokenizer.add_special_tokens([AddedToken(t, normalized=False, special=True) for t in special])
     tokenizer.save(str(folder / "tokenizer.json"))
-    _write_json(
+    write_json(
         folder / "tokenizer_config.json",
         {
             # The plain class keeps tokenizer.json's own digit splitting.
@@ -152,10 +155,8 @@ def _write_tokenizer(fields: dict[str, Any], folder: Path) -> None:
             "model_max_length": int(fields["llama.context_length"]),
             "clean_up_tokenization_spaces": False,
         },
+        escaped=True,
+        ordered=True,
     )
     template = fields["tokenizer.chat_template"]
     (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
-
-
-def _write_json(path: Path, content: dict[str, object]) -> None:
-    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")

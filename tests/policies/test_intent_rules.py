@@ -64,5 +64,5 @@ def test_a_wrong_rule_base_is_told_apart(tmp_path: Path, old: str, new: str, tol
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataFileError, match=r"intents\.toml: expected a readable file"):
+    with pytest.raises(DataFileError, match=r"intents\.toml: expected a readable TOML file"):
         read_toml(tmp_path / RULES.name, RuleBase)
