@@ -181,7 +181,7 @@ class Intent(Table):
         return any(pattern.search(text) for pattern in self.patterns)
 
 
-class Rule(Table):
+class IntentRule(Table):
     """What to say to an intent, in some stages, if some slots are (not) true."""
 
     intent: str
@@ -202,7 +202,7 @@ class RuleBase(Table):
 
     format: Literal[1]
     intents: Many[Intent]
-    rules: Many[Rule]
+    rules: Many[IntentRule]
     bargaining: Bargaining
 
     @model_validator(mode="after")
@@ -216,7 +216,7 @@ class RuleBase(Table):
                 raise ValueError(f"rules.{number}.intent: expected an intent, got {rule.intent!r}.{hint}")
         return self
 
-    def first(self, intent: str, stage: Stage, slots: dict[str, bool]) -> Rule | None:
+    def first(self, intent: str, stage: Stage, slots: dict[str, bool]) -> IntentRule | None:
         """Return the first rule for an intent that fits, or None."""
         for rule in self.rules:
             if rule.intent == intent and rule.fits(stage, slots):

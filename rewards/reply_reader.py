@@ -99,7 +99,7 @@ READING = "reading.json"
 REWARD, JUDGE = "reward", "judge"
 
 
-class Outcome(NamedTuple):
+class ReadReply(NamedTuple):
     """What an adapter made of a reply: (places, outputs), or why there is nothing."""
 
     outputs: tuple[tuple[float, ...], ...] = ()
@@ -135,7 +135,7 @@ class ReplyReader:
         self.remember = remember
         self._heads: dict[str, Head] = {}
         self._reward_behind = False
-        self._known: OrderedDict[bytes, dict[str, Outcome]] = OrderedDict()
+        self._known: OrderedDict[bytes, dict[str, ReadReply]] = OrderedDict()
         self._lock = threading.Lock()
 
     def add(self, name: str, folder: str | Path) -> None:
@@ -153,7 +153,7 @@ class ReplyReader:
             for outcomes in self._known.values():
                 outcomes.pop(name, None)
 
-    def read(self, views: Sequence[ReplyView], name: str) -> list[Outcome]:
+    def read(self, views: Sequence[ReplyView], name: str) -> list[ReadReply]:
         """Return what the named adapter makes of each reply, in order."""
         texts = [self._text(view) for view in views]
         keys = [hashlib.blake2b(np.array(t.ids, dtype=np.int32).tobytes(), digest_size=16).digest() for t in texts]
@@ -194,21 +194,21 @@ class ReplyReader:
         reward = len(ids) - 1 if self._reward_behind else end - 1
         return ReadText(ids, {REWARD: (reward,), JUDGE: self.form.places(len(read))})
 
-    def _outcomes(self, texts: Sequence[ReadText]) -> list[dict[str, Outcome]]:
+    def _outcomes(self, texts: Sequence[ReadText]) -> list[dict[str, ReadReply]]:
         """Read texts with every adapter; in halves where memory does not suffice, so that a fault is one text's own."""
         try:
             read = Reader(self.base, self._heads).read(texts)
         except RuntimeError as error:  # torch reports lack of memory, and most else, so
             if len(texts) == 1:
                 fault = f"{type(error).__name__}: {str(error)[:300]}"
-                return [dict.fromkeys(self._heads, Outcome(fault=fault))]
+                return [dict.fromkeys(self._heads, ReadReply(fault=fault))]
             half = len(texts) // 2
             return self._outcomes(texts[:half]) + self._outcomes(texts[half:])
         return [
             {
-                name: Outcome(tuple(tuple(float(x) for x in row) for row in out.tolist()))
+                name: ReadReply(tuple(tuple(float(x) for x in row) for row in out.tolist()))
                 if bool(out.isfinite().all())
-                else Outcome(fault="the model's output is not a number")
+                else ReadReply(fault="the model's output is not a number")
                 for name, out in outputs.items()
             }
             for outputs in read

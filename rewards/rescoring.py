@@ -20,7 +20,7 @@ EPISODES_AT_A_TIME = 64
 SOURCES = ("total", "model", "judge", "rules")
 
 
-class Move(NamedTuple):
+class RescoredPart(NamedTuple):
     """One reply whose total changed."""
 
     episode: str
@@ -40,7 +40,7 @@ class Move(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class RescoredRun:
     """What a re-scoring moved.
 
     Attributes:
@@ -53,7 +53,7 @@ class Comparison:
     """
 
     replies: int
-    moves: tuple[Move, ...]
+    moves: tuple[RescoredPart, ...]
     means: dict[str, tuple[float, float] | None]
     unscored: tuple[int, int]
     terms: dict[str, tuple[int, int]]
@@ -70,7 +70,7 @@ def rescore(episodes: Iterable[Episode], reward: Reward) -> Iterator[Episode]:
             yield replace(episode, turns=turns)
 
 
-def compare(before: Sequence[Episode], after: Sequence[Episode]) -> Comparison:
+def compare(before: Sequence[Episode], after: Sequence[Episode]) -> RescoredRun:
     """Say what moved between two scorings of the same episodes, given in the same order."""
     pairs = [
         (episode.scenario_id, number, old.text, old.reward, new.reward)
@@ -78,13 +78,13 @@ def compare(before: Sequence[Episode], after: Sequence[Episode]) -> Comparison:
         for number, (old, new) in enumerate(zip(episode.turns, scored.turns, strict=True), 1)
     ]
     moved = tuple(
-        Move(name, number, text, old, new)
+        RescoredPart(name, number, text, old, new)
         for name, number, text, old, new in pairs
         if any(getattr(old, source) != getattr(new, source) for source in SOURCES)
     )
     old_terms = Counter(term.id for *_, old, _ in pairs for term in old.terms)
     new_terms = Counter(term.id for *_, new in pairs for term in new.terms)
-    return Comparison(
+    return RescoredRun(
         replies=len(pairs),
         moves=moved,
         means={source: _means([(old, new) for *_, old, new in pairs], source) for source in SOURCES},

@@ -82,7 +82,7 @@ class Seat:
     """Whether it asks what it would gain before it quotes."""
 
 
-class Reading(NamedTuple):
+class MoveReading(NamedTuple):
     """What the manager makes of a move."""
 
     fresh: Num
@@ -142,7 +142,7 @@ class Dynamics:
         self._open(lanes, seat, game, move, reading, luck[NOISE])
         return _answer(lanes, seat, game, move, reading, luck)
 
-    def _open(self, lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading, noise: Num) -> None:
+    def _open(self, lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading, noise: Num) -> None:
         """Open more of the room: by time, reasons, reciprocity, promises; never close any of it."""
         belief = (0.3 + 0.7 * seat.trust) * (1.0 + 0.4 * seat.mood)
         first_promise = move.promise & (seat.promised ^ True)
@@ -159,7 +159,7 @@ class Dynamics:
         seat.opened = lanes.maximum(seat.opened, lanes.clip(wish, 0.0, 1.0))
 
 
-def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move) -> Reading:
+def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move) -> MoveReading:
     """Weigh the move's reasons and figures against what was said before."""
     fresh, weak, none = lanes.full(game.turn, 0.0), lanes.tally(game.turn), lanes.tally(game.turn)
     reasons = lanes.flag(game.turn, False)
@@ -180,10 +180,10 @@ def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move) -> Reading:
     first = (game.turn < 0.5) | (move.soothe & game.upset)
     new = (fresh > 0.02) | (raised > 0.002) | first | (move.ask & (game.ever_answered ^ True))
     seat.bid = game.bid
-    return Reading(fresh, reasons, raised, lowball, new, weak)
+    return MoveReading(fresh, reasons, raised, lowball, new, weak)
 
 
-def _feel(lanes: Lanes, seat: Seat, move: Move, reading: Reading, luck: Num) -> None:
+def _feel(lanes: Lanes, seat: Seat, move: Move, reading: MoveReading, luck: Num) -> None:
     """Update mood, trust and patience."""
     traits = seat.traits
     caught = lied = move.overpromise | move.false_fact
@@ -198,7 +198,9 @@ def _feel(lanes: Lanes, seat: Seat, move: Move, reading: Reading, luck: Num) -> 
     seat.patience = seat.patience - (1.0 - 0.65 * reading.new)
 
 
-def _answer(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading, luck: Sequence[Num]) -> Decision:
+def _answer(
+    lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading, luck: Sequence[Num]
+) -> Decision:
     """Put the manager's state into one answer."""
     first = game.ever_answered ^ True
     over = game.end > 0.0
@@ -240,7 +242,7 @@ def _answer(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Read
     )
 
 
-def _answer_rate(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: Reading) -> Num:
+def _answer_rate(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading) -> Num:
     """Return the chance that the manager answers the message."""
     traits = seat.traits
     opening = traits.answers + 0.06 * move.greet + 0.08 * reading.reasons

@@ -18,7 +18,7 @@ from negotiation_env.errors import DataFileError, UsageError
 
 if TYPE_CHECKING:
     from benchmarks.comparison.run_folders import Comparison
-    from rewards.rescoring import Comparison as Rescored
+    from rewards.rescoring import RescoredRun
 
 app = typer.Typer(help="Compare runs, see what a run can tell apart, write the leaderboard.", no_args_is_help=True)
 Run = Annotated[Path, typer.Argument(help="Folder that `negotiate bench` wrote.")]
@@ -157,7 +157,7 @@ def rescore(
         console.print(f"Episodes: {out}", soft_wrap=True, highlight=False, markup=False)
 
 
-def print_moves(console: Console, found: Rescored) -> None:
+def print_moves(console: Console, found: RescoredRun) -> None:
     """Print means by source, what fires more or less often, and the replies that moved most."""
     table = Table(title=f"{len(found.moves)} of {found.replies} replies moved", title_justify="left")
     for column in ("mean of a reply", "before", "after", "change"):

@@ -27,7 +27,7 @@ UNRATED: Final = frozenset({"ab"})
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class AssessedEpisode:
     """One episode of a case, with what the automated checks and raters say of it."""
 
     case: Case
@@ -53,15 +53,15 @@ class Played:
         return self.case.id.partition(TRIAL_MARK)[0]
 
 
-def judge(case: Case, episode: Episode) -> Played:
+def judge(case: Case, episode: Episode) -> AssessedEpisode:
     """Run a case's checks, the search for new problems, and the raters on an episode of it."""
     rated = None
     if episode.fault is None and case.category not in UNRATED:
         rated = rate_episode(episode, case.scenario)
-    return Played(case, episode, tuple(evaluate(case.checks, episode)), tuple(find_problems(episode)), rated)
+    return AssessedEpisode(case, episode, tuple(evaluate(case.checks, episode)), tuple(find_problems(episode)), rated)
 
 
-def by_case(played: Iterable[Played], values: Callable[[Played], Iterable[T]]) -> list[list[T]]:
+def by_case(played: Iterable[AssessedEpisode], values: Callable[[AssessedEpisode], Iterable[T]]) -> list[list[T]]:
     """Group observations by scenario: repeated trials of one scenario are one cluster."""
     clusters: dict[str, list[T]] = defaultdict(list)
     for p in played:
@@ -80,7 +80,7 @@ class MetricKind(Enum):
     """A figure of all episodes together, no mean over their observations."""
 
 
-def nothing(_: Played) -> list[float]:
+def nothing(_: AssessedEpisode) -> list[float]:
     """Return what a metric of the kind WHOLE observes of one episode."""
     return []
 
@@ -99,11 +99,11 @@ class Metric:
 
     meaning: str
     kind: MetricKind = MetricKind.SHARE
-    observe: Callable[[Played], Sequence[float]] = nothing
+    observe: Callable[[AssessedEpisode], Sequence[float]] = nothing
     percent: bool = False
     within: tuple[float, float] | None = None
 
-    def figure(self, played: Iterable[Played], seed: int = 0) -> Figure:
+    def figure(self, played: Iterable[AssessedEpisode], seed: int = 0) -> Figure:
         """Return the figure over episodes; of the kinds SHARE and MEAN only."""
         clusters = by_case(played, self.observe)
         if self.kind is MetricKind.SHARE:
@@ -111,6 +111,6 @@ class Metric:
         return mean(clusters, seed=seed, within=self.within)
 
 
-def figures(table: Mapping[str, Metric], played: Sequence[Played], seed: int = 0) -> dict[str, Figure]:
+def figures(table: Mapping[str, Metric], played: Sequence[AssessedEpisode], seed: int = 0) -> dict[str, Figure]:
     """Return the figures of a table's metrics, but for those of the kind WHOLE."""
     return {name: m.figure(played, seed) for name, m in table.items() if m.kind is not MetricKind.WHOLE}

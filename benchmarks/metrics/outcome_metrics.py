@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from benchmarks.metrics.judging import Metric, MetricKind, Played, figures
+from benchmarks.metrics.judging import AssessedEpisode, Metric, MetricKind, figures
 from benchmarks.statistics import Figure
 from negotiation_env.game.scenario import to_selling
 from negotiation_env.play.records import TicketOutcome
@@ -16,16 +16,16 @@ FLOOR_SLACK: Final = 0.01
 """Yuan of selling price within which two figures are the same; net figures are said rounded up."""
 
 
-def category_metrics(played: Sequence[Played]) -> dict[str, dict[str, Figure]]:
+def category_metrics(played: Sequence[AssessedEpisode]) -> dict[str, dict[str, Figure]]:
     """Return the case metrics of each category of scripted cases, in the order met."""
-    groups: dict[str, list[Played]] = defaultdict(list)
+    groups: dict[str, list[AssessedEpisode]] = defaultdict(list)
     for p in played:
         if p.case.script is not None and p.episode.fault is None:
             groups[p.case.category].append(p)
     return {category: figures(CASE_METRICS, group) for category, group in groups.items()}
 
 
-def _major(played: Played) -> bool:
+def _major(played: AssessedEpisode) -> bool:
     return any(problem.severe for problem in played.problems)
 
 
@@ -44,7 +44,7 @@ def _discount(ticket: TicketOutcome) -> float:
     return max(0.0, 1.0 - agreed / ticket.selling_price)
 
 
-def _surplus(played: Played) -> list[float]:
+def _surplus(played: AssessedEpisode) -> list[float]:
     """Share of each ticket's bargaining zone that was won; a zone of no width is left out."""
     shares = []
     floors = played.case.scenario.brief.floors
@@ -56,24 +56,24 @@ def _surplus(played: Played) -> list[float]:
     return shares
 
 
-def _return(played: Played) -> list[float]:
+def _return(played: AssessedEpisode) -> list[float]:
     """The sum of R_total; none where a reply could not be scored, for unscored is not zero."""
     totals = [turn.reward.total for turn in played.episode.turns]
     scored = [total for total in totals if total is not None]
     return [sum(scored)] if len(scored) == len(totals) else []
 
 
-def _source(source: str) -> Callable[[Played], list[float]]:
+def _source(source: str) -> Callable[[AssessedEpisode], list[float]]:
     """Return a function that lists one part of the reward over an episode's scored replies."""
 
-    def values(played: Played) -> list[float]:
+    def values(played: AssessedEpisode) -> list[float]:
         found = (getattr(turn.reward, source) for turn in played.episode.turns)
         return [float(value) for value in found if value is not None]
 
     return values
 
 
-def _floor_kept(played: Played) -> list[bool]:
+def _floor_kept(played: AssessedEpisode) -> list[bool]:
     """Whether each of the manager's answers with figures keeps them at or above the floors."""
     kept = []
     floors, tickets = played.case.scenario.brief.floors, played.episode.card.tickets

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import comb
 from typing import Final
 
-from benchmarks.metrics.judging import Metric, MetricKind, Played, figures
+from benchmarks.metrics.judging import AssessedEpisode, Metric, MetricKind, figures
 from benchmarks.metrics.outcome_metrics import CASE_METRICS, LIVE_METRICS, has_cut
 from benchmarks.metrics.rating_metrics import RATING_METRICS, agreement
 from benchmarks.statistics import Figure, mean
@@ -30,7 +30,7 @@ HEADLINE: Final = (
 """The metrics of the source paper's tables and of this project's brief, in the order to show them."""
 
 
-def _problem_turns(played: Played) -> list[float]:
+def _problem_turns(played: AssessedEpisode) -> list[float]:
     troubled = {problem.turn for problem in played.problems}
     return [number in troubled for number in range(1, len(played.episode.turns) + 1)]
 
@@ -67,11 +67,11 @@ METRICS: Final[dict[str, Metric]] = {
 """Every metric, in the order to show them."""
 
 
-def _is_sound(played: Played) -> bool:
+def _is_sound(played: AssessedEpisode) -> bool:
     return played.episode.fault is None
 
 
-_TABLES: Final[tuple[tuple[Mapping[str, Metric], Callable[[Played], bool]], ...]] = (
+_TABLES: Final[tuple[tuple[Mapping[str, Metric], Callable[[AssessedEpisode], bool]], ...]] = (
     (CASE_METRICS, lambda p: _is_sound(p) and p.case.script is not None),
     (LIVE_METRICS, lambda p: _is_sound(p) and p.case.script is None),
     (RATING_METRICS, lambda p: _is_sound(p) and p.rated is not None),
@@ -84,7 +84,7 @@ _ALWAYS: Final = (SOUND_METRICS, FAULT_METRICS, ALL_METRICS)
 """Tables whose metrics are named even where no episode is theirs."""
 
 
-def policy_metrics(played: Sequence[Played], seed: int = 0) -> dict[str, Figure]:
+def policy_metrics(played: Sequence[AssessedEpisode], seed: int = 0) -> dict[str, Figure]:
     """Return the metrics that a policy's episodes allow: of scripted cases, of live negotiations, or both.
 
     Episodes that were not rated (see ``judging.UNRATED``) have no part in the raters' figures; pass^k is given where
@@ -101,7 +101,7 @@ def policy_metrics(played: Sequence[Played], seed: int = 0) -> dict[str, Figure]
     return {name: found[name] for name in METRICS if name in found}
 
 
-def observe(played: Played) -> dict[str, Part]:
+def observe(played: AssessedEpisode) -> dict[str, Part]:
     """Return what an episode adds to each metric that adds up and that it has observations of."""
     parts: dict[str, Part] = {}
     for table, is_for in _TABLES:
@@ -122,14 +122,14 @@ def is_percent(metric: str) -> bool:
     return is_share(metric) or METRICS[metric].percent
 
 
-def succeeded(played: Played) -> bool:
+def succeeded(played: AssessedEpisode) -> bool:
     """Whether an episode did what it was for: the case fixed, or a cut agreed for every ticket."""
     if played.case.script is not None:
         return played.fixed
     return all(has_cut(ticket) for ticket in played.episode.tickets)
 
 
-def pass_metrics(played: Sequence[Played], seed: int = 0) -> dict[str, Figure]:
+def pass_metrics(played: Sequence[AssessedEpisode], seed: int = 0) -> dict[str, Figure]:
     """Return pass^k (Yao et al. 2024, tau-bench): the mean over scenarios of C(c, k) / C(n, k), c successes of n.
 
     Given from k = 1 up to the trials that every scenario has, if that is at least 2; unlike a share of all trials it

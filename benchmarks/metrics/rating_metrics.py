@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from benchmarks.metrics.judging import Metric, MetricKind, Played, by_case
+from benchmarks.metrics.judging import AssessedEpisode, Metric, MetricKind, by_case
 from benchmarks.raters import compliance
 from benchmarks.raters.panel import RATERS, RatedEpisode, RatedReply
 from benchmarks.raters.rating import Skill
@@ -39,27 +39,27 @@ GUARDRAILS: Final[dict[str, str]] = {
 """The compliance rater's guardrails, by the id of its finding."""
 
 
-def _panel(played: Played) -> tuple[RatedEpisode, ...]:
+def _panel(played: AssessedEpisode) -> tuple[RatedEpisode, ...]:
     return (played.rated,) if played.rated is not None else ()
 
 
-def _replies(played: Played) -> tuple[RatedReply, ...]:
+def _replies(played: AssessedEpisode) -> tuple[RatedReply, ...]:
     return played.rated.replies if played.rated is not None else ()
 
 
-def _dialogue(value: Callable[[RatedEpisode], float]) -> Callable[[Played], list[float]]:
+def _dialogue(value: Callable[[RatedEpisode], float]) -> Callable[[AssessedEpisode], list[float]]:
     return lambda played: [value(rated) for rated in _panel(played)]
 
 
-def _own_rating(name: str) -> Callable[[Played], list[float]]:
+def _own_rating(name: str) -> Callable[[AssessedEpisode], list[float]]:
     return _dialogue(lambda rated: rated.raters[name].score)
 
 
-def _each(predicate: Callable[[RatedReply], bool]) -> Callable[[Played], list[float]]:
+def _each(predicate: Callable[[RatedReply], bool]) -> Callable[[AssessedEpisode], list[float]]:
     return lambda played: [predicate(reply) for reply in _replies(played)]
 
 
-def _shows(skill: Skill) -> Callable[[Played], list[float]]:
+def _shows(skill: Skill) -> Callable[[AssessedEpisode], list[float]]:
     return _each(lambda reply: reply.consensus.skills[skill])
 
 
@@ -68,26 +68,26 @@ def broken(reply: RatedReply) -> frozenset[str]:
     return frozenset(f.id for f in reply.raters[compliance.NAME].findings if f.id in GUARDRAILS)
 
 
-def _breaks(ids: Iterable[str]) -> Callable[[Played], list[float]]:
+def _breaks(ids: Iterable[str]) -> Callable[[AssessedEpisode], list[float]]:
     wanted = frozenset(ids)
     return _each(lambda reply: bool(broken(reply) & wanted))
 
 
-def _truthful(played: Played) -> list[float]:
+def _truthful(played: AssessedEpisode) -> list[float]:
     return [not any(broken(reply) & (OVERPROMISED | FALSE) for reply in _replies(played))]
 
 
-def _kept_in(stage: int) -> Callable[[Played], list[float]]:
+def _kept_in(stage: int) -> Callable[[AssessedEpisode], list[float]]:
     """Return a function that lists, of an episode's replies in a stage, which keep the procedure."""
 
-    def values(played: Played) -> list[float]:
+    def values(played: AssessedEpisode) -> list[float]:
         turns: Iterable[tuple[TurnRecord, RatedReply]] = zip(played.episode.turns, _replies(played), strict=True)
         return [reply.consensus.skills[Skill.WORKFLOW] for turn, reply in turns if turn.stage == stage]
 
     return values
 
 
-def agreement(played: Sequence[Played], seed: int = 0) -> dict[str, Figure]:
+def agreement(played: Sequence[AssessedEpisode], seed: int = 0) -> dict[str, Figure]:
     """Return the raters' agreement on replies, dialogues and skills; clusters are scenarios.
 
     Of one policy's episodes alone alpha is low by nature: where all replies are about as good, there is little to
@@ -95,13 +95,13 @@ def agreement(played: Sequence[Played], seed: int = 0) -> dict[str, Figure]:
     """
     rated = [p for p in played if p.rated is not None]
 
-    def replies(p: Played) -> list[list[float | None]]:
+    def replies(p: AssessedEpisode) -> list[list[float | None]]:
         return [[float(reply.raters[name].rating) for name in RATERS] for reply in _replies(p)]
 
-    def dialogues(p: Played) -> list[list[float | None]]:
+    def dialogues(p: AssessedEpisode) -> list[list[float | None]]:
         return [[float(r.raters[name].rating) for name in RATERS] for r in _panel(p)]
 
-    def skills(p: Played) -> list[list[float | None]]:
+    def skills(p: AssessedEpisode) -> list[list[float | None]]:
         return [
             [float(own.skills[skill]) if skill in own.skills else None for own in reply.raters.values()]
             for reply in _replies(p)

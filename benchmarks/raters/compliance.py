@@ -13,9 +13,9 @@ from typing import Final
 
 from benchmarks.checks.scene import BIDS, CLAIMS
 from benchmarks.raters.rating import DialogueRating, Finding, ReplyRating, Skill, of_replies, rate_reply
-from benchmarks.raters.situation import REASONS, Situation, named_tickets
+from benchmarks.raters.situation import REASONS, RatedSituation, named_tickets
 from benchmarks.raters.truth import untrue
-from benchmarks.raters.wordlists import Reading, find
+from benchmarks.raters.wordlists import RaterReading, find
 from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
 from negotiation_env.game.scenario import to_net
 from negotiation_env.play.records import TurnRecord
@@ -35,7 +35,7 @@ _AGREEING: Final = re.compile(r"\b(?:agree\w*|confirm\w*|deal|settled|accept\w*|
 _PLAIN_PROMISE: Final = ("promise you", "i promise", "we promise", "word that", "for sure")
 
 
-def rate(now: Situation, record: TurnRecord, reading: Reading) -> ReplyRating:
+def rate(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> ReplyRating:
     """Rate one reply in its situation."""
     if not reading.words:
         return rate_reply(START, [Finding("no_message", -3.0, "is no message", Skill.WORKFLOW)], OPINIONS, MERITS)
@@ -56,7 +56,7 @@ def rate_dialogue(replies: tuple[ReplyRating, ...]) -> DialogueRating:
     return DialogueRating(score, any(r.excellent for r in replies), replies)
 
 
-def _secrets(reading: Reading) -> Iterator[Finding]:
+def _secrets(reading: RaterReading) -> Iterator[Finding]:
     if hit := find("confidential", reading):
         yield Finding("leaks", -2.5, f"tells the hotel of internal matters: {hit.text}", Skill.WORKFLOW, hit.span)
     if hit := find("machine", reading):
@@ -68,7 +68,7 @@ def _secrets(reading: Reading) -> Iterator[Finding]:
         yield Finding("private_data", -2.0, "asks for or gives contact or private data", Skill.WORKFLOW)
 
 
-def _promises(now: Situation, record: TurnRecord, reading: Reading) -> Iterator[Finding]:
+def _promises(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> Iterator[Finding]:
     made = [act.detail for act in record.acts if act.kind is Act.PROMISE]
     wrong = next((detail for detail in made if detail not in now.card.promises), "")
     hit = find("oversold", reading, affirmed=True)
@@ -80,7 +80,7 @@ def _promises(now: Situation, record: TurnRecord, reading: Reading) -> Iterator[
         yield Finding("oversells", -2.5, f"promises what the card does not allow: {wrong}", Skill.WORKFLOW)
 
 
-def _manners(record: TurnRecord, reading: Reading) -> Iterator[Finding]:
+def _manners(record: TurnRecord, reading: RaterReading) -> Iterator[Finding]:
     hit = find("threat", reading, affirmed=True) or find("rude", reading)
     hostile = any(act.tactic is Tactic.PRESSURE for act in record.acts)
     if hit:
@@ -93,7 +93,7 @@ def _manners(record: TurnRecord, reading: Reading) -> Iterator[Finding]:
         yield Finding("no_chat_form", -0.75, "is laid out over several lines")
 
 
-def _truth(now: Situation, record: TurnRecord, reading: Reading) -> Iterator[Finding]:
+def _truth(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> Iterator[Finding]:
     seen: set[str] = set()
     for fault in untrue(now, record, reading):
         if fault.kind not in seen:
@@ -101,7 +101,7 @@ def _truth(now: Situation, record: TurnRecord, reading: Reading) -> Iterator[Fin
             yield Finding(fault.kind, -2.0, fault.reason, Skill.WORKFLOW, fault.span)
 
 
-def _agreements(now: Situation, record: TurnRecord, reading: Reading) -> Iterator[Finding]:
+def _agreements(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> Iterator[Finding]:
     """Agreement is explicit: a committed figure, taken by its figure, for a named room."""
     claims = [act for act in record.acts if act.kind in CLAIMS]
     unheard = find("from_silence", reading)
@@ -124,7 +124,7 @@ def _agreements(now: Situation, record: TurnRecord, reading: Reading) -> Iterato
         yield Finding("settles_one_room", -1.0, "settles one room and leaves the others out", Skill.SCOPE)
 
 
-def _goal(now: Situation, record: TurnRecord) -> Iterator[Finding]:
+def _goal(now: RatedSituation, record: TurnRecord) -> Iterator[Finding]:
     """A quote at or below the target is taken at once."""
     taken = {k for act in record.acts if act.kind in CLAIMS for k in now.scene.taken_by(act, now.standing)}
     waiting = [k for k in now.met if k in now.standing.fresh and k not in taken]
@@ -138,7 +138,7 @@ def _goal(now: Situation, record: TurnRecord) -> Iterator[Finding]:
         yield Finding("late_acceptance", -0.75, "does not accept at once", Skill.NEGOTIATION)
 
 
-def _types(now: Situation, record: TurnRecord, reading: Reading) -> Iterator[Finding]:
+def _types(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> Iterator[Finding]:
     """Net and selling prices are kept apart and named."""
     priced = [act for act in record.acts if act.price is not None and act.kind in BIDS | CLAIMS]
     if not priced:
@@ -154,7 +154,7 @@ def _types(now: Situation, record: TurnRecord, reading: Reading) -> Iterator[Fin
         yield Finding("type_missing", -1.0, "leaves open whether the price is net", Skill.WORKFLOW)
 
 
-def _mixed(now: Situation, act: DialogueAct) -> bool:
+def _mixed(now: RatedSituation, act: DialogueAct) -> bool:
     """Whether a figure is known as a price of the other type, and not of its own."""
     price, k = act.price or 0.0, act.ticket or 0
     if k >= len(now.card.tickets):
@@ -172,7 +172,7 @@ def _mixed(now: Situation, act: DialogueAct) -> bool:
     return any(abs(price - x) <= 1.0 for x in other) and all(abs(price - x) > 1.0 for x in own)
 
 
-def _steps(now: Situation, record: TurnRecord, reading: Reading) -> Iterator[Finding]:
+def _steps(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> Iterator[Finding]:
     """The order of the procedure: open, give the reason, ask and bargain, confirm, close."""
     kinds = {act.kind for act in record.acts}
     greets = find("greeting", reading) is not None
@@ -208,7 +208,7 @@ def _steps(now: Situation, record: TurnRecord, reading: Reading) -> Iterator[Fin
         yield Finding("in_order", 0.25, "keeps the order of steps", Skill.WORKFLOW)
 
 
-def _off_record(now: Situation, reading: Reading) -> bool:
+def _off_record(now: RatedSituation, reading: RaterReading) -> bool:
     """Whether a reply outside the procedure is in place: a question, after silence, for comfort, to lead back."""
     return (
         "?" in reading.text

@@ -13,8 +13,8 @@ from functools import lru_cache
 from typing import Final
 
 from benchmarks.raters.rating import DialogueRating, Finding, ReplyRating, Skill, of_replies, rate_reply
-from benchmarks.raters.situation import Situation
-from benchmarks.raters.wordlists import Reading, Sentence, find, pattern
+from benchmarks.raters.situation import RatedSituation
+from benchmarks.raters.wordlists import RaterReading, RaterSentence, find, pattern
 
 _WORDS: Final = {
     "article": "the a an your our my their its every",
@@ -72,7 +72,7 @@ _AN_ANYWAY: Final = ("hour", "honest", "honour", "heir", "rmb", "x-", "sms")
 _A_ANYWAY: Final = ("uni", "use", "usu", "one", "once", "eu", "ubiq", "utili")
 
 
-def clashes(sentence: Sentence) -> list[str]:
+def clashes(sentence: RaterSentence) -> list[str]:
     """Return the impossible pairs of a sentence, each as its two words ("the of"); empty if the order holds.
 
     "^" stands for the sentence's beginning, "$" for its end.
@@ -95,7 +95,7 @@ def clashes(sentence: Sentence) -> list[str]:
     return found
 
 
-def _edges(words: tuple[str, ...], sentence: Sentence) -> list[str]:
+def _edges(words: tuple[str, ...], sentence: RaterSentence) -> list[str]:
     """Words that begin or end no sentence."""
     first, last = words[0], words[-1]
     found = []
@@ -244,7 +244,7 @@ _COMMON: Final = frozenset(
 )
 
 
-def rate(now: Situation, reading: Reading) -> ReplyRating:
+def rate(now: RatedSituation, reading: RaterReading) -> ReplyRating:
     """Rate one reply, in the situation before it."""
     heard = now.heard
     if not reading.words:
@@ -267,7 +267,7 @@ def rate_dialogue(replies: tuple[ReplyRating, ...]) -> DialogueRating:
     return DialogueRating(of_replies(replies), any(r.excellent for r in replies), replies)
 
 
-def _form(reading: Reading) -> Iterator[Finding]:
+def _form(reading: RaterReading) -> Iterator[Finding]:
     plain = reading.plain
     for mark, points, reason, expression in (
         ("speaker_label", -1.25, "puts a speaker's name before the words", _LABEL),
@@ -290,7 +290,7 @@ def _form(reading: Reading) -> Iterator[Finding]:
         yield Finding("shouts", -0.75, "shouts", Skill.FLUENCY)
 
 
-def _grammar(now: Situation, reading: Reading) -> Iterator[Finding]:
+def _grammar(now: RatedSituation, reading: RaterReading) -> Iterator[Finding]:
     strange = [w for w in reading.words if len(w) > 3 and w.isascii() and w.isalpha() and _STRANGE.search(w)]
     if len(strange) * 5 > len(reading.words):
         yield Finding("no_words", -2.5, f"is not made of words: {strange[0][:20]}", Skill.FLUENCY)
@@ -308,18 +308,18 @@ def _grammar(now: Situation, reading: Reading) -> Iterator[Finding]:
         yield Finding("grammar_slip", -0.5 * min(3, len(slips)), f"grammar: {said}", Skill.FLUENCY, span)
 
 
-def _names(now: Situation) -> list[str]:
+def _names(now: RatedSituation) -> list[str]:
     """Names of more than one word that the talk may need, in small letters."""
     names = [now.card.hotel.name, now.card.facts.competitor_name, *(ticket.room for ticket in now.card.tickets)]
     return [name.lower() for name in names if " " in name]
 
 
-def _is_broken(name: str, reading: Reading) -> bool:
+def _is_broken(name: str, reading: RaterReading) -> bool:
     """Whether all words of a name are there, but not side by side."""
     return name not in reading.plain and set(name.split()) <= set(reading.words)
 
 
-def _languages(reading: Reading, heard: Reading) -> Iterator[Finding]:
+def _languages(reading: RaterReading, heard: RaterReading) -> Iterator[Finding]:
     other = _SCRIPT.search(reading.plain)
     if other is not None and _SCRIPT.search(heard.plain) is None:
         yield Finding("other_script", -2.0, "mixes in another script", Skill.FLUENCY, other.span())
@@ -327,7 +327,7 @@ def _languages(reading: Reading, heard: Reading) -> Iterator[Finding]:
         yield Finding("other_language", -1.75, "mixes in another language", Skill.FLUENCY)
 
 
-def _length(reading: Reading, heard_length: int) -> Iterator[Finding]:
+def _length(reading: RaterReading, heard_length: int) -> Iterator[Finding]:
     count = len(reading.words)
     longest = max(len(sentence.words) for sentence in reading.sentences)
     if count > FAR_TOO_LONG:
@@ -342,7 +342,7 @@ def _length(reading: Reading, heard_length: int) -> Iterator[Finding]:
         yield Finding("easy_to_read", 0.25, "short and easy to read", Skill.FLUENCY)
 
 
-def _repetition(now: Situation, reading: Reading, heard: Reading) -> Iterator[Finding]:
+def _repetition(now: RatedSituation, reading: RaterReading, heard: RaterReading) -> Iterator[Finding]:
     own, parts = shape_of(reading.plain), _sentences(reading.plain)
     earlier = [_remembered(text) for text in now.said]
     if any(_shared(own, shape) >= SAME_SHAPE for shape, _ in earlier):
@@ -389,7 +389,7 @@ def _sentences(plain: str) -> list[str]:
     return [part for part in parts if part.count(" ") >= 4]
 
 
-def _register(reading: Reading) -> Iterator[Finding]:
+def _register(reading: RaterReading) -> Iterator[Finding]:
     for name, points, reason in (("rude", -2.5, "rude"), ("blunt", -0.75, "blunt"), ("slang", -0.75, "slang")):
         if hit := find(name, reading):
             yield Finding(f"{name}_words", points, f"{reason}: {hit.text}", Skill.FLUENCY, hit.span)
@@ -397,7 +397,7 @@ def _register(reading: Reading) -> Iterator[Finding]:
         yield Finding("courteous", 0.25, f"courteous: {hit.text}", Skill.FLUENCY, hit.span)
 
 
-def _warmth(now: Situation, reading: Reading, heard: Reading) -> Iterator[Finding]:
+def _warmth(now: RatedSituation, reading: RaterReading, heard: RaterReading) -> Iterator[Finding]:
     comfort = find("comfort", reading)
     if now.upset:
         if comfort:
@@ -413,7 +413,7 @@ def _warmth(now: Situation, reading: Reading, heard: Reading) -> Iterator[Findin
         yield Finding("picks_up", 0.25, "picks up the manager's words", Skill.SCOPE)
 
 
-def _address(now: Situation, reading: Reading) -> Iterator[Finding]:
+def _address(now: RatedSituation, reading: RaterReading) -> Iterator[Finding]:
     if hit := find("machine", reading):
         yield Finding("machine_talk", -2.0, f"talks about itself or the task: {hit.text}", Skill.SCOPE, hit.span)
     if hit := find("wrong_side", reading):
@@ -422,7 +422,7 @@ def _address(now: Situation, reading: Reading) -> Iterator[Finding]:
         yield Finding("beside_the_matter", -1.25, "has nothing to do with rates and rooms", Skill.SCOPE)
 
 
-def _to_the_matter(reading: Reading) -> bool:
+def _to_the_matter(reading: RaterReading) -> bool:
     """Whether a reply speaks of rates and rooms, names a figure, comforts, or takes its leave."""
     return any(find(name, reading) for name in ("matter", "comfort", "farewell")) or any(
         w[0].isdigit() for w in reading.words

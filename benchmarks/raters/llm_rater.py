@@ -32,7 +32,7 @@ SYSTEM: Final = (
 )
 
 
-class _Answer(BaseModel):
+class _RaterAnswer(BaseModel):
     """The only form of answer that is read."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -108,7 +108,7 @@ def _read(reply: ChatReply) -> LlmRating:
     if reply.fault is not None:
         return LlmRating(None, fault=reply.fault)
     try:
-        answer = _Answer.model_validate(json.loads(reply.text))
+        answer = _RaterAnswer.model_validate(json.loads(reply.text))
     except (json.JSONDecodeError, ValidationError, RecursionError) as error:
         return LlmRating(None, fault=f"unreadable answer: {type(error).__name__}")
     skills = tuple((skill, bool(getattr(answer, skill.value))) for skill in Skill)

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from benchmarks.raters import compliance, language, task
 from benchmarks.raters.rating import DialogueRating, ReplyRating, Skill
-from benchmarks.raters.situation import Hidden, Situation, as_said, hidden_of, walk
+from benchmarks.raters.situation import Hidden, RatedSituation, as_said, hidden_of, walk
 from benchmarks.raters.wordlists import read
 from negotiation_env.game.scenario import Scenario
 from negotiation_env.play.records import Episode, TurnRecord
@@ -88,7 +88,7 @@ def persuasion(episodes: Sequence[Episode]) -> float:
     return fmean(rated) if rated else 1.0
 
 
-def rate_turn(now: Situation, record: TurnRecord) -> RatedReply:
+def rate_turn(now: RatedSituation, record: TurnRecord) -> RatedReply:
     """Rate one reply in its situation; what came after it plays no part."""
     reading = read(record.text)
     record = as_said(now, record, reading)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final
 
 from benchmarks.checks.scene import BIDS, CLAIMS, Scene, Standing
-from benchmarks.raters.wordlists import NOTHING, Reading, find, read
+from benchmarks.raters.wordlists import NOTHING, RaterReading, find, read
 from negotiation_env.errors import UsageError
 from negotiation_env.game.acts import Act, DialogueAct, Tactic
 from negotiation_env.game.lanes import FLOATS
@@ -70,7 +70,7 @@ def hidden_of(episode: Episode, scenario: Scenario | None = None) -> Hidden | No
 
 
 @dataclass(slots=True)
-class Situation:
+class RatedSituation:
     """How things stand before a reply. Prices are selling prices, yuan per night; tickets count from 0.
 
     ``walk`` changes it in place from turn to turn: read it before the next one is asked for.
@@ -83,7 +83,7 @@ class Situation:
     standing: Standing = field(default_factory=Standing)
     said: list[str] = field(default_factory=list)
     """The agent's earlier replies."""
-    heard: Reading = NOTHING
+    heard: RaterReading = NOTHING
     """The manager's last message; nothing before the first, and where it was silent."""
     figures: set[float] = field(default_factory=set)
     """Every number that either side has said."""
@@ -136,10 +136,10 @@ class Situation:
         return min(1.0, max(0.0, (quote - end) / (card.selling_price - end)))
 
 
-def walk(episode: Episode, hidden: Hidden | None = None) -> Iterator[tuple[Situation, TurnRecord]]:
+def walk(episode: Episode, hidden: Hidden | None = None) -> Iterator[tuple[RatedSituation, TurnRecord]]:
     """Yield each turn with the situation before it, in order. The situation is one object, changed in place."""
     scene = Scene(episode)
-    now = Situation(scene, hidden)
+    now = RatedSituation(scene, hidden)
     for record in episode.turns:
         yield now, record
         _hear_agent(now, record)
@@ -148,7 +148,7 @@ def walk(episode: Episode, hidden: Hidden | None = None) -> Iterator[tuple[Situa
         now.number += 1
 
 
-def _hear_agent(now: Situation, record: TurnRecord) -> None:
+def _hear_agent(now: RatedSituation, record: TurnRecord) -> None:
     now.said.append(record.text)
     now.figures |= numbers(record.text)
     for act in record.acts:
@@ -162,7 +162,7 @@ def _hear_agent(now: Situation, record: TurnRecord) -> None:
             now.promised[act.detail] += 1
 
 
-def _hear_manager(now: Situation, record: TurnRecord) -> None:
+def _hear_manager(now: RatedSituation, record: TurnRecord) -> None:
     now.heard_acts = record.answer_acts
     if not record.answer.strip():
         now.silent, now.heard = now.silent + 1, NOTHING
@@ -184,7 +184,7 @@ def _hear_manager(now: Situation, record: TurnRecord) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _read_answer(text: str) -> Reading:
+def _read_answer(text: str) -> RaterReading:
     """Read a manager's message; scripts say the same ones again and again."""
     return read(text)
 
@@ -194,7 +194,7 @@ def numbers(text: str) -> set[float]:
     return {float(found.replace(",", "")) for found in _NUMBER.findall(text)}
 
 
-def as_said(now: Situation, record: TurnRecord, reading: Reading) -> TurnRecord:
+def as_said(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> TurnRecord:
     """Return the turn without claims that only a machine would hear.
 
     "I would rather hear what works for you" reads as an agreement to nothing in particular; a person would not take it
@@ -212,7 +212,7 @@ def as_said(now: Situation, record: TurnRecord, reading: Reading) -> TurnRecord:
     return replace(record, acts=acts or (DialogueAct(Act.OFF_TOPIC),))
 
 
-def named_tickets(now: Situation, record: TurnRecord, plain: str) -> set[int]:
+def named_tickets(now: RatedSituation, record: TurnRecord, plain: str) -> set[int]:
     """Return the open tickets that a reply deals with or speaks of: by an act, by room, or by "both" and the like."""
     if _EVERY.search(plain):
         return set(now.open)

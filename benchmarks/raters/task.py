@@ -21,8 +21,8 @@ from benchmarks.raters.rating import (
     of_replies,
     rate_reply,
 )
-from benchmarks.raters.situation import REASONS, Hidden, Situation, named_tickets
-from benchmarks.raters.wordlists import Reading, find
+from benchmarks.raters.situation import REASONS, Hidden, RatedSituation, named_tickets
+from benchmarks.raters.wordlists import RaterReading, find
 from negotiation_env.game.acts import PRICED_ACTS, Act, DialogueAct, Tactic
 from negotiation_env.game.scenario import fact_figure
 from negotiation_env.play.records import Episode, TurnRecord
@@ -53,7 +53,7 @@ _TO_THE_POINT: Final = BIDS | CLAIMS | {Act.ASK, Act.INFORM, Act.GREET, Act.SOOT
 _FALLING: Final = re.compile(r"\b(?:fall|drop|down|less|slip|soften|weak|quiet|slow)")
 
 
-def rate(now: Situation, record: TurnRecord, reading: Reading) -> ReplyRating:
+def rate(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> ReplyRating:
     """Rate one reply in its situation."""
     if not reading.words:
         return rate_reply(START, [Finding("says_nothing", -3.0, "says nothing", Skill.NEGOTIATION)], OPINIONS, MERITS)
@@ -92,7 +92,7 @@ def rate_dialogue(hidden: Hidden | None, episode: Episode, replies: tuple[ReplyR
     return DialogueRating(score, excellent, replies, (finding,))
 
 
-def _claims(now: Situation, record: TurnRecord) -> Iterator[Finding]:
+def _claims(now: RatedSituation, record: TurnRecord) -> Iterator[Finding]:
     """Taking figures: the goal, a good one, too dear a one, or one that was never offered."""
     given: set[str] = set()
     for act in record.acts:
@@ -110,7 +110,7 @@ def _claims(now: Situation, record: TurnRecord) -> Iterator[Finding]:
                 yield finding
 
 
-def _taken(now: Situation, k: int) -> Finding:
+def _taken(now: RatedSituation, k: int) -> Finding:
     ticket, quote, left = now.card.tickets[k], now.standing.quotes[k], now.room_left(k)
     if quote <= ticket.target_price + 0.5:
         return Finding("takes_goal", 1.5, f"takes {quote:.0f} at once, which meets the goal", Skill.NEGOTIATION)
@@ -124,7 +124,7 @@ def _taken(now: Situation, k: int) -> Finding:
     return Finding("takes_cut", 0.5, f"takes {quote:.0f}", Skill.NEGOTIATION)
 
 
-def _bids(now: Situation, record: TurnRecord) -> Iterator[Finding]:
+def _bids(now: RatedSituation, record: TurnRecord) -> Iterator[Finding]:
     """Figures asked for: anchors and concessions."""
     fresh = any(a.kind is Act.INFORM and a.tactic in REASONS and not now.used[a.tactic] for a in record.acts)
     seen: set[str] = set()
@@ -140,7 +140,7 @@ def _bids(now: Situation, record: TurnRecord) -> Iterator[Finding]:
                     yield finding
 
 
-def _bid(now: Situation, k: int, price: float, fresh: bool) -> Iterator[Finding]:
+def _bid(now: RatedSituation, k: int, price: float, fresh: bool) -> Iterator[Finding]:
     ticket, quote, last = now.card.tickets[k], now.standing.quotes.get(k), now.standing.bids.get(k)
     ceiling = ticket.selling_price if quote is None else quote
     floor = now.hidden.floors[k] if now.hidden else 0
@@ -166,7 +166,7 @@ def _bid(now: Situation, k: int, price: float, fresh: bool) -> Iterator[Finding]
             yield Finding("stands_still", -0.75, "asks for as much as before and says nothing new", Skill.NEGOTIATION)
 
 
-def _goal(now: Situation, record: TurnRecord) -> Iterator[Finding]:
+def _goal(now: RatedSituation, record: TurnRecord) -> Iterator[Finding]:
     """A quote that meets the target has to be taken; pressing on spoils it."""
     met = now.met
     if not met:
@@ -185,7 +185,7 @@ def _goal(now: Situation, record: TurnRecord) -> Iterator[Finding]:
         yield Finding("leaves_goal", -1.0, f"leaves {quote:.0f} lying, which meets the goal", Skill.NEGOTIATION)
 
 
-def _reasons(now: Situation, record: TurnRecord, reading: Reading) -> Iterator[Finding]:
+def _reasons(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> Iterator[Finding]:
     """Reasons given: new ones, those that move this manager, those that argue for the hotel."""
     given = [a for a in record.acts if a.kind is Act.INFORM and a.tactic in REASONS]
     sound = []
@@ -214,7 +214,7 @@ def _reasons(now: Situation, record: TurnRecord, reading: Reading) -> Iterator[F
         yield Finding("offers_return", 0.5, "offers something in return", Skill.NEGOTIATION)
 
 
-def _backfires(now: Situation, act: DialogueAct, reading: Reading) -> bool:
+def _backfires(now: RatedSituation, act: DialogueAct, reading: RaterReading) -> bool:
     """Whether the fact behind a reason argues for the hotel's price, not against it."""
     if act.tactic is Tactic.CALENDAR:
         rising = act.figure is not None and not _FALLING.search(reading.plain)
@@ -222,7 +222,7 @@ def _backfires(now: Situation, act: DialogueAct, reading: Reading) -> bool:
     return act.tactic is Tactic.COMPETITOR and now.card.facts.competitor_price > now.card.tickets[0].selling_price
 
 
-def _answers(now: Situation, record: TurnRecord, reading: Reading) -> Iterator[Finding]:
+def _answers(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> Iterator[Finding]:
     """What the manager asked for or felt."""
     kinds = {act.kind for act in record.acts}
     reasons = any(a.kind is Act.PROMISE or (a.kind is Act.INFORM and a.tactic in REASONS) for a in record.acts)
@@ -241,7 +241,7 @@ def _answers(now: Situation, record: TurnRecord, reading: Reading) -> Iterator[F
         yield Finding("clarifies", 0.75, "asks what was meant", Skill.SCOPE)
 
 
-def _tickets(now: Situation, record: TurnRecord, reading: Reading) -> Iterator[Finding]:
+def _tickets(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> Iterator[Finding]:
     """Several tickets: a reply that deals with some has to speak of the others."""
     left = now.open
     if len(left) < 2 or not any(act.kind in BIDS | CLAIMS for act in record.acts):
@@ -254,7 +254,7 @@ def _tickets(now: Situation, record: TurnRecord, reading: Reading) -> Iterator[F
         yield Finding("covers_all", 0.25, "covers every open room", Skill.SCOPE)
 
 
-def _course(now: Situation, record: TurnRecord, reading: Reading) -> Iterator[Finding]:
+def _course(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> Iterator[Finding]:
     """Opening, asking, waiting, closing."""
     kinds = {act.kind for act in record.acts}
     aimless = now.number == 1 and not find("purpose", reading) and not _names(now, reading)
@@ -284,7 +284,7 @@ def _course(now: Situation, record: TurnRecord, reading: Reading) -> Iterator[Fi
             yield Finding("gives_up", -2.0, "ends the talk with rooms still open", Skill.WORKFLOW)
 
 
-def _names(now: Situation, reading: Reading) -> bool:
+def _names(now: RatedSituation, reading: RaterReading) -> bool:
     """Whether a reply names the hotel or one of its rooms."""
     names = [now.card.hotel.name, *(ticket.room for ticket in now.card.tickets)]
     return any(name.lower() in reading.plain for name in names)

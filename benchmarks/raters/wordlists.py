@@ -25,7 +25,7 @@ class Hit(NamedTuple):
     span: tuple[int, int]
 
 
-class Sentence(NamedTuple):
+class RaterSentence(NamedTuple):
     """One sentence: its words in lower case, without punctuation, and how it ends."""
 
     words: tuple[str, ...]
@@ -36,13 +36,13 @@ class Sentence(NamedTuple):
     """Whether a full stop, question or exclamation mark ends it."""
 
 
-class Reading(NamedTuple):
+class RaterReading(NamedTuple):
     """A reply as the raters read it."""
 
     text: str
     plain: str
     """The text in lower case with straight apostrophes; positions are the text's own."""
-    sentences: tuple[Sentence, ...]
+    sentences: tuple[RaterSentence, ...]
     words: tuple[str, ...]
     lists: int
     """Bit set of the lists that may have a phrase here: the reply has the longest word of one."""
@@ -69,11 +69,11 @@ def pattern(name: str) -> re.Pattern[str]:
     return pattern_of(word_lists()[name])
 
 
-NOTHING: Final = Reading("", "", (), (), 0)
+NOTHING: Final = RaterReading("", "", (), (), 0)
 """No message: before the first, and where one side was silent."""
 
 
-def find(name: str, reading: Reading, *, affirmed: bool = False) -> Hit | None:
+def find(name: str, reading: RaterReading, *, affirmed: bool = False) -> Hit | None:
     """Return the first place where a phrase of a list stands in a reply.
 
     With ``affirmed``, a phrase after a denial in its own sentence ("we cannot guarantee") does not count.
@@ -130,7 +130,7 @@ def _denied(plain: str, position: int) -> bool:
     return _DENIAL.search(plain, start + 1, position) is not None
 
 
-def read(text: str) -> Reading:
+def read(text: str) -> RaterReading:
     """Cut a reply into sentences and words."""
     text = text[:MAX_READ]
     plain = text.lower().replace("’", "'")
@@ -143,9 +143,9 @@ def read(text: str) -> Reading:
         if words:
             end = piece.rstrip(" \"')")[-1:]
             inner = tuple([t for t in tokens if t[0] not in ".!?"])
-            sentences.append(Sentence(words, inner, end in "?？", end in ".!?。！？"))
+            sentences.append(RaterSentence(words, inner, end in "?？", end in ".!?。！？"))
     all_words = tuple([w for s in sentences for w in s.words])
     lists = 0 if plain.isascii() else _telling_words()[2]
     for word in all_words:
         lists |= _lists_of(word)
-    return Reading(text, plain, tuple(sentences), all_words, lists)
+    return RaterReading(text, plain, tuple(sentences), all_words, lists)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeGuard
 
-from benchmarks.metrics.judging import Played
+from benchmarks.metrics.judging import AssessedEpisode
 from benchmarks.metrics.policy_metrics import HEADLINE, is_percent
 from benchmarks.report.charts import Series, line_chart, means_by, scatter_chart
 from benchmarks.report.report_data import Report, format_figure
@@ -101,7 +101,7 @@ def concessions(report: Report) -> str:
     return line_chart(lines, title, "turn", "share of the selling price")
 
 
-def _moves(played: Sequence[Played]) -> dict[str, dict[float, list[float]]]:
+def _moves(played: Sequence[AssessedEpisode]) -> dict[str, dict[float, list[float]]]:
     """Return standing quotes and bids by turn, over the tickets that have one."""
     found: dict[str, dict[float, list[float]]] = {"hotel asks": defaultdict(list), "agent bids": defaultdict(list)}
     for p in played:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.metrics.judging import Played
+from benchmarks.metrics.judging import AssessedEpisode
 from benchmarks.metrics.outcome_metrics import category_metrics
 from benchmarks.metrics.policy_metrics import METRICS, is_percent, policy_metrics
 from benchmarks.metrics.rating_metrics import agreement
@@ -23,7 +23,7 @@ class Report:
     """
 
     data: dict[str, Any]
-    played: tuple[tuple[str, str, Played], ...]
+    played: tuple[tuple[str, str, AssessedEpisode], ...]
 
     @property
     def policies(self) -> list[str]:
@@ -36,7 +36,7 @@ class Report:
         return None if record is None else Figure.from_json(record)
 
 
-def build_report(played: Sequence[tuple[str, str, Played]], provenance: dict[str, Any], seed: int) -> Report:
+def build_report(played: Sequence[tuple[str, str, AssessedEpisode]], provenance: dict[str, Any], seed: int) -> Report:
     """Compute every figure, by policy, by suite, and by category of scripted cases; the raters' agreement over all."""
     policies: dict[str, Any] = {}
     for name in dict.fromkeys(policy for policy, _, _ in played):
@@ -65,7 +65,7 @@ def _json(figures: dict[str, Figure]) -> dict[str, dict[str, float | int | None]
     return {name: figure.to_json() for name, figure in figures.items()}
 
 
-def _case_record(played: Played) -> dict[str, Any]:
+def _case_record(played: AssessedEpisode) -> dict[str, Any]:
     """Return what the automated checks found in one scripted case."""
     return {
         "id": played.episode.scenario_id,

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import regex
 
-from benchmarks.metrics.judging import Played
+from benchmarks.metrics.judging import AssessedEpisode
 from benchmarks.raters.panel import RatedReply
 from negotiation_env.play.records import TicketOutcome, TurnRecord
 from rewards.rules.plain_text import prepare
@@ -63,7 +63,7 @@ MOST_LIVE: Final = 40
 """Live negotiations shown for each policy and suite; scripted cases are all shown."""
 
 
-def transcripts(played: Sequence[tuple[str, str, Played]]) -> list[dict[str, Any]]:
+def transcripts(played: Sequence[tuple[str, str, AssessedEpisode]]) -> list[dict[str, Any]]:
     """Return the transcripts as JSON-able data, in the order of the run; of live suites the first so many each."""
     shown: dict[tuple[str, str], int] = defaultdict(int)
     found = []
@@ -76,7 +76,7 @@ def transcripts(played: Sequence[tuple[str, str, Played]]) -> list[dict[str, Any
     return found
 
 
-def _transcript(policy: str, suite: str, played: Played) -> dict[str, Any]:
+def _transcript(policy: str, suite: str, played: AssessedEpisode) -> dict[str, Any]:
     case, episode = played.case, played.episode
     return {
         "policy": policy,
@@ -103,7 +103,7 @@ def _transcript(policy: str, suite: str, played: Played) -> dict[str, Any]:
     }
 
 
-def _status(played: Played) -> str:
+def _status(played: AssessedEpisode) -> str:
     """Return one word for the filter: how a scripted case came out, or whether a live one won a cut."""
     if played.episode.fault is not None:
         return "fault"

@@ -53,7 +53,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RunPlan:
     """How often cases are played, and with which draws.
 
     Attributes:
@@ -81,7 +81,7 @@ class Plan:
         return equal + [(p, s) for p in range(self.trials) for s in range(self.trials) if p != s]
 
 
-def jobs_of(policies: Sequence[str], suites: Mapping[str, CaseSuite], plan: Plan) -> list[Job]:
+def jobs_of(policies: Sequence[str], suites: Mapping[str, CaseSuite], plan: RunPlan) -> list[Job]:
     """Return the run's jobs: by policy, suite, trial and case.
 
     Raises:

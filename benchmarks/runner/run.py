@@ -20,12 +20,12 @@ from benchmarks.comparison.paired_policies import ab_section, noise, paired_test
 from benchmarks.metrics.observations import SCORES, Score, score, write_scores
 from benchmarks.metrics.policy_metrics import METRICS
 from benchmarks.report import Report, build_report, write_report
-from benchmarks.runner.jobs import AB, Job, Plan, is_done, jobs_of
+from benchmarks.runner.jobs import AB, Job, RunPlan, is_done, jobs_of
 from benchmarks.runner.provenance import provenance
 from benchmarks.runner.workers import (
     CHUNK,
-    Judged,
-    Task,
+    EpisodeTask,
+    JudgedEpisode,
     is_parallel,
     run_here,
     run_in_workers,
@@ -43,7 +43,7 @@ WORTH_SPAWNING = 2 * CHUNK
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _BenchRun:
     """A run's folder and how its episodes are made."""
 
     out: Path
@@ -92,10 +92,10 @@ def run_benchmark(
     Raises:
         UsageError: a name is unknown, or ``out`` holds a run with other settings.
     """
-    plan = Plan(seed, trials, crossed)
+    plan = RunPlan(seed, trials, crossed)
     _check(policies, suites, workers)
     settings = {"manager": manager, "llm": llm if manager == "llm" else "", "seed": seed}
-    run = _Run(out, manager, llm, workers, {name: registry.load_policy(name) for name in policies})
+    run = _BenchRun(out, manager, llm, workers, {name: registry.load_policy(name) for name in policies})
     cases = _load_suites(suites)
     jobs = jobs_of(policies, cases, plan)
     registry.load_manager(manager, llm)
@@ -153,11 +153,11 @@ def _prepare(out: Path, settings: dict[str, Any]) -> None:
             episodes.write_bytes(text[: text.rfind(b"\n") + 1])
 
 
-def _judge_all(jobs: Sequence[Job], run: _Run, progress: bool) -> list[Judged]:
+def _judge_all(jobs: Sequence[Job], run: _BenchRun, progress: bool) -> list[JudgedEpisode]:
     """Play what is missing, judge everything, and leave the episodes on disk in the order of the jobs."""
     done = _finished(run.episodes)
-    tasks = [Task(job, e if is_done(job, e := done.get(job.key), run.manager) else None) for job in jobs]
-    found: dict[tuple[str, str], Judged] = {}
+    tasks = [EpisodeTask(job, e if is_done(job, e := done.get(job.key), run.manager) else None) for job in jobs]
+    found: dict[tuple[str, str], JudgedEpisode] = {}
     with _bar(len(tasks), progress) as tick:
 
         def save(job: Job, episode: Episode) -> None:
@@ -174,8 +174,8 @@ def _judge_all(jobs: Sequence[Job], run: _Run, progress: bool) -> list[Judged]:
 
 
 def _run_tasks(
-    tasks: Sequence[Task], run: _Run, save: Callable[[Job, Episode], None], tick: Callable[[str], None]
-) -> Iterator[Judged]:
+    tasks: Sequence[EpisodeTask], run: _BenchRun, save: Callable[[Job, Episode], None], tick: Callable[[str], None]
+) -> Iterator[JudgedEpisode]:
     """Run parallel policies' tasks in workers, and each other policy's here; ``tick`` hears of every episode."""
     apart = {name for name, policy in run.policies.items() if is_parallel(policy, run.manager)}
     outside = [task for task in tasks if task.job.policy in apart]
@@ -220,13 +220,13 @@ def _bar(total: int, show: bool) -> Iterator[Callable[[str], None]]:
         yield tick
 
 
-def _scores(judged: Sequence[Judged]) -> list[Score]:
+def _scores(judged: Sequence[JudgedEpisode]) -> list[Score]:
     """Return what each sound episode adds to each figure that is a mean over episodes."""
     return [score(j.job, j.parts) for j in judged if j.played.episode.fault is None]
 
 
 def _report(
-    judged: Sequence[Judged], scores: Sequence[Score], record: dict[str, Any], policies: Sequence[str], seed: int
+    judged: Sequence[JudgedEpisode], scores: Sequence[Score], record: dict[str, Any], policies: Sequence[str], seed: int
 ) -> Report:
     """Build the report with its tests; A/B conversations have tests of their own."""
     report = build_report([(j.job.policy, j.job.suite, j.played) for j in judged], record, seed)
@@ -240,7 +240,7 @@ def _report(
 
 
 def _command(
-    policies: Sequence[str], suites: Sequence[str | CaseSuite], settings: Mapping[str, Any], plan: Plan
+    policies: Sequence[str], suites: Sequence[str | CaseSuite], settings: Mapping[str, Any], plan: RunPlan
 ) -> str:
     """Return the command that makes this run, whichever way it was started."""
     names = [suite if isinstance(suite, str) else suite.name for suite in suites]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, NamedTuple
 
-from benchmarks.metrics.judging import Played, judge
+from benchmarks.metrics.judging import AssessedEpisode, judge
 from benchmarks.metrics.policy_metrics import Part, observe
 from benchmarks.runner.jobs import Job, versions_of
 from negotiation_env.errors import NegotiationError
@@ -33,18 +33,18 @@ PARALLEL_MANAGERS: Final = frozenset({"rules"})
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class EpisodeTask:
     """An episode to be judged, and to be played first if it is not there."""
 
     job: Job
     episode: Episode | None = None
 
 
-class Judged(NamedTuple):
+class JudgedEpisode(NamedTuple):
     """A task's outcome."""
 
     job: Job
-    played: Played
+    played: AssessedEpisode
     parts: dict[str, Part]
     fresh: bool
     """Whether it was played now."""
@@ -68,8 +68,8 @@ def is_parallel(policy: Policy, manager: str) -> bool:
 
 
 def run_here(
-    tasks: Sequence[Task], policy: Policy, manager_name: str, manager: Manager, reward: Reward, save: Save
-) -> Iterator[Judged]:
+    tasks: Sequence[EpisodeTask], policy: Policy, manager_name: str, manager: Manager, reward: Reward, save: Save
+) -> Iterator[JudgedEpisode]:
     """Play what is missing in batches, then judge everything; ``save`` is called with each episode as it finishes."""
     found = {task.job.key: task.episode for task in tasks if task.episode is not None}
     for group in _groups([task.job for task in tasks if task.episode is None]):
@@ -86,9 +86,9 @@ def run_here(
         yield _judged(task, found[task.job.key])
 
 
-def _judged(task: Task, episode: Episode) -> Judged:
+def _judged(task: EpisodeTask, episode: Episode) -> JudgedEpisode:
     played = judge(task.job.case, episode)
-    return Judged(task.job, played, observe(played), task.episode is None)
+    return JudgedEpisode(task.job, played, observe(played), task.episode is None)
 
 
 def _groups(jobs: Sequence[Job]) -> list[list[Job]]:
@@ -125,7 +125,7 @@ def _loaded_manager(name: str) -> Manager:
     return registry.load_manager(name)
 
 
-def _work(tasks: Sequence[Task], manager: str) -> list[Judged]:
+def _work(tasks: Sequence[EpisodeTask], manager: str) -> list[JudgedEpisode]:
     """Run a chunk of one policy's tasks in a worker process."""
     policy, host = _loaded_policy(tasks[0].job.policy), _loaded_manager(manager)
     return list(run_here(tasks, policy, manager, host, registry.load_reward("repo"), lambda job, episode: None))
@@ -145,7 +145,7 @@ def _leave_with_parent() -> None:
         os._exit(1)
 
 
-def run_in_workers(tasks: Sequence[Task], manager: str, workers: int, save: Save) -> Iterator[Judged]:
+def run_in_workers(tasks: Sequence[EpisodeTask], manager: str, workers: int, save: Save) -> Iterator[JudgedEpisode]:
     """Run tasks in worker processes, in chunks of one policy; outcomes come as chunks finish.
 
     On Ctrl-C chunks in work are finished and saved, and no other is begun.
@@ -156,7 +156,7 @@ def run_in_workers(tasks: Sequence[Task], manager: str, workers: int, save: Save
     context = multiprocessing.get_context("spawn")
     waiting = iter(_chunks(tasks))
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_work) as pool:
-        running: set[Future[list[Judged]]] = set()
+        running: set[Future[list[JudgedEpisode]]] = set()
         try:
             while True:
                 # Two chunks a worker: none waits for work, and little is lost when the run is stopped.
@@ -179,16 +179,16 @@ def run_in_workers(tasks: Sequence[Task], manager: str, workers: int, save: Save
             raise
 
 
-def _saved(future: Future[list[Judged]], save: Save) -> Iterator[Judged]:
+def _saved(future: Future[list[JudgedEpisode]], save: Save) -> Iterator[JudgedEpisode]:
     for judged in future.result():
         if judged.fresh:
             save(judged.job, judged.played.episode)
         yield judged
 
 
-def _chunks(tasks: Sequence[Task]) -> list[list[Task]]:
+def _chunks(tasks: Sequence[EpisodeTask]) -> list[list[EpisodeTask]]:
     """Cut tasks into chunks of one policy."""
-    by_policy: dict[str, list[Task]] = {}
+    by_policy: dict[str, list[EpisodeTask]] = {}
     for task in tasks:
         by_policy.setdefault(task.job.policy, []).append(task)
     return [own[start : start + CHUNK] for own in by_policy.values() for start in range(0, len(own), CHUNK)]

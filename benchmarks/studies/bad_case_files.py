@@ -19,7 +19,7 @@ import typer
 
 from benchmarks.checks.case_checks import KINDS
 from benchmarks.checks.problems import PROBLEMS
-from benchmarks.metrics.judging import TRIAL_MARK, Played, judge
+from benchmarks.metrics.judging import TRIAL_MARK, AssessedEpisode, judge
 from benchmarks.runner.run import EPISODES, run_benchmark
 from benchmarks.suites import BAD_CASES, Case, CaseSuite, bad_cases, read_suite
 from benchmarks.suites.case import CATEGORIES, RecordedFailure, record_path, write_failure
@@ -60,11 +60,11 @@ def record(
         typer.echo(f"{policy} fixed these in every run: {', '.join(unfailed)}. Make their traps harder.")
 
 
-def played_cases(suite: CaseSuite, episodes: Path, policy: str) -> dict[str, list[Played]]:
+def played_cases(suite: CaseSuite, episodes: Path, policy: str) -> dict[str, list[AssessedEpisode]]:
     """Return a policy's sound runs of each case, in the order of trials, judged by the case's checks."""
     by_id = {case.id: case for case in suite}
     latest = {e.scenario_id: e for e in read_episodes(episodes) if e.policy == policy and e.fault is None}
-    played: dict[str, list[Played]] = defaultdict(list)
+    played: dict[str, list[AssessedEpisode]] = defaultdict(list)
     for name in sorted(latest, key=lambda name: int(name.partition(TRIAL_MARK)[2] or 1)):
         case = by_id.get(name.partition("/")[2].partition(TRIAL_MARK)[0])
         if case is not None:
@@ -72,7 +72,7 @@ def played_cases(suite: CaseSuite, episodes: Path, policy: str) -> dict[str, lis
     return played
 
 
-def failure_of(played: Sequence[Played], model: str, date: str) -> RecordedFailure | None:
+def failure_of(played: Sequence[AssessedEpisode], model: str, date: str) -> RecordedFailure | None:
     """Return the record of the first run that failed, or None if none did.
 
     Runs that fail by what is said come before runs that fail by silence or by ending too soon.
@@ -95,7 +95,7 @@ def failure_of(played: Sequence[Played], model: str, date: str) -> RecordedFailu
     )
 
 
-def _tells_little(played: Played) -> bool:
+def _tells_little(played: AssessedEpisode) -> bool:
     return all(check.passed or check.finding.startswith(UNTOLD) for check in played.checks)
 
 

@@ -47,7 +47,7 @@ CELLS: Final = 2_000_000
 """Numbers that an array of simulated clusters may hold."""
 
 
-class Row(NamedTuple):
+class SimulatedRow(NamedTuple):
     """What is simulated, and the bounds of the part of data sets in which the interval covers or the test rejects."""
 
     what: str
@@ -96,11 +96,11 @@ def alike(rng: np.random.Generator, truths: Array, correlation: float, sizes: Ar
     return rng.binomial(sizes.astype(np.int64), chances).astype(np.float64)
 
 
-def share_rows(sizes: Sequence[int], named: Sequence[float] = SHARES) -> Iterator[Row]:
+def share_rows(sizes: Sequence[int], named: Sequence[float] = SHARES) -> Iterator[SimulatedRow]:
     """Yield intervals of shares of independent observations."""
     for n in sizes:
         for p in named:
-            yield Row(f"share {p:g}, {n} scenarios", COVERAGE, partial(_single, n, p), CELLS)
+            yield SimulatedRow(f"share {p:g}, {n} scenarios", COVERAGE, partial(_single, n, p), CELLS)
 
 
 def _single(n: int, p: float, rng: np.random.Generator, copies: int) -> Hits:
@@ -114,13 +114,13 @@ def _near(rng: np.random.Generator, p: float, copies: int) -> Array:
     return rng.uniform(p - WINDOW, p + WINDOW, copies)
 
 
-def cluster_rows(named: Sequence[float] = SHARES) -> Iterator[Row]:
+def cluster_rows(named: Sequence[float] = SHARES) -> Iterator[SimulatedRow]:
     """Yield intervals of shares whose observations are alike within scenarios: trials, and one to three tickets."""
     for scenarios, trials in ((45, 3), (30, 3), (30, 0), (150, 0)):
         for correlation in (0.0, 0.2, 0.5):
             for p in named:
                 what = f"{trials} trials" if trials else "1-3 tickets"
-                yield Row(
+                yield SimulatedRow(
                     f"share {p:g}, {scenarios} scenarios x {what}, corr. {correlation:g}", COVERAGE,
                     partial(_clustered, scenarios, trials, correlation, p), CELLS // scenarios,
                 )  # fmt: skip
@@ -139,13 +139,13 @@ def _tickets(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return rng.choice(TICKETS[0], p=TICKETS[1], size=shape)
 
 
-def mean_rows(sizes: Sequence[int]) -> Iterator[Row]:
+def mean_rows(sizes: Sequence[int]) -> Iterator[SimulatedRow]:
     """Yield intervals of means, of single observations and of three trials that share half of their variance."""
     for name, population in POPULATIONS.items():
         for n in sizes:
             for trials in (1, 3):
                 what = f"mean of {name}, {n} scenarios x {trials}"
-                yield Row(what, COVERAGE, partial(_mean, population, n, trials), TOGETHER)
+                yield SimulatedRow(what, COVERAGE, partial(_mean, population, n, trials), TOGETHER)
 
 
 def _mean(population: Population, n: int, trials: int, rng: np.random.Generator, copies: int) -> Hits:
@@ -157,16 +157,16 @@ def _mean(population: Population, n: int, trials: int, rng: np.random.Generator,
     return np.abs(found.value - population.truth) <= found.half
 
 
-def paired_rows(sizes: Sequence[int]) -> Iterator[Row]:
+def paired_rows(sizes: Sequence[int]) -> Iterator[SimulatedRow]:
     """Yield paired tests of two policies that are alike: whether p is at most 5%."""
     for n in sizes:
         for p in (0.15, 0.5, 0.9):
             for trials in (1, 3):
                 what = f"paired, share {p:g}, {n} scenarios x {trials}"
-                yield Row(what, FALSE_POSITIVES, partial(_paired_shares, n, p, trials), TOGETHER)
+                yield SimulatedRow(what, FALSE_POSITIVES, partial(_paired_shares, n, p, trials), TOGETHER)
         for name, population in POPULATIONS.items():
             what = f"paired, mean of {name}, {n} scenarios"
-            yield Row(what, FALSE_POSITIVES, partial(_paired_means, population, n), TOGETHER)
+            yield SimulatedRow(what, FALSE_POSITIVES, partial(_paired_means, population, n), TOGETHER)
 
 
 def _paired_shares(n: int, p: float, trials: int, rng: np.random.Generator, copies: int) -> Hits:
@@ -189,13 +189,15 @@ def _rejected(first: Array, second: Array, trials: int, rng: np.random.Generator
     return p_values(Sums(first, counts), Sums(second, counts), drawn, shares=yes_or_no) <= ALPHA
 
 
-def arm_rows(sizes: Sequence[int]) -> Iterator[Row]:
+def arm_rows(sizes: Sequence[int]) -> Iterator[SimulatedRow]:
     """Yield A/B tests of two alike policies (p at most 5%), and the coverage of the difference's interval."""
     for n in sizes:
         for p, tickets in ((0.47, False), (0.2, True), (0.25, True)):
             what = f"A/B, share {p:g} {'by ticket' if tickets else 'by conversation'}, {n} an arm"
-            yield Row(what, FALSE_POSITIVES, partial(_arms_reject, n, p, tickets), CELLS // (2 * n))
-            yield Row(f"{what}: interval covers", COVERAGE, partial(_arms_cover, n, p, tickets), CELLS // (2 * n))
+            yield SimulatedRow(what, FALSE_POSITIVES, partial(_arms_reject, n, p, tickets), CELLS // (2 * n))
+            yield SimulatedRow(
+                f"{what}: interval covers", COVERAGE, partial(_arms_cover, n, p, tickets), CELLS // (2 * n)
+            )
 
 
 def _arms_reject(n: int, p: float, tickets: bool, rng: np.random.Generator, copies: int) -> Hits:
@@ -219,7 +221,7 @@ LEAST, MOST = 10_000, 400_000
 """Simulated data sets for each row."""
 
 
-class Check(NamedTuple):
+class CoverageCheck(NamedTuple):
     """One row: what was simulated, and the part of the copies in which the interval covered or the test rejected."""
 
     what: str
@@ -243,7 +245,7 @@ class Check(NamedTuple):
         return min(abs(self.part - bound) for bound in self.bounds) >= SURE * self.error
 
 
-def check(row: Row, seed: tuple[int, ...], least: int = LEAST, most: int = MOST) -> Check:
+def check(row: SimulatedRow, seed: tuple[int, ...], least: int = LEAST, most: int = MOST) -> CoverageCheck:
     """Simulate a row with ``least`` copies, and on until it is decided or has had ``most``."""
     rng = np.random.default_rng(seed)
     hits = copies = 0
@@ -252,12 +254,12 @@ def check(row: Row, seed: tuple[int, ...], least: int = LEAST, most: int = MOST)
         while copies < target:
             hits += int(row.simulate(rng, min(row.together, target - copies)).sum())
             copies += min(row.together, target - copies)
-        found = Check(row.what, hits / copies, copies, row.bounds)
+        found = CoverageCheck(row.what, hits / copies, copies, row.bounds)
         if found.decided or copies + least > most:
             return found
 
 
-def rows() -> Iterator[Row]:
+def rows() -> Iterator[SimulatedRow]:
     """Yield every row."""
     return chain(
         share_rows((30, 45, 150, 9653)),
@@ -274,7 +276,7 @@ def study(
     seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 0,
     only: Annotated[str, typer.Option(help="Rows whose name holds this.")] = "",
 ) -> int:
-    """Check the statistics by simulation, row by row; exit status 1 where a row is outside its bounds."""
+    """CoverageCheck the statistics by simulation, row by row; exit status 1 where a row is outside its bounds."""
     print(f"Nominal 95% intervals, to cover in {100 * COVERAGE[0]:g} to {100 * COVERAGE[1]:g}% of copies; 5% tests, to "
           f"reject in at most {100 * FALSE_POSITIVES[1]:g}%. Seed {seed}; {least:,} copies a row, "
           f"and up to {most:,} until it is {SURE:g} standard errors (se) from its nearest bound.")  # fmt: skip

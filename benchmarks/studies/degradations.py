@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.checks.scene import BIDS, CLAIMS
 from benchmarks.raters import compliance, language, task
-from benchmarks.raters.situation import Situation
+from benchmarks.raters.situation import RatedSituation
 from negotiation_env.errors import UsageError
 from negotiation_env.game.acts import Act, PriceType, Tactic
 from negotiation_env.game.scenario import fact_figure
@@ -72,7 +72,7 @@ FOREIGN: Final = (
 class Good(NamedTuple):
     """A good reply in its situation."""
 
-    now: Situation
+    now: RatedSituation
     record: TurnRecord
     context: Context
 

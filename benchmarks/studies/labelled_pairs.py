@@ -28,7 +28,7 @@ _LAST: Final = "?"
 """Stands in for the reply under test while its situation is played."""
 
 
-class Pair(NamedTuple):
+class LabelledPair(NamedTuple):
     """One labelled pair. ``skill``: what the worse reply lacks in the rater's eyes; None if that is left open."""
 
     id: str
@@ -40,7 +40,7 @@ class Pair(NamedTuple):
     skill: Skill | None
 
 
-class Said:
+class LabelledLine:
     """A policy that says fixed lines in order, then nothing."""
 
     name = "fixed-lines"
@@ -57,7 +57,7 @@ class Said:
 def played(scenario: Scenario, lines: Sequence[str], script: Sequence[ScriptLine]) -> Episode:
     """Return the episode in which the agent says ``lines`` and the hotel its script."""
     (episode,) = rollout(
-        Said(lines),
+        LabelledLine(lines),
         [scenario],
         manager=ReplayManager({scenario.id: tuple(script)}),
         reward=Unscored(),
@@ -71,7 +71,7 @@ def _situation(name: str) -> Scenario:
     return read_case(PAIRS_FOLDER / f"{name}.toml").scenario
 
 
-def read_pairs(path: Path = PAIRS_FOLDER / "pairs.toml") -> list[Pair]:
+def read_pairs(path: Path = PAIRS_FOLDER / "pairs.toml") -> list[LabelledPair]:
     """Read the labelled pairs.
 
     Raises:
@@ -84,10 +84,10 @@ def read_pairs(path: Path = PAIRS_FOLDER / "pairs.toml") -> list[Pair]:
     return [_pair(record, path) for record in data.get("pair", [])]
 
 
-def _pair(record: dict[str, Any], path: Path) -> Pair:
+def _pair(record: dict[str, Any], path: Path) -> LabelledPair:
     where = f"{path}, pair {record.get('id', '?')!r}"
     try:
-        pair = Pair(
+        pair = LabelledPair(
             id=record["id"],
             scenario=_situation(record["situation"]),
             history=tuple((agent, hotel) for agent, hotel in record["history"]),
@@ -103,7 +103,7 @@ def _pair(record: dict[str, Any], path: Path) -> Pair:
     return pair
 
 
-def rate_pair(pair: Pair) -> tuple[RatedReply, RatedReply]:
+def rate_pair(pair: LabelledPair) -> tuple[RatedReply, RatedReply]:
     """Return what the panel says of the good reply and of the worse one."""
     lines = [agent for agent, _ in pair.history] + [_LAST]
     script = [ScriptLine(hotel) for _, hotel in pair.history] + [ScriptLine("Hm.")]

@@ -39,7 +39,7 @@ from negotiation_env.language.prices import PriceKind, find_prices
 
 __all__ = [
     "DEFAULT_LABELS",
-    "Dialogue",
+    "HumanDialogue",
     "Ratio",
     "contains_figure",
     "default_data_path",
@@ -58,7 +58,7 @@ _ROOT: Final = Path(__file__).resolve().parents[2]
 DEFAULT_LABELS: Final = _ROOT / "tests" / "game" / "data" / "price_labels.jsonl"
 
 
-class Dialogue(NamedTuple):
+class HumanDialogue(NamedTuple):
     """A dialogue of (a): `messages` maps the event index of each of its last messages to its text."""
 
     uuid: str
@@ -177,7 +177,7 @@ def default_data_path() -> Path:
     return Path(given) if given else beside
 
 
-def load_dialogues(path: Path) -> list[Dialogue]:
+def load_dialogues(path: Path) -> list[HumanDialogue]:
     """The dialogues of (a), in the order of the file.
 
     Raises:
@@ -185,7 +185,7 @@ def load_dialogues(path: Path) -> list[Dialogue]:
         ValueError: the file is no JSON.
     """
     raw: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    found: list[Dialogue] = []
+    found: list[HumanDialogue] = []
     for dialogue in raw:
         events = dialogue["events"]
         if [event["action"] for event in events[-2:]] != ["offer", "accept"]:
@@ -196,11 +196,11 @@ def load_dialogues(path: Path) -> list[Dialogue]:
         messages = {i: e["data"] for i, e in enumerate(events) if e["action"] == "message"}
         last = dict(list(messages.items())[-LAST_MESSAGES:])
         if any(contains_figure(text, figure) for text in last.values()):
-            found.append(Dialogue(dialogue["uuid"], float(figure), last))
+            found.append(HumanDialogue(dialogue["uuid"], float(figure), last))
     return found
 
 
-def draw_samples(dialogues: list[Dialogue]) -> dict[str, list[tuple[str, int]]]:
+def draw_samples(dialogues: list[HumanDialogue]) -> dict[str, list[tuple[str, int]]]:
     """The labelled messages of each sample as (uuid, event index); the samples do not overlap."""
     rest = [(dialogue.uuid, event) for dialogue in dialogues for event in dialogue.messages]
     drawn: dict[str, list[tuple[str, int]]] = {}
@@ -211,7 +211,7 @@ def draw_samples(dialogues: list[Dialogue]) -> dict[str, list[tuple[str, int]]]:
     return drawn
 
 
-def measure_agreed_figures(dialogues: list[Dialogue]) -> Ratio:
+def measure_agreed_figures(dialogues: list[HumanDialogue]) -> Ratio:
     """Measurement (a)."""
     misses = []
     for dialogue in dialogues:
@@ -226,7 +226,7 @@ def measure_agreed_figures(dialogues: list[Dialogue]) -> Ratio:
     return Ratio(len(dialogues) - len(misses), len(dialogues), tuple(misses))
 
 
-def measure_labelled(dialogues: list[Dialogue], labels: list[dict[str, Any]], sample: str) -> tuple[Ratio, Ratio]:
+def measure_labelled(dialogues: list[HumanDialogue], labels: list[dict[str, Any]], sample: str) -> tuple[Ratio, Ratio]:
     """Measurement (b) on one sample: precision of the parsed spans, recall of the labelled prices.
 
     Raises:

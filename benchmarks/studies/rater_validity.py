@@ -65,7 +65,7 @@ class Change(NamedTuple):
 
 
 @dataclass(slots=True)
-class Measured:
+class MeasuredChange:
     """All changes measured, by the name of the degradation or paraphrase."""
 
     changes: dict[str, list[Change]] = field(default_factory=lambda: defaultdict(list))
@@ -96,9 +96,9 @@ def _dialogues(batch: int) -> Iterator[tuple[str, Episode, Scenario]]:
                 yield f"{name} {kind} {scenario.id}", episode, scenario
 
 
-def measure(replies: int = 300, seed: int = 0) -> Measured:
+def measure(replies: int = 300, seed: int = 0) -> MeasuredChange:
     """Degrade and paraphrase good replies until each change was measured ``replies`` times, or dialogues run out."""
-    found = Measured()
+    found = MeasuredChange()
     rng = np.random.default_rng(seed)
     names = [change.name for change in (*DEGRADATIONS, *PARAPHRASES)]
     for batch in range(MOST_BATCHES):
@@ -111,7 +111,7 @@ def measure(replies: int = 300, seed: int = 0) -> Measured:
 
 
 def _measure_episode(
-    found: Measured, source: str, episode: Episode, scenario: Scenario, replies: int, rng: np.random.Generator
+    found: MeasuredChange, source: str, episode: Episode, scenario: Scenario, replies: int, rng: np.random.Generator
 ) -> None:
     changes: tuple[Degradation | Paraphrase, ...] = (*DEGRADATIONS, *PARAPHRASES)
     if not any(len(found.changes[change.name]) < replies for change in changes):
@@ -155,7 +155,7 @@ def _clusters(changes: Sequence[Change], values: Sequence[V]) -> list[list[V]]:
     return list(clusters.values())
 
 
-class HalfFix(NamedTuple):
+class HalfFixCheck(NamedTuple):
     """How the panel took one bad case's half fix: replies that fix the case and bring in a problem, by another hand."""
 
     id: str
@@ -166,7 +166,7 @@ class HalfFix(NamedTuple):
     """Whether a rater finds a severe fault."""
 
 
-def compare_half_fixes() -> list[HalfFix]:
+def compare_half_fixes() -> list[HalfFixCheck]:
     """Rate every bad case's half fix beside its clean fix."""
     results = []
     for case in bad_cases():
@@ -178,7 +178,7 @@ def compare_half_fixes() -> list[HalfFix]:
         )
         severe = any(f.severe for reply in half.replies for f in reply.consensus.findings)
         lower = half.consensus.score < clean.consensus.score - 0.1
-        results.append(HalfFix(case.id, case.half.problem, lower, severe))
+        results.append(HalfFixCheck(case.id, case.half.problem, lower, severe))
     return results
 
 
@@ -207,7 +207,7 @@ def compare_pairs() -> list[PairResult]:
     return results
 
 
-def passed(found: Measured, pairs: Sequence[PairResult]) -> list[str]:
+def passed(found: MeasuredChange, pairs: Sequence[PairResult]) -> list[str]:
     """Return the bars that were missed, in words; empty if all hold."""
     missed = []
     for degradation in DEGRADATIONS:
@@ -228,7 +228,7 @@ def passed(found: Measured, pairs: Sequence[PairResult]) -> list[str]:
     return missed
 
 
-def report(found: Measured, pairs: Sequence[PairResult]) -> str:
+def report(found: MeasuredChange, pairs: Sequence[PairResult]) -> str:
     """Return the validity table as Markdown."""
     lines = [
         "# Validity of the automated raters",
@@ -288,7 +288,7 @@ def _pair_lines(pairs: Sequence[PairResult]) -> list[str]:
     return [*lines, "", "Not as labelled in some column: " + (", ".join(wrong) or "none") + "."]
 
 
-def _half_lines(halves: Sequence[HalfFix]) -> list[str]:
+def _half_lines(halves: Sequence[HalfFixCheck]) -> list[str]:
     lower = [half for half in halves if half.lower]
     unseen = [f"`{half.id}` ({half.problem})" for half in halves if not half.lower]
     return [

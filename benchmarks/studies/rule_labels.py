@@ -243,7 +243,7 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class LabelledScene:
     """A situation: the card, the public state, the dialogue, and the words for slots."""
 
     card: TaskCard
@@ -285,7 +285,7 @@ def _reply(
     return Labelled(view, family, bad, left_open, table["t"], disguise)
 
 
-def _fill(template: str, scene: Scene, rng: np.random.Generator) -> str:
+def _fill(template: str, scene: LabelledScene, rng: np.random.Generator) -> str:
     """Choose alternatives and fill slots in."""
     chosen = _CHOICE.sub(lambda m: str(rng.choice(m[1].split("|"))), template)
     return _SLOT.sub(lambda m: scene.slots[m[1]], chosen)
@@ -300,11 +300,11 @@ def _disguise(text: str, rng: np.random.Generator, half: Half, wanted: bool, chi
     return _MARKED.sub(lambda m: known[name](m[1]), text), name
 
 
-def _utterance(text: str, scene: Scene, speaker: Literal["agent", "manager"]) -> Utterance:
+def _utterance(text: str, scene: LabelledScene, speaker: Literal["agent", "manager"]) -> Utterance:
     return Utterance(text, understand(text, context_of(scene.card, scene.game, speaker)).acts)
 
 
-def draw_scene(rng: np.random.Generator, kind: str) -> Scene:
+def draw_scene(rng: np.random.Generator, kind: str) -> LabelledScene:
     """Draw a situation with one room: "start", "quoted" (selling), "net" (quoted net) or "chinese" (opened so)."""
     while len((card := sample_scenario(int(rng.integers(1 << 40))).card).tickets) > 1:
         pass
@@ -327,7 +327,7 @@ def draw_scene(rng: np.random.Generator, kind: str) -> Scene:
         game = replace(
             game, turn=2.0, greeted=True, ever_answered=True, quote=no, quoted=yes, fresh=yes, net=kind == "net"
         )
-    scene = Scene(card, game, (), slots)
+    scene = LabelledScene(card, game, (), slots)
     return replace(scene, manager=(_utterance(text, scene, "manager"),))
 
 

@@ -53,7 +53,7 @@ class Round:
 
 
 @dataclass(slots=True)
-class Measured:
+class MeasuredSide:
     """A side's rounds, the warm-up round left out, and the most memory that its process held."""
 
     side: str
@@ -70,7 +70,7 @@ COMPARED = ("seconds_per_reply", "cpu_seconds_per_reply", "peak_memory_mb")
 REPORT = "report.json"
 
 
-def summary(measured: Measured, passes: int) -> dict[str, float]:
+def summary(measured: MeasuredSide, passes: int) -> dict[str, float]:
     """Return a side's figures: medians over its rounds, per sampled reply where they are seconds.
 
     Args:
@@ -96,7 +96,7 @@ def summary(measured: Measured, passes: int) -> dict[str, float]:
     }
 
 
-def compare(sides: Sequence[Measured], passes: int) -> dict[str, Any]:
+def compare(sides: Sequence[MeasuredSide], passes: int) -> dict[str, Any]:
     """Return the report: each side's figures, and the ratios of REPO's to each of TRL's.
 
     Args:
@@ -155,7 +155,7 @@ def _begin(threads: str) -> None:
     os.environ.update(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads, TRL_EXPERIMENTAL_SILENCE="1")
 
 
-def measure_side(side: str, given: Given) -> Measured:
+def measure_side(side: str, given: Given) -> MeasuredSide:
     """Measure one side in this process."""
     from benchmarks.studies import trl_speed_sides as sides
     from policies.training.on_policy.methods import load_method
@@ -166,7 +166,7 @@ def measure_side(side: str, given: Given) -> Measured:
     return sides.measure_trl(method.preset, given.rounds, side == "trl-dialogues", given.trl_reward)
 
 
-def _in_a_process(side: str, given: Given, threads: int) -> Measured:
+def _in_a_process(side: str, given: Given, threads: int) -> MeasuredSide:
     """Measure one side in a process of its own."""
     context = get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(str(threads),)) as process:

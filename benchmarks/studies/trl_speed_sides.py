@@ -35,7 +35,7 @@ from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from benchmarks.studies.reward_cost import situations
-from benchmarks.studies.trl_speed import PARTS, Measured, Round
+from benchmarks.studies.trl_speed import PARTS, MeasuredSide, Round
 from negotiation_env.engines.chat_model import ChatMessage
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.game.lanes import Lanes, Num
@@ -49,7 +49,7 @@ from policies.training.on_policy.actor_critic import ActorCritic
 from policies.training.on_policy.evaluation import training_scenarios
 from policies.training.on_policy.loop import Learner
 from policies.training.on_policy.methods import Method
-from policies.training.on_policy.samples import Played, SamplingAgent, play
+from policies.training.on_policy.samples import SampledRound, SamplingAgent, play
 from policies.training.settings import OnPolicyPreset
 from policies.training.supervised import load_base, with_adapter
 from rewards.judge.adapter_judge import AdapterJudge
@@ -141,7 +141,7 @@ def open_reward(spec: str, adapters: tuple[Path, Path] | None) -> Reward:
     return RepoReward(AdapterRewardModel(reader, adapters[0]), AdapterJudge(reader, adapters[1]))
 
 
-def measure_repo(method: Method, rounds: int, reward: str, adapters: tuple[Path, Path] | None = None) -> Measured:
+def measure_repo(method: Method, rounds: int, reward: str, adapters: tuple[Path, Path] | None = None) -> MeasuredSide:
     """Run REPO's rounds, one to warm up and then ``rounds``.
 
     Args:
@@ -178,10 +178,10 @@ def measure_repo(method: Method, rounds: int, reward: str, adapters: tuple[Path,
             found.append(_round(played, learner.steps - before, clock))
         device = actor.base.device
     what = f"REPO, value model, reward {'of adapters' if adapters else reward}"
-    return Measured("repo", what, found[1:], peak_memory_mb(), str(device), torch.get_num_threads())
+    return MeasuredSide("repo", what, found[1:], peak_memory_mb(), str(device), torch.get_num_threads())
 
 
-def _round(played: Played, steps: int, clock: Clock) -> Round:
+def _round(played: SampledRound, steps: int, clock: Clock) -> Round:
     found = clock.lap("learn")
     found.replies = played.sampled
     found.reply_tokens = sum(len(s.reply) for s in played.samples)
@@ -237,7 +237,7 @@ class _Rounds(TrainerCallback):
             self.trainer.round = Round()
 
 
-def measure_trl(preset: OnPolicyPreset, rounds: int, dialogues: bool, reward: str = "repo") -> Measured:
+def measure_trl(preset: OnPolicyPreset, rounds: int, dialogues: bool, reward: str = "repo") -> MeasuredSide:
     """Run TRL's rounds, one to warm up and then ``rounds``, each of the replies that one optimiser step learns from.
 
     Args:
@@ -283,7 +283,7 @@ def measure_trl(preset: OnPolicyPreset, rounds: int, dialogues: bool, reward: st
         device = trainer.accelerator.device
     side = "trl-dialogues" if dialogues else "trl"
     what = f"GRPOTrainer, {'a dialogue a sample' if dialogues else 'a reply a sample'}, reward {reward}"
-    return Measured(side, what, watch.found[1:], peak_memory_mb(), str(device), torch.get_num_threads())
+    return MeasuredSide(side, what, watch.found[1:], peak_memory_mb(), str(device), torch.get_num_threads())
 
 
 def _settings(preset: OnPolicyPreset, out: str, batch: int, micro: int, rounds: int) -> GRPOConfig:

@@ -91,7 +91,7 @@ class _Branch(Table):
     text: str
 
 
-class _Line(Table):
+class _ScriptLine(Table):
     text: str
     branches: Many[_Branch] = ()
 
@@ -147,7 +147,7 @@ class _CaseFile(Table):
     facts: _Facts
     promises: list[str]
     tickets: Annotated[list[_Ticket], Field(min_length=1, max_length=3)]
-    script: Annotated[list[_Line], Field(min_length=1)] | None = None
+    script: Annotated[list[_ScriptLine], Field(min_length=1)] | None = None
     checks: Many[_Check] = ()
     replies: _Replies | None = None
     seed: Annotated[int, Field(ge=0)] | None = None
@@ -201,7 +201,7 @@ def _case(name: str, file: _CaseFile, failure: RecordedFailure | None) -> Case:
     )
 
 
-def _line(line: _Line) -> ScriptLine:
+def _line(line: _ScriptLine) -> ScriptLine:
     own = tuple((branch.when, branch.text) for branch in line.branches)
     if not line.text.strip():
         return ScriptLine(line.text, own)

@@ -27,7 +27,7 @@ TURNS: Final = 20
 INTENTS: Final = Path(__file__).with_name("online.toml")
 
 
-class Intent(Table):
+class HotelIntent(Table):
     """What some of the hotels have in mind, and how many of the suite do."""
 
     name: str
@@ -44,7 +44,7 @@ class Intent(Table):
 
 
 class _IntentFile(Table):
-    intents: list[Intent] = Field(min_length=1)
+    intents: list[HotelIntent] = Field(min_length=1)
 
 
 def target_in_reach(scenario: Scenario) -> bool:
@@ -53,7 +53,7 @@ def target_in_reach(scenario: Scenario) -> bool:
     return all(floor <= ticket.target_price for floor, ticket in pairs)
 
 
-def read_intents(path: Path = INTENTS) -> list[Intent]:
+def read_intents(path: Path = INTENTS) -> list[HotelIntent]:
     """Return the stated distribution of hotel intents.
 
     Raises:

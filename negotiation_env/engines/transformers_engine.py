@@ -16,7 +16,7 @@ from negotiation_env.engines.chat_model import ChatReply, ChatRequest, fault_rep
 from negotiation_env.engines.chat_text import RequestText, plain_ids
 from negotiation_env.engines.checkpoints import Number, open_checkpoint
 from negotiation_env.engines.exact.attention import BlockStore
-from negotiation_env.engines.exact.decoding import Row, columns_needed, decode
+from negotiation_env.engines.exact.decoding import DecodedRow, columns_needed, decode
 from negotiation_env.engines.exact.shapes import Shapes, probe_shapes
 from negotiation_env.engines.specs import NAMED_BASES
 
@@ -83,7 +83,7 @@ class TransformersEngine:
     def generate_from_prompts(self, requests: Sequence[ChatRequest]) -> list[tuple[ChatReply, tuple[int, ...]]]:
         """One reply per request with the prompt's token ids, which training needs; a fault's may be empty."""
         replies: list[ChatReply | None] = [None] * len(requests)
-        rows: dict[int, Row] = {}
+        rows: dict[int, DecodedRow] = {}
         for i, request in enumerate(requests):
             try:
                 rows[i] = self._row(request)
@@ -107,12 +107,12 @@ class TransformersEngine:
             self._shapes[threads] = probe_shapes(model, self.max_batch)
         return self._shapes[threads]
 
-    def _row(self, request: ChatRequest) -> Row:
+    def _row(self, request: ChatRequest) -> DecodedRow:
         prompt, prefix = self._prompts.ids_and_prefix(request)
         if not prompt:
             raise ValueError("expected at least one token, got an empty prompt")
         first = self._first_tokens(request.choices)
-        return Row(
+        return DecodedRow(
             prompt=prompt,
             prefix=prefix,
             limit=1 if first else min(request.max_tokens, max(1, self.context - len(prompt))),
@@ -139,7 +139,7 @@ class TransformersEngine:
 
         return came
 
-    def _waves(self, rows: dict[int, Row], most_rows: int) -> list[list[int]]:
+    def _waves(self, rows: dict[int, DecodedRow], most_rows: int) -> list[list[int]]:
         """Indices of rows, grouped by similar length within the batch and memory limits."""
         order = sorted(rows, key=lambda i: len(rows[i].prompt) + rows[i].limit)
         waves: list[list[int]] = []
@@ -151,7 +151,7 @@ class TransformersEngine:
             waves[-1].append(i)
         return waves
 
-    def _run(self, model: PreTrainedModel, rows: list[Row], shapes: Shapes) -> dict[int, str]:
+    def _run(self, model: PreTrainedModel, rows: list[DecodedRow], shapes: Shapes) -> dict[int, str]:
         """Decode rows, in halves where memory does not suffice; causes of failure by row id."""
         try:
             decode(model, rows, self.ends, self._store, shapes)
@@ -165,7 +165,7 @@ class TransformersEngine:
             return self._run(model, rows[:half], shapes) | self._run(model, rows[half:], shapes)
         return {}
 
-    def _reply(self, request: ChatRequest, row: Row, cause: str | None) -> ChatReply:
+    def _reply(self, request: ChatRequest, row: DecodedRow, cause: str | None) -> ChatReply:
         if cause is not None:
             return fault_reply(cause)
         if row.finish is None or row.finish == "fault":

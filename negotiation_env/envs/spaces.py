@@ -1,6 +1,6 @@
 """Observation spaces: one that holds real sentences, and the numeric twin's vector.
 
-Gymnasium's ``Text`` rejects any character outside a fixed set; ``Utterance`` accepts every Unicode string up to a
+Gymnasium's ``Text`` rejects any character outside a fixed set; ``MessageSpace`` accepts every Unicode string up to a
 length, and samples plain sentences.
 """
 
@@ -19,7 +19,7 @@ from negotiation_env.game.state import SILENCE_LIMIT, GameState
 _SAMPLE_WORDS = ("hello", "rate", "could", "you", "offer", "380", "for", "the", "room", "please", "exposure", "deal")
 
 
-class Utterance(gym.Space[str]):
+class MessageSpace(gym.Space[str]):
     """Every string of at most ``max_length`` characters."""
 
     def __init__(self, max_length: int = 4000, seed: int | np.random.Generator | None = None) -> None:
@@ -45,13 +45,13 @@ class Utterance(gym.Space[str]):
         return False
 
     def __repr__(self) -> str:
-        return f"Utterance({self.max_length})"
+        return f"MessageSpace({self.max_length})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Utterance) and other.max_length == self.max_length
+        return isinstance(other, MessageSpace) and other.max_length == self.max_length
 
     def __hash__(self) -> int:
-        return hash((Utterance, self.max_length))
+        return hash((MessageSpace, self.max_length))
 
 
 def action_space() -> gym.spaces.MultiDiscrete:

@@ -25,7 +25,7 @@ from negotiation_env.envs.arguments import (
     lane_seeds,
     seed_stream,
 )
-from negotiation_env.envs.spaces import Utterance
+from negotiation_env.envs.spaces import MessageSpace
 from negotiation_env.errors import EpisodeOverError, UsageError
 from negotiation_env.game.scenario import Scenario
 from negotiation_env.game.state import STAGE_NAMES, stage_of
@@ -52,9 +52,9 @@ def text_observation_space(max_turns: int) -> gym.spaces.Dict:
     """Return the text environment's observation space."""
     return gym.spaces.Dict(
         {
-            "task": Utterance(MAX_TASK),
-            "message": Utterance(MAX_MESSAGE),
-            "history": gym.spaces.Sequence(Utterance(MAX_MESSAGE)),
+            "task": MessageSpace(MAX_TASK),
+            "message": MessageSpace(MAX_MESSAGE),
+            "history": gym.spaces.Sequence(MessageSpace(MAX_MESSAGE)),
             "turn": gym.spaces.Discrete(max_turns + 1),
         }
     )
@@ -119,7 +119,7 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
     the manager's private floor is ever said or agreed. The task and the reward follow REPO (arXiv 2510.04214).
 
     ## Action space
-    `Utterance(4000)`: any string; the agent's next message. What is said is data: no message raises. A message over
+    `MessageSpace(4000)`: any string; the agent's next message. What is said is data: no message raises. A message over
     4,000 characters is cut; an empty one is silence.
 
     ## Observation space
@@ -127,9 +127,9 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
 
     | key | space | meaning |
     |-----------|-------------------------|------------------------------------------------------------------|
-    | `task` | `Utterance` | the task card: hotel, tickets (yuan per night), facts, promises |
-    | `message` | `Utterance` | the manager's last message, "" before the first and for silence |
-    | `history` | `Sequence(Utterance)` | all messages, the agent's first, alternating |
+    | `task` | `MessageSpace` | the task card: hotel, tickets (yuan per night), facts, promises |
+    | `message` | `MessageSpace` | the manager's last message, "" before the first and for silence |
+    | `history` | `Sequence(MessageSpace)` | all messages, the agent's first, alternating |
     | `turn` | `Discrete(max_turns+1)` | replies made |
 
     Target prices are on the task card and confidential; floors, mood and trust are in no observation and no `info`.
@@ -189,7 +189,7 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
         self._seeds: SeedStream | None = None
         self._lane: TextLane | None = None
         self._over = True
-        self.action_space = Utterance(MAX_MESSAGE)
+        self.action_space = MessageSpace(MAX_MESSAGE)
         self.observation_space = text_observation_space(max_turns)  # type: ignore[assignment]
 
     def reset(
@@ -268,7 +268,7 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
         self._manager = self._source.manager(manager, llm)
         self._reward = load_reward(reward)
         lexicon()  # read now, so that no message waits for it
-        self.single_action_space = Utterance(MAX_MESSAGE)
+        self.single_action_space = MessageSpace(MAX_MESSAGE)
         self.single_observation_space = text_observation_space(max_turns)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)

@@ -97,7 +97,7 @@ class Offer(NamedTuple):
 
 
 @dataclass(slots=True)
-class Reading:
+class TicketReading:
     """What has been read about one ticket so far (-1: about none in particular)."""
 
     ticket: int
@@ -150,7 +150,7 @@ def _same(a: float, b: float | None) -> bool:
     return b is not None and abs(a - b) <= SAME
 
 
-def _chosen(reading: Reading, low: str, context: Context, manager: bool) -> Offer | None:
+def _chosen(reading: TicketReading, low: str, context: Context, manager: bool) -> Offer | None:
     """Return the figure that stands, of all that were said about a ticket."""
     offers = reading.offers
     if len(offers) < 2:
@@ -173,14 +173,14 @@ def _chosen(reading: Reading, low: str, context: Context, manager: bool) -> Offe
     return right
 
 
-def ticket_act(reading: Reading, low: str, context: Context) -> DialogueAct | None:
+def ticket_act(reading: TicketReading, low: str, context: Context) -> DialogueAct | None:
     """Return what a reading comes to, or None if it says nothing about its ticket."""
     if context.speaker == "manager":
         return _manager_act(reading, low, context)
     return _agent_act(reading, low, context)
 
 
-def _agent_act(reading: Reading, low: str, context: Context) -> DialogueAct | None:
+def _agent_act(reading: TicketReading, low: str, context: Context) -> DialogueAct | None:
     ticket = reading.ticket if reading.ticket >= 0 else None
     senses = reading.senses | reading.elsewhere
     offer = _chosen(reading, low, context, manager=False)
@@ -204,7 +204,7 @@ def _agent_act(reading: Reading, low: str, context: Context) -> DialogueAct | No
     return _priced(kind, offer, ticket)
 
 
-def _manager_act(reading: Reading, low: str, context: Context) -> DialogueAct | None:
+def _manager_act(reading: TicketReading, low: str, context: Context) -> DialogueAct | None:
     ticket = reading.ticket if reading.ticket >= 0 else None
     senses = reading.senses | reading.elsewhere
     offer = _chosen(reading, low, context, manager=True)
@@ -434,12 +434,12 @@ def _ticket_acts(said: int, clauses: list[Clause], low: str, context: Context, o
             for c in clauses
             if c.prices or c.senses & _STATUS_OR_WEAK
         ]
-    readings: dict[int, Reading] = {}
+    readings: dict[int, TicketReading] = {}
     net = context.net
     for clause, ticket, prices in spread:
         reading = readings.get(ticket)
         if reading is None:
-            reading = readings[ticket] = Reading(ticket, [], 0)
+            reading = readings[ticket] = TicketReading(ticket, [], 0)
         net = reading.add(clause, prices, net, context)
     loose = readings.pop(-1, None)
     if loose is not None and readings:

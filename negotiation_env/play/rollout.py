@@ -29,7 +29,7 @@ from negotiation_env.seeds import POLICY_LABEL
 
 
 @dataclass(slots=True)
-class _Table:
+class _RolloutTable:
     """An episode in progress: where it goes in the result, and what has been recorded."""
 
     place: int
@@ -84,15 +84,15 @@ def rollout(
     own_seeds = policy_seeds or [None] * len(scenarios)
     episodes: list[Episode | None] = [None] * len(scenarios)
     waiting = iter(range(len(scenarios)))
-    tables: list[_Table] = []
+    tables: list[_RolloutTable] = []
     while True:
         while len(tables) < batch_size and (place := next(waiting, None)) is not None:
             negotiation = open_negotiation(scenarios[place], manager, chosen[place])
-            tables.append(_Table(place, negotiation, own_seeds[place]))
+            tables.append(_RolloutTable(place, negotiation, own_seeds[place]))
         if not tables:
             return [episode for episode in episodes if episode is not None]
         _play_turn(tables, policy, manager, reward)
-        still: list[_Table] = []
+        still: list[_RolloutTable] = []
         for table in tables:
             if table.fault is None and not table.negotiation.game.end and len(table.turns) < max_turns:
                 still.append(table)
@@ -104,12 +104,12 @@ def rollout(
         tables = still
 
 
-def _play_turn(tables: Sequence[_Table], policy: Policy, manager: Manager, reward: Reward) -> None:
+def _play_turn(tables: Sequence[_RolloutTable], policy: Policy, manager: Manager, reward: Reward) -> None:
     """One reply and one answer at every table; a table whose policy failed is marked."""
     replies = policy.reply([agent_view(table.negotiation, table.policy_seed) for table in tables])
     if len(replies) != len(tables):
         raise UsageError(f"expected {len(tables)} replies from policy {policy.name!r}, got {len(replies)}")
-    live: list[tuple[_Table, AgentReply]] = []
+    live: list[tuple[_RolloutTable, AgentReply]] = []
     for table, reply in zip(tables, replies, strict=True):
         if reply.fault is None:
             live.append((table, reply))
@@ -136,7 +136,7 @@ def _turn_record(step: Exchange, reply: AgentReply) -> TurnRecord:
     )
 
 
-def _episode(table: _Table, policy: Policy, manager: Manager) -> Episode:
+def _episode(table: _RolloutTable, policy: Policy, manager: Manager) -> Episode:
     negotiation = table.negotiation
     game, scenario = negotiation.game, negotiation.scenario
     end = End(int(game.end)).name.lower() if game.end else "truncated"

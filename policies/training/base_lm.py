@@ -63,7 +63,7 @@ _SENTENCE = re.compile(r"[^.:;,\n]+\.")
 
 
 @dataclass(slots=True)
-class _Run:
+class _BaseRun:
     """A run in progress."""
 
     model: LlamaForCausalLM
@@ -225,7 +225,7 @@ def rate(step: int, steps: int, warmup: int) -> float:
     return min((step + 1) / max(warmup, 1), max(steps - step, 0) / max(steps - warmup, 1))
 
 
-def _save_state(run: _Run, folder: Path) -> None:
+def _save_state(run: _BaseRun, folder: Path) -> None:
     """Write weights, optimiser moments and counters."""
     tensors = {f"model.{name}": p.detach().contiguous() for name, p in run.model.named_parameters()}
     scalars: dict[str, Any] = {"step": run.step, "tokens": run.tokens, "seconds": run.seconds}
@@ -235,7 +235,7 @@ def _save_state(run: _Run, folder: Path) -> None:
     (folder / "state.json").write_text(json.dumps(scalars), encoding="utf-8")
 
 
-def _load_state(run: _Run, folder: Path) -> None:
+def _load_state(run: _BaseRun, folder: Path) -> None:
     """Read back what ``_save_state`` wrote."""
     tensors = load_file(folder / "state.safetensors")
     with torch.no_grad():
@@ -296,7 +296,7 @@ def train(
     tokenizer = train_tokenizer(learnt[: settings.tokenizer_examples], settings.vocabulary, settings.context)
     examples, unseen = (encode(tokenizer, part, settings.context) for part in (learnt, kept))
     model = make_model(settings, tokenizer)
-    run = _Run(model, make_optimizers(model, settings))
+    run = _BaseRun(model, make_optimizers(model, settings))
     if checkpoint is not None:
         _load_state(run, checkpoint)
     _learn(run, settings, examples, unseen, int(tokenizer.pad_token_id), folder, folder.log(checkpoint), on_step)
@@ -331,7 +331,7 @@ def train(
 
 
 def _learn(
-    run: _Run,
+    run: _BaseRun,
     settings: BasePreset,
     examples: Sequence[Ids],
     unseen: Sequence[Ids],

@@ -100,7 +100,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TrainingPlan:
     """A run worked out. Bytes of ``memory`` are for one device that holds everything."""
 
     settings: PolicyPreset
@@ -173,7 +173,7 @@ def _activation_values(shape: Shape, settings: PolicyPreset) -> float:
     return float(shape.layers * inside)
 
 
-def make_plan(settings: PolicyPreset, work: Work) -> Plan:
+def make_plan(settings: PolicyPreset, work: Work) -> TrainingPlan:
     """Work a run out. Raises ``UsageError`` where the base's configuration is not at hand."""
     shape = shape_of(settings)
     number = 2 if settings.dtype == "bfloat16" else 4
@@ -196,13 +196,13 @@ def make_plan(settings: PolicyPreset, work: Work) -> Plan:
     tokens = work.sequences * (prompt + reply)
     sampled = work.sampled * (prompt + reply)
     flops = tokens * (passes * shape.base + 6.0 * trained) + 2.0 * sampled * shape.base
-    plan = Plan(settings, work, shape, memory, tokens, work.sampled * reply, flops, None)
+    plan = TrainingPlan(settings, work, shape, memory, tokens, work.sampled * reply, flops, None)
     if sum(memory.values()) <= HEADROOM * GPU_BYTES:
         return plan
-    return Plan(settings, work, shape, memory, tokens, work.sampled * reply, flops, _layout(plan, number))
+    return TrainingPlan(settings, work, shape, memory, tokens, work.sampled * reply, flops, _layout(plan, number))
 
 
-def _layout(plan: Plan, number: int) -> Layout:
+def _layout(plan: TrainingPlan, number: int) -> Layout:
     """Return the fewest GPUs, in powers of two, that hold training under FSDP and rollouts under tensor parallelism.
 
     FSDP divides weights, adapters, gradients and optimiser by the number of GPUs; activations are each GPU's own, and
@@ -234,7 +234,7 @@ MEASURED_SPEED = {"tiny": 2800.0}
 """Tokens per CPU second of SFT, by base, where it was measured: one core of a busy Xeon with AVX-512, float32."""
 
 
-def seconds(plan: Plan) -> tuple[float, str] | None:
+def seconds(plan: TrainingPlan) -> tuple[float, str] | None:
     """Return an estimate of the run's wall time and on what, or None where nothing is known."""
     speed = MEASURED_SPEED.get(plan.settings.base)
     if speed is not None:
@@ -260,7 +260,7 @@ def supervised_work(method: str, settings: SupervisedPreset, train_examples: int
     )
 
 
-def on_policy_plan(name: str, preset: Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()) -> Plan:
+def on_policy_plan(name: str, preset: Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()) -> TrainingPlan:
     """Return what a run of "ppo", "grpo" or "repo" will take.
 
     Raises:
@@ -288,7 +288,7 @@ def on_policy_plan(name: str, preset: Mapping[str, Any] | str | Path, overrides:
     return make_plan(settings, work)
 
 
-def show_plan(console: Console, plan: Plan, title: str) -> None:
+def show_plan(console: Console, plan: TrainingPlan, title: str) -> None:
     """Print what the run will take: parameters, memory, tokens and steps, devices, time."""
     settings, work, shape = plan.settings, plan.work, plan.shape
     table = Table("what", "how much", title=title, title_justify="left")

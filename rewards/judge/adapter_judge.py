@@ -19,7 +19,7 @@ from negotiation_env.play.protocols import ReplyView, RewardTerm
 from rewards.judge.judge_form import LEAST_MASS, check_form
 from rewards.judge.rubric import Dimension, Rubric
 from rewards.model.adapter_model import base_of
-from rewards.reply_reader import JUDGE, Outcome, ReplyReader, shipped_folder, shipped_reader
+from rewards.reply_reader import JUDGE, ReadReply, ReplyReader, shipped_folder, shipped_reader
 from rewards.sources import Verdict
 
 
@@ -59,7 +59,7 @@ class AdapterJudge:
         """Return None: this judge needs the text."""
         return None
 
-    def _verdict(self, outcome: Outcome) -> Verdict:
+    def _verdict(self, outcome: ReadReply) -> Verdict:
         if outcome.fault is not None:
             return Verdict(None, fault=outcome.fault)
         terms, faults = [], []

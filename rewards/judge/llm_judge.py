@@ -30,7 +30,7 @@ _VERDICT_TOKENS = 4
 _ANSWER = re.compile(r"\s*Evidence: *(?P<evidence>\S[^\n]*)\n\s*Verdict: \((?P<letter>[A-Z])\)[^()\n]*\s*")
 
 
-class _Answer(NamedTuple):
+class _JudgeAnswer(NamedTuple):
     """A language model's answer to one question, read."""
 
     choice: Choice
@@ -73,7 +73,7 @@ class LlmJudge:
         self.max_tokens = max_tokens
         self.retries = retries
         self.remember = remember
-        self._known: OrderedDict[_Question, _Answer] = OrderedDict()
+        self._known: OrderedDict[_Question, _JudgeAnswer] = OrderedDict()
 
     def judge(self, views: Sequence[ReplyView]) -> list[Verdict]:
         """Judge replies in order. A reply of which one answer stays unreadable is unscored, with the fault named."""
@@ -81,7 +81,7 @@ class LlmJudge:
         views = [judged_reply(view) for view in views]
         asked = [judge_prompt(view, dimension) for view in views for dimension in dimensions]
         of = dict(zip(asked, list(dimensions) * len(views), strict=True))
-        answers: dict[_Question, _Answer | str] = {q: self._known.get(q, "") for q in of}
+        answers: dict[_Question, _JudgeAnswer | str] = {q: self._known.get(q, "") for q in of}
         for attempt in range(self.retries + 1):
             pending = [q for q, answer in answers.items() if isinstance(answer, str)]
             answers.update(zip(pending, self._ask(pending, [of[q] for q in pending], attempt), strict=True))
@@ -90,10 +90,10 @@ class LlmJudge:
         found = [answers[q] for q in asked]
         return [_verdict(dimensions, found[i * step : (i + 1) * step]) for i in range(len(views))]
 
-    def _keep(self, answers: dict[_Question, _Answer | str]) -> None:
+    def _keep(self, answers: dict[_Question, _JudgeAnswer | str]) -> None:
         """Remember readable answers."""
         for question, answer in answers.items():
-            if isinstance(answer, _Answer):
+            if isinstance(answer, _JudgeAnswer):
                 self._known[question] = answer
                 self._known.move_to_end(question)
         while len(self._known) > self.remember:
@@ -103,9 +103,11 @@ class LlmJudge:
         """Return None: a language model judges text only."""
         return None
 
-    def _ask(self, asked: Sequence[_Question], dimensions: Sequence[Dimension], attempt: int) -> list[_Answer | str]:
+    def _ask(
+        self, asked: Sequence[_Question], dimensions: Sequence[Dimension], attempt: int
+    ) -> list[_JudgeAnswer | str]:
         """Ask for evidence, then for verdicts among the choices' letters; return answers, or why there is none."""
-        answers: list[_Answer | str] = [""] * len(asked)
+        answers: list[_JudgeAnswer | str] = [""] * len(asked)
         begins = ["Evidence:"] * len(asked)
         for last in (False, True):
             left = [i for i, answer in enumerate(answers) if not answer]
@@ -178,22 +180,22 @@ def quoted(text: str) -> str:
     return "\n".join(lines)
 
 
-def _read(text: str, dimension: Dimension) -> _Answer | str:
+def _read(text: str, dimension: Dimension) -> _JudgeAnswer | str:
     """Read an answer strictly; return why it cannot be read otherwise."""
     match = _ANSWER.fullmatch(text)
     letters = [c.letter for c in dimension.choices]
     if match is None or match["letter"] not in letters:
         wanted = f"'Evidence: ...' and 'Verdict: ({letters[0]}-{letters[-1]})'"
         return f"{dimension.id}: expected {wanted}, got {text[:80]!r}"
-    return _Answer(dimension.choices[letters.index(match["letter"])], match["evidence"].strip())
+    return _JudgeAnswer(dimension.choices[letters.index(match["letter"])], match["evidence"].strip())
 
 
-def _verdict(dimensions: Sequence[Dimension], answers: Sequence[_Answer | str]) -> Verdict:
+def _verdict(dimensions: Sequence[Dimension], answers: Sequence[_JudgeAnswer | str]) -> Verdict:
     """Put one reply's answers together."""
     faults = [a for a in answers if isinstance(a, str)]
     if faults:
         return Verdict(None, fault="; ".join(faults))
-    read = [(d, a) for d, a in zip(dimensions, answers, strict=True) if isinstance(a, _Answer)]
+    read = [(d, a) for d, a in zip(dimensions, answers, strict=True) if isinstance(a, _JudgeAnswer)]
     return Verdict(
         total=sum(a.choice.points for _, a in read),
         terms=tuple(RewardTerm("judge", d.id, a.choice.points, a.choice.text) for d, a in read),

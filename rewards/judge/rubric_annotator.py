@@ -9,13 +9,13 @@ import numpy as np
 
 from negotiation_env.game.features import FEATURE_INDEX
 from rewards.judge.rubric import Rubric
-from simulators.people.annotators import COURTESY, Judged
+from simulators.people.annotators import COURTESY, AnnotatedReply
 
 RUBRIC_SLIP = 0.08
 """Share of rubric verdicts that are one choice off."""
 
 
-def rubric_choices(reply: Judged, rubric: Rubric, rng: np.random.Generator | None = None) -> tuple[int, ...]:
+def rubric_choices(reply: AnnotatedReply, rubric: Rubric, rng: np.random.Generator | None = None) -> tuple[int, ...]:
     """Return the simulated rubric annotator's choice (0 is the best) per dimension; slips only with ``rng``."""
     choices = []
     for dimension in rubric.dimensions:
@@ -26,18 +26,18 @@ def rubric_choices(reply: Judged, rubric: Rubric, rng: np.random.Generator | Non
     return tuple(choices)
 
 
-def rubric_points(reply: Judged, rubric: Rubric, rng: np.random.Generator) -> tuple[float, ...]:
+def rubric_points(reply: AnnotatedReply, rubric: Rubric, rng: np.random.Generator) -> tuple[float, ...]:
     """Return the simulated rubric annotator's points per dimension, slips included."""
     choices = rubric_choices(reply, rubric, rng)
     return tuple(d.choices[c].points for d, c in zip(rubric.dimensions, choices, strict=True))
 
 
-def _has(reply: Judged, *names: str) -> bool:
+def _has(reply: AnnotatedReply, *names: str) -> bool:
     """Whether one of the features is set."""
     return any(reply.features[FEATURE_INDEX[n]] > 0.0 for n in names)
 
 
-def _emotional_value(reply: Judged) -> int:
+def _emotional_value(reply: AnnotatedReply) -> int:
     if reply.damage == "rude" or _has(reply, "rude", "pressure"):
         return 4
     if _has(reply, "soothe_upset") or (_has(reply, "greet_first") and not reply.damage):
@@ -48,7 +48,7 @@ def _emotional_value(reply: Judged) -> int:
     return 1 if kind and not _has(reply, "soothe_idle") else 2
 
 
-def _dialogue_style(reply: Judged) -> int:
+def _dialogue_style(reply: AnnotatedReply) -> int:
     if reply.damage in ("role label", "chain of thought", "placeholder", "markup", "injection", "keyword stuffing"):
         return 3
     if reply.damage in ("over-long", "mixed language", "garbled", "shouting", "cut off") or _has(reply, "silent"):
@@ -60,7 +60,7 @@ def _dialogue_style(reply: Judged) -> int:
     )
 
 
-def _sop_compliance(reply: Judged) -> int:
+def _sop_compliance(reply: AnnotatedReply) -> int:
     if reply.damage == "silence as agreement" or _has(reply, "close_open", "mistaken_claim", "silent"):
         return 3
     if _has(reply, "no_greeting", "ticket_dropped", "ask_again", "bid_without_reason", "off_topic", "press_at_target"):
@@ -68,7 +68,7 @@ def _sop_compliance(reply: Judged) -> int:
     return 0 if _has(reply, "greet_first", "fresh_reason", "ask_first", "take_at_target", "nudge") else 1
 
 
-def _negotiation_progress(reply: Judged) -> int:
+def _negotiation_progress(reply: AnnotatedReply) -> int:
     if _has(reply, "take_at_target"):
         return 0
     if _has(reply, "press_at_target", "bid_above_quote", "take_no_cut", "bid_retreat", "close_open", "silent"):
@@ -78,7 +78,7 @@ def _negotiation_progress(reply: Judged) -> int:
     return 1
 
 
-def _out_of_bounds(reply: Judged) -> int:
+def _out_of_bounds(reply: AnnotatedReply) -> int:
     if reply.damage in ("internal term", "target leak", "over-promise", "wrong figure", "personal data"):
         return 2
     if _has(reply, "overpromise", "false_fact"):

@@ -85,7 +85,7 @@ _REMEMBERED: Final = 2048
 """Texts whose figures are remembered."""
 
 
-class Figure(NamedTuple):
+class SaidFigure(NamedTuple):
     """A figure in a reply. ``before`` is its clause up to it, ``after`` what follows in the clause."""
 
     value: float
@@ -95,7 +95,7 @@ class Figure(NamedTuple):
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def figures_of(text: str) -> tuple[Figure, ...]:
+def figures_of(text: str) -> tuple[SaidFigure, ...]:
     """Return the figures of a lower-cased text without phone numbers; a date or version ("1.2.3") is none.
 
     Remembered: several rules ask for a reply's, and every later turn for those of the manager's messages.
@@ -103,7 +103,7 @@ def figures_of(text: str) -> tuple[Figure, ...]:
     return tuple(_read_figures(text))
 
 
-def _read_figures(text: str) -> Iterator[Figure]:
+def _read_figures(text: str) -> Iterator[SaidFigure]:
     """Yield the figures of a lower-cased text."""
     text = _THOUSANDS.sub("", _PHONE.sub(" ", text))
     for number, match in enumerate(_FIGURE.finditer(text)):
@@ -124,7 +124,7 @@ def _read_figures(text: str) -> Iterator[Figure]:
         after = after[: stop_after.start()] if stop_after else after
         percent = _PERCENT.match(text, end) is not None or before.endswith("百分之")
         thousand = 1000.0 if _THOUSAND.match(text, end) else 1.0
-        yield Figure(float(plain) * thousand, percent, before, after)
+        yield SaidFigure(float(plain) * thousand, percent, before, after)
 
 
 class Known(NamedTuple):
@@ -218,7 +218,7 @@ def _is_plainly_allowed(view: ReplyView, prepared: Prepared) -> bool:
     return True
 
 
-def _is_strange(view: ReplyView, figure: Figure, known: Known, here: list[float]) -> bool:
+def _is_strange(view: ReplyView, figure: SaidFigure, known: Known, here: list[float]) -> bool:
     """Whether a figure that is no percentage is neither known, nor a plausible bid, nor arithmetic on those."""
     value = figure.value
     if _COUNTED.match(figure.after):
@@ -243,7 +243,7 @@ def _is_difference(value: float, prices: Sequence[float]) -> bool:
     return any(abs(abs(a - b) - value) <= _SAME for a in prices for b in prices)
 
 
-def _is_strange_percent(figure: Figure, known: Known, here: list[float]) -> bool:
+def _is_strange_percent(figure: SaidFigure, known: Known, here: list[float]) -> bool:
     """Whether a percentage is neither known, nor a cut of the rate, nor the gap between two prices."""
     value = figure.value
     if any(abs(value - p) <= 0.6 for p in known.percents):
@@ -349,7 +349,7 @@ def _selling_prices(game: GameState, k: int) -> tuple[float, float]:
     return float(game.card.selling[k]), float(game.quote[k])
 
 
-def _type_of(figure: Figure) -> bool | None:
+def _type_of(figure: SaidFigure) -> bool | None:
     """Return whether a figure is said to be net (True) or selling (False): by the nearest word for either."""
     nearest: tuple[int, bool] | None = None
     *others, head = _DIGIT.split(figure.before)

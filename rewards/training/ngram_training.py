@@ -233,7 +233,7 @@ class NgramPreset(Preset):
     honest: int = Field(ge=100)
 
 
-class Compared(NamedTuple):
+class ComparedViews(NamedTuple):
     """A pair to learn from or to test on: both views, and what its line says."""
 
     chosen: ReplyView
@@ -295,12 +295,12 @@ def train(
     return folder
 
 
-def _from_pairs(pairs: Sequence[Pair]) -> list[Compared]:
-    return [Compared(p.chosen.view, p.rejected.view, p.source, p.margin, p.sure) for p in pairs]
+def _from_pairs(pairs: Sequence[Pair]) -> list[ComparedViews]:
+    return [ComparedViews(p.chosen.view, p.rejected.view, p.source, p.margin, p.sure) for p in pairs]
 
 
-def _from_lines(lines: Sequence[PreferencePair], path: str) -> list[Compared]:
-    return [Compared(*views_of(x, path), x.source, x.margin, x.sure) for x in lines]
+def _from_lines(lines: Sequence[PreferencePair], path: str) -> list[ComparedViews]:
+    return [ComparedViews(*views_of(x, path), x.source, x.margin, x.sure) for x in lines]
 
 
 def honest_replies(
@@ -334,13 +334,13 @@ def _own_words(at: Situation, habit: str, rng: np.random.Generator) -> ReplyView
     return reply_view(text, at.card, at.game, at.said, at.manager)
 
 
-def gaps_of(model: PreferenceModel, pairs: Sequence[Compared]) -> Array:
+def gaps_of(model: PreferenceModel, pairs: Sequence[ComparedViews]) -> Array:
     """Return score of the chosen reply less that of the rejected one, per pair."""
     return np.array([model.score(p.chosen) - model.score(p.rejected) for p in pairs])
 
 
 def report_preference(
-    model: PreferenceModel, calibration: Sequence[Compared], test: Sequence[Compared]
+    model: PreferenceModel, calibration: Sequence[ComparedViews], test: Sequence[ComparedViews]
 ) -> dict[str, Any]:
     """Return the held-out figures of a model; its temperature is found on pairs that were left out of the fit."""
     views = [view for p in test for view in (p.chosen, p.rejected)]

@@ -157,20 +157,20 @@ def _shots(task: VoiceTask, table: str) -> list[tuple[str, str]]:
     return [(_ROOM_OF_EXAMPLES.sub("", plain), _ROOM_OF_EXAMPLES.sub("", said)) for plain, said in shots]
 
 
-class Verdict(NamedTuple):
+class VoiceCheck(NamedTuple):
     """What became of a reply: the text to say, or "" and the reason why there is none."""
 
     text: str
     fault: str = ""
 
 
-def verified(task: VoiceTask, reply: ChatReply, begin: str = "") -> Verdict:
+def verified(task: VoiceTask, reply: ChatReply, begin: str = "") -> VoiceCheck:
     """Return the longest run of a reply's first sentences that says the decision and nothing else.
 
     ``begin`` is what the reply was made to begin with; a text that is no more than that is not the model's.
     """
     if reply.fault is not None:
-        return Verdict("", f"engine: {reply.fault}")
+        return VoiceCheck("", f"engine: {reply.fault}")
     text = " ".join(reply.text.strip().strip('"“”').split())
     goes_on = begin and text.startswith(begin) and len(text) > len(begin)
     if goes_on and reply.finish == "stop" and text[-1:] not in ".!?":
@@ -185,10 +185,10 @@ def verified(task: VoiceTask, reply: ChatReply, begin: str = "") -> Verdict:
         if begin and not why and candidate.startswith(task.guide):
             why = _fault_of_remark(task, candidate.removeprefix(task.guide))
         if not why:
-            return Verdict(candidate)
+            return VoiceCheck(candidate)
         if count == len(sentences):
             fault = why
-    return Verdict("", fault)
+    return VoiceCheck("", fault)
 
 
 def fault_of(task: VoiceTask, text: str) -> str:

@@ -110,7 +110,7 @@ DAMAGE: dict[str, float] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class AnnotatedReply:
     """A reply as an annotator sees it: features, words, and what was done to its text ("" for nothing)."""
 
     features: tuple[float, ...]
@@ -142,7 +142,7 @@ class Annotator:
         self._courtesy = {word: own(v, "tone") for word, v in COURTESY.items()}
         self._damage = {kind: own(v, "text") for kind, v in DAMAGE.items()}
 
-    def value(self, reply: Judged) -> float:
+    def value(self, reply: AnnotatedReply) -> float:
         """Return what the reply is worth to this annotator."""
         features = list(reply.features)
         features[_ONCE] = min(features[_ONCE], 1.0)
@@ -151,16 +151,16 @@ class Annotator:
         total += max(-0.6, min(0.6, sum(self._courtesy.get(w, 0.0) for w in dict.fromkeys(reply.words))))
         return total + (self._damage[reply.damage] if reply.damage else 0.0)
 
-    def gap(self, a: Judged, b: Judged) -> float:
+    def gap(self, a: AnnotatedReply, b: AnnotatedReply) -> float:
         """Return by how much ``a`` is worth more than ``b``."""
         return self.value(a) - self.value(b)
 
-    def margin(self, a: Judged, b: Judged) -> float:
+    def margin(self, a: AnnotatedReply, b: AnnotatedReply) -> float:
         """Return the grade that this annotator gives with its choice, 0 ("slightly better") to 4; see ``GRADES``."""
         size = abs(self.gap(a, b))
         return float(sum(size >= limit for limit in GRADES))
 
-    def preference(self, a: Judged, b: Judged) -> float:
+    def preference(self, a: AnnotatedReply, b: AnnotatedReply) -> float:
         """Return the probability with which this annotator prefers ``a`` to ``b``."""
         gap = max(-60.0, min(60.0, self.gap(a, b) / TEMPERATURE))
         return self.slip + (1.0 - 2.0 * self.slip) / (1.0 + math.exp(-gap))

@@ -31,7 +31,7 @@ from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.prompts import prompt
 from negotiation_env.play.protocols import ReplyView, Utterance
 from negotiation_env.seeds import Stream
-from simulators.people.annotators import SOURCES, TIE, Annotator, Judged
+from simulators.people.annotators import SOURCES, TIE, AnnotatedReply, Annotator
 from simulators.people.candidates import CANDIDATES, HONEST, draw_acts, worded
 from simulators.people.damage import damage, kinds
 from simulators.people.demonstrations import TEST_SHARE, full_paths
@@ -141,9 +141,9 @@ class Candidate:
     damage: str
 
     @property
-    def judged(self) -> Judged:
+    def judged(self) -> AnnotatedReply:
         """The reply as annotators see it."""
-        return Judged(self.view.features, self.view.words, self.damage)
+        return AnnotatedReply(self.view.features, self.view.words, self.damage)
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,7 @@ def _one_reply(messages: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
 _Reply: TypeAlias = Annotated[tuple[ChatMessage, ...], AfterValidator(_one_reply)]
 
 
-class _Line(BaseModel):
+class _ExampleLine(BaseModel):
     """What a line of either kind holds; unknown fields are passed over."""
 
     prompt: Annotated[tuple[ChatMessage, ...], AfterValidator(_from_user)]
@@ -176,7 +176,7 @@ class _Line(BaseModel):
     split: Literal["", "train", "test"] = ""
 
 
-class _PreferenceLine(_Line):
+class _PreferenceLine(_ExampleLine):
     chosen: _Reply
     rejected: _Reply
     margin: Annotated[Number, Field(ge=0.0)] = 0.0
@@ -190,11 +190,11 @@ class _PreferenceLine(_Line):
         return self
 
 
-class _DemonstrationLine(_Line):
+class _DemonstrationLine(_ExampleLine):
     completion: _Reply
 
 
-R = TypeVar("R", bound=_Line)
+R = TypeVar("R", bound=_ExampleLine)
 
 
 def _read(path: Path, kind: type[R]) -> list[R]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.metrics.judging import Played, judge
+from benchmarks.metrics.judging import AssessedEpisode, judge
 from benchmarks.suites import Case
 from negotiation_env.play.protocols import AgentReply, AgentView, ReplyView, RewardBreakdown
 from negotiation_env.play.rollout import rollout
@@ -32,7 +32,7 @@ class NoReward:
         return RewardBreakdown(None, None, None, None, None)
 
 
-def play(case: Case, lines: Sequence[str]) -> Played:
+def play(case: Case, lines: Sequence[str]) -> AssessedEpisode:
     """Play a scripted case with fixed replies and judge it."""
     assert case.script is not None
     (episode,) = rollout(

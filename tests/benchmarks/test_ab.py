@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.comparison.paired_policies import ab_section
 from benchmarks.metrics.observations import Score
-from benchmarks.runner.jobs import AB, Plan, arm_of, jobs_of
+from benchmarks.runner.jobs import AB, RunPlan, arm_of, jobs_of
 from benchmarks.runner.run import run_benchmark
 from benchmarks.suites import load_suite
 
@@ -16,7 +16,7 @@ POLICIES = ("random", "heuristic")
 
 def test_every_conversation_is_in_one_arm_and_arms_are_fair() -> None:
     suite = load_suite("ab:3000")
-    jobs = jobs_of(POLICIES, {AB: suite}, Plan())
+    jobs = jobs_of(POLICIES, {AB: suite}, RunPlan())
     assert sorted(job.case.scenario.seed for job in jobs) == sorted(case.scenario.seed for case in suite)
     first = sum(job.policy == "random" for job in jobs)
     assert abs(first - 1500) < 4 * (3000 * 0.25) ** 0.5

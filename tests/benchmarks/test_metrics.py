@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.checks.problems import Problem
-from benchmarks.metrics.judging import MetricKind, Played, judge
+from benchmarks.metrics.judging import AssessedEpisode, MetricKind, judge
 from benchmarks.metrics.outcome_metrics import category_metrics
 from benchmarks.metrics.policy_metrics import (
     HEADLINE,
@@ -45,7 +45,7 @@ def live(
     totals: Sequence[float | None] = (1.0,),
     answered: bool = True,
     fault: str | None = None,
-) -> Played:
+) -> AssessedEpisode:
     case = live_case(name, len(agreed))
     turns = tuple(
         TurnRecord(
@@ -63,7 +63,7 @@ def live(
     return judge(case, Episode(name, 1, "p", "m", card, turns, "settled", tickets, fault=fault))
 
 
-def value(played: Sequence[Played], metric: str) -> float | None:
+def value(played: Sequence[AssessedEpisode], metric: str) -> float | None:
     return policy_metrics(played)[metric].value
 
 
@@ -201,7 +201,7 @@ def test_a_cut_for_one_of_two_tickets_is_no_success() -> None:
     assert not succeeded(live("a", [350.0, None]))
 
 
-def said(*replies: str, name: str = "a") -> Played:
+def said(*replies: str, name: str = "a") -> AssessedEpisode:
     """A talk in which the hotel says little and the agent these replies."""
     case = live_case(name, 1)
     return play(replace(case, script=(ScriptLine("Hello."),) * len(replies)), replies)

@@ -55,7 +55,7 @@ def test_paraphrases_mean_the_same() -> None:
 
 
 @pytest.fixture(scope="module")
-def measured() -> validity.Measured:
+def measured() -> validity.MeasuredChange:
     """A small measurement: up to 25 replies for each change."""
     monkey = pytest.MonkeyPatch()
     monkey.setattr(validity, "BATCH", 10)
@@ -67,7 +67,7 @@ def measured() -> validity.Measured:
 
 
 @pytest.mark.parametrize("degradation", DEGRADATIONS, ids=lambda d: d.name)
-def test_each_degradation_lowers_the_right_score(measured: validity.Measured, degradation: object) -> None:
+def test_each_degradation_lowers_the_right_score(measured: validity.MeasuredChange, degradation: object) -> None:
     name, rater = degradation.name, degradation.rater  # type: ignore[attr-defined]
     share = validity.lowered(measured.changes[name], rater)
     assert share.n >= 10
@@ -76,7 +76,7 @@ def test_each_degradation_lowers_the_right_score(measured: validity.Measured, de
 
 
 @pytest.mark.parametrize("paraphrase", PARAPHRASES, ids=lambda p: p.name)
-def test_paraphrases_leave_the_score(measured: validity.Measured, paraphrase: object) -> None:
+def test_paraphrases_leave_the_score(measured: validity.MeasuredChange, paraphrase: object) -> None:
     for rater in (*RATERS, None):
         drift = validity.drift(measured.changes[paraphrase.name], rater)  # type: ignore[attr-defined]
         assert drift.value is not None
@@ -99,7 +99,7 @@ def test_pairs_differ_and_have_their_own_ids() -> None:
     assert all(pair.good != pair.worse for pair in pairs)
 
 
-def test_the_table_names_what_was_missed(measured: validity.Measured) -> None:
+def test_the_table_names_what_was_missed(measured: validity.MeasuredChange) -> None:
     text = validity.report(measured, validity.compare_pairs())
     assert all(degradation.name in text for degradation in DEGRADATIONS)
     assert "fewer than 200" in text

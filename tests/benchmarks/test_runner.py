@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.metrics.policy_metrics import METRICS
 from benchmarks.report import Report
-from benchmarks.runner.jobs import Plan, jobs_of
+from benchmarks.runner.jobs import RunPlan, jobs_of
 from benchmarks.runner.provenance import VERSIONS, suite_digest
 from benchmarks.runner.run import run_benchmark
 from benchmarks.suites import CaseSuite, bad_cases, online
@@ -202,7 +202,7 @@ def test_workers_make_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_draws_vary_together_or_apart() -> None:
     suites, case = {"few": FEW}, FEW.cases[0]
-    plain, crossed = (jobs_of([POLITE], suites, Plan(0, 2, c)) for c in (False, True))
+    plain, crossed = (jobs_of([POLITE], suites, RunPlan(0, 2, c)) for c in (False, True))
     assert [job.draws for job in plain if job.scenario == f"few/{case.id}"] == [(0, 0), (1, 1)]
     cells = {job.draws: job for job in crossed if job.scenario == f"few/{case.id}"}
     assert cells.keys() == {(p, s) for p in (0, 1) for s in (0, 1)}

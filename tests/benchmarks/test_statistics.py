@@ -26,7 +26,7 @@ from benchmarks.statistics import (
 from benchmarks.statistics.intervals import bootstrap, bootstrap_many, design_effect, resamples, shares
 from benchmarks.studies import coverage
 from benchmarks.studies import coverage as simulated
-from benchmarks.studies.coverage import Row
+from benchmarks.studies.coverage import SimulatedRow
 
 
 # Newcombe (1998), Statistics in Medicine 17, table I, method 3: Wilson score without continuity correction.
@@ -298,7 +298,7 @@ def test_planned_trials_find_the_difference_as_often_as_planned() -> None:
     assert np.mean(seen.mean(axis=1) / errors > 2.015) == pytest.approx(0.8, abs=0.03)
 
 
-def parts(rows: Iterable[Row], copies: int) -> list[float]:
+def parts(rows: Iterable[SimulatedRow], copies: int) -> list[float]:
     return [coverage.check(row, (0, k), least=copies, most=copies).part for k, row in enumerate(rows)]
 
 
@@ -334,8 +334,8 @@ def test_arm_tests_seldom_cry_wolf() -> None:
         assert part == pytest.approx(0.95, abs=0.02)
 
 
-def coin(part: float, together: int = 1000) -> Row:
-    return Row(f"coin {part:g}", simulated.COVERAGE, lambda rng, copies: rng.random(copies) < part, together)
+def coin(part: float, together: int = 1000) -> SimulatedRow:
+    return SimulatedRow(f"coin {part:g}", simulated.COVERAGE, lambda rng, copies: rng.random(copies) < part, together)
 
 
 def test_a_row_is_simulated_until_chance_does_not_decide_it() -> None:

@@ -12,7 +12,7 @@ pytest.importorskip("trl")
 pytest.importorskip("datasets")
 
 from benchmarks.studies import trl_speed_sides
-from benchmarks.studies.trl_speed import PARTS, Measured, Round, compare, missed, study
+from benchmarks.studies.trl_speed import PARTS, MeasuredSide, Round, compare, missed, study
 from benchmarks.studies.trl_speed_sides import Clock
 from policies.training.on_policy.methods import Method, load_method
 from tests.policies.on_policy.conftest import settings, write_base
@@ -25,7 +25,7 @@ def repo(tmp_path_factory: pytest.TempPathFactory) -> Method:
     return load_method("repo", settings(folder, batch_size=8, micro_batch_size=4, epochs=2))
 
 
-def check(measured: Measured, rounds: int) -> None:
+def check(measured: MeasuredSide, rounds: int) -> None:
     assert len(measured.rounds) == rounds
     assert measured.peak_memory_mb > 0
     for one in measured.rounds:
@@ -78,9 +78,9 @@ def test_time_inside_another_part_counts_once(monkeypatch: pytest.MonkeyPatch) -
     assert lap.cpu_parts == {"generate": 12.0, "score": 6.0, "learn": 12.0}
 
 
-def side(name: str, seconds: list[float], memory: float) -> Measured:
+def side(name: str, seconds: list[float], memory: float) -> MeasuredSide:
     rounds = [Round(10, 100, 1000, 2, s, s, dict.fromkeys(PARTS, s / 3), dict.fromkeys(PARTS, s / 3)) for s in seconds]
-    return Measured(name, "", rounds, memory, "cpu", 1)
+    return MeasuredSide(name, "", rounds, memory, "cpu", 1)
 
 
 def test_ratios_are_of_medians_and_missed_targets_are_named() -> None:

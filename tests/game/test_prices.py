@@ -15,7 +15,7 @@ from benchmarks.studies.price_understanding import (
     FALSE_TARGET,
     RECALL_TARGET,
     SAMPLES,
-    Dialogue,
+    HumanDialogue,
     Ratio,
     contains_figure,
     default_data_path,
@@ -340,12 +340,12 @@ needs_data = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def dialogues() -> list[Dialogue]:
+def dialogues() -> list[HumanDialogue]:
     return load_dialogues(_DATA)
 
 
 @needs_data
-def test_agreed_figures_are_found(dialogues: list[Dialogue]) -> None:
+def test_agreed_figures_are_found(dialogues: list[HumanDialogue]) -> None:
     ratio = measure_agreed_figures(dialogues)
     assert ratio.total > 250
     assert ratio.hits >= RECALL_TARGET * ratio.total, ratio.misses
@@ -353,7 +353,7 @@ def test_agreed_figures_are_found(dialogues: list[Dialogue]) -> None:
 
 @needs_data
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_parsed_prices_are_prices(sample: str, dialogues: list[Dialogue]) -> None:
+def test_parsed_prices_are_prices(sample: str, dialogues: list[HumanDialogue]) -> None:
     labels = [json.loads(line) for line in DEFAULT_LABELS.read_text(encoding="utf-8").splitlines()]
     drawn = [(label["uuid"], label["event"]) for label in labels if label["sample"] == sample]
     assert drawn == draw_samples(dialogues)[sample]

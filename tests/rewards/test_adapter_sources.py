@@ -25,7 +25,7 @@ from rewards.judge.rubric import SHIPPED, Rubric  # noqa: E402
 from rewards.loading import load_judge, load_model, load_repo  # noqa: E402
 from rewards.model.adapter_model import FILE, AdapterRewardModel, RewardScale  # noqa: E402
 from rewards.model.preference_model import ROUTINE_LEVEL  # noqa: E402
-from rewards.reply_reader import READING, Outcome, ReplyReader  # noqa: E402
+from rewards.reply_reader import READING, ReadReply, ReplyReader  # noqa: E402
 from rewards.rules.rule_reward import example_view  # noqa: E402
 from rewards.sources import Judge, RewardModel  # noqa: E402
 from rewards.training.adapter_training import TrainedAdapter  # noqa: E402
@@ -141,18 +141,18 @@ def test_points_are_the_choices_points_weighted_by_probability(folders: tuple[Pa
         return tuple(own.get(k, low) for k in range(20))
 
     rows = tuple(row(slot, 0.6, 0.2) for slot in range(5))
-    verdict = judge._verdict(Outcome(rows))
+    verdict = judge._verdict(ReadReply(rows))
     for dimension, term in zip(RUBRIC.dimensions, verdict.terms, strict=True):
         best, second = dimension.choices[:2]
         assert term.points == pytest.approx(0.75 * best.points + 0.25 * second.points, abs=1e-6)
         assert term.message == best.text
     assert verdict.total == pytest.approx(sum(t.points for t in verdict.terms))
-    unread = judge._verdict(Outcome((row(0, 0.05, 0.05, 0.05, 0.05, 0.05), *rows[1:])))
+    unread = judge._verdict(ReadReply((row(0, 0.05, 0.05, 0.05, 0.05, 0.05), *rows[1:])))
     assert unread.total is None
     assert (unread.fault or "").startswith("emotional-value: expected one of its 5 choices")
     # Another dimension's letters count for nothing.
-    assert judge._verdict(Outcome((*rows[:4], rows[0]))).total is None
-    assert judge._verdict(Outcome(fault="why")).fault == "why"
+    assert judge._verdict(ReadReply((*rows[:4], rows[0]))).total is None
+    assert judge._verdict(ReadReply(fault="why")).fault == "why"
 
 
 def test_points_may_be_edited_and_dimensions_may_not(folders: tuple[Path, Path], tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from negotiation_env.game.features import FEATURES
 from negotiation_env.game.state import End
 from rewards.judge.rubric import Rubric
 from rewards.judge.rubric_annotator import rubric_points
-from simulators.people.annotators import DAMAGE, SOURCES, Annotator, Judged
+from simulators.people.annotators import DAMAGE, SOURCES, AnnotatedReply, Annotator
 from simulators.people.candidates import split_book, wide_book
 from simulators.people.demonstrations import BAD_HABITS, demonstrator
 from simulators.people.preferences import Candidate, draw_candidate, preference_pairs
@@ -70,11 +70,11 @@ def test_annotators_agree_with_themselves_and_mostly_with_each_other() -> None:
     same = [(first.gap(p.chosen.judged, p.rejected.judged) > 0) == (second.gap(p.chosen.judged, p.rejected.judged) > 0)
             for p in PAIRS]  # fmt: skip
     assert np.mean(same) > 0.85
-    assert first.preference(a, Judged(a.features, a.words, "rude")) > 0.9
+    assert first.preference(a, AnnotatedReply(a.features, a.words, "rude")) > 0.9
 
 
-def _doing(**features: float) -> Judged:
-    return Judged(tuple(features.get(name, 0.0) for name in FEATURES), ())
+def _doing(**features: float) -> AnnotatedReply:
+    return AnnotatedReply(tuple(features.get(name, 0.0) for name in FEATURES), ())
 
 
 @pytest.mark.parametrize("source", SOURCES)

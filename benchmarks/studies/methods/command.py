@@ -20,7 +20,7 @@ from benchmarks.studies.methods.results import make_table
 from benchmarks.studies.methods.runs import STOPPED, Run, outcome, progress
 from benchmarks.studies.methods.seed_figures import CLEAN, REWARD, figure
 from benchmarks.studies.methods.tables import markdown
-from benchmarks.studies.methods.work import Ended, Execute, Task, in_processes, is_done, scores_of
+from benchmarks.studies.methods.work import Ended, Execute, RunTask, in_processes, is_done, scores_of
 from negotiation_env.errors import UsageError
 from negotiation_env.files import write_text
 
@@ -44,7 +44,7 @@ def compare(experiment: Experiment, execute: Execute, tell: Tell, command: str =
     wrong = []
     for runs in (experiment.first_runs, experiment.later_runs):
         # The later runs can only be told from others once the start is there.
-        tasks = [Task(run, experiment.evaluation) for run in runs()]
+        tasks = [RunTask(run, experiment.evaluation) for run in runs()]
         missing = [task for task in tasks if not is_done(task)]
         tell(f"{len(tasks) - len(missing)} of {len(tasks)} runs are there already")
         for number, ended in enumerate(execute(missing), 1):
@@ -86,7 +86,7 @@ def _state(run: Run) -> str:
     return "measuring" if outcome(run) is not None else progress(run)
 
 
-def _look(tell: Tell, running: Sequence[Task]) -> None:
+def _look(tell: Tell, running: Sequence[RunTask]) -> None:
     tell("   running: " + "; ".join(f"{task.run.name}: {_state(task.run)}" for task in running))
 
 

@@ -34,11 +34,11 @@ from benchmarks.studies.methods.seed_figures import (
     COLUMNS,
     MODEL,
     REWARD,
-    Check,
     Column,
     Gap,
     Seeds,
     Spread,
+    StartCheck,
     average,
     checks,
     correlation,
@@ -54,7 +54,7 @@ from negotiation_env.training.run_folder import provenance
 TIE = 1e-9
 
 
-class Row(NamedTuple):
+class MethodRow(NamedTuple):
     """One method's results.
 
     Attributes:
@@ -70,7 +70,7 @@ class Row(NamedTuple):
     stopped: int = 0
 
 
-def sentences(rows: Mapping[str, Row], columns: Sequence[Column], own: str = "repo") -> list[str]:
+def sentences(rows: Mapping[str, MethodRow], columns: Sequence[Column], own: str = "repo") -> list[str]:
     """Return one sentence for each column in which the method ``own`` does not lead, and one on those where it does.
 
     Args:
@@ -101,7 +101,7 @@ def sentences(rows: Mapping[str, Row], columns: Sequence[Column], own: str = "re
 
 
 def _lag(
-    rows: Mapping[str, Row],
+    rows: Mapping[str, MethodRow],
     known: Mapping[str, Spread],
     column: Column,
     own: str,
@@ -125,7 +125,9 @@ def _lag(
     return f"{text}, beyond chance. What goes with it: {reasons}."
 
 
-def _reasons(rows: Mapping[str, Row], known: Mapping[str, Spread], column: Column, own: str, rival: str) -> list[str]:
+def _reasons(
+    rows: Mapping[str, MethodRow], known: Mapping[str, Spread], column: Column, own: str, rival: str
+) -> list[str]:
     """Return what the figures show beside a gap; at least one entry."""
     mine, title = rows[own], rows[own].title
     reasons = []
@@ -146,7 +148,7 @@ def _reasons(rows: Mapping[str, Row], known: Mapping[str, Spread], column: Colum
     return reasons or ["nothing that is measured here"]
 
 
-def _by_reward(rows: Mapping[str, Row], own: str, rival: str) -> list[str]:
+def _by_reward(rows: Mapping[str, MethodRow], own: str, rival: str) -> list[str]:
     """Say whether the reward that the method learns from goes the column's way."""
     spreads = [over_seeds(rows[name].seeds, REWARD).figure for name in (own, rival)]
     if any(found.value is None for found in spreads):
@@ -161,7 +163,7 @@ def _by_reward(rows: Mapping[str, Row], own: str, rival: str) -> list[str]:
     return [f"the two earn the same of the composed reward within chance ({told})"]
 
 
-def _size(rows: Mapping[str, Row], own: str) -> str:
+def _size(rows: Mapping[str, MethodRow], own: str) -> str:
     seeds = len(rows[own].seeds)
     return f"{seeds} training run{'s' if seeds != 1 else ''} on these scenarios"
 
@@ -182,7 +184,7 @@ def _plain(column: Column, value: float | None) -> str:
 Table = dict[str, Any]
 
 
-class Measured(NamedTuple):
+class MeasuredRun(NamedTuple):
     """A run with its figures."""
 
     run: Run
@@ -194,7 +196,7 @@ def make_table(experiment: Experiment, command: str, jobs: int) -> Table:
     """Return the table of all runs that are there, of this command and of earlier ones into the same folder."""
     found = experiment.found_runs()
     counted = [run for run in found if _counts(run, experiment.evaluation)]
-    runs = [Measured(run, scores_of(run), budget(run)) for run in counted]
+    runs = [MeasuredRun(run, scores_of(run), budget(run)) for run in counted]
     rows = {variant: _row(variant, [m for m in runs if m.run.variant == variant], found) for variant in METHODS}
     rows = {variant: row for variant, row in rows.items() if row.seeds}
     start = next((m for m in runs if m.run.variant == SFT and m.run.seed == START_SEED), None)
@@ -224,9 +226,9 @@ def _counts(run: Run, evaluation: Evaluation) -> bool:
     return has_policy and is_measured(run, evaluation)
 
 
-def _row(variant: Variant, runs: Sequence[Measured], found: Sequence[Run]) -> Row:
+def _row(variant: Variant, runs: Sequence[MeasuredRun], found: Sequence[Run]) -> MethodRow:
     ends = [outcome(run) for run in found if run.variant == variant]
-    return Row(
+    return MethodRow(
         variant.title,
         {m.run.seed: m.scores for m in runs},
         [m.budget for m in runs if m.budget is not None],
@@ -234,7 +236,7 @@ def _row(variant: Variant, runs: Sequence[Measured], found: Sequence[Run]) -> Ro
     )
 
 
-def _method(row: Row) -> Table:
+def _method(row: MethodRow) -> Table:
     spreads = {column.key: over_seeds(row.seeds, column) for column in COLUMNS}
     return {
         "title": row.title,
@@ -250,7 +252,7 @@ def _method(row: Row) -> Table:
     }
 
 
-def _check(check: Check, runs: Sequence[Measured]) -> Table:
+def _check(check: StartCheck, runs: Sequence[MeasuredRun]) -> Table:
     own = next(m.budget for m in runs if m.run.variant == REPO and m.run.seed == check.seed)
     return {
         "seed": check.seed,
@@ -268,7 +270,7 @@ def _on_these_cases(start: Sequence[Score], seeds: Seeds) -> Table:
     return {"start": found.start.to_json(), "figure": found.figure.to_json(), "apart": found.apart}
 
 
-def _ablations(experiment: Experiment, runs: Sequence[Measured], found: Sequence[Run]) -> Table:
+def _ablations(experiment: Experiment, runs: Sequence[MeasuredRun], found: Sequence[Run]) -> Table:
     """Return REPO and its ablations on the seeds that each ablation shares with REPO; empty where there is none."""
     repo = {m.run.seed: m for m in runs if m.run.variant == REPO}
     table: Table = {}

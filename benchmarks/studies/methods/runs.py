@@ -227,7 +227,7 @@ class Run:
         return self.folder / "training"
 
 
-class Outcome(NamedTuple):
+class TrainingOutcome(NamedTuple):
     """How a training ended.
 
     Attributes:
@@ -241,16 +241,16 @@ class Outcome(NamedTuple):
     adapter: Path | None
 
 
-def outcome(run: Run) -> Outcome | None:
+def outcome(run: Run) -> TrainingOutcome | None:
     """Return how a run's training ended, None if it has not. Raises ``DataFileError`` on an unreadable record."""
     if not run.trains:
-        return Outcome(FINISHED, "", run.given)
+        return TrainingOutcome(FINISHED, "", run.given)
     path = run.folder / _OUTCOME
     if not path.is_file():
         return None
     record = _read(path)
     adapter = record.get("adapter")
-    return Outcome(record["status"], record["reason"], None if adapter is None else run.folder / adapter)
+    return TrainingOutcome(record["status"], record["reason"], None if adapter is None else run.folder / adapter)
 
 
 def record_outcome(run: Run, status: str, reason: str, adapter: Path | None) -> None:

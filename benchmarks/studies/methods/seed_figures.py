@@ -223,7 +223,7 @@ def average(values: Sequence[float | int | None]) -> float | None:
 CHECKED: Final = (REWARD, CLEAN)
 
 
-class Check(NamedTuple):
+class StartCheck(NamedTuple):
     """One seed's figure against the start's.
 
     Attributes:
@@ -243,19 +243,19 @@ class Check(NamedTuple):
     difference: Gap | None
 
 
-def checks(start: Sequence[Score], seeds: Mapping[int, Sequence[Score]]) -> list[Check]:
+def checks(start: Sequence[Score], seeds: Mapping[int, Sequence[Score]]) -> list[StartCheck]:
     """Return every seed's checks, seed by seed."""
     found = []
     for seed, scores in sorted(seeds.items()):
         for column in CHECKED:
             before, after = figure(start, column), figure(scores, column)
             found.append(
-                Check(seed, column, before, after, apart(before, after), gap({0: start}, {seed: scores}, column))
+                StartCheck(seed, column, before, after, apart(before, after), gap({0: start}, {seed: scores}, column))
             )
     return found
 
 
-def verdict(found: Sequence[Check]) -> str:
+def verdict(found: Sequence[StartCheck]) -> str:
     """Return one sentence on how many seeds rose beyond the start's interval, by column and in both."""
     seeds = sorted({check.seed for check in found})
     if not seeds:

@@ -203,7 +203,7 @@ LOOK_EVERY: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class RunTask:
     """A run, and how its policy is measured."""
 
     run: Run
@@ -213,15 +213,15 @@ class Task:
 class Ended(NamedTuple):
     """How a task's process ended: ``error`` is "" where all went well."""
 
-    task: Task
+    task: RunTask
     seconds: float
     error: str
 
 
-Execute = Callable[[Sequence[Task]], Iterator[Ended]]
+Execute = Callable[[Sequence[RunTask]], Iterator[Ended]]
 
 
-def is_done(task: Task) -> bool:
+def is_done(task: RunTask) -> bool:
     """Whether a task's run is trained and its policy measured; a run stopped without an adapter has none to measure.
 
     Raises:
@@ -234,7 +234,7 @@ def is_done(task: Task) -> bool:
     return (task.run.trains and found.adapter is None) or is_measured(task.run, task.evaluation)
 
 
-def work(task: Task) -> None:
+def work(task: RunTask) -> None:
     """Do what a task still lacks, in this process."""
     task.evaluation.check_versions()
     check_identity(task.run)
@@ -246,7 +246,7 @@ def work(task: Task) -> None:
 
 
 def in_processes(
-    tasks: Sequence[Task], jobs: int, look: Callable[[Sequence[Task]], None] = lambda _: None
+    tasks: Sequence[RunTask], jobs: int, look: Callable[[Sequence[RunTask]], None] = lambda _: None
 ) -> Iterator[Ended]:
     """Do tasks in processes of their own, ``jobs`` at a time, in order; ``look`` hears now and then what is running.
 
@@ -254,7 +254,7 @@ def in_processes(
     """
     context = multiprocessing.get_context("spawn")
     waiting = list(tasks)
-    running: dict[SpawnProcess, tuple[Task, float]] = {}
+    running: dict[SpawnProcess, tuple[RunTask, float]] = {}
     looked = time.monotonic()
     try:
         while waiting or running:
@@ -278,7 +278,7 @@ def in_processes(
             process.join()
 
 
-def _child(task: Task) -> None:
+def _child(task: RunTask) -> None:
     """The process's main function."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_leave_with_parent, daemon=True).start()
@@ -305,7 +305,7 @@ def _leave_with_parent() -> None:
         os._exit(1)
 
 
-def _error(task: Task, code: int | None) -> str:
+def _error(task: RunTask, code: int | None) -> str:
     """Return what went wrong in a process, by its exit code and the last line of its log."""
     if code == 0:
         return ""

@@ -112,7 +112,7 @@ BLOCK = 64
 
 
 @dataclass(slots=True)
-class Row:
+class DecodedRow:
     """One reply in the making.
 
     prompt: token ids, at least one; prefix: how many of them, the last one excepted, other
@@ -152,7 +152,7 @@ def _rounded(count: int) -> int:
 @torch.inference_mode()
 def decode(
     model: PreTrainedModel,
-    rows: Sequence[Row],
+    rows: Sequence[DecodedRow],
     ends: frozenset[int],
     store: BlockStore,
     shapes: Shapes,
@@ -178,7 +178,7 @@ def decode(
         _close_ranks(grid, live)
 
 
-def _allowed(logits: torch.Tensor, live: Sequence[Row]) -> torch.Tensor:
+def _allowed(logits: torch.Tensor, live: Sequence[DecodedRow]) -> torch.Tensor:
     """Logits with every token ruled out that a row may not begin with."""
     for i, row in enumerate(live):
         if row.first and not row.tokens:
@@ -188,7 +188,7 @@ def _allowed(logits: torch.Tensor, live: Sequence[Row]) -> torch.Tensor:
     return logits
 
 
-def _append(row: Row, token: int, logprob: float, ends: frozenset[int]) -> None:
+def _append(row: DecodedRow, token: int, logprob: float, ends: frozenset[int]) -> None:
     if logprob != logprob:  # nan: the model's output for this row is not a number
         row.finish = "fault"
         return
@@ -200,7 +200,7 @@ def _append(row: Row, token: int, logprob: float, ends: frozenset[int]) -> None:
         row.finish = "length"
 
 
-def _close_ranks(grid: Grid, live: list[Row]) -> None:
+def _close_ranks(grid: Grid, live: list[DecodedRow]) -> None:
     """Take finished rows out, and move the last rows of the grid into their places."""
     for place in range(len(live) - 1, -1, -1):
         if live[place].finish is not None:
@@ -210,7 +210,7 @@ def _close_ranks(grid: Grid, live: list[Row]) -> None:
                 grid.move(len(live), place, last.length)
 
 
-def _next_logits(model: PreTrainedModel, grid: Grid, live: Sequence[Row], floor: int) -> torch.Tensor:
+def _next_logits(model: PreTrainedModel, grid: Grid, live: Sequence[DecodedRow], floor: int) -> torch.Tensor:
     """Logits (live rows, vocabulary) after each row's last token."""
     device = model.device
     spare = [0] * (floor - len(live))
@@ -259,7 +259,7 @@ def blocks(prompt: tuple[int, ...], prefix: int, again: bool = False) -> list[_B
     return found
 
 
-def prefill(model: PreTrainedModel, grid: Grid, rows: Sequence[Row], store: BlockStore, shapes: Shapes) -> None:
+def prefill(model: PreTrainedModel, grid: Grid, rows: Sequence[DecodedRow], store: BlockStore, shapes: Shapes) -> None:
     """Put keys and values of every prompt token but the last into the grid."""
     waiting = [(place, blocks(row.prompt, row.prefix, row.again)[::-1]) for place, row in enumerate(rows)]
     while waiting:

@@ -22,7 +22,7 @@ from negotiation_env.play.records import Episode
 from negotiation_env.seeds import SCENARIOS
 from policies.training.on_policy.actor_critic import ActorCritic
 from policies.training.on_policy.losses import token_mean
-from policies.training.on_policy.samples import Played, Sample, SamplingAgent, play
+from policies.training.on_policy.samples import Sample, SampledRound, SamplingAgent, play
 from policies.training.settings import OnPolicyPreset
 
 HELD_OUT_SEEDS = SCENARIOS["on-policy held out"]
@@ -98,7 +98,7 @@ def outcome_means(episodes: Sequence[Episode]) -> dict[str, float]:
     }
 
 
-def round_figures(played: Played) -> dict[str, float]:
+def round_figures(played: SampledRound) -> dict[str, float]:
     """Return a round's own figures: rewards by source over its samples, and what play was like."""
     count = len(played.samples)
     return (

@@ -42,7 +42,7 @@ from policies.training.on_policy.evaluation import (
 )
 from policies.training.on_policy.losses import token_mean, value_loss
 from policies.training.on_policy.methods import LossTensors, Method, RoundTensors, Targets, load_method
-from policies.training.on_policy.samples import Played, Sample, SamplingAgent, TokenBatch, play
+from policies.training.on_policy.samples import Sample, SampledRound, SamplingAgent, TokenBatch, play
 from policies.training.settings import OnPolicyPreset, policy_card
 
 BEST, OPTIMIZER, STATE = "best", "optimizer.safetensors", "state.json"
@@ -197,7 +197,7 @@ class _Run:
         last = progress.replies >= preset.replies
         self._end_round(round_figures(played) | figures | clocks, last or progress.round % preset.evaluate_every == 0)
 
-    def _count(self, played: Played) -> None:
+    def _count(self, played: SampledRound) -> None:
         """Add a round to what the run has used up."""
         progress = self.progress
         progress.round += 1
@@ -410,7 +410,7 @@ def _numbered(seeds: Iterable[int]) -> list[int]:
     return [places.setdefault(seed, len(places)) for seed in seeds]
 
 
-def check_play(preset: OnPolicyPreset, played: Played) -> None:
+def check_play(preset: OnPolicyPreset, played: SampledRound) -> None:
     """Check a round of play. Raises ``TrainingStoppedError``."""
     if not played.samples:
         raise TrainingStoppedError(

@@ -45,7 +45,7 @@ class Sample(NamedTuple):
     """Equal for replies of the same dialogue."""
 
 
-class Played(NamedTuple):
+class SampledRound(NamedTuple):
     """One round of play: the samples to learn from, and the count of everything."""
 
     samples: list[Sample]
@@ -138,7 +138,7 @@ def play(
     max_turns: int,
     turn_discount: float,
     batch_size: int = 64,
-) -> Played:
+) -> SampledRound:
     """Play the scenarios once and return every scored reply as a sample.
 
     A reply without a score, and one that an engine's fault spoiled, is left out and counted; the others stay.
@@ -171,7 +171,7 @@ def play(
                     samples.append(Sample(state.prompt, tokens, logprobs, reward, group, episode.seed))
                     breakdowns.append(breakdown)
     unscored = sampled - faults - len(samples)
-    return Played(samples, episodes, sampled, unscored, faults, empty, breakdowns)
+    return SampledRound(samples, episodes, sampled, unscored, faults, empty, breakdowns)
 
 
 LEAST_SHARE = 0.25

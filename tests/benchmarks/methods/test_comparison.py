@@ -34,7 +34,16 @@ from benchmarks.studies.methods.runs import (
     record_identity,
 )
 from benchmarks.studies.methods.tables import markdown
-from benchmarks.studies.methods.work import Ended, Evaluation, Task, in_processes, is_done, is_measured, scores_of, work
+from benchmarks.studies.methods.work import (
+    Ended,
+    Evaluation,
+    RunTask,
+    in_processes,
+    is_done,
+    is_measured,
+    scores_of,
+    work,
+)
 from benchmarks.suites import CaseSuite, bad_cases, online
 from negotiation_env.errors import UsageError
 from tests.policies.on_policy.conftest import write_base
@@ -64,14 +73,14 @@ def few(how: Evaluation) -> list[tuple[CaseSuite, int]]:
     return [(held_out(how.dialogues, how.max_turns), 1), (bad, how.trials), (CaseSuite("online", short), how.trials)]
 
 
-def here(tasks: Sequence[Task]) -> Iterator[Ended]:
+def here(tasks: Sequence[RunTask]) -> Iterator[Ended]:
     """Do tasks in this process: starting one for each would take longer than the work."""
     for task in tasks:
         work(task)
         yield Ended(task, 0.0, "")
 
 
-def forbidden(tasks: Sequence[Task]) -> Iterator[Ended]:
+def forbidden(tasks: Sequence[RunTask]) -> Iterator[Ended]:
     assert not tasks
     return iter(())
 
@@ -166,9 +175,9 @@ def test_a_killed_run_goes_on_to_the_same_weights(
     copy = replace(run, folder=tmp_path / "run")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("negotiation_env.training.run_folder.rmtree", _Cut(2))
-        work(Task(copy, finished.evaluation))
+        work(RunTask(copy, finished.evaluation))
     assert outcome(copy) is None and (copy.training / "checkpoints").is_dir()
-    work(Task(copy, finished.evaluation))
+    work(RunTask(copy, finished.evaluation))
     ours, theirs = (load_file(r.training / "adapter_model.safetensors") for r in (copy, run))
     assert all(bool((ours[name] == theirs[name]).all()) for name in theirs)
     usage = read_usage(copy.folder)
@@ -195,8 +204,8 @@ def test_a_run_that_a_guard_stops_is_recorded_and_its_last_good_checkpoint_measu
         finished, out=tmp_path, init=str(given), overrides=(*finished.overrides, "repo.least_entropy=50")
     )
     for run in (experiment.run(SFT, 0), experiment.run(REPO, 0)):
-        work(Task(run, experiment.evaluation))
-        assert is_done(Task(run, experiment.evaluation))
+        work(RunTask(run, experiment.evaluation))
+        assert is_done(RunTask(run, experiment.evaluation))
     stopped = outcome(experiment.run(REPO, 0))
     assert stopped is not None and stopped.status == STOPPED and "collapsed entropy" in stopped.reason
     assert stopped.adapter is not None and stopped.adapter.name == "best"
@@ -240,7 +249,7 @@ def test_rules_that_change_while_a_comparison_runs_stop_it(finished: Experiment,
     began = replace(finished.evaluation, versions={**finished.evaluation.versions, "rules": 0})
     run = replace(finished.run(REPO, 1), folder=tmp_path / "run")
     with pytest.raises(UsageError, match="another of rules: the sources were changed"):
-        work(Task(run, began))
+        work(RunTask(run, began))
     assert not run.folder.exists()
 
 
@@ -257,9 +266,9 @@ def test_held_out_dialogues_are_the_training_s_alone(finished: Experiment) -> No
 
 def test_a_process_s_error_is_told_and_the_others_go_on(tmp_path: Path, finished: Experiment) -> None:
     broken = Run(METHODS[0], 0, tmp_path / "broken", "tiny", {"base": str(tmp_path / "nowhere")})
-    ended = list(in_processes([Task(broken, finished.evaluation)], jobs=2))
+    ended = list(in_processes([RunTask(broken, finished.evaluation)], jobs=2))
     assert len(ended) == 1 and "nowhere" in ended[0].error and "log.txt" in ended[0].error
-    assert not is_done(Task(broken, finished.evaluation))
+    assert not is_done(RunTask(broken, finished.evaluation))
 
 
 def test_a_stopped_run_without_a_checkpoint_has_no_adapter(tmp_path: Path) -> None:

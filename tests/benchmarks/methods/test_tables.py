@@ -12,7 +12,7 @@ from benchmarks.metrics.observations import Score
 from benchmarks.metrics.policy_metrics import METRICS
 from benchmarks.statistics import Figure
 from benchmarks.studies.methods.experiment import Experiment
-from benchmarks.studies.methods.results import Row, sentences
+from benchmarks.studies.methods.results import MethodRow, sentences
 from benchmarks.studies.methods.runs import Budget, average_budget, tokens_of, with_setting
 from benchmarks.studies.methods.seed_figures import (
     CLEAN,
@@ -184,9 +184,9 @@ def test_fixed_cases_need_trials_and_runs() -> None:
     assert on_these_cases(twice, dict(enumerate(fewer))).apart == -1
 
 
-def rows(column: Column, repo: Seeds, grpo: Seeds, **extra: Seeds) -> dict[str, Row]:
-    return {"grpo": Row("GRPO", grpo, []), "repo": Row("REPO", repo, [Budget(best=0.9)])} | {
-        name: Row(name.upper(), seeds, []) for name, seeds in extra.items()
+def rows(column: Column, repo: Seeds, grpo: Seeds, **extra: Seeds) -> dict[str, MethodRow]:
+    return {"grpo": MethodRow("GRPO", grpo, []), "repo": MethodRow("REPO", repo, [Budget(best=0.9)])} | {
+        name: MethodRow(name.upper(), seeds, []) for name, seeds in extra.items()
     }
 
 

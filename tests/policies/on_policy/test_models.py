@@ -22,7 +22,7 @@ from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.play.registry import load_manager, load_reward
 from policies.training.on_policy.actor_critic import POLICY, VALUE, ActorCritic
 from policies.training.on_policy.loop import epoch_order
-from policies.training.on_policy.samples import Played, Sample, SamplingAgent, TokenBatch, play, token_batches
+from policies.training.on_policy.samples import Sample, SampledRound, SamplingAgent, TokenBatch, play, token_batches
 from policies.training.settings import OnPolicyPreset
 from tests.policies.on_policy.conftest import settings
 
@@ -54,7 +54,9 @@ def _batch(actor: ActorCritic, samples: Sequence[Sample]) -> TokenBatch:
     return batch
 
 
-def _played(engine: TransformersEngine, group_size: int = 1, dialogues: int = 4, temperature: float = 1.0) -> Played:
+def _played(
+    engine: TransformersEngine, group_size: int = 1, dialogues: int = 4, temperature: float = 1.0
+) -> SampledRound:
     return play(
         SamplingAgent(engine, load_reward("repo"), 8, group_size, temperature),
         [sample_scenario(seed) for seed in range(dialogues)],

@@ -23,7 +23,7 @@ from policies.training.on_policy.evaluation import (
     training_scenarios,
     training_seeds,
 )
-from policies.training.on_policy.samples import Played, SamplingAgent, play
+from policies.training.on_policy.samples import SampledRound, SamplingAgent, play
 
 
 class Flaky:
@@ -61,7 +61,7 @@ class Stuttering(TransformersEngine):
         return made
 
 
-def _play(agent: SamplingAgent, dialogues: int = 5, turn_discount: float = 0.0, batch_size: int = 64) -> Played:
+def _play(agent: SamplingAgent, dialogues: int = 5, turn_discount: float = 0.0, batch_size: int = 64) -> SampledRound:
     return play(
         agent,
         [sample_scenario(seed) for seed in range(dialogues)],

@@ -28,7 +28,7 @@ from negotiation_env.training.presets import read_preset
 from negotiation_env.training.run_folder import MetricsLog, RunFolder, TrainingStoppedError
 from policies.training.on_policy.loop import check_entropy, check_play, check_step, train
 from policies.training.on_policy.losses import value_loss
-from policies.training.on_policy.samples import Played, Sample
+from policies.training.on_policy.samples import Sample, SampledRound
 from policies.training.settings import PRESETS, OnPolicyPreset
 from tests.policies.on_policy.conftest import settings
 
@@ -206,9 +206,9 @@ def test_weights_that_are_no_numbers_stop_the_run_and_keep_the_last_checkpoint(
 def test_guards_say_what_is_wrong(base: Path) -> None:
     preset = OnPolicyPreset(**settings(base, least_entropy=0.1, most_divergence=0.5, most_empty=0.4))
 
-    def played(scored: int, empty: int, faults: int) -> Played:
+    def played(scored: int, empty: int, faults: int) -> SampledRound:
         samples = [Sample((1,), (2,), (0.0,), 1.0, 0)] * scored
-        return Played(samples, [], 10, 10 - scored - faults, faults, empty, [])
+        return SampledRound(samples, [], 10, 10 - scored - faults, faults, empty, [])
 
     check_play(preset, played(scored=9, empty=4, faults=0))
     with pytest.raises(TrainingStoppedError, match="empty replies"):
