@@ -234,6 +234,12 @@ def append_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
             file.write((json.dumps(row) + "\n").encode("ascii"))
 
 
+def append_line(path: Path, row: Mapping[str, Any]) -> None:
+    """Append a JSON-able row to a JSON Lines file, in ASCII."""
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(row) + "\n")
+
+
 def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
     """Have ``fill`` write a folder beside ``folder``, then put it in its place; a kill never leaves half a folder.
 

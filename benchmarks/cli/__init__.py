@@ -1,1 +1,5 @@
-"""The ``negotiate`` command. Each command's work is imported when that command runs, not before."""
+"""The ``negotiate`` command; each command's work is imported when that command runs, not before.
+
+``main`` holds ``doctor`` and ``study`` and puts together ``bench``, ``play`` (with ``demo``), ``train``, ``data``,
+``persona`` and ``report`` (with ``rescore``).
+"""

@@ -6,7 +6,6 @@ episodes under other rules, rubric, reward model, judge or composition.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from negotiation_env.errors import DataFileError, UsageError
+from negotiation_env.files import write_json
 
 if TYPE_CHECKING:
     from benchmarks.comparison.run_folders import Comparison
@@ -39,7 +39,7 @@ def compare(
 
     found = compare_runs(read_run(first), read_run(second), policy_a=policy_a, policy_b=policy_b, force=force)
     if out is not None:
-        out.write_text(json.dumps(found.to_json(), indent=2) + "\n", encoding="utf-8")
+        write_json(out, found.to_json(), escaped=True)
     print_comparison(Console(), found, every)
 
 

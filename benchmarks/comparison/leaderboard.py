@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from benchmarks.comparison.run_folders import RunFolder, obstacles
+from benchmarks.comparison.run_folders import BenchmarkFolder, obstacles
 from benchmarks.report import format_figure
 from benchmarks.statistics import Figure
 from negotiation_env.errors import UsageError
@@ -35,7 +35,7 @@ SORT_BY: Final = ("bad-cases", "clean_fix")
 MARK: Final = "†"
 
 
-def add_results(run: RunFolder, folder: Path = RESULTS) -> list[Path]:
+def add_results(run: BenchmarkFolder, folder: Path = RESULTS) -> list[Path]:
     """Write one results file for each policy of a run, over an earlier one of that policy; return their paths.
 
     Raises:

@@ -32,7 +32,7 @@ class NotComparableError(NegotiationError):
 
 
 @dataclass(frozen=True, slots=True)
-class RunFolder:
+class BenchmarkFolder:
     """A run's report and scores, as read from its folder."""
 
     path: Path
@@ -85,7 +85,7 @@ class _ReportFile(BaseModel):
     provenance: dict[str, Any]
 
 
-def read_run(path: Path) -> RunFolder:
+def read_run(path: Path) -> BenchmarkFolder:
     """Read a run's folder.
 
     Raises:
@@ -93,7 +93,7 @@ def read_run(path: Path) -> RunFolder:
     """
     report = read_json(path / REPORT_JSON, dict[str, Any], "name a benchmark's folder")
     parse(_ReportFile, report, str(path / REPORT_JSON), "name a benchmark's folder")
-    return RunFolder(path, report, read_scores(path / SCORES))
+    return BenchmarkFolder(path, report, read_scores(path / SCORES))
 
 
 def obstacles(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
@@ -118,7 +118,9 @@ def differences_noted(first: Mapping[str, Any], second: Mapping[str, Any]) -> li
     ]
 
 
-def pairs_of(first: RunFolder, second: RunFolder, policy_a: str | None, policy_b: str | None) -> list[tuple[str, str]]:
+def pairs_of(
+    first: BenchmarkFolder, second: BenchmarkFolder, policy_a: str | None, policy_b: str | None
+) -> list[tuple[str, str]]:
     """Return which policy of the first run is compared with which of the second.
 
     Named ones; else those that both runs have; else the only one of each.
@@ -145,8 +147,8 @@ def pairs_of(first: RunFolder, second: RunFolder, policy_a: str | None, policy_b
 
 
 def compare_runs(
-    first: RunFolder,
-    second: RunFolder,
+    first: BenchmarkFolder,
+    second: BenchmarkFolder,
     *,
     policy_a: str | None = None,
     policy_b: str | None = None,
@@ -181,12 +183,12 @@ def compare_runs(
     return Comparison(corrected(rows), unpaired, hindered, differences_noted(first.provenance, second.provenance))
 
 
-def _own(run: RunFolder, policy: str) -> list[Score]:
+def _own(run: BenchmarkFolder, policy: str) -> list[Score]:
     """Return a policy's scores; A/B conversations are of one arm only and cannot be paired."""
     return [s for s in run.scores if s.policy == policy and s.suite != AB]
 
 
-def _figures(first: RunFolder, a: str, second: RunFolder, b: str, metric: str) -> dict[str, Any] | None:
+def _figures(first: BenchmarkFolder, a: str, second: BenchmarkFolder, b: str, metric: str) -> dict[str, Any] | None:
     """Return two figures side by side; None where a run has none."""
     records = [run.report["policies"][name]["metrics"].get(metric) for run, name in ((first, a), (second, b))]
     if any(record is None or Figure.from_json(record).value is None for record in records):

@@ -1,4 +1,7 @@
-"""A benchmark's report: the figures as JSON (``data``), and one self-contained page for people (``page``)."""
+"""A benchmark's report: the figures as JSON (``report_data``), and one self-contained page for people (``page``).
+
+The page shows ``panels`` (drawn by ``charts``) and ``transcripts``.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Statistics of benchmark figures: intervals, paired tests, A/B tests, and how many trials a difference needs.
+"""Statistics of benchmark figures: ``intervals``, paired tests and A/B tests (``differences``), raters' ``agreement``.
 
-``negotiate study coverage`` checks all of it by simulation.
+``design`` tells how many trials a difference needs. ``negotiate study coverage`` checks all of it by simulation.
 """
 
 from __future__ import annotations

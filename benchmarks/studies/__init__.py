@@ -1,5 +1,10 @@
 """One-off measurements: ``negotiate study NAME``. Each is imported when it runs, for many need torch or an extra.
 
+Of the environment: ``speed``, ``conformance``, ``robustness``, ``price_understanding``. Of rewards: ``rule_measures``
+(on ``rule_labels``), ``adapter_quality``, ``reward_cost``, ``gaming``. Of raters: ``rater_validity`` (on
+``labelled_pairs`` and ``degradations``). Of training: ``methods``, ``trl_speed`` (with ``trl_speed_sides``),
+``sb3_quality``. Of the statistics: ``coverage``. ``bad_case_files`` renews what is made from the bad cases.
+
 A new study is a module with a function whose parameters are typer options and which returns the exit status (None is
 0), and a line in ``STUDIES``.
 """

@@ -7,7 +7,6 @@ Annotators are simulated. Exit status 1 if a target is missed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from negotiation_env.files import write_json
 from negotiation_env.play.protocols import ReplyView
 from rewards.judge.adapter_judge import AdapterJudge
 from rewards.judge.judge_data import held_out
@@ -122,7 +122,7 @@ def study(
         model = AdapterRewardModel.from_folder(rm) if rm else AdapterRewardModel.shipped()
         found["reward_model"] = measure_model(model, pairs)
     if json_file is not None:
-        json_file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        write_json(json_file, found, indent=1)
     table = Table(title="Held-out data; simulated annotators; 95 % intervals")
     for column in ("what", "figure", "target", "met"):
         table.add_column(column)

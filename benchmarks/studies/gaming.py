@@ -11,7 +11,6 @@ policies. Their wording is this module's own, not taken from the rules or from t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from negotiation_env.errors import UsageError, did_you_mean
+from negotiation_env.files import write_json
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.game.state import unsettled
@@ -329,7 +329,7 @@ def study(
     console = Console()
     print_table(console, gains)
     if out is not None:
-        out.write_text(json.dumps([asdict(g) for g in gains], indent=2) + "\n", encoding="utf-8")
+        write_json(out, [asdict(g) for g in gains])
     wrong = failures(gains)
     for line in wrong:
         console.print(f"pays: {line}", markup=False)

@@ -6,7 +6,6 @@ the game, so that both replies are understood as in a dialogue.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from benchmarks.raters.rating import Skill
 from benchmarks.raters.situation import Hidden, contexts, said_instead, walk
 from benchmarks.suites.case_file import read_case
 from negotiation_env.errors import DataFileError
+from negotiation_env.files import read_toml
 from negotiation_env.game.scenario import Scenario
 from negotiation_env.play.protocols import AgentReply, AgentView, Unscored
 from negotiation_env.play.records import Episode
@@ -77,11 +77,7 @@ def read_pairs(path: Path = PAIRS_FOLDER / "pairs.toml") -> list[LabelledPair]:
     Raises:
         DataFileError: the file is unreadable, or a pair lacks a field or names an unknown rater or skill.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise DataFileError(f"{path}: expected a readable TOML file, got {error}") from error
-    return [_pair(record, path) for record in data.get("pair", [])]
+    return [_pair(record, path) for record in read_toml(path, dict[str, list[dict[str, Any]]]).get("pair", [])]
 
 
 def _pair(record: dict[str, Any], path: Path) -> LabelledPair:

@@ -23,7 +23,6 @@ Exits 0 when the targets are met, 1 when one is not, 2 when the data is missing 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import random
 import re
@@ -35,6 +34,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import typer
 
 from benchmarks.statistics import wilson
+from negotiation_env.files import read_json, read_lines
 from negotiation_env.language.prices import PriceKind, find_prices
 
 __all__ = [
@@ -181,10 +181,9 @@ def load_dialogues(path: Path) -> list[HumanDialogue]:
     """The dialogues of (a), in the order of the file.
 
     Raises:
-        OSError: the file cannot be read.
-        ValueError: the file is no JSON.
+        DataFileError: the file cannot be read, or is no JSON.
     """
-    raw: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    raw = read_json(path, list[dict[str, Any]])
     found: list[HumanDialogue] = []
     for dialogue in raw:
         events = dialogue["events"]
@@ -270,7 +269,7 @@ def study(
     """
     try:
         dialogues = load_dialogues(path or default_data_path())
-        rows: list[dict[str, Any]] = [json.loads(line) for line in labels.read_text(encoding="utf-8").splitlines()]
+        rows = list(read_lines(labels, dict[str, Any]))
         agreed = measure_agreed_figures(dialogues)
         labelled = {name: measure_labelled(dialogues, rows, name) for name in SAMPLES}
     except (OSError, ValueError) as error:

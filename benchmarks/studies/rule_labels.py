@@ -10,7 +10,6 @@ width) and differ in alphabets, separators and leet signs.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
@@ -19,6 +18,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
+from negotiation_env.files import read_toml
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import TaskCard, card_numbers, sample_scenario
 from negotiation_env.game.state import GameState, new_game
@@ -254,7 +254,7 @@ class LabelledScene:
 
 def labelled_replies(half: Half, seed: int = 0) -> Iterator[Labelled]:
     """Yield the labelled replies of a half, in the order of its file. The same seed gives the same replies."""
-    data = tomllib.loads((FOLDER / f"{half}.toml").read_text(encoding="utf-8"))
+    data = read_toml(FOLDER / f"{half}.toml", dict[str, Any])
     families = {name: table for name, table in data.items() if isinstance(table, dict)}
     numbers = count()
     for family, table in families.items():

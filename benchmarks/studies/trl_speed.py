@@ -13,7 +13,6 @@ is shown for comparison.
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 from collections.abc import Iterable, Sequence
@@ -29,6 +28,7 @@ from rich.table import Table
 
 from benchmarks.runner.provenance import typed_command
 from negotiation_env.errors import UsageError
+from negotiation_env.files import write_json
 
 PARTS = ("generate", "score", "learn")
 """Sampling replies (with the hotel's answers, where it answers), scoring them, and learning from them."""
@@ -201,7 +201,7 @@ def study(
     found = []
     for side in chosen:
         found.append(_in_a_process(side, given, settings.torch_threads))
-        (out / f"{side}.json").write_text(json.dumps(asdict(found[-1]), indent=2) + "\n", encoding="utf-8")
+        write_json(out / f"{side}.json", asdict(found[-1]))
     report = compare(found, settings.epochs)
     report["targets"] = {"seconds_per_reply": MOST_SECONDS, "peak_memory_mb": MOST_MEMORY}
     report["missed"] = missed(report)
@@ -212,7 +212,7 @@ def study(
         "threads": str(found[0].threads),
     }
     report["rounds"] = {one.side: asdict(one)["rounds"] for one in found}
-    (out / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_json(out / REPORT, report)
     console = Console()
     console.print(_table(report))
     console.print(f"Report: {out / REPORT}")

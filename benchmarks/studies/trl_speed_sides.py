@@ -43,6 +43,7 @@ from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.prompts import prompt
 from negotiation_env.play.protocols import AgentReply, AgentView, ReplyView, Reward, RewardBreakdown
 from negotiation_env.play.registry import load_manager, load_reward
+from negotiation_env.seeds import SCENARIOS
 from negotiation_env.training.run_folder import peak_memory_mb
 from policies.integrations.trl_grpo import DialogueRollout, dialogue_return
 from policies.training.on_policy.actor_critic import ActorCritic
@@ -61,7 +62,7 @@ GROUP = 4
 """Replies to one prompt, as in this project's own GRPO presets."""
 TURNS = 8
 """Replies that a dialogue is expected to have, for as many replies in a step."""
-DIALOGUE_SEED = 10_000
+DIALOGUE_SEED = SCENARIOS["trl speed"].start
 
 
 class Clock:

@@ -1,6 +1,6 @@
-"""Benchmark suites: the scripted bad cases, the sampled live negotiations, and a user's own by path.
+"""Benchmark suites: the scripted bad cases, the sampled live negotiations (``sampled``), and a user's own by path.
 
-A suite is a list of cases. This module finds and loads them; it does not play them.
+A suite is a list of cases (``case``, read by ``case_file``). This module finds and loads them; it does not play them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Between text and acts: ``reading`` tells what a message says, ``wording`` says acts in words.
 
-``prices`` and its helpers find the figures people say, ``lexicon`` the phrases (``lexicon.toml``), ``clauses`` what
-each part of a message says. New phrases are entries of the TOML files.
+``prices`` finds the figures people say (``numerals``; the words around them in ``price_vocabulary``, ``price_context``
+and ``price_filters``), ``lexicon`` the phrases (``lexicon.toml``), ``clauses`` what each part of a message says. New
+phrases are entries of the TOML files.
 """
 
 from typing import Final

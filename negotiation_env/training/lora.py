@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +10,7 @@ import peft
 from safetensors.torch import save_file
 
 from negotiation_env.errors import UsageError
+from negotiation_env.files import write_json
 from negotiation_env.training.presets import AdapterPreset
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -83,4 +83,4 @@ def save_adapter(model: Any, adapter: str, base: str, folder: Path) -> None:
         "inference_mode": True,
         "target_modules": targets if isinstance(targets, str) else sorted(targets),
     }
-    (folder / CONFIG).write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    write_json(folder / CONFIG, dict(sorted(settings.items())), escaped=True)

@@ -8,7 +8,6 @@ JSON; nothing is pickled. Torch is imported by what handles an optimiser alone.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 import resource
@@ -22,7 +21,16 @@ from shutil import copyfile, rmtree
 from typing import TYPE_CHECKING, Any
 
 from negotiation_env.errors import NegotiationError, UsageError
-from negotiation_env.files import read_json, read_lines, write_file, write_folder, write_json, write_lines, write_text
+from negotiation_env.files import (
+    append_line,
+    read_json,
+    read_lines,
+    write_file,
+    write_folder,
+    write_json,
+    write_lines,
+    write_text,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -129,8 +137,7 @@ class MetricsLog:
 
     def write(self, step: int, values: Mapping[str, Any]) -> None:
         """Append one line."""
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps({"step": step, **values}) + "\n")
+        append_line(self.path, {"step": step, **values})
 
     def read(self) -> list[dict[str, Any]]:
         """Return all lines."""

@@ -8,14 +8,13 @@ it is generated, and follows from the seed. Situations and phrases of the held-o
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from negotiation_env.engines.chat_model import ChatMessage
+from negotiation_env.files import write_lines
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import scenario_of
 from negotiation_env.play.prompts import prompt
@@ -23,6 +22,7 @@ from negotiation_env.play.protocols import AgentReply, AgentView, Policy, ReplyV
 from negotiation_env.play.registry import load_manager, load_policy
 from negotiation_env.play.rollout import rollout
 from negotiation_env.seeds import Stream
+from negotiation_env.training.run_folder import sha256
 from simulators.people.preferences import draw_candidate
 from simulators.people.situations import Situation, sample_situation
 
@@ -97,16 +97,7 @@ def write_corpus(path: Path, examples: int, seed: int) -> str:
 
     The file appears whole or not at all; one that is there is replaced.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng((Stream.CORPUS_ORDER, seed))
     sources = (negotiated(seed), sampled(seed))
-    part = path.with_name(path.name + ".part")
-    digest = hashlib.sha256()
-    with part.open("wb") as stream:
-        for _ in range(examples):
-            line = json.dumps({"messages": next(sources[int(rng.random() < FROM_SITUATIONS)])}, ensure_ascii=False)
-            data = line.encode() + b"\n"
-            digest.update(data)
-            stream.write(data)
-    part.replace(path)
-    return digest.hexdigest()
+    write_lines(path, ({"messages": next(sources[int(rng.random() < FROM_SITUATIONS)])} for _ in range(examples)))
+    return sha256(path)

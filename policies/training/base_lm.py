@@ -10,7 +10,6 @@ AdamW; embeddings and norms with AdamW (Loshchilov & Hutter 2019).
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import time
@@ -28,8 +27,8 @@ from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.files import write_folder
+from negotiation_env.errors import UsageError
+from negotiation_env.files import Table, read_json, read_lines, write_folder, write_json
 from negotiation_env.seeds import Stream
 from negotiation_env.training.presets import read_preset
 from negotiation_env.training.run_folder import (
@@ -139,19 +138,13 @@ def make_model(preset: BasePreset, tokenizer: PreTrainedTokenizerFast) -> LlamaF
     return model
 
 
+class _CorpusLine(Table):
+    messages: list[dict[str, str]]
+
+
 def read_corpus(path: Path) -> list[list[dict[str, str]]]:
     """Return the chats of a corpus file. Raises ``DataFileError`` naming the line that is none."""
-    chats: list[list[dict[str, str]]] = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataFileError(f"{path}: expected a readable corpus, got {error}") from error
-    for number, line in enumerate(lines, 1):
-        try:
-            chats.append([{"role": m["role"], "content": m["content"]} for m in json.loads(line)["messages"]])
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise DataFileError(f'{path}:{number}: expected {{"messages": [...]}}, got {error!r}') from error
-    return chats
+    return [line.messages for line in read_lines(path, _CorpusLine)]
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, chats: Sequence[list[dict[str, str]]], context: int) -> list[Ids]:
@@ -232,7 +225,7 @@ def _save_state(run: _BaseRun, folder: Path) -> None:
     for place, optimizer in enumerate(run.optimizers):
         tensors |= state_tensors(optimizer, f"optimizer.{place}")
     save_file(tensors, folder / "state.safetensors")
-    (folder / "state.json").write_text(json.dumps(scalars), encoding="utf-8")
+    write_json(folder / "state.json", scalars, indent=None)
 
 
 def _load_state(run: _BaseRun, folder: Path) -> None:
@@ -243,7 +236,7 @@ def _load_state(run: _BaseRun, folder: Path) -> None:
             parameter.copy_(tensors[f"model.{name}"])
     for place, optimizer in enumerate(run.optimizers):
         restore(optimizer, tensors, f"optimizer.{place}")
-    scalars = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    scalars = read_json(folder / "state.json", dict[str, Any])
     run.step, run.tokens, run.seconds = scalars["step"], scalars["tokens"], scalars["seconds"]
 
 

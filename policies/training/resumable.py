@@ -8,7 +8,6 @@ adapter, shows progress, and stops a run whose loss is no number. Under FSDP or 
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 
-from negotiation_env.files import write_folder
+from negotiation_env.files import read_json, write_folder, write_json
 from negotiation_env.training.lora import WEIGHTS, save_adapter
 from negotiation_env.training.run_folder import (
     MetricsLog,
@@ -80,7 +79,7 @@ class Resumable:
             "schedule": {k: v for k, v in here.lr_scheduler.state_dict().items() if k != "lr_lambdas"},
             "best_loss": self.best_loss,
         }
-        (folder / "optimizer.json").write_text(json.dumps(rest), encoding="utf-8")
+        write_json(folder / "optimizer.json", rest, indent=None)
         here.state.save_to_json(str(folder / TRAINER_STATE_NAME))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
@@ -104,7 +103,7 @@ class Resumable:
             super()._load_optimizer_and_scheduler(checkpoint)  # type: ignore[misc]
             return
         tensors = load_file(Path(checkpoint) / "optimizer.safetensors")
-        rest = json.loads((Path(checkpoint) / "optimizer.json").read_text(encoding="utf-8"))
+        rest = read_json(Path(checkpoint) / "optimizer.json", dict[str, Any])
         tensors.pop("random")
         restore(here.optimizer, tensors, _OPTIMIZER, rest["optimizer"])
         here.lr_scheduler.load_state_dict({**here.lr_scheduler.state_dict(), **rest["schedule"]})

@@ -2,10 +2,8 @@
 
 Linear in the act-level features, a few of their products, the words and word pairs of a shipped vocabulary, and marks
 of the text (``text_marks``); trained by ``rewards.training.ngram_training`` on pairs of replies that simulated
-annotators compared.
-Comparisons leave its zero and its unit open: an honest agent's routine reply lies a little below zero, and the unit is
-the standard deviation of an honest agent's replies. It knows no prices beyond what the features say, and nothing of
-the manager's private side.
+annotators compared. Comparisons leave its zero and its unit open: an honest agent's routine reply lies a little below
+zero, and the unit is the standard deviation of an honest agent's replies.
 """
 
 from __future__ import annotations

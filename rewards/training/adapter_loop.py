@@ -6,7 +6,6 @@ examples into a figure to maximise.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from rich.progress import Progress
 from safetensors.torch import load_file, save_file
 
 from negotiation_env.engines.exact.trees import TextTree, packs
+from negotiation_env.files import read_json, write_json
 from negotiation_env.seeds import Stream
 from negotiation_env.training.run_folder import RunFolder
 from rewards.training.adapter_training import MasterAdamW, TrainedAdapter
@@ -221,13 +221,13 @@ class Trainer:
 
         def fill(folder: Path) -> None:
             save_file({k: v.contiguous() for k, v in tensors.items()}, folder / _TENSORS)
-            (folder / _STATE).write_text(json.dumps(asdict(self.state)), encoding="utf-8")
+            write_json(folder / _STATE, asdict(self.state), indent=None)
 
         self.folder.save(self.state.step, fill)
 
     def _load(self, checkpoint: Path) -> None:
         tensors = load_file(checkpoint / _TENSORS)
-        self.state = State(**json.loads((checkpoint / _STATE).read_text(encoding="utf-8")))
+        self.state = read_json(checkpoint / _STATE, State)
         self.best = {k.removeprefix(_BEST): v for k, v in tensors.items() if k.startswith(_BEST)}
         self.adam.load(tensors)
 

@@ -7,14 +7,15 @@ layer have none: what stands for it is a direction in which all states are about
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from negotiation_env.engines.exact.trees import TextTree, packs
+from negotiation_env.files import read_json, write_json
 from rewards.training.adapter_training import TrainedAdapter
 
 _BITS = {torch.bfloat16: np.int16, torch.float32: np.int32}
@@ -45,7 +46,7 @@ class TrunkStates:
         mark = path.with_suffix(".json")
         told = {"texts": _digest(trees), "base": adapter.base, "depth": adapter.depth, "number": str(self.number)}
         shape = (int(self.starts[-1]), adapter.width)
-        if mark.is_file() and path.is_file() and json.loads(mark.read_text(encoding="utf-8")) == told:
+        if mark.is_file() and path.is_file() and read_json(mark, dict[str, Any]) == told:
             self._states = np.load(path, mmap_mode="r", allow_pickle=False)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +59,7 @@ class TrunkStates:
             if progress is not None:
                 progress(len(pack))
         states.flush()
-        mark.write_text(json.dumps(told), encoding="utf-8")
+        write_json(mark, told, indent=None)
         self._states = states
 
     def read(self, i: int) -> torch.Tensor:

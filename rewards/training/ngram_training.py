@@ -10,7 +10,6 @@ generated replies, because pairs say nothing about dimensions.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -25,6 +24,7 @@ from scipy.sparse import csr_array, diags_array, hstack, vstack
 from scipy.sparse.linalg import lsqr
 
 from negotiation_env import __version__
+from negotiation_env.files import read_json, write_json
 from negotiation_env.game.features import FEATURES
 from negotiation_env.language.reading import context_of
 from negotiation_env.language.wording import agent_phrase_book, word
@@ -291,7 +291,7 @@ def train(
         "mean_reward_by_habit": report_habits(RepoReward(model, judge), generated_test),
         "accuracy_by_damage": report_damage(model, generated_test),
     }
-    (folder / "report.json").write_text(json.dumps(_rounded(report), indent=1) + "\n", encoding="utf-8")
+    write_json(folder / "report.json", _rounded(report), indent=1, escaped=True)
     return folder
 
 
@@ -412,7 +412,7 @@ def _rounded(value: Any) -> Any:
 
 def figure_lines(folder: Path) -> list[str]:
     """Return the main held-out figures of a trained folder as lines for people."""
-    model = json.loads((folder / "report.json").read_text(encoding="utf-8"))["reward_model"]
+    model = read_json(folder / "report.json", dict[str, Any])["reward_model"]
     accuracy = model["accuracy"]
     return [
         f"held-out pairs: accuracy {accuracy['value']:.3f} [{accuracy['low']:.3f}, {accuracy['high']:.3f}], "

@@ -1,1 +1,4 @@
-"""The hotel's side: by rules, voiced by a language model, or replayed. Each is found by name (``play.registry``)."""
+"""The hotel's side: ``rule_manager``, ``llm_manager`` (the same decisions, voiced by a model), ``replay_manager``.
+
+Each is found by name (``play.registry``).
+"""

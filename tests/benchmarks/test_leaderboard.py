@@ -15,7 +15,7 @@ from benchmarks.comparison.leaderboard import (
     table,
     with_table,
 )
-from benchmarks.comparison.run_folders import RunFolder
+from benchmarks.comparison.run_folders import BenchmarkFolder
 from benchmarks.runner.provenance import VERSIONS
 from negotiation_env.errors import DataFileError, UsageError
 
@@ -39,7 +39,7 @@ def test_shipped_results_say_how_they_were_made() -> None:
         assert made["versions"].keys() == VERSIONS.keys()
 
 
-def run_of(policy: str, clean: float, **parts: Any) -> RunFolder:
+def run_of(policy: str, clean: float, **parts: Any) -> BenchmarkFolder:
     figure = {"value": clean, "low": clean - 0.1, "high": clean + 0.1, "n": 45}
     provenance = {
         "commit": "a" * 40, "uncommitted_changes": False, "version": "1", "manager": "rules", "llm": "", "trials": 3,
@@ -48,7 +48,7 @@ def run_of(policy: str, clean: float, **parts: Any) -> RunFolder:
         "suites": {"bad-cases": {"cases": 45, "digest": "y"}}, "times": {"finished": "2026-01-01"}, **parts,
     }  # fmt: skip
     entry = {"suites": {"bad-cases": {"clean_fix": figure}}, "faults": []}
-    return RunFolder(Path("run"), {"policies": {policy: entry}, "provenance": provenance}, [])
+    return BenchmarkFolder(Path("run"), {"policies": {policy: entry}, "provenance": provenance}, [])
 
 
 def test_best_first_and_other_conditions_are_marked(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -22,7 +21,7 @@ from benchmarks.studies.methods.seed_figures import CLEAN, REWARD, figure
 from benchmarks.studies.methods.tables import markdown
 from benchmarks.studies.methods.work import Ended, Execute, RunTask, in_processes, is_done, scores_of
 from negotiation_env.errors import UsageError
-from negotiation_env.files import write_text
+from negotiation_env.files import write_json, write_text
 
 Tell = Callable[[str], None]
 
@@ -63,7 +62,7 @@ def compare(experiment: Experiment, execute: Execute, tell: Tell, command: str =
 def write_tables(experiment: Experiment, command: str, jobs: int) -> None:
     """Write ``table.json`` and ``table.md`` of what is there."""
     table = make_table(experiment, command, jobs)
-    write_text(experiment.out / "table.json", json.dumps(table, indent=1, ensure_ascii=False) + "\n")
+    write_json(experiment.out / "table.json", table, indent=1)
     write_text(experiment.out / "table.md", markdown(table))
 
 

@@ -13,7 +13,6 @@ time, and GRPO has none; a pair of DPO is two replies, the reference's passes no
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,7 +27,7 @@ from benchmarks.runner.provenance import VERSIONS, digest
 from benchmarks.suites import Case, CaseSuite
 from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.files import write_text
+from negotiation_env.files import read_json, read_lines, write_json
 from negotiation_env.training.run_folder import METRICS, peak_memory_mb
 from policies.training.on_policy.evaluation import held_out_scenarios
 
@@ -140,8 +139,8 @@ class Usage(NamedTuple):
 def read_usage(folder: Path) -> Usage | None:
     """Return what a folder's run used up, None where nothing was measured."""
     try:
-        rows = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        rows = read_json(folder / FILE, list[dict[str, float]])
+    except DataFileError:
         return None
     return Usage(
         sum(row["seconds"] for row in rows),
@@ -155,7 +154,7 @@ def read_usage(folder: Path) -> Usage | None:
 def measured(folder: Path) -> Iterator[None]:
     """Add a row to the folder's ``usage.json``, and keep it up to date until the block ends."""
     path = folder / FILE
-    earlier: list[Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    earlier = read_json(path, list[dict[str, float]]) if path.is_file() else []
     began = time.monotonic(), time.process_time()
     over = threading.Event()
 
@@ -165,7 +164,7 @@ def measured(folder: Path) -> Iterator[None]:
             "cpu_seconds": round(time.process_time() - began[1], 2),
             "peak_memory_mb": round(peak_memory_mb(), 1),
         }
-        write_text(path, json.dumps([*earlier, row]) + "\n")
+        write_json(path, [*earlier, row], indent=None)
 
     def look() -> None:
         while not over.wait(EVERY):
@@ -256,7 +255,7 @@ def outcome(run: Run) -> TrainingOutcome | None:
 def record_outcome(run: Run, status: str, reason: str, adapter: Path | None) -> None:
     """Write how training ended; the adapter lies in the run's folder."""
     place = None if adapter is None else adapter.relative_to(run.folder).as_posix()
-    write_text(run.folder / _OUTCOME, json.dumps({"status": status, "reason": reason, "adapter": place}) + "\n")
+    write_json(run.folder / _OUTCOME, {"status": status, "reason": reason, "adapter": place}, indent=None)
 
 
 def identity(run: Run) -> dict[str, Any]:
@@ -304,7 +303,7 @@ def check_identity(run: Run) -> None:
 
 def record_identity(run: Run) -> None:
     """Write what a run's result depends on."""
-    write_text(run.folder / _IDENTITY, json.dumps(identity(run), indent=1) + "\n")
+    write_json(run.folder / _IDENTITY, identity(run), indent=1)
 
 
 def policy_of(run: Run) -> str | None:
@@ -345,11 +344,7 @@ def base_digest(name: str) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataFileError(f"{path}: expected a run's record, got {error}: remove the run's folder") from error
-    return record
+    return read_json(path, dict[str, Any], do="remove the run's folder")
 
 
 class Budget(NamedTuple):
@@ -415,7 +410,7 @@ def _on_policy(run: Run, rows: list[Mapping[str, Any]]) -> Budget:
     states = sorted((run.training / "checkpoints").glob("round-*/state.json"))
     if not states:
         return Budget()
-    state = json.loads(states[-1].read_text(encoding="utf-8"))
+    state = read_json(states[-1], dict[str, Any])
     return Budget(
         state["replies"],
         state["steps"],
@@ -452,8 +447,7 @@ def _rows(path: Path) -> list[Mapping[str, Any]]:
     """Return the metrics' whole lines; one that a kill cut off is left out."""
     if not path.is_file():
         return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    return list(read_lines(path, dict[str, Any], torn=True))
 
 
 def progress(run: Run) -> str:

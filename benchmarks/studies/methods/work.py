@@ -10,7 +10,6 @@ write what they say to the run's ``log.txt``.
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import shlex
@@ -47,8 +46,8 @@ from benchmarks.studies.methods.runs import (
 )
 from benchmarks.suites import CaseSuite, load_suite
 from negotiation_env.engines.chat_model import EngineMissingError, EngineSpecError
-from negotiation_env.errors import NegotiationError, UsageError
-from negotiation_env.files import write_text
+from negotiation_env.errors import DataFileError, NegotiationError, UsageError
+from negotiation_env.files import read_json, write_json
 from negotiation_env.training import optional_module
 from negotiation_env.training.run_folder import TrainingStoppedError
 
@@ -85,7 +84,7 @@ def _train(run: Run, command: str) -> None:
 
 def check_settings(run: Run) -> None:
     """Check that training took the settings that the comparison names. Raises ``UsageError``."""
-    record = json.loads((run.training / "run.json").read_text(encoding="utf-8"))
+    record = read_json(run.training / "run.json", dict[str, Any])
     taken = record.get("settings", record)
     odd = [key for key, value in run.settings.items() if key != "start" and taken.get(key) != value]
     if odd:
@@ -157,10 +156,9 @@ class Evaluation:
 def is_measured(run: Run, evaluation: Evaluation) -> bool:
     """Whether a run's folder holds these very figures."""
     try:
-        found = json.loads((run.folder / _RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(run.folder / _RECORD, dict[str, Any]) == evaluation.record(run)
+    except DataFileError:
         return False
-    return bool(found == evaluation.record(run))
 
 
 def measure(run: Run, evaluation: Evaluation) -> None:
@@ -173,7 +171,7 @@ def measure(run: Run, evaluation: Evaluation) -> None:
         return
     for suite, trials in suites(evaluation):
         run_benchmark([policy], [suite], trials=trials, out=run.folder / FOLDER / suite.name, progress=False)
-    write_text(run.folder / _RECORD, json.dumps(evaluation.record(run), indent=1) + "\n")
+    write_json(run.folder / _RECORD, evaluation.record(run), indent=1)
 
 
 def suites(evaluation: Evaluation) -> list[tuple[CaseSuite, int]]:
@@ -189,7 +187,7 @@ def scores_of(run: Run) -> list[Score]:
 
 def faults_of(run: Run) -> int:
     """Return the episodes that an engine's fault spoiled; they are in no figure."""
-    reports = [json.loads(path.read_text(encoding="utf-8")) for path in _parts(run, REPORT_JSON)]
+    reports = [read_json(path, dict[str, Any]) for path in _parts(run, REPORT_JSON)]
     return sum(len(policy["faults"]) for report in reports for policy in report["policies"].values())
 
 

@@ -9,7 +9,6 @@ many threads).
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +27,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.errors import DataFileError
+from negotiation_env.files import read_json, write_json
 from negotiation_env.play.registry import load_manager, load_reward
 from negotiation_env.seeds import Stream
 from negotiation_env.training.run_folder import RunFolder, TrainingStoppedError, peak_memory_mb, restore, state_tensors
@@ -249,16 +249,13 @@ class _Run:
             else:
                 copytree(older / BEST, folder / BEST)
             save_file(state_tensors(self.learner.optimizer, _ADAM), folder / OPTIMIZER)
-            (folder / STATE).write_text(json.dumps(asdict(self.progress), indent=2) + "\n", encoding="utf-8")
+            write_json(folder / STATE, asdict(self.progress))
 
         self.folder.save(self.progress.round, fill)
 
     def _load(self, checkpoint: Path) -> Progress:
         """Put back what ``_save`` wrote. Raises ``DataFileError`` where it is not readable."""
-        try:
-            progress = Progress(**json.loads((checkpoint / STATE).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise DataFileError(f"{checkpoint / STATE}: expected a run's state, got {error!r}") from error
+        progress = read_json(checkpoint / STATE, Progress)
         self.actor.load(checkpoint)
         restore(self.learner.optimizer, load_file(checkpoint / OPTIMIZER), _ADAM)
         self.learner.steps = progress.steps
