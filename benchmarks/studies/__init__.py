@@ -47,9 +47,6 @@ STUDIES: Final[dict[str, Study]] = {
     "methods": Study(".methods.command:study", "Train and compare all methods, or REPO's ablations.", "train"),
     "trl-speed": Study(".trl_speed:study", "REPO's loop against TRL's GRPOTrainer.", "train"),
     "trl-grpo": Study("policies.integrations.trl_grpo:example", "An example: GRPO on negotiations with TRL.", "train"),
-    "verifiers": Study(
-        "policies.integrations.verifiers_env:example", "An example: negotiations through verifiers.", "verifiers"
-    ),
     "record-failures": Study(".bad_case_files:record", "Record a failing dialogue beside each bad case."),
     "case-table": Study(".bad_case_files:rewrite_document", "Rewrite the tables of docs/bad_cases.md."),
 }
