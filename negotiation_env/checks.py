@@ -334,6 +334,3 @@ def _check_breakdown(score: RewardBreakdown, where: str) -> None:
     )
     whole = model + abs(model) * enhancement / _ENHANCEMENT_LIMIT
     _require(abs(total - whole) < 1e-6, f"{where}: expected total {whole} = model + |model| * E / 100, got {total}")
-
-
-__all__ = ["CheckError", "agent_line", "check_manager", "check_persona", "check_policy", "check_reward"]

@@ -7,6 +7,7 @@ library until one is played.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from negotiation_env.errors import UsageError
@@ -68,26 +69,8 @@ def trained_policy(method: str, which: str = "") -> ChatPolicy:
     return ChatPolicy(f"{engine}:{folder}", name=method, max_tokens=REPLY_TOKENS, temperature=TEMPERATURE, top_p=1.0)
 
 
-def sft_policy(which: str = "") -> ChatPolicy:
-    """Return the policy fine-tuned on demonstrations."""
-    return trained_policy("sft", which)
-
-
-def dpo_policy(which: str = "") -> ChatPolicy:
-    """Return the policy fine-tuned on preference pairs (DPO)."""
-    return trained_policy("dpo", which)
-
-
-def ppo_policy(which: str = "") -> ChatPolicy:
-    """Return the policy trained with PPO on the reward model's reward."""
-    return trained_policy("ppo", which)
-
-
-def grpo_policy(which: str = "") -> ChatPolicy:
-    """Return the policy trained with GRPO on the reward model's reward."""
-    return trained_policy("grpo", which)
-
-
-def repo_policy(which: str = "") -> ChatPolicy:
-    """Return the policy trained with REPO on the composed reward."""
-    return trained_policy("repo", which)
+sft_policy = partial(trained_policy, "sft")
+dpo_policy = partial(trained_policy, "dpo")
+ppo_policy = partial(trained_policy, "ppo")
+grpo_policy = partial(trained_policy, "grpo")
+repo_policy = partial(trained_policy, "repo")

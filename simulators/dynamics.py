@@ -289,6 +289,3 @@ def _prices(lanes: Lanes, seat: Seat, game: GameState, engaged: Flag) -> tuple[T
 
 def _trio(values: list[Num]) -> Trio:
     return (values[0], values[1], values[2])
-
-
-__all__ = ["Dynamics", "Seat", "Traits"]

@@ -168,18 +168,6 @@ def parse_persona(data: Mapping[str, Any], source: str) -> Persona:
     return persona
 
 
-__all__ = [
-    "Decides",
-    "Persona",
-    "Persuaded",
-    "all_personas",
-    "builtin_personas",
-    "load_persona",
-    "parse_persona",
-    "read_persona",
-    "sample_persona",
-]
-
 GROUP = "negotiation_env.personas"
 PACKS = Path(__file__).parent / "packs"
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from negotiation_env.files import read_lines
 from simulators.people.demonstrations import demonstrations
 from simulators.people.preferences import preference_pairs
 from simulators.people.training_files import (
@@ -27,6 +28,14 @@ from simulators.people.training_files import (
     shared,
     split_lines,
     write_lines,
+)
+from simulators.people.written_dialogues import (
+    FLAWS,
+    WrittenDialogue,
+    coverage,
+    distinct,
+    faults,
+    shared_runs,
 )
 
 app = typer.Typer(no_args_is_help=True, help="Write training data, and describe it.")
@@ -49,7 +58,7 @@ def preferences(
         task = progress.add_task("comparing replies", total=n)
         pairs = preference_pairs(n, seed, progress=lambda done: progress.update(task, completed=done))
         lines = [pair.line() for pair in pairs]
-    write_lines(_folder_made(out), lines)
+    write_lines(out, lines)
     _describe_preferences(console, lines)
     console.print(f"{len(lines)} pairs written to {out}", soft_wrap=True, markup=False)
 
@@ -68,7 +77,7 @@ def sft(
         for line in demonstrations(n, seed):
             lines.append(line)
             progress.update(task, completed=len(lines))
-    write_lines(_folder_made(out), lines)
+    write_lines(out, lines)
     _describe_sft(console, lines)
     console.print(f"{len(lines)} replies written to {out}", soft_wrap=True, markup=False)
 
@@ -86,9 +95,26 @@ def describe(
         _describe_preferences(console, read_preferences(file))
 
 
-def _folder_made(out: Path) -> Path:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    return out
+@app.command("dialogues")
+def dialogues(files: Annotated[list[Path], typer.Argument(help="Files of written dialogues, one an author.")]) -> None:
+    """Check written dialogues together: format, acts, figures, variety; exit status 1 on a fault."""
+    console, everything, wrong = Console(), [], False
+    table = Table("author", "dialogues", "messages", "replies", "distinct bigrams", "rarest flaw", "faults")
+    for file in files:
+        own = list(read_lines(file, WrittenDialogue))
+        counts, found = coverage(own), [fault for dialogue in own for fault in faults(dialogue)]
+        rarest = min((counts.flaws[flaw], flaw) for flaw in FLAWS)
+        said = [text for dialogue in own for text in dialogue.texts]
+        replies = sum(len(turn.replies) for dialogue in own for turn in dialogue.turns)
+        row = (len(own), len(said), replies, f"{distinct(said):.2f}", f"{rarest[1]}: {rarest[0]}", len(found))
+        table.add_row(file.stem, *map(str, row))
+        for fault in found:
+            console.print(fault, soft_wrap=True, highlight=False, markup=False)
+        everything, wrong = everything + own, wrong or bool(found)
+    console.print(table)
+    for first, second, run in shared_runs(everything):
+        console.print(f"{first} and {second} share: {run}", soft_wrap=True, highlight=False, markup=False)
+    raise typer.Exit(int(wrong))
 
 
 def _describe_preferences(console: Console, lines: Sequence[PreferencePair]) -> None:

@@ -37,19 +37,6 @@ from benchmarks.statistics import wilson
 from negotiation_env.files import read_json, read_lines
 from negotiation_env.language.prices import PriceKind, find_prices
 
-__all__ = [
-    "DEFAULT_LABELS",
-    "HumanDialogue",
-    "Ratio",
-    "contains_figure",
-    "default_data_path",
-    "draw_samples",
-    "load_dialogues",
-    "measure_agreed_figures",
-    "measure_labelled",
-    "study",
-]
-
 RECALL_TARGET: Final = 0.95
 FALSE_TARGET: Final = 0.03
 LAST_MESSAGES: Final = 4

@@ -226,9 +226,6 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
         return agent_view(self._lane.negotiation)
 
 
-__all__ = ["HotelNegotiationEnv", "TextLane", "TextObservation", "text_observation_space"]
-
-
 Observations = dict[str, Any]
 
 

@@ -173,9 +173,6 @@ def find_chinese_numerals(text: str) -> list[Numeral]:
     return found
 
 
-__all__ = ["Number", "Numeral", "find_chinese_numerals", "find_english_numbers", "find_numbers", "lower"]
-
-
 class Number(NamedTuple):
     """A number in the text at `low[start:end]`.
 

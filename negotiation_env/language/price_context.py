@@ -11,8 +11,6 @@ from typing import Final, NamedTuple
 
 from negotiation_env.language.price_vocabulary import word_set
 
-__all__ = ["Hints", "Stance", "find_hints", "is_net", "may_say_net", "read_stance"]
-
 # Longest text read before and after a figure, in characters.
 _BEFORE: Final = 80
 _AFTER: Final = 60

@@ -31,8 +31,6 @@ from negotiation_env.language.price_vocabulary import (
     YEAR_CUES,
 )
 
-__all__ = ["is_chinese_price", "is_exchanged", "is_no_price", "is_percent_off", "links"]
-
 _MODAL_MAY: Final = re.compile(r" ?may (?:be|work|seem|sound|not|well|do|just|still|only)\b")
 _SECOND_WORD: Final = re.compile(r" ?\+?-?[a-z'.]+ ([a-z]+)")
 _LIST_NUMBER: Final = re.compile(r"\n[0-9]{1,2}[.)] ")

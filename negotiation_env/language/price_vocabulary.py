@@ -9,35 +9,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = [
-    "AFTER",
-    "ALLOWED_AFTER",
-    "ATTACHED",
-    "CHINESE_COUNTERS",
-    "COUNTED",
-    "COUNTED_IF_SMALL",
-    "CURRENCY_WORDS",
-    "EXCHANGED",
-    "EXCHANGED_BEFORE",
-    "LABELS",
-    "LABELS_IF_SMALL",
-    "MONTHS",
-    "OFF_BEFORE",
-    "OFF_WORDS",
-    "PERCENT_AFTER",
-    "PERCENT_BEFORE",
-    "PERCENT_METRICS",
-    "PRICE_CUES",
-    "ROOM_TYPES",
-    "SCAN",
-    "SMALL_PRICE_CUES",
-    "STREETS",
-    "UP_BEFORE",
-    "WEEKDAYS",
-    "YEAR_CUES",
-    "word_set",
-]
-
 
 def word_set(text: str) -> frozenset[str]:
     """The words of a space-separated list."""

@@ -31,8 +31,6 @@ from negotiation_env.language.price_vocabulary import (
     word_set,
 )
 
-__all__ = ["MAX_CHARS", "Price", "PriceKind", "cut_sentences", "find_prices", "read_prices"]
-
 MAX_CHARS: Final = 4000
 
 

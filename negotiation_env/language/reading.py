@@ -68,18 +68,17 @@ def context_of(card: TaskCard, game: GameState, speaker: Literal["agent", "manag
 
 SAME: Final = 2.0
 """Yuan of selling price by which two figures may differ and still be the same: both may be rounded, in either type."""
-_IS_ASK_PRICE: Final = SENSE["ask_price"]
-_IS_ACCEPT: Final = SENSE["accept"]
-_IS_ACCEPT_WEAK: Final = SENSE["accept_weak"]
-_IS_CONFIRM: Final = SENSE["confirm"]
-_IS_FINAL: Final = SENSE["final"]
-_IS_HOLD: Final = SENSE["hold"]
-_IS_HOLD_BOUND: Final = SENSE["hold_bound"]
-_IS_NET: Final = SENSE["net"]
-_IS_OFF_THAT: Final = SENSE["off_that"]
-_IS_OFFER: Final = SENSE["offer"]
-_IS_REJECT: Final = SENSE["reject"]
-_IS_SELLING: Final = SENSE["selling"]
+(
+    _IS_ACCEPT, _IS_ACCEPT_WEAK, _IS_ASK_PRICE, _IS_ASK_REASON, _IS_ASK_WEAK, _IS_BYE, _IS_CLOSE, _IS_COMMIT,
+    _IS_COMPETITOR, _IS_CONFIRM, _IS_FINAL, _IS_GREET, _IS_HOLD, _IS_HOLD_BOUND, _IS_INSULT, _IS_NET, _IS_NEUTRAL,
+    _IS_OFFER, _IS_OFF_THAT, _IS_OFF_TOPIC, _IS_PROMISE_WORD, _IS_REJECT, _IS_REJECT_WEAK, _IS_SELLING, _IS_SOOTHE,
+    _IS_UPSET, _IS_WALK,
+) = (SENSE[name] for name in (
+    "accept", "accept_weak", "ask_price", "ask_reason", "ask_weak", "bye", "close", "commit", "competitor",
+    "confirm", "final", "greet", "hold", "hold_bound", "insult", "net", "neutral", "offer", "off_that",
+    "off_topic", "promise_word", "reject", "reject_weak", "selling", "soothe", "upset", "walk",
+))  # fmt: skip
+"""Senses as bits; see ``lexicon``."""
 _AGREES = _IS_ACCEPT | _IS_CONFIRM
 _ONLY_YES: Final = SENSE["accept_weak"] | SENSE["neutral"]
 _RANGE_LINKS: Final = frozenset(["-", "–", "—", "~", "to", "or", "and", "至", "到", "或"])
@@ -237,26 +236,9 @@ def _priced(kind: Act, offer: Offer, ticket: int | None, detail: str = "") -> Di
     return DialogueAct(kind, price=offer.value, price_type=price_type, ticket=ticket, detail=detail)
 
 
-__all__ = ["MAX_CHARS", "Context", "Understood", "context_of", "understand"]
-
 MAX_CHARS: Final = 4000
 """Characters of a message that are read; the rest is cut off."""
 
-_IS_ASK_REASON: Final = SENSE["ask_reason"]
-_IS_ASK_WEAK: Final = SENSE["ask_weak"]
-_IS_BYE: Final = SENSE["bye"]
-_IS_CLOSE: Final = SENSE["close"]
-_IS_COMMIT: Final = SENSE["commit"]
-_IS_COMPETITOR: Final = SENSE["competitor"]
-_IS_GREET: Final = SENSE["greet"]
-_IS_INSULT: Final = SENSE["insult"]
-_IS_NEUTRAL: Final = SENSE["neutral"]
-_IS_OFF_TOPIC: Final = SENSE["off_topic"]
-_IS_PROMISE_WORD: Final = SENSE["promise_word"]
-_IS_REJECT_WEAK: Final = SENSE["reject_weak"]
-_IS_SOOTHE: Final = SENSE["soothe"]
-_IS_UPSET: Final = SENSE["upset"]
-_IS_WALK: Final = SENSE["walk"]
 _TACTICS: Final = sum(bit for _, bit in TACTIC_SENSES)
 _PROMISES: Final = sum(bit for _, bit in PROMISE_SENSES)
 _ODD: Final = re.compile("[^\x00-\x7f¥\u4e00-\u9fff，。！？；：、]")

@@ -197,8 +197,6 @@ def _expected(key: str) -> str:
     return " and ".join(f"{{{name}}}" for name in names) if names else "no figures or prices"
 
 
-__all__ = ["PhraseBook", "agent_phrase_book", "load_phrase_book", "word"]
-
 AGENT_BOOK_PATH: Final = Path(__file__).with_name("phrases") / "agent.toml"
 _AGENT_CHANNEL, _MANAGER_CHANNEL = CHANNELS["agent's words"].start, CHANNELS["manager's words"].start
 """Draw channels of the wording, apart from those of decisions."""
