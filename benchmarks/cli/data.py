@@ -98,7 +98,8 @@ def describe(
 @app.command("dialogues")
 def dialogues(files: Annotated[list[Path], typer.Argument(help="Files of written dialogues, one an author.")]) -> None:
     """Check written dialogues together: format, acts, figures, variety; exit status 1 on a fault."""
-    console, everything, wrong = Console(), [], False
+    console, wrong = Console(), False
+    everything: list[WrittenDialogue] = []
     table = Table("author", "dialogues", "messages", "replies", "distinct bigrams", "rarest flaw", "faults")
     for file in files:
         own = list(read_lines(file, WrittenDialogue))
@@ -107,7 +108,7 @@ def dialogues(files: Annotated[list[Path], typer.Argument(help="Files of written
         said = [text for dialogue in own for text in dialogue.texts]
         replies = sum(len(turn.replies) for dialogue in own for turn in dialogue.turns)
         row = (len(own), len(said), replies, f"{distinct(said):.2f}", f"{rarest[1]}: {rarest[0]}", len(found))
-        table.add_row(file.stem, *map(str, row))
+        table.add_row(file.stem.removeprefix("dialogues_"), *map(str, row))
         for fault in found:
             console.print(fault, soft_wrap=True, highlight=False, markup=False)
         everything, wrong = everything + own, wrong or bool(found)
