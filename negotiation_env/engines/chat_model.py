@@ -1,8 +1,4 @@
-"""The one interface behind which every language-model engine lies.
-
-Knows chat messages, requests and replies. Does not know negotiation, prompts, or any
-particular engine, and imports no machine-learning library.
-"""
+"""The one interface behind which every language-model engine lies: chat messages, requests and replies."""
 
 from __future__ import annotations
 
