@@ -134,7 +134,7 @@ def learning_curves(curves: Mapping[str, Path]) -> list[str]:
 
 def _read_curve(path: Path) -> list[dict[str, Any]]:
     # The last line of a run that goes on, or was killed, may be cut off.
-    rows = list(read_lines(path, dict[str, Any], torn=True))
+    rows = list(read_lines(path, dict[str, Any], torn=True, do="name a training run's metrics.jsonl"))
     if not any(_points(rows, curve) for curve in CURVES):
         columns = ", ".join(sorted({curve.column for curve in CURVES}))
         raise DataFileError(f"{path}: expected a training run's metrics.jsonl with one of {columns}; got none of them")

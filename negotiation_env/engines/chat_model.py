@@ -1,4 +1,4 @@
-"""The one interface behind which every language-model engine lies; imports no machine-learning library."""
+"""The one interface behind which every language-model engine lies: chat messages, requests and replies."""
 
 from __future__ import annotations
 

@@ -98,7 +98,11 @@ def test_bench_draws_learning_curves_on_the_page_alone(tmp_path: Path, monkeypat
         (["=out/ppo"], "expected NAME=PATH"),
         (["ppo=no/such/run"], "found no file no/such/run"),
         (["ppo=tests"], "found no file tests/metrics.jsonl"),
-        (["a=pyproject.toml"], "pyproject.toml: expected a training run's metrics.jsonl"),
+        (
+            ["a=pyproject.toml"],
+            "pyproject.toml:1: expected readable JSON, got: Expecting value: line 1 column 2 (char 1): "
+            "name a training run's metrics.jsonl",
+        ),
     ],
 )
 def test_a_wrong_curve_is_told_before_anything_is_played(tmp_path: Path, curves: list[str], words: str) -> None:

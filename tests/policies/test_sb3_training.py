@@ -32,7 +32,7 @@ def test_a_wrong_preset_names_the_field(change: dict[str, object], told: str) ->
 
 
 def test_a_missing_preset_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataFileError, match="expected a readable TOML preset"):
+    with pytest.raises(DataFileError, match=r"none\.toml: expected a readable TOML file"):
         read(tmp_path / "none.toml")
 
 
