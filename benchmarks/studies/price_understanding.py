@@ -42,7 +42,7 @@ FALSE_TARGET: Final = 0.03
 LAST_MESSAGES: Final = 4
 SAMPLES: Final = {"tuned": (20240501, 200), "held-out": (20240502, 100)}
 _ROOT: Final = Path(__file__).resolve().parents[2]
-DEFAULT_LABELS: Final = _ROOT / "tests" / "game" / "data" / "price_labels.jsonl"
+DEFAULT_LABELS: Final = _ROOT / "tests" / "language" / "data" / "price_labels.jsonl"
 
 
 class HumanDialogue(NamedTuple):

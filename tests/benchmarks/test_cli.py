@@ -243,11 +243,11 @@ def test_a_study_s_missed_target_is_the_exit_status(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_study_that_lacks_a_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "verifiers.v1", None)
-    monkeypatch.delitem(sys.modules, "policies.integrations.verifiers_example", raising=False)
-    result = invoke("study", "verifiers")
+    monkeypatch.setitem(sys.modules, "trl", None)
+    monkeypatch.delitem(sys.modules, "policies.integrations.trl_grpo", raising=False)
+    result = invoke("study", "trl-grpo")
     assert result.exit_code == 2
-    assert "pip install 'negotiation-env[verifiers]'" in result.stderr
+    assert "pip install 'negotiation-env[train]'" in result.stderr
 
 
 def test_no_module_is_a_program_of_its_own_or_changes_its_arguments() -> None:

@@ -88,7 +88,7 @@ def test_what_was_just_said_is_marked() -> None:
 def test_training_writes_the_same_weights_for_the_same_seed_by_command_too(tmp_path: Path) -> None:
     first = load_weights(train(out=tmp_path / "a", overrides=SMALL) / "preference.npz")
     sets = [word for s in SMALL for word in ("--set", s)]
-    command = ["train", "ngram", "--out", str(tmp_path / "b"), *sets]
+    command = ["train", "rm", "--preset", "ngram", "--out", str(tmp_path / "b"), *sets]
     result = CliRunner().invoke(app, command, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert "held-out pairs: accuracy" in result.output

@@ -137,5 +137,5 @@ def test_shared_runs_and_distinct_words() -> None:
 def test_a_wrong_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
     path.write_text('{"id": "x"}\n', encoding="utf-8")
-    with pytest.raises(DataFileError, match=r"mine\.jsonl:1: hotel: expected this field, which is missing"):
+    with pytest.raises(DataFileError, match=r"mine\.jsonl:1: hotel: expected this field, got nothing"):
         list(read_lines(path, WrittenDialogue))
