@@ -243,7 +243,7 @@ def test_a_study_s_missed_target_is_the_exit_status(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_study_that_lacks_a_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "trl", None)
+    monkeypatch.setitem(sys.modules, "datasets", None)
     monkeypatch.delitem(sys.modules, "policies.integrations.trl_grpo", raising=False)
     result = invoke("study", "trl-grpo")
     assert result.exit_code == 2
