@@ -1,6 +1,6 @@
 """The manager's dynamics: how a hotel manager decides, before a word is said.
 
-Concession follows the families of Faratin, Sierra and Jennings (1998): a share of the manager's room opens with time
+Concession follows the families of Faratin, Sierra and Jennings (1998): a share of the manager's margin opens with time
 (polynomial: Boulware to conceder), a share in answer to the agent's own concessions (behaviour-dependent), a share with
 good reasons (weights per tactic). Mood, trust and patience bend all three. Written once for one negotiation and for N
 (see ``negotiation_env.game.lanes``); it never quotes or accepts a figure below the ticket's floor, by construction:
@@ -65,12 +65,12 @@ class Seat:
     traits: Traits
     """The persona's, without ``tactics``: ``worth`` holds what became of them."""
     worth: tuple[Num, ...]
-    """How much of its room each tactic opens, fresh, with this scenario's facts."""
+    """How much of its margin each tactic opens, fresh, with this scenario's facts."""
     mood: Num
     trust: Num
     patience: Num
     opened: Num
-    """Share of the room between selling price and floor that is open, in [0, 1]; never falls."""
+    """Share of the margin between selling price and floor that is open, in [0, 1]; never falls."""
     persuaded: Num
     """The part of ``opened`` that reasons, promises and reciprocity have earned."""
     bid: Trio
@@ -143,7 +143,7 @@ class Dynamics:
         return _answer(lanes, seat, game, move, reading, luck)
 
     def _open(self, lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading, noise: Num) -> None:
-        """Open more of the room: by time, reasons, reciprocity, promises; never close any of it."""
+        """Open more of the margin: by time, reasons, reciprocity, promises; never close any of it."""
         belief = (0.3 + 0.7 * seat.trust) * (1.0 + 0.4 * seat.mood)
         first_promise = move.promise & (seat.promised ^ True)
         earned = (reading.fresh + 0.06 * first_promise) * belief

@@ -67,7 +67,7 @@ class Decides(Table):
     beta: Annotated[float, Field(ge=0.05, le=10.0), BeforeValidator(_beta_word)] = 1.0
     """Shape of concession over time (Faratin et al. 1998): below 1 Boulware, above 1 conceder."""
     time_weight: Share = 0.3
-    """Share of its room that time alone opens."""
+    """Share of its margin that time alone opens."""
     deadline: Annotated[float, Field(ge=3.0, le=30.0)] = 12.0
     """Turns after which time has opened all that it opens."""
     reciprocity: Share = 0.3
@@ -97,7 +97,7 @@ class Decides(Table):
 
 
 class Persuaded(Table):
-    """How much of its room a fresh, strong argument of each kind opens; typical 0.02 to 0.35."""
+    """How much of its margin a fresh, strong argument of each kind opens; typical 0.02 to 0.35."""
 
     exposure: Share = 0.1
     conversion: Share = 0.1

@@ -42,7 +42,7 @@ WON, SOLD = 0.35, 0.6
 EARLY: Final = 4
 """Turn up to which there was little chance to win more."""
 MOVED: Final = 0.15
-"""Weight (share of the manager's room) from which a reason is said to move this manager."""
+"""Weight (share of the manager's margin) from which a reason is said to move this manager."""
 OUTCOME: Final = 0.4
 """Weight of what was won in a dialogue's score; the rest is the replies'."""
 _CLARIFIES: Final = re.compile(

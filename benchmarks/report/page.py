@@ -18,13 +18,13 @@ from benchmarks.report.panels import arm_rows, concessions, heat_map, learning_c
 from benchmarks.report.report_data import Report, table_rows
 from benchmarks.report.transcripts import transcripts
 
-ROOM = Path(__file__).parent
+FOLDER = Path(__file__).parent
 
 
 def render_html(report: Report, curves: Mapping[str, Path] | None = None) -> str:
     """Return the page. ``curves``: training runs' metrics.jsonl by the name to show, for the learning curves."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(ROOM),
+        loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -32,8 +32,8 @@ def render_html(report: Report, curves: Mapping[str, Path] | None = None) -> str
     )
     page = environment.get_template("page.html.jinja")
     return page.render(
-        style=Markup((ROOM / "page.css").read_text(encoding="utf-8")),
-        script=Markup((ROOM / "page.js").read_text(encoding="utf-8")),
+        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
+        script=Markup((FOLDER / "page.js").read_text(encoding="utf-8")),
         data=_embedded(transcripts(report.played)),
         policies=report.policies,
         rows=table_rows(report),

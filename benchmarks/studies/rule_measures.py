@@ -180,7 +180,7 @@ def _near_miss(unit: str, rng: np.random.Generator) -> str:
     return unit[:at] if luck < 0.75 else f"{unit[:at]}{_UNITS[int(rng.integers(len(_UNITS)))]}{unit[at:]}"
 
 
-def views_of(texts: Iterator[str]) -> Iterator[ReplyView]:
+def hostile_views(texts: Iterator[str]) -> Iterator[ReplyView]:
     """Yield views of replies; for speed they share one understood situation, for rules on words read the text alone."""
     base = example_view({"text": "Hello.", "said": ["win-win, as I said."], "manager": [_MANAGER]})
     for text in texts:
@@ -192,7 +192,7 @@ def measure_speed(count: int, seed: int) -> tuple[dict[str, Slowest], int, float
     rules = RuleReward.shipped()
     slowest = {name: Slowest() for name in (*(r.id for r in rules.rules if r.feature is None), PREPARING)}
     unscored, whole = 0, 0.0
-    for view in views_of(hostile_replies(rules.rules, count, seed)):
+    for view in hostile_views(hostile_replies(rules.rules, count, seed)):
         start = time.process_time()
         prepared = prepare(view.text)
         spent = time.process_time() - start

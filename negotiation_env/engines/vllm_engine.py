@@ -24,7 +24,7 @@ from negotiation_env.engines.specs import adapter_config, base_path
 MOST_PROMPT_TOKENS: Final = 2048
 """Longer prompts lose tokens from their middle, as in ``TransformersEngine``; a shorter context lowers it."""
 _RANKS: Final = (16, 32, 64, 128, 256, 512)
-"""Ranks that vLLM makes room for."""
+"""Ranks that vLLM takes."""
 _open: dict[str, dict[int, Any]] = {}
 """Open engines by base and by the highest rank of the adapters that they take, 0 for none."""
 _numbers: dict[str, int] = {}
@@ -119,11 +119,11 @@ def _registered(folder: str) -> LoRARequest:
     return LoRARequest(f"adapter-{number}", number, folder)
 
 
-def _settings(request: ChatRequest, room: int) -> SamplingParams:
-    """Return vLLM's sampling settings; ``room``: tokens left in the model's context."""
+def _settings(request: ChatRequest, space: int) -> SamplingParams:
+    """Return vLLM's sampling settings; ``space``: tokens left in the model's context."""
     return SamplingParams(
         seed=request.seed,
-        max_tokens=min(request.max_tokens, max(1, room)),
+        max_tokens=min(request.max_tokens, max(1, space)),
         temperature=request.temperature,
         top_p=request.top_p,
         stop=list(request.stop),

@@ -117,7 +117,7 @@ class TaskCard:
     """Ids of the promises it may make, from ``world.PROMISES``."""
 
     def __post_init__(self) -> None:
-        """Check what every later room relies on."""
+        """Check what everything else relies on."""
         if not 1 <= len(self.tickets) <= MAX_TICKETS:
             raise UsageError(f"expected 1 to {MAX_TICKETS} tickets, got {len(self.tickets)}: split the scenario")
         if len({t.room for t in self.tickets}) != len(self.tickets):

@@ -1,6 +1,6 @@
 """Names to objects: managers, rewards, policies and suites, found through entry points.
 
-The rooms that build on this package are looked up by name only, so this package imports none of them, and a user's
+The packages that build on this one are looked up by name only, so this package imports none of them, and a user's
 own plug-in is found the same way as the shipped ones.
 """
 

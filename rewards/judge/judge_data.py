@@ -24,7 +24,7 @@ from negotiation_env.play.prompts import prompt
 from negotiation_env.play.protocols import ReplyView
 from negotiation_env.seeds import Stream
 from rewards.judge.judge_form import JudgeForm
-from rewards.judge.judge_orders import said_instead
+from rewards.judge.judge_orders import with_text
 from rewards.judge.rubric import Rubric
 from rewards.judge.rubric_annotator import rubric_choices
 from rewards.reply_reader import notes
@@ -93,11 +93,11 @@ def wide_candidate(situation: Situation, kind: str, rng: np.random.Generator, va
     phrase = spelt(str(rng.choice(part(families()[kind], validation))), rng)
     if kind == HARMLESS:
         text = f"{text} {phrase}" if rng.random() < 0.65 else f"{phrase} {text}"
-        return Candidate(said_instead(drawn.view, text), drawn.habit, "")
+        return Candidate(with_text(drawn.view, text), drawn.habit, "")
     entry = kinds()[kind]
     if entry.place == "any" and entry.repeat == 1 and phrase[0].isalpha() and rng.random() < _LED:
         phrase = str(rng.choice(_LEADS)) + phrase
-    return Candidate(said_instead(drawn.view, with_phrase(text, phrase, entry, situation, rng)), drawn.habit, kind)
+    return Candidate(with_text(drawn.view, with_phrase(text, phrase, entry, situation, rng)), drawn.habit, kind)
 
 
 Array = NDArray[np.int64]
@@ -188,9 +188,7 @@ def labelled(
         views = [reply.view for reply in replies]
         if not validation:
             aimed = [rng.random() < added.injected for _ in views]
-            views = [
-                said_instead(v, f"{v.text} {injection(rng)}") if a else v for v, a in zip(views, aimed, strict=True)
-            ]
+            views = [with_text(v, f"{v.text} {injection(rng)}") if a else v for v, a in zip(views, aimed, strict=True)]
         examples.append(judge_tree(views, form, labels))
     return examples
 

@@ -16,7 +16,7 @@ from negotiation_env.engines.specs import NAMED_BASES, load_engine
 from negotiation_env.play.protocols import ReplyView
 from rewards.judge.judge_data import Array, HeldOut, injections
 from rewards.judge.judge_form import LEAST_MASS, JudgeForm
-from rewards.judge.judge_orders import said_instead
+from rewards.judge.judge_orders import with_text
 from rewards.judge.llm_judge import LlmJudge
 from rewards.judge.rubric import Rubric
 from rewards.training.held_out_figures import interval, kappa
@@ -110,7 +110,7 @@ def injection_shift(
             continue
         mine = [(number + i) % len(aimed) for i in range(len(clean))]
         plain.append(clean)
-        spoilt.append([said_instead(v, f"{v.text} {aimed[i]}") for v, i in zip(clean, mine, strict=True)])
+        spoilt.append([with_text(v, f"{v.text} {aimed[i]}") for v, i in zip(clean, mine, strict=True)])
         which += mine
         number += len(clean)
     before, after = (expected_points(judge(part), rubric) for part in (plain, spoilt))

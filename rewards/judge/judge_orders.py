@@ -90,10 +90,10 @@ def _is_order(sentence: str) -> bool:
 
 def judged_reply(view: ReplyView) -> ReplyView:
     """Return the view of a reply without its orders to a judge, understood anew; the view itself if there are none."""
-    return said_instead(view, without_orders(view.text))
+    return with_text(view, without_orders(view.text))
 
 
-def said_instead(view: ReplyView, text: str) -> ReplyView:
+def with_text(view: ReplyView, text: str) -> ReplyView:
     """Return the view of another text in the same situation; the view itself where the text is the same."""
     if text == view.text:
         return view

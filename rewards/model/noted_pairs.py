@@ -15,7 +15,7 @@ import numpy as np
 from negotiation_env.play.protocols import ReplyView
 from negotiation_env.seeds import Stream
 from rewards.reply_reader import notes
-from simulators.people.preferences import Pair, compared, preference_pairs, rankings, views_of
+from simulators.people.preferences import Pair, compared, preference_pairs, rankings, pair_views
 from simulators.people.training_files import PreferencePair, read_preferences
 
 DRAWS = 3
@@ -57,7 +57,7 @@ def read(path: str) -> NotedPairs:
     found: dict[tuple[str, str], str] = {}
     for number, pair in enumerate(pairs, 1):
         if pair.replay is not None:
-            for view in views_of(pair, f"{path}:{number}"):
+            for view in pair_views(pair, f"{path}:{number}"):
                 found[prompt_key(pair), view.text] = notes(view)
     return NotedPairs(pairs, found)
 

@@ -40,7 +40,7 @@ from rewards.model.preference_model import ROUTINE_LEVEL, PreferenceModel
 from rewards.repo import RepoReward
 from rewards.training.held_out_figures import correlation, pair_report
 from simulators.people.candidates import HONEST, ROUTINE, draw_acts
-from simulators.people.preferences import Candidate, Pair, preference_pairs, views_of
+from simulators.people.preferences import Candidate, Pair, preference_pairs, pair_views
 from simulators.people.situations import Situation, sample_situation
 from simulators.people.training_files import PreferencePair, read_preferences, split_lines
 
@@ -300,7 +300,7 @@ def _from_pairs(pairs: Sequence[Pair]) -> list[ComparedViews]:
 
 
 def _from_lines(lines: Sequence[PreferencePair], path: str) -> list[ComparedViews]:
-    return [ComparedViews(*views_of(x, path), x.source, x.margin, x.sure) for x in lines]
+    return [ComparedViews(*pair_views(x, path), x.source, x.margin, x.sure) for x in lines]
 
 
 def honest_replies(

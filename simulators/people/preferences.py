@@ -74,7 +74,7 @@ def replay_of(situation: Situation) -> dict[str, Any]:
     }
 
 
-def views_of(pair: PreferencePair, where: str) -> tuple[ReplyView, ReplyView]:
+def pair_views(pair: PreferencePair, where: str) -> tuple[ReplyView, ReplyView]:
     """Return the views of a pair's chosen and rejected reply.
 
     Args:

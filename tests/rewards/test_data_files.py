@@ -14,7 +14,7 @@ from benchmarks.cli.main import app
 from negotiation_env.errors import DataFileError
 from simulators.people.annotators import SOURCES
 from simulators.people.demonstrations import demonstrations
-from simulators.people.preferences import composition, preference_pairs, views_of
+from simulators.people.preferences import composition, preference_pairs, pair_views
 from simulators.people.training_files import (
     PreferencePair,
     length_correlation,
@@ -58,7 +58,7 @@ def test_files_read_back(tmp_path: Path) -> None:
 def test_a_line_holds_all_that_an_act_level_model_reads() -> None:
     for pair, line in zip(PAIRS, LINES, strict=True):
         again = PreferencePair(**{**_fields(line), "replay": json.loads(json.dumps(line.replay))})
-        chosen, rejected = views_of(again, "line")
+        chosen, rejected = pair_views(again, "line")
         for rebuilt, view in ((chosen, pair.chosen.view), (rejected, pair.rejected.view)):
             assert rebuilt.features == view.features
             assert (rebuilt.words, rebuilt.acts, rebuilt.stage) == (view.words, view.acts, view.stage)
@@ -135,10 +135,10 @@ def test_a_user_s_file_needs_no_extras_and_is_split_by_scenario(tmp_path: Path) 
     assert 20 <= len(test) <= 60
     assert not {x.scenario for x in train} & {x.scenario for x in test}
     with pytest.raises(DataFileError, match="replay: expected the public state"):
-        views_of(train[0], "mine.jsonl:1")
+        pair_views(train[0], "mine.jsonl:1")
     wrong = PreferencePair(train[0].prompt, "a", "b", replay={"card": {}})
     with pytest.raises(DataFileError, match=r"mine\.jsonl:1: replay: card\.hotel: expected this field"):
-        views_of(wrong, "mine.jsonl:1")
+        pair_views(wrong, "mine.jsonl:1")
 
 
 def test_demonstrations_are_repeatable_and_split() -> None:

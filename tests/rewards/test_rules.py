@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.studies.rule_labels import FOLDER, HALVES, labelled_replies
-from benchmarks.studies.rule_measures import hostile_replies, measure_quality, total, views_of
+from benchmarks.studies.rule_measures import hostile_replies, measure_quality, total, hostile_views
 from negotiation_env.errors import DataFileError
 from negotiation_env.game.features import FEATURES
 from negotiation_env.game.lanes import ARRAYS, FLOATS
@@ -212,7 +212,7 @@ def test_features_alone_give_floats_and_arrays_the_same_points() -> None:
 
 
 def test_hostile_replies_are_all_scored() -> None:
-    for view in views_of(hostile_replies(RULES.rules, 150, seed=1)):
+    for view in hostile_views(hostile_replies(RULES.rules, 150, seed=1)):
         assert RULES.score(view).points is not None
 
 
