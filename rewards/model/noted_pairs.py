@@ -15,7 +15,7 @@ import numpy as np
 from negotiation_env.play.protocols import ReplyView
 from negotiation_env.seeds import Stream
 from rewards.reply_reader import notes
-from simulators.people.preferences import Pair, compared, preference_pairs, rankings, pair_views
+from simulators.people.preferences import Pair, compared, pair_views, preference_pairs, rankings
 from simulators.people.training_files import PreferencePair, read_preferences
 
 DRAWS = 3

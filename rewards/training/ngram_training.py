@@ -40,7 +40,7 @@ from rewards.model.preference_model import ROUTINE_LEVEL, PreferenceModel
 from rewards.repo import RepoReward
 from rewards.training.held_out_figures import correlation, pair_report
 from simulators.people.candidates import HONEST, ROUTINE, draw_acts
-from simulators.people.preferences import Candidate, Pair, preference_pairs, pair_views
+from simulators.people.preferences import Candidate, Pair, pair_views, preference_pairs
 from simulators.people.situations import Situation, sample_situation
 from simulators.people.training_files import PreferencePair, read_preferences, split_lines
 

@@ -14,7 +14,7 @@ from benchmarks.cli.main import app
 from negotiation_env.errors import DataFileError
 from simulators.people.annotators import SOURCES
 from simulators.people.demonstrations import demonstrations
-from simulators.people.preferences import composition, preference_pairs, pair_views
+from simulators.people.preferences import composition, pair_views, preference_pairs
 from simulators.people.training_files import (
     PreferencePair,
     length_correlation,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.studies.rule_labels import FOLDER, HALVES, labelled_replies
-from benchmarks.studies.rule_measures import hostile_replies, measure_quality, total, hostile_views
+from benchmarks.studies.rule_measures import hostile_replies, hostile_views, measure_quality, total
 from negotiation_env.errors import DataFileError
 from negotiation_env.game.features import FEATURES
 from negotiation_env.game.lanes import ARRAYS, FLOATS
