@@ -77,3 +77,22 @@ def test_the_product_stays_small() -> None:
 
 def test_benchmarks_is_rooms_alone() -> None:
     assert [p.name for p in (ROOT / "benchmarks").glob("*.py")] == ["__init__.py"]
+
+
+ONE_OF_EACH = {
+    r"\bLoraConfig\(": {"negotiation_env/training/lora.py", "policies/integrations/trl_grpo.py"},
+    r"class \w*AdapterPreset\b": {"negotiation_env/training/presets.py"},
+    r"class TrainingStoppedError\b": {"negotiation_env/training/run_folder.py"},
+    r"class MetricsLog\b|def model_card\(|def peak_memory_mb\(": {"negotiation_env/training/run_folder.py"},
+    r"CHECKPOINTS\b": {"negotiation_env/training/run_folder.py"},
+    r"def honest_replies\(": {"rewards/training/ngram_training.py"},
+    r"def (read_toml|read_json|write_text|write_folder)\(": {"negotiation_env/files.py"},
+    r"def wilson\(|def bootstrap\(": {"benchmarks/statistics/intervals.py"},
+}
+"""What stands in one place alone; TRL's example shows TRL's own way to name an adapter."""
+
+
+@pytest.mark.parametrize("pattern", ONE_OF_EACH)
+def test_there_is_one_of_each(pattern: str) -> None:
+    places = {str(path) for path, _ in modules() if re.search(pattern, (ROOT / path).read_text(encoding="utf-8"))}
+    assert places == ONE_OF_EACH[pattern]
