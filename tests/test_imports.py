@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -115,3 +116,39 @@ print(" ".join(sorted({name.partition(".")[0] for name in sys.modules})))
     used = {canonicalize_name(owner) for name in result.stdout.split() for owner in owners.get(name, [])}
     # Build and test tools put start-up files of their own into the environment.
     assert used - _core_distributions() <= {"setuptools", "pip"}
+
+
+def test_importing_the_package_registers_both_environments() -> None:
+    code = """
+import gymnasium as g
+import negotiation_env
+for name in ("HotelNegotiation-v0", "HotelNegotiationStrategy-v0"):
+    g.make(name).reset(seed=3)
+    g.make_vec(name, num_envs=2, vectorization_mode="vector_entry_point").reset(seed=3)
+"""
+    result = run_without_extras(code)
+    assert result.returncode == 0, result.stderr
+
+
+def test_starting_python_imports_nothing_of_this_project() -> None:
+    code = "import sys; assert not {'negotiation_env', 'gymnasium'} & set(sys.modules), sorted(sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("hidden", ["rewards/__init__.py", "policies.py"])
+def test_a_folder_that_hides_a_package_is_named(tmp_path: Path, hidden: str) -> None:
+    """A user's own ``rewards`` folder beside the script comes before this project's package."""
+    place = tmp_path / hidden
+    place.parent.mkdir(exist_ok=True)
+    place.write_text("", encoding="utf-8")
+    (tmp_path / "script.py").write_text(
+        "import gymnasium as g\ng.make('negotiation_env:HotelNegotiation-v0')\n", encoding="utf-8"
+    )
+    command = [sys.executable, str(tmp_path / "script.py")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    assert result.returncode != 0
+    named = place.parent if place.name == "__init__.py" else place
+    package = hidden.partition("/")[0].removesuffix(".py")
+    last = result.stderr.strip().splitlines()[-1]
+    assert f"expected negotiation-env's own package {package!r}, got {named}: rename it" in last
