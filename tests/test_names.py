@@ -6,6 +6,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,24 @@ def test_no_file_name_stands_for_two_things() -> None:
         if path.name != "__init__.py":
             places[path.stem].append(str(path))
     assert {name: found for name, found in places.items() if len(found) > 1 and name not in TWICE} == {}
+
+
+def imported(tree: ast.Module, names: set[str]) -> set[str]:
+    """The project's modules that a module imports when it is imported itself."""
+    found = set()
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            places = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (places & names) or {node.module}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found & names
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    trees = {".".join(path.with_suffix("").parts).removesuffix(".__init__"): tree for path, tree in modules()}
+    graph = {name: imported(tree, set(trees)) - {name} for name, tree in trees.items()}
+    assert len(list(TopologicalSorter(graph).static_order())) == len(trees)  # raises CycleError
 
 
 def test_the_exceptions_are_few_and_explained() -> None:
