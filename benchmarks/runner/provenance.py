@@ -1,6 +1,6 @@
 """What a run was made with: version, commit, versions of the rules that decide its figures, packages, machine.
 
-Two runs are comparable where the parts named in ``IDENTITY`` agree (see ``compare``).
+Two runs are comparable where the parts named in ``IDENTITY`` agree (see ``comparison.run_folders``).
 """
 
 from __future__ import annotations

@@ -43,17 +43,17 @@ def load(group: str, name: str, what: str) -> Any:
     point = _points(group).get(name)
     if point is None:
         raise UsageError(f"expected the name of a {what}, got {name!r}.{did_you_mean(name, known(group))}")
-    refuse_hidden_packages(point.value)
+    if point.value.partition(".")[0] in _PACKAGES:
+        refuse_hidden_packages()
     return point.load()
 
 
-def refuse_hidden_packages(target: str) -> None:
+@cache
+def refuse_hidden_packages() -> None:
     """Raise ``UsageError`` where one of this project's packages is hidden by a folder or file of the user's.
 
     The five packages lie side by side; a ``rewards`` folder beside a user's script comes first on Python's path.
     """
-    if target.partition(".")[0] not in _PACKAGES:
-        return
     home = Path(__file__).resolve().parents[2]
     for name in _PACKAGES:
         found = find_spec(name)

@@ -18,7 +18,7 @@ a reward of 0. Playing a turn blocks the event loop for as long as manager and r
 as a package of its own, for ``vf-eval hotel-negotiation``. Within a process ``load_environment`` is enough. Needs the
 ``verifiers`` extra, in an environment of its own: verifiers wants openai < 3.
 
-``python -m policies.integrations.verifiers_env --scenarios 4`` plays some negotiations on the CPU and without a
+``python environments/hotel_negotiation/example.py`` plays some negotiations on the CPU and without a
 network: the model is a rule behind an OpenAI-compatible server on this machine's loopback; ``--base-url`` and
 ``--model`` name a real one instead.
 """
