@@ -22,7 +22,8 @@ from negotiation_env.game.lanes import FLOATS, Lanes, Num
 from negotiation_env.game.moves import decision_of
 from negotiation_env.game.scenario import Scenario, sample_scenario
 from negotiation_env.game.state import Decision, GameState, Move
-from negotiation_env.language.reading import context_of, understand
+from negotiation_env.language.reading import context_of
+from negotiation_env.language.rule_reader import understand
 from negotiation_env.play.exchange import exchange, open_negotiation
 from negotiation_env.play.protocols import (
     AgentReply,

@@ -140,7 +140,9 @@ class Dynamics:
         reading = _read(lanes, seat, game, move)
         _feel(lanes, seat, move, reading, luck[CATCH])
         self._open(lanes, seat, game, move, reading, luck[NOISE])
-        return _answer(lanes, seat, game, move, reading, luck)
+        answer = _answer(lanes, seat, game, move, reading, luck)
+        asks = lanes.some(move.unsure[0] | move.unsure[1] | move.unsure[2] | move.unclear)
+        return _ask_back(lanes, game, move, answer) if asks else answer
 
     def _open(self, lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading, noise: Num) -> None:
         """Open more of the margin: by time, reasons, reciprocity, promises; never close any of it."""
@@ -240,6 +242,23 @@ def _answer(
         quote=quote,
         net=net,
     )
+
+
+def _ask_back(lanes: Lanes, game: GameState, move: Move, answer: Decision) -> Decision:
+    """Ask about what was said but not firmly, in place of an answer to it; figures stay as they are."""
+    talks = (answer.silent | answer.walk | (game.end > 0.0)) ^ True
+    unclear = talks & move.unclear
+    changes = {name: list(getattr(answer, name)) for name in ("accept", "counter", "hold", "refuse", "quote")}
+    read_back = list(answer.read_back)
+    for k in lanes.tickets(game.card.tickets):
+        read_back[k] = talks & move.unsure[k] & game.open[k] & game.quoted[k]
+        changed = read_back[k] | unclear
+        for name in ("accept", "counter", "hold", "refuse"):
+            changes[name][k] = changes[name][k] & (changed ^ True)
+        changes["quote"][k] = lanes.where(changed, game.quote[k], changes["quote"][k])
+    net = lanes.where(read_back[0] | read_back[1] | read_back[2], game.net, answer.net)
+    trios = {name: _trio(values) for name, values in changes.items()}
+    return answer._replace(read_back=_trio(read_back), unclear=unclear, net=net, **trios)
 
 
 def _answer_rate(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading) -> Num:

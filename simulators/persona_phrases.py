@@ -11,7 +11,8 @@ from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
 from negotiation_env.game.lanes import FLOATS, episode_seed
 from negotiation_env.game.scenario import Scenario, card_numbers, scenario_of
 from negotiation_env.game.state import new_game
-from negotiation_env.language.reading import Context, context_of, understand
+from negotiation_env.language.reading import Context, context_of
+from negotiation_env.language.rule_reader import understand
 from negotiation_env.language.wording import word
 from simulators.managers.rule_manager import manager_book
 from simulators.personas import Persona

@@ -21,7 +21,8 @@ from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.moves import decision_of, move_of
 from negotiation_env.game.scenario import Scenario, TaskCard, card_numbers, scenario_of
 from negotiation_env.game.state import apply_decision, apply_move, new_game, settle
-from negotiation_env.language.reading import Context, context_of, understand
+from negotiation_env.language.reading import Context, context_of
+from negotiation_env.language.rule_reader import understand
 from negotiation_env.play.records import Episode, TurnRecord
 from simulators.personas import load_persona
 

@@ -22,7 +22,8 @@ from negotiation_env.envs.text import TextLane
 from negotiation_env.game.acts import Act, DialogueAct
 from negotiation_env.game.scenario import Scenario, sample_scenario, to_selling
 from negotiation_env.game.state import Move
-from negotiation_env.language.reading import context_of, understand
+from negotiation_env.language.reading import context_of
+from negotiation_env.language.rule_reader import understand
 from negotiation_env.play.exchange import exchange, open_negotiation
 from negotiation_env.play.protocols import Manager, ManagerReply, Negotiation
 from negotiation_env.play.registry import load_policy, load_reward

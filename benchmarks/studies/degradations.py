@@ -20,7 +20,8 @@ from benchmarks.raters.situation import RatedSituation
 from negotiation_env.errors import UsageError
 from negotiation_env.game.acts import Act, PriceType, Tactic
 from negotiation_env.game.scenario import fact_figure
-from negotiation_env.language.reading import Context, understand
+from negotiation_env.language.reading import Context
+from negotiation_env.language.rule_reader import understand
 from negotiation_env.language.wording import agent_phrase_book, word
 from negotiation_env.play.records import TurnRecord
 

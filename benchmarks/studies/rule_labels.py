@@ -22,7 +22,8 @@ from negotiation_env.files import read_toml
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import TaskCard, card_numbers, sample_scenario
 from negotiation_env.game.state import GameState, new_game
-from negotiation_env.language.reading import context_of, understand
+from negotiation_env.language.reading import context_of
+from negotiation_env.language.rule_reader import understand
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.protocols import ReplyView, Utterance
 from negotiation_env.seeds import Stream

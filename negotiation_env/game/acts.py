@@ -41,6 +41,26 @@ class Tactic(IntEnum):
     PRESSURE = 7
 
 
+class Force(Enum):
+    """How firmly an act is said. Only a firm acceptance binds; see ``DialogueAct.force``."""
+
+    FIRM = "firm"
+    CONDITIONAL = "conditional"
+    TENTATIVE = "tentative"
+    ASKED = "asked"
+    PUT_OFF = "put off"
+    NEGATED = "negated"
+    REPORTED = "reported"
+    """Reported or hypothetical: somebody else's words, or what would be."""
+    PAST = "past"
+    UNSURE = "unsure"
+    """The reader cannot tell."""
+
+
+ASKED_BACK = frozenset({Force.CONDITIONAL, Force.TENTATIVE, Force.ASKED, Force.UNSURE})
+"""What the other side answers with a question: "309 for the twin, yes?"."""
+
+
 class PriceType(Enum):
     """*Selling* price is what the traveller pays; *net* price is what the hotel takes home."""
 
@@ -58,8 +78,10 @@ class DialogueAct(NamedTuple):
         price_type: type of ``price``; None if it was not said and no context decides it.
         ticket: 0-based index of the ticket meant; None if none was named.
         figure: a figure cited as a fact (INFORM): percent, or yuan for a competitor's rate.
-        detail: a refinement: the promise's id (PROMISE), ``"reason"`` or ``"price"`` (ASK), ``"hold"`` or
-            ``"final"`` (REJECT), ``"objection"``, ``"upset"`` or ``"insult"`` (INFORM), else ``""``.
+        detail: a refinement: the promise's id (PROMISE); ``"reason"``, ``"price"``, ``"figure"`` (which one is meant)
+            or ``"confirm"`` (ASK; the last reads ``price`` back); ``"hold"``, ``"final"`` or ``"retract"`` (REJECT);
+            ``"objection"``, ``"upset"`` or ``"insult"`` (INFORM); else ``""``.
+        force: how firmly it is said.
     """
 
     kind: Act
@@ -69,6 +91,7 @@ class DialogueAct(NamedTuple):
     ticket: int | None = None
     figure: float | None = None
     detail: str = ""
+    force: Force = Force.FIRM
 
 
 MAX_TICKETS = 3

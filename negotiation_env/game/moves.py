@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from negotiation_env.game.acts import MAX_TICKETS, Act, DialogueAct, PriceType, Tactic
+from negotiation_env.game.acts import ASKED_BACK, MAX_TICKETS, Act, DialogueAct, Force, PriceType, Tactic
 from negotiation_env.game.lanes import Lanes, Num, Trio
 from negotiation_env.game.scenario import TaskCard, fact_figure, to_selling
-from negotiation_env.game.state import Decision, GameState, Move, said_price, unsettled
+from negotiation_env.game.state import Decision, GameState, Move, said_price, same_price, unsettled
 
 PRICE_LEVELS = 11
 """Price levels of a numeric action; see ``level_price``."""
@@ -24,6 +24,9 @@ _GREETS, _ASKS, _SOOTHES, _PROMISES, _CLOSES, _SILENT, _OFF_TOPIC, _REJECTS = (
     1 << kind
     for kind in (Act.GREET, Act.ASK, Act.SOOTHE, Act.PROMISE, Act.CLOSE, Act.SILENCE, Act.OFF_TOPIC, Act.REJECT)
 )
+_FIRM = Force.FIRM
+_GOES_ON = _ASKS | _SOOTHES
+"""Who asks or comforts has not ended the talk, whatever goodbye is said with it."""
 _TAKES = 1 << Act.ACCEPT | 1 << Act.CONFIRM
 _PRICED = _TAKES | 1 << Act.PROPOSE | 1 << Act.COUNTER
 _TACTIC_COUNT = len(Tactic)
@@ -39,6 +42,7 @@ def move_of(acts: Sequence[DialogueAct], card: TaskCard, game: GameState) -> Mov
     kinds = 0  # one bit per kind
     tactics = [False] * _TACTIC_COUNT
     bid, claim, named = [0.0] * MAX_TICKETS, [False] * MAX_TICKETS, [0.0] * MAX_TICKETS
+    unsure, unclear = [False] * MAX_TICKETS, False
     lied = overpromised = rude = False
     net = bool(game.net)
     for act in acts:
@@ -54,14 +58,23 @@ def move_of(acts: Sequence[DialogueAct], card: TaskCard, game: GameState) -> Mov
         elif bit & _PRICED:
             if act.price is not None and act.price_type is not None:
                 net = act.price_type is PriceType.NET
-            _place(act, bit & _TAKES != 0, card, game, bid, claim, named)
+            if act.force is _FIRM:
+                _place(act, bit & _TAKES != 0, card, game, bid, claim, named)
+            elif bit & _TAKES:
+                if act.force in ASKED_BACK:
+                    for k in _places(act, card, game):
+                        unsure[k] = bool(game.open[k] and game.quoted[k])
+            elif act.force is Force.UNSURE:
+                unclear = True
+            else:
+                _place(act, False, card, game, bid, claim, named)
     tactics[0] = False
     return Move(
         greet=kinds & _GREETS != 0,
         ask=kinds & _ASKS != 0,
         soothe=kinds & _SOOTHES != 0,
         promise=kinds & _PROMISES != 0,
-        close=kinds & _CLOSES != 0,
+        close=kinds & _CLOSES != 0 and not kinds & _GOES_ON and not any(bid) and not any(unsure) and not unclear,
         silent=kinds & _SILENT != 0 or not acts,
         off_topic=kinds & _OFF_TOPIC != 0,
         reject=kinds & _REJECTS != 0,
@@ -73,6 +86,8 @@ def move_of(acts: Sequence[DialogueAct], card: TaskCard, game: GameState) -> Mov
         bid=_trio(bid),
         claim=_trio(claim),
         claim_price=_trio(named),
+        unsure=_trio(unsure),
+        unclear=unclear,
     )
 
 
@@ -94,21 +109,28 @@ def _place(
     named: list[float],
 ) -> None:
     """Write a priced act onto its tickets: as a claim of agreement if it ``takes`` a figure, else as a bid."""
-    count = len(card.tickets)
-    if act.ticket is not None:
-        places = [act.ticket] if 0 <= act.ticket < count else []
-    else:
-        free = unsettled(game)
-        places = [k for k in free if game.fresh[k]] or free[:1]
-    kind = act.price_type
-    if kind is None:
-        kind = PriceType.NET if game.net else PriceType.SELLING
-    for k in places:
-        price = 0.0 if act.price is None else to_selling(act.price, kind, card.tickets[k].commission)
+    for k in _places(act, card, game):
+        price = _selling(act, card, game, k)
         if takes:
             claim[k], named[k] = True, price
         else:
             bid[k] = price
+
+
+def _places(act: DialogueAct, card: TaskCard, game: GameState) -> list[int]:
+    """Return the tickets that an agent's priced act is about."""
+    if act.ticket is not None:
+        return [act.ticket] if 0 <= act.ticket < len(card.tickets) else []
+    free = unsettled(game)
+    return [k for k in free if game.fresh[k]] or free[:1]
+
+
+def _selling(act: DialogueAct, card: TaskCard, game: GameState, k: int) -> float:
+    """Return the act's figure as a selling price, 0 if it names none."""
+    if act.price is None:
+        return 0.0
+    kind = act.price_type or (PriceType.NET if game.net else PriceType.SELLING)
+    return to_selling(act.price, kind, card.tickets[k].commission)
 
 
 def acts_of_move(move: Move, card: TaskCard, game: GameState) -> tuple[DialogueAct, ...]:
@@ -196,6 +218,8 @@ def move_of_action(lanes: Lanes, act: Num, tactic: Num, level: Num, game: GameSt
         bid=_trio(bid),
         claim=_trio(claim),
         claim_price=_trio(named),
+        unsure=(no, no, no),
+        unclear=no,
     )
 
 
@@ -205,7 +229,10 @@ def _trio(values: list[Num]) -> Trio:
 
 def decision_of(acts: Sequence[DialogueAct], game: GameState) -> Decision:
     """Return the decision that a manager's acts express in one negotiation (floats): ``decision_acts`` backwards."""
-    flags = {name: [False] * MAX_TICKETS for name in ("accept", "counter", "hold", "refuse", "confirm")}
+    flags = {
+        name: [False] * MAX_TICKETS
+        for name in ("accept", "counter", "hold", "refuse", "confirm", "read_back", "retract")
+    }
     quote = list(game.quote)
     net, upset, objection = bool(game.net), False, 0.0
     for act in acts:
@@ -213,7 +240,7 @@ def decision_of(acts: Sequence[DialogueAct], game: GameState) -> Decision:
             upset = upset or act.detail == "upset"
             objection = float(act.tactic) if act.detail == "objection" else objection
         for k in _tickets_of(act, game):
-            name = _flag_of(act)
+            name = _flag_of(act, game, k)
             flags[name][k] = True
             if act.price is not None and name != "confirm":
                 kind = act.price_type or (PriceType.NET if game.net else PriceType.SELLING)
@@ -229,7 +256,7 @@ def decision_of(acts: Sequence[DialogueAct], game: GameState) -> Decision:
         greet=Act.GREET in kinds,
         walk="walk" in closes,
         bye="bye" in closes,
-        ask=Act.ASK in kinds,
+        ask=any(a.kind is Act.ASK and a.detail not in ("confirm", "figure") for a in acts),
         upset=upset,
         objection=objection,
         accept=_trio(flags["accept"]),
@@ -239,19 +266,40 @@ def decision_of(acts: Sequence[DialogueAct], game: GameState) -> Decision:
         confirm=_trio(flags["confirm"]),
         quote=_trio(quote),
         net=net,
+        read_back=_trio(flags["read_back"]),
+        unclear=any(a.kind is Act.ASK and a.detail == "figure" for a in acts),
+        retract=_trio(flags["retract"]),
     )
 
 
-def _flag_of(act: DialogueAct) -> str:
-    """Return the name of the decision's flag that a manager's act sets."""
+def _flag_of(act: DialogueAct, game: GameState, k: int) -> str:
+    """Return the name of the decision's flag that a manager's act sets; confirming an open bid is to accept it."""
     if act.kind is Act.REJECT:
-        return "refuse" if act.detail == "final" else "hold"
+        return {"final": "refuse", "retract": "retract"}.get(act.detail, "hold")
+    if act.kind is Act.ASK:
+        return "read_back"
+    if act.kind is Act.CONFIRM and game.open[k]:
+        named = _named(act, game, k)
+        if named > 0.0 and not (game.quoted[k] and same_price(named, game.quote[k])):
+            return "accept" if same_price(named, game.bid[k]) else "counter"
+        return "confirm"
     return {Act.ACCEPT: "accept", Act.CONFIRM: "confirm"}.get(act.kind, "counter")
+
+
+def _named(act: DialogueAct, game: GameState, k: int) -> float:
+    """Return the figure of a manager's act as a selling price, 0 if it names none."""
+    if act.price is None:
+        return 0.0
+    kind = act.price_type or (PriceType.NET if game.net else PriceType.SELLING)
+    return float(to_selling(act.price, kind, game.card.commission[k]))
 
 
 def _tickets_of(act: DialogueAct, game: GameState) -> list[int]:
     """Return the tickets that a manager's act speaks of; an acceptance without a figure takes the agent's bids."""
-    if act.kind not in (Act.PROPOSE, Act.COUNTER, Act.ACCEPT, Act.CONFIRM, Act.REJECT):
+    reads_back = act.kind is Act.ASK and act.detail == "confirm" and act.price is not None
+    if not reads_back and act.kind not in (Act.PROPOSE, Act.COUNTER, Act.ACCEPT, Act.CONFIRM, Act.REJECT):
+        return []
+    if act.kind in (Act.ACCEPT, Act.CONFIRM) and act.force is not Force.FIRM:
         return []
     if act.kind in (Act.PROPOSE, Act.COUNTER) and act.price is None:
         return []

@@ -58,6 +58,10 @@ class Move(NamedTuple):
     claim: Trio
     """Whether it says that a ticket is agreed (accepts or confirms)."""
     claim_price: Trio
+    unsure: Trio = (False, False, False)
+    """Whether it takes the manager's figure, but not firmly: the manager reads it back."""
+    unclear: Flag = False
+    """Whether it names a figure that cannot be made out: the manager asks which."""
 
 
 class Decision(NamedTuple):
@@ -81,6 +85,12 @@ class Decision(NamedTuple):
     """Its figure per ticket after this answer."""
     net: Flag
     """Whether it speaks in net prices."""
+    read_back: Trio = (False, False, False)
+    """Whether it repeats its figure and asks the agent to confirm it."""
+    unclear: Flag = False
+    """Asks which figure the agent means."""
+    retract: Trio = (False, False, False)
+    """Whether it takes back its commitment to its figure."""
 
 
 @dataclass(slots=True)
@@ -97,6 +107,8 @@ class GameState:
     """Whether the manager's last message named ``quote``."""
     bid: Trio
     """The agent's last figure, 0 if none."""
+    pending: Trio
+    """Whether the manager's last message asked the agent to confirm ``quote``."""
     agreed: Trio
     """The agreed figure, 0 if none."""
     refused: Trio
@@ -125,6 +137,7 @@ def new_game(lanes: Lanes, card: CardNumbers) -> GameState:
         quoted=(no, no, no),
         fresh=(no, no, no),
         bid=(zero, zero, zero),
+        pending=(no, no, no),
         agreed=(zero, zero, zero),
         refused=(no, no, no),
         open=(card.tickets > 0, card.tickets > 1, card.tickets > 2),
@@ -180,6 +193,11 @@ class Claims(NamedTuple):
     """The agent's figures; a wrongly claimed figure counts as a bid."""
 
 
+def same_price(a: Num, b: Num) -> Flag:
+    """Return whether two selling prices are the same but for rounding."""
+    return (a - b < PRICE_TOLERANCE) & (b - a < PRICE_TOLERANCE)
+
+
 def settle(lanes: Lanes, game: GameState, move: Move) -> Claims:
     """Compare the agent's claims with the manager's commitments, in the state before the move."""
     no = (lanes.flag(game.turn, False),) * MAX_TICKETS
@@ -188,8 +206,7 @@ def settle(lanes: Lanes, game: GameState, move: Move) -> Claims:
     settled, mistaken, bids = list(no), list(no), list(move.bid)
     for k in lanes.tickets(game.card.tickets):
         named = move.claim_price[k]
-        same = (named - game.quote[k] < PRICE_TOLERANCE) & (game.quote[k] - named < PRICE_TOLERANCE)
-        taken = game.quoted[k] & (same | ((named <= 0.0) & game.fresh[k]))
+        taken = game.quoted[k] & (same_price(named, game.quote[k]) | ((named <= 0.0) & game.fresh[k]))
         claim = move.claim[k] & game.open[k]
         settled[k] = claim & taken
         mistaken[k] = claim & (taken ^ True)
@@ -226,17 +243,21 @@ def apply_decision(lanes: Lanes, game: GameState, decision: Decision) -> None:
     """Write the manager's answer into the state and advance the turn."""
     talks = decision.silent ^ True
     quote, quoted, fresh, refused = list(game.quote), list(game.quoted), list(game.fresh), list(game.refused)
+    pending = list(game.pending)
     named = lanes.flag(game.end, False)
     for k in lanes.tickets(game.card.tickets):
         commits = (decision.accept[k] | decision.counter[k]) & talks
-        fresh[k] = commits | (decision.hold[k] & game.quoted[k] & talks)
+        pending[k] = decision.read_back[k] & game.quoted[k] & talks
+        fresh[k] = commits | pending[k] | (decision.hold[k] & game.quoted[k] & talks)
         quote[k] = lanes.where(commits, decision.quote[k], game.quote[k])
-        quoted[k] = game.quoted[k] | commits
+        quoted[k] = (game.quoted[k] & ((decision.retract[k] & talks) ^ True)) | commits
+        fresh[k] = fresh[k] & quoted[k]
         refused[k] = game.refused[k] | (decision.refuse[k] & talks)
         named = named | fresh[k]
     game.quote = (quote[0], quote[1], quote[2])
     game.quoted = (quoted[0], quoted[1], quoted[2])
     game.fresh = (fresh[0], fresh[1], fresh[2])
+    game.pending = (pending[0], pending[1], pending[2])
     game.refused = (refused[0], refused[1], refused[2])
     game.open = open_tickets(lanes, game)
     game.net = lanes.where(named, decision.net, game.net)
@@ -267,23 +288,30 @@ def decision_acts(game: GameState, decision: Decision) -> tuple[DialogueAct, ...
         acts.append(DialogueAct(Act.INFORM, detail="upset"))
     if decision.objection:
         acts.append(DialogueAct(Act.INFORM, Tactic(int(decision.objection)), detail="objection"))
-    for k in range(int(game.card.tickets)):
-        price = said_price(decision.quote[k], game.card.commission[k], kind)
-        if decision.confirm[k]:
-            acts.append(DialogueAct(Act.CONFIRM, price=price, price_type=kind, ticket=k))
-        elif decision.accept[k]:
-            acts.append(DialogueAct(Act.ACCEPT, price=price, price_type=kind, ticket=k))
-        elif decision.counter[k]:
-            acts.append(DialogueAct(Act.COUNTER, price=price, price_type=kind, ticket=k))
-        elif decision.refuse[k]:
-            acts.append(DialogueAct(Act.REJECT, ticket=k, detail="final"))
-        elif decision.hold[k]:
-            acts.append(_hold(game, k, price, kind))
+    acts += [act for k in range(int(game.card.tickets)) if (act := _ticket_act(game, decision, k, kind)) is not None]
+    if decision.unclear:
+        acts.append(DialogueAct(Act.ASK, detail="figure"))
     if decision.ask:
         acts.append(DialogueAct(Act.ASK, detail="reason"))
     if decision.walk or decision.bye:
         acts.append(DialogueAct(Act.CLOSE, detail="walk" if decision.walk else "bye"))
     return tuple(acts)
+
+
+def _ticket_act(game: GameState, decision: Decision, k: int, kind: PriceType) -> DialogueAct | None:
+    """Return what a decision says about ticket ``k``, None if nothing."""
+    price = said_price(decision.quote[k], game.card.commission[k], kind)
+    if decision.confirm[k]:
+        return DialogueAct(Act.CONFIRM, price=price, price_type=kind, ticket=k)
+    if decision.accept[k]:
+        return DialogueAct(Act.ACCEPT, price=price, price_type=kind, ticket=k)
+    if decision.counter[k]:
+        return DialogueAct(Act.COUNTER, price=price, price_type=kind, ticket=k)
+    if decision.read_back[k]:
+        return DialogueAct(Act.ASK, price=price, price_type=kind, ticket=k, detail="confirm")
+    if decision.retract[k] or decision.refuse[k]:
+        return DialogueAct(Act.REJECT, ticket=k, detail="retract" if decision.retract[k] else "final")
+    return _hold(game, k, price, kind) if decision.hold[k] else None
 
 
 def _hold(game: GameState, k: int, price: float, kind: PriceType) -> DialogueAct:

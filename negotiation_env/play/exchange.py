@@ -27,7 +27,8 @@ from negotiation_env.game.state import (
     settle,
     stage_of,
 )
-from negotiation_env.language.reading import Understood, context_of, understand
+from negotiation_env.language.reading import Reader, Reading, context_of
+from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play.protocols import (
     Manager,
     ManagerReply,
@@ -47,6 +48,7 @@ class Exchange(NamedTuple):
 
     text: str
     acts: tuple[DialogueAct, ...]
+    reading: Reading
     stage: Stage
     """The stage in which the reply was made."""
     reward: RewardBreakdown
@@ -60,14 +62,22 @@ def open_negotiation(scenario: Scenario, manager: Manager, persona: object | Non
 
 
 def exchange(
-    negotiations: Sequence[Negotiation], texts: Sequence[str], manager: Manager, reward: Reward
+    negotiations: Sequence[Negotiation],
+    texts: Sequence[str],
+    manager: Manager,
+    reward: Reward,
+    reader: Reader = RULES,
 ) -> list[Exchange]:
     """Play one reply in each negotiation (none may be over) and return what came of it, in order."""
     # Step by step for all, not one negotiation after the other: the interpreter is faster at what it has just done.
-    heard = [_understand(text, n.card, n.game) for n, text in zip(negotiations, texts, strict=True)]
+    said = [_cut(text) for text in texts]
+    contexts = [
+        context_of(n.card, n.game, "agent", n.manager_said[-1].text if n.manager_said else "") for n in negotiations
+    ]
+    readings = reader.read(said, contexts)
     taken = [
         _take_in(text, meant, n.card, n.game, n.agent_said, n.manager_said)
-        for n, (text, meant) in zip(negotiations, heard, strict=True)
+        for n, text, meant in zip(negotiations, said, readings, strict=True)
     ]
     views = [t.view for t in taken]
     rewards = reward.score(views)
@@ -79,8 +89,8 @@ def exchange(
         apply_decision(FLOATS, negotiation.game, answer.decision)
         negotiation.manager_said.append(Utterance(answer.text, answer.acts))
     return [
-        Exchange(view.text, view.acts, view.stage, scored, answer)
-        for view, scored, answer in zip(views, rewards, answers, strict=True)
+        Exchange(view.text, view.acts, meant, view.stage, scored, answer)
+        for view, meant, scored, answer in zip(views, readings, rewards, answers, strict=True)
     ]
 
 
@@ -98,23 +108,25 @@ def reply_view(
     game: GameState,
     agent_said: Sequence[Utterance] = (),
     manager_said: Sequence[Utterance] = (),
+    reader: Reader = RULES,
 ) -> ReplyView:
     """Return what a reward would see of a reply that is not played, understood in its situation; nothing changes."""
-    text, meant = _understand(text, card, game)
+    text = _cut(text)
+    heard = manager_said[-1].text if manager_said else ""
+    (meant,) = reader.read([text], [context_of(card, game, "agent", heard)])
     return _take_in(text, meant, card, game, agent_said, manager_said).view
 
 
-def _understand(text: str, card: TaskCard, game: GameState) -> tuple[str, Understood]:
-    """Return a reply, cut to what is kept, and what it says in its situation."""
+def _cut(text: str) -> str:
+    """Return a reply, cut to what is read and kept."""
     if not isinstance(text, str):
         raise UsageError(f"expected the agent's message as a str, got {type(text).__name__}: pass text")
-    text = text[:MAX_MESSAGE]
-    return text, understand(text, context_of(card, game, "agent"))
+    return text[:MAX_MESSAGE]
 
 
 def _take_in(
     text: str,
-    meant: Understood,
+    meant: Reading,
     card: TaskCard,
     game: GameState,
     agent_said: Sequence[Utterance],

@@ -16,13 +16,14 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator
 
 from negotiation_env.files import append_lines, named, parse, read_lines, write_lines
-from negotiation_env.game.acts import Act, DialogueAct, Tactic
+from negotiation_env.game.acts import Act, DialogueAct, Force, Tactic
 from negotiation_env.game.features import reply_features
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.moves import decision_of, move_of
 from negotiation_env.game.scenario import TaskCard, card_numbers
 from negotiation_env.game.state import Stage, apply_decision, apply_move, new_game, settle, stage_of
-from negotiation_env.language.reading import context_of, understand
+from negotiation_env.language.reading import context_of
+from negotiation_env.language.rule_reader import understand
 from negotiation_env.play.protocols import ReplyView, RewardBreakdown, Utterance
 
 
@@ -120,6 +121,8 @@ def _act_to_json(act: DialogueAct) -> dict[str, Any]:
         out["price_type"] = act.price_type.value
     if act.detail:
         out["detail"] = act.detail
+    if act.force is not Force.FIRM:
+        out["force"] = act.force.value
     return out
 
 

@@ -21,7 +21,8 @@ from negotiation_env.game.lanes import FLOATS, Lanes, Num
 from negotiation_env.game.moves import decision_of
 from negotiation_env.game.scenario import Facts, Hotel, TaskCard, Ticket, card_numbers
 from negotiation_env.game.state import apply_decision, new_game
-from negotiation_env.language.reading import context_of, understand
+from negotiation_env.language.reading import context_of
+from negotiation_env.language.rule_reader import understand
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.protocols import ReplyView, RewardTerm, Utterance
 from rewards.rules.measures import LENGTHS, MEASURES, Measure

@@ -23,7 +23,8 @@ from negotiation_env.game.acts import Act, DialogueAct
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import Scenario
 from negotiation_env.game.state import Move
-from negotiation_env.language.reading import Context, context_of, understand
+from negotiation_env.language.reading import Context, context_of
+from negotiation_env.language.rule_reader import understand
 from negotiation_env.play.protocols import ManagerReply, Negotiation
 from negotiation_env.seeds import VOICE_LABEL
 from simulators.managers.rule_manager import ManagerSeat, RuleManager

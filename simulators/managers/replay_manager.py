@@ -17,7 +17,8 @@ from negotiation_env.game.acts import MAX_TICKETS, Act, DialogueAct, Tactic
 from negotiation_env.game.moves import decision_of
 from negotiation_env.game.scenario import Scenario
 from negotiation_env.game.state import End, GameState, Move
-from negotiation_env.language.reading import context_of, understand
+from negotiation_env.language.reading import context_of
+from negotiation_env.language.rule_reader import understand
 from negotiation_env.play.protocols import ManagerReply, Negotiation
 from negotiation_env.play.records import read_episodes
 

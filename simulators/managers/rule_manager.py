@@ -20,7 +20,8 @@ from negotiation_env.game.acts import MAX_TICKETS, Act
 from negotiation_env.game.lanes import FLOATS, Trio
 from negotiation_env.game.scenario import Scenario, card_numbers
 from negotiation_env.game.state import Decision, Move, decision_acts
-from negotiation_env.language.reading import context_of, understand
+from negotiation_env.language.reading import context_of
+from negotiation_env.language.rule_reader import understand
 from negotiation_env.language.wording import PhraseBook, load_phrase_book, word
 from negotiation_env.play.protocols import ManagerReply, Negotiation
 from negotiation_env.seeds import CHANNELS

@@ -31,7 +31,8 @@ from negotiation_env.game.state import (
     new_game,
     settle,
 )
-from negotiation_env.language.reading import context_of, understand
+from negotiation_env.language.reading import context_of
+from negotiation_env.language.rule_reader import understand
 from negotiation_env.play.exchange import open_negotiation
 from negotiation_env.play.protocols import Manager, Utterance
 from negotiation_env.play.registry import PERSONAS, load, load_manager

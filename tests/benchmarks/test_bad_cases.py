@@ -14,7 +14,8 @@ from benchmarks.suites import CATEGORIES, Case, bad_cases, load_suite
 from benchmarks.suites.case import SEVERITIES
 from negotiation_env.envs.arguments import Suite
 from negotiation_env.game.acts import Act
-from negotiation_env.language.reading import context_of, understand
+from negotiation_env.language.reading import context_of
+from negotiation_env.language.rule_reader import understand
 from negotiation_env.play import registry
 from negotiation_env.play.exchange import open_negotiation
 from negotiation_env.play.protocols import Policy

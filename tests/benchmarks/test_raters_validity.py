@@ -11,7 +11,7 @@ from benchmarks.studies import rater_validity as validity
 from benchmarks.studies.degradations import DEGRADATIONS, PARAPHRASES, Good
 from benchmarks.studies.labelled_pairs import read_pairs
 from negotiation_env.game.scenario import sample_scenario
-from negotiation_env.language.reading import understand
+from negotiation_env.language.rule_reader import understand
 from negotiation_env.play.protocols import Unscored
 from negotiation_env.play.registry import load_manager, load_policy
 from negotiation_env.play.rollout import rollout

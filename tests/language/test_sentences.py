@@ -14,9 +14,8 @@ from negotiation_env.game.scenario import card_numbers, sample_scenario
 from negotiation_env.game.state import new_game
 from negotiation_env.language import clauses as sentences
 from negotiation_env.language.clauses import Sentence, read_sentence, read_sentences
-from negotiation_env.language.numerals import lower
 from negotiation_env.language.prices import cut_sentences, find_prices
-from negotiation_env.language.reading import context_of, understand
+from negotiation_env.language.reading import context_of
 from negotiation_env.language.wording import agent_phrase_book, word
 
 FIGURES = [
@@ -98,14 +97,6 @@ def test_worded_messages() -> None:
 )
 def test_any_text(text: str) -> None:
     assert read_sentences(text, "agent") == _alone(text, "agent")
-
-
-def test_positions_count_in_the_message() -> None:
-    text = "Hello. The rate of ¥450 is high! Could you do 380 net?"
-    context = context_of(sample_scenario(0).card, new_game(FLOATS, card_numbers(sample_scenario(0).card)), "agent")
-    found = understand(text, context).prices
-    assert [lower(text)[p.start : p.end] for p in found] == ["¥450", "380"]
-    assert found == find_prices(text)
 
 
 def test_memory_is_bounded() -> None:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from negotiation_env.game.acts import DialogueAct
-from negotiation_env.language.reading import Context, understand
+from negotiation_env.language.reading import Context
+from negotiation_env.language.rule_reader import understand
 
 ROOMS = ("Deluxe King", "Superior Twin")
 CONTEXTS = {

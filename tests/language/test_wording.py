@@ -13,7 +13,8 @@ from negotiation_env.errors import DataFileError, UsageError
 from negotiation_env.game import world
 from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
 from negotiation_env.game.scenario import TaskCard, fact_figure, sample_scenario
-from negotiation_env.language.reading import Context, understand
+from negotiation_env.language.reading import Context
+from negotiation_env.language.rule_reader import understand
 from negotiation_env.language.wording import KEYS, PhraseBook, Phrases, agent_phrase_book, load_phrase_book, word
 
 MANAGER_PATH = Path(__file__).parents[2] / "simulators" / "managers" / "phrases" / "manager.toml"

@@ -6,7 +6,8 @@ from negotiation_env.checks import check_policy
 from negotiation_env.game.moves import move_of
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.game.state import Move
-from negotiation_env.language.reading import context_of, understand
+from negotiation_env.language.reading import context_of
+from negotiation_env.language.rule_reader import understand
 from negotiation_env.play.exchange import exchange, open_negotiation
 from negotiation_env.play.protocols import AgentView, Unscored
 from negotiation_env.play.registry import load_manager, load_policy

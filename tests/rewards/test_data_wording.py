@@ -11,7 +11,8 @@ from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import TaskCard, card_numbers, fact_figure, sample_scenario
 from negotiation_env.game.state import new_game
-from negotiation_env.language.reading import context_of, understand
+from negotiation_env.language.reading import context_of
+from negotiation_env.language.rule_reader import understand
 from negotiation_env.language.wording import PhraseBook, Phrases, agent_phrase_book, word
 from simulators.people.annotators import DAMAGE
 from simulators.people.candidates import fillers, wide_book

@@ -10,7 +10,8 @@ from negotiation_env.game.acts import Act
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import card_numbers, sample_scenario
 from negotiation_env.game.state import new_game
-from negotiation_env.language.reading import context_of, understand
+from negotiation_env.language.reading import context_of
+from negotiation_env.language.rule_reader import understand
 from negotiation_env.play.records import Episode
 from negotiation_env.play.registry import load_manager, load_policy, load_reward
 from negotiation_env.play.rollout import rollout

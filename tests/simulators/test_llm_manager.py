@@ -14,7 +14,8 @@ from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.moves import move_of
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.game.state import apply_decision, apply_move, settle
-from negotiation_env.language.reading import context_of, understand
+from negotiation_env.language.reading import context_of
+from negotiation_env.language.rule_reader import understand
 from negotiation_env.play.exchange import open_negotiation
 from negotiation_env.play.protocols import ManagerReply, Negotiation
 from simulators.managers.llm_manager import REMARK_STARTS, LlmManager, VoiceTask, examples, says, verified
