@@ -12,12 +12,14 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from negotiation_env.files import read_lines
+from negotiation_env.game.scenario import Facts, Hotel, TaskCard, Ticket
 
 FOLDER: Final = Path(__file__).with_name("dialogues")
 SPLITS: Final[dict[str, tuple[int, ...]]] = {
@@ -191,6 +193,34 @@ def path_of(author: int) -> Path:
 def written_dialogues(split: str) -> tuple[WrittenDialogue, ...]:
     """Return a split's dialogues: "train", "validation" or "test"."""
     return tuple(dialogue for author in SPLITS[split] for dialogue in read_lines(path_of(author), WrittenDialogue))
+
+
+def task_card(dialogue: WrittenDialogue) -> TaskCard:
+    """Return the card of a dialogue as the game's agents get it; the floors stay out."""
+    hotel, facts = dialogue.hotel, dialogue.facts
+    return TaskCard(
+        hotel=Hotel(hotel.name, hotel.city, hotel.kind, hotel.stars, hotel.season, hotel.occupancy),
+        tickets=tuple(
+            Ticket(
+                room=ticket.room,
+                check_in=date.fromisoformat(ticket.check_in),
+                nights=ticket.nights,
+                selling_price=round(ticket.selling),
+                commission=ticket.commission,
+                target_price=round(ticket.target),
+            )
+            for ticket in dialogue.tickets
+        ),
+        facts=Facts(
+            exposure=round(facts.exposure),
+            conversion=round(facts.conversion),
+            competitor_name=facts.competitor,
+            competitor_price=round(facts.competitor_price),
+            event=facts.event,
+            demand=round(facts.demand),
+        ),
+        promises=dialogue.may_promise,
+    )
 
 
 def priced(act: str, tickets: Sequence[WrittenTicket]) -> PricedAct | None:

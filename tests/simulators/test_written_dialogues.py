@@ -22,6 +22,7 @@ from simulators.people.written_dialogues import (
     path_of,
     priced,
     shared_runs,
+    task_card,
     words,
     written_dialogues,
 )
@@ -120,6 +121,14 @@ def test_net_figures_are_said_as_selling_prices() -> None:
     assert found.selling == pytest.approx(400 / share)
     assert priced("greet", dialogue.tickets) is None
     assert priced("propose@2=400", dialogue.tickets) is None
+
+
+def test_a_written_card_is_a_task_card() -> None:
+    for dialogue in written_dialogues("train"):
+        card = task_card(dialogue)
+        assert [ticket.check_in.isoformat() for ticket in card.tickets] == [t.check_in for t in dialogue.tickets]
+        assert card.facts.demand == dialogue.facts.demand
+        assert card.promises == dialogue.may_promise
 
 
 def test_shared_runs_and_distinct_words() -> None:
