@@ -3,6 +3,7 @@
 ``situations`` draws negotiations in which a reply is due, ``candidates`` the replies of good, middling and bad agents,
 ``damage`` spoils a reply's text, ``annotators`` prefer one reply to another, ``preferences`` puts pairs together,
 ``demonstrations`` plays whole dialogues worth imitating, ``training_files`` reads and writes both as JSON lines.
-``written_dialogues`` are dialogues in free language by AI authors (``dialogues``, with their data card).
+``written_dialogues`` are dialogues in free language by AI authors (``dialogues``, with their data card),
+``written_messages`` their messages, each in the state of the game in which it was said.
 A new kind of damage or habit is an entry in ``phrases/*.toml`` or ``candidates.HABITS``.
 """
