@@ -128,10 +128,10 @@ def judge(messages: Sequence[WrittenMessage], reader: Reader, batch: int = 64) -
 
 def measures(judged: Sequence[Judged]) -> dict[str, Figure]:
     """Return the figures by name; see the module."""
-    table: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    table: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
 
     def note(name: str, item: Judged, value: bool) -> None:
-        table[name][item.message.where.split(":")[0]].append(float(value))
+        table[name][item.message.where.split(":")[0]].append(value)
 
     for item in judged:
         message, read, meant = item.message, item.read, item.meant
@@ -183,10 +183,10 @@ def _same(a: float, b: float) -> bool:
 
 def by_kind(judged: Iterable[Judged]) -> dict[str, Figure]:
     """Return the share of messages misread so that the game changes, for each kind of annotated act."""
-    table: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    table: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for item in judged:
         for kind in {kind_of(act) for act in item.message.acts}:
-            table[f"{item.message.side} {kind}"][item.message.where.split(":")[0]].append(float(bool(item.wrong)))
+            table[f"{item.message.side} {kind}"][item.message.where.split(":")[0]].append(bool(item.wrong))
     return {kind: share(list(clusters.values())) for kind, clusters in sorted(table.items())}
 
 
