@@ -1,9 +1,8 @@
 """Phrases and what they mean: loads ``lexicon.toml`` and finds its phrases, and a scenario's rooms, in a list of words.
 
-Every meaning ("sense") is one bit, so that the senses of a clause or a message are the OR of those of its phrases.
-Matching walks a tree of words: at each word the longest phrase wins, and phrases do not overlap. Rooms are matched as
-people name them: "the Deluxe King", "the deluxe", "king room", "ticket 2", "the second one"; a word that several of the
-scenario's rooms share names none of them.
+A phrase has one or several meanings ("senses"), which the file names. Matching walks a tree of words: at each word the
+longest phrase wins, and phrases do not overlap. Rooms are matched as people name them: "the Deluxe King", "the deluxe",
+"king room", "ticket 2", "the second one"; a word that several of the scenario's rooms share names none of them.
 """
 
 from __future__ import annotations
@@ -22,32 +21,34 @@ from negotiation_env.game import world
 from negotiation_env.game.acts import Tactic
 
 Tree: TypeAlias = dict[str, Any]
-"""Words to subtrees; under ``""`` the senses of the phrase that ends here. ``"#"`` stands for any number."""
+"""Words to subtrees; under ``""`` the meanings (a frozenset) of the phrase that ends here. ``"#"`` is any number."""
 
-TOKEN: Final = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+(?:[.,][0-9]+)*%?|[^\W0-9a-z_]|[.,;:!?\n，。；：！？、…]")
+TOKEN: Final = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+(?:[.,][0-9]+)*%?|[^\W0-9a-z_]|[.,;:!?\n，。；：！？、…–—\"“”]")
 """A word, a number, one letter of another script, or a punctuation mark."""
-STOPS: Final = frozenset(".,;:!?\n，。；：！？、…")
+STOPS: Final = frozenset(".,;:!?\n，。；：！？、…–—\"“”")
 """Tokens that are punctuation, not words."""
 
-_NAMES: Final = (
-    # The message as a whole.
-    "greet", "upset", "insult", "soothe", "ask_reason", "off_topic", "close", "walk", "bye",
-    # What a sentence appeals to, promises or asks.
-    "exposure", "conversion", "competitor", "calendar", "fit", "partnership", "pressure",
-    "commit", "promise_word", "ask_price", "ask_weak",
-    *(f"promise_{name.replace('-', '_')}" for name in (*world.PROMISES, *world.FORBIDDEN_PROMISES)),
-    # What a clause does with the price or the ticket it speaks of.
-    "accept", "accept_weak", "confirm", "hold", "hold_bound", "final", "reject", "reject_weak", "offer", "net",
-    "selling", "all", "off_that",
-    # Structure, and phrases that mean nothing here but would be misread word by word.
-    "stop", "question", "pause", "turn", "and", "neutral",
-)  # fmt: skip
-SENSE: Final[dict[str, int]] = {name: 1 << i for i, name in enumerate(_NAMES)}
-"""The bit of each sense that ``lexicon.toml`` may name."""
-TACTIC_SENSES: Final = tuple((tactic, SENSE[tactic.name.lower()]) for tactic in Tactic if tactic is not Tactic.NONE)
+TACTIC_SENSES: Final = tuple((tactic, tactic.name.lower()) for tactic in Tactic if tactic is not Tactic.NONE)
 PROMISE_SENSES: Final = tuple(
-    (name, SENSE[f"promise_{name.replace('-', '_')}"]) for name in (*world.PROMISES, *world.FORBIDDEN_PROMISES)
+    (name, f"promise_{name.replace('-', '_')}") for name in (*world.PROMISES, *world.FORBIDDEN_PROMISES)
 )
+SENSES: Final = frozenset(
+    (
+        # The message as a whole.
+        "greet", "upset", "insult", "soothe", "ask_reason", "off_topic", "close", "walk", "bye", "sarcasm",
+        # What a sentence appeals to, promises or asks.
+        *(sense for _, sense in TACTIC_SENSES), *(sense for _, sense in PROMISE_SENSES),
+        "commit", "promise_word", "ask_price", "ask_weak",
+        # What a clause does with the price or the ticket it speaks of.
+        "accept", "accept_weak", "confirm", "hold", "hold_bound", "final", "reject", "reject_weak", "retract", "offer",
+        "net", "selling", "all", "except", "off_that",
+        # How firmly it says so.
+        "neg", "cond", "hedge", "put_off", "later", "past", "reported",
+        # Structure, and phrases that mean nothing here but would be misread word by word.
+        "stop", "break", "question", "pause", "turn", "and", "neutral",
+    )
+)  # fmt: skip
+"""The senses that ``lexicon.toml`` may name."""
 Sections: TypeAlias = dict[Literal["both", "agent", "manager"], dict[str, list[Text]]]
 """A lexicon file: by speaker, by senses joined with "+", the phrases."""
 LEXICON_PATH: Final = Path(__file__).with_name("lexicon.toml")
@@ -80,12 +81,12 @@ def _forms(pattern: str) -> set[tuple[str, ...]]:
     return forms
 
 
-def add_phrase(tree: Tree, tokens: tuple[str, ...], senses: int) -> None:
+def add_phrase(tree: Tree, tokens: tuple[str, ...], senses: frozenset[Any]) -> None:
     """Add a phrase to a tree; a phrase that is listed twice has the senses of both."""
     node = tree
     for token in tokens:
         node = node.setdefault(token, {})
-    node[""] = node.get("", 0) | senses
+    node[""] = node.get("", frozenset()) | senses
 
 
 def build_trees(sections: Mapping[str, Any], source: str) -> dict[str, Tree]:
@@ -99,13 +100,11 @@ def build_trees(sections: Mapping[str, Any], source: str) -> dict[str, Tree]:
         for sense, patterns in senses.items():
             names = sense.split("+")
             for name in names:
-                if name not in SENSE:
+                if name not in SENSES:
                     raise DataFileError(
-                        f"{source}: {section}: expected a sense, got {name!r}.{did_you_mean(name, SENSE)}"
+                        f"{source}: {section}: expected a sense, got {name!r}.{did_you_mean(name, SENSES)}"
                     )
-            bits = 0
-            for name in names:
-                bits |= SENSE[name]
+            meaning = frozenset(names)
             for pattern in patterns:
                 forms = _forms(pattern)
                 nested = len(pattern) > 1 and any(set(form) & _SIGNS for form in expand(pattern))
@@ -116,7 +115,7 @@ def build_trees(sections: Mapping[str, Any], source: str) -> dict[str, Tree]:
                     )
                 for tokens in forms:
                     for speaker in trees if section == "both" else (section,):
-                        add_phrase(trees[speaker], tokens, bits)
+                        add_phrase(trees[speaker], tokens, meaning)
     return trees
 
 
@@ -136,13 +135,13 @@ def lexicon() -> dict[str, Tree]:
     for tree in trees.values():
         for names, sense in ((world.COMPETITORS, "competitor"), (world.EVENTS, "calendar")):
             for name in names:
-                add_phrase(tree, tuple(TOKEN.findall(name.lower())), SENSE[sense])
+                add_phrase(tree, tuple(TOKEN.findall(name.lower())), frozenset((sense,)))
     return {speaker: _share(tree, {}) for speaker, tree in trees.items()}
 
 
-def find_phrases(tokens: Sequence[str], tree: Tree) -> list[tuple[int, int, int]]:
-    """Return (first token, senses, token after) of the phrases in a list of tokens, in order."""
-    found: list[tuple[int, int, int]] = []
+def find_phrases(tokens: Sequence[str], tree: Tree) -> list[tuple[int, frozenset[Any], int]]:
+    """Return (first token, meanings, token after) of the phrases in a list of tokens, in order."""
+    found: list[tuple[int, frozenset[Any], int]] = []
     if tree.keys().isdisjoint(tokens):
         return found
     count, free = len(tokens), 0
@@ -196,7 +195,7 @@ def _tokens(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def room_tree(rooms: tuple[str, ...]) -> Tree:
-    """Return the tree of phrases that name one of the rooms; the sense of room k is ``1 << k``."""
+    """Return the tree of phrases that name one of the rooms; the meaning is the room's position."""
     tree: Tree = {}
     names = [_tokens(room) for room in rooms]
     aliases: list[set[tuple[str, ...]]] = []
@@ -211,18 +210,24 @@ def room_tree(rooms: tuple[str, ...]) -> Tree:
     shared = Counter(alias for own in aliases for alias in own)
     for k, (name, own) in enumerate(zip(names, aliases, strict=True)):
         if name:
-            add_phrase(tree, name, 1 << k)
+            add_phrase(tree, name, frozenset((k,)))
         for alias in own:
             if alias and shared[alias] == 1 and alias not in names:
-                add_phrase(tree, alias, 1 << k)
-        for phrase in _positions(k):
-            add_phrase(tree, phrase, 1 << k)
+                add_phrase(tree, alias, frozenset((k,)))
+        for phrase in _positions(k, len(names)):
+            add_phrase(tree, phrase, frozenset((k,)))
     return tree
 
 
-def _positions(k: int) -> list[tuple[str, ...]]:
-    """Return the phrases that name the ticket at position ``k`` by its number."""
+def _positions(k: int, count: int) -> list[tuple[str, ...]]:
+    """Return the phrases that name the ticket at position ``k`` of ``count`` by its number."""
     ordinal, word, digit, chinese = _ORDINALS[min(k, 2)]
-    phrases: list[tuple[str, ...]] = [(ordinal, noun) for noun in ("one", "ticket", "room", "type", "rate")]
+    nouns = ("one", "ticket", "room", "type", "rate", "price", "figure", "number")
+    phrases: list[tuple[str, ...]] = [(ordinal, noun) for noun in nouns]
+    phrases += [("the", ordinal), ("number", word), ("number", digit)]
     phrases += [("ticket", digit), ("ticket", word), ("ticket", "number", digit), (ordinal, "room", "type")]
+    if k == 0 and count == 2:
+        phrases.append(("former",))
+    if k == count - 1 and count > 1:
+        phrases += [("latter",), ("the", "last", "one")]
     return [*phrases, ("第", chinese, "个"), ("第", chinese, "间")]

@@ -1,0 +1,244 @@
+"""What the agent's message does with the tickets: which figures it bids, which of the hotel's it takes, what it refuses.
+
+Per ticket the agent either bids (a figure of its own), or takes the hotel's standing figure: by a phrase of agreement,
+or by naming that very figure as settled ("309 it is", "345 for the suite, five nights from the 15th"). What falls short
+of a firm yes keeps its force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType
+from negotiation_env.language.clauses import Part
+from negotiation_env.language.offers import Offer, same
+from negotiation_env.language.reading import Context
+from negotiation_env.language.stances import Stance, force_of, is_light, negated, stance_of
+
+_SETTLING_VERBS: Final = frozenset(
+    "do take pay stop go put enter write book load note have set make call keep say sign give leave settle close list "
+    "type print stay file record fix land shake putting writing booking loading taking entering draw repeat read add "
+    "hold pencil key send got".split()
+)
+"""Verbs with which a speaker settles on a figure: "let's do 309", "I'll put it in at 309"."""
+_FORCE_ORDER: Final = (
+    Force.FIRM, Force.ASKED, Force.CONDITIONAL, Force.TENTATIVE, Force.UNSURE, Force.PUT_OFF, Force.REPORTED,
+    Force.PAST, Force.NEGATED,
+)  # fmt: skip
+_SILENT: Final = frozenset((Force.NEGATED, Force.PAST, Force.REPORTED))
+"""Forces with which an agreement is none, and needs no answer."""
+_RANGE_LINKS: Final = frozenset(["-", "–", "—", "~", "to", "or", "and", "至", "到", "或"])
+
+
+class _Taking(NamedTuple):
+    """One way in which a message takes a ticket's figure."""
+
+    kind: Act
+    force: Force
+    offer: Offer | None
+
+
+def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, context: Context) -> list[DialogueAct]:
+    """Return the agent's acts on tickets, in ticket order, then what names no ticket."""
+    put_off = any("put_off" in part.senses for part in parts)
+    mocked = any("sarcasm" in part.senses for part in parts)
+    stances = {id(part): stance_of(part, put_off) for part in parts}
+    asks = _asks_for_less(parts, offers)
+    acts: dict[int, DialogueAct] = {}
+    several = len(context.rooms) > 1
+    for k in range(len(context.rooms)):
+        mine = [o for o in offers if o.ticket == k and not o.price.negated]
+        act = _bid(mine, stances, low, context, k)
+        if act is None and not mocked:
+            act = _taken(mine, stances, asks, put_off, context, k)
+        if act is not None:
+            acts[k] = act
+    return [acts[k] for k in sorted(acts)] + _loose(parts, offers, stances, acts, asks or mocked, several, context, put_off)
+
+
+def _asks_for_less(parts: Sequence[Part], offers: Sequence[Offer]) -> bool:
+    """Whether the message asks for a price, so that it does not take the one that stands."""
+    return any("ask_price" in p.senses or ("ask_weak" in p.senses and p.question) for p in parts)
+
+
+def _bid(
+    mine: Sequence[Offer], stances: dict[int, Stance], low: str, context: Context, k: int
+) -> DialogueAct | None:
+    """Return the agent's own figure for a ticket, None if it names none."""
+    quote = context.quotes[k]
+    bids = [o for o in mine if not o.cited and not same(o.selling, quote) and _is_bid(o, context)]
+    if not bids:
+        return None
+    offer = _chosen(bids, low, context, k)
+    stance = stances[id(offer.part)]
+    kind = Act.PROPOSE if quote is None else Act.COUNTER
+    bidding = offer.part.question or "offer" in offer.part.senses or "cond" in offer.part.around
+    if stance.kind in ("accept", "confirm") and stance.force is Force.FIRM:
+        if stance.kind == "confirm":
+            kind = Act.CONFIRM
+        elif not bidding:
+            kind = Act.ACCEPT
+    return priced(kind, offer, k)
+
+
+def _is_bid(offer: Offer, context: Context) -> bool:
+    """Whether a figure may be a bid: not far above what the ticket costs, nor a small part of it."""
+    reference = max(context.selling[offer.ticket], context.quotes[offer.ticket] or 0.0)
+    return 0.2 * reference <= offer.selling <= 1.6 * reference
+
+
+def _chosen(bids: Sequence[Offer], low: str, context: Context, k: int) -> Offer:
+    """Return the figure that is bid, of several: one that is proposed, not the list price, the last said."""
+    if len(bids) == 1:
+        return bids[0]
+    left, right = bids[-2], bids[-1]
+    if left.net != right.net and same(left.selling, right.selling):
+        return left
+    if low[left.price.end : right.price.start].strip(" ¥$\u00a0") in _RANGE_LINKS:
+        return left if left.selling <= right.selling else right
+    own = context.bids[k]
+
+    def weight(place: int) -> tuple[int, int]:
+        offer = bids[place]
+        score = 2 * (offer.part.question or "offer" in offer.part.senses) + ("cond" in offer.part.senses)
+        score -= 2 * same(offer.selling, context.selling[k]) + same(offer.selling, own)
+        return score, place
+
+    return bids[max(range(len(bids)), key=weight)]
+
+
+def _taken(
+    mine: Sequence[Offer], stances: dict[int, Stance], asks: bool, put_off: bool, context: Context, k: int
+) -> DialogueAct | None:
+    """Return the acceptance of a ticket's standing figure that the message names, None if there is none."""
+    found: list[_Taking] = []
+    for offer in mine:
+        stance = stances[id(offer.part)]
+        taking = None
+        if stance.kind in ("accept", "confirm", "yes"):
+            kind = Act.CONFIRM if stance.kind == "confirm" else Act.ACCEPT
+            taking = _Taking(kind, stance.force, offer)
+        elif not asks and not offer.cited and stance.kind == "":
+            force = _naming_force(offer, put_off)
+            taking = None if force is None else _Taking(Act.ACCEPT, force, offer)
+        if taking is not None and (same(offer.selling, context.quotes[k]) or stance.kind in ("accept", "confirm")):
+            found.append(taking)
+    found = [t for t in found if t.force not in _SILENT]
+    if not found:
+        return None
+    best = min(found, key=lambda t: _FORCE_ORDER.index(t.force))
+    assert best.offer is not None
+    return priced(best.kind, best.offer, k)._replace(force=best.force)
+
+
+def _naming_force(offer: Offer, put_off: bool) -> Force | None:
+    """Return how firmly a clause without any word of agreement settles on the standing figure; None for not at all."""
+    part = offer.part
+    clause = part.clause
+    at = next(place for place, price in part.prices if price is offer.price)
+    force = force_of(part, at, put_off)
+    if force is not Force.FIRM:
+        return force
+    person = clause.person
+    if person in ("you", "they"):
+        return None
+    own = part.tokens[clause.start : clause.end]
+    if person == "i":
+        return Force.FIRM if not _SETTLING_VERBS.isdisjoint(own) else Force.TENTATIVE
+    if person == "it" or clause.verbal:
+        return Force.TENTATIVE
+    return Force.FIRM
+
+
+def _loose(
+    parts: Sequence[Part],
+    offers: Sequence[Offer],
+    stances: dict[int, Stance],
+    acts: dict[int, DialogueAct],
+    asks: bool,
+    several: bool,
+    context: Context,
+    put_off: bool,
+) -> list[DialogueAct]:
+    """Return agreements and refusals that name no figure: of the tickets that they name, else of what is open."""
+    taken: dict[int | None, DialogueAct] = {}
+    refused: dict[int | None, DialogueAct] = {}
+    for part in parts:
+        stance = stances[id(part)]
+        if not stance.kind or (part.prices and not all(p.negated for _, p in part.prices)):
+            continue
+        tickets = scope_of(part, parts, context) if several else (None,)
+        if stance.kind in ("reject", "no") or (stance.kind and stance.force is Force.NEGATED):
+            if stance.kind == "no" and not part.rooms:
+                continue
+            for k in tickets if not part.prices else [o.ticket for o in offers if o.part is part]:
+                refused.setdefault(k, DialogueAct(Act.REJECT, ticket=k))
+        elif stance.kind in ("accept", "confirm") or (stance.kind == "yes" and part.rooms):
+            if stance.force in _SILENT or asks:
+                continue
+            kind = Act.CONFIRM if stance.kind == "confirm" else Act.ACCEPT
+            for k in tickets:
+                earlier = taken.get(k)
+                if earlier is None or (earlier.kind is Act.ACCEPT and kind is Act.CONFIRM):
+                    taken[k] = DialogueAct(kind, ticket=k, force=stance.force)
+    out: list[DialogueAct] = []
+    named = {k for k in (*taken, *refused) if k is not None}
+    for k in sorted(named):
+        if k not in acts:
+            out.append(refused.get(k) or taken[k])
+    if None in refused and not acts and not named:
+        return [refused[None]]
+    if None in taken and None not in refused:
+        act = taken[None]
+        if not acts and not named:
+            return [act]
+        if several:
+            fresh = [k for k, is_open in enumerate(context.open) if is_open and k not in acts and k not in named
+                     and k < len(context.fresh) and context.fresh[k]]  # fmt: skip
+            out += [act._replace(ticket=k) for k in fresh]
+    if not out and not acts:
+        out = _mere_answer(parts, stances, asks, put_off)
+    return out
+
+
+def scope_of(part: Part, parts: Sequence[Part], context: Context) -> Sequence[int | None]:
+    """Return the tickets that a clause without a figure is about: those it names, all of them, or (None,)."""
+    excepted = next((m.start for m in part.clause.marks if "except" in m.senses), None)
+    free = [k for k, is_open in enumerate(context.open) if is_open] or list(range(len(context.rooms)))
+    if excepted is not None:
+        out = {k for at, room in part.rooms if at > excepted for k in room}
+        inside = {k for at, room in part.rooms if at < excepted for k in room}
+        return [k for k in (sorted(inside) or free) if k not in out]
+    turned = next((m.start for m in part.clause.marks if "neg" in m.senses and m.start > part.clause.start + 1), None)
+    named = {k for at, room in part.rooms for k in room if turned is None or at < turned}
+    if named:
+        return sorted(named)
+    if "all" in part.senses:
+        return free
+    place = next(i for i, other in enumerate(parts) if other is part)
+    for other in (parts[place - 1] if place else None, parts[place + 1] if place + 1 < len(parts) else None):
+        if other is not None and other.number == part.number and other.rooms and not other.prices:
+            if stance_of(other).kind == "":
+                return sorted({k for _, room in other.rooms for k in room})
+    return (None,)
+
+
+def _mere_answer(parts: Sequence[Part], stances: dict[int, Stance], asks: bool, put_off: bool) -> list[DialogueAct]:
+    """Return what a mere "yes" or "no" comes to, if the message says nothing else."""
+    kinds = [stances[id(part)].kind for part in parts]
+    rest = [part for part, kind in zip(parts, kinds, strict=True) if kind not in ("yes", "no")]
+    if any(part.question for part in parts) or not is_light(rest) or any(negated(p, p.clause.end) for p in rest):
+        return []
+    if "no" in kinds:
+        return [DialogueAct(Act.REJECT)]
+    if "yes" in kinds and not asks:
+        force = next(stances[id(part)].force for part in parts if stances[id(part)].kind == "yes")
+        return [] if force in _SILENT else [DialogueAct(Act.ACCEPT, force=force)]
+    return []
+
+
+def priced(kind: Act, offer: Offer, ticket: int | None, detail: str = "") -> DialogueAct:
+    """Return an act with an offer's figure, as said."""
+    price_type = PriceType.NET if offer.net else PriceType.SELLING
+    return DialogueAct(kind, price=offer.value, price_type=price_type, ticket=ticket, detail=detail)

@@ -1,0 +1,196 @@
+"""What the hotel manager's message does with the tickets: quotes, takes the agent's bid, holds, refuses, takes back.
+
+A figure that is neither the agent's nor turned down is a quote. The agent's figure is taken by a firm phrase of
+agreement or by naming it as settled; a condition, a doubt or a question takes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from negotiation_env.game.acts import Act, DialogueAct, Force
+from negotiation_env.language.agent_reading import priced, scope_of
+from negotiation_env.language.clauses import Part
+from negotiation_env.language.offers import Offer, same
+from negotiation_env.language.prices import read_prices
+from negotiation_env.language.reading import Context
+from negotiation_env.language.stances import Stance, force_of, is_light, negated, stance_of
+
+_HOLDS: Final = frozenset(("hold", "hold_bound"))
+_RANGE_LINKS: Final = frozenset(["-", "–", "—", "~", "to", "or", "and", "至", "到", "或"])
+
+
+def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, context: Context) -> list[DialogueAct]:
+    """Return the manager's acts on tickets, in ticket order, then what names no ticket."""
+    put_off = any("put_off" in part.senses for part in parts)
+    mocked = any("sarcasm" in part.senses for part in parts)
+    stances = {id(part): stance_of(part, put_off) for part in parts}
+    acts: dict[int, DialogueAct] = {}
+    for k in range(len(context.rooms)):
+        mine = [o for o in offers if o.ticket == k]
+        act = _figured(mine, parts, stances, put_off, mocked, low, context, k)
+        if act is not None:
+            acts[k] = act
+    return [acts[k] for k in sorted(acts)] + _loose(parts, offers, stances, acts, mocked, context)
+
+
+def _figured(
+    mine: Sequence[Offer],
+    parts: Sequence[Part],
+    stances: dict[int, Stance],
+    put_off: bool,
+    mocked: bool,
+    low: str,
+    context: Context,
+    k: int,
+) -> DialogueAct | None:
+    """Return what the figures for a ticket come to, None without one that counts."""
+    quote, bid = context.quotes[k], context.bids[k]
+    own = [o for o in mine if not o.cited and not o.price.negated and not same(o.selling, bid) and _is_quote(o, context)]
+    taking = [o for o in mine if not o.price.negated and same(o.selling, bid) and not same(bid, quote)]
+    if own:
+        return _quoted(_chosen(own, low, context, k), stances, context, k)
+    if taking and not mocked:
+        offer = taking[-1]
+        stance = stances[id(offer.part)]
+        if stance.kind in ("accept", "confirm", "yes"):
+            force = stance.force
+            kind = Act.CONFIRM if stance.kind == "confirm" else Act.ACCEPT
+        elif stance.kind == "" and not offer.cited:
+            force, kind = _naming_force(offer, parts, stances, put_off), Act.ACCEPT
+        else:
+            force, kind = Force.NEGATED, Act.ACCEPT
+        if force is Force.FIRM:
+            return priced(kind, offer, k)
+        if force is not Force.NEGATED:
+            return priced(kind, offer, k)._replace(force=force)
+    standing = [o for o in mine if same(o.selling, quote)]
+    if standing:
+        offer = standing[-1]
+        stance = stances[id(offer.part)]
+        if offer.price.negated or stance.kind == "reject" or "retract" in offer.part.senses:
+            return DialogueAct(Act.REJECT, ticket=k, detail="retract")
+        if not offer.cited:
+            return _quoted(offer, stances, context, k)
+    if any(o.price.negated for o in mine):
+        return DialogueAct(Act.REJECT, ticket=k, detail="hold")
+    return None
+
+
+def _is_quote(offer: Offer, context: Context) -> bool:
+    """Whether a figure may be a price of the ticket at all."""
+    return 0.3 * context.selling[offer.ticket] <= offer.selling <= 3.0 * context.selling[offer.ticket] or (
+        len(context.rooms) == 1 and offer.selling > context.selling[0]
+    )
+
+
+def _quoted(offer: Offer, stances: dict[int, Stance], context: Context, k: int) -> DialogueAct:
+    """Return the hotel's own figure as an act: a confirmation, a price that stays, or a quote."""
+    part, quote = offer.part, context.quotes[k]
+    stance = stances[id(part)]
+    if stance.kind == "confirm" and stance.force is Force.FIRM:
+        return priced(Act.CONFIRM, offer, k)
+    if not part.senses.isdisjoint(_HOLDS) or stance.kind == "reject" and "reject" not in part.senses:
+        standing = quote if quote is not None or "hold_bound" in part.senses else context.selling[k]
+        if same(offer.selling, standing):
+            return priced(Act.REJECT, offer, k, "hold")
+        return priced(Act.COUNTER, offer, k)
+    if stance.kind == "accept" and stance.force is Force.FIRM and context.bids[k] is None:
+        return priced(Act.ACCEPT, offer, k)
+    return priced(Act.COUNTER, offer, k)
+
+
+def _chosen(own: Sequence[Offer], low: str, context: Context, k: int) -> Offer:
+    """Return the figure that stands, of several: not the list price or the old quote if there is a new one."""
+    fresh = [o for o in own if not same(o.selling, context.quotes[k]) and not same(o.selling, context.selling[k])]
+    own = fresh or own
+    if len(own) < 2:
+        return own[0]
+    left, right = own[-2], own[-1]
+    if left.net != right.net and same(left.selling, right.selling):
+        return left
+    if low[left.price.end : right.price.start].strip(" ¥$\u00a0") in _RANGE_LINKS:
+        return left if left.selling >= right.selling else right
+    return right
+
+
+def _naming_force(offer: Offer, parts: Sequence[Part], stances: dict[int, Stance], put_off: bool) -> Force:
+    """Return how firmly a clause without a word of agreement takes the agent's figure."""
+    part = offer.part
+    at = next(place for place, price in part.prices if price is offer.price)
+    force = force_of(part, at, put_off)
+    if force is not Force.FIRM:
+        return force
+    person = part.clause.person
+    if any(stances[id(p)].kind in ("no", "reject") for p in parts) or person in ("you", "they"):
+        return Force.NEGATED
+    if any("hedge" in p.senses for p in parts):
+        return Force.TENTATIVE
+    if any(stances[id(p)].kind in ("yes", "accept", "confirm") and stances[id(p)].force is Force.FIRM for p in parts):
+        return Force.FIRM
+    return Force.TENTATIVE if part.clause.verbal else Force.FIRM
+
+
+def _loose(
+    parts: Sequence[Part],
+    offers: Sequence[Offer],
+    stances: dict[int, Stance],
+    acts: dict[int, DialogueAct],
+    mocked: bool,
+    context: Context,
+) -> list[DialogueAct]:
+    """Return what is said of tickets without a figure."""
+    several = len(context.rooms) > 1
+    found: dict[int | None, DialogueAct] = {}
+    for part in parts:
+        if part.prices and not part.senses.intersection(("final",)):
+            continue
+        stance = stances[id(part)]
+        senses = part.senses
+        detail = ""
+        if "final" in senses:
+            detail = "final"
+        elif "retract" in senses and any(q is not None for q in context.quotes):
+            detail = "retract"
+        elif not senses.isdisjoint(_HOLDS) or stance.kind == "reject" or (
+            stance.kind in ("accept", "confirm") and stance.force is Force.NEGATED
+        ):
+            detail = "hold"
+        tickets = scope_of(part, parts, context) if several else (0,)
+        if detail:
+            for k in tickets:
+                earlier = found.get(k)
+                if earlier is None or earlier.detail == "hold":
+                    found[k] = DialogueAct(Act.REJECT, ticket=k, detail=detail)
+        elif stance.kind in ("accept", "confirm") or (stance.kind == "yes" and part.rooms):
+            if mocked or stance.force in (Force.NEGATED, Force.ASKED, Force.REPORTED, Force.PAST):
+                continue
+            kind = Act.CONFIRM if stance.kind == "confirm" else Act.ACCEPT
+            for k in tickets:
+                if k not in found:
+                    found[k] = DialogueAct(kind, ticket=k, force=stance.force)
+    out = [found[k] for k in sorted(k for k in found if k is not None) if k not in acts]
+    if None in found and not acts and not out:
+        out = [found[None]]
+    if not out and not acts:
+        out = _mere_answer(parts, stances, mocked, several, context)
+    return out
+
+
+def _mere_answer(
+    parts: Sequence[Part], stances: dict[int, Stance], mocked: bool, several: bool, context: Context
+) -> list[DialogueAct]:
+    """Return what a mere "yes" or "no" comes to, if the message says nothing else; a yes needs a figure before it."""
+    kinds = [stances[id(part)].kind for part in parts]
+    rest = [part for part, kind in zip(parts, kinds, strict=True) if kind not in ("yes", "no")]
+    if any(part.question for part in parts) or not is_light(rest) or any(negated(p, p.clause.end) for p in rest):
+        return []
+    place = None if several else 0
+    if "no" in kinds:
+        return [DialogueAct(Act.REJECT, ticket=place, detail="hold")]
+    if "yes" in kinds and not mocked and (not context.heard or read_prices(context.heard)[0]):
+        force = next(stances[id(part)].force for part in parts if stances[id(part)].kind == "yes")
+        if force not in (Force.NEGATED, Force.ASKED):
+            return [DialogueAct(Act.ACCEPT, ticket=place, force=force)]
+    return []

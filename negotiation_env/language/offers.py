@@ -1,0 +1,326 @@
+"""The figures of a message in the state of the talks: what price each one means, for which ticket, and whose it is.
+
+A figure belongs to the room named with it; a list of figures without rooms goes over the open tickets in order, as far
+as that makes sense; one alone means the ticket whose figure it is near. Figures of others, of the past, of comparisons
+and the second half of a translation ("722 on the page, 650 for you") are cited, not offered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import Final, NamedTuple
+
+from negotiation_env.language.clauses import STATUS, Part
+from negotiation_env.language.prices import Price, PriceKind
+from negotiation_env.language.reading import Context
+
+SAME: Final = 2.0
+"""Yuan of selling price by which two figures may differ and still be the same: both may be rounded, in either type."""
+_COMPARED: Final = frozenset(
+    "than versus vs against from beyond since instead over under above below near past beats beat between until "
+    "minus towards toward".split()
+)
+"""Words before a figure that only measure something by it."""
+_SAYING: Final = frozenset(
+    "said say says told named quoted wrote write asked ask want wanted wants were was at started began opened came "
+    "offered gave give mentioned meant had spoke read you're your".split()
+)
+_MODALS: Final = frozenset("can could would will may might shall should can't couldn't you'd you'll".split())
+_PAST_TENSE: Final = frozenset("was were had did paid sold got stood used ran cost".split())
+_PLAUSIBLE: Final = (0.35, 1.3)
+"""Of the price a ticket stands at, what a figure without a room may be."""
+_LIKELY: Final = (0.72, 1.04)
+_LARGEST_LIST: Final = 8
+"""Figures of a sentence that are given to tickets as a list: more are no list of prices."""
+
+
+class Offer(NamedTuple):
+    """A figure as a price of a ticket: as said, and as a selling price."""
+
+    value: float
+    net: bool
+    selling: float
+    ticket: int
+    price: Price
+    part: Part
+    cited: bool
+    """Whether it is mentioned and not offered."""
+
+
+class _Figure(NamedTuple):
+    at: int
+    price: Price
+    part: Part
+    net: bool
+    cited: bool
+
+
+def same(a: float, b: float | None) -> bool:
+    """Return whether two selling prices are the same but for rounding."""
+    return b is not None and abs(a - b) <= SAME
+
+
+def offers_of(parts: Sequence[Part], context: Context) -> list[Offer]:
+    """Return every figure of a message with its ticket, in order; one that is for several tickets comes several times.
+
+    Refused figures are left out, see ``refused_tickets``.
+    """
+    figures = _figures(parts, context)
+    if not figures:
+        return []
+    if len(context.rooms) == 1:
+        offers = [offer for f in figures for offer in _offers(f, (0,), context)]
+    else:
+        offers = _spread(parts, figures, context)
+    return _without_translations(offers, context)
+
+
+def _figures(parts: Sequence[Part], context: Context) -> list[_Figure]:
+    """Return the figures with their price type: as said, else as said last."""
+    found: list[_Figure] = []
+    net = context.net
+    for part in parts:
+        for at, price in part.prices:
+            if price.net is not None:
+                net = price.net
+            elif "net" in part.senses and "selling" not in part.senses:
+                net = True
+            elif "selling" in part.senses and "net" not in part.senses:
+                net = False
+            found.append(_Figure(at, price, part, net, price.negated or _is_cited(part, at, price, context)))
+    return found
+
+
+def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
+    """Whether a figure is somebody else's, a past one, or one that others are compared with."""
+    senses = part.senses
+    clause = part.clause
+    agrees = "accept" in senses or "confirm" in senses
+    if price.kind is not PriceKind.AMOUNT:
+        return False
+    if "competitor" in senses and "offer" not in senses:
+        return True
+    if agrees:
+        return False
+    if price.reported:
+        return True
+    before = part.tokens[max(clause.start, at - 2) : at]
+    if before and (before[-1] in _COMPARED or (before[-1] in ("the", "your", "that", "¥") and before[0] in _COMPARED)):
+        return True
+    own = part.tokens[clause.start : clause.end]
+    if "past" in senses or (clause.person in ("i", "they") and not _PAST_TENSE.isdisjoint(own) and not part.question):
+        return True
+    agent = context.speaker == "agent"
+    if clause.person == "they" and agent and not part.question:
+        return "offer" not in senses
+    if clause.person == "you" and not part.question and "offer" not in senses and "cond" not in part.around:
+        return not _SAYING.isdisjoint(own) and _MODALS.isdisjoint(own)
+    return False
+
+
+def _offers(figure: _Figure, tickets: Sequence[int], context: Context) -> Iterator[Offer]:
+    """Yield a figure as the price of each of some tickets."""
+    price = figure.price
+    for k in tickets:
+        cut = 1.0 - context.commissions[k]
+        value = _resolve(price, figure.part.senses, cut if figure.net else 1.0, k, context)
+        selling = value / cut if figure.net else value
+        yield Offer(value, figure.net, selling, k, price, figure.part, figure.cited)
+
+
+def _resolve(price: Price, senses: frozenset[str], cut: float, ticket: int, context: Context) -> float:
+    """Return a figure as a price; relative ones in whole yuan. ``cut`` turns selling prices into the type spoken in."""
+    if price.kind is PriceKind.AMOUNT:
+        return price.value
+    selling, quote = context.selling[ticket], context.quotes[ticket]
+    standing = selling if quote is None else quote
+    if price.kind is PriceKind.PERCENT_OFF:
+        base = standing if "off_that" in senses else selling
+        return float(round(base * cut * (1.0 - price.value / 100.0)))
+    if price.kind is PriceKind.AMOUNT_OFF:
+        return float(max(1, round(standing * cut - price.value)))
+    bid = context.bids[ticket]
+    return float(round((standing + (selling if bid is None else bid)) / 2.0 * cut))
+
+
+def _without_translations(offers: list[Offer], context: Context) -> list[Offer]:
+    """Mark as cited what only says another figure over again in the other price type."""
+    if len(offers) < 2:
+        return offers
+    out = list(offers)
+    for i, one in enumerate(offers):
+        for j, other in enumerate(offers):
+            if i == j or one.ticket != other.ticket or one.price is other.price or other.cited or out[j].cited:
+                continue
+            if one.price.kind is not PriceKind.AMOUNT or other.price.kind is not PriceKind.AMOUNT:
+                continue
+            cut = 1.0 - context.commissions[one.ticket]
+            smaller = abs(other.value * cut - one.value) <= 1.0 and one.value < other.value
+            if smaller and not (one.net and not other.net and i < j):
+                out[i] = one._replace(cited=True)
+            elif smaller:
+                out[j] = other._replace(cited=True)
+    return out
+
+
+def _spread(parts: Sequence[Part], figures: Sequence[_Figure], context: Context) -> list[Offer]:
+    """Give the figures to tickets, where there are several."""
+    tickets: dict[int, tuple[int, ...]] = {}
+    named: dict[int, list[int]] = {}
+    last: dict[int, frozenset[int]] = {}
+    topic: frozenset[int] = frozenset()
+    place = {id(figure.price): n for n, figure in enumerate(figures)}
+    for i, part in enumerate(parts):
+        if part.prices:
+            own = [place[id(price)] for _, price in part.prices]
+            for n, rooms in zip(own, _rooms_of_figures(parts, i, context), strict=True):
+                if rooms:
+                    tickets[n] = tuple(sorted(rooms))
+                else:
+                    last[n] = topic
+                    named.setdefault(part.number, []).append(n)
+        if part.rooms:
+            topic = frozenset().union(*[room for _, room in part.rooms])
+    for group in named.values():
+        _give_list([n for n in group if not figures[n].cited], figures, tickets, last, context)
+        for n in group:
+            if n not in tickets:
+                tickets[n] = (_nearest_ticket(figures[n], last[n], context),)
+    count = len(context.rooms)
+    return [o for n, f in enumerate(figures) for o in _offers(f, [k for k in tickets[n] if k < count], context)]
+
+
+def _rooms_of_figures(parts: Sequence[Part], i: int, context: Context) -> list[frozenset[int]]:
+    """Return the rooms that each figure of a clause is said of, nothing for those named without any."""
+    part = parts[i]
+    count = len(part.prices)
+    if "all" in part.senses and not part.rooms:
+        return [_free(context)] * count
+    if not part.rooms:
+        return [_rooms_around(parts, i)] * count
+    events = sorted([(at, room, -1) for at, room in part.rooms] + [(at, _NONE, n) for n, (at, _) in enumerate(part.prices)],
+                    key=lambda event: event[0])  # fmt: skip
+    rooms = [room for _, room in part.rooms]
+    if len(set(rooms)) == 1:
+        return [rooms[0] | (_rooms_before(parts, i) if count == 1 else _NONE)] * count
+    kinds = "".join("F" if n >= 0 else "R" for _, _, n in events)
+    if len(rooms) == count and (kinds == "F" * count + "R" * count or kinds == "R" * count + "F" * count):
+        return rooms
+    out: list[frozenset[int]] = [_NONE] * count
+    if kinds[0] == "R":
+        held: frozenset[int] = _NONE
+        before = ""
+        for (_, room, n), kind in zip(events, kinds, strict=True):
+            if kind == "R":
+                held = held | room if before == "R" else room
+            else:
+                out[n] = held
+            before = kind
+        return out
+    waiting: list[int] = []
+    for _, room, n in events:
+        if n >= 0:
+            waiting.append(n)
+        else:
+            for m in waiting:
+                out[m] = room
+            if not waiting and n < 0 and events:
+                out = [seen | room if seen and k == max(j for j in range(count) if out[j]) else seen
+                       for k, seen in enumerate(out)]  # fmt: skip
+            waiting = []
+    return out
+
+
+_NONE: Final[frozenset[int]] = frozenset()
+
+
+def _free(context: Context) -> frozenset[int]:
+    return frozenset(k for k, is_open in enumerate(context.open) if is_open) or frozenset(range(len(context.rooms)))
+
+
+def _bare_rooms(part: Part) -> frozenset[int]:
+    """Return the rooms of a clause that only names them."""
+    if part.prices or not part.rooms or not part.senses.isdisjoint(STATUS):
+        return _NONE
+    return frozenset().union(*[room for _, room in part.rooms])
+
+
+def _rooms_before(parts: Sequence[Part], i: int) -> frozenset[int]:
+    """Return the rooms that stand before a clause and are joined to its own: "the King and the Twin at 390"."""
+    part = parts[i]
+    if part.clause.join != "and" or i == 0 or parts[i - 1].number != part.number or parts[i - 1].clause.verbal:
+        return _NONE
+    return _bare_rooms(parts[i - 1])
+
+
+def _rooms_around(parts: Sequence[Part], i: int) -> frozenset[int]:
+    """Return the rooms that the clause before, else after, in the same sentence says a figure is for."""
+    number = parts[i].number
+    if i and parts[i - 1].number == number:
+        rooms = _bare_rooms(parts[i - 1])
+        if rooms:
+            return rooms | _rooms_before(parts, i - 1)
+    if i + 1 < len(parts) and parts[i + 1].number == number and not parts[i + 1].clause.verbal:
+        return _bare_rooms(parts[i + 1])
+    return _NONE
+
+
+def _give_list(
+    group: Sequence[int],
+    figures: Sequence[_Figure],
+    tickets: dict[int, tuple[int, ...]],
+    last: dict[int, frozenset[int]],
+    context: Context,
+) -> None:
+    """Give a sentence's figures without rooms to tickets in order: the order that suits the tickets' prices best."""
+    count = len(context.rooms)
+    taken = {k for n, ks in tickets.items() if figures[n].part.number == figures[group[0]].part.number for k in ks} if group else set()
+    free = [k for k in range(count) if k not in taken]
+    if not 2 <= len(group) <= min(len(free), _LARGEST_LIST):
+        return
+    best, chosen = 0.0, None
+    for places in combinations(free, len(group)):
+        scores = [_fit(figures[n], k, context) for n, k in zip(group, places, strict=True)]
+        if min(scores) > 0.0 and sum(scores) > best:
+            best, chosen = sum(scores), places
+    if chosen is not None:
+        for n, k in zip(group, chosen, strict=True):
+            tickets[n] = (k,)
+
+
+def _fit(figure: _Figure, k: int, context: Context) -> float:
+    """Return how well a figure suits a ticket, 0 for not at all."""
+    (value,) = [o.value for o in _offers(figure, (k,), context)]
+    cut = 1.0 - context.commissions[k]
+    selling = value / cut if figure.net else value
+    standing = context.quotes[k] or context.selling[k]
+    ratio = selling / standing
+    if not _PLAUSIBLE[0] <= ratio <= _PLAUSIBLE[1]:
+        return 0.0
+    score = 1.0 if context.open[k] else 0.6
+    if same(selling, context.quotes[k]) or same(value / cut, context.quotes[k]):
+        return score + 3.0
+    if same(selling, context.bids[k]) or same(value / cut, context.bids[k]):
+        score += 1.5
+    if _LIKELY[0] <= ratio <= _LIKELY[1]:
+        score += 1.0 - abs(0.95 - ratio)
+    return score
+
+
+def _nearest_ticket(figure: _Figure, topic: frozenset[int], context: Context) -> int:
+    """Return the ticket that a figure without a room means.
+
+    The ticket whose figure it is, else the one that was named last, else the open ticket that it is most likely for.
+    """
+    free = sorted(_free(context))
+    if figure.price.kind is not PriceKind.AMOUNT:
+        answered = [k for k in free if context.quotes[k] is not None]
+        return min(topic) if topic else (answered or free)[0]
+    scores = {}
+    for k in range(len(context.rooms)):
+        score = _fit(figure, k, context)
+        score += 0.7 * (k in topic) + 0.4 * (k < len(context.fresh) and context.fresh[k] and context.open[k])
+        score += 0.3 * (context.quotes[k] is not None and context.open[k])
+        scores[k] = score - 0.01 * k
+    return max(scores, key=lambda k: scores[k])

@@ -1,0 +1,180 @@
+"""What a clause does with an offer, and how firmly: takes it, turns it down, or only speaks of it.
+
+A commitment needs positive evidence: a phrase of agreement whose object is the offer ("accept your apology" is none),
+not negated, in a statement, by the speaker. Conditions reach over their sentence, what is put off over the message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from negotiation_env.game.acts import Force
+from negotiation_env.language.clauses import Mark, Part
+from negotiation_env.language.grammar import DETERMINERS, FILLERS, TITLES
+from negotiation_env.language.lexicon import STOPS
+
+
+class Stance(NamedTuple):
+    """What a clause does with the offer that it speaks of."""
+
+    kind: str
+    """"accept", "confirm", "yes" (a mere yes), "reject", "no" (a mere no), or ""."""
+    force: Force
+
+
+_AGREEMENT: Final = frozenset(("accept", "confirm"))
+_REFUSAL: Final = frozenset(("reject",))
+_OBJECTS: Final = frozenset(
+    "it that this these those them both all either any at for to with on and if then as now so please under here from "
+    "by or but when once price rate offer figure figures number numbers deal terms proposal quote rates prices offers "
+    "bid counter three two one first second former latter third others other rest everything anyway too also gladly "
+    "thank thanks today tonight provided unless subject only in you your our my the a an his her their of is are was "
+    "because since conditionally net selling per until till after before on is't respectively immediately happily "
+    "without while whatever what whichever exactly precisely right away already again "
+    "mr mrs ms miss dr sir madam dear ok okay yes".split()
+)
+"""What may follow a verb of agreement whose object is the offer; any other word is another object."""
+_PRICE_WORDS: Final = frozenset(
+    "price rate offer figure figures number numbers deal terms proposal quote rates prices offers bid it that this "
+    "which they both all these those everything either ones one room rooms sum amount total night nights counter "
+    "yuan rmb net each apiece then there we me us".split()
+)
+_VERBS_OF_AGREEMENT: Final = frozenset("agree accept accepting take taking taken with".split())
+
+
+def stance_of(part: Part, put_off: bool = False) -> Stance:
+    """Return what a clause does, from its own words and its sentence; ``put_off``: the message puts things off."""
+    agreement = _agreement(part)
+    refusal = next((m for m in part.clause.marks if not m.senses.isdisjoint(_REFUSAL)), None)
+    if agreement is not None:
+        kind = "confirm" if "confirm" in agreement.senses else "accept"
+        if refusal is not None and refusal.start > agreement.start:
+            return Stance("reject", Force.FIRM)
+        force = force_of(part, agreement.start, put_off)
+        return Stance(kind, force)
+    if refusal is not None:
+        return Stance("reject", Force.ASKED if part.question else Force.FIRM)
+    bare = _bare_answer(part)
+    return Stance(bare, force_of(part, part.clause.end, put_off)) if bare else Stance("", Force.FIRM)
+
+
+def force_of(part: Part, at: int, put_off: bool = False) -> Force:
+    """Return how firmly a clause says what stands at token ``at``."""
+    senses, around = part.senses, part.around
+    if negated(part, at):
+        return Force.NEGATED
+    if part.question:
+        return Force.ASKED
+    if "past" in senses:
+        return Force.PAST
+    if "reported" in senses or _in_quotes(part, at):
+        return Force.REPORTED
+    if "cond" in around:
+        return Force.CONDITIONAL
+    if put_off or "put_off" in around or "later" in senses:
+        return Force.PUT_OFF
+    if any("hedge" in m.senses and m.start <= at for m in part.clause.marks):
+        return Force.TENTATIVE
+    return Force.FIRM
+
+
+def negated(part: Part, at: int) -> bool:
+    """Whether a negation stands before token ``at`` in its clause."""
+    return any(("neg" in m.senses or "reject_weak" in m.senses) and m.start < at for m in part.clause.marks)
+
+
+def _in_quotes(part: Part, at: int) -> bool:
+    """Whether token ``at`` stands within quotation marks."""
+    tokens = part.tokens
+    opened = sum(token in '"“”' for token in tokens[max(0, at - 30) : at])
+    return opened % 2 == 1 and any(token in '"“”' for token in tokens[at : at + 12])
+
+
+def _agreement(part: Part) -> Mark | None:
+    """Return the phrase by which a clause agrees to an offer, None if there is none."""
+    found = None
+    for mark in part.clause.marks:
+        if not mark.senses.isdisjoint(_AGREEMENT) and _about_the_offer(part, mark):
+            if "confirm" in mark.senses:
+                return mark
+            found = found or mark
+    return found
+
+
+def _about_the_offer(part: Part, mark: Mark) -> bool:
+    """Whether what a phrase of agreement speaks of can be the offer."""
+    tokens, clause = part.tokens, part.clause
+    last = tokens[mark.end - 1]
+    if last > "\u2e80":
+        return True
+    rooms = {at for at, _ in part.rooms}
+    if last in _VERBS_OF_AGREEMENT or "confirm" in mark.senses:
+        at = mark.end
+        while at < clause.end and tokens[at] in DETERMINERS | {"to", "with", "on", "in", "for"}:
+            if tokens[at] == "that" and at + 1 < clause.end and tokens[at + 1] not in _OBJECTS:
+                return False
+            at += 1
+        if at >= clause.end or at in rooms:
+            return tokens[at - 1] != "you" or True
+        return tokens[at][0].isdigit() or tokens[at] in _OBJECTS and tokens[at] != "you" or _is_figure(part, at)
+    if tokens[mark.start] in ("is", "are", "was", "works", "suits", "stands", "stand", "holds", "sounds", "looks", "seems", "reads",
+                              "feels", "will", "does", "has", "have"):  # fmt: skip
+        subject = tokens[clause.start : mark.start]
+        if not subject:
+            return True
+        word = subject[-1]
+        if part.prices and any(at < mark.start for at, _ in part.prices):
+            return True
+        return word in _PRICE_WORDS or word[0].isdigit() or any(clause.start <= at < mark.start for at in rooms)
+    return True
+
+
+def _is_figure(part: Part, at: int) -> bool:
+    return any(place == at for place, _ in part.prices)
+
+
+_NOTHING: Final = frozenset(("accept_weak", "neutral", "greet", "close", "bye", "soothe", "all"))
+
+
+def _bare_answer(part: Part) -> str:
+    """Return "yes" or "no" if that is all that a clause says, else ""."""
+    senses = part.senses
+    if "reject_weak" in senses:
+        kind = "no"
+    elif "accept_weak" in senses:
+        kind = "yes"
+    else:
+        return ""
+    covered: set[int] = set()
+    for mark in part.clause.marks:
+        if mark.senses <= _NOTHING or "reject_weak" in mark.senses:
+            covered.update(range(mark.start, mark.end))
+    for at, _ in part.rooms:
+        covered.update(range(at, min(at + 3, part.clause.end)))
+    figures = {at for at, _ in part.prices}
+    titled = False
+    for at in range(part.clause.start, part.clause.end):
+        token = part.tokens[at]
+        if token in TITLES:
+            titled = True
+        elif at in covered or at in figures or token in FILLERS or token in STOPS:
+            continue
+        elif not (titled or token[0].isdigit()):
+            return ""
+    return kind
+
+
+def is_light(parts: Sequence[Part], allowed: int = 3) -> bool:
+    """Whether clauses say hardly anything: at most ``allowed`` words that are not thanks, names of address, farewells."""
+    heavy = 0
+    for part in parts:
+        covered: set[int] = set()
+        for mark in part.clause.marks:
+            if mark.senses <= _NOTHING:
+                covered.update(range(mark.start, mark.end))
+        heavy += sum(
+            at not in covered and part.tokens[at] not in FILLERS and part.tokens[at] not in STOPS
+            for at in range(part.clause.start, part.clause.end)
+        )
+    return heavy <= allowed
