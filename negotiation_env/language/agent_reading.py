@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType
 from negotiation_env.language.clauses import Part
 from negotiation_env.language.offers import Offer, same
+from negotiation_env.language.prices import PriceKind
 from negotiation_env.language.reading import Context
 from negotiation_env.language.stances import Stance, force_of, is_light, negated, stance_of
 
@@ -67,7 +68,7 @@ def _bid(
 ) -> DialogueAct | None:
     """Return the agent's own figure for a ticket, None if it names none."""
     quote = context.quotes[k]
-    bids = [o for o in mine if not o.cited and not same(o.selling, quote) and _is_bid(o, context)]
+    bids = [o for o in mine if not o.cited and not _is_standing(o, quote) and _is_bid(o, context)]
     if not bids:
         return None
     offer = _chosen(bids, low, context, k)
@@ -77,9 +78,14 @@ def _bid(
     if stance.kind in ("accept", "confirm") and stance.force is Force.FIRM:
         if stance.kind == "confirm":
             kind = Act.CONFIRM
-        elif not bidding:
+        elif not bidding and "accept" in offer.part.senses:
             kind = Act.ACCEPT
     return priced(kind, offer, k)
+
+
+def _is_standing(offer: Offer, quote: float | None) -> bool:
+    """Whether a figure is the hotel's standing one, said as an amount."""
+    return offer.price.kind is PriceKind.AMOUNT and same(offer.selling, quote)
 
 
 def _is_bid(offer: Offer, context: Context) -> bool:
@@ -122,7 +128,7 @@ def _taken(
         elif not asks and not offer.cited and stance.kind == "":
             force = _naming_force(offer, put_off)
             taking = None if force is None else _Taking(Act.ACCEPT, force, offer)
-        if taking is not None and (same(offer.selling, context.quotes[k]) or stance.kind in ("accept", "confirm")):
+        if taking is not None and (_is_standing(offer, context.quotes[k]) or stance.kind in ("accept", "confirm")):
             found.append(taking)
     found = [t for t in found if t.force not in _SILENT]
     if not found:
@@ -163,7 +169,9 @@ def _loose(
 ) -> list[DialogueAct]:
     """Return agreements and refusals that name no figure: of the tickets that they name, else of what is open."""
     taken: dict[int | None, DialogueAct] = {}
-    refused: dict[int | None, DialogueAct] = {}
+    refused: dict[int | None, DialogueAct] = {
+        o.ticket: DialogueAct(Act.REJECT, ticket=o.ticket) for o in offers if o.price.negated and not o.part.question
+    }
     for part in parts:
         stance = stances[id(part)]
         if not stance.kind or (part.prices and not all(p.negated for _, p in part.prices)):

@@ -40,7 +40,7 @@ SENSES: Final = frozenset(
         *(sense for _, sense in TACTIC_SENSES), *(sense for _, sense in PROMISE_SENSES),
         "commit", "promise_word", "ask_price", "ask_weak",
         # What a clause does with the price or the ticket it speaks of.
-        "accept", "accept_weak", "confirm", "hold", "hold_bound", "final", "reject", "reject_weak", "retract", "offer",
+        "accept", "accept_weak", "approve", "confirm", "hold", "hold_bound", "final", "reject", "reject_weak", "retract", "offer",
         "net", "selling", "all", "except", "off_that",
         # How firmly it says so.
         "neg", "cond", "hedge", "put_off", "later", "past", "reported",

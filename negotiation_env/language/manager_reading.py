@@ -91,8 +91,9 @@ def _quoted(offer: Offer, stances: dict[int, Stance], context: Context, k: int) 
     stance = stances[id(part)]
     if stance.kind == "confirm" and stance.force is Force.FIRM:
         return priced(Act.CONFIRM, offer, k)
-    if not part.senses.isdisjoint(_HOLDS) or stance.kind == "reject" and "reject" not in part.senses:
-        standing = quote if quote is not None or "hold_bound" in part.senses else context.selling[k]
+    said = part.around if len(context.rooms) == 1 else part.senses
+    if not said.isdisjoint(_HOLDS) or stance.kind == "reject" and "reject" not in part.senses:
+        standing = quote if quote is not None or "hold_bound" in said else context.selling[k]
         if same(offer.selling, standing):
             return priced(Act.REJECT, offer, k, "hold")
         return priced(Act.COUNTER, offer, k)

@@ -18,7 +18,7 @@ from negotiation_env.language.reading import Context
 SAME: Final = 2.0
 """Yuan of selling price by which two figures may differ and still be the same: both may be rounded, in either type."""
 _COMPARED: Final = frozenset(
-    "than versus vs against from beyond since instead over under above below near past beats beat between until "
+    "than versus vs against from beyond since instead over under above below near past beats beat until "
     "minus towards toward".split()
 )
 """Words before a figure that only measure something by it."""
@@ -28,6 +28,8 @@ _SAYING: Final = frozenset(
 )
 _MODALS: Final = frozenset("can could would will may might shall should can't couldn't you'd you'll".split())
 _PAST_TENSE: Final = frozenset("was were had did paid sold got stood used ran cost".split())
+_WISHING: Final = frozenset("thinking hoping looking aiming wondering asking expecting counting".split())
+"""What a past tense asks for now: "I was hoping for 375"."""
 _PLAUSIBLE: Final = (0.35, 1.3)
 """Of the price a ticket stands at, what a figure without a room may be."""
 _LIKELY: Final = (0.72, 1.04)
@@ -81,14 +83,18 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_Figure]:
     found: list[_Figure] = []
     net = context.net
     for part in parts:
+        alone = len(part.prices) == 1
         for at, price in part.prices:
+            own = net
             if price.net is not None:
-                net = price.net
-            elif "net" in part.senses and "selling" not in part.senses:
-                net = True
-            elif "selling" in part.senses and "net" not in part.senses:
-                net = False
-            found.append(_Figure(at, price, part, net, price.negated or _is_cited(part, at, price, context)))
+                own = price.net
+            elif alone and "net" in part.senses and "selling" not in part.senses:
+                own = True
+            elif alone and "selling" in part.senses and "net" not in part.senses:
+                own = False
+            cited = price.negated or _is_cited(part, at, price, context)
+            net = net if cited else own
+            found.append(_Figure(at, price, part, own, cited))
     return found
 
 
@@ -107,9 +113,17 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
         return True
     before = part.tokens[max(clause.start, at - 2) : at]
     if before and (before[-1] in _COMPARED or (before[-1] in ("the", "your", "that", "¥") and before[0] in _COMPARED)):
-        return True
+        # "no less than 380", "I can't go below 380": a bound is the speaker's own figure.
+        return "hold_bound" not in senses and not any(
+            not m.senses.isdisjoint(("neg", "reject", "reject_weak", "hold")) and m.start < at for m in clause.marks
+        )
     own = part.tokens[clause.start : clause.end]
-    if "past" in senses or (clause.person in ("i", "they") and not _PAST_TENSE.isdisjoint(own) and not part.question):
+    if "past" in senses or (
+        clause.person in ("i", "they")
+        and not part.question
+        and not _PAST_TENSE.isdisjoint(own)
+        and _WISHING.isdisjoint(own)
+    ):
         return True
     agent = context.speaker == "agent"
     if clause.person == "they" and agent and not part.question:

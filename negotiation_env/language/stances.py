@@ -95,7 +95,8 @@ def _agreement(part: Part) -> Mark | None:
     """Return the phrase by which a clause agrees to an offer, None if there is none."""
     found = None
     for mark in part.clause.marks:
-        if not mark.senses.isdisjoint(_AGREEMENT) and _about_the_offer(part, mark):
+        agrees = not mark.senses.isdisjoint(_AGREEMENT) or ("approve" in mark.senses and part.prices)
+        if agrees and _about_the_offer(part, mark):
             if "confirm" in mark.senses:
                 return mark
             found = found or mark
@@ -109,8 +110,13 @@ def _about_the_offer(part: Part, mark: Mark) -> bool:
     if last > "\u2e80":
         return True
     rooms = {at for at, _ in part.rooms}
+    if tokens[mark.start : mark.end] == ("it", "is"):  # "309 it is", but not "it is low season"
+        named = any(at < mark.start for at in (*rooms, *[place for place, _ in part.prices]))
+        return named and (mark.end >= clause.end or tokens[mark.end] in FILLERS | STOPS)
     if last in _VERBS_OF_AGREEMENT or "confirm" in mark.senses:
         at = mark.end
+        if at < clause.end and tokens[at] in STOPS:
+            return True
         while at < clause.end and tokens[at] in DETERMINERS | {"to", "with", "on", "in", "for"}:
             if tokens[at] == "that" and at + 1 < clause.end and tokens[at + 1] not in _OBJECTS:
                 return False
@@ -134,7 +140,7 @@ def _is_figure(part: Part, at: int) -> bool:
     return any(place == at for place, _ in part.prices)
 
 
-_NOTHING: Final = frozenset(("accept_weak", "neutral", "greet", "close", "bye", "soothe", "all"))
+_NOTHING: Final = frozenset(("accept_weak", "approve", "neutral", "greet", "close", "bye", "soothe", "all"))
 
 
 def _bare_answer(part: Part) -> str:
@@ -142,7 +148,7 @@ def _bare_answer(part: Part) -> str:
     senses = part.senses
     if "reject_weak" in senses:
         kind = "no"
-    elif "accept_weak" in senses:
+    elif "accept_weak" in senses or "approve" in senses:
         kind = "yes"
     else:
         return ""
