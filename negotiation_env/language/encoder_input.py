@@ -188,5 +188,3 @@ def _about(text: str, mentions: tuple[Mention, ...], context: Context) -> Floats
         ]  # fmt: skip
         out[k, : len(row)] = row
     return out
-
-

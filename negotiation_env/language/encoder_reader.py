@@ -10,16 +10,18 @@ which this encoder was not trained on, and very long ones are read by the rules.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from negotiation_env.errors import UsageError
 from negotiation_env.game import world
 from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType, Tactic
+from negotiation_env.language.encoder_build import base_folder, missing, onnx_model, reader_weights, settings
 from negotiation_env.language.encoder_input import MOST_SAID, EncoderInput, Floats, encoder_input
-from negotiation_env.language.reading import Context, Reading
+from negotiation_env.language.reading import Context, Reading, spoken
 from negotiation_env.language.rule_reader import understand
 
 ROLES: Final = ("none", "offers", "takes")
@@ -42,6 +44,10 @@ TOPICS: Final[tuple[tuple[str, str], ...]] = (
 HIDDEN: Final = 384
 """Width of the encoder."""
 MOST_TOKENS: Final = 256
+BATCH: Final = 16
+"""Messages of like length that go through the encoder together."""
+THREADS: Final = 1
+"""Of ONNX Runtime: episodes are spread over processes, and more threads win little on messages this short."""
 _TOPIC: Final = {name: i for i, (name, _) in enumerate(TOPICS)}
 _INFORMS: Final = {name: Tactic[name.upper()] for name in TACTICS}
 
@@ -167,9 +173,9 @@ def figure_of(value: float, scale: str, net: bool, k: int, context: Context) -> 
     return float(value) if value > 0.0 else None
 
 
-def ticket_acts(found: Found, seen: EncoderInput, context: Context, at: Thresholds, seconded: Sequence[bool]) -> tuple[
-    list[DialogueAct], float
-]:
+def ticket_acts(
+    found: Found, seen: EncoderInput, context: Context, at: Thresholds, seconded: Sequence[bool]
+) -> tuple[list[DialogueAct], float]:
     """Return the acts on tickets, and the confidence in them.
 
     ``seconded``: per ticket whether the rules read a firm acceptance too; then less certainty is enough.
@@ -289,8 +295,6 @@ def is_chinese(text: str) -> bool:
     return count > 1 and count * 3 > sum(not char.isspace() for char in text)
 
 
-
-
 class EncoderReader:
     """Reads with the encoder; implements ``reading.Reader``. ``load_encoder`` makes one.
 
@@ -333,5 +337,28 @@ class EncoderReader:
         ]
 
 
-BATCH: Final = 16
-"""Messages of like length that go through the encoder together."""
+def encoder_installed() -> bool:
+    """Whether the encoder can read here: its files and what runs them are there."""
+    return missing() is None
+
+
+@cache
+def load_encoder() -> EncoderReader:
+    """Return the shipped reader; the first time on a machine takes about half a minute.
+
+    Raises:
+        UsageError: something is not installed.
+    """
+    lack = missing()
+    if lack is not None:
+        raise UsageError(f"the encoder reader is not installed, it lacks {lack}")
+    import onnxruntime
+    from tokenizers import Tokenizer
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = THREADS
+    session = onnxruntime.InferenceSession(str(onnx_model()), options, providers=["CPUExecutionProvider"])
+    tokenizer = Tokenizer.from_file(str(base_folder() / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return EncoderReader(session, tokenizer, reader_weights(), Thresholds(**settings().thresholds))

@@ -24,7 +24,15 @@ from transformers import BertModel
 
 from negotiation_env.language.encoder_input import PAIR_FEATURES, TICKET_FEATURES
 from negotiation_env.language.encoder_reader import (
-    FORCES, HIDDEN, MOST_TOKENS, ROLES, SCALES, STANDS, TOPICS, TokenSpans, token_spans,
+    FORCES,
+    HIDDEN,
+    MOST_TOKENS,
+    ROLES,
+    SCALES,
+    STANDS,
+    TOPICS,
+    TokenSpans,
+    token_spans,
 )
 from simulators.people.reading_labels import MASKED, LabelledMessage
 
@@ -38,7 +46,9 @@ class Heads(nn.Module):
         super().__init__()
 
         def head(wide: int, out: int) -> nn.Sequential:
-            return nn.Sequential(nn.Linear(wide, WIDTH), nn.GELU(approximate="tanh"), nn.Dropout(0.1), nn.Linear(WIDTH, out))
+            return nn.Sequential(
+                nn.Linear(wide, WIDTH), nn.GELU(approximate="tanh"), nn.Dropout(0.1), nn.Linear(WIDTH, out)
+            )
 
         self.pair = head(4 * HIDDEN + PAIR_FEATURES, len(ROLES) + len(SCALES) + 1)
         self.ticket = head(4 * HIDDEN + TICKET_FEATURES + len(ROLES), 1 + len(FORCES) + len(STANDS))
@@ -99,12 +109,28 @@ def collate(part: Sequence[Encoded]) -> Batch:
         features.append(e.item.seen.pairs.reshape(-1, PAIR_FEATURES))
         about.append(e.item.seen.about)
     labels = [e.item.labels for e in part]
-    flat = lambda name: torch.from_numpy(np.concatenate([getattr(l, name).reshape(-1) for l in labels]).astype(np.int64))  # noqa: E731, E741
-    long = lambda x, wide=None: torch.tensor(x, dtype=torch.long).reshape(-1, wide) if wide else torch.tensor(x, dtype=torch.long)  # noqa: E731
+    flat = lambda name: torch.from_numpy(
+        np.concatenate([getattr(l, name).reshape(-1) for l in labels]).astype(np.int64)
+    )  # noqa: E731, E741
+    long = lambda x, wide=None: (
+        torch.tensor(x, dtype=torch.long).reshape(-1, wide) if wide else torch.tensor(x, dtype=torch.long)
+    )  # noqa: E731
     return Batch(
-        ids, mask, long(said, 2), long(tickets, 2), long(ticket_rows), long(mentions, 2), long(mention_rows), long(pairs, 2),
-        torch.from_numpy(np.concatenate(features)), torch.from_numpy(np.concatenate(about)),
-        flat("roles"), flat("scales"), flat("nets"), flat("takes"), flat("stands"),
+        ids,
+        mask,
+        long(said, 2),
+        long(tickets, 2),
+        long(ticket_rows),
+        long(mentions, 2),
+        long(mention_rows),
+        long(pairs, 2),
+        torch.from_numpy(np.concatenate(features)),
+        torch.from_numpy(np.concatenate(about)),
+        flat("roles"),
+        flat("scales"),
+        flat("nets"),
+        flat("takes"),
+        flat("stands"),
         torch.from_numpy(np.stack([l.topics for l in labels])),
     )
 
@@ -130,7 +156,8 @@ def forward(hidden: Tensor, heads: Heads, b: Batch) -> tuple[Tensor, Tensor, Ten
         pair = heads.pair(x)
         roles = pair[:, : len(ROLES)]
         best = torch.full((len(tickets), len(ROLES)), -1e9).scatter_reduce(
-            0, b.pairs[:, 1:].expand(-1, len(ROLES)), roles, "amax", include_self=True)
+            0, b.pairs[:, 1:].expand(-1, len(ROLES)), roles, "amax", include_self=True
+        )
         best = torch.where(best < -1e8, torch.zeros(()), best)
     else:
         pair = torch.zeros(0, len(ROLES) + len(SCALES) + 1)
@@ -167,38 +194,72 @@ def batches(data: Sequence[Encoded], size: int, rng: random.Random) -> list[list
 
 
 def train(
-    base: Path, data: Sequence[LabelledMessage], out: Path, *, epochs: int = 4, rank: int = 32, rate: float = 8e-4,
-    size: int = 32, seed: int = 0, threads: int = 1, full: bool = False, resume: bool = False,
+    base: Path,
+    data: Sequence[LabelledMessage],
+    out: Path,
+    *,
+    epochs: int = 4,
+    rank: int = 32,
+    rate: float = 8e-4,
+    size: int = 32,
+    seed: int = 0,
+    threads: int = 1,
+    full: bool = False,
+    resume: bool = False,
 ) -> None:
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     rng = random.Random(seed)
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
-    tokenizer.no_padding(); tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
     encoded = encode(data, tokenizer)
-    model: Any = BertModel.from_pretrained(base, add_pooling_layer=False, attn_implementation="eager", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    model: Any = BertModel.from_pretrained(
+        base,
+        add_pooling_layer=False,
+        attn_implementation="eager",
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
     if full:
         model.embeddings.requires_grad_(False)
     else:
-        model = peft.get_peft_model(model.to(torch.bfloat16), peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=["query", "key", "value", "dense"]))
+        model = peft.get_peft_model(
+            model.to(torch.bfloat16),
+            peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=["query", "key", "value", "dense"]),
+        )
     heads = Heads()
     body = [p for p in model.parameters() if p.requires_grad]
     rates = [1.5e-4 if full else rate, 1e-3]
-    optimiser = torch.optim.AdamW([{"params": body, "lr": rates[0]}, {"params": heads.parameters(), "lr": rates[1]}], weight_decay=0.01)
+    optimiser = torch.optim.AdamW(
+        [{"params": body, "lr": rates[0]}, {"params": heads.parameters(), "lr": rates[1]}], weight_decay=0.01
+    )
     steps = epochs * math.ceil(len(encoded) / size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: min(1.0, (s + 1) / 100) * max(0.02, 0.5 * (1 + math.cos(math.pi * s / steps))))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda s: min(1.0, (s + 1) / 100) * max(0.02, 0.5 * (1 + math.cos(math.pi * s / steps)))
+    )
     began, step = time.monotonic(), 0
     out.mkdir(parents=True, exist_ok=True)
     for epoch in range(epochs):
-        model.train(); heads.train()
+        model.train()
+        heads.train()
         for part in batches(encoded, size, rng):
             b = collate(part)
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 hidden = model(input_ids=b.ids, attention_mask=b.mask).last_hidden_state
             loss = loss_of(forward(hidden.float(), heads, b), b)
-            optimiser.zero_grad(); loss.backward()
+            optimiser.zero_grad()
+            loss.backward()
             nn.utils.clip_grad_norm_([*body, *heads.parameters()], 1.0)
-            optimiser.step(); schedule.step(); step += 1
+            optimiser.step()
+            schedule.step()
+            step += 1
             if step % 50 == 0:
                 print(epoch, step, steps, round(loss.item(), 3), round(time.monotonic() - began), flush=True)
-        torch.save({"model": {k: v for k, v in model.state_dict().items() if full or "lora" in k}, "heads": heads.state_dict()}, out / f"epoch{epoch}.pt")
+        torch.save(
+            {
+                "model": {k: v for k, v in model.state_dict().items() if full or "lora" in k},
+                "heads": heads.state_dict(),
+            },
+            out / f"epoch{epoch}.pt",
+        )

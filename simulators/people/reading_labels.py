@@ -119,9 +119,7 @@ _TOPICS: Final = {
 _FLAW_TOPICS: Final = {"rude": "insult", "pressure": "pressure", "overpromise": "overpromise"}
 
 
-def labels_of(
-    acts: Sequence[str], flaws: Sequence[str], seen: EncoderInput, context: Context
-) -> ReadingLabels:
+def labels_of(acts: Sequence[str], flaws: Sequence[str], seen: EncoderInput, context: Context) -> ReadingLabels:
     """Return what is to be found in a message with these annotated acts."""
     shape = (len(seen.mentions), len(context.rooms))
     roles, scales, nets = np.zeros(shape, np.int64), np.full(shape, MASKED), np.full(shape, MASKED)
@@ -186,9 +184,7 @@ def _place(
             takes[k] = MASKED
 
 
-def _aligned(
-    value: float, net: bool, k: int, mentions: Sequence[Mention], context: Context
-) -> list[tuple[int, str]]:
+def _aligned(value: float, net: bool, k: int, mentions: Sequence[Mention], context: Context) -> list[tuple[int, str]]:
     """Return the mentions that say a figure, with the scale in which they say it."""
     literal = [(m, "literal") for m, mention in enumerate(mentions) if abs(mention.value - value) <= 0.51]
     if literal:
@@ -223,5 +219,3 @@ def labelled_drills(paths: Sequence[Path] | None = None) -> Iterator[LabelledMes
             context = drill.context()
             seen = encoder_input(drill.text, context)
             yield LabelledMessage(f"{path.stem}:{number}", seen, labels_of(drill.acts, (), seen, context))
-
-
