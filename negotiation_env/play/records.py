@@ -117,7 +117,7 @@ class Episode:
 def _turn_to_json(turn: TurnRecord) -> dict[str, Any]:
     reward = turn.reward._asdict()
     reward["terms"] = [term._asdict() for term in turn.reward.terms]
-    data = {
+    data: dict[str, Any] = {
         "text": turn.text,
         "acts": [act_to_json(act) for act in turn.acts],
         "stage": turn.stage.name.lower(),
