@@ -107,20 +107,22 @@ def load_reader(spec: object) -> Reader:
     raise UsageError(f"expected a reader name or an object with name and read(), got {spec!r}")
 
 
-def reader_for(policy: Policy | None, spec: object = AUTO) -> Reader:
-    """Return the reader of an agent's messages: the one that ``spec`` names, or with ``"auto"`` what suits the agent.
+def suited_reader(policy: Policy | None) -> str:
+    """Return the name of the reader that suits an agent's messages; None stands for a person.
 
     A policy without a model (``parallel``) words its acts with the phrase book, which ``rules`` reads. What a language
     model or a person writes is read by ``encoder`` where that is installed, else by ``rules``.
-
-    Args:
-        policy: who writes; None for a person.
-        spec: see ``load_reader``.
     """
-    if spec != AUTO:
-        return load_reader(spec)
     scripted = policy is not None and bool(getattr(policy, "parallel", False))
-    return load_reader("encoder" if encoder_installed() and not scripted else "rules")
+    return "encoder" if encoder_installed() and not scripted else "rules"
+
+
+def reader_for(policy: Policy | None, spec: object = AUTO) -> Reader:
+    """Return the reader of an agent's messages: the one that ``spec`` names, or with ``"auto"`` what suits the agent.
+
+    See ``load_reader`` and ``suited_reader``.
+    """
+    return load_reader(suited_reader(policy) if spec == AUTO else spec)
 
 
 @cache
