@@ -134,6 +134,7 @@ def _on_policy(method: str) -> Callable[..., None]:
             _show_plan(method, plan.on_policy_plan(method, preset, settings), preset)
             return
         loop = optional_module("policies.training.on_policy.loop", "train")
+        _tell(f"Replies are read by: {loop.load_method(method, preset, settings).preset.reader}")
         folder = loop.train(method, preset, out, settings, resume=resume, rate=persuasion, command=_typed())
         curve = f"{folder}/learning_curve.png"
         _tell(f"Trained agent: {folder}; play it with --policy {method}:{folder}; its curve: {curve}")

@@ -14,6 +14,7 @@ from typing import Final, Literal, NamedTuple, Protocol, runtime_checkable
 from negotiation_env.game.acts import DialogueAct
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.game.state import GameState
+from negotiation_env.language import READER_VERSION
 
 MAX_CHARS: Final = 4000
 """Characters of a message that are read; the rest is cut off."""
@@ -116,3 +117,16 @@ class Reader(Protocol):
     def read(self, texts: Sequence[str], contexts: Sequence[Context]) -> list[Reading]:
         """Return one reading a message, in order. Never raises on any string."""
         ...
+
+
+SHIPPED: Final = frozenset({"rules", "encoder"})
+
+
+def reader_label(reader: Reader) -> str:
+    """Return a reader's name and version for records, such as ``"rules 2"``.
+
+    A shipped reader's version is ``READER_VERSION`` unless it has a ``version`` of its own; another's is its
+    ``version``, or nothing.
+    """
+    version = getattr(reader, "version", READER_VERSION if reader.name in SHIPPED else "")
+    return f"{reader.name} {version}".rstrip()
