@@ -1,4 +1,4 @@
-"""Conformance kits: does a persona, manager, policy or reward keep the contract?
+"""Conformance kits: does a persona, manager, reader, policy or reward keep the contract?
 
 Each kit plays short negotiations with plain scripted agent lines and raises ``CheckError`` with what was expected and
 what was found; it returns None if all is well. They are what this project runs on its own plug-ins, and what a
@@ -276,7 +276,7 @@ def check_reader(reader: Reader, *, negotiations: int = 6, turns: int = 5) -> No
         CheckError: the reader breaks the contract. What it raises itself goes through.
     """
     _require(isinstance(reader, Reader), f"expected an object with name and read(), got {reader!r}")
-    _require(isinstance(reader.name, str) and bool(reader.name), f"expected a name, got {reader.name!r}")
+    _require(bool(reader.name), f"expected a name, got {reader.name!r}")
     contexts = _contexts(negotiations, turns)
     texts = [_TEXTS[i % len(_TEXTS)] for i in range(max(len(contexts), len(_TEXTS)))]
     contexts = [contexts[i % len(contexts)] for i in range(len(texts))]
@@ -320,14 +320,11 @@ def _check_reading(reader: Reader, context: Context, reading: Reading, where: st
     _require(isinstance(reading, Reading), f"{where}: expected a Reading, got {reading!r}")
     _require(reading.reader == reader.name, f"{where}: expected reader {reader.name!r}, got {reading.reader!r}")
     _require(0.0 <= reading.confidence <= 1.0, f"{where}: expected a confidence from 0 to 1, got {reading.confidence}")
-    _require(
-        isinstance(reading.words, tuple) and all(isinstance(word, str) for word in reading.words),
-        f"{where}: expected words as a tuple of str, got {reading.words!r}",
-    )
+    _require(isinstance(reading.words, tuple), f"{where}: expected words as a tuple, got {reading.words!r}")
     _require(bool(reading.acts), f"{where}: expected at least one act, got none: SILENCE or OFF_TOPIC says nothing")
     for act in reading.acts:
-        sound = isinstance(act, DialogueAct) and isinstance(act.kind, Act) and isinstance(act.force, Force)
-        _require(sound, f"{where}: expected dialogue acts with a kind and a force, got {act!r}")
+        _require(isinstance(act, DialogueAct), f"{where}: expected dialogue acts, got {act!r}")
+        _require(isinstance(act.force, Force), f"{where}: expected a Force, got {act!r}")
         _require(
             act.ticket is None or 0 <= act.ticket < len(context.rooms),
             f"{where}: expected one of {len(context.rooms)} tickets, from 0, got {act!r}",

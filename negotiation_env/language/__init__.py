@@ -1,5 +1,6 @@
-"""Between text and acts: ``reading`` tells what a message says, ``wording`` says acts in words.
+"""Between text and acts: a reader (``reading``) tells what a message says, ``wording`` says acts in words.
 
+Two readers are shipped, ``rule_reader`` and ``encoder_reader``; ``describe`` shows people how a message was understood.
 ``prices`` finds the figures people say (``numerals``; the words around them in ``price_vocabulary``, ``price_context``
 and ``price_filters``), ``lexicon`` the phrases (``lexicon.toml``), ``clauses`` what each part of a message says. New
 phrases are entries of the TOML files.
