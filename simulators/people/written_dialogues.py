@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple
 
