@@ -1,0 +1,49 @@
+"""Finds what an agent's message states about the card and the talk, and checks it.
+
+``find_claims`` reads dates, nights, rooms, the hotel and its city, the competitor and its price, changes of demand,
+exposure, conversion, occupancy, commission, prices that stand, net prices, and what was said before. A figure that is
+offered is a bid and no claim, and the confidential target is never part of one. The text is data: no string raises, and
+the time is linear in its length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from negotiation_env.game.scenario import TaskCard
+from negotiation_env.game.state import GameState
+from negotiation_env.language.claims.dates import find_dates, find_nights
+from negotiation_env.language.claims.houses import find_houses, house_claims
+from negotiation_env.language.claims.money import money_claims
+from negotiation_env.language.claims.rooms import find_rooms, room_claims
+from negotiation_env.language.claims.sayings import count_claims, saying_claims
+from negotiation_env.language.claims.shares import find_shares, share_claims
+from negotiation_env.language.claims.stays import date_claims, nights_claims
+from negotiation_env.language.claims.talk import KINDS, MAX_LENGTH, Claim, Talk
+
+__all__ = ["KINDS", "Claim", "find_claims"]
+
+
+def find_claims(
+    text: str, card: TaskCard, game: GameState | None = None, earlier: Sequence[str] = ()
+) -> tuple[Claim, ...]:
+    """Return every statement of an agent's message about its card or the talk, in the order of the text.
+
+    ``game`` is the public state before the message, ``earlier`` what both sides said before it; what the hotel has said
+    is no invention of the agent's.
+    """
+    talk = Talk(text[:MAX_LENGTH], card, game, earlier)
+    rooms = find_rooms(talk.low, card.tickets)
+    houses = find_houses(talk)
+    nights = find_nights(talk.low, talk.numbers)
+    claims = [
+        *room_claims(talk, rooms),
+        *house_claims(talk, houses, rooms),
+        *date_claims(talk, find_dates(talk.low), rooms, nights),
+        *nights_claims(talk, nights, rooms),
+        *share_claims(talk, find_shares(talk.low, talk.numbers)),
+        *money_claims(talk, houses),
+        *saying_claims(talk),
+        *count_claims(talk),
+    ]
+    return tuple(sorted(claims, key=lambda claim: (claim.start, claim.end, claim.kind)))

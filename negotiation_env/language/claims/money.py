@@ -1,0 +1,141 @@
+"""Claims about money: a competitor's price, the price that stands now, and what a price leaves the hotel."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from negotiation_env.language.claims.houses import House, core_name
+from negotiation_env.language.claims.talk import Claim, Talk
+from negotiation_env.language.numerals import Number
+
+# Words that hand the sentence to somebody else: what follows is no price of the house named before.
+_OTHER_OWNER: Final = re.compile(
+    r"\b(?:you|your|yours|we|our|i|i'd|i'll|me|us|could|would|can|shall|should|may|might|let|how|what|want|need|so|then|ask|"
+    r"offer|propose|and|but|while|against|than|if)\b|[您你我咱]|那|所以|就"
+)
+_NO_PRICE_AFTER: Final = re.compile(
+    r" ?(?:%|per ?cent|nights?\b|[-/]|yuan (?:under|below|above|over|less|more)|(?:under|below|above|over|less|more|cheaper|dearer) (?:than )?(?:you|yours?|your)\b"
+    r"|rooms?\b|beds?\b|guests?\b|stars?\b|am\b|pm\b|o'clock|minutes?\b|hours?\b|days?\b|weeks?\b|bookings?\b|,000|metres?\b|steps\b|years?\b|[晚间个点号月天成])"
+)
+_UNNAMED: Final = re.compile(
+    r"\b(?:neighbours?|neighbors?|next door|competitors?|competition|rivals?|other (?:houses?|hotels?)|others (?:in|on|at)|houses on|"
+    r"hotels? (?:next|across|nearby|down the)|across the (?:street|road))\b|隔壁|对面|老\w家|同行|竞对|别家"
+)
+_PRONOUN: Final = re.compile(
+    r"\b(?:he|she|they|it)(?:'s|'re| is| are| was| were| has| have)? (?:already |now |only |just )?(?:at|down to|gone to|went to|sells? at|asks?|"
+    r"asking|dropped to|fell to|doing)\b|\b(?:somewhere|they were) at\b"
+)
+_LEAVES: Final = re.compile(
+    r" ?(?:selling |a night )?,? ?(?:leaves?|leaving|gives?|nets|makes|means|is|that's|=)(?: you| her| him| me| them| us| the house)? "
+    r"(?:net |about |exactly )?$"
+)
+_NET_AFTER: Final = re.compile(
+    r" ?(?:yuan )?(?:net\b|to you\b|for you\b|yours\b|of (?:it|that) (?:is )?yours|in (?:your|the|his|her) (?:hand|pocket)|reach(?:es)? you|for the house|到手|净)"
+)
+_NET_BEFORE: Final = re.compile(r"(?:\bnet(?: of| to you)?:? |到手|净价|净)$")
+_NOW_BEFORE: Final = re.compile(
+    r"\b(?:stands? at|standing at|currently(?: at)?|list(?:ed|s)? (?:price )?(?:at|of|is)|rack rate(?: of| is)?|(?:now|today) (?:at|on)|"
+    r"current(?:ly)? (?:selling )?(?:price|rate)?(?: of| is| at)?|selling (?:now )?at) $|(?:现价|挂牌|现在(?:卖|挂))$"
+)
+
+
+def money_claims(talk: Talk, houses: list[House]) -> list[Claim]:
+    """Return the claims about a competitor's price, the present one and net prices; a bid is none."""
+    prices = [number for number in talk.numbers if _may_be_price(talk, number)]
+    claims = _competitor_claims(talk, houses, prices)
+    taken = {claim.start for claim in claims}
+    claims += [claim for claim in _unnamed_claims(talk, houses, prices) if claim.start not in taken]
+    return claims + _net_claims(talk, prices) + _present_claims(talk, houses, prices)
+
+
+def _may_be_price(talk: Talk, number: Number) -> bool:
+    lowest = min(min(ticket.selling_price for ticket in talk.card.tickets), talk.card.facts.competitor_price) * 0.35
+    highest = max(max(ticket.selling_price for ticket in talk.card.tickets), talk.card.facts.competitor_price) * 2.5
+    return lowest <= number.value <= highest and _NO_PRICE_AFTER.match(talk.low, number.end) is None
+
+
+def _competitor_claims(talk: Talk, houses: list[House], prices: list[Number]) -> list[Claim]:
+    """Return the prices that are said of the competitor by name: "Swan House asks 562", "under City Star's 373"."""
+    other = core_name(talk.card.facts.competitor_name)
+    spans = [(house.start, house.end) for house in houses if house.core == other]
+    words = [word for word in other.split() if len(word) > 3]
+    if words:
+        # "Willow's 599": one telling word of the name, as a name.
+        short = re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})(?='s\b| (?:is|asks|sells|has|at|does|stands|takes|sits|went|dropped)\b)")
+        spans += [match.span() for match in short.finditer(talk.low) if talk.text[match.start()].isupper()
+                  and not any(start <= match.start() < end for start, end in spans)]  # fmt: skip
+    claims: list[Claim] = []
+    for start, end in sorted(spans):
+        sentence = talk.sentence(start)
+        number = next((price for price in prices if end <= price.start < min(sentence.end, end + 48)), None)
+        if number is None:
+            continue
+        gap = talk.low[end : number.start]
+        if _OTHER_OWNER.search(gap) or re.search(r"[0-9]", gap) or re.search(r"[:;]|--", gap):
+            continue
+        claims.append(_competitor_price(talk, number))
+    return claims
+
+
+def _competitor_price(talk: Talk, number: Number) -> Claim:
+    truth = float(talk.card.facts.competitor_price)
+    other = core_name(talk.card.facts.competitor_name)
+    told = talk.was_said(number.value) and any(
+        other in message.lower() and re.search(rf"(?<![0-9]){number.value:g}(?![0-9])", message) for message in talk.earlier
+    )
+    return talk.claim("competitor-price", number.start, number.end, number.value, truth, abs(number.value - truth) <= 1 or told)
+
+
+def _unnamed_claims(talk: Talk, houses: list[House], prices: list[Number]) -> list[Claim]:
+    """Return the prices of "the neighbour", and of "he" where the message before named the competitor."""
+    other = core_name(talk.card.facts.competitor_name)
+    cues = [match.end() for match in _UNNAMED.finditer(talk.low)]
+    if not houses and talk.earlier and any(other in message.lower() for message in talk.earlier[-2:]):
+        cues += [match.end() for match in _PRONOUN.finditer(talk.low)]
+    claims: dict[int, Claim] = {}
+    for end in cues:
+        sentence = talk.sentence(end)
+        number = next((price for price in prices if end <= price.start < min(sentence.end, end + 40)), None)
+        if number is None or _OTHER_OWNER.search(talk.low[end : number.start]):
+            continue
+        claim = _competitor_price(talk, number)
+        if claim.true or not talk.was_said(number.value):
+            claims[number.start] = claim
+    return list(claims.values())
+
+
+def _net_claims(talk: Talk, prices: list[Number]) -> list[Claim]:
+    """Return what a selling price in the same sentence is said to leave the hotel: "360 leaves 288", "360, 288 net"."""
+    claims: list[Claim] = []
+    for first, second in zip(prices, prices[1:], strict=False):
+        if talk.sentence(first.start) != talk.sentence(second.start) or second.start - first.end > 40:
+            continue
+        gap = talk.low[first.end : second.start]
+        leaves = re.search(r"\bleav", gap) and _LEAVES.fullmatch(gap + "") is not None
+        net = _NET_AFTER.match(talk.low, second.end) is not None or _NET_BEFORE.search(gap) is not None
+        if not leaves and not (net and second.value < first.value and re.fullmatch(r"[^.;0-9]{0,24}", gap)):
+            continue
+        if _NET_AFTER.match(talk.low, first.end) or _NET_BEFORE.search(talk.before(first.start, 8)):
+            continue
+        truths = [first.value * (1.0 - ticket.commission) for ticket in talk.card.tickets]
+        truth = min(truths, key=lambda value: abs(value - second.value))
+        claims.append(talk.claim("net-price", second.start, second.end, second.value, round(truth, 2), abs(truth - second.value) <= 1.5))
+    return claims
+
+
+def _present_claims(talk: Talk, houses: list[House], prices: list[Number]) -> list[Claim]:
+    """Return the prices at which a room is said to stand now."""
+    claims: list[Claim] = []
+    for number in prices:
+        if not _NOW_BEFORE.search(talk.before(number.start, 32)):
+            continue
+        sentence = talk.sentence(number.start)
+        if any(sentence.start <= house.start < number.start for house in houses):
+            continue
+        holds = [value for ticket in talk.card.tickets for value in (float(ticket.selling_price), ticket.net_price)]
+        nearest = min(holds, key=lambda value: abs(value - number.value))
+        true = abs(nearest - number.value) <= 1.5 or talk.was_said(number.value)
+        true = true or abs(number.value - talk.card.facts.competitor_price) <= 1
+        claims.append(talk.claim("list-price", number.start, number.end, number.value, nearest, true))
+    return claims

@@ -1,0 +1,124 @@
+"""Claims about rooms: which room types a message names, and whether the card has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from negotiation_env.game.scenario import Ticket
+from negotiation_env.game.world import ROOM_TYPES
+from negotiation_env.language.claims.talk import Claim, Talk
+
+_FILLERS: Final = frozenset(("room", "view", "with", "and", "the", "of", "bed"))
+"""Words of a room's name that tell no room from another."""
+_OTHER_TYPES: Final = ("single", "triple", "quad", "studio", "penthouse", "villa", "loft", "bungalow", "dorm", "junior",
+                       "premium", "premier", "economy", "presidential", "connecting")  # fmt: skip
+"""Room types that hotels sell and sampled cards do not hold."""
+_HEADS: Final = frozenset(("king", "queen", "twin", "double", "suite", "executive", "deluxe", "triple", "penthouse"))
+"""Words that name a room by themselves ("the twin"); the others need another word or "room" beside them."""
+_SHORT: Final = {"exec": "executive", "std": "standard", "dbl": "double", "deluxe": "deluxe", "dlx": "deluxe"}
+_CHINESE: Final[dict[str, frozenset[str]]] = {
+    "大床": frozenset(("king", "queen", "double")), "双床": frozenset(("twin",)), "双人": frozenset(("twin", "double")),
+    "标大": frozenset(("standard",)), "标双": frozenset(("standard", "twin")), "标间": frozenset(("standard", "twin")),
+    "标准": frozenset(("standard",)), "套房": frozenset(("suite",)), "亲子房": frozenset(("family",)),
+    "家庭房": frozenset(("family",)), "家庭": frozenset(("family",)), "亲子套": frozenset(("family",)),
+    "行政": frozenset(("executive",)), "花园": frozenset(("garden",)), "豪华": frozenset(("deluxe",)),
+    "高级": frozenset(("superior",)), "三人间": frozenset(("triple",)), "单人间": frozenset(("single",)),
+}  # fmt: skip
+_CHINESE_ALONE: Final = frozenset(("大床", "双床", "标大", "标双", "标间", "套房", "亲子房", "家庭房", "行政", "三人间"))
+_DETERMINER: Final = re.compile(
+    r"(?:^|[,:;.!?，。：]|\b(?:the|your|our|a|an|this|that|these|those|for|and|or|of|each|every|per|on|one|two|about|my|"
+    r"[a-z]+'s|[0-9]+))\W{0,2}$"
+)
+# After these a room word is another word: "double the", "king of", "twin towns", "executive who", "suite of".
+_OTHER_SENSE: Final = re.compile(
+    r"[ -](?:the|your|our|that|what|as|check|checked|book\w*|of|beds?|bedded|who|whose|decision|digits?|standards?|"
+    r"towns?|brothers?|sisters?|size|sized|and a half|team|chef|director|board|office|crab|bee)\b"
+)
+
+
+class RoomMention(NamedTuple):
+    """A room that a message names.
+
+    Attributes:
+        start: where its words begin.
+        end: where they end.
+        words: what is said about it; for each word the words of a room's name that bear it out.
+        tickets: places of the tickets that it may mean.
+    """
+
+    start: int
+    end: int
+    words: tuple[frozenset[str], ...]
+    tickets: tuple[int, ...]
+
+
+def room_words(room: str) -> frozenset[str]:
+    """Return the words of a room's name that tell it from others."""
+    return frozenset(re.findall(r"[a-z]+", room.lower())) - _FILLERS
+
+
+@lru_cache(maxsize=256)
+def _pattern(rooms: tuple[str, ...]) -> re.Pattern[str]:
+    known = {word for room in (*ROOM_TYPES, *rooms) for word in room_words(room)}
+    english = sorted({*known, *_OTHER_TYPES, *_SHORT}, key=len, reverse=True)
+    chinese = sorted(_CHINESE, key=len, reverse=True)
+    return re.compile(rf"\b({'|'.join(map(re.escape, english))})(?:e?s)?\b|({'|'.join(chinese)})", re.ASCII)
+
+
+def find_rooms(low: str, tickets: Sequence[Ticket]) -> list[RoomMention]:
+    """Return the rooms that a lower-case text names, those of the card and others, in order."""
+    names = tuple(ticket.room for ticket in tickets)
+    owns = [room_words(name) for name in names]
+    found: list[RoomMention] = []
+    group: list[re.Match[str]] = []
+    for match in [*_pattern(names).finditer(low), None]:
+        if match is not None and group and low[group[-1].end() : match.start()] in ("", " ", "-", " view ", "view", "景"):
+            group.append(match)
+            continue
+        if group:
+            found += _mention(low, group, owns)
+        group = [] if match is None else [match]
+    return found
+
+
+def _mention(low: str, group: Sequence[re.Match[str]], owns: Sequence[frozenset[str]]) -> list[RoomMention]:
+    words = tuple(
+        frozenset((_SHORT.get(match[1], match[1]),)) if match[1] else _CHINESE[match[2]] for match in group
+    )
+    start, end = group[0].start(), group[-1].end()
+    fitting = tuple(place for place, own in enumerate(owns) if all(word & own for word in words))
+    alone = len(group) == 1 and not (words[0] & _HEADS if group[0][1] else group[0][2] in _CHINESE_ALONE)
+    if alone and not re.match(r"(?: view)?(?: rooms?\b|s\b)|景|房|大床", low[end : end + 12]):
+        return []
+    return [RoomMention(start, end, words, fitting)]
+
+
+def room_claims(talk: Talk, mentions: Sequence[RoomMention]) -> list[Claim]:
+    """Return a claim for each room that is named; a room that the talk has named before is not accused."""
+    rooms = ", ".join(ticket.room for ticket in talk.card.tickets)
+    found: list[Claim] = []
+    for mention in mentions:
+        said = talk.low[mention.start : mention.end]
+        if mention.tickets:
+            room = talk.card.tickets[mention.tickets[0]].room
+            found.append(talk.claim("room", mention.start, mention.end, talk.text[mention.start : mention.end], room, True))
+        elif _is_room(talk.low, mention) and not _named_before(talk, mention):
+            found.append(talk.claim("room", mention.start, mention.end, said, rooms, False))
+    return found
+
+
+def _is_room(low: str, mention: RoomMention) -> bool:
+    """Return whether words that fit no ticket do speak of a room."""
+    if _OTHER_SENSE.match(low[mention.end : mention.end + 24]):
+        return False
+    chinese = not low[mention.start : mention.end].isascii()
+    return chinese or len(mention.words) > 1 or _DETERMINER.search(low[max(0, mention.start - 16) : mention.start]) is not None
+
+
+def _named_before(talk: Talk, mention: RoomMention) -> bool:
+    """Return whether each of the words was said before in the talk."""
+    words = re.findall(r"[a-z]+|[\u4e00-\u9fff]+", talk.low[mention.start : mention.end])
+    return all(re.search(rf"{re.escape(word.rstrip('s'))}", talk.earlier_low) for word in words)

@@ -1,0 +1,71 @@
+"""Claims about the talk itself ("you said 320", "as agreed"), and counts of bookings and guests that nothing bears out."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from negotiation_env.language.claims.talk import Claim, Talk
+from negotiation_env.language.numerals import Number
+
+_SAID: Final = r"(?:said|told|quoted|offered|named|wrote|gave|mentioned|agreed(?: on| to| at)?|settled(?: on| at)?|promised)"
+_SAID_BEFORE: Final = re.compile(
+    rf"\b(?:you|i|we|she|he|they|you've|we've|i've|you'd|we'd|i'd|you had|we had) (?:just |already |once |both |have |had )?{_SAID}"
+    r"(?: (?:me|you|us|to|it|at|that|was|the|a|for|on|yes|,))* ?$|\b(?:as|like) (?:agreed|promised|you said|we said)[:,]? (?:at |on )?$"
+    r"|(?:[您你咱]们?|我)(?:刚才|刚刚|之前|上次|昨天)?(?:说|报|讲|答应|给)(?:好)?(?:了)?的?(?:是|价)?$|(?:说好|谈好|讲好|定好|谈妥)的?$"
+)
+_SAID_AFTER: Final = re.compile(
+    rf",? (?:that |which |as |like )?(?:you|we|i|you've|we've|you'd|we'd)(?: had| have| just| already)? {_SAID}\b|,? as (?:agreed|promised|you said|said)\b"
+    r"|(?:您|你)说的"
+)
+_DENIED: Final = re.compile(r"\b(?:not|never|n't|didn't|haven't|if|when|did|what)\b|没|不")
+_COUNTED: Final = re.compile(
+    r" ?(?:extra |more |additional |new |[a-z]+ )?(?:bookings?|reservations?|orders|room[ -]nights|guests|views|clicks|searches|travellers|stays|sales)\b"
+    r"|(?:个|单|位)?(?:订单|预订|间夜|浏览|客人)"
+)
+_REPORTED: Final = re.compile(
+    r"\b(?:last (?:week|month|year|spring|summer|autumn|winter|january|february|march|april|may|june|july|august|september|"
+    r"october|november|december|time)|yesterday|had|got|took|made|brought|sold|booked|saw|were|was|earned|received|counted|won|"
+    r"average|already|each|per month|a month|this year|guarantee\w*)\b|上周|上月|去年|昨天|已经"
+)
+
+
+def saying_claims(talk: Talk) -> list[Claim]:
+    """Return a claim for each figure that a side is said to have named, or that is said to be agreed."""
+    claims: list[Claim] = []
+    for number in talk.numbers:
+        if number.value < 50:
+            continue
+        before = talk.before(number.start, 40)
+        cue = _SAID_BEFORE.search(before)
+        if cue is None and not _SAID_AFTER.match(talk.after(number.end, 40)):
+            continue
+        if _DENIED.search(before if cue is None else before[: cue.start()]):
+            continue
+        true = talk.was_said(number.value, 1.5) or _converted(talk, number)
+        claims.append(talk.claim("earlier", number.start, number.end, number.value, None, true))
+    return claims
+
+
+def _converted(talk: Talk, number: Number) -> bool:
+    """Return whether a figure is the net or the selling price of one that was said."""
+    shares = {1.0 - ticket.commission for ticket in talk.card.tickets}
+    known = [*talk.earlier_values, *(float(ticket.selling_price) for ticket in talk.card.tickets)]
+    return any(
+        abs(value * share - number.value) <= 1.5 or abs(value / share - number.value) <= 1.5
+        for value in known
+        for share in shares
+    )
+
+
+def count_claims(talk: Talk) -> list[Claim]:
+    """Return a claim for each number of bookings, guests or views that is reported and that nobody has said before."""
+    claims: list[Claim] = []
+    for number in talk.numbers:
+        unit = _COUNTED.match(talk.low, number.end)
+        if unit is None or number.value < 5 or talk.was_said(number.value):
+            continue
+        sentence = talk.sentence(number.start)
+        if _REPORTED.search(talk.low, sentence.start, sentence.end):
+            claims.append(talk.claim("performance", number.start, unit.end(), number.value, None, False))
+    return claims

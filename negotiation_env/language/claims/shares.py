@@ -1,0 +1,178 @@
+"""Claims in percent and in shares: demand, exposure, conversion, occupancy, commission, and figures that nothing bears."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from negotiation_env.language.claims.talk import Claim, Span, Talk
+from negotiation_env.language.numerals import Number
+
+_PERCENT: Final = re.compile(r" ?(?:%|per ?cent\b|pct\b|percentage points?\b)")
+_POINTS: Final = re.compile(r" ?(?:points?\b|个?点(?!钟|半|[0-9到之前多]))")
+_FRACTIONS: Final = {
+    "half": 50.0, "a third": 33.3, "one third": 33.3, "two thirds": 66.7, "two-thirds": 66.7, "a quarter": 25.0,
+    "one quarter": 25.0, "three quarters": 75.0, "three-quarters": 75.0, "a fifth": 20.0, "a tenth": 10.0,
+    "一半": 50.0, "三分之一": 33.3, "四分之一": 25.0, "三分之二": 66.7, "四分之三": 75.0, "五分之一": 20.0,
+}  # fmt: skip
+_FRACTION: Final = re.compile(
+    r"\b(half|a third|one third|two[ -]thirds|a quarter|one quarter|three[ -]quarters|a fifth|a tenth)\b"
+    r"|(一半|[三四五]分之[一二三])"
+)
+_RATIO: Final = re.compile(r"(?: [a-z]+)? ?(?:in|out of|of(?: (?:your|the))?) ?$")
+_MULTIPLE: Final = re.compile(
+    r"\b(twice|doubl(?:e|es|ed|ing) (?:the|your|their|its|in|our|as|again)|double (?=views|bookings|clicks|searches)|"
+    r"(?:views|bookings|searches|demand|clicks|orders|sales) (?:have |has |had )?(?:doubled|tripled)|tripl(?:e|es|ed|ing) "
+    r"(?:the|your|their|its))\b|翻(?:了)?(?:一)?[倍番]|多一倍"
+)
+_TIMES: Final = re.compile(r" times (?:as many|the|more)\b|倍(?=的|浏览|曝光|订单)")
+
+_SUBJECTS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
+    ("conversion", re.compile(
+        r"\b(?:book|books|booked|bookers?|booking|bookings|convert\w*|conversions?|reservations?|reserv\w+|buy|buys|buyers|orders?)\b"
+        r"|转化|下单|会订|预订|订单|成单|订的")),
+    ("exposure", re.compile(
+        r"\b(?:views?|viewers?|viewed|eyes|eyeballs|looks|looked at|look at|seen|saw|see|sees|shown|exposure|visib\w+|impressions|"
+        r"clicks?|clicked|noticed|noticing|notice|visits|page|listing|glances|open your|opened|onlookers|found|attention|reach|"
+        r"traffic)\b|曝光|浏览|看到|看见|看您|看你|看的人|展示|点击|流量|被看|露出")),
+    ("demand", re.compile(
+        r"\b(?:demand|search(?:es|ed|ing)?|searchers|look(?:ing|s)? for|interest|travell?ers?|visitors?|tourists?|enquir\w+|inquir\w+|"
+        r"people|arrivals|crowds?|season|market|footfall|guests|queries|leaves|weekend|week|festival|fair|expo|holidays?|marathon|"
+        r"arriving|come|coming|town|calendar|concert|regatta|harvest|blossom|exams?)\b|需求|搜|的人|人[少多]|客流|热度|来的")),
+    ("occupancy", re.compile(
+        r"\b(?:occup\w+|full|fuller|fill|filled|empty|emptier|vacant|vacan\w+|free|sold|unsold|taken|rooms?|beds?|house|keys)\b"
+        r"|入住|满房|空房|空着|住满|卖了|卖掉|空的|出租率")),
+    ("commission", re.compile(
+        r"\b(?:commission|our share|our cut|our part|fee|keep|kept|keeps|deduct\w*|our side|to us|for us)\b|佣金|抽|扣|提成")),
+)  # fmt: skip
+# A percentage of a price is a discount or an offer, no statement of fact.
+_PRICE_SHARE: Final = re.compile(
+    r"\b(?:off|discount\w*|cheaper|rates?|prices?|priced|yuan|net|margin|deposit|tax|vat|lower your|of (?:the|your) rate|"
+    r"payout|advance|refund|cancel\w*|sure|certain|agree|right|honest|serious)\b|折|价|房价|便宜|预付|定金|退|同意|放心"
+)
+_UP: Final = re.compile(
+    r"\b(?:up|more|ris(?:e|es|ing|en)|rose|climb\w*|grow\w*|grew|grown|above|over|higher|increas\w+|extra|additional|plus|stronger|"
+    r"lift(?:s|ed|ing)?|boost\w*|jump\w*|surg\w+|gain\w*|ahead|shoots? up|soar\w*|bigger|busier|better|strong|rush|peak|"
+    r"boom\w*|fuller|swell\w*|adds?|on top)\b|涨|多|升|增|上升|高|旺|火|热"
+)
+_DOWN: Final = re.compile(
+    r"\b(?:down|fewer|less|falls?|fell|fallen|falling|drop\w*|below|under|lower\w*|declin\w+|behind|decreas\w+|los[et]\w*|minus|"
+    r"weak\w*|slip\w*|sink\w*|sank|sunk|off|dip\w*|thin\w*|quiet\w*|shr[iau]nk\w*|short|smaller|slow\w*|collaps\w+|missing|"
+    r"shy|soft\w*|slump\w*|slid\w*|sag\w*|cool\w*|dead|worse|cuts?|reduc\w+|pull\w* [a-z]+ down)\b|跌|少|降|减|下滑|低|掉|淡|冷|差|弱"
+)
+_NOT: Final = re.compile(r"(?:\b(?:not|never|no|isn't|aren't|wasn't|n't|instead of|rather than)|不是|没|不)\s*(?:[a-z]+ )?$")
+_LOOSE: Final = re.compile(r"\b(?:about|around|roughly|nearly|almost|over|more than|some|good|well|little|hardly|barely|just)\b")
+
+
+class Share(NamedTuple):
+    """A share that a message names, in percent, at ``low[start:end]``; ``loose`` where words say it ("a quarter")."""
+
+    start: int
+    end: int
+    percent: float
+    loose: bool
+
+
+def find_shares(low: str, numbers: list[Number]) -> list[Share]:
+    """Return percentages, fractions, ratios ("one in three") and multiples ("twice the views": 100 more), in order."""
+    found: list[Share] = []
+    for place, number in enumerate(numbers):
+        percent = _PERCENT.match(low, number.end)
+        points = _POINTS.match(low, number.end)
+        before = low[max(0, number.start - 4) : number.start]
+        if percent or points:
+            if number.value <= 1000:
+                found.append(Share(number.start, (percent or points).end(), number.value, False))  # type: ignore[union-attr]
+        elif before.endswith("百分之"):
+            found.append(Share(number.start - 3, number.end, number.value, False))
+        elif low.startswith("成", number.end) and number.value < 10 and low[number.end + 1 : number.end + 2] not in "交功本为":
+            found.append(Share(number.start, number.end + 1, number.value * 10.0, True))
+        elif _TIMES.match(low, number.end) and 1 < number.value <= 20:
+            found.append(Share(number.start, number.end, number.value * 100.0 - 100.0, True))
+        elif place and number.value <= 100 and 0 < numbers[place - 1].value < number.value:
+            first = numbers[place - 1]
+            if number.start - first.end <= 24 and _RATIO.fullmatch(low[first.end : number.start]):
+                found.append(Share(first.start, number.end, first.value / number.value * 100.0, True))
+    found += [Share(match.start(), match.end(), _FRACTIONS[match[0].replace("-", " ")] if match[0].replace("-", " ") in _FRACTIONS
+              else 33.3, True) for match in _FRACTION.finditer(low)]  # fmt: skip
+    found += [Share(match.start(), match.end(), 200.0 if match[0].startswith("tripl") else 100.0, True) for match in _MULTIPLE.finditer(low)]
+    return sorted(found)
+
+
+def share_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
+    """Return a claim for each share that is said of a fact, and for each precise one that nothing bears out."""
+    facts, hotel = talk.card.facts, talk.card.hotel
+    commissions = {round(ticket.commission * 100.0, 1) for ticket in talk.card.tickets}
+    holds: dict[str, tuple[float, ...]] = {
+        "demand": (float(abs(facts.demand)),),
+        "exposure": (float(facts.exposure),),
+        "conversion": (float(facts.conversion),),
+        "occupancy": (hotel.occupancy * 100.0, 100.0 - hotel.occupancy * 100.0),
+        "commission": (*commissions, *(100.0 - share for share in commissions)),
+    }
+    found: list[Claim] = []
+    for share in shares:
+        sentence = talk.sentence(share.start)
+        subjects = _subjects(talk, share, sentence)
+        near = subjects[0] if subjects else ""
+        if share.loose and near not in ("demand", "exposure", "conversion", "occupancy"):
+            continue
+        if share.loose and near == "occupancy" and not re.search(r"full|empty|occup|sold|满|空", talk.low[sentence.start : sentence.end]):
+            continue
+        room = 6.0 if share.loose else 0.6
+        if near == "occupancy" and share.loose:
+            room = 12.0
+        fitting = [kind for kind in holds if any(abs(share.percent - value) <= room for value in holds[kind])]
+        kind = near or "performance"
+        if fitting:
+            kind = next((subject for subject in subjects if subject in fitting), fitting[0])
+            true = True
+            signed = share.percent
+            if kind == "demand":
+                direction = _direction(talk, share, sentence)
+                signed = direction * share.percent if direction else share.percent
+                true = not direction or (direction > 0) == (facts.demand > 0) or facts.demand == 0
+                found.append(talk.claim(kind, share.start, share.end, signed, float(facts.demand), true))
+            else:
+                found.append(talk.claim(kind, share.start, share.end, share.percent, holds[kind][0], True))
+            continue
+        words = talk.low[sentence.start : sentence.end]
+        if share.percent >= 99.5 and not share.loose or talk.was_said(share.percent):
+            continue
+        if near in ("", "commission", "occupancy") and _PRICE_SHARE.search(words):
+            continue
+        truth = holds[kind][0] if kind in holds else None
+        if kind == "demand":
+            truth = float(facts.demand)
+        found.append(talk.claim(kind, share.start, share.end, share.percent, truth, False))
+    return found
+
+
+def _subjects(talk: Talk, share: Share, sentence: Span) -> list[str]:
+    """Return what a share may be about, by how near the words for it stand in the sentence."""
+    first, last = max(sentence.start, share.start - 90), min(sentence.end, share.end + 90)
+    distances: list[tuple[int, str]] = []
+    for kind, pattern in _SUBJECTS:
+        for match in pattern.finditer(talk.low, first, last):
+            distance = share.start - match.end() if match.end() <= share.start else match.start() - share.end
+            distances.append((distance, kind))
+    ordered: list[str] = []
+    for _, kind in sorted(distances):
+        if kind not in ordered:
+            ordered.append(kind)
+    return ordered
+
+
+def _direction(talk: Talk, share: Share, sentence: Span) -> int:
+    """Return 1 for up, -1 for down, 0 where nothing near the figure says which."""
+    best, direction = 41, 0
+    for sign, pattern in ((1, _UP), (-1, _DOWN)):
+        for match in pattern.finditer(talk.low, max(sentence.start, share.start - 40), min(sentence.end, share.end + 40)):
+            after = match.start() >= share.end
+            distance = match.start() - share.end if after else share.start - match.end()
+            if distance < 0 or "," in talk.low[share.end : match.start()] + talk.low[match.end() : share.start]:
+                distance += 25
+            if distance < best:
+                flipped = _NOT.search(talk.low[max(sentence.start, match.start() - 16) : match.start()])
+                best, direction = distance, -sign if flipped else sign
+    return direction
