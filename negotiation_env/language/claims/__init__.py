@@ -35,12 +35,12 @@ def find_claims(
     talk = Talk(text[:MAX_LENGTH], card, game, earlier)
     rooms = find_rooms(talk.low, card.tickets)
     houses = find_houses(talk)
-    nights = find_nights(talk.low, talk.numbers)
+    nights, dates = find_nights(talk.low, talk.numbers), find_dates(talk.low)
     claims = [
         *room_claims(talk, rooms),
         *house_claims(talk, houses, rooms),
-        *date_claims(talk, find_dates(talk.low), rooms, nights),
-        *nights_claims(talk, nights, rooms),
+        *date_claims(talk, dates, rooms, nights),
+        *nights_claims(talk, nights, rooms, dates),
         *share_claims(talk, find_shares(talk.low, talk.numbers)),
         *money_claims(talk, houses),
         *saying_claims(talk),

@@ -23,7 +23,8 @@ _ORDINALS: Final[dict[str, int]] = {
 }
 _WORDS: Final = "|".join(sorted(_ORDINALS, key=len, reverse=True))
 _DAY: Final = rf"(?:(?<![0-9.,])(?:3[01]|[12][0-9]|0?[1-9])(?:st|nd|rd|th)?(?![0-9]|[.,][0-9]|%)|\b(?:{_WORDS})\b)"
-_TO: Final = r" ?(?:-|to|until|till|til|through|thru|up to)(?: and including)? ?(?:the )?"
+WEEKDAY: Final = r"(?:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:rs?(?:day)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)"
+_TO: Final = rf",? ?(?:-|to|until|till|til|through|thru|up to)(?: and including)? ?(?:{WEEKDAY},? ?)?(?:the )?"
 _AND: Final = r",? ?(?:and|&|\+|,) ?(?:the )?"
 _DAYS: Final = rf"{_DAY}(?:(?:{_TO}|{_AND}){_DAY}){{0,4}}"
 _ENGLISH: Final = re.compile(rf"({_DAYS}) ?(?:of )?({_MONTH})|({_MONTH})\.? (?:the )?({_DAYS})|\b20[0-9]{{2}}-([0-9]{{2}})-([0-9]{{2}})\b")
@@ -40,7 +41,7 @@ _DAY_ENDS: Final = re.compile(
 )
 _BARE_CUE: Final = re.compile(
     r"\b(?:from|on|to|until|till|through|between|and|after|before|by|starting|of|for|since|nights?|"
-    r"(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?|begins?|starts?|or|except|without|not)[ ,:]*(?:the )?$"
+    r"(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?|begins?|starts?|or|except|without|not)[ ,:]*(?:the )?(?:night of the )?$"
 )
 _ZH_NUMBER: Final = r"(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3})"
 _CHINESE: Final = re.compile(
@@ -49,10 +50,9 @@ _CHINESE: Final = re.compile(
     rf"|(?<![0-9月])([0-9]{{1,2}})到([0-9]{{1,2}})(?![0-9%晚])"
 )
 _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_WEEKDAY: Final = r"(?:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:rs?(?:day)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)"
-_WEEKDAY_BEFORE: Final = re.compile(rf"\b({_WEEKDAY})s?,? (?:the )?$")
-_WEEKDAY_AFTER: Final = re.compile(rf",? \(?({_WEEKDAY})\b(?!s? (?:to|and|&))")
-_NIGHTS: Final = re.compile(r"[ -]?(?:more |full |whole |straight |consecutive |[a-z]+ )?nights?\b|个?(?:晚上|晚|夜)")
+_WEEKDAY_BEFORE: Final = re.compile(rf"\b({WEEKDAY})s?,? (?:the )?$")
+_WEEKDAY_AFTER: Final = re.compile(rf",? \(?({WEEKDAY})\b(?!s? (?:to|and|&))")
+_NIGHTS: Final = re.compile(r"[ -]?(?:(?!a |per |the |each |every )[a-z]+ )?nights?\b|个?(?:晚上|晚|夜)")
 
 
 class Day(NamedTuple):
@@ -120,7 +120,9 @@ def _english(low: str, match: re.Match[str]) -> DateMention | None:
     if not 1 <= month <= 12 or not days:
         return None
     is_range = len(days) > 1 and _RANGE.search(words) is not None
-    return _with_weekday(low, match.start(), match.end(), tuple(Day(month, day) for day in days), is_range)
+    # "the 25th to 3 November" begins in October.
+    months = [(month - 2) % 12 + 1 if is_range and day > days[-1] else month for day in days]
+    return _with_weekday(low, match.start(), match.end(), tuple(map(Day, months, days)), is_range)
 
 
 def _chinese(match: re.Match[str]) -> list[DateMention]:
@@ -164,7 +166,7 @@ def _joined(low: str, found: list[DateMention]) -> list[DateMention]:
     for mention in found:
         last = joined[-1] if joined else None
         if last is not None and len(last.days) == len(mention.days) == 1 and re.fullmatch(
-            rf"{_TO}(?:{_WEEKDAY},? ?(?:the )?)?| ?[到至~—] ?", low[last.end : mention.start]
+            rf"{_TO}(?:{WEEKDAY},? ?(?:the )?)?| ?[到至~—] ?", low[last.end : mention.start]
         ):  # fmt: skip
             joined[-1] = DateMention(last.start, mention.end, (*last.days, *mention.days), True, None)
         else:

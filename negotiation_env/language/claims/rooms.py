@@ -14,10 +14,13 @@ from negotiation_env.language.claims.talk import Claim, Talk
 _FILLERS: Final = frozenset(("room", "view", "with", "and", "the", "of", "bed"))
 """Words of a room's name that tell no room from another."""
 _OTHER_TYPES: Final = ("single", "triple", "quad", "studio", "penthouse", "villa", "loft", "bungalow", "dorm", "junior",
-                       "premium", "premier", "economy", "presidential", "connecting")  # fmt: skip
+                       "premium", "premier", "economy", "presidential", "connecting", "sea", "ocean", "lake", "river", "mountain",
+                       "courtyard", "poolside", "balcony")  # fmt: skip
 """Room types that hotels sell and sampled cards do not hold."""
-_HEADS: Final = frozenset(("king", "queen", "twin", "double", "suite", "executive", "deluxe", "triple", "penthouse"))
+_HEADS: Final = frozenset(("king", "queen", "twin", "double", "suite", "executive", "deluxe", "triple", "penthouse", "loft", "studio"))
 """Words that name a room by themselves ("the twin"); the others need another word or "room" beside them."""
+_BEDS: Final = frozenset(("king", "queen", "twin", "double", "suite"))
+"""Words of which a room has one: in "king twin" two rooms are named."""
 _SHORT: Final = {"exec": "executive", "std": "standard", "dbl": "double", "deluxe": "deluxe", "dlx": "deluxe"}
 _CHINESE: Final[dict[str, frozenset[str]]] = {
     "大床": frozenset(("king", "queen", "double")), "双床": frozenset(("twin",)), "双人": frozenset(("twin", "double")),
@@ -65,7 +68,15 @@ def _pattern(rooms: tuple[str, ...]) -> re.Pattern[str]:
     known = {word for room in (*ROOM_TYPES, *rooms) for word in room_words(room)}
     english = sorted({*known, *_OTHER_TYPES, *_SHORT}, key=len, reverse=True)
     chinese = sorted(_CHINESE, key=len, reverse=True)
-    return re.compile(rf"\b({'|'.join(map(re.escape, english))})(?:e?s)?\b|({'|'.join(chinese)})", re.ASCII)
+    # "GVQ" for the Garden View Queen; two letters would be too little to know a room by.
+    initials = sorted({letters for room in rooms if len(letters := _initials(room)) > 2}, key=len, reverse=True)
+    return re.compile(
+        rf"\b({'|'.join(map(re.escape, [*initials, *english]))})(?:e?s)?\b|({'|'.join(chinese)})", re.ASCII
+    )
+
+
+def _initials(room: str) -> str:
+    return "".join(word[0] for word in re.findall(r"[a-z]+", room.lower()))
 
 
 def find_rooms(low: str, tickets: Sequence[Ticket]) -> list[RoomMention]:
@@ -75,20 +86,33 @@ def find_rooms(low: str, tickets: Sequence[Ticket]) -> list[RoomMention]:
     found: list[RoomMention] = []
     group: list[re.Match[str]] = []
     for match in [*_pattern(names).finditer(low), None]:
-        if match is not None and group and low[group[-1].end() : match.start()] in ("", " ", "-", " view ", "view", "景"):
+        if match is not None and group and _same_room(low, group, match):
             group.append(match)
             continue
         if group:
-            found += _mention(low, group, owns)
+            found += _mention(low, group, owns, names)
         group = [] if match is None else [match]
     return found
 
 
-def _mention(low: str, group: Sequence[re.Match[str]], owns: Sequence[frozenset[str]]) -> list[RoomMention]:
+def _same_room(low: str, group: Sequence[re.Match[str]], match: re.Match[str]) -> bool:
+    """Return whether a room word goes on with the room that the words before it name."""
+    if low[group[-1].end() : match.start()] not in ("", " ", "-", " view ", "view", "景"):
+        return False
+    if match[2]:
+        return group[-1][2] not in _CHINESE_ALONE and group[-1][2] is not None
+    return not (group[-1][1] in _BEDS and match[1] in (*_BEDS, "executive", "deluxe", "family", "superior", "standard"))
+
+
+def _mention(low: str, group: Sequence[re.Match[str]], owns: Sequence[frozenset[str]], names: Sequence[str]
+             ) -> list[RoomMention]:  # fmt: skip
     words = tuple(
         frozenset((_SHORT.get(match[1], match[1]),)) if match[1] else _CHINESE[match[2]] for match in group
     )
     start, end = group[0].start(), group[-1].end()
+    for place, name in enumerate(names):
+        if group[0][1] == _initials(name):
+            return [RoomMention(start, end, words, (place,))]
     fitting = tuple(place for place, own in enumerate(owns) if all(word & own for word in words))
     alone = len(group) == 1 and not (words[0] & _HEADS if group[0][1] else group[0][2] in _CHINESE_ALONE)
     if alone and not re.match(r"(?: view)?(?: rooms?\b|s\b)|景|房|大床", low[end : end + 12]):
@@ -114,11 +138,15 @@ def _is_room(low: str, mention: RoomMention) -> bool:
     """Return whether words that fit no ticket do speak of a room."""
     if _OTHER_SENSE.match(low[mention.end : mention.end + 24]):
         return False
-    chinese = not low[mention.start : mention.end].isascii()
-    return chinese or len(mention.words) > 1 or _DETERMINER.search(low[max(0, mention.start - 16) : mention.start]) is not None
+    if not low[mention.start : mention.end].isascii() or len(mention.words) > 1:
+        return True
+    before, after = low[max(0, mention.start - 16) : mention.start], low[mention.end : mention.end + 10]
+    return _DETERMINER.search(before) is not None or re.match(r" (?:at |for |from |is )?[0-9]", after) is not None
 
 
 def _named_before(talk: Talk, mention: RoomMention) -> bool:
     """Return whether each of the words was said before in the talk."""
     words = re.findall(r"[a-z]+|[\u4e00-\u9fff]+", talk.low[mention.start : mention.end])
-    return all(re.search(rf"{re.escape(word.rstrip('s'))}", talk.earlier_low) for word in words)
+    return all(
+        re.search(rf"\b{re.escape(word.rstrip('s'))}(?:e?s)?\b" if word.isascii() else word, talk.earlier_low) for word in words
+    )

@@ -8,14 +8,15 @@ from datetime import date, timedelta
 from typing import Final
 
 from negotiation_env.game.scenario import Ticket
-from negotiation_env.language.claims.dates import DateMention, Day, NightsMention
+from negotiation_env.language.claims.dates import WEEKDAY, DateMention, Day, NightsMention
 from negotiation_env.language.claims.rooms import RoomMention
 from negotiation_env.language.claims.talk import Claim, Talk
 
 _START_BEFORE: Final = re.compile(
-    r"\b(?:from|starting|starts?|begins?|beginning|as of|check(?:ing)?[ -]?in(?: is| on| date)?|arriv\w+(?: on)?|nights?)"
+    r"\b(?:from|starting|starts?|begins?|beginning|as of|check(?:ing)?[ -]?in(?: is| on| date)?|arriv\w+(?: on)?|nights?|in)"
     r"[ ,:]*(?:on )?(?:(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?,? )?(?:the )?$|从$"
 )
+_END_BEFORE: Final = re.compile(rf"(?:\b(?:to|until|till|through|out|leav\w+|check(?:ing)?[ -]?out)(?: on)?|-|到|至)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?$")
 _START_AFTER: Final = re.compile(r" ?(?:起|进|入住|开始)|,? (?:onwards?|on,)|,? ?(?:for )?(?:the )?(?:[a-z]+|[0-9]+) nights?\b")
 # The date is somebody's day for doing something, or an edge that nights are counted up to.
 _OTHER_DAY: Final = re.compile(
@@ -36,21 +37,24 @@ _LEAST: Final = re.compile(r"\b(?:minimum|min|at least|or more|or longer|least|e
 def tickets_meant(talk: Talk, rooms: Sequence[RoomMention], start: int, end: int) -> tuple[Ticket, ...]:
     """Return the tickets that words at ``low[start:end]`` speak of.
 
-    Those are the rooms named last before them in the sentence (all of "suite and double"), else the ones named next if
-    the sentence names no others, else all tickets.
+    Those are the rooms named last before them in the sentence (all of "suite and double"), or the ones named next if
+    no room stands before the words or the sentence says the figures first ("from the 6th for twelve in the twin");
+    else all tickets.
     """
     tickets = talk.card.tickets
     sentence = talk.sentence(start)
     inside = [room for room in rooms if sentence.start <= room.start < sentence.end]
     before = [room for room in inside if room.end <= start]
-    if before:
+    after = [room for room in inside if room.start >= end]
+    clause = talk.clause(start)
+    if before and not (after and after[0].start < clause.end and before[-1].start < clause.start):
         group = [before[-1]]
         for room in reversed(before[:-1]):
             if not re.fullmatch(r"[ ,]*(?:and|&|\+|/|,|和|、)? ?(?:the |your )?", talk.low[room.end : group[-1].start]):
                 break
             group.append(room)
-    elif len({room.tickets for room in inside}) == 1:
-        group = inside[:1]
+    elif after and (len(inside) == 1 or after[0].start < clause.end):
+        group = after[:1]
     else:
         return tickets
     meant = tuple(tickets[place] for room in group for place in room.tickets)
@@ -65,35 +69,44 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
         tickets = tickets_meant(talk, rooms, mention.start, mention.end)
         if mention.weekday is not None:
             found += _weekday_claims(talk, mention)
-        start = _is_start(talk, mention)
-        if not start and not mention.is_range and not _of_stay(talk, mention, rooms, nights):
+        start = _is_start(talk, mention, rooms)
+        if not start and not _of_stay(talk, mention, rooms, nights):
             continue
         truth = ", ".join(sorted({ticket.check_in.isoformat() for ticket in tickets}))
-        true = any(_fits(talk, mention, ticket, start, nights) for ticket in tickets)
+        if len(mention.days) > 1 and not mention.is_range:
+            true = all(any(_inside(day, ticket) for ticket in talk.card.tickets) for day in mention.days)
+        else:
+            true = any(_fits(talk, mention, ticket, start, nights) for ticket in tickets)
         found.append(talk.claim("date", mention.start, mention.end, _iso(mention.days[0]), truth, true))
     return found
 
 
 def _iso(day: Day) -> str:
-    return f"--{day.day:02d}" if day.month is None else f"{day.month:02d}-{day.day:02d}"
+    return f"---{day.day:02d}" if day.month is None else f"--{day.month:02d}-{day.day:02d}"
 
 
-def _is_start(talk: Talk, mention: DateMention) -> bool:
-    """Return whether a date is said to be a first night."""
-    return (
-        _START_BEFORE.search(talk.before(mention.start, 32)) is not None
-        or _START_AFTER.match(talk.low[mention.end : mention.end + 24]) is not None
-    )
+def _is_start(talk: Talk, mention: DateMention, rooms: Sequence[RoomMention]) -> bool:
+    """Return whether a date is said to be a first night: "from", a room "on" it, or nights counted from it."""
+    before = talk.before(mention.start, 32)
+    if _END_BEFORE.search(before):
+        return False
+    if _START_BEFORE.search(before) or _START_AFTER.match(talk.low, mention.end):
+        return True
+    return any(re.fullmatch(r"(?: rooms?)?,? on (?:the )?", talk.low[room.end : mention.start])
+               for room in rooms if 0 < mention.start - room.end < 16)  # fmt: skip
 
 
 def _of_stay(
     talk: Talk, mention: DateMention, rooms: Sequence[RoomMention], nights: Sequence[NightsMention]
 ) -> bool:
-    """Return whether a date without "from" or a range belongs to the stay: a room or nights stand by it in its sentence."""
+    """Return whether a date without "from" belongs to the stay: a room, nights or a price stand in its sentence."""
     sentence, clause = talk.sentence(mention.start), talk.clause(mention.start)
     if _OTHER_DAY.search(talk.low[clause.start : max(clause.end, mention.end)]):
         return False
-    return any(sentence.start <= item.start < sentence.end for item in (*rooms, *nights))
+    if any(sentence.start <= item.start < sentence.end for item in (*rooms, *nights)):
+        return True
+    priced = any(sentence.start <= number.start < sentence.end and number.value >= 100 for number in talk.numbers)
+    return priced or re.search(r"\bfor (?:the )?$", talk.before(mention.start, 12)) is not None
 
 
 def _days(day: Day, ticket: Ticket) -> list[date]:
@@ -112,19 +125,26 @@ def _begins(day: Day, ticket: Ticket) -> bool:
 
 def _fits(talk: Talk, mention: DateMention, ticket: Ticket, start: bool, nights: Sequence[NightsMention]) -> bool:
     """Return whether a date may be said of a ticket's stay."""
+    first = mention.days[0]
     if not all(_inside(day, ticket) for day in mention.days):
         return False
-    if not start or mention.is_range or _begins(mention.days[0], ticket):
+    if not start or mention.is_range:
         return True
     beside = [item.nights for item in nights if -40 < item.start - mention.end < 30 and
               talk.sentence(item.start) == talk.sentence(mention.start)]  # fmt: skip
+    if _begins(first, ticket):
+        return not beside or min(beside) <= ticket.nights
+    inside = [found for found in _days(first, ticket) if ticket.check_in <= found < ticket.check_out]
+    if not inside:
+        return False
     if beside:
-        return beside[0] != ticket.nights and any(
-            found >= ticket.check_in and found + timedelta(days=beside[0]) <= ticket.check_out
-            for found in _days(mention.days[0], ticket)
-        )
-    sentence = talk.sentence(mention.start)
-    return _PART.search(talk.low[sentence.start : sentence.end]) is not None or _said_before(talk, mention.days[0])
+        return min(beside) < ticket.nights and inside[0] + timedelta(days=min(beside)) <= ticket.check_out
+    clause = talk.clause(mention.start)
+    return (
+        _PART.search(talk.low[clause.start : clause.end]) is not None
+        or re.search(r"\bnights from (?:the )?$", talk.before(mention.start, 20)) is not None
+        or _said_before(talk, first)
+    )
 
 
 def _said_before(talk: Talk, day: Day) -> bool:
@@ -133,30 +153,50 @@ def _said_before(talk: Talk, day: Day) -> bool:
 
 def _weekday_claims(talk: Talk, mention: DateMention) -> list[Claim]:
     """Return the claim that a date falls on a weekday, for dates in or near a stay."""
-    days = {found for ticket in talk.card.tickets for found in _days(mention.days[0], ticket)}
+    days = sorted({found for ticket in talk.card.tickets for found in _days(mention.days[0], ticket)})
     if not days:
         return []
-    truth = ", ".join(sorted(found.strftime("%A") for found in days))
+    truth = ", ".join(found.strftime("%A") for found in days)
     true = any(found.weekday() == mention.weekday for found in days)
     return [talk.claim("weekday", mention.start, mention.end, _iso(mention.days[0]), truth, true)]
 
 
-def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[RoomMention]) -> list[Claim]:
-    """Return a claim for each length of a stay that is said of a ticket; "four nights or more" is none."""
+def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[RoomMention],
+                  dates: Sequence[DateMention]) -> list[Claim]:  # fmt: skip
+    """Return a claim for each length of a stay that is said of a ticket; "four nights or more" is none.
+
+    Fewer nights than a ticket has are a part of it and no false claim, unless they are said of a room by its name.
+    """
     found: list[Claim] = []
+    lengths = sorted({ticket.nights for ticket in talk.card.tickets})
+    total = sum(ticket.nights for ticket in talk.card.tickets)
     for mention in nights:
         around = talk.before(mention.start, 16) + "|" + talk.after(mention.end, 14)
-        if mention.nights < 2 or _LEAST.search(around):
+        if mention.nights < 2 or _LEAST.search(around) or mention.nights > 45:
             continue
-        tickets = tickets_meant(talk, rooms, mention.start, mention.end)
-        lengths = sorted({ticket.nights for ticket in tickets})
-        total = sum(ticket.nights for ticket in talk.card.tickets)
         sentence = talk.sentence(mention.start)
-        fits = mention.nights in (*lengths, total)
-        part = mention.nights < max(lengths) and (
-            _PART.search(talk.low[sentence.start : sentence.end]) is not None or talk.was_said(mention.nights)
-        )
-        if fits or not part:
-            truth = ", ".join(map(str, lengths))
-            found.append(talk.claim("nights", mention.start, mention.end, float(mention.nights), truth, fits))
+        meant = _named_beside(talk, mention, rooms)
+        true = mention.nights in ((*lengths, total) if meant is None else {ticket.nights for ticket in meant})
+        if not true:
+            longest = max(ticket.nights for ticket in meant or talk.card.tickets)
+            about = any(sentence.start <= item.start < sentence.end for item in (*rooms, *dates)) or any(
+                sentence.start <= number.start < sentence.end and number.value >= 100 for number in talk.numbers
+            )
+            part = _PART.search(talk.low[sentence.start : sentence.end]) or talk.was_said(mention.nights)
+            if not about or (mention.nights < longest and (meant is None or part)) or mention.nights == total:
+                continue
+        found.append(talk.claim("nights", mention.start, mention.end, float(mention.nights),
+                                ", ".join(map(str, lengths)), true))  # fmt: skip
     return found
+
+
+def _named_beside(talk: Talk, mention: NightsMention, rooms: Sequence[RoomMention]) -> tuple[Ticket, ...] | None:
+    """Return the tickets of a room that stands right beside a number of nights; None if none does."""
+    for room in rooms:
+        after = 0 <= room.start - mention.end <= 20 and re.fullmatch(
+            r" (?:of|in|on|for) (?:the |your |a )?", talk.low[mention.end : room.start]
+        )
+        before = 0 <= mention.start - room.end <= 8 and re.fullmatch(r"(?:'s|,| for)*(?: the)? ?", talk.low[room.end : mention.start])
+        if (after or before or mention.start <= room.start < mention.end) and room.tickets:
+            return tuple(talk.card.tickets[place] for place in room.tickets)
+    return None
