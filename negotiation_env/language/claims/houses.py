@@ -36,7 +36,9 @@ _OWN_HOUSE_BEFORE: Final = re.compile(
     r"(?:\b(?:dear|hello|hi|morning|evening|afternoon|speaking (?:to|with)|is (?:that|this|it)|calling about|your|welcome to|"
     r"here at|mr \w+ of|mrs \w+ of|ms \w+ of|right at|on behalf of)|[0-9]{3,4} for)\W+(?:the |a )?$"
 )
-_OWN_HOUSE_AFTER: Final = re.compile(r" team\b|,? isn't it| could do| i'd put|,? naturally")
+_OWN_HOUSE_AFTER: Final = re.compile(r" team\b|,? isn't it| could do| do on\b| i'd put|,? naturally")
+_FOR_HOUSE: Final = re.compile(r"(?:\bfor|\byou own|\b(?:what|which|how) [a-z ]{0,20}) (?:the )?$")
+_HOUSE_ROOM: Final = re.compile(r"'s (?:[a-z]+ ){0,2}$")
 _LOCAL: Final = re.compile(
     r"\b(?:search(?:es|ed|ing)?|look(?:s|ing|ed)?|people|demand|interest|travell?ers|visitors|tourists|guests|bound|trips?)"
     r"(?: [a-z']+){0,3} (?:for|to|in|of) (?:the )?$|搜$"
@@ -64,7 +66,7 @@ def core_name(name: str) -> str:
 @lru_cache(maxsize=256)
 def _names(own: str, competitor: str) -> re.Pattern[str]:
     cores = {core_name(name) for name in (own, competitor, *world.NAME_STARTS, *world.COMPETITORS)}
-    return re.compile(rf"\b({'|'.join(sorted(map(re.escape, cores), key=len, reverse=True))})\b({_LODGING_TAIL})")
+    return re.compile(rf"\b({'|'.join(sorted(map(re.escape, cores), key=len, reverse=True))})\b({_LODGING_TAIL})", re.ASCII)
 
 
 @lru_cache(maxsize=1)
@@ -105,6 +107,7 @@ def house_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
             found.append(talk.claim("hotel", house.start, house.end, name, hotel.name, not wrong))
         elif house.core == other:
             addressed = _OWN_HOUSE_BEFORE.search(before) is not None or _OWN_HOUSE_AFTER.match(after) is not None
+            addressed = addressed or _is_asked_of(talk, house, rooms)
             if addressed:
                 found.append(talk.claim("hotel", house.start, house.end, name, hotel.name, False))
             else:
@@ -116,6 +119,17 @@ def house_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
         if match[1] not in talk.earlier_low:
             found.append(talk.claim("hotel", match.start(), match.end(), match[0], hotel.name, False))
     return found
+
+
+def _is_asked_of(talk: Talk, house: House, rooms: list[RoomMention]) -> bool:
+    """Return whether a room is asked of a house as if it were this one: "for Plum Blossom's king", "the twins at it"."""
+    of_it = any(0 <= room.start - house.end <= 24 and _HOUSE_ROOM.fullmatch(talk.low[house.end : room.start]) for room in rooms)
+    at_it = any(talk.low[room.end : house.start] in (" at ", " at the ", " of ", " of the ") for room in rooms)
+    priced = re.match(r"[^.,;?!]{0,40}[0-9]{3}", talk.low[house.end : house.end + 44]) is not None
+    if priced or not (of_it or at_it):
+        return False
+    sentence = talk.sentence(house.start)
+    return talk.low[sentence.end : sentence.end + 1] in ("?", "？") or _FOR_HOUSE.search(talk.before(house.start, 30)) is not None
 
 
 def _city_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> list[Claim]:

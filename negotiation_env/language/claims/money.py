@@ -9,6 +9,10 @@ from negotiation_env.language.claims.houses import House, core_name
 from negotiation_env.language.claims.talk import Claim, Talk
 from negotiation_env.language.numerals import Number
 
+_BESIDE_YOU: Final = re.compile(r" ?\b(?:near|next to|beside|round|around|opposite|over|below|above|across from|under) you(?:rs?)?\b")
+_AND_ASKS: Final = re.compile(
+    r"\band (?=(?:still |now |only |just )?(?:asks?|takes?|sells?|is|goes|went|stands?|sits|charges?|wants?|costs?|holds?|has gone|is at)\b)"
+)
 # Words that hand the sentence to somebody else: what follows is no price of the house named before.
 _OTHER_OWNER: Final = re.compile(
     r"\b(?:you|your|yours|we|our|i|i'd|i'll|me|us|could|would|can|shall|should|may|might|let|how|what|want|need|so|then|ask|"
@@ -19,21 +23,21 @@ _NO_PRICE_AFTER: Final = re.compile(
     r"|rooms?\b|beds?\b|guests?\b|stars?\b|am\b|pm\b|o'clock|minutes?\b|hours?\b|days?\b|weeks?\b|bookings?\b|,000|metres?\b|steps\b|years?\b|[晚间个点号月天成])"
 )
 _UNNAMED: Final = re.compile(
-    r"\b(?:neighbours?|neighbors?|next door|competitors?|competition|rivals?|other (?:houses?|hotels?)|others (?:in|on|at)|houses on|"
-    r"hotels? (?:next|across|nearby|down the)|across the (?:street|road))\b|隔壁|对面|老\w家|同行|竞对|别家"
+    r"\b(?:neighbours?|neighbors?|next door|competitors?|competition|rivals?|other (?:houses?|hotels?|places?)|others (?:in|on|at)|"
+    r"(?:houses|hotels|places|everyone|everybody|most|all|half) (?:on|in|next|across|nearby|down|around|round|near|along|by|of)|"
+    r"across the (?:street|road))\b|隔壁|对面|老\w家|同行|竞对|别家|其他家"
 )
 _PRONOUN: Final = re.compile(
-    r"\b(?:he|she|they|it)(?:'s|'re| is| are| was| were| has| have)? (?:already |now |only |just )?(?:at|down to|gone to|went to|sells? at|asks?|"
-    r"asking|dropped to|fell to|doing)\b|\b(?:somewhere|they were) at\b"
-)
-_LEAVES: Final = re.compile(
-    r" ?(?:selling |a night )?,? ?(?:leaves?|leaving|gives?|nets|makes|means|is|that's|=)(?: you| her| him| me| them| us| the house)? "
-    r"(?:net |about |exactly )?$"
+    r"\b(?:he|she|they)(?:'s|'re|'ve|'ll| is| are| was| were| has| have| will)?(?: be| been)? (?:already |now |only |just )?"
+    r"(?:at|down to|gone to|gone down to|went to|went down to|sells? at|asks?|asking|dropped to|fell to|cut to|cutting to)\b|\bsomewhere at\b"
 )
 _NET_AFTER: Final = re.compile(
-    r" ?(?:yuan )?(?:net\b|to you\b|for you\b|yours\b|of (?:it|that) (?:is )?yours|in (?:your|the|his|her) (?:hand|pocket)|reach(?:es)? you|for the house|到手|净)"
+    r" ?(?:yuan )?(?:to you\b|for you\b|yours\b|of (?:it|that) (?:is )?yours|in (?:your|the|his|her) (?:hand|pocket)|reach(?:es)? (?:you|her|him|the))|到手"
 )
-_NET_BEFORE: Final = re.compile(r"(?:\bnet(?: of| to you)?:? |到手|净价|净)$")
+_NET_BEFORE: Final = re.compile(
+    r"(?:\b(?:leaves?|leaving) (?:(?:you|her|him|me|them|the house) )?(?:with )?|\b(?:you|she|he) (?:would |'d )?keeps? |到手(?:就是|是|有)?)$"
+)
+_NET_PLAIN: Final = re.compile(r" net\b")
 _NOW_BEFORE: Final = re.compile(
     r"\b(?:stands? at|standing at|currently(?: at)?|list(?:ed|s)? (?:price )?(?:at|of|is)|rack rate(?: of| is)?|(?:now|today) (?:at|on)|"
     r"current(?:ly)? (?:selling )?(?:price|rate)?(?: of| is| at)?|selling (?:now )?at) $|(?:现价|挂牌|现在(?:卖|挂))$"
@@ -71,7 +75,7 @@ def _competitor_claims(talk: Talk, houses: list[House], prices: list[Number]) ->
         number = next((price for price in prices if end <= price.start < min(sentence.end, end + 48)), None)
         if number is None:
             continue
-        gap = talk.low[end : number.start]
+        gap = _AND_ASKS.sub("", _BESIDE_YOU.sub("", talk.low[end : number.start]))
         if _OTHER_OWNER.search(gap) or re.search(r"[0-9]", gap) or re.search(r"[:;]|--", gap):
             continue
         claims.append(_competitor_price(talk, number))
@@ -91,13 +95,14 @@ def _unnamed_claims(talk: Talk, houses: list[House], prices: list[Number]) -> li
     """Return the prices of "the neighbour", and of "he" where the message before named the competitor."""
     other = core_name(talk.card.facts.competitor_name)
     cues = [match.end() for match in _UNNAMED.finditer(talk.low)]
-    if not houses and talk.earlier and any(other in message.lower() for message in talk.earlier[-2:]):
+    if not houses and talk.earlier and any(other in message.lower() for message in talk.earlier[-3:]):
         cues += [match.end() for match in _PRONOUN.finditer(talk.low)]
     claims: dict[int, Claim] = {}
     for end in cues:
         sentence = talk.sentence(end)
         number = next((price for price in prices if end <= price.start < min(sentence.end, end + 40)), None)
-        if number is None or _OTHER_OWNER.search(talk.low[end : number.start]):
+        gap = "" if number is None else _AND_ASKS.sub("", _BESIDE_YOU.sub("", talk.low[end : number.start]))
+        if number is None or _OTHER_OWNER.search(gap) or re.search(r"[,:;]", gap):
             continue
         claim = _competitor_price(talk, number)
         if claim.true or not talk.was_said(number.value):
@@ -106,21 +111,24 @@ def _unnamed_claims(talk: Talk, houses: list[House], prices: list[Number]) -> li
 
 
 def _net_claims(talk: Talk, prices: list[Number]) -> list[Claim]:
-    """Return what a selling price in the same sentence is said to leave the hotel: "360 leaves 288", "360, 288 net"."""
+    """Return what a selling price is said to leave the hotel: "360 leaves 288", "360, 288 net".
+
+    The selling price is any that the message or the talk has named; a net figure alone is a bid.
+    """
     claims: list[Claim] = []
-    for first, second in zip(prices, prices[1:], strict=False):
-        if talk.sentence(first.start) != talk.sentence(second.start) or second.start - first.end > 40:
+    keeps = [1.0 - ticket.commission for ticket in talk.card.tickets]
+    for place, number in enumerate(prices):
+        told = _NET_BEFORE.search(talk.before(number.start, 32)) or _NET_AFTER.match(talk.low, number.end)
+        paired = place > 0 and number.value < prices[place - 1].value and (
+            talk.low[prices[place - 1].end : number.start] in (", ", " ", ", net ", " (", ", so net ")
+        ) and ("net" in talk.low[prices[place - 1].end : number.start] or _NET_PLAIN.match(talk.low, number.end))
+        others = [other.value for other in prices if other is not number]
+        if not (told or paired) or not others or _NET_PLAIN.match(talk.low, prices[max(0, place - 1)].end) and place:
             continue
-        gap = talk.low[first.end : second.start]
-        leaves = re.search(r"\bleav", gap) and _LEAVES.fullmatch(gap + "") is not None
-        net = _NET_AFTER.match(talk.low, second.end) is not None or _NET_BEFORE.search(gap) is not None
-        if not leaves and not (net and second.value < first.value and re.fullmatch(r"[^.;0-9]{0,24}", gap)):
-            continue
-        if _NET_AFTER.match(talk.low, first.end) or _NET_BEFORE.search(talk.before(first.start, 8)):
-            continue
-        truths = [first.value * (1.0 - ticket.commission) for ticket in talk.card.tickets]
-        truth = min(truths, key=lambda value: abs(value - second.value))
-        claims.append(talk.claim("net-price", second.start, second.end, second.value, round(truth, 2), abs(truth - second.value) <= 1.5))
+        known = {*others, *talk.earlier_values, *(float(ticket.selling_price) for ticket in talk.card.tickets)}
+        truth = min((value * keep for value in known for keep in keeps), key=lambda value: abs(value - number.value))
+        true = abs(truth - number.value) <= 1.5
+        claims.append(talk.claim("net-price", number.start, number.end, number.value, round(truth, 2), true))
     return claims
 
 

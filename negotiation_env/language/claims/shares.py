@@ -9,7 +9,10 @@ from negotiation_env.language.claims.talk import Claim, Span, Talk
 from negotiation_env.language.numerals import Number
 
 _PERCENT: Final = re.compile(r" ?(?:%|per ?cent\b|pct\b|percentage points?\b)")
-_POINTS: Final = re.compile(r" ?(?:points?\b|个?点(?!钟|半|[0-9到之前多]))")
+_POINTS: Final = re.compile(r" ?(?:points?\b|个点)")
+_STEP: Final = re.compile(r" (?:up|down|more (?:people|searches|travellers)|fewer|above|below|over|under) ?(?:\b(?!yours?\b|the\b|my\b|our\b))")
+_STEP_BEFORE: Final = re.compile(r"\b(?:up|down|plus|minus|by)(?: (?:about|around|some|a good|nearly))? $")
+_MOVING: Final = re.compile(r"\b(?:demand|search(?:es)?|interest|season|pace|week|weekend)\b[^.;0-9]*$")
 _FRACTIONS: Final = {
     "half": 50.0, "a third": 33.3, "one third": 33.3, "two thirds": 66.7, "two-thirds": 66.7, "a quarter": 25.0,
     "one quarter": 25.0, "three quarters": 75.0, "three-quarters": 75.0, "a fifth": 20.0, "a tenth": 10.0,
@@ -21,7 +24,7 @@ _FRACTION: Final = re.compile(
 )
 _RATIO: Final = re.compile(r"(?: [a-z]+)? ?(?:in|out of|of(?: (?:your|the))?) ?$")
 _MULTIPLE: Final = re.compile(
-    r"\b(twice|doubl(?:e|es|ed|ing) (?:the|your|their|its|in|our|as|again)|double (?=views|bookings|clicks|searches)|"
+    r"\b(twice (?:the|as (?:many|much|often))|doubl(?:e|es|ed|ing) (?:the|your|their|its)|double (?=views|bookings|clicks|searches)|"
     r"(?:views|bookings|searches|demand|clicks|orders|sales) (?:have |has |had )?(?:doubled|tripled)|tripl(?:e|es|ed|ing) "
     r"(?:the|your|their|its))\b|翻(?:了)?(?:一)?[倍番]|多一倍"
 )
@@ -61,7 +64,12 @@ _DOWN: Final = re.compile(
     r"shy|soft\w*|slump\w*|slid\w*|sag\w*|cool\w*|dead|worse|cuts?|reduc\w+|pull\w* [a-z]+ down)\b|跌|少|降|减|下滑|低|掉|淡|冷|差|弱"
 )
 _NOT: Final = re.compile(r"(?:\b(?:not|never|no|isn't|aren't|wasn't|n't|instead of|rather than)|不是|没|不)\s*(?:[a-z]+ )?$")
-_LOOSE: Final = re.compile(r"\b(?:about|around|roughly|nearly|almost|over|more than|some|good|well|little|hardly|barely|just)\b")
+_OFF: Final = re.compile(r" off\b| discount\b|折")
+_FEWER: Final = re.compile(r" (?:fewer|less|down|below|under)\b")
+_LESS: Final = re.compile(r"\b(?:less|lower|under|below|down|cut|reduc\w+|drop)\b|[低降少]")
+_MUCH: Final = re.compile(
+    r"\b(?:more|fewer|less|up|down|above|below|over|under|twice|doubl\w+|tripl\w+|times|increase|drop|rise|fall\w*|fell|higher|lower)\b|[多少涨跌翻降增]"
+)
 
 
 class Share(NamedTuple):
@@ -77,90 +85,92 @@ def find_shares(low: str, numbers: list[Number]) -> list[Share]:
     """Return percentages, fractions, ratios ("one in three") and multiples ("twice the views": 100 more), in order."""
     found: list[Share] = []
     for place, number in enumerate(numbers):
-        percent = _PERCENT.match(low, number.end)
-        points = _POINTS.match(low, number.end)
-        before = low[max(0, number.start - 4) : number.start]
-        if percent or points:
+        unit = _PERCENT.match(low, number.end) or _POINTS.match(low, number.end)
+        before = low[max(0, number.start - 50) : number.start]
+        if unit is not None:
             if number.value <= 1000:
-                found.append(Share(number.start, (percent or points).end(), number.value, False))  # type: ignore[union-attr]
+                found.append(Share(number.start, unit.end(), number.value, False))
         elif before.endswith("百分之"):
             found.append(Share(number.start - 3, number.end, number.value, False))
         elif low.startswith("成", number.end) and number.value < 10 and low[number.end + 1 : number.end + 2] not in "交功本为":
             found.append(Share(number.start, number.end + 1, number.value * 10.0, True))
         elif _TIMES.match(low, number.end) and 1 < number.value <= 20:
             found.append(Share(number.start, number.end, number.value * 100.0 - 100.0, True))
+        elif number.value <= 60 and _MOVING.search(before) and (_STEP.match(low, number.end) or _STEP_BEFORE.search(before)):
+            found.append(Share(number.start, number.end, number.value, False))  # "searches are up 40", "seventeen down"
         elif place and number.value <= 100 and 0 < numbers[place - 1].value < number.value:
             first = numbers[place - 1]
             if number.start - first.end <= 24 and _RATIO.fullmatch(low[first.end : number.start]):
                 found.append(Share(first.start, number.end, first.value / number.value * 100.0, True))
-    found += [Share(match.start(), match.end(), _FRACTIONS[match[0].replace("-", " ")] if match[0].replace("-", " ") in _FRACTIONS
-              else 33.3, True) for match in _FRACTION.finditer(low)]  # fmt: skip
-    found += [Share(match.start(), match.end(), 200.0 if match[0].startswith("tripl") else 100.0, True) for match in _MULTIPLE.finditer(low)]
+    for match in _FRACTION.finditer(low):
+        found.append(Share(match.start(), match.end(), _FRACTIONS.get(match[0].replace("-", " "), 33.3), True))
+    for match in _MULTIPLE.finditer(low):
+        found.append(Share(match.start(), match.end(), 200.0 if match[0].startswith("tripl") else 100.0, True))
     return sorted(found)
 
 
 def share_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
     """Return a claim for each share that is said of a fact, and for each precise one that nothing bears out."""
+    return [claim for share in shares if (claim := _share_claim(talk, share)) is not None]
+
+
+def _share_claim(talk: Talk, share: Share) -> Claim | None:
     facts, hotel = talk.card.facts, talk.card.hotel
-    commissions = {round(ticket.commission * 100.0, 1) for ticket in talk.card.tickets}
-    holds: dict[str, tuple[float, ...]] = {
+    sentence = talk.sentence(share.start)
+    words = talk.low[sentence.start : sentence.end]
+    subjects = _subjects(talk, share, sentence)
+    near = subjects[0] if subjects else ""
+    direction = _direction(talk, share, sentence)
+    if share.loose and not _says_a_share(near, words) or _OFF.match(talk.low, share.end):
+        return None
+    holds = _holds(talk)
+    room = 0.6 if not share.loose else 12.0 if near == "occupancy" else 6.0
+    fitting = [kind for kind, values in holds.items() if any(abs(share.percent - value) <= room for value in values)]
+    if fitting and (not subjects or set(subjects) & set(fitting)):
+        kind = next((subject for subject in subjects if subject in fitting), fitting[0])
+        if kind == "demand":
+            true = not direction or (direction > 0) == (facts.demand > 0) or facts.demand == 0
+            signed = direction * share.percent if direction else share.percent
+            return talk.claim(kind, share.start, share.end, signed, float(facts.demand), true)
+        lost = kind in ("exposure", "conversion") and _FEWER.match(talk.low, share.end) is not None
+        return talk.claim(kind, share.start, share.end, -share.percent if lost else share.percent, holds[kind][0], not lost)
+    if (share.percent >= 99.5 and not share.loose) or talk.was_said(share.percent):
+        return None
+    if near in ("", "commission", "occupancy") and (_PRICE_SHARE.search(words) or _LESS.search(words)):
+        return None
+    truth = {"demand": float(facts.demand), "occupancy": hotel.occupancy * 100.0}.get(near, holds.get(near, (None,))[0])
+    return talk.claim(near or "performance", share.start, share.end, share.percent, truth, False)
+
+
+def _holds(talk: Talk) -> dict[str, tuple[float, ...]]:
+    """Return the shares that the card holds, in percent, by what they are about."""
+    facts, sold = talk.card.facts, talk.card.hotel.occupancy * 100.0
+    commissions = sorted({round(ticket.commission * 100.0, 1) for ticket in talk.card.tickets})
+    return {
         "demand": (float(abs(facts.demand)),),
         "exposure": (float(facts.exposure),),
         "conversion": (float(facts.conversion),),
-        "occupancy": (hotel.occupancy * 100.0, 100.0 - hotel.occupancy * 100.0),
+        "occupancy": (sold, 100.0 - sold),
         "commission": (*commissions, *(100.0 - share for share in commissions)),
     }
-    found: list[Claim] = []
-    for share in shares:
-        sentence = talk.sentence(share.start)
-        subjects = _subjects(talk, share, sentence)
-        near = subjects[0] if subjects else ""
-        if share.loose and near not in ("demand", "exposure", "conversion", "occupancy"):
-            continue
-        if share.loose and near == "occupancy" and not re.search(r"full|empty|occup|sold|满|空", talk.low[sentence.start : sentence.end]):
-            continue
-        room = 6.0 if share.loose else 0.6
-        if near == "occupancy" and share.loose:
-            room = 12.0
-        fitting = [kind for kind in holds if any(abs(share.percent - value) <= room for value in holds[kind])]
-        kind = near or "performance"
-        if fitting:
-            kind = next((subject for subject in subjects if subject in fitting), fitting[0])
-            true = True
-            signed = share.percent
-            if kind == "demand":
-                direction = _direction(talk, share, sentence)
-                signed = direction * share.percent if direction else share.percent
-                true = not direction or (direction > 0) == (facts.demand > 0) or facts.demand == 0
-                found.append(talk.claim(kind, share.start, share.end, signed, float(facts.demand), true))
-            else:
-                found.append(talk.claim(kind, share.start, share.end, share.percent, holds[kind][0], True))
-            continue
-        words = talk.low[sentence.start : sentence.end]
-        if share.percent >= 99.5 and not share.loose or talk.was_said(share.percent):
-            continue
-        if near in ("", "commission", "occupancy") and _PRICE_SHARE.search(words):
-            continue
-        truth = holds[kind][0] if kind in holds else None
-        if kind == "demand":
-            truth = float(facts.demand)
-        found.append(talk.claim(kind, share.start, share.end, share.percent, truth, False))
-    return found
+
+
+def _says_a_share(near: str, words: str) -> bool:
+    """Return whether a fraction or a multiple is said of a fact: "half full", "a quarter more searches"."""
+    if near == "occupancy":
+        return re.search(r"\b(?:full|empty|occup\w+|sold|unsold|vacant)\b|满|空", words) is not None
+    return near in ("demand", "exposure", "conversion") and (_MUCH.search(words) is not None)
 
 
 def _subjects(talk: Talk, share: Share, sentence: Span) -> list[str]:
-    """Return what a share may be about, by how near the words for it stand in the sentence."""
+    """Return what a share may be about, by how near the words for it stand in the sentence; a comma parts them."""
     first, last = max(sentence.start, share.start - 90), min(sentence.end, share.end + 90)
     distances: list[tuple[int, str]] = []
     for kind, pattern in _SUBJECTS:
         for match in pattern.finditer(talk.low, first, last):
-            distance = share.start - match.end() if match.end() <= share.start else match.start() - share.end
-            distances.append((distance, kind))
-    ordered: list[str] = []
-    for _, kind in sorted(distances):
-        if kind not in ordered:
-            ordered.append(kind)
-    return ordered
+            between = talk.low[match.end() : share.start] or talk.low[share.end : match.start()]
+            distances.append((len(between) + 30 * len(re.findall(r"[,，、:]", between)), kind))
+    return list(dict.fromkeys(kind for _, kind in sorted(distances)))
 
 
 def _direction(talk: Talk, share: Share, sentence: Span) -> int:
