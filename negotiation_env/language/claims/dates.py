@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from negotiation_env.language.numerals import Number, find_chinese_numerals
 
-_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH: Final = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
     r"nov(?:ember)?|dec(?:ember)?)\b"
@@ -115,7 +115,7 @@ def _english(low: str, match: re.Match[str]) -> DateMention | None:
         month, days, words = int(match[5]), [int(match[6])], ""
     else:
         words = match[1] or match[4]
-        month = _MONTHS.index((match[2] or match[3])[:3]) + 1
+        month = MONTHS.index((match[2] or match[3])[:3]) + 1
         days = [_ordinal(day[0]) for day in _ONE_DAY.finditer(words)]
     if not 1 <= month <= 12 or not days:
         return None

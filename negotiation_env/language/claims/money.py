@@ -32,25 +32,33 @@ _PRONOUN: Final = re.compile(
     r"(?:at|down to|gone to|gone down to|went to|went down to|sells? at|asks?|asking|dropped to|fell to|cut to|cutting to)\b|\bsomewhere at\b"
 )
 _NET_AFTER: Final = re.compile(
-    r" ?(?:yuan )?(?:to you\b|for you\b|yours\b|of (?:it|that) (?:is )?yours|in (?:your|the|his|her) (?:hand|pocket)|reach(?:es)? (?:you|her|him|the))|到手"
+    r" ?(?:yuan )?(?:to you\b|yours\b|of (?:it|that) (?:is )?yours|in (?:your|the|his|her) (?:hand|pocket)|reach(?:es)? (?:you|her|him|the))"
 )
 _NET_BEFORE: Final = re.compile(
-    r"(?:\b(?:leaves?|leaving) (?:(?:you|her|him|me|them|the house) )?(?:with )?|\b(?:you|she|he) (?:would |'d )?keeps? |到手(?:就是|是|有)?)$"
+    r"(?:\bleav(?:es|ing) (?:(?:you|her|him|me|them|the house) )?(?:with )?|\bleave (?:you|her|him|me|them|the house) (?:with )?|\b(?:you|she|he) (?:would |'d )?keeps? |到手(?:就是|是|有)?)$"
 )
 _NET_PLAIN: Final = re.compile(r" net\b")
+_APART: Final = re.compile(r" ?(?:yuan )?(?:under|below|over|above|behind|ahead of|cheaper than|dearer than|in front of) (?:the )?")
+_TOTAL_BEFORE: Final = re.compile(r"[0-9](?: a night)?(?: (?:times|for|over) [a-z0-9 ]{2,14})?,? (?:is|are|makes|make|comes to|=) $|[0-9]{3} leaves [0-9.]+: $|晚$")
+_TOTAL_AFTER: Final = re.compile(r",? (?:is|that's|over [a-z]+ (?:nights )?is|makes) [0-9]{3}|除")
 _NOW_BEFORE: Final = re.compile(
-    r"\b(?:stands? at|standing at|currently(?: at)?|list(?:ed|s)? (?:price )?(?:at|of|is)|rack rate(?: of| is)?|(?:now|today) (?:at|on)|"
+    r"\b(?:stands at|standing at|currently(?: at)?|list(?:ed|s)? (?:price )?(?:at|of|is)|rack rate(?: of| is)?|(?:now|today) (?:at|on)|"
     r"current(?:ly)? (?:selling )?(?:price|rate)?(?: of| is| at)?|selling (?:now )?at) $|(?:现价|挂牌|现在(?:卖|挂))$"
 )
 
 
 def money_claims(talk: Talk, houses: list[House]) -> list[Claim]:
     """Return the claims about a competitor's price, the present one and net prices; a bid is none."""
-    prices = [number for number in talk.numbers if _may_be_price(talk, number)]
+    # "grand" is a thousand, and not in the Grand Willow.
+    names = [range(house.start, house.end) for house in houses]
+    prices = [
+        number for number in talk.numbers if _may_be_price(talk, number) and not any(number.start in name for name in names)
+    ]
     claims = _competitor_claims(talk, houses, prices)
     taken = {claim.start for claim in claims}
     claims += [claim for claim in _unnamed_claims(talk, houses, prices) if claim.start not in taken]
-    return claims + _net_claims(talk, prices) + _present_claims(talk, houses, prices)
+    claims += _net_claims(talk, prices) + _present_claims(talk, houses, prices)
+    return claims + _difference_claims(talk, houses, prices) + _total_claims(talk)
 
 
 def _may_be_price(talk: Talk, number: Number) -> bool:
@@ -118,7 +126,10 @@ def _net_claims(talk: Talk, prices: list[Number]) -> list[Claim]:
     claims: list[Claim] = []
     keeps = [1.0 - ticket.commission for ticket in talk.card.tickets]
     for place, number in enumerate(prices):
-        told = _NET_BEFORE.search(talk.before(number.start, 32)) or _NET_AFTER.match(talk.low, number.end)
+        sentence = talk.sentence(number.start)
+        asked = talk.low[sentence.end : sentence.end + 1] in ("?", "？")
+        told = not asked and _NET_BEFORE.search(talk.before(number.start, 32))
+        told = told or (not asked and _NET_AFTER.match(talk.low, number.end))
         paired = place > 0 and number.value < prices[place - 1].value and (
             talk.low[prices[place - 1].end : number.start] in (", ", " ", ", net ", " (", ", so net ")
         ) and ("net" in talk.low[prices[place - 1].end : number.start] or _NET_PLAIN.match(talk.low, number.end))
@@ -146,4 +157,40 @@ def _present_claims(talk: Talk, houses: list[House], prices: list[Number]) -> li
         true = abs(nearest - number.value) <= 1.5 or talk.was_said(number.value)
         true = true or abs(number.value - talk.card.facts.competitor_price) <= 1
         claims.append(talk.claim("list-price", number.start, number.end, number.value, nearest, true))
+    return claims
+
+
+def _difference_claims(talk: Talk, houses: list[House], prices: list[Number]) -> list[Claim]:
+    """Return by how much a price is said to lie under or over the competitor's: "310 is twenty under Grand Willow"."""
+    other = core_name(talk.card.facts.competitor_name)
+    truth = float(talk.card.facts.competitor_price)
+    claims: list[Claim] = []
+    for number in talk.numbers:
+        apart = _APART.match(talk.low, number.end)
+        if apart is None or not any(house.core == other and house.start == apart.end() for house in houses):
+            continue
+        known = [price.value for price in prices] + [float(ticket.selling_price) for ticket in talk.card.tickets]
+        known += [value for value in talk.earlier_values if 0.4 * truth < value < 2.5 * truth]
+        nearest = min((abs(value - truth) for value in known), key=lambda value: abs(value - number.value))
+        claims.append(talk.claim("competitor-price", number.start, number.end, number.value, nearest, abs(nearest - number.value) <= 5))
+    return claims
+
+
+def _total_claims(talk: Talk) -> list[Claim]:
+    """Return what nights are said to come to: "375 for seven nights is 2,625", "1,140, that's 285 a night"."""
+    lowest = min(ticket.net_price for ticket in talk.card.tickets) * 0.6
+    highest = max(ticket.selling_price for ticket in talk.card.tickets) * 1.3
+    rates = {number.value for number in talk.numbers if lowest <= number.value <= highest}
+    counts = {number.value for number in talk.numbers if 2 <= number.value <= 31 and number.value == int(number.value)}
+    counts |= {float(ticket.nights) for ticket in talk.card.tickets}
+    claims: list[Claim] = []
+    for number in talk.numbers:
+        if not highest * 1.5 < number.value < highest * 32 or not rates:
+            continue
+        if not _TOTAL_BEFORE.search(talk.before(number.start, 40)) and not _TOTAL_AFTER.match(talk.low, number.end):
+            continue
+        sums = [rate * count for rate in rates for count in counts]
+        truth = min(sums, key=lambda value: abs(value - number.value))
+        true = abs(truth - number.value) <= 0.006 * number.value or talk.was_said(number.value)
+        claims.append(talk.claim("total", number.start, number.end, number.value, truth, true))
     return claims

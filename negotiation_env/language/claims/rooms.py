@@ -13,7 +13,7 @@ from negotiation_env.language.claims.talk import Claim, Talk
 
 _FILLERS: Final = frozenset(("room", "view", "with", "and", "the", "of", "bed"))
 """Words of a room's name that tell no room from another."""
-_OTHER_TYPES: Final = ("single", "triple", "quad", "studio", "penthouse", "villa", "loft", "bungalow", "dorm", "junior",
+_OTHER_TYPES: Final = ("triple", "quad", "studio", "penthouse", "villa", "loft", "bungalow", "dorm", "junior",
                        "premium", "premier", "economy", "presidential", "connecting", "sea", "ocean", "lake", "river", "mountain",
                        "courtyard", "poolside", "balcony")  # fmt: skip
 """Room types that hotels sell and sampled cards do not hold."""
@@ -38,7 +38,7 @@ _DETERMINER: Final = re.compile(
 # After these a room word is another word: "double the", "king of", "twin towns", "executive who", "suite of".
 _OTHER_SENSE: Final = re.compile(
     r"[ -](?:the|your|our|that|what|as|check|checked|book\w*|of|beds?|bedded|who|whose|decision|digits?|standards?|"
-    r"towns?|brothers?|sisters?|size|sized|and a half|team|chef|director|board|office|crab|bee)\b"
+    r"sales?|entr(?:y|ies)|espressos?|towns?|brothers?|sisters?|size|sized|and a half|team|chef|director|board|office|crab|bee)\b"
 )
 
 

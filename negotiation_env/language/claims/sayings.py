@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
+from negotiation_env.language.claims.rooms import RoomMention, find_rooms
 from negotiation_env.language.claims.talk import Claim, Talk
-from negotiation_env.language.numerals import Number
+from negotiation_env.language.numerals import Number, find_numbers, lower
+
+MAX_MESSAGE: Final = 2000
+"""Characters of an earlier message in which prices of rooms are looked for."""
 
 _SAID: Final = r"(?:said|told|quoted|offered|named|wrote|gave|mentioned|agreed(?: on| to| at)?|settled(?: on| at)?|promised)"
 _SAID_BEFORE: Final = re.compile(
-    rf"\b(?:you|i|we|she|he|they|you've|we've|i've|you'd|we'd|i'd|you had|we had) (?:just |already |once |both |have |had )?{_SAID}"
+    rf"\b(?:you|i|we|she|he|you've|we've|i've|you'd|we'd|i'd|you had|we had) (?:just |already |once |both |have |had )?{_SAID}"
     r"(?: (?:me|you|us|to|it|at|that|was|the|a|for|on|yes|,))* ?$|\b(?:as|like) (?:agreed|promised|you said|we said)[:,]? (?:at |on )?$"
-    r"|(?:[您你咱]们?|我)(?:刚才|刚刚|之前|上次|昨天)?(?:说|报|讲|答应|给)(?:好)?(?:了)?的?(?:是|价)?$|(?:说好|谈好|讲好|定好|谈妥)的?$"
+    r"|[您你]们?(?:刚才|刚刚|之前|上次|昨天)?(?:说|报|讲|答应|给)(?:好)?(?:了)?的?(?:是|价)?$|(?:说好|谈好|讲好|定好|谈妥)的?$"
 )
 _SAID_AFTER: Final = re.compile(
     rf",? (?:that |which |as |like )?(?:you|we|i|you've|we've|you'd|we'd)(?: had| have| just| already)? {_SAID}\b|,? as (?:agreed|promised|you said|said)\b"
@@ -20,13 +25,22 @@ _SAID_AFTER: Final = re.compile(
 )
 _DENIED: Final = re.compile(r"\b(?:not|never|n't|didn't|haven't|if|when|did|what)\b|没|不")
 _COUNTED: Final = re.compile(
-    r" ?(?:extra |more |additional |new |[a-z]+ )?(?:bookings?|reservations?|orders|room[ -]nights|guests|views|clicks|searches|travellers|stays|sales)\b"
+    r" ?(?:extra |more |additional |new |[a-z]+ )?(?:bookings?|reservations?|orders|room[ -]nights|guests|views|clicks|searches|travellers|"
+    r"stays|sales|rooms? a (?:night|day|week)|suites full|rooms full|houses|hotels|years in a row|days in a row)\b"
     r"|(?:个|单|位)?(?:订单|预订|间夜|浏览|客人)"
 )
 _REPORTED: Final = re.compile(
     r"\b(?:last (?:week|month|year|spring|summer|autumn|winter|january|february|march|april|may|june|july|august|september|"
-    r"october|november|december|time)|yesterday|had|got|took|made|brought|sold|booked|saw|were|was|earned|received|counted|won|"
-    r"average|already|each|per month|a month|this year|guarantee\w*)\b|上周|上月|去年|昨天|已经"
+    r"october|november|december|time|season)|yesterday|had|got|took|made|brought|brings|sold|booked|saw|were|was|earned|received|"
+    r"counted|won|lost|average|already|each|per month|a month|this year|guarantee\w*)\b|上周|上月|去年|昨天|已经"
+)
+_EARNED: Final = re.compile(
+    r"\b(?:houses?|hotels?|neighbou?rs?|resorts?|partners?|others|everyone|places?|colleagues?|they|he|she|brings?)\b[^.;?!0-9]{0,60}"
+    r"\b(?:made|earned|took|brought|brings?|lost|gained|saved|got|won|average)\b(?: [a-z]+){0,4} $"
+)
+_PRICE_END: Final = r"(?: yuan)?(?: selling| net| a night| per night)?"
+_PAIR_GAP: Final = re.compile(
+    rf"(?:{_PRICE_END}(?:,)? (?:for|on) (?:the |your )?|(?:'s)?(?: room| rooms)?,? ?(?:at|for|to|is|stays at|goes to|goes for|:)? ?| )"
 )
 
 
@@ -59,13 +73,61 @@ def _converted(talk: Talk, number: Number) -> bool:
 
 
 def count_claims(talk: Talk) -> list[Claim]:
-    """Return a claim for each number of bookings, guests or views that is reported and that nobody has said before."""
+    """Return a claim for each number of bookings, guests or yuan that is reported and that nobody has said before."""
     claims: list[Claim] = []
     for number in talk.numbers:
-        unit = _COUNTED.match(talk.low, number.end)
-        if unit is None or number.value < 5 or talk.was_said(number.value):
+        if number.value < 5 or talk.was_said(number.value):
             continue
+        unit = _COUNTED.match(talk.low, number.end)
         sentence = talk.sentence(number.start)
-        if _REPORTED.search(talk.low, sentence.start, sentence.end):
-            claims.append(talk.claim("performance", number.start, unit.end(), number.value, None, False))
+        counted = unit is not None and _REPORTED.search(talk.low, sentence.start, sentence.end) is not None
+        earned = number.value >= 20 and _EARNED.search(talk.before(number.start, 100)) is not None
+        if counted or earned:
+            end = unit.end() if unit is not None else number.end
+            claims.append(talk.claim("performance", number.start, end, number.value, None, False))
+    return claims
+
+
+def priced_rooms(low: str, numbers: Sequence[Number], rooms: Sequence[RoomMention]) -> list[tuple[int, Number]]:
+    """Return the tickets' places with the prices that stand right beside their rooms: "345 for the suite", "suite 345"."""
+    pairs: list[tuple[int, Number]] = []
+    taken: set[int] = set()
+    for room in rooms:
+        if len(room.tickets) != 1:
+            continue
+        for number in numbers:
+            if number.start in taken or number.value < 100:
+                continue
+            after = room.end <= number.start <= room.end + 20 and _PAIR_GAP.fullmatch(low[room.end : number.start])
+            before = number.end <= room.start <= number.end + 40 and re.fullmatch(
+                rf"{_PRICE_END},? (?:for|on) (?:the |your )?|{_PRICE_END} (?:the )?", low[number.end : room.start]
+            )
+            if after or before:
+                pairs.append((room.tickets[0], number))
+                taken.add(number.start)
+                break
+    return pairs
+
+
+def exchange_claims(talk: Talk, rooms: Sequence[RoomMention]) -> list[Claim]:
+    """Return false claims for prices that the hotel has named for one room and the message says of another.
+
+    A price that was named for no room, or for both, is left alone, as is a question: it may be a bid.
+    """
+    pairs = priced_rooms(talk.low, talk.numbers, rooms)
+    if len(talk.card.tickets) < 2 or not pairs:
+        return []
+    named: dict[float, set[int]] = {}
+    for message in talk.earlier[-12:]:
+        low = lower(message[-MAX_MESSAGE:])
+        for place, number in priced_rooms(low, find_numbers(low, True, True, True), find_rooms(low, talk.card.tickets)):
+            named.setdefault(number.value, set()).add(place)
+    claims: list[Claim] = []
+    for place, number in pairs:
+        sentence = talk.sentence(number.start)
+        asked = talk.low[sentence.end : sentence.end + 1] in ("?", "？")
+        owners = named.get(number.value, set())
+        if owners and place not in owners and not asked:
+            truth = ", ".join(talk.card.tickets[owner].room for owner in sorted(owners))
+            claims.append(talk.claim("earlier", number.start, number.end, talk.card.tickets[place].room, truth, False))
     return claims

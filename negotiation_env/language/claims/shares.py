@@ -11,8 +11,8 @@ from negotiation_env.language.numerals import Number
 _PERCENT: Final = re.compile(r" ?(?:%|per ?cent\b|pct\b|percentage points?\b)")
 _POINTS: Final = re.compile(r" ?(?:points?\b|个点)")
 _STEP: Final = re.compile(r" (?:up|down|more (?:people|searches|travellers)|fewer|above|below|over|under) ?(?:\b(?!yours?\b|the\b|my\b|our\b))")
-_STEP_BEFORE: Final = re.compile(r"\b(?:up|down|plus|minus|by)(?: (?:about|around|some|a good|nearly))? $")
-_MOVING: Final = re.compile(r"\b(?:demand|search(?:es)?|interest|season|pace|week|weekend)\b[^.;0-9]*$")
+_STEP_BEFORE: Final = re.compile(r"\b(?:up|down|plus|minus)(?: (?:about|around|some|a good|nearly))? $")
+_MOVING: Final = re.compile(r"\b(?:demand|search(?:es)?|interest|season|pace)\b[^.;,0-9]{0,24}$")
 _FRACTIONS: Final = {
     "half": 50.0, "a third": 33.3, "one third": 33.3, "two thirds": 66.7, "two-thirds": 66.7, "a quarter": 25.0,
     "one quarter": 25.0, "three quarters": 75.0, "three-quarters": 75.0, "a fifth": 20.0, "a tenth": 10.0,
@@ -23,6 +23,12 @@ _FRACTION: Final = re.compile(
     r"|(一半|[三四五]分之[一二三])"
 )
 _RATIO: Final = re.compile(r"(?: [a-z]+)? ?(?:in|out of|of(?: (?:your|the))?) ?$")
+_HOUSE_FULL: Final = re.compile(r"\b(?:full|empty|sold|unsold|taken|vacant|occupied|free)\b")
+_FRACTION_BEFORE: Final = re.compile(r"\b(?:by|up|down|increase of|rise of|drop of|fall of)(?: (?:about|almost|nearly|over|roughly))? $")
+_FRACTION_AFTER: Final = re.compile(
+    r" (?:more|fewer|less|as many|again|full|empty|sold|unsold|up|down|above|below|over last|under last|higher|lower)\b"
+    r"|(?: of)? (?:the|your|our) (?:rooms|house|beds|searches|people|views)"
+)
 _MULTIPLE: Final = re.compile(
     r"\b(twice (?:the|as (?:many|much|often))|doubl(?:e|es|ed|ing) (?:the|your|their|its)|double (?=views|bookings|clicks|searches)|"
     r"(?:views|bookings|searches|demand|clicks|orders|sales) (?:have |has |had )?(?:doubled|tripled)|tripl(?:e|es|ed|ing) "
@@ -32,12 +38,12 @@ _TIMES: Final = re.compile(r" times (?:as many|the|more)\b|倍(?=的|浏览|曝�
 
 _SUBJECTS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("conversion", re.compile(
-        r"\b(?:book|books|booked|bookers?|booking|bookings|convert\w*|conversions?|reservations?|reserv\w+|buy|buys|buyers|orders?)\b"
+        r"\b(?:into guests|book|books|booked|bookers?|booking|bookings|convert\w*|conversions?|reservations?|reserv\w+|buy|buys|buyers|orders?)\b"
         r"|转化|下单|会订|预订|订单|成单|订的")),
     ("exposure", re.compile(
         r"\b(?:views?|viewers?|viewed|eyes|eyeballs|looks|looked at|look at|seen|saw|see|sees|shown|exposure|visib\w+|impressions|"
-        r"clicks?|clicked|noticed|noticing|notice|visits|page|listing|glances|open your|opened|onlookers|found|attention|reach|"
-        r"traffic)\b|曝光|浏览|看到|看见|看您|看你|看的人|展示|点击|流量|被看|露出")),
+        r"clicks?|clicked|shows?|come(?:s)? up|appears?|noticed|noticing|notice|visits|page|listing|glances|open your|opened|onlookers|found|attention|reach|"
+        r"traffic)\b|曝光|浏览|看到|看见|看得见|看您|看你|看的人|展示|点击|流量|被看|露出")),
     ("demand", re.compile(
         r"\b(?:demand|search(?:es|ed|ing)?|searchers|look(?:ing|s)? for|interest|travell?ers?|visitors?|tourists?|enquir\w+|inquir\w+|"
         r"people|arrivals|crowds?|season|market|footfall|guests|queries|leaves|weekend|week|festival|fair|expo|holidays?|marathon|"
@@ -65,10 +71,20 @@ _DOWN: Final = re.compile(
 )
 _NOT: Final = re.compile(r"(?:\b(?:not|never|no|isn't|aren't|wasn't|n't|instead of|rather than)|不是|没|不)\s*(?:[a-z]+ )?$")
 _OFF: Final = re.compile(r" off\b| discount\b|折")
+_YOUR_HOUSE: Final = re.compile(r"\b(?:at|your|you run|running at|with) $")
+_OUR_SHARE: Final = re.compile(r"\b(?:our|we keep|we take|minus|paying|pay) $")
 _FEWER: Final = re.compile(r" (?:fewer|less|down|below|under)\b")
 _LESS: Final = re.compile(r"\b(?:less|lower|under|below|down|cut|reduc\w+|drop)\b|[低降少]")
 _MUCH: Final = re.compile(
     r"\b(?:more|fewer|less|up|down|above|below|over|under|twice|doubl\w+|tripl\w+|times|increase|drop|rise|fall\w*|fell|higher|lower)\b|[多少涨跌翻降增]"
+)
+
+
+# Demand that is said to move now, without a figure; "if demand is up" and what the hotel may think are no claims.
+_TREND: Final = re.compile(
+    r"(?<!if )\b(?:demand|searches)(?: [a-z]+){0,4}?(?:'s| is| are| will be| keeps?| has been)(?: (?:well|far|clearly|already|really|also))? "
+    r"((?:up|down|rising|climbing|growing|falling|dropping|shrinking|sinking|higher|lower|stronger|weaker|weak|through the roof|collapsing|soaring|booming))\b()"
+    r"|(?:搜|需求)[\u4e00-\u9fff]{0,8}(往下掉|下滑|在跌|在降|少了|变少|上涨|在涨|往上涨|多了|变多)()"
 )
 
 
@@ -96,13 +112,17 @@ def find_shares(low: str, numbers: list[Number]) -> list[Share]:
             found.append(Share(number.start, number.end + 1, number.value * 10.0, True))
         elif _TIMES.match(low, number.end) and 1 < number.value <= 20:
             found.append(Share(number.start, number.end, number.value * 100.0 - 100.0, True))
-        elif number.value <= 60 and _MOVING.search(before) and (_STEP.match(low, number.end) or _STEP_BEFORE.search(before)):
+        elif 2 <= number.value <= 60 and _MOVING.search(before) and (_STEP.match(low, number.end) or _STEP_BEFORE.search(before)):
             found.append(Share(number.start, number.end, number.value, False))  # "searches are up 40", "seventeen down"
         elif place and number.value <= 100 and 0 < numbers[place - 1].value < number.value:
             first = numbers[place - 1]
-            if number.start - first.end <= 24 and _RATIO.fullmatch(low[first.end : number.start]):
+            between = low[first.end : number.start]
+            if len(between) <= 24 and _RATIO.fullmatch(between) and _HOUSE_FULL.search(low, first.end, number.end + 40):
                 found.append(Share(first.start, number.end, first.value / number.value * 100.0, True))
     for match in _FRACTION.finditer(low):
+        before, after = low[max(0, match.start() - 24) : match.start()], low[match.end() : match.end() + 40]
+        if not match[2] and not _FRACTION_BEFORE.search(before) and not _FRACTION_AFTER.match(after):
+            continue
         found.append(Share(match.start(), match.end(), _FRACTIONS.get(match[0].replace("-", " "), 33.3), True))
     for match in _MULTIPLE.finditer(low):
         found.append(Share(match.start(), match.end(), 200.0 if match[0].startswith("tripl") else 100.0, True))
@@ -124,6 +144,11 @@ def _share_claim(talk: Talk, share: Share) -> Claim | None:
     if share.loose and not _says_a_share(near, words) or _OFF.match(talk.low, share.end):
         return None
     holds = _holds(talk)
+    before = talk.before(share.start, 16)
+    if _YOUR_HOUSE.search(before) and any(abs(share.percent - value) <= 1 for value in holds["occupancy"]):
+        subjects.insert(0, "occupancy")
+    if _OUR_SHARE.search(before):
+        subjects.insert(0, "commission")
     room = 0.6 if not share.loose else 12.0 if near == "occupancy" else 6.0
     fitting = [kind for kind, values in holds.items() if any(abs(share.percent - value) <= room for value in values)]
     if fitting and (not subjects or set(subjects) & set(fitting)):
@@ -186,3 +211,19 @@ def _direction(talk: Talk, share: Share, sentence: Span) -> int:
                 flipped = _NOT.search(talk.low[max(sentence.start, match.start() - 16) : match.start()])
                 best, direction = distance, -sign if flipped else sign
     return direction
+
+
+def trend_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
+    """Return the claims without a figure that demand goes up or down, in sentences that give none."""
+    truth = float(talk.card.facts.demand)
+    claims: list[Claim] = []
+    for match in _TREND.finditer(talk.low):
+        sentence = talk.sentence(match.start())
+        if any(sentence.start <= share.start < sentence.end for share in shares) or abs(truth) < 2:
+            continue
+        if _NOT.search(talk.low[max(sentence.start, match.end() - 24) : match.start(2) if match[2] else match.end()]):
+            continue
+        up = _UP.search(match[0]) is not None and _DOWN.search(match[0]) is None or "roof" in match[0]
+        if up or _DOWN.search(match[0]) is not None:
+            claims.append(talk.claim("demand", match.start(), match.end(), "up" if up else "down", truth, up == (truth > 0)))
+    return claims

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from negotiation_env.game.scenario import Ticket
-from negotiation_env.language.claims.dates import WEEKDAY, DateMention, Day, NightsMention
+from negotiation_env.language.claims.dates import MONTHS, WEEKDAY, DateMention, Day, NightsMention
 from negotiation_env.language.claims.rooms import RoomMention
 from negotiation_env.language.claims.talk import Claim, Talk
 
@@ -17,6 +17,9 @@ _START_BEFORE: Final = re.compile(
     r"[ ,:]*(?:on )?(?:(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?,? )?(?:the )?$|从$"
 )
 _END_BEFORE: Final = re.compile(rf"(?:\b(?:to|until|till|through|out|leav\w+|check(?:ing)?[ -]?out)(?: on)?|-|到|至)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?$")
+_OTHER_START: Final = re.compile(
+    r"\b(?:banner|badge|boost|lift|photo\w*|report|again|shut|closed?|back|opens?|free|page|search)\b[^,.;0-9]{0,16}$"
+)
 _START_AFTER: Final = re.compile(r" ?(?:起|进|入住|开始)|,? (?:onwards?|on,)|,? ?(?:for )?(?:the )?(?:[a-z]+|[0-9]+) nights?\b")
 # The date is somebody's day for doing something, or an edge that nights are counted up to.
 _OTHER_DAY: Final = re.compile(
@@ -25,6 +28,10 @@ _OTHER_DAY: Final = re.compile(
     r"expires?|valid|invoice|contract|decide|answer|review|check again|wedding|exam\w*|opened|deliver\w*|photograph\w*|"
     r"were|was|had|hadn't|wasn't|holiday|festival|fair|new year)\b|再|之前|前$|联系|打给|回您|结算|发您|除了|不含"
 )
+_NIGHTS_FROM: Final = re.compile(
+    rf"[ ,]*(?:(?:of|in|for) (?:the |your )?[a-z ]{{1,20}},? )?(?:from|starting|beginning|as of|on)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?"
+)
+_FROM_NIGHTS: Final = re.compile(r"[ ,:]*(?:起|进|入住)?(?:for )?(?:the |all |its )?")
 _PART: Final = re.compile(
     r"\b(?:only|just|last|leave|except|without|outside|first|keep|kept|closed?|after|weekends?|weekdays?|midweek|other|"
     r"rest|remaining|of (?:those|these|them|the)|part|some|stays?|shorter|instead|half|quiet|empty|before|between|or|"
@@ -47,7 +54,8 @@ def tickets_meant(talk: Talk, rooms: Sequence[RoomMention], start: int, end: int
     before = [room for room in inside if room.end <= start]
     after = [room for room in inside if room.start >= end]
     clause = talk.clause(start)
-    if before and not (after and after[0].start < clause.end and before[-1].start < clause.start):
+    behind = after and re.fullmatch(r",? (?:in|of|for) (?:the|your|a) ", talk.low[end : after[0].start])
+    if before and not behind and not (after and after[0].start < clause.end and before[-1].start < clause.start):
         group = [before[-1]]
         for room in reversed(before[:-1]):
             if not re.fullmatch(r"[ ,]*(?:and|&|\+|/|,|和|、)? ?(?:the |your )?", talk.low[room.end : group[-1].start]):
@@ -73,7 +81,9 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
         if not start and not _of_stay(talk, mention, rooms, nights):
             continue
         truth = ", ".join(sorted({ticket.check_in.isoformat() for ticket in tickets}))
-        if len(mention.days) > 1 and not mention.is_range:
+        if all(_said_before(talk, day) and not any(_begins(day, ticket) for ticket in talk.card.tickets) for day in mention.days):
+            true = True
+        elif len(mention.days) > 1 and (not mention.is_range or len(tickets) == len(talk.card.tickets)):
             true = all(any(_inside(day, ticket) for ticket in talk.card.tickets) for day in mention.days)
         else:
             true = any(_fits(talk, mention, ticket, start, nights) for ticket in tickets)
@@ -91,7 +101,12 @@ def _is_start(talk: Talk, mention: DateMention, rooms: Sequence[RoomMention]) ->
     if _END_BEFORE.search(before):
         return False
     if _START_BEFORE.search(before) or _START_AFTER.match(talk.low, mention.end):
-        return True
+        return _OTHER_START.search(before) is None
+    return _on_room(talk, mention, rooms)
+
+
+def _on_room(talk: Talk, mention: DateMention, rooms: Sequence[RoomMention]) -> bool:
+    """Return whether a date stands right behind a room: "a queen on 27 October"."""
     return any(re.fullmatch(r"(?: rooms?)?,? on (?:the )?", talk.low[room.end : mention.start])
                for room in rooms if 0 < mention.start - room.end < 16)  # fmt: skip
 
@@ -130,8 +145,7 @@ def _fits(talk: Talk, mention: DateMention, ticket: Ticket, start: bool, nights:
         return False
     if not start or mention.is_range:
         return True
-    beside = [item.nights for item in nights if -40 < item.start - mention.end < 30 and
-              talk.sentence(item.start) == talk.sentence(mention.start)]  # fmt: skip
+    beside = [item.nights for item in nights if _counted_from(talk, item, mention)]
     if _begins(first, ticket):
         return not beside or min(beside) <= ticket.nights
     inside = [found for found in _days(first, ticket) if ticket.check_in <= found < ticket.check_out]
@@ -143,12 +157,24 @@ def _fits(talk: Talk, mention: DateMention, ticket: Ticket, start: bool, nights:
     return (
         _PART.search(talk.low[clause.start : clause.end]) is not None
         or re.search(r"\bnights from (?:the )?$", talk.before(mention.start, 20)) is not None
-        or _said_before(talk, first)
+        or first.day == ticket.check_out.day
     )
 
 
+def _counted_from(talk: Talk, nights: NightsMention, date: DateMention) -> bool:
+    """Return whether nights are counted from a date: "five nights from the 3rd", "the 3rd, five nights"."""
+    if nights.end <= date.start:
+        return _NIGHTS_FROM.fullmatch(talk.low[nights.end : date.start]) is not None
+    return _FROM_NIGHTS.fullmatch(talk.low[date.end : max(date.end, nights.start)]) is not None
+
+
 def _said_before(talk: Talk, day: Day) -> bool:
-    return re.search(rf"(?<![0-9]){day.day}(?:st|nd|rd|th|号|日)?(?![0-9])", talk.earlier_low) is not None
+    """Return whether a day of the month was said before, as a day."""
+    month = "" if day.month is None else MONTHS[day.month - 1]
+    return re.search(
+        rf"(?<![0-9]){day.day}(?:(?:st|nd|rd|th)\b| ?(?:of )?{month or '(?!.)'}|[号日])|{month or '(?!.)'}[a-z]* {day.day}(?![0-9])",
+        talk.earlier_low,
+    ) is not None
 
 
 def _weekday_claims(talk: Talk, mention: DateMention) -> list[Claim]:

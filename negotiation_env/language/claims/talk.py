@@ -15,7 +15,7 @@ from negotiation_env.language.numerals import Number, find_numbers, lower
 KINDS: Final = frozenset(
     (
         "hotel", "city", "room", "date", "weekday", "nights", "competitor", "competitor-price", "demand", "exposure",
-        "conversion", "occupancy", "commission", "list-price", "net-price", "performance", "earlier",
+        "conversion", "occupancy", "commission", "list-price", "net-price", "total", "performance", "earlier",
     )
 )  # fmt: skip
 """Every ``Claim.kind``. "performance" is a figure about how houses fare that no fact of the card bears out; "earlier"
