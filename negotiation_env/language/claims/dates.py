@@ -37,7 +37,8 @@ _DAY_ENDS: Final = re.compile(
     r"\W*$|\s*[,.:;?!()/'–-]|\s+(?:for|at|to|and|or|on|until|till|through|with|is|are|was|it|if|then|could|would|can|may|what|"
     r"how|only|as|by|in|onwards?|on|please|now|too|also|so|but|still|which|where|when|we|i|you|stays?|again|both|just|"
     r"inclusive|instead|because|since|while|before|after|all|no|not|that|your|the|a|six|five|four|three|two|seven|"
-    r"eight|nine|ten|eleven|twelve|thirteen|[0-9]+)\b"
+    r"eight|nine|ten|eleven|twelve|thirteen|go|goes|belongs?|remains?|keeps?|leaves?|were|has|have|will|works?|costs?|suits?|"
+    r"[0-9]+)\b"
 )
 _BARE_CUE: Final = re.compile(
     r"\b(?:from|on|to|until|till|through|between|and|after|before|by|starting|of|for|since|nights?|"
@@ -117,7 +118,7 @@ def _english(low: str, match: re.Match[str]) -> DateMention | None:
         words = match[1] or match[4]
         month = MONTHS.index((match[2] or match[3])[:3]) + 1
         days = [_ordinal(day[0]) for day in _ONE_DAY.finditer(words)]
-    if not 1 <= month <= 12 or not days:
+    if not 1 <= month <= 12 or not days or re.search(r"[0-9]-$", low[max(0, match.start() - 2) : match.start()]):
         return None
     is_range = len(days) > 1 and _RANGE.search(words) is not None
     # "the 25th to 3 November" begins in October.

@@ -34,16 +34,16 @@ _GENERIC: Final = re.compile(
 )
 _OWN_HOUSE_BEFORE: Final = re.compile(
     r"(?:\b(?:dear|hello|hi|morning|evening|afternoon|speaking (?:to|with)|is (?:that|this|it)|calling about|your|welcome to|"
-    r"here at|mr \w+ of|mrs \w+ of|ms \w+ of|right at|on behalf of)|[0-9]{3,4} for)\W+(?:the |a )?$"
+    r"here at|mr \w+ of|mrs \w+ of|ms \w+ of|right at|on behalf of|you own)|[0-9]{3,4} for)\W+(?:the |a )?$"
 )
 _OWN_HOUSE_AFTER: Final = re.compile(r" team\b|,? isn't it| could do| do on\b| i'd put|,? naturally")
 _FOR_HOUSE: Final = re.compile(r"(?:\bfor|\byou own|\b(?:what|which|how) [a-z ]{0,20}) (?:the )?$")
-_HOUSE_ROOM: Final = re.compile(r"'s (?:[a-z]+ ){0,2}$")
+_HOUSE_ROOM: Final = re.compile(r"(?:'s|,) (?:the |a )?(?:[a-z]+ ){0,2}$")
 _LOCAL: Final = re.compile(
     r"\b(?:search(?:es|ed|ing)?|look(?:s|ing|ed)?|people|demand|interest|travell?ers|visitors|tourists|guests|bound|trips?)"
     r"(?: [a-z']+){0,3} (?:for|to|in|of) (?:the )?$|搜$"
 )
-_HERE: Final = re.compile(rf"\b(?:{'|'.join(_LODGING)}|house|place|property)(?: there)?(?:,| in| at) (?:the )?$")
+_HERE: Final = re.compile(rf"\b(?:your|the|this|that) (?:[a-z]+ ){{0,3}}(?:{'|'.join(_LODGING)}|house|place|property)(?: there)?(?:,| in| at) (?:the )?$")
 _YOUR_HOUSE: Final = re.compile(
     r"(?:您|你)(?:们)?家?(?:在)?([\u4e00-\u9fff]{2,6}?)(?:那家|那间|的)?([\u4e00-\u9fff]{0,4}?)(酒店|旅馆|民宿|客栈|宾馆|公寓|度假村|饭店|旅店|招待所)"
 )
@@ -129,7 +129,8 @@ def _is_asked_of(talk: Talk, house: House, rooms: list[RoomMention]) -> bool:
     if priced or not (of_it or at_it):
         return False
     sentence = talk.sentence(house.start)
-    return talk.low[sentence.end : sentence.end + 1] in ("?", "？") or _FOR_HOUSE.search(talk.before(house.start, 30)) is not None
+    asked = re.search(r"[?？]", talk.low[sentence.end : sentence.end + 60])
+    return asked is not None or _FOR_HOUSE.search(talk.before(house.start, 30)) is not None
 
 
 def _city_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> list[Claim]:

@@ -10,6 +10,7 @@ from negotiation_env.language.claims.talk import Claim, Talk
 from negotiation_env.language.numerals import Number
 
 _BESIDE_YOU: Final = re.compile(r" ?\b(?:near|next to|beside|round|around|opposite|over|below|above|across from|under) you(?:rs?)?\b")
+_PLACE: Final = re.compile(r" ?\b(?:on|in|of|along|down|around|near|next to) (?:your|the|this|our) [a-z]+\b")
 _AND_ASKS: Final = re.compile(
     r"\band (?=(?:still |now |only |just )?(?:asks?|takes?|sells?|is|goes|went|stands?|sits|charges?|wants?|costs?|holds?|has gone|is at)\b)"
 )
@@ -32,7 +33,7 @@ _PRONOUN: Final = re.compile(
     r"(?:at|down to|gone to|gone down to|went to|went down to|sells? at|asks?|asking|dropped to|fell to|cut to|cutting to)\b|\bsomewhere at\b"
 )
 _NET_AFTER: Final = re.compile(
-    r" ?(?:yuan )?(?:to you\b|yours\b|of (?:it|that) (?:is )?yours|in (?:your|the|his|her) (?:hand|pocket)|reach(?:es)? (?:you|her|him|the))"
+    r" ?(?:yuan )?(?:to you\b(?! and)|of (?:it|that) (?:is )?yours|in (?:your|the|his|her) (?:hand|pocket)|reach(?:es)? (?:you|her|him|the))"
 )
 _NET_BEFORE: Final = re.compile(
     r"(?:\bleav(?:es|ing) (?:(?:you|her|him|me|them|the house) )?(?:with )?|\bleave (?:you|her|him|me|them|the house) (?:with )?|\b(?:you|she|he) (?:would |'d )?keeps? |到手(?:就是|是|有)?)$"
@@ -101,15 +102,14 @@ def _competitor_price(talk: Talk, number: Number) -> Claim:
 
 def _unnamed_claims(talk: Talk, houses: list[House], prices: list[Number]) -> list[Claim]:
     """Return the prices of "the neighbour", and of "he" where the message before named the competitor."""
-    other = core_name(talk.card.facts.competitor_name)
     cues = [match.end() for match in _UNNAMED.finditer(talk.low)]
-    if not houses and talk.earlier and any(other in message.lower() for message in talk.earlier[-3:]):
+    if not houses:
         cues += [match.end() for match in _PRONOUN.finditer(talk.low)]
     claims: dict[int, Claim] = {}
     for end in cues:
         sentence = talk.sentence(end)
         number = next((price for price in prices if end <= price.start < min(sentence.end, end + 40)), None)
-        gap = "" if number is None else _AND_ASKS.sub("", _BESIDE_YOU.sub("", talk.low[end : number.start]))
+        gap = "" if number is None else _AND_ASKS.sub("", _PLACE.sub("", _BESIDE_YOU.sub("", talk.low[end : number.start])))
         if number is None or _OTHER_OWNER.search(gap) or re.search(r"[,:;]", gap):
             continue
         claim = _competitor_price(talk, number)
@@ -172,7 +172,7 @@ def _difference_claims(talk: Talk, houses: list[House], prices: list[Number]) ->
         known = [price.value for price in prices] + [float(ticket.selling_price) for ticket in talk.card.tickets]
         known += [value for value in talk.earlier_values if 0.4 * truth < value < 2.5 * truth]
         nearest = min((abs(value - truth) for value in known), key=lambda value: abs(value - number.value))
-        claims.append(talk.claim("competitor-price", number.start, number.end, number.value, nearest, abs(nearest - number.value) <= 5))
+        claims.append(talk.claim("competitor-price", number.start, number.end, number.value, nearest, abs(nearest - number.value) <= 2.5))
     return claims
 
 
@@ -191,6 +191,6 @@ def _total_claims(talk: Talk) -> list[Claim]:
             continue
         sums = [rate * count for rate in rates for count in counts]
         truth = min(sums, key=lambda value: abs(value - number.value))
-        true = abs(truth - number.value) <= 0.006 * number.value or talk.was_said(number.value)
+        true = abs(truth - number.value) <= 3 or talk.was_said(number.value)
         claims.append(talk.claim("total", number.start, number.end, number.value, truth, true))
     return claims

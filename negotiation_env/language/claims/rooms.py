@@ -15,7 +15,7 @@ _FILLERS: Final = frozenset(("room", "view", "with", "and", "the", "of", "bed"))
 """Words of a room's name that tell no room from another."""
 _OTHER_TYPES: Final = ("triple", "quad", "studio", "penthouse", "villa", "loft", "bungalow", "dorm", "junior",
                        "premium", "premier", "economy", "presidential", "connecting", "sea", "ocean", "lake", "river", "mountain",
-                       "courtyard", "poolside", "balcony")  # fmt: skip
+                       "single")  # fmt: skip
 """Room types that hotels sell and sampled cards do not hold."""
 _HEADS: Final = frozenset(("king", "queen", "twin", "double", "suite", "executive", "deluxe", "triple", "penthouse", "loft", "studio"))
 """Words that name a room by themselves ("the twin"); the others need another word or "room" beside them."""
@@ -37,7 +37,7 @@ _DETERMINER: Final = re.compile(
 )
 # After these a room word is another word: "double the", "king of", "twin towns", "executive who", "suite of".
 _OTHER_SENSE: Final = re.compile(
-    r"[ -](?:the|your|our|that|what|as|check|checked|book\w*|of|beds?|bedded|who|whose|decision|digits?|standards?|"
+    r"[ -](?:sold|selling|the|your|our|that|what|as|check|checked|book\w*|of|beds?|bedded|who|whose|decision|digits?|standards?|"
     r"sales?|entr(?:y|ies)|espressos?|towns?|brothers?|sisters?|size|sized|and a half|team|chef|director|board|office|crab|bee)\b"
 )
 
@@ -115,7 +115,7 @@ def _mention(low: str, group: Sequence[re.Match[str]], owns: Sequence[frozenset[
             return [RoomMention(start, end, words, (place,))]
     fitting = tuple(place for place, own in enumerate(owns) if all(word & own for word in words))
     alone = len(group) == 1 and not (words[0] & _HEADS if group[0][1] else group[0][2] in _CHINESE_ALONE)
-    if alone and not re.match(r"(?: view)?(?: rooms?\b|s\b)|景|房|大床", low[end : end + 12]):
+    if alone and ("single" in words[0] or not re.match(r" view|(?: view)?(?: rooms?\b|s\b)|景|房|大床", low[end : end + 12])):
         return []
     return [RoomMention(start, end, words, fitting)]
 

@@ -25,15 +25,16 @@ _SAID_AFTER: Final = re.compile(
 )
 _DENIED: Final = re.compile(r"\b(?:not|never|n't|didn't|haven't|if|when|did|what)\b|没|不")
 _COUNTED: Final = re.compile(
-    r" ?(?:extra |more |additional |new |[a-z]+ )?(?:bookings?|reservations?|orders|room[ -]nights|guests|views|clicks|searches|travellers|"
-    r"stays|sales|rooms? a (?:night|day|week)|suites full|rooms full|houses|hotels|years in a row|days in a row)\b"
+    r" ?(?:extra |more |additional |new |[a-z]+ )?(?:(?<=more )nights|(?<=extra )nights|(?<=additional )nights|bookings?|reservations?|orders|room[ -]nights|guests|views|clicks|searches|travellers|"
+    r"stays|sales|rooms? a (?:night|day|week)|suites full|rooms full|years in a row|days in a row)\b"
     r"|(?:个|单|位)?(?:订单|预订|间夜|浏览|客人)"
 )
 _REPORTED: Final = re.compile(
     r"\b(?:last (?:week|month|year|spring|summer|autumn|winter|january|february|march|april|may|june|july|august|september|"
     r"october|november|december|time|season)|yesterday|had|got|took|made|brought|brings|sold|booked|saw|were|was|earned|received|"
-    r"counted|won|lost|average|already|each|per month|a month|this year|guarantee\w*)\b|上周|上月|去年|昨天|已经"
+    r"counted|won|lost|average|came|already|each|per month|a month|this year|guarantee\w*)\b|上周|上月|去年|昨天|已经"
 )
+_SUPPOSED: Final = re.compile(r"\b(?:if|instead of|would|could|what)\b|\?")
 _EARNED: Final = re.compile(
     r"\b(?:houses?|hotels?|neighbou?rs?|resorts?|partners?|others|everyone|places?|colleagues?|they|he|she|brings?)\b[^.;?!0-9]{0,60}"
     r"\b(?:made|earned|took|brought|brings?|lost|gained|saved|got|won|average)\b(?: [a-z]+){0,4} $"
@@ -80,8 +81,9 @@ def count_claims(talk: Talk) -> list[Claim]:
             continue
         unit = _COUNTED.match(talk.low, number.end)
         sentence = talk.sentence(number.start)
-        counted = unit is not None and _REPORTED.search(talk.low, sentence.start, sentence.end) is not None
-        earned = number.value >= 20 and _EARNED.search(talk.before(number.start, 100)) is not None
+        supposed = _SUPPOSED.search(talk.low, sentence.start, min(len(talk.low), sentence.end + 1)) is not None
+        counted = unit is not None and not supposed and _REPORTED.search(talk.low, sentence.start, sentence.end) is not None
+        earned = not re.match(r" ?(?:%|per ?cent|个?点)", talk.low[number.end : number.end + 9]) and number.value >= 20 and _EARNED.search(talk.before(number.start, 100)) is not None
         if counted or earned:
             end = unit.end() if unit is not None else number.end
             claims.append(talk.claim("performance", number.start, end, number.value, None, False))
@@ -118,16 +120,20 @@ def exchange_claims(talk: Talk, rooms: Sequence[RoomMention]) -> list[Claim]:
     if len(talk.card.tickets) < 2 or not pairs:
         return []
     named: dict[float, set[int]] = {}
+    bare: set[float] = set()
     for message in talk.earlier[-12:]:
         low = lower(message[-MAX_MESSAGE:])
-        for place, number in priced_rooms(low, find_numbers(low, True, True, True), find_rooms(low, talk.card.tickets)):
+        numbers = find_numbers(low, True, True, True)
+        placed = priced_rooms(low, numbers, find_rooms(low, talk.card.tickets))
+        bare |= {number.value for number in numbers} - {number.value for _, number in placed}
+        for place, number in placed:
             named.setdefault(number.value, set()).add(place)
     claims: list[Claim] = []
     for place, number in pairs:
         sentence = talk.sentence(number.start)
         asked = talk.low[sentence.end : sentence.end + 1] in ("?", "？")
         owners = named.get(number.value, set())
-        if owners and place not in owners and not asked:
+        if owners and place not in owners and not asked and number.value not in bare:
             truth = ", ".join(talk.card.tickets[owner].room for owner in sorted(owners))
             claims.append(talk.claim("earlier", number.start, number.end, talk.card.tickets[place].room, truth, False))
     return claims

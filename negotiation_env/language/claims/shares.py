@@ -6,7 +6,7 @@ import re
 from typing import Final, NamedTuple
 
 from negotiation_env.language.claims.talk import Claim, Span, Talk
-from negotiation_env.language.numerals import Number
+from negotiation_env.language.numerals import Number, find_numbers
 
 _PERCENT: Final = re.compile(r" ?(?:%|per ?cent\b|pct\b|percentage points?\b)")
 _POINTS: Final = re.compile(r" ?(?:points?\b|个点)")
@@ -23,6 +23,7 @@ _FRACTION: Final = re.compile(
     r"|(一半|[三四五]分之[一二三])"
 )
 _RATIO: Final = re.compile(r"(?: [a-z]+)? ?(?:in|out of|of(?: (?:your|the))?) ?$")
+_HUNDRED: Final = re.compile(r"(?: [a-z]+){0,2} (?:in|out of|per|of) (?:a |one |every )?hundred\b")
 _HOUSE_FULL: Final = re.compile(r"\b(?:full|empty|sold|unsold|taken|vacant|occupied|free)\b")
 _FRACTION_BEFORE: Final = re.compile(r"\b(?:by|up|down|increase of|rise of|drop of|fall of)(?: (?:about|almost|nearly|over|roughly))? $")
 _FRACTION_AFTER: Final = re.compile(
@@ -39,9 +40,9 @@ _TIMES: Final = re.compile(r" times (?:as many|the|more)\b|倍(?=的|浏览|曝�
 _SUBJECTS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("conversion", re.compile(
         r"\b(?:into guests|book|books|booked|bookers?|booking|bookings|convert\w*|conversions?|reservations?|reserv\w+|buy|buys|buyers|orders?)\b"
-        r"|转化|下单|会订|预订|订单|成单|订的")),
+        r"|转化|下单|会订|会住|预订|订单|成单|订的")),
     ("exposure", re.compile(
-        r"\b(?:views?|viewers?|viewed|eyes|eyeballs|looks|looked at|look at|seen|saw|see|sees|shown|exposure|visib\w+|impressions|"
+        r"\b(?:views?|viewers?|viewed|lookers?|look|seeing|eyes|eyeballs|looks|looked at|look at|seen|saw|see|sees|shown|exposure|visib\w+|impressions|"
         r"clicks?|clicked|shows?|come(?:s)? up|appears?|noticed|noticing|notice|visits|page|listing|glances|open your|opened|onlookers|found|attention|reach|"
         r"traffic)\b|曝光|浏览|看到|看见|看得见|看您|看你|看的人|展示|点击|流量|被看|露出")),
     ("demand", re.compile(
@@ -49,10 +50,10 @@ _SUBJECTS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
         r"people|arrivals|crowds?|season|market|footfall|guests|queries|leaves|weekend|week|festival|fair|expo|holidays?|marathon|"
         r"arriving|come|coming|town|calendar|concert|regatta|harvest|blossom|exams?)\b|需求|搜|的人|人[少多]|客流|热度|来的")),
     ("occupancy", re.compile(
-        r"\b(?:occup\w+|full|fuller|fill|filled|empty|emptier|vacant|vacan\w+|free|sold|unsold|taken|rooms?|beds?|house|keys)\b"
+        r"\b(?:occup\w+|full|fuller|fill|filled|empty|emptier|vacant|vacan\w+|free|sold|unsold|taken|books|rooms?|beds?|house|keys)\b"
         r"|入住|满房|空房|空着|住满|卖了|卖掉|空的|出租率")),
     ("commission", re.compile(
-        r"\b(?:commission|our share|our cut|our part|fee|keep|kept|keeps|deduct\w*|our side|to us|for us)\b|佣金|抽|扣|提成")),
+        r"\b(?:commission|our share|our cut|our part|fee|keep|kept|keeps|deduct\w*|ledger|net|reach\w*|in hand|ours|share|our side|to us|for us)\b|佣金|抽|扣|提成")),
 )  # fmt: skip
 # A percentage of a price is a discount or an offer, no statement of fact.
 _PRICE_SHARE: Final = re.compile(
@@ -70,11 +71,18 @@ _DOWN: Final = re.compile(
     r"shy|soft\w*|slump\w*|slid\w*|sag\w*|cool\w*|dead|worse|cuts?|reduc\w+|pull\w* [a-z]+ down)\b|跌|少|降|减|下滑|低|掉|淡|冷|差|弱"
 )
 _NOT: Final = re.compile(r"(?:\b(?:not|never|no|isn't|aren't|wasn't|n't|instead of|rather than)|不是|没|不)\s*(?:[a-z]+ )?$")
-_OFF: Final = re.compile(r" off\b| discount\b|折")
-_YOUR_HOUSE: Final = re.compile(r"\b(?:at|your|you run|running at|with) $")
+_OFF: Final = re.compile(r" off\b| discount\b| less (?:than (?:that|it|this|your|the|my)|is)\b|折")
+_YOUR_HOUSE: Final = re.compile(r"\b(?:at|your|you run|running at) $")
 _OUR_SHARE: Final = re.compile(r"\b(?:our|we keep|we take|minus|paying|pay) $")
+_OF_HOUSE: Final = re.compile(r" of (?:the |your |its )?(?:guests|rooms|house|beds)\b")
+_UP_DOWN: Final = re.compile(r" (?:up|down)\b")
+_UP_DOWN_BEFORE: Final = re.compile(r"\b(?:up|down) $")
 _FEWER: Final = re.compile(r" (?:fewer|less|down|below|under)\b")
-_LESS: Final = re.compile(r"\b(?:less|lower|under|below|down|cut|reduc\w+|drop)\b|[低降少]")
+_MOVED: Final = re.compile(r" (?:more|fewer|less|up|down|above|below|over|under)\b")
+_THIRD: Final = re.compile(
+    r"\b(?:houses|hotels|partners?|neighbou?rs?|resorts|others|average|measured|proven|model|figures|statistics|last (?:year|month|week|winter|spring|summer|"
+    r"autumn|january|june|time)|everybody|everyone|whole|zone|street|guests|business)\b"
+)
 _MUCH: Final = re.compile(
     r"\b(?:more|fewer|less|up|down|above|below|over|under|twice|doubl\w+|tripl\w+|times|increase|drop|rise|fall\w*|fell|higher|lower)\b|[多少涨跌翻降增]"
 )
@@ -108,6 +116,8 @@ def find_shares(low: str, numbers: list[Number]) -> list[Share]:
                 found.append(Share(number.start, unit.end(), number.value, False))
         elif before.endswith("百分之"):
             found.append(Share(number.start - 3, number.end, number.value, False))
+        elif _HUNDRED.match(low, number.end) and number.value < 100:
+            found.append(Share(number.start, number.end, number.value, False))
         elif low.startswith("成", number.end) and number.value < 10 and low[number.end + 1 : number.end + 2] not in "交功本为":
             found.append(Share(number.start, number.end + 1, number.value * 10.0, True))
         elif _TIMES.match(low, number.end) and 1 < number.value <= 20:
@@ -147,6 +157,12 @@ def _share_claim(talk: Talk, share: Share) -> Claim | None:
     before = talk.before(share.start, 16)
     if _YOUR_HOUSE.search(before) and any(abs(share.percent - value) <= 1 for value in holds["occupancy"]):
         subjects.insert(0, "occupancy")
+    if _OF_HOUSE.match(talk.low, share.end) and any(abs(share.percent - value) <= 1 for value in holds["occupancy"]):
+        subjects.insert(0, "occupancy")
+    if _MOVED.match(talk.low, share.end) and near in ("", "occupancy", "commission") and share.percent == abs(facts.demand):
+        subjects.insert(0, "demand")
+    if not subjects and (_UP_DOWN.match(talk.low, share.end) or _UP_DOWN_BEFORE.search(before)):
+        subjects.append("demand")
     if _OUR_SHARE.search(before):
         subjects.insert(0, "commission")
     room = 0.6 if not share.loose else 12.0 if near == "occupancy" else 6.0
@@ -159,12 +175,26 @@ def _share_claim(talk: Talk, share: Share) -> Claim | None:
             return talk.claim(kind, share.start, share.end, signed, float(facts.demand), true)
         lost = kind in ("exposure", "conversion") and _FEWER.match(talk.low, share.end) is not None
         return talk.claim(kind, share.start, share.end, -share.percent if lost else share.percent, holds[kind][0], not lost)
-    if (share.percent >= 99.5 and not share.loose) or talk.was_said(share.percent):
+    if (share.percent >= 99.5 and not share.loose) or _said_share(talk, share, near):
         return None
-    if near in ("", "commission", "occupancy") and (_PRICE_SHARE.search(words) or _LESS.search(words)):
-        return None
+    near = subjects[0] if subjects else ""
+    if near in ("", "commission", "occupancy") and not _THIRD.search(words):
+        # A share of a price is an offer.
+        less = re.match(r" (?:less|lower|under|below|cheaper)\b", talk.low[share.end : share.end + 10])
+        if less or _PRICE_SHARE.search(words):
+            return None
     truth = {"demand": float(facts.demand), "occupancy": hotel.occupancy * 100.0}.get(near, holds.get(near, (None,))[0])
     return talk.claim(near or "performance", share.start, share.end, share.percent, truth, False)
+
+
+def _said_share(talk: Talk, share: Share, near: str) -> bool:
+    """Return whether a share was said before; of demand, views and bookings it must have been a share there too."""
+    if not talk.was_said(share.percent):
+        return False
+    if near not in ("demand", "exposure", "conversion"):
+        return True
+    earlier = find_shares(talk.earlier_low, find_numbers(talk.earlier_low, True, True, True))
+    return any(abs(share.percent - said.percent) < 0.6 for said in earlier)
 
 
 def _holds(talk: Talk) -> dict[str, tuple[float, ...]]:
@@ -219,7 +249,7 @@ def trend_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
     claims: list[Claim] = []
     for match in _TREND.finditer(talk.low):
         sentence = talk.sentence(match.start())
-        if any(sentence.start <= share.start < sentence.end for share in shares) or abs(truth) < 2:
+        if any(sentence.start <= share.start < sentence.end for share in shares):
             continue
         if _NOT.search(talk.low[max(sentence.start, match.end() - 24) : match.start(2) if match[2] else match.end()]):
             continue

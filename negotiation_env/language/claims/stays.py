@@ -18,13 +18,17 @@ _START_BEFORE: Final = re.compile(
 )
 _END_BEFORE: Final = re.compile(rf"(?:\b(?:to|until|till|through|out|leav\w+|check(?:ing)?[ -]?out)(?: on)?|-|到|至)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?$")
 _OTHER_START: Final = re.compile(
-    r"\b(?:banner|badge|boost|lift|photo\w*|report|again|shut|closed?|back|opens?|free|page|search)\b[^,.;0-9]{0,16}$"
+    r"\b(?:banner|badge|boost|lift|photo\w*|report|again|shut|closed?|back|opens?|free|page|search|term|school|project|work|fair|festival)\b[^,.;0-9]{0,16}$"
+)
+_CLOCK: Final = re.compile(
+    r",? (?:at|before|by|around) (?:(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b(?![ -][a-z]+ty\b| hundred)|noon|"
+    r"[0-9]{1,2}(?![0-9.,%]))"
 )
 _START_AFTER: Final = re.compile(r" ?(?:起|进|入住|开始)|,? (?:onwards?|on,)|,? ?(?:for )?(?:the )?(?:[a-z]+|[0-9]+) nights?\b")
 # The date is somebody's day for doing something, or an edge that nights are counted up to.
 _OTHER_DAY: Final = re.compile(
     r"\b(?:by|before|until|till|since|after|latest|ago|paid|pays?|payout|ring|call|phone|visit\w*|meet\w*|send|report|mail|write|"
-    r"come|back|deadline|birthday|opens?|reopen\w*|closed?|shut|except|without|outside|not|never|today|tomorrow|last year|yesterday|"
+    r"come|back|deadline|birthday|opens?|reopen\w*|closed?|shut|outside|not|never|today|tomorrow|last year|yesterday|"
     r"expires?|valid|invoice|contract|decide|answer|review|check again|wedding|exam\w*|opened|deliver\w*|photograph\w*|"
     r"were|was|had|hadn't|wasn't|holiday|festival|fair|new year)\b|再|之前|前$|联系|打给|回您|结算|发您|除了|不含"
 )
@@ -54,9 +58,11 @@ def tickets_meant(talk: Talk, rooms: Sequence[RoomMention], start: int, end: int
     before = [room for room in inside if room.end <= start]
     after = [room for room in inside if room.start >= end]
     clause = talk.clause(start)
-    behind = after and re.fullmatch(r",? (?:in|of|for) (?:the|your|a) ", talk.low[end : after[0].start])
+    behind = after and re.fullmatch(r",? (?:in|of|for) (?:the|your|a) |起?的?", talk.low[end : after[0].start])
     if before and not behind and not (after and after[0].start < clause.end and before[-1].start < clause.start):
         group = [before[-1]]
+        if before[-1].start < clause.start and len({room.tickets for room in before}) > 1:
+            group = before  # "the Queen and the Executive, nights from the 9th and from the 12th"
         for room in reversed(before[:-1]):
             if not re.fullmatch(r"[ ,]*(?:and|&|\+|/|,|和|、)? ?(?:the |your )?", talk.low[room.end : group[-1].start]):
                 break
@@ -77,6 +83,8 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
         tickets = tickets_meant(talk, rooms, mention.start, mention.end)
         if mention.weekday is not None:
             found += _weekday_claims(talk, mention)
+        if _OTHER_START.search(talk.before(mention.start, 32)) or _CLOCK.match(talk.low, mention.end):
+            continue
         start = _is_start(talk, mention, rooms)
         if not start and not _of_stay(talk, mention, rooms, nights):
             continue
@@ -101,7 +109,7 @@ def _is_start(talk: Talk, mention: DateMention, rooms: Sequence[RoomMention]) ->
     if _END_BEFORE.search(before):
         return False
     if _START_BEFORE.search(before) or _START_AFTER.match(talk.low, mention.end):
-        return _OTHER_START.search(before) is None
+        return True
     return _on_room(talk, mention, rooms)
 
 
@@ -170,11 +178,14 @@ def _counted_from(talk: Talk, nights: NightsMention, date: DateMention) -> bool:
 
 def _said_before(talk: Talk, day: Day) -> bool:
     """Return whether a day of the month was said before, as a day."""
-    month = "" if day.month is None else MONTHS[day.month - 1]
-    return re.search(
-        rf"(?<![0-9]){day.day}(?:(?:st|nd|rd|th)\b| ?(?:of )?{month or '(?!.)'}|[号日])|{month or '(?!.)'}[a-z]* {day.day}(?![0-9])",
-        talk.earlier_low,
-    ) is not None
+    if day.month is None:
+        said = rf"(?<![0-9]){day.day}(?:(?:st|nd|rd|th)\b|[号日])"
+    else:
+        month = MONTHS[day.month - 1]
+        said = (
+            rf"(?<![0-9]){day.day}(?:st|nd|rd|th)? ?(?:of )?{month}|{month}[a-z]* {day.day}(?![0-9])|(?<![0-9]){day.month}月{day.day}(?![0-9])"
+        )
+    return re.search(said, talk.earlier_low) is not None
 
 
 def _weekday_claims(talk: Talk, mention: DateMention) -> list[Claim]:
