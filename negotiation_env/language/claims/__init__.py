@@ -16,9 +16,9 @@ from negotiation_env.language.claims.dates import find_dates, find_nights
 from negotiation_env.language.claims.houses import find_houses, house_claims
 from negotiation_env.language.claims.money import money_claims
 from negotiation_env.language.claims.rooms import find_rooms, room_claims
-from negotiation_env.language.claims.sayings import count_claims, exchange_claims, saying_claims
+from negotiation_env.language.claims.sayings import count_claims, saying_claims
 from negotiation_env.language.claims.shares import find_shares, share_claims, trend_claims
-from negotiation_env.language.claims.stays import date_claims, nights_claims
+from negotiation_env.language.claims.stays import date_claims, month_claims, nights_claims
 from negotiation_env.language.claims.talk import KINDS, MAX_LENGTH, Claim, Talk
 
 __all__ = ["KINDS", "Claim", "find_claims"]
@@ -41,12 +41,12 @@ def find_claims(
         *room_claims(talk, rooms),
         *house_claims(talk, houses, rooms),
         *date_claims(talk, dates, rooms, nights),
+        *month_claims(talk, dates, rooms),
         *nights_claims(talk, nights, rooms, dates),
         *share_claims(talk, shares),
         *trend_claims(talk, shares),
         *money_claims(talk, houses),
         *saying_claims(talk),
         *count_claims(talk),
-        *exchange_claims(talk, rooms),
     ]
     return tuple(sorted(claims, key=lambda claim: (claim.start, claim.end, claim.kind)))

@@ -46,14 +46,27 @@ _BARE_CUE: Final = re.compile(
 )
 _ZH_NUMBER: Final = r"(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3})"
 _CHINESE: Final = re.compile(
-    rf"({_ZH_NUMBER})月(?:份)?({_ZH_NUMBER})[号日]?(?: ?(?:到|至|-|~|和|、) ?(?:({_ZH_NUMBER})月)?({_ZH_NUMBER})[号日]?(?![0-9晚间%]))?"
+    rf"({_ZH_NUMBER}) ?月 ?(?:份)?([0-9]{{1,2}}|{_ZH_NUMBER}(?= ?[号日])) ?[号日]?"
+    rf"(?: ?(?:到|至|-|~|和|、) ?(?:({_ZH_NUMBER}) ?月 ?)?({_ZH_NUMBER}) ?[号日]?(?![0-9一二两三四五六七八九十晚间%]))?"
     rf"|(?<![0-9月])({_ZH_NUMBER})[号日]?(?:到|至|-|~)({_ZH_NUMBER})[号日]|(?<![0-9月一二三四五六七八九十周期])({_ZH_NUMBER})[号日](?!楼|线|店)"
     rf"|(?<![0-9月])([0-9]{{1,2}})到([0-9]{{1,2}})(?![0-9%晚])"
+    rf"|(?<![0-9/])(1[0-2]|[1-9])/(3[01]|[12][0-9]|[1-9])(?![0-9/])"
 )
 _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WEEKDAY_BEFORE: Final = re.compile(rf"\b({WEEKDAY})s?,? (?:the )?$")
 _WEEKDAY_AFTER: Final = re.compile(rf",? \(?({WEEKDAY})\b(?!s? (?:to|and|&))")
 _NIGHTS: Final = re.compile(r"[ -]?(?:(?!a |per |the |each |every )[a-z]+ )?nights?\b|个?(?:晚上|晚|夜)")
+
+
+_WEEKDAY_DAY: Final = re.compile(rf"\b({WEEKDAY}) (3[01]|[12][0-9]|[1-9])(?![0-9.,:%]*[0-9:%])(?! ?(?:nights?|rooms?|am|pm|o'clock)\b)")
+_HAN: Final = re.compile(r"[\u4e00-\u9fff]")
+_TIMES_NIGHTS: Final = re.compile(r"(?<![a-z0-9] )(?<![a-z0-9])x ?([1-9]|[1-3][0-9])(?![0-9]| x| ?[0-9])|(?<=[a-z0-9] )x([1-9]|[1-3][0-9])(?![0-9]| x)")
+_READ_OUT: Final = re.compile(r"[一二三四五六七八九]{2,}")
+
+
+_BARE_MONTH: Final = re.compile(
+    rf"\b(?:in|for|of|during)(?: the)?(?: (?:early|late|mid|middle of|end of|second half of|first half of|beginning of))?[ -]({_MONTH})(?![ ,]*(?:the )?[0-9])"
+)
 
 
 class Day(NamedTuple):
@@ -84,6 +97,14 @@ class NightsMention(NamedTuple):
     nights: int
 
 
+class MonthMention(NamedTuple):
+    """A month without a day, 1 to 12, at ``low[start:end]``."""
+
+    start: int
+    end: int
+    month: int
+
+
 def _ordinal(word: str) -> int:
     if word in _ORDINALS:
         return _ORDINALS[word]
@@ -105,7 +126,13 @@ def find_dates(low: str) -> list[DateMention]:
         if not _overlaps(taken, match.start(), match.end()) and _is_day(low, match):
             days = tuple(Day(None, _ordinal(day[0])) for day in _ONE_DAY.finditer(match[0]))
             found.append(_with_weekday(low, match.start(), match.end(), days, _RANGE.search(match[0]) is not None))
+    for match in _WEEKDAY_DAY.finditer(low):
+        if not _overlaps(taken, match.start(2), match.end(2)):
+            found.append(DateMention(match.start(2), match.end(2), (Day(None, int(match[2])),), False, _WEEKDAYS.index(match[1][:3])))
+            taken.append((match.start(2), match.end(2)))
     for match in _CHINESE.finditer(low):
+        if "/" in match[0] and _HAN.search(low) is None:
+            continue  # 6/20 is a date among Chinese words, elsewhere it may be a share or the sixth of a month
         if not _overlaps(taken, match.start(), match.end()):
             found += _chinese(match)
     return _joined(low, sorted(found))
@@ -121,8 +148,8 @@ def _english(low: str, match: re.Match[str]) -> DateMention | None:
     if not 1 <= month <= 12 or not days or re.search(r"[0-9]-$", low[max(0, match.start() - 2) : match.start()]):
         return None
     is_range = len(days) > 1 and _RANGE.search(words) is not None
-    # "the 25th to 3 November" begins in October.
-    months = [(month - 2) % 12 + 1 if is_range and day > days[-1] else month for day in days]
+    # "the 25th to 3 November" begins in October, and "the 24th and 1 May" in April.
+    months = [(month - 2) % 12 + 1 if day > days[-1] else month for day in days]
     return _with_weekday(low, match.start(), match.end(), tuple(map(Day, months, days)), is_range)
 
 
@@ -134,7 +161,9 @@ def _chinese(match: re.Match[str]) -> list[DateMention]:
         if groups[3]:
             days.append(Day(_chinese_number(groups[2]) if groups[2] else month, _chinese_number(groups[3])))
     else:
-        days = [Day(None, _chinese_number(group)) for group in groups[4:] if group]
+        days = [Day(None, _chinese_number(group)) for group in groups[4:9] if group]
+        if groups[9]:
+            days = [Day(int(groups[9]), int(groups[10]))]
     if not all(1 <= day.day <= 31 and (day.month is None or 1 <= day.month <= 12) for day in days):
         return []
     joined = len(days) > 1 and "和" not in match[0] and "、" not in match[0]
@@ -153,6 +182,8 @@ def _is_day(low: str, match: re.Match[str]) -> bool:
     first = match[0]
     if first in _UNITS[:5] or re.match(r"\W*(?:floor|line|night|room|one|time)", low[match.end() : match.end() + 8]):
         return False
+    if len(_ONE_DAY.findall(first)) > 1 and _RANGE.search(first):
+        return True
     before = low[max(0, match.start() - 20) : match.start()]
     return _BARE_CUE.search(before) is not None and _DAY_ENDS.match(low[match.end() : match.end() + 16]) is not None
 
@@ -180,6 +211,16 @@ def find_nights(low: str, numbers: list[Number]) -> list[NightsMention]:
     found: list[NightsMention] = []
     for number in numbers:
         unit = _NIGHTS.match(low, number.end)
+        if _READ_OUT.fullmatch(number.shape):  # 周二三晚 are the nights of two days of the week
+            continue
         if unit is not None and 1 <= number.value <= 60 and number.value == int(number.value):
             found.append(NightsMention(number.start, unit.end(), int(number.value)))
-    return found
+    found += [NightsMention(match.start(), match.end(), int(match[1] or match[2])) for match in _TIMES_NIGHTS.finditer(low)]
+    return sorted(found)
+
+
+def find_months(low: str) -> list[MonthMention]:
+    """Return the months that are named without a day: "in late July"."""
+    return [
+        MonthMention(match.start(1), match.end(1), MONTHS.index(match[1][:3]) + 1) for match in _BARE_MONTH.finditer(low)
+    ]

@@ -27,10 +27,10 @@ _CHINESE: Final[dict[str, frozenset[str]]] = {
     "标大": frozenset(("standard",)), "标双": frozenset(("standard", "twin")), "标间": frozenset(("standard", "twin")),
     "标准": frozenset(("standard",)), "套房": frozenset(("suite",)), "亲子房": frozenset(("family",)),
     "家庭房": frozenset(("family",)), "家庭": frozenset(("family",)), "亲子套": frozenset(("family",)),
-    "行政": frozenset(("executive",)), "花园": frozenset(("garden",)), "豪华": frozenset(("deluxe",)),
+    "行政": frozenset(("executive",)), "花园": frozenset(("garden",)), "园景": frozenset(("garden",)), "豪华": frozenset(("deluxe",)),
     "高级": frozenset(("superior",)), "三人间": frozenset(("triple",)), "单人间": frozenset(("single",)),
 }  # fmt: skip
-_CHINESE_ALONE: Final = frozenset(("大床", "双床", "标大", "标双", "标间", "套房", "亲子房", "家庭房", "行政", "三人间"))
+_CHINESE_ALONE: Final = frozenset(("大床", "双床", "标大", "标双", "标间", "套房", "亲子房", "家庭房", "行政", "园景", "三人间"))
 _DETERMINER: Final = re.compile(
     r"(?:^|[,:;.!?，。：]|\b(?:the|your|our|a|an|this|that|these|those|for|and|or|of|each|every|per|on|one|two|about|my|"
     r"[a-z]+'s|[0-9]+))\W{0,2}$"

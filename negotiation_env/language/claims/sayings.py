@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
-from negotiation_env.language.claims.rooms import RoomMention, find_rooms
 from negotiation_env.language.claims.talk import Claim, Talk
-from negotiation_env.language.numerals import Number, find_numbers, lower
-
-MAX_MESSAGE: Final = 2000
-"""Characters of an earlier message in which prices of rooms are looked for."""
+from negotiation_env.language.numerals import Number
 
 _SAID: Final = r"(?:said|told|quoted|offered|named|wrote|gave|mentioned|agreed(?: on| to| at)?|settled(?: on| at)?|promised)"
 _SAID_BEFORE: Final = re.compile(
@@ -38,10 +33,6 @@ _SUPPOSED: Final = re.compile(r"\b(?:if|instead of|would|could|what)\b|\?")
 _EARNED: Final = re.compile(
     r"\b(?:houses?|hotels?|neighbou?rs?|resorts?|partners?|others|everyone|places?|colleagues?|they|he|she|brings?)\b[^.;?!0-9]{0,60}"
     r"\b(?:made|earned|took|brought|brings?|lost|gained|saved|got|won|average)\b(?: [a-z]+){0,4} $"
-)
-_PRICE_END: Final = r"(?: yuan)?(?: selling| net| a night| per night)?"
-_PAIR_GAP: Final = re.compile(
-    rf"(?:{_PRICE_END}(?:,)? (?:for|on) (?:the |your )?|(?:'s)?(?: room| rooms)?,? ?(?:at|for|to|is|stays at|goes to|goes for|:)? ?| )"
 )
 
 
@@ -87,53 +78,4 @@ def count_claims(talk: Talk) -> list[Claim]:
         if counted or earned:
             end = unit.end() if unit is not None else number.end
             claims.append(talk.claim("performance", number.start, end, number.value, None, False))
-    return claims
-
-
-def priced_rooms(low: str, numbers: Sequence[Number], rooms: Sequence[RoomMention]) -> list[tuple[int, Number]]:
-    """Return the tickets' places with the prices that stand right beside their rooms: "345 for the suite", "suite 345"."""
-    pairs: list[tuple[int, Number]] = []
-    taken: set[int] = set()
-    for room in rooms:
-        if len(room.tickets) != 1:
-            continue
-        for number in numbers:
-            if number.start in taken or number.value < 100:
-                continue
-            after = room.end <= number.start <= room.end + 20 and _PAIR_GAP.fullmatch(low[room.end : number.start])
-            before = number.end <= room.start <= number.end + 40 and re.fullmatch(
-                rf"{_PRICE_END},? (?:for|on) (?:the |your )?|{_PRICE_END} (?:the )?", low[number.end : room.start]
-            )
-            if after or before:
-                pairs.append((room.tickets[0], number))
-                taken.add(number.start)
-                break
-    return pairs
-
-
-def exchange_claims(talk: Talk, rooms: Sequence[RoomMention]) -> list[Claim]:
-    """Return false claims for prices that the hotel has named for one room and the message says of another.
-
-    A price that was named for no room, or for both, is left alone, as is a question: it may be a bid.
-    """
-    pairs = priced_rooms(talk.low, talk.numbers, rooms)
-    if len(talk.card.tickets) < 2 or not pairs:
-        return []
-    named: dict[float, set[int]] = {}
-    bare: set[float] = set()
-    for message in talk.earlier[-12:]:
-        low = lower(message[-MAX_MESSAGE:])
-        numbers = find_numbers(low, True, True, True)
-        placed = priced_rooms(low, numbers, find_rooms(low, talk.card.tickets))
-        bare |= {number.value for number in numbers} - {number.value for _, number in placed}
-        for place, number in placed:
-            named.setdefault(number.value, set()).add(place)
-    claims: list[Claim] = []
-    for place, number in pairs:
-        sentence = talk.sentence(number.start)
-        asked = talk.low[sentence.end : sentence.end + 1] in ("?", "？")
-        owners = named.get(number.value, set())
-        if owners and place not in owners and not asked and number.value not in bare:
-            truth = ", ".join(talk.card.tickets[owner].room for owner in sorted(owners))
-            claims.append(talk.claim("earlier", number.start, number.end, talk.card.tickets[place].room, truth, False))
     return claims

@@ -12,7 +12,7 @@ _PERCENT: Final = re.compile(r" ?(?:%|per ?cent\b|pct\b|percentage points?\b)")
 _POINTS: Final = re.compile(r" ?(?:points?\b|个点)")
 _STEP: Final = re.compile(r" (?:up|down|more (?:people|searches|travellers)|fewer|above|below|over|under) ?(?:\b(?!yours?\b|the\b|my\b|our\b))")
 _STEP_BEFORE: Final = re.compile(r"\b(?:up|down|plus|minus)(?: (?:about|around|some|a good|nearly))? $")
-_MOVING: Final = re.compile(r"\b(?:demand|search(?:es)?|interest|season|pace)\b[^.;,0-9]{0,24}$")
+_MOVING: Final = re.compile(r"\b(?:demand|search(?:es)?|interest|season|pace)\b[^.;,0-9]{0,24}[+-]?$")
 _FRACTIONS: Final = {
     "half": 50.0, "a third": 33.3, "one third": 33.3, "two thirds": 66.7, "two-thirds": 66.7, "a quarter": 25.0,
     "one quarter": 25.0, "three quarters": 75.0, "three-quarters": 75.0, "a fifth": 20.0, "a tenth": 10.0,
@@ -24,6 +24,7 @@ _FRACTION: Final = re.compile(
 )
 _RATIO: Final = re.compile(r"(?: [a-z]+)? ?(?:in|out of|of(?: (?:your|the))?) ?$")
 _HUNDRED: Final = re.compile(r"(?: [a-z]+){0,2} (?:in|out of|per|of) (?:a |one |every )?hundred\b")
+_OF_OTHERS: Final = re.compile(r" (?:of (?:the|your|all) |of )?(?:houses|hotels|partners|places|managers|owners)\b")
 _HOUSE_FULL: Final = re.compile(r"\b(?:full|empty|sold|unsold|taken|vacant|occupied|free)\b")
 _FRACTION_BEFORE: Final = re.compile(r"\b(?:by|up|down|increase of|rise of|drop of|fall of)(?: (?:about|almost|nearly|over|roughly))? $")
 _FRACTION_AFTER: Final = re.compile(
@@ -50,10 +51,10 @@ _SUBJECTS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
         r"people|arrivals|crowds?|season|market|footfall|guests|queries|leaves|weekend|week|festival|fair|expo|holidays?|marathon|"
         r"arriving|come|coming|town|calendar|concert|regatta|harvest|blossom|exams?)\b|需求|搜|的人|人[少多]|客流|热度|来的")),
     ("occupancy", re.compile(
-        r"\b(?:occup\w+|full|fuller|fill|filled|empty|emptier|vacant|vacan\w+|free|sold|unsold|taken|books|rooms?|beds?|house|keys)\b"
+        r"\b(?:occ|occup\w+|full|fuller|fill|filled|empty|emptier|vacant|vacan\w+|free|sold|unsold|taken|books|rooms?|beds?|house|keys)\b"
         r"|入住|满房|空房|空着|住满|卖了|卖掉|空的|出租率")),
     ("commission", re.compile(
-        r"\b(?:commission|our share|our cut|our part|fee|keep|kept|keeps|deduct\w*|ledger|net|reach\w*|in hand|ours|share|our side|to us|for us)\b|佣金|抽|扣|提成")),
+        r"\b(?:commission|our share|our cut|our part|fee|keep|kept|keeps|deduct\w*|leav\w+|ledger|net|reach\w*|in hand|ours|share|our side|to us|for us)\b|佣金|抽|扣|提成")),
 )  # fmt: skip
 # A percentage of a price is a discount or an offer, no statement of fact.
 _PRICE_SHARE: Final = re.compile(
@@ -72,9 +73,9 @@ _DOWN: Final = re.compile(
 )
 _NOT: Final = re.compile(r"(?:\b(?:not|never|no|isn't|aren't|wasn't|n't|instead of|rather than)|不是|没|不)\s*(?:[a-z]+ )?$")
 _OFF: Final = re.compile(r" off\b| discount\b| less (?:than (?:that|it|this|your|the|my)|is)\b|折")
-_YOUR_HOUSE: Final = re.compile(r"\b(?:at|your|you run|running at) $")
+_YOUR_HOUSE: Final = re.compile(r"\b(?:(?:at|your|you run|running at|you're at|be at) |[您你](?:这房|家|们|这)?(?:现在|才|只|就)?)$")
 _OUR_SHARE: Final = re.compile(r"\b(?:our|we keep|we take|minus|paying|pay) $")
-_OF_HOUSE: Final = re.compile(r" of (?:the |your |its )?(?:guests|rooms|house|beds)\b")
+_OF_HOUSE: Final = re.compile(r" of (?:the |your |its )?(?:guests|rooms|house|beds)\b|有人|满|多人")
 _UP_DOWN: Final = re.compile(r" (?:up|down)\b")
 _UP_DOWN_BEFORE: Final = re.compile(r"\b(?:up|down) $")
 _FEWER: Final = re.compile(r" (?:fewer|less|down|below|under)\b")
@@ -122,12 +123,16 @@ def find_shares(low: str, numbers: list[Number]) -> list[Share]:
             found.append(Share(number.start, number.end + 1, number.value * 10.0, True))
         elif _TIMES.match(low, number.end) and 1 < number.value <= 20:
             found.append(Share(number.start, number.end, number.value * 100.0 - 100.0, True))
-        elif 2 <= number.value <= 60 and _MOVING.search(before) and (_STEP.match(low, number.end) or _STEP_BEFORE.search(before)):
+        elif 2 <= number.value <= 60 and _MOVING.search(before) and (_STEP.match(low, number.end) or _STEP_BEFORE.search(before) or before.endswith(("+", " -"))):
             found.append(Share(number.start, number.end, number.value, False))  # "searches are up 40", "seventeen down"
         elif place and number.value <= 100 and 0 < numbers[place - 1].value < number.value:
             first = numbers[place - 1]
             between = low[first.end : number.start]
-            if len(between) <= 24 and _RATIO.fullmatch(between) and _HOUSE_FULL.search(low, first.end, number.end + 40):
+            if len(between) > 24 or not _RATIO.fullmatch(between):
+                continue
+            if _OF_OTHERS.match(low, number.end):
+                found.append(Share(first.start, number.end, first.value / number.value * 100.0, False))
+            elif _HOUSE_FULL.search(low, first.end, number.end + 40):
                 found.append(Share(first.start, number.end, first.value / number.value * 100.0, True))
     for match in _FRACTION.finditer(low):
         before, after = low[max(0, match.start() - 24) : match.start()], low[match.end() : match.end() + 40]
@@ -157,6 +162,8 @@ def _share_claim(talk: Talk, share: Share) -> Claim | None:
     before = talk.before(share.start, 16)
     if _YOUR_HOUSE.search(before) and any(abs(share.percent - value) <= 1 for value in holds["occupancy"]):
         subjects.insert(0, "occupancy")
+    if re.search(r"\bat $", before) and near not in ("demand", "exposure", "conversion") or before.endswith("at "):
+        subjects += [kind for kind in ("commission",) if any(abs(share.percent - value) < 0.6 for value in holds[kind])]
     if _OF_HOUSE.match(talk.low, share.end) and any(abs(share.percent - value) <= 1 for value in holds["occupancy"]):
         subjects.insert(0, "occupancy")
     if _MOVED.match(talk.low, share.end) and near in ("", "occupancy", "commission") and share.percent == abs(facts.demand):
@@ -230,6 +237,9 @@ def _subjects(talk: Talk, share: Share, sentence: Span) -> list[str]:
 
 def _direction(talk: Talk, share: Share, sentence: Span) -> int:
     """Return 1 for up, -1 for down, 0 where nothing near the figure says which."""
+    sign_before = talk.low[max(0, share.start - 1) : share.start]
+    if sign_before in ("+", "-") and not re.search(r"[0-9]$", talk.low[: max(0, share.start - 1)][-1:]):
+        return 1 if sign_before == "+" else -1
     best, direction = 41, 0
     for sign, pattern in ((1, _UP), (-1, _DOWN)):
         for match in pattern.finditer(talk.low, max(sentence.start, share.start - 40), min(sentence.end, share.end + 40)):

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from negotiation_env.game.scenario import Ticket
-from negotiation_env.language.claims.dates import MONTHS, WEEKDAY, DateMention, Day, NightsMention
+from negotiation_env.language.claims.dates import MONTHS, WEEKDAY, DateMention, Day, NightsMention, find_months
 from negotiation_env.language.claims.rooms import RoomMention
 from negotiation_env.language.claims.talk import Claim, Talk
 
@@ -17,6 +17,7 @@ _START_BEFORE: Final = re.compile(
     r"[ ,:]*(?:on )?(?:(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?,? )?(?:the )?$|从$"
 )
 _END_BEFORE: Final = re.compile(rf"(?:\b(?:to|until|till|through|out|leav\w+|check(?:ing)?[ -]?out)(?: on)?|-|到|至)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?$")
+_OUT_BEFORE: Final = re.compile(rf"\b(?:out|leav\w+|check(?:ing)?[ -]?out)(?: on)? (?:{WEEKDAY},? ?)?(?:the )?$")
 _OTHER_START: Final = re.compile(
     r"\b(?:banner|badge|boost|lift|photo\w*|report|again|shut|closed?|back|opens?|free|page|search|term|school|project|work|fair|festival)\b[^,.;0-9]{0,16}$"
 )
@@ -24,10 +25,10 @@ _CLOCK: Final = re.compile(
     r",? (?:at|before|by|around) (?:(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b(?![ -][a-z]+ty\b| hundred)|noon|"
     r"[0-9]{1,2}(?![0-9.,%]))"
 )
-_START_AFTER: Final = re.compile(r" ?(?:起|进|入住|开始)|,? (?:onwards?|on,)|,? ?(?:for )?(?:the )?(?:[a-z]+|[0-9]+) nights?\b")
+_START_AFTER: Final = re.compile(r" ?(?:起|进|入住|开始)|,? (?:onwards?|on,)| x ?[0-9]| ?(?:[0-9]{1,2}|[一二两三四五六七八九十]{1,3})晚|,? ?(?:for )?(?:the )?(?:[a-z]+|[0-9]+) nights?\b")
 # The date is somebody's day for doing something, or an edge that nights are counted up to.
 _OTHER_DAY: Final = re.compile(
-    r"\b(?:by|before|until|till|since|after|latest|ago|paid|pays?|payout|ring|call|phone|visit\w*|meet\w*|send|report|mail|write|"
+    r"\b(?:by|before|until|till|since|after|latest|ago|paid|pays?|payout|ring|call|phone|visit\w*|meet\w*|send|report|mail|write|pictures|photos|"
     r"come|back|deadline|birthday|opens?|reopen\w*|closed?|shut|outside|not|never|today|tomorrow|last year|yesterday|"
     r"expires?|valid|invoice|contract|decide|answer|review|check again|wedding|exam\w*|opened|deliver\w*|photograph\w*|"
     r"were|was|had|hadn't|wasn't|holiday|festival|fair|new year)\b|再|之前|前$|联系|打给|回您|结算|发您|除了|不含"
@@ -36,6 +37,8 @@ _NIGHTS_FROM: Final = re.compile(
     rf"[ ,]*(?:(?:of|in|for) (?:the |your )?[a-z ]{{1,20}},? )?(?:from|starting|beginning|as of|on)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?"
 )
 _FROM_NIGHTS: Final = re.compile(r"[ ,:]*(?:起|进|入住)?(?:for )?(?:the |all |its )?")
+_OTHER_MONTH: Final = re.compile(r"\b(?:last|was|were|had|did|happened|ran|read|since|ago|told|heard|saw|came|lost|back)\b")
+_IN_MONTH: Final = re.compile(r"(?: rooms?)? (?:in|for)(?: the)?(?: (?:early|late|mid|end of))? ?-?")
 _PART: Final = re.compile(
     r"\b(?:only|just|last|leave|except|without|outside|first|keep|kept|closed?|after|weekends?|weekdays?|midweek|other|"
     r"rest|remaining|of (?:those|these|them|the)|part|some|stays?|shorter|instead|half|quiet|empty|before|between|or|"
@@ -81,6 +84,7 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
     found: list[Claim] = []
     for mention in dates:
         tickets = tickets_meant(talk, rooms, mention.start, mention.end)
+        opening = not talk.earlier and not mention.is_range and len(mention.days) == 1
         if mention.weekday is not None:
             found += _weekday_claims(talk, mention)
         if _OTHER_START.search(talk.before(mention.start, 32)) or _CLOCK.match(talk.low, mention.end):
@@ -89,7 +93,10 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
         if not start and not _of_stay(talk, mention, rooms, nights):
             continue
         truth = ", ".join(sorted({ticket.check_in.isoformat() for ticket in tickets}))
-        if all(_said_before(talk, day) and not any(_begins(day, ticket) for ticket in talk.card.tickets) for day in mention.days):
+        if opening and not _END_BEFORE.search(talk.before(mention.start, 32)):
+            # The first message says which stay it is about, not a part of it.
+            true = any(_begins(mention.days[0], ticket) for ticket in tickets)
+        elif all(_said_before(talk, day) and not any(_begins(day, ticket) for ticket in talk.card.tickets) for day in mention.days):
             true = True
         elif len(mention.days) > 1 and (not mention.is_range or len(tickets) == len(talk.card.tickets)):
             true = all(any(_inside(day, ticket) for ticket in talk.card.tickets) for day in mention.days)
@@ -151,6 +158,8 @@ def _fits(talk: Talk, mention: DateMention, ticket: Ticket, start: bool, nights:
     first = mention.days[0]
     if not all(_inside(day, ticket) for day in mention.days):
         return False
+    if not start and _OUT_BEFORE.search(talk.before(mention.start, 24)):
+        return first.day == ticket.check_out.day
     if not start or mention.is_range:
         return True
     beside = [item.nights for item in nights if _counted_from(talk, item, mention)]
@@ -198,6 +207,26 @@ def _weekday_claims(talk: Talk, mention: DateMention) -> list[Claim]:
     return [talk.claim("weekday", mention.start, mention.end, _iso(mention.days[0]), truth, true)]
 
 
+def month_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMention]) -> list[Claim]:
+    """Return a claim for each month without a day in which rooms are said to be asked for.
+
+    That is a month in the first message, in a sentence about rooms or rates, or later one right behind a room.
+    """
+    months = {(ticket.check_in + timedelta(days=night)).month for ticket in talk.card.tickets for night in range(ticket.nights + 1)}
+    truth = ", ".join(MONTHS[month - 1] for month in sorted(months))
+    claims: list[Claim] = []
+    for mention in find_months(talk.low):
+        sentence = talk.sentence(mention.start)
+        if any(date.start <= mention.start < date.end for date in dates) or _OTHER_MONTH.search(talk.low, sentence.start, sentence.end):
+            continue
+        named = any(sentence.start <= room.start < mention.start for room in rooms)
+        asked = re.search(r"\b(?:rooms|rates?|nights|prices?)\b", talk.low[sentence.start : sentence.end]) is not None
+        beside = any(0 < mention.start - room.end <= 20 and _IN_MONTH.fullmatch(talk.low[room.end : mention.start]) for room in rooms)
+        if beside or (not talk.earlier and (named or asked)):
+            claims.append(talk.claim("date", mention.start, mention.end, f"--{mention.month:02d}", truth, mention.month in months))
+    return claims
+
+
 def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[RoomMention],
                   dates: Sequence[DateMention]) -> list[Claim]:  # fmt: skip
     """Return a claim for each length of a stay that is said of a ticket; "four nights or more" is none.
@@ -215,12 +244,15 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
         meant = _named_beside(talk, mention, rooms)
         true = mention.nights in ((*lengths, total) if meant is None else {ticket.nights for ticket in meant})
         if not true:
+            swapped = meant is not None and mention.nights in lengths
             longest = max(ticket.nights for ticket in meant or talk.card.tickets)
             about = any(sentence.start <= item.start < sentence.end for item in (*rooms, *dates)) or any(
                 sentence.start <= number.start < sentence.end and number.value >= 100 for number in talk.numbers
             )
             part = _PART.search(talk.low[sentence.start : sentence.end]) or talk.was_said(mention.nights)
-            if not about or (mention.nights < longest and (meant is None or part)) or mention.nights == total:
+            if not about or mention.nights == total:
+                continue
+            if mention.nights < longest and talk.earlier and not swapped and (meant is None or part):
                 continue
         found.append(talk.claim("nights", mention.start, mention.end, float(mention.nights),
                                 ", ".join(map(str, lengths)), true))  # fmt: skip
@@ -233,7 +265,7 @@ def _named_beside(talk: Talk, mention: NightsMention, rooms: Sequence[RoomMentio
         after = 0 <= room.start - mention.end <= 20 and re.fullmatch(
             r" (?:of|in|on|for) (?:the |your |a )?", talk.low[mention.end : room.start]
         )
-        before = 0 <= mention.start - room.end <= 8 and re.fullmatch(r"(?:'s|,| for)*(?: the)? ?", talk.low[room.end : mention.start])
+        before = 0 <= mention.start - room.end <= 16 and re.fullmatch(r"(?:'s|[,，]| for| at)*(?: the)?(?: ?[0-9]{3,4})?[,，]?(?: for)? ?", talk.low[room.end : mention.start])
         if (after or before or mention.start <= room.start < mention.end) and room.tickets:
             return tuple(talk.card.tickets[place] for place in room.tickets)
     return None
