@@ -23,6 +23,11 @@ _CHINESE_CITIES: Final = {
     "桂林": "Guilin", "西安": "Xi'an", "南京": "Nanjing", "三亚": "Sanya", "大理": "Dali", "丽江": "Lijiang",
     "武汉": "Wuhan", "长沙": "Changsha", "哈尔滨": "Harbin", "珠海": "Zhuhai", "北京": "Beijing", "上海": "Shanghai",
     "广州": "Guangzhou", "深圳": "Shenzhen", "重庆": "Chongqing", "天津": "Tianjin", "大连": "Dalian", "海口": "Haikou",
+    "宁波": "Ningbo", "无锡": "Wuxi", "沈阳": "Shenyang", "长春": "Changchun", "济南": "Jinan", "烟台": "Yantai",
+    "福州": "Fuzhou", "泉州": "Quanzhou", "漳州": "Zhangzhou", "南昌": "Nanchang", "合肥": "Hefei", "郑州": "Zhengzhou",
+    "洛阳": "Luoyang", "太原": "Taiyuan", "兰州": "Lanzhou", "贵阳": "Guiyang", "南宁": "Nanning", "北海": "Beihai",
+    "阳朔": "Yangshuo", "佛山": "Foshan", "东莞": "Dongguan", "澳门": "Macau", "香港": "Hong Kong", "温州": "Wenzhou",
+    "绍兴": "Shaoxing", "扬州": "Yangzhou", "拉萨": "Lhasa", "乐山": "Leshan", "景洪": "Jinghong",
 }  # fmt: skip
 _LODGING: Final = ("hotel", "inn", "guesthouse", "guest house", "resort", "lodge", "hostel", "homestay", "motel",
                    "apartments", "residence", "boutique", "family", "airport")  # fmt: skip
@@ -36,16 +41,18 @@ _OWN_HOUSE_BEFORE: Final = re.compile(
     r"(?:\b(?:dear|hello|hi|morning|evening|afternoon|speaking (?:to|with)|is (?:that|this|it)|calling about|your|welcome to|"
     r"here at|mr \w+ of|mrs \w+ of|ms \w+ of|right at|on behalf of|you own)|[0-9]{3,4} for)\W+(?:the |a )?$"
 )
+_ALONE_BEFORE: Final = re.compile(r"\b(?:the|your|at|of|for) $")
+"""What stands before a house's name of one word ("the Lotus"), which else may be a flower."""
 _OWN_HOUSE_AFTER: Final = re.compile(r" team\b|,? isn't it| could do| do on\b| i'd put|,? naturally")
 _FOR_HOUSE: Final = re.compile(r"(?:\bfor|\byou own|\b(?:what|which|how) [a-z ]{0,20}) (?:the )?$")
 _HOUSE_ROOM: Final = re.compile(r"(?:'s|,) (?:the |a )?(?:[a-z]+ ){0,2}$")
 _LOCAL: Final = re.compile(
     r"\b(?:search(?:es|ed|ing)?|look(?:s|ing|ed)?|people|demand|interest|travell?ers|visitors|tourists|guests|bound|trips?)"
-    r"(?: [a-z']+){0,3} (?:for|to|in|of) (?:the )?$|搜$"
+    r"(?: [a-z']+){0,3} (?:for|to|in|of) (?:the )?$|搜$|[您你店]们?(?:家)?在$"
 )
 _HERE: Final = re.compile(rf"\b(?:your|the|this|that) (?:[a-z]+ ){{0,3}}(?:{'|'.join(_LODGING)}|house|place|property)(?: there)?(?:,| in| at) (?:the )?$")
 _YOUR_HOUSE: Final = re.compile(
-    r"(?:您|你)(?:们)?家?(?:在)?([\u4e00-\u9fff]{2,6}?)(?:那家|那间|的)?([\u4e00-\u9fff]{0,4}?)(酒店|旅馆|民宿|客栈|宾馆|公寓|度假村|饭店|旅店|招待所)"
+    r"(?:[您你]们|[您你]家|[您你](?=[\u4e00-\u9fff]{2,6}?那家))(?:在)?([\u4e00-\u9fff]{2,6}?)(?:那家|那间|的)?([\u4e00-\u9fff]{0,4}?)(酒店|旅馆|民宿|客栈|宾馆|公寓|度假村|饭店|旅店|招待所)"
 )
 
 
@@ -81,6 +88,8 @@ def find_houses(talk: Talk) -> list[House]:
     found: list[House] = []
     for match in _names(talk.card.hotel.name, talk.card.facts.competitor_name).finditer(talk.low):
         capital = all(talk.text[match.start(1) + word.start()].isupper() for word in re.finditer(r"[a-z']+", match[1]))
+        if " " not in match[1] and not match[2] and not _ALONE_BEFORE.search(talk.before(match.start(), 16)):
+            continue
         plain = shouting and (" " in match[1] and match[1] not in ("old town", "west gate", "sunrise bay") or match[2] != "")
         if capital or plain:
             found.append(House(match.start(), match.end(), match[1], match[2].strip()))

@@ -27,6 +27,7 @@ _UNNAMED: Final = re.compile(
     r"\b(?:neighbours?|neighbors?|next door|competitors?|competition|rivals?|other (?:houses?|hotels?|places?)|others (?:in|on|at)|"
     r"(?:houses|hotels|places|everyone|everybody|most|all|half) (?:on|in|next|across|nearby|down|around|round|near|along|by|of)|"
     r"across the (?:street|road))\b|隔壁|对面|老\w家|同行|竞对|别家|其他家"
+    r"|(?:(?![您你我咱房床园景])[\u4e00-\u9fff]){2,6}(?:挂|跌到|降到|卖到)(?:着|了)?(?= ?[0-9一二两三四五六七八九])"
 )
 _PRONOUN: Final = re.compile(
     r"\b(?:he|she|they)(?:'s|'re|'ve|'ll| is| are| was| were| has| have| will)?(?: be| been)? (?:already |now |only |just )?"
@@ -189,7 +190,8 @@ def _total_claims(talk: Talk) -> list[Claim]:
             continue
         if not _TOTAL_BEFORE.search(talk.before(number.start, 40)) and not _TOTAL_AFTER.match(talk.low, number.end):
             continue
-        sums = [rate * count for rate in rates for count in counts]
+        keeps = {1.0, *(1.0 - ticket.commission for ticket in talk.card.tickets)}
+        sums = [rate * count * keep for rate in rates for count in counts for keep in keeps]
         truth = min(sums, key=lambda value: abs(value - number.value))
         true = abs(truth - number.value) <= 3 or talk.was_said(number.value)
         claims.append(talk.claim("total", number.start, number.end, number.value, truth, true))
