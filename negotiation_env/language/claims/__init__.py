@@ -33,8 +33,9 @@ def find_claims(
     is no invention of the agent's.
     """
     talk = Talk(text[:MAX_LENGTH], card, game, earlier)
-    rooms = find_rooms(talk.low, card.tickets)
     houses = find_houses(talk)
+    named = {place for house in houses for place in range(house.start, house.end)}  # no room in "Jade Lake Family Inn"
+    rooms = [room for room in find_rooms(talk.low, card.tickets) if room.start not in named]
     nights, dates = find_nights(talk.low, talk.numbers), find_dates(talk.low)
     shares = find_shares(talk.low, talk.numbers)
     claims = [

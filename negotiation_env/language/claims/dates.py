@@ -23,32 +23,40 @@ _ORDINALS: Final[dict[str, int]] = {
 }
 _WORDS: Final = "|".join(sorted(_ORDINALS, key=len, reverse=True))
 _DAY: Final = rf"(?:(?<![0-9.,])(?:3[01]|[12][0-9]|0?[1-9])(?:st|nd|rd|th)?(?![0-9]|[.,][0-9]|%)|\b(?:{_WORDS})\b)"
-WEEKDAY: Final = r"(?:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:rs?(?:day)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)"
+WEEKDAY: Final = (
+    r"(?:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:rs?(?:day)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)"
+)
 _TO: Final = rf",? ?(?:-|to|until|till|til|through|thru|up to)(?: and including)? ?(?:{WEEKDAY},? ?)?(?:the )?"
 _AND: Final = r",? ?(?:and|&|\+|,) ?(?:the )?"
 _DAYS: Final = rf"{_DAY}(?:(?:{_TO}|{_AND}){_DAY}){{0,4}}"
-_ENGLISH: Final = re.compile(rf"({_DAYS}) ?(?:of )?({_MONTH})|({_MONTH})\.? (?:the )?({_DAYS})|\b20[0-9]{{2}}-([0-9]{{2}})-([0-9]{{2}})\b")
+_ENGLISH: Final = re.compile(
+    rf"({_DAYS}) ?(?:of )?({_MONTH})|({_MONTH})\.? (?:the )?({_DAYS})|\b20[0-9]{{2}}-([0-9]{{2}})-([0-9]{{2}})\b"
+)
 _BARE_DAY: Final = rf"(?:(?<![0-9.,])(?:3[01]|[12][0-9]|[1-9])(?:st|nd|rd|th)\b|\b(?:{_WORDS})\b)"
 _BARE: Final = re.compile(rf"{_BARE_DAY}(?:(?:{_TO}|{_AND})(?:{_BARE_DAY}|{_DAY})){{0,4}}")
 _ONE_DAY: Final = re.compile(_DAY)
 _RANGE: Final = re.compile(rf"(?<=[a-z0-9]){_TO}(?=[a-z0-9])|到|至|[-~—]")
 # What may follow "the 18th" where it is a day and not the eighteenth of something.
 _DAY_ENDS: Final = re.compile(
-    r"\W*$|\s*[,.:;?!()/'–-]|\s+(?:for|at|to|and|or|on|until|till|through|with|is|are|was|it|if|then|could|would|can|may|what|"
+    r"\W*$|\s*[,.:;?!()/'–-]|\s+(?:for|at|to|and|or|on|until|till|through|with|is|are|was|it|if|then|"
+    r"could|would|can|may|what|"
     r"how|only|as|by|in|onwards?|on|please|now|too|also|so|but|still|which|where|when|we|i|you|stays?|again|both|just|"
     r"inclusive|instead|because|since|while|before|after|all|no|not|that|your|the|a|six|five|four|three|two|seven|"
-    r"eight|nine|ten|eleven|twelve|thirteen|go|goes|belongs?|remains?|keeps?|leaves?|were|has|have|will|works?|costs?|suits?|"
+    r"eight|nine|ten|eleven|twelve|thirteen|go|goes|belongs?|remains?|keeps?|leaves?|were|has|have|will|"
+    r"works?|costs?|suits?|"
     r"[0-9]+)\b"
 )
 _BARE_CUE: Final = re.compile(
     r"\b(?:from|on|to|until|till|through|between|and|after|before|by|starting|of|for|since|nights?|"
-    r"(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?|begins?|starts?|or|except|without|not)[ ,:]*(?:the )?(?:night of the )?$"
+    r"(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?|begins?|starts?|or|except|without|"
+    r"not)[ ,:]*(?:the )?(?:night of the )?$"
 )
 _ZH_NUMBER: Final = r"(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3})"
 _CHINESE: Final = re.compile(
     rf"({_ZH_NUMBER}) ?月 ?(?:份)?([0-9]{{1,2}}|{_ZH_NUMBER}(?= ?[号日])) ?[号日]?"
     rf"(?: ?(?:到|至|-|~|和|、) ?(?:({_ZH_NUMBER}) ?月 ?)?({_ZH_NUMBER}) ?[号日]?(?![0-9一二两三四五六七八九十晚间%]))?"
-    rf"|(?<![0-9月])({_ZH_NUMBER})[号日]?(?:到|至|-|~)({_ZH_NUMBER})[号日]|(?<![0-9月一二三四五六七八九十周期])({_ZH_NUMBER})[号日](?!楼|线|店)"
+    rf"|(?<![0-9月])({_ZH_NUMBER})[号日]?(?:到|至|-|~)({_ZH_NUMBER})[号日]|"
+    rf"(?<![0-9月一二三四五六七八九十周期])({_ZH_NUMBER})[号日](?!楼|线|店)"
     rf"|(?<![0-9月])([0-9]{{1,2}})到([0-9]{{1,2}})(?![0-9%晚])"
     rf"|(?<![0-9/])(1[0-2]|[1-9])/(3[01]|[12][0-9]|[1-9])(?![0-9/])"
 )
@@ -58,14 +66,20 @@ _WEEKDAY_AFTER: Final = re.compile(rf",? \(?({WEEKDAY})\b(?!s? (?:to|and|&))")
 _NIGHTS: Final = re.compile(r"[ -]?(?:(?!a |per |the |each |every )[a-z]+ )?nights?\b|个?(?:晚上|晚|夜)")
 
 
-_WEEKDAY_DAY: Final = re.compile(rf"\b({WEEKDAY}) (3[01]|[12][0-9]|[1-9])(?![0-9.,:%]*[0-9:%])(?! ?(?:nights?|rooms?|am|pm|o'clock)\b)")
+_WEEKDAY_DAY: Final = re.compile(
+    rf"\b({WEEKDAY}) (3[01]|[12][0-9]|[1-9])(?![0-9.,:%]*[0-9:%])(?! ?(?:nights?|rooms?|am|pm|o'clock)\b)"
+)
 _HAN: Final = re.compile(r"[\u4e00-\u9fff]")
-_TIMES_NIGHTS: Final = re.compile(r"(?<![a-z0-9] )(?<![a-z0-9])x ?([1-9]|[1-3][0-9])(?![0-9]| x| ?[0-9])|(?<=[a-z0-9] )x([1-9]|[1-3][0-9])(?![0-9]| x)")
+_TIMES_NIGHTS: Final = re.compile(
+    r"(?<![a-z0-9] )(?<![a-z0-9])x ?([1-9]|[1-3][0-9])(?![0-9]| x| ?[0-9])|(?<=[a-z0-9] )x([1-9]|"
+    r"[1-3][0-9])(?![0-9]| x)"
+)
 _READ_OUT: Final = re.compile(r"[一二三四五六七八九]{2,}")
 
 
 _BARE_MONTH: Final = re.compile(
-    rf"\b(?:in|for|of|during)(?: the)?(?: (?:early|late|mid|middle of|end of|second half of|first half of|beginning of))?[ -]({_MONTH})(?![ ,]*(?:the )?[0-9])"
+    rf"\b(?:in|for|of|during)(?: the)?(?: (?:early|late|mid|middle of|end of|second half of|first half of|"
+    rf"beginning of))?[ -]({_MONTH})(?![ ,]*(?:the )?[0-9])"
 )
 
 
@@ -121,19 +135,24 @@ def _chinese_number(word: str) -> int:
 def find_dates(low: str) -> list[DateMention]:
     """Return the dates of a lower-case text in order; two that are joined to a range are one mention."""
     found = [mention for match in _ENGLISH.finditer(low) if (mention := _english(low, match)) is not None]
-    taken = [(mention.start, mention.end) for mention in found]
+    taken = {place for mention in found for place in range(mention.start, mention.end)}
     for match in _BARE.finditer(low):
-        if not _overlaps(taken, match.start(), match.end()) and _is_day(low, match):
+        if not taken.intersection(range(match.start(), match.end())) and _is_day(low, match):
             days = tuple(Day(None, _ordinal(day[0])) for day in _ONE_DAY.finditer(match[0]))
             found.append(_with_weekday(low, match.start(), match.end(), days, _RANGE.search(match[0]) is not None))
     for match in _WEEKDAY_DAY.finditer(low):
-        if not _overlaps(taken, match.start(2), match.end(2)):
-            found.append(DateMention(match.start(2), match.end(2), (Day(None, int(match[2])),), False, _WEEKDAYS.index(match[1][:3])))
-            taken.append((match.start(2), match.end(2)))
+        if not taken.intersection(range(match.start(2), match.end(2))):
+            found.append(
+                DateMention(
+                    match.start(2), match.end(2), (Day(None, int(match[2])),), False, _WEEKDAYS.index(match[1][:3])
+                )
+            )
+            taken.update(range(match.start(2), match.end(2)))
+    han = _HAN.search(low) is not None
     for match in _CHINESE.finditer(low):
-        if "/" in match[0] and _HAN.search(low) is None:
+        if "/" in match[0] and not han:
             continue  # 6/20 is a date among Chinese words, elsewhere it may be a share or the sixth of a month
-        if not _overlaps(taken, match.start(), match.end()):
+        if not taken.intersection(range(match.start(), match.end())):
             found += _chinese(match)
     return _joined(low, sorted(found))
 
@@ -188,10 +207,6 @@ def _is_day(low: str, match: re.Match[str]) -> bool:
     return _BARE_CUE.search(before) is not None and _DAY_ENDS.match(low[match.end() : match.end() + 16]) is not None
 
 
-def _overlaps(taken: list[tuple[int, int]], start: int, end: int) -> bool:
-    return any(first < end and start < last for first, last in taken)
-
-
 def _joined(low: str, found: list[DateMention]) -> list[DateMention]:
     """Join "26 June" and "4 July" to one range where only "to" stands between them."""
     joined: list[DateMention] = []
@@ -215,12 +230,15 @@ def find_nights(low: str, numbers: list[Number]) -> list[NightsMention]:
             continue
         if unit is not None and 1 <= number.value <= 60 and number.value == int(number.value):
             found.append(NightsMention(number.start, unit.end(), int(number.value)))
-    found += [NightsMention(match.start(), match.end(), int(match[1] or match[2])) for match in _TIMES_NIGHTS.finditer(low)]
+    found += [
+        NightsMention(match.start(), match.end(), int(match[1] or match[2])) for match in _TIMES_NIGHTS.finditer(low)
+    ]
     return sorted(found)
 
 
 def find_months(low: str) -> list[MonthMention]:
     """Return the months that are named without a day: "in late July"."""
     return [
-        MonthMention(match.start(1), match.end(1), MONTHS.index(match[1][:3]) + 1) for match in _BARE_MONTH.finditer(low)
+        MonthMention(match.start(1), match.end(1), MONTHS.index(match[1][:3]) + 1)
+        for match in _BARE_MONTH.finditer(low)
     ]

@@ -31,14 +31,17 @@ _CHINESE_CITIES: Final = {
 }  # fmt: skip
 _LODGING: Final = ("hotel", "inn", "guesthouse", "guest house", "resort", "lodge", "hostel", "homestay", "motel",
                    "apartments", "residence", "boutique", "family", "airport")  # fmt: skip
-_TELLING: Final = frozenset(("inn", "guesthouse", "resort", "lodge", "hostel", "homestay", "airport", "boutique", "family"))
+_TELLING: Final = frozenset(
+    ("inn", "guesthouse", "resort", "lodge", "hostel", "homestay", "airport", "boutique", "family")
+)
 """Words of a name that contradict another kind of house; "hotel" is said of all of them."""
 _LODGING_TAIL: Final = rf"(?: (?:{'|'.join(_LODGING)})\b)*"
 _GENERIC: Final = re.compile(
     r"\b((?:[A-Z][a-z]+ ){1,3})(Hotel|Inn|Guesthouse|Resort|Lodge|Hostel|Homestay|Apartments|Residence)\b"
 )
 _OWN_HOUSE_BEFORE: Final = re.compile(
-    r"(?:\b(?:dear|hello|hi|morning|evening|afternoon|speaking (?:to|with)|is (?:that|this|it)|calling about|your|welcome to|"
+    r"(?:\b(?:dear|hello|hi|morning|evening|afternoon|speaking (?:to|with)|is (?:that|this|it)|"
+    r"calling about|your|welcome to|"
     r"here at|mr \w+ of|mrs \w+ of|ms \w+ of|right at|on behalf of|you own)|[0-9]{3,4} for)\W+(?:the |a )?$"
 )
 _ALONE_BEFORE: Final = re.compile(r"\b(?:the|your|at|of|for) $")
@@ -47,13 +50,24 @@ _OWN_HOUSE_AFTER: Final = re.compile(r" team\b|,? isn't it| could do| do on\b| i
 _FOR_HOUSE: Final = re.compile(r"(?:\bfor|\byou own|\b(?:what|which|how) [a-z ]{0,20}) (?:the )?$")
 _HOUSE_ROOM: Final = re.compile(r"(?:'s|,) (?:the |a )?(?:[a-z]+ ){0,2}$")
 _LOCAL: Final = re.compile(
-    r"\b(?:search(?:es|ed|ing)?|look(?:s|ing|ed)?|people|demand|interest|travell?ers|visitors|tourists|guests|bound|trips?)"
+    r"\b(?:search(?:es|ed|ing)?|look(?:s|ing|ed)?|people|demand|interest|travell?ers|visitors|tourists|"
+    r"guests|bound|trips?)"
     r"(?: [a-z']+){0,3} (?:for|to|in|of) (?:the )?$|搜$|[您你店]们?(?:家)?在$"
 )
-_HERE: Final = re.compile(rf"\b(?:your|the|this|that) (?:[a-z]+ ){{0,3}}(?:{'|'.join(_LODGING)}|house|place|property)(?: there)?(?:,| in| at) (?:the )?$")
-_YOUR_HOUSE: Final = re.compile(
-    r"(?:[您你]们|[您你]家|[您你](?=[\u4e00-\u9fff]{2,6}?那家))(?:在)?([\u4e00-\u9fff]{2,6}?)(?:那家|那间|的)?([\u4e00-\u9fff]{0,4}?)(酒店|旅馆|民宿|客栈|宾馆|公寓|度假村|饭店|旅店|招待所)"
+_HERE: Final = re.compile(
+    rf"\b(?:your|the|this|that) (?:[a-z]+ ){{0,3}}(?:{'|'.join(_LODGING)}|house|place|"
+    rf"property)(?: there)?(?:,| in| at) (?:the )?$"
 )
+_YOUR_HOUSE: Final = re.compile(
+    r"(?:[您你]们|[您你]家|[您你](?=[\u4e00-\u9fff]{2,6}?那家))(?:在)?([\u4e00-\u9fff]{2,6}?)(?:那家|那间|"
+    r"的)?([\u4e00-\u9fff]{0,4}?)(酒店|旅馆|民宿|客栈|宾馆|公寓|度假村|饭店|旅店|招待所)"
+)
+
+
+_EVENT: Final = re.compile(
+    r"\b(trade fair|marathon|music festival|school holidays|food festival|leaf season|flower fair)\b"
+)
+_DEMAND: Final = re.compile(r"\b(?:demand|search(?:es)?|more people|fewer people|travell?ers)\b")
 
 
 class House(NamedTuple):
@@ -73,7 +87,9 @@ def core_name(name: str) -> str:
 @lru_cache(maxsize=256)
 def _names(own: str, competitor: str) -> re.Pattern[str]:
     cores = {core_name(name) for name in (own, competitor, *world.NAME_STARTS, *world.COMPETITORS)}
-    return re.compile(rf"\b({'|'.join(sorted(map(re.escape, cores), key=len, reverse=True))})\b({_LODGING_TAIL})", re.ASCII)
+    return re.compile(
+        rf"\b({'|'.join(sorted(map(re.escape, cores), key=len, reverse=True))})\b({_LODGING_TAIL})", re.ASCII
+    )
 
 
 @lru_cache(maxsize=1)
@@ -90,7 +106,9 @@ def find_houses(talk: Talk) -> list[House]:
         capital = all(talk.text[match.start(1) + word.start()].isupper() for word in re.finditer(r"[a-z']+", match[1]))
         if " " not in match[1] and not match[2] and not _ALONE_BEFORE.search(talk.before(match.start(), 16)):
             continue
-        plain = shouting and (" " in match[1] and match[1] not in ("old town", "west gate", "sunrise bay") or match[2] != "")
+        plain = shouting and (
+            (" " in match[1] and match[1] not in ("old town", "west gate", "sunrise bay")) or match[2] != ""
+        )
         if capital or plain:
             found.append(House(match.start(), match.end(), match[1], match[2].strip()))
     for match in _GENERIC.finditer(talk.text):
@@ -123,7 +141,7 @@ def house_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
                 found.append(talk.claim("competitor", house.start, house.end, name, competitor, True))
         elif house.core not in talk.earlier_low:
             found.append(talk.claim("competitor", house.start, house.end, name, competitor, False))
-    found += _city_claims(talk, houses, rooms)
+    found += _city_claims(talk, houses, rooms) + _event_claims(talk)
     for match in _YOUR_HOUSE.finditer(talk.low):
         if match[1] not in talk.earlier_low:
             found.append(talk.claim("hotel", match.start(), match.end(), match[0], hotel.name, False))
@@ -131,8 +149,10 @@ def house_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
 
 
 def _is_asked_of(talk: Talk, house: House, rooms: list[RoomMention]) -> bool:
-    """Return whether a room is asked of a house as if it were this one: "for Plum Blossom's king", "the twins at it"."""
-    of_it = any(0 <= room.start - house.end <= 24 and _HOUSE_ROOM.fullmatch(talk.low[house.end : room.start]) for room in rooms)
+    """Return whether a room is asked of a house as of this one: "for Plum Blossom's king", "the twins at it"."""
+    of_it = any(
+        0 <= room.start - house.end <= 24 and _HOUSE_ROOM.fullmatch(talk.low[house.end : room.start]) for room in rooms
+    )
     at_it = any(talk.low[room.end : house.start] in (" at ", " at the ", " of ", " of the ") for room in rooms)
     priced = re.match(r"[^.,;?!]{0,40}[0-9]{3}", talk.low[house.end : house.end + 44]) is not None
     if priced or not (of_it or at_it):
@@ -160,5 +180,19 @@ def _city_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
         if beside or _LOCAL.search(before) or _HERE.search(before):
             true = said.lower().replace("'", "") == city.lower().replace("'", "")
             if true or beside or said.lower() not in talk.earlier_low:
-                found.append(talk.claim("city", match.start(), match.end(), talk.text[match.start() : match.end()], city, true))
+                found.append(
+                    talk.claim("city", match.start(), match.end(), talk.text[match.start() : match.end()], city, true)
+                )
+    return found
+
+
+def _event_claims(talk: Talk) -> list[Claim]:
+    """Return a claim for each event that is said to move demand; one that was spoken of before is not accused."""
+    event = talk.card.facts.event
+    found: list[Claim] = []
+    for match in _EVENT.finditer(talk.low):
+        sentence = talk.sentence(match.start())
+        true = match[1] in event.lower()
+        if _DEMAND.search(talk.low, sentence.start, sentence.end) and (true or match[1] not in talk.earlier_low):
+            found.append(talk.claim("event", match.start(), match.end(), match[1], event, true))
     return found

@@ -9,42 +9,60 @@ from negotiation_env.language.claims.houses import House, core_name
 from negotiation_env.language.claims.talk import Claim, Talk
 from negotiation_env.language.numerals import Number
 
-_BESIDE_YOU: Final = re.compile(r" ?\b(?:near|next to|beside|round|around|opposite|over|below|above|across from|under) you(?:rs?)?\b")
+_BESIDE_YOU: Final = re.compile(
+    r" ?\b(?:near|next to|beside|round|around|opposite|over|below|above|across from|under) you(?:rs?)?\b"
+)
 _PLACE: Final = re.compile(r" ?\b(?:on|in|of|along|down|around|near|next to) (?:your|the|this|our) [a-z]+\b")
 _AND_ASKS: Final = re.compile(
-    r"\band (?=(?:still |now |only |just )?(?:asks?|takes?|sells?|is|goes|went|stands?|sits|charges?|wants?|costs?|holds?|has gone|is at)\b)"
+    r"\band (?=(?:still |now |only |just )?(?:asks?|takes?|sells?|is|goes|went|stands?|sits|charges?|"
+    r"wants?|costs?|holds?|has gone|is at)\b)"
 )
 # Words that hand the sentence to somebody else: what follows is no price of the house named before.
 _OTHER_OWNER: Final = re.compile(
-    r"\b(?:you|your|yours|we|our|i|i'd|i'll|me|us|could|would|can|shall|should|may|might|let|how|what|want|need|so|then|ask|"
-    r"offer|propose|and|but|while|against|than|if)\b|[您你我咱]|那|所以|就"
+    r"\b(?:you|your|yours|we|our|i|i'd|i'll|me|us|could|would|can|shall|should|may|might|let|how|what|"
+    r"want|need|so|then|ask|"
+    r"offer|propose|and|but|while|against|than|if|with)\b|[您你我咱]|那|所以|就"
 )
 _NO_PRICE_AFTER: Final = re.compile(
-    r" ?(?:%|per ?cent|nights?\b|[-/]|yuan (?:under|below|above|over|less|more)|(?:under|below|above|over|less|more|cheaper|dearer) (?:than )?(?:you|yours?|your)\b"
-    r"|rooms?\b|beds?\b|guests?\b|stars?\b|am\b|pm\b|o'clock|minutes?\b|hours?\b|days?\b|weeks?\b|bookings?\b|,000|metres?\b|steps\b|years?\b|[晚间个点号月天成])"
+    r" ?(?:%|per ?cent|nights?\b|[-/]|yuan (?:under|below|above|over|less|more)|(?:under|below|above|over|"
+    r"less|more|cheaper|dearer) (?:than )?(?:you|yours?|your)\b"
+    r"|rooms?\b|beds?\b|guests?\b|stars?\b|am\b|pm\b|o'clock|minutes?\b|hours?\b|days?\b|weeks?\b|"
+    r"bookings?\b|,000|metres?\b|steps\b|years?\b|[晚间个点号月天成])"
 )
 _UNNAMED: Final = re.compile(
-    r"\b(?:neighbours?|neighbors?|next door|competitors?|competition|rivals?|other (?:houses?|hotels?|places?)|others (?:in|on|at)|"
-    r"(?:houses|hotels|places|everyone|everybody|most|all|half) (?:on|in|next|across|nearby|down|around|round|near|along|by|of)|"
+    r"\b(?:neighbours?|neighbors?|next door|competitors?|competition|rivals?|other (?:houses?|hotels?|"
+    r"places?)|others (?:in|on|at)|"
+    r"(?:houses|hotels|places|everyone|everybody|most|all|half) (?:on|in|next|across|nearby|down|around|"
+    r"round|near|along|by|of)|"
     r"across the (?:street|road))\b|隔壁|对面|老\w家|同行|竞对|别家|其他家"
     r"|(?:(?![您你我咱房床园景])[\u4e00-\u9fff]){2,6}(?:挂|跌到|降到|卖到)(?:着|了)?(?= ?[0-9一二两三四五六七八九])"
 )
 _PRONOUN: Final = re.compile(
-    r"\b(?:he|she|they)(?:'s|'re|'ve|'ll| is| are| was| were| has| have| will)?(?: be| been)? (?:already |now |only |just )?"
-    r"(?:at|down to|gone to|gone down to|went to|went down to|sells? at|asks?|asking|dropped to|fell to|cut to|cutting to)\b|\bsomewhere at\b"
+    r"\b(?:he|she|they)(?:'s|'re|'ve|'ll| is| are| was| were| has| have| will)?(?: be| been)? (?:already |"
+    r"now |only |just )?"
+    r"(?:at|down to|gone to|gone down to|went to|went down to|sells? at|asks?|asking|dropped to|fell to|"
+    r"cut to|cutting to)\b|\bsomewhere at\b"
 )
 _NET_AFTER: Final = re.compile(
-    r" ?(?:yuan )?(?:to you\b(?! and)|of (?:it|that) (?:is )?yours|in (?:your|the|his|her) (?:hand|pocket)|reach(?:es)? (?:you|her|him|the))"
+    r" ?(?:yuan )?(?:to you\b(?! and)|of (?:it|that) (?:is )?yours|in (?:your|the|his|her) (?:hand|"
+    r"pocket)|reach(?:es)? (?:you|her|him|the))"
 )
 _NET_BEFORE: Final = re.compile(
-    r"(?:\bleav(?:es|ing) (?:(?:you|her|him|me|them|the house) )?(?:with )?|\bleave (?:you|her|him|me|them|the house) (?:with )?|\b(?:you|she|he) (?:would |'d )?keeps? |到手(?:就是|是|有)?)$"
+    r"(?:\bleav(?:es|ing) (?:(?:you|her|him|me|them|the house) )?(?:with )?|\bleave (?:you|her|him|me|"
+    r"them|the house) (?:with )?|\b(?:you|she|he) (?:would |'d )?keeps? |到手(?:就是|是|有)?)$"
 )
 _NET_PLAIN: Final = re.compile(r" net\b")
-_APART: Final = re.compile(r" ?(?:yuan )?(?:under|below|over|above|behind|ahead of|cheaper than|dearer than|in front of) (?:the )?")
-_TOTAL_BEFORE: Final = re.compile(r"[0-9](?: a night)?(?: (?:times|for|over) [a-z0-9 ]{2,14})?,? (?:is|are|makes|make|comes to|=) $|[0-9]{3} leaves [0-9.]+: $|晚$")
+_APART: Final = re.compile(
+    r" ?(?:yuan )?(?:under|below|over|above|behind|ahead of|cheaper than|dearer than|in front of) (?:the )?"
+)
+_TOTAL_BEFORE: Final = re.compile(
+    r"[0-9](?: a night)?(?: (?:times|for|over) [a-z0-9 ]{2,14})?,? (?:is|are|makes|make|comes to|=) $|"
+    r"[0-9]{3} leaves [0-9.]+: $|晚$"
+)
 _TOTAL_AFTER: Final = re.compile(r",? (?:is|that's|over [a-z]+ (?:nights )?is|makes) [0-9]{3}|除")
 _NOW_BEFORE: Final = re.compile(
-    r"\b(?:stands at|standing at|currently(?: at)?|list(?:ed|s)? (?:price )?(?:at|of|is)|rack rate(?: of| is)?|(?:now|today) (?:at|on)|"
+    r"\b(?:stands at|standing at|currently(?: at)?|list(?:ed|s)? (?:price )?(?:at|of|is)|rack rate(?: of|"
+    r" is)?|(?:now|today) (?:at|on)|"
     r"current(?:ly)? (?:selling )?(?:price|rate)?(?: of| is| at)?|selling (?:now )?at) $|(?:现价|挂牌|现在(?:卖|挂))$"
 )
 
@@ -54,7 +72,9 @@ def money_claims(talk: Talk, houses: list[House]) -> list[Claim]:
     # "grand" is a thousand, and not in the Grand Willow.
     names = [range(house.start, house.end) for house in houses]
     prices = [
-        number for number in talk.numbers if _may_be_price(talk, number) and not any(number.start in name for name in names)
+        number
+        for number in talk.numbers
+        if _may_be_price(talk, number) and not any(number.start in name for name in names)
     ]
     claims = _competitor_claims(talk, houses, prices)
     taken = {claim.start for claim in claims}
@@ -76,7 +96,10 @@ def _competitor_claims(talk: Talk, houses: list[House], prices: list[Number]) ->
     words = [word for word in other.split() if len(word) > 3]
     if words:
         # "Willow's 599": one telling word of the name, as a name.
-        short = re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})(?='s\b| (?:is|asks|sells|has|at|does|stands|takes|sits|went|dropped)\b)")
+        short = re.compile(
+            rf"\b(?:{'|'.join(map(re.escape, words))})(?='s\b| (?:is|asks|sells|has|at|does|stands|takes|"
+            rf"sits|went|dropped)\b)"
+        )
         spans += [match.span() for match in short.finditer(talk.low) if talk.text[match.start()].isupper()
                   and not any(start <= match.start() < end for start, end in spans)]  # fmt: skip
     claims: list[Claim] = []
@@ -96,9 +119,12 @@ def _competitor_price(talk: Talk, number: Number) -> Claim:
     truth = float(talk.card.facts.competitor_price)
     other = core_name(talk.card.facts.competitor_name)
     told = talk.was_said(number.value) and any(
-        other in message.lower() and re.search(rf"(?<![0-9]){number.value:g}(?![0-9])", message) for message in talk.earlier
+        other in message.lower() and re.search(rf"(?<![0-9]){number.value:g}(?![0-9])", message)
+        for message in talk.earlier
     )
-    return talk.claim("competitor-price", number.start, number.end, number.value, truth, abs(number.value - truth) <= 1 or told)
+    return talk.claim(
+        "competitor-price", number.start, number.end, number.value, truth, abs(number.value - truth) <= 1 or told
+    )
 
 
 def _unnamed_claims(talk: Talk, houses: list[House], prices: list[Number]) -> list[Claim]:
@@ -110,7 +136,11 @@ def _unnamed_claims(talk: Talk, houses: list[House], prices: list[Number]) -> li
     for end in cues:
         sentence = talk.sentence(end)
         number = next((price for price in prices if end <= price.start < min(sentence.end, end + 40)), None)
-        gap = "" if number is None else _AND_ASKS.sub("", _PLACE.sub("", _BESIDE_YOU.sub("", talk.low[end : number.start])))
+        gap = (
+            ""
+            if number is None
+            else _AND_ASKS.sub("", _PLACE.sub("", _BESIDE_YOU.sub("", talk.low[end : number.start])))
+        )
         if number is None or _OTHER_OWNER.search(gap) or re.search(r"[,:;]", gap):
             continue
         claim = _competitor_price(talk, number)
@@ -131,11 +161,14 @@ def _net_claims(talk: Talk, prices: list[Number]) -> list[Claim]:
         asked = talk.low[sentence.end : sentence.end + 1] in ("?", "？")
         told = not asked and _NET_BEFORE.search(talk.before(number.start, 32))
         told = told or (not asked and _NET_AFTER.match(talk.low, number.end))
-        paired = place > 0 and number.value < prices[place - 1].value and (
-            talk.low[prices[place - 1].end : number.start] in (", ", " ", ", net ", " (", ", so net ")
-        ) and ("net" in talk.low[prices[place - 1].end : number.start] or _NET_PLAIN.match(talk.low, number.end))
+        paired = (
+            place > 0
+            and number.value < prices[place - 1].value
+            and (talk.low[prices[place - 1].end : number.start] in (", ", " ", ", net ", " (", ", so net "))
+            and ("net" in talk.low[prices[place - 1].end : number.start] or _NET_PLAIN.match(talk.low, number.end))
+        )
         others = [other.value for other in prices if other is not number]
-        if not (told or paired) or not others or _NET_PLAIN.match(talk.low, prices[max(0, place - 1)].end) and place:
+        if not (told or paired) or not others or (_NET_PLAIN.match(talk.low, prices[max(0, place - 1)].end) and place):
             continue
         known = {*others, *talk.earlier_values, *(float(ticket.selling_price) for ticket in talk.card.tickets)}
         truth = min((value * keep for value in known for keep in keeps), key=lambda value: abs(value - number.value))
@@ -173,7 +206,11 @@ def _difference_claims(talk: Talk, houses: list[House], prices: list[Number]) ->
         known = [price.value for price in prices] + [float(ticket.selling_price) for ticket in talk.card.tickets]
         known += [value for value in talk.earlier_values if 0.4 * truth < value < 2.5 * truth]
         nearest = min((abs(value - truth) for value in known), key=lambda value: abs(value - number.value))
-        claims.append(talk.claim("competitor-price", number.start, number.end, number.value, nearest, abs(nearest - number.value) <= 2.5))
+        claims.append(
+            talk.claim(
+                "competitor-price", number.start, number.end, number.value, nearest, abs(nearest - number.value) <= 2.5
+            )
+        )
     return claims
 
 

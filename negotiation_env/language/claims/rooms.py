@@ -14,31 +14,41 @@ from negotiation_env.language.claims.talk import Claim, Talk
 _FILLERS: Final = frozenset(("room", "view", "with", "and", "the", "of", "bed"))
 """Words of a room's name that tell no room from another."""
 _OTHER_TYPES: Final = ("triple", "quad", "studio", "penthouse", "villa", "loft", "bungalow", "dorm", "junior",
-                       "premium", "premier", "economy", "presidential", "connecting", "sea", "ocean", "lake", "river", "mountain",
-                       "single")  # fmt: skip
+                       "premium", "premier", "economy", "presidential", "connecting", "sea", "ocean", "lake",
+                       "river", "mountain", "single")  # fmt: skip
 """Room types that hotels sell and sampled cards do not hold."""
-_HEADS: Final = frozenset(("king", "queen", "twin", "double", "suite", "executive", "deluxe", "triple", "penthouse", "loft", "studio"))
+_HEADS: Final = frozenset(
+    ("king", "queen", "twin", "double", "suite", "executive", "deluxe", "triple", "penthouse", "loft", "studio")
+)
 """Words that name a room by themselves ("the twin"); the others need another word or "room" beside them."""
 _BEDS: Final = frozenset(("king", "queen", "twin", "double", "suite"))
 """Words of which a room has one: in "king twin" two rooms are named."""
 _SHORT: Final = {"exec": "executive", "std": "standard", "dbl": "double", "deluxe": "deluxe", "dlx": "deluxe"}
-_CHINESE: Final[dict[str, frozenset[str]]] = {
-    "大床": frozenset(("king", "queen", "double")), "双床": frozenset(("twin",)), "双人": frozenset(("twin", "double")),
-    "标大": frozenset(("standard",)), "标双": frozenset(("standard", "twin")), "标间": frozenset(("standard", "twin")),
-    "标准": frozenset(("standard",)), "套房": frozenset(("suite",)), "亲子房": frozenset(("family",)),
-    "家庭房": frozenset(("family",)), "家庭": frozenset(("family",)), "亲子套": frozenset(("family",)),
-    "行政": frozenset(("executive",)), "花园": frozenset(("garden",)), "园景": frozenset(("garden",)), "豪华": frozenset(("deluxe",)),
-    "高级": frozenset(("superior",)), "三人间": frozenset(("triple",)), "单人间": frozenset(("single",)),
+_CHINESE: Final = {
+    word: frozenset(bearing.split())
+    for word, bearing in (
+        ("大床", "king queen double"), ("双床", "twin"), ("双人", "twin double"), ("标大", "standard"),
+        ("标双", "standard twin"), ("标间", "standard twin"), ("标准", "standard"), ("套房", "suite"),
+        ("亲子房", "family"), ("家庭房", "family"), ("家庭", "family"), ("亲子套", "family"), ("行政", "executive"),
+        ("花园", "garden"), ("园景", "garden"), ("豪华", "deluxe"), ("高级", "superior"), ("三人间", "triple"),
+        ("单人间", "single"),
+    )
 }  # fmt: skip
-_CHINESE_ALONE: Final = frozenset(("大床", "双床", "标大", "标双", "标间", "套房", "亲子房", "家庭房", "行政", "园景", "三人间"))
+"""What people write of rooms in Chinese, and the words of a room's name of which one bears it out."""
+_CHINESE_ALONE: Final = frozenset(
+    ("大床", "双床", "标大", "标双", "标间", "套房", "亲子房", "家庭房", "行政", "园景", "三人间")
+)
 _DETERMINER: Final = re.compile(
-    r"(?:^|[,:;.!?，。：]|\b(?:the|your|our|a|an|this|that|these|those|for|and|or|of|each|every|per|on|one|two|about|my|"
+    r"(?:^|[,:;.!?，。：]|\b(?:the|your|our|a|an|this|that|these|those|for|and|or|of|each|every|per|on|one|"
+    r"two|about|my|"
     r"[a-z]+'s|[0-9]+))\W{0,2}$"
 )
 # After these a room word is another word: "double the", "king of", "twin towns", "executive who", "suite of".
 _OTHER_SENSE: Final = re.compile(
-    r"[ -](?:sold|selling|the|your|our|that|what|as|check|checked|book\w*|of|beds?|bedded|who|whose|decision|digits?|standards?|"
-    r"sales?|entr(?:y|ies)|espressos?|towns?|brothers?|sisters?|size|sized|and a half|team|chef|director|board|office|crab|bee)\b"
+    r"[ -](?:sold|selling|the|your|our|that|what|as|check|checked|book\w*|of|beds?|bedded|who|whose|"
+    r"decision|digits?|standards?|"
+    r"sales?|entr(?:y|ies)|espressos?|towns?|brothers?|sisters?|size|sized|and a half|team|chef|director|"
+    r"board|office|crab|bee)\b"
 )
 
 
@@ -106,16 +116,16 @@ def _same_room(low: str, group: Sequence[re.Match[str]], match: re.Match[str]) -
 
 def _mention(low: str, group: Sequence[re.Match[str]], owns: Sequence[frozenset[str]], names: Sequence[str]
              ) -> list[RoomMention]:  # fmt: skip
-    words = tuple(
-        frozenset((_SHORT.get(match[1], match[1]),)) if match[1] else _CHINESE[match[2]] for match in group
-    )
+    words = tuple(frozenset((_SHORT.get(match[1], match[1]),)) if match[1] else _CHINESE[match[2]] for match in group)
     start, end = group[0].start(), group[-1].end()
     for place, name in enumerate(names):
         if group[0][1] == _initials(name):
             return [RoomMention(start, end, words, (place,))]
     fitting = tuple(place for place, own in enumerate(owns) if all(word & own for word in words))
     alone = len(group) == 1 and not (words[0] & _HEADS if group[0][1] else group[0][2] in _CHINESE_ALONE)
-    if alone and ("single" in words[0] or not re.match(r" view|(?: view)?(?: rooms?\b|s\b)|景|房|大床", low[end : end + 12])):
+    if alone and (
+        "single" in words[0] or not re.match(r" view|(?: view)?(?: rooms?\b|s\b)|景|房|大床", low[end : end + 12])
+    ):
         return []
     return [RoomMention(start, end, words, fitting)]
 
@@ -128,7 +138,9 @@ def room_claims(talk: Talk, mentions: Sequence[RoomMention]) -> list[Claim]:
         said = talk.low[mention.start : mention.end]
         if mention.tickets:
             room = talk.card.tickets[mention.tickets[0]].room
-            found.append(talk.claim("room", mention.start, mention.end, talk.text[mention.start : mention.end], room, True))
+            found.append(
+                talk.claim("room", mention.start, mention.end, talk.text[mention.start : mention.end], room, True)
+            )
         elif _is_room(talk.low, mention) and not _named_before(talk, mention):
             found.append(talk.claim("room", mention.start, mention.end, said, rooms, False))
     return found
@@ -147,6 +159,4 @@ def _is_room(low: str, mention: RoomMention) -> bool:
 def _named_before(talk: Talk, mention: RoomMention) -> bool:
     """Return whether each of the words was said before in the talk."""
     words = re.findall(r"[a-z]+|[\u4e00-\u9fff]+", talk.low[mention.start : mention.end])
-    return all(
-        re.search(rf"\b{re.escape(word.rstrip('s'))}(?:e?s)?\b" if word.isascii() else word, talk.earlier_low) for word in words
-    )
+    return all(word.rstrip("s") in talk.earlier_words if word.isascii() else word in talk.earlier_low for word in words)

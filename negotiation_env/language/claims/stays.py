@@ -5,46 +5,65 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Final
 
 from negotiation_env.game.scenario import Ticket
 from negotiation_env.language.claims.dates import MONTHS, WEEKDAY, DateMention, Day, NightsMention, find_months
 from negotiation_env.language.claims.rooms import RoomMention
-from negotiation_env.language.claims.talk import Claim, Talk
+from negotiation_env.language.claims.talk import Claim, Span, Talk, within
 
 _START_BEFORE: Final = re.compile(
-    r"\b(?:from|starting|starts?|begins?|beginning|as of|check(?:ing)?[ -]?in(?: is| on| date)?|arriv\w+(?: on)?|nights?|in)"
+    r"\b(?:from|starting|starts?|begins?|beginning|as of|check(?:ing)?[ -]?in(?: is| on| date)?|"
+    r"arriv\w+(?: on)?|nights?|in)"
     r"[ ,:]*(?:on )?(?:(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?,? )?(?:the )?$|从$"
 )
-_END_BEFORE: Final = re.compile(rf"(?:\b(?:to|until|till|through|out|leav\w+|check(?:ing)?[ -]?out)(?: on)?|-|到|至)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?$")
+_END_BEFORE: Final = re.compile(
+    rf"(?:\b(?:to|until|till|through|out|leav\w+|check(?:ing)?[ -]?out)(?: on)?|-|到|"
+    rf"至)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?$"
+)
+_ROUGHLY_BEFORE: Final = re.compile(rf"\b(?:and|around|round|about|between|near)(?: {WEEKDAY},?)? (?:the )?$")
 _OUT_BEFORE: Final = re.compile(rf"\b(?:out|leav\w+|check(?:ing)?[ -]?out)(?: on)? (?:{WEEKDAY},? ?)?(?:the )?$")
 _OTHER_START: Final = re.compile(
-    r"\b(?:banner|badge|boost|lift|photo\w*|report|again|shut|closed?|back|opens?|free|page|search|term|school|project|work|fair|festival)\b[^,.;0-9]{0,16}$"
+    r"\b(?:banner|badge|boost|lift|photo\w*|report|again|shut|closed?|back|opens?|free|page|search|term|"
+    r"school|project|work|fair|festival)\b[^,.;0-9]{0,16}$"
 )
 _CLOCK: Final = re.compile(
-    r",? (?:at|before|by|around) (?:(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b(?![ -][a-z]+ty\b| hundred)|noon|"
+    r",? (?:at|before|by|around) (?:(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|"
+    r"twelve)\b(?![ -][a-z]+ty\b| hundred)|noon|"
     r"[0-9]{1,2}(?![0-9.,%]))"
 )
-_START_AFTER: Final = re.compile(r" ?(?:起|进|入住|开始)|,? (?:onwards?|on,)| x ?[0-9]| ?(?:[0-9]{1,2}|[一二两三四五六七八九十]{1,3})晚|,? ?(?:for )?(?:the )?(?:[a-z]+|[0-9]+) nights?\b")
+_START_AFTER: Final = re.compile(
+    r" ?(?:起|进|入住|开始)|,? (?:onwards?|on,)| x ?[0-9]| ?(?:[0-9]{1,2}|[一二两三四五六七八九十]{1,3})晚|"
+    r",? ?(?:for )?(?:the )?(?:[a-z]+|[0-9]+) nights?\b"
+)
 # The date is somebody's day for doing something, or an edge that nights are counted up to.
 _OTHER_DAY: Final = re.compile(
-    r"\b(?:by|before|until|till|since|after|latest|ago|paid|pays?|payout|ring|call|phone|visit\w*|meet\w*|send|report|mail|write|pictures|photos|"
+    r"\b(?:by|before|until|till|since|after|latest|ago|paid|pays?|payout|ring|call|phone|visit\w*|meet\w*|"
+    r"send|report|mail|write|pictures|photos|"
     r"come|back|deadline|birthday|opens?|reopen\w*|closed?|shut|outside|not|never|today|tomorrow|last year|yesterday|"
     r"expires?|valid|invoice|contract|decide|answer|review|check again|wedding|exam\w*|opened|deliver\w*|photograph\w*|"
     r"were|was|had|hadn't|wasn't|holiday|festival|fair|new year)\b|再|之前|前$|联系|打给|回您|结算|发您|除了|不含"
 )
 _NIGHTS_FROM: Final = re.compile(
-    rf"[ ,]*(?:(?:of|in|for) (?:the |your )?[a-z ]{{1,20}},? )?(?:from|starting|beginning|as of|on)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?"
+    rf"[ ,]*(?:(?:of|in|for) (?:the |your )?[a-z ]{{1,20}},? )?(?:from|starting|beginning|as of|"
+    rf"on)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?"
 )
 _FROM_NIGHTS: Final = re.compile(r"[ ,:]*(?:起|进|入住)?(?:for )?(?:the |all |its )?")
-_OTHER_MONTH: Final = re.compile(r"\b(?:last|was|were|had|did|happened|ran|read|since|ago|told|heard|saw|came|lost|back)\b")
+_OTHER_MONTH: Final = re.compile(
+    r"\b(?:last|was|were|had|did|happened|ran|read|since|ago|told|heard|saw|came|lost|back)\b"
+)
+_ROOMS_ASKED: Final = re.compile(r"\b(?:rooms|rates?|nights|prices?)\b")
 _IN_MONTH: Final = re.compile(r"(?: rooms?)? (?:in|for)(?: the)?(?: (?:early|late|mid|end of))? ?-?")
+_TO_NIGHTS: Final = re.compile(r"(?:'s|[,，]| for| at)*(?: the)?(?: ?[0-9]{3,4})?[,，]?(?: for)? ?")
 _PART: Final = re.compile(
     r"\b(?:only|just|last|leave|except|without|outside|first|keep|kept|closed?|after|weekends?|weekdays?|midweek|other|"
     r"rest|remaining|of (?:those|these|them|the)|part|some|stays?|shorter|instead|half|quiet|empty|before|between|or|"
-    r"mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|alone|either|split|minus|less|free)\b|只|其中|剩|另外|平日|周"
+    r"mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|alone|either|split|minus|"
+    r"less|free)\b|只|其中|剩|另外|平日|周"
 )
-_LEAST: Final = re.compile(r"\b(?:minimum|min|at least|or more|or longer|least|every|each|per|more than|under|limit|up to|over|a|any|"
+_LEAST: Final = re.compile(
+    r"\b(?:minimum|min|at least|or more|or longer|least|every|each|per|more than|under|limit|up to|over|a|any|"
                            r"who|guests?|stays?|people|long)\b|以上|连住|起住|至少|最少")  # fmt: skip
 
 
@@ -57,7 +76,7 @@ def tickets_meant(talk: Talk, rooms: Sequence[RoomMention], start: int, end: int
     """
     tickets = talk.card.tickets
     sentence = talk.sentence(start)
-    inside = [room for room in rooms if sentence.start <= room.start < sentence.end]
+    inside = within(rooms, sentence.start, sentence.end)
     before = [room for room in inside if room.end <= start]
     after = [room for room in inside if room.start >= end]
     clause = talk.clause(start)
@@ -85,6 +104,7 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
     for mention in dates:
         tickets = tickets_meant(talk, rooms, mention.start, mention.end)
         opening = not talk.earlier and not mention.is_range and len(mention.days) == 1
+        opening = opening and not _ROUGHLY_BEFORE.search(talk.before(mention.start, 24))
         if mention.weekday is not None:
             found += _weekday_claims(talk, mention)
         if _OTHER_START.search(talk.before(mention.start, 32)) or _CLOCK.match(talk.low, mention.end):
@@ -96,7 +116,10 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
         if opening and not _END_BEFORE.search(talk.before(mention.start, 32)):
             # The first message says which stay it is about, not a part of it.
             true = any(_begins(mention.days[0], ticket) for ticket in tickets)
-        elif all(_said_before(talk, day) and not any(_begins(day, ticket) for ticket in talk.card.tickets) for day in mention.days):
+        elif all(
+            day in talk.earlier_days and not any(_begins(day, ticket) for ticket in talk.card.tickets)
+            for day in mention.days
+        ):
             true = True
         elif len(mention.days) > 1 and (not mention.is_range or len(tickets) == len(talk.card.tickets)):
             true = all(any(_inside(day, ticket) for ticket in talk.card.tickets) for day in mention.days)
@@ -122,23 +145,27 @@ def _is_start(talk: Talk, mention: DateMention, rooms: Sequence[RoomMention]) ->
 
 def _on_room(talk: Talk, mention: DateMention, rooms: Sequence[RoomMention]) -> bool:
     """Return whether a date stands right behind a room: "a queen on 27 October"."""
-    return any(re.fullmatch(r"(?: rooms?)?,? on (?:the )?", talk.low[room.end : mention.start])
-               for room in rooms if 0 < mention.start - room.end < 16)  # fmt: skip
+    return any(
+        re.fullmatch(r"(?: rooms?)?,? on (?:the )?", talk.low[room.end : mention.start])
+        for room in within(rooms, mention.start - 40, mention.start)
+    )
 
 
-def _of_stay(
-    talk: Talk, mention: DateMention, rooms: Sequence[RoomMention], nights: Sequence[NightsMention]
-) -> bool:
+def _of_stay(talk: Talk, mention: DateMention, rooms: Sequence[RoomMention], nights: Sequence[NightsMention]) -> bool:
     """Return whether a date without "from" belongs to the stay: a room, nights or a price stand in its sentence."""
     sentence, clause = talk.sentence(mention.start), talk.clause(mention.start)
     if _OTHER_DAY.search(talk.low[clause.start : max(clause.end, mention.end)]):
         return False
-    if any(sentence.start <= item.start < sentence.end for item in (*rooms, *nights)):
+    if len(within(rooms, sentence.start, sentence.end)) + len(within(nights, sentence.start, sentence.end)):
         return True
-    priced = any(sentence.start <= number.start < sentence.end and number.value >= 100 for number in talk.numbers)
-    return priced or re.search(r"\bfor (?:the )?$", talk.before(mention.start, 12)) is not None
+    return _names_price(talk, sentence) or re.search(r"\bfor (?:the )?$", talk.before(mention.start, 12)) is not None
 
 
+def _names_price(talk: Talk, sentence: Span) -> bool:
+    return any(number.value >= 100 for number in within(talk.numbers, sentence.start, sentence.end))
+
+
+@lru_cache(maxsize=512)
 def _days(day: Day, ticket: Ticket) -> list[date]:
     """Return the days from a month before check-in to two months after it that a day may be."""
     days = (ticket.check_in + timedelta(days=offset) for offset in range(-31, 62))
@@ -162,7 +189,8 @@ def _fits(talk: Talk, mention: DateMention, ticket: Ticket, start: bool, nights:
         return first.day == ticket.check_out.day
     if not start or mention.is_range:
         return True
-    beside = [item.nights for item in nights if _counted_from(talk, item, mention)]
+    near = within(nights, mention.start - 60, mention.end + 40)
+    beside = [item.nights for item in near if _counted_from(talk, item, mention)]
     if _begins(first, ticket):
         return not beside or min(beside) <= ticket.nights
     inside = [found for found in _days(first, ticket) if ticket.check_in <= found < ticket.check_out]
@@ -185,18 +213,6 @@ def _counted_from(talk: Talk, nights: NightsMention, date: DateMention) -> bool:
     return _FROM_NIGHTS.fullmatch(talk.low[date.end : max(date.end, nights.start)]) is not None
 
 
-def _said_before(talk: Talk, day: Day) -> bool:
-    """Return whether a day of the month was said before, as a day."""
-    if day.month is None:
-        said = rf"(?<![0-9]){day.day}(?:(?:st|nd|rd|th)\b|[号日])"
-    else:
-        month = MONTHS[day.month - 1]
-        said = (
-            rf"(?<![0-9]){day.day}(?:st|nd|rd|th)? ?(?:of )?{month}|{month}[a-z]* {day.day}(?![0-9])|(?<![0-9]){day.month}月{day.day}(?![0-9])"
-        )
-    return re.search(said, talk.earlier_low) is not None
-
-
 def _weekday_claims(talk: Talk, mention: DateMention) -> list[Claim]:
     """Return the claim that a date falls on a weekday, for dates in or near a stay."""
     days = sorted({found for ticket in talk.card.tickets for found in _days(mention.days[0], ticket)})
@@ -212,18 +228,24 @@ def month_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomM
 
     That is a month in the first message, in a sentence about rooms or rates, or later one right behind a room.
     """
-    months = {(ticket.check_in + timedelta(days=night)).month for ticket in talk.card.tickets for night in range(ticket.nights + 1)}
+    months = {
+        (ticket.check_in + timedelta(days=night)).month
+        for ticket in talk.card.tickets
+        for night in range(ticket.nights + 1)
+    }
     truth = ", ".join(MONTHS[month - 1] for month in sorted(months))
     claims: list[Claim] = []
     for mention in find_months(talk.low):
         sentence = talk.sentence(mention.start)
-        if any(date.start <= mention.start < date.end for date in dates) or _OTHER_MONTH.search(talk.low, sentence.start, sentence.end):
+        dated = any(mention.start < date.end for date in within(dates, mention.start - 60, mention.start + 1))
+        if dated or _OTHER_MONTH.search(talk.low, sentence.start, sentence.end):
             continue
-        named = any(sentence.start <= room.start < mention.start for room in rooms)
-        asked = re.search(r"\b(?:rooms|rates?|nights|prices?)\b", talk.low[sentence.start : sentence.end]) is not None
-        beside = any(0 < mention.start - room.end <= 20 and _IN_MONTH.fullmatch(talk.low[room.end : mention.start]) for room in rooms)
+        named = within(rooms, sentence.start, mention.start)
+        asked = _ROOMS_ASKED.search(talk.low, sentence.start, sentence.end)
+        beside = any(_IN_MONTH.fullmatch(talk.low[room.end : mention.start]) for room in named[-2:])
         if beside or (not talk.earlier and (named or asked)):
-            claims.append(talk.claim("date", mention.start, mention.end, f"--{mention.month:02d}", truth, mention.month in months))
+            true = mention.month in months
+            claims.append(talk.claim("date", mention.start, mention.end, f"--{mention.month:02d}", truth, true))
     return claims
 
 
@@ -237,7 +259,9 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
     lengths = sorted({ticket.nights for ticket in talk.card.tickets})
     total = sum(ticket.nights for ticket in talk.card.tickets)
     for mention in nights:
-        around = talk.before(mention.start, 16) + "|" + talk.after(mention.end, 14)
+        # A word that the window cuts is no word.
+        after = re.sub(r"[a-z]+$", "", talk.after(mention.end, 18))
+        around = re.sub(r"^[a-z]+", "", talk.before(mention.start, 18)) + "|" + after
         if mention.nights < 2 or _LEAST.search(around) or mention.nights > 45:
             continue
         sentence = talk.sentence(mention.start)
@@ -246,9 +270,9 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
         if not true:
             swapped = meant is not None and mention.nights in lengths
             longest = max(ticket.nights for ticket in meant or talk.card.tickets)
-            about = any(sentence.start <= item.start < sentence.end for item in (*rooms, *dates)) or any(
-                sentence.start <= number.start < sentence.end and number.value >= 100 for number in talk.numbers
-            )
+            about = bool(
+                within(rooms, sentence.start, sentence.end) or within(dates, sentence.start, sentence.end)
+            ) or _names_price(talk, sentence)
             part = _PART.search(talk.low[sentence.start : sentence.end]) or talk.was_said(mention.nights)
             if not about or mention.nights == total:
                 continue
@@ -261,11 +285,11 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
 
 def _named_beside(talk: Talk, mention: NightsMention, rooms: Sequence[RoomMention]) -> tuple[Ticket, ...] | None:
     """Return the tickets of a room that stands right beside a number of nights; None if none does."""
-    for room in rooms:
+    for room in within(rooms, mention.start - 60, mention.end + 24):
         after = 0 <= room.start - mention.end <= 20 and re.fullmatch(
             r" (?:of|in|on|for) (?:the |your |a )?", talk.low[mention.end : room.start]
         )
-        before = 0 <= mention.start - room.end <= 16 and re.fullmatch(r"(?:'s|[,，]| for| at)*(?: the)?(?: ?[0-9]{3,4})?[,，]?(?: for)? ?", talk.low[room.end : mention.start])
+        before = 0 <= mention.start - room.end <= 16 and _TO_NIGHTS.fullmatch(talk.low[room.end : mention.start])
         if (after or before or mention.start <= room.start < mention.end) and room.tickets:
             return tuple(talk.card.tickets[place] for place in room.tickets)
     return None

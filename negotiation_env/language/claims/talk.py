@@ -1,35 +1,51 @@
-"""What the finders of claims share: a claim, and a message as it is looked at beside its card and the talk before it."""
+"""What the finders of claims share: a claim, and a message beside its card and the talk before it."""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.game.state import GameState
+from negotiation_env.language.claims.dates import Day, find_dates
 from negotiation_env.language.numerals import Number, find_numbers, lower
 
 KINDS: Final = frozenset(
     (
-        "hotel", "city", "room", "date", "weekday", "nights", "competitor", "competitor-price", "demand", "exposure",
-        "conversion", "occupancy", "commission", "list-price", "net-price", "total", "performance", "earlier",
+        "hotel", "city", "event", "room", "date", "weekday", "nights", "competitor", "competitor-price", "demand",
+        "exposure", "conversion", "occupancy", "commission", "list-price", "net-price", "total", "performance",
+        "earlier",
     )
 )  # fmt: skip
 """Every ``Claim.kind``. "performance" is a figure about how houses fare that no fact of the card bears out; "earlier"
 is what a side is said to have said, or what is said to be agreed."""
-MAX_LENGTH: Final = 8000
+MAX_LENGTH: Final = 2000
 """Characters of a message that are looked at; nobody writes longer ones, and the rest holds no claim for us."""
-MAX_EARLIER: Final = 60_000
+MAX_EARLIER: Final = 20_000
 """Characters of earlier messages that are looked at, from the last one backwards."""
+MAX_SENTENCE: Final = 400
+"""Characters after which a sentence is cut, so that looking around in it takes bounded time."""
 NEAR: Final = 60
 """Characters within which two words of one sentence are taken to belong together."""
 
 # A full stop between digits is no end; a line or one of these signs is.
 _SENTENCE_END: Final = re.compile(r"[!?;\n。！？；]+|\.(?![0-9])")
 _CLAUSE_END: Final = re.compile(r"[,:!?;\n。！？；，：、()—]+|\.(?![0-9])|,(?![0-9]{3})")
+
+
+class Placed(Protocol):
+    """Anything found at a place of a message."""
+
+    @property
+    def start(self) -> int:
+        """Where it begins."""
+
+
+P = TypeVar("P", bound=Placed)
 
 
 class Claim(NamedTuple):
@@ -120,16 +136,37 @@ class Talk:
         return lower("\n".join(self.earlier)[-MAX_EARLIER:])
 
     @cached_property
+    def earlier_numbers(self) -> list[Number]:
+        """The numbers in the earlier messages, at places of ``earlier_low``."""
+        return find_numbers(self.earlier_low, True, True, True)
+
+    @cached_property
     def earlier_values(self) -> frozenset[float]:
         """Every number that was said before, and what the public state holds as said."""
-        said = {number.value for number in find_numbers(self.earlier_low, True, True, True)}
+        said = {number.value for number in self.earlier_numbers}
         if self.game is not None:
             said |= {float(value) for trio in (self.game.quote, self.game.bid, self.game.agreed) for value in trio}
         return frozenset(said)
 
+    @cached_property
+    def earlier_words(self) -> frozenset[str]:
+        """The English words that were said before, without a plural's s."""
+        return frozenset(word.rstrip("s") for word in re.findall(r"[a-z]+", self.earlier_low))
+
+    @cached_property
+    def earlier_days(self) -> frozenset[Day]:
+        """The days that were said before, with their months and without."""
+        days = {day for mention in find_dates(self.earlier_low) for day in mention.days}
+        return frozenset(days | {Day(None, day.day) for day in days})
+
+    @cached_property
+    def _sorted_values(self) -> list[float]:
+        return sorted(self.earlier_values)
+
     def was_said(self, value: float, tolerance: float = 0.51) -> bool:
         """Return whether a number was said before."""
-        return any(abs(value - known) <= tolerance for known in self.earlier_values)
+        at = bisect_left(self._sorted_values, value - tolerance)
+        return at < len(self._sorted_values) and self._sorted_values[at] <= value + tolerance
 
     def claim(self, kind: str, start: int, end: int, value: float | str | None, truth: float | str | None,
               true: bool) -> Claim:  # fmt: skip
@@ -141,10 +178,23 @@ def _split(low: str, ends: re.Pattern[str]) -> list[Span]:
     parts: list[Span] = []
     at = 0
     for match in ends.finditer(low):
-        parts.append(Span(at, match.start()))
+        parts += _cut(at, match.start())
         at = match.end()
-    parts.append(Span(at, len(low)))
-    return parts
+    return parts + _cut(at, len(low))
+
+
+def _cut(start: int, end: int) -> list[Span]:
+    starts = range(start, max(end, start + 1), MAX_SENTENCE)
+    return [Span(first, min(end, first + MAX_SENTENCE)) for first in starts]
+
+
+def within(items: Sequence[P], start: int, end: int) -> Sequence[P]:
+    """Return those of some things, in the order of the text, that begin at ``start`` or later and before ``end``."""
+    return items[bisect_left(items, start, key=_start) : bisect_left(items, end, key=_start)]
+
+
+def _start(item: Placed) -> int:
+    return item.start
 
 
 def _around(parts: Sequence[Span], at: int) -> Span:
