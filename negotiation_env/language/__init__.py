@@ -2,7 +2,8 @@
 
 ``prices`` finds the figures people say (``numerals``; the words around them in ``price_vocabulary``, ``price_context``
 and ``price_filters``), ``lexicon`` the phrases (``lexicon.toml``), ``clauses`` what each part of a message says. New
-phrases are entries of the TOML files.
+phrases are entries of the TOML files. ``claims`` finds what an agent's message states about its card and the talk, and
+checks it.
 """
 
 from typing import Final

@@ -1,9 +1,10 @@
 """Finds what an agent's message states about the card and the talk, and checks it.
 
-``find_claims`` reads dates, nights, rooms, the hotel and its city, the competitor and its price, changes of demand,
-exposure, conversion, occupancy, commission, prices that stand, net prices, and what was said before. A figure that is
-offered is a bid and no claim, and the confidential target is never part of one. The text is data: no string raises, and
-the time is linear in its length.
+``find_claims`` reads ``stays`` (dates, weekdays, months, nights), ``houses`` (rooms, the hotel, its city, the event and
+the competitor), ``shares`` (demand, exposure, conversion, occupancy, commission) and ``money`` (prices of the
+competitor, prices that stand, net prices, totals, what was said before); ``talk`` holds a message beside its card. A
+figure that is offered is a bid and no claim, and the confidential target is never looked at. The text is data: no
+string raises, and the time is linear in its length.
 """
 
 from __future__ import annotations
@@ -12,13 +13,10 @@ from collections.abc import Sequence
 
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.game.state import GameState
-from negotiation_env.language.claims.dates import find_dates, find_nights
-from negotiation_env.language.claims.houses import find_houses, house_claims
-from negotiation_env.language.claims.money import money_claims
-from negotiation_env.language.claims.rooms import find_rooms, room_claims
-from negotiation_env.language.claims.sayings import count_claims, saying_claims
+from negotiation_env.language.claims.houses import find_houses, find_rooms, house_claims, room_claims
+from negotiation_env.language.claims.money import count_claims, money_claims, saying_claims
 from negotiation_env.language.claims.shares import find_shares, share_claims, trend_claims
-from negotiation_env.language.claims.stays import date_claims, month_claims, nights_claims
+from negotiation_env.language.claims.stays import date_claims, find_dates, find_nights, month_claims, nights_claims
 from negotiation_env.language.claims.talk import KINDS, MAX_LENGTH, Claim, Talk
 
 __all__ = ["KINDS", "Claim", "find_claims"]

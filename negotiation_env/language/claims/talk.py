@@ -11,7 +11,6 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.game.state import GameState
-from negotiation_env.language.claims.dates import Day, find_dates
 from negotiation_env.language.numerals import Number, find_numbers, lower
 
 KINDS: Final = frozenset(
@@ -152,12 +151,6 @@ class Talk:
     def earlier_words(self) -> frozenset[str]:
         """The English words that were said before, without a plural's s."""
         return frozenset(word.rstrip("s") for word in re.findall(r"[a-z]+", self.earlier_low))
-
-    @cached_property
-    def earlier_days(self) -> frozenset[Day]:
-        """The days that were said before, with their months and without."""
-        days = {day for mention in find_dates(self.earlier_low) for day in mention.days}
-        return frozenset(days | {Day(None, day.day) for day in days})
 
     @cached_property
     def _sorted_values(self) -> list[float]:
