@@ -3,7 +3,8 @@
 Two readers are shipped, ``rule_reader`` and ``encoder_reader``; ``describe`` shows people how a message was understood.
 ``prices`` finds the figures people say (``numerals``; the words around them in ``price_vocabulary``, ``price_context``
 and ``price_filters``), ``lexicon`` the phrases (``lexicon.toml``), ``clauses`` what each part of a message says. New
-phrases are entries of the TOML files.
+phrases are entries of the TOML files. ``claims`` finds what an agent's message states about its card and the talk, and
+checks it.
 """
 
 from typing import Final
