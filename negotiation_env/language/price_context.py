@@ -1,4 +1,4 @@
-"""What the clause around a figure says about it: refused, cited, and net or selling price.
+"""What the clause around a figure says about it: refused, cited, net or selling price, for a night or for the stay.
 
 Clauses are cut at punctuation and at "but", "however", "though". The reading is by pattern, not by
 grammar: irony, reported speech over sentences and double negation are not understood.
@@ -25,13 +25,14 @@ _CITED_HINTS: Final = word_set(
     "across they hotel hotels another similar comparable neighbouring neighboring nearby hilton "
     "marriott sheraton hyatt ibis novotel holiday booking expedia agoda ctrip was been paid bought "
     "used go goes going sells cost costs costed instead rather down up compared cheaper new worth "
-    "last from booking.com"
+    "last from booking.com his their said named wrote meant mentioned quoted heard told above below under over beyond "
+    "than near close he she everyone everybody people rivals neighbours neighbour"
 )
 _AFTER_HINTS: Final = word_set(
     "too low high steep expensive off wont not cant cannot never impossible unacceptable no out "
     "list listed rack originally next elsewhere currently price rate charge charging asking ask "
     "sell selling offer offering booking booking.com expedia agoda ctrip trip.com other another "
-    "competitor nearby similar hilton marriott sheraton hyatt hotel place neighbor neighbour"
+    "competitor nearby similar hilton marriott sheraton hyatt hotel place neighbor neighbour yesterday heard noted"
 )
 _BEFORE_HINTS: Final = _REFUSAL_HINTS | _CITED_HINTS
 _HINT_WORD: Final = re.compile(r"[a-z']+(?:\.[a-z]+)*")
@@ -60,19 +61,34 @@ _REFUSAL: Final = re.compile(
         r"\b(?:not|never|cannot|can ?not|cant|wont|dont|unable|refused?|nor|neither)\b",
         r"\b(?:no way|no deal|no chance|impossible)\b",
         r"n't\b",
-        r"不能|没法|没办法|做不到|不可能|不是|不接受|不同意|不会|不要|别",
+        r"不能|没法|没办法|做不到|不可能|不是|不接受|不同意|不会|不要|别(?!家|的|人|处)",
     )
     + r"(?P<between>[^0-9]{0,36})$"
 )
+# A question that is put as A-not-A (行不行, 可不可以, 能不能), or ends in 不: no refusal.
+_A_NOT_A: Final = re.compile(r"(.)不\1|[行成好可能]不(?=[?？吧啊呀]|$)")
+# What stands between a negator and a figure that is not what is refused: a new subject, "maybe 380".
+_NEW_CLAUSE: Final = re.compile(
+    r"\b(?:how about|what about|so i|and i|and we|let's|maybe|perhaps|(?:i|we|you|he|she|it|they|that)'(?:ll|ve|d|m|re|s))\b"
+)
+_BELIEVES: Final = re.compile(r" ?(?:really |quite |honestly )?(?:think|believe|see|know|reckon|suppose|imagine|expect)\b")
+# "if I don't have 380 by tonight", "as you didn't name a price": no refusal of the figure.
+_CONDITION: Final = re.compile(r"\b(?:if|unless|until|since|whether|in case)\b|(?:^|[ ,])as (?:i|we|you|he|she|it|they|there)\b")
+# "would 380 not be possible", "couldn't it be 380?": a question.
+_ASKS: Final = re.compile(
+    r"^[ \"']*(?:(?:so|and|but|or|then|now|well|ok|okay|please|maybe|perhaps|still|also|even|just|the [a-z]+) ){0,3}"
+    r"(?:would|could|can|will|shall|should|might|may|must|is|are|was|do|does|did|have|has)(?:n't)?\b(?! no\b)"
+    r"|^ ?not even ?[¥$€£]? ?$"
+)
+_QUESTION: Final = re.compile(r"[^.!?\n。！？]*[?？]")
 # "no less than 380", "can't go below 380": the speaker's own price. "As low as 380" is refused.
 _BOUND: Final = re.compile(
     r"\b(?:less|lower|low|below|under|beneath|fewer|cheaper|down|more|over|above|higher|beyond|past|"
     r"exceed|exceeding|better)\b(?! as\b)(?<!as low)|低于|少于|高于|超过|多于"
 )
-_NEW_CLAUSE: Final = re.compile(r"\b(?:how about|what about|so i|so i'm|and i|and we|let's)\b")
 _NO_REFUSAL: Final = re.compile(
     _any(
-        r"\bmind\b",
+        r"\b(?:mind|regret|hurt|object|say no|complain|fault|blame|forget|miss|lose|wrong)\b",
         r"\bwhy (?:not|don'?t|can'?t|won'?t)\b",
         r"\bnot (?:only|just|(?:a )?(?:bad|problem|unreasonable))\b",
         r"\bhow come\b",
@@ -90,6 +106,8 @@ _REFUSED_AFTER: Final = re.compile(
         r"\b(?:won't|wont|will not|wouldn't|would not|isn't|is not|can't|cant|cannot|can not)\b",
         r"\b(?:doesn't|does not|not|never|impossible|unacceptable|no good)\b",
         r"\bout of (?:the question|my|our)\b",
+        r"(?<=^ )no\b(?! (?:problem|worries|need|less|more|doubt|wonder|trouble|issue))",
+        r"\bis (?:a |my |our )?(?:no|joke|insult|suicide|madness|robbery)\b(?! (?:problem|worries|trouble|issue))",
         r"不行|不可以|不可能|不能|不够|太低|太高|太贵|太少|做不了|做不到|接受不了|没法|低了|高了|贵了",
     )
 )
@@ -99,7 +117,8 @@ _ACCEPTED_AFTER: Final = re.compile(
         r"(?:bad|problem|issue|unreasonable|unfair|hurt)\b",
         r"\bwont hurt\b",
         r"\bnot (?:a (?:penny|cent|dollar|yuan|dime) )?(?:less|more|lower|higher|negotiable)\b",
-        r"\b(?:i|we) (?:can't|cannot|won't|can not|will not) (?:go|do|take|accept)\b",
+        r"\b(?:i|we|you|he|she|they|who|that|which|guests?|nobody|no one|people)(?: [a-z]+)? "
+        r"(?:can't|cannot|won't|can not|will not|don't|didn't|not|never|have never|has never|wouldn't|haven't)\b",
     )
 )
 
@@ -137,7 +156,29 @@ _CITED_CHINESE: Final = (
     r"(?:现在|目前|挂牌价?|隔壁|别家|竞争|同行|对手|[您你]们?的?(?:价格|房价|报价)|原价|标价|门市价|"
     r"携程|飞猪|美团)[^0-9，。；！？、]{0,10}"
 )
-_CITED_BEFORE: Final = re.compile(_any(_CITED_LIST, _CITED_YOURS, *_CITED_PAST, _CITED_CHINESE) + _END)
+_CITED_SAID: Final = (
+    r"\byou(?:'d|'ve| have| had| just| only| once| also)? (?:said|named|wrote|meant|mentioned|quoted|told me|told us)"
+    r"(?: (?:it|that|was|us|me|at|of|about|around))*"
+    r"|\b(?:i|we) (?:just )?(?:heard|read)|\b(?:he|she|they|everyone|everybody|people|others|the others)(?:'d|'ve|'ll| would| had| have)* "
+    r"(?:said|wrote|paid|pay|takes?|asks?|lists?|charges?|sells?|be|at|is|are)(?: (?:at|for|it|me|us))*"
+    r"|\b(?:his|their|today's|yesterday's|last year's|the neighbou?r's)",
+    r"\b(?:was|were|'s) (?:listed|priced|on (?:sale|offer)) (?:at|for)",
+)
+# "under 380", "more than 380": the figure is a mark to compare with, unless it is the speaker's own bound.
+_COMPARES: Final = (
+    r"\b(?:above|below|under|beneath|over|beyond|(?:less|more|lower|higher|cheaper|better|dearer) than|"
+    r"near(?:er)?(?: to)?|close(?:r)? to|next to|beside|against|compared (?:to|with)|past)"
+    r"(?: (?:about|around|only|just|even|your|my|our|his|their|the))*"
+)
+_CITED_BEFORE: Final = re.compile(
+    _any(_CITED_LIST, _CITED_YOURS, *_CITED_PAST, *_CITED_SAID, _CITED_CHINESE) + _END
+)
+_COMPARES_BEFORE: Final = re.compile(_COMPARES + _END)
+_OWN_BOUND: Final = re.compile(
+    r"\b(?:not|never|no|nothing|nobody|cannot|cant|wont|anything|neither|nor|hardly|without)\b|n't\b|"
+    r"\b(?:i|we)(?:'d|'ll| would| will| can| could)? (?:need|want|require|must|have to|ask)\b"
+)
+_BOUND_AFTER: Final = re.compile(r"[^0-9]{0,16}\b(?:no|nothing|not|never|impossible|can't|won't|cannot|breaks?|loses?|loss)\b|n't")
 _CITED_OTHERS_BEFORE: Final = re.compile(_CITED_OTHERS + _END)
 _FROM: Final = re.compile(rf"\bfrom(?: about| around)?{_END}")
 _TO: Final = re.compile(r"\bto\b")
@@ -146,7 +187,8 @@ _CITED_AFTER: Final = re.compile(
     + _any(
         r"\b(?:your|the|its|their) (?:current|list|listed|asking|original|rack|usual|public|"
         r"advertised|published|normal)(?: selling)? (?:price|rate)\b",
-        r"\b(?:list price|rack rate|originally|next door|elsewhere|currently)\b",
+        r"\b(?:list price|rack rate|originally|next door|elsewhere|currently|yesterday|noted)\b",
+        r"\bon (?:the|your|my) list\b",
         r"\b(?:what )?(?:you|they|others|competitors?)(?: are| have|'re)? (?:it )?"
         r"(?:listed|list|charge|charging|asking|ask|sell|selling|offer|offering)\b",
         r"\b(?:on|at) (?:booking|expedia|agoda|ctrip|trip\.com|other|another|a (?:competitor|nearby|"
@@ -185,11 +227,12 @@ _JOINED: Final = re.compile(r"[^.;!?\n，。；！？、0-9]*")
 
 
 class Stance(NamedTuple):
-    """What the clause says of its figure, and the text of the clause before the figure."""
+    """What the clause says of its figure, and the text of the clause before and after the figure."""
 
     refused: bool
     cited: bool
     before: str
+    after: str
 
 
 class Hints(NamedTuple):
@@ -213,8 +256,8 @@ def find_hints(low: str) -> Hints:
 def read_stance(low: str, start: int, end: int, hints: Hints) -> Stance:
     """Whether the figure `low[start:end]` is refused, and whether it is cited.
 
-    A bound ("no less than 380") is not refused. Cited are list prices, rates of competitors and
-    past prices.
+    A bound ("no less than 380") is not refused, nor is what is asked ("would 380 not be possible?"). Cited are list
+    prices, rates of competitors, past prices, figures of the other side and figures compared with.
     """
     head = low[start - _BEFORE if start > _BEFORE else 0 : start]
     stop = _STOP_BEFORE.search(head[::-1])
@@ -222,29 +265,33 @@ def read_stance(low: str, start: int, end: int, hints: Hints) -> Stance:
     if "but" in before or "though" in before or "however" in before:
         contrast = _CONTRAST.match(before)
         before = before[contrast.end() :] if contrast else before
-    if not (hints.before or hints.after):
-        return Stance(False, False, before)
     stop = _STOP_AFTER.search(low, end, end + _AFTER)
     after = low[end : stop.start() if stop else end + _AFTER]
+    if not (hints.before or hints.after):
+        return Stance(False, False, before, after)
     # Most clauses have none of the words that the patterns need; other scripts are not split.
     split = hints.split
     words = before.split()
+    if not split and "不" in low:
+        before, after = _A_NOT_A.sub("", before), _A_NOT_A.sub("", after)
     refused = (not split or not _REFUSAL_HINTS.isdisjoint(words) or "n't" in before) and _refused_before(before)
     cited = (not split or not _CITED_HINTS.isdisjoint(words)) and _cited_before(before, after)
     if not split or not _AFTER_HINTS.isdisjoint(after.split()) or "n't" in after:
         refused = refused or _refused_after(after)
         cited = cited or _CITED_AFTER.match(after) is not None
-    return Stance(refused, cited, before)
+    if refused and _ASKS.match(before) and _QUESTION.match(low, end, end + 2 * _AFTER):
+        refused = False
+    return Stance(refused, cited, before, after)
 
 
 def _refused_before(before: str) -> bool:
     match = _REFUSAL.search(before)
-    return (
-        match is not None
-        and not _BOUND.search(match["between"])
-        and not _NEW_CLAUSE.search(match["between"])
-        and not _NO_REFUSAL.search(before)
-    )
+    if match is None:
+        return False
+    between = match["between"]
+    if _BOUND.search(between) or (_NEW_CLAUSE.search(between) and not _BELIEVES.match(between)):
+        return False
+    return not (_NO_REFUSAL.search(before) or _CONDITION.search(before, 0, match.start()))
 
 
 def _refused_after(after: str) -> bool:
@@ -255,11 +302,92 @@ def _refused_after(after: str) -> bool:
 def _cited_before(before: str, after: str) -> bool:
     if "from" in before and _FROM.search(before) and _TO.search(after):
         return True
+    if _COMPARES_BEFORE.search(before):
+        return not (_OWN_BOUND.search(before) or _BOUND_AFTER.match(after))
     if not _CITED_BEFORE.search(before):
         match = _CITED_OTHERS_BEFORE.search(before)
         if match is None or _SPEAKER.search(match.group()):
             return False
     return _OWN_OFFER.search(before) is None
+
+
+# A name of two words or more and what it may do with a price, up to the figure: "City Star's at", "Swan House asks",
+# "the Willow's room stands at". Each part is bounded, and no word can be read as two parts.
+_RIVAL: Final = re.compile(
+    r"\b(?P<name>[A-Z][a-z]+(?: [A-Z][a-z]+){1,2}|(?<=[Tt]he )[A-Z][a-z]+)(?P<own>['’]s)?"
+    r"(?P<said>(?: ?[a-z]+(?:['’][a-z]+)?){0,6}?) ?(?:[¥$€£]|RMB |CNY )?(?=[0-9一二两三四五六七八九])"
+)
+_NO_RIVALS: Final = word_set(
+    "king queen twin double single suite family deluxe superior executive standard garden view room rooms business "
+    "club ocean sea lake mountain river city classic premium junior grand presidential loft studio mr mrs ms miss madam "
+    "madame uncle aunt auntie dear hello good january february march april may june july august september october "
+    "november december monday tuesday wednesday thursday friday saturday sunday spring mid-autumn christmas easter "
+    "new national labour day festival golden week"
+)
+_RIVAL_SAYS: Final = re.compile(
+    r"(?: (?:is|has|have|had|are|was|it|at|for|on|around|about|only|just|now|still|already|also|today|then|even|sits?|"
+    r"stands?|lies|hangs?|runs?|asks?|asking|takes?|sells?|selling|lists?|shows?|showing|charges?|wants?|gone|went|goes|"
+    r"dropped|cut|fell|came|down|up|to|does|reads?|quotes?|offers?|costs?|gets?|starts?|opens?|advertises?|displays?|its|"
+    r"the|same|similar|standard|room|rooms|twin|king|queen|double|suite|suites|executive|deluxe|superior|their|theirs|"
+    r"over|those|that|nights?|dates|week|price|rate|priced|for|in|with|under|too|there|anyway|currently|out|a|by))*"
+)
+
+
+def find_rivals(text: str) -> frozenset[int]:
+    """Where figures of a competitor start in a text as it was written: "City Star's at 282", "Swan House asks 390".
+
+    A competitor is a name in capitals that is no room type, day or title. In text without capitals none is found.
+    """
+    found: set[int] = set()
+    for match in _RIVAL.finditer(text):
+        names = match["name"].lower().split()
+        if _NO_RIVALS.isdisjoint(names) and _RIVAL_SAYS.fullmatch(match["said"]):
+            found.add(match.end())
+            found.add(match.end("said"))
+            found.add(match.end("said") + 1)
+    return frozenset(found)
+
+
+_TOTAL_AFTER: Final = re.compile(
+    r"[^0-9]{0,24}?\b(?:in total|total|altogether|all told|in all|lump sum|all together|as a package|"
+    r"(?:for|over|across) (?:the |your |this |our |my )?(?:whole|entire|full|complete) [a-z]+|"
+    r"for (?:the|your|this) (?:stay|booking|block|package|whole|lot)|for all (?:the )?[a-z]+ nights|"
+    r"the (?:whole )?lot|for everything|full run)\b"
+    r"|[^0-9，。]{0,6}(?:一共|总共|总价|合计|打包|包圆)"
+)
+_TOTAL_BEFORE: Final = re.compile(
+    r"\b(?:total|totals|sum|altogether|all told|lump sum|package|(?:whole|entire|full|complete) "
+    r"(?:stay|booking|block|run|week|period|thing|lot|package))\b[^0-9]{0,24}$"
+    r"|(?:一共|总共|合计|总价|共计|整段|全程|打包)[^0-9，。]{0,6}$"
+)
+_PER_NIGHT: Final = re.compile(
+    r"[^0-9]{0,14}?(?:/ ?night|\b(?:a|per|each|every) (?:room )?night|nightly|apiece|每晚|一晚|/晚)"
+)
+_PER_NIGHT_BEFORE: Final = re.compile(r"(?:\b(?:per|each|every|a) night|nightly|每晚|一晚)[^0-9]{0,10}$")
+
+
+def may_say_total(low: str) -> bool:
+    """Cheap test whether a message can say of a figure that it is for the whole stay."""
+    return (
+        "total" in low or "whole" in low or "entire" in low or " all " in low or "altogether" in low or "stay" in low
+        or "full" in low or "lump" in low or "package" in low or "complete" in low or "sum" in low or "the lot" in low
+        or "for the" in low or (not low.isascii() and ("共" in low or "总" in low or "包" in low or "整" in low))
+    )  # fmt: skip
+
+
+def is_total(before: str, after: str) -> bool:
+    """Whether the clause says that its figure is for the whole stay."""
+    if _PER_NIGHT.match(after) or _PER_NIGHT_BEFORE.search(before):
+        return False
+    return _TOTAL_AFTER.match(after) is not None or _TOTAL_BEFORE.search(before) is not None
+
+
+_DERIVED: Final = re.compile(r"\bleav(?:es?|ing) (?:you |us |me |him |her |them )?(?:with )?(?:about |around )?[¥$€£]?$")
+
+
+def is_derived(before: str) -> bool:
+    """Whether the figure only follows from another one: "410 leaves you 369"."""
+    return "leav" in before and _DERIVED.search(before) is not None
 
 
 def may_say_net(low: str) -> bool:
