@@ -32,7 +32,8 @@ _AFTER_HINTS: Final = word_set(
     "too low high steep expensive off wont not cant cannot never impossible unacceptable no out "
     "list listed rack originally next elsewhere currently price rate charge charging asking ask "
     "sell selling offer offering booking booking.com expedia agoda ctrip trip.com other another "
-    "competitor nearby similar hilton marriott sheraton hyatt hotel place neighbor neighbour yesterday heard noted"
+    "competitor nearby similar hilton marriott sheraton hyatt hotel place neighbor neighbour yesterday joke insult suicide madness "
+    "robbery dead charity nonsense"
 )
 _BEFORE_HINTS: Final = _REFUSAL_HINTS | _CITED_HINTS
 _HINT_WORD: Final = re.compile(r"[a-z']+(?:\.[a-z]+)*")
@@ -106,8 +107,8 @@ _REFUSED_AFTER: Final = re.compile(
         r"\b(?:won't|wont|will not|wouldn't|would not|isn't|is not|can't|cant|cannot|can not)\b",
         r"\b(?:doesn't|does not|not|never|impossible|unacceptable|no good)\b",
         r"\bout of (?:the question|my|our)\b",
-        r"(?<=^ )no\b(?! (?:problem|worries|need|less|more|doubt|wonder|trouble|issue))",
-        r"\bis (?:a |my |our )?(?:no|joke|insult|suicide|madness|robbery)\b(?! (?:problem|worries|trouble|issue))",
+        r"\bno(?: way| thanks| chance| deal| sorry)? ?$",
+        r"\b(?:is|was|would be) (?:a |an |my |our )?(?:joke|insult|suicide|madness|robbery|dead|charity|nonsense)\b",
         r"不行|不可以|不可能|不能|不够|太低|太高|太贵|太少|做不了|做不到|接受不了|没法|低了|高了|贵了",
     )
 )
@@ -161,13 +162,16 @@ _CITED_SAID: Final = (
     r"(?: (?:it|that|was|us|me|at|of|about|around))*"
     r"|\b(?:i|we) (?:just )?(?:heard|read)|\b(?:he|she|they|everyone|everybody|people|others|the others)(?:'d|'ve|'ll| would| had| have)* "
     r"(?:said|wrote|paid|pay|takes?|asks?|lists?|charges?|sells?|be|at|is|are)(?: (?:at|for|it|me|us))*"
+    r"|\b(?:he|she|they)'(?:s|re) (?:at|on|asking|charging|selling at)"
+    r"|(?<!\bit)(?<!\bthat)(?<!\bthis)(?<!\bwhich)(?<!\bhe)(?<!\bshe) (?:sells|asks|charges|lists|displays|advertises)"
+    r"(?: (?:it|its|rooms?|theirs|the same|similar|standard|king|queen|twin|double|suite|now|still))*(?: (?:at|for))?"
     r"|\b(?:his|their|today's|yesterday's|last year's|the neighbou?r's)",
     r"\b(?:was|were|'s) (?:listed|priced|on (?:sale|offer)) (?:at|for)",
 )
 # "under 380", "more than 380": the figure is a mark to compare with, unless it is the speaker's own bound.
 _COMPARES: Final = (
     r"\b(?:above|below|under|beneath|over|beyond|(?:less|more|lower|higher|cheaper|better|dearer) than|"
-    r"near(?:er)?(?: to)?|close(?:r)? to|next to|beside|against|compared (?:to|with)|past)"
+    r"too (?:near|close to)|next to|beside|against|compared (?:to|with)|past)"
     r"(?: (?:about|around|only|just|even|your|my|our|his|their|the))*"
 )
 _CITED_BEFORE: Final = re.compile(
@@ -176,7 +180,7 @@ _CITED_BEFORE: Final = re.compile(
 _COMPARES_BEFORE: Final = re.compile(_COMPARES + _END)
 _OWN_BOUND: Final = re.compile(
     r"\b(?:not|never|no|nothing|nobody|cannot|cant|wont|anything|neither|nor|hardly|without)\b|n't\b|"
-    r"\b(?:i|we)(?:'d|'ll| would| will| can| could)? (?:need|want|require|must|have to|ask)\b"
+    r"\b(?:needs?|wants?|requires?|must|have to|looks? for|looking for)\b"
 )
 _BOUND_AFTER: Final = re.compile(r"[^0-9]{0,16}\b(?:no|nothing|not|never|impossible|can't|won't|cannot|breaks?|loses?|loss)\b|n't")
 _CITED_OTHERS_BEFORE: Final = re.compile(_CITED_OTHERS + _END)
@@ -187,8 +191,8 @@ _CITED_AFTER: Final = re.compile(
     + _any(
         r"\b(?:your|the|its|their) (?:current|list|listed|asking|original|rack|usual|public|"
         r"advertised|published|normal)(?: selling)? (?:price|rate)\b",
-        r"\b(?:list price|rack rate|originally|next door|elsewhere|currently|yesterday|noted)\b",
-        r"\bon (?:the|your|my) list\b",
+        r"\b(?:list price|rack rate|originally|next door|elsewhere|currently|yesterday)\b",
+        r"\bon (?:the|your) list\b",
         r"\b(?:what )?(?:you|they|others|competitors?)(?: are| have|'re)? (?:it )?"
         r"(?:listed|list|charge|charging|asking|ask|sell|selling|offer|offering)\b",
         r"\b(?:on|at) (?:booking|expedia|agoda|ctrip|trip\.com|other|another|a (?:competitor|nearby|"
@@ -196,7 +200,7 @@ _CITED_AFTER: Final = re.compile(
     )
 )
 _OWN_OFFER: Final = re.compile(
-    r"\b(?:can|could|would|will|let's|accept|offer you|how about|what about|going to|lower|drop|"
+    r"\b(?:can|could|would|will|let's|let you|if you (?:were|went|came|did)|accept|offer you|how about|what about|going to|lower|drop|"
     r"make (?:it|that)|bring|reduce|set|put|change|move|cut|"
     r"your (?:best|lowest|final|budget|bottom|minimum|max))\b|改到|调到|降到|改成|能做|能给|能不能|可以|做到|能到"
 )
@@ -319,11 +323,11 @@ _RIVAL: Final = re.compile(
 )
 _NO_RIVALS: Final = word_set(
     "king queen twin double single suite family deluxe superior executive standard garden view room rooms business "
-    "club ocean sea lake mountain river city classic premium junior grand presidential loft studio mr mrs ms miss madam "
-    "madame uncle aunt auntie dear hello good january february march april may june july august september october "
+    "club ocean sea lake mountain river city classic premium junior grand presidential loft studio january february march april may june july august september october "
     "november december monday tuesday wednesday thursday friday saturday sunday spring mid-autumn christmas easter "
-    "new national labour day festival golden week"
+    "national labour day festival golden week tonight today yes no then so"
 )
+_TITLES: Final = word_set("mr mrs ms miss madam madame dr uncle aunt auntie dear hello good thank boss")
 _RIVAL_SAYS: Final = re.compile(
     r"(?: (?:is|has|have|had|are|was|it|at|for|on|around|about|only|just|now|still|already|also|today|then|even|sits?|"
     r"stands?|lies|hangs?|runs?|asks?|asking|takes?|sells?|selling|lists?|shows?|showing|charges?|wants?|gone|went|goes|"
@@ -336,15 +340,15 @@ _RIVAL_SAYS: Final = re.compile(
 def find_rivals(text: str) -> frozenset[int]:
     """Where figures of a competitor start in a text as it was written: "City Star's at 282", "Swan House asks 390".
 
-    A competitor is a name in capitals that is no room type, day or title. In text without capitals none is found.
+    A competitor is a name in capitals that is no room type, day or person. In text without capitals none is found.
     """
     found: set[int] = set()
     for match in _RIVAL.finditer(text):
         names = match["name"].lower().split()
-        if _NO_RIVALS.isdisjoint(names) and _RIVAL_SAYS.fullmatch(match["said"]):
-            found.add(match.end())
-            found.add(match.end("said"))
-            found.add(match.end("said") + 1)
+        if names[-1] in _NO_RIVALS or not _TITLES.isdisjoint(names):
+            continue
+        if _RIVAL_SAYS.fullmatch(match["said"]):
+            found.update((match.end("said"), match.end("said") + 1))
     return frozenset(found)
 
 

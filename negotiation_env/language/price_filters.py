@@ -79,6 +79,8 @@ def is_percent_off(low: str, number: Number, end: int, head: str) -> bool:
 def is_exchanged(before: list[str]) -> bool:
     """Whether the figure is a deposit, a fee or a voucher: "the deposit is 1500"."""
     words = before[:-1] if before and before[-1] in ("$", "¥", "€", "£") else before
+    if words[-2:] == ["fine", "of"]:
+        return True
     return len(words) > 1 and words[-1] in _EXCHANGED_JOINTS and words[-2] in EXCHANGED_BEFORE
 
 
@@ -143,6 +145,8 @@ def _touches_letters(low: str, number: Number) -> bool:
         return not earlier.isdigit()
     if previous == ".":
         return not (earlier.isalpha() or earlier == ".")
+    if previous == "'" and number.value < 100:  # '98
+        return low[number.end : number.end + 1] != "'"
     return previous == ":" and earlier.isdigit()
 
 
@@ -192,7 +196,7 @@ def _is_counted(low: str, number: Number, last: str, following: str) -> bool:
         return True
     if following in COUNTED_IF_SMALL:  # "380 weekdays" but not "150 new bookings"
         return second.endswith("s") and second not in ALLOWED_AFTER
-    plural = following.endswith("s") and not following.endswith("ss") and second not in _OBJECTS
+    plural = following.endswith("s") and not following.endswith("ss") and "'" not in following and second not in _OBJECTS
     return plural or (value < 100 and last not in PRICE_CUES) or _looks_like_year(number)
 
 

@@ -68,7 +68,7 @@ COUNTED_IF_SMALL: Final = word_set(
 )
 # Value given in another form than the price: a "$200 gas card" or a "$400 deposit" is no offer.
 EXCHANGED: Final = word_set("deposit voucher vouchers coupon coupons gift refund credit credits gas fee fees")
-EXCHANGED_BEFORE: Final = word_set("deposit voucher vouchers coupon coupons card fee fees fine")
+EXCHANGED_BEFORE: Final = word_set("deposit voucher vouchers coupon coupons card fee fees")
 # Words that may follow a bare figure which is a price ("380 and", "380 sounds").
 ALLOWED_AFTER: Final = word_set(
     "a after all alone also am and any anyway apiece apx are around as at back be because before "
@@ -87,7 +87,8 @@ ALLOWED_AFTER: Final = word_set(
     "goes does happens buys wins gets beats matches feels looks keeps was has plus perhaps always already yours ours "
     "theirs hers his mine its this these yes agreed done thus versus unless besides altogether total sometimes towards "
     "across as less either neither both indeed gross nett straight whichever whoever however somehow nowadays "
-    "upwards downwards afterwards thanks"
+    "upwards downwards afterwards thanks comes brings puts says gives fills closes carries takes asks reads turns runs "
+    "starts sits ends changes"
 )
 # Attached to the figure without a space: "380ish", "380net".
 ATTACHED: Final = word_set("ish net ea each pp pn max flat gross all firm or obo")
@@ -103,7 +104,7 @@ LABELS_IF_SMALL: Final = word_set(
     "no. no day week part plus hour ticket top page note version v model generation gen type level age aged building "
     "air mini pro call step option stage turn round rank has size grade figure table line suite i'm item year series "
     "edition season mark mk vol volume channel lead exposure conversion demand commission occupancy searches views "
-    "bookings all"
+    "bookings all minus plus up"
 )
 # "room 412" is a room, "standard room 380" a rate.
 ROOM_TYPES: Final = word_set(
@@ -141,7 +142,7 @@ SCAN: Final = re.compile(
     r"|[0-9]{2,3}[- ][0-9]{3,4}[- ][0-9]{4}(?![0-9])"
     r"|((?: [0-9]){2,5}(?![0-9.,]| [0-9])|(?: [0-9]{3}){1,2}(?![0-9.]| [0-9])"
     r"|[0-9](?: [0-9]{3})(?= ?(?:yuan|rmb|cny|元|块))|[0-9]{0,2}(?:'[0-9]{3}){1,2}(?![0-9]))"
-    r"|(-[0-9]{2}(?![-0-9./:])|-[0-9]-[0-9](?![-0-9./:]))"
+    r"|((?:-[0-9]{2}|-[0-9]-[0-9])(?![-0-9/:]|[.,][0-9]))"
     r"| [0-9]{2}(?![0-9.,])"
     r"|([0-9]*(?:[.,][0-9]+)*)"
     r"(?: ?(k|grand|thousand|hundred|million|千|万|百)(?![a-z]))?)"

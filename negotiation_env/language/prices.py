@@ -117,12 +117,14 @@ _NO_CHANGE: Final = word_set("to for at is do take")
 _LESS: Final = word_set("less cheaper discount reduction rebate lower")
 _MORE: Final = word_set("more extra additional higher")
 _OFF_HANDS: Final = re.compile(r" ?(?:off) (?:your|my|our) hands")
-_LESS_COMMISSION: Final = re.compile(r" ?less (?:the |your |our )?(?:commission|tax|fees?)")
+# "425 less your fifteen", "less a tenth"
+_LESS_COMMISSION: Final = re.compile(r" ?less (?:(?:the|your|our|my|a|an|one|two|five|ten) [a-z]|[0-9]|commission|tax|fees?)")
 # "20 less than last year" compares, "20 less than that" is an offer.
 _LESS_THAN_ELSE: Final = re.compile(
     r" ?[a-z]+ than (?!(?:that|this|it|what|the (?:list|asking|price|rate)|your|you|list|asking|now|today)\b)"
 )
 _MORE_OR_LESS: Final = re.compile(r" ?more or less")
+_APART_FROM: Final = re.compile(r" ?apart from\b")
 _DIFFERENCES: Final = word_set("apart difference short between")
 _COMPARING: Final = word_set("under below above over beneath beyond behind past")
 _COMPARED: Final = re.compile(
@@ -176,7 +178,7 @@ _CODES_BEFORE: Final = _ATTACHED_CODES | word_set("us$ hk$ yuan krw twd thb aud 
 def _is_difference(low: str, number: Number, before: list[str], head: str, following: str, end: int) -> bool:
     """Whether the figure is how far two prices lie apart: "20 apart", "three yuan under the neighbour"."""
     if following in _DIFFERENCES:
-        return True
+        return not _APART_FROM.match(low, end)
     if following in _COMPARING and (number.value < 100 or end > number.end) and _COMPARED.match(low, end):
         return True
     return not _HEAD_DIFFERENCES.isdisjoint(before) and _DIFFERENCE_BEFORE.search(head) is not None
@@ -241,7 +243,9 @@ def _classify(low: str, number: Number) -> _Figure | None:
             return None
     elif number.shape == "bare" and before and before[-1] in _VAGUE:  # "a few hundred"
         return None
-    elif not money and is_no_price(low, number, before, " " if gap else joint, following, kind is _AMOUNT_OFF):
+    elif not (money or (kind is _AMOUNT_OFF and following == "more")) and is_no_price(
+        low, number, before, " " if gap else joint, following, kind is _AMOUNT_OFF
+    ):
         return None
     code = CURRENCIES[currency] if currency is not None else sign[1] if sign is not None else ""
     return _Figure(kind, start if sign is None else sign[0], said, code)
