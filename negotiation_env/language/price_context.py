@@ -205,27 +205,43 @@ _OWN_OFFER: Final = re.compile(
     r"your (?:best|lowest|final|budget|bottom|minimum|max))\b|改到|调到|降到|改成|能做|能给|能不能|可以|做到|能到"
 )
 
+# Where the hotel's money lands, and where the guest sees the price: said of either by either side.
+_KEPT_IN: Final = (
+    r"(?:hands?|pockets?|drawers?|ledgers?|tills?|accounts?|books?|purse|wallet|safe|cash ?box|coffers?|bank|side)"
+)
+_SEEN_ON: Final = (
+    r"(?:pages?|sites?|website|app|screen|platform|listings?|window|shelf|shop|front|display|board|door|tag|public)"
+)
+_THE: Final = r"(?:the |our |your |my |his |her |their )"
 _NET: Final = re.compile(
-    r"\b(?:net|take[- ]?home|after (?:the |our |your )?commission|in your pocket|to the hotel)\b"
-    r"|到手|底价|净价?"
+    r"\b(?:net|nett|take[- ]?home|clean|kept|to keep|paid out|to the hotel|in hand"
+    rf"|after {_THE}?(?:commission|cut|share|fee|part|platform|percent|[a-z]+ (?:percent|per cent|commission))|after (?:you|us)"
+    rf"|(?:in|into|on|to|for|hits?|reach(?:es)?|lands? in|arrives? (?:in|at)) {_THE}(?:own )?{_KEPT_IN}"
+    r"|(?:reach(?:es)?|lands? with|arrives? with|comes? to|goes to|stays? with) (?:me|us|you)|after commission)\b"
+    r"|^ ?(?:a night |per night )?(?:yours|mine|hand|drawer|ours)\b|^ ?for (?:me|us) ?$|到手|底价|净价?"
 )
 _NET_BEFORE: Final = re.compile(
     _any(
-        r"(?:\b(?:net|take[- ]?home|after (?:the |our )?commission)\b|到手价?|底价|净价?)[^0-9]{0,30}",
-        r"\byou(?:'d|'ll)? (?:would |will |still |can |could )?(?:keep|get|receive|pocket)"
-        r"(?: about| around| a)?" + _END[:-1],
+        rf"(?:\b(?:net|nett|take[- ]?home|clean|in hand|after {_THE}?(?:commission|cut|share|fee)"
+        rf"|(?:in|into) {_THE}(?:own )?{_KEPT_IN})\b|到手价?|底价|净价?)[^0-9]{{0,30}}",
+        r"\b(?:you|we|i|me|us)(?:'d|'ll)? (?:would |will |still |can |could |need to |must |want to )?"
+        r"(?:keep|get|receive|pocket|bank)(?: about| around| a)?" + _END[:-1],
+        r"\b(?:leav(?:e|es|ing) (?:you|us|me)(?: with)?|nets?(?: you| us| me)?)(?: about| around| a)?" + _END[:-1],
     )
     + "$"
 )
 _SELLING_NAMES: Final = (
-    r"(?:\b(?:selling(?: price| rate)?|sell (?:price|rate)|all[- ]in|gross|retail price|"
-    r"guests? (?:pays?|paying|price|rate)|"
-    r"(?:incl(?:uding|usive of|uded|\.)?|before|with) (?:the |our |your )?commission)\b|"
+    r"(?:\b(?:selling(?: price| rate)?|sell (?:price|rate)|all[- ]in|gross|retail price|public(?:ly| rate| price)?|"
+    r"(?:for|to|from) the guests?|guests? (?:pays?|paying|price|rate|sees?)|"
+    rf"(?:on|in) {_THE}?(?:own )?{_SEEN_ON}|{_SEEN_ON} (?:says?|shows?|reads?|price|rate)|"
+    rf"(?:incl(?:uding|usive of|uded|\.)?|before|with) {_THE}?(?:commission|cut|share|fee))\b|"
     r"卖价|售价|含佣金?|佣前|客人付|前台价)"
 )
-_SELLING: Final = re.compile(_SELLING_NAMES + r"(?! (?:it|them|this|my|the|for)\b)")
+_SELLING: Final = re.compile(
+    _SELLING_NAMES + r"(?! (?:it|them|this|my|the|for)\b)|^ ?(?:theirs|guest|page)\b|^ ?for (?:the )?(?:them|guests?) ?$"
+)
 _SELLING_BEFORE: Final = re.compile(
-    _SELLING_NAMES + r"(?:[ :]+(?:is|of|at|to|be|would|price|rate|about|around))*[ :]*[$¥€£]? ?$"
+    _SELLING_NAMES + r"(?:[ :]+(?:is|of|at|to|be|would|price|rate|about|around|that's|they|see|a))*[ :]*[$¥€£]? ?$"
 )
 _JOINED: Final = re.compile(r"[^.;!?\n，。；！？、0-9]*")
 
@@ -240,21 +256,41 @@ class Stance(NamedTuple):
 
 
 class Hints(NamedTuple):
-    """Which of the stance patterns a message can match at all: before and after its figures."""
+    """Which of the patterns a message can match at all."""
 
     split: bool
     """Whether words are set apart by spaces, as they are unless other scripts are used."""
     before: bool
+    """Whether a figure can be refused or cited by what stands before it."""
     after: bool
+    net: bool
+    total: bool
+
+
+_NET_HINTS: Final = word_set(
+    "net nett nets netting commission selling gross home all-in all in guest guests sell pocket pockets pocketed retail "
+    "keep keeps kept get receive hotel hand hands drawer ledger till account accounts book books bank clean paid purse "
+    "mine yours ours theirs reach reaches lands land arrives comes goes stays stay page site website app screen platform "
+    "listing window shelf public publicly published cut share fee after before me us leave leaves leaving board front"
+)
+_TOTAL_HINTS: Final = word_set(
+    "total totals whole entire altogether told all stay lump package full complete sum lot booking block everything"
+)
 
 
 def find_hints(low: str) -> Hints:
-    """Look once through a message for the words without which no stance pattern matches."""
+    """Look once through a message for the words without which no pattern of this module matches."""
     if not low.isascii() and _OTHER_SCRIPT.search(low):
-        return Hints(False, True, True)
-    words = _HINT_WORD.findall(low)
+        return Hints(False, True, True, True, True)
+    words = set(_HINT_WORD.findall(low))
     negated = "n't" in low
-    return Hints(True, negated or not _BEFORE_HINTS.isdisjoint(words), negated or not _AFTER_HINTS.isdisjoint(words))
+    return Hints(
+        True,
+        negated or not _BEFORE_HINTS.isdisjoint(words),
+        negated or not _AFTER_HINTS.isdisjoint(words),
+        not _NET_HINTS.isdisjoint(words),
+        not _TOTAL_HINTS.isdisjoint(words),
+    )
 
 
 def read_stance(low: str, start: int, end: int, hints: Hints) -> Stance:
@@ -315,11 +351,11 @@ def _cited_before(before: str, after: str) -> bool:
     return _OWN_OFFER.search(before) is None
 
 
-# A name of two words or more and what it may do with a price, up to the figure: "City Star's at", "Swan House asks",
-# "the Willow's room stands at". Each part is bounded, and no word can be read as two parts.
+# A name in capitals of two words, or one after "the", and up to five words between it and a figure: "City Star's at",
+# "Swan House asks", "the Willow's room stands at". Each part is bounded, so time is linear.
 _RIVAL: Final = re.compile(
-    r"\b(?P<name>[A-Z][a-z]+(?: [A-Z][a-z]+){1,2}|(?<=[Tt]he )[A-Z][a-z]+)(?P<own>['’]s)?"
-    r"(?P<said>(?: ?[a-z]+(?:['’][a-z]+)?){0,6}?) ?(?:[¥$€£]|RMB |CNY )?(?=[0-9一二两三四五六七八九])"
+    r"\b(?P<name>[A-Z][a-z]+(?: [A-Z][a-z]+){1,2}|(?<=[Tt]he )[A-Z][a-z]+)(?:['’]s)?"
+    r"(?P<said>(?: ?[a-z]+(?:['’][a-z]+)?){0,5}?| ?[\u4e00-\u9fff]{0,3}) ?(?:[¥$€£]|RMB |CNY )?(?=[0-9一二两三四五六七八九])"
 )
 _NO_RIVALS: Final = word_set(
     "king queen twin double single suite family deluxe superior executive standard garden view room rooms business "
@@ -328,12 +364,10 @@ _NO_RIVALS: Final = word_set(
     "national labour day festival golden week tonight today yes no then so"
 )
 _TITLES: Final = word_set("mr mrs ms miss madam madame dr uncle aunt auntie dear hello good thank boss")
-_RIVAL_SAYS: Final = re.compile(
-    r"(?: (?:is|has|have|had|are|was|it|at|for|on|around|about|only|just|now|still|already|also|today|then|even|sits?|"
-    r"stands?|lies|hangs?|runs?|asks?|asking|takes?|sells?|selling|lists?|shows?|showing|charges?|wants?|gone|went|goes|"
-    r"dropped|cut|fell|came|down|up|to|does|reads?|quotes?|offers?|costs?|gets?|starts?|opens?|advertises?|displays?|its|"
-    r"the|same|similar|standard|room|rooms|twin|king|queen|double|suite|suites|executive|deluxe|superior|their|theirs|"
-    r"over|those|that|nights?|dates|week|price|rate|priced|for|in|with|under|too|there|anyway|currently|out|a|by))*"
+# Words that begin another thought between a name and a figure.
+_NOT_OF_RIVAL: Final = word_set(
+    "i i'd i'll i'm we we'd we'll you you'd you'll your our my me us could can would will shall should may might must and "
+    "but so then if let let's or not no how what about because since than from under below above over between"
 )
 
 
@@ -347,63 +381,9 @@ def find_rivals(text: str) -> frozenset[int]:
         names = match["name"].lower().split()
         if names[-1] in _NO_RIVALS or not _TITLES.isdisjoint(names):
             continue
-        if _RIVAL_SAYS.fullmatch(match["said"]):
+        if _NOT_OF_RIVAL.isdisjoint(match["said"].replace("’", "'").split()):
             found.update((match.end("said"), match.end("said") + 1))
     return frozenset(found)
-
-
-_TOTAL_AFTER: Final = re.compile(
-    r"[^0-9]{0,24}?\b(?:in total|total|altogether|all told|in all|lump sum|all together|as a package|"
-    r"(?:for|over|across) (?:the |your |this |our |my )?(?:whole|entire|full|complete) [a-z]+|"
-    r"for (?:the|your|this) (?:stay|booking|block|package|whole|lot)|for all (?:the )?[a-z]+ nights|"
-    r"the (?:whole )?lot|for everything|full run)\b"
-    r"|[^0-9，。]{0,6}(?:一共|总共|总价|合计|打包|包圆)"
-)
-_TOTAL_BEFORE: Final = re.compile(
-    r"\b(?:total|totals|sum|altogether|all told|lump sum|package|(?:whole|entire|full|complete) "
-    r"(?:stay|booking|block|run|week|period|thing|lot|package))\b[^0-9]{0,24}$"
-    r"|(?:一共|总共|合计|总价|共计|整段|全程|打包)[^0-9，。]{0,6}$"
-)
-_PER_NIGHT: Final = re.compile(
-    r"[^0-9]{0,14}?(?:/ ?night|\b(?:a|per|each|every) (?:room )?night|nightly|apiece|每晚|一晚|/晚)"
-)
-_PER_NIGHT_BEFORE: Final = re.compile(r"(?:\b(?:per|each|every|a) night|nightly|每晚|一晚)[^0-9]{0,10}$")
-
-
-def may_say_total(low: str) -> bool:
-    """Cheap test whether a message can say of a figure that it is for the whole stay."""
-    return (
-        "total" in low or "whole" in low or "entire" in low or " all " in low or "altogether" in low or "stay" in low
-        or "full" in low or "lump" in low or "package" in low or "complete" in low or "sum" in low or "the lot" in low
-        or "for the" in low or (not low.isascii() and ("共" in low or "总" in low or "包" in low or "整" in low))
-    )  # fmt: skip
-
-
-def is_total(before: str, after: str) -> bool:
-    """Whether the clause says that its figure is for the whole stay."""
-    if _PER_NIGHT.match(after) or _PER_NIGHT_BEFORE.search(before):
-        return False
-    return _TOTAL_AFTER.match(after) is not None or _TOTAL_BEFORE.search(before) is not None
-
-
-_DERIVED: Final = re.compile(r"\bleav(?:es?|ing) (?:you |us |me |him |her |them )?(?:with )?(?:about |around )?[¥$€£]?$")
-
-
-def is_derived(before: str) -> bool:
-    """Whether the figure only follows from another one: "410 leaves you 369"."""
-    return "leav" in before and _DERIVED.search(before) is not None
-
-
-def may_say_net(low: str) -> bool:
-    """Cheap test whether a message can say of a figure that it is a net or a selling price."""
-    return (
-        "net" in low or "commission" in low or "selling" in low or "gross" in low
-        or "home" in low or "ll-in" in low or "ll in" in low or "guest p" in low
-        or "guests p" in low or "sell p" in low or "sell r" in low or "pocket" in low
-        or "retail" in low or " keep" in low or "you get" in low or "d get" in low
-        or "ll get" in low or "receive" in low or "to the hotel" in low
-        or (not low.isascii() and _OTHER_SCRIPT.search(low) is not None)
-    )  # fmt: skip
 
 
 def is_net(low: str, end: int, before: str) -> bool | None:
@@ -424,3 +404,48 @@ def is_net(low: str, end: int, before: str) -> bool | None:
     if selling or _SELLING_BEFORE.search(before):
         return False
     return True if _NET_BEFORE.search(before) else None
+
+
+_TOTAL_AFTER: Final = re.compile(
+    r"[^0-9]{0,24}?\b(?:in total|total|altogether|all told|in all|lump sum|all together|as a package|"
+    r"(?:for|over|across) (?:the |your |this |our |my )?(?:whole|entire|full|complete) [a-z]+|"
+    r"for (?:the|your|this) (?:stay|booking|block|package|whole|lot)|for all (?:the )?[a-z]+ nights|"
+    r"the (?:whole )?lot|for everything|full run)\b"
+    r"|[^0-9，。]{0,6}(?:一共|总共|总价|合计|打包|包圆)"
+)
+_TOTAL_BEFORE: Final = re.compile(
+    r"\b(?:total|totals|sum|altogether|all told|lump sum|package|(?:whole|entire|full|complete) "
+    r"(?:stay|booking|block|run|week|period|thing|lot|package))\b[^0-9]{0,24}$"
+    r"|(?:一共|总共|合计|总价|共计|整段|全程|打包)[^0-9，。]{0,6}$"
+)
+_PER_NIGHT: Final = re.compile(
+    r"[^0-9]{0,14}?(?:/ ?night|\b(?:a|per|each|every) (?:room )?night|nightly|apiece|每晚|一晚|/晚)"
+)
+_PER_NIGHT_BEFORE: Final = re.compile(r"(?:\b(?:per|each|every|a) night|nightly|每晚|一晚)[^0-9]{0,10}$")
+
+
+def is_total(before: str, after: str) -> bool:
+    """Whether the clause says that its figure is for the whole stay."""
+    if _PER_NIGHT.match(after) or _PER_NIGHT_BEFORE.search(before):
+        return False
+    return _TOTAL_AFTER.match(after) is not None or _TOTAL_BEFORE.search(before) is not None
+
+
+_DERIVED: Final = re.compile(
+    r"\b(?:leav(?:es?|ing)(?: with)?|keeps?|(?:[0-9]|it|that|which|this|page)[^a-z0-9]{1,2}(?:[a-z]+ ){0,3}?(?:means|reads|nets|gives|shows as))"
+    r"(?: you| us| me| him| her| them)?(?: about| around| only)* ?[¥$€£]?$"
+)
+_KEEPS: Final = word_set("leave leaves leaving keep keeps means reads nets gives as")
+
+
+def is_derived(before: str) -> bool:
+    """Whether the figure only follows from another one: "410 leaves you 369", "at 410 you keep 369"."""
+    return not _KEEPS.isdisjoint(before.split()[-4:]) and _DERIVED.search(before) is not None
+
+
+_BETWEEN_FIGURES: Final = re.compile(r"\b(?:between|middle of|midpoint of)(?: [a-z]+){0,2} ?[¥$€£]?$")
+
+
+def is_end_of_middle(before: str) -> bool:
+    """Whether the figure is one of two that a midpoint is taken of: "the middle of 380 and 400"."""
+    return _BETWEEN_FIGURES.search(before) is not None

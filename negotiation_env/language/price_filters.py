@@ -38,6 +38,7 @@ _SECOND_WORD: Final = re.compile(r" ?\+?-?[a-z'.]+ ([a-z]+)")
 _LIST_NUMBER: Final = re.compile(r"\n[0-9]{1,2}[.)] ")
 _CENTS: Final = re.compile(r"[0-9]\.[0-9]{2}")
 # "380 puts you ahead": a word on -s before one of these is a verb and not counted.
+_UNTIL: Final = re.compile(r" (?:until|till|through) ")
 _OBJECTS: Final = frozenset("it you me us him her them the a an my your our his their that this those all both".split())
 _LINK: Final = re.compile(r" ?(?:-|~|to|and|or|through|until|till|,|&|到|至|、|和) ?")
 _CONTRACTION: Final = re.compile(r"'(?:s|d|ll|re)\b")
@@ -55,6 +56,8 @@ def is_day_range(low: str, left: Number, right: Number) -> bool:
     if not (left.value < right.value <= 31 and right.start - left.end < 9) or left.spelled or right.spelled:
         return False
     if low[left.end : right.start].strip(" ") in ("到", "至"):
+        return True
+    if _UNTIL.fullmatch(low, left.end, right.start):
         return True
     before = low[max(0, left.start - 6) : left.start]
     return before.endswith(("from ", "the ")) and links(low, left.end, right.start)

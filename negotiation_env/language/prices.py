@@ -24,10 +24,9 @@ from negotiation_env.language.price_context import (
     find_hints,
     find_rivals,
     is_derived,
+    is_end_of_middle,
     is_net,
     is_total,
-    may_say_net,
-    may_say_total,
     read_stance,
 )
 from negotiation_env.language.price_filters import (
@@ -149,6 +148,7 @@ _MORE_OFF: Final = re.compile(r" ?more off\b")
 _VAGUE: Final = word_set("few couple several of many")
 _FOLD_DIGITS: Final = dict(zip("一二三四五六七八九", "123456789", strict=True))
 _ALSO: Final = re.compile(r" ?,? ?(?:or|nor|-|~) ?(?:even )?")
+_AND: Final = re.compile(r" ?(?:and|&) ?(?:my |your |our |the )?")
 _PERCENT_WORDS: Final = re.compile(r" ?(?:%|percent\b|per cent\b|pct\b)")
 _BAI_FEN_ZHI: Final = "百分之"
 _CHINESE_OFF: Final = re.compile(r"(?:便宜|优惠|少收?|减|让利?|降价?|立减|扣)(?:个|了|掉|您|你)?[¥$]? ?$")
@@ -323,10 +323,11 @@ def _figures(text: str, low: str, digits: bool, words: bool, chinese: bool) -> t
     if not numbers:
         return [], False
     read = [_classify(low, number) for number in numbers]
-    compared = len(numbers) > 1 and (None in read or "-" in low or not low.isascii() or "the " in low)
+    compared = len(numbers) > 1 and (None in read or "-" in low or any(number.value <= 31 for number in numbers))
     if compared:
         compared = _settle_ranges(low, numbers, read)
-    nets, totals, hints = may_say_net(low), may_say_total(low), find_hints(low)
+    hints = find_hints(low)
+    middle = _MIDPOINT.search(low) is not None if "mid" in low or "half" in low else False
     rivals = find_rivals(text) if text != low else frozenset[int]()
     found: list[Price] = []
     last_end = 0
@@ -341,10 +342,14 @@ def _figures(text: str, low: str, digits: bool, words: bool, chinese: bool) -> t
             refused = _ALSO.fullmatch(low, last_end, start) is not None
         net: bool | None = None
         base = ""
-        total = totals and is_total(before, after)
+        total = hints.total and is_total(before, after)
         if kind is _AMOUNT:
-            net = is_net(low, end, before) if nets else None
+            net = is_net(low, end, before) if hints.net else None
             cited = cited or start in rivals or is_derived(before) or _OFF_FIGURE.search(before) is not None
+            if middle and not cited:
+                cited = is_end_of_middle(before) or (
+                    bool(found) and found[-1].reported and _AND.fullmatch(low, last_end, start) is not None
+                )
         else:
             base = _base_of(low, start, end)
             cited = kind is _AMOUNT_OFF and (
