@@ -26,7 +26,7 @@ _CITED_HINTS: Final = word_set(
     "marriott sheraton hyatt ibis novotel holiday booking expedia agoda ctrip was been paid bought "
     "used go goes going sells cost costs costed instead rather down up compared cheaper new worth "
     "last from booking.com his their said named wrote meant mentioned quoted heard told above below under over beyond "
-    "than near close he she everyone everybody people rivals neighbours neighbour"
+    "than near close he she they're he's she's everyone everybody people rivals neighbours neighbour"
 )
 _AFTER_HINTS: Final = word_set(
     "too low high steep expensive off wont not cant cannot never impossible unacceptable no out "
@@ -72,9 +72,13 @@ _A_NOT_A: Final = re.compile(r"(.)不\1|[行成好可能]不(?=[?？吧啊呀]|$
 _NEW_CLAUSE: Final = re.compile(
     r"\b(?:how about|what about|so i|and i|and we|let's|maybe|perhaps|(?:i|we|you|he|she|it|they|that)'(?:ll|ve|d|m|re|s))\b"
 )
-_BELIEVES: Final = re.compile(r" ?(?:really |quite |honestly )?(?:think|believe|see|know|reckon|suppose|imagine|expect)\b")
+_BELIEVES: Final = re.compile(
+    r" ?(?:really |quite |honestly )?(?:think|believe|see|know|reckon|suppose|imagine|expect)\b"
+)
 # "if I don't have 380 by tonight", "as you didn't name a price": no refusal of the figure.
-_CONDITION: Final = re.compile(r"\b(?:if|unless|until|since|whether|in case)\b|(?:^|[ ,])as (?:i|we|you|he|she|it|they|there)\b")
+_CONDITION: Final = re.compile(
+    r"\b(?:if|unless|until|since|whether|in case)\b|(?:^|[ ,])as (?:i|we|you|he|she|it|they|there)\b"
+)
 # "would 380 not be possible", "couldn't it be 380?": a question.
 _ASKS: Final = re.compile(
     r"^[ \"']*(?:(?:so|and|but|or|then|now|well|ok|okay|please|maybe|perhaps|still|also|even|just|the [a-z]+) ){0,3}"
@@ -131,17 +135,17 @@ _CITED_LIST: Final = (
     r"priced|around|about|only|showing|list|on [a-z.]+))*"
 )
 _CITED_YOURS: Final = (
-    r"\b(?:your|yours|you(?:'re|'ve| are| were| have| had| want(?:ed)?| ask(?:ed)?| list(?:ed)?))\b"
+    r"\b(?:your|yours|you(?:'re|'ve| are| were| have| had| want(?:ed)?| ask(?:ed)?| list(?:ed)?| show| sell| charge| stand))\b"
     r"(?: (?:price|rate|rates|room|rooms|selling|sell|ask|asking|list|listed|listing|listings|"
     r"current|public|original|is|was|are|of|at|for|it|the|them|this|says|want|wanted|as|currently|"
     r"deluxe|standard|king|twin|net|still|starting|online|website|shows|on|in|now|today))*"
 )
 _CITED_OTHERS: Final = (
-    r"\b(?:next door|competit(?:ors?|ion)|elsewhere|others?|across the (?:street|road)|they|hotels?|"
+    r"\b(?:next door|competit(?:ors?|ion)|neighbou?rs?(?:'s [a-z]+)?|elsewhere|others?|across the (?:street|road)|they|hotels?|"
     r"(?:other|another|similar|comparable|neighbou?ring|nearby) [a-z]+(?: [a-z]+)?|"
     r"hilton|marriott|sheraton|hyatt|ibis|novotel|holiday inn|booking(?:\.com)?|expedia|agoda|ctrip)\b"
     r"[^0-9]{0,30}\b(?:sells?|sold|selling|charg(?:es?|ed|ing)|offers?|asks?|asking|is|are|has|had|"
-    r"have|at|for|was|were|gets?|goes|going|priced|lists?|listed|does|do|quoted?|around|only)"
+    r"have|at|for|was|were|gets?|goes|going|priced|lists?|listed|does|do|quoted?|around|only|stands?|sits?|shows?|takes?)"
     r"(?: (?:it|them|theirs|at|for|only|just|around|about|now))*"
 )
 _CITED_PAST: Final = (
@@ -161,8 +165,9 @@ _CITED_SAID: Final = (
     r"\byou(?:'d|'ve| have| had| just| only| once| also)? (?:said|named|wrote|meant|mentioned|quoted|told me|told us)"
     r"(?: (?:it|that|was|us|me|at|of|about|around))*"
     r"|\b(?:i|we) (?:just )?(?:heard|read)|\b(?:he|she|they|everyone|everybody|people|others|the others)(?:'d|'ve|'ll| would| had| have)* "
-    r"(?:said|wrote|paid|pay|takes?|asks?|lists?|charges?|sells?|be|at|is|are)(?: (?:at|for|it|me|us))*"
-    r"|\b(?:he|she|they)'(?:s|re) (?:at|on|asking|charging|selling at)"
+    r"(?:said|wrote|paid|pay|takes?|asks?|lists?|charges?|sells?|stands?|sits?|shows?|be|at|is|are)"
+    r"(?: (?:at|for|it|me|us|on))*"
+    r"|\b(?:he|she|they)'(?:s|re) (?:already |still |now )?(?:at|on|asking|charging|selling at)"
     r"|(?<!\bit)(?<!\bthat)(?<!\bthis)(?<!\bwhich)(?<!\bhe)(?<!\bshe) (?:sells|asks|charges|lists|displays|advertises)"
     r"(?: (?:it|its|rooms?|theirs|the same|similar|standard|king|queen|twin|double|suite|now|still))*(?: (?:at|for))?"
     r"|\b(?:his|their|today's|yesterday's|last year's|the neighbou?r's)",
@@ -174,15 +179,15 @@ _COMPARES: Final = (
     r"too (?:near|close to)|next to|beside|against|compared (?:to|with)|past)"
     r"(?: (?:about|around|only|just|even|your|my|our|his|their|the))*"
 )
-_CITED_BEFORE: Final = re.compile(
-    _any(_CITED_LIST, _CITED_YOURS, *_CITED_PAST, *_CITED_SAID, _CITED_CHINESE) + _END
-)
+_CITED_BEFORE: Final = re.compile(_any(_CITED_LIST, _CITED_YOURS, *_CITED_PAST, *_CITED_SAID, _CITED_CHINESE) + _END)
 _COMPARES_BEFORE: Final = re.compile(_COMPARES + _END)
 _OWN_BOUND: Final = re.compile(
     r"\b(?:not|never|no|nothing|nobody|cannot|cant|wont|anything|neither|nor|hardly|without)\b|n't\b|"
     r"\b(?:needs?|wants?|requires?|must|have to|looks? for|looking for)\b"
 )
-_BOUND_AFTER: Final = re.compile(r"[^0-9]{0,16}\b(?:no|nothing|not|never|impossible|can't|won't|cannot|breaks?|loses?|loss)\b|n't")
+_BOUND_AFTER: Final = re.compile(
+    r"[^0-9]{0,16}\b(?:no|nothing|not|never|impossible|can't|won't|cannot|breaks?|loses?|loss)\b|n't"
+)
 _CITED_OTHERS_BEFORE: Final = re.compile(_CITED_OTHERS + _END)
 _FROM: Final = re.compile(rf"\bfrom(?: about| around)?{_END}")
 _TO: Final = re.compile(r"\bto\b")
@@ -200,25 +205,26 @@ _CITED_AFTER: Final = re.compile(
     )
 )
 _OWN_OFFER: Final = re.compile(
-    r"\b(?:can|could|would|will|let's|let you|if you (?:were|went|came|did)|accept|offer you|how about|what about|going to|lower|drop|"
+    r"\b(?:can|could|would|will|let's|let you|offer|if you (?:were|went|came|did)|accept|how about|what about|going to|lower|drop|"
     r"make (?:it|that)|bring|reduce|set|put|change|move|cut|"
     r"your (?:best|lowest|final|budget|bottom|minimum|max))\b|改到|调到|降到|改成|能做|能给|能不能|可以|做到|能到"
 )
 
 # Where the hotel's money lands, and where the guest sees the price: said of either by either side.
 _KEPT_IN: Final = (
-    r"(?:hands?|pockets?|drawers?|ledgers?|tills?|accounts?|books?|purse|wallet|safe|cash ?box|coffers?|bank|side)"
+    r"(?:hands?|pockets?|drawers?|ledgers?|tills?|accounts?|statement|purse|wallet|safe|cash ?box|coffers?)"
 )
 _SEEN_ON: Final = (
     r"(?:pages?|sites?|website|app|screen|platform|listings?|window|shelf|shop|front|display|board|door|tag|public)"
 )
 _THE: Final = r"(?:the |our |your |my |his |her |their )"
 _NET: Final = re.compile(
-    r"\b(?:net|nett|take[- ]?home|clean|kept|to keep|paid out|to the hotel|in hand"
+    r"\b(?:net|nett|take[- ]?home|clean(?= ?$| (?:each|a|per|every|to)\b)|to keep|paid out|to the hotel|in hand"
     rf"|after {_THE}?(?:commission|cut|share|fee|part|platform|percent|[a-z]+ (?:percent|per cent|commission))|after (?:you|us)"
     rf"|(?:in|into|on|to|for|hits?|reach(?:es)?|lands? in|arrives? (?:in|at)) {_THE}(?:own )?{_KEPT_IN}"
     r"|(?:reach(?:es)?|lands? with|arrives? with|comes? to|goes to|stays? with) (?:me|us|you)|after commission)\b"
-    r"|^ ?(?:a night |per night )?(?:yours|mine|hand|drawer|ours)\b|^ ?for (?:me|us) ?$|到手|底价|净价?"
+    r"|^ ?(?:a night |per night )?(?:yours|mine|hand|drawer|ours)\b(?! (?:is|are|was|would|will))|^ ?for (?:me|us) ?$"
+    r"|到手|底价|净价?"
 )
 _NET_BEFORE: Final = re.compile(
     _any(
@@ -238,11 +244,13 @@ _SELLING_NAMES: Final = (
     r"卖价|售价|含佣金?|佣前|客人付|前台价)"
 )
 _SELLING: Final = re.compile(
-    _SELLING_NAMES + r"(?! (?:it|them|this|my|the|for)\b)|^ ?(?:theirs|guest|page)\b|^ ?for (?:the )?(?:them|guests?) ?$"
+    _SELLING_NAMES
+    + r"(?! (?:it|them|this|my|the|for)\b)|^ ?(?:theirs|guest|page)\b(?! (?:is|are|was|would|will))|^ ?for (?:the )?(?:them|guests?) ?$"
 )
 _SELLING_BEFORE: Final = re.compile(
     _SELLING_NAMES + r"(?:[ :]+(?:is|of|at|to|be|would|price|rate|about|around|that's|they|see|a))*[ :]*[$¥€£]? ?$"
 )
+_FAVOUR: Final = re.compile(r" for (?:me|us) ?$")
 _JOINED: Final = re.compile(r"[^.;!?\n，。；！？、0-9]*")
 
 
@@ -317,7 +325,7 @@ def read_stance(low: str, start: int, end: int, hints: Hints) -> Stance:
     refused = (not split or not _REFUSAL_HINTS.isdisjoint(words) or "n't" in before) and _refused_before(before)
     cited = (not split or not _CITED_HINTS.isdisjoint(words)) and _cited_before(before, after)
     if not split or not _AFTER_HINTS.isdisjoint(after.split()) or "n't" in after:
-        refused = refused or _refused_after(after)
+        refused = refused or (_refused_after(after) and not _CONDITION.search(before))
         cited = cited or _CITED_AFTER.match(after) is not None
     if refused and _ASKS.match(before) and _QUESTION.match(low, end, end + 2 * _AFTER):
         refused = False
@@ -351,12 +359,10 @@ def _cited_before(before: str, after: str) -> bool:
     return _OWN_OFFER.search(before) is None
 
 
-# A name in capitals of two words, or one after "the", and up to five words between it and a figure: "City Star's at",
-# "Swan House asks", "the Willow's room stands at". Each part is bounded, so time is linear.
-_RIVAL: Final = re.compile(
-    r"\b(?P<name>[A-Z][a-z]+(?: [A-Z][a-z]+){1,2}|(?<=[Tt]he )[A-Z][a-z]+)(?:['’]s)?"
-    r"(?P<said>(?: ?[a-z]+(?:['’][a-z]+)?){0,5}?| ?[\u4e00-\u9fff]{0,3}) ?(?:[¥$€£]|RMB |CNY )?(?=[0-9一二两三四五六七八九])"
-)
+# A name in capitals of two or three words, or of one after "the"; and what may stand between it and a figure.
+_NAME: Final = re.compile(r"(?<=[Tt]he )[A-Z][a-z]+|\b[A-Z][a-z]+(?: [A-Z][a-z]+){1,2}")
+_AFTER_NAME: Final = re.compile(r"(?:['’]s)?[a-z '’\u4e00-\u9fff]*(?:RMB |CNY )?")
+_LONGEST_AFTER_NAME: Final = 40
 _NO_RIVALS: Final = word_set(
     "king queen twin double single suite family deluxe superior executive standard garden view room rooms business "
     "club ocean sea lake mountain river city classic premium junior grand presidential loft studio january february march april may june july august september october "
@@ -369,21 +375,39 @@ _NOT_OF_RIVAL: Final = word_set(
     "i i'd i'll i'm we we'd we'll you you'd you'll your our my me us could can would will shall should may might must and "
     "but so then if let let's or not no how what about because since than from under below above over between"
 )
+# Words in a capital at the start of a sentence.
+_OPENERS: Final = word_set(
+    "could would can shall may is are will does do did should might must has have and but so with at for if as then now or "
+    "on in from by near next to that this what when where why how let say make take because since only even your our my"
+)
 
 
-def find_rivals(text: str) -> frozenset[int]:
-    """Where figures of a competitor start in a text as it was written: "City Star's at 282", "Swan House asks 390".
+class Rivals:
+    """The competitors named in a text, and which figures are theirs: "City Star's at 282", "Swan House asks 390".
 
     A competitor is a name in capitals that is no room type, day or person. In text without capitals none is found.
     """
-    found: set[int] = set()
-    for match in _RIVAL.finditer(text):
-        names = match["name"].lower().split()
-        if names[-1] in _NO_RIVALS or not _TITLES.isdisjoint(names):
-            continue
-        if _NOT_OF_RIVAL.isdisjoint(match["said"].replace("’", "'").split()):
-            found.update((match.end("said"), match.end("said") + 1))
-    return frozenset(found)
+
+    __slots__ = ("ends", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.ends: list[int] = []
+        for match in _NAME.finditer(text):
+            names = match.group().lower().split()
+            if len(names) > 1 and names[0] in _OPENERS:
+                names = names[1:]
+                if len(names) == 1:
+                    continue
+            if names[-1] not in _NO_RIVALS and _TITLES.isdisjoint(names):
+                self.ends.append(match.end())
+
+    def own(self, start: int) -> bool:
+        """Whether the figure at `start` is the price of the competitor named before it."""
+        for end in self.ends:
+            if 0 <= start - end <= _LONGEST_AFTER_NAME and _AFTER_NAME.fullmatch(self.text, end, start):
+                return _NOT_OF_RIVAL.isdisjoint(self.text[end:start].replace("’", "'").split())
+        return False
 
 
 def is_net(low: str, end: int, before: str) -> bool | None:
@@ -398,6 +422,8 @@ def is_net(low: str, end: int, before: str) -> bool | None:
         # "net 380, selling 400": a word right before the next figure belongs to that one.
         cut = max(after.rfind(","), after.rfind(" and "), after.rfind(" or "))
         after = after[:cut] if cut >= 0 else after
+    if follows and follows in "?？":  # "480 for me?" asks a favour
+        after = _FAVOUR.sub("", after)
     net, selling = _NET.search(after), _SELLING.search(after)
     if net and not (selling and selling.start() < net.start()):
         return True
@@ -432,7 +458,8 @@ def is_total(before: str, after: str) -> bool:
 
 
 _DERIVED: Final = re.compile(
-    r"\b(?:leav(?:es?|ing)(?: with)?|keeps?|(?:[0-9]|it|that|which|this|page)[^a-z0-9]{1,2}(?:[a-z]+ ){0,3}?(?:means|reads|nets|gives|shows as))"
+    r"(?:\b(?:leaves|leaving|(?:would|will|to) leave|(?:'d|'ll) leave|you(?:'d|'ll| would| still)? keep)(?: with)?"
+    r"|(?:[0-9]|that|which)[^a-z0-9]{1,2}(?:[a-z]+ ){0,3}?(?:means|reads|nets|gives|shows as))"
     r"(?: you| us| me| him| her| them)?(?: about| around| only)* ?[¥$€£]?$"
 )
 _KEEPS: Final = word_set("leave leaves leaving keep keeps means reads nets gives as")

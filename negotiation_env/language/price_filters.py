@@ -199,7 +199,9 @@ def _is_counted(low: str, number: Number, last: str, following: str) -> bool:
         return True
     if following in COUNTED_IF_SMALL:  # "380 weekdays" but not "150 new bookings"
         return second.endswith("s") and second not in ALLOWED_AFTER
-    plural = following.endswith("s") and not following.endswith("ss") and "'" not in following and second not in _OBJECTS
+    plural = (
+        following.endswith("s") and not following.endswith("ss") and "'" not in following and second not in _OBJECTS
+    )
     return plural or (value < 100 and last not in PRICE_CUES) or _looks_like_year(number)
 
 

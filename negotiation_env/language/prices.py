@@ -21,8 +21,8 @@ from typing import Final, NamedTuple
 
 from negotiation_env.language.numerals import Number, find_numbers, lower
 from negotiation_env.language.price_context import (
+    Rivals,
     find_hints,
-    find_rivals,
     is_derived,
     is_end_of_middle,
     is_net,
@@ -117,7 +117,9 @@ _LESS: Final = word_set("less cheaper discount reduction rebate lower")
 _MORE: Final = word_set("more extra additional higher")
 _OFF_HANDS: Final = re.compile(r" ?(?:off) (?:your|my|our) hands")
 # "425 less your fifteen", "less a tenth"
-_LESS_COMMISSION: Final = re.compile(r" ?less (?:(?:the|your|our|my|a|an|one|two|five|ten) [a-z]|[0-9]|commission|tax|fees?)")
+_LESS_COMMISSION: Final = re.compile(
+    r" ?less (?:(?:the|your|our|my|a|an|one|two|five|ten) [a-z]|[0-9]|commission|tax|fees?)"
+)
 # "20 less than last year" compares, "20 less than that" is an offer.
 _LESS_THAN_ELSE: Final = re.compile(
     r" ?[a-z]+ than (?!(?:that|this|it|what|the (?:list|asking|price|rate)|your|you|list|asking|now|today)\b)"
@@ -141,7 +143,9 @@ _BASE_AFTER: Final = re.compile(
     r"standard |normal |regular |full |original |selling )?(?:list(?:ed)?|rack|public|published|displayed|original|"
     r"asking|selling|bar|price|rate)\b)|(?P<that>that|this|it|what you|last|offer|quote|figure)\b)"
 )
-_CHINESE_BASE: Final = re.compile("(?P<list>原价|挂牌价?|门市价|现价|卖价|售价)|(?P<that>这个价|刚才|您说的|你说的|报价)")
+_CHINESE_BASE: Final = re.compile(
+    "(?P<list>原价|挂牌价?|门市价|现价|卖价|售价)|(?P<that>这个价|刚才|您说的|你说的|报价)"
+)
 _PAST_OFF: Final = re.compile(r"\b(?:took|went|gave|came|already|had|last (?:year|time|month))\b")
 _LESS_OVERALL: Final = re.compile(r" ?(?:less|cheaper|lower)\b")
 _MORE_OFF: Final = re.compile(r" ?more off\b")
@@ -278,12 +282,16 @@ def _settle_ranges(low: str, numbers: list[Number], read: list[_Figure | None]) 
     return compared
 
 
-# Text without one of these says no number that is read: no lone "one" to "nine".
-_NUMBER_WORD: Final = re.compile(
-    r"(?:twen|thir|for|four|fif|six|seven|eigh|nine|nin)ty|hundred|thousand|teen|grand|twelve|eleven|dollar|buck|yuan"
-    r"|percent|\b(?:ten|oh|off|zero|nought)\b"
-    r"|\b(?:one|two|three|four|five|six|seven|eight|nine)[ -](?:one|two|three|four|five|six|seven|eight|nine)[ -]"
+_NUMBER_WORDS: Final = word_set(
+    "hundred thousand grand ten eleven twelve oh zero nought one two three four five six seven eight nine"
 )
+
+
+def _may_have_number_words(low: str) -> bool:
+    """Cheap test that lets most text without an English number word pass by."""
+    if "ty" in low or "teen" in low or "hundred" in low or "thousand" in low or "grand" in low or "twelve" in low:
+        return True
+    return not _NUMBER_WORDS.isdisjoint(low.replace("-", " ").split()) or " ten" in low or "eleven" in low
 
 
 def _refused_phrase(low: str, start: int, end: int) -> bool:
@@ -328,7 +336,7 @@ def _figures(text: str, low: str, digits: bool, words: bool, chinese: bool) -> t
         compared = _settle_ranges(low, numbers, read)
     hints = find_hints(low)
     middle = _MIDPOINT.search(low) is not None if "mid" in low or "half" in low else False
-    rivals = find_rivals(text) if text != low else frozenset[int]()
+    rivals = Rivals(text) if text != low else None
     found: list[Price] = []
     last_end = 0
     for number, item in zip(numbers, read, strict=True):
@@ -345,7 +353,8 @@ def _figures(text: str, low: str, digits: bool, words: bool, chinese: bool) -> t
         total = hints.total and is_total(before, after)
         if kind is _AMOUNT:
             net = is_net(low, end, before) if hints.net else None
-            cited = cited or start in rivals or is_derived(before) or _OFF_FIGURE.search(before) is not None
+            cited = cited or is_derived(before) or ("off" in before and _OFF_FIGURE.search(before) is not None)
+            cited = cited or (rivals is not None and rivals.own(start))
             if middle and not cited:
                 cited = is_end_of_middle(before) or (
                     bool(found) and found[-1].reported and _AND.fullmatch(low, last_end, start) is not None
@@ -382,7 +391,7 @@ def read_prices(sentence: str) -> tuple[tuple[Price, ...], bool]:
     """The prices said in one sentence, and whether that depended on which of its numbers is larger."""
     low = lower(sentence)
     digits = _HAS_DIGIT.search(low) is not None
-    words = _NUMBER_WORD.search(low) is not None
+    words = _may_have_number_words(low)
     chinese = not low.isascii() and _CHINESE_HINT.search(low) is not None
     phrases = chinese or "mid" in low or "split" in low or "half" in low
     if not (digits or words or phrases):
