@@ -115,8 +115,8 @@ def _with_figures(known: _Remembered, figures: list[str], at: int) -> Sentence:
     for figure, token, word in zip(figures, known.tokens, known.words, strict=True):
         said[token] = heard[word] = figure
     put = [
-        Price(kind, value if k < 0 else float(figures[k]), net, negated, reported, at + start, at + end)
-        for (kind, value, net, negated, reported, start, end), k in zip(prices, known.prices, strict=True)
+        p._replace(value=p.value if k < 0 else float(figures[k]), start=at + p.start, end=at + p.end)
+        for p, k in zip(prices, known.prices, strict=True)
     ]
     return Sentence(tuple(said), tuple(heard), senses, pieces, tuple(put), positions, percentages)
 

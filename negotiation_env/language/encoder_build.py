@@ -8,7 +8,6 @@ folder (see ``engines.smollm2``); that needs torch, transformers and onnx, readi
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 import warnings
 from collections.abc import Mapping
@@ -49,11 +48,11 @@ class EncoderSettings(BaseModel):
     thresholds: dict[str, float]
 
 
-def missing() -> str | None:
-    """Return what is to be installed before the encoder can read, None if nothing."""
-    if not (FOLDER / WEIGHTS).is_file():
+def missing(folder: Path = FOLDER) -> str | None:
+    """Return what is to be installed before the encoder in a folder can read, None if nothing."""
+    if not (folder / WEIGHTS).is_file():
         return "the reader's weights (negotiate train reader)"
-    absent = [name for name in (*_RUN, *(() if _onnx_path().is_file() else _BUILD)) if find_spec(name) is None]
+    absent = [name for name in (*_RUN, *(() if _onnx_path(folder).is_file() else _BUILD)) if find_spec(name) is None]
     if absent:
         return f"{', '.join(absent)}: {EXTRA_COMMAND}"
     try:
@@ -80,9 +79,9 @@ def base_folder() -> Path:
     raise UsageError(f"expected model.safetensors in {PACKAGE}, found none: {PIP_COMMAND} --force-reinstall")
 
 
-def settings() -> EncoderSettings:
-    """Return the shipped reader's settings."""
-    return read_json(FOLDER / SETTINGS, EncoderSettings)
+def settings(folder: Path = FOLDER) -> EncoderSettings:
+    """Return a reader's settings."""
+    return read_json(folder / SETTINGS, EncoderSettings)
 
 
 def reader_weights(folder: Path = FOLDER) -> dict[str, Floats]:
@@ -92,35 +91,35 @@ def reader_weights(folder: Path = FOLDER) -> dict[str, Floats]:
     return {name: array.astype(np.float32) for name, array in load_file(folder / WEIGHTS).items()}
 
 
-def _onnx_path() -> Path:
-    digest = hashlib.sha256((FOLDER / WEIGHTS).read_bytes()).hexdigest()[:12]
+def _onnx_path(folder: Path) -> Path:
+    digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()[:12]
     return cache_folder() / "models" / f"reader-{digest}-{_LAYOUT}.onnx"
 
 
-def onnx_model() -> Path:
+def onnx_model(folder: Path = FOLDER) -> Path:
     """Return the ONNX model, made on first use; safe to call from several processes at once.
 
     Raises:
         UsageError: something is not installed.
         DataFileError: the base is not the one that the LoRA was trained on.
     """
-    path = _onnx_path()
+    path = _onnx_path(folder)
     if path.is_file():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
         if not path.is_file():
-            lack = missing()
+            lack = missing(folder)
             if lack is not None:
                 raise UsageError(f"the encoder reader is not installed, it lacks {lack}")
-            base, said = base_folder(), settings()
+            base, said = base_folder(), settings(folder)
             found = hashlib.sha256((base / "model.safetensors").read_bytes()).hexdigest()
             if found != said.base_sha256:
                 raise DataFileError(f"{base}: expected model.safetensors with SHA-256 {said.base_sha256}, got {found}")
             with tempfile.TemporaryDirectory(dir=path.parent) as made:
                 whole = Path(made) / "reader.onnx"
-                export(merged_model(base, reader_weights(), said.lora_alpha / said.lora_rank), whole)
-                os.replace(whole, path)
+                export(merged_model(base, reader_weights(folder), said.lora_alpha / said.lora_rank), whole)
+                whole.replace(path)
     return path
 
 
@@ -131,7 +130,7 @@ def merged_model(base: Path, weights: Mapping[str, Floats], scale: float) -> Any
     from transformers.utils import logging
 
     level = logging.get_verbosity()
-    logging.set_verbosity_error()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     model = BertModel.from_pretrained(base, add_pooling_layer=False, attn_implementation="eager")
     logging.set_verbosity(level)
     modules = dict(model.named_modules())
@@ -140,7 +139,8 @@ def merged_model(base: Path, weights: Mapping[str, Floats], scale: float) -> Any
         change = torch.from_numpy(weights[f"{stem}.lora_B"] @ weights[name]) * scale
         with torch.no_grad():
             modules[stem].weight += change
-    return model.eval()
+    model.eval()  # type: ignore[no-untyped-call]
+    return model
 
 
 def export(model: Any, path: Path, quantised: bool = True) -> None:
@@ -155,7 +155,8 @@ def export(model: Any, path: Path, quantised: bool = True) -> None:
             self.body = model
 
         def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-            return self.body(input_ids=ids, attention_mask=mask).last_hidden_state
+            hidden: torch.Tensor = self.body(input_ids=ids, attention_mask=mask).last_hidden_state
+            return hidden
 
     plain = path.with_suffix(".plain.onnx")
     ids = torch.ones(2, 7, dtype=torch.long)
@@ -167,7 +168,7 @@ def export(model: Any, path: Path, quantised: bool = True) -> None:
             dynamic_axes={"ids": axes, "mask": axes, "hidden": axes}, opset_version=17, dynamo=False,
         )  # fmt: skip
     if not quantised:
-        os.replace(plain, path)
+        plain.replace(path)
         return
     from onnxruntime.quantization import QuantType, quantize_dynamic
 

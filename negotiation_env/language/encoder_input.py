@@ -26,7 +26,7 @@ MOST_SAID: Final = 700
 """Characters of the message that are shown."""
 MOST_MENTIONS: Final = 16
 LETTERS: Final = "ABC"
-PAIR_FEATURES: Final = 36
+PAIR_FEATURES: Final = 40
 TICKET_FEATURES: Final = 16
 _YUAN: Final = 1.6
 _PERCENT: Final = re.compile(r" ?(?:%|percent|per cent|pct)")
@@ -123,6 +123,8 @@ def _pairs(text: str, mentions: tuple[Mention, ...], context: Context) -> Floats
     out = np.zeros((len(mentions), count, PAIR_FEATURES), dtype=np.float32)
     low, named = lower(text), rooms_named(text, context.rooms)
     heard = {m.value for m in find_mentions(context.heard[-MOST_HEARD:])}
+    free = [k for k in range(count) if k >= len(context.open) or context.open[k]]
+    plausible = [m for m, x in enumerate(mentions) if any(0.4 <= x.value / s <= 1.1 for s in context.selling)]
     for m, mention in enumerate(mentions):
         before = [k for at, k in named if at < mention.start]
         after = [k for at, k in named if at >= mention.end]
@@ -148,6 +150,9 @@ def _pairs(text: str, mentions: tuple[Mention, ...], context: Context) -> Floats
                 k in {j for _, j in named}, bool(named),
                 k < len(context.open) and context.open[k], k < len(context.fresh) and context.fresh[k],
                 k < len(context.pending) and context.pending[k], count > 1,
+                m in plausible and len(plausible) == count and plausible.index(m) == k,
+                m in plausible and len(plausible) == len(free) and k in free and plausible.index(m) == free.index(k),
+                m in plausible and len(plausible) in (count, len(free)) and count > 1,
                 *common,
             ]  # fmt: skip
             out[m, k, : len(row)] = row

@@ -10,16 +10,15 @@ which this encoder was not trained on, and very long ones are read by the rules.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from negotiation_env.errors import UsageError
 from negotiation_env.game import world
 from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType, Tactic
-from negotiation_env.language.encoder_build import base_folder, missing, onnx_model, reader_weights, settings
+from negotiation_env.language.encoder_build import FOLDER, base_folder, missing, onnx_model, reader_weights, settings
 from negotiation_env.language.encoder_input import MOST_SAID, EncoderInput, Floats, encoder_input
 from negotiation_env.language.reading import Context, Reading, spoken
 from negotiation_env.language.rule_reader import understand
@@ -82,21 +81,22 @@ class Thresholds(NamedTuple):
     stand: float = 0.5
 
 
-def softmax(x: NDArray[Any]) -> NDArray[Any]:
+def softmax(x: Floats) -> Floats:
     """Return probabilities over the last axis."""
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
+    e: Floats = np.exp(x - x.max(axis=-1, keepdims=True))
+    e /= e.sum(axis=-1, keepdims=True)
+    return e
 
 
-def sigmoid(x: NDArray[Any]) -> NDArray[Any]:
+def sigmoid(x: Floats) -> Floats:
     """Return probabilities."""
-    return 1.0 / (1.0 + np.exp(-x))
+    return np.asarray(1.0 / (1.0 + np.exp(-x)), dtype=np.float32)
 
 
 def _mlp(x: Floats, weights: Mapping[str, Floats], name: str) -> Floats:
     h = x @ weights[f"{name}.0.weight"].T + weights[f"{name}.0.bias"]
-    h = 0.5 * h * (1.0 + np.tanh(0.7978845608 * (h + 0.044715 * h**3)))
-    return h @ weights[f"{name}.3.weight"].T + weights[f"{name}.3.bias"]
+    h = 0.5 * h * (1.0 + np.tanh(0.7978845608 * (h + 0.044715 * h**3)))  # GELU, Hendrycks and Gimpel's approximation
+    return np.asarray(h @ weights[f"{name}.3.weight"].T + weights[f"{name}.3.bias"], dtype=np.float32)
 
 
 def run_heads(hidden: Floats, spans: TokenSpans, seen: EncoderInput, weights: Mapping[str, Floats]) -> Found:
@@ -108,7 +108,11 @@ def run_heads(hidden: Floats, spans: TokenSpans, seen: EncoderInput, weights: Ma
         seen: the message as the encoder was given it.
         weights: of the heads "pair", "ticket" and "message".
     """
-    pool = lambda span: hidden[span[0] : max(span[1], span[0] + 1)].mean(axis=0)  # noqa: E731
+
+    def pool(span: tuple[int, int]) -> Floats:
+        mean: Floats = hidden[span[0] : max(span[1], span[0] + 1)].mean(axis=0)
+        return mean
+
     said, first = pool(spans.said), hidden[0]
     tickets = np.stack([pool(span) for span in spans.tickets])
     count, mentions = len(tickets), len(spans.mentions)
@@ -342,23 +346,25 @@ def encoder_installed() -> bool:
     return missing() is None
 
 
-@cache
-def load_encoder() -> EncoderReader:
-    """Return the shipped reader; the first time on a machine takes about half a minute.
+def load_encoder(folder: str = "") -> EncoderReader:
+    """Return the shipped reader, or the one that ``negotiate train reader`` wrote into a folder.
+
+    The first time on a machine it takes about half a minute.
 
     Raises:
-        UsageError: something is not installed.
+        UsageError: something is not installed, or the folder holds no reader.
     """
-    lack = missing()
+    place = Path(folder) if folder else FOLDER
+    lack = missing(place)
     if lack is not None:
-        raise UsageError(f"the encoder reader is not installed, it lacks {lack}")
+        raise UsageError(f"expected the encoder reader in {place} and what it needs, it lacks {lack}")
     import onnxruntime
     from tokenizers import Tokenizer
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
-    session = onnxruntime.InferenceSession(str(onnx_model()), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(onnx_model(place)), options, providers=["CPUExecutionProvider"])
     tokenizer = Tokenizer.from_file(str(base_folder() / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    return EncoderReader(session, tokenizer, reader_weights(), Thresholds(**settings().thresholds))
+    return EncoderReader(session, tokenizer, reader_weights(place), Thresholds(**settings(place).thresholds))

@@ -25,14 +25,16 @@ _CITED_HINTS: Final = word_set(
     "across they hotel hotels another similar comparable neighbouring neighboring nearby hilton "
     "marriott sheraton hyatt ibis novotel holiday booking expedia agoda ctrip was been paid bought "
     "used go goes going sells cost costs costed instead rather down up compared cheaper new worth "
-    "last from booking.com his their said named wrote meant mentioned quoted heard told above below under over beyond "
+    "last from booking.com his their said named wrote meant mentioned quoted heard told above below under "
+    "over beyond "
     "than near close he she they're he's she's everyone everybody people rivals neighbours neighbour"
 )
 _AFTER_HINTS: Final = word_set(
     "too low high steep expensive off wont not cant cannot never impossible unacceptable no out "
     "list listed rack originally next elsewhere currently price rate charge charging asking ask "
     "sell selling offer offering booking booking.com expedia agoda ctrip trip.com other another "
-    "competitor nearby similar hilton marriott sheraton hyatt hotel place neighbor neighbour yesterday joke insult suicide madness "
+    "competitor nearby similar hilton marriott sheraton hyatt hotel place neighbor neighbour yesterday joke "
+    "insult suicide madness "
     "robbery dead charity nonsense"
 )
 _BEFORE_HINTS: Final = _REFUSAL_HINTS | _CITED_HINTS
@@ -70,7 +72,8 @@ _REFUSAL: Final = re.compile(
 _A_NOT_A: Final = re.compile(r"(.)不\1|[行成好可能]不(?=[?？吧啊呀]|$)")
 # What stands between a negator and a figure that is not what is refused: a new subject, "maybe 380".
 _NEW_CLAUSE: Final = re.compile(
-    r"\b(?:how about|what about|so i|and i|and we|let's|maybe|perhaps|(?:i|we|you|he|she|it|they|that)'(?:ll|ve|d|m|re|s))\b"
+    r"\b(?:how about|what about|so i|and i|and we|let's|maybe|perhaps|(?:i|we|you|he|she|it|they|that)'(?:ll"
+    r"|ve|d|m|re|s))\b"
 )
 _BELIEVES: Final = re.compile(
     r" ?(?:really |quite |honestly )?(?:think|believe|see|know|reckon|suppose|imagine|expect)\b"
@@ -135,17 +138,20 @@ _CITED_LIST: Final = (
     r"priced|around|about|only|showing|list|on [a-z.]+))*"
 )
 _CITED_YOURS: Final = (
-    r"\b(?:your|yours|you(?:'re|'ve| are| were| have| had| want(?:ed)?| ask(?:ed)?| list(?:ed)?| show| sell| charge| stand))\b"
+    r"\b(?:your|yours|you(?:'re|'ve| are| were| have| had| want(?:ed)?| ask(?:ed)?| list(?:ed)?| show| sell"
+    r"| charge| stand))\b"
     r"(?: (?:price|rate|rates|room|rooms|selling|sell|ask|asking|list|listed|listing|listings|"
     r"current|public|original|is|was|are|of|at|for|it|the|them|this|says|want|wanted|as|currently|"
     r"deluxe|standard|king|twin|net|still|starting|online|website|shows|on|in|now|today))*"
 )
 _CITED_OTHERS: Final = (
-    r"\b(?:next door|competit(?:ors?|ion)|neighbou?rs?(?:'s [a-z]+)?|elsewhere|others?|across the (?:street|road)|they|hotels?|"
+    r"\b(?:next door|competit(?:ors?|ion)|neighbou?rs?(?:'s [a-z]+)?|elsewhere|others?|across the (?:street"
+    r"|road)|they|hotels?|"
     r"(?:other|another|similar|comparable|neighbou?ring|nearby) [a-z]+(?: [a-z]+)?|"
     r"hilton|marriott|sheraton|hyatt|ibis|novotel|holiday inn|booking(?:\.com)?|expedia|agoda|ctrip)\b"
     r"[^0-9]{0,30}\b(?:sells?|sold|selling|charg(?:es?|ed|ing)|offers?|asks?|asking|is|are|has|had|"
-    r"have|at|for|was|were|gets?|goes|going|priced|lists?|listed|does|do|quoted?|around|only|stands?|sits?|shows?|takes?)"
+    r"have|at|for|was|were|gets?|goes|going|priced|lists?|listed|does|do|quoted?|around|only|stands?|sits?"
+    r"|shows?|takes?)"
     r"(?: (?:it|them|theirs|at|for|only|just|around|about|now))*"
 )
 _CITED_PAST: Final = (
@@ -164,11 +170,13 @@ _CITED_CHINESE: Final = (
 _CITED_SAID: Final = (
     r"\byou(?:'d|'ve| have| had| just| only| once| also)? (?:said|named|wrote|meant|mentioned|quoted|told me|told us)"
     r"(?: (?:it|that|was|us|me|at|of|about|around))*"
-    r"|\b(?:i|we) (?:just )?(?:heard|read)|\b(?:he|she|they|everyone|everybody|people|others|the others)(?:'d|'ve|'ll| would| had| have)* "
+    r"|\b(?:i|we) (?:just )?(?:heard|read)|\b(?:he|she|they|everyone|everybody|people|others"
+    r"|the others)(?:'d|'ve|'ll| would| had| have)* "
     r"(?:said|wrote|paid|pay|takes?|asks?|lists?|charges?|sells?|stands?|sits?|shows?|be|at|is|are)"
     r"(?: (?:at|for|it|me|us|on))*"
     r"|\b(?:he|she|they)'(?:s|re) (?:already |still |now )?(?:at|on|asking|charging|selling at)"
-    r"|(?<!\bit)(?<!\bthat)(?<!\bthis)(?<!\bwhich)(?<!\bhe)(?<!\bshe) (?:sells|asks|charges|lists|displays|advertises)"
+    r"|(?<!\bit)(?<!\bthat)(?<!\bthis)(?<!\bwhich)(?<!\bhe)(?<!\bshe) (?:sells|asks|charges|lists|displays"
+    r"|advertises)"
     r"(?: (?:it|its|rooms?|theirs|the same|similar|standard|king|queen|twin|double|suite|now|still))*(?: (?:at|for))?"
     r"|\b(?:his|their|today's|yesterday's|last year's|the neighbou?r's)",
     r"\b(?:was|were|'s) (?:listed|priced|on (?:sale|offer)) (?:at|for)",
@@ -205,7 +213,8 @@ _CITED_AFTER: Final = re.compile(
     )
 )
 _OWN_OFFER: Final = re.compile(
-    r"\b(?:can|could|would|will|let's|let you|offer|if you (?:were|went|came|did)|accept|how about|what about|going to|lower|drop|"
+    r"\b(?:can|could|would|will|let's|let you|offer|if you (?:were|went|came|did)|accept|how about"
+    r"|what about|going to|lower|drop|"
     r"make (?:it|that)|bring|reduce|set|put|change|move|cut|"
     r"your (?:best|lowest|final|budget|bottom|minimum|max))\b|改到|调到|降到|改成|能做|能给|能不能|可以|做到|能到"
 )
@@ -220,7 +229,8 @@ _SEEN_ON: Final = (
 _THE: Final = r"(?:the |our |your |my |his |her |their )"
 _NET: Final = re.compile(
     r"\b(?:net|nett|take[- ]?home|clean(?= ?$| (?:each|a|per|every|to)\b)|to keep|paid out|to the hotel|in hand"
-    rf"|after {_THE}?(?:commission|cut|share|fee|part|platform|percent|[a-z]+ (?:percent|per cent|commission))|after (?:you|us)"
+    rf"|after {_THE}?(?:commission|cut|share|fee|part|platform|percent|[a-z]+ (?:percent|per cent"
+    rf"|commission))|after (?:you|us)"
     rf"|(?:in|into|on|to|for|hits?|reach(?:es)?|lands? in|arrives? (?:in|at)) {_THE}(?:own )?{_KEPT_IN}"
     r"|(?:reach(?:es)?|lands? with|arrives? with|comes? to|goes to|stays? with) (?:me|us|you)|after commission)\b"
     r"|^ ?(?:a night |per night )?(?:yours|mine|hand|drawer|ours)\b(?! (?:is|are|was|would|will))|^ ?for (?:me|us) ?$"
@@ -244,8 +254,8 @@ _SELLING_NAMES: Final = (
     r"卖价|售价|含佣金?|佣前|客人付|前台价)"
 )
 _SELLING: Final = re.compile(
-    _SELLING_NAMES
-    + r"(?! (?:it|them|this|my|the|for)\b)|^ ?(?:theirs|guest|page)\b(?! (?:is|are|was|would|will))|^ ?for (?:the )?(?:them|guests?) ?$"
+    _SELLING_NAMES + r"(?! (?:it|them|this|my|the|for)\b)|^ ?(?:theirs|guest|page)\b(?! (?:is|are|was|would|will))"
+    r"|^ ?for (?:the )?(?:them|guests?) ?$"
 )
 _SELLING_BEFORE: Final = re.compile(
     _SELLING_NAMES + r"(?:[ :]+(?:is|of|at|to|be|would|price|rate|about|around|that's|they|see|a))*[ :]*[$¥€£]? ?$"
@@ -276,9 +286,12 @@ class Hints(NamedTuple):
 
 
 _NET_HINTS: Final = word_set(
-    "net nett nets netting commission selling gross home all-in all in guest guests sell pocket pockets pocketed retail "
-    "keep keeps kept get receive hotel hand hands drawer ledger till account accounts book books bank clean paid purse "
-    "mine yours ours theirs reach reaches lands land arrives comes goes stays stay page site website app screen platform "
+    "net nett nets netting commission selling gross home all-in all in guest guests sell pocket pockets "
+    "pocketed retail "
+    "keep keeps kept get receive hotel hand hands drawer ledger till account accounts book books bank clean "
+    "paid purse "
+    "mine yours ours theirs reach reaches lands land arrives comes goes stays stay page site website app "
+    "screen platform "
     "listing window shelf public publicly published cut share fee after before me us leave leaves leaving board front"
 )
 _TOTAL_HINTS: Final = word_set(
@@ -365,20 +378,24 @@ _AFTER_NAME: Final = re.compile(r"(?:['’]s)?[a-z '’\u4e00-\u9fff]*(?:RMB |CN
 _LONGEST_AFTER_NAME: Final = 40
 _NO_RIVALS: Final = word_set(
     "king queen twin double single suite family deluxe superior executive standard garden view room rooms business "
-    "club ocean sea lake mountain river city classic premium junior grand presidential loft studio january february march april may june july august september october "
+    "club ocean sea lake mountain river city classic premium junior grand presidential loft studio january "
+    "february march april may june july august september october "
     "november december monday tuesday wednesday thursday friday saturday sunday spring mid-autumn christmas easter "
     "national labour day festival golden week tonight today yes no then so"
 )
 _TITLES: Final = word_set("mr mrs ms miss madam madame dr uncle aunt auntie dear hello good thank boss")
 # Words that begin another thought between a name and a figure.
 _NOT_OF_RIVAL: Final = word_set(
-    "i i'd i'll i'm we we'd we'll you you'd you'll your our my me us could can would will shall should may might must and "
+    "i i'd i'll i'm we we'd we'll you you'd you'll your our my me us could can would will shall should may "
+    "might must and "
     "but so then if let let's or not no how what about because since than from under below above over between"
 )
 # Words in a capital at the start of a sentence.
 _OPENERS: Final = word_set(
-    "could would can shall may is are will does do did should might must has have and but so with at for if as then now or "
-    "on in from by near next to that this what when where why how let say make take because since only even your our my"
+    "could would can shall may is are will does do did should might must has have and but so with at for if "
+    "as then now or "
+    "on in from by near next to that this what when where why how let say make take because since only even "
+    "your our my"
 )
 
 

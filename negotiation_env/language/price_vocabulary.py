@@ -33,7 +33,7 @@ CURRENCIES: Final[dict[str, str]] = {
     "pounds": "GBP", "quid": "GBP", "英镑": "GBP", "hk$": "HKD", "hkd": "HKD", "港币": "HKD", "港元": "HKD",
     "sgd": "SGD", "s$": "SGD", "jpy": "JPY", "yen": "JPY", "日元": "JPY", "krw": "KRW", "韩元": "KRW",
     "twd": "TWD", "nt$": "TWD", "台币": "TWD", "thb": "THB", "baht": "THB", "aud": "AUD", "a$": "AUD", "cad": "CAD",
-    "chf": "CHF", "franc": "CHF", "francs": "CHF", "inr": "INR", "rupee": "INR", "rupees": "INR", 
+    "chf": "CHF", "franc": "CHF", "francs": "CHF", "inr": "INR", "rupee": "INR", "rupees": "INR",
     "rouble": "RUB", "roubles": "RUB", "ruble": "RUB", "rubles": "RUB", "vnd": "VND", "dong": "VND", "myr": "MYR",
     "ringgit": "MYR", "php": "PHP", "idr": "IDR", "aed": "AED", "卢布": "RUB", "泰铢": "THB",
 }  # fmt: skip

@@ -139,8 +139,8 @@ _DIFFERENCE_BEFORE: Final = re.compile(
 # "10% off 380": the figure is what something is taken off.
 _OFF_FIGURE: Final = re.compile(r"(?:[0-9%]|percent|per cent|[a-z]*(?:teen|ty)|ten|five|what) off ?[¥$€£]? ?$")
 _BASE_AFTER: Final = re.compile(
-    r" ?(?:off|from|below|under|less than|on|of) (?:(?:the|your|our|its|my) )?(?:(?P<list>(?:current |public |published |"
-    r"standard |normal |regular |full |original |selling )?(?:list(?:ed)?|rack|public|published|displayed|original|"
+    r" ?(?:off|from|below|under|less than|on|of) (?:(?:the|your|our|its|my) )?"
+    r"(?:(?P<list>(?:current |public |published |standard |normal |regular |full |original |selling )?(?:list(?:ed)?|rack|public|published|displayed|original|"
     r"asking|selling|bar|price|rate)\b)|(?P<that>that|this|it|what you|last|offer|quote|figure)\b)"
 )
 _CHINESE_BASE: Final = re.compile(
@@ -245,11 +245,10 @@ def _classify(low: str, number: Number) -> _Figure | None:
     if number.spelled == "zh" or counted:
         if not (number.spelled == "zh" and is_chinese_price(low, number, money)):
             return None
-    elif number.shape == "bare" and before and before[-1] in _VAGUE:  # "a few hundred"
-        return None
-    elif not (money or (kind is _AMOUNT_OFF and following == "more")) and is_no_price(
-        low, number, before, " " if gap else joint, following, kind is _AMOUNT_OFF
-    ):
+    elif (number.shape == "bare" and before and before[-1] in _VAGUE) or (
+        not (money or (kind is _AMOUNT_OFF and following == "more"))
+        and is_no_price(low, number, before, " " if gap else joint, following, kind is _AMOUNT_OFF)
+    ):  # "a few hundred"
         return None
     code = CURRENCIES[currency] if currency is not None else sign[1] if sign is not None else ""
     return _Figure(kind, start if sign is None else sign[0], said, code)

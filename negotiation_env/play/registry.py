@@ -88,14 +88,16 @@ AUTO: Final = "auto"
 
 @cache
 def _shared_reader(name: str) -> Reader:
-    made = load(READERS, name, "reader")()
+    kind, _, argument = name.partition(":")
+    factory = load(READERS, kind, "reader")
+    made = factory(argument) if argument else factory()
     if not isinstance(made, Reader):
         raise UsageError(f"expected entry point {name!r} of {READERS} to make an object with name and read()")
     return made
 
 
 def load_reader(spec: object) -> Reader:
-    """Return a reader: ``"rules"``, ``"encoder"`` (one shared object per process and name), or the object given.
+    """Return a reader: ``"rules"``, ``"encoder"``, ``"encoder:FOLDER"`` (one object a process), or the object given.
 
     Raises:
         UsageError: there is no such reader, or what it needs is not installed.

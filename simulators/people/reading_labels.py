@@ -125,10 +125,12 @@ def labels_of(acts: Sequence[str], flaws: Sequence[str], seen: EncoderInput, con
     roles, scales, nets = np.zeros(shape, np.int64), np.full(shape, MASKED), np.full(shape, MASKED)
     takes, stands = np.zeros(shape[1], np.int64), np.zeros(shape[1], np.int64)
     topics = np.zeros(len(TOPICS), np.float32)
-    for i, (name, side) in enumerate(TOPICS):
+    for i, (_, side) in enumerate(TOPICS):
         if side not in ("both", context.speaker):
             topics[i] = MASKED
     found: set[str] = {_FLAW_TOPICS[flaw] for flaw in flaws if flaw in _FLAW_TOPICS}
+    if any(act.startswith("promise:") for act in acts):
+        found.discard("overpromise")  # told by the promises themselves
     for text in acts:
         act = _ACT.match(text)
         if act is None:
