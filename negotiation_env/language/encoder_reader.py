@@ -72,6 +72,8 @@ class Thresholds(NamedTuple):
 
     firm: float = 0.85
     """A firm acceptance binds."""
+    seconded: float = 0.5
+    """The same where the rules hear one too."""
     unsure: float = 0.4
     """From here to ``firm`` the other side asks back."""
     offer: float = 0.5
@@ -190,7 +192,7 @@ def ticket_acts(
     for k in range(len(context.rooms)):
         firm = float(found.takes[k, 1])
         taken, offered = _best(found, seen, context, k, 2), _best(found, seen, context, k, 1)
-        bar = at.unsure + 0.1 if seconded[k] else at.firm
+        bar = at.seconded if seconded[k] else at.firm
         hedged = int(found.takes[k].argmax())
         if firm >= bar:
             confidence = min(confidence, firm)
@@ -293,6 +295,11 @@ def _agent_topics(said: set[str], rules: Reading) -> list[DialogueAct]:
     return acts
 
 
+def reads(text: str) -> bool:
+    """Whether the encoder reads a message; the rules read what is too long for it or in Chinese."""
+    return bool(text.strip()) and len(text) <= MOST_SAID and not is_chinese(text)
+
+
 def is_chinese(text: str) -> bool:
     """Whether a message is in Chinese, at least in good part."""
     count = sum("\u4e00" <= char <= "\u9fff" for char in text)
@@ -317,7 +324,7 @@ class EncoderReader:
     def read(self, texts: Sequence[str], contexts: Sequence[Context]) -> list[Reading]:
         """Return one reading a message, in order."""
         readings = [understand(text, context) for text, context in zip(texts, contexts, strict=True)]
-        mine = [i for i, text in enumerate(texts) if text.strip() and len(text) <= MOST_SAID and not is_chinese(text)]
+        mine = [i for i, text in enumerate(texts) if reads(text)]
         mine.sort(key=lambda i: len(texts[i]) + len(contexts[i].heard))
         for start in range(0, len(mine), BATCH):
             part = mine[start : start + BATCH]

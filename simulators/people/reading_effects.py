@@ -88,12 +88,17 @@ def judge(messages: Sequence[WrittenMessage], reader: Reader, batch: int = 64) -
     judged: list[ReadMessage] = []
     for start in range(0, len(messages), batch):
         part = messages[start : start + batch]
-        for message, reading in zip(part, reader.read([m.text for m in part], [m.context for m in part]), strict=True):
-            meant, read = effect_of(message.said, message), effect_of(reading.acts, message)
-            if message.side == "manager":  # a hotel's goodbye is annotated like its breaking off
-                meant = meant._replace(ended=any(act.kind is Act.CLOSE for act in message.said) and read.ended)
-            judged.append(ReadMessage(message, reading, meant, read, tuple(read.differs(meant))))
+        readings = reader.read([m.text for m in part], [m.context for m in part])
+        judged += map(compare, part, readings)
     return judged
+
+
+def compare(message: WrittenMessage, reading: Reading) -> ReadMessage:
+    """Return a message as read and as meant."""
+    meant, read = effect_of(message.said, message), effect_of(reading.acts, message)
+    if message.side == "manager":  # a hotel's goodbye is annotated like its breaking off
+        meant = meant._replace(ended=any(act.kind is Act.CLOSE for act in message.said) and read.ended)
+    return ReadMessage(message, reading, meant, read, tuple(read.differs(meant)))
 
 
 def same_figure(a: float, b: float) -> bool:
