@@ -140,7 +140,8 @@ _DIFFERENCE_BEFORE: Final = re.compile(
 _OFF_FIGURE: Final = re.compile(r"(?:[0-9%]|percent|per cent|[a-z]*(?:teen|ty)|ten|five|what) off ?[¥$€£]? ?$")
 _BASE_AFTER: Final = re.compile(
     r" ?(?:off|from|below|under|less than|on|of) (?:(?:the|your|our|its|my) )?"
-    r"(?:(?P<list>(?:current |public |published |standard |normal |regular |full |original |selling )?(?:list(?:ed)?|rack|public|published|displayed|original|"
+    r"(?:(?P<list>(?:current |public |published "
+    r"|standard |normal |regular |full |original |selling )?(?:list(?:ed)?|rack|public|published|displayed|original|"
     r"asking|selling|bar|price|rate)\b)|(?P<that>that|this|it|what you|last|offer|quote|figure)\b)"
 )
 _CHINESE_BASE: Final = re.compile(
