@@ -49,6 +49,7 @@ from negotiation_env.training.run_folder import (
     model_card,
     provenance,
     restore,
+    settings_of,
     sha256,
     state_tensors,
 )
@@ -63,7 +64,7 @@ RARE: Final = [
 ]
 """Topics whose few examples count four times."""
 TARGETS: Final = ("query", "key", "value", "dense")
-STATE: Final = "state.safetensors"
+STATE, SCHEDULE = "state.safetensors", "schedule.json"
 
 
 class ReaderPreset(Preset):
@@ -326,14 +327,14 @@ class ReaderModel:
         body = {f"base_model.model.{name}.default.weight": tensor for name, tensor in state.items() if ".lora_" in name}
         self.body.load_state_dict(body, strict=False)
         self.heads.load_state_dict({name: tensor for name, tensor in state.items() if ".lora_" not in name})
-        restore(self.optimizer, held, "optimizer")
-        self.schedule.load_state_dict(read_json(path / "schedule.json", dict[str, Any]) | {"lr_lambdas": [None, None]})
+        told = read_json(path / SCHEDULE, dict[str, Any])
+        restore(self.optimizer, held, "optimizer", told["groups"])
+        self.schedule.last_epoch = told["step"]
 
     def save(self, path: Path) -> None:
         """Write a checkpoint into a folder."""
         save_file(self.tensors() | state_tensors(self.optimizer, "optimizer"), path / STATE)
-        held = {k: v for k, v in self.schedule.state_dict().items() if k != "lr_lambdas"}
-        write_json(path / "schedule.json", held)
+        write_json(path / SCHEDULE, {"groups": settings_of(self.optimizer), "step": self.schedule.last_epoch})
 
 
 def train(
