@@ -69,7 +69,7 @@ def measures(judged: Sequence[ReadMessage]) -> dict[str, Figure]:
                 note("acceptances_heard", item, heard or read.unsure[k])
                 if heard or read.unsure[k]:
                     note("asked_back", item, not heard)
-            elif any(act.kind is Act.COUNTER and act.ticket == k for act in message.said):
+            elif message.game.open[k] and any(act.kind is Act.COUNTER and act.ticket == k for act in message.said):
                 note("bids_right", item, same_figure(read.bid[k], meant.bid[k]) and read.agreed[k] <= 0.0)
         if read.move is not None and "overpromise" in message.flaws:
             note("forbidden_heard", item, bool(read.move.overpromise))

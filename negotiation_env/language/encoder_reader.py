@@ -45,6 +45,8 @@ HIDDEN: Final = 384
 MOST_TOKENS: Final = 256
 BATCH: Final = 16
 """Messages of like length that go through the encoder together."""
+SHARED: Final = 0.6
+"""A figure belongs to every ticket that is at least so likely as the likeliest."""
 THREADS: Final = 1
 """Of ONNX Runtime: episodes are spread over processes, and more threads win little on messages this short."""
 _TOPIC: Final = {name: i for i, (name, _) in enumerate(TOPICS)}
@@ -57,8 +59,9 @@ class Found(NamedTuple):
     roles: Floats
     """[mentions, tickets, roles]."""
     scales: Floats
+    """[mentions, scales]."""
     nets: Floats
-    """[mentions, tickets]."""
+    """[mentions]."""
     takes: Floats
     """[tickets, 1 + forces]."""
     stands: Floats
@@ -108,7 +111,7 @@ def run_heads(hidden: Floats, spans: TokenSpans, seen: EncoderInput, weights: Ma
         hidden: the encoder's last layer, [tokens, HIDDEN].
         spans: where message, tickets and mentions lie in it.
         seen: the message as the encoder was given it.
-        weights: of the heads "pair", "ticket" and "message".
+        weights: of the heads "figure", "pair", "ticket" and "message".
     """
 
     def pool(span: tuple[int, int]) -> Floats:
@@ -118,29 +121,34 @@ def run_heads(hidden: Floats, spans: TokenSpans, seen: EncoderInput, weights: Ma
     said, first = pool(spans.said), hidden[0]
     tickets = np.stack([pool(span) for span in spans.tickets])
     count, mentions = len(tickets), len(spans.mentions)
+    roles = np.zeros((mentions, count, len(ROLES)), np.float32)
+    scales, nets = np.zeros((mentions, len(SCALES)), np.float32), np.zeros(mentions, np.float32)
+    best = np.zeros((count, 2), np.float32)
     if mentions:
         figures = np.stack([pool(span) for span in spans.mentions])
-        m = np.repeat(figures, count, axis=0)
-        t = np.tile(tickets, (mentions, 1))
-        p = np.broadcast_to(said, m.shape)
-        x = np.concatenate([m, t, m * t, p, seen.pairs.reshape(mentions * count, -1)], axis=1)
-        out = _mlp(x, weights, "pair").reshape(mentions, count, -1)
-        roles = out[..., : len(ROLES)]
-        best = roles.max(axis=0)
-    else:
-        out = np.zeros((0, count, len(ROLES) + len(SCALES) + 1), np.float32)
-        roles = out[..., : len(ROLES)]
-        best = np.zeros((count, len(ROLES)), np.float32)
-    p = np.broadcast_to(said, tickets.shape)
-    c = np.broadcast_to(first, tickets.shape)
-    about = _mlp(np.concatenate([tickets, p, tickets * p, c, seen.about, best], axis=1), weights, "ticket")
+        here = np.broadcast_to(said, figures.shape)
+        about = seen.pairs.max(axis=1)
+        figure = _mlp(np.concatenate([figures, here, figures * here, about], axis=1), weights, "figure")
+        scales, nets = softmax(figure[:, len(ROLES) : -1]), sigmoid(figure[:, -1])
+        m, t = np.repeat(figures, count, axis=0), np.tile(tickets, (mentions, 1))
+        flat = seen.pairs.reshape(mentions * count, -1)
+        scores = _mlp(np.concatenate([m, t, m * t, flat], axis=1), weights, "pair").reshape(mentions, count)
+        belongs = softmax(scores)
+        role = softmax(figure[:, : len(ROLES)])
+        best = (role[:, None, 1:] * belongs[..., None]).max(axis=0)
+        shared = np.where(belongs >= SHARED * belongs.max(axis=1, keepdims=True), 1.0, belongs)
+        roles[..., 1:] = role[:, None, 1:] * shared[..., None]
+        roles[..., 0] = 1.0 - roles[..., 1:].sum(axis=-1)
+    here = np.broadcast_to(said, tickets.shape)
+    start = np.broadcast_to(first, tickets.shape)
+    ticket = _mlp(np.concatenate([tickets, here, tickets * here, start, seen.about, best], axis=1), weights, "ticket")
     topics = _mlp(np.concatenate([first, said])[None], weights, "message")[0]
     return Found(
-        softmax(roles),
-        softmax(out[..., len(ROLES) : -1]),
-        sigmoid(out[..., -1]),
-        softmax(about[:, : 1 + len(FORCES)]),
-        softmax(about[:, 1 + len(FORCES) :]),
+        roles,
+        scales,
+        nets,
+        softmax(ticket[:, : 1 + len(FORCES)]),
+        softmax(ticket[:, 1 + len(FORCES) :]),
         sigmoid(topics),
     )
 
@@ -214,8 +222,8 @@ def _best(found: Found, seen: EncoderInput, context: Context, k: int, role: int)
     options: list[tuple[float, float, bool]] = []
     for m, mention in enumerate(seen.mentions):
         p = float(found.roles[m, k, 1] + found.roles[m, k, 2]) if role == 1 else float(found.roles[m, k, role])
-        net = bool(found.nets[m, k] > 0.5)
-        value = figure_of(mention.value, SCALES[int(found.scales[m, k].argmax())], net, k, context)
+        net = bool(found.nets[m] > 0.5)
+        value = figure_of(mention.value, SCALES[int(found.scales[m].argmax())], net, k, context)
         if value is not None:
             options.append((p, value, net))
     return max(options, key=lambda option: option[0], default=None)

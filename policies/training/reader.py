@@ -27,6 +27,7 @@ from torch.nn import functional as fn
 from transformers import BertModel
 
 from negotiation_env.files import read_json, write_file, write_json, write_text
+from negotiation_env.game.acts import MAX_TICKETS
 from negotiation_env.language.encoder_build import SETTINGS, WEIGHTS, base_folder
 from negotiation_env.language.encoder_input import PAIR_FEATURES, TICKET_FEATURES
 from negotiation_env.language.encoder_reader import (
@@ -54,7 +55,7 @@ from negotiation_env.training.run_folder import (
     state_tensors,
 )
 from policies.training.settings import PRESETS
-from simulators.people.reading_labels import MASKED, LabelledMessage, labelled_drills, labelled_messages
+from simulators.people.reading_labels import MASKED, Ints, LabelledMessage, labelled_drills, labelled_messages
 from simulators.people.written_dialogues import written_dialogues
 
 WIDTH: Final = 256
@@ -91,8 +92,9 @@ class Heads(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pair = _head(4 * HIDDEN + PAIR_FEATURES, len(ROLES) + len(SCALES) + 1)
-        self.ticket = _head(4 * HIDDEN + TICKET_FEATURES + len(ROLES), 1 + len(FORCES) + len(STANDS))
+        self.figure = _head(3 * HIDDEN + PAIR_FEATURES, len(ROLES) + len(SCALES) + 1)
+        self.pair = _head(3 * HIDDEN + PAIR_FEATURES, 1)
+        self.ticket = _head(4 * HIDDEN + TICKET_FEATURES + 2, 1 + len(FORCES) + len(STANDS))
         self.message = _head(2 * HIDDEN, len(TOPICS))
 
 
@@ -120,11 +122,16 @@ class Batch(NamedTuple):
     mention_rows: Tensor
     pairs: Tensor
     """[pairs, 2]: mention and ticket, as places in the flat lists."""
+    place: Tensor
+    """[pairs]: the ticket's place in its message."""
     pair_features: Tensor
     about: Tensor
     roles: Tensor
+    """[figures], like scales and nets."""
     scales: Tensor
     nets: Tensor
+    owners: Tensor
+    """[figures, tickets]: 1 where a figure with a role belongs."""
     takes: Tensor
     stands: Tensor
     topics: Tensor
@@ -149,6 +156,7 @@ def collate(part: Sequence[Encoded]) -> Batch:
     ticket_rows: list[int] = []
     mention_rows: list[int] = []
     pairs: list[tuple[int, int]] = []
+    places: list[int] = []
     for row, e in enumerate(part):
         ids[row, : len(e.ids)] = torch.tensor(e.ids)
         mask[row, : len(e.ids)] = 1
@@ -162,11 +170,19 @@ def collate(part: Sequence[Encoded]) -> Batch:
             for m in range(len(e.spans.mentions))
             for k in range(len(e.spans.tickets))
         ]
+        places += list(range(len(e.spans.tickets))) * len(e.spans.mentions)
     seen, labels = [e.item.seen for e in part], [e.item.labels for e in part]
-    roles, scales, nets, takes, stands = (
-        torch.from_numpy(np.concatenate([getattr(label, name).reshape(-1) for label in labels]).astype(np.int64))
-        for name in ("roles", "scales", "nets", "takes", "stands")
+    roles, scales, nets = (
+        torch.from_numpy(np.concatenate([_of_figures(getattr(label, name)) for label in labels]))
+        for name in ("roles", "scales", "nets")
     )
+    takes, stands = (
+        torch.from_numpy(np.concatenate([getattr(label, name) for label in labels])) for name in ("takes", "stands")
+    )
+    owners = torch.zeros(len(mentions), MAX_TICKETS)
+    flat = np.concatenate([label.roles.reshape(-1) for label in labels])
+    for (mention, _), place, role in zip(pairs, places, flat, strict=True):
+        owners[mention, place] = float(role > 0)
     return Batch(
         ids,
         mask,
@@ -176,15 +192,25 @@ def collate(part: Sequence[Encoded]) -> Batch:
         _long(mentions).reshape(-1, 2),
         _long(mention_rows),
         _long(pairs).reshape(-1, 2),
+        _long(places),
         torch.from_numpy(np.concatenate([s.pairs.reshape(-1, PAIR_FEATURES) for s in seen])),
         torch.from_numpy(np.concatenate([s.about for s in seen])),
         roles,
         scales,
         nets,
+        owners,
         takes,
         stands,
         torch.from_numpy(np.stack([label.topics for label in labels])),
     )
+
+
+def _of_figures(labels: Ints) -> Ints:
+    """Return one label a figure out of [figures, tickets]: the greatest, that is a role before none and MASKED."""
+    if labels.size == 0:
+        return np.zeros(0, np.int64)
+    best: Ints = labels.max(axis=1)
+    return np.where((best == 0) & (labels == MASKED).any(axis=1), MASKED, best)
 
 
 def _long(values: Sequence[Any]) -> Tensor:
@@ -199,42 +225,61 @@ def pool(hidden: Tensor, rows: Tensor, spans: Tensor) -> Tensor:
     return torch.bmm(weight[:, None], hidden.index_select(0, rows))[:, 0]
 
 
-def forward(hidden: Tensor, heads: Heads, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the logits of pairs, tickets and messages."""
+class Logits(NamedTuple):
+    """What the heads say: of figures, of (figure, ticket) pairs, of tickets, of messages."""
+
+    figure: Tensor
+    belongs: Tensor
+    """[figures, tickets], minus infinity at places of tickets that the message does not have."""
+    ticket: Tensor
+    message: Tensor
+
+
+def forward(hidden: Tensor, heads: Heads, batch: Batch) -> Logits:
+    """Return the heads' logits on the encoder's last layer."""
     said = pool(hidden, torch.arange(len(hidden)), batch.said)
     first = hidden[:, 0]
     tickets = pool(hidden, batch.ticket_rows, batch.ticket_spans)
-    here = said.index_select(0, batch.ticket_rows)
-    best = torch.zeros(len(tickets), len(ROLES))
-    pair = torch.zeros(0, len(ROLES) + len(SCALES) + 1)
+    best = torch.zeros(len(tickets), 2)
+    figure, belongs = torch.zeros(0, len(ROLES) + len(SCALES) + 1), torch.zeros(0, MAX_TICKETS)
     if len(batch.pairs):
+        mention, ticket = batch.pairs[:, 0], batch.pairs[:, 1]
         figures = pool(hidden, batch.mention_rows, batch.mention_spans)
-        m, t = figures.index_select(0, batch.pairs[:, 0]), tickets.index_select(0, batch.pairs[:, 1])
-        about = here.index_select(0, batch.pairs[:, 1])
-        pair = heads.pair(torch.cat([m, t, m * t, about, batch.pair_features], 1))
-        places = batch.pairs[:, 1:].expand(-1, len(ROLES))
-        best = torch.full_like(best, -1e9).scatter_reduce(0, places, pair[:, : len(ROLES)], "amax")
-        best = torch.where(best < -1e8, torch.zeros(()), best)
+        here = said.index_select(0, batch.mention_rows)
+        places = mention[:, None].expand(-1, PAIR_FEATURES)
+        about = torch.full((len(figures), PAIR_FEATURES), -1e9).scatter_reduce(0, places, batch.pair_features, "amax")
+        figure = heads.figure(torch.cat([figures, here, figures * here, about], 1))
+        m, t = figures.index_select(0, mention), tickets.index_select(0, ticket)
+        scores = heads.pair(torch.cat([m, t, m * t, batch.pair_features], 1))[:, 0]
+        belongs = torch.full((len(figures), MAX_TICKETS), -1e9).index_put((mention, batch.place), scores)
+        role = figure[:, : len(ROLES)].softmax(1)[:, 1:].index_select(0, mention)
+        likely = role * belongs.softmax(1)[mention, batch.place][:, None]
+        best = best.scatter_reduce(0, ticket[:, None].expand(-1, 2), likely, "amax")
+    here = said.index_select(0, batch.ticket_rows)
     start = first.index_select(0, batch.ticket_rows)
-    ticket = heads.ticket(torch.cat([tickets, here, tickets * here, start, batch.about, best], 1))
-    return pair, ticket, heads.message(torch.cat([first, said], 1))
+    about_ticket = heads.ticket(torch.cat([tickets, here, tickets * here, start, batch.about, best], 1))
+    return Logits(figure, belongs, about_ticket, heads.message(torch.cat([first, said], 1)))
 
 
-def loss_of(pair: Tensor, ticket: Tensor, message: Tensor, batch: Batch) -> Tensor:
+def loss_of(out: Logits, batch: Batch) -> Tensor:
     """Return the sum of the losses of all heads."""
     known, takes = batch.topics != MASKED, 1 + len(FORCES)
-    weight = torch.ones_like(message)
+    weight = torch.ones_like(out.message)
     weight[:, RARE] += 3.0 * batch.topics[:, RARE].clamp(min=0)
-    loss = 2.0 * fn.binary_cross_entropy_with_logits(message[known], batch.topics[known], weight[known])
+    loss = 2.0 * fn.binary_cross_entropy_with_logits(out.message[known], batch.topics[known], weight[known])
     if (batch.takes != MASKED).any():
-        loss = loss + 1.5 * fn.cross_entropy(ticket[:, :takes], batch.takes, ignore_index=MASKED)
-    loss = loss + fn.cross_entropy(ticket[:, takes:], batch.stands, ignore_index=MASKED)
+        loss = loss + 1.5 * fn.cross_entropy(out.ticket[:, :takes], batch.takes, ignore_index=MASKED)
+    loss = loss + fn.cross_entropy(out.ticket[:, takes:], batch.stands, ignore_index=MASKED)
     if (batch.roles != MASKED).any():
-        loss = loss + 1.5 * fn.cross_entropy(pair[:, : len(ROLES)], batch.roles, ignore_index=MASKED)
+        loss = loss + 1.5 * fn.cross_entropy(out.figure[:, : len(ROLES)], batch.roles, ignore_index=MASKED)
     if (batch.scales != MASKED).any():
-        loss = loss + 0.5 * fn.cross_entropy(pair[:, len(ROLES) : -1], batch.scales, ignore_index=MASKED)
+        loss = loss + 0.5 * fn.cross_entropy(out.figure[:, len(ROLES) : -1], batch.scales, ignore_index=MASKED)
         on = batch.nets != MASKED
-        loss = loss + 0.5 * fn.binary_cross_entropy_with_logits(pair[:, -1][on], batch.nets[on].float())
+        loss = loss + 0.5 * fn.binary_cross_entropy_with_logits(out.figure[:, -1][on], batch.nets[on].float())
+    owned = batch.owners.sum(1) > 0
+    if owned.any():
+        wanted = batch.owners[owned] / batch.owners[owned].sum(1, keepdim=True)
+        loss = loss + 1.5 * fn.cross_entropy(out.belongs[owned], wanted)
     return loss
 
 
@@ -302,7 +347,7 @@ class ReaderModel:
         """Take one optimiser step; return the loss."""
         with torch.autocast("cpu", dtype=torch.bfloat16):
             hidden = self.body(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
-        loss = loss_of(*forward(hidden.float(), self.heads, batch), batch)
+        loss = loss_of(forward(hidden.float(), self.heads, batch), batch)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_([*self.trained, *self.heads.parameters()], 1.0)

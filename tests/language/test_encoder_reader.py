@@ -41,8 +41,8 @@ def found(context: Context, text: str, **parts: np.ndarray) -> Found:
     mentions, tickets = len(find_mentions(text)), len(context.rooms)
     zero = {
         "roles": np.tile(np.eye(len(ROLES))[0], (mentions, tickets, 1)),
-        "scales": np.tile(np.eye(len(SCALES))[0], (mentions, tickets, 1)),
-        "nets": np.zeros((mentions, tickets)),
+        "scales": np.tile(np.eye(len(SCALES))[0], (mentions, 1)),
+        "nets": np.zeros(mentions),
         "takes": np.tile(np.eye(1 + len(FORCES))[0], (tickets, 1)),
         "stands": np.tile(np.eye(len(STANDS))[0], (tickets, 1)),
         "topics": np.zeros(len(TOPICS)),
@@ -110,7 +110,7 @@ def test_an_acceptance_short_of_firm_carries_its_force() -> None:
 def test_a_bid_goes_to_its_ticket() -> None:
     roles = np.tile(np.eye(len(ROLES))[0], (2, 2, 1))
     roles[0, 0] = roles[1, 1] = np.eye(len(ROLES))[1]
-    nets = np.array([[0.0, 0.0], [0.0, 0.9]])
+    nets = np.array([0.0, 0.9])
     acts = read(TWO, "290 and 459 net?", roles=roles, nets=nets).acts
     assert [(a.kind, a.ticket, a.price, a.price_type) for a in acts] == [
         (Act.COUNTER, 0, 290.0, PriceType.SELLING),
