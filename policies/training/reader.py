@@ -42,7 +42,8 @@ from negotiation_env.language.encoder_reader import (
     TokenSpans,
     token_spans,
 )
-from negotiation_env.training.presets import Count, LearningRate, Preset, read_preset
+from negotiation_env.training.lora import lora_config
+from negotiation_env.training.presets import AdapterPreset, Count, LearningRate, read_preset
 from negotiation_env.training.run_folder import (
     CARD,
     RunFolder,
@@ -64,21 +65,16 @@ RARE: Final = [
     i for i, (name, _) in enumerate(TOPICS) if name in ("overpromise", "walk", "insult", "upset", "maybe", "pressure")
 ]
 """Topics whose few examples count four times."""
-TARGETS: Final = ("query", "key", "value", "dense")
 STATE, SCHEDULE = "state.safetensors", "schedule.json"
 
 
-class ReaderPreset(Preset):
-    """Settings of a run."""
+class ReaderPreset(AdapterPreset):
+    """Settings of a run; ``learning_rate`` is the LoRA's and falls to a fiftieth along a cosine, as ``head_rate`` does.
 
-    seed: Annotated[int, Field(ge=0)]
-    lora_rank: Count
-    lora_alpha: Annotated[float, Field(gt=0.0)]
-    learning_rate: LearningRate
-    """Of the LoRA; falls to a fiftieth along a cosine."""
+    ``batch_size`` counts messages.
+    """
+
     head_rate: LearningRate
-    warmup_steps: Annotated[int, Field(ge=0)]
-    batch_size: Count
     epochs: Count
     drill_repeats: Annotated[int, Field(ge=0)]
     """How often the drills stand in the data."""
@@ -321,13 +317,8 @@ class ReaderModel:
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
         )
-        lora = peft.LoraConfig(
-            r=settings.lora_rank,
-            lora_alpha=settings.lora_alpha,  # type: ignore[arg-type]  # a fraction is fine
-            target_modules=list(TARGETS),
-        )
         half: Any = body.to(torch.bfloat16)  # type: ignore[arg-type]
-        self.body: Any = peft.get_peft_model(half, lora)
+        self.body: Any = peft.get_peft_model(half, lora_config(settings, task="FEATURE_EXTRACTION"))
         self.heads = Heads()
         self.trained = [p for p in self.body.parameters() if p.requires_grad]
         groups = [

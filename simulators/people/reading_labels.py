@@ -55,11 +55,11 @@ class LabelledMessage(NamedTuple):
     labels: ReadingLabels
 
 
-class _Line(BaseModel):
+class _DrillPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class DrillTicket(_Line):
+class DrillTicket(_DrillPart):
     """A ticket of a drill; ``list`` is its selling price."""
 
     room: str
@@ -68,7 +68,7 @@ class DrillTicket(_Line):
     commission: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.15
 
 
-class ReadingDrill(_Line):
+class ReadingDrill(_DrillPart):
     """One message in a situation of its own, with its acts; see ``drills/README.md``."""
 
     who: Literal["agent", "manager"]

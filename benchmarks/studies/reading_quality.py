@@ -10,7 +10,6 @@ the corpus' test authors, or a file of one's own.
 from __future__ import annotations
 
 import json
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -143,7 +142,7 @@ def study(
         record["by_kind"] = {kind: figure.to_json() for kind, figure in by_kind(judged).items()}
         if texts:
             record["misread"] = [_misread(item) for item in judged if item.wrong]
-        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+        typer.echo(json.dumps(record, ensure_ascii=False))
     else:
         print(f"{reader} on {len(judged)} messages of {', '.join(files)}")
         for name, figure in figures.items():
