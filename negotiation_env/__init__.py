@@ -5,13 +5,13 @@ Importing this package registers ``HotelNegotiation-v0`` (text) and ``HotelNegot
 where, and where to add a thing:
 
 - ``game``: dialogue acts, scenarios, the public state and its moves; plain arithmetic, for one negotiation or for N.
-- ``language``: text to acts (``reading``, ``prices``) and acts to text (``wording``).
+- ``language``: text to acts (readers, ``prices``) and acts to text (``wording``).
 - ``play``: the protocols of manager, reward and policy, one exchange, rollouts, records, prompts, names to objects.
 - ``envs``: the Gymnasium environments, each scalar and vector form in one file.
 - ``engines``: language models behind one protocol; ``engines.exact`` makes a reply independent of its batch.
 - ``training``: what every training run shares: presets and the run's folder.
 - ``seeds``, ``files``, ``errors``: every seed and label, every read and write, every kind of error. ``checks``: kits
-  that try a persona, manager, policy or reward against its contract.
+  that try a persona, manager, reader, policy or reward against its contract.
 
 Nothing here imports the four packages above it; they are found by name through entry points (``play.registry``).
 """

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from negotiation_env.engines.chat_text import ChatText
 from negotiation_env.engines.checkpoints import Number
-from negotiation_env.engines.scoring import Head, Reader, ReadText, load_head, open_base
+from negotiation_env.engines.scoring import Head, ReadText, TextScorer, load_head, open_base
 from negotiation_env.errors import DataFileError
 from negotiation_env.files import read_json
 from negotiation_env.game.features import FEATURES
@@ -197,7 +197,7 @@ class ReplyReader:
     def _outcomes(self, texts: Sequence[ReadText]) -> list[dict[str, ReadReply]]:
         """Read texts with every adapter; in halves where memory does not suffice, so that a fault is one text's own."""
         try:
-            read = Reader(self.base, self._heads).read(texts)
+            read = TextScorer(self.base, self._heads).read(texts)
         except RuntimeError as error:  # torch reports lack of memory, and most else, so
             if len(texts) == 1:
                 fault = f"{type(error).__name__}: {str(error)[:300]}"

@@ -62,6 +62,9 @@ def bench(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the report; reuse it to go on.")],
     suite: Annotated[str, typer.Option("--suite", "-s", help="Suites, by comma: names or paths.")] = "bad-cases,online",
     manager: Annotated[str, typer.Option(help="Who answers in live suites: rules or llm.")] = "rules",
+    reader: Annotated[
+        str, typer.Option(help="Who reads the policies' messages: rules, encoder, or auto, what suits each policy.")
+    ] = "auto",
     trials: Annotated[int, typer.Option(min=1, help="How often each case is played.")] = 1,
     llm: Annotated[str, typer.Option(help="Engine of the llm manager.")] = "smollm2",
     seed: Annotated[int, typer.Option(min=0, help="Seed of trials and bootstrap.")] = 0,
@@ -84,6 +87,7 @@ def bench(
         split_names(policy),
         split_names(suite),
         manager=manager,
+        reader=reader,
         trials=trials,
         out=out,
         llm=llm,
@@ -95,6 +99,7 @@ def bench(
     )
     console = Console()
     print_table(console, report)
+    print_readers(console, report)
     print_path(console, out)
 
 
@@ -110,6 +115,15 @@ def print_table(console: Console, report: Report) -> None:
     for metric, _, cells in table_rows(report):
         table.add_row(metric, *(cell.replace(" [", "\n[") if narrow else cell for cell in cells))
     console.print(table)
+
+
+def print_readers(console: Console, report: Report) -> None:
+    """Print who read the policies' messages."""
+    by_reader: dict[str, list[str]] = {}
+    for policy, reader in report.data["provenance"]["readers"].items():
+        by_reader.setdefault(reader, []).append(policy)
+    line = "; ".join(f"{reader} ({', '.join(names)})" for reader, names in by_reader.items())
+    console.print(f"Read by: {line}", soft_wrap=True, highlight=False, markup=False)
 
 
 def print_path(console: Console, out: Path) -> None:

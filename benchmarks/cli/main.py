@@ -17,12 +17,13 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
 
-from benchmarks.cli import bench, data, persona, play, report, train
+from benchmarks.cli import bench, data, persona, play, read, report, train
 from benchmarks.studies import STUDIES
 from negotiation_env import __version__
 from negotiation_env.engines import smollm2
 from negotiation_env.engines.chat_model import EngineMissingError, EngineSpecError
 from negotiation_env.errors import NegotiationError
+from negotiation_env.language.encoder_reader import encoder_installed
 from negotiation_env.training import optional_module
 
 INTERRUPTED = 130
@@ -118,6 +119,7 @@ def doctor() -> None:
         f"{cache} ({'writable' if writable else 'not writable'})",
         "" if writable else "set NEGOTIATION_ENV_CACHE to a folder that can be written",
     )
+    table.add_row(*_encoder())
     table.add_row("built-in policies", *_policies())
     Console().print(table)
     if not sound:
@@ -142,6 +144,13 @@ def _embedded_model() -> tuple[str, str, str]:
     if util.find_spec("torch") is None:
         return "SmolLM2", f"{state}, {file.stat().st_size >> 20} MB", "needs the llm extra to run"
     return "SmolLM2", f"{state}, {file.stat().st_size >> 20} MB", ""
+
+
+def _encoder() -> tuple[str, str, str]:
+    """Whether the encoder reader is there."""
+    if encoder_installed():
+        return "reader encoder", "ready", ""
+    return "reader encoder", "not installed", "optional: what people and models write is read by rules"
 
 
 def _writable(folder: Path) -> bool:
@@ -182,6 +191,7 @@ def _root(
 
 app.command("demo")(play.demo)
 app.command("play")(play.play)
+app.command("read")(read.read)
 app.command("bench")(bench.bench)
 app.command("doctor")(doctor)
 app.command("rescore")(report.rescore)

@@ -8,6 +8,7 @@ plays and the prompted policy is left out.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,8 +20,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from negotiation_env.game.acts import DialogueAct
 from negotiation_env.game.scenario import Scenario, TaskCard
 from negotiation_env.game.state import End, Stage, stage_of
+from negotiation_env.language.describe import in_words
+from negotiation_env.language.reading import Reader, reader_label
 from negotiation_env.play.exchange import Exchange, exchange, open_negotiation
 from negotiation_env.play.protocols import Manager, Negotiation, Reward, RewardBreakdown
 from negotiation_env.seeds import SCENARIOS
@@ -46,14 +50,24 @@ class LiveNegotiation:
         manager: the hotel's side.
         persona: who the manager is (name or path); None draws one.
         reward: scores every reply.
+        reader: understands the agent's messages.
         console: where it is shown.
+        show_reading: whether to show under each message how it was understood.
     """
 
     def __init__(
-        self, scenario: Scenario, manager: Manager, reward: Reward, console: Console, persona: str | None = None
+        self,
+        scenario: Scenario,
+        manager: Manager,
+        reward: Reward,
+        reader: Reader,
+        console: Console,
+        persona: str | None = None,
+        show_reading: bool = False,
     ) -> None:
         self.negotiation: Negotiation = open_negotiation(scenario, manager, persona)
-        self._manager, self._reward, self._console = manager, reward, console
+        self._manager, self._reward, self._reader, self._console = manager, reward, reader, console
+        self.show_reading = show_reading
 
     @property
     def over(self) -> bool:
@@ -67,14 +81,22 @@ class LiveNegotiation:
 
     def say(self, text: str) -> Exchange:
         """Play the agent's message and show the exchange."""
-        (step,) = exchange([self.negotiation], [text], self._manager, self._reward)
+        (step,) = exchange([self.negotiation], [text], self._manager, self._reward, self._reader)
         turn = int(self.negotiation.game.turn)
         self._console.print(_panel(f"agent, turn {turn}", step.text, "cyan", step.reward))
+        if self.show_reading:
+            self._show_reading(step.reading.acts, step.reading.confidence)
         answer = step.answer.text or "(silence)"
         self._console.print(_panel("manager", answer, "yellow"))
+        if self.show_reading:
+            self._show_reading(step.answer.acts)
         for fault in step.answer.faults:
             self._console.print(f"[dim]wording fault: {escape(fault)}[/dim]")
         return step
+
+    def _show_reading(self, acts: Sequence[DialogueAct], confidence: float = 1.0) -> None:
+        sure = "" if confidence >= 1.0 else f" (confidence {confidence:.2f})"
+        self._console.print(Text(f"  understood: {in_words(acts, self.card)}{sure}", style="dim"))
 
     def show_card(self) -> None:
         """Show the agent's task card."""
@@ -124,7 +146,7 @@ def _reward_lines(reward: RewardBreakdown) -> list[Text]:
     return lines
 
 
-QUIT, HINT, CARD = "/quit", "/hint", "/card"
+QUIT, HINT, CARD, READING = "/quit", "/hint", "/card", "/reading"
 
 
 def play(
@@ -133,16 +155,28 @@ def play(
     persona: Annotated[str | None, typer.Option(help="Who the manager is: a name or a file; default: drawn.")] = None,
     llm: Annotated[str, typer.Option(help="Engine of the llm manager.")] = "smollm2",
     max_turns: Annotated[int, typer.Option(min=1, help="Messages after which it is cut off.")] = 20,
+    reader: Annotated[
+        str, typer.Option(help="Who reads your messages: rules, encoder, or auto, the encoder where it is installed.")
+    ] = "auto",
+    show_reading: Annotated[
+        bool, typer.Option("--show-reading", help="Show under each message how it was understood.")
+    ] = False,
 ) -> None:
-    """Type the agent's messages, one a line. /hint shows the stage, /card the task, /quit ends."""
+    """Type the agent's messages, one a line. /hint shows the stage, /card the task, /quit ends.
+
+    /reading shows from then on how each message was understood, or no longer.
+    """
     from negotiation_env.game.scenario import sample_scenario
-    from negotiation_env.play.registry import load_manager, load_reward
+    from negotiation_env.play.registry import load_manager, load_reward, reader_for
 
     console = Console()
-    player = load_manager(manager, llm)
-    game = LiveNegotiation(sample_scenario(seed), player, load_reward("repo"), console, persona)
+    player, ears = load_manager(manager, llm), reader_for(None, reader)
+    game = LiveNegotiation(
+        sample_scenario(seed), player, load_reward("repo"), ears, console, persona, show_reading=show_reading
+    )
     game.show_card()
-    console.print(f"Type your message; {HINT}, {CARD} and {QUIT} help.")
+    console.print(f"Your messages are read by: {reader_label(ears)}.", highlight=False, markup=False)
+    console.print(f"Type your message; {HINT}, {CARD}, {READING} and {QUIT} help.")
     turns = 0
     while not game.over and turns < max_turns:
         line = _read(console)
@@ -152,6 +186,9 @@ def play(
             console.print(f"Stage: {game.stage.name.lower()} ({STAGE_HINTS[game.stage]})")
         elif line.strip() == CARD:
             game.show_card()
+        elif line.strip() == READING:
+            game.show_reading = not game.show_reading
+            console.print(f"Readings are {'shown' if game.show_reading else 'hidden'} from now on.")
         elif line.strip():
             game.say(line)
             turns += 1
@@ -181,9 +218,12 @@ def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the report.")] = Path("out/demo"),
     quick: Annotated[bool, typer.Option("--quick", help="Fewer cases; about a minute.")] = False,
     manager: Annotated[str, typer.Option(help="Who answers in the live negotiation: llm or rules.")] = "llm",
+    reader: Annotated[
+        str, typer.Option(help="Who reads the policies' messages: rules, encoder, or auto, what suits each policy.")
+    ] = "auto",
 ) -> None:
     """Show a live negotiation turn by turn, then compare three policies on both suites."""
-    from benchmarks.cli.bench import print_path, print_table
+    from benchmarks.cli.bench import print_path, print_readers, print_table
     from benchmarks.runner.run import run_benchmark
 
     console = Console()
@@ -192,10 +232,11 @@ def demo(
     if not has_llm:
         console.print("No embedded language model here: rule manager, no base policy (see doctor).")
         manager = "rules"
-    _live(console, manager)
+    _live(console, manager, reader)
     console.rule(f"Benchmark: {', '.join(policies)}")
-    report = run_benchmark(policies, demo_suites(quick), out=out)
+    report = run_benchmark(policies, demo_suites(quick), reader=reader, out=out)
     print_table(console, report)
+    print_readers(console, report)
     print_path(console, out)
 
 
@@ -234,15 +275,19 @@ def live_scenario() -> Scenario:
     return scenarios[0]
 
 
-def _live(console: Console, manager: str) -> None:
-    """Play and show one negotiation."""
-    from negotiation_env.play.registry import load_manager, load_policy, load_reward
+def _live(console: Console, manager: str, reader: str) -> None:
+    """Play and show one negotiation, with how each message was understood."""
+    from negotiation_env.play.registry import load_manager, load_policy, load_reward, reader_for
     from negotiation_env.play.rollout import agent_view
 
     console.rule(f"{LIVE_POLICY} against the {manager} manager")
     policy = load_policy(LIVE_POLICY)
-    game = LiveNegotiation(live_scenario(), load_manager(manager), load_reward("repo"), console)
+    ears = reader_for(policy, reader)
+    game = LiveNegotiation(
+        live_scenario(), load_manager(manager), load_reward("repo"), ears, console, show_reading=True
+    )
     game.show_card()
+    console.print(f"The agent's messages are read by: {reader_label(ears)}.", highlight=False, markup=False)
     for _ in range(LIVE_TURNS):
         if game.over:
             break

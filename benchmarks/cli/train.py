@@ -134,11 +134,33 @@ def _on_policy(method: str) -> Callable[..., None]:
             _show_plan(method, plan.on_policy_plan(method, preset, settings), preset)
             return
         loop = optional_module("policies.training.on_policy.loop", "train")
+        _tell(f"Replies are read by: {loop.load_method(method, preset, settings).preset.reader}")
         folder = loop.train(method, preset, out, settings, resume=resume, rate=persuasion, command=_typed())
         curve = f"{folder}/learning_curve.png"
         _tell(f"Trained agent: {folder}; play it with --policy {method}:{folder}; its curve: {curve}")
 
     return command
+
+
+@app.command("reader")
+def reader(
+    out: OutOption,
+    preset: PresetOption = "small",
+    resume: ResumeOption = False,
+    seed: SeedOption = None,
+    overrides: SetOption = None,
+) -> None:
+    """Train the encoder reader on written dialogues and drills: a LoRA and heads on MiniLM."""
+    module = optional_module("policies.training.reader", "train")
+    settings = module.read_settings(preset, _with_seed(overrides, seed))
+    with Progress(console=Console(), transient=True) as progress:
+        task = progress.add_task("training the reader", total=None)
+
+        def show(done: int, steps: int, loss: float) -> None:
+            progress.update(task, completed=done, total=steps, description=f"training the reader, loss {loss:.3f}")
+
+        folder = module.train(settings, out, resume, command=_typed(), on_step=show)
+    _tell(f"Reader: {folder}; measure it with negotiate study reading validation --reader encoder:{folder}")
 
 
 app.command("sft", help="Fine-tune on demonstrations (TRL's SFTTrainer, LoRA).")(_supervised("sft"))

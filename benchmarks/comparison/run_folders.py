@@ -1,7 +1,8 @@
 """Compares the runs of two folders: refuses runs that are not comparable, and tests differences on common cases.
 
-Two runs are comparable if version, manager, rules of manager, rewards and raters, content of common suites, and seed
-plan agree. Another commit, package or machine is only told. Reads reports and scores; plays nothing.
+Two runs are comparable if version, manager, readers of common policies, rules of manager, rewards and raters, content
+of common suites, and seed plan agree. Another commit, package or machine is only told. Reads reports and scores; plays
+nothing.
 """
 
 from __future__ import annotations
@@ -108,6 +109,12 @@ def obstacles(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
     if not common:
         found.append(f"no suite in common: {', '.join(mine)} and {', '.join(theirs)}")
     found += [f"content of suite {name}" for name in common if mine[name] != theirs[name]]
+    read, other = first.get("readers", {}), second.get("readers", {})
+    found += [
+        f"reader of {name}: {label} and {other[name]}"
+        for name, label in read.items()
+        if other.get(name, label) != label
+    ]
     return found
 
 

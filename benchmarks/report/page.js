@@ -68,6 +68,7 @@ function pane(item) {
   const box = make("article", "pane");
   box.append(make("h3", "", `${item.policy}: ${item.title || item.case}`));
   const facts = [item.hotel, ...item.tickets, `ended: ${item.end}`];
+  if (item.reader) facts.push(`read by: ${item.reader}`);
   if (item.rating !== null) facts.push(`raters: ${item.rating.toFixed(1)} of 5`);
   const good = ["clean fix", "cut agreed"].includes(item.status);
   box.append(make("p", `tag ${good ? "good" : "bad"}`, item.status));
@@ -83,6 +84,7 @@ function exchange(turn, number, problems) {
   const said = make("p");
   said.append(make("span", "who", `Agent ${number} `), ...highlighted(turn));
   agent.append(said);
+  if (shows()) agent.append(reading(turn.reading, turn.confidence));
   for (const p of problems) agent.append(make("p", "bad", `${p.severe ? "Major problem" : "Problem"}: ${p.text}`));
   agent.append(breakdown(turn));
   if (turn.rating) agent.append(rating(turn.rating));
@@ -90,8 +92,18 @@ function exchange(turn, number, problems) {
   const answer = make("p");
   answer.append(make("span", "who", "Manager "), turn.answer || "(silence)");
   manager.append(answer);
+  if (shows()) manager.append(reading(turn.answer_reading, 1));
   for (const fault of turn.faults) manager.append(make("p", "note", `Fault: ${fault}`));
   return [agent, manager];
+}
+
+function shows() {
+  return find("readings").checked;
+}
+
+function reading(text, confidence) {
+  const sure = confidence < 1 ? ` (confidence ${confidence.toFixed(2)})` : "";
+  return make("p", "note reading", `Understood: ${text}${sure}`);
 }
 
 function highlighted(turn) {
@@ -138,6 +150,7 @@ for (const f of fields) {
 }
 find("search").addEventListener("input", list);
 find("beside").addEventListener("change", panes);
+find("readings").addEventListener("change", panes);
 find("list").addEventListener("keydown", (event) => {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   const next = step && [...find("list").children].indexOf(document.activeElement) + step;

@@ -14,6 +14,8 @@ import regex
 
 from benchmarks.metrics.judging import AssessedEpisode
 from benchmarks.raters.panel import RatedReply
+from negotiation_env.game.scenario import TaskCard
+from negotiation_env.language.describe import in_words
 from negotiation_env.play.records import TicketOutcome, TurnRecord
 from rewards.rules.plain_text import prepare
 from rewards.rules.rule_reward import PATTERN_SECONDS, RuleReward
@@ -88,6 +90,7 @@ def _transcript(policy: str, suite: str, played: AssessedEpisode) -> dict[str, A
         "status": _status(played),
         "end": episode.end.replace("_", " "),
         "fault": episode.fault or "",
+        "reader": episode.versions.get("reader", ""),
         "hotel": f"{episode.card.hotel.name}, {episode.card.hotel.city}",
         "tickets": [_ticket(ticket) for ticket in episode.tickets],
         "failed": [f"{check.kind}: {check.finding}" for check in played.checks if not check.passed],
@@ -97,7 +100,7 @@ def _transcript(policy: str, suite: str, played: AssessedEpisode) -> dict[str, A
         ],
         "rating": None if played.rated is None else round(played.rated.consensus.score, 1),
         "turns": [
-            _turn(turn, None if played.rated is None else played.rated.replies[i])
+            _turn(turn, episode.card, None if played.rated is None else played.rated.replies[i])
             for i, turn in enumerate(episode.turns)
         ],
     }
@@ -120,12 +123,15 @@ def _ticket(ticket: TicketOutcome) -> str:
     return f"{ticket.room}: {ticket.selling_price}, {state} (goal {ticket.target_price})"
 
 
-def _turn(turn: TurnRecord, rated: RatedReply | None) -> dict[str, Any]:
+def _turn(turn: TurnRecord, card: TaskCard, rated: RatedReply | None) -> dict[str, Any]:
     reward = turn.reward
     numbers = {"total": reward.total, "model": reward.model, "judge": reward.judge, "rules": reward.rules}
     return {
         "text": turn.text,
         "answer": turn.answer,
+        "reading": in_words(turn.acts, card),
+        "confidence": turn.confidence,
+        "answer_reading": in_words(turn.answer_acts, card),
         "stage": turn.stage.name.lower().replace("_", " "),
         "reward": {name: None if value is None else round(value, 3) for name, value in numbers.items()},
         "terms": [

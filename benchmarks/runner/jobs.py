@@ -17,6 +17,7 @@ from benchmarks.suites import Case, CaseSuite
 from negotiation_env import __version__
 from negotiation_env.errors import UsageError
 from negotiation_env.game.lanes import FLOATS
+from negotiation_env.language.reading import Reader, reader_label
 from negotiation_env.play.records import Episode
 from negotiation_env.seeds import ARM_LABEL, TRIAL_LABEL
 
@@ -124,24 +125,24 @@ def _trial_seed(own: int, trial: int, seed: int) -> int:
     return own if not trial and not seed else FLOATS.fork(FLOATS.fork(own, TRIAL_LABEL + seed), trial)
 
 
-def versions_of(job: Job, manager: str) -> dict[str, str]:
+def versions_of(job: Job, manager: str, reader: Reader) -> dict[str, str]:
     """Return what an episode of this job depends on; recorded with it, so that an outdated one is played again."""
     found = {
         "negotiation-env": __version__,
         "script": digest([case_content(job.case)]),
-        "reader": str(VERSIONS["reader"]),
+        "reader": reader_label(reader),
         "rewards": ".".join(str(VERSIONS[part]) for part in ("rules", "judge", "model")),
         "manager": f"{manager} {VERSIONS['managers']}" if job.case.script is None else "replay",
     }
     return {**found, "policy": job.files} if job.files else found
 
 
-def is_done(job: Job, episode: Episode | None, manager: str) -> bool:
+def is_done(job: Job, episode: Episode | None, manager: str, reader: Reader) -> bool:
     """Whether this is a sound episode of the very same job; a faulted or outdated one is played again."""
     return (
         episode is not None
         and episode.fault is None
         and (episode.seed, episode.policy_seed, episode.card)
         == (job.case.scenario.seed, job.policy_seed, job.case.scenario.card)
-        and episode.versions == versions_of(job, manager)
+        and episode.versions == versions_of(job, manager, reader)
     )

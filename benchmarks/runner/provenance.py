@@ -10,7 +10,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -83,8 +83,10 @@ def policy_digest(spec: str) -> str:
     return found.hexdigest()[:DIGITS]
 
 
-def provenance(settings: Mapping[str, Any], suites: Mapping[str, CaseSuite], policies: Sequence[str]) -> dict[str, Any]:
-    """Return what is needed to make a run's figures again, but for times."""
+def provenance(
+    settings: Mapping[str, Any], suites: Mapping[str, CaseSuite], readers: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return what is needed to make a run's figures again, but for times. ``readers``: reader and version by policy."""
     commit, changed = commit_of_sources()
     return {
         "version": __version__,
@@ -92,7 +94,8 @@ def provenance(settings: Mapping[str, Any], suites: Mapping[str, CaseSuite], pol
         "uncommitted_changes": changed,
         **settings,
         "suites": {name: {"cases": len(suite), "digest": suite_digest(suite)} for name, suite in suites.items()},
-        "policies": {name: policy_digest(name) for name in policies},
+        "policies": {name: policy_digest(name) for name in readers},
+        "readers": dict(readers),
         "versions": dict(VERSIONS),
         "raters": "automated checks and raters only; no human rater",
         "platform": platform.platform(),

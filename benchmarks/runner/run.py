@@ -33,6 +33,7 @@ from benchmarks.runner.workers import (
 from benchmarks.suites import CaseSuite, load_suite
 from negotiation_env.errors import UsageError
 from negotiation_env.files import read_json, write_json
+from negotiation_env.language.reading import Reader, reader_label
 from negotiation_env.play import registry
 from negotiation_env.play.protocols import Policy
 from negotiation_env.play.records import Episode, read_episodes, write_episodes
@@ -51,6 +52,8 @@ class _BenchRun:
     llm: str
     workers: int
     policies: Mapping[str, Policy]
+    readers: Mapping[str, Reader]
+    """By policy."""
 
     @property
     def episodes(self) -> Path:
@@ -61,6 +64,7 @@ def run_benchmark(
     policies: Sequence[str],
     suites: Sequence[str | CaseSuite],
     manager: str = "rules",
+    reader: str = registry.AUTO,
     trials: int = 1,
     out: Path = Path("benchmark"),
     llm: str = "smollm2",
@@ -78,6 +82,8 @@ def run_benchmark(
         suites: names or paths, see ``suites.load_suite``, or suites themselves; at least one. ``ab`` is divided between
             two policies.
         manager: who answers in live cases, ``"rules"`` or ``"llm"``; scripted cases bring their own.
+        reader: who reads the policies' messages, see ``registry.reader_for``; ``"auto"`` takes for each policy the one
+            that suits it.
         trials: how often each case is played, at least 1.
         out: folder, made if absent; an earlier run's episodes in it are kept and not played again.
         llm: engine that words the ``"llm"`` manager's answers.
@@ -94,8 +100,10 @@ def run_benchmark(
     """
     plan = RunPlan(seed, trials, crossed)
     _check(policies, suites, workers)
-    settings = {"manager": manager, "llm": llm if manager == "llm" else "", "seed": seed}
-    run = _BenchRun(out, manager, llm, workers, {name: registry.load_policy(name) for name in policies})
+    settings = {"manager": manager, "llm": llm if manager == "llm" else "", "reader": reader, "seed": seed}
+    agents = {name: registry.load_policy(name) for name in policies}
+    readers = {name: registry.reader_for(agent, reader) for name, agent in agents.items()}
+    run = _BenchRun(out, manager, llm, workers, agents, readers)
     cases = _load_suites(suites)
     jobs = jobs_of(policies, cases, plan)
     registry.load_manager(manager, llm)
@@ -105,7 +113,7 @@ def run_benchmark(
     record = provenance(
         {"command": _command(policies, suites, settings, plan), **settings, "trials": trials, "crossed": crossed,
          "seed_plan": {"seed": seed, "first_trial": "scenario's own" if seed == 0 else "forked"}},
-        cases, policies,
+        cases, {name: reader_label(found) for name, found in readers.items()},
     )  # fmt: skip
     record["times"] = _times(started, sum(j.fresh for j in judged), workers)
     scores = _scores(judged)
@@ -141,7 +149,8 @@ def _prepare(out: Path, settings: dict[str, Any]) -> None:
         raise UsageError(f"expected a folder that can be made for --out, got {out} ({error.strerror})") from error
     path = out / SETTINGS
     if path.exists():
-        earlier = read_json(path, dict[str, Any])
+        # Runs before there were readers to choose from have no setting for it.
+        earlier = {"reader": registry.AUTO, **read_json(path, dict[str, Any])}
         if earlier != settings:
             raise UsageError(f"expected {out} to hold a run with {settings}, got {earlier}: choose another --out")
     else:
@@ -156,7 +165,11 @@ def _prepare(out: Path, settings: dict[str, Any]) -> None:
 def _judge_all(jobs: Sequence[Job], run: _BenchRun, progress: bool) -> list[JudgedEpisode]:
     """Play what is missing, judge everything, and leave the episodes on disk in the order of the jobs."""
     done = _finished(run.episodes)
-    tasks = [EpisodeTask(job, e if is_done(job, e := done.get(job.key), run.manager) else None) for job in jobs]
+    tasks = []
+    for job in jobs:
+        earlier = done.get(job.key)
+        sound = is_done(job, earlier, run.manager, run.readers[job.policy])
+        tasks.append(EpisodeTask(job, earlier if sound else None))
     found: dict[tuple[str, str], JudgedEpisode] = {}
     with _bar(len(tasks), progress) as tick:
 
@@ -177,7 +190,7 @@ def _run_tasks(
     tasks: Sequence[EpisodeTask], run: _BenchRun, save: Callable[[Job, Episode], None], tick: Callable[[str], None]
 ) -> Iterator[JudgedEpisode]:
     """Run parallel policies' tasks in workers, and each other policy's here; ``tick`` hears of every episode."""
-    apart = {name for name, policy in run.policies.items() if is_parallel(policy, run.manager)}
+    apart = {name for name, policy in run.policies.items() if is_parallel(policy, run.manager, run.readers[name])}
     outside = [task for task in tasks if task.job.policy in apart]
     if run.workers == 1 or len(outside) < WORTH_SPAWNING:
         outside, apart = [], set()
@@ -194,7 +207,7 @@ def _run_tasks(
             tick(job.policy)
 
         manager, reward = registry.load_manager(run.manager, run.llm), registry.load_reward("repo")
-        for judged in run_here(own, policy, run.manager, manager, reward, keep):
+        for judged in run_here(own, policy, run.manager, manager, reward, run.readers[name], keep):
             if not judged.fresh:
                 tick(name)
             yield judged
@@ -246,6 +259,7 @@ def _command(
     names = [suite if isinstance(suite, str) else suite.name for suite in suites]
     words = ["negotiate bench --policy", ",".join(policies), "--suite", ",".join(names)]
     words += ["--manager", settings["manager"], *(["--llm", settings["llm"]] if settings["llm"] else [])]
+    words += ["--reader", settings["reader"]] if settings["reader"] != registry.AUTO else []
     words += ["--trials", str(plan.trials), *(["--crossed"] if plan.crossed else []), "--seed", str(plan.seed)]
     return " ".join([*words, "--out DIR"])
 

@@ -1,7 +1,8 @@
 """Plays and judges episodes, here or in worker processes; what comes out does not depend on which.
 
 Worker processes are spawned and load policy, manager and reward by name. They serve policies that say they are
-``parallel`` (no torch, no engine) with the rule-based manager; everything else is played in this process, in batches.
+``parallel`` (no torch, no engine) with the rule-based manager and reader; everything else is played in this process, in
+batches.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from benchmarks.metrics.judging import AssessedEpisode, judge
 from benchmarks.metrics.policy_metrics import Part, observe
 from benchmarks.runner.jobs import Job, versions_of
 from negotiation_env.errors import NegotiationError
+from negotiation_env.language.reading import Reader
 from negotiation_env.play import registry
 from negotiation_env.play.protocols import Manager, Policy, Reward
 from negotiation_env.play.records import Episode
@@ -30,6 +32,7 @@ from simulators.managers.replay_manager import ReplayManager
 CHUNK: Final = 64
 """Episodes that a worker is handed at a time."""
 PARALLEL_MANAGERS: Final = frozenset({"rules"})
+PARALLEL_READER: Final = "rules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +65,20 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def is_parallel(policy: Policy, manager: str) -> bool:
+def is_parallel(policy: Policy, manager: str, reader: Reader) -> bool:
     """Whether episodes of a policy may be played in worker processes."""
-    return bool(getattr(policy, "parallel", False)) and manager in PARALLEL_MANAGERS
+    parallel = bool(getattr(policy, "parallel", False))
+    return parallel and manager in PARALLEL_MANAGERS and reader.name == PARALLEL_READER
 
 
 def run_here(
-    tasks: Sequence[EpisodeTask], policy: Policy, manager_name: str, manager: Manager, reward: Reward, save: Save
+    tasks: Sequence[EpisodeTask],
+    policy: Policy,
+    manager_name: str,
+    manager: Manager,
+    reward: Reward,
+    reader: Reader,
+    save: Save,
 ) -> Iterator[JudgedEpisode]:
     """Play what is missing in batches, then judge everything; ``save`` is called with each episode as it finishes."""
     found = {task.job.key: task.episode for task in tasks if task.episode is not None}
@@ -77,11 +87,11 @@ def run_here(
 
         def finish(episode: Episode, jobs: dict[str, Job] = jobs) -> None:
             job = jobs[episode.scenario_id]
-            episode = replace(episode, policy=job.policy, versions=versions_of(job, manager_name))
+            episode = replace(episode, policy=job.policy, versions=versions_of(job, manager_name, reader))
             found[job.key] = episode
             save(job, episode)
 
-        _play(group, policy, manager, reward, finish)
+        _play(group, policy, manager, reward, reader, finish)
     for task in tasks:
         yield _judged(task, found[task.job.key])
 
@@ -99,7 +109,14 @@ def _groups(jobs: Sequence[Job]) -> list[list[Job]]:
     return list(groups.values())
 
 
-def _play(jobs: list[Job], policy: Policy, manager: Manager, reward: Reward, keep: Callable[[Episode], None]) -> None:
+def _play(
+    jobs: list[Job],
+    policy: Policy,
+    manager: Manager,
+    reward: Reward,
+    reader: Reader,
+    keep: Callable[[Episode], None],
+) -> None:
     cases = [job.case for job in jobs]
     scripts = {case.id: case.script for case in cases if case.script is not None}
     rollout(
@@ -107,6 +124,7 @@ def _play(jobs: list[Job], policy: Policy, manager: Manager, reward: Reward, kee
         [case.scenario for case in cases],
         manager=ReplayManager(scripts) if scripts else manager,
         reward=reward,
+        reader=reader,
         personas=[case.persona for case in cases],
         policy_seeds=[job.policy_seed for job in jobs],
         max_turns=cases[0].max_turns,
@@ -128,7 +146,8 @@ def _loaded_manager(name: str) -> Manager:
 def _work(tasks: Sequence[EpisodeTask], manager: str) -> list[JudgedEpisode]:
     """Run a chunk of one policy's tasks in a worker process."""
     policy, host = _loaded_policy(tasks[0].job.policy), _loaded_manager(manager)
-    return list(run_here(tasks, policy, manager, host, registry.load_reward("repo"), lambda job, episode: None))
+    reward, reader = registry.load_reward("repo"), registry.load_reader(PARALLEL_READER)
+    return list(run_here(tasks, policy, manager, host, reward, reader, lambda job, episode: None))
 
 
 def _begin_work() -> None:

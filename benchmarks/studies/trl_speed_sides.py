@@ -39,10 +39,11 @@ from benchmarks.studies.trl_speed import PARTS, MeasuredSide, Round
 from negotiation_env.engines.chat_model import ChatMessage
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.game.lanes import Lanes, Num
+from negotiation_env.language.reading import Reader
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.prompts import prompt
 from negotiation_env.play.protocols import AgentReply, AgentView, ReplyView, Reward, RewardBreakdown
-from negotiation_env.play.registry import load_manager, load_reward
+from negotiation_env.play.registry import load_manager, load_reader, load_reward
 from negotiation_env.seeds import SCENARIOS
 from negotiation_env.training.run_folder import peak_memory_mb
 from policies.integrations.trl_grpo import DialogueRollout, dialogue_return
@@ -158,7 +159,14 @@ def measure_repo(method: Method, rounds: int, reward: str, adapters: tuple[Path,
     found: list[Round] = []
     with ActorCritic(engine, preset, with_value=method.has_value) as actor:
         learner = Learner(method, actor)
-        agent = _TimedAgent(engine, scorer, preset.max_reply_tokens, preset.group_size, temperature=preset.temperature)
+        agent = _TimedAgent(
+            engine,
+            scorer,
+            preset.max_reply_tokens,
+            preset.group_size,
+            temperature=preset.temperature,
+            reader=load_reader(preset.reader),
+        )
         agent.clock = clock
         clock.lap("learn")
         for number in range(rounds + 1):
@@ -260,14 +268,20 @@ def measure_trl(preset: OnPolicyPreset, rounds: int, dialogues: bool, reward: st
         if dialogues:
             seeds = range(DIALOGUE_SEED, DIALOGUE_SEED + (rounds + 1) * batch // GROUP)
             rollout = DialogueRollout(
-                seeds, preset.max_turns, preset.max_reply_tokens, preset.temperature, preset.manager, scorer
+                seeds,
+                preset.max_turns,
+                preset.max_reply_tokens,
+                preset.temperature,
+                preset.manager,
+                scorer,
+                preset.reader,
             )
             settings.max_completion_length = preset.max_turns * 4 * preset.max_reply_tokens
             rows, play = rollout.dataset(), rollout
         else:
             views = situations((rounds + 1) * batch // GROUP)
             rows, play = _rows(views), None
-            function = _Scored(views, scorer)
+            function = _Scored(views, scorer, load_reader(preset.reader))
         model, tokenizer = load_base(preset)
         trainer = _Trainer(
             model=with_adapter(model, preset),
@@ -329,13 +343,13 @@ class _Scored:
 
     __name__ = "r_total"
 
-    def __init__(self, views: Sequence[ReplyView], reward: TimedReward) -> None:
-        self.views, self.reward = views, reward
+    def __init__(self, views: Sequence[ReplyView], reward: TimedReward, reader: Reader) -> None:
+        self.views, self.reward, self.reader = views, reward, reader
 
     def __call__(self, completions: Sequence[Any], place: Sequence[int], **_: Any) -> list[float | None]:
         """Score completions, each in the situation at its place."""
         said = [
-            reply_view(reply[0]["content"].strip(), v.card, v.game, v.agent_said, v.manager_said)
+            reply_view(reply[0]["content"].strip(), v.card, v.game, v.agent_said, v.manager_said, self.reader)
             for reply, v in zip(completions, (self.views[i] for i in place), strict=True)
         ]
         return [breakdown.total for breakdown in self.reward.score(said)]

@@ -75,7 +75,7 @@ class Head:
         return torch.cat(rows)
 
 
-class Reader:
+class TextScorer:
     """Reads texts with one or more adapters of one base.
 
     Args:

@@ -29,10 +29,11 @@ from negotiation_env.envs.spaces import MessageSpace
 from negotiation_env.errors import EpisodeOverError, UsageError
 from negotiation_env.game.scenario import Scenario
 from negotiation_env.game.state import STAGE_NAMES, stage_of
+from negotiation_env.language.describe import describe
 from negotiation_env.language.lexicon import lexicon
 from negotiation_env.play.exchange import MAX_MESSAGE, Exchange, exchange, open_negotiation, outcome_of
 from negotiation_env.play.protocols import AgentView, Negotiation
-from negotiation_env.play.registry import load_reward
+from negotiation_env.play.registry import load_reader, load_reward
 from negotiation_env.play.rollout import agent_view
 
 MAX_TASK = 4000
@@ -98,6 +99,7 @@ class TextLane:
             "messages": list(self.messages),
             "stage": STAGE_NAMES[stage_of(game)],
             "fault": fault,
+            "reading": describe(step.reading, self.negotiation.card),
         }
         if terminated or truncated:
             info["outcome"] = outcome_of(self.negotiation, truncated)
@@ -140,6 +142,12 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
     `judge`, `rules`, `enhancement` and `terms`. A source that failed leaves `total` None and says so in
     `info["fault"]`; the scalar reward is then 0 and the turn should be left out of averages.
 
+    ## Reading
+    A reader turns the agent's message into dialogue acts: `"rules"` needs nothing more, `"encoder"` is a sentence
+    encoder that understands free language better. Only a firm acceptance binds; where it is short of firm, or the
+    reader is unsure, the manager asks back. `info["reading"]` says how the message was understood: `reader`,
+    `confidence` (0 to 1), `acts` (a list of dicts), and `text`, one line in words.
+
     ## Starting state
     A scenario drawn from `reset(seed=...)`, or the one given; nothing has been said.
 
@@ -150,9 +158,9 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
 
     ## Arguments
     `scenario` (a `Scenario`), `suite` (a name such as `"bad-cases"`), `persona` (name, path, object; default: drawn
-    from the seed), `manager` (`"rules"`, `"llm"`, `"replay:PATH"`, `"demanding:SHARE"`, or an object), `reward`
-    (`"repo"` or an object), `llm` (engine spec, default `"smollm2"`), `max_turns` (default 20), `render_mode`
-    (`"ansi"`, `"human"`).
+    from the seed), `manager` (`"rules"`, `"llm"`, `"replay:PATH"`, `"demanding:SHARE"`, or an object), `reader`
+    (`"rules"`, `"encoder"`, or an object), `reward` (`"repo"` or an object), `llm` (engine spec, default `"smollm2"`),
+    `max_turns` (default 20), `render_mode` (`"ansi"`, `"human"`).
     `reset(options={"scenario": ..., "persona": ...})` overrides for one episode.
 
     ```python
@@ -174,6 +182,7 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
         suite: str | Suite | None = None,
         persona: object | None = None,
         manager: object = "rules",
+        reader: object = "rules",
         reward: object = "repo",
         llm: str = "smollm2",
         max_turns: int = 20,
@@ -184,6 +193,7 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
         self._max_turns = check_turns(max_turns)
         self._source = ScenarioSource(scenario, suite, persona)
         self._manager = self._source.manager(manager, llm)
+        self._reader = load_reader(reader)
         self._reward = load_reward(reward)
         lexicon()  # read now, so that no message waits for it
         self._seeds: SeedStream | None = None
@@ -208,7 +218,7 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
         """Say ``action`` to the manager; return its answer and the reply's reward."""
         if self._lane is None or self._over:
             raise EpisodeOverError("expected an episode in progress, got none: call reset() first")
-        result = exchange([self._lane.negotiation], [action], self._manager, self._reward)[0]
+        result = exchange([self._lane.negotiation], [action], self._manager, self._reward, self._reader)[0]
         reward, terminated, truncated, info = self._lane.take(result)
         self._over = terminated or truncated
         if self.render_mode == "human":
@@ -227,6 +237,8 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
 
 
 Observations = dict[str, Any]
+_COLUMNS = ("reward", "messages", "stage", "fault", "reading")
+"""What ``info`` holds after every step."""
 
 
 class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]]):
@@ -250,6 +262,7 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
         suite: str | Suite | None = None,
         persona: object | None = None,
         manager: object = "rules",
+        reader: object = "rules",
         reward: object = "repo",
         llm: str = "smollm2",
         max_turns: int = 20,
@@ -263,6 +276,7 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
         self._max_turns = check_turns(max_turns)
         self._source = ScenarioSource(scenario, suite, persona)
         self._manager = self._source.manager(manager, llm)
+        self._reader = load_reader(reader)
         self._reward = load_reward(reward)
         lexicon()  # read now, so that no message waits for it
         self.single_action_space = MessageSpace(MAX_MESSAGE)
@@ -296,7 +310,8 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
             raise EpisodeOverError("expected episodes in progress, got none: call reset() first")
         if len(actions) != self.num_envs:
             raise UsageError(f"expected {self.num_envs} messages, got {len(actions)}: one per environment")
-        results = exchange([lane.negotiation for lane in self._lanes], actions, self._manager, self._reward)
+        negotiations = [lane.negotiation for lane in self._lanes]
+        results = exchange(negotiations, actions, self._manager, self._reward, self._reader)
         rewards = np.zeros(self.num_envs)
         terminations, truncations = np.zeros(self.num_envs, dtype=bool), np.zeros(self.num_envs, dtype=bool)
         infos: list[dict[str, Any]] = []
@@ -307,7 +322,7 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
             if terminations[i] or truncations[i]:
                 finals[i] = (lane.observation(), info)
                 self._lanes[i] = self._open(i, {})
-        info_columns = {key: _column([info[key] for info in infos]) for key in ("reward", "messages", "stage", "fault")}
+        info_columns = {key: _column([info[key] for info in infos]) for key in _COLUMNS}
         if any(final is not None for final in finals):
             info_columns["final_obs"] = _column([None if f is None else f[0] for f in finals])
             info_columns["final_info"] = _column([None if f is None else f[1] for f in finals])

@@ -241,6 +241,8 @@ def decision_of(acts: Sequence[DialogueAct], game: GameState) -> Decision:
             objection = float(act.tactic) if act.detail == "objection" else objection
         for k in _tickets_of(act, game):
             name = _flag_of(act, game, k)
+            if not game.open[k] and name in ("accept", "counter", "hold"):
+                name = "confirm"  # what is settled stays settled, whatever figure is repeated
             flags[name][k] = True
             if act.price is not None and name != "confirm":
                 kind = act.price_type or (PriceType.NET if game.net else PriceType.SELLING)

@@ -1,7 +1,8 @@
 """Numbers in a message, in digits and in words, each with its value and span.
 
-Spelled ones are read as people say prices: "two hundred and fifty", "three eighty" (380), "twelve hundred", 三百八
-(380), 两百五 (250), 一千二 (1200), 一千零五十, 一万二; not ordinals or fractions. ``lower`` puts a
+Spelled ones are read as people say prices: "two hundred and fifty", "three eighty" (380), "four-oh-two" (402), "five
+nine five" (595), "3-forty" and "3-40" (340), "twelve hundred", 三百八 (380), 两百五 (250), 一千二 (1200), 一千零五十,
+一万二; not ordinals or fractions. Digits may be set apart in thousands: 1,200, 1.200, 1 200, 1'200. ``lower`` puts a
 text into the form that the price patterns read: lower case, ASCII digits and signs, every character at its place.
 Whether a number is a price is decided in ``prices``.
 """
@@ -9,6 +10,7 @@ Whether a number is a price is decided in ``prices``.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from negotiation_env.language.price_vocabulary import SCAN
@@ -46,13 +48,18 @@ _TENS: Final = {
 } | {"fourty": 40, "ninty": 90}
 _SCALES: Final = {"hundred": 100, "thousand": 1000, "grand": 1000}
 
+_ZEROS: Final = frozenset({"oh", "o", "zero", "nought"})
+
 _WORD: Final = "|".join(sorted((*_UNITS, *_TEENS, *_TENS), key=len, reverse=True))
 _SCALE: Final = "|".join(_SCALES)
+_ZERO: Final = "|".join(sorted(_ZEROS, key=len, reverse=True))
 # Every loop step eats at least one number word and no word can be eaten in two ways: linear time.
 _ENGLISH: Final = re.compile(
-    rf"\b(?:(?:a )?(?:{_SCALE})|{_WORD})\b"
-    rf"(?:(?:(?<=hundred) and |(?<=thousand) and | |-)(?:oh |o )?(?:{_WORD}|{_SCALE})\b)*"
+    rf"(?:\b(?:(?:a )?(?:{_SCALE})|{_WORD})\b|(?<![0-9a-z.,:/-])[1-9][0-9]?(?=-[a-z]))"
+    rf"(?:(?:(?<=hundred) and |(?<=thousand) and | |-)(?:{_WORD}|{_SCALE}|{_ZERO})\b)*"
 )
+# "3-forty" starts with digits.
+_DIGIT_WORDS: Final = {str(value): word for word, value in (*_UNITS.items(), *_TEENS.items())}
 # A spelled number this long is no price, and reading it would only cost time.
 _MAX_WORDS: Final = 12
 
@@ -82,7 +89,7 @@ def _below_thousand(words: list[str], at: int) -> tuple[int, int]:
         return (head or 1) * 100 + rest, (width or 0) + 1 + more
     if not head:
         return 0, 0
-    if after < len(words) and words[after] in ("oh", "o"):
+    if after < len(words) and words[after] in _ZEROS:
         rest, more = _below_hundred(words, after + 1)
         return (head * 100 + rest, width + 1 + more) if 0 < rest < 10 else (head, width)
     rest, more = _below_hundred(words, after)
@@ -92,8 +99,21 @@ def _below_thousand(words: list[str], at: int) -> tuple[int, int]:
     return head, width
 
 
+def _read_digits(words: list[str]) -> float | None:
+    """Value of three digits read out one by one ("five nine five", "four zero nine"), or None."""
+    if len(words) != 3 or words[0] not in _UNITS or words == ["one", "two", "three"]:
+        return None
+    digits = [0 if word in _ZEROS else _UNITS.get(word, -1) for word in words]
+    if -1 in digits or words[1] == "oh" != words[2]:
+        return None
+    return float(100 * digits[0] + 10 * digits[1] + digits[2])
+
+
 def _read_english(words: list[str]) -> float | None:
     """Value of a whole run of number words, or None where the run is not one number."""
+    digits = _read_digits(words)
+    if digits is not None:
+        return digits
     value, at = _below_thousand(words, 0)
     if at < len(words) and words[at] in ("thousand", "grand"):
         rest, width = _below_thousand(words, at + 1)
@@ -105,9 +125,11 @@ def find_english_numbers(low: str) -> list[Numeral]:
     """Numbers in words in lower-case text, in order. A run that is no single number is left out."""
     found: list[Numeral] = []
     for match in _ENGLISH.finditer(low):
+        if match.end() - match.start() < 3:  # digits before a word: "4-star"
+            continue
         words = match.group().replace("-", " ").split()
         bare = words[0] in _SCALES
-        words = [word for word in words if word not in ("a", "and")]
+        words = [_DIGIT_WORDS.get(word, word) for word in words if word not in ("a", "and")]
         if len(words) > _MAX_WORDS:
             continue
         value = _read_english(words)
@@ -188,8 +210,8 @@ class Number(NamedTuple):
 
 
 _FULL_WIDTH: Final = str.maketrans(
-    "０１２３４５６７８９％．，＋－／＝～￥＄：＂＇（）’‘“”–—−\u00a0\u3000",
-    "0123456789%.,+-/=~¥$:\"'()''\"\"---  ",
+    "０１２３４５６７８９％．＋－／＝～￥＄：＂＇（）’‘“”–—−\u00a0\u3000\u2009\u202f",
+    "0123456789%.+-/=~¥$:\"'()''\"\"---    ",
 )
 # A message that is not ASCII only for its "¥" needs no translation, which is slow.
 _HAS_FULL_WIDTH: Final = re.compile("[" + re.escape("".join(map(chr, _FULL_WIDTH))) + "]")
@@ -233,26 +255,35 @@ def lower(text: str) -> str:
     return low.translate(_FULL_WIDTH) if _HAS_FULL_WIDTH.search(low) else low
 
 
+def _read_digits_match(low: str, match: re.Match[str]) -> Number | None:
+    """The number of a match of SCAN, or None where it is none (a date, a time, a phone number)."""
+    start, end = match.span()
+    plain, spaced, hyphened, rest, scale = match.groups()
+    if plain is not None:
+        figure = low[start:end]
+        value = _digits_value(figure, None)
+    elif rest is not None:
+        figure = low[start : match.end(4)]
+        value = _digits_value(figure, scale)
+    elif spaced:
+        figure = low[start:end].replace(" ", "").replace("'", "")
+        value = _digits_value(figure, None)
+    elif hyphened:
+        figure = low[start:end]
+        value = float(figure.replace("-", ""))
+    else:
+        return None
+    return None if value is None else Number(value, start, end, "", figure)
+
+
 def find_numbers(low: str, digits: bool, words: bool, chinese: bool) -> list[Number]:
-    """All numbers in digits and in words, in the order of the text."""
+    """All numbers in digits and in words, in the order of the text; none overlaps another."""
     found: list[Number] = []
     if digits:
         for match in SCAN.finditer(low):
-            start, end = match.span()
-            plain, spaced, rest, scale = match.groups()
-            if plain is not None:
-                figure = low[start:end]
-                value = _digits_value(figure, None)
-                if value is not None:
-                    found.append(Number(value, start, end, "", figure))
-            elif rest is not None:
-                figure = low[start : match.end(3)]
-                value = _digits_value(figure, scale)
-                if value is not None:
-                    found.append(Number(value, start, end, "", figure))
-            elif spaced:
-                figure = low[start:end].replace(" ", "")
-                found.append(Number(float(figure), start, end, "", figure))
+            number = _read_digits_match(low, match)
+            if number is not None:
+                found.append(number)
     if words:
         found.extend(
             Number(item.value, item.start, item.end, "en", "bare" if item.bare else "")
@@ -263,6 +294,9 @@ def find_numbers(low: str, digits: bool, words: bool, chinese: bool) -> list[Num
             Number(item.value, item.start, item.end, "zh", low[item.start : item.end])
             for item in find_chinese_numerals(low)
         )
-    if words or chinese:
-        found.sort(key=lambda number: number.start)
-    return found
+    if not (words or chinese) or len(found) < 2:
+        return found
+    found.sort(key=lambda number: (number.start, -number.end))
+    apart = found[:1]
+    apart.extend(after for before, after in pairwise(found) if after.start >= before.end)
+    return apart

@@ -1,4 +1,4 @@
-"""What the clause around a figure says about it: refused, cited, and net or selling price.
+"""What the clause around a figure says about it: refused, cited, net or selling price, for a night or for the stay.
 
 Clauses are cut at punctuation and at "but", "however", "though". The reading is by pattern, not by
 grammar: irony, reported speech over sentences and double negation are not understood.
@@ -25,13 +25,17 @@ _CITED_HINTS: Final = word_set(
     "across they hotel hotels another similar comparable neighbouring neighboring nearby hilton "
     "marriott sheraton hyatt ibis novotel holiday booking expedia agoda ctrip was been paid bought "
     "used go goes going sells cost costs costed instead rather down up compared cheaper new worth "
-    "last from booking.com"
+    "last from booking.com his their said named wrote meant mentioned quoted heard told above below under "
+    "over beyond "
+    "than near close he she they're he's she's everyone everybody people rivals neighbours neighbour"
 )
 _AFTER_HINTS: Final = word_set(
     "too low high steep expensive off wont not cant cannot never impossible unacceptable no out "
     "list listed rack originally next elsewhere currently price rate charge charging asking ask "
     "sell selling offer offering booking booking.com expedia agoda ctrip trip.com other another "
-    "competitor nearby similar hilton marriott sheraton hyatt hotel place neighbor neighbour"
+    "competitor nearby similar hilton marriott sheraton hyatt hotel place neighbor neighbour yesterday joke "
+    "insult suicide madness "
+    "robbery dead charity nonsense"
 )
 _BEFORE_HINTS: Final = _REFUSAL_HINTS | _CITED_HINTS
 _HINT_WORD: Final = re.compile(r"[a-z']+(?:\.[a-z]+)*")
@@ -60,19 +64,39 @@ _REFUSAL: Final = re.compile(
         r"\b(?:not|never|cannot|can ?not|cant|wont|dont|unable|refused?|nor|neither)\b",
         r"\b(?:no way|no deal|no chance|impossible)\b",
         r"n't\b",
-        r"不能|没法|没办法|做不到|不可能|不是|不接受|不同意|不会|不要|别",
+        r"不能|没法|没办法|做不到|不可能|不是|不接受|不同意|不会|不要|别(?!家|的|人|处)",
     )
     + r"(?P<between>[^0-9]{0,36})$"
 )
+# A question that is put as A-not-A (行不行, 可不可以, 能不能), or ends in 不: no refusal.
+_A_NOT_A: Final = re.compile(r"(.)不\1|[行成好可能]不(?=[?？吧啊呀]|$)")
+# What stands between a negator and a figure that is not what is refused: a new subject, "maybe 380".
+_NEW_CLAUSE: Final = re.compile(
+    r"\b(?:how about|what about|so i|and i|and we|let's|maybe|perhaps|(?:i|we|you|he|she|it|they|that)'(?:ll"
+    r"|ve|d|m|re|s))\b"
+)
+_BELIEVES: Final = re.compile(
+    r" ?(?:really |quite |honestly )?(?:think|believe|see|know|reckon|suppose|imagine|expect)\b"
+)
+# "if I don't have 380 by tonight", "as you didn't name a price": no refusal of the figure.
+_CONDITION: Final = re.compile(
+    r"\b(?:if|unless|until|since|whether|in case)\b|(?:^|[ ,])as (?:i|we|you|he|she|it|they|there)\b"
+)
+# "would 380 not be possible", "couldn't it be 380?": a question.
+_ASKS: Final = re.compile(
+    r"^[ \"']*(?:(?:so|and|but|or|then|now|well|ok|okay|please|maybe|perhaps|still|also|even|just|the [a-z]+) ){0,3}"
+    r"(?:would|could|can|will|shall|should|might|may|must|is|are|was|do|does|did|have|has)(?:n't)?\b(?! no\b)"
+    r"|^ ?not even ?[¥$€£]? ?$"
+)
+_QUESTION: Final = re.compile(r"[^.!?\n。！？]*[?？]")
 # "no less than 380", "can't go below 380": the speaker's own price. "As low as 380" is refused.
 _BOUND: Final = re.compile(
     r"\b(?:less|lower|low|below|under|beneath|fewer|cheaper|down|more|over|above|higher|beyond|past|"
     r"exceed|exceeding|better)\b(?! as\b)(?<!as low)|低于|少于|高于|超过|多于"
 )
-_NEW_CLAUSE: Final = re.compile(r"\b(?:how about|what about|so i|so i'm|and i|and we|let's)\b")
 _NO_REFUSAL: Final = re.compile(
     _any(
-        r"\bmind\b",
+        r"\b(?:mind|regret|hurt|object|say no|complain|fault|blame|forget|miss|lose|wrong)\b",
         r"\bwhy (?:not|don'?t|can'?t|won'?t)\b",
         r"\bnot (?:only|just|(?:a )?(?:bad|problem|unreasonable))\b",
         r"\bhow come\b",
@@ -90,6 +114,8 @@ _REFUSED_AFTER: Final = re.compile(
         r"\b(?:won't|wont|will not|wouldn't|would not|isn't|is not|can't|cant|cannot|can not)\b",
         r"\b(?:doesn't|does not|not|never|impossible|unacceptable|no good)\b",
         r"\bout of (?:the question|my|our)\b",
+        r"\bno(?: way| thanks| chance| deal| sorry)? ?$",
+        r"\b(?:is|was|would be) (?:a |an |my |our )?(?:joke|insult|suicide|madness|robbery|dead|charity|nonsense)\b",
         r"不行|不可以|不可能|不能|不够|太低|太高|太贵|太少|做不了|做不到|接受不了|没法|低了|高了|贵了",
     )
 )
@@ -99,7 +125,8 @@ _ACCEPTED_AFTER: Final = re.compile(
         r"(?:bad|problem|issue|unreasonable|unfair|hurt)\b",
         r"\bwont hurt\b",
         r"\bnot (?:a (?:penny|cent|dollar|yuan|dime) )?(?:less|more|lower|higher|negotiable)\b",
-        r"\b(?:i|we) (?:can't|cannot|won't|can not|will not) (?:go|do|take|accept)\b",
+        r"\b(?:i|we|you|he|she|they|who|that|which|guests?|nobody|no one|people)(?: [a-z]+)? "
+        r"(?:can't|cannot|won't|can not|will not|don't|didn't|not|never|have never|has never|wouldn't|haven't)\b",
     )
 )
 
@@ -111,17 +138,20 @@ _CITED_LIST: Final = (
     r"priced|around|about|only|showing|list|on [a-z.]+))*"
 )
 _CITED_YOURS: Final = (
-    r"\b(?:your|yours|you(?:'re|'ve| are| were| have| had| want(?:ed)?| ask(?:ed)?| list(?:ed)?))\b"
+    r"\b(?:your|yours|you(?:'re|'ve| are| were| have| had| want(?:ed)?| ask(?:ed)?| list(?:ed)?| show| sell"
+    r"| charge| stand))\b"
     r"(?: (?:price|rate|rates|room|rooms|selling|sell|ask|asking|list|listed|listing|listings|"
     r"current|public|original|is|was|are|of|at|for|it|the|them|this|says|want|wanted|as|currently|"
     r"deluxe|standard|king|twin|net|still|starting|online|website|shows|on|in|now|today))*"
 )
 _CITED_OTHERS: Final = (
-    r"\b(?:next door|competit(?:ors?|ion)|elsewhere|others?|across the (?:street|road)|they|hotels?|"
+    r"\b(?:next door|competit(?:ors?|ion)|neighbou?rs?(?:'s [a-z]+)?|elsewhere|others?|across the (?:street"
+    r"|road)|they|hotels?|"
     r"(?:other|another|similar|comparable|neighbou?ring|nearby) [a-z]+(?: [a-z]+)?|"
     r"hilton|marriott|sheraton|hyatt|ibis|novotel|holiday inn|booking(?:\.com)?|expedia|agoda|ctrip)\b"
     r"[^0-9]{0,30}\b(?:sells?|sold|selling|charg(?:es?|ed|ing)|offers?|asks?|asking|is|are|has|had|"
-    r"have|at|for|was|were|gets?|goes|going|priced|lists?|listed|does|do|quoted?|around|only)"
+    r"have|at|for|was|were|gets?|goes|going|priced|lists?|listed|does|do|quoted?|around|only|stands?|sits?"
+    r"|shows?|takes?)"
     r"(?: (?:it|them|theirs|at|for|only|just|around|about|now))*"
 )
 _CITED_PAST: Final = (
@@ -137,7 +167,35 @@ _CITED_CHINESE: Final = (
     r"(?:现在|目前|挂牌价?|隔壁|别家|竞争|同行|对手|[您你]们?的?(?:价格|房价|报价)|原价|标价|门市价|"
     r"携程|飞猪|美团)[^0-9，。；！？、]{0,10}"
 )
-_CITED_BEFORE: Final = re.compile(_any(_CITED_LIST, _CITED_YOURS, *_CITED_PAST, _CITED_CHINESE) + _END)
+_CITED_SAID: Final = (
+    r"\byou(?:'d|'ve| have| had| just| only| once| also)? (?:said|named|wrote|meant|mentioned|quoted|told me|told us)"
+    r"(?: (?:it|that|was|us|me|at|of|about|around))*"
+    r"|\b(?:i|we) (?:just )?(?:heard|read)|\b(?:he|she|they|everyone|everybody|people|others"
+    r"|the others)(?:'d|'ve|'ll| would| had| have)* "
+    r"(?:said|wrote|paid|pay|takes?|asks?|lists?|charges?|sells?|stands?|sits?|shows?|be|at|is|are)"
+    r"(?: (?:at|for|it|me|us|on))*"
+    r"|\b(?:he|she|they)'(?:s|re) (?:already |still |now )?(?:at|on|asking|charging|selling at)"
+    r"|(?<!\bit)(?<!\bthat)(?<!\bthis)(?<!\bwhich)(?<!\bhe)(?<!\bshe) (?:sells|asks|charges|lists|displays"
+    r"|advertises)"
+    r"(?: (?:it|its|rooms?|theirs|the same|similar|standard|king|queen|twin|double|suite|now|still))*(?: (?:at|for))?"
+    r"|\b(?:his|their|today's|yesterday's|last year's|the neighbou?r's)",
+    r"\b(?:was|were|'s) (?:listed|priced|on (?:sale|offer)) (?:at|for)",
+)
+# "under 380", "more than 380": the figure is a mark to compare with, unless it is the speaker's own bound.
+_COMPARES: Final = (
+    r"\b(?:above|below|under|beneath|over|beyond|(?:less|more|lower|higher|cheaper|better|dearer) than|"
+    r"too (?:near|close to)|next to|beside|against|compared (?:to|with)|past)"
+    r"(?: (?:about|around|only|just|even|your|my|our|his|their|the))*"
+)
+_CITED_BEFORE: Final = re.compile(_any(_CITED_LIST, _CITED_YOURS, *_CITED_PAST, *_CITED_SAID, _CITED_CHINESE) + _END)
+_COMPARES_BEFORE: Final = re.compile(_COMPARES + _END)
+_OWN_BOUND: Final = re.compile(
+    r"\b(?:not|never|no|nothing|nobody|cannot|cant|wont|anything|neither|nor|hardly|without)\b|n't\b|"
+    r"\b(?:needs?|wants?|requires?|must|have to|looks? for|looking for)\b"
+)
+_BOUND_AFTER: Final = re.compile(
+    r"[^0-9]{0,16}\b(?:no|nothing|not|never|impossible|can't|won't|cannot|breaks?|loses?|loss)\b|n't"
+)
 _CITED_OTHERS_BEFORE: Final = re.compile(_CITED_OTHERS + _END)
 _FROM: Final = re.compile(rf"\bfrom(?: about| around)?{_END}")
 _TO: Final = re.compile(r"\bto\b")
@@ -146,7 +204,8 @@ _CITED_AFTER: Final = re.compile(
     + _any(
         r"\b(?:your|the|its|their) (?:current|list|listed|asking|original|rack|usual|public|"
         r"advertised|published|normal)(?: selling)? (?:price|rate)\b",
-        r"\b(?:list price|rack rate|originally|next door|elsewhere|currently)\b",
+        r"\b(?:list price|rack rate|originally|next door|elsewhere|currently|yesterday)\b",
+        r"\bon (?:the|your) list\b",
         r"\b(?:what )?(?:you|they|others|competitors?)(?: are| have|'re)? (?:it )?"
         r"(?:listed|list|charge|charging|asking|ask|sell|selling|offer|offering)\b",
         r"\b(?:on|at) (?:booking|expedia|agoda|ctrip|trip\.com|other|another|a (?:competitor|nearby|"
@@ -154,67 +213,112 @@ _CITED_AFTER: Final = re.compile(
     )
 )
 _OWN_OFFER: Final = re.compile(
-    r"\b(?:can|could|would|will|let's|accept|offer you|how about|what about|going to|lower|drop|"
+    r"\b(?:can|could|would|will|let's|let you|offer|if you (?:were|went|came|did)|accept|how about"
+    r"|what about|going to|lower|drop|"
     r"make (?:it|that)|bring|reduce|set|put|change|move|cut|"
     r"your (?:best|lowest|final|budget|bottom|minimum|max))\b|改到|调到|降到|改成|能做|能给|能不能|可以|做到|能到"
 )
 
+# Where the hotel's money lands, and where the guest sees the price: said of either by either side.
+_KEPT_IN: Final = (
+    r"(?:hands?|pockets?|drawers?|ledgers?|tills?|accounts?|statement|purse|wallet|safe|cash ?box|coffers?)"
+)
+_SEEN_ON: Final = (
+    r"(?:pages?|sites?|website|app|screen|platform|listings?|window|shelf|shop|front|display|board|door|tag|public)"
+)
+_THE: Final = r"(?:the |our |your |my |his |her |their )"
 _NET: Final = re.compile(
-    r"\b(?:net|take[- ]?home|after (?:the |our |your )?commission|in your pocket|to the hotel)\b"
+    r"\b(?:net|nett|take[- ]?home|clean(?= ?$| (?:each|a|per|every|to)\b)|to keep|paid out|to the hotel|in hand"
+    rf"|after {_THE}?(?:commission|cut|share|fee|part|platform|percent|[a-z]+ (?:percent|per cent"
+    rf"|commission))|after (?:you|us)"
+    rf"|(?:in|into|on|to|for|hits?|reach(?:es)?|lands? in|arrives? (?:in|at)) {_THE}(?:own )?{_KEPT_IN}"
+    r"|(?:reach(?:es)?|lands? with|arrives? with|comes? to|goes to|stays? with) (?:me|us|you)|after commission)\b"
+    r"|^ ?(?:a night |per night )?(?:yours|mine|hand|drawer|ours)\b(?! (?:is|are|was|would|will))|^ ?for (?:me|us) ?$"
     r"|到手|底价|净价?"
 )
 _NET_BEFORE: Final = re.compile(
     _any(
-        r"(?:\b(?:net|take[- ]?home|after (?:the |our )?commission)\b|到手价?|底价|净价?)[^0-9]{0,30}",
-        r"\byou(?:'d|'ll)? (?:would |will |still |can |could )?(?:keep|get|receive|pocket)"
-        r"(?: about| around| a)?" + _END[:-1],
+        rf"(?:\b(?:net|nett|take[- ]?home|clean|in hand|after {_THE}?(?:commission|cut|share|fee)"
+        rf"|(?:in|into) {_THE}(?:own )?{_KEPT_IN})\b|到手价?|底价|净价?)[^0-9]{{0,30}}",
+        r"\b(?:you|we|i|me|us)(?:'d|'ll)? (?:would |will |still |can |could |need to |must |want to )?"
+        r"(?:keep|get|receive|pocket|bank)(?: about| around| a)?" + _END[:-1],
+        r"\b(?:leav(?:e|es|ing) (?:you|us|me)(?: with)?|nets?(?: you| us| me)?)(?: about| around| a)?" + _END[:-1],
     )
     + "$"
 )
 _SELLING_NAMES: Final = (
-    r"(?:\b(?:selling(?: price| rate)?|sell (?:price|rate)|all[- ]in|gross|retail price|"
-    r"guests? (?:pays?|paying|price|rate)|"
-    r"(?:incl(?:uding|usive of|uded|\.)?|before|with) (?:the |our |your )?commission)\b|"
+    r"(?:\b(?:selling(?: price| rate)?|sell (?:price|rate)|all[- ]in|gross|retail price|public(?:ly| rate| price)?|"
+    r"(?:for|to|from) the guests?|guests? (?:pays?|paying|price|rate|sees?)|"
+    rf"(?:on|in) {_THE}?(?:own )?{_SEEN_ON}|{_SEEN_ON} (?:says?|shows?|reads?|price|rate)|"
+    rf"(?:incl(?:uding|usive of|uded|\.)?|before|with) {_THE}?(?:commission|cut|share|fee))\b|"
     r"卖价|售价|含佣金?|佣前|客人付|前台价)"
 )
-_SELLING: Final = re.compile(_SELLING_NAMES + r"(?! (?:it|them|this|my|the|for)\b)")
-_SELLING_BEFORE: Final = re.compile(
-    _SELLING_NAMES + r"(?:[ :]+(?:is|of|at|to|be|would|price|rate|about|around))*[ :]*[$¥€£]? ?$"
+_SELLING: Final = re.compile(
+    _SELLING_NAMES + r"(?! (?:it|them|this|my|the|for)\b)|^ ?(?:theirs|guest|page)\b(?! (?:is|are|was|would|will))"
+    r"|^ ?for (?:the )?(?:them|guests?) ?$"
 )
+_SELLING_BEFORE: Final = re.compile(
+    _SELLING_NAMES + r"(?:[ :]+(?:is|of|at|to|be|would|price|rate|about|around|that's|they|see|a))*[ :]*[$¥€£]? ?$"
+)
+_FAVOUR: Final = re.compile(r" for (?:me|us) ?$")
 _JOINED: Final = re.compile(r"[^.;!?\n，。；！？、0-9]*")
 
 
 class Stance(NamedTuple):
-    """What the clause says of its figure, and the text of the clause before the figure."""
+    """What the clause says of its figure, and the text of the clause before and after the figure."""
 
     refused: bool
     cited: bool
     before: str
+    after: str
 
 
 class Hints(NamedTuple):
-    """Which of the stance patterns a message can match at all: before and after its figures."""
+    """Which of the patterns a message can match at all."""
 
     split: bool
     """Whether words are set apart by spaces, as they are unless other scripts are used."""
     before: bool
+    """Whether a figure can be refused or cited by what stands before it."""
     after: bool
+    net: bool
+    total: bool
+
+
+_NET_HINTS: Final = word_set(
+    "net nett nets netting commission selling gross home all-in all in guest guests sell pocket pockets "
+    "pocketed retail "
+    "keep keeps kept get receive hotel hand hands drawer ledger till account accounts book books bank clean "
+    "paid purse "
+    "mine yours ours theirs reach reaches lands land arrives comes goes stays stay page site website app "
+    "screen platform "
+    "listing window shelf public publicly published cut share fee after before me us leave leaves leaving board front"
+)
+_TOTAL_HINTS: Final = word_set(
+    "total totals whole entire altogether told all stay lump package full complete sum lot booking block everything"
+)
 
 
 def find_hints(low: str) -> Hints:
-    """Look once through a message for the words without which no stance pattern matches."""
+    """Look once through a message for the words without which no pattern of this module matches."""
     if not low.isascii() and _OTHER_SCRIPT.search(low):
-        return Hints(False, True, True)
-    words = _HINT_WORD.findall(low)
+        return Hints(False, True, True, True, True)
+    words = set(_HINT_WORD.findall(low))
     negated = "n't" in low
-    return Hints(True, negated or not _BEFORE_HINTS.isdisjoint(words), negated or not _AFTER_HINTS.isdisjoint(words))
+    return Hints(
+        True,
+        negated or not _BEFORE_HINTS.isdisjoint(words),
+        negated or not _AFTER_HINTS.isdisjoint(words),
+        not _NET_HINTS.isdisjoint(words),
+        not _TOTAL_HINTS.isdisjoint(words),
+    )
 
 
 def read_stance(low: str, start: int, end: int, hints: Hints) -> Stance:
     """Whether the figure `low[start:end]` is refused, and whether it is cited.
 
-    A bound ("no less than 380") is not refused. Cited are list prices, rates of competitors and
-    past prices.
+    A bound ("no less than 380") is not refused, nor is what is asked ("would 380 not be possible?"). Cited are list
+    prices, rates of competitors, past prices, figures of the other side and figures compared with.
     """
     head = low[start - _BEFORE if start > _BEFORE else 0 : start]
     stop = _STOP_BEFORE.search(head[::-1])
@@ -222,29 +326,33 @@ def read_stance(low: str, start: int, end: int, hints: Hints) -> Stance:
     if "but" in before or "though" in before or "however" in before:
         contrast = _CONTRAST.match(before)
         before = before[contrast.end() :] if contrast else before
-    if not (hints.before or hints.after):
-        return Stance(False, False, before)
     stop = _STOP_AFTER.search(low, end, end + _AFTER)
     after = low[end : stop.start() if stop else end + _AFTER]
+    if not (hints.before or hints.after):
+        return Stance(False, False, before, after)
     # Most clauses have none of the words that the patterns need; other scripts are not split.
     split = hints.split
     words = before.split()
+    if not split and "不" in low:
+        before, after = _A_NOT_A.sub("", before), _A_NOT_A.sub("", after)
     refused = (not split or not _REFUSAL_HINTS.isdisjoint(words) or "n't" in before) and _refused_before(before)
     cited = (not split or not _CITED_HINTS.isdisjoint(words)) and _cited_before(before, after)
     if not split or not _AFTER_HINTS.isdisjoint(after.split()) or "n't" in after:
-        refused = refused or _refused_after(after)
+        refused = refused or (_refused_after(after) and not _CONDITION.search(before))
         cited = cited or _CITED_AFTER.match(after) is not None
-    return Stance(refused, cited, before)
+    if refused and _ASKS.match(before) and _QUESTION.match(low, end, end + 2 * _AFTER):
+        refused = False
+    return Stance(refused, cited, before, after)
 
 
 def _refused_before(before: str) -> bool:
     match = _REFUSAL.search(before)
-    return (
-        match is not None
-        and not _BOUND.search(match["between"])
-        and not _NEW_CLAUSE.search(match["between"])
-        and not _NO_REFUSAL.search(before)
-    )
+    if match is None:
+        return False
+    between = match["between"]
+    if _BOUND.search(between) or (_NEW_CLAUSE.search(between) and not _BELIEVES.match(between)):
+        return False
+    return not (_NO_REFUSAL.search(before) or _CONDITION.search(before, 0, match.start()))
 
 
 def _refused_after(after: str) -> bool:
@@ -255,6 +363,8 @@ def _refused_after(after: str) -> bool:
 def _cited_before(before: str, after: str) -> bool:
     if "from" in before and _FROM.search(before) and _TO.search(after):
         return True
+    if _COMPARES_BEFORE.search(before):
+        return not (_OWN_BOUND.search(before) or _BOUND_AFTER.match(after))
     if not _CITED_BEFORE.search(before):
         match = _CITED_OTHERS_BEFORE.search(before)
         if match is None or _SPEAKER.search(match.group()):
@@ -262,16 +372,59 @@ def _cited_before(before: str, after: str) -> bool:
     return _OWN_OFFER.search(before) is None
 
 
-def may_say_net(low: str) -> bool:
-    """Cheap test whether a message can say of a figure that it is a net or a selling price."""
-    return (
-        "net" in low or "commission" in low or "selling" in low or "gross" in low
-        or "home" in low or "ll-in" in low or "ll in" in low or "guest p" in low
-        or "guests p" in low or "sell p" in low or "sell r" in low or "pocket" in low
-        or "retail" in low or " keep" in low or "you get" in low or "d get" in low
-        or "ll get" in low or "receive" in low or "to the hotel" in low
-        or (not low.isascii() and _OTHER_SCRIPT.search(low) is not None)
-    )  # fmt: skip
+# A name in capitals of two or three words, or of one after "the"; and what may stand between it and a figure.
+_NAME: Final = re.compile(r"(?<=[Tt]he )[A-Z][a-z]+|\b[A-Z][a-z]+(?: [A-Z][a-z]+){1,2}")
+_AFTER_NAME: Final = re.compile(r"(?:['’]s)?[a-z '’\u4e00-\u9fff]*(?:RMB |CNY )?")
+_LONGEST_AFTER_NAME: Final = 40
+_NO_RIVALS: Final = word_set(
+    "king queen twin double single suite family deluxe superior executive standard garden view room rooms business "
+    "club ocean sea lake mountain river city classic premium junior grand presidential loft studio january "
+    "february march april may june july august september october "
+    "november december monday tuesday wednesday thursday friday saturday sunday spring mid-autumn christmas easter "
+    "national labour day festival golden week tonight today yes no then so"
+)
+_TITLES: Final = word_set("mr mrs ms miss madam madame dr uncle aunt auntie dear hello good thank boss")
+# Words that begin another thought between a name and a figure.
+_NOT_OF_RIVAL: Final = word_set(
+    "i i'd i'll i'm we we'd we'll you you'd you'll your our my me us could can would will shall should may "
+    "might must and "
+    "but so then if let let's or not no how what about because since than from under below above over between"
+)
+# Words in a capital at the start of a sentence.
+_OPENERS: Final = word_set(
+    "could would can shall may is are will does do did should might must has have and but so with at for if "
+    "as then now or "
+    "on in from by near next to that this what when where why how let say make take because since only even "
+    "your our my"
+)
+
+
+class Rivals:
+    """The competitors named in a text, and which figures are theirs: "City Star's at 282", "Swan House asks 390".
+
+    A competitor is a name in capitals that is no room type, day or person. In text without capitals none is found.
+    """
+
+    __slots__ = ("ends", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.ends: list[int] = []
+        for match in _NAME.finditer(text):
+            names = match.group().lower().split()
+            if len(names) > 1 and names[0] in _OPENERS:
+                names = names[1:]
+                if len(names) == 1:
+                    continue
+            if names[-1] not in _NO_RIVALS and _TITLES.isdisjoint(names):
+                self.ends.append(match.end())
+
+    def own(self, start: int) -> bool:
+        """Whether the figure at `start` is the price of the competitor named before it."""
+        for end in self.ends:
+            if 0 <= start - end <= _LONGEST_AFTER_NAME and _AFTER_NAME.fullmatch(self.text, end, start):
+                return _NOT_OF_RIVAL.isdisjoint(self.text[end:start].replace("’", "'").split())
+        return False
 
 
 def is_net(low: str, end: int, before: str) -> bool | None:
@@ -286,9 +439,57 @@ def is_net(low: str, end: int, before: str) -> bool | None:
         # "net 380, selling 400": a word right before the next figure belongs to that one.
         cut = max(after.rfind(","), after.rfind(" and "), after.rfind(" or "))
         after = after[:cut] if cut >= 0 else after
+    if follows and follows in "?？":  # "480 for me?" asks a favour
+        after = _FAVOUR.sub("", after)
     net, selling = _NET.search(after), _SELLING.search(after)
     if net and not (selling and selling.start() < net.start()):
         return True
     if selling or _SELLING_BEFORE.search(before):
         return False
     return True if _NET_BEFORE.search(before) else None
+
+
+_TOTAL_AFTER: Final = re.compile(
+    r"[^0-9]{0,24}?\b(?:in total|total|altogether|all told|in all|lump sum|all together|as a package|"
+    r"(?:for|over|across) (?:the |your |this |our |my )?(?:whole|entire|full|complete) [a-z]+|"
+    r"for (?:the|your|this) (?:stay|booking|block|package|whole|lot)|for all (?:the )?[a-z]+ nights|"
+    r"the (?:whole )?lot|for everything|full run)\b"
+    r"|[^0-9，。]{0,6}(?:一共|总共|总价|合计|打包|包圆)"
+)
+_TOTAL_BEFORE: Final = re.compile(
+    r"\b(?:total|totals|sum|altogether|all told|lump sum|package|(?:whole|entire|full|complete) "
+    r"(?:stay|booking|block|run|week|period|thing|lot|package))\b[^0-9]{0,24}$"
+    r"|(?:一共|总共|合计|总价|共计|整段|全程|打包)[^0-9，。]{0,6}$"
+)
+_PER_NIGHT: Final = re.compile(
+    r"[^0-9]{0,14}?(?:/ ?night|\b(?:a|per|each|every) (?:room )?night|nightly|apiece|每晚|一晚|/晚)"
+)
+_PER_NIGHT_BEFORE: Final = re.compile(r"(?:\b(?:per|each|every|a) night|nightly|每晚|一晚)[^0-9]{0,10}$")
+
+
+def is_total(before: str, after: str) -> bool:
+    """Whether the clause says that its figure is for the whole stay."""
+    if _PER_NIGHT.match(after) or _PER_NIGHT_BEFORE.search(before):
+        return False
+    return _TOTAL_AFTER.match(after) is not None or _TOTAL_BEFORE.search(before) is not None
+
+
+_DERIVED: Final = re.compile(
+    r"(?:\b(?:leaves|leaving|(?:would|will|to) leave|(?:'d|'ll) leave|you(?:'d|'ll| would| still)? keep)(?: with)?"
+    r"|(?:[0-9]|that|which)[^a-z0-9]{1,2}(?:[a-z]+ ){0,3}?(?:means|reads|nets|gives|shows as))"
+    r"(?: you| us| me| him| her| them)?(?: about| around| only)* ?[¥$€£]?$"
+)
+_KEEPS: Final = word_set("leave leaves leaving keep keeps means reads nets gives as")
+
+
+def is_derived(before: str) -> bool:
+    """Whether the figure only follows from another one: "410 leaves you 369", "at 410 you keep 369"."""
+    return not _KEEPS.isdisjoint(before.split()[-4:]) and _DERIVED.search(before) is not None
+
+
+_BETWEEN_FIGURES: Final = re.compile(r"\b(?:between|middle of|midpoint of)(?: [a-z]+){0,2} ?[¥$€£]?$")
+
+
+def is_end_of_middle(before: str) -> bool:
+    """Whether the figure is one of two that a midpoint is taken of: "the middle of 380 and 400"."""
+    return _BETWEEN_FIGURES.search(before) is not None

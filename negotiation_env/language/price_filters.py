@@ -23,6 +23,8 @@ from negotiation_env.language.price_vocabulary import (
     PERCENT_AFTER,
     PERCENT_BEFORE,
     PERCENT_METRICS,
+    PERCENT_OFF_WORDS,
+    PERCENT_TRENDS,
     PRICE_CUES,
     ROOM_TYPES,
     SMALL_PRICE_CUES,
@@ -35,12 +37,53 @@ _MODAL_MAY: Final = re.compile(r" ?may (?:be|work|seem|sound|not|well|do|just|st
 _SECOND_WORD: Final = re.compile(r" ?\+?-?[a-z'.]+ ([a-z]+)")
 _LIST_NUMBER: Final = re.compile(r"\n[0-9]{1,2}[.)] ")
 _CENTS: Final = re.compile(r"[0-9]\.[0-9]{2}")
+# "380 puts you ahead": a word on -s before one of these is a verb and not counted.
+_UNTIL: Final = re.compile(r" (?:until|till|through) ")
+_OBJECTS: Final = frozenset(
+    [
+        "it",
+        "you",
+        "me",
+        "us",
+        "him",
+        "her",
+        "them",
+        "the",
+        "a",
+        "an",
+        "my",
+        "your",
+        "our",
+        "his",
+        "their",
+        "that",
+        "this",
+        "those",
+        "all",
+        "both",
+    ]
+)
 _LINK: Final = re.compile(r" ?(?:-|~|to|and|or|through|until|till|,|&|到|至|、|和) ?")
+_CONTRACTION: Final = re.compile(r"'(?:s|d|ll|re)\b")
+_DATE_CUES: Final = MONTHS | WEEKDAYS | {"from", "nights", "night", "between", "on", "dates", "date", "nos"}
+_PAYING: Final = frozenset({"pay", "paying", "offer", "offering", "accept", "accepting"})
 _PROPOSING: Final = frozenset({"how", "what", "down", "up", "go"})
-_ROOMS: Final = frozenset({"room", "rooms", "suite"})
+_ROOMS: Final = frozenset({"room", "rooms"})
 _EXCHANGED_JOINTS: Final = frozenset({"is", "of", "for", "worth", "was", "at"})
 # No bare number from here on is a price: phone numbers, post codes with their area, ids.
 _LARGEST_BARE: Final = 1e6
+
+
+def is_day_range(low: str, left: Number, right: Number) -> bool:
+    """Whether two figures are days of a month: "from 25 to 28", "14-16", "26到29"."""
+    if not (left.value < right.value <= 31 and right.start - left.end < 9) or left.spelled or right.spelled:
+        return False
+    if low[left.end : right.start].strip(" ") in ("到", "至"):
+        return True
+    if _UNTIL.fullmatch(low, left.end, right.start):
+        return True
+    before = low[max(0, left.start - 6) : left.start]
+    return before.endswith(("from ", "the ")) and links(low, left.end, right.start)
 
 
 def links(low: str, start: int, end: int) -> bool:
@@ -50,7 +93,11 @@ def links(low: str, start: int, end: int) -> bool:
 
 def is_percent_off(low: str, number: Number, end: int, head: str) -> bool:
     """Whether the percentage before `end` is a discount, not an occupancy, uplift or commission."""
-    if not 0 < number.value <= 100 or PERCENT_METRICS.search(head + low[end : end + 24]):
+    after = low[end : end + 32]
+    around = head + after
+    if not 0 < number.value <= 100 or PERCENT_METRICS.search(around):
+        return False
+    if not PERCENT_OFF_WORDS.search(around) and PERCENT_TRENDS.search(around):
         return False
     return bool(PERCENT_AFTER.match(low, end) or PERCENT_BEFORE.search(head))
 
@@ -58,6 +105,8 @@ def is_percent_off(low: str, number: Number, end: int, head: str) -> bool:
 def is_exchanged(before: list[str]) -> bool:
     """Whether the figure is a deposit, a fee or a voucher: "the deposit is 1500"."""
     words = before[:-1] if before and before[-1] in ("$", "¥", "€", "£") else before
+    if words[-2:] == ["fine", "of"]:
+        return True
     return len(words) > 1 and words[-1] in _EXCHANGED_JOINTS and words[-2] in EXCHANGED_BEFORE
 
 
@@ -70,15 +119,21 @@ def is_chinese_price(low: str, number: Number, money: bool) -> bool:
     return len(number.shape) in (3, 4) or any(char in "百千万" for char in number.shape)
 
 
-def is_no_price(low: str, number: Number, before: list[str], joint: str, following: str) -> bool:
+def is_no_price(low: str, number: Number, before: list[str], joint: str, following: str, off: bool) -> bool:
     """Whether a figure without a currency is something else than a price.
 
     `before` are the words before the number, `joint` what stands between it and the word or sign
-    `following`.
+    `following`; `off`: whether it is an amount off, which may be small.
     """
     value = number.value
     last = before[-1] if before else ""
     if value >= _LARGEST_BARE or number.shape == "bare":
+        return True
+    if value < 100 and number.spelled and not (off or _is_proposed(before)):
+        return True
+    if value <= 31 and last == "the":
+        return True
+    if "-" in number.shape and (last in _DATE_CUES or following in MONTHS):  # "from 3-15", "3-15 May"
         return True
     if _is_label(value, before, last) or _is_date(low, number, last, following):
         return True
@@ -90,7 +145,7 @@ def is_no_price(low: str, number: Number, before: list[str], joint: str, followi
         last in YEAR_CUES or following == ")" or (len(before) > 1 and before[-2] in MONTHS)
     ):
         return True
-    if value < 10:
+    if value < 10 and not off:
         return not _is_small_price(number, before, following)
     return value <= 20 and _LIST_NUMBER.match(low, max(0, number.start - 1)) is not None
 
@@ -116,6 +171,8 @@ def _touches_letters(low: str, number: Number) -> bool:
         return not earlier.isdigit()
     if previous == ".":
         return not (earlier.isalpha() or earlier == ".")
+    if previous == "'" and number.value < 100:  # '98
+        return low[number.end : number.end + 1] != "'"
     return previous == ":" and earlier.isdigit()
 
 
@@ -127,11 +184,18 @@ def _runs_on(low: str, number: Number, joint: str, following: str) -> bool:
     if "a" <= following[0] <= "z":
         hyphenated = joint == "-" and value >= 100 and following in ALLOWED_AFTER
         return following not in ATTACHED and not hyphenated
-    if following == "'":
-        return not (start and low[start - 1] == "'")
+    if following == "'":  # "5'11" is a measure, "380's fine" no
+        return not (start and low[start - 1] == "'") and not _CONTRACTION.match(low, number.end)
     if following == '"':
         return value < 100 and '"' not in low[max(0, start - 40) : start]
     return following in "@_#°²^\\"
+
+
+def _is_proposed(before: list[str]) -> bool:
+    """Whether the words before a small spelled figure say that it is a price: "I'd pay forty", "how about sixty"."""
+    if not before:
+        return False
+    return before[-1] in _PAYING or (before[-1] == "about" and len(before) > 1 and before[-2] in _PROPOSING)
 
 
 def _is_date(low: str, number: Number, last: str, following: str) -> bool:
@@ -158,7 +222,9 @@ def _is_counted(low: str, number: Number, last: str, following: str) -> bool:
         return True
     if following in COUNTED_IF_SMALL:  # "380 weekdays" but not "150 new bookings"
         return second.endswith("s") and second not in ALLOWED_AFTER
-    plural = following.endswith("s") and not following.endswith("ss")
+    plural = (
+        following.endswith("s") and not following.endswith("ss") and "'" not in following and second not in _OBJECTS
+    )
     return plural or (value < 100 and last not in PRICE_CUES) or _looks_like_year(number)
 
 

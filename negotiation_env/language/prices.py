@@ -1,13 +1,15 @@
 """The prices people say in a negotiation message: amounts, amounts off, percentages off, midpoints.
 
 Reads English and Chinese, digits and words: "¥380", "1.2k", "three eighty", 三百八, "20% off",
-八五折, "knock 15 off", "meet in the middle". Dates, times, counts, measures, model numbers,
-occupancy figures and the like are left out by the words around them.
+八五折, "knock 15 off", "meet in the middle". Each has its unit: the currency, a night or the whole stay, net or
+selling, off what. Dates, times, counts, measures, model numbers, occupancy figures, differences ("we're 20 apart")
+and the like are left out by the words around them.
 
 Only the first `MAX_CHARS` characters are read; time is linear in them and no text raises an error.
 
 It does not know the market, the item or the dialogue: it cannot tell a figure of the speaker from
-one of the partner, nor which ticket a figure is for, and it resolves no "that" or "same as before".
+one of the partner, nor which ticket a figure is for, and it resolves no "that" or "same as before". A figure for
+the stay that is not said to be one ("3,300 for the double") shows by its size, which is for the reader to judge.
 Words in other languages, sums ("380 plus 20") and prices above 10 million are not read.
 """
 
@@ -18,12 +20,27 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from negotiation_env.language.numerals import Number, find_numbers, lower
-from negotiation_env.language.price_context import find_hints, is_net, may_say_net, read_stance
-from negotiation_env.language.price_filters import is_chinese_price, is_exchanged, is_no_price, is_percent_off, links
+from negotiation_env.language.price_context import (
+    Rivals,
+    find_hints,
+    is_derived,
+    is_end_of_middle,
+    is_net,
+    is_total,
+    read_stance,
+)
+from negotiation_env.language.price_filters import (
+    is_chinese_price,
+    is_day_range,
+    is_exchanged,
+    is_no_price,
+    is_percent_off,
+    links,
+)
 from negotiation_env.language.price_vocabulary import (
     AFTER,
     CHINESE_COUNTERS,
-    CURRENCY_WORDS,
+    CURRENCIES,
     EXCHANGED,
     OFF_BEFORE,
     OFF_WORDS,
@@ -50,8 +67,11 @@ class Price(NamedTuple):
     for a midpoint. `net` is True for a net price (what the hotel keeps), False for a selling price
     (what the guest pays), None where the text does not say. `negated`: the speaker turns the figure
     down ("I can't do 380", "380 is too low"); a bound ("no less than 380") is the speaker's own
-    price and not negated. `reported`: the figure is cited, not offered (list price, a competitor's
-    rate). `text[start:end]` is the figure with its currency or percent sign.
+    price and not negated. `reported`: the figure is cited, asked about or compared with, not offered (list price, a
+    competitor's rate, "you said 420", "is your minimum above 400?"; "20 less over the stay" of an amount off).
+    `text[start:end]` is the figure with its currency or percent sign. `total`: for the whole stay, not a night.
+    `currency` is an ISO 4217 code, "" where none is said; a bare "$" is "USD". `base` is what an amount or a
+    percentage is taken off: "list" (the list price), "that" (the figure last spoken of), "" where it is not said.
     """
 
     kind: PriceKind
@@ -61,6 +81,18 @@ class Price(NamedTuple):
     reported: bool
     start: int
     end: int
+    total: bool = False
+    currency: str = ""
+    base: str = ""
+
+
+class _Figure(NamedTuple):
+    """A number that is a price: its kind, its span with sign, its currency."""
+
+    kind: PriceKind
+    start: int
+    end: int
+    currency: str = ""
 
 
 # Looking a member up in its Enum class takes longer than a global name.
@@ -84,35 +116,96 @@ _NO_CHANGE: Final = word_set("to for at is do take")
 _LESS: Final = word_set("less cheaper discount reduction rebate lower")
 _MORE: Final = word_set("more extra additional higher")
 _OFF_HANDS: Final = re.compile(r" ?(?:off) (?:your|my|our) hands")
-_LESS_COMMISSION: Final = re.compile(r" ?less (?:the |your |our )?(?:commission|tax|fees?)")
+# "425 less your fifteen", "less a tenth"
+_LESS_COMMISSION: Final = re.compile(
+    r" ?less (?:(?:the|your|our|my|a|an|one|two|five|ten) [a-z]|[0-9]|commission|tax|fees?)"
+)
+# "20 less than last year" compares, "20 less than that" is an offer.
+_LESS_THAN_ELSE: Final = re.compile(
+    r" ?[a-z]+ than (?!(?:that|this|it|what|the (?:list|asking|price|rate)|your|you|list|asking|now|today)\b)"
+)
 _MORE_OR_LESS: Final = re.compile(r" ?more or less")
+_APART_FROM: Final = re.compile(r" ?apart from\b")
+_DIFFERENCES: Final = word_set("apart difference short between")
+_COMPARING: Final = word_set("under below above over beneath beyond behind past")
+_COMPARED: Final = re.compile(
+    r" ?[a-z]+ (?:a|an|the|my|our|your|his|her|their|its|you|him|them|us|me|it|that|this|what|last|list|asking|market|"
+    r"cost|plan|budget|target|[a-z]+(?:'s)? [a-z]+)\b"
+)
+_DIFFERENCE_BEFORE: Final = re.compile(
+    r"\b(?:gap|difference|distance|spread|margin|apart)(?: of| is| was| between us| by| about| only| just| still)*"
+    r" ?[¥$€£]? ?$"
+)
+# "10% off 380": the figure is what something is taken off.
+_OFF_FIGURE: Final = re.compile(r"(?:[0-9%]|percent|per cent|[a-z]*(?:teen|ty)|ten|five|what) off ?[¥$€£]? ?$")
+_BASE_AFTER: Final = re.compile(
+    r" ?(?:off|from|below|under|less than|on|of) (?:(?:the|your|our|its|my) )?"
+    r"(?:(?P<list>(?:current |public |published "
+    r"|standard |normal |regular |full |original |selling )?(?:list(?:ed)?|rack|public|published|displayed|original|"
+    r"asking|selling|bar|price|rate)\b)|(?P<that>that|this|it|what you|last|offer|quote|figure)\b)"
+)
+_CHINESE_BASE: Final = re.compile(
+    "(?P<list>原价|挂牌价?|门市价|现价|卖价|售价)|(?P<that>这个价|刚才|您说的|你说的|报价)"
+)
+_PAST_OFF: Final = re.compile(r"\b(?:took|went|gave|came|already|had|last (?:year|time|month))\b")
+_LESS_OVERALL: Final = re.compile(r" ?(?:less|cheaper|lower)\b")
+_MORE_OFF: Final = re.compile(r" ?more off\b")
 _VAGUE: Final = word_set("few couple several of many")
 _FOLD_DIGITS: Final = dict(zip("一二三四五六七八九", "123456789", strict=True))
-_ALSO: Final = re.compile(r" ?(?:or|nor|-|~|,) ?(?:even )?")
+_ALSO: Final = re.compile(r" ?,? ?(?:or|nor|-|~) ?(?:even )?")
+_AND: Final = re.compile(r" ?(?:and|&) ?(?:my |your |our |the )?")
 _PERCENT_WORDS: Final = re.compile(r" ?(?:%|percent\b|per cent\b|pct\b)")
 _BAI_FEN_ZHI: Final = "百分之"
 _CHINESE_OFF: Final = re.compile(r"(?:便宜|优惠|少收?|减|让利?|降价?|立减|扣)(?:个|了|掉|您|你)?[¥$]? ?$")
 
 
-def _money_before(last: str, number: Number, low: str) -> int | None:
-    """Where the currency before the figure starts, or None without one."""
-    if last[-1] in "$¥€£":
-        at = low.rindex(last[-1], 0, number.start)
-        return at - 2 if last[-3:-1] in ("us", "hk") else at
-    if last in CURRENCY_WORDS or (low[number.start - 1] != " " and last.endswith(("rmb", "cny", "usd"))):
-        word = last if last in CURRENCY_WORDS else last[-3:]
-        return low.rindex(word, 0, number.start)
+def _currency_before(last: str, number: Number, low: str) -> tuple[int, str] | None:
+    """Where the currency before the figure starts, and its code; None without one."""
+    sign = last[-1]
+    if sign in "$¥€£":
+        at = low.rindex(sign, 0, number.start)
+        for width in (2, 1):  # "us$", "s$"
+            code = CURRENCIES.get(last[-1 - width :]) if sign == "$" and len(last) > width else None
+            if code is not None:
+                return at - width, code
+        return at, CURRENCIES[sign]
+    attached = low[number.start - 1] != " " and last[-3:] in _ATTACHED_CODES
+    word = last[-3:] if attached else last
+    if word in CURRENCIES and (attached or word in _CODES_BEFORE):
+        return low.rindex(word, 0, number.start), CURRENCIES[word]
     return None
 
 
+_ATTACHED_CODES: Final = word_set("rmb cny usd eur gbp hkd sgd jpy")
+_CODES_BEFORE: Final = _ATTACHED_CODES | word_set("us$ hk$ yuan krw twd thb aud cad chf renminbi")
+
+
+def _is_difference(low: str, number: Number, before: list[str], head: str, following: str, end: int) -> bool:
+    """Whether the figure is how far two prices lie apart: "20 apart", "three yuan under the neighbour"."""
+    if following in _DIFFERENCES:
+        return not _APART_FROM.match(low, end)
+    if following in _COMPARING and (number.value < 100 or end > number.end) and _COMPARED.match(low, end):
+        return True
+    return not _HEAD_DIFFERENCES.isdisjoint(before) and _DIFFERENCE_BEFORE.search(head) is not None
+
+
+_HEAD_DIFFERENCES: Final = word_set("gap difference distance spread margin apart")
+
+
 def _change(low: str, number: Number, head: str, before: list[str], following: str, end: int) -> PriceKind | None:
-    """AMOUNT, or AMOUNT_OFF where the figure is a reduction, or None where it is a raise."""
+    """AMOUNT, or AMOUNT_OFF where the figure is a reduction, or None where it is a raise or a difference."""
     if following == "off":
         return _AMOUNT if _OFF_HANDS.match(low, end) else _AMOUNT_OFF
     if following in _LESS:
+        if _LESS_THAN_ELSE.match(low, end):
+            return None
         return _AMOUNT if _LESS_COMMISSION.match(low, end) else _AMOUNT_OFF
     if following in _MORE and not _MORE_OR_LESS.match(low, end):
+        return _AMOUNT_OFF if _MORE_OFF.match(low, end) else None
+    if _is_difference(low, number, before, head, following, end):
         return None
+    if following == "down" and (end > number.end or number.value < 100):
+        return _AMOUNT_OFF
     if (before and before[-1].rstrip("$¥€£") in _NO_CHANGE) or OFF_WORDS.isdisjoint(before):
         if low.isascii() or not _CHINESE_OFF.search(head):
             return _AMOUNT
@@ -122,8 +215,8 @@ def _change(low: str, number: Number, head: str, before: list[str], following: s
     return None if UP_BEFORE.search(head) else _AMOUNT
 
 
-def _classify(low: str, number: Number) -> tuple[PriceKind, int, int] | None:
-    """Kind and span of a number that is a price, None for any other number."""
+def _classify(low: str, number: Number) -> _Figure | None:
+    """Kind, span and currency of a number that is a price, None for any other number."""
     start, end, value = number.start, number.end, number.value
     head = low[start - 48 if start > 48 else 0 : start]
     before = head.split()
@@ -135,33 +228,38 @@ def _classify(low: str, number: Number) -> tuple[PriceKind, int, int] | None:
         percent = _PERCENT_WORDS.match(low, end)
         if percent:
             off = is_percent_off(low, number, percent.end(), head)
-            return (_PERCENT_OFF, start, percent.end()) if off else None
+            return _Figure(_PERCENT_OFF, start, percent.end()) if off else None
     if head.endswith(_BAI_FEN_ZHI):
         off = is_percent_off(low, number, end, head[: -len(_BAI_FEN_ZHI)])
-        return (_PERCENT_OFF, start - len(_BAI_FEN_ZHI), end) if off else None
-    money_start = _money_before(before[-1], number, low) if before else None
-    money = currency is not None or money_start is not None
+        return _Figure(_PERCENT_OFF, start - len(_BAI_FEN_ZHI), end) if off else None
+    sign = _currency_before(before[-1], number, low) if before else None
+    money = currency is not None or sign is not None
     if following in EXCHANGED or not 0 < value < 1e7 or is_exchanged(before):
         return None
     if currency is not None and currency.startswith("pound") and "weigh" in head:
         return None
-    if number.spelled == "zh" or following in CHINESE_COUNTERS:
+    said = match.end(2) if currency else end
+    kind = _change(low, number, head, before, following, said)
+    if kind is None:
+        return None
+    counted = following in CHINESE_COUNTERS and not (gap and value >= 100)
+    if number.spelled == "zh" or counted:
         if not (number.spelled == "zh" and is_chinese_price(low, number, money)):
             return None
     elif (number.shape == "bare" and before and before[-1] in _VAGUE) or (
-        not money and is_no_price(low, number, before, " " if gap else joint, following)
+        not (money or (kind is _AMOUNT_OFF and following == "more"))
+        and is_no_price(low, number, before, " " if gap else joint, following, kind is _AMOUNT_OFF)
     ):  # "a few hundred"
         return None
-    kind = _change(low, number, head, before, following, match.end(2) if currency else end)
-    if kind is None:
-        return None
-    return kind, start if money_start is None else money_start, match.end(2) if currency else end
+    code = CURRENCIES[currency] if currency is not None else sign[1] if sign is not None else ""
+    return _Figure(kind, start if sign is None else sign[0], said, code)
 
 
-def _settle_ranges(low: str, numbers: list[Number], read: list[tuple[PriceKind, int, int] | None]) -> bool:
+def _settle_ranges(low: str, numbers: list[Number], read: list[_Figure | None]) -> bool:
     """Let "2 or 3 rooms" and "May 12-15" fall together, in place. Returns whether any values were compared."""
     compared = False
-    for i in range(len(numbers) - 1):
+    places = range(len(numbers) - 1)
+    for i in (*places, *reversed(places)):  # backwards too: "14-16 and 20-23 April"
         left, right = numbers[i], numbers[i + 1]
         if right.start - left.end > 9:
             continue
@@ -170,6 +268,8 @@ def _settle_ranges(low: str, numbers: list[Number], read: list[tuple[PriceKind, 
             if right.value > 2 * left.value:  # 555-3838 is a phone number, 900-1100 a range
                 read[i] = read[i + 1] = None
             continue
+        if right.value <= 31 and is_day_range(low, left, right):
+            read[i] = read[i + 1] = None
         if (read[i] is None) == (read[i + 1] is None):
             continue
         if not links(low, left.end, right.start):
@@ -182,19 +282,28 @@ def _settle_ranges(low: str, numbers: list[Number], read: list[tuple[PriceKind, 
     return compared
 
 
+_NUMBER_WORDS: Final = word_set(
+    "hundred thousand grand ten eleven twelve oh zero nought one two three four five six seven eight nine"
+)
+
+
 def _may_have_number_words(low: str) -> bool:
     """Cheap test that lets most text without an English number word pass by."""
-    return (
-        ("ty" in low and ("nty" in low or "ghty" in low or "nety" in low or "orty" in low
-                          or "ifty" in low or "irty" in low or "ixty" in low or "urty" in low))
-        or "hundred" in low or "thousand" in low or "teen" in low or "dollar" in low
-        or "buck" in low or "grand" in low or " ten" in low or "percent" in low or " oh " in low
-        or "twelve" in low or "eleven" in low or "yuan" in low
-    )  # fmt: skip
+    if "ty" in low or "teen" in low or "hundred" in low or "thousand" in low or "grand" in low or "twelve" in low:
+        return True
+    return not _NUMBER_WORDS.isdisjoint(low.replace("-", " ").split()) or " ten" in low or "eleven" in low
 
 
 def _refused_phrase(low: str, start: int, end: int) -> bool:
     return read_stance(low, start, end, find_hints(low)).refused
+
+
+def _base_of(low: str, start: int, end: int) -> str:
+    """What a reduction is taken off: "list", "that" or ""."""
+    match = _BASE_AFTER.match(low, end)
+    if match is None and not low.isascii():
+        match = _CHINESE_BASE.search(low, max(0, start - 12), start)
+    return (match.lastgroup or "") if match is not None else ""
 
 
 def _phrases(low: str, chinese: bool) -> list[Price]:
@@ -210,35 +319,52 @@ def _phrases(low: str, chinese: bool) -> list[Price]:
         for match in _FOLD.finditer(low):
             figures = [_FOLD_DIGITS.get(part, part) for part in match.groups() if part]
             kept = float("".join(figures)) * (10 if len(figures) == 1 else 1)
-            refused = _refused_phrase(low, *match.span())
-            found.append(Price(_PERCENT_OFF, 100 - kept, None, refused, False, *match.span()))
+            start, end = match.span()
+            refused, base = _refused_phrase(low, start, end), _base_of(low, start, end)
+            found.append(Price(_PERCENT_OFF, 100 - kept, None, refused, False, start, end, base=base))
     return found
 
 
-def _figures(low: str, digits: bool, words: bool, chinese: bool) -> tuple[list[Price], bool]:
+def _figures(text: str, low: str, digits: bool, words: bool, chinese: bool) -> tuple[list[Price], bool]:
     """Prices said with a figure, and whether numbers were compared with one another to tell."""
     numbers = find_numbers(low, digits, words, chinese)
     if not numbers:
         return [], False
     read = [_classify(low, number) for number in numbers]
-    compared = len(numbers) > 1 and (None in read or "-" in low)
+    compared = len(numbers) > 1 and (None in read or "-" in low or any(number.value <= 31 for number in numbers))
     if compared:
         compared = _settle_ranges(low, numbers, read)
-    nets, hints = may_say_net(low), find_hints(low)
+    hints = find_hints(low)
+    middle = _MIDPOINT.search(low) is not None if "mid" in low or "half" in low else False
+    rivals = Rivals(text) if text != low else None
     found: list[Price] = []
     last_end = 0
     for number, item in zip(numbers, read, strict=True):
         if item is None:
             continue
-        kind, start, end = item
+        kind, start, end, currency = item
         if start < last_end:
             continue
-        refused, cited, before = read_stance(low, start, end, hints)
+        refused, cited, before, after = read_stance(low, start, end, hints)
         if not refused and found and found[-1].negated:  # "I can't do 380 or 390"
             refused = _ALSO.fullmatch(low, last_end, start) is not None
-        amount = kind is _AMOUNT
-        net = is_net(low, end, before) if nets and amount else None
-        found.append(Price(kind, number.value, net, refused, cited and amount, start, end))
+        net: bool | None = None
+        base = ""
+        total = hints.total and is_total(before, after)
+        if kind is _AMOUNT:
+            net = is_net(low, end, before) if hints.net else None
+            cited = cited or is_derived(before) or ("off" in before and _OFF_FIGURE.search(before) is not None)
+            cited = cited or (rivals is not None and rivals.own(start))
+            if middle and not cited:
+                cited = is_end_of_middle(before) or (
+                    bool(found) and found[-1].reported and _AND.fullmatch(low, last_end, start) is not None
+                )
+        else:
+            base = _base_of(low, start, end)
+            cited = kind is _AMOUNT_OFF and (
+                (total and _LESS_OVERALL.match(after) is not None) or _PAST_OFF.search(before) is not None
+            )
+        found.append(Price(kind, number.value, net, refused, cited, start, end, total, currency, base))
         last_end = end
     return found, compared
 
@@ -270,7 +396,7 @@ def read_prices(sentence: str) -> tuple[tuple[Price, ...], bool]:
     phrases = chinese or "mid" in low or "split" in low or "half" in low
     if not (digits or words or phrases):
         return (), False
-    found, compared = _figures(low, digits, words, chinese)
+    found, compared = _figures(sentence, low, digits, words, chinese)
     if phrases:
         found += _phrases(low, chinese)
         found.sort(key=lambda price: price.start)

@@ -7,15 +7,40 @@ A reader turns text into dialogue acts, each with its force and its ticket. Two 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from negotiation_env.game.acts import DialogueAct
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.game.state import GameState
+from negotiation_env.language import READER_VERSION
 
 MAX_CHARS: Final = 4000
 """Characters of a message that are read; the rest is cut off."""
+
+
+_REASONING: Final = re.compile(
+    r"<(/?)(?:think|thinking|thought|reasoning|scratchpad|analysis|reflection)>", re.IGNORECASE
+)
+
+
+def spoken(text: str) -> str:
+    """Return what of a model's reply is speech: reasoning between tags is cut out, an unclosed block to its end."""
+    if "<" not in text:
+        return text
+    kept, at, depth = [], 0, 0
+    for tag in _REASONING.finditer(text):
+        if depth == 0:
+            kept.append(text[at : tag.start()])
+        if tag[1]:
+            if depth == 0:
+                kept.clear()  # a block whose opening tag is not part of the reply
+            depth = max(0, depth - 1)
+        else:
+            depth += 1
+        at = tag.end()
+    return "".join(kept) + (text[at:] if depth == 0 else "")
 
 
 class Context(NamedTuple):
@@ -92,3 +117,16 @@ class Reader(Protocol):
     def read(self, texts: Sequence[str], contexts: Sequence[Context]) -> list[Reading]:
         """Return one reading a message, in order. Never raises on any string."""
         ...
+
+
+SHIPPED: Final = frozenset({"rules", "encoder"})
+
+
+def reader_label(reader: Reader) -> str:
+    """Return a reader's name and version for records, such as ``"rules 2"``.
+
+    A shipped reader's version is ``READER_VERSION`` unless it has a ``version`` of its own; another's is its
+    ``version``, or nothing.
+    """
+    version = getattr(reader, "version", READER_VERSION if reader.name in SHIPPED else "")
+    return f"{reader.name} {version}".rstrip()

@@ -157,7 +157,11 @@ class Reward(Protocol):
 
 @runtime_checkable
 class Policy(Protocol):
-    """The agent's side. Stateless: everything it needs is in the view, so lanes can be batched in any order."""
+    """The agent's side. Stateless: everything it needs is in the view, so lanes can be batched in any order.
+
+    A policy without a model that words its acts with the phrase book may say so by an attribute ``parallel = True``: a
+    benchmark then plays it in worker processes, and its messages are read by ``rules``.
+    """
 
     name: str
 

@@ -16,12 +16,13 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator
 
 from negotiation_env.files import append_lines, named, parse, read_lines, write_lines
-from negotiation_env.game.acts import Act, DialogueAct, Force, Tactic
+from negotiation_env.game.acts import Act, DialogueAct, Tactic
 from negotiation_env.game.features import reply_features
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.moves import decision_of, move_of
 from negotiation_env.game.scenario import TaskCard, card_numbers
 from negotiation_env.game.state import Stage, apply_decision, apply_move, new_game, settle, stage_of
+from negotiation_env.language.describe import act_to_json
 from negotiation_env.language.reading import context_of
 from negotiation_env.language.rule_reader import understand
 from negotiation_env.play.protocols import ReplyView, RewardBreakdown, Utterance
@@ -56,6 +57,8 @@ class TurnRecord:
     token_ids: tuple[int, ...] = ()
     logprobs: tuple[float, ...] = ()
     faults: tuple[str, ...] = ()
+    confidence: float = 1.0
+    """How sure the reader was of ``acts``, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class Episode:
     persona: str = ""
     fault: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    """By part, what the record depends on; ``"reader"`` is who read the agent's messages, such as ``"rules 2"``."""
     policy_seed: int | None = None
     """Seed of the policy's draws where it is not ``seed``."""
 
@@ -110,36 +114,23 @@ class Episode:
         return parse(cls, data, "episode record", _DO)
 
 
-def _act_to_json(act: DialogueAct) -> dict[str, Any]:
-    out: dict[str, Any] = {"act": act.kind.name}
-    if act.tactic is not Tactic.NONE:
-        out["tactic"] = act.tactic.name
-    for name in ("price", "ticket", "figure"):
-        if getattr(act, name) is not None:
-            out[name] = getattr(act, name)
-    if act.price_type is not None:
-        out["price_type"] = act.price_type.value
-    if act.detail:
-        out["detail"] = act.detail
-    if act.force is not Force.FIRM:
-        out["force"] = act.force.value
-    return out
-
-
 def _turn_to_json(turn: TurnRecord) -> dict[str, Any]:
     reward = turn.reward._asdict()
     reward["terms"] = [term._asdict() for term in turn.reward.terms]
-    return {
+    data: dict[str, Any] = {
         "text": turn.text,
-        "acts": [_act_to_json(act) for act in turn.acts],
+        "acts": [act_to_json(act) for act in turn.acts],
         "stage": turn.stage.name.lower(),
         "reward": reward,
         "answer": turn.answer,
-        "answer_acts": [_act_to_json(act) for act in turn.answer_acts],
+        "answer_acts": [act_to_json(act) for act in turn.answer_acts],
         "token_ids": list(turn.token_ids),
         "logprobs": list(turn.logprobs),
         "faults": list(turn.faults),
     }
+    if turn.confidence < 1.0:
+        data["confidence"] = turn.confidence
+    return data
 
 
 def write_episodes(path: Path, episodes: Iterable[Episode], append: bool = False) -> None:
@@ -174,6 +165,7 @@ def recorded_views(episode: Episode) -> list[ReplyView]:
                 agent_said=tuple(said),
                 manager_said=tuple(answers),
                 text=turn.text,
+                # The words alone: what was meant stands in the record, whoever read it.
                 words=understand(turn.text, context_of(card, game, "agent")).words,
                 acts=turn.acts,
                 features=reply_features(FLOATS, game, move, claims),

@@ -1,4 +1,4 @@
-"""Names to objects: managers, rewards, policies and suites, found through entry points.
+"""Names to objects: managers, readers, rewards, policies and suites, found through entry points.
 
 The packages that build on this one are looked up by name only, so this package imports none of them, and a user's
 own plug-in is found the same way as the shipped ones.
@@ -11,13 +11,16 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from negotiation_env.errors import UsageError, did_you_mean
+from negotiation_env.language.encoder_reader import encoder_installed
+from negotiation_env.language.reading import Reader
 from negotiation_env.play.protocols import Manager, Policy, Reward
 
-MANAGERS, REWARDS, POLICIES, SUITES, PERSONAS = (
+MANAGERS, READERS, REWARDS, POLICIES, SUITES, PERSONAS = (
     "negotiation_env.managers",
+    "negotiation_env.readers",
     "negotiation_env.rewards",
     "negotiation_env.policies",
     "negotiation_env.suites",
@@ -77,6 +80,51 @@ def load_manager(spec: object, llm: str = "smollm2") -> Manager:
     if rest:
         return factory(rest)  # type: ignore[no-any-return]
     return factory(llm) if name == "llm" else factory()  # type: ignore[no-any-return]
+
+
+AUTO: Final = "auto"
+"""The reader that suits whoever writes; see ``reader_for``."""
+
+
+@cache
+def _shared_reader(name: str) -> Reader:
+    kind, _, argument = name.partition(":")
+    factory = load(READERS, kind, "reader")
+    made = factory(argument) if argument else factory()
+    if not isinstance(made, Reader):
+        raise UsageError(f"expected entry point {name!r} of {READERS} to make an object with name and read()")
+    return made
+
+
+def load_reader(spec: object) -> Reader:
+    """Return a reader: ``"rules"``, ``"encoder"``, ``"encoder:FOLDER"`` (one object a process), or the object given.
+
+    Raises:
+        UsageError: there is no such reader, or what it needs is not installed.
+    """
+    if isinstance(spec, str):
+        return _shared_reader(spec)
+    if isinstance(spec, Reader):
+        return spec
+    raise UsageError(f"expected a reader name or an object with name and read(), got {spec!r}")
+
+
+def suited_reader(policy: Policy | None) -> str:
+    """Return the name of the reader that suits an agent's messages; None stands for a person.
+
+    A policy without a model (``parallel``) words its acts with the phrase book, which ``rules`` reads. What a language
+    model or a person writes is read by ``encoder`` where that is installed, else by ``rules``.
+    """
+    scripted = policy is not None and bool(getattr(policy, "parallel", False))
+    return "encoder" if encoder_installed() and not scripted else "rules"
+
+
+def reader_for(policy: Policy | None, spec: object = AUTO) -> Reader:
+    """Return the reader of an agent's messages: the one that ``spec`` names, or with ``"auto"`` what suits the agent.
+
+    See ``load_reader`` and ``suited_reader``.
+    """
+    return load_reader(suited_reader(policy) if spec == AUTO else spec)
 
 
 @cache

@@ -15,6 +15,8 @@ from negotiation_env.game.acts import Act, DialogueAct
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import Scenario
 from negotiation_env.game.state import End, stage_of
+from negotiation_env.language.reading import Reader, reader_label
+from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play.exchange import Exchange, exchange, open_negotiation
 from negotiation_env.play.protocols import (
     AgentReply,
@@ -54,6 +56,7 @@ def rollout(
     *,
     manager: Manager,
     reward: Reward,
+    reader: Reader = RULES,
     personas: Sequence[object | None] | None = None,
     policy_seeds: Sequence[int | None] | None = None,
     max_turns: int = 20,
@@ -67,6 +70,7 @@ def rollout(
         scenarios: what to play; the manager's persona is drawn from each scenario's seed, unless ``personas`` says.
         manager: the hotel's side.
         reward: scores every reply.
+        reader: understands the agent's messages; ``registry.reader_for`` says which one suits a policy.
         personas: one per scenario (name, path, object, or None to draw).
         policy_seeds: one per scenario, from which the policy's draws are made; None takes the scenario's own. So the
             policy's draws can vary while the manager's stay as they are, and the other way round.
@@ -91,20 +95,22 @@ def rollout(
             tables.append(_RolloutTable(place, negotiation, own_seeds[place]))
         if not tables:
             return [episode for episode in episodes if episode is not None]
-        _play_turn(tables, policy, manager, reward)
+        _play_turn(tables, policy, manager, reward, reader)
         still: list[_RolloutTable] = []
         for table in tables:
             if table.fault is None and not table.negotiation.game.end and len(table.turns) < max_turns:
                 still.append(table)
                 continue
-            episode = _episode(table, policy, manager)
+            episode = _episode(table, policy, manager, reader)
             episodes[table.place] = episode
             if on_episode is not None:
                 on_episode(episode)
         tables = still
 
 
-def _play_turn(tables: Sequence[_RolloutTable], policy: Policy, manager: Manager, reward: Reward) -> None:
+def _play_turn(
+    tables: Sequence[_RolloutTable], policy: Policy, manager: Manager, reward: Reward, reader: Reader
+) -> None:
     """One reply and one answer at every table; a table whose policy failed is marked."""
     replies = policy.reply([agent_view(table.negotiation, table.policy_seed) for table in tables])
     if len(replies) != len(tables):
@@ -116,7 +122,7 @@ def _play_turn(tables: Sequence[_RolloutTable], policy: Policy, manager: Manager
         else:
             table.fault = reply.fault
     if live:
-        played = exchange([t.negotiation for t, _ in live], [r.text for _, r in live], manager, reward)
+        played = exchange([t.negotiation for t, _ in live], [r.text for _, r in live], manager, reward, reader)
         for (table, reply), step in zip(live, played, strict=True):
             table.turns.append(_turn_record(step, reply))
 
@@ -133,10 +139,11 @@ def _turn_record(step: Exchange, reply: AgentReply) -> TurnRecord:
         token_ids=reply.token_ids,
         logprobs=reply.logprobs,
         faults=faults,
+        confidence=step.reading.confidence,
     )
 
 
-def _episode(table: _RolloutTable, policy: Policy, manager: Manager) -> Episode:
+def _episode(table: _RolloutTable, policy: Policy, manager: Manager, reader: Reader) -> Episode:
     negotiation = table.negotiation
     game, scenario = negotiation.game, negotiation.scenario
     end = End(int(game.end)).name.lower() if game.end else "truncated"
@@ -164,7 +171,7 @@ def _episode(table: _RolloutTable, policy: Policy, manager: Manager) -> Episode:
         persona=str(getattr(negotiation.seat, "persona_name", "")),
         fault=table.fault,
         policy_seed=table.policy_seed,
-        versions={"negotiation-env": __version__},
+        versions={"negotiation-env": __version__, "reader": reader_label(reader)},
     )
 
 

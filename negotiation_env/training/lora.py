@@ -14,7 +14,7 @@ from negotiation_env.files import write_json
 from negotiation_env.training.presets import AdapterPreset
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-AdapterTask = Literal["CAUSAL_LM", "SEQ_CLS"]
+AdapterTask = Literal["CAUSAL_LM", "SEQ_CLS", "FEATURE_EXTRACTION"]
 """SEQ_CLS adds a ``score`` layer, which is trained and saved with the adapter."""
 
 

@@ -32,10 +32,11 @@ from negotiation_env.engines.chat_model import ChatMessage
 from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import UsageError
 from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.language.reading import Reader
 from negotiation_env.play.exchange import exchange, open_negotiation
 from negotiation_env.play.prompts import NO_ANSWER, prompt
 from negotiation_env.play.protocols import Manager, Negotiation, Reward
-from negotiation_env.play.registry import load_manager, load_reward
+from negotiation_env.play.registry import AUTO, load_manager, load_reward, reader_for
 from negotiation_env.play.rollout import agent_view
 
 
@@ -65,6 +66,7 @@ class DialogueRollout:
         max_reply_tokens: most tokens of a reply, at least 1.
         temperature: of sampling, > 0; give GRPOConfig the same.
         manager, reward: names or objects, as ``gymnasium.make`` takes them.
+        reader: name or object; ``"auto"`` takes what suits a language model, see ``registry.reader_for``.
 
     Raises:
         UsageError: on a value out of range, or two scenarios with the same opening.
@@ -78,6 +80,7 @@ class DialogueRollout:
         temperature: float = 1.0,
         manager: str | Manager = "rules",
         reward: str | Reward = "repo",
+        reader: str | Reader = AUTO,
     ) -> None:
         if max_turns < 1 or max_reply_tokens < 1 or not temperature > 0.0:
             raise UsageError(
@@ -86,6 +89,7 @@ class DialogueRollout:
             )
         self.max_turns, self.max_reply_tokens, self.temperature = max_turns, max_reply_tokens, temperature
         self._manager, self._reward = load_manager(manager), load_reward(reward)
+        self._reader = reader_for(None, reader)
         self._seeds: dict[str, int] = {}
         self._openings: list[list[ChatMessage]] = []
         for seed in seeds:
@@ -150,7 +154,7 @@ class DialogueRollout:
     ) -> None:
         """Have the hotels answer, and put both sides' tokens behind each dialogue."""
         texts = [str(tokenizer.decode(ids, skip_special_tokens=True)).strip() for ids in replies]
-        played = exchange([d.negotiation for d in dialogues], texts, self._manager, self._reward)
+        played = exchange([d.negotiation for d in dialogues], texts, self._manager, self._reward, self._reader)
         for dialogue, ids, step in zip(dialogues, replies, played, strict=True):
             dialogue.completion_ids += ids
             dialogue.own += [1] * len(ids)

@@ -41,7 +41,7 @@ from negotiation_env.errors import UsageError
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.play.exchange import exchange, open_negotiation
 from negotiation_env.play.prompts import NO_ANSWER, prompt
-from negotiation_env.play.registry import load_manager, load_reward
+from negotiation_env.play.registry import AUTO, load_manager, load_reward, reader_for
 from negotiation_env.play.rollout import agent_view
 
 __all__ = [
@@ -185,6 +185,8 @@ class NegotiationEnvConfig(vf.SingleAgentEnvConfig):
     """Name of the hotel's side, as ``gymnasium.make`` takes it."""
     reward: str = "repo"
     """Name of the reward, as ``gymnasium.make`` takes it."""
+    reader: str = AUTO
+    """Name of who reads the agent's messages; ``"auto"`` takes what suits a language model."""
     max_turns: int = Field(20, ge=1, le=200)
     """Agent turns after which a dialogue is truncated."""
 
@@ -193,12 +195,13 @@ class NegotiationEnv(vf.Env[NegotiationEnvConfig]):
     """One agent talks; this project's manager answers.
 
     Raises:
-        UsageError: on an unknown manager or reward.
+        UsageError: on an unknown manager, reward or reader.
     """
 
     def __init__(self, config: NegotiationEnvConfig) -> None:
         super().__init__(config)
         self._manager, self._reward = load_manager(config.manager), load_reward(config.reward)
+        self._reader = reader_for(None, config.reader)
 
     async def run(self, task: NegotiationTask, agents: vf.Agents) -> None:
         """Play one negotiation to its end, to ``max_turns``, or until the model fails."""
@@ -211,7 +214,7 @@ class NegotiationEnv(vf.Env[NegotiationEnvConfig]):
             talk.trace.info[RECORD] = record
             said = await talk.turn()
             while not said.terminated:
-                (step,) = exchange([negotiation], [said.last_reply], self._manager, self._reward)
+                (step,) = exchange([negotiation], [said.last_reply], self._manager, self._reward, self._reader)
                 _, ended, truncated, info = lane.take(step)
                 turns.append(_plain(info))
                 if ended or truncated:
@@ -225,7 +228,7 @@ def _plain(info: Mapping[str, Any]) -> dict[str, Any]:
     """Return a turn's ``info`` as JSON has it, without the messages that the trace holds already."""
     reward = dict(info["reward"])
     reward["terms"] = [term._asdict() for term in reward["terms"]]
-    return {"reward": reward, "stage": info["stage"], "fault": info["fault"]}
+    return {"reward": reward, "stage": info["stage"], "fault": info["fault"], "reading": info["reading"]}
 
 
 def load_environment(
@@ -235,6 +238,7 @@ def load_environment(
     reward: str = "repo",
     max_turns: int = 20,
     credit: Literal["mean", "sum"] = "mean",
+    reader: str = AUTO,
 ) -> NegotiationEnv:
     """Return the environment, ready to serve.
 
@@ -245,6 +249,7 @@ def load_environment(
         reward: name of the reward, as ``gymnasium.make`` takes it.
         max_turns: agent turns of a dialogue, 1 to 200.
         credit: how the replies' R_total make up the reward: "mean" or "sum".
+        reader: name of who reads the agent's messages; "auto" takes what suits a language model.
 
     Raises:
         UsageError: on a value out of range or an unknown name.
@@ -256,7 +261,7 @@ def load_environment(
     taskset = {"id": PLUGIN, "first_seed": first_seed, "scenarios": scenarios, "task": {"credit": credit}}
     try:
         config = NegotiationEnvConfig.model_validate(
-            {"taskset": taskset, "manager": manager, "reward": reward, "max_turns": max_turns}
+            {"taskset": taskset, "manager": manager, "reward": reward, "reader": reader, "max_turns": max_turns}
         )
     except ValueError as error:
         raise UsageError(f"expected an environment's settings, got {error}") from error

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from negotiation_env.play.registry import AUTO, suited_reader
 from negotiation_env.training.presets import AdapterPreset, Count, LearningRate, Preset, Share
 from negotiation_env.training.run_folder import model_card, provenance
 
@@ -125,6 +126,10 @@ class Sb3Preset(Preset):
     """Whether the exported agent takes the likeliest action."""
 
 
+def _named_reader(name: str) -> str:
+    return suited_reader(None) if name == AUTO else name
+
+
 class OnPolicyPreset(PolicyPreset):
     """One run of PPO, GRPO or REPO; which of them is the command's to say.
 
@@ -137,6 +142,9 @@ class OnPolicyPreset(PolicyPreset):
     """Name of the reward, as the environment takes it."""
     manager: str
     """Name of the hotel's side."""
+    reader: Annotated[str, AfterValidator(_named_reader)] = Field(AUTO, validate_default=True)
+    """Name of who reads the replies; ``"auto"`` becomes the name of what suits a language model in this
+    installation."""
 
     replies: Count
     """Budget: training ends with the round in which as many replies have been sampled."""

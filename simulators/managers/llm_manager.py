@@ -23,8 +23,8 @@ from negotiation_env.game.acts import Act, DialogueAct
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import Scenario
 from negotiation_env.game.state import Move
-from negotiation_env.language.reading import Context, context_of
-from negotiation_env.language.rule_reader import understand
+from negotiation_env.language.reading import Context, Reader, context_of
+from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play.protocols import ManagerReply, Negotiation
 from negotiation_env.seeds import VOICE_LABEL
 from simulators.managers.rule_manager import ManagerSeat, RuleManager
@@ -78,6 +78,13 @@ class VoiceTask(NamedTuple):
     context: Context
     seed: int
     """Seed of this utterance's requests."""
+    reader: Reader = RULES
+    """Understands what the model says."""
+
+    def meaning(self, text: str) -> tuple[DialogueAct, ...]:
+        """Return what a text says in the task's situation."""
+        (reading,) = self.reader.read([text], [self.context])
+        return reading.acts
 
 
 def voice_seed(episode_seed: int, turn: int) -> int:
@@ -208,7 +215,7 @@ def fault_of(task: VoiceTask, text: str) -> str:
         return "another number in words"
     if _OTHER_SIDE.search(text) and not _OTHER_SIDE.search(task.guide):
         return "speaks for the other side"
-    if not says(understand(text, task.context).acts, task.acts):
+    if not says(task.meaning(text), task.acts):
         return "another meaning"
     return ""
 
@@ -220,7 +227,7 @@ def _fault_of_remark(task: VoiceTask, remark: str) -> str:
     if _PRICE_TALK.search(remark):
         return "price talk in the remark"
     known = {(act.kind, act.tactic, act.detail) for act in task.acts if act.price is None}
-    heard = understand(remark, task.context).acts
+    heard = task.meaning(remark)
     if any(act.kind not in _HARMLESS and (act.kind, act.tactic, act.detail) not in known for act in heard):
         return "a remark with a meaning of its own"
     return ""
@@ -256,6 +263,7 @@ class LlmManager:
         retries: further replies asked for when the first does not say the decision, 0 to 8.
         reword: whether the model words the decision itself, or adds a remark to its plain wording; None: it words it
             unless it is the embedded SmolLM2, whose rewording says another thing four times out of five.
+        reader: tells whether the model says what was decided.
     """
 
     name = "llm"
@@ -266,11 +274,13 @@ class LlmManager:
         personas: Sequence[Persona] | None = None,
         retries: int = 2,
         reword: bool | None = None,
+        reader: Reader = RULES,
     ) -> None:
         if not 0 <= retries <= 8:
             raise UsageError(f"expected retries from 0 to 8, got {retries}: pass a small whole number")
         self._engine = engine
         self._reword = reword
+        self._reader = reader
         self._rules = RuleManager(personas)
         self.dynamics = self._rules.dynamics
         self.retries = retries
@@ -294,7 +304,7 @@ class LlmManager:
         """Answer each agent's last message; all utterances are worded in one batch per attempt."""
         replies = self._rules.respond(negotiations, moves)
         tasks = {
-            place: _task(negotiation, reply)
+            place: _task(negotiation, reply, self._reader)
             for place, (negotiation, reply) in enumerate(zip(negotiations, replies, strict=True))
             if reply.text
         }
@@ -335,7 +345,7 @@ class LlmManager:
         return done
 
 
-def _task(negotiation: Negotiation, reply: ManagerReply) -> VoiceTask:
+def _task(negotiation: Negotiation, reply: ManagerReply, reader: Reader) -> VoiceTask:
     """Return what is needed to word an answer; ``reply`` holds its plain wording."""
     seat: ManagerSeat = negotiation.seat
     scenario, game = negotiation.scenario, negotiation.game
@@ -346,4 +356,5 @@ def _task(negotiation: Negotiation, reply: ManagerReply) -> VoiceTask:
         guide=reply.text,
         context=context_of(scenario.card, game, "manager"),
         seed=voice_seed(scenario.seed, int(game.turn)),
+        reader=reader,
     )

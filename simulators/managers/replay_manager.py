@@ -17,8 +17,8 @@ from negotiation_env.game.acts import MAX_TICKETS, Act, DialogueAct, Tactic
 from negotiation_env.game.moves import decision_of
 from negotiation_env.game.scenario import Scenario
 from negotiation_env.game.state import End, GameState, Move
-from negotiation_env.language.reading import context_of
-from negotiation_env.language.rule_reader import understand
+from negotiation_env.language.reading import Reader, context_of
+from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play.protocols import ManagerReply, Negotiation
 from negotiation_env.play.records import read_episodes
 
@@ -61,11 +61,13 @@ class ReplayManager:
 
     Args:
         source: scripts by scenario id, or the path of an episode file (JSON Lines) whose hotel lines to say again.
+        reader: understands the hotel's lines.
     """
 
     name = "replay"
 
-    def __init__(self, source: str | Path | Mapping[str, Script]) -> None:
+    def __init__(self, source: str | Path | Mapping[str, Script], reader: Reader = RULES) -> None:
+        self._reader = reader
         self._personas: dict[str, str] = {}
         if isinstance(source, Mapping):
             self.scripts: dict[str, Script] = {key: tuple(lines) for key, lines in source.items()}
@@ -116,7 +118,9 @@ class ReplayManager:
         if not text.strip():
             silence = (DialogueAct(Act.SILENCE),)
             return ManagerReply("", silence, decision_of(silence, game))
-        acts = understand(text, context_of(negotiation.card, game, "manager")).acts
+        heard = negotiation.agent_said[-1].text if negotiation.agent_said else ""
+        (reading,) = self._reader.read([text], [context_of(negotiation.card, game, "manager", heard)])
+        acts = reading.acts
         decision = decision_of(acts, game)
         if place >= len(seat.script):
             decision = decision._replace(bye=True)

@@ -14,6 +14,7 @@ from benchmarks.cli.main import app, main
 from benchmarks.studies import STUDIES
 from benchmarks.suites import CATEGORIES
 from negotiation_env import __version__
+from negotiation_env.language import READER_VERSION
 from negotiation_env.play import registry
 from negotiation_env.play.rollout import answered_first, rollout
 from tests.benchmarks.playing import ScoredByLength
@@ -33,7 +34,7 @@ def invoke(*arguments: str, text: str = "") -> Any:
     return CliRunner().invoke(app, list(arguments), input=text)
 
 
-@pytest.mark.parametrize("command", ["bench", "demo", "play", "doctor", "train", "persona", "study"])
+@pytest.mark.parametrize("command", ["bench", "demo", "play", "read", "doctor", "train", "persona", "study"])
 def test_every_command_has_help(command: str) -> None:
     result = invoke(command, "--help")
     assert result.exit_code == 0
@@ -154,6 +155,73 @@ def test_play_quits() -> None:
     result = invoke("play", text="/quit\nHello\n")
     assert result.exit_code == 0
     assert "─ manager" not in result.output
+
+
+def test_play_shows_readings_on_request_and_says_who_reads() -> None:
+    text = "Hello there.\n/reading\nHello again.\n/reading\nHello.\n/quit\n"
+    result = invoke("play", "--seed", "3", "--reader", "rules", text=text)
+    assert result.exit_code == 0, result.output
+    assert "read by: rules" in result.output
+    assert result.output.count("understood: greets") >= 1
+    assert "Readings are shown" in result.output and "Readings are hidden" in result.output
+    shown = result.output.count("understood: ")
+    assert shown == 2
+    always = invoke("play", "--seed", "3", "--reader", "rules", "--show-reading", text="Hello there.\n/quit\n")
+    assert always.output.count("understood: ") == 2
+
+
+@pytest.mark.parametrize("command", [("play",), ("read", "Deal."), ("bench", "-p", POLITE, "-s", CASE, "-q", "-o")])
+def test_a_wrong_reader_is_one_clean_line(command: tuple[str, ...], tmp_path: Path) -> None:
+    place = [str(tmp_path / "out")] if command[-1] == "-o" else []
+    result = invoke(*command, *place, "--reader", "rulez", text="/quit\n")
+    assert result.exit_code == 2
+    assert "Did you mean 'rules'" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_read_says_how_a_message_is_understood() -> None:
+    result = invoke("read", "Would 300 yuan work for you?", "--reader", "rules")
+    assert result.exit_code == 0, result.output
+    said, meant, who = result.output.splitlines()
+    assert said == "agent: Would 300 yuan work for you?"
+    assert meant == "proposes 300 for the Deluxe King"
+    assert who == f"read by rules {READER_VERSION}, confidence 1.00"
+
+
+def test_read_knows_the_situation() -> None:
+    rooms = ("--room", "Superior Twin=363", "--room", "Family Suite=600")
+    figures = ("--quote", "0", "--quote", "577", "--bid", "300", "--heard", "577 for the suite.", "--reader", "rules")
+    result = invoke("read", "We take the suite at 577.", *rooms, *figures, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.output)
+    assert (found["speaker"], found["reader"]) == ("agent", f"rules {READER_VERSION}")
+    (act,) = found["acts"]
+    assert (act["act"], act["ticket"], act["price"], act["force"]) == ("ACCEPT", 1, 577.0, "firm")
+    assert found["text"] == "takes 577 for the Family Suite (firm)"
+    hotel = json.loads(invoke("read", "I can do 590.", "--manager", "--reader", "rules", "--json").output)
+    assert (hotel["speaker"], hotel["acts"][0]["act"]) == ("manager", "COUNTER")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--room", "363"), "NAME=PRICE"),
+        (("--room", "King=many"), "NAME=PRICE"),
+        (("--quote", "300", "--quote", "310"), "at most one figure a room"),
+        (("--bid", "-3"), "at most one figure a room"),
+        (("--room", "A=300", "--room", "A=310"), "different room types"),
+        (("--room", "A=1", "--room", "B=2", "--room", "C=3", "--room", "D=4"), "1 to 3 tickets"),
+    ],
+)
+def test_read_tells_of_a_situation_that_cannot_be(options: tuple[str, ...], words: str) -> None:
+    result = invoke("read", "Deal.", "--reader", "rules", *options)
+    assert result.exit_code == 2
+    assert words in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("text", ["", "\x00", "🙂" * 30, "9" * 400, "[/bold] [red]"])
+def test_read_takes_any_text(text: str) -> None:
+    assert invoke("read", text, "--reader", "rules").exit_code == 0
 
 
 def test_doctor_names_the_parts() -> None:

@@ -65,6 +65,7 @@ def test_two_runs_say_what_one_run_of_both_says(runs: dict[str, Path]) -> None:
     [
         ({"version": "9.9"}, "version of negotiation-env"),
         ({"manager": "llm"}, "manager: rules and llm"),
+        ({"readers": {"heuristic": "encoder 1"}}, "reader of heuristic"),
         ({"versions": {"rules": 0}}, "rules"),
         ({"suites": {"few": {"cases": 8, "digest": "other"}}}, "content of suite few"),
         ({"suites": {"other": {}}}, "no suite in common"),

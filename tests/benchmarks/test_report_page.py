@@ -122,6 +122,17 @@ def test_filters_narrow_the_list_and_two_policies_stand_side_by_side(page: Page)
     assert page.locator("#count").inner_text().startswith("0 of")
 
 
+def test_readings_are_shown_on_request(page: Page) -> None:
+    page.locator("#list button").first.click()
+    assert page.locator(".reading").count() == 0
+    page.check("#readings")
+    shown = page.locator(".pane").first.locator(".reading").all_inner_texts()
+    assert len(shown) == page.locator(".pane").first.locator(".turn").count()
+    assert all(text.startswith("Understood: ") for text in shown)
+    page.uncheck("#readings")
+    assert page.locator(".reading").count() == 0
+
+
 def test_rule_hits_are_marked_in_the_text(page: Page) -> None:
     page.select_option("#policy", PROMISER)
     page.locator("#list button").first.click()

@@ -17,11 +17,14 @@ from benchmarks.runner.provenance import VERSIONS, suite_digest
 from benchmarks.runner.run import run_benchmark
 from benchmarks.suites import CaseSuite, bad_cases, online
 from negotiation_env.errors import UsageError
+from negotiation_env.language.reading import reader_label
+from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play import registry
 from negotiation_env.play.records import read_episodes, write_episodes
 from simulators.managers.replay_manager import ReplayManager, ScriptLine
 from tests.benchmarks import playing
 from tests.benchmarks.playing import ScoredByLength
+from tests.play.readers import HearsGreetings
 
 POLITE, BREAKING = "tests.benchmarks.playing:Polite", "tests.benchmarks.playing:Breaking"
 FEW = CaseSuite("few", tuple(bad_cases())[:6])
@@ -167,6 +170,30 @@ def test_other_settings_need_another_folder(tmp_path: Path) -> None:
     run(tmp_path)
     with pytest.raises(UsageError, match="another --out"):
         run(tmp_path, seed=5)
+    with pytest.raises(UsageError, match="another --out"):
+        run(tmp_path, reader="rules")
+
+
+def test_a_folder_from_before_there_were_readers_is_gone_on_with(tmp_path: Path) -> None:
+    run(tmp_path)
+    settings = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    del settings["reader"]
+    (tmp_path / "run.json").write_text(json.dumps(settings), encoding="utf-8")
+    assert run(tmp_path).data["provenance"]["times"]["episodes_played_now"] == 0
+
+
+def test_each_policy_s_reader_is_told_and_another_one_s_episodes_are_played_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = run(tmp_path, policies=[POLITE, "random"])
+    assert before.data["provenance"]["readers"] == dict.fromkeys([POLITE, "random"], reader_label(RULES))
+    monkeypatch.setattr(registry, "suited_reader", lambda policy: "rules" if policy.name == "random" else "greetings")
+    monkeypatch.setattr(registry, "load_reader", {"rules": RULES, "greetings": HearsGreetings()}.__getitem__)
+    after = run(tmp_path, policies=[POLITE, "random"])
+    assert after.data["provenance"]["readers"] == {POLITE: "greetings 7", "random": reader_label(RULES)}
+    assert after.data["provenance"]["times"]["episodes_played_now"] == len(FEW)
+    for episode in read_episodes(tmp_path / "episodes.jsonl"):
+        assert episode.versions["reader"] == after.data["provenance"]["readers"][episode.policy]
 
 
 @pytest.mark.parametrize(

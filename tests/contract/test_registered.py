@@ -1,17 +1,20 @@
-"""Every registered manager, reward, policy and persona passes its conformance kit."""
+"""Every registered manager, reader, reward, policy and persona passes its conformance kit."""
 
 from __future__ import annotations
 
 import pytest
 
-from negotiation_env.checks import check_manager, check_persona, check_policy, check_reward
+from negotiation_env.checks import check_manager, check_persona, check_policy, check_reader, check_reward
+from negotiation_env.language.encoder_reader import encoder_installed
 from negotiation_env.play.registry import (
     MANAGERS,
     POLICIES,
+    READERS,
     REWARDS,
     known,
     load_manager,
     load_policy,
+    load_reader,
     load_reward,
 )
 from simulators.personas import all_personas
@@ -24,6 +27,13 @@ NEEDS_A_FILE = {"replay"}
 @pytest.mark.parametrize("name", sorted(set(known(MANAGERS)) - NEEDS_A_MODEL - NEEDS_A_FILE))
 def test_managers(name: str) -> None:
     check_manager(load_manager(name))
+
+
+@pytest.mark.parametrize("name", known(READERS))
+def test_readers(name: str) -> None:
+    if name == "encoder" and not encoder_installed():
+        pytest.skip("the encoder is not installed here")
+    check_reader(load_reader(name))
 
 
 @pytest.mark.parametrize("name", sorted(set(known(POLICIES)) - NEEDS_A_MODEL - {"repo"}))

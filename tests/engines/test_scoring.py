@@ -15,7 +15,7 @@ transformers = pytest.importorskip("transformers")
 from negotiation_env.engines.chat_model import EngineSpecError  # noqa: E402
 from negotiation_env.engines.chat_text import ChatText, without_controls  # noqa: E402
 from negotiation_env.engines.exact.trees import TextTree, packs  # noqa: E402
-from negotiation_env.engines.scoring import Reader, ReadText, load_head, open_base  # noqa: E402
+from negotiation_env.engines.scoring import ReadText, TextScorer, load_head, open_base  # noqa: E402
 from rewards.training.adapter_training import TrainedAdapter  # noqa: E402
 from rewards.training.reward_presets import RewardPreset  # noqa: E402
 from tests.engines.toy_base import write_toy_base  # noqa: E402
@@ -62,7 +62,7 @@ def test_a_reward_adapter_loads_with_plain_peft_and_scores_the_same(base: Path, 
     plain = transformers.AutoModelForSequenceClassification.from_pretrained(base, num_labels=1)
     model = peft.PeftModel.from_pretrained(plain, folders[0]).eval()
     shared = open_base(str(base), "cpu", "float32")
-    reader = Reader(shared, {"reward": load_head(shared, folders[0])})
+    reader = TextScorer(shared, {"reward": load_head(shared, folders[0])})
     found = reader.read([ReadText(t, {"reward": (len(t) - 1,)}) for t in TEXTS])
     for ids, outputs in zip(TEXTS, found, strict=True):
         with torch.no_grad():
@@ -78,7 +78,7 @@ def test_a_judge_adapter_gives_the_letters_probabilities_that_plain_peft_gives(
     model = peft.PeftModel.from_pretrained(plain, folders[1]).eval()
     shared = open_base(str(base), "cpu", "float32")
     heads = {"judge": load_head(shared, folders[1], PICKED), "reward": load_head(shared, folders[0])}
-    (outputs,) = Reader(shared, heads).read([ReadText(TEXTS[2], {"judge": (3, 20), "reward": (49,)})])
+    (outputs,) = TextScorer(shared, heads).read([ReadText(TEXTS[2], {"judge": (3, 20), "reward": (49,)})])
     with torch.no_grad():
         wanted = model(input_ids=torch.tensor([TEXTS[2]])).logits[0].log_softmax(-1)
     assert torch.allclose(outputs["judge"], wanted[[3, 20]][:, list(PICKED)], atol=1e-4)
@@ -87,7 +87,9 @@ def test_a_judge_adapter_gives_the_letters_probabilities_that_plain_peft_gives(
 
 def test_a_texts_outputs_do_not_depend_on_the_texts_beside_it(base: Path, folders: tuple[Path, Path]) -> None:
     shared = open_base(str(base), "cpu", "float32")
-    reader = Reader(shared, {"reward": load_head(shared, folders[0]), "judge": load_head(shared, folders[1], PICKED)})
+    reader = TextScorer(
+        shared, {"reward": load_head(shared, folders[0]), "judge": load_head(shared, folders[1], PICKED)}
+    )
     texts = [ReadText(t * k, {"reward": (len(t) - 1,), "judge": (0,)}) for t in TEXTS for k in (1, 3, 9)]
     together = reader.read(texts)
     backwards = reader.read(texts[::-1])[::-1]
@@ -102,9 +104,9 @@ def test_adapters_of_the_shared_base_change_nothing(base: Path, folders: tuple[P
     own = write_toy_base(tmp_path / "own")
     shared = open_base(str(own), "cpu", "float32")
     text = [ReadText(TEXTS[0], {"reward": (5,)})]
-    before = Reader(shared, {"reward": load_head(shared, folders[0])}).read(text)
+    before = TextScorer(shared, {"reward": load_head(shared, folders[0])}).read(text)
     shared.add_adapter(str(folders[1]))
-    after = Reader(shared, {"reward": load_head(shared, folders[0])}).read(text)
+    after = TextScorer(shared, {"reward": load_head(shared, folders[0])}).read(text)
     assert torch.equal(before[0]["reward"], after[0]["reward"])
 
 

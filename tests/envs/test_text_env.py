@@ -17,6 +17,7 @@ from negotiation_env.errors import EpisodeOverError, UsageError
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.play.registry import load_manager, load_policy, load_reward
 from negotiation_env.play.rollout import rollout
+from tests.play.readers import HearsGreetings
 
 LINES = (
     "Hello, this is the travel platform. Partners gain more exposure. Could you offer a better rate?",
@@ -57,6 +58,33 @@ def test_observation_and_info_have_the_promised_fields() -> None:
     assert [m["role"] for m in info["messages"]] == ["system", "assistant", "user"]
     assert info["messages"][1]["content"] == LINES[0]
     assert info["fault"] is None and isinstance(info["stage"], str)
+
+
+def test_info_says_how_the_message_was_read() -> None:
+    env = gym.make("HotelNegotiation-v0")
+    env.reset(seed=3)
+    *_, info = env.step("Hello, would 300 work for you?")
+    reading = info["reading"]
+    assert json.loads(json.dumps(reading)) == reading
+    assert (reading["reader"], reading["confidence"]) == ("rules", 1.0)
+    assert [act["act"] for act in reading["acts"]] == ["GREET", "PROPOSE"]
+    assert reading["acts"][1]["price"] == 300.0 and reading["acts"][1]["force"] == "firm"
+    assert reading["text"].startswith("greets; proposes 300 for the ")
+
+
+def test_the_reader_given_is_the_one_that_reads_alone_and_in_a_batch() -> None:
+    env = gym.make("HotelNegotiation-v0", reader=HearsGreetings())
+    env.reset(seed=3)
+    *_, info = env.step("Would 300 work for you?")
+    assert info["reading"]["text"] == "greets" and info["reading"]["reader"] == "greetings"
+    envs = gym.make_vec(
+        "HotelNegotiation-v0", num_envs=2, vectorization_mode="vector_entry_point", reader=HearsGreetings()
+    )
+    envs.reset(seed=3)
+    *_, infos = envs.step(["Would 300 work for you?", "Deal."])
+    assert infos["reading"].shape == (2,) and infos["reading"].dtype == object
+    assert infos["reading"][0] == info["reading"]
+    assert [reading["confidence"] for reading in infos["reading"]] == [0.25, 0.25]
 
 
 def test_the_outcome_stands_in_info_at_the_end_and_step_raises_after_it() -> None:
@@ -136,6 +164,7 @@ def test_scenario_and_persona_can_be_given_at_reset() -> None:
     ("arguments", "message"),
     [
         ({"manager": "rulez"}, "Did you mean 'rules'"),
+        ({"reader": "rule"}, "Did you mean 'rules'"),
         ({"reward": "rebo"}, "Did you mean 'repo'"),
         ({"suite": "bad-case"}, "Did you mean 'bad-cases'"),
         ({"max_turns": 0}, "max_turns"),

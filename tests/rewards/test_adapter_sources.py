@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 pytest.importorskip("transformers")
 
-from negotiation_env.engines.scoring import Reader, ReadText  # noqa: E402
+from negotiation_env.engines.scoring import ReadText, TextScorer  # noqa: E402
 from negotiation_env.errors import DataFileError, UsageError  # noqa: E402
 from negotiation_env.files import write_json  # noqa: E402
 from negotiation_env.game.lanes import FLOATS  # noqa: E402
@@ -60,13 +60,13 @@ class Counting:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.read: list[int] = []
-        inner = Reader.read
+        inner = TextScorer.read
 
-        def read(reader: Reader, texts: Sequence[ReadText]) -> Any:
+        def read(reader: TextScorer, texts: Sequence[ReadText]) -> Any:
             self.read.append(len(texts))
             return inner(reader, texts)
 
-        monkeypatch.setattr(Reader, "read", read)
+        monkeypatch.setattr(TextScorer, "read", read)
 
 
 def test_one_pass_serves_both_sources_and_equal_replies_are_read_once(
@@ -102,14 +102,14 @@ def test_a_text_that_can_not_be_read_is_unscored_and_costs_no_other(
 ) -> None:
     model = AdapterRewardModel.from_folder(folders[0])
     rude = model.reader.chat.reply_ids("You are greedy.")
-    inner = Reader.read
+    inner = TextScorer.read
 
-    def read(reader: Reader, texts: Sequence[ReadText]) -> Any:
+    def read(reader: TextScorer, texts: Sequence[ReadText]) -> Any:
         if any(rude == t.ids[-len(rude) :] for t in texts):
             raise RuntimeError("out of memory")
         return inner(reader, texts)
 
-    monkeypatch.setattr(Reader, "read", read)
+    monkeypatch.setattr(TextScorer, "read", read)
     scores = model.score_batch(VIEWS)
     assert scores[1] is None
     assert all(s is not None for i, s in enumerate(scores) if i != 1)

@@ -20,6 +20,7 @@ from negotiation_env.play.exchange import open_negotiation
 from negotiation_env.play.protocols import ManagerReply, Negotiation
 from simulators.managers.llm_manager import REMARK_STARTS, LlmManager, VoiceTask, examples, says, verified
 from simulators.managers.rule_manager import RuleManager
+from tests.play.readers import HearsGreetings
 
 
 @dataclass
@@ -110,6 +111,13 @@ def test_a_bad_reply_falls_back_to_the_template_with_its_cause(text: str, cause:
         assert reply.text == plain.text
         assert reply.faults == (f"voice: template: {cause}",)
     assert manager.counts["template"] == len(spoken(replies))
+
+
+def test_another_reader_may_hear_another_meaning() -> None:
+    manager = LlmManager(FakeModel(voiced), reader=HearsGreetings())
+    replies = spoken(play(manager, count=4, turns=4))
+    faults = [fault for reply in replies for fault in reply.faults]
+    assert "voice: template: another meaning" in faults
 
 
 def test_a_retry_begins_with_the_plain_wording() -> None:

@@ -15,6 +15,7 @@ from negotiation_env.play.registry import load_manager
 from negotiation_env.play.rollout import rollout
 from simulators.managers.replay_manager import GOODBYE, ReplayManager, ScriptLine, line_for
 from simulators.managers.rule_manager import RuleManager
+from tests.play.readers import GREETING, HearsGreetings
 
 ONE_TICKET = next(s for s in (sample_scenario(i) for i in range(50)) if len(s.card.tickets) == 1)
 
@@ -136,3 +137,11 @@ def test_a_file_without_episodes_is_refused(tmp_path: Path) -> None:
         ReplayManager(empty)
     with pytest.raises(UsageError, match="no file"):
         ReplayManager(tmp_path / "absent.jsonl")
+
+
+def test_another_reader_understands_the_lines_otherwise() -> None:
+    script = {ONE_TICKET.id: (ScriptLine("I can do 300."),)}
+    by_rules = play(ReplayManager(script), ["Hello."])
+    otherwise = play(ReplayManager(script, HearsGreetings()), ["Hello."])
+    assert by_rules.manager_said[0].acts != (GREETING,)
+    assert otherwise.manager_said[0].acts == (GREETING,)

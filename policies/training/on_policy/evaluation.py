@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from negotiation_env.errors import UsageError
 from negotiation_env.game.scenario import Scenario, sample_scenario
+from negotiation_env.language.reading import Reader
 from negotiation_env.play.protocols import Manager, Reward, RewardBreakdown
 from negotiation_env.play.records import Episode
 from negotiation_env.seeds import SCENARIOS
@@ -54,11 +55,16 @@ Rater = Callable[[Sequence[Episode]], float]
 
 
 def evaluate(
-    actor: ActorCritic, preset: OnPolicyPreset, manager: Manager, reward: Reward, rate: Rater | None = None
+    actor: ActorCritic,
+    preset: OnPolicyPreset,
+    manager: Manager,
+    reward: Reward,
+    reader: Reader,
+    rate: Rater | None = None,
 ) -> dict[str, float]:
     """Play the held-out dialogues and return figures: rewards by source per reply, success per ticket, divergence."""
     actor.engine.forget_prompts()
-    agent = SamplingAgent(actor.engine, reward, preset.max_reply_tokens, temperature=preset.temperature)
+    agent = SamplingAgent(actor.engine, reward, preset.max_reply_tokens, temperature=preset.temperature, reader=reader)
     played = play(
         agent,
         held_out_scenarios(preset.held_out),

@@ -28,7 +28,7 @@ from torch.utils.tensorboard import SummaryWriter
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.errors import DataFileError
 from negotiation_env.files import read_json, write_json
-from negotiation_env.play.registry import load_manager, load_reward
+from negotiation_env.play.registry import load_manager, load_reader, load_reward
 from negotiation_env.seeds import Stream
 from negotiation_env.training.run_folder import RunFolder, TrainingStoppedError, peak_memory_mb, restore, state_tensors
 from policies.training.on_policy.actor_critic import POLICY, VALUE, ActorCritic
@@ -143,7 +143,12 @@ class _Run:
         self.learner = Learner(method, actor)
         self.manager, self.reward = load_manager(preset.manager), load_reward(preset.reward)
         self.agent = SamplingAgent(
-            actor.engine, self.reward, preset.max_reply_tokens, preset.group_size, temperature=preset.temperature
+            actor.engine,
+            self.reward,
+            preset.max_reply_tokens,
+            preset.group_size,
+            temperature=preset.temperature,
+            reader=load_reader(preset.reader),
         )
         self.began = checkpoint is None
         self.progress = Progress() if checkpoint is None else self._load(checkpoint)
@@ -215,7 +220,7 @@ class _Run:
         progress = self.progress
         found: dict[str, float] = {}
         if measure:
-            found = evaluate(self.actor, self.preset, self.manager, self.reward, self.rate)
+            found = evaluate(self.actor, self.preset, self.manager, self.reward, self.agent.reader, self.rate)
         score = found.get("total")
         is_best = score is not None and (progress.best_reward is None or score > progress.best_reward)
         if is_best:

@@ -17,6 +17,8 @@ from negotiation_env.engines.exact.trees import TextTree, TreePass, lay_out, pac
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import Scenario
+from negotiation_env.language.reading import Reader
+from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.protocols import AgentReply, AgentView, Manager, Reward, RewardBreakdown
 from negotiation_env.play.records import Episode
@@ -82,6 +84,7 @@ class SamplingAgent:
         group_size: replies sampled in each state, at least 1; the first continues the dialogue.
         temperature: of sampling.
         top_p: nucleus mass in (0, 1].
+        reader: understands the replies.
     """
 
     name = "training"
@@ -94,9 +97,11 @@ class SamplingAgent:
         group_size: int = 1,
         temperature: float = 1.0,
         top_p: float = 1.0,
+        reader: Reader = RULES,
     ) -> None:
         self.engine = engine
         self.reward = reward
+        self.reader = reader
         self.group_size = group_size
         self.states: dict[int, _State] = {}
         self._chat = ChatPolicy(engine, max_tokens=reply_tokens, temperature=temperature, top_p=top_p)
@@ -122,7 +127,9 @@ class SamplingAgent:
 
     def _score(self, others: Sequence[tuple[AgentView, AgentReply]]) -> None:
         sound = [(view, reply) for view, reply in others if reply.fault is None]
-        views = [reply_view(reply.text, v.card, v.game, v.agent_said, v.manager_said) for v, reply in sound]
+        views = [
+            reply_view(reply.text, v.card, v.game, v.agent_said, v.manager_said, self.reader) for v, reply in sound
+        ]
         scores = iter(self.reward.score(views) if views else ())
         for view, reply in others:
             breakdown = next(scores) if reply.fault is None else None
@@ -145,7 +152,13 @@ def play(
     """
     agent.states.clear()
     episodes = rollout(
-        agent, scenarios, manager=manager, reward=agent.reward, max_turns=max_turns, batch_size=batch_size
+        agent,
+        scenarios,
+        manager=manager,
+        reward=agent.reward,
+        reader=agent.reader,
+        max_turns=max_turns,
+        batch_size=batch_size,
     )
     samples: list[Sample] = []
     breakdowns: list[RewardBreakdown] = []

@@ -1,0 +1,51 @@
+"""Finds what an agent's message states about the card and the talk, and checks it.
+
+``find_claims`` reads ``stays`` (dates, weekdays, months, nights), ``houses`` (rooms, the hotel, its city, the event and
+the competitor), ``shares`` (demand, exposure, conversion, occupancy, commission) and ``money`` (prices of the
+competitor, prices that stand, net prices, totals, what was said before); ``talk`` holds a message beside its card. A
+figure that is offered is a bid and no claim, and the confidential target is never looked at. The text is data: no
+string raises, and the time is linear in its length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from negotiation_env.game.scenario import TaskCard
+from negotiation_env.game.state import GameState
+from negotiation_env.language.claims.houses import find_houses, find_rooms, house_claims, room_claims
+from negotiation_env.language.claims.money import count_claims, money_claims, saying_claims
+from negotiation_env.language.claims.shares import find_shares, share_claims, trend_claims
+from negotiation_env.language.claims.stays import date_claims, find_dates, find_nights, month_claims, nights_claims
+from negotiation_env.language.claims.talk import KINDS, MAX_LENGTH, Claim, Talk
+
+__all__ = ["KINDS", "Claim", "find_claims"]
+
+
+def find_claims(
+    text: str, card: TaskCard, game: GameState | None = None, earlier: Sequence[str] = ()
+) -> tuple[Claim, ...]:
+    """Return every statement of an agent's message about its card or the talk, in the order of the text.
+
+    ``game`` is the public state before the message, ``earlier`` what both sides said before it; what the hotel has said
+    is no invention of the agent's.
+    """
+    talk = Talk(text[:MAX_LENGTH], card, game, earlier)
+    houses = find_houses(talk)
+    named = {place for house in houses for place in range(house.start, house.end)}  # no room in "Jade Lake Family Inn"
+    rooms = [room for room in find_rooms(talk.low, card.tickets) if room.start not in named]
+    nights, dates = find_nights(talk.low, talk.numbers), find_dates(talk.low)
+    shares = find_shares(talk.low, talk.numbers)
+    claims = [
+        *room_claims(talk, rooms),
+        *house_claims(talk, houses, rooms),
+        *date_claims(talk, dates, rooms, nights),
+        *month_claims(talk, dates, rooms),
+        *nights_claims(talk, nights, rooms, dates),
+        *share_claims(talk, shares),
+        *trend_claims(talk, shares),
+        *money_claims(talk, houses),
+        *saying_claims(talk),
+        *count_claims(talk),
+    ]
+    return tuple(sorted(claims, key=lambda claim: (claim.start, claim.end, claim.kind)))

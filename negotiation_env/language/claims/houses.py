@@ -1,0 +1,350 @@
+"""Claims about names: room types, the hotel that is addressed, its city, the competitor and the event."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from negotiation_env.game import world
+from negotiation_env.game.scenario import Ticket
+from negotiation_env.language.claims.talk import Claim, Talk
+
+_FILLERS: Final = frozenset(("room", "view", "with", "and", "the", "of", "bed"))
+"""Words of a room's name that tell no room from another."""
+_OTHER_TYPES: Final = ("triple", "quad", "studio", "penthouse", "villa", "loft", "bungalow", "dorm", "junior",
+                       "premium", "premier", "economy", "presidential", "connecting", "sea", "ocean", "lake",
+                       "river", "mountain", "single")  # fmt: skip
+"""Room types that hotels sell and sampled cards do not hold."""
+_HEADS: Final = frozenset(
+    ("king", "queen", "twin", "double", "suite", "executive", "deluxe", "triple", "penthouse", "loft", "studio")
+)
+"""Words that name a room by themselves ("the twin"); the others need another word or "room" beside them."""
+_BEDS: Final = frozenset(("king", "queen", "twin", "double", "suite"))
+"""Words of which a room has one: in "king twin" two rooms are named."""
+_SHORT: Final = {"exec": "executive", "std": "standard", "dbl": "double", "deluxe": "deluxe", "dlx": "deluxe"}
+_CHINESE: Final = {
+    word: frozenset(bearing.split())
+    for word, bearing in (
+        ("大床", "king queen double"), ("双床", "twin"), ("双人", "twin double"), ("标大", "standard"),
+        ("标双", "standard twin"), ("标间", "standard twin"), ("标准", "standard"), ("套房", "suite"),
+        ("亲子房", "family"), ("家庭房", "family"), ("家庭", "family"), ("亲子套", "family"), ("行政", "executive"),
+        ("花园", "garden"), ("园景", "garden"), ("豪华", "deluxe"), ("高级", "superior"), ("三人间", "triple"),
+        ("单人间", "single"),
+    )
+}  # fmt: skip
+"""What people write of rooms in Chinese, and the words of a room's name of which one bears it out."""
+_CHINESE_ALONE: Final = frozenset(
+    ("大床", "双床", "标大", "标双", "标间", "套房", "亲子房", "家庭房", "行政", "园景", "三人间")
+)
+_DETERMINER: Final = re.compile(
+    r"(?:^|[,:;.!?，。：]|\b(?:the|your|our|a|an|this|that|these|those|for|and|or|of|each|every|per|on|one|"
+    r"two|about|my|"
+    r"[a-z]+'s|[0-9]+))\W{0,2}$"
+)
+# After these a room word is another word: "double the", "king of", "twin towns", "executive who", "suite of".
+_OTHER_SENSE: Final = re.compile(
+    r"[ -](?:sold|selling|the|your|our|that|what|as|check|checked|book\w*|of|beds?|bedded|who|whose|"
+    r"decision|digits?|standards?|"
+    r"sales?|entr(?:y|ies)|espressos?|towns?|brothers?|sisters?|size|sized|and a half|team|chef|director|"
+    r"board|office|crab|bee)\b"
+)
+
+
+class RoomMention(NamedTuple):
+    """A room that a message names.
+
+    Attributes:
+        start: where its words begin.
+        end: where they end.
+        words: what is said about it; for each word the words of a room's name that bear it out.
+        tickets: places of the tickets that it may mean.
+    """
+
+    start: int
+    end: int
+    words: tuple[frozenset[str], ...]
+    tickets: tuple[int, ...]
+
+
+def room_words(room: str) -> frozenset[str]:
+    """Return the words of a room's name that tell it from others."""
+    return frozenset(re.findall(r"[a-z]+", room.lower())) - _FILLERS
+
+
+@lru_cache(maxsize=256)
+def _pattern(rooms: tuple[str, ...]) -> re.Pattern[str]:
+    known = {word for room in (*world.ROOM_TYPES, *rooms) for word in room_words(room)}
+    english = sorted({*known, *_OTHER_TYPES, *_SHORT}, key=len, reverse=True)
+    chinese = sorted(_CHINESE, key=len, reverse=True)
+    # "GVQ" for the Garden View Queen; two letters would be too little to know a room by.
+    initials = sorted({letters for room in rooms if len(letters := _initials(room)) > 2}, key=len, reverse=True)
+    return re.compile(
+        rf"\b({'|'.join(map(re.escape, [*initials, *english]))})(?:e?s)?\b|({'|'.join(chinese)})", re.ASCII
+    )
+
+
+def _initials(room: str) -> str:
+    return "".join(word[0] for word in re.findall(r"[a-z]+", room.lower()))
+
+
+def find_rooms(low: str, tickets: Sequence[Ticket]) -> list[RoomMention]:
+    """Return the rooms that a lower-case text names, those of the card and others, in order."""
+    names = tuple(ticket.room for ticket in tickets)
+    owns = [room_words(name) for name in names]
+    found: list[RoomMention] = []
+    group: list[re.Match[str]] = []
+    for match in [*_pattern(names).finditer(low), None]:
+        if match is not None and group and _same_room(low, group, match):
+            group.append(match)
+            continue
+        if group:
+            found += _mention(low, group, owns, names)
+        group = [] if match is None else [match]
+    return found
+
+
+def _same_room(low: str, group: Sequence[re.Match[str]], match: re.Match[str]) -> bool:
+    """Return whether a room word goes on with the room that the words before it name."""
+    if low[group[-1].end() : match.start()] not in ("", " ", "-", " view ", "view", "景"):
+        return False
+    if match[2]:
+        return group[-1][2] not in _CHINESE_ALONE and group[-1][2] is not None
+    return not (group[-1][1] in _BEDS and match[1] in (*_BEDS, "executive", "deluxe", "family", "superior", "standard"))
+
+
+def _mention(low: str, group: Sequence[re.Match[str]], owns: Sequence[frozenset[str]], names: Sequence[str]
+             ) -> list[RoomMention]:  # fmt: skip
+    words = tuple(frozenset((_SHORT.get(match[1], match[1]),)) if match[1] else _CHINESE[match[2]] for match in group)
+    start, end = group[0].start(), group[-1].end()
+    for place, name in enumerate(names):
+        if group[0][1] == _initials(name):
+            return [RoomMention(start, end, words, (place,))]
+    fitting = tuple(place for place, own in enumerate(owns) if all(word & own for word in words))
+    alone = len(group) == 1 and not (words[0] & _HEADS if group[0][1] else group[0][2] in _CHINESE_ALONE)
+    if alone and (
+        "single" in words[0] or not re.match(r" view|(?: view)?(?: rooms?\b|s\b)|景|房|大床", low[end : end + 12])
+    ):
+        return []
+    return [RoomMention(start, end, words, fitting)]
+
+
+def room_claims(talk: Talk, mentions: Sequence[RoomMention]) -> list[Claim]:
+    """Return a claim for each room that is named; a room that the talk has named before is not accused."""
+    rooms = ", ".join(ticket.room for ticket in talk.card.tickets)
+    found: list[Claim] = []
+    for mention in mentions:
+        said = talk.low[mention.start : mention.end]
+        if mention.tickets:
+            room = talk.card.tickets[mention.tickets[0]].room
+            found.append(
+                talk.claim("room", mention.start, mention.end, talk.text[mention.start : mention.end], room, True)
+            )
+        elif _is_room(talk.low, mention) and not _named_before(talk, mention):
+            found.append(talk.claim("room", mention.start, mention.end, said, rooms, False))
+    return found
+
+
+def _is_room(low: str, mention: RoomMention) -> bool:
+    """Return whether words that fit no ticket do speak of a room."""
+    if _OTHER_SENSE.match(low[mention.end : mention.end + 24]):
+        return False
+    if not low[mention.start : mention.end].isascii() or len(mention.words) > 1:
+        return True
+    before, after = low[max(0, mention.start - 16) : mention.start], low[mention.end : mention.end + 10]
+    return _DETERMINER.search(before) is not None or re.match(r" (?:at |for |from |is )?[0-9]", after) is not None
+
+
+def _named_before(talk: Talk, mention: RoomMention) -> bool:
+    """Return whether each of the words was said before in the talk."""
+    words = re.findall(r"[a-z]+|[\u4e00-\u9fff]+", talk.low[mention.start : mention.end])
+    return all(word.rstrip("s") in talk.earlier_words if word.isascii() else word in talk.earlier_low for word in words)
+
+
+_CITIES: Final = (
+    *world.CITIES, "Beijing", "Shanghai", "Guangzhou", "Shenzhen", "Chongqing", "Tianjin", "Xian", "Ningbo", "Wuxi",
+    "Dalian", "Shenyang", "Changchun", "Jinan", "Yantai", "Weihai", "Fuzhou", "Quanzhou", "Nanchang", "Hefei",
+    "Huangshan", "Zhengzhou", "Luoyang", "Kaifeng", "Taiyuan", "Pingyao", "Datong", "Shijiazhuang", "Qinhuangdao",
+    "Hohhot", "Lanzhou", "Dunhuang", "Xining", "Yinchuan", "Urumqi", "Lhasa", "Guiyang", "Zunyi", "Nanning", "Beihai",
+    "Yangshuo", "Haikou", "Zhangjiajie", "Foshan", "Dongguan", "Macau", "Hong Kong", "Shantou", "Wenzhou", "Shaoxing",
+    "Yangzhou", "Xuzhou", "Zhoushan", "Leshan", "Xishuangbanna", "Jinghong", "Changzhou", "Nantong", "Taipei",
+)  # fmt: skip
+_CHINESE_CITIES: Final = {
+    "杭州": "Hangzhou", "成都": "Chengdu", "厦门": "Xiamen", "青岛": "Qingdao", "苏州": "Suzhou", "昆明": "Kunming",
+    "桂林": "Guilin", "西安": "Xi'an", "南京": "Nanjing", "三亚": "Sanya", "大理": "Dali", "丽江": "Lijiang",
+    "武汉": "Wuhan", "长沙": "Changsha", "哈尔滨": "Harbin", "珠海": "Zhuhai", "北京": "Beijing", "上海": "Shanghai",
+    "广州": "Guangzhou", "深圳": "Shenzhen", "重庆": "Chongqing", "天津": "Tianjin", "大连": "Dalian", "海口": "Haikou",
+    "宁波": "Ningbo", "无锡": "Wuxi", "沈阳": "Shenyang", "长春": "Changchun", "济南": "Jinan", "烟台": "Yantai",
+    "福州": "Fuzhou", "泉州": "Quanzhou", "漳州": "Zhangzhou", "南昌": "Nanchang", "合肥": "Hefei", "郑州": "Zhengzhou",
+    "洛阳": "Luoyang", "太原": "Taiyuan", "兰州": "Lanzhou", "贵阳": "Guiyang", "南宁": "Nanning", "北海": "Beihai",
+    "阳朔": "Yangshuo", "佛山": "Foshan", "东莞": "Dongguan", "澳门": "Macau", "香港": "Hong Kong", "温州": "Wenzhou",
+    "绍兴": "Shaoxing", "扬州": "Yangzhou", "拉萨": "Lhasa", "乐山": "Leshan", "景洪": "Jinghong",
+}  # fmt: skip
+_LODGING: Final = ("hotel", "inn", "guesthouse", "guest house", "resort", "lodge", "hostel", "homestay", "motel",
+                   "apartments", "residence", "boutique", "family", "airport")  # fmt: skip
+_TELLING: Final = frozenset(
+    ("inn", "guesthouse", "resort", "lodge", "hostel", "homestay", "airport", "boutique", "family")
+)
+"""Words of a name that contradict another kind of house; "hotel" is said of all of them."""
+_LODGING_TAIL: Final = rf"(?: (?:{'|'.join(_LODGING)})\b)*"
+_GENERIC: Final = re.compile(
+    r"\b((?:[A-Z][a-z]+ ){1,3})(Hotel|Inn|Guesthouse|Resort|Lodge|Hostel|Homestay|Apartments|Residence)\b"
+)
+_OWN_HOUSE_BEFORE: Final = re.compile(
+    r"(?:\b(?:dear|hello|hi|morning|evening|afternoon|speaking (?:to|with)|is (?:that|this|it)|"
+    r"calling about|your|welcome to|"
+    r"here at|mr \w+ of|mrs \w+ of|ms \w+ of|right at|on behalf of|you own)|[0-9]{3,4} for)\W+(?:the |a )?$"
+)
+_ALONE_BEFORE: Final = re.compile(r"\b(?:the|your|at|of|for) $")
+"""What stands before a house's name of one word ("the Lotus"), which else may be a flower."""
+_OWN_HOUSE_AFTER: Final = re.compile(r" team\b|,? isn't it| could do| do on\b| i'd put|,? naturally")
+_FOR_HOUSE: Final = re.compile(r"(?:\bfor|\byou own|\b(?:what|which|how) [a-z ]{0,20}) (?:the )?$")
+_HOUSE_ROOM: Final = re.compile(r"(?:'s|,) (?:the |a )?(?:[a-z]+ ){0,2}$")
+_LOCAL: Final = re.compile(
+    r"\b(?:search(?:es|ed|ing)?|look(?:s|ing|ed)?|people|demand|interest|travell?ers|visitors|tourists|"
+    r"guests|bound|trips?)"
+    r"(?: [a-z']+){0,3} (?:for|to|in|of) (?:the )?$|搜$|[您你店]们?(?:家)?在$"
+)
+_HERE: Final = re.compile(
+    rf"\b(?:your|the|this|that) (?:[a-z]+ ){{0,3}}(?:{'|'.join(_LODGING)}|house|place|"
+    rf"property)(?: there)?(?:,| in| at) (?:the )?$"
+)
+_YOUR_HOUSE: Final = re.compile(
+    r"(?:[您你]们|[您你]家|[您你](?=[\u4e00-\u9fff]{2,6}?那家))(?:在)?([\u4e00-\u9fff]{2,6}?)(?:那家|那间|"
+    r"的)?([\u4e00-\u9fff]{0,4}?)(酒店|旅馆|民宿|客栈|宾馆|公寓|度假村|饭店|旅店|招待所)"
+)
+
+
+_EVENT: Final = re.compile(
+    r"\b(trade fair|marathon|music festival|school holidays|food festival|leaf season|flower fair)\b"
+)
+_DEMAND: Final = re.compile(r"\b(?:demand|search(?:es)?|more people|fewer people|travell?ers)\b")
+
+
+class House(NamedTuple):
+    """A house that a message names; ``core`` is its name without "Hotel", "Inn" and the like, in lower case."""
+
+    start: int
+    end: int
+    core: str
+    tail: str
+
+
+def core_name(name: str) -> str:
+    """Return a name in lower case without the words that say that it is a hotel, as people shorten it."""
+    return re.sub(_LODGING_TAIL + "$", "", name.lower().strip()) or name.lower().strip()
+
+
+@lru_cache(maxsize=256)
+def _names(own: str, competitor: str) -> re.Pattern[str]:
+    cores = {core_name(name) for name in (own, competitor, *world.NAME_STARTS, *world.COMPETITORS)}
+    return re.compile(
+        rf"\b({'|'.join(sorted(map(re.escape, cores), key=len, reverse=True))})\b({_LODGING_TAIL})", re.ASCII
+    )
+
+
+@lru_cache(maxsize=1)
+def _cities() -> re.Pattern[str]:
+    cities = sorted({city.lower() for city in _CITIES}, key=len, reverse=True)
+    return re.compile(rf"\b({'|'.join(map(re.escape, cities))})\b|({'|'.join(_CHINESE_CITIES)})", re.ASCII)
+
+
+def find_houses(talk: Talk) -> list[House]:
+    """Return the houses that a message names: of the card, of the invented world, and names that end as hotels' do."""
+    shouting = talk.text == talk.low  # nothing is capitalised: names are not either
+    found: list[House] = []
+    for match in _names(talk.card.hotel.name, talk.card.facts.competitor_name).finditer(talk.low):
+        capital = all(talk.text[match.start(1) + word.start()].isupper() for word in re.finditer(r"[a-z']+", match[1]))
+        if " " not in match[1] and not match[2] and not _ALONE_BEFORE.search(talk.before(match.start(), 16)):
+            continue
+        plain = shouting and (
+            (" " in match[1] and match[1] not in ("old town", "west gate", "sunrise bay")) or match[2] != ""
+        )
+        if capital or plain:
+            found.append(House(match.start(), match.end(), match[1], match[2].strip()))
+    for match in _GENERIC.finditer(talk.text):
+        if not any(house.start < match.end() and match.start() < house.end for house in found):
+            words = match[1].lower().split()
+            if words[0] in ("the", "your", "dear", "a", "this", "that", "our"):
+                words = words[1:]
+            if set(words) - set(_LODGING):
+                found.append(House(match.start(), match.end(), " ".join(words), match[2].lower()))
+    return sorted(found)
+
+
+def house_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> list[Claim]:
+    """Return a claim for each house that is named, and for the city that is said of this one."""
+    hotel, competitor = talk.card.hotel, talk.card.facts.competitor_name
+    own, other = core_name(hotel.name), core_name(competitor)
+    found: list[Claim] = []
+    for house in houses:
+        name = talk.text[house.start : house.end]
+        before, after = talk.before(house.start, 32), talk.after(house.end, 16)
+        if house.core == own:
+            wrong = set(house.tail.split()) & _TELLING - set(hotel.name.lower().split())
+            found.append(talk.claim("hotel", house.start, house.end, name, hotel.name, not wrong))
+        elif house.core == other:
+            addressed = _OWN_HOUSE_BEFORE.search(before) is not None or _OWN_HOUSE_AFTER.match(after) is not None
+            addressed = addressed or _is_asked_of(talk, house, rooms)
+            if addressed:
+                found.append(talk.claim("hotel", house.start, house.end, name, hotel.name, False))
+            else:
+                found.append(talk.claim("competitor", house.start, house.end, name, competitor, True))
+        elif house.core not in talk.earlier_low:
+            found.append(talk.claim("competitor", house.start, house.end, name, competitor, False))
+    found += _city_claims(talk, houses, rooms) + _event_claims(talk)
+    for match in _YOUR_HOUSE.finditer(talk.low):
+        if match[1] not in talk.earlier_low:
+            found.append(talk.claim("hotel", match.start(), match.end(), match[0], hotel.name, False))
+    return found
+
+
+def _is_asked_of(talk: Talk, house: House, rooms: list[RoomMention]) -> bool:
+    """Return whether a room is asked of a house as of this one: "for Plum Blossom's king", "the twins at it"."""
+    of_it = any(
+        0 <= room.start - house.end <= 24 and _HOUSE_ROOM.fullmatch(talk.low[house.end : room.start]) for room in rooms
+    )
+    at_it = any(talk.low[room.end : house.start] in (" at ", " at the ", " of ", " of the ") for room in rooms)
+    priced = re.match(r"[^.,;?!]{0,40}[0-9]{3}", talk.low[house.end : house.end + 44]) is not None
+    if priced or not (of_it or at_it):
+        return False
+    sentence = talk.sentence(house.start)
+    asked = re.search(r"[?？]", talk.low[sentence.end : sentence.end + 60])
+    return asked is not None or _FOR_HOUSE.search(talk.before(house.start, 30)) is not None
+
+
+def _city_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> list[Claim]:
+    """Return a claim for each city that the house is said to lie in, or that people are said to look for."""
+    city = talk.card.hotel.city
+    own = core_name(talk.card.hotel.name)
+    found: list[Claim] = []
+    for match in _cities().finditer(talk.low):
+        said = _CHINESE_CITIES[match[2]] if match[2] else match[1]
+        before = talk.before(match.start(), 50)
+        beside = any(
+            house.core == own and re.fullmatch(r",? ?(?:in|at|of)? ?(?:the )?", talk.low[house.end : match.start()])
+            for house in houses
+            if house.end <= match.start() <= house.end + 10
+        ) or any(
+            0 <= match.start() - room.end <= 6 and talk.low[room.end : match.start()].strip() == "in" for room in rooms
+        )
+        if beside or _LOCAL.search(before) or _HERE.search(before):
+            true = said.lower().replace("'", "") == city.lower().replace("'", "")
+            if true or beside or said.lower() not in talk.earlier_low:
+                found.append(
+                    talk.claim("city", match.start(), match.end(), talk.text[match.start() : match.end()], city, true)
+                )
+    return found
+
+
+def _event_claims(talk: Talk) -> list[Claim]:
+    """Return a claim for each event that is said to move demand; one that was spoken of before is not accused."""
+    event = talk.card.facts.event
+    found: list[Claim] = []
+    for match in _EVENT.finditer(talk.low):
+        sentence = talk.sentence(match.start())
+        true = match[1] in event.lower()
+        if _DEMAND.search(talk.low, sentence.start, sentence.end) and (true or match[1] not in talk.earlier_low):
+            found.append(talk.claim("event", match.start(), match.end(), match[1], event, true))
+    return found

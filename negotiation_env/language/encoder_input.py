@@ -1,0 +1,195 @@
+"""What the encoder reader sees of a message: one text with marked spans, and numbers about figures and tickets.
+
+Code finds figures and hotel rooms, the encoder says what is meant by them. The text holds the tickets' rooms, the other
+side's last message and the message itself; a ``Mention`` is a figure of the message; ``pairs`` describes each mention
+against each ticket (is it the hotel's figure, the agent's, the list price, its net, a plausible total, ...), so that
+nothing needs to be learned about particular numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from negotiation_env.language.numerals import find_numbers, lower
+from negotiation_env.language.reading import Context
+
+Floats = NDArray[np.float32]
+
+MOST_HEARD: Final = 220
+"""Characters of the other side's last message that are shown: its end."""
+MOST_SAID: Final = 700
+"""Characters of the message that are shown."""
+MOST_MENTIONS: Final = 16
+LETTERS: Final = "ABC"
+PAIR_FEATURES: Final = 40
+TICKET_FEATURES: Final = 16
+_YUAN: Final = 1.6
+_PERCENT: Final = re.compile(r" ?(?:%|percent|per cent|pct)")
+_ORDINAL: Final = re.compile(r"(?:st|nd|rd|th)\b")
+_CURRENCY_BEFORE: Final = re.compile(r"[¥$€]\s?$|\b(?:rmb|cny)\s?$")
+_CURRENCY_AFTER: Final = re.compile(r" ?(?:yuan|rmb|cny|元|块)")
+_UNIT_AFTER: Final = re.compile(r"[ -]?(?:nights?|rooms?|guests?|days?|weeks?|stars?|晚|间|天)\b")
+_MIDPOINT: Final = re.compile(r"\b(?:middle|half ?way|mid ?way|midpoint|split the difference)\b|折中|各让一步")
+_COMMON: Final = frozenset(("room", "suite", "view", "standard", "the", "and", "with"))
+
+
+class Mention(NamedTuple):
+    """A figure in the message, or "the middle" (value 0)."""
+
+    value: float
+    start: int
+    end: int
+
+
+class EncoderInput(NamedTuple):
+    """A message as the encoder gets it; spans count in ``text``."""
+
+    text: str
+    said: tuple[int, int]
+    """Span of the message."""
+    tickets: tuple[tuple[int, int], ...]
+    """Span of each ticket's room."""
+    mentions: tuple[Mention, ...]
+    spans: tuple[tuple[int, int], ...]
+    """Span of each mention."""
+    pairs: Floats
+    """[mentions, tickets, PAIR_FEATURES]."""
+    about: Floats
+    """[tickets, TICKET_FEATURES]."""
+
+
+def encoder_input(text: str, context: Context) -> EncoderInput:
+    """Return what the encoder sees of a message in its context; total on any string."""
+    said = text[:MOST_SAID]
+    head, tickets = "", []
+    for letter, room in zip(LETTERS, context.rooms, strict=False):
+        start = len(head)
+        head += f"{letter}: {room[:40]}"
+        tickets.append((start, len(head)))
+        head += ". "
+    other, self_ = ("hotel", "agent") if context.speaker == "agent" else ("agent", "hotel")
+    head += f"{other}: {context.heard[-MOST_HEARD:]} | {self_}: "
+    mentions = find_mentions(said)
+    return EncoderInput(
+        head + said,
+        (len(head), len(head) + len(said)),
+        tuple(tickets),
+        mentions,
+        tuple((len(head) + m.start, len(head) + m.end) for m in mentions),
+        _pairs(said, mentions, context),
+        _about(said, mentions, context),
+    )
+
+
+def find_mentions(text: str) -> tuple[Mention, ...]:
+    """Return the figures of a message that may be prices, reductions, or totals, in order."""
+    low = lower(text)
+    numbers = find_numbers(low, True, True, True)
+    found = [Mention(n.value, n.start, n.end) for n in numbers if 2.0 <= n.value <= 100_000.0]
+    found += [Mention(0.0, match.start(), match.end()) for match in _MIDPOINT.finditer(low)]
+    return tuple(sorted(found, key=lambda m: m.start)[:MOST_MENTIONS])
+
+
+def rooms_named(text: str, rooms: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Return where a message names which room, as (position, ticket), by the words that set the rooms apart."""
+    words = [set(re.findall(r"[a-z]+", room.lower())) - _COMMON for room in rooms]
+    found: list[tuple[int, int]] = []
+    low = text.lower()
+    for k, own in enumerate(words):
+        others = set().union(*(w for j, w in enumerate(words) if j != k))
+        alone = own - others or own
+        if not alone:
+            continue
+        pattern = r"\b(?:" + "|".join(sorted(map(re.escape, alone))) + r")s?\b"
+        found += [(match.start(), k) for match in re.finditer(pattern, low)]
+    if len(rooms) > 1 and sum("suite" in room.lower() for room in rooms) == 1:
+        suite = next(k for k, room in enumerate(rooms) if "suite" in room.lower())
+        found += [(match.start(), suite) for match in re.finditer(r"\bsuites?\b", low)]
+    return sorted(set(found))
+
+
+def _near(a: float, b: float | None) -> bool:
+    return b is not None and abs(a - b) <= _YUAN
+
+
+def _pairs(text: str, mentions: tuple[Mention, ...], context: Context) -> Floats:
+    """Describe each mention against each ticket."""
+    count = len(context.rooms)
+    out = np.zeros((len(mentions), count, PAIR_FEATURES), dtype=np.float32)
+    low, named = lower(text), rooms_named(text, context.rooms)
+    heard = {m.value for m in find_mentions(context.heard[-MOST_HEARD:])}
+    free = [k for k in range(count) if k >= len(context.open) or context.open[k]]
+    plausible = [m for m, x in enumerate(mentions) if any(0.4 <= x.value / s <= 1.1 for s in context.selling)]
+    for m, mention in enumerate(mentions):
+        before = [k for at, k in named if at < mention.start]
+        after = [k for at, k in named if at >= mention.end]
+        common = _mention_features(low, m, mention, mentions, context, heard)
+        for k in range(count):
+            value = mention.value
+            selling, quote, bid = context.selling[k], context.quotes[k], context.bids[k]
+            keep = 1.0 - context.commissions[k]
+            nights = float(context.nights[k]) if k < len(context.nights) else 1.0
+            standing = quote if quote is not None else selling
+            share = value / selling
+            row = [
+                _near(value, quote), quote is not None and _near(value, quote * keep),
+                _near(value, bid), bid is not None and _near(value, bid * keep),
+                _near(value, selling), _near(value, selling * keep),
+                quote is not None, bid is not None,
+                0.45 <= share <= 1.05, 0.35 <= share / nights <= 1.1 and nights > 1,
+                share < 0.3, value == nights,
+                quote is not None and value < quote - _YUAN, bid is not None and value > bid + _YUAN,
+                0.5 * standing < value < standing - _YUAN,
+                min(2.0, abs(math.log(max(share, 0.01)))) if value else 0.0,
+                bool(before) and before[-1] == k, bool(after) and after[0] == k,
+                k in {j for _, j in named}, bool(named),
+                k < len(context.open) and context.open[k], k < len(context.fresh) and context.fresh[k],
+                k < len(context.pending) and context.pending[k], count > 1,
+                m in plausible and len(plausible) == count and plausible.index(m) == k,
+                m in plausible and len(plausible) == len(free) and k in free and plausible.index(m) == free.index(k),
+                m in plausible and len(plausible) in (count, len(free)) and count > 1,
+                *common,
+            ]  # fmt: skip
+            out[m, k, : len(row)] = row
+    return out
+
+
+def _mention_features(
+    low: str, m: int, mention: Mention, mentions: tuple[Mention, ...], context: Context, heard: set[float]
+) -> list[float]:
+    """Describe a mention by itself."""
+    start, end = mention.start, mention.end
+    return [
+        float(_PERCENT.match(low, end) is not None), float(_ORDINAL.match(low, end) is not None),
+        float(_CURRENCY_BEFORE.search(low[max(0, start - 5) : start]) is not None
+              or _CURRENCY_AFTER.match(low, end) is not None),
+        float(_UNIT_AFTER.match(low, end) is not None), float(mention.value in heard),
+        float(m == 0), float(m == len(mentions) - 1), float(low.find("?", end) >= 0), float(context.net),
+        float(mention.value == 0.0), float(mention.value < 100.0), float(context.speaker == "agent"),
+    ]  # fmt: skip
+
+
+def _about(text: str, mentions: tuple[Mention, ...], context: Context) -> Floats:
+    """Describe each ticket."""
+    count = len(context.rooms)
+    out = np.zeros((count, TICKET_FEATURES), dtype=np.float32)
+    named = {k for _, k in rooms_named(text, context.rooms)}
+    values = [m.value for m in mentions]
+    for k in range(count):
+        quote, bid, keep = context.quotes[k], context.bids[k], 1.0 - context.commissions[k]
+        row = [
+            quote is not None, bid is not None, k < len(context.open) and context.open[k],
+            k < len(context.fresh) and context.fresh[k], k < len(context.pending) and context.pending[k],
+            count > 1, k in named, bool(named), k in named and len(named) == 1,
+            quote is not None and any(_near(v, quote) or _near(v, quote * keep) for v in values),
+            bid is not None and any(_near(v, bid) or _near(v, bid * keep) for v in values),
+            bool(values), "?" in text or "？" in text, context.speaker == "agent", context.net,
+            quote is not None and _near(quote, bid),
+        ]  # fmt: skip
+        out[k, : len(row)] = row
+    return out

@@ -1,0 +1,385 @@
+"""The encoder reader: a small sentence encoder with heads says what figures, tickets and messages are about.
+
+MiniLM-L6 (Wang et al. 2020, arXiv 2002.10957; Sentence-Transformers' all-MiniLM-L6-v2) with a LoRA and five heads,
+trained on written dialogues and drills (``negotiate train reader``), run by ONNX Runtime. Figures and rooms are found
+by code (``encoder_input``); the heads tell which figure is offered or taken for which ticket, how firmly, and what
+else is said. Below a stated confidence an acceptance is UNSURE, so that the other side asks back. Messages in Chinese,
+which this encoder was not trained on, and very long ones are read by the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from negotiation_env.errors import UsageError
+from negotiation_env.game import world
+from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType, Tactic
+from negotiation_env.language.encoder_build import FOLDER, base_folder, missing, onnx_model, reader_weights, settings
+from negotiation_env.language.encoder_input import MOST_SAID, EncoderInput, Floats, encoder_input
+from negotiation_env.language.reading import Context, Reading, spoken
+from negotiation_env.language.rule_reader import understand
+
+ROLES: Final = ("none", "offers", "takes")
+SCALES: Final = ("literal", "off", "percent", "total", "middle")
+STANDS: Final = ("none", "holds", "refuses", "retracts", "asks")
+FORCES: Final = (
+    Force.FIRM, Force.CONDITIONAL, Force.TENTATIVE, Force.ASKED, Force.PUT_OFF, Force.NEGATED, Force.REPORTED,
+    Force.PAST,
+)  # fmt: skip
+TACTICS: Final = ("exposure", "conversion", "competitor", "calendar", "fit", "partnership")
+TOPICS: Final[tuple[tuple[str, str], ...]] = (
+    ("greet", "both"), ("close", "both"), ("off_topic", "both"), ("ask:other", "both"),
+    *((f"inform:{name}", "agent") for name in TACTICS), ("soothe", "agent"), ("ask:concern", "agent"),
+    *((f"promise:{name}", "agent") for name in world.PROMISES), ("overpromise", "agent"), ("decline", "agent"),
+    ("defer", "agent"), ("insult", "agent"), ("pressure", "agent"),
+    ("ask:reason", "manager"), ("ask:forbidden", "manager"), ("upset", "manager"), ("concern", "manager"),
+    ("maybe", "manager"), ("walk", "manager"), *((f"objection:{name}", "manager") for name in TACTICS),
+)  # fmt: skip
+"""What a message may be about, and whose messages are."""
+HIDDEN: Final = 384
+"""Width of the encoder."""
+MOST_TOKENS: Final = 256
+BATCH: Final = 16
+"""Messages of like length that go through the encoder together."""
+SHARED: Final = 0.6
+"""A figure belongs to every ticket that is at least so likely as the likeliest."""
+THREADS: Final = 1
+"""Of ONNX Runtime: episodes are spread over processes, and more threads win little on messages this short."""
+_TOPIC: Final = {name: i for i, (name, _) in enumerate(TOPICS)}
+_INFORMS: Final = {name: Tactic[name.upper()] for name in TACTICS}
+
+
+class Found(NamedTuple):
+    """What the heads say about one message: probabilities."""
+
+    roles: Floats
+    """[mentions, tickets, roles]."""
+    scales: Floats
+    """[mentions, scales]."""
+    nets: Floats
+    """[mentions]."""
+    takes: Floats
+    """[tickets, 1 + forces]."""
+    stands: Floats
+    """[tickets, stands]."""
+    topics: Floats
+    """[topics]."""
+
+
+class Thresholds(NamedTuple):
+    """From which probability on something counts; chosen on the validation authors."""
+
+    firm: float = 0.85
+    """A firm acceptance binds."""
+    seconded: float = 0.5
+    """The same where the rules hear one too."""
+    unsure: float = 0.4
+    """From here to ``firm`` the other side asks back."""
+    offer: float = 0.5
+    overpromise: float = 0.5
+    close: float = 0.6
+    topic: float = 0.5
+    stand: float = 0.5
+
+
+def softmax(x: Floats) -> Floats:
+    """Return probabilities over the last axis."""
+    e: Floats = np.exp(x - x.max(axis=-1, keepdims=True))
+    e /= e.sum(axis=-1, keepdims=True)
+    return e
+
+
+def sigmoid(x: Floats) -> Floats:
+    """Return probabilities."""
+    return np.asarray(1.0 / (1.0 + np.exp(-x)), dtype=np.float32)
+
+
+def _mlp(x: Floats, weights: Mapping[str, Floats], name: str) -> Floats:
+    h = x @ weights[f"{name}.0.weight"].T + weights[f"{name}.0.bias"]
+    h = 0.5 * h * (1.0 + np.tanh(0.7978845608 * (h + 0.044715 * h**3)))  # GELU, Hendrycks and Gimpel's approximation
+    return np.asarray(h @ weights[f"{name}.3.weight"].T + weights[f"{name}.3.bias"], dtype=np.float32)
+
+
+def run_heads(hidden: Floats, spans: TokenSpans, seen: EncoderInput, weights: Mapping[str, Floats]) -> Found:
+    """Return what the heads say about one message.
+
+    Args:
+        hidden: the encoder's last layer, [tokens, HIDDEN].
+        spans: where message, tickets and mentions lie in it.
+        seen: the message as the encoder was given it.
+        weights: of the heads "figure", "pair", "ticket" and "message".
+    """
+
+    def pool(span: tuple[int, int]) -> Floats:
+        mean: Floats = hidden[span[0] : max(span[1], span[0] + 1)].mean(axis=0)
+        return mean
+
+    said, first = pool(spans.said), hidden[0]
+    tickets = np.stack([pool(span) for span in spans.tickets])
+    count, mentions = len(tickets), len(spans.mentions)
+    roles = np.zeros((mentions, count, len(ROLES)), np.float32)
+    scales, nets = np.zeros((mentions, len(SCALES)), np.float32), np.zeros(mentions, np.float32)
+    best = np.zeros((count, 2), np.float32)
+    if mentions:
+        figures = np.stack([pool(span) for span in spans.mentions])
+        here = np.broadcast_to(said, figures.shape)
+        about = seen.pairs.max(axis=1)
+        figure = _mlp(np.concatenate([figures, here, figures * here, about], axis=1), weights, "figure")
+        scales, nets = softmax(figure[:, len(ROLES) : -1]), sigmoid(figure[:, -1])
+        m, t = np.repeat(figures, count, axis=0), np.tile(tickets, (mentions, 1))
+        flat = seen.pairs.reshape(mentions * count, -1)
+        scores = _mlp(np.concatenate([m, t, m * t, flat], axis=1), weights, "pair").reshape(mentions, count)
+        belongs = softmax(scores)
+        role = softmax(figure[:, : len(ROLES)])
+        best = (role[:, None, 1:] * belongs[..., None]).max(axis=0)
+        shared = np.where(belongs >= SHARED * belongs.max(axis=1, keepdims=True), 1.0, belongs)
+        roles[..., 1:] = role[:, None, 1:] * shared[..., None]
+        roles[..., 0] = 1.0 - roles[..., 1:].sum(axis=-1)
+    here = np.broadcast_to(said, tickets.shape)
+    start = np.broadcast_to(first, tickets.shape)
+    ticket = _mlp(np.concatenate([tickets, here, tickets * here, start, seen.about, best], axis=1), weights, "ticket")
+    topics = _mlp(np.concatenate([first, said])[None], weights, "message")[0]
+    return Found(
+        roles,
+        scales,
+        nets,
+        softmax(ticket[:, : 1 + len(FORCES)]),
+        softmax(ticket[:, 1 + len(FORCES) :]),
+        sigmoid(topics),
+    )
+
+
+class TokenSpans(NamedTuple):
+    """Where things lie in the tokens: (first, after the last)."""
+
+    said: tuple[int, int]
+    tickets: tuple[tuple[int, int], ...]
+    mentions: tuple[tuple[int, int], ...]
+
+
+def token_spans(seen: EncoderInput, offsets: Sequence[tuple[int, int]]) -> TokenSpans:
+    """Return the spans of an input in its tokens. ``offsets``: each token's characters."""
+
+    def span(chars: tuple[int, int]) -> tuple[int, int]:
+        inside = [i for i, (a, b) in enumerate(offsets) if b > a and a < chars[1] and b > chars[0]]
+        return (inside[0], inside[-1] + 1) if inside else (0, 1)
+
+    return TokenSpans(span(seen.said), tuple(map(span, seen.tickets)), tuple(map(span, seen.spans)))
+
+
+def figure_of(value: float, scale: str, net: bool, k: int, context: Context) -> float | None:
+    """Return a figure of the text as a price in the type said, yuan per night; None where it can be none."""
+    keep = 1.0 - context.commissions[k] if net else 1.0
+    quote, bid, selling = context.quotes[k], context.bids[k], context.selling[k]
+    standing = selling if quote is None else quote
+    if scale == "off":
+        value = standing * keep - value
+    elif scale == "percent":
+        value = round(standing * keep * (1.0 - value / 100.0))
+    elif scale == "total":
+        value = value / (context.nights[k] if k < len(context.nights) else 1)
+    elif scale == "middle" or value == 0.0:
+        value = round((standing + (selling if bid is None else bid)) / 2.0 * keep)
+    return float(value) if value > 0.0 else None
+
+
+def ticket_acts(
+    found: Found, seen: EncoderInput, context: Context, at: Thresholds, seconded: Sequence[bool]
+) -> tuple[list[DialogueAct], float]:
+    """Return the acts on tickets, and the confidence in them.
+
+    ``seconded``: per ticket whether the rules read a firm acceptance too; then less certainty is enough.
+    """
+    acts: list[DialogueAct] = []
+    confidence = 1.0
+    agent = context.speaker == "agent"
+    for k in range(len(context.rooms)):
+        firm = float(found.takes[k, 1])
+        taken, offered = _best(found, seen, context, k, 2), _best(found, seen, context, k, 1)
+        bar = at.seconded if seconded[k] else at.firm
+        hedged = int(found.takes[k].argmax())
+        if firm >= bar:
+            confidence = min(confidence, firm)
+            acts.append(_priced(Act.ACCEPT, taken if taken and taken[0] > 0.5 else None, k, Force.FIRM))
+        elif firm >= at.unsure and not (offered and offered[0] > 0.7):
+            confidence = min(confidence, max(firm, 1.0 - firm))
+            acts.append(_priced(Act.ACCEPT, None, k, Force.UNSURE))
+        elif hedged > 1:
+            acts.append(_priced(Act.ACCEPT, None, k, FORCES[hedged - 1]))
+        if firm < bar and offered and offered[0] >= at.offer:
+            confidence = min(confidence, offered[0])
+            acts.append(_priced(Act.COUNTER, offered, k, Force.FIRM))
+        acts += _stand(found, k, agent, at, bool(acts))
+    return acts, confidence
+
+
+def _best(found: Found, seen: EncoderInput, context: Context, k: int, role: int) -> tuple[float, float, bool] | None:
+    """Return the likeliest figure of a role on ticket ``k``: probability, price as said, whether net."""
+    options: list[tuple[float, float, bool]] = []
+    for m, mention in enumerate(seen.mentions):
+        p = float(found.roles[m, k, 1] + found.roles[m, k, 2]) if role == 1 else float(found.roles[m, k, role])
+        net = bool(found.nets[m] > 0.5)
+        value = figure_of(mention.value, SCALES[int(found.scales[m].argmax())], net, k, context)
+        if value is not None:
+            options.append((p, value, net))
+    return max(options, key=lambda option: option[0], default=None)
+
+
+def _priced(kind: Act, figure: tuple[float, float, bool] | None, k: int, force: Force) -> DialogueAct:
+    if figure is None:
+        return DialogueAct(kind, ticket=k, force=force)
+    return DialogueAct(
+        kind, price=figure[1], price_type=PriceType.NET if figure[2] else PriceType.SELLING, ticket=k, force=force
+    )
+
+
+def _stand(found: Found, k: int, agent: bool, at: Thresholds, busy: bool) -> list[DialogueAct]:
+    """Return where the speaker stands on ticket ``k``."""
+    stand = STANDS[int(found.stands[k].argmax())]
+    if stand == "none" or found.stands[k].max() < at.stand:
+        return []
+    if stand == "asks":
+        return [DialogueAct(Act.ASK, ticket=None, detail="price")] if agent else []
+    if agent:
+        return [] if busy else [DialogueAct(Act.REJECT, ticket=k)]
+    detail = {"holds": "hold", "refuses": "final", "retracts": "retract"}[stand]
+    return [] if busy and detail == "hold" else [DialogueAct(Act.REJECT, ticket=k, detail=detail)]
+
+
+def acts_of(found: Found, seen: EncoderInput, context: Context, at: Thresholds, rules: Reading) -> Reading:
+    """Return the reading that the heads' probabilities come to; ``rules`` is the rules' reading of the message."""
+    tickets = [act.ticket for act in rules.acts if act.kind in (Act.ACCEPT, Act.CONFIRM) and act.force is Force.FIRM]
+    seconded = [k in tickets or None in tickets for k in range(len(context.rooms))]
+    on_tickets, confidence = ticket_acts(found, seen, context, at, seconded)
+    said = {name for name, i in _TOPIC.items() if found.topics[i] >= _bar(name, at)}
+    acts = [DialogueAct(Act.GREET)] if "greet" in said else []
+    if context.speaker == "agent":
+        acts += _agent_topics(said, rules)
+    else:
+        acts += [DialogueAct(Act.INFORM, detail="upset")] if "upset" in said else []
+        acts += [
+            DialogueAct(Act.INFORM, tactic, detail="objection")
+            for name, tactic in _INFORMS.items()
+            if f"objection:{name}" in said
+        ]
+    asks = [act for act in on_tickets if act.kind is Act.ASK]
+    acts += [act for act in on_tickets if act.kind is not Act.ASK] + asks[:1]
+    if "ask:reason" in said:
+        acts.append(DialogueAct(Act.ASK, detail="reason"))
+    if "walk" in said and context.speaker == "manager":
+        acts.append(DialogueAct(Act.CLOSE, detail="walk"))
+    elif "close" in said:
+        acts.append(DialogueAct(Act.CLOSE, detail="bye"))
+    if not acts:
+        acts = [DialogueAct(Act.OFF_TOPIC)]
+    return Reading(tuple(acts), rules.words, round(confidence, 3), "encoder")
+
+
+def _bar(name: str, at: Thresholds) -> float:
+    return {"close": at.close, "walk": at.close, "overpromise": at.overpromise}.get(name, at.topic)
+
+
+def _agent_topics(said: set[str], rules: Reading) -> list[DialogueAct]:
+    """Return what the agent's message says beside figures; a tactic's figure is the one that the rules found."""
+    figures = {act.tactic: act.figure for act in rules.acts if act.kind is Act.INFORM}
+    acts = [DialogueAct(Act.INFORM, Tactic.PRESSURE, detail="insult")] if "insult" in said else []
+    acts += [
+        DialogueAct(Act.INFORM, tactic, figure=figures.get(tactic))
+        for name, tactic in _INFORMS.items()
+        if f"inform:{name}" in said
+    ]
+    if "pressure" in said and "insult" not in said:
+        acts.append(DialogueAct(Act.INFORM, Tactic.PRESSURE))
+    if "soothe" in said:
+        acts.append(DialogueAct(Act.SOOTHE))
+    acts += [DialogueAct(Act.PROMISE, detail=name) for name in world.PROMISES if f"promise:{name}" in said]
+    if "overpromise" in said:
+        forbidden = [a for a in rules.acts if a.kind is Act.PROMISE and a.detail not in world.PROMISES]
+        acts.append(forbidden[0] if forbidden else DialogueAct(Act.PROMISE, detail="other"))
+    return acts
+
+
+def reads(text: str) -> bool:
+    """Whether the encoder reads a message; the rules read what is too long for it or in Chinese."""
+    return bool(text.strip()) and len(text) <= MOST_SAID and not is_chinese(text)
+
+
+def is_chinese(text: str) -> bool:
+    """Whether a message is in Chinese, at least in good part."""
+    count = sum("\u4e00" <= char <= "\u9fff" for char in text)
+    return count > 1 and count * 3 > sum(not char.isspace() for char in text)
+
+
+class EncoderReader:
+    """Reads with the encoder; implements ``reading.Reader``. ``load_encoder`` makes one.
+
+    Args:
+        session: an ONNX Runtime session of the encoder.
+        tokenizer: its tokenizer.
+        weights: of the heads.
+        at: thresholds.
+    """
+
+    name = "encoder"
+
+    def __init__(self, session: Any, tokenizer: Any, weights: Mapping[str, Floats], at: Thresholds) -> None:
+        self._session, self._tokenizer, self._weights, self.at = session, tokenizer, weights, at
+
+    def read(self, texts: Sequence[str], contexts: Sequence[Context]) -> list[Reading]:
+        """Return one reading a message, in order."""
+        readings = [understand(text, context) for text, context in zip(texts, contexts, strict=True)]
+        mine = [i for i, text in enumerate(texts) if reads(text)]
+        mine.sort(key=lambda i: len(texts[i]) + len(contexts[i].heard))
+        for start in range(0, len(mine), BATCH):
+            part = mine[start : start + BATCH]
+            seen = [encoder_input(spoken(texts[i]), contexts[i]) for i in part]
+            for i, item, found in zip(part, seen, self.find(seen), strict=True):
+                readings[i] = acts_of(found, item, contexts[i], self.at, readings[i])
+        return readings
+
+    def find(self, seen: Sequence[EncoderInput]) -> list[Found]:
+        """Return what the heads say about messages of a batch."""
+        tokens = self._tokenizer.encode_batch([item.text for item in seen])
+        longest = min(MOST_TOKENS, max(len(t.ids) for t in tokens))
+        ids, mask = (np.zeros((len(seen), longest), dtype=np.int64) for _ in range(2))
+        for row, t in enumerate(tokens):
+            count = min(longest, len(t.ids))
+            ids[row, :count], mask[row, :count] = t.ids[:count], 1
+        hidden = self._session.run(None, {"ids": ids, "mask": mask})[0]
+        return [
+            run_heads(hidden[row], token_spans(item, t.offsets[:longest]), item, self._weights)
+            for row, (item, t) in enumerate(zip(seen, tokens, strict=True))
+        ]
+
+
+def encoder_installed() -> bool:
+    """Whether the encoder can read here: its files and what runs them are there."""
+    return missing() is None
+
+
+def load_encoder(folder: str = "") -> EncoderReader:
+    """Return the shipped reader, or the one that ``negotiate train reader`` wrote into a folder.
+
+    The first time on a machine it takes about half a minute.
+
+    Raises:
+        UsageError: something is not installed, or the folder holds no reader.
+    """
+    place = Path(folder) if folder else FOLDER
+    lack = missing(place)
+    if lack is not None:
+        raise UsageError(f"expected the encoder reader in {place} and what it needs, it lacks {lack}")
+    import onnxruntime
+    from tokenizers import Tokenizer
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = THREADS
+    session = onnxruntime.InferenceSession(str(onnx_model(place)), options, providers=["CPUExecutionProvider"])
+    tokenizer = Tokenizer.from_file(str(base_folder() / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return EncoderReader(session, tokenizer, reader_weights(place), Thresholds(**settings(place).thresholds))

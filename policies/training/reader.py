@@ -1,0 +1,465 @@
+"""Trains the encoder reader, MiniLM with a LoRA and heads, on written dialogues and drills: ``negotiate train reader``.
+
+A step is a batch of messages of like length; the loss is the sum of the cross-entropies of figures' roles, scales and
+price types, of takings, stands and topics, masked labels aside. The base is frozen, in bfloat16, without dropout. A
+run goes on from its last whole epoch; ``reader.safetensors`` and ``reader.json`` are what ``encoder_build`` reads.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple
+
+import numpy as np
+import peft
+import torch
+from pydantic import Field
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn import functional as fn
+from transformers import BertModel
+
+from negotiation_env.files import read_json, write_file, write_json, write_text
+from negotiation_env.game.acts import MAX_TICKETS
+from negotiation_env.language.encoder_build import SETTINGS, WEIGHTS, base_folder
+from negotiation_env.language.encoder_input import PAIR_FEATURES, TICKET_FEATURES
+from negotiation_env.language.encoder_reader import (
+    FORCES,
+    HIDDEN,
+    MOST_TOKENS,
+    ROLES,
+    SCALES,
+    STANDS,
+    TOPICS,
+    Thresholds,
+    TokenSpans,
+    token_spans,
+)
+from negotiation_env.training.lora import lora_config
+from negotiation_env.training.presets import AdapterPreset, Count, LearningRate, read_preset
+from negotiation_env.training.run_folder import (
+    CARD,
+    RunFolder,
+    TrainingStoppedError,
+    model_card,
+    provenance,
+    restore,
+    settings_of,
+    sha256,
+    state_tensors,
+)
+from policies.training.settings import PRESETS
+from simulators.people.reading_labels import MASKED, Ints, LabelledMessage, labelled_drills, labelled_messages
+from simulators.people.written_dialogues import written_dialogues
+
+WIDTH: Final = 256
+"""Of the heads' hidden layer."""
+RARE: Final = [
+    i for i, (name, _) in enumerate(TOPICS) if name in ("overpromise", "walk", "insult", "upset", "maybe", "pressure")
+]
+"""Topics whose few examples count four times."""
+STATE, SCHEDULE = "state.safetensors", "schedule.json"
+
+
+class ReaderPreset(AdapterPreset):
+    """Settings of a run; ``learning_rate`` is the LoRA's and falls to a fiftieth along a cosine, as ``head_rate`` does.
+
+    ``batch_size`` counts messages.
+    """
+
+    head_rate: LearningRate
+    epochs: Count
+    drill_repeats: Annotated[int, Field(ge=0)]
+    """How often the drills stand in the data."""
+    most_messages: int | None = None
+    """Cuts the data short, for tests."""
+    torch_threads: Annotated[int, Field(ge=1, le=64)] = 1
+
+
+class Heads(nn.Module):
+    """The heads on pooled vectors; ``encoder_reader.run_heads`` is the same in NumPy."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.figure = _head(3 * HIDDEN + PAIR_FEATURES, len(ROLES) + len(SCALES) + 1)
+        self.pair = _head(3 * HIDDEN + PAIR_FEATURES, 1)
+        self.ticket = _head(4 * HIDDEN + TICKET_FEATURES + 2, 1 + len(FORCES) + len(STANDS))
+        self.message = _head(2 * HIDDEN, len(TOPICS))
+
+
+def _head(wide: int, out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(wide, WIDTH), nn.GELU(approximate="tanh"), nn.Dropout(0.1), nn.Linear(WIDTH, out))
+
+
+class Encoded(NamedTuple):
+    """A message in tokens."""
+
+    item: LabelledMessage
+    ids: list[int]
+    spans: TokenSpans
+
+
+class Batch(NamedTuple):
+    """Messages padded to one length; what is pooled lies flat, with the row that it belongs to."""
+
+    ids: Tensor
+    mask: Tensor
+    said: Tensor
+    ticket_spans: Tensor
+    ticket_rows: Tensor
+    mention_spans: Tensor
+    mention_rows: Tensor
+    pairs: Tensor
+    """[pairs, 2]: mention and ticket, as places in the flat lists."""
+    place: Tensor
+    """[pairs]: the ticket's place in its message."""
+    pair_features: Tensor
+    about: Tensor
+    roles: Tensor
+    """[figures], like scales and nets."""
+    scales: Tensor
+    nets: Tensor
+    owners: Tensor
+    """[figures, tickets]: 1 where a figure with a role belongs."""
+    takes: Tensor
+    stands: Tensor
+    topics: Tensor
+
+
+def encode(items: Iterable[LabelledMessage], tokenizer: Any) -> list[Encoded]:
+    """Return messages in tokens, cut to ``MOST_TOKENS``."""
+    encoded = []
+    for item in items:
+        tokens = tokenizer.encode(item.seen.text)
+        spans = token_spans(item.seen, tokens.offsets[:MOST_TOKENS])
+        encoded.append(Encoded(item, tokens.ids[:MOST_TOKENS], spans))
+    return encoded
+
+
+def collate(part: Sequence[Encoded]) -> Batch:
+    """Return messages as one batch."""
+    length = max(len(e.ids) for e in part)
+    ids, mask = torch.zeros(len(part), length, dtype=torch.long), torch.zeros(len(part), length)
+    tickets: list[tuple[int, int]] = []
+    mentions: list[tuple[int, int]] = []
+    ticket_rows: list[int] = []
+    mention_rows: list[int] = []
+    pairs: list[tuple[int, int]] = []
+    places: list[int] = []
+    for row, e in enumerate(part):
+        ids[row, : len(e.ids)] = torch.tensor(e.ids)
+        mask[row, : len(e.ids)] = 1
+        first_ticket, first_mention = len(tickets), len(mentions)
+        tickets += e.spans.tickets
+        mentions += e.spans.mentions
+        ticket_rows += [row] * len(e.spans.tickets)
+        mention_rows += [row] * len(e.spans.mentions)
+        pairs += [
+            (first_mention + m, first_ticket + k)
+            for m in range(len(e.spans.mentions))
+            for k in range(len(e.spans.tickets))
+        ]
+        places += list(range(len(e.spans.tickets))) * len(e.spans.mentions)
+    seen, labels = [e.item.seen for e in part], [e.item.labels for e in part]
+    roles, scales, nets = (
+        torch.from_numpy(np.concatenate([_of_figures(getattr(label, name)) for label in labels]))
+        for name in ("roles", "scales", "nets")
+    )
+    takes, stands = (
+        torch.from_numpy(np.concatenate([getattr(label, name) for label in labels])) for name in ("takes", "stands")
+    )
+    owners = torch.zeros(len(mentions), MAX_TICKETS)
+    flat = np.concatenate([label.roles.reshape(-1) for label in labels])
+    for (mention, _), place, role in zip(pairs, places, flat, strict=True):
+        owners[mention, place] = float(role > 0)
+    return Batch(
+        ids,
+        mask,
+        _long([e.spans.said for e in part]).reshape(-1, 2),
+        _long(tickets).reshape(-1, 2),
+        _long(ticket_rows),
+        _long(mentions).reshape(-1, 2),
+        _long(mention_rows),
+        _long(pairs).reshape(-1, 2),
+        _long(places),
+        torch.from_numpy(np.concatenate([s.pairs.reshape(-1, PAIR_FEATURES) for s in seen])),
+        torch.from_numpy(np.concatenate([s.about for s in seen])),
+        roles,
+        scales,
+        nets,
+        owners,
+        takes,
+        stands,
+        torch.from_numpy(np.stack([label.topics for label in labels])),
+    )
+
+
+def _of_figures(labels: Ints) -> Ints:
+    """Return one label a figure out of [figures, tickets]: the greatest, that is a role before none and MASKED."""
+    if labels.size == 0:
+        return np.zeros(0, np.int64)
+    best: Ints = labels.max(axis=1)
+    return np.where((best == 0) & (labels == MASKED).any(axis=1), MASKED, best)
+
+
+def _long(values: Sequence[Any]) -> Tensor:
+    return torch.tensor(values, dtype=torch.long)
+
+
+def pool(hidden: Tensor, rows: Tensor, spans: Tensor) -> Tensor:
+    """Return the mean of each span's vectors, [spans, width]."""
+    places = torch.arange(hidden.shape[1])[None]
+    weight = ((places >= spans[:, :1]) & (places < spans[:, 1:])).float()
+    weight = weight / weight.sum(1, keepdim=True).clamp(min=1)
+    return torch.bmm(weight[:, None], hidden.index_select(0, rows))[:, 0]
+
+
+class Logits(NamedTuple):
+    """What the heads say: of figures, of (figure, ticket) pairs, of tickets, of messages."""
+
+    figure: Tensor
+    belongs: Tensor
+    """[figures, tickets], minus infinity at places of tickets that the message does not have."""
+    ticket: Tensor
+    message: Tensor
+
+
+def forward(hidden: Tensor, heads: Heads, batch: Batch) -> Logits:
+    """Return the heads' logits on the encoder's last layer."""
+    said = pool(hidden, torch.arange(len(hidden)), batch.said)
+    first = hidden[:, 0]
+    tickets = pool(hidden, batch.ticket_rows, batch.ticket_spans)
+    best = torch.zeros(len(tickets), 2)
+    figure, belongs = torch.zeros(0, len(ROLES) + len(SCALES) + 1), torch.zeros(0, MAX_TICKETS)
+    if len(batch.pairs):
+        mention, ticket = batch.pairs[:, 0], batch.pairs[:, 1]
+        figures = pool(hidden, batch.mention_rows, batch.mention_spans)
+        here = said.index_select(0, batch.mention_rows)
+        places = mention[:, None].expand(-1, PAIR_FEATURES)
+        about = torch.full((len(figures), PAIR_FEATURES), -1e9).scatter_reduce(0, places, batch.pair_features, "amax")
+        figure = heads.figure(torch.cat([figures, here, figures * here, about], 1))
+        m, t = figures.index_select(0, mention), tickets.index_select(0, ticket)
+        scores = heads.pair(torch.cat([m, t, m * t, batch.pair_features], 1))[:, 0]
+        belongs = torch.full((len(figures), MAX_TICKETS), -1e9).index_put((mention, batch.place), scores)
+        role = figure[:, : len(ROLES)].softmax(1)[:, 1:].index_select(0, mention)
+        likely = role * belongs.softmax(1)[mention, batch.place][:, None]
+        best = best.scatter_reduce(0, ticket[:, None].expand(-1, 2), likely, "amax")
+    here = said.index_select(0, batch.ticket_rows)
+    start = first.index_select(0, batch.ticket_rows)
+    about_ticket = heads.ticket(torch.cat([tickets, here, tickets * here, start, batch.about, best], 1))
+    return Logits(figure, belongs, about_ticket, heads.message(torch.cat([first, said], 1)))
+
+
+def loss_of(out: Logits, batch: Batch) -> Tensor:
+    """Return the sum of the losses of all heads."""
+    known, takes = batch.topics != MASKED, 1 + len(FORCES)
+    weight = torch.ones_like(out.message)
+    weight[:, RARE] += 3.0 * batch.topics[:, RARE].clamp(min=0)
+    loss = 2.0 * fn.binary_cross_entropy_with_logits(out.message[known], batch.topics[known], weight[known])
+    if (batch.takes != MASKED).any():
+        loss = loss + 1.5 * fn.cross_entropy(out.ticket[:, :takes], batch.takes, ignore_index=MASKED)
+    loss = loss + fn.cross_entropy(out.ticket[:, takes:], batch.stands, ignore_index=MASKED)
+    if (batch.roles != MASKED).any():
+        loss = loss + 1.5 * fn.cross_entropy(out.figure[:, : len(ROLES)], batch.roles, ignore_index=MASKED)
+    if (batch.scales != MASKED).any():
+        loss = loss + 0.5 * fn.cross_entropy(out.figure[:, len(ROLES) : -1], batch.scales, ignore_index=MASKED)
+        on = batch.nets != MASKED
+        loss = loss + 0.5 * fn.binary_cross_entropy_with_logits(out.figure[:, -1][on], batch.nets[on].float())
+    owned = batch.owners.sum(1) > 0
+    if owned.any():
+        wanted = batch.owners[owned] / batch.owners[owned].sum(1, keepdim=True)
+        loss = loss + 1.5 * fn.cross_entropy(out.belongs[owned], wanted)
+    return loss
+
+
+def batches(data: Sequence[Encoded], size: int, rng: random.Random) -> list[list[Encoded]]:
+    """Return an epoch's batches, in random order, of messages of like length."""
+    order = list(range(len(data)))
+    rng.shuffle(order)
+    made = []
+    for start in range(0, len(order), size * 20):
+        chunk = sorted(order[start : start + size * 20], key=lambda i: len(data[i].ids))
+        made += [[data[i] for i in chunk[s : s + size]] for s in range(0, len(chunk), size)]
+    rng.shuffle(made)
+    return made
+
+
+def training_data(settings: ReaderPreset) -> list[LabelledMessage]:
+    """Return the training authors' messages and the drills."""
+    if settings.most_messages is None:
+        drills = list(labelled_drills())
+        return [*labelled_messages(written_dialogues("train")), *drills * settings.drill_repeats]
+    few = list(labelled_messages(written_dialogues("train")[:4]))[: settings.most_messages]
+    return [*few, *list(labelled_drills())[: settings.most_messages] * settings.drill_repeats]
+
+
+def read_settings(preset: Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()) -> ReaderPreset:
+    """Return the settings of a run; raises ``DataFileError`` or ``UsageError`` where they are wrong."""
+    return read_preset(ReaderPreset, preset, PRESETS / "reader", overrides)
+
+
+class ReaderModel:
+    """Base with LoRA, and heads; their optimiser and its schedule over ``steps``."""
+
+    def __init__(self, settings: ReaderPreset, steps: int) -> None:
+        torch.manual_seed(settings.seed)
+        body = BertModel.from_pretrained(
+            base_folder(),
+            add_pooling_layer=False,
+            attn_implementation="eager",
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+        )
+        half: Any = body.to(torch.bfloat16)  # type: ignore[arg-type]
+        self.body: Any = peft.get_peft_model(half, lora_config(settings, task="FEATURE_EXTRACTION"))
+        self.heads = Heads()
+        self.trained = [p for p in self.body.parameters() if p.requires_grad]
+        groups = [
+            {"params": self.trained, "lr": settings.learning_rate},
+            {"params": list(self.heads.parameters()), "lr": settings.head_rate},
+        ]
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
+
+        def part(step: int) -> float:
+            return min(1.0, (step + 1) / (settings.warmup_steps + 1)) * max(
+                0.02, 0.5 * (1.0 + math.cos(math.pi * step / max(1, steps)))
+            )
+
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, part)
+
+    def step(self, batch: Batch) -> float:
+        """Take one optimiser step; return the loss."""
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            hidden = self.body(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
+        loss = loss_of(forward(hidden.float(), self.heads, batch), batch)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_([*self.trained, *self.heads.parameters()], 1.0)
+        self.optimizer.step()
+        self.schedule.step()
+        return loss.item()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what is trained, by the names that ``encoder_build`` knows."""
+        found = {
+            name.removeprefix("base_model.model.").replace(".default.weight", ""): tensor
+            for name, tensor in self.body.state_dict().items()
+            if ".lora_" in name
+        }
+        found |= dict(self.heads.state_dict())
+        return {name: tensor.detach().float().contiguous() for name, tensor in found.items()}
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint."""
+        held = load_file(path / STATE)
+        state = {k: v for k, v in held.items() if not k.startswith("optimizer.")}
+        body = {f"base_model.model.{name}.default.weight": tensor for name, tensor in state.items() if ".lora_" in name}
+        self.body.load_state_dict(body, strict=False)
+        self.heads.load_state_dict({name: tensor for name, tensor in state.items() if ".lora_" not in name})
+        told = read_json(path / SCHEDULE, dict[str, Any])
+        restore(self.optimizer, held, "optimizer", told["groups"])
+        self.schedule.last_epoch = told["step"]
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint into a folder."""
+        save_file(self.tensors() | state_tensors(self.optimizer, "optimizer"), path / STATE)
+        write_json(path / SCHEDULE, {"groups": settings_of(self.optimizer), "step": self.schedule.last_epoch})
+
+
+def train(
+    settings: ReaderPreset,
+    out: Path,
+    resume: bool = False,
+    command: str = "",
+    on_step: Callable[[int, int, float], None] | None = None,
+) -> Path:
+    """Train and return the run's folder, which holds ``reader.safetensors`` and ``reader.json``.
+
+    Args:
+        settings: see ``read_settings``.
+        out: the run's folder.
+        resume: go on after the last whole epoch in ``out``, if there is one.
+        command: what the user typed, for the model card.
+        on_step: told step, steps and loss.
+
+    Raises:
+        UsageError: the folder does not fit, or the base is not installed.
+        TrainingStoppedError: the loss is no number.
+    """
+    torch.set_num_threads(settings.torch_threads)
+    folder = RunFolder(out, unit="epoch")
+    checkpoint = folder.claim({"method": "reader", **settings.model_dump(mode="json")}, resume)
+    log = folder.log(checkpoint)
+    tokenizer = Tokenizer.from_file(str(base_folder() / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    data = encode(training_data(settings), tokenizer)
+    a_round = math.ceil(len(data) / settings.batch_size)
+    steps = settings.epochs * a_round
+    model = ReaderModel(settings, steps)
+    done = 0 if checkpoint is None else folder.number(checkpoint)
+    if checkpoint is not None:
+        model.load(checkpoint)
+    began = time.monotonic()
+    for epoch in range(done, settings.epochs):
+        torch.manual_seed(settings.seed + 1000 * (epoch + 1))
+        losses = []
+        for place, part in enumerate(
+            batches(data, settings.batch_size, random.Random(settings.seed + 1000 * epoch)), 1
+        ):
+            losses.append(model.step(collate(part)))
+            if not math.isfinite(losses[-1]):
+                raise TrainingStoppedError(f"{out}: expected a finite loss, got {losses[-1]} in epoch {epoch + 1}")
+            if on_step is not None:
+                on_step(epoch * a_round + place, steps, losses[-1])
+        folder.save(epoch + 1, model.save)
+        log.write(epoch + 1, {"loss": float(np.mean(losses)), "seconds": round(time.monotonic() - began)})
+    publish(model, settings, out)
+    figures = {
+        "training messages": len(data),
+        "optimiser steps": steps,
+        "loss of the last epoch": log.read()[-1]["loss"],
+        "trained parameters": sum(t.numel() for t in model.tensors().values()),
+    }
+    write_text(out / CARD, _card(settings, command, figures))
+    return out
+
+
+def publish(model: ReaderModel, settings: ReaderPreset, out: Path) -> None:
+    """Write the reader's files: weights in half precision, settings with the thresholds to begin with."""
+    arrays = {name: tensor.numpy().astype(np.float16) for name, tensor in model.tensors().items()}
+    write_file(out / WEIGHTS, partial(save_arrays, arrays))
+    said = {
+        "lora_rank": settings.lora_rank,
+        "lora_alpha": settings.lora_alpha,
+        "base_sha256": sha256(base_folder() / "model.safetensors"),
+        "thresholds": Thresholds()._asdict(),
+    }
+    write_json(out / SETTINGS, said, indent=1)
+
+
+def _card(settings: ReaderPreset, command: str, figures: Mapping[str, Any]) -> str:
+    return model_card(
+        "Encoder reader",
+        [
+            "A LoRA on MiniLM-L6 (all-MiniLM-L6-v2) with heads that tell what a message in a hotel-rate negotiation "
+            "does: which figures are offered or taken for which ticket, how firmly, and what else is said.",
+            "Trained on dialogues and drills that AI authors wrote for this project, in English; messages in Chinese "
+            "are read by the rules.",
+        ],
+        use='`gym.make("HotelNegotiation-v0", reader="encoder")`',
+        made=[command],
+        settings=settings.model_dump(mode="json"),
+        figures=figures,
+        versions=provenance(("torch", "transformers", "peft")),
+    )
+
+
+__all__ = ["ReaderModel", "ReaderPreset", "read_settings", "train"]

@@ -1,0 +1,217 @@
+"""Claims of an agent's message about the card and the talk: found, and true or false."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.game.scenario import Facts, Hotel, TaskCard, Ticket, card_numbers
+from negotiation_env.game.state import new_game
+from negotiation_env.language.claims import KINDS, Claim, find_claims
+from simulators.people.written_dialogues import task_card, written_dialogues
+
+CARD = TaskCard(
+    hotel=Hotel("Jade Lake Family Inn", "Suzhou", "family", 4, "low", 0.34),
+    tickets=(
+        Ticket("Superior Twin", date(2027, 6, 15), 7, 420, 0.15, 371),
+        Ticket("Deluxe King", date(2027, 6, 18), 4, 560, 0.15, 498),
+    ),
+    facts=Facts(22, 14, "Orchid Court", 405, "the food festival", -12),
+    promises=("banner",),
+)
+TALK = ("Good morning, may I ask about June?", "I could do 400 for the twin. My brother's place is the Harbour View.")
+FALSE_FLAWS = {"invented-figure", "wrong-direction", "wrong-date", "wrong-room", "wrong-hotel"}
+LEFT_OUT = {"mistaken-agreement", "price-type-mixup", "overpromise"}
+
+
+def false_kinds(text: str, earlier: tuple[str, ...] = TALK) -> set[str]:
+    return {claim.kind for claim in find_claims(text, CARD, None, earlier) if not claim.true}
+
+
+def true_kinds(text: str, earlier: tuple[str, ...] = TALK) -> set[str]:
+    return {claim.kind for claim in find_claims(text, CARD, None, earlier) if claim.true}
+
+
+PAIRS = [
+    ("date", "The twin from 15 June?", "The twin from 15 July?"),
+    ("date", "Twin from the 15th, king from the 18th.", "Twin from the 18th, king from the 15th."),
+    ("date", "The king, 18 to 22 June, yes?", "The king, 18 to 29 June, yes?"),
+    ("date", "King, four nights from the eighteenth.", "King, four nights from the twenty-eighth."),
+    ("date", "双床6月15号起七晚。", "双床7月15号起七晚。"),
+    ("date", "大床18号起，您看呢？", "大床28号起，您看呢？"),
+    ("weekday", "The twin from Tuesday the 15th of June.", "The twin from Monday the 15th of June."),
+    ("nights", "Seven nights in the twin at 390?", "Nine nights in the twin at 390?"),
+    ("nights", "大床四晚，500行吗？", "大床九晚，500行吗？"),
+    ("room", "And the king at 510?", "And the queen at 510?"),
+    ("room", "Your superior twin, please.", "Your deluxe twin, please."),
+    ("room", "双床多少？", "套房多少？"),
+    ("hotel", "Is that the Jade Lake?", "Is that the Orchid Court?"),
+    ("hotel", "Your Jade Lake Family Inn has two rooms.", "Your Jade Lake Resort has two rooms."),
+    ("city", "Searches for Suzhou are quiet.", "Searches for Dali are quiet."),
+    ("city", "搜苏州的人少12%。", "搜大理的人少12%。"),
+    ("event", "Demand round the food festival is 12% down.", "Demand round the music festival is 12% down."),
+    ("competitor", "Orchid Court asks 405.", "Swan House asks 405."),
+    ("competitor-price", "Orchid Court is at 405.", "Orchid Court is at 375."),
+    ("competitor-price", "You'd be five under Orchid Court with 400.", "You'd be fifty under Orchid Court with 400."),
+    ("competitor-price", "Orchid Court现在405。", "Orchid Court都跌到360了。"),
+    ("demand", "Searches are 12% down.", "Searches are 12% up."),
+    ("demand", "Demand is 12 percent below last year.", "Demand is 30 percent below last year."),
+    ("demand", "The festival brings 12% fewer people.", "The festival brings a quarter more people."),
+    ("demand", "Searches are twelve down on last year.", "Searches are forty down on last year."),
+    ("demand", "Demand is falling in those weeks.", "Demand is climbing in those weeks."),
+    ("demand", "美食节搜的人少12%。", "美食节搜的人多12%。"),
+    ("demand", "Searches -12% that week.", "Searches +12% that week."),
+    ("exposure", "Partner houses get 22% more views.", "Partner houses get 61% more views."),
+    ("exposure", "Your page is seen 22% more.", "You get twice the views on your page."),
+    ("conversion", "Lookers book 14% more.", "Lookers book 40% more."),
+    ("conversion", "合作价的房下单多14%。", "合作价的房下单多40%。"),
+    ("occupancy", "A third of your rooms are sold.", "You're 81% full already."),
+    ("commission", "Our commission is 15%.", "Our commission is 9%."),
+    ("list-price", "The twin stands at 420 now.", "The twin stands at 470 now."),
+    ("net-price", "400 leaves you 340.", "400 leaves you 360."),
+    ("total", "390 for seven nights is 2,730.", "390 for seven nights is 2,960."),
+    ("earlier", "You said 400 for the twin.", "You said 385 for the twin."),
+    ("earlier", "您说的400我记着。", "您说的385我记着。"),
+]
+
+
+@pytest.mark.parametrize(("kind", "true", "false"), PAIRS)
+def test_a_claim_is_held_against_the_card_and_the_talk(kind: str, true: str, false: str) -> None:
+    assert kind in true_kinds(true)
+    assert false_kinds(true) == set()
+    assert kind in false_kinds(false)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Could you do 385 for the twin?",
+        "385 and 510, what do you say?",
+        "Ten percent less than that, and we have it.",
+        "Take 8% off and I'll sign.",
+        "I was hoping for something near 371.",
+        "A minimum of two nights is fine with me.",
+        "I'll ring you on Friday at ten.",
+        "How is your brother at the Harbour View?",
+        "Only the last two nights, from the 20th, in the king.",
+        "Poor king, nobody asks for him.",
+        "Nothing here is counted twice.",
+        "那我周五下午三点打给您。",
+        "再便宜一点行吗？",
+        "",
+    ],
+)
+def test_bids_parts_and_small_talk_are_no_false_claims(text: str) -> None:
+    assert false_kinds(text) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Houses like yours cut their gas by 38% with us last January.",
+        "Your neighbour sold 212 bookings last month.",
+        "Nineteen out of twenty houses in town have joined.",
+        "The neighbours have gone to 300.",
+        "上周订单翻倍，您放心。",
+    ],
+)
+def test_a_figure_that_nothing_bears_out_is_false(text: str) -> None:
+    assert false_kinds(text)
+
+
+def test_the_first_message_names_the_stay_itself_and_later_ones_may_name_a_part() -> None:
+    part = "The twin, five nights from 17 June, at 400?"
+    assert "date" in false_kinds(part, ())
+    assert "date" not in false_kinds(part)
+    assert "date" in false_kinds("It's about your rooms in March.", ())
+    assert false_kinds("It's about your rooms in June.", ()) == set()
+
+
+def test_what_the_hotel_has_said_is_no_invention() -> None:
+    said = ("How full are you?", "We are at 71% this week, and Orchid Court went to 390. The queen is closed.")
+    assert false_kinds("71% is a good week.", said) == set()
+    assert false_kinds("If Orchid Court is at 390, could you do 385?", said) == set()
+    assert false_kinds("Leave the queen closed, then.", said) == set()
+    assert "competitor-price" in false_kinds("If Orchid Court is at 390, could you do 385?")
+
+
+def test_the_public_state_counts_as_said() -> None:
+    game = new_game(FLOATS, card_numbers(CARD))
+    game.bid = (385.0, 0.0, 0.0)
+    text = "I said 385 for the twin."
+    assert [claim.true for claim in find_claims(text, CARD, game) if claim.kind == "earlier"] == [True]
+    assert [claim.true for claim in find_claims(text, CARD) if claim.kind == "earlier"] == [False]
+
+
+@pytest.mark.parametrize("text", ["They gave me 371 as the target.", "公司给我的数是371。", "371 is where I must end."])
+def test_the_target_is_never_held_against_a_message(text: str) -> None:
+    other = CARD.tickets[0].__class__("Superior Twin", date(2027, 6, 15), 7, 420, 0.15, 388)
+    changed = TaskCard(CARD.hotel, (other, CARD.tickets[1]), CARD.facts, CARD.promises)
+    assert find_claims(text, CARD) == find_claims(text, changed) == ()
+
+
+def assert_sound(text: str, claims: tuple[Claim, ...]) -> None:
+    for claim in claims:
+        assert claim.kind in KINDS
+        assert claim.said == text[claim.start : claim.end]
+        assert 0 <= claim.start < claim.end <= len(text)
+    assert list(claims) == sorted(claims, key=lambda claim: (claim.start, claim.end, claim.kind))
+
+
+PIECES = (
+    "the", "twin", "king", "queen", "suite", "from", "to", "and", "18th", "15", "June", "July", "6月", "号", "晚", "五",
+    "七晚", "at", "405", "1,200", "12%", "a third of", "twice the", "half", "up", "down", "demand", "searches",
+    "views", "book", "Orchid Court", "Jade Lake", "Hotel", "Suzhou", "苏州", "搜", "少", "你家", "net",
+    "leaves you", "you said", "as agreed", "6/15", "Fri", "x3", "one in", "two",
+    ",", ".", "?", "-", "+", "双床", "标大", "İ", "\n",
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=40),
+    st.sampled_from((" ", "")),
+    st.lists(st.text(max_size=30), max_size=3),
+)
+def test_any_words_give_sound_claims(words: list[str], between: str, earlier: list[str]) -> None:
+    text = between.join(words)
+    assert_sound(text, find_claims(text, CARD, None, earlier))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=200))
+def test_any_string_is_data(text: str) -> None:
+    assert_sound(text, find_claims(text, CARD, None, (text,)))
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["12% ", "the 18th to ", "9月9号到", "sat 5 and ", "1/2 ", "search up 9,", "Orchid Court ", "一二", "king ", "A B ",
+     "houses made ", "5 to ", "您家湖", "you said ", "half ", "one in "],
+)  # fmt: skip
+def test_time_does_not_grow_with_repetition(piece: str) -> None:
+    text = piece * 4000
+    began = time.perf_counter()
+    assert_sound(text, find_claims(text, CARD, None, (text, text)))
+    assert time.perf_counter() - began < 1.0
+
+
+def test_false_claims_are_found_and_true_ones_left_alone_in_written_dialogues() -> None:
+    found, accused = [], []
+    for dialogue in written_dialogues("validation"):
+        card, earlier = task_card(dialogue), list[str]()
+        for turn in dialogue.turns:
+            for reply in turn.replies:
+                wrong = any(not claim.true for claim in find_claims(reply.text, card, None, earlier))
+                if FALSE_FLAWS & set(reply.flaws):
+                    found.append(wrong)
+                elif not LEFT_OUT & set(reply.flaws):
+                    accused.append(wrong)
+            earlier += [text for text in (turn.agent, turn.manager) if text]
+    assert sum(found) / len(found) >= 0.85
+    assert sum(accused) / len(accused) <= 0.02

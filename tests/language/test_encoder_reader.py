@@ -1,0 +1,136 @@
+"""What the encoder sees of a message, and what is made of what its heads say; no model is needed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from negotiation_env.game.acts import Act, Force, PriceType
+from negotiation_env.language.encoder_input import PAIR_FEATURES, TICKET_FEATURES, encoder_input, find_mentions
+from negotiation_env.language.encoder_reader import (
+    FORCES,
+    ROLES,
+    SCALES,
+    STANDS,
+    TOPICS,
+    Found,
+    Thresholds,
+    acts_of,
+    figure_of,
+    reads,
+    token_spans,
+)
+from negotiation_env.language.reading import Context, Reading
+from negotiation_env.language.rule_reader import understand
+
+ONE = Context(
+    "agent", ("Deluxe King",), (363.0,), (0.15,), (309.0,), (None,), (True,), False,
+    (4,), (True,), (False,), ("badge",), "309 for the king.",
+)  # fmt: skip
+TWO = Context(
+    "agent", ("Deluxe King", "Family Suite"), (363.0, 640.0), (0.15, 0.15), (309.0, 577.0), (None, None),
+    (True, True), False, (4, 2), (True, True), (False, False), (), "309 and 577.",
+)  # fmt: skip
+SAID_NOTHING = Reading((), ())
+
+
+def found(context: Context, text: str, **parts: np.ndarray) -> Found:
+    """Heads that are sure of nothing, but for the parts given."""
+    mentions, tickets = len(find_mentions(text)), len(context.rooms)
+    zero = {
+        "roles": np.tile(np.eye(len(ROLES))[0], (mentions, tickets, 1)),
+        "scales": np.tile(np.eye(len(SCALES))[0], (mentions, 1)),
+        "nets": np.zeros(mentions),
+        "takes": np.tile(np.eye(1 + len(FORCES))[0], (tickets, 1)),
+        "stands": np.tile(np.eye(len(STANDS))[0], (tickets, 1)),
+        "topics": np.zeros(len(TOPICS)),
+    }
+    return Found(**{name: np.asarray(parts.get(name, value), dtype=np.float32) for name, value in zero.items()})
+
+
+def read(context: Context, text: str, rules: Reading = SAID_NOTHING, **parts: np.ndarray) -> Reading:
+    return acts_of(found(context, text, **parts), encoder_input(text, context), context, Thresholds(), rules)
+
+
+def test_the_message_and_its_figures_are_found_in_the_text() -> None:
+    seen = encoder_input("300 for the King, or 540 for the suite?", TWO)
+    assert seen.text[slice(*seen.said)] == "300 for the King, or 540 for the suite?"
+    assert [seen.text[slice(*span)] for span in seen.spans] == ["300", "540"]
+    assert [seen.text[slice(*span)] for span in seen.tickets] == ["A: Deluxe King", "B: Family Suite"]
+    assert seen.pairs.shape == (2, 2, PAIR_FEATURES)
+    assert seen.about.shape == (2, TICKET_FEATURES)
+
+
+@given(st.text(max_size=300), st.sampled_from([ONE, TWO]), st.sampled_from(["agent", "manager"]))
+def test_any_message_can_be_seen(text: str, context: Context, speaker: str) -> None:
+    seen = encoder_input(text, context._replace(speaker=speaker))  # type: ignore[arg-type]
+    assert np.isfinite(seen.pairs).all()
+    assert np.isfinite(seen.about).all()
+
+
+def test_tokens_of_a_span() -> None:
+    seen = encoder_input("300 it is", ONE)
+    offsets = [(0, 0), *((i, i + 1) for i in range(len(seen.text)))]
+    spans = token_spans(seen, offsets)
+    assert spans.said == (seen.said[0] + 1, seen.said[1] + 1)
+    assert spans.mentions == ((seen.said[0] + 1, seen.said[0] + 4),)
+
+
+@pytest.mark.parametrize(
+    ("value", "scale", "net", "price"),
+    [
+        (300, "literal", False, 300), (20, "off", False, 289), (10, "percent", False, 278),
+        (1240, "total", False, 310), (0, "middle", False, 336), (262, "literal", True, 262),
+    ],
+)  # fmt: skip
+def test_figures_become_prices(value: float, scale: str, net: bool, price: float) -> None:
+    assert figure_of(value, scale, net, 0, ONE) == price
+
+
+@pytest.mark.parametrize(
+    ("firm", "force"),
+    [(0.97, Force.FIRM), (0.6, Force.UNSURE)],
+)
+def test_below_the_stated_confidence_it_is_asked_back(firm: float, force: Force) -> None:
+    takes = np.zeros((1, 1 + len(FORCES)))
+    takes[0, :2] = 1.0 - firm, firm
+    (act,) = read(ONE, "Good, let us do that.", takes=takes).acts
+    assert (act.kind, act.force, act.ticket) == (Act.ACCEPT, force, 0)
+
+
+def test_an_acceptance_short_of_firm_carries_its_force() -> None:
+    takes = np.zeros((2, 1 + len(FORCES)))
+    takes[0, 2], takes[1, 0] = 1.0, 1.0
+    acts = read(TWO, "The king works if breakfast is in.", takes=takes).acts
+    assert [(a.ticket, a.force) for a in acts] == [(0, Force.CONDITIONAL)]
+
+
+def test_a_bid_goes_to_its_ticket() -> None:
+    roles = np.tile(np.eye(len(ROLES))[0], (2, 2, 1))
+    roles[0, 0] = roles[1, 1] = np.eye(len(ROLES))[1]
+    nets = np.array([0.0, 0.9])
+    acts = read(TWO, "290 and 459 net?", roles=roles, nets=nets).acts
+    assert [(a.kind, a.ticket, a.price, a.price_type) for a in acts] == [
+        (Act.COUNTER, 0, 290.0, PriceType.SELLING),
+        (Act.COUNTER, 1, 459.0, PriceType.NET),
+    ]
+
+
+def test_topics_become_acts() -> None:
+    topics = np.zeros(len(TOPICS))
+    names = [name for name, _ in TOPICS]
+    for name in ("greet", "soothe", "promise:badge", "overpromise", "close"):
+        topics[names.index(name)] = 1.0
+    acts = read(ONE, "Hello.", topics=topics).acts
+    assert [(a.kind, a.detail) for a in acts] == [
+        (Act.GREET, ""), (Act.SOOTHE, ""), (Act.PROMISE, "badge"), (Act.PROMISE, "other"), (Act.CLOSE, "bye"),
+    ]  # fmt: skip
+
+
+def test_who_reads_what() -> None:
+    assert reads("309 it is.")
+    assert not reads("   ")
+    assert not reads("x" * 4000)
+    assert understand("309", ONE).reader == "rules"
