@@ -232,9 +232,10 @@ _SENTENCE_STOPS: Final = frozenset(".!?;\n。！？；")
 
 STATUS: Final = (
     SENSE["accept"] | SENSE["confirm"] | SENSE["hold"] | SENSE["hold_bound"] | SENSE["final"] | SENSE["reject"]
+    | SENSE["retract"]
 )
 """Senses that settle something about a ticket."""
-_TURNS_DOWN: Final = SENSE["hold"] | SENSE["hold_bound"] | SENSE["final"] | SENSE["reject"]
+_TURNS_DOWN: Final = SENSE["hold"] | SENSE["hold_bound"] | SENSE["final"] | SENSE["reject"] | SENSE["retract"]
 _END, _QUESTION, _TURN = SENSE["stop"] | SENSE["question"], SENSE["question"], SENSE["turn"]
 _AGREES: Final = SENSE["accept"] | SENSE["confirm"]
 _COMPETITOR, _OFFER, _ALL = SENSE["competitor"], SENSE["offer"], SENSE["all"]

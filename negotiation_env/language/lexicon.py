@@ -34,11 +34,11 @@ _NAMES: Final = (
     "greet", "upset", "insult", "soothe", "ask_reason", "off_topic", "close", "walk", "bye",
     # What a sentence appeals to, promises or asks.
     "exposure", "conversion", "competitor", "calendar", "fit", "partnership", "pressure",
-    "commit", "promise_word", "ask_price", "ask_weak",
+    "commit", "promise_word", "ask_price", "ask_weak", "ask_figure", "ask_confirm",
     *(f"promise_{name.replace('-', '_')}" for name in (*world.PROMISES, *world.FORBIDDEN_PROMISES)),
     # What a clause does with the price or the ticket it speaks of.
-    "accept", "accept_weak", "confirm", "hold", "hold_bound", "final", "reject", "reject_weak", "offer", "net",
-    "selling", "all", "off_that",
+    "accept", "accept_weak", "confirm", "hold", "hold_bound", "final", "reject", "reject_weak", "retract", "offer",
+    "net", "selling", "all", "off_that",
     # Structure, and phrases that mean nothing here but would be misread word by word.
     "stop", "question", "pause", "turn", "and", "neutral",
 )  # fmt: skip

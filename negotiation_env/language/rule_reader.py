@@ -32,14 +32,15 @@ from negotiation_env.language.reading import MAX_CHARS, Context, Reading
 SAME: Final = 2.0
 """Yuan of selling price by which two figures may differ and still be the same: both may be rounded, in either type."""
 (
-    _IS_ACCEPT, _IS_ACCEPT_WEAK, _IS_ASK_PRICE, _IS_ASK_REASON, _IS_ASK_WEAK, _IS_BYE, _IS_CLOSE, _IS_COMMIT,
+    _IS_ACCEPT, _IS_ACCEPT_WEAK, _IS_ASK_CONFIRM, _IS_ASK_FIGURE, _IS_ASK_PRICE, _IS_ASK_REASON, _IS_ASK_WEAK, _IS_BYE, _IS_CLOSE, _IS_COMMIT,
     _IS_COMPETITOR, _IS_CONFIRM, _IS_FINAL, _IS_GREET, _IS_HOLD, _IS_HOLD_BOUND, _IS_INSULT, _IS_NET, _IS_NEUTRAL,
-    _IS_OFFER, _IS_OFF_THAT, _IS_OFF_TOPIC, _IS_PROMISE_WORD, _IS_REJECT, _IS_REJECT_WEAK, _IS_SELLING, _IS_SOOTHE,
+    _IS_OFFER, _IS_OFF_THAT, _IS_OFF_TOPIC, _IS_PROMISE_WORD, _IS_REJECT, _IS_REJECT_WEAK, _IS_RETRACT, _IS_SELLING,
+    _IS_SOOTHE,
     _IS_UPSET, _IS_WALK,
 ) = (SENSE[name] for name in (
-    "accept", "accept_weak", "ask_price", "ask_reason", "ask_weak", "bye", "close", "commit", "competitor",
+    "accept", "accept_weak", "ask_confirm", "ask_figure", "ask_price", "ask_reason", "ask_weak", "bye", "close", "commit", "competitor",
     "confirm", "final", "greet", "hold", "hold_bound", "insult", "net", "neutral", "offer", "off_that",
-    "off_topic", "promise_word", "reject", "reject_weak", "selling", "soothe", "upset", "walk",
+    "off_topic", "promise_word", "reject", "reject_weak", "retract", "selling", "soothe", "upset", "walk",
 ))  # fmt: skip
 """Senses as bits; see ``lexicon``."""
 _AGREES = _IS_ACCEPT | _IS_CONFIRM
@@ -170,6 +171,8 @@ def _manager_act(reading: TicketReading, low: str, context: Context) -> Dialogue
     ticket = reading.ticket if reading.ticket >= 0 else None
     senses = reading.senses | reading.elsewhere
     offer = _chosen(reading, low, context, manager=True)
+    if senses & _IS_RETRACT and (offer is None or _same(offer.selling, context.quotes[reading.ticket])):
+        return DialogueAct(Act.REJECT, ticket=ticket, detail="retract")
     holds = _IS_HOLD | _IS_HOLD_BOUND | _IS_REJECT
     if offer is None:
         if senses & _IS_FINAL:
@@ -210,6 +213,7 @@ _CLEAN: Final = _FORBIDDEN_CHARS | {code: code - 0xFEE0 for code in (*range(0xFF
 _GREET, _SOOTHE = DialogueAct(Act.GREET), DialogueAct(Act.SOOTHE)
 _SILENCE, _OFF_TOPIC = DialogueAct(Act.SILENCE), DialogueAct(Act.OFF_TOPIC)
 _ASK_PRICE, _ASK_REASON = DialogueAct(Act.ASK, detail="price"), DialogueAct(Act.ASK, detail="reason")
+_ASK_FIGURE = DialogueAct(Act.ASK, detail="figure")
 _UPSET = DialogueAct(Act.INFORM, detail="upset")
 _INSULT = DialogueAct(Act.INFORM, Tactic.PRESSURE, detail="insult")
 _BYE, _WALK = DialogueAct(Act.CLOSE, detail="bye"), DialogueAct(Act.CLOSE, detail="walk")
@@ -283,8 +287,10 @@ def _manager_acts(said: int, clauses: list[Clause], low: str, context: Context) 
         acts.append(_UPSET)
     if said & _TACTICS:
         acts += [_OBJECTIONS[tactic] for tactic, bit in TACTIC_SENSES if said & bit]
-    acts += _ticket_acts(said, clauses, low, context, only=not acts)
-    if said & _IS_ASK_PRICE:
+    acts += _read_back(_ticket_acts(said, clauses, low, context, only=not acts), clauses, context)
+    if said & _IS_ASK_FIGURE:
+        acts.append(_ASK_FIGURE)
+    elif said & _IS_ASK_PRICE:
         acts.append(_ASK_PRICE)
     if said & _IS_ASK_REASON:
         acts.append(_ASK_REASON)
@@ -297,6 +303,26 @@ def _manager_acts(said: int, clauses: list[Clause], low: str, context: Context) 
     return acts
 
 
+def _read_back(acts: list[DialogueAct], clauses: list[Clause], context: Context) -> list[DialogueAct]:
+    """Return a manager's acts on tickets, its standing figure with a "yes?" after it as a question for a yes."""
+    asking = {c.sentence for c in clauses if c.question}
+    asking = {c.sentence for c in clauses if c.sentence in asking and c.senses & _FOR_A_YES}
+    figures = {p.value for c in clauses if c.sentence in asking for _, p in c.prices}
+    if not figures:  # "309 for the twin. Is that right?"
+        figures = {p.value for c in clauses if c.sentence + 1 in asking for _, p in c.prices}
+    return [
+        act._replace(kind=Act.ASK, detail="confirm") if act.price in figures and _stands(act, context) else act
+        for act in acts
+    ]
+
+
+def _stands(act: DialogueAct, context: Context) -> bool:
+    """Whether a manager's act names its standing figure."""
+    cut = 1.0 - context.commissions[act.ticket or 0] if act.price_type is PriceType.NET else 1.0
+    return act.price is not None and _same(act.price / cut, context.quotes[act.ticket or 0])
+
+
+_FOR_A_YES: Final = _IS_ASK_CONFIRM | _AGREES | _IS_ACCEPT_WEAK
 _OBJECTIONS = {tactic: DialogueAct(Act.INFORM, tactic, detail="objection") for tactic, _ in TACTIC_SENSES}
 
 
@@ -392,7 +418,9 @@ def _ticket_acts(said: int, clauses: list[Clause], low: str, context: Context, o
     return acts
 
 
-_STATUS_OR_WEAK: Final = _IS_ACCEPT | _IS_ACCEPT_WEAK | _IS_CONFIRM | _IS_HOLD | _IS_HOLD_BOUND | _IS_FINAL | _IS_REJECT
+_STATUS_OR_WEAK: Final = (
+    _IS_ACCEPT | _IS_ACCEPT_WEAK | _IS_CONFIRM | _IS_HOLD | _IS_HOLD_BOUND | _IS_FINAL | _IS_REJECT | _IS_RETRACT
+)
 _MERE: Final = _IS_NEUTRAL | _IS_CLOSE | _IS_BYE
 _MERE_YES: Final = _MERE | _IS_ACCEPT_WEAK
 _MERE_NO: Final = _MERE | _IS_REJECT_WEAK
