@@ -137,11 +137,14 @@ class Dynamics:
     def decide(self, lanes: Lanes, seat: Seat, game: GameState, move: Move) -> Decision:
         """Answer a move (already written into ``game``) and update ``seat``."""
         luck = lanes.draws(seat.seed, game.turn, 4)
+        half = _half_said(move)
+        asks = lanes.some(half)
         reading = _read(lanes, seat, game, move)
+        if asks:
+            reading = reading._replace(new=reading.new | (half & _unasked(game)))
         _feel(lanes, seat, move, reading, luck[CATCH])
         self._open(lanes, seat, game, move, reading, luck[NOISE])
         answer = _answer(lanes, seat, game, move, reading, luck)
-        asks = lanes.some(move.unsure[0] | move.unsure[1] | move.unsure[2] | move.unclear)
         return _ask_back(lanes, game, move, answer) if asks else answer
 
     def _open(self, lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading, noise: Num) -> None:
@@ -244,21 +247,41 @@ def _answer(
     )
 
 
+def _half_said(move: Move) -> Flag:
+    """Whether a move takes a figure, but not firmly, or names one that cannot be made out."""
+    later = move.put_off[0] | move.put_off[1] | move.put_off[2]
+    return move.unsure[0] | move.unsure[1] | move.unsure[2] | move.unclear | later
+
+
+def _unasked(game: GameState) -> Flag:
+    """Whether the manager's last message asked for no confirmation: half an answer is then news, once."""
+    return (game.pending[0] | game.pending[1] | game.pending[2]) ^ True
+
+
 def _ask_back(lanes: Lanes, game: GameState, move: Move, answer: Decision) -> Decision:
-    """Ask about what was said but not firmly, in place of an answer to it; figures stay as they are."""
+    """Ask about what was said but not firmly, and wait for what was put off, in place of an answer; no figure moves."""
     talks = (answer.silent | answer.walk | (game.end > 0.0)) ^ True
     unclear = talks & move.unclear
     changes = {name: list(getattr(answer, name)) for name in ("accept", "counter", "hold", "refuse", "quote")}
     read_back = list(answer.read_back)
     for k in lanes.tickets(game.card.tickets):
-        read_back[k] = talks & move.unsure[k] & game.open[k] & game.quoted[k]
-        changed = read_back[k] | unclear
+        stands = talks & game.open[k] & game.quoted[k] & (unclear ^ True)
+        read_back[k] = stands & move.unsure[k]
+        waits = stands & move.put_off[k] & (read_back[k] ^ True) & (move.bid[k] <= 0.0)
+        changed = read_back[k] | unclear | waits
         for name in ("accept", "counter", "hold", "refuse"):
             changes[name][k] = changes[name][k] & (changed ^ True)
+        changes["hold"][k] = changes["hold"][k] | waits
         changes["quote"][k] = lanes.where(changed, game.quote[k], changes["quote"][k])
-    net = lanes.where(read_back[0] | read_back[1] | read_back[2], game.net, answer.net)
+    asks = unclear | read_back[0] | read_back[1] | read_back[2]
     trios = {name: _trio(values) for name, values in changes.items()}
-    return answer._replace(read_back=_trio(read_back), unclear=unclear, net=net, **trios)
+    return answer._replace(
+        read_back=_trio(read_back),
+        unclear=unclear,
+        ask=answer.ask & (asks ^ True),
+        net=lanes.where(asks, game.net, answer.net),
+        **trios,
+    )
 
 
 def _answer_rate(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading) -> Num:

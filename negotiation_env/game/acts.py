@@ -58,7 +58,9 @@ class Force(Enum):
 
 
 ASKED_BACK = frozenset({Force.CONDITIONAL, Force.TENTATIVE, Force.ASKED, Force.UNSURE})
-"""What the other side answers with a question: "309 for the twin, yes?"."""
+"""Acceptances that the other side answers with a question: "309 for the twin, yes?"."""
+OFFERED = frozenset({Force.FIRM, Force.CONDITIONAL, Force.TENTATIVE, Force.ASKED})
+"""How a figure is said that is on offer: "maybe 309" and "could you do 309?" are bids, "never 309" is none."""
 
 
 class PriceType(Enum):

@@ -7,7 +7,7 @@ The numeric environment's reward uses nothing else; the text environment's sourc
 from __future__ import annotations
 
 from negotiation_env.game.acts import Tactic
-from negotiation_env.game.lanes import Lanes, Num
+from negotiation_env.game.lanes import Flag, Lanes, Num
 from negotiation_env.game.state import Claims, GameState, Move
 
 FEATURES = (
@@ -51,6 +51,7 @@ def reply_features(lanes: Lanes, game: GameState, move: Move, claims: Claims) ->
     ask_first = move.ask & (game.asked ^ True) & (quoted_any ^ True)
     nudge = (game.silent_streak > 0.0) & (move.greet | is_fresh)
     new = is_fresh | moved | took | ask_first | (move.soothe & game.upset) | (move.greet & first) | nudge
+    new = new | _read_back_news(game, move)
     upset, wants, reasoned = game.upset, game.wants_reason, reasons | reasoned_before
     return lanes.numbers(
         move.greet & first,
@@ -95,6 +96,13 @@ def reply_features(lanes: Lanes, game: GameState, move: Move, claims: Claims) ->
     )
 
 
+def _read_back_news(game: GameState, move: Move) -> Flag:
+    """Whether a move says something new about a read-back: gives cause for one, or says no to it."""
+    pending = game.pending[0] | game.pending[1] | game.pending[2]
+    half = move.unsure[0] | move.unsure[1] | move.unsure[2]
+    return (half & (pending ^ True)) | (move.reject & pending)
+
+
 def _bid_features(lanes: Lanes, game: GameState, claims: Claims) -> dict[str, Num]:
     """Concession behaviour of the bids, summed over tickets; steps are shares of the selling price."""
     none, no = lanes.tally(game.turn), lanes.flag(game.turn, False)
@@ -137,13 +145,15 @@ def _take_features(lanes: Lanes, game: GameState, move: Move, claims: Claims) ->
             out["no_cut"] = out["no_cut"] + (taken & (quote >= selling))
             out["mistaken"] = out["mistaken"] + claims.mistaken[k]
         waits = game.open[k] & (taken ^ True)
-        out["press"] = out["press"] + (waits & game.quoted[k] & done_well)
+        out["press"] = out["press"] + (waits & game.quoted[k] & done_well & (move.unsure[k] ^ True))
         took = took | taken
         left_open = left_open | waits
-        deals = taken | (claims.bid[k] > 0.0) | claims.mistaken[k]
+        deals = taken | (claims.bid[k] > 0.0) | claims.mistaken[k] | move.unsure[k]
         touched = touched | (deals & game.open[k])
         skipped = skipped | (game.open[k] & (deals ^ True))
     out["took"] = took
     out["left_open"] = left_open
-    out["dropped"] = touched & skipped & (move.ask ^ True)
+    # Who answers the question about one ticket has not dropped the others.
+    pending = game.pending[0] | game.pending[1] | game.pending[2]
+    out["dropped"] = touched & skipped & ((move.ask | pending) ^ True)
     return out

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from negotiation_env.game.acts import ASKED_BACK, MAX_TICKETS, Act, DialogueAct, Force, PriceType, Tactic
+from negotiation_env.game.acts import ASKED_BACK, MAX_TICKETS, OFFERED, Act, DialogueAct, Force, PriceType, Tactic
 from negotiation_env.game.lanes import Lanes, Num, Trio
 from negotiation_env.game.scenario import TaskCard, fact_figure, to_selling
 from negotiation_env.game.state import Decision, GameState, Move, said_price, same_price, unsettled
@@ -42,7 +42,7 @@ def move_of(acts: Sequence[DialogueAct], card: TaskCard, game: GameState) -> Mov
     kinds = 0  # one bit per kind
     tactics = [False] * _TACTIC_COUNT
     bid, claim, named = [0.0] * MAX_TICKETS, [False] * MAX_TICKETS, [0.0] * MAX_TICKETS
-    unsure, unclear = [False] * MAX_TICKETS, False
+    unsure, put_off, unclear = [False] * MAX_TICKETS, [False] * MAX_TICKETS, False
     lied = overpromised = rude = False
     net = bool(game.net)
     for act in acts:
@@ -61,20 +61,19 @@ def move_of(acts: Sequence[DialogueAct], card: TaskCard, game: GameState) -> Mov
             if act.force is _FIRM:
                 _place(act, bit & _TAKES != 0, card, game, bid, claim, named)
             elif bit & _TAKES:
-                if act.force in ASKED_BACK:
-                    for k in _places(act, card, game):
-                        unsure[k] = bool(game.open[k] and game.quoted[k])
+                _half_take(act, card, game, bid, claim, unsure, put_off)
+            elif act.force in OFFERED:
+                _place(act, False, card, game, bid, claim, named)
             elif act.force is Force.UNSURE:
                 unclear = True
-            else:
-                _place(act, False, card, game, bid, claim, named)
     tactics[0] = False
+    goes_on = kinds & _GOES_ON or any(bid) or any(unsure) or unclear or _misnames(claim, named, game)
     return Move(
         greet=kinds & _GREETS != 0,
         ask=kinds & _ASKS != 0,
         soothe=kinds & _SOOTHES != 0,
         promise=kinds & _PROMISES != 0,
-        close=kinds & _CLOSES != 0 and not kinds & _GOES_ON and not any(bid) and not any(unsure) and not unclear,
+        close=kinds & _CLOSES != 0 and not goes_on,
         silent=kinds & _SILENT != 0 or not acts,
         off_topic=kinds & _OFF_TOPIC != 0,
         reject=kinds & _REJECTS != 0,
@@ -88,6 +87,42 @@ def move_of(acts: Sequence[DialogueAct], card: TaskCard, game: GameState) -> Mov
         claim_price=_trio(named),
         unsure=_trio(unsure),
         unclear=unclear,
+        put_off=_trio(put_off),
+    )
+
+
+def _half_take(
+    act: DialogueAct,
+    card: TaskCard,
+    game: GameState,
+    bid: list[float],
+    claim: list[bool],
+    unsure: list[bool],
+    put_off: list[bool],
+) -> None:
+    """Write an acceptance that is not firm onto its tickets.
+
+    "I could take 300" where 309 stands is a bid. What is firmly taken in the same message is so only if the two acts
+    name no ticket in common: in doubt nothing is agreed.
+    """
+    for k in _places(act, card, game):
+        if not game.open[k] or (act.ticket is None and claim[k]):
+            continue
+        price, stands = _selling(act, card, game, k), bool(game.quoted[k])
+        if act.force is Force.PUT_OFF:
+            put_off[k] = stands
+        elif act.force in ASKED_BACK:
+            if price > 0.0 and not (stands and same_price(price, game.quote[k])):
+                bid[k] = price
+            else:
+                unsure[k], claim[k] = stands, False
+
+
+def _misnames(claim: list[bool], named: list[float], game: GameState) -> bool:
+    """Whether a claim of agreement names a figure that does not stand: a bid, for all that it says."""
+    return any(
+        claims and price > 0.0 and not (game.quoted[k] and same_price(price, game.quote[k]))
+        for k, (claims, price) in enumerate(zip(claim, named, strict=True))
     )
 
 
@@ -118,11 +153,14 @@ def _place(
 
 
 def _places(act: DialogueAct, card: TaskCard, game: GameState) -> list[int]:
-    """Return the tickets that an agent's priced act is about."""
+    """Return the tickets that an agent's priced act is about: without a name, those that the manager has just named.
+
+    Where the manager has asked for a confirmation, those about which it asked.
+    """
     if act.ticket is not None:
         return [act.ticket] if 0 <= act.ticket < len(card.tickets) else []
     free = unsettled(game)
-    return [k for k in free if game.fresh[k]] or free[:1]
+    return [k for k in free if game.pending[k]] or [k for k in free if game.fresh[k]] or free[:1]
 
 
 def _selling(act: DialogueAct, card: TaskCard, game: GameState, k: int) -> float:
@@ -229,10 +267,7 @@ def _trio(values: list[Num]) -> Trio:
 
 def decision_of(acts: Sequence[DialogueAct], game: GameState) -> Decision:
     """Return the decision that a manager's acts express in one negotiation (floats): ``decision_acts`` backwards."""
-    flags = {
-        name: [False] * MAX_TICKETS
-        for name in ("accept", "counter", "hold", "refuse", "confirm", "read_back", "retract")
-    }
+    flags = {name: [False] * MAX_TICKETS for name in _FLAGS}
     quote = list(game.quote)
     net, upset, objection = bool(game.net), False, 0.0
     for act in acts:
@@ -244,6 +279,7 @@ def decision_of(acts: Sequence[DialogueAct], game: GameState) -> Decision:
             if not game.open[k] and name in ("accept", "counter", "hold"):
                 name = "confirm"  # what is settled stays settled, whatever figure is repeated
             flags[name][k] = True
+            flags["read_back"][k] = flags["read_back"][k] or act.kind is Act.ASK
             if act.price is not None and name != "confirm":
                 kind = act.price_type or (PriceType.NET if game.net else PriceType.SELLING)
                 net = kind is PriceType.NET
@@ -274,17 +310,21 @@ def decision_of(acts: Sequence[DialogueAct], game: GameState) -> Decision:
     )
 
 
+_FLAGS = ("accept", "counter", "hold", "refuse", "confirm", "read_back", "retract")
+
+
 def _flag_of(act: DialogueAct, game: GameState, k: int) -> str:
-    """Return the name of the decision's flag that a manager's act sets; confirming an open bid is to accept it."""
+    """Return the name of the decision's flag that a manager's act sets.
+
+    To confirm another figure than the one that stands, or to ask the agent to confirm one, is to commit to it.
+    """
     if act.kind is Act.REJECT:
         return {"final": "refuse", "retract": "retract"}.get(act.detail, "hold")
-    if act.kind is Act.ASK:
-        return "read_back"
-    if act.kind is Act.CONFIRM and game.open[k]:
+    if act.kind is Act.ASK or (act.kind is Act.CONFIRM and game.open[k]):
         named = _named(act, game, k)
         if named > 0.0 and not (game.quoted[k] and same_price(named, game.quote[k])):
             return "accept" if same_price(named, game.bid[k]) else "counter"
-        return "confirm"
+        return "read_back" if act.kind is Act.ASK else "confirm"
     return {Act.ACCEPT: "accept", Act.CONFIRM: "confirm"}.get(act.kind, "counter")
 
 
@@ -298,13 +338,13 @@ def _named(act: DialogueAct, game: GameState, k: int) -> float:
 
 def _tickets_of(act: DialogueAct, game: GameState) -> list[int]:
     """Return the tickets that a manager's act speaks of; an acceptance without a figure takes the agent's bids."""
-    reads_back = act.kind is Act.ASK and act.detail == "confirm" and act.price is not None
+    reads_back = act.kind is Act.ASK and act.detail == "confirm"
     if not reads_back and act.kind not in (Act.PROPOSE, Act.COUNTER, Act.ACCEPT, Act.CONFIRM, Act.REJECT):
         return []
     if act.kind in (Act.ACCEPT, Act.CONFIRM) and act.force is not Force.FIRM:
         return []
-    if act.kind in (Act.PROPOSE, Act.COUNTER) and act.price is None:
+    if act.kind in (Act.PROPOSE, Act.COUNTER) and (act.price is None or act.force not in OFFERED):
         return []
     if act.ticket is not None:
         return [act.ticket] if act.ticket < int(game.card.tickets) else []
-    return unsettled(game)
+    return [k for k in unsettled(game) if game.quoted[k]] if reads_back and act.price is None else unsettled(game)

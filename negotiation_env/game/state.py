@@ -5,7 +5,8 @@ the sides or stands on the task card: floors, mood and trust live with the manag
 
 Agreement is explicit (``settle``): the manager commits to a figure for a ticket by quoting or accepting it, and the
 agent takes that figure, by naming it or by a plain yes to the message that named it. Numbers that cross are no deal;
-silence is no deal. The SOP's six stages are ours; the source method (REPO, arXiv 2510.04214) names an SOP without
+silence is no deal. Where the agent takes a figure but not firmly, nothing is agreed: the manager reads it back, and the
+agent's answer to that decides. The SOP's six stages are ours; the source method (REPO, arXiv 2510.04214) names an SOP without
 listing it.
 """
 
@@ -62,6 +63,8 @@ class Move(NamedTuple):
     """Whether it takes the manager's figure, but not firmly: the manager reads it back."""
     unclear: Flag = False
     """Whether it names a figure that cannot be made out: the manager asks which."""
+    put_off: Trio = (False, False, False)
+    """Whether it leaves its answer to the manager's figure for later: the manager waits."""
 
 
 class Decision(NamedTuple):
@@ -247,11 +250,13 @@ def apply_decision(lanes: Lanes, game: GameState, decision: Decision) -> None:
     named = lanes.flag(game.end, False)
     for k in lanes.tickets(game.card.tickets):
         commits = (decision.accept[k] | decision.counter[k]) & talks
-        pending[k] = decision.read_back[k] & game.quoted[k] & talks
-        fresh[k] = commits | pending[k] | (decision.hold[k] & game.quoted[k] & talks)
+        retracts = decision.retract[k] & game.quoted[k] & talks
         quote[k] = lanes.where(commits, decision.quote[k], game.quote[k])
-        quoted[k] = (game.quoted[k] & ((decision.retract[k] & talks) ^ True)) | commits
-        fresh[k] = fresh[k] & quoted[k]
+        if lanes.some(retracts):
+            quote[k] = lanes.where(retracts & (commits ^ True), game.card.selling[k], quote[k])
+        quoted[k] = (game.quoted[k] & (retracts ^ True)) | commits
+        pending[k] = decision.read_back[k] & quoted[k] & game.open[k] & talks
+        fresh[k] = commits | pending[k] | (decision.hold[k] & quoted[k] & talks)
         refused[k] = game.refused[k] | (decision.refuse[k] & talks)
         named = named | fresh[k]
     game.quote = (quote[0], quote[1], quote[2])
@@ -303,12 +308,12 @@ def _ticket_act(game: GameState, decision: Decision, k: int, kind: PriceType) ->
     price = said_price(decision.quote[k], game.card.commission[k], kind)
     if decision.confirm[k]:
         return DialogueAct(Act.CONFIRM, price=price, price_type=kind, ticket=k)
+    if decision.read_back[k]:
+        return DialogueAct(Act.ASK, price=price, price_type=kind, ticket=k, detail="confirm")
     if decision.accept[k]:
         return DialogueAct(Act.ACCEPT, price=price, price_type=kind, ticket=k)
     if decision.counter[k]:
         return DialogueAct(Act.COUNTER, price=price, price_type=kind, ticket=k)
-    if decision.read_back[k]:
-        return DialogueAct(Act.ASK, price=price, price_type=kind, ticket=k, detail="confirm")
     if decision.retract[k] or decision.refuse[k]:
         return DialogueAct(Act.REJECT, ticket=k, detail="retract" if decision.retract[k] else "final")
     return _hold(game, k, price, kind) if decision.hold[k] else None
@@ -339,7 +344,7 @@ class Stage(IntEnum):
     OBJECTIONS = 3
     """Handle objections and bargain."""
     CONFIRM = 4
-    """Confirm price, price type, dates, every ticket."""
+    """Confirm price, price type, dates, every ticket; and answer the manager who asks for a confirmation."""
     CLOSE = 5
     """Thank and close."""
 
@@ -353,6 +358,8 @@ def stage_of(game: GameState) -> Stage:
     """Return the stage that one negotiation (floats) is in: what the agent should do next."""
     if game.end:
         return Stage.CLOSE
+    if any(game.pending):
+        return Stage.CONFIRM
     if not game.greeted:
         return Stage.OPEN
     if not any(game.used[_REASONS]):

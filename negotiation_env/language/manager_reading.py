@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from negotiation_env.game.acts import Act, DialogueAct, Force
+from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType
 from negotiation_env.language.agent_reading import priced, scope_of
 from negotiation_env.language.clauses import Part
 from negotiation_env.language.offers import Offer, same
@@ -17,6 +17,7 @@ from negotiation_env.language.prices import read_prices
 from negotiation_env.language.reading import Context
 from negotiation_env.language.stances import Stance, force_of, is_light, negated, stance_of
 
+_FOR_A_YES: Final = frozenset(("ask_confirm", "accept", "confirm", "accept_weak"))
 _HOLDS: Final = frozenset(("hold", "hold_bound"))
 _RANGE_LINKS: Final = frozenset(["-", "–", "—", "~", "to", "or", "and", "至", "到", "或"])
 
@@ -32,7 +33,29 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
         act = _figured(mine, parts, stances, put_off, mocked, low, context, k)
         if act is not None:
             acts[k] = act
-    return [acts[k] for k in sorted(acts)] + _loose(parts, offers, stances, acts, mocked, context)
+    found = [acts[k] for k in sorted(acts)] + _loose(parts, offers, stances, acts, mocked, context)
+    return _read_back(found, parts, context)
+
+
+def _read_back(acts: list[DialogueAct], parts: Sequence[Part], context: Context) -> list[DialogueAct]:
+    """Return acts on tickets, the standing figure with a "yes?" after it as a question for a yes."""
+    asking = {part.number for part in parts if part.question and not part.around.isdisjoint(_FOR_A_YES)}
+    if not asking:
+        return acts
+    figures = {price.value for part in parts if part.number in asking for _, price in part.prices}
+    if not figures:  # "309 for the twin. Is that right?"
+        figures = {price.value for part in parts if part.number + 1 in asking for _, price in part.prices}
+    return [
+        act._replace(kind=Act.ASK, detail="confirm") if act.price in figures and _stands(act, context) else act
+        for act in acts
+    ]
+
+
+def _stands(act: DialogueAct, context: Context) -> bool:
+    """Whether an act names the manager's standing figure."""
+    k = act.ticket or 0
+    cut = 1.0 - context.commissions[k] if act.price_type is PriceType.NET else 1.0
+    return act.price is not None and same(act.price / cut, context.quotes[k])
 
 
 def _figured(

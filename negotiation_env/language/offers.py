@@ -145,15 +145,17 @@ def _offers(figure: _Figure, tickets: Sequence[int], context: Context) -> Iterat
 
 def _resolve(price: Price, senses: frozenset[str], cut: float, ticket: int, context: Context) -> float:
     """Return a figure as a price; relative ones in whole yuan. ``cut`` turns selling prices into the type spoken in."""
+    nights = context.nights[ticket] if ticket < len(context.nights) else 1
     if price.kind is PriceKind.AMOUNT:
-        return price.value
+        return price.value / nights if price.total else price.value
     selling, quote = context.selling[ticket], context.quotes[ticket]
     standing = selling if quote is None else quote
     if price.kind is PriceKind.PERCENT_OFF:
-        base = standing if "off_that" in senses else selling
+        base = standing if price.base == "that" or "off_that" in senses else selling
         return float(round(base * cut * (1.0 - price.value / 100.0)))
     if price.kind is PriceKind.AMOUNT_OFF:
-        return float(max(1, round(standing * cut - price.value)))
+        base = selling if price.base == "list" else standing
+        return float(max(1, round(base * cut - price.value / (nights if price.total else 1))))
     bid = context.bids[ticket]
     return float(round((standing + (selling if bid is None else bid)) / 2.0 * cut))
 

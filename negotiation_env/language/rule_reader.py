@@ -21,7 +21,7 @@ from negotiation_env.language.numerals import lower
 from negotiation_env.language.offers import offers_of
 from negotiation_env.language.prices import Price, PriceKind
 from negotiation_env.language.promises import promises_of
-from negotiation_env.language.reading import MAX_CHARS, Context, Reading
+from negotiation_env.language.reading import MAX_CHARS, Context, Reading, spoken
 
 _ODD: Final = re.compile("[^\x00-\x7f¥\u4e00-\u9fff，。！？；：、]")
 """What has to be cleaned before it is read."""
@@ -37,34 +37,16 @@ _TACTICS: Final = frozenset(sense for _, sense in TACTIC_SENSES)
 _GREET, _SOOTHE = DialogueAct(Act.GREET), DialogueAct(Act.SOOTHE)
 _SILENCE, _OFF_TOPIC = DialogueAct(Act.SILENCE), DialogueAct(Act.OFF_TOPIC)
 _ASK_PRICE, _ASK_REASON = DialogueAct(Act.ASK, detail="price"), DialogueAct(Act.ASK, detail="reason")
+_ASK_FIGURE = DialogueAct(Act.ASK, detail="figure")
 _UPSET = DialogueAct(Act.INFORM, detail="upset")
 _INSULT = DialogueAct(Act.INFORM, Tactic.PRESSURE, detail="insult")
 _BYE, _WALK = DialogueAct(Act.CLOSE, detail="bye"), DialogueAct(Act.CLOSE, detail="walk")
 _OBJECTIONS: Final = [(sense, DialogueAct(Act.INFORM, tactic, detail="objection")) for tactic, sense in TACTIC_SENSES]
 
 
-def without_reasoning(text: str) -> str:
-    """Return a text without the parts in ``<think>`` tags, closed or not: what a model thinks is not said."""
-    out: list[str] = []
-    at = 0
-    low = text.lower()
-    while True:
-        start = low.find("<think>", at)
-        if start < 0:
-            closing = low.find("</think>", at)
-            return "".join(out) + text[closing + 8 if closing >= 0 else at :]
-        out.append(text[at:start])
-        end = low.find("</think>", start)
-        if end < 0:
-            return "".join(out)
-        at = end + 8
-
-
 def understand(text: str, context: Context) -> Reading:
     """Return what ``text`` says in ``context``. Never raises on any string; reads ``MAX_CHARS`` characters."""
-    text = text[:MAX_CHARS]
-    if "<" in text:
-        text = without_reasoning(text)
+    text = spoken(text[:MAX_CHARS])
     low = text.lower()
     if len(low) != len(text) or (not text.isascii() and _ODD.search(text)):
         text = text.translate(_CLEAN)
@@ -121,7 +103,9 @@ def _manager_acts(said: frozenset[str], parts: Sequence[Part], low: str, context
     if not said.isdisjoint(_TACTICS):
         acts += [act for sense, act in _OBJECTIONS if sense in said]
     acts += manager_reading.ticket_acts(parts, offers_of(parts, context), low, context)
-    if "ask_price" in said:
+    if "ask_figure" in said:
+        acts.append(_ASK_FIGURE)
+    elif "ask_price" in said:
         acts.append(_ASK_PRICE)
     if "ask_reason" in said:
         acts.append(_ASK_REASON)

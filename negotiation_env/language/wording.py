@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
@@ -26,18 +27,20 @@ from negotiation_env.game.scenario import TaskCard, Ticket
 from negotiation_env.language.reading import Context
 from negotiation_env.seeds import CHANNELS
 
-PLACEHOLDERS: Final = ("price", "room", "hotel", "figure", "competitor", "event", "dates", "promise")
-"""The names that phrases may hold in braces."""
-_ALWAYS: Final = frozenset({"hotel", "room", "dates"})
-_TYPED: Final = ("propose", "counter", "accept", "confirm", "hold")
+PLACEHOLDERS: Final = (
+    "price", "room", "hotel", "figure", "competitor", "event", "dates", "check_in", "day", "nights", "promise",
+)  # fmt: skip
+"""The names that phrases may hold in braces: ``check_in`` is "4 May", ``day`` "4th", ``nights`` "6 nights"."""
+_ALWAYS: Final = frozenset({"hotel", "room", "dates", "check_in", "day", "nights"})
+_TYPED: Final = ("propose", "counter", "accept", "confirm", "hold", "ask.confirm", "yes")
 _TACTICS: Final = tuple(t.name.lower() for t in Tactic if t is not Tactic.NONE)
 _NEEDS: Final[dict[str, frozenset[str]]] = (
     dict.fromkeys(
-        ("greet", "upset", "insult", "soothe", "ask.price", "ask.reason", "off_topic", "close", "close.walk"),
+        ("greet", "upset", "insult", "soothe", "ask.price", "ask.reason", "ask.figure", "off_topic", "close"),
         frozenset(),
     )
-    | dict.fromkeys(("close.bye", "promise.other", "accept.bare", "confirm.bare"), frozenset())
-    | dict.fromkeys(("accept.room", "confirm.room", "hold.bare", "refuse", "reject"), frozenset({"room"}))
+    | dict.fromkeys(("close.walk", "close.bye", "promise.other", "accept.bare", "confirm.bare"), frozenset())
+    | dict.fromkeys(("accept.room", "confirm.room", "hold.bare", "refuse", "retract", "reject"), frozenset({"room"}))
     | {f"{act}.{kind}": frozenset({"price", "room"}) for act in _TYPED for kind in ("selling", "net")}
     | {f"objection.{tactic}": frozenset() for tactic in _TACTICS}
     | {f"inform.{tactic}": frozenset() for tactic in ("fit", "partnership", "pressure")}
@@ -217,9 +220,14 @@ _PRICED_NAMES: Final = {
     Act.ACCEPT: "accept",
     Act.CONFIRM: "confirm",
     Act.REJECT: "hold",
+    Act.ASK: "ask.confirm",
 }
 _SELLING: Final = [f"{_PRICED_NAMES.get(kind)}.{PriceType.SELLING.value}" for kind in Act]
 _NET: Final = [f"{_PRICED_NAMES.get(kind)}.{PriceType.NET.value}" for kind in Act]
+_YES: Final = ("yes.selling", "yes.net")
+"""The agent's answer to a read-back."""
+_ASKS: Final = {"reason": "ask.reason", "figure": "ask.figure"}
+_TURNS_DOWN: Final = {"final": "refuse", "retract": "retract"}
 
 
 @cache
@@ -285,6 +293,8 @@ def word(
             speaks_net = net if act.price_type is None else act.price_type is PriceType.NET
             typed = speaks_net or net
             key = (_NET if speaks_net else _SELLING)[Act.COUNTER if manager and kind is Act.PROPOSE else kind]
+            if kind is Act.CONFIRM and not manager and act.ticket is not None and any(context.pending):
+                key = _YES[speaks_net] if context.pending[act.ticket] else key
             net = speaks_net
         elif kind is Act.INFORM:
             key = _inform_key(act, card, values, chances)
@@ -310,7 +320,13 @@ def _fill(phrase: Phrase, names_room: bool, values: dict[str, str], ticket: Tick
     if "room" in names:
         values["room"] = ticket.room
     if "dates" in names:
-        values["dates"] = _say_dates(ticket)
+        values["dates"] = f"{_say_day(ticket.check_in)} to {_say_day(ticket.check_out)}"
+    if "check_in" in names:
+        values["check_in"] = _say_day(ticket.check_in)
+    if "day" in names:
+        values["day"] = _ordinal(ticket.check_in.day)
+    if "nights" in names:
+        values["nights"] = f"{ticket.nights} night{'s' if ticket.nights > 1 else ''}"
     if "hotel" in names:
         values["hotel"] = card.hotel.name
     if "competitor" in names:
@@ -348,11 +364,11 @@ def _other_key(act: DialogueAct, manager: bool, values: dict[str, str]) -> str:
     """Return the key of an act without a price."""
     kind, detail = act.kind, act.detail
     if kind is Act.ASK:
-        return "ask.reason" if detail == "reason" else "ask.price"
+        return _ASKS.get(detail, "ask.price")
     if kind is Act.CLOSE:
         return ("close.walk" if detail == "walk" else "close.bye") if manager else "close"
     if kind is Act.REJECT:
-        return ("refuse" if detail == "final" else "hold.bare") if manager else "reject"
+        return _TURNS_DOWN.get(detail, "hold.bare") if manager else "reject"
     if kind is Act.PROMISE:
         if detail not in _PROMISES:
             return "promise.other"
@@ -377,7 +393,12 @@ def _say_price(value: float, chances: _Chances) -> str:
     return _PRICE_FORMATS[form] % text
 
 
-def _say_dates(ticket: Ticket) -> str:
-    """Return a ticket's dates, as "4 May to 10 May"."""
-    first, last = ticket.check_in, ticket.check_out
-    return f"{first.day} {_MONTHS[first.month - 1]} to {last.day} {_MONTHS[last.month - 1]}"
+def _say_day(day: date) -> str:
+    """Return a date as "4 May"."""
+    return f"{day.day} {_MONTHS[day.month - 1]}"
+
+
+def _ordinal(number: int) -> str:
+    """Return a day of the month as "4th"."""
+    ending = "th" if 11 <= number <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
