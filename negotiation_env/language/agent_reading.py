@@ -55,7 +55,9 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
             act = _taken(mine, stances, asks, put_off, context, k)
         if act is not None:
             acts[k] = act
-    return [acts[k] for k in sorted(acts)] + _loose(parts, offers, stances, acts, asks or mocked, several, context, put_off)
+    return [acts[k] for k in sorted(acts)] + _loose(
+        parts, offers, stances, acts, asks or mocked, several, context, put_off
+    )
 
 
 def _asks_for_less(parts: Sequence[Part], offers: Sequence[Offer]) -> bool:
@@ -63,9 +65,7 @@ def _asks_for_less(parts: Sequence[Part], offers: Sequence[Offer]) -> bool:
     return any("ask_price" in p.senses or ("ask_weak" in p.senses and p.question) for p in parts)
 
 
-def _bid(
-    mine: Sequence[Offer], stances: dict[int, Stance], low: str, context: Context, k: int
-) -> DialogueAct | None:
+def _bid(mine: Sequence[Offer], stances: dict[int, Stance], low: str, context: Context, k: int) -> DialogueAct | None:
     """Return the agent's own figure for a ticket, None if it names none."""
     quote = context.quotes[k]
     bids = [o for o in mine if not o.cited and not _is_standing(o, quote) and _is_bid(o, context)]

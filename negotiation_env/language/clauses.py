@@ -270,7 +270,9 @@ class Part:
 
     __slots__ = ("around", "clause", "number", "prices", "question", "rooms", "senses", "sentence", "tokens")
 
-    def __init__(self, clause: Clause, sentence: Sentence, number: int, rooms: Sequence[tuple[int, frozenset[Any], int]]):
+    def __init__(
+        self, clause: Clause, sentence: Sentence, number: int, rooms: Sequence[tuple[int, frozenset[Any], int]]
+    ):
         self.clause = clause
         self.tokens = sentence.tokens
         self.number = number

@@ -3,7 +3,7 @@
 Code finds figures and hotel rooms, the encoder says what is meant by them. The text holds the tickets' rooms, the other
 side's last message and the message itself; a ``Mention`` is a figure of the message; ``pairs`` describes each mention
 against each ticket (is it the hotel's figure, the agent's, the list price, its net, a plausible total, ...), so that
-nothing needs to be learned about particular numbers.
+nothing needs to be learned about particular numbers. What the rules read is told too: the encoder mends it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from negotiation_env.game.acts import ASKED_BACK, Act, DialogueAct, Force
 from negotiation_env.language.numerals import find_numbers, lower
-from negotiation_env.language.reading import Context
+from negotiation_env.language.reading import Context, Reading
 
 Floats = NDArray[np.float32]
 
@@ -26,9 +27,11 @@ MOST_SAID: Final = 700
 """Characters of the message that are shown."""
 MOST_MENTIONS: Final = 16
 LETTERS: Final = "ABC"
-PAIR_FEATURES: Final = 40
-TICKET_FEATURES: Final = 16
+PAIR_FEATURES: Final = 44
+TICKET_FEATURES: Final = 26
 _YUAN: Final = 1.6
+_TAKES: Final = (Act.ACCEPT, Act.CONFIRM)
+_OFFERS: Final = (Act.PROPOSE, Act.COUNTER)
 _PERCENT: Final = re.compile(r" ?(?:%|percent|per cent|pct)")
 _ORDINAL: Final = re.compile(r"(?:st|nd|rd|th)\b")
 _CURRENCY_BEFORE: Final = re.compile(r"[¥$€]\s?$|\b(?:rmb|cny)\s?$")
@@ -63,8 +66,8 @@ class EncoderInput(NamedTuple):
     """[tickets, TICKET_FEATURES]."""
 
 
-def encoder_input(text: str, context: Context) -> EncoderInput:
-    """Return what the encoder sees of a message in its context; total on any string."""
+def encoder_input(text: str, context: Context, rules: Reading) -> EncoderInput:
+    """Return what the encoder sees of a message in its context, ``rules`` being the rules' reading of it."""
     said = text[:MOST_SAID]
     head, tickets = "", []
     for letter, room in zip(LETTERS, context.rooms, strict=False):
@@ -81,8 +84,8 @@ def encoder_input(text: str, context: Context) -> EncoderInput:
         tuple(tickets),
         mentions,
         tuple((len(head) + m.start, len(head) + m.end) for m in mentions),
-        _pairs(said, mentions, context),
-        _about(said, mentions, context),
+        _pairs(said, mentions, context, rules),
+        _about(said, mentions, context, rules),
     )
 
 
@@ -117,7 +120,7 @@ def _near(a: float, b: float | None) -> bool:
     return b is not None and abs(a - b) <= _YUAN
 
 
-def _pairs(text: str, mentions: tuple[Mention, ...], context: Context) -> Floats:
+def _pairs(text: str, mentions: tuple[Mention, ...], context: Context, rules: Reading) -> Floats:
     """Describe each mention against each ticket."""
     count = len(context.rooms)
     out = np.zeros((len(mentions), count, PAIR_FEATURES), dtype=np.float32)
@@ -153,10 +156,40 @@ def _pairs(text: str, mentions: tuple[Mention, ...], context: Context) -> Floats
                 m in plausible and len(plausible) == count and plausible.index(m) == k,
                 m in plausible and len(plausible) == len(free) and k in free and plausible.index(m) == free.index(k),
                 m in plausible and len(plausible) in (count, len(free)) and count > 1,
+                any(_names(act, k, value) for act in rules.acts if act.kind in _OFFERS),
+                any(_names(act, k, value) for act in rules.acts if act.kind in _TAKES and act.force is Force.FIRM),
+                any(act.price is not None and act.ticket == k for act in rules.acts),
                 *common,
             ]  # fmt: skip
             out[m, k, : len(row)] = row
     return out
+
+
+def _names(act: DialogueAct, k: int, value: float) -> bool:
+    """Whether an act names this very figure for ticket ``k``."""
+    return act.ticket == k and act.price is not None and abs(act.price - value) < 0.51
+
+
+def _read_by_rules(k: int, context: Context, rules: Reading) -> list[bool]:
+    """Say what the rules read about ticket ``k``; what names no ticket is about those whose figure is fresh."""
+    fresh = k < len(context.fresh) and context.fresh[k] or context.speaker == "manager"
+    acts = [
+        a
+        for a in rules.acts
+        if a.ticket == k or (a.ticket is None and fresh and (k >= len(context.open) or context.open[k]))
+    ]
+    takes = [a.force for a in acts if a.kind in _TAKES]
+    return [
+        Force.FIRM in takes,
+        any(force in ASKED_BACK for force in takes),
+        any(force is not Force.FIRM and force not in ASKED_BACK for force in takes),
+        any(a.kind in _OFFERS for a in acts),
+        any(a.kind is Act.REJECT and a.detail in ("", "hold") for a in acts),
+        any(a.kind is Act.REJECT and a.detail == "final" for a in acts),
+        any(a.kind is Act.REJECT and a.detail == "retract" for a in acts),
+        any(a.kind is Act.ASK for a in acts),
+        any(a.kind is Act.CLOSE for a in rules.acts),
+    ]
 
 
 def _mention_features(
@@ -174,7 +207,7 @@ def _mention_features(
     ]  # fmt: skip
 
 
-def _about(text: str, mentions: tuple[Mention, ...], context: Context) -> Floats:
+def _about(text: str, mentions: tuple[Mention, ...], context: Context, rules: Reading) -> Floats:
     """Describe each ticket."""
     count = len(context.rooms)
     out = np.zeros((count, TICKET_FEATURES), dtype=np.float32)
@@ -189,7 +222,7 @@ def _about(text: str, mentions: tuple[Mention, ...], context: Context) -> Floats
             quote is not None and any(_near(v, quote) or _near(v, quote * keep) for v in values),
             bid is not None and any(_near(v, bid) or _near(v, bid * keep) for v in values),
             bool(values), "?" in text or "？" in text, context.speaker == "agent", context.net,
-            quote is not None and _near(quote, bid),
+            quote is not None and _near(quote, bid), *_read_by_rules(k, context, rules),
         ]  # fmt: skip
         out[k, : len(row)] = row
     return out

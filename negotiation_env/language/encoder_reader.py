@@ -336,7 +336,7 @@ class EncoderReader:
         mine.sort(key=lambda i: len(texts[i]) + len(contexts[i].heard))
         for start in range(0, len(mine), BATCH):
             part = mine[start : start + BATCH]
-            seen = [encoder_input(spoken(texts[i]), contexts[i]) for i in part]
+            seen = [encoder_input(spoken(texts[i]), contexts[i], readings[i]) for i in part]
             for i, item, found in zip(part, seen, self.find(seen), strict=True):
                 readings[i] = acts_of(found, item, contexts[i], self.at, readings[i])
         return readings

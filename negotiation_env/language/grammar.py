@@ -27,9 +27,7 @@ _THIRD: Final = _words(
     "somebody boss manager director owner lead chief supervisor colleague colleagues wife husband father mother son "
     "daughter brother sister uncle aunt accountant landlord customer customers people others"
 )
-_THINGS: Final = _words(
-    "it that this it's that's it'll that'll it'd that'd these those which there there's thats"
-)
+_THINGS: Final = _words("it that this it's that's it'll that'll it'd that'd these those which there there's thats")
 _SUBJECTS: Final[dict[str, Person]] = (
     dict.fromkeys(_THINGS, "it")
     | dict.fromkeys(_THIRD, "they")

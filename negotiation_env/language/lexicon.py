@@ -25,7 +25,7 @@ Tree: TypeAlias = dict[str, Any]
 
 TOKEN: Final = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+(?:[.,][0-9]+)*%?|[^\W0-9a-z_]|[.,;:!?\n，。；：！？、…–—\"“”]")
 """A word, a number, one letter of another script, or a punctuation mark."""
-STOPS: Final = frozenset(".,;:!?\n，。；：！？、…–—\"“”")
+STOPS: Final = frozenset('.,;:!?\n，。；：！？、…–—"“”')
 """Tokens that are punctuation, not words."""
 
 TACTIC_SENSES: Final = tuple((tactic, tactic.name.lower()) for tactic in Tactic if tactic is not Tactic.NONE)

@@ -70,7 +70,9 @@ def _figured(
 ) -> DialogueAct | None:
     """Return what the figures for a ticket come to, None without one that counts."""
     quote, bid = context.quotes[k], context.bids[k]
-    own = [o for o in mine if not o.cited and not o.price.negated and not same(o.selling, bid) and _is_quote(o, context)]
+    own = [
+        o for o in mine if not o.cited and not o.price.negated and not same(o.selling, bid) and _is_quote(o, context)
+    ]
     taking = [o for o in mine if not o.price.negated and same(o.selling, bid) and not same(bid, quote)]
     if own:
         return _quoted(_chosen(own, low, context, k), stances, context, k)
@@ -177,8 +179,10 @@ def _loose(
             detail = "final"
         elif "retract" in senses and any(q is not None for q in context.quotes):
             detail = "retract"
-        elif not senses.isdisjoint(_HOLDS) or stance.kind == "reject" or (
-            stance.kind in ("accept", "confirm") and stance.force is Force.NEGATED
+        elif (
+            not senses.isdisjoint(_HOLDS)
+            or stance.kind == "reject"
+            or (stance.kind in ("accept", "confirm") and stance.force is Force.NEGATED)
         ):
             detail = "hold"
         tickets = scope_of(part, parts, context) if several else (0,)

@@ -291,7 +291,11 @@ def _give_list(
 ) -> None:
     """Give a sentence's figures without rooms to tickets in order: the order that suits the tickets' prices best."""
     count = len(context.rooms)
-    taken = {k for n, ks in tickets.items() if figures[n].part.number == figures[group[0]].part.number for k in ks} if group else set()
+    taken = (
+        {k for n, ks in tickets.items() if figures[n].part.number == figures[group[0]].part.number for k in ks}
+        if group
+        else set()
+    )
     free = [k for k in range(count) if k not in taken]
     if not 2 <= len(group) <= min(len(free), _LARGEST_LIST):
         return

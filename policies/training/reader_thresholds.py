@@ -66,8 +66,8 @@ def _hear(reader: EncoderReader, messages: Sequence[WrittenMessage]) -> list[_He
     heard: list[_Heard] = []
     for start in range(0, len(mine), BATCH):
         part = mine[start : start + BATCH]
-        seen = [encoder_input(spoken(m.text), m.context) for m in part]
         rules = [understand(m.text, m.context) for m in part]
+        seen = [encoder_input(spoken(m.text), m.context, r) for m, r in zip(part, rules, strict=True)]
         heard += map(_Heard, part, seen, reader.find(seen), rules)
     return heard
 

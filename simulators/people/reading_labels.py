@@ -22,6 +22,7 @@ from negotiation_env.game import world
 from negotiation_env.language.encoder_input import EncoderInput, Mention, encoder_input
 from negotiation_env.language.encoder_reader import FORCES, ROLES, SCALES, STANDS, TOPICS
 from negotiation_env.language.reading import Context
+from negotiation_env.language.rule_reader import understand
 from simulators.people.written_dialogues import WrittenDialogue
 from simulators.people.written_messages import written_messages
 
@@ -209,7 +210,7 @@ def labelled_messages(dialogues: Sequence[WrittenDialogue]) -> Iterator[Labelled
     """Yield the messages of written dialogues with their labels."""
     for dialogue in dialogues:
         for message in written_messages(dialogue):
-            seen = encoder_input(message.text, message.context)
+            seen = encoder_input(message.text, message.context, understand(message.text, message.context))
             labels = labels_of(message.acts, message.flaws, seen, message.context)
             yield LabelledMessage(message.where, seen, labels)
 
@@ -219,5 +220,5 @@ def labelled_drills(paths: Sequence[Path] | None = None) -> Iterator[LabelledMes
     for path in sorted(DRILLS.glob("*.jsonl")) if paths is None else paths:
         for number, drill in enumerate(read_lines(path, ReadingDrill), 1):
             context = drill.context()
-            seen = encoder_input(drill.text, context)
+            seen = encoder_input(drill.text, context, understand(drill.text, context))
             yield LabelledMessage(f"{path.stem}:{number}", seen, labels_of(drill.acts, (), seen, context))

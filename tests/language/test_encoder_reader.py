@@ -51,11 +51,13 @@ def found(context: Context, text: str, **parts: np.ndarray) -> Found:
 
 
 def read(context: Context, text: str, rules: Reading = SAID_NOTHING, **parts: np.ndarray) -> Reading:
-    return acts_of(found(context, text, **parts), encoder_input(text, context), context, Thresholds(), rules)
+    return acts_of(
+        found(context, text, **parts), encoder_input(text, context, SAID_NOTHING), context, Thresholds(), rules
+    )
 
 
 def test_the_message_and_its_figures_are_found_in_the_text() -> None:
-    seen = encoder_input("300 for the King, or 540 for the suite?", TWO)
+    seen = encoder_input("300 for the King, or 540 for the suite?", TWO, SAID_NOTHING)
     assert seen.text[slice(*seen.said)] == "300 for the King, or 540 for the suite?"
     assert [seen.text[slice(*span)] for span in seen.spans] == ["300", "540"]
     assert [seen.text[slice(*span)] for span in seen.tickets] == ["A: Deluxe King", "B: Family Suite"]
@@ -65,13 +67,13 @@ def test_the_message_and_its_figures_are_found_in_the_text() -> None:
 
 @given(st.text(max_size=300), st.sampled_from([ONE, TWO]), st.sampled_from(["agent", "manager"]))
 def test_any_message_can_be_seen(text: str, context: Context, speaker: str) -> None:
-    seen = encoder_input(text, context._replace(speaker=speaker))  # type: ignore[arg-type]
+    seen = encoder_input(text, context._replace(speaker=speaker), SAID_NOTHING)  # type: ignore[arg-type]
     assert np.isfinite(seen.pairs).all()
     assert np.isfinite(seen.about).all()
 
 
 def test_tokens_of_a_span() -> None:
-    seen = encoder_input("300 it is", ONE)
+    seen = encoder_input("300 it is", ONE, SAID_NOTHING)
     offsets = [(0, 0), *((i, i + 1) for i in range(len(seen.text)))]
     spans = token_spans(seen, offsets)
     assert spans.said == (seen.said[0] + 1, seen.said[1] + 1)
