@@ -276,8 +276,10 @@ def decision_of(acts: Sequence[DialogueAct], game: GameState) -> Decision:
             objection = float(act.tactic) if act.detail == "objection" else objection
         for k in _tickets_of(act, game):
             name = _flag_of(act, game, k)
-            if not game.open[k] and name in ("accept", "counter", "hold"):
-                name = "confirm"  # what is settled stays settled, whatever figure is repeated
+            if not game.open[k]:
+                name = "confirm"  # what is settled stays settled, whatever is said of it
+            if name == "accept" and act.price is None and game.bid[k] <= 0.0:
+                continue
             flags[name][k] = True
             flags["read_back"][k] = flags["read_back"][k] or act.kind is Act.ASK
             if act.price is not None and name != "confirm":
@@ -285,7 +287,7 @@ def decision_of(acts: Sequence[DialogueAct], game: GameState) -> Decision:
                 net = kind is PriceType.NET
                 if name in ("accept", "counter"):
                     quote[k] = to_selling(act.price, kind, game.card.commission[k])
-            elif name == "accept" and game.bid[k] > 0.0:
+            elif name == "accept":
                 quote[k] = game.bid[k]
     kinds = {a.kind for a in acts}
     closes = [a.detail for a in acts if a.kind is Act.CLOSE]

@@ -18,7 +18,7 @@ from negotiation_env.language.reading import Context
 from negotiation_env.language.stances import Stance, force_of, is_light, negated, stance_of
 
 _SETTLING_VERBS: Final = frozenset(
-    "do take pay stop go put enter write book load note have set make call keep say sign give leave settle close list "
+    "do take pay stop go put enter write book load note have set make call keep say sign give settle close list "
     "type print stay file record fix land shake putting writing booking loading taking entering draw repeat read add "
     "hold pencil key send got".split()
 )
@@ -42,21 +42,61 @@ class _Taking(NamedTuple):
 
 def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, context: Context) -> list[DialogueAct]:
     """Return the agent's acts on tickets, in ticket order, then what names no ticket."""
-    put_off = any("put_off" in part.senses for part in parts)
+    put_off = puts_off(parts)
     mocked = any("sarcasm" in part.senses for part in parts)
     stances = {id(part): stance_of(part, put_off) for part in parts}
     asks = _asks_for_less(parts, offers)
+    questions = any(haggles(part) for part in parts)
+    sealed = any(s.force is Force.FIRM and s.kind in _SEALING for s in stances.values())
+    sealed = sealed or not all(_THANKS.isdisjoint(part.tokens) for part in parts if part.prices)
     acts: dict[int, DialogueAct] = {}
     several = len(context.rooms) > 1
     for k in range(len(context.rooms)):
         mine = [o for o in offers if o.ticket == k and not o.price.negated]
         act = _bid(mine, stances, low, context, k)
         if act is None and not mocked:
-            act = _taken(mine, stances, asks, put_off, context, k)
+            act = _taken(mine, stances, asks, _is_open(parts, offers, k), sealed, put_off, context, k)
         if act is not None:
             acts[k] = act
-    return [acts[k] for k in sorted(acts)] + _loose(
-        parts, offers, stances, acts, asks or mocked, several, context, put_off
+    loose = _loose(parts, offers, stances, acts, asks or mocked, several, context, put_off)
+    if questions:  # "380, 475, that's good. Shall we go on?"
+        loose = [a._replace(force=Force.TENTATIVE) if a.kind in _TAKES and a.force is Force.FIRM else a for a in loose]
+    return [acts[k] for k in sorted(acts)] + loose
+
+
+_TAKES: Final = (Act.ACCEPT, Act.CONFIRM)
+
+
+def haggles(part: Part) -> bool:
+    """Whether a clause asks on about prices or terms: "what would the king be?", "is there a little more room?"."""
+    clause = part.clause
+    return part.question and not part.prices and not _HAGGLING.isdisjoint(part.tokens[clause.start : clause.end])
+
+
+_HAGGLING: Final = frozenset(
+    "what which how could would might price prices rate figure figures number more less else your yours better".split()
+)
+
+
+_SEALING: Final = frozenset(("accept", "confirm", "yes"))
+_THANKS: Final = frozenset(("thank", "thanks", "thx", "谢"))
+
+
+def puts_off(parts: Sequence[Part]) -> bool:
+    """Whether the speaker puts things off: "I'll ask my boss", not "when you have asked yours"."""
+    return any("put_off" in p.senses and p.clause.person in ("i", "") and not p.question for p in parts)
+
+
+def _is_open(parts: Sequence[Part], offers: Sequence[Offer], k: int) -> bool:
+    """Whether the message asks on about ticket ``k``, or about nothing in particular."""
+    asked = any(haggles(p) and (not p.rooms or any(k in room for _, room in p.rooms)) for p in parts)
+    return asked or _strays(offers, k)
+
+
+def _strays(offers: Sequence[Offer], k: int) -> bool:
+    """Whether another figure is asked for that no room was named for, so that it may be for ticket ``k``."""
+    return any(
+        o.ticket != k and not o.cited and not o.price.negated and not o.part.rooms and o.part.question for o in offers
     )
 
 
@@ -115,7 +155,14 @@ def _chosen(bids: Sequence[Offer], low: str, context: Context, k: int) -> Offer:
 
 
 def _taken(
-    mine: Sequence[Offer], stances: dict[int, Stance], asks: bool, put_off: bool, context: Context, k: int
+    mine: Sequence[Offer],
+    stances: dict[int, Stance],
+    asks: bool,
+    open_end: bool,
+    sealed: bool,
+    put_off: bool,
+    context: Context,
+    k: int,
 ) -> DialogueAct | None:
     """Return the acceptance of a ticket's standing figure that the message names, None if there is none."""
     found: list[_Taking] = []
@@ -127,6 +174,10 @@ def _taken(
             taking = _Taking(kind, stance.force, offer)
         elif not asks and not offer.cited and stance.kind == "":
             force = _naming_force(offer, put_off)
+            if force is Force.FIRM and open_end:
+                force = Force.TENTATIVE
+            elif force is Force.TENTATIVE and sealed and not negated(offer.part, offer.part.clause.end):
+                force = Force.FIRM
             taking = None if force is None else _Taking(Act.ACCEPT, force, offer)
         if taking is not None and (_is_standing(offer, context.quotes[k]) or stance.kind in ("accept", "confirm")):
             found.append(taking)
@@ -201,10 +252,6 @@ def _loose(
         act = taken[None]
         if not acts and not named:
             return [act]
-        if several:
-            fresh = [k for k, is_open in enumerate(context.open) if is_open and k not in acts and k not in named
-                     and k < len(context.fresh) and context.fresh[k]]  # fmt: skip
-            out += [act._replace(ticket=k) for k in fresh]
     if not out and not acts:
         out = _mere_answer(parts, stances, asks, put_off)
     return out
@@ -220,6 +267,7 @@ def scope_of(part: Part, parts: Sequence[Part], context: Context) -> Sequence[in
         return [k for k in (sorted(inside) or free) if k not in out]
     turned = next((m.start for m in part.clause.marks if "neg" in m.senses and m.start > part.clause.start + 1), None)
     named = {k for at, room in part.rooms for k in room if turned is None or at < turned}
+    named = named or {k for _, room in part.rooms for k in room}
     if named:
         return sorted(named)
     if "all" in part.senses:
@@ -237,6 +285,8 @@ def _mere_answer(parts: Sequence[Part], stances: dict[int, Stance], asks: bool, 
     kinds = [stances[id(part)].kind for part in parts]
     rest = [part for part, kind in zip(parts, kinds, strict=True) if kind not in ("yes", "no")]
     if any(part.question for part in parts) or not is_light(rest) or any(negated(p, p.clause.end) for p in rest):
+        return []
+    if any("greet" in part.senses for part in parts):
         return []
     if "no" in kinds:
         return [DialogueAct(Act.REJECT)]

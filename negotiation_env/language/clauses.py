@@ -24,6 +24,7 @@ FIGURED: Final = frozenset(("exposure", "conversion", "calendar"))
 STATUS: Final = frozenset(("accept", "confirm", "hold", "hold_bound", "final", "reject", "retract"))
 """Senses that settle something about a ticket."""
 _AGREES: Final = frozenset(("accept", "confirm"))
+_SETTLED: Final = STATUS | {"accept_weak", "approve"}
 _OWN_STATEMENT: Final = STATUS | {"accept_weak", "reject_weak", "cond", "offer"}
 _REMEMBERED: Final = 4096
 _LONGEST_REMEMBERED: Final = 300
@@ -223,7 +224,7 @@ def _mark_questions(pieces: Sequence[_Piece], tokens: Sequence[str]) -> None:
     figures_later = False
     for i in range(len(pieces) - 1, -1, -1):
         piece = pieces[i]
-        settled = not piece.senses.isdisjoint(STATUS)
+        settled = not piece.senses.isdisjoint(_SETTLED)
         if opening is not None and i < opening:
             piece.question = bool(piece.prices) and not settled and not figures_later and not piece.verbal
         elif figures_later and settled and piece.prices and opening is None:

@@ -189,6 +189,13 @@ _CHINESE: Final = {
 }
 
 
+_SHORT: Final = {
+    "executive": ("exec", "execs"), "standard": ("std",), "double": ("dbl", "doubles"), "deluxe": ("dlx",), "superior": ("sup",),
+    "twin": ("twins", "twn"), "king": ("kings",), "queen": ("queens",), "suite": ("suites",), "family": ("fam",),
+}  # fmt: skip
+"""What the trade writes for a word of a room's name."""
+
+
 def _tokens(text: str) -> tuple[str, ...]:
     return tuple(token for token in TOKEN.findall(text.lower()) if token not in STOPS)
 
@@ -201,6 +208,7 @@ def room_tree(rooms: tuple[str, ...]) -> Tree:
     aliases: list[set[tuple[str, ...]]] = []
     for name in names:
         own: set[tuple[str, ...]] = {(word,) for word in name if word not in _COMMON and not word[0].isdigit()}
+        own |= {(short,) for word in name for short in _SHORT.get(word, ())}
         own |= {name[i:] for i in range(1, len(name) - 1)} | {name[:-1]} if len(name) > 2 else set()
         own |= {(word, "suite") for word in name if word != "suite" and "suite" in name}
         own |= {tuple(chinese) for word in name for chinese in _CHINESE.get(word, ())}

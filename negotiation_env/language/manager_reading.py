@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType
-from negotiation_env.language.agent_reading import priced, scope_of
+from negotiation_env.language.agent_reading import haggles, priced, puts_off, scope_of
 from negotiation_env.language.clauses import Part
 from negotiation_env.language.offers import Offer, same
 from negotiation_env.language.prices import read_prices
@@ -24,7 +24,7 @@ _RANGE_LINKS: Final = frozenset(["-", "–", "—", "~", "to", "or", "and", "至
 
 def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, context: Context) -> list[DialogueAct]:
     """Return the manager's acts on tickets, in ticket order, then what names no ticket."""
-    put_off = any("put_off" in part.senses for part in parts)
+    put_off = puts_off(parts)
     mocked = any("sarcasm" in part.senses for part in parts)
     stances = {id(part): stance_of(part, put_off) for part in parts}
     acts: dict[int, DialogueAct] = {}
@@ -33,7 +33,13 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
         act = _figured(mine, parts, stances, put_off, mocked, low, context, k)
         if act is not None:
             acts[k] = act
-    found = [acts[k] for k in sorted(acts)] + _loose(parts, offers, stances, acts, mocked, context)
+    loose = _loose(parts, offers, stances, acts, mocked, context)
+    unheard = bool(context.heard) and not read_prices(context.heard)[0]
+    if unheard or any(haggles(part) for part in parts):  # "I can do that much. What do we get, though?"
+        loose = [
+            a._replace(force=Force.TENTATIVE) if a.kind is Act.ACCEPT and a.force is Force.FIRM else a for a in loose
+        ]
+    found = [acts[k] for k in sorted(acts)] + loose
     return _read_back(found, parts, context)
 
 
@@ -116,7 +122,7 @@ def _quoted(offer: Offer, stances: dict[int, Stance], context: Context, k: int) 
     stance = stances[id(part)]
     if stance.kind == "confirm" and stance.force is Force.FIRM:
         return priced(Act.CONFIRM, offer, k)
-    said = part.around if len(context.rooms) == 1 else part.senses
+    said = part.around if len(context.rooms) == 1 or _alone(part, k) else part.senses
     if not said.isdisjoint(_HOLDS) or stance.kind == "reject" and "reject" not in part.senses:
         standing = quote if quote is not None or "hold_bound" in said else context.selling[k]
         if same(offer.selling, standing):
@@ -125,6 +131,11 @@ def _quoted(offer: Offer, stances: dict[int, Stance], context: Context, k: int) 
     if stance.kind == "accept" and stance.force is Force.FIRM and context.bids[k] is None:
         return priced(Act.ACCEPT, offer, k)
     return priced(Act.COUNTER, offer, k)
+
+
+def _alone(part: Part, k: int) -> bool:
+    """Whether a clause names ticket ``k`` and nothing but it, and is the only one of its sentence with a figure."""
+    return bool(part.rooms) and all(room == {k} for _, room in part.rooms) and len(part.prices) == 1
 
 
 def _chosen(own: Sequence[Offer], low: str, context: Context, k: int) -> Offer:
@@ -149,13 +160,18 @@ def _naming_force(offer: Offer, parts: Sequence[Part], stances: dict[int, Stance
     if force is not Force.FIRM:
         return force
     person = part.clause.person
-    if any(stances[id(p)].kind in ("no", "reject") for p in parts) or person in ("you", "they"):
+    against = any(stances[id(p)].kind in ("no", "reject") for p in parts if not p.rooms or offer.ticket in _rooms(p))
+    if against or person in ("you", "they"):
         return Force.NEGATED
-    if any("hedge" in p.senses for p in parts):
+    if any("hedge" in p.senses or haggles(p) for p in parts):
         return Force.TENTATIVE
     if any(stances[id(p)].kind in ("yes", "accept", "confirm") and stances[id(p)].force is Force.FIRM for p in parts):
         return Force.FIRM
     return Force.TENTATIVE if part.clause.verbal else Force.FIRM
+
+
+def _rooms(part: Part) -> frozenset[int]:
+    return frozenset().union(*[room for _, room in part.rooms])
 
 
 def _loose(
@@ -213,6 +229,8 @@ def _mere_answer(
     kinds = [stances[id(part)].kind for part in parts]
     rest = [part for part, kind in zip(parts, kinds, strict=True) if kind not in ("yes", "no")]
     if any(part.question for part in parts) or not is_light(rest) or any(negated(p, p.clause.end) for p in rest):
+        return []
+    if any("greet" in part.senses for part in parts):
         return []
     place = None if several else 0
     if "no" in kinds:

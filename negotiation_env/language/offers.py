@@ -54,7 +54,10 @@ class _Figure(NamedTuple):
     at: int
     price: Price
     part: Part
-    net: bool
+    net: bool | None
+    """As said; None where it is not."""
+    last: bool
+    """The price type spoken of last."""
     cited: bool
 
 
@@ -82,20 +85,26 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_Figure]:
     """Return the figures with their price type: as said, else as said last."""
     found: list[_Figure] = []
     net = context.net
+    message = _only_type([kind for part in parts for kind in _types(part)])
     for part in parts:
-        alone = len(part.prices) == 1
+        clause = _only_type(_types(part))
         for at, price in part.prices:
-            own = net
-            if price.net is not None:
-                own = price.net
-            elif alone and "net" in part.senses and "selling" not in part.senses:
-                own = True
-            elif alone and "selling" in part.senses and "net" not in part.senses:
-                own = False
+            own = price.net if price.net is not None else clause if clause is not None else message
             cited = price.negated or _is_cited(part, at, price, context)
-            net = net if cited else own
-            found.append(_Figure(at, price, part, own, cited))
+            found.append(_Figure(at, price, part, own, net, cited))
+            net = net if cited or own is None else own
     return found
+
+
+def _types(part: Part) -> list[bool]:
+    """Return the price types that a clause speaks of: True for net."""
+    said = [price.net for _, price in part.prices if price.net is not None]
+    return said + [True] * ("net" in part.senses) + [False] * ("selling" in part.senses)
+
+
+def _only_type(said: Sequence[bool]) -> bool | None:
+    """Return the one price type that is spoken of, None where there is none or both are."""
+    return said[0] if len(set(said)) == 1 else None
 
 
 def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
@@ -137,10 +146,22 @@ def _offers(figure: _Figure, tickets: Sequence[int], context: Context) -> Iterat
     """Yield a figure as the price of each of some tickets."""
     price = figure.price
     for k in tickets:
+        net = _is_net(figure, k, context)
         cut = 1.0 - context.commissions[k]
-        value = _resolve(price, figure.part.senses, cut if figure.net else 1.0, k, context)
-        selling = value / cut if figure.net else value
-        yield Offer(value, figure.net, selling, k, price, figure.part, figure.cited)
+        value = _resolve(price, figure.part.senses, cut if net else 1.0, k, context)
+        selling = value / cut if net else value
+        yield Offer(value, net, selling, k, price, figure.part, figure.cited)
+
+
+def _is_net(figure: _Figure, k: int, context: Context) -> bool:
+    """Return a figure's price type: as said, else that in which it is a figure that stands, else the last one."""
+    if figure.net is not None:
+        return figure.net
+    value, cut = figure.price.value, 1.0 - context.commissions[k]
+    if figure.price.kind is PriceKind.AMOUNT and not figure.price.total:
+        if figure.last and not same(value / cut, context.quotes[k]) and not same(value / cut, context.bids[k]):
+            return not (same(value, context.quotes[k]) or same(value, context.bids[k]))
+    return figure.last
 
 
 def _resolve(price: Price, senses: frozenset[str], cut: float, ticket: int, context: Context) -> float:
@@ -311,9 +332,9 @@ def _give_list(
 
 def _fit(figure: _Figure, k: int, context: Context) -> float:
     """Return how well a figure suits a ticket, 0 for not at all."""
-    (value,) = [o.value for o in _offers(figure, (k,), context)]
+    (offer,) = _offers(figure, (k,), context)
+    value, selling = offer.value, offer.selling
     cut = 1.0 - context.commissions[k]
-    selling = value / cut if figure.net else value
     standing = context.quotes[k] or context.selling[k]
     ratio = selling / standing
     if not _PLAUSIBLE[0] <= ratio <= _PLAUSIBLE[1]:

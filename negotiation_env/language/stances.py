@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from negotiation_env.game.acts import Force
 from negotiation_env.language.clauses import Mark, Part
-from negotiation_env.language.grammar import DETERMINERS, FILLERS, TITLES
+from negotiation_env.language.grammar import AUXILIARIES, DETERMINERS, FILLERS, TITLES
 from negotiation_env.language.lexicon import STOPS
 
 
@@ -38,14 +38,24 @@ _OBJECTS: Final = frozenset(
 _PRICE_WORDS: Final = frozenset(
     "price rate offer figure figures number numbers deal terms proposal quote rates prices offers bid it that this "
     "which they both all these those everything either ones one room rooms sum amount total night nights counter "
-    "yuan rmb net each apiece then there we me us".split()
+    "yuan rmb cny net selling gross each apiece then there we me us".split()
 )
+_SAID: Final = frozenset("said told says asked wrote".split())
+_PARTICIPLES: Final = frozenset(
+    "sold taken signed granted approved sealed shaken accepted noted recorded booked settled fixed entered".split()
+)
+_BEING: Final = frozenset("is are was be been it's that's they're gets get both all then consider".split())
+_ADVERBS: Final = frozenset(
+    "let both all three two each gladly happily certainly hereby also fully readily therefore cheerfully gratefully not never hardly barely "
+    "can't cannot won't don't wouldn't couldn't".split()
+)
+_MEANWHILE: Final = frozenset(("while", "whereas", "although", "though"))
 _VERBS_OF_AGREEMENT: Final = frozenset("agree accept accepting take taking taken with".split())
 
 
 def stance_of(part: Part, put_off: bool = False) -> Stance:
     """Return what a clause does, from its own words and its sentence; ``put_off``: the message puts things off."""
-    agreement = _agreement(part)
+    agreement = None if _is_subordinate(part) else _agreement(part)
     refusal = next((m for m in part.clause.marks if not m.senses.isdisjoint(_REFUSAL)), None)
     if agreement is not None:
         kind = "confirm" if "confirm" in agreement.senses else "accept"
@@ -59,6 +69,12 @@ def stance_of(part: Part, put_off: bool = False) -> Stance:
     return Stance(bare, force_of(part, part.clause.end, put_off)) if bare else Stance("", Force.FIRM)
 
 
+def _is_subordinate(part: Part) -> bool:
+    """Whether a clause without a figure only says meanwhile or despite what: "while the rate holds"."""
+    start = part.clause.start
+    return start > 0 and part.tokens[start - 1] in _MEANWHILE and not part.prices
+
+
 def force_of(part: Part, at: int, put_off: bool = False) -> Force:
     """Return how firmly a clause says what stands at token ``at``."""
     senses, around = part.senses, part.around
@@ -68,7 +84,7 @@ def force_of(part: Part, at: int, put_off: bool = False) -> Force:
         return Force.ASKED
     if "past" in senses:
         return Force.PAST
-    if "reported" in senses or _in_quotes(part, at):
+    if "reported" in senses or _in_quotes(part, at) or not _SAID.isdisjoint(part.tokens[part.clause.start : at]):
         return Force.REPORTED
     if "cond" in around:
         return Force.CONDITIONAL
@@ -113,7 +129,18 @@ def _about_the_offer(part: Part, mark: Mark) -> bool:
     if tokens[mark.start : mark.end] == ("it", "is"):  # "309 it is", but not "it is low season"
         named = any(at < mark.start for at in (*rooms, *[place for place, _ in part.prices]))
         return named and (mark.end >= clause.end or tokens[mark.end] in FILLERS | STOPS)
+    if mark.end - mark.start == 1 and last in _PARTICIPLES and not _stands_alone(part, mark):
+        return False
+    if tokens[mark.start] in _VERBS_OF_AGREEMENT and last in ("it", "that", "this", "them"):
+        if part.clause.person in ("you", "they") or not (part.clause.person == "i" or _subjectless(part, mark)):
+            return False
+        after = tokens[mark.end] if mark.end < clause.end else ""
+        return not after or after in STOPS or after != "to" and (after in _OBJECTS or after in FILLERS)
     if last in _VERBS_OF_AGREEMENT or "confirm" in mark.senses:
+        if last in _VERBS_OF_AGREEMENT and part.clause.person in ("you", "they"):
+            return False
+        if part.clause.person != "i" and not _subjectless(part, mark):
+            return False
         at = mark.end
         if at < clause.end and tokens[at] in STOPS:
             return True
@@ -123,6 +150,8 @@ def _about_the_offer(part: Part, mark: Mark) -> bool:
             at += 1
         if at >= clause.end or at in rooms:
             return tokens[at - 1] != "you" or True
+        if "confirm" in mark.senses and part.prices:
+            return True
         return tokens[at][0].isdigit() or tokens[at] in _OBJECTS and tokens[at] != "you" or _is_figure(part, at)
     if tokens[mark.start] in ("is", "are", "was", "works", "suits", "stands", "stand", "holds", "sounds", "looks", "seems", "reads",
                               "feels", "will", "does", "has", "have"):  # fmt: skip
@@ -134,6 +163,29 @@ def _about_the_offer(part: Part, mark: Mark) -> bool:
             return True
         return word in _PRICE_WORDS or word[0].isdigit() or any(clause.start <= at < mark.start for at in rooms)
     return True
+
+
+def _stands_alone(part: Part, mark: Mark) -> bool:
+    """Whether a participle is a whole answer, or is said of a figure, a room, or "both": "taken", "309 signed"."""
+    clause, tokens = part.clause, part.tokens
+    before = tokens[clause.start : mark.start]
+    if all(token in FILLERS or token in TITLES for token in before):
+        return mark.end >= clause.end or tokens[mark.end] in _OBJECTS | FILLERS | STOPS
+    figured = any(at < mark.start for at, _ in (*part.prices, *part.rooms))
+    return figured or before[-1] in _BEING or before[-1] in _PRICE_WORDS
+
+
+def _subjectless(part: Part, mark: Mark) -> bool:
+    """Whether nothing but auxiliaries, figures, rooms and fillers stands before a verb: nobody else is its subject."""
+    passive = part.tokens[mark.start] in _BEING or part.tokens[max(0, mark.start - 1)] in _BEING
+    if passive and any(at < mark.start for at, _ in part.prices):
+        return True
+    named = {at for at, _ in part.prices} | {at + i for at, _ in part.rooms for i in range(4)}
+    return all(
+        token in FILLERS or token in AUXILIARIES or token in DETERMINERS or token in STOPS or token[0].isdigit()
+        or token in _PRICE_WORDS or at in named or at - 1 in named or token in _ADVERBS
+        for at, token in enumerate(part.tokens[part.clause.start : mark.start], part.clause.start)
+    )  # fmt: skip
 
 
 def _is_figure(part: Part, at: int) -> bool:

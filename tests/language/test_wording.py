@@ -28,7 +28,7 @@ CARDS = [
 FIGURES = tuple[float | None, ...]
 
 
-def context(card: TaskCard, speaker: str, net: bool, quotes: FIGURES, bids: FIGURES) -> Context:
+def context(card: TaskCard, speaker: str, net: bool, quotes: FIGURES, bids: FIGURES, pending: bool = False) -> Context:
     return Context(
         "manager" if speaker == "manager" else "agent",
         tuple(t.room for t in card.tickets),
@@ -38,6 +38,9 @@ def context(card: TaskCard, speaker: str, net: bool, quotes: FIGURES, bids: FIGU
         bids,
         (True,) * len(card.tickets),
         net,
+        tuple(t.nights for t in card.tickets),
+        (pending,) * len(card.tickets),
+        (pending,) * len(card.tickets),
     )
 
 
@@ -54,6 +57,7 @@ PLAIN_ACTS = {
     "promise.other": DialogueAct(Act.PROMISE, detail="other"),
     "ask.price": DialogueAct(Act.ASK, detail="price"),
     "ask.reason": DialogueAct(Act.ASK, detail="reason"),
+    "ask.figure": DialogueAct(Act.ASK, detail="figure"),
     "off_topic": DialogueAct(Act.OFF_TOPIC),
     "close": DialogueAct(Act.CLOSE, detail="bye"),
     "close.bye": DialogueAct(Act.CLOSE, detail="bye"),
@@ -68,21 +72,25 @@ KINDS = {
     "accept": Act.ACCEPT,
     "confirm": Act.CONFIRM,
     "hold": Act.REJECT,
+    "ask.confirm": Act.ASK,
+    "yes": Act.CONFIRM,
 }
 
 
 def acts_of_key(key: str, card: TaskCard, speaker: str, k: int) -> list[DialogueAct]:
     """Acts that are worded with a key, about ticket ``k``."""
-    head, _, tail = key.partition(".")
+    head, _, tail = key.rpartition(".") if key.startswith("ask.confirm") else key.partition(".")
     if key in PLAIN_ACTS:
         return [PLAIN_ACTS[key]]
     if tail in ("selling", "net"):
         # The manager's standing figure, its new one, and the agent's bid.
         selling = card.tickets[k].selling_price
         prices = {"counter": [selling - 22] if speaker == "manager" else [selling - 33], "propose": [selling - 40]}
-        other = [selling - 15.0] if speaker == "manager" or head == "confirm" else [selling - 15.0, selling - 40.0]
+        other = (
+            [selling - 15.0] if speaker == "manager" or head in ("confirm", "yes") else [selling - 15.0, selling - 40.0]
+        )
         chosen = [selling - 40.0] if (speaker, head) == ("manager", "accept") else prices.get(head, other)
-        detail = "hold" if head == "hold" else ""
+        detail = {"hold": "hold", "ask.confirm": "confirm"}.get(head, "")
         return [said(card, KINDS[head], k, price, PriceType(tail), detail) for price in chosen]
     if head == "inform":
         tactic = Tactic[tail.partition(".")[0].upper()]
@@ -94,7 +102,9 @@ def acts_of_key(key: str, card: TaskCard, speaker: str, k: int) -> list[Dialogue
         return [DialogueAct(Act.PROMISE, detail=name) for name in PROMISES]
     if key in ("accept.room", "confirm.room"):
         return [DialogueAct(KINDS[head], ticket=k)] if len(card.tickets) > 1 else []
-    return [DialogueAct(Act.REJECT, ticket=k, detail={"refuse": "final", "hold.bare": "hold"}[key])]
+    return [
+        DialogueAct(Act.REJECT, ticket=k, detail={"refuse": "final", "hold.bare": "hold", "retract": "retract"}[key])
+    ]
 
 
 def cases() -> Iterator[tuple[str, PhraseBook, str]]:
@@ -122,7 +132,7 @@ def test_every_phrase_reads_back(speaker: str) -> None:
                 quotes: FIGURES = tuple(None if key.startswith("propose") else selling - 15.0 for _ in card.tickets)
                 bids: FIGURES = tuple(selling - 40.0 for _ in card.tickets)
                 for net in (False, True):
-                    where = context(card, speaker, net, quotes, bids)
+                    where = context(card, speaker, net, quotes, bids, pending=key.startswith("yes"))
                     for seed in range(3):
                         text = word([act], card, where, book, seed, 0)
                         if understand(text, where).acts != (act,):
