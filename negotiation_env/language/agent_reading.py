@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType
 from negotiation_env.language.clauses import Part
-from negotiation_env.language.offers import Offer, same
+from negotiation_env.language.offers import Offer, names, same
 from negotiation_env.language.prices import PriceKind
 from negotiation_env.language.reading import Context
 from negotiation_env.language.stances import Stance, force_of, is_light, negated, stance_of
@@ -61,7 +61,12 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
     loose = _loose(parts, offers, stances, acts, asks or mocked, several, context, put_off)
     if questions:  # "380, 475, that's good. Shall we go on?"
         loose = [a._replace(force=Force.TENTATIVE) if a.kind in _TAKES and a.force is Force.FIRM else a for a in loose]
-    return [acts[k] for k in sorted(acts)] + loose
+    return in_order([acts[k] for k in sorted(acts)] + loose)
+
+
+def in_order(acts: Sequence[DialogueAct]) -> list[DialogueAct]:
+    """Return acts in the order of their tickets, those on no ticket last."""
+    return sorted(acts, key=lambda act: 9 if act.ticket is None else act.ticket)
 
 
 _TAKES: Final = (Act.ACCEPT, Act.CONFIRM)
@@ -125,7 +130,7 @@ def _bid(mine: Sequence[Offer], stances: dict[int, Stance], low: str, context: C
 
 def _is_standing(offer: Offer, quote: float | None) -> bool:
     """Whether a figure is the hotel's standing one, said as an amount."""
-    return offer.price.kind is PriceKind.AMOUNT and same(offer.selling, quote)
+    return offer.price.kind is PriceKind.AMOUNT and names(offer, quote)
 
 
 def _is_bid(offer: Offer, context: Context) -> bool:

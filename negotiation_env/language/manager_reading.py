@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType
-from negotiation_env.language.agent_reading import haggles, priced, puts_off, scope_of
+from negotiation_env.language.agent_reading import haggles, in_order, priced, puts_off, scope_of
 from negotiation_env.language.clauses import Part
-from negotiation_env.language.offers import Offer, same
+from negotiation_env.language.offers import Offer, names, same
 from negotiation_env.language.prices import read_prices
 from negotiation_env.language.reading import Context
 from negotiation_env.language.stances import Stance, force_of, is_light, negated, stance_of
 
 _FOR_A_YES: Final = frozenset(("ask_confirm", "accept", "confirm", "accept_weak"))
+_MODALS: Final = frozenset(("could", "would", "can", "i'd", "we'd", "might"))
 _HOLDS: Final = frozenset(("hold", "hold_bound"))
 _RANGE_LINKS: Final = frozenset(["-", "–", "—", "~", "to", "or", "and", "至", "到", "或"])
 
@@ -40,7 +41,7 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
             a._replace(force=Force.TENTATIVE) if a.kind is Act.ACCEPT and a.force is Force.FIRM else a for a in loose
         ]
     found = [acts[k] for k in sorted(acts)] + loose
-    return _read_back(found, parts, context)
+    return _read_back(in_order(found), parts, context)
 
 
 def _read_back(acts: list[DialogueAct], parts: Sequence[Part], context: Context) -> list[DialogueAct]:
@@ -76,10 +77,9 @@ def _figured(
 ) -> DialogueAct | None:
     """Return what the figures for a ticket come to, None without one that counts."""
     quote, bid = context.quotes[k], context.bids[k]
-    own = [
-        o for o in mine if not o.cited and not o.price.negated and not same(o.selling, bid) and _is_quote(o, context)
-    ]
-    taking = [o for o in mine if not o.price.negated and same(o.selling, bid) and not same(bid, quote)]
+    taking = [o for o in mine if _takes(o, stances, bid) and not _holds_it(o, quote)]
+    own = [o for o in mine if not o.cited and not o.price.negated and o not in taking and _is_quote(o, context)]
+    own = [o for o in own if not names(o, bid)]
     if own:
         return _quoted(_chosen(own, low, context, k), stances, context, k)
     if taking and not mocked:
@@ -88,8 +88,12 @@ def _figured(
         if stance.kind in ("accept", "confirm", "yes"):
             force = stance.force
             kind = Act.CONFIRM if stance.kind == "confirm" else Act.ACCEPT
+        elif stance.kind == "" and _offers_it(offer.part):
+            return priced(Act.COUNTER, offer, k)
         elif stance.kind == "" and not offer.cited:
             force, kind = _naming_force(offer, parts, stances, put_off), Act.ACCEPT
+            if force is Force.FIRM and not _agreed_to(offer.part, parts, stances):
+                kind = Act.COUNTER  # names it, with no word of agreement
         else:
             force, kind = Force.NEGATED, Act.ACCEPT
         if force is Force.FIRM:
@@ -107,6 +111,34 @@ def _figured(
     if any(o.price.negated for o in mine):
         return DialogueAct(Act.REJECT, ticket=k, detail="hold")
     return None
+
+
+def _takes(offer: Offer, stances: dict[int, Stance], bid: float | None) -> bool:
+    """Whether a figure is the agent's: the very one, or with a word of agreement one that is the same but for rounding."""
+    agrees = stances[id(offer.part)].kind in ("accept", "confirm")
+    return not offer.price.negated and (names(offer, bid) or (agrees and same(offer.selling, bid)))
+
+
+def _agreed_to(part: Part, parts: Sequence[Part], stances: dict[int, Stance]) -> bool:
+    """Whether a word of agreement stands in a clause's sentence, or a mere yes anywhere."""
+    kinds = {stances[id(p)].kind for p in parts if p.number == part.number}
+    return not kinds.isdisjoint(("yes", "accept", "confirm")) or any(s.kind == "yes" for s in stances.values())
+
+
+def _holds_it(offer: Offer, quote: float | None) -> bool:
+    """Whether a figure is the standing one that the hotel says it stays at, near as the agent's may be."""
+    return same(offer.selling, quote) and not offer.part.senses.isdisjoint(_HOLDS)
+
+
+def _offers_it(part: Part) -> bool:
+    """Whether a clause offers its figure outright: "I could do 316"."""
+    hedges = {part.tokens[m.start] for m in part.clause.marks if "hedge" in m.senses}
+    if part.question:  # "what about 316?"
+        return "offer" in part.senses
+    plain = (part.clause.person == "i" or "offer" in part.senses) and hedges <= _MODALS
+    return plain and part.around.isdisjoint(
+        ("cond", "put_off", "neg", "later", "reject", "reject_weak", "sarcasm", "past")
+    )
 
 
 def _is_quote(offer: Offer, context: Context) -> bool:
@@ -170,6 +202,12 @@ def _naming_force(offer: Offer, parts: Sequence[Part], stances: dict[int, Stance
     return Force.TENTATIVE if part.clause.verbal else Force.FIRM
 
 
+def _has_figure(k: int | None, context: Context) -> bool:
+    """Whether anything has been named that could be agreed to."""
+    figures = (*context.bids, *context.quotes) if k is None else (context.bids[k], context.quotes[k])
+    return any(figure is not None for figure in figures)
+
+
 def _rooms(part: Part) -> frozenset[int]:
     return frozenset().union(*[room for _, room in part.rooms])
 
@@ -212,7 +250,7 @@ def _loose(
                 continue
             kind = Act.CONFIRM if stance.kind == "confirm" else Act.ACCEPT
             for k in tickets:
-                if k not in found:
+                if k not in found and _has_figure(k, context):
                     found[k] = DialogueAct(kind, ticket=k, force=stance.force)
     out = [found[k] for k in sorted(k for k in found if k is not None) if k not in acts]
     if None in found and not acts and not out:

@@ -61,6 +61,11 @@ class _Figure(NamedTuple):
     cited: bool
 
 
+def names(offer: Offer, figure: float | None) -> bool:
+    """Return whether an offer says a figure; a net price is rounded up when it is said."""
+    return figure is not None and abs(offer.selling - figure) <= (1.3 if offer.net else 0.6)
+
+
 def same(a: float, b: float | None) -> bool:
     """Return whether two selling prices are the same but for rounding."""
     return b is not None and abs(a - b) <= SAME
@@ -85,9 +90,13 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_Figure]:
     """Return the figures with their price type: as said, else as said last."""
     found: list[_Figure] = []
     net = context.net
-    message = _only_type([kind for part in parts for kind in _types(part)])
+    # Where net prices were spoken of last, the guest's price is said as such, be it once for all figures.
+    said = [kind for part in parts for kind in _types(part)] if context.net else []
+    message = False if said and not any(said) else None
     for part in parts:
-        clause = _only_type(_types(part))
+        types = _types(part)
+        attached = part.rooms and any(price.net is not None for _, price in part.prices)
+        clause = types[0] if len(set(types)) == 1 and not attached else None
         for at, price in part.prices:
             own = price.net if price.net is not None else clause if clause is not None else message
             cited = price.negated or _is_cited(part, at, price, context)
@@ -102,11 +111,6 @@ def _types(part: Part) -> list[bool]:
     return said + [True] * ("net" in part.senses) + [False] * ("selling" in part.senses)
 
 
-def _only_type(said: Sequence[bool]) -> bool | None:
-    """Return the one price type that is spoken of, None where there is none or both are."""
-    return said[0] if len(set(said)) == 1 else None
-
-
 def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
     """Whether a figure is somebody else's, a past one, or one that others are compared with."""
     senses = part.senses
@@ -116,7 +120,7 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
         return False
     if "competitor" in senses and "offer" not in senses:
         return True
-    if agrees:
+    if agrees or ("competitor" in senses and part.question):  # "can you match their 365?"
         return False
     if price.reported:
         return True

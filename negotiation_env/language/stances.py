@@ -72,7 +72,9 @@ def stance_of(part: Part, put_off: bool = False) -> Stance:
 def _is_subordinate(part: Part) -> bool:
     """Whether a clause without a figure only says meanwhile or despite what: "while the rate holds"."""
     start = part.clause.start
-    return start > 0 and part.tokens[start - 1] in _MEANWHILE and not part.prices
+    opening = part.tokens[start : start + 2]
+    meanwhile = (start > 0 and part.tokens[start - 1] in _MEANWHILE) or opening == ("so", "that")
+    return meanwhile and not part.prices
 
 
 def force_of(part: Part, at: int, put_off: bool = False) -> Force:
@@ -178,7 +180,7 @@ def _stands_alone(part: Part, mark: Mark) -> bool:
 def _subjectless(part: Part, mark: Mark) -> bool:
     """Whether nothing but auxiliaries, figures, rooms and fillers stands before a verb: nobody else is its subject."""
     passive = part.tokens[mark.start] in _BEING or part.tokens[max(0, mark.start - 1)] in _BEING
-    if passive and any(at < mark.start for at, _ in part.prices):
+    if passive and part.prices:
         return True
     named = {at for at, _ in part.prices} | {at + i for at, _ in part.rooms for i in range(4)}
     return all(

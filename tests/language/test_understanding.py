@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from negotiation_env.errors import DataFileError
-from negotiation_env.game.acts import Act, DialogueAct, Tactic
+from negotiation_env.game.acts import Act, DialogueAct, Force, Tactic
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.language.lexicon import build_trees, expand, find_phrases
 from negotiation_env.language.reading import MAX_CHARS, Context
@@ -48,7 +48,7 @@ CONTEXTS = {
 
 
 def brief(act: DialogueAct) -> str:
-    """An act as short text: kind, tactic, figure, price, type, ticket, detail, as far as there are any."""
+    """An act as short text: kind, tactic, figure, price, type, ticket, detail, force if short of firm, as far as there are any."""
     parts = [act.kind.name.lower()]
     if act.tactic is not Tactic.NONE:
         parts.append(act.tactic.name.lower())
@@ -57,7 +57,8 @@ def brief(act: DialogueAct) -> str:
         parts.append(act.price_type.value)
     if act.ticket is not None:
         parts.append(f"#{act.ticket}")
-    return " ".join([*parts, act.detail] if act.detail else parts)
+    parts += [act.detail] if act.detail else []
+    return " ".join(parts if act.force is Force.FIRM else [*parts, act.force.value])
 
 
 # (whose message in which context, the message, its acts)
@@ -199,17 +200,17 @@ SENTENCES = [
     ),
     ("agent", "Your 400 is fine.", "accept 400 selling #0"),
     ("agent", "As agreed, 400.", "confirm 400 selling #0"),
-    ("agent", "Can you match the Plum Blossom Inn at 365?", "inform competitor; counter 365 selling #0"),
+    ("agent", "Can you match the Plum Blossom Inn at 365?", "inform competitor 365; counter 365 selling #0"),
     (
         "agent",
         "We could include a free photo refresh if you agree to 385.",
         "promise photo-refresh; counter 385 selling #0",
     ),
-    ("agent", "That's great! So we're agreed on 400?", "counter 400 selling #0"),
+    ("agent", "That's great! So we're agreed on 400?", "accept 400 selling #0 asked"),
     ("manager", "What benefits would we get from that?", "ask reason"),
     ("manager first", "We sell it at 420 and I see no reason to go lower.", "reject 420 selling #0 hold"),
     ("manager", "I'm afraid the lowest we can accept is 395.", "counter 395 selling #0"),
-    ("manager", "Sure, 380 for the King, but only for these dates.", "accept 380 selling #0"),
+    ("manager", "Sure, 380 for the King, but only for these dates.", "accept 380 selling #0 conditional"),
     (
         "manager two",
         "The King is agreed at 400. For the Twin, I can't go below 480.",

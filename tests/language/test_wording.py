@@ -170,6 +170,8 @@ def agent_message(rng: random.Random, card: TaskCard) -> tuple[tuple[DialogueAct
             selling = (
                 quote if quote is not None and rng.random() < 0.4 else ticket.selling_price * rng.uniform(0.6, 1.0)
             )
+            if kind in (Act.PROPOSE, Act.COUNTER) and quote is not None and abs(selling - quote) < 3.0:
+                selling -= 12.0  # a bid of the standing figure would be an acceptance
             acts.append(said(card, kind, k, selling, rng.choice(list(PriceType))))
     if rng.random() < 0.3:
         acts.append(DialogueAct(Act.ASK, detail="price"))

@@ -39,7 +39,7 @@ class Broken(RuleManager):
         if self.fault == "floor" and any(decision.counter):
             return reply._replace(decision=decision._replace(quote=(1.0, 1.0, 1.0)))
         if self.fault == "state" and reply.text:
-            return reply._replace(text=f"{reply.text} Let me think{'.' * (self.calls % 7)}")
+            return reply._replace(text=f"{reply.text} The lift is loud{'.' * (self.calls % 7)}")
         if self.fault == "silence" and not reply.text:
             return reply._replace(text=" ")
         return reply
