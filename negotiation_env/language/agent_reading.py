@@ -179,6 +179,8 @@ def _taken(
             taking = _Taking(kind, stance.force, offer)
         elif not asks and not offer.cited and stance.kind == "":
             force = _naming_force(offer, put_off)
+            if force in (Force.ASKED, Force.TENTATIVE) and "offer" in offer.part.senses:
+                return priced(Act.COUNTER, offer, k)  # "how about 309?" bids the figure that stands
             if force is Force.FIRM and open_end:
                 force = Force.TENTATIVE
             elif force is Force.TENTATIVE and sealed and not negated(offer.part, offer.part.clause.end):

@@ -122,7 +122,8 @@ def _takes(offer: Offer, stances: dict[int, Stance], bid: float | None) -> bool:
 def _agreed_to(part: Part, parts: Sequence[Part], stances: dict[int, Stance]) -> bool:
     """Whether a word of agreement stands in a clause's sentence, or a mere yes anywhere."""
     kinds = {stances[id(p)].kind for p in parts if p.number == part.number}
-    return not kinds.isdisjoint(("yes", "accept", "confirm")) or any(s.kind == "yes" for s in stances.values())
+    near = {stances[id(p)].kind for p in parts if abs(p.number - part.number) <= 1}
+    return not kinds.isdisjoint(("yes", "accept", "confirm")) or "yes" in near
 
 
 def _holds_it(offer: Offer, quote: float | None) -> bool:
@@ -135,7 +136,7 @@ def _offers_it(part: Part) -> bool:
     hedges = {part.tokens[m.start] for m in part.clause.marks if "hedge" in m.senses}
     if part.question:  # "what about 316?"
         return "offer" in part.senses
-    plain = (part.clause.person == "i" or "offer" in part.senses) and hedges <= _MODALS
+    plain = part.clause.verbal and part.clause.person not in ("you", "they") and hedges <= _MODALS
     return plain and part.around.isdisjoint(
         ("cond", "put_off", "neg", "later", "reject", "reject_weak", "sarcasm", "past")
     )
@@ -235,7 +236,7 @@ def _loose(
             detail = "retract"
         elif (
             not senses.isdisjoint(_HOLDS)
-            or stance.kind == "reject"
+            or (stance.kind == "reject" and stance.force is not Force.ASKED)
             or (stance.kind in ("accept", "confirm") and stance.force is Force.NEGATED)
         ):
             detail = "hold"

@@ -227,7 +227,8 @@ def _fault_of_remark(task: VoiceTask, remark: str) -> str:
     if _PRICE_TALK.search(remark):
         return "price talk in the remark"
     known = {(act.kind, act.tactic, act.detail) for act in task.acts if act.price is None}
-    heard = task.meaning(remark)
+    # Against figures for everything: nothing that could be an agreement goes out.
+    heard = task._replace(context=task.context._replace(bids=task.context.selling, heard="")).meaning(remark)
     if any(act.kind not in _HARMLESS and (act.kind, act.tactic, act.detail) not in known for act in heard):
         return "a remark with a meaning of its own"
     return ""
