@@ -128,7 +128,7 @@ def _agreed_to(part: Part, parts: Sequence[Part], stances: dict[int, Stance]) ->
 
 def _holds_it(offer: Offer, quote: float | None) -> bool:
     """Whether a figure is the standing one that the hotel says it stays at, near as the agent's may be."""
-    return same(offer.selling, quote) and not offer.part.senses.isdisjoint(_HOLDS)
+    return same(offer.selling, quote) and not offer.part.around.isdisjoint(_HOLDS)
 
 
 def _offers_it(part: Part) -> bool:

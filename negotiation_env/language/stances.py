@@ -128,6 +128,9 @@ def _about_the_offer(part: Part, mark: Mark) -> bool:
     if last > "\u2e80":
         return True
     rooms = {at for at, _ in part.rooms}
+    after = tokens[mark.end] if mark.end < clause.end else ""
+    if last == "in" and after and after not in STOPS and after not in ("at", "with", "for", "then", "on"):
+        return False  # "we are in a position to ..."
     if tokens[mark.start : mark.end] == ("it", "is"):  # "309 it is", but not "it is low season"
         named = any(at < mark.start for at in (*rooms, *[place for place, _ in part.prices]))
         return named and (mark.end >= clause.end or tokens[mark.end] in FILLERS | STOPS)
@@ -136,7 +139,6 @@ def _about_the_offer(part: Part, mark: Mark) -> bool:
     if tokens[mark.start] in _VERBS_OF_AGREEMENT and last in ("it", "that", "this", "them"):
         if part.clause.person in ("you", "they") or not (part.clause.person == "i" or _subjectless(part, mark)):
             return False
-        after = tokens[mark.end] if mark.end < clause.end else ""
         return not after or after in STOPS or after != "to" and (after in _OBJECTS or after in FILLERS)
     if last in _VERBS_OF_AGREEMENT or "confirm" in mark.senses:
         if last in _VERBS_OF_AGREEMENT and part.clause.person in ("you", "they"):
