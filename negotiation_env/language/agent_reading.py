@@ -89,7 +89,7 @@ _THANKS: Final = frozenset(("thank", "thanks", "thx", "谢"))
 
 def puts_off(parts: Sequence[Part]) -> bool:
     """Whether the speaker puts things off: "I'll ask my boss", not "when you have asked yours"."""
-    return any("put_off" in p.senses and p.clause.person in ("i", "") and not p.question for p in parts)
+    return any("put_off" in p.senses and p.clause.person in ("i", "") and not p.question and not p.rooms for p in parts)
 
 
 def _is_open(parts: Sequence[Part], offers: Sequence[Offer], k: int) -> bool:

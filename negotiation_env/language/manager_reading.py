@@ -46,7 +46,11 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
 
 def _read_back(acts: list[DialogueAct], parts: Sequence[Part], context: Context) -> list[DialogueAct]:
     """Return acts on tickets, the standing figure with a "yes?" after it as a question for a yes."""
-    asking = {part.number for part in parts if part.question and not part.around.isdisjoint(_FOR_A_YES)}
+    asking = {
+        part.number
+        for part in parts
+        if part.question and not _proposes(part) and not part.around.isdisjoint(_FOR_A_YES)
+    }
     if not asking:
         return acts
     figures = {price.value for part in parts if part.number in asking for _, price in part.prices}
@@ -56,6 +60,11 @@ def _read_back(acts: list[DialogueAct], parts: Sequence[Part], context: Context)
         act._replace(kind=Act.ASK, detail="confirm") if act.price in figures and _stands(act, context) else act
         for act in acts
     ]
+
+
+def _proposes(part: Part) -> bool:
+    """Whether a clause brings up a figure: "how about 430?"."""
+    return "about" in part.tokens[part.clause.start : part.clause.end] and "offer" in part.senses
 
 
 def _stands(act: DialogueAct, context: Context) -> bool:
@@ -269,7 +278,7 @@ def _mere_answer(
     rest = [part for part, kind in zip(parts, kinds, strict=True) if kind not in ("yes", "no")]
     if any(part.question for part in parts) or not is_light(rest) or any(negated(p, p.clause.end) for p in rest):
         return []
-    if any("greet" in part.senses for part in parts):
+    if any("greet" in part.senses for part in parts) or ("no" not in kinds and not _has_figure(None, context)):
         return []
     place = None if several else 0
     if "no" in kinds:
