@@ -6,8 +6,8 @@ the sides or stands on the task card: floors, mood and trust live with the manag
 Agreement is explicit (``settle``): the manager commits to a figure for a ticket by quoting or accepting it, and the
 agent takes that figure, by naming it or by a plain yes to the message that named it. Numbers that cross are no deal;
 silence is no deal. Where the agent takes a figure but not firmly, nothing is agreed: the manager reads it back, and the
-agent's answer to that decides. The SOP's six stages are ours; the source method (REPO, arXiv 2510.04214) names an SOP without
-listing it.
+agent's answer to that decides. The SOP's six stages are ours; the source method (REPO, arXiv 2510.04214) names an SOP
+without listing it.
 """
 
 from __future__ import annotations

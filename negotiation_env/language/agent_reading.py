@@ -1,4 +1,4 @@
-"""What the agent's message does with the tickets: which figures it bids, which of the hotel's it takes, what it refuses.
+"""What the agent's message does with the tickets: which figures it bids or takes of the hotel's, what it refuses.
 
 Per ticket the agent either bids (a figure of its own), or takes the hotel's standing figure: by a phrase of agreement,
 or by naming that very figure as settled ("309 it is", "345 for the suite, five nights from the 15th"). What falls short
@@ -13,14 +13,15 @@ from typing import Final, NamedTuple
 from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType
 from negotiation_env.language.clauses import Part
 from negotiation_env.language.offers import Offer, names, same
+from negotiation_env.language.price_vocabulary import word_set
 from negotiation_env.language.prices import PriceKind
 from negotiation_env.language.reading import Context
 from negotiation_env.language.stances import Stance, force_of, is_light, negated, stance_of
 
-_SETTLING_VERBS: Final = frozenset(
+_SETTLING_VERBS: Final = word_set(
     "do take pay stop go put enter write book load note have set make call keep say sign give settle close list "
     "type print stay file record fix land shake putting writing booking loading taking entering draw repeat read add "
-    "hold pencil key send got".split()
+    "hold pencil key send got"
 )
 """Verbs with which a speaker settles on a figure: "let's do 309", "I'll put it in at 309"."""
 _FORCE_ORDER: Final = (
@@ -37,7 +38,7 @@ class _Taking(NamedTuple):
 
     kind: Act
     force: Force
-    offer: Offer | None
+    offer: Offer
 
 
 def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, context: Context) -> list[DialogueAct]:
@@ -78,8 +79,8 @@ def haggles(part: Part) -> bool:
     return part.question and not part.prices and not _HAGGLING.isdisjoint(part.tokens[clause.start : clause.end])
 
 
-_HAGGLING: Final = frozenset(
-    "what which how could would might price prices rate figure figures number more less else your yours better".split()
+_HAGGLING: Final = word_set(
+    "what which how could would might price prices rate figure figures number more less else your yours better"
 )
 
 
@@ -192,7 +193,6 @@ def _taken(
     if not found:
         return None
     best = min(found, key=lambda t: _FORCE_ORDER.index(t.force))
-    assert best.offer is not None
     return priced(best.kind, best.offer, k)._replace(force=best.force)
 
 
@@ -248,20 +248,18 @@ def _loose(
                 earlier = taken.get(k)
                 if earlier is None or (earlier.kind is Act.ACCEPT and kind is Act.CONFIRM):
                     taken[k] = DialogueAct(kind, ticket=k, force=stance.force)
-    out: list[DialogueAct] = []
-    named = {k for k in (*taken, *refused) if k is not None}
-    for k in sorted(named):
-        if k not in acts:
-            out.append(refused.get(k) or taken[k])
-    if None in refused and not acts and not named:
-        return [refused[None]]
-    if None in taken and None not in refused:
-        act = taken[None]
-        if not acts and not named:
-            return [act]
-    if not out and not acts:
-        out = _mere_answer(parts, stances, asks, put_off)
-    return out
+    return _without_figures(taken, refused, acts) or ([] if acts else _mere_answer(parts, stances, asks, put_off))
+
+
+def _without_figures(
+    taken: dict[int | None, DialogueAct], refused: dict[int | None, DialogueAct], acts: dict[int, DialogueAct]
+) -> list[DialogueAct]:
+    """Return what is taken and refused of the tickets that no figure was named for; a refusal goes before."""
+    named = sorted(k for k in {*taken, *refused} if k is not None)
+    if not acts and not named:
+        loose = refused.get(None) or taken.get(None)
+        return [] if loose is None else [loose]
+    return [refused.get(k) or taken[k] for k in named if k not in acts]
 
 
 def scope_of(part: Part, parts: Sequence[Part], context: Context) -> Sequence[int | None]:
@@ -281,9 +279,9 @@ def scope_of(part: Part, parts: Sequence[Part], context: Context) -> Sequence[in
         return free
     place = next(i for i, other in enumerate(parts) if other is part)
     for other in (parts[place - 1] if place else None, parts[place + 1] if place + 1 < len(parts) else None):
-        if other is not None and other.number == part.number and other.rooms and not other.prices:
-            if stance_of(other).kind == "":
-                return sorted({k for _, room in other.rooms for k in room})
+        beside = other is not None and other.number == part.number and other.rooms and not other.prices
+        if beside and other is not None and stance_of(other).kind == "":
+            return sorted({k for _, room in other.rooms for k in room})
     return (None,)
 
 

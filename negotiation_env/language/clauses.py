@@ -1,4 +1,4 @@
-"""A message cut into sentences and clauses, each with what it says: words, senses, prices, its subject, whether it asks.
+"""A message cut into sentences and clauses, each with its words, senses, prices, its subject, and whether it asks.
 
 Clauses end at punctuation, at "but" and at "and"; a part that has no verb of its own belongs to the clause before it
 ("309 for the King and 577 for the suite" is one). Nothing here depends on the state of the talks: what a sentence says
@@ -202,7 +202,9 @@ def _belongs(before: _Piece, piece: _Piece) -> bool:
     agrees = [mark.start for mark in before.marks if not mark.senses.isdisjoint(_AGREES)]
     if not before.prices:
         return bool(agrees)
-    return not agrees or agrees[0] < piece.start and not before.senses.isdisjoint(_AGREES) and _leads(before, agrees[0])
+    return not agrees or (
+        agrees[0] < piece.start and not before.senses.isdisjoint(_AGREES) and _leads(before, agrees[0])
+    )
 
 
 _YES: Final = frozenset(("accept_weak", "neutral"))

@@ -172,7 +172,7 @@ def _names(act: DialogueAct, k: int, value: float) -> bool:
 
 def _read_by_rules(k: int, context: Context, rules: Reading) -> list[bool]:
     """Say what the rules read about ticket ``k``; what names no ticket is about those whose figure is fresh."""
-    fresh = k < len(context.fresh) and context.fresh[k] or context.speaker == "manager"
+    fresh = (k < len(context.fresh) and context.fresh[k]) or context.speaker == "manager"
     acts = [
         a
         for a in rules.acts

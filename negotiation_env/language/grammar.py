@@ -28,12 +28,12 @@ _THIRD: Final = _words(
     "daughter brother sister uncle aunt accountant landlord customer customers people others"
 )
 _THINGS: Final = _words("it that this it's that's it'll that'll it'd that'd these those which there there's thats")
-_SUBJECTS: Final[dict[str, Person]] = (
-    dict.fromkeys(_THINGS, "it")
-    | dict.fromkeys(_THIRD, "they")
-    | dict.fromkeys(_SECOND, "you")
-    | dict.fromkeys(_FIRST_SUBJECTS, "i")
-)  # type: ignore[assignment]
+_SUBJECTS: Final[dict[str, Person]] = {
+    **dict.fromkeys(_THINGS, "it"),
+    **dict.fromkeys(_THIRD, "they"),
+    **dict.fromkeys(_SECOND, "you"),
+    **dict.fromkeys(_FIRST_SUBJECTS, "i"),
+}
 _CHINESE_SUBJECTS: Final[dict[str, Person]] = {
     "我": "i", "咱": "i", "您": "you", "你": "you", "他": "they", "她": "they", "这": "it", "那": "",
 }  # fmt: skip
@@ -94,7 +94,10 @@ def opens_question(tokens: Sequence[str], start: int, end: int) -> bool:
     if start + 1 >= end:
         return False
     first, second = tokens[start], tokens[start + 1]
-    if first in AUXILIARIES and first not in ("be", "been", "being", "do", "don't", "have") or first in ("do", "have"):
+    if (first in AUXILIARIES and first not in ("be", "been", "being", "do", "don't", "have")) or first in (
+        "do",
+        "have",
+    ):
         if first in ("do", "have", "don't"):
             return second in _SECOND or second in ("we", "i", "they")
         return second not in _AFTER_INVERSION
@@ -113,7 +116,7 @@ def asks_without_mark(tokens: Sequence[str], start: int, end: int) -> bool:
     if first in ("how", "what") and second == "about":
         return True
     return first in ("can", "could", "would", "will", "are", "do", "shall", "couldn't", "wouldn't", "can't") and (
-        second in ("you", "u", "we", "i") and first not in ("will",) or second in _SECOND
+        (second in ("you", "u", "we", "i") and first not in ("will",)) or second in _SECOND
     )
 
 

@@ -123,7 +123,7 @@ def _figured(
 
 
 def _takes(offer: Offer, stances: dict[int, Stance], bid: float | None) -> bool:
-    """Whether a figure is the agent's: the very one, or with a word of agreement one that is the same but for rounding."""
+    """Whether a figure is the agent's: the very one, or the same but for rounding where a word of agreement is said."""
     agrees = stances[id(offer.part)].kind in ("accept", "confirm")
     return not offer.price.negated and (names(offer, bid) or (agrees and same(offer.selling, bid)))
 
@@ -165,7 +165,7 @@ def _quoted(offer: Offer, stances: dict[int, Stance], context: Context, k: int) 
     if stance.kind == "confirm" and stance.force is Force.FIRM:
         return priced(Act.CONFIRM, offer, k)
     said = part.around if len(context.rooms) == 1 or _alone(part, k) else part.senses
-    if not said.isdisjoint(_HOLDS) or stance.kind == "reject" and "reject" not in part.senses:
+    if not said.isdisjoint(_HOLDS) or (stance.kind == "reject" and "reject" not in part.senses):
         standing = quote if quote is not None or "hold_bound" in said else context.selling[k]
         if same(offer.selling, standing):
             return priced(Act.REJECT, offer, k, "hold")

@@ -12,23 +12,24 @@ from itertools import combinations
 from typing import Final, NamedTuple
 
 from negotiation_env.language.clauses import STATUS, Part
+from negotiation_env.language.price_vocabulary import word_set
 from negotiation_env.language.prices import Price, PriceKind
 from negotiation_env.language.reading import Context
 
 SAME: Final = 2.0
 """Yuan of selling price by which two figures may differ and still be the same: both may be rounded, in either type."""
-_COMPARED: Final = frozenset(
+_COMPARED: Final = word_set(
     "than versus vs against from beyond since instead over under above below near past beats beat until "
-    "minus towards toward".split()
+    "minus towards toward"
 )
 """Words before a figure that only measure something by it."""
-_SAYING: Final = frozenset(
+_SAYING: Final = word_set(
     "said say says told named quoted wrote write asked ask want wanted wants were was at started began opened came "
-    "offered gave give mentioned meant had spoke read you're your".split()
+    "offered gave give mentioned meant had spoke read you're your"
 )
-_MODALS: Final = frozenset("can could would will may might shall should can't couldn't you'd you'll".split())
-_PAST_TENSE: Final = frozenset("was were had did paid sold got stood used ran cost".split())
-_WISHING: Final = frozenset("thinking hoping looking aiming wondering asking expecting counting".split())
+_MODALS: Final = word_set("can could would will may might shall should can't couldn't you'd you'll")
+_PAST_TENSE: Final = word_set("was were had did paid sold got stood used ran cost")
+_WISHING: Final = word_set("thinking hoping looking aiming wondering asking expecting counting")
 """What a past tense asks for now: "I was hoping for 375"."""
 _PLAUSIBLE: Final = (0.35, 1.3)
 """Of the price a ticket stands at, what a figure without a room may be."""
@@ -162,9 +163,10 @@ def _is_net(figure: _Figure, k: int, context: Context) -> bool:
     if figure.net is not None:
         return figure.net
     value, cut = figure.price.value, 1.0 - context.commissions[k]
-    if figure.price.kind is PriceKind.AMOUNT and not figure.price.total:
-        if figure.last and not same(value / cut, context.quotes[k]) and not same(value / cut, context.bids[k]):
-            return not (same(value, context.quotes[k]) or same(value, context.bids[k]))
+    plain = figure.price.kind is PriceKind.AMOUNT and not figure.price.total
+    standing = (context.quotes[k], context.bids[k])
+    if plain and figure.last and not any(same(value / cut, other) for other in standing):
+        return not any(same(value, other) for other in standing)
     return figure.last
 
 
@@ -240,8 +242,8 @@ def _rooms_of_figures(parts: Sequence[Part], i: int, context: Context) -> list[f
         return [_free(context)] * count
     if not part.rooms:
         return [_rooms_around(parts, i)] * count
-    events = sorted([(at, room, -1) for at, room in part.rooms] + [(at, _NONE, n) for n, (at, _) in enumerate(part.prices)],
-                    key=lambda event: event[0])  # fmt: skip
+    events = [(at, room, -1) for at, room in part.rooms] + [(at, _NONE, n) for n, (at, _) in enumerate(part.prices)]
+    events.sort(key=lambda event: event[0])
     rooms = [room for _, room in part.rooms]
     if len(set(rooms)) == 1:
         return [rooms[0] | (_rooms_before(parts, i) if count == 1 else _NONE)] * count

@@ -13,6 +13,7 @@ from negotiation_env.game.acts import Force
 from negotiation_env.language.clauses import Mark, Part
 from negotiation_env.language.grammar import AUXILIARIES, DETERMINERS, FILLERS, TITLES
 from negotiation_env.language.lexicon import STOPS
+from negotiation_env.language.price_vocabulary import word_set
 
 
 class Stance(NamedTuple):
@@ -25,32 +26,37 @@ class Stance(NamedTuple):
 
 _AGREEMENT: Final = frozenset(("accept", "confirm"))
 _REFUSAL: Final = frozenset(("reject",))
-_OBJECTS: Final = frozenset(
+_OBJECTS: Final = word_set(
     "it that this these those them both all either any at for to with on and if then as now so please under here from "
     "by or but when once price rate offer figure figures number numbers deal terms proposal quote rates prices offers "
     "bid counter three two one first second former latter third others other rest everything anyway too also gladly "
     "thank thanks today tonight provided unless subject only in you your our my the a an his her their of is are was "
     "because since conditionally net selling per until till after before on is't respectively immediately happily "
     "without while whatever what whichever exactly precisely right away already again "
-    "mr mrs ms miss dr sir madam dear ok okay yes".split()
+    "mr mrs ms miss dr sir madam dear ok okay yes"
 )
 """What may follow a verb of agreement whose object is the offer; any other word is another object."""
-_PRICE_WORDS: Final = frozenset(
+_PRICE_WORDS: Final = word_set(
     "price rate offer figure figures number numbers deal terms proposal quote rates prices offers bid it that this "
     "which they both all these those everything either ones one room rooms sum amount total night nights counter "
-    "yuan rmb cny net selling gross each apiece then there we me us".split()
+    "yuan rmb cny net selling gross each apiece then there we me us"
 )
-_SAID: Final = frozenset("said told says asked wrote".split())
-_PARTICIPLES: Final = frozenset(
-    "sold taken signed granted approved sealed shaken accepted noted recorded booked settled fixed entered".split()
+_SAID: Final = word_set("said told says asked wrote")
+_PARTICIPLES: Final = word_set(
+    "sold taken signed granted approved sealed shaken accepted noted recorded booked settled fixed entered"
 )
-_BEING: Final = frozenset("is are was be been it's that's they're gets get both all then consider".split())
-_ADVERBS: Final = frozenset(
-    "let both all three two each gladly happily certainly hereby also fully readily therefore cheerfully gratefully not never hardly barely "
-    "can't cannot won't don't wouldn't couldn't".split()
+_BEING: Final = word_set("is are was be been it's that's they're gets get both all then consider")
+_ADVERBS: Final = word_set(
+    "let both all three two each gladly happily certainly hereby also fully readily therefore cheerfully gratefully "
+    "not never hardly barely "
+    "can't cannot won't don't wouldn't couldn't"
 )
+_PREDICATES: Final = word_set(
+    "is are was works suits stands stand holds sounds looks seems reads feels will does has have"
+)
+_BEFORE_OBJECTS: Final = DETERMINERS | {"to", "with", "on", "in", "for"}
 _MEANWHILE: Final = frozenset(("while", "whereas", "although", "though"))
-_VERBS_OF_AGREEMENT: Final = frozenset("agree accept accepting take taking taken with".split())
+_VERBS_OF_AGREEMENT: Final = word_set("agree accept accepting take taking taken with")
 
 
 def stance_of(part: Part, put_off: bool = False) -> Stance:
@@ -127,46 +133,48 @@ def _about_the_offer(part: Part, mark: Mark) -> bool:
     last = tokens[mark.end - 1]
     if last > "\u2e80":
         return True
-    rooms = {at for at, _ in part.rooms}
     after = tokens[mark.end] if mark.end < clause.end else ""
     if last == "in" and after and after not in STOPS and after not in ("at", "with", "for", "then", "on"):
         return False  # "we are in a position to ..."
     if tokens[mark.start : mark.end] == ("it", "is"):  # "309 it is", but not "it is low season"
-        named = any(at < mark.start for at in (*rooms, *[place for place, _ in part.prices]))
-        return named and (mark.end >= clause.end or tokens[mark.end] in FILLERS | STOPS)
+        named = any(at < mark.start for at, _ in (*part.rooms, *part.prices))
+        return named and (not after or after in FILLERS | STOPS)
     if mark.end - mark.start == 1 and last in _PARTICIPLES and not _stands_alone(part, mark):
         return False
     if tokens[mark.start] in _VERBS_OF_AGREEMENT and last in ("it", "that", "this", "them"):
-        if part.clause.person in ("you", "they") or not (part.clause.person == "i" or _subjectless(part, mark)):
-            return False
-        return not after or after in STOPS or after != "to" and (after in _OBJECTS or after in FILLERS)
+        own = clause.person == "i" or (clause.person not in ("you", "they") and _subjectless(part, mark))
+        return own and (not after or after in STOPS or (after != "to" and (after in _OBJECTS or after in FILLERS)))
     if last in _VERBS_OF_AGREEMENT or "confirm" in mark.senses:
-        if last in _VERBS_OF_AGREEMENT and part.clause.person in ("you", "they"):
+        return _takes_the_offer(part, mark, last)
+    return tokens[mark.start] not in _PREDICATES or _said_of_the_offer(part, mark)
+
+
+def _takes_the_offer(part: Part, mark: Mark, verb: str) -> bool:
+    """Whether a verb of agreement has the speaker for its subject and the offer, or nothing, for its object."""
+    tokens, clause, at = part.tokens, part.clause, mark.end
+    if verb in _VERBS_OF_AGREEMENT and clause.person in ("you", "they"):
+        return False
+    if clause.person != "i" and not _subjectless(part, mark):
+        return False
+    if at < clause.end and tokens[at] in STOPS:
+        return True
+    while at < clause.end and tokens[at] in _BEFORE_OBJECTS:
+        if tokens[at] == "that" and at + 1 < clause.end and tokens[at + 1] not in _OBJECTS:
             return False
-        if part.clause.person != "i" and not _subjectless(part, mark):
-            return False
-        at = mark.end
-        if at < clause.end and tokens[at] in STOPS:
-            return True
-        while at < clause.end and tokens[at] in DETERMINERS | {"to", "with", "on", "in", "for"}:
-            if tokens[at] == "that" and at + 1 < clause.end and tokens[at + 1] not in _OBJECTS:
-                return False
-            at += 1
-        if at >= clause.end or at in rooms:
-            return tokens[at - 1] != "you" or True
-        if "confirm" in mark.senses and part.prices:
-            return True
-        return tokens[at][0].isdigit() or tokens[at] in _OBJECTS and tokens[at] != "you" or _is_figure(part, at)
-    if tokens[mark.start] in ("is", "are", "was", "works", "suits", "stands", "stand", "holds", "sounds", "looks", "seems", "reads",
-                              "feels", "will", "does", "has", "have"):  # fmt: skip
-        subject = tokens[clause.start : mark.start]
-        if not subject:
-            return True
-        word = subject[-1]
-        if part.prices and any(at < mark.start for at, _ in part.prices):
-            return True
-        return word in _PRICE_WORDS or word[0].isdigit() or any(clause.start <= at < mark.start for at in rooms)
-    return True
+        at += 1
+    if at >= clause.end or any(at == place for place, _ in part.rooms) or ("confirm" in mark.senses and part.prices):
+        return True
+    return tokens[at][0].isdigit() or (tokens[at] in _OBJECTS and tokens[at] != "you") or _is_figure(part, at)
+
+
+def _said_of_the_offer(part: Part, mark: Mark) -> bool:
+    """Whether the subject of a predicate ("is fine", "works") can be the offer."""
+    tokens, clause = part.tokens, part.clause
+    subject = tokens[clause.start : mark.start]
+    if not subject or any(at < mark.start for at, _ in part.prices):
+        return True
+    named = any(clause.start <= at < mark.start for at, _ in part.rooms)
+    return subject[-1] in _PRICE_WORDS or subject[-1][0].isdigit() or named
 
 
 def _stands_alone(part: Part, mark: Mark) -> bool:
@@ -228,7 +236,7 @@ def _bare_answer(part: Part) -> str:
 
 
 def is_light(parts: Sequence[Part], allowed: int = 3) -> bool:
-    """Whether clauses say hardly anything: at most ``allowed`` words that are not thanks, names of address, farewells."""
+    """Whether clauses say hardly anything: at most ``allowed`` words beside thanks, names of address, farewells."""
     heavy = 0
     for part in parts:
         covered: set[int] = set()

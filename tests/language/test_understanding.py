@@ -48,7 +48,7 @@ CONTEXTS = {
 
 
 def brief(act: DialogueAct) -> str:
-    """An act as short text: kind, tactic, figure, price, type, ticket, detail, force if short of firm, as far as there are any."""
+    """An act as short text: kind, tactic, figure, price, type, ticket, detail, and a force short of firm."""
     parts = [act.kind.name.lower()]
     if act.tactic is not Tactic.NONE:
         parts.append(act.tactic.name.lower())

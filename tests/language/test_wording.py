@@ -200,7 +200,10 @@ def manager_message(rng: random.Random, card: TaskCard) -> tuple[tuple[DialogueA
         elif what == "accept" and bid is not None:
             acts.append(said(card, Act.ACCEPT, k, bid, price_type))
         elif what == "counter":
-            acts.append(said(card, Act.COUNTER, k, ticket.selling_price * rng.uniform(0.85, 1.0), price_type))
+            selling = ticket.selling_price * rng.uniform(0.85, 1.0)
+            if bid is not None and abs(selling - bid) < 4.0:
+                selling += 9.0  # naming the agent's figure would be an acceptance
+            acts.append(said(card, Act.COUNTER, k, selling, price_type))
         elif what == "refuse":
             acts.append(DialogueAct(Act.REJECT, ticket=k, detail="final"))
         elif what == "hold" and quote is not None:
