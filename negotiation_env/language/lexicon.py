@@ -40,8 +40,8 @@ SENSES: Final = frozenset(
         *(sense for _, sense in TACTIC_SENSES), *(sense for _, sense in PROMISE_SENSES),
         "commit", "promise_word", "ask_price", "ask_weak", "ask_figure", "ask_confirm",
         # What a clause does with the price or the ticket it speaks of.
-        "accept", "accept_weak", "approve", "confirm", "hold", "hold_bound", "final", "reject", "reject_weak", "retract",
-        "offer", "net", "selling", "all", "except", "off_that",
+        "accept", "accept_weak", "approve", "confirm", "hold", "hold_bound", "final", "reject", "reject_weak",
+        "retract", "offer", "net", "selling", "all", "except", "off_that",
         # How firmly it says so.
         "neg", "cond", "hedge", "put_off", "later", "past", "reported",
         # Structure, and phrases that mean nothing here but would be misread word by word.
@@ -191,7 +191,8 @@ _CHINESE: Final = {
 
 _SHORT: Final = {
     "executive": ("exec", "execs"), "standard": ("std",), "double": ("dbl", "doubles"), "deluxe": ("dlx",),
-    "superior": ("sup",), "twin": ("twins", "twn"), "king": ("kings",), "queen": ("queens",), "suite": ("suites",), "family": ("fam",),
+    "superior": ("sup",), "twin": ("twins", "twn"), "king": ("kings",), "queen": ("queens",), "suite": ("suites",),
+    "family": ("fam",),
 }  # fmt: skip
 """What the trade writes for a word of a room's name."""
 

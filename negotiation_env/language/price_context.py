@@ -475,7 +475,8 @@ def is_total(before: str, after: str) -> bool:
 
 
 _DERIVED: Final = re.compile(
-    r"(?:\b(?:leaves|leaving|(?:would|will|to) leave|(?:'d|'ll) leave|you(?:'d|'ll| would| still)? keep)(?: with)?"
+    r"(?:\b(?:leaves|leaving|(?:would|will|to) leave|(?:'d|'ll) leave"
+    r"|(?<!can )(?<!could )(?<!would )you(?:'d|'ll| would| still)? keep)(?: with)?"
     r"|(?:[0-9]|that|which)[^a-z0-9]{1,2}(?:[a-z]+ ){0,3}?(?:means|reads|nets|gives|shows as))"
     r"(?: you| us| me| him| her| them)?(?: about| around| only)* ?[¥$€£]?$"
 )

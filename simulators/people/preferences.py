@@ -38,9 +38,11 @@ from simulators.people.demonstrations import TEST_SHARE, full_paths
 from simulators.people.situations import Situation, explorer, play, sample_situation
 from simulators.people.training_files import TEST, TRAIN, PreferencePair
 
-_TUPLES: Final = {"quote": MAX_TICKETS, "quoted": MAX_TICKETS, "fresh": MAX_TICKETS, "bid": MAX_TICKETS,
-                  "agreed": MAX_TICKETS, "refused": MAX_TICKETS, "used": len(Tactic)}  # fmt: skip
-_FLAGS: Final = ("quoted", "fresh", "refused", "greeted", "asked", "upset", "wants_reason", "ever_answered", "net")
+_OF_TICKETS: Final = ("quote", "quoted", "fresh", "pending", "bid", "agreed", "refused")
+_TUPLES: Final = {**dict.fromkeys(_OF_TICKETS, MAX_TICKETS), "used": len(Tactic)}
+_FLAGS: Final = (
+    "quoted", "fresh", "pending", "refused", "greeted", "asked", "upset", "wants_reason", "ever_answered", "net",
+)  # fmt: skip
 _FIELDS: Final = tuple(f.name for f in fields(GameState) if f.name not in ("card", "open", "end"))
 
 
