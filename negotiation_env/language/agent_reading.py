@@ -30,6 +30,8 @@ _FORCE_ORDER: Final = (
 )  # fmt: skip
 _SILENT: Final = frozenset((Force.NEGATED, Force.PAST, Force.REPORTED))
 """Forces with which an agreement is none, and needs no answer."""
+_COPULAS: Final = word_set("is was isn't leaves hides means wouldn't costs sounds looks feels")
+"""Verbs that say something of a figure, which settles nothing."""
 _RANGE_LINKS: Final = frozenset(["-", "–", "—", "~", "to", "or", "and", "至", "到", "或"])
 
 
@@ -48,15 +50,15 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
     stances = {id(part): stance_of(part, put_off) for part in parts}
     asks = _asks_for_less(parts, offers)
     questions = any(haggles(part) for part in parts)
-    sealed = any(s.force is Force.FIRM and s.kind in _SEALING for s in stances.values())
-    sealed = sealed or not all(_THANKS.isdisjoint(part.tokens) for part in parts if part.prices)
+    sealed = _sealed(parts, stances)
     acts: dict[int, DialogueAct] = {}
     several = len(context.rooms) > 1
     for k in range(len(context.rooms)):
         mine = [o for o in offers if o.ticket == k and not o.price.negated]
         act = _bid(mine, stances, low, context, k)
         if act is None and not mocked:
-            act = _taken(mine, stances, asks, _is_open(parts, offers, k), sealed, put_off, context, k)
+            open_end = _is_open(parts, offers, k) or (context.bids[k] is None and _goes_on(parts))
+            act = _taken(mine, stances, asks, open_end, sealed, put_off, context, k)
         if act is not None:
             acts[k] = act
     loose = _loose(parts, offers, stances, acts, asks or mocked, several, context, put_off)
@@ -75,13 +77,25 @@ _TAKES: Final = (Act.ACCEPT, Act.CONFIRM)
 
 def haggles(part: Part) -> bool:
     """Whether a clause asks on about prices or terms: "what would the king be?", "is there a little more room?"."""
-    clause = part.clause
-    return part.question and not part.prices and not _HAGGLING.isdisjoint(part.tokens[clause.start : clause.end])
+    words = part.tokens[part.clause.start : part.clause.end]
+    return part.question and not part.prices and (bool(part.rooms) or not _HAGGLING.isdisjoint(words))
 
 
 _HAGGLING: Final = word_set(
-    "what which how could would might price prices rate figure figures number more less else your yours better"
+    "price prices rate rates figure figures number numbers more less better lower room step cheaper further down"
 )
+
+
+def _sealed(parts: Sequence[Part], stances: dict[int, Stance]) -> frozenset[int]:
+    """Return the sentences in which a figure is followed by a firm yes, or thanks: "465 for the twin, taken"."""
+    found = set()
+    for part in parts:
+        stance = stances[id(part)]
+        yes = not part.prices and stance.force is Force.FIRM and stance.kind in _SEALING
+        words = part.tokens[part.clause.start : part.clause.end]
+        if yes or not (part.question or _THANKS.isdisjoint(words)):
+            found.add(part.number)
+    return frozenset(found)
 
 
 _SEALING: Final = frozenset(("accept", "confirm", "yes"))
@@ -97,6 +111,11 @@ def _is_open(parts: Sequence[Part], offers: Sequence[Offer], k: int) -> bool:
     """Whether the message asks on about ticket ``k``, or about nothing in particular."""
     asked = any(haggles(p) and (not p.rooms or any(k in room for _, room in p.rooms)) for p in parts)
     return asked or _strays(offers, k)
+
+
+def _goes_on(parts: Sequence[Part]) -> bool:
+    """Whether the message asks anything: a first figure that is only repeated before a question is not yet taken."""
+    return any(part.question for part in parts)
 
 
 def _strays(offers: Sequence[Offer], k: int) -> bool:
@@ -165,7 +184,7 @@ def _taken(
     stances: dict[int, Stance],
     asks: bool,
     open_end: bool,
-    sealed: bool,
+    sealed: frozenset[int],
     put_off: bool,
     context: Context,
     k: int,
@@ -182,9 +201,10 @@ def _taken(
             force = _naming_force(offer, put_off)
             if force in (Force.ASKED, Force.TENTATIVE) and "offer" in offer.part.senses:
                 return priced(Act.COUNTER, offer, k)  # "how about 309?" bids the figure that stands
-            if force is Force.FIRM and open_end:
+            settled = offer.part.number in sealed
+            if force is Force.FIRM and open_end and not settled:
                 force = Force.TENTATIVE
-            elif force is Force.TENTATIVE and sealed and not negated(offer.part, offer.part.clause.end):
+            elif force is Force.TENTATIVE and settled and not negated(offer.part, offer.part.clause.end):
                 force = Force.FIRM
             taking = None if force is None else _Taking(Act.ACCEPT, force, offer)
         if taking is not None and (_is_standing(offer, context.quotes[k]) or stance.kind in ("accept", "confirm")):
@@ -208,6 +228,8 @@ def _naming_force(offer: Offer, put_off: bool) -> Force | None:
     if person in ("you", "they"):
         return None
     own = part.tokens[clause.start : clause.end]
+    if not _COPULAS.isdisjoint(part.tokens[at + 1 : at + 3]):  # "465 is more than I can take"
+        return Force.TENTATIVE
     if person == "i":
         return Force.FIRM if not _SETTLING_VERBS.isdisjoint(own) else Force.TENTATIVE
     if person == "it" or clause.verbal:

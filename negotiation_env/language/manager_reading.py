@@ -13,12 +13,17 @@ from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType
 from negotiation_env.language.agent_reading import haggles, in_order, priced, puts_off, scope_of
 from negotiation_env.language.clauses import Part
 from negotiation_env.language.offers import Offer, names, same
+from negotiation_env.language.price_vocabulary import word_set
 from negotiation_env.language.prices import read_prices
 from negotiation_env.language.reading import Context
 from negotiation_env.language.stances import Stance, force_of, is_light, negated, stance_of
 
 _FOR_A_YES: Final = frozenset(("ask_confirm", "accept", "confirm", "accept_weak"))
 _MODALS: Final = frozenset(("could", "would", "can", "i'd", "we'd", "might"))
+_GIVING: Final = word_set(
+    "do give offer make write put go take sell let quote say agree accept sign enter load set have get come meet"
+)
+"""Verbs with which a hotel names a price of its own."""
 _HOLDS: Final = frozenset(("hold", "hold_bound"))
 _RANGE_LINKS: Final = frozenset(["-", "–", "—", "~", "to", "or", "and", "至", "到", "或"])
 
@@ -101,8 +106,8 @@ def _figured(
             return priced(Act.COUNTER, offer, k)
         elif stance.kind == "" and not offer.cited:
             force, kind = _naming_force(offer, parts, stances, put_off), Act.ACCEPT
-            if force is Force.FIRM and not _agreed_to(offer.part, parts, stances):
-                kind = Act.COUNTER  # names it, with no word of agreement
+            if force is Force.FIRM and not _agreed_to(offer.part, parts, stances):  # no word of agreement
+                kind, force = (Act.ACCEPT, Force.TENTATIVE) if offer.part.clause.verbal else (Act.COUNTER, force)
         else:
             force, kind = Force.NEGATED, Act.ACCEPT
         if force is Force.FIRM:
@@ -145,7 +150,9 @@ def _offers_it(part: Part) -> bool:
     hedges = {part.tokens[m.start] for m in part.clause.marks if "hedge" in m.senses}
     if part.question:  # "what about 316?"
         return "offer" in part.senses
-    plain = part.clause.verbal and part.clause.person not in ("you", "they") and hedges <= _MODALS
+    clause = part.clause
+    gives = clause.person == "i" and not _GIVING.isdisjoint(part.tokens[clause.start : clause.end])
+    plain = (gives or "offer" in part.senses) and clause.person not in ("you", "they") and hedges <= _MODALS
     return plain and part.around.isdisjoint(
         ("cond", "put_off", "neg", "later", "reject", "reject_weak", "sarcasm", "past")
     )
