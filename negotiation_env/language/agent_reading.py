@@ -62,7 +62,7 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
         if act is not None:
             acts[k] = act
     loose = _loose(parts, offers, stances, acts, asks or mocked, several, context, put_off)
-    if questions:  # "380, 475, that's good. Shall we go on?"
+    if questions or any(p.question for p in parts):  # "I take it as it is. Shall I send the letter?"
         loose = [a._replace(force=Force.TENTATIVE) if a.kind in _TAKES and a.force is Force.FIRM else a for a in loose]
     return in_order([acts[k] for k in sorted(acts)] + loose)
 
@@ -196,7 +196,9 @@ def _taken(
         taking = None
         if stance.kind in ("accept", "confirm", "yes"):
             kind = Act.CONFIRM if stance.kind == "confirm" else Act.ACCEPT
-            taking = _Taking(kind, stance.force, offer)
+            weak = offer.part.senses.isdisjoint(("accept", "confirm")) and offer.part.number not in sealed
+            force = Force.TENTATIVE if weak and open_end and stance.force is Force.FIRM else stance.force
+            taking = _Taking(kind, force, offer)
         elif not asks and not offer.cited and stance.kind == "":
             force = _naming_force(offer, put_off)
             if force in (Force.ASKED, Force.TENTATIVE) and "offer" in offer.part.senses:

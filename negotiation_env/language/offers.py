@@ -38,6 +38,10 @@ _LARGEST_LIST: Final = 8
 """Figures of a sentence that are given to tickets as a list: more are no list of prices."""
 
 
+_LISTED: Final = 6
+"""Characters between the figures of a plain list."""
+
+
 class Offer(NamedTuple):
     """A figure as a price of a ticket: as said, and as a selling price."""
 
@@ -94,6 +98,9 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_Figure]:
     # Where net prices were spoken of last, the guest's price is said as such, be it once for all figures.
     said = [kind for part in parts for kind in _types(part)] if context.net else []
     message = False if said and not any(said) else None
+    apart = {kind for part in parts if not (part.prices or part.clause.verbal or part.question) for kind in _types(part)}
+    if len(apart) == 1:  # "376 for the suite, four nights from the 17th, net to you"
+        message = apart.pop()
     for part in parts:
         types = _types(part)
         attached = part.rooms and any(price.net is not None for _, price in part.prices)
@@ -103,6 +110,11 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_Figure]:
             cited = price.negated or _is_cited(part, at, price, context)
             found.append(_Figure(at, price, part, own, net, cited))
             net = net if cited or own is None else own
+    for i in range(len(found) - 2, -1, -1):  # "280, 296 and 405 net"
+        one, after = found[i], found[i + 1]
+        listed = one.part.number == after.part.number and 0 < after.price.start - one.price.end <= _LISTED
+        if one.net is None and after.net is not None and listed:
+            found[i] = one._replace(net=after.net)
     return found
 
 
