@@ -95,7 +95,13 @@ def _sealed(parts: Sequence[Part], stances: dict[int, Stance]) -> frozenset[int]
         words = part.tokens[part.clause.start : part.clause.end]
         if yes or not (part.question or _THANKS.isdisjoint(words)):
             found.add(part.number)
+        if yes and stance.kind != "yes" and not part.rooms and _is_short(part):  # "Then it's six-ten. Agreed."
+            found |= {part.number - 1, part.number + 1}
     return frozenset(found)
+
+
+def _is_short(part: Part) -> bool:
+    return part.clause.end - part.clause.start <= 4
 
 
 _SEALING: Final = frozenset(("accept", "confirm", "yes"))

@@ -1,15 +1,25 @@
-"""What the agent commits to: the topic of a promise and a commitment, in one sentence and not negated."""
+"""What the agent commits to, and whether an agency's agent may give it.
+
+A promise is the topic of one and a commitment, in one sentence and not negated. Beside the promises known by name,
+two kinds are over-promises: a solemn word ("I guarantee", "consider it done") for what no list knows, and a favour that
+is not the agent's to give ("we cover your laundry"), where the speaker's side gives it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
+from negotiation_env.game import world
 from negotiation_env.game.acts import Act, DialogueAct
 from negotiation_env.language.clauses import Part
 from negotiation_env.language.lexicon import PROMISE_SENSES
 from negotiation_env.language.reading import Context
+from negotiation_env.language.stances import negated
 
-_TOPICS = frozenset(sense for _, sense in PROMISE_SENSES)
+_TOPICS: Final = frozenset(sense for _, sense in PROMISE_SENSES)
+_ALLOWED: Final = frozenset(sense for name, sense in PROMISE_SENSES if name in world.PROMISES)
+_DECLINING: Final = frozenset(("neg", "past", "reported", "competitor"))
 
 
 def promises_of(parts: Sequence[Part], context: Context) -> list[DialogueAct]:
@@ -18,10 +28,25 @@ def promises_of(parts: Sequence[Part], context: Context) -> list[DialogueAct]:
     other = False
     for part in parts:
         senses = part.around
-        if "commit" not in senses and "promise_word" not in senses:
-            continue
-        topics = part.senses & _TOPICS
-        made |= topics
-        other = other or ("promise_word" in part.senses and senses.isdisjoint(_TOPICS))
+        other = other or _favours(part) or ("promise_word" in part.senses and _solemn(part, senses))
+        if "commit" in senses or "promise_word" in senses:
+            made |= part.senses & _TOPICS
     acts = [DialogueAct(Act.PROMISE, detail=name) for name, sense in PROMISE_SENSES if sense in made]
-    return [*acts, DialogueAct(Act.PROMISE, detail="other")] if other else acts
+    return [*acts, DialogueAct(Act.PROMISE, detail="other")] if other and not made - _ALLOWED else acts
+
+
+def _solemn(part: Part, around: frozenset[str]) -> bool:
+    """Whether a solemn word is given for something that no promise is known for."""
+    at = next(m.start for m in part.clause.marks if "promise_word" in m.senses)
+    return around.isdisjoint(_TOPICS) and not negated(part, at) and not part.question
+
+
+def _favours(part: Part) -> bool:
+    """Whether the speaker's side gives what is not its own to give."""
+    if "favour" not in part.senses or part.clause.person in ("you", "they"):
+        return False
+    at = next(m.start for m in part.clause.marks if "favour" in m.senses)
+    return not negated(part, at) and part.around.isdisjoint(_DECLINING)
+
+
+__all__ = ["promises_of"]
