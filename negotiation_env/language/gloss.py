@@ -43,7 +43,7 @@ _NAMED: Final = re.compile(
 # Numbers
 
 _RUN: Final = re.compile("[零一二两三四五六七八九十百千万]{1,13}")
-_TWO: Final = re.compile("(一两|两三|三四|四五|五六|六七|七八|八九)(?=[天晚个间家位次年人])")
+_TWO: Final = re.compile("(?=一两|[两二]三|三四|四五|五六|六七|七八|八九)(.)(.)(?=[天晚个间家位次年人])")
 _AGAIN: Final = re.compile(r"([看想谈试碰聊问算比划查说等听改])一\1")
 _DAYS: Final = dict(
     zip("一二三四五六日天", "Monday Tuesday Wednesday Thursday Friday Saturday Sunday Sunday".split(), strict=True)
@@ -54,11 +54,19 @@ _MONTHS: Final = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
     "December",
 )  # fmt: skip
-_PARTS: Final = {"底": "end of", "初": "early", "中": "mid", "上旬": "early", "中旬": "mid", "下旬": "late", "头": "early"}
+_PARTS: Final = {
+    "底": "end of",
+    "初": "early",
+    "中": "mid",
+    "上旬": "early",
+    "中旬": "mid",
+    "下旬": "late",
+    "头": "early",
+}
 _MEASURES: Final = {
     "晚": "night", "夜": "night", "间": "room", "天": "day", "年": "year", "周": "week", "个月": "month", "个星期": "week",
-    "个礼拜": "week", "个小时": "hour", "小时": "hour", "个钟头": "hour", "分钟": "minute", "秒": "second", "个人": "guest",
-    "人": "guest", "位": "guest", "次": "time", "趟": "time", "回": "time", "遍": "time", "倍": "time", "单": "booking",
+    "个礼拜": "week", "个小时": "hour", "小时": "hour", "个钟头": "hour", "分钟": "minute", "秒": "second", "个人": "person",
+    "人": "person", "位": "guest", "次": "time", "趟": "time", "回": "time", "遍": "time", "倍": "time", "单": "booking",
     "页": "page", "条": "item", "项": "item", "件": "item", "种": "kind", "步": "step", "星": "star", "楼": "floor",
     "层": "floor", "家": "hotel", "句": "word", "通": "call", "个房型": "room type", "个工单": "ticket", "行": "line",
     "张": "", "份": "", "个": "", "套": "", "封": "",
@@ -89,7 +97,8 @@ def _percent_off(match: re.Match[str]) -> str:
 
 
 def _scaled(match: re.Match[str]) -> str:
-    return f"{float(match[1]) * {'百': 100, '千': 1000, '万': 10000}[match[2]]:.0f}"
+    scale = {"百": 100, "千": 1000, "万": 10000}[match[2]]
+    return f"{float(match[1]) * scale + int(match[3] or 0) * scale / 10:.0f}"
 
 
 def _day(match: re.Match[str]) -> str:
@@ -108,7 +117,9 @@ def _count(match: re.Match[str]) -> str:
         return " a night "
     if match[2] == "行" and len(number) > 1:  # 309行: a price that is okay
         return match[0]
-    return f" {number} {noun}{'' if number == '1' or not noun or match[2] == '星' else 's'} "
+    if number != "1" and noun and match[2] != "星":
+        noun = "people" if noun == "person" else f"{noun}s"
+    return f" {number} {noun} "
 
 
 def _nth(match: re.Match[str]) -> str:
@@ -120,7 +131,7 @@ _Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 _RULES: Final[tuple[_Rule, ...]] = tuple(
     (re.compile(pattern), result)
     for pattern, result in (
-        (r"(?<![0-9])(?<![0-9][.,])([0-9]{1,6}(?:\.[0-9]{1,3})?)([百千万])", _scaled),
+        (r"(?<![0-9])(?<![0-9][.,])([0-9]{1,6}(?:\.[0-9]{1,3})?)([百千万])([1-9](?![0-9.]))?", _scaled),
         (rf"([0-9]+)块([0-9])(?![0-9.%块元折成倍号月点]|{_COUNTED})[角毛]?", r" \1.\2 yuan "),
         (r"(?<![0-9.])([0-9]{1,5}0)(?:多|几|来(?=[块元人个天家间晚年]))", r" over \1"),
         (rf"[¥￥]\s?({_FIGURE})(?:\s?(?:元|块钱?))?", r" \1 yuan "),
@@ -186,7 +197,9 @@ def _longest(text: str, at: int) -> str:
 
 
 _A_NOT_A: Final = re.compile(f"([{_HAN}]{{1,2}})[不没](?=\\1)(?<![不没一][不没])")
-_CANNOT: Final = re.compile("([动降做给改办写删谈说用走查去报加撑压涨卖接退收过定保签让])不(?:了|得|起|动|到|着|出|上|下来|下)")
+_CANNOT: Final = re.compile(
+    "([动降做给改办写删谈说用走查去报加撑压涨卖接退收过定保签让])不(?:了|得|起|动|到|着|出|上|下来|下)"
+)
 _OTHER: Final = re.compile(f"[^{_HAN}]+")
 _ENDS: Final = re.compile(r"([,.;:!?]+(?=\s|$)|\n)")
 _IF: Final = ("if", "as long as", "unless", "only if", "suppose")
@@ -240,6 +253,7 @@ def _read_clause(clause: str, end: str, condition: bool) -> _Clause:
     return _Clause(words, asks, condition)
 
 
+_ASKED: Final = re.compile(r"\b(?:I|you|we|he|she|they) (?=(?:is it|are you|do you|is there)\b)")
 _CAN: Final = re.compile(r"\b(I|you|we|he|she|they) can (?:we|you)\b")
 _SPACES: Final = re.compile(r"[ \t]+")
 _BEFORE_SIGN: Final = re.compile(r" +(?=[,.;:!?]+(?:\s|$))| (?=%)")
@@ -254,7 +268,7 @@ def gloss(text: str) -> str:
     text = _TIGHT.sub(lambda match: f"{match[0]} ", text)
     text = _NAMED.sub("", text)
     text = _WEEKDAY.sub(lambda match: f" {_WHICH[match[1]]} {_DAYS[match[2]]} ", text)
-    text = _TWO.sub(lambda match: f" {'一二三四五六七八九'.find(match[1][1]) or 2} or so ", text)
+    text = _TWO.sub(r" \1 or \2", text)
     text = _rewrite_numbers(_AGAIN.sub(r"\1", text))
     for pattern, result in _RULES:
         text = pattern.sub(result, text)
@@ -264,7 +278,7 @@ def gloss(text: str) -> str:
     for clause, end in zip(parts[::2], [*parts[1::2], ""], strict=True):
         read = _read_clause(clause, end, condition)
         sign = end if not read.asks or "?" in end else "?" + "\n" * (end == "\n")
-        out.append(_CAN.sub(r"can \1", " ".join(read.words)) + sign)
+        out.append(_ASKED.sub("", _CAN.sub(r"can \1", " ".join(read.words))) + sign)
         condition = read.condition and end[:1] in (",", ":", "")
     line = _SPACES.sub(" ", " ".join(out))
     return _SIGN_TWICE.sub("", _BEFORE_SIGN.sub("", line)).replace("\n ", "\n").strip(" ,;")

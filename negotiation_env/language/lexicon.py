@@ -38,7 +38,7 @@ SENSES: Final = frozenset(
         "greet", "upset", "insult", "soothe", "ask_reason", "off_topic", "close", "walk", "bye", "sarcasm",
         # What a sentence appeals to, promises or asks.
         *(sense for _, sense in TACTIC_SENSES), *(sense for _, sense in PROMISE_SENSES),
-        "commit", "promise_word", "favour", "ask_price", "ask_weak", "ask_figure", "ask_confirm",
+        "commit", "promise_word", "favour", "favour_word", "ask_price", "ask_weak", "ask_figure", "ask_confirm",
         # What a clause does with the price or the ticket it speaks of.
         "accept", "accept_weak", "approve", "confirm", "hold", "hold_bound", "final", "reject", "reject_weak",
         "retract", "offer", "net", "selling", "all", "except", "off_that",

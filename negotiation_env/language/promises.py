@@ -19,7 +19,7 @@ from negotiation_env.language.stances import negated
 
 _TOPICS: Final = frozenset(sense for _, sense in PROMISE_SENSES)
 _ALLOWED: Final = frozenset(sense for name, sense in PROMISE_SENSES if name in world.PROMISES)
-_DECLINING: Final = frozenset(("neg", "past", "reported", "competitor"))
+_DECLINING: Final = frozenset(("past", "reported"))
 
 
 def promises_of(parts: Sequence[Part], context: Context) -> list[DialogueAct]:
@@ -43,10 +43,13 @@ def _solemn(part: Part, around: frozenset[str]) -> bool:
 
 def _favours(part: Part) -> bool:
     """Whether the speaker's side gives what is not its own to give."""
-    if "favour" not in part.senses or part.clause.person in ("you", "they"):
+    person = part.clause.person
+    given = "favour" in part.senses and person == "i" and not part.question
+    named = "favour_word" in part.senses and person not in ("you", "they")
+    if not (given or named) or not part.around.isdisjoint(_DECLINING) or not part.around.isdisjoint(_ALLOWED):
         return False
-    at = next(m.start for m in part.clause.marks if "favour" in m.senses)
-    return not negated(part, at) and part.around.isdisjoint(_DECLINING)
+    at = next(m.start for m in part.clause.marks if not m.senses.isdisjoint(("favour", "favour_word")))
+    return not negated(part, at)
 
 
 __all__ = ["promises_of"]
