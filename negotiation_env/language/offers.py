@@ -238,7 +238,10 @@ def _spread(parts: Sequence[Part], figures: Sequence[_Figure], context: Context)
         if part.rooms:
             topic = frozenset().union(*[room for _, room in part.rooms])
     for group in named.values():
-        _give_list([n for n in group if not figures[n].cited], figures, tickets, last, context)
+        listed = [n for n in group if not figures[n].cited]
+        if len(listed) > len(_free(context)):  # "at 466 and 444 you keep 410 and 391"
+            listed = [n for n in listed if not _is_net_of_another(figures[n], [figures[m] for m in listed], context)]
+        _give_list(listed, figures, tickets, last, context)
         for n in group:
             if n not in tickets:
                 tickets[n] = (_nearest_ticket(figures[n], last[n], context),)
@@ -246,11 +249,17 @@ def _spread(parts: Sequence[Part], figures: Sequence[_Figure], context: Context)
     return [o for n, f in enumerate(figures) for o in _offers(f, [k for k in tickets[n] if k < count], context)]
 
 
+def _is_net_of_another(figure: _Figure, others: Sequence[_Figure], context: Context) -> bool:
+    """Whether a figure is what another one leaves after commission."""
+    cuts = {1.0 - commission for commission in context.commissions}
+    return any(abs(other.price.value * cut - figure.price.value) <= 1.0 for other in others for cut in cuts)
+
+
 def _rooms_of_figures(parts: Sequence[Part], i: int, context: Context) -> list[frozenset[int]]:
     """Return the rooms that each figure of a clause is said of, nothing for those named without any."""
     part = parts[i]
     count = len(part.prices)
-    if "all" in part.senses and not part.rooms:
+    if "all" in part.senses and not part.rooms and (count == 1 or count != len(_free(context))):
         return [_free(context)] * count
     if not part.rooms:
         return [_rooms_around(parts, i)] * count
