@@ -54,7 +54,10 @@ def _read_back(acts: list[DialogueAct], parts: Sequence[Part], context: Context)
     asking = {
         part.number
         for part in parts
-        if part.question and not _proposes(part) and not part.around.isdisjoint(_FOR_A_YES)
+        if part.question
+        and not _proposes(part)
+        and "ask_reason" not in part.around
+        and not part.around.isdisjoint(_FOR_A_YES)
     }
     if not asking:
         return acts
@@ -177,7 +180,8 @@ def _quoted(offer: Offer, stances: dict[int, Stance], context: Context, k: int) 
         if same(offer.selling, standing):
             return priced(Act.REJECT, offer, k, "hold")
         return priced(Act.COUNTER, offer, k)
-    if stance.kind == "accept" and stance.force is Force.FIRM and context.bids[k] is None:
+    offered = part.tokens[part.clause.start] == "take"  # "take 523 for the suite, then"
+    if stance.kind == "accept" and stance.force is Force.FIRM and context.bids[k] is None and not offered:
         return priced(Act.ACCEPT, offer, k)
     return priced(Act.COUNTER, offer, k)
 
