@@ -27,10 +27,10 @@ _SIGNS: Final = str.maketrans(
     {chr(code): sign for code, sign in _FULL_WIDTH.items()}
     | {sign: f"{_FULL_WIDTH[ord(sign)]} " for sign in "，；：！？"}
     | {"。": ". ", "、": ", ", "￥": "¥", "“": '"', "”": '"', "「": '"', "」": '"', "《": '"', "》": '"'}
-    | {"【": "[", "】": "]", "\u3000": " ", "…": "... ", "—": " - ", "〇": "零"}
+    | {"【": "[", "】": "]", "\u3000": " ", "…": "...", "—": " - ", "〇": "零"}
 )
 _PAUSE: Final = re.compile(f"(?<=[{_HAN}]) +(?=[{_HAN}])")
-_TIGHT: Final = re.compile(f"(?<=[{_HAN}])([,;:!?.]+)|([,;:!?.]+)(?=[{_HAN}])")
+_TIGHT: Final = re.compile(f"(?<=[{_HAN}])([,;:!?.]{{1,8}})|([,;:!?.]{{1,8}})(?=[{_HAN}])")
 _SURNAMES: Final = (
     "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪"
     "田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙段雷钱汤尹黎易常武乔贺赖龚樊严霍佘葛纪缪庞佟翟骆岑裴鲁尧温"
@@ -45,9 +45,10 @@ _NAMED: Final = re.compile(
 _RUN: Final = re.compile("[零一二两三四五六七八九十百千万]{1,13}")
 _TWO: Final = re.compile("(?=一两|[两二]三|三四|四五|五六|六七|七八|八九)(.)(.)(?=[天晚个间家位次年人])")
 _AGAIN: Final = re.compile(r"([看想谈试碰聊问算比划查说等听改])一\1")
-_DAYS: Final = dict(
-    zip("一二三四五六日天", "Monday Tuesday Wednesday Thursday Friday Saturday Sunday Sunday".split(), strict=True)
-)
+_DAYS: Final = {
+    "一": "Monday", "二": "Tuesday", "三": "Wednesday", "四": "Thursday", "五": "Friday", "六": "Saturday",
+    "日": "Sunday", "天": "Sunday",
+}  # fmt: skip
 _WHICH: Final = {"上": "last", "下": "next", "本": "this", "这": "this", "每": "every"}
 _WEEKDAY: Final = re.compile("([上下本这每])个?(?:周|星期|礼拜)([一二三四五六日天])(?![十百千页张次天晚间个份条封])")
 _MONTHS: Final = (
@@ -55,25 +56,19 @@ _MONTHS: Final = (
     "December",
 )  # fmt: skip
 _PARTS: Final = {
-    "底": "end of",
-    "初": "early",
-    "中": "mid",
-    "上旬": "early",
-    "中旬": "mid",
-    "下旬": "late",
-    "头": "early",
-}
+    "底": "end of", "初": "early", "头": "early", "中": "mid", "上旬": "early", "中旬": "mid", "下旬": "late",
+}  # fmt: skip
 _MEASURES: Final = {
-    "晚": "night", "夜": "night", "间": "room", "天": "day", "年": "year", "周": "week", "个月": "month", "个星期": "week",
-    "个礼拜": "week", "个小时": "hour", "小时": "hour", "个钟头": "hour", "分钟": "minute", "秒": "second", "个人": "person",
-    "人": "person", "位": "guest", "次": "time", "趟": "time", "回": "time", "遍": "time", "倍": "time", "单": "booking",
-    "页": "page", "条": "item", "项": "item", "件": "item", "种": "kind", "步": "step", "星": "star", "楼": "floor",
-    "层": "floor", "家": "hotel", "句": "word", "通": "call", "个房型": "room type", "个工单": "ticket", "行": "line",
-    "张": "", "份": "", "个": "", "套": "", "封": "",
+    "晚": "night", "夜": "night", "间": "room", "天": "day", "年": "year", "周": "week", "个月": "month",
+    "个星期": "week", "个礼拜": "week", "个小时": "hour", "小时": "hour", "个钟头": "hour", "分钟": "minute",
+    "秒": "second", "个人": "person", "人": "person", "位": "guest", "次": "time", "趟": "time", "回": "time",
+    "遍": "time", "倍": "time", "单": "booking", "页": "page", "条": "item", "项": "item", "件": "item", "种": "kind",
+    "步": "step", "星": "star", "楼": "floor", "层": "floor", "家": "hotel", "句": "word", "通": "call",
+    "个房型": "room type", "个工单": "ticket", "行": "line", "张": "", "份": "", "个": "", "套": "", "封": "",
 }  # fmt: skip
 """Measure words and what is counted with them; an empty one is left out."""
 _COUNTED: Final = "|".join(sorted(_MEASURES, key=len, reverse=True))
-_FIGURE: Final = r"[0-9]+(?:[.,][0-9]+)*"
+_FIGURE: Final = r"(?<![0-9])(?<![0-9][.,])[0-9]{1,9}(?:[.,][0-9]{1,3}){0,3}"
 
 
 def _ordinal(number: str) -> str:
@@ -132,19 +127,19 @@ _RULES: Final[tuple[_Rule, ...]] = tuple(
     (re.compile(pattern), result)
     for pattern, result in (
         (r"(?<![0-9])(?<![0-9][.,])([0-9]{1,6}(?:\.[0-9]{1,3})?)([百千万])([1-9](?![0-9.]))?", _scaled),
-        (rf"([0-9]+)块([0-9])(?![0-9.%块元折成倍号月点]|{_COUNTED})[角毛]?", r" \1.\2 yuan "),
+        (rf"(?<![0-9.])([0-9]{{1,6}})块([0-9])(?![0-9.%块元折成倍号月点]|{_COUNTED})[角毛]?", r" \1.\2 yuan "),
         (r"(?<![0-9.])([0-9]{1,5}0)(?:多|几|来(?=[块元人个天家间晚年]))", r" over \1"),
         (rf"[¥￥]\s?({_FIGURE})(?:\s?(?:元|块钱?))?", r" \1 yuan "),
         (rf"({_FIGURE})\s?(?:块钱|块大洋|块(?!儿)|元人民币|元钱|元|圆)", r" \1 yuan "),
         (r"百分之([0-9]+(?:\.[0-9]+)?)", r" \1% "),
-        (r"([0-9]+(?:\.[0-9]+)?)(?:个点|个?百分点)", r" \1% "),
+        (r"(?<![0-9.])([0-9]+(?:\.[0-9]+)?)(?:个点|个?百分点)", r" \1% "),
         (r"打?个?(?<![0-9.])([0-9]\.[0-9]|[0-9]{1,2})折", _percent_off),
         (r"(?<![0-9.])([0-9])成半", r" \g<1>5% "),
         (r"(?<![0-9.])([1-9])成(?![交功为])", r" \g<1>0% "),
         (r"(?<![0-9])([0-9]{1,2})月(?:份|(底|初|[上中下]旬|中(?!秋)|头)|([0-9]{1,2})(?![0-9.%元块])[号日]?)?", _date),
         (r"(?<![0-9])([1-9])号(?:工单|单)", r" ticket \1 "),
         (rf"第([0-9]{{1,4}})({_COUNTED})?", _nth),
-        (r"年?初([0-9]{1,2})(?![0-9])", r" the \1th of the New Year "),
+        (r"年?初([0-9]{1,2})(?![0-9])[号日]?", lambda match: f" the {_ordinal(match[1])} of the New Year "),
         (r"(?<![0-9])([0-9]{1,2})[号日]", _day),
         (r"(?<![0-9.])([0-9]{1,2})点(半|钟|整)?", _clock),
         (r"([0-9]{4})年", r" \1 "),
@@ -201,7 +196,7 @@ _CANNOT: Final = re.compile(
     "([动降做给改办写删谈说用走查去报加撑压涨卖接退收过定保签让])不(?:了|得|起|动|到|着|出|上|下来|下)"
 )
 _OTHER: Final = re.compile(f"[^{_HAN}]+")
-_ENDS: Final = re.compile(r"([,.;:!?]+(?=\s|$)|\n)")
+_ENDS: Final = re.compile(r"([,.;:!?]{1,8}(?=\s|$)|\n)")
 _IF: Final = ("if", "as long as", "unless", "only if", "suppose")
 _SUBJECTS: Final = frozenset(("I", "you", "we", "he", "she", "they"))
 
@@ -217,14 +212,14 @@ class _Clause(NamedTuple):
 def _read_clause(clause: str, end: str, condition: bool) -> _Clause:
     """Gloss a clause. ``end``: the signs after it; ``condition``: whether an "if" stands before it."""
     words: list[str] = []
-    asks, at = False, 0
+    asks, at, size = False, 0, len(clause.rstrip())
     while at < len(clause):
         other = _OTHER.match(clause, at)
         if other:
             words += other[0].split()
             at = other.end()
             continue
-        known, rest = _longest(clause, at), clause[at + 1 :].strip()
+        known = _longest(clause, at)
         doubled, cannot = _A_NOT_A.match(clause, at), _CANNOT.match(clause, at)
         if doubled and len(known) < doubled.end() - at:
             asks, at = True, doubled.end()
@@ -234,13 +229,14 @@ def _read_clause(clause: str, end: str, condition: bool) -> _Clause:
             at = cannot.end()
             continue
         char = known or clause[at]
+        last = at + len(char) >= size
         if char == "就":
             words.append("just" if not condition and words[-1:] and words[-1] in _SUBJECTS else "then")
         elif char == "吧":
-            words += [] if rest or not words or "?" in end else [", I suggest"]
+            words += [] if not last or not words or "?" in end else [", I suggest"]
         elif char == "呢":
-            asks = asks or not (rest or end[:1] in (",", "."))
-        elif char in ("不", "没") and words and not rest and (not end or "?" in end):
+            asks = asks or (last and end[:1] not in (",", "."))
+        elif last and words and ((char in ("不", "没") and not end) or (char in ("不", "没", "没有") and "?" in end)):
             asks = True  # 方便不?
         elif known:
             english = _dictionary()[0][known]
@@ -255,16 +251,19 @@ def _read_clause(clause: str, end: str, condition: bool) -> _Clause:
 
 _ASKED: Final = re.compile(r"\b(?:I|you|we|he|she|they) (?=(?:is it|are you|do you|is there)\b)")
 _CAN: Final = re.compile(r"\b(I|you|we|he|she|they) can (?:we|you)\b")
+_TAKES: Final = re.compile(r"\b(I|we|you) ((?:then |just |also )?)I take it")
+_SEVERAL: Final = re.compile(r"\b(?:several|a few)\b")
 _SPACES: Final = re.compile(r"[ \t]+")
 _BEFORE_SIGN: Final = re.compile(r" +(?=[,.;:!?]+(?:\s|$))| (?=%)")
-_SIGN_TWICE: Final = re.compile(r"[,;:.](?:\s*[,;:.])*(?=\s*[,;:.!?](?:\s|$))(?<!\.\.)(?!\.)")
+_SIGN_TWICE: Final = re.compile(r"[,;:](?= ?[,.;:!?](?:\s|$))")
+_QUOTED: Final = re.compile(r'" ([^"]{1,99}?) "')
 
 
 def gloss(text: str) -> str:
     """Return a message with its Chinese glossed in English, word by word; any other text is returned as it is."""
     if not _HAS_HAN.search(text):
         return text
-    text = _PAUSE.sub(", ", text).translate(_SIGNS)
+    text = _PAUSE.sub(", ", text).replace("……", "…").translate(_SIGNS)
     text = _TIGHT.sub(lambda match: f"{match[0]} ", text)
     text = _NAMED.sub("", text)
     text = _WEEKDAY.sub(lambda match: f" {_WHICH[match[1]]} {_DAYS[match[2]]} ", text)
@@ -278,7 +277,9 @@ def gloss(text: str) -> str:
     for clause, end in zip(parts[::2], [*parts[1::2], ""], strict=True):
         read = _read_clause(clause, end, condition)
         sign = end if not read.asks or "?" in end else "?" + "\n" * (end == "\n")
-        out.append(_ASKED.sub("", _CAN.sub(r"can \1", " ".join(read.words))) + sign)
+        line = _ASKED.sub("", _CAN.sub(r"can \1", _TAKES.sub(r"\1 \2take it", " ".join(read.words))))
+        out.append((_SEVERAL.sub("how many", line) if "?" in sign else line) + sign)
         condition = read.condition and end[:1] in (",", ":", "")
     line = _SPACES.sub(" ", " ".join(out))
-    return _SIGN_TWICE.sub("", _BEFORE_SIGN.sub("", line)).replace("\n ", "\n").strip(" ,;")
+    line = _SIGN_TWICE.sub("", _BEFORE_SIGN.sub("", line))
+    return _QUOTED.sub(r'"\1"', line).replace("\n ", "\n").strip(" ,;")

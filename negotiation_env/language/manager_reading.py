@@ -94,6 +94,11 @@ def _figured(
 ) -> DialogueAct | None:
     """Return what the figures for a ticket come to, None without one that counts."""
     quote, bid = context.quotes[k], context.bids[k]
+    if quote is not None and same(quote, bid) and _takes_back(mine, parts, stances, quote):
+        fresh = [
+            o for o in mine if not (o.cited or o.price.negated or same(o.selling, quote)) and _is_quote(o, context)
+        ]
+        return priced(Act.COUNTER, fresh[-1], k) if fresh else DialogueAct(Act.REJECT, ticket=k, detail="retract")
     taking = [o for o in mine if _takes(o, stances, bid) and not _holds_it(o, quote)]
     own = [o for o in mine if not o.cited and not o.price.negated and o not in taking and _is_quote(o, context)]
     own = [o for o in own if not names(o, bid)]
@@ -128,6 +133,17 @@ def _figured(
     if any(o.price.negated for o in mine):
         return DialogueAct(Act.REJECT, ticket=k, detail="hold")
     return None
+
+
+def _takes_back(mine: Sequence[Offer], parts: Sequence[Part], stances: dict[int, Stance], quote: float) -> bool:
+    """Whether the hotel goes back on the agent's figure, which it had taken."""
+    if any("retract" in part.senses and not part.question for part in parts if not part.rooms or mine):
+        return True
+    return any(
+        same(o.selling, quote) and (o.price.negated or stances[id(o.part)].kind == "reject" or "neg" in o.part.senses)
+        for o in mine
+        if not o.part.question
+    )
 
 
 def _takes(offer: Offer, stances: dict[int, Stance], bid: float | None) -> bool:

@@ -23,6 +23,7 @@ _COMPARED: Final = word_set(
     "minus towards toward"
 )
 """Words before a figure that only measure something by it."""
+_AWAY: Final = word_set("down up away far off came come comes apart")
 _SAYING: Final = word_set(
     "said say says told named quoted wrote write asked ask want wanted wants were was at started began opened came "
     "offered gave give mentioned meant had spoke read you're your"
@@ -98,7 +99,9 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_Figure]:
     # Where net prices were spoken of last, the guest's price is said as such, be it once for all figures.
     said = [kind for part in parts for kind in _types(part)] if context.net else []
     message = False if said and not any(said) else None
-    apart = {kind for part in parts if not (part.prices or part.clause.verbal or part.question) for kind in _types(part)}
+    apart = {
+        kind for part in parts if not (part.prices or part.clause.verbal or part.question) for kind in _types(part)
+    }
     if len(apart) == 1:  # "376 for the suite, four nights from the 17th, net to you"
         message = apart.pop()
     for part in parts:
@@ -138,6 +141,8 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
     if price.reported:
         return True
     before = part.tokens[max(clause.start, at - 2) : at]
+    if before[-1:] == ("from",) and context.speaker == "manager" and _AWAY.isdisjoint(before):
+        return False  # "suites go from 690"
     if before and (before[-1] in _COMPARED or (before[-1] in ("the", "your", "that", "¥") and before[0] in _COMPARED)):
         # "no less than 380", "I can't go below 380": a bound is the speaker's own figure.
         return "hold_bound" not in senses and not any(
@@ -186,7 +191,9 @@ def _resolve(price: Price, senses: frozenset[str], cut: float, ticket: int, cont
     """Return a figure as a price; relative ones in whole yuan. ``cut`` turns selling prices into the type spoken in."""
     nights = context.nights[ticket] if ticket < len(context.nights) else 1
     if price.kind is PriceKind.AMOUNT:
-        return price.value / nights if price.total else price.value
+        return (
+            price.value / nights if price.total or _is_stay(price.value, nights, ticket, cut, context) else price.value
+        )
     selling, quote = context.selling[ticket], context.quotes[ticket]
     standing = selling if quote is None else quote
     if price.kind is PriceKind.PERCENT_OFF:
@@ -197,6 +204,12 @@ def _resolve(price: Price, senses: frozenset[str], cut: float, ticket: int, cont
         return float(max(1, round(base * cut - price.value / (nights if price.total else 1))))
     bid = context.bids[ticket]
     return float(round((standing + (selling if bid is None else bid)) / 2.0 * cut))
+
+
+def _is_stay(value: float, nights: int, ticket: int, cut: float, context: Context) -> bool:
+    """Whether a figure can only be a price for the whole stay: far above a night's, and a night's share is likely."""
+    standing = context.selling[ticket] * cut
+    return nights > 1 and value > 1.6 * standing and _PLAUSIBLE[0] <= value / nights / standing <= 1.1
 
 
 def _without_translations(offers: list[Offer], context: Context) -> list[Offer]:

@@ -19,6 +19,7 @@ from negotiation_env.language.clauses import FIGURED, Part, Sentence, parts_of, 
 from negotiation_env.language.lexicon import TACTIC_SENSES, room_tree
 from negotiation_env.language.numerals import lower
 from negotiation_env.language.offers import offers_of
+from negotiation_env.language.price_vocabulary import word_set
 from negotiation_env.language.prices import Price, PriceKind
 from negotiation_env.language.promises import promises_of
 from negotiation_env.language.reading import MAX_CHARS, Context, Reading, spoken
@@ -41,6 +42,8 @@ _ASK_FIGURE = DialogueAct(Act.ASK, detail="figure")
 _UPSET = DialogueAct(Act.INFORM, detail="upset")
 _INSULT = DialogueAct(Act.INFORM, Tactic.PRESSURE, detail="insult")
 _BYE, _WALK = DialogueAct(Act.CLOSE, detail="bye"), DialogueAct(Act.CLOSE, detail="walk")
+_DEALING: Final = frozenset((Act.COUNTER, Act.PROPOSE, Act.ACCEPT, Act.CONFIRM))
+"""With a figure, what a hotel does that does not break off: "you can look elsewhere, but 320 is the best here"."""
 _OBJECTIONS: Final = [(sense, DialogueAct(Act.INFORM, tactic, detail="objection")) for tactic, sense in TACTIC_SENSES]
 
 
@@ -83,7 +86,7 @@ def _agent_acts(
         acts.append(_SOOTHE)
     acts += promises_of(parts, context)
     acts += agent_reading.ticket_acts(parts, offers, low, context)
-    if ("ask_price" in said or "ask_weak" in said) and _asks(said, parts):
+    if _asks(said, parts):
         acts.append(_ASK_PRICE)
     if "ask_reason" in said:
         acts.append(_ASK_REASON)
@@ -111,7 +114,7 @@ def _manager_acts(said: frozenset[str], parts: Sequence[Part], low: str, context
         acts.append(_ASK_REASON)
     if "off_topic" in said:
         acts.append(_OFF_TOPIC)
-    if "walk" in said:
+    if "walk" in said and not any(act.kind in _DEALING and act.price is not None for act in acts):
         acts.append(_WALK)
     elif "bye" in said:
         acts.append(_BYE)
@@ -151,7 +154,7 @@ def _reasons(said: frozenset[str], sentences: Sequence[Sentence], rival: Price |
 
 def _asks(said: frozenset[str], parts: Sequence[Part]) -> bool:
     """Whether the agent asks for a price: outright, or for a better one in a sentence that offers none."""
-    if "ask_price" in said:
+    if "ask_price" in said or any(_asks_what(part) for part in parts):
         return True
     for part in parts:
         if "ask_weak" in part.senses:
@@ -160,6 +163,21 @@ def _asks(said: frozenset[str], parts: Sequence[Part]) -> bool:
             if asking and not any(p.prices for p in sentence):
                 return True
     return False
+
+
+def _asks_what(part: Part) -> bool:
+    """Whether a clause asks what the price is: "what is your rate?", "best rates?"."""
+    if not part.question or part.prices or part.clause.person == "they" or "competitor" in part.senses:
+        return False
+    words = part.tokens[part.clause.start : part.clause.end]
+    if _PRICE_NOUNS.isdisjoint(words):
+        return words[-2:] == ("how", "much")
+    return not _INTERROGATIVES.isdisjoint(words[:3]) or (len(words) <= 4 and not _SUPERLATIVES.isdisjoint(words))
+
+
+_PRICE_NOUNS: Final = word_set("price prices rate rates figure number quote amount charge charges")
+_INTERROGATIVES: Final = word_set("what what's whats which where where's how")
+_SUPERLATIVES: Final = word_set("best lowest keenest final cheapest bottom")
 
 
 class RuleReader:
