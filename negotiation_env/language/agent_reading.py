@@ -16,7 +16,7 @@ from negotiation_env.language.offers import Offer, names, same
 from negotiation_env.language.price_vocabulary import word_set
 from negotiation_env.language.prices import PriceKind
 from negotiation_env.language.reading import Context
-from negotiation_env.language.stances import Stance, force_of, is_light, negated, stance_of
+from negotiation_env.language.stances import Stance, force_of, is_light, negated, stance_of, stances_of
 
 _SETTLING_VERBS: Final = word_set(
     "do take pay stop go put enter write book load note have set make call keep say sign give settle close list "
@@ -47,7 +47,7 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
     """Return the agent's acts on tickets, in ticket order, then what names no ticket."""
     put_off = puts_off(parts)
     mocked = any("sarcasm" in part.senses for part in parts)
-    stances = {id(part): stance_of(part, put_off) for part in parts}
+    stances = stances_of(parts, put_off)
     asks = _asks_for_less(parts, offers)
     questions = any(haggles(part) for part in parts)
     sealed = _sealed(parts, stances)

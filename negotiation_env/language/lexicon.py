@@ -233,10 +233,10 @@ def _positions(k: int, count: int) -> list[tuple[str, ...]]:
     ordinal, word, digit, chinese = _ORDINALS[min(k, 2)]
     nouns = ("one", "ticket", "room", "type", "rate", "price", "figure", "number")
     phrases: list[tuple[str, ...]] = [(ordinal, noun) for noun in nouns]
-    phrases += [("the", ordinal), ("number", word), ("number", digit)]
+    phrases += [("the", ordinal), ("number", word), ("number", digit), (ordinal, "is"), (ordinal, "isn't")]
     phrases += [("ticket", digit), ("ticket", word), ("ticket", "number", digit), (ordinal, "room", "type")]
     if k == 0 and count == 2:
         phrases.append(("former",))
     if k == count - 1 and count > 1:
-        phrases += [("latter",), ("the", "last", "one")]
+        phrases += [("latter",), ("the", "last", "one"), ("last", "one"), ("the", "last")]
     return [*phrases, ("第", chinese, "个"), ("第", chinese, "间")]

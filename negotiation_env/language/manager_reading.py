@@ -16,7 +16,7 @@ from negotiation_env.language.offers import Offer, names, same
 from negotiation_env.language.price_vocabulary import word_set
 from negotiation_env.language.prices import read_prices
 from negotiation_env.language.reading import Context
-from negotiation_env.language.stances import Stance, force_of, is_light, negated, stance_of
+from negotiation_env.language.stances import Stance, force_of, is_light, negated, stances_of
 
 _FOR_A_YES: Final = frozenset(("ask_confirm", "accept", "confirm", "accept_weak"))
 _MODALS: Final = frozenset(("could", "would", "can", "i'd", "we'd", "might"))
@@ -32,7 +32,7 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
     """Return the manager's acts on tickets, in ticket order, then what names no ticket."""
     put_off = puts_off(parts)
     mocked = any("sarcasm" in part.senses for part in parts)
-    stances = {id(part): stance_of(part, put_off) for part in parts}
+    stances = stances_of(parts, put_off)
     acts: dict[int, DialogueAct] = {}
     for k in range(len(context.rooms)):
         mine = [o for o in offers if o.ticket == k]
@@ -40,7 +40,8 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
         if act is not None:
             acts[k] = act
     loose = _loose(parts, offers, stances, acts, mocked, context)
-    unheard = bool(context.heard) and not read_prices(context.heard)[0]
+    said = [part for part in parts if stances[id(part)].kind not in ("accept", "confirm", "yes")]
+    unheard = not is_light(said, 4) or (bool(context.heard) and not read_prices(context.heard)[0])
     if unheard or any(haggles(part) for part in parts):  # "I can do that much. What do we get, though?"
         loose = [
             a._replace(force=Force.TENTATIVE) if a.kind is Act.ACCEPT and a.force is Force.FIRM else a for a in loose

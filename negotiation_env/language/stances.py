@@ -59,6 +59,47 @@ _MEANWHILE: Final = frozenset(("while", "whereas", "although", "though"))
 _VERBS_OF_AGREEMENT: Final = word_set("agree accept accepting take taking taken with")
 
 
+_BARGAINING: Final = word_set(
+    "get put give throw make show send add bring write let take cut drop come meet say fix lower knock include move "
+    "lift tell find print"
+)
+"""Verbs of what is asked for in return: "throw the shuttle in and you've got a deal"."""
+
+
+def stances_of(parts: Sequence[Part], put_off: bool) -> dict[int, Stance]:
+    """Return what each clause of a message does, by ``id``, the clauses beside it considered."""
+    found = {id(part): stance_of(part, put_off) for part in parts}
+    for i, part in enumerate(parts):
+        stance = found[id(part)]
+        if stance.kind not in ("accept", "confirm", "yes") or stance.force is not Force.FIRM:
+            continue
+        before = [p for p in parts[:i] if p.number == part.number]
+        if part.clause.join == "and" and any(_bargains(p) for p in before):
+            found[id(part)] = stance._replace(force=Force.CONDITIONAL)
+        elif _answers_a_remark(part, parts[i + 1] if i + 1 < len(parts) else None):
+            found[id(part)] = Stance("", Force.FIRM)
+    return found
+
+
+def _bargains(part: Part) -> bool:
+    """Whether a clause tells the other side to do something: "get us onto your mailing"."""
+    words = [t for t in part.tokens[part.clause.start : part.clause.end] if t not in FILLERS and t not in STOPS]
+    return bool(words) and words[0] in _BARGAINING and not part.question
+
+
+def _answers_a_remark(part: Part, after: Part | None) -> bool:
+    """Whether a short yes only agrees with what follows: "agreed, families compare"."""
+    if after is None or after.number != part.number or part.prices or part.rooms or after.prices or after.rooms:
+        return False
+    if part.clause.end - part.clause.start > 2 or not after.clause.verbal or after.clause.join == "but":
+        return False
+    words = after.tokens[after.clause.start : after.clause.end]
+    return after.clause.person in ("they", "it") and _DEALINGS.isdisjoint(words) and after.senses.isdisjoint(_AGREEMENT)
+
+
+_DEALINGS: Final = word_set("price rate offer figure deal works suits done settled fine fixed agreed both")
+
+
 def stance_of(part: Part, put_off: bool = False) -> Stance:
     """Return what a clause does, from its own words and its sentence; ``put_off``: the message puts things off."""
     agreement = None if _is_subordinate(part) else _agreement(part)
