@@ -203,8 +203,8 @@ def _taken(
         if stance.kind in ("accept", "confirm", "yes"):
             kind = Act.CONFIRM if stance.kind == "confirm" else Act.ACCEPT
             weak = offer.part.senses.isdisjoint(("accept", "confirm")) and offer.part.number not in sealed
-            force = Force.TENTATIVE if weak and open_end and stance.force is Force.FIRM else stance.force
-            taking = _Taking(kind, force, offer)
+            softened = weak and open_end and stance.force is Force.FIRM
+            taking = _Taking(kind, Force.TENTATIVE if softened else stance.force, offer)
         elif not asks and not offer.cited and stance.kind == "":
             force = _naming_force(offer, put_off)
             if force in (Force.ASKED, Force.TENTATIVE) and "offer" in offer.part.senses:

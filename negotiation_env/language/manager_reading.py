@@ -24,6 +24,7 @@ _GIVING: Final = word_set(
     "do give offer make write put go take sell let quote say agree accept sign enter load set have get come meet"
 )
 """Verbs with which a hotel names a price of its own."""
+_PRICES: Final = frozenset(("price", "rate", "rates", "figure", "offer"))
 _HOLDS: Final = frozenset(("hold", "hold_bound"))
 _RANGE_LINKS: Final = frozenset(["-", "–", "—", "~", "to", "or", "and", "至", "到", "或"])
 
@@ -41,10 +42,11 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
             acts[k] = act
     loose = _loose(parts, offers, stances, acts, mocked, context)
     said = [part for part in parts if stances[id(part)].kind not in ("accept", "confirm", "yes")]
-    unheard = not is_light(said, 4) or (bool(context.heard) and not read_prices(context.heard)[0])
+    unheard = not is_light(said, 2) or (bool(context.heard) and not read_prices(context.heard)[0])
     if unheard or any(haggles(part) for part in parts):  # "I can do that much. What do we get, though?"
         loose = [
-            a._replace(force=Force.TENTATIVE) if a.kind is Act.ACCEPT and a.force is Force.FIRM else a for a in loose
+            a._replace(force=Force.TENTATIVE) if a.kind in (Act.ACCEPT, Act.CONFIRM) and a.force is Force.FIRM else a
+            for a in loose
         ]
     found = [acts[k] for k in sorted(acts)] + loose
     return _read_back(in_order(found), parts, context)
@@ -119,6 +121,8 @@ def _figured(
                 kind, force = (Act.ACCEPT, Force.TENTATIVE) if offer.part.clause.verbal else (Act.COUNTER, force)
         else:
             force, kind = Force.NEGATED, Act.ACCEPT
+        if force is Force.FIRM and kind is not Act.COUNTER and _objects(parts, offer, k):
+            force = Force.TENTATIVE
         if force is Force.FIRM:
             return priced(kind, offer, k)
         if force is not Force.NEGATED:
@@ -134,6 +138,27 @@ def _figured(
     if any(o.price.negated for o in mine):
         return DialogueAct(Act.REJECT, ticket=k, detail="hold")
     return None
+
+
+def _objects(parts: Sequence[Part], offer: Offer, k: int) -> bool:
+    """Whether what comes after a figure denies it: "338 suits you, not me", "taking 436 ... I won't"."""
+    at = next(i for i, part in enumerate(parts) if part is offer.part)
+    roomy = {part.number for part in parts if part.rooms or part.prices} - {offer.part.number}
+    for part in parts[at + 1 :]:
+        near = part.number == offer.part.number or (
+            part.number == offer.part.number + 1
+            and part.number not in roomy
+            and part.clause.end - part.clause.start <= _SHORT
+        )
+        if near and not part.prices and not part.question and (not part.rooms or k in _rooms(part)):
+            if not part.senses.isdisjoint(_DENYING):
+                return True
+    return False
+
+
+_SHORT: Final = 5
+"""Words of a sentence that speaks of the one before it."""
+_DENYING: Final = frozenset(("neg", "reject", "reject_weak", "past"))
 
 
 def _takes_back(mine: Sequence[Offer], parts: Sequence[Part], stances: dict[int, Stance], quote: float) -> bool:
@@ -171,7 +196,8 @@ def _offers_it(part: Part) -> bool:
     if part.question:  # "what about 316?"
         return "offer" in part.senses
     clause = part.clause
-    gives = clause.person == "i" and not _GIVING.isdisjoint(part.tokens[clause.start : clause.end])
+    words = part.tokens[clause.start : clause.end]
+    gives = not _PRICES.isdisjoint(words) or (clause.person == "i" and not _GIVING.isdisjoint(words))
     plain = (gives or "offer" in part.senses) and clause.person not in ("you", "they") and hedges <= _MODALS
     return plain and part.around.isdisjoint(
         ("cond", "put_off", "neg", "later", "reject", "reject_weak", "sarcasm", "past")

@@ -19,6 +19,7 @@ from negotiation_env.language.stances import negated
 
 _TOPICS: Final = frozenset(sense for _, sense in PROMISE_SENSES)
 _ALLOWED: Final = frozenset(sense for name, sense in PROMISE_SENSES if name in world.PROMISES)
+_FUTURE: Final = frozenset(("you'll", "will", "you'd", "would", "youll"))
 _DECLINING: Final = frozenset(("past", "reported"))
 
 
@@ -45,7 +46,8 @@ def _favours(part: Part) -> bool:
     """Whether the speaker's side gives what is not its own to give."""
     person = part.clause.person
     given = "favour" in part.senses and person == "i" and not part.question
-    named = "favour_word" in part.senses and person not in ("you", "they")
+    promised = not _FUTURE.isdisjoint(part.tokens[part.clause.start : part.clause.end])  # "you'll always be first"
+    named = "favour_word" in part.senses and (person not in ("you", "they") or (person == "you" and promised))
     if not (given or named) or not part.around.isdisjoint(_DECLINING) or not part.around.isdisjoint(_ALLOWED):
         return False
     at = next(m.start for m in part.clause.marks if not m.senses.isdisjoint(("favour", "favour_word")))

@@ -23,6 +23,7 @@ from negotiation_env.language.price_vocabulary import word_set
 from negotiation_env.language.prices import Price, PriceKind
 from negotiation_env.language.promises import promises_of
 from negotiation_env.language.reading import MAX_CHARS, Context, Reading, spoken
+from negotiation_env.language.stances import negated
 
 _ODD: Final = re.compile("[^\x00-\x7f¥\u4e00-\u9fff，。！？；：、]")
 """What has to be cleaned before it is read."""
@@ -42,8 +43,6 @@ _ASK_FIGURE = DialogueAct(Act.ASK, detail="figure")
 _UPSET = DialogueAct(Act.INFORM, detail="upset")
 _INSULT = DialogueAct(Act.INFORM, Tactic.PRESSURE, detail="insult")
 _BYE, _WALK = DialogueAct(Act.CLOSE, detail="bye"), DialogueAct(Act.CLOSE, detail="walk")
-_DEALING: Final = frozenset((Act.COUNTER, Act.PROPOSE, Act.ACCEPT, Act.CONFIRM))
-"""With a figure, what a hotel does that does not break off: "you can look elsewhere, but 320 is the best here"."""
 _OBJECTIONS: Final = [(sense, DialogueAct(Act.INFORM, tactic, detail="objection")) for tactic, sense in TACTIC_SENSES]
 
 
@@ -114,11 +113,23 @@ def _manager_acts(said: frozenset[str], parts: Sequence[Part], low: str, context
         acts.append(_ASK_REASON)
     if "off_topic" in said:
         acts.append(_OFF_TOPIC)
-    if "walk" in said and not any(act.kind in _DEALING and act.price is not None for act in acts):
+    if "walk" in said and _breaks_off(parts):
         acts.append(_WALK)
     elif "bye" in said:
         acts.append(_BYE)
     return acts
+
+
+def _breaks_off(parts: Sequence[Part]) -> bool:
+    """Whether the hotel ends the talks: not where it denies it, or names a figure after it."""
+    found = False
+    for part in parts:
+        if found and part.prices:
+            return False  # "you can look elsewhere, but 320 is the best here"
+        for mark in part.clause.marks:
+            if "walk" in mark.senses and not negated(part, mark.start):
+                found = not part.prices or part.prices[-1][0] < mark.start
+    return found
 
 
 def _cited_by_rival(parts: Sequence[Part]) -> Price | None:

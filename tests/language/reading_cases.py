@@ -7,6 +7,7 @@ and no others; where nothing is agreed, asking back is right too.
 
 from __future__ import annotations
 
+import calendar
 from collections.abc import Sequence
 from datetime import date
 from functools import cache
@@ -27,12 +28,7 @@ from simulators.people.reading_labels import DrillTicket
 
 FOLDER: Final = Path(__file__).with_name("cases")
 FILES: Final = ("given", "a", "b", "c", "d", "hotel_nothing_agreed")
-_MONTHS: Final = {
-    name: number
-    for number, name in enumerate(
-        "January February March April May June July August September October November December".split(), 1
-    )
-}
+_MONTHS: Final = {name: number for number, name in enumerate(calendar.month_name) if name}
 
 
 class _Part(BaseModel):
@@ -116,14 +112,17 @@ class ReadingCase(_Part):
         """Return the card, the public state before the message, and the reader's context."""
         card = self.task_card
         game = new_game(FLOATS, card_numbers(card))
-        count, three = len(self.tickets), (0.0, 0.0, 0.0)
-        game.quote = (*[q or 0.0 for q in self.hotel_said], *three)[:3]
-        game.quoted = (*[q is not None for q in self.hotel_said], False, False, False)[:3]
+        assert len(self.hotel_said) == len(self.agent_said) == len(self.tickets)
+        game.quote = _trio([q or 0.0 for q in self.hotel_said])
+        game.quoted = _trio([q is not None for q in self.hotel_said])
         game.fresh = game.quoted if self.who == "agent" else (False, False, False)
-        game.bid = (*[b or 0.0 for b in self.agent_said], *three)[:3]
+        game.bid = _trio([b or 0.0 for b in self.agent_said])
         game.net = float(self.net)
-        assert len(self.hotel_said) == len(self.agent_said) == count
         return card, game, context_of(card, game, self.who, self.heard)
+
+
+def _trio(values: Sequence[Any]) -> Any:
+    return (*values, *[type(values[0])()] * 3)[:3]
 
 
 def _first_day(text: str) -> date:
@@ -159,7 +158,8 @@ def _wrong(case: ReadingCase, card: TaskCard, game: GameState, reading: Reading)
         unsure = [bool(flag or move.unclear) for flag in move.unsure]
         bids = dict(enumerate(move.bid))
         apply_move(FLOATS, game, move, settle(FLOATS, game, move))
-        agreed, figures = game.agreed, {k: bid for k, bid in bids.items() if bid > 0.0 and game.agreed[k] <= 0.0}
+        agreed: Sequence[float] = game.agreed
+        figures = {k: bid for k, bid in bids.items() if bid > 0.0 and game.agreed[k] <= 0.0}
         claims = find_claims(case.text, card, case.situation()[1], (case.heard,) if case.heard else ())
         said["false_statement"] = any(not claim.true for claim in claims)
     else:

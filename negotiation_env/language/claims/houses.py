@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from negotiation_env.game import world
 from negotiation_env.game.scenario import Ticket
 from negotiation_env.language.claims.talk import Claim, Talk
+from negotiation_env.language.price_vocabulary import word_set
 
 _FILLERS: Final = frozenset(("room", "view", "with", "and", "the", "of", "bed"))
 """Words of a room's name that tell no room from another."""
@@ -217,8 +218,24 @@ _YOUR_HOUSE: Final = re.compile(
 
 
 _EVENT: Final = re.compile(
-    r"\b(trade fair|marathon|music festival|school holidays|food festival|leaf season|flower fair)\b"
+    r"\b(?P<name>(?:(?!the |your |our |this |that |a |an |for |of |in |and |to |at |around |during |next |no |my |by |"
+    r"her |his |their |its |with |before |after |when |until |is |like |every |each |because |little |big |whole )"
+    r"[a-z-]+ ){0,2}?)(?P<head>fair|festival|marathon|holidays|carnival|regatta|races|expo|parade|congress)\b"
 )
+_EVENT_TELLING: Final = re.compile(
+    r"\b(?:around|during|for|over|coming for|in town for|because of|thanks to|with) (?:the |your )?$"
+)
+_NO_EVENT_WORDS: Final = word_set(
+    "those these one two three four five six seven eight nine ten fewer more less down up winter "
+    "summer autumn spring long last whole busy quiet big small our your his her same own all"
+)
+_GENERIC_EVENTS: Final = frozenset(("fair", "festival", "holidays", "races", "expo", "parade", "congress"))
+"""Heads that tell no event from another; with words before them they do."""
+_RIVAL: Final = re.compile(
+    r"\b[Tt]he ((?:[A-Z][a-z]+ ?){1,3})(?:next door|around the corner|across the (?:road|street)|down the road|opposite"
+    r"|over the road)?(?: is| are)? ?(?:sells|asks|lists|charges|stands|sits|goes|shows|wants|undercuts|at|has)\b"
+)
+"""A house that is no hotel by its name: "the Ritz next door sells at 454"."""
 _DEMAND: Final = re.compile(r"\b(?:demand|search(?:es)?|more people|fewer people|travell?ers)\b")
 
 
@@ -270,7 +287,19 @@ def find_houses(talk: Talk) -> list[House]:
                 words = words[1:]
             if set(words) - set(_LODGING):
                 found.append(House(match.start(), match.end(), " ".join(words), match[2].lower()))
+    for match in _RIVAL.finditer(talk.text):
+        if not any(house.start < match.end() and match.start() < house.end for house in found):
+            core = match[1].strip().lower()
+            if not set(core.split()) & _NO_HOUSES:
+                found.append(House(match.start(1), match.start(1) + len(core), core, ""))
     return sorted(found)
+
+
+_NO_HOUSES: Final = word_set(
+    "king queen twin double suite executive deluxe superior standard family garden view room monday "
+    "tuesday wednesday thursday friday saturday sunday january february march april may june july "
+    "august september october november december app platform owner"
+)
 
 
 def house_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> list[Claim]:
@@ -341,10 +370,19 @@ def _city_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
 def _event_claims(talk: Talk) -> list[Claim]:
     """Return a claim for each event that is said to move demand; one that was spoken of before is not accused."""
     event = talk.card.facts.event
+    known = set(re.findall(r"[a-z-]+", event.lower()))
     found: list[Claim] = []
     for match in _EVENT.finditer(talk.low):
+        words = set(match["name"].split()) - _NO_EVENT_WORDS
+        head = match["head"]
+        if not words and head in _GENERIC_EVENTS and head not in known:
+            continue
         sentence = talk.sentence(match.start())
-        true = match[1] in event.lower()
-        if _DEMAND.search(talk.low, sentence.start, sentence.end) and (true or match[1] not in talk.earlier_low):
-            found.append(talk.claim("event", match.start(), match.end(), match[1], event, true))
+        telling = _DEMAND.search(talk.low, sentence.start, sentence.end) or _EVENT_TELLING.search(
+            talk.before(match.start(), 20)
+        )
+        true = (head in known and (not words or bool(words & known))) or bool(words & known)
+        said = talk.low[match.start() : match.end()]
+        if telling and (true or not any(word in talk.earlier_low for word in (words or {head}))):
+            found.append(talk.claim("event", match.start(), match.end(), said, event, true))
     return found
