@@ -188,19 +188,17 @@ def figure_of(value: float, scale: str, net: bool, k: int, context: Context) -> 
 
 
 def ticket_acts(
-    found: Found, seen: EncoderInput, context: Context, at: Thresholds, seconded: Sequence[bool]
+    found: Found, seen: EncoderInput, context: Context, at: Thresholds, rules: Reading
 ) -> tuple[list[DialogueAct], float]:
-    """Return the acts on tickets, and the confidence in them.
-
-    ``seconded``: per ticket whether the rules read a firm acceptance too; then less certainty is enough.
-    """
+    """Return the acts on tickets, and the confidence in them; where the rules second it, less certainty is enough."""
+    firmly = [act.ticket for act in rules.acts if act.kind in (Act.ACCEPT, Act.CONFIRM) and act.force is Force.FIRM]
     acts: list[DialogueAct] = []
     confidence = 1.0
     agent = context.speaker == "agent"
     for k in range(len(context.rooms)):
         firm = float(found.takes[k, 1])
-        taken, offered = _best(found, seen, context, k, 2), _best(found, seen, context, k, 1)
-        bar = at.seconded if seconded[k] else at.firm
+        taken, offered = _best(found, seen, context, k, 2, rules), _best(found, seen, context, k, 1, rules)
+        bar = at.seconded if k in firmly or None in firmly else at.firm
         hedged = int(found.takes[k].argmax())
         if firm >= bar:
             confidence = min(confidence, firm)
@@ -217,12 +215,20 @@ def ticket_acts(
     return acts, confidence
 
 
-def _best(found: Found, seen: EncoderInput, context: Context, k: int, role: int) -> tuple[float, float, bool] | None:
+def _is_net(likely: float, value: float, rules: Reading) -> bool:
+    """Return a figure's price type: the rules', where they read that figure, for they know what was said before it."""
+    typed = [a.price_type for a in rules.acts if a.price is not None and abs(a.price - value) <= 0.51]
+    return typed[0] is PriceType.NET if typed else likely > 0.5
+
+
+def _best(
+    found: Found, seen: EncoderInput, context: Context, k: int, role: int, rules: Reading
+) -> tuple[float, float, bool] | None:
     """Return the likeliest figure of a role on ticket ``k``: probability, price as said, whether net."""
     options: list[tuple[float, float, bool]] = []
     for m, mention in enumerate(seen.mentions):
         p = float(found.roles[m, k, 1] + found.roles[m, k, 2]) if role == 1 else float(found.roles[m, k, role])
-        net = bool(found.nets[m] > 0.5)
+        net = _is_net(float(found.nets[m]), mention.value, rules)
         value = figure_of(mention.value, SCALES[int(found.scales[m].argmax())], net, k, context)
         if value is not None:
             options.append((p, value, net))
@@ -252,9 +258,7 @@ def _stand(found: Found, k: int, agent: bool, at: Thresholds, busy: bool) -> lis
 
 def acts_of(found: Found, seen: EncoderInput, context: Context, at: Thresholds, rules: Reading) -> Reading:
     """Return the reading that the heads' probabilities come to; ``rules`` is the rules' reading of the message."""
-    tickets = [act.ticket for act in rules.acts if act.kind in (Act.ACCEPT, Act.CONFIRM) and act.force is Force.FIRM]
-    seconded = [k in tickets or None in tickets for k in range(len(context.rooms))]
-    on_tickets, confidence = ticket_acts(found, seen, context, at, seconded)
+    on_tickets, confidence = ticket_acts(found, seen, context, at, rules)
     said = {name for name, i in _TOPIC.items() if found.topics[i] >= _bar(name, at)}
     acts = [DialogueAct(Act.GREET)] if "greet" in said else []
     if context.speaker == "agent":
