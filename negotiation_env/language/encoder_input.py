@@ -3,7 +3,8 @@
 Code finds figures and hotel rooms, the encoder says what is meant by them. The text holds the tickets' rooms, the other
 side's last message and the message itself; a ``Mention`` is a figure of the message; ``pairs`` describes each mention
 against each ticket (is it the hotel's figure, the agent's, the list price, its net, a plausible total, ...), so that
-nothing needs to be learned about particular numbers. What the rules read is told too: the encoder mends it.
+nothing needs to be learned about particular numbers. What the rules read is told too: the encoder mends it. Chinese,
+which MiniLM hardly knows, is put into English word by word (``gloss``).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negotiation_env.game.acts import ASKED_BACK, Act, DialogueAct, Force
+from negotiation_env.language.gloss import gloss
 from negotiation_env.language.numerals import find_numbers, lower
 from negotiation_env.language.reading import Context, Reading
 
@@ -68,7 +70,8 @@ class EncoderInput(NamedTuple):
 
 def encoder_input(text: str, context: Context, rules: Reading) -> EncoderInput:
     """Return what the encoder sees of a message in its context, ``rules`` being the rules' reading of it."""
-    said = text[:MOST_SAID]
+    said, other_said = gloss(text)[:MOST_SAID], gloss(context.heard)
+    context = context._replace(heard=other_said)
     head, tickets = "", []
     for letter, room in zip(LETTERS, context.rooms, strict=False):
         start = len(head)

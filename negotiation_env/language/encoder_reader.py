@@ -3,8 +3,8 @@
 MiniLM-L6 (Wang et al. 2020, arXiv 2002.10957; Sentence-Transformers' all-MiniLM-L6-v2) with a LoRA and five heads,
 trained on written dialogues and drills (``negotiate train reader``), run by ONNX Runtime. Figures and rooms are found
 by code (``encoder_input``); the heads tell which figure is offered or taken for which ticket, how firmly, and what
-else is said. Below a stated confidence an acceptance is UNSURE, so that the other side asks back. Messages in Chinese,
-which this encoder was not trained on, and very long ones are read by the rules.
+else is said. Below a stated confidence an acceptance is UNSURE, so that the other side asks back. Very long messages
+are read by the rules.
 """
 
 from __future__ import annotations
@@ -308,14 +308,8 @@ def _agent_topics(said: set[str], rules: Reading) -> list[DialogueAct]:
 
 
 def reads(text: str) -> bool:
-    """Whether the encoder reads a message; the rules read what is too long for it or in Chinese."""
-    return bool(text.strip()) and len(text) <= MOST_SAID and not is_chinese(text)
-
-
-def is_chinese(text: str) -> bool:
-    """Whether a message is in Chinese, at least in good part."""
-    count = sum("\u4e00" <= char <= "\u9fff" for char in text)
-    return count > 1 and count * 3 > sum(not char.isspace() for char in text)
+    """Whether the encoder reads a message; the rules read what is too long for it."""
+    return bool(text.strip()) and len(text) <= MOST_SAID
 
 
 class EncoderReader:
