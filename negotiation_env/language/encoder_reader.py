@@ -20,6 +20,7 @@ from negotiation_env.game import world
 from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType, Tactic
 from negotiation_env.language.encoder_build import FOLDER, base_folder, missing, onnx_model, reader_weights, settings
 from negotiation_env.language.encoder_input import MOST_SAID, EncoderInput, Floats, encoder_input
+from negotiation_env.language.offers import SAME
 from negotiation_env.language.reading import Context, Reading, spoken
 from negotiation_env.language.rule_reader import understand
 
@@ -208,11 +209,20 @@ def ticket_acts(
             acts.append(_priced(Act.ACCEPT, None, k, Force.UNSURE))
         elif hedged > 1:
             acts.append(_priced(Act.ACCEPT, None, k, FORCES[hedged - 1]))
+        if not agent and offered and _names_bid(offered, k, context):
+            offered = None  # naming the agent's figure without taking it quotes nothing
         if firm < bar and offered and offered[0] >= at.offer:
             confidence = min(confidence, offered[0])
             acts.append(_priced(Act.COUNTER, offered, k, Force.FIRM))
         acts += _stand(found, k, agent, at, bool(acts))
     return acts, confidence
+
+
+def _names_bid(figure: tuple[float, float, bool], k: int, context: Context) -> bool:
+    """Whether a figure is the agent's standing one."""
+    bid = context.bids[k]
+    selling = figure[1] / (1.0 - context.commissions[k]) if figure[2] else figure[1]
+    return bid is not None and abs(selling - bid) <= SAME
 
 
 def _is_net(likely: float, value: float, rules: Reading) -> bool:

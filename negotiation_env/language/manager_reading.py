@@ -150,9 +150,9 @@ def _objects(parts: Sequence[Part], offer: Offer, k: int) -> bool:
             and part.number not in roomy
             and part.clause.end - part.clause.start <= _SHORT
         )
-        if near and not part.prices and not part.question and (not part.rooms or k in _rooms(part)):
-            if not part.senses.isdisjoint(_DENYING):
-                return True
+        about = not part.prices and not part.question and (not part.rooms or k in _rooms(part))
+        if near and about and not part.senses.isdisjoint(_DENYING):
+            return True
     return False
 
 

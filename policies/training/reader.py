@@ -168,9 +168,10 @@ def collate(part: Sequence[Encoded]) -> Batch:
         ]
         places += list(range(len(e.spans.tickets))) * len(e.spans.mentions)
     seen, labels = [e.item.seen for e in part], [e.item.labels for e in part]
-    roles, scales, nets = (
-        torch.from_numpy(np.concatenate([_of_figures(getattr(label, name)) for label in labels]))
-        for name in ("roles", "scales", "nets")
+    roles = torch.from_numpy(np.concatenate([_roles_of_figures(label.roles) for label in labels]))
+    scales, nets = (
+        torch.from_numpy(np.concatenate([_greatest(getattr(label, name)) for label in labels]))
+        for name in ("scales", "nets")
     )
     takes, stands = (
         torch.from_numpy(np.concatenate([getattr(label, name) for label in labels])) for name in ("takes", "stands")
@@ -201,12 +202,18 @@ def collate(part: Sequence[Encoded]) -> Batch:
     )
 
 
-def _of_figures(labels: Ints) -> Ints:
-    """Return one label a figure out of [figures, tickets]: the greatest, that is a role before none and MASKED."""
+def _roles_of_figures(labels: Ints) -> Ints:
+    """Return one role a figure out of [figures, tickets]: MASKED where it has none but might have."""
+    best = _greatest(labels)
+    return np.where((best == 0) & (labels == MASKED).any(axis=1), MASKED, best)
+
+
+def _greatest(labels: Ints) -> Ints:
+    """Return one label a figure out of [figures, tickets]; MASKED where all are."""
     if labels.size == 0:
         return np.zeros(0, np.int64)
     best: Ints = labels.max(axis=1)
-    return np.where((best == 0) & (labels == MASKED).any(axis=1), MASKED, best)
+    return best
 
 
 def _long(values: Sequence[Any]) -> Tensor:
