@@ -81,6 +81,8 @@ class Thresholds(NamedTuple):
     unsure: float = 0.4
     """From here to ``firm`` the other side asks back."""
     offer: float = 0.5
+    bid: float = 0.9
+    """The hotel quotes the agent's own figure."""
     overpromise: float = 0.5
     close: float = 0.6
     topic: float = 0.5
@@ -209,8 +211,8 @@ def ticket_acts(
             acts.append(_priced(Act.ACCEPT, None, k, Force.UNSURE))
         elif hedged > 1:
             acts.append(_priced(Act.ACCEPT, None, k, FORCES[hedged - 1]))
-        if not agent and offered and _names_bid(offered, k, context):
-            offered = None  # naming the agent's figure without taking it quotes nothing
+        if not agent and offered and offered[0] < at.bid and _names_bid(offered, k, context):
+            offered = None  # naming the agent's figure binds as taking it does
         if firm < bar and offered and offered[0] >= at.offer:
             confidence = min(confidence, offered[0])
             acts.append(_priced(Act.COUNTER, offered, k, Force.FIRM))
