@@ -1,11 +1,11 @@
 """Between text and acts: a reader (``reading``) tells what a message says, ``wording`` says acts in words.
 
-Two readers are shipped, ``rule_reader`` and ``encoder_reader`` (what it sees: ``encoder_input``; its files:
-``encoder_build``); ``describe`` shows people how a message was understood.
-``prices`` finds the figures people say (``numerals``; the words around them in ``price_vocabulary``, ``price_context``
-and ``price_filters``), ``lexicon`` the phrases (``lexicon.toml``), ``clauses`` what each part of a message says. New
-phrases are entries of the TOML files. ``claims`` finds what an agent's message states about its card and the talk, and
-checks it.
+Two readers are shipped. ``rule_reader`` goes from ``clauses`` (with ``grammar`` and the phrases of ``lexicon``) by
+``stances`` and ``offers`` to what is said of the tickets (``agent_reading``, ``manager_reading``) and what is promised
+(``promises``). ``encoder_reader`` asks a sentence encoder (what it sees: ``encoder_input``, Chinese through ``gloss``;
+its files: ``encoder_build``). ``describe`` shows people how a message was understood, ``claims`` finds and checks what
+an agent's message states about its card and the talk. ``prices`` finds the figures people say (``numerals``; the words
+around them in ``price_vocabulary``, ``price_context``, ``price_filters``). New phrases are entries of the TOML files.
 """
 
 from typing import Final

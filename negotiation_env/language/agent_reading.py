@@ -109,8 +109,12 @@ _THANKS: Final = frozenset(("thank", "thanks", "thx", "谢"))
 
 
 def puts_off(parts: Sequence[Part]) -> bool:
-    """Whether the speaker puts things off: "I'll ask my boss", not "when you have asked yours"."""
-    return any("put_off" in p.senses and p.clause.person in ("i", "") and not p.question and not p.rooms for p in parts)
+    """Whether the speaker puts things off: "I'll ask my boss", not "when you have asked yours", nor one room."""
+    roomy = {p.number for p in parts if p.rooms or "greet" in p.senses}
+    return any(
+        "put_off" in p.senses and p.clause.person in ("i", "") and not p.question and p.number not in roomy
+        for p in parts
+    )
 
 
 def _is_open(parts: Sequence[Part], offers: Sequence[Offer], k: int) -> bool:

@@ -163,7 +163,8 @@ _DENYING: Final = frozenset(("neg", "reject", "reject_weak", "past"))
 
 def _takes_back(mine: Sequence[Offer], parts: Sequence[Part], stances: dict[int, Stance], quote: float) -> bool:
     """Whether the hotel goes back on the agent's figure, which it had taken."""
-    if any("retract" in part.senses and not part.question for part in parts if not part.rooms or mine):
+    final = any("final" in p.senses for p in parts)
+    if not final and any("retract" in p.senses and not p.question for p in parts if not p.rooms or mine):
         return True
     return any(
         same(o.selling, quote) and (o.price.negated or stances[id(o.part)].kind == "reject" or "neg" in o.part.senses)
@@ -293,7 +294,7 @@ def _loose(
         stance = stances[id(part)]
         senses = part.senses
         detail = ""
-        if "final" in senses:
+        if "final" in senses or ("retract" in senses and any(a.detail == "final" for a in found.values())):
             detail = "final"
         elif "retract" in senses and any(q is not None for q in context.quotes):
             detail = "retract"

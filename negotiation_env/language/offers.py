@@ -56,7 +56,7 @@ class Offer(NamedTuple):
     """Whether it is mentioned and not offered."""
 
 
-class _Figure(NamedTuple):
+class _SaidFigure(NamedTuple):
     at: int
     price: Price
     part: Part
@@ -92,9 +92,9 @@ def offers_of(parts: Sequence[Part], context: Context) -> list[Offer]:
     return _without_translations(offers, context)
 
 
-def _figures(parts: Sequence[Part], context: Context) -> list[_Figure]:
+def _figures(parts: Sequence[Part], context: Context) -> list[_SaidFigure]:
     """Return the figures with their price type: as said, else as said last."""
-    found: list[_Figure] = []
+    found: list[_SaidFigure] = []
     net = context.net
     # Where net prices were spoken of last, the guest's price is said as such, be it once for all figures.
     said = [kind for part in parts for kind in _types(part)] if context.net else []
@@ -111,7 +111,7 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_Figure]:
         for at, price in part.prices:
             own = price.net if price.net is not None else clause if clause is not None else message
             cited = price.negated or _is_cited(part, at, price, context)
-            found.append(_Figure(at, price, part, own, net, cited))
+            found.append(_SaidFigure(at, price, part, own, net, cited))
             net = net if cited or own is None else own
     for i in range(len(found) - 2, -1, -1):  # "280, 296 and 405 net"
         one, after = found[i], found[i + 1]
@@ -164,7 +164,7 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
     return False
 
 
-def _offers(figure: _Figure, tickets: Sequence[int], context: Context) -> Iterator[Offer]:
+def _offers(figure: _SaidFigure, tickets: Sequence[int], context: Context) -> Iterator[Offer]:
     """Yield a figure as the price of each of some tickets."""
     price = figure.price
     for k in tickets:
@@ -175,7 +175,7 @@ def _offers(figure: _Figure, tickets: Sequence[int], context: Context) -> Iterat
         yield Offer(value, net, selling, k, price, figure.part, figure.cited)
 
 
-def _is_net(figure: _Figure, k: int, context: Context) -> bool:
+def _is_net(figure: _SaidFigure, k: int, context: Context) -> bool:
     """Return a figure's price type: as said, else that in which it is a figure that stands, else the last one."""
     if figure.net is not None:
         return figure.net
@@ -209,7 +209,7 @@ def _resolve(price: Price, senses: frozenset[str], cut: float, ticket: int, cont
 def _is_stay(value: float, nights: int, ticket: int, cut: float, context: Context) -> bool:
     """Whether a figure can only be a price for the whole stay: far above a night's, and a night's share is likely."""
     standing = context.selling[ticket] * cut
-    return nights > 1 and value > 1.6 * standing and _PLAUSIBLE[0] <= value / nights / standing <= 1.1
+    return nights > 1 and value > 1.6 * standing and 0.55 <= value / nights / standing <= 1.1
 
 
 def _without_translations(offers: list[Offer], context: Context) -> list[Offer]:
@@ -232,7 +232,7 @@ def _without_translations(offers: list[Offer], context: Context) -> list[Offer]:
     return out
 
 
-def _spread(parts: Sequence[Part], figures: Sequence[_Figure], context: Context) -> list[Offer]:
+def _spread(parts: Sequence[Part], figures: Sequence[_SaidFigure], context: Context) -> list[Offer]:
     """Give the figures to tickets, where there are several."""
     tickets: dict[int, tuple[int, ...]] = {}
     named: dict[int, list[int]] = {}
@@ -262,7 +262,7 @@ def _spread(parts: Sequence[Part], figures: Sequence[_Figure], context: Context)
     return [o for n, f in enumerate(figures) for o in _offers(f, [k for k in tickets[n] if k < count], context)]
 
 
-def _is_net_of_another(figure: _Figure, others: Sequence[_Figure], context: Context) -> bool:
+def _is_net_of_another(figure: _SaidFigure, others: Sequence[_SaidFigure], context: Context) -> bool:
     """Whether a figure is what another one leaves after commission."""
     cuts = {1.0 - commission for commission in context.commissions}
     return any(abs(other.price.value * cut - figure.price.value) <= 1.0 for other in others for cut in cuts)
@@ -345,7 +345,7 @@ def _rooms_around(parts: Sequence[Part], i: int) -> frozenset[int]:
 
 def _give_list(
     group: Sequence[int],
-    figures: Sequence[_Figure],
+    figures: Sequence[_SaidFigure],
     tickets: dict[int, tuple[int, ...]],
     last: dict[int, frozenset[int]],
     context: Context,
@@ -370,7 +370,7 @@ def _give_list(
             tickets[n] = (k,)
 
 
-def _fit(figure: _Figure, k: int, context: Context) -> float:
+def _fit(figure: _SaidFigure, k: int, context: Context) -> float:
     """Return how well a figure suits a ticket, 0 for not at all."""
     (offer,) = _offers(figure, (k,), context)
     value, selling = offer.value, offer.selling
@@ -389,7 +389,7 @@ def _fit(figure: _Figure, k: int, context: Context) -> float:
     return score
 
 
-def _nearest_ticket(figure: _Figure, topic: frozenset[int], context: Context) -> int:
+def _nearest_ticket(figure: _SaidFigure, topic: frozenset[int], context: Context) -> int:
     """Return the ticket that a figure without a room means.
 
     The ticket whose figure it is, else the one that was named last, else the open ticket that it is most likely for.

@@ -264,7 +264,7 @@ _FAVOUR: Final = re.compile(r" for (?:me|us) ?$")
 _JOINED: Final = re.compile(r"[^.;!?\n，。；！？、0-9]*")
 
 
-class Stance(NamedTuple):
+class FigureClause(NamedTuple):
     """What the clause says of its figure, and the text of the clause before and after the figure."""
 
     refused: bool
@@ -314,7 +314,7 @@ def find_hints(low: str) -> Hints:
     )
 
 
-def read_stance(low: str, start: int, end: int, hints: Hints) -> Stance:
+def read_stance(low: str, start: int, end: int, hints: Hints) -> FigureClause:
     """Whether the figure `low[start:end]` is refused, and whether it is cited.
 
     A bound ("no less than 380") is not refused, nor is what is asked ("would 380 not be possible?"). Cited are list
@@ -329,7 +329,7 @@ def read_stance(low: str, start: int, end: int, hints: Hints) -> Stance:
     stop = _STOP_AFTER.search(low, end, end + _AFTER)
     after = low[end : stop.start() if stop else end + _AFTER]
     if not (hints.before or hints.after):
-        return Stance(False, False, before, after)
+        return FigureClause(False, False, before, after)
     # Most clauses have none of the words that the patterns need; other scripts are not split.
     split = hints.split
     words = before.split()
@@ -342,7 +342,7 @@ def read_stance(low: str, start: int, end: int, hints: Hints) -> Stance:
         cited = cited or _CITED_AFTER.match(after) is not None
     if refused and _ASKS.match(before) and _QUESTION.match(low, end, end + 2 * _AFTER):
         refused = False
-    return Stance(refused, cited, before, after)
+    return FigureClause(refused, cited, before, after)
 
 
 def _refused_before(before: str) -> bool:

@@ -276,7 +276,7 @@ def _bare_answer(part: Part) -> str:
     return kind
 
 
-def is_light(parts: Sequence[Part], allowed: int = 3) -> bool:
+def is_light(parts: Sequence[Part], allowed: int = 2) -> bool:
     """Whether clauses say hardly anything: at most ``allowed`` words beside thanks, names of address, farewells."""
     heavy = 0
     for part in parts:

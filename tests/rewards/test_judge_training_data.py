@@ -136,7 +136,7 @@ def test_replies_added_for_training_do_not_change_what_a_choice_is_likely_to_be(
     assert max(abs(o).max() for o in odds) < 0.7  # slips and rare choices alone
     more = settings.model_copy(update={"damaged": 2, "wide": 3})
     odds = added_odds(ranked, labelled(ranked, form, rubric, rng, more), rubric, rng)
-    assert odds[-1][-1] > 0.7 > odds[-1][0]  # out of bounds is likelier among damaged replies
+    assert odds[-1][-1] > 0.5 > odds[-1][0]  # out of bounds is likelier among damaged replies
 
     shares = torch.tensor([0.7, 0.2, 0.1])
     some = JudgeForm(form.chat, rubric)
