@@ -55,6 +55,7 @@ _PREDICATES: Final = word_set(
     "is are was works suits stands stand holds sounds looks seems reads feels will does has have"
 )
 _BEFORE_OBJECTS: Final = DETERMINERS | {"to", "with", "on", "in", "for"}
+_LEAVING: Final = frozenset(("leave", "leaves", "left", "leaving", "stays", "stay", "keep", "keeps"))
 _MEANWHILE: Final = frozenset(("while", "whereas", "although", "though"))
 _VERBS_OF_AGREEMENT: Final = word_set("agree accept accepting take taking taken with")
 
@@ -174,6 +175,9 @@ def _about_the_offer(part: Part, mark: Mark) -> bool:
     last = tokens[mark.end - 1]
     if last > "\u2e80":
         return True
+    compared = "as" in tokens[max(clause.start, mark.start - 2) : mark.start + 1]
+    if compared and not _LEAVING.isdisjoint(tokens[clause.start : mark.start]):
+        return False  # "we leave the twin as it stands"
     after = tokens[mark.end] if mark.end < clause.end else ""
     if last == "in" and after and after not in STOPS and after not in ("at", "with", "for", "then", "on"):
         return False  # "we are in a position to ..."
