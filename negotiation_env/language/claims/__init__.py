@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.game.state import GameState
 from negotiation_env.language.claims.houses import find_houses, find_rooms, house_claims, room_claims
-from negotiation_env.language.claims.money import count_claims, money_claims, saying_claims
+from negotiation_env.language.claims.money import count_claims, money_claims, saying_claims, standing_claims
 from negotiation_env.language.claims.shares import find_shares, share_claims, trend_claims
 from negotiation_env.language.claims.stays import date_claims, find_dates, find_nights, month_claims, nights_claims
 from negotiation_env.language.claims.talk import KINDS, MAX_LENGTH, Claim, Talk
@@ -46,6 +46,7 @@ def find_claims(
         *trend_claims(talk, shares),
         *money_claims(talk, houses),
         *saying_claims(talk),
+        *standing_claims(talk, rooms),
         *count_claims(talk),
     ]
     return tuple(sorted(claims, key=lambda claim: (claim.start, claim.end, claim.kind)))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
-from negotiation_env.language.claims.houses import House, core_name
+from negotiation_env.language.claims.houses import House, RoomMention, core_name
 from negotiation_env.language.claims.talk import Claim, Talk
 from negotiation_env.language.numerals import Number
 
@@ -288,6 +289,68 @@ def saying_claims(talk: Talk) -> list[Claim]:
         true = talk.was_said(number.value, 1.5) or _converted(talk, number)
         claims.append(talk.claim("earlier", number.start, number.end, number.value, None, true))
     return claims
+
+
+_FOR_ROOM: Final = re.compile(
+    r"([0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?) (?:yuan |net )?(?:(?:for|on|in) )?(?:(?:the|your|one|a|each) )?$"
+)
+_AFTER_ROOM: Final = re.compile(
+    r"(?: room| suite)?(?: at| is| for| stays| stays at|:)? [¥$]?([0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?)"
+)
+
+
+def standing_claims(talk: Talk, rooms: Sequence[RoomMention]) -> list[Claim]:
+    """Return a claim for each figure that stands for one room and is said of another.
+
+    A question may bid another room's figure for this one; where two rooms have changed places it is no bid.
+    """
+    game, tickets = talk.game, talk.card.tickets
+    if game is None or len(tickets) < 2:
+        return []
+    found: list[Claim] = []
+    asked: list[bool] = []
+    for room in rooms:
+        if len(room.tickets) != 1:
+            continue
+        k = room.tickets[0]
+        before = _FOR_ROOM.search(talk.before(room.start, 30))
+        after = _AFTER_ROOM.match(talk.low[room.end : room.end + 24])
+        match = before or after
+        if match is None or (value := _number(match[1])) is None:
+            continue
+        elsewhere = any(game.quoted[j] and _stands(talk, value, j) for j in range(len(tickets)) if j != k)
+        if _said_for(talk, value, k) or not elsewhere:
+            continue
+        sentence = talk.sentence(room.start)
+        found.append(talk.claim("standing-price", room.start, room.end, value, _standing_of(talk, k), False))
+        asked.append(talk.low[sentence.end : sentence.end + 1] == "?")
+    if len(found) == 1 and asked[0]:
+        return []
+    return found
+
+
+def _number(text: str) -> float | None:
+    digits = text.rstrip(".,").replace(",", "")
+    return float(digits) if digits.count(".") <= 1 else None
+
+
+def _standing_of(talk: Talk, k: int) -> float | None:
+    game = talk.game
+    return float(game.quote[k]) if game is not None and game.quoted[k] else None
+
+
+def _said_for(talk: Talk, value: float, k: int) -> bool:
+    """Return whether a figure was said of a ticket by either side, or is its list price, net or selling."""
+    game, ticket = talk.game, talk.card.tickets[k]
+    figures = [float(ticket.selling_price)] + ([] if game is None else [game.bid[k], game.agreed[k]])
+    keep = 1.0 - ticket.commission
+    return _stands(talk, value, k) or any(min(abs(f - value), abs(f * keep - value)) <= 1.01 for f in figures if f)
+
+
+def _stands(talk: Talk, value: float, k: int) -> bool:
+    """Return whether a figure is the hotel's for a ticket, net or selling."""
+    standing, keep = _standing_of(talk, k), 1.0 - talk.card.tickets[k].commission
+    return standing is not None and min(abs(standing - value), abs(standing * keep - value)) <= 0.6
 
 
 def _converted(talk: Talk, number: Number) -> bool:
