@@ -14,6 +14,7 @@ from negotiation_env.game import world
 from negotiation_env.game.acts import Act, DialogueAct
 from negotiation_env.language.clauses import Part
 from negotiation_env.language.lexicon import PROMISE_SENSES
+from negotiation_env.language.price_vocabulary import word_set
 from negotiation_env.language.reading import Context
 from negotiation_env.language.stances import negated
 
@@ -29,7 +30,7 @@ def promises_of(parts: Sequence[Part], context: Context) -> list[DialogueAct]:
     other = False
     for part in parts:
         senses = part.around
-        other = other or _favours(part) or ("promise_word" in part.senses and _solemn(part, senses))
+        other = other or _favours(part) or _gives(part) or ("promise_word" in part.senses and _solemn(part, senses))
         if "commit" in senses or "promise_word" in senses:
             made |= part.senses & _TOPICS
     acts = [DialogueAct(Act.PROMISE, detail=name) for name, sense in PROMISE_SENSES if sense in made]
@@ -52,6 +53,37 @@ def _favours(part: Part) -> bool:
         return False
     at = next(m.start for m in part.clause.marks if not m.senses.isdisjoint(("favour", "favour_word")))
     return not negated(part, at)
+
+
+_GOODS: Final = word_set(
+    "commission cut fee fees share review reviews star stars score rating ratings comments ranking rank top "
+    "occupancy full empty bookings advance cash loan refund compensation bonus penalty penalties bill bills invoice "
+    "laundry gas steam roof tiles renovation cleaners cleaner housekeepers housekeeper staff lawyers lawyer contract "
+    "clause tv calendar payout payouts deposit no-show no-shows noshow shows interest subsidy money losses loss "
+    "difference competitors rivals hidden invisible first everybody everyone"
+)
+"""What is not an agent's to give, or to do something about."""
+_WILL: Final = word_set(
+    "i'll we'll i'd we'd will shall can could would going you'll you'd they'll he'll she'll ill youll i'm we're"
+)
+_DOING: Final = word_set(
+    "give pay cover cut drop lower waive halve remove delete take bring send fix arrange sort get make have put keep "
+    "bump push pull write list fill sell guarantee wire transfer return refund carry absorb double raise lift bear "
+    "lend advance settle clear cancel block ban hide show sit stand be reduce reverse swallow forget wipe adding "
+    "throw erase pass bend talk change rewrite restore grant sponsor handle deal"
+)
+
+
+def _gives(part: Part) -> bool:
+    """Whether a clause says that the agent's side will do something about what is not its own."""
+    clause = part.clause
+    words = part.tokens[clause.start : clause.end]
+    if part.question or clause.person not in ("i", "") or not part.around.isdisjoint(_DECLINING | _ALLOWED):
+        return False
+    will = next((i for i, word in enumerate(words) if word in _WILL), None)
+    if will is None or _GOODS.isdisjoint(words[will:]) or negated(part, clause.end):
+        return False
+    return not _DOING.isdisjoint(words[will : will + 4]) and not part.prices
 
 
 __all__ = ["promises_of"]

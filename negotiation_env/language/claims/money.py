@@ -291,12 +291,9 @@ def saying_claims(talk: Talk) -> list[Claim]:
     return claims
 
 
-_FOR_ROOM: Final = re.compile(
-    r"([0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?) (?:yuan |net )?(?:(?:for|on|in) )?(?:(?:the|your|one|a|each) )?$"
-)
-_AFTER_ROOM: Final = re.compile(
-    r"(?: room| suite)?(?: at| is| for| stays| stays at|:)? [¥$]?([0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?)"
-)
+_FIGURE: Final = r"([0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?)"
+_FOR_ROOM: Final = re.compile(_FIGURE + r" (?:yuan |net )?(?:(?:for|on|in) )?(?:(?:the|your|one|a|each) )?$")
+_AFTER_ROOM: Final = re.compile(r"(?: room| suite)?(?: at| is| for| stays| stays at|:)? [¥$]?" + _FIGURE)
 
 
 def standing_claims(talk: Talk, rooms: Sequence[RoomMention]) -> list[Claim]:
