@@ -84,6 +84,8 @@ class Thresholds(NamedTuple):
     bid: float = 0.9
     """The hotel quotes the agent's own figure."""
     overpromise: float = 0.5
+    seconded_promise: float = 0.1
+    """The same where the rules hear one too."""
     close: float = 0.6
     topic: float = 0.5
     stand: float = 0.5
@@ -272,6 +274,9 @@ def acts_of(found: Found, seen: EncoderInput, context: Context, at: Thresholds, 
     """Return the reading that the heads' probabilities come to; ``rules`` is the rules' reading of the message."""
     on_tickets, confidence = ticket_acts(found, seen, context, at, rules)
     said = {name for name, i in _TOPIC.items() if found.topics[i] >= _bar(name, at)}
+    forbidden = any(a.kind is Act.PROMISE and a.detail not in world.PROMISES for a in rules.acts)
+    if forbidden and found.topics[_TOPIC["overpromise"]] >= at.seconded_promise:
+        said.add("overpromise")
     acts = [DialogueAct(Act.GREET)] if "greet" in said else []
     if context.speaker == "agent":
         acts += _agent_topics(said, rules)
