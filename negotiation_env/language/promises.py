@@ -21,7 +21,7 @@ from negotiation_env.language.stances import negated
 _TOPICS: Final = frozenset(sense for _, sense in PROMISE_SENSES)
 _ALLOWED: Final = frozenset(sense for name, sense in PROMISE_SENSES if name in world.PROMISES)
 _FUTURE: Final = frozenset(("you'll", "will", "you'd", "would", "youll"))
-_DECLINING: Final = frozenset(("past", "reported"))
+_DECLINING: Final = frozenset(("past", "reported", "pressure"))
 
 
 def promises_of(parts: Sequence[Part], context: Context) -> list[DialogueAct]:

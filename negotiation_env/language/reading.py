@@ -15,6 +15,7 @@ from negotiation_env.game.acts import DialogueAct
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.game.state import GameState
 from negotiation_env.language import READER_VERSION
+from negotiation_env.language.claims.talk import Claim
 
 MAX_CHARS: Final = 4000
 """Characters of a message that are read; the rest is cut off."""
@@ -106,11 +107,17 @@ class Reading(NamedTuple):
     confidence: float = 1.0
     """How sure the reader is of what changes the game, 0 to 1."""
     reader: str = "rules"
+    claims: tuple[Claim, ...] = ()
+    """What it states about the card and the talk, checked; empty where the reader checks none."""
 
 
 @runtime_checkable
 class Reader(Protocol):
-    """Understands messages, in batches."""
+    """Understands messages, in batches.
+
+    Where it also has ``checks_claims`` and that is true, what a message states about the card and the talk is checked
+    with it: see ``claims``.
+    """
 
     name: str
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from negotiation_env.errors import UsageError
 from negotiation_env.game.acts import Act, DialogueAct, Tactic
 from negotiation_env.language import agent_reading, manager_reading
 from negotiation_env.language.clauses import FIGURED, Part, Sentence, parts_of, read_sentences
@@ -192,9 +193,22 @@ _SUPERLATIVES: Final = word_set("best lowest keenest final cheapest bottom")
 
 
 class RuleReader:
-    """Reads by phrases, figures and the grammar of clauses; implements ``reading.Reader``."""
+    """Reads by phrases, figures and the grammar of clauses; implements ``reading.Reader``.
+
+    Args:
+        also: "claims" checks statements against the card too, which takes as long again as reading; scripted policies,
+            which cite the card, need it not.
+
+    Raises:
+        UsageError: ``also`` is something else.
+    """
 
     name = "rules"
+
+    def __init__(self, also: str = "") -> None:
+        if also not in ("", "claims"):
+            raise UsageError(f'expected the reader "rules" or "rules:claims", got "rules:{also}"')
+        self.checks_claims = also == "claims"
 
     def read(self, texts: Sequence[str], contexts: Sequence[Context]) -> list[Reading]:
         """Return one reading a message, in order."""

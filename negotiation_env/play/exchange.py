@@ -7,6 +7,7 @@ is batched is what pays (scoring, and the manager's language model), and nothing
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 from negotiation_env.errors import UsageError
@@ -27,7 +28,8 @@ from negotiation_env.game.state import (
     settle,
     stage_of,
 )
-from negotiation_env.language.reading import Reader, Reading, context_of
+from negotiation_env.language.claims import find_claims
+from negotiation_env.language.reading import Reader, Reading, context_of, spoken
 from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play.protocols import (
     Manager,
@@ -75,6 +77,11 @@ def exchange(
         context_of(n.card, n.game, "agent", n.manager_said[-1].text if n.manager_said else "") for n in negotiations
     ]
     readings = reader.read(said, contexts)
+    if getattr(reader, "checks_claims", False):
+        readings = [
+            _checked(meant, text, n.card, n.game, n.agent_said, n.manager_said)
+            for meant, text, n in zip(readings, said, negotiations, strict=True)
+        ]
     taken = [
         _take_in(text, meant, n.card, n.game, n.agent_said, n.manager_said)
         for n, text, meant in zip(negotiations, said, readings, strict=True)
@@ -114,7 +121,22 @@ def reply_view(
     text = _cut(text)
     heard = manager_said[-1].text if manager_said else ""
     (meant,) = reader.read([text], [context_of(card, game, "agent", heard)])
+    if getattr(reader, "checks_claims", False):
+        meant = _checked(meant, text, card, game, agent_said, manager_said)
     return _take_in(text, meant, card, game, agent_said, manager_said).view
+
+
+def _checked(
+    meant: Reading,
+    text: str,
+    card: TaskCard,
+    game: GameState,
+    agent_said: Sequence[Utterance],
+    manager_said: Sequence[Utterance],
+) -> Reading:
+    """Return a reading with what the message states about the card and the talk."""
+    both = [u.text for pair in zip_longest(agent_said, manager_said) for u in pair if u is not None]
+    return meant._replace(claims=find_claims(spoken(text), card, game, both))
 
 
 def _cut(text: str) -> str:
@@ -134,6 +156,8 @@ def _take_in(
 ) -> _Taken:
     """Say what a reply does, and describe it for the reward."""
     move = move_of(meant.acts, card, game)
+    if any(not claim.true for claim in meant.claims):
+        move = move._replace(false_fact=True)
     claims = settle(FLOATS, game, move)
     features = reply_features(FLOATS, game, move, claims)
     view = ReplyView(card, game, stage_of(game), agent_said, manager_said, text, meant.words, meant.acts, features)

@@ -97,7 +97,7 @@ def _shared_reader(name: str) -> Reader:
 
 
 def load_reader(spec: object) -> Reader:
-    """Return a reader: ``"rules"``, ``"encoder"``, ``"encoder:FOLDER"`` (one object a process), or the object given.
+    """Return a reader, one object a process: ``"rules[:claims]"``, ``"encoder[:FOLDER]"``, or the object given.
 
     Raises:
         UsageError: there is no such reader, or what it needs is not installed.
@@ -113,10 +113,12 @@ def suited_reader(policy: Policy | None) -> str:
     """Return the name of the reader that suits an agent's messages; None stands for a person.
 
     A policy without a model (``parallel``) words its acts with the phrase book, which ``rules`` reads. What a language
-    model or a person writes is read by ``encoder`` where that is installed, else by ``rules``.
+    model or a person writes is read by ``encoder`` where that is installed, else by ``rules``; statements are checked.
     """
     scripted = policy is not None and bool(getattr(policy, "parallel", False))
-    return "encoder" if encoder_installed() and not scripted else "rules"
+    if scripted:
+        return "rules"
+    return "encoder" if encoder_installed() else "rules:claims"
 
 
 def reader_for(policy: Policy | None, spec: object = AUTO) -> Reader:

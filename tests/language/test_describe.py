@@ -9,6 +9,7 @@ import pytest
 
 from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType, Tactic
 from negotiation_env.game.scenario import TaskCard, sample_scenario
+from negotiation_env.language.claims import Claim
 from negotiation_env.language.describe import describe, in_words
 from negotiation_env.language.reading import Reading
 
@@ -62,7 +63,8 @@ def test_a_reading_as_data(card: TaskCard) -> None:
         DialogueAct(Act.ACCEPT, price=309.0, price_type=PriceType.SELLING, ticket=0, force=Force.ASKED),
         DialogueAct(Act.ASK, detail="reason"),
     )
-    found = describe(Reading(acts, ("309",), 0.5, "mine"), card)
+    claim = Claim("nights", "six nights", 0, 10, 6.0, 5.0, False)
+    found = describe(Reading(acts, ("309",), 0.5, "mine", (claim,)), card)
     assert json.loads(json.dumps(found)) == {
         "reader": "mine",
         "confidence": 0.5,
@@ -70,5 +72,7 @@ def test_a_reading_as_data(card: TaskCard) -> None:
             {"act": "ACCEPT", "price": 309.0, "ticket": 0, "price_type": "selling", "force": "asked"},
             {"act": "ASK", "detail": "reason", "force": "firm"},
         ],
-        "text": "takes 309 for the Deluxe King (asked); asks for the reason",
+        "claims": [{"kind": "nights", "said": "six nights", "truth": 5.0, "true": False}],
+        "text": "takes 309 for the Deluxe King (asked); asks for the reason; "
+        'says what is not so of nights: "six nights", it is 5',
     }

@@ -8,12 +8,16 @@ import pytest
 
 from negotiation_env.checks import CheckError, check_reader
 from negotiation_env.errors import UsageError
-from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.game.features import FEATURE_INDEX
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.game.scenario import card_numbers, sample_scenario
+from negotiation_env.game.state import new_game
 from negotiation_env.language import READER_VERSION
 from negotiation_env.language.encoder_reader import encoder_installed
 from negotiation_env.language.reading import reader_label
 from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play import registry
+from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.protocols import Unscored
 from negotiation_env.play.records import Episode, read_episodes, recorded_views, write_episodes
 from negotiation_env.play.registry import load_manager, load_policy, load_reader, reader_for, suited_reader
@@ -51,7 +55,7 @@ class _Speaker:
         return []
 
 
-@pytest.mark.parametrize(("installed", "fluent"), [(True, "encoder"), (False, "rules")])
+@pytest.mark.parametrize(("installed", "fluent"), [(True, "encoder"), (False, "rules:claims")])
 def test_models_and_people_are_read_by_the_encoder_where_there_is_one(
     installed: bool, fluent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,6 +70,17 @@ def test_a_named_reader_goes_before_what_suits() -> None:
     own = HearsGreetings()
     assert reader_for(None, own) is own
     assert reader_for(load_policy("heuristic"), "rules").name == "rules"
+
+
+def test_a_statement_that_the_card_denies_is_checked_where_the_reader_checks() -> None:
+    scenario = next(s for s in map(sample_scenario, range(50)) if s.card.facts.demand <= -5)
+    lie = f"Demand rises by {-scenario.card.facts.demand}% around {scenario.card.facts.event}. Could you do 300?"
+    game = new_game(FLOATS, card_numbers(scenario.card))
+    for spec, found in (("rules", False), ("rules:claims", True)):
+        view = reply_view(lie, scenario.card, game, reader=load_reader(spec))
+        assert bool(view.features[FEATURE_INDEX["false_fact"]]) is found
+    with pytest.raises(UsageError, match="rules:claims"):
+        load_reader("rules:facts")
 
 
 def test_a_label_has_the_version() -> None:
