@@ -142,7 +142,7 @@ class Dynamics:
         reading = _read(lanes, seat, game, move)
         if asks:
             reading = reading._replace(new=reading.new | (half & _unasked(game)))
-        _feel(lanes, seat, move, reading, luck[CATCH])
+        _feel(lanes, seat, game, move, reading, luck[CATCH])
         self._open(lanes, seat, game, move, reading, luck[NOISE])
         answer = _answer(lanes, seat, game, move, reading, luck)
         return _ask_back(lanes, game, move, answer) if asks else answer
@@ -188,19 +188,30 @@ def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move) -> MoveReading:
     return MoveReading(fresh, reasons, raised, lowball, new, weak)
 
 
-def _feel(lanes: Lanes, seat: Seat, move: Move, reading: MoveReading, luck: Num) -> None:
+def _feel(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading, luck: Num) -> None:
     """Update mood, trust and patience."""
     traits = seat.traits
     caught = lied = move.overpromise | move.false_fact
     if lanes.some(lied):
         caught = lied & (luck < traits.vigilance)
     hurt = 0.45 * move.tactics[Tactic.PRESSURE] + 0.8 * move.rude + 0.5 * caught
-    hurt = hurt + 0.18 * reading.lowball + 0.14 * (reading.new ^ True) + 0.1 * move.off_topic
+    stale = 0.14 * (reading.new ^ True) + 0.1 * move.off_topic
+    hurt = hurt + 0.18 * reading.lowball + stale * ((game.upset & _lets_rest(lanes, game, move)) ^ True)
     comfort = move.soothe * (0.12 + 0.58 * (seat.mood < UPSET_BELOW)) * traits.forgiving
     seat.mood = lanes.clip(seat.mood + comfort - hurt * traits.temper, -1.0, 1.0)
     honest = reading.reasons & (lied ^ True)
     seat.trust = lanes.clip(seat.trust + 0.03 * honest - 0.45 * caught, 0.0, 1.0)
     seat.patience = seat.patience - (1.0 - 0.65 * reading.new)
+
+
+def _lets_rest(lanes: Lanes, game: GameState, move: Move) -> Flag:
+    """Whether a move lets business rest: it says nothing of rates, in whatever words. That hurts nobody who is upset."""
+    busy = move.ask | move.promise | move.close | move.silent
+    for tactic in move.tactics:
+        busy = busy | tactic
+    for k in lanes.tickets(game.card.tickets):
+        busy = busy | (move.bid[k] > 0.0) | move.claim[k]
+    return busy ^ True
 
 
 def _answer(

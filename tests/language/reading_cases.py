@@ -23,12 +23,17 @@ from negotiation_env.game.moves import decision_of, move_of
 from negotiation_env.game.scenario import Facts, Hotel, TaskCard, Ticket, card_numbers
 from negotiation_env.game.state import End, GameState, apply_decision, apply_move, new_game, settle
 from negotiation_env.language.claims import find_claims
+from negotiation_env.language.encoder_reader import encoder_installed
 from negotiation_env.language.reading import Context, Reader, Reading, context_of
 from simulators.people.reading_labels import DrillTicket
 
 FOLDER: Final = Path(__file__).with_name("cases")
 FILES: Final = ("given", "a", "b", "c", "d", "hotel_nothing_agreed")
 _MONTHS: Final = {name: number for number, name in enumerate(calendar.month_name) if name}
+
+
+READERS: Final = ("rules", "encoder") if encoder_installed() else ("rules",)
+"""Those that can be tried here."""
 
 
 class _Part(BaseModel):
