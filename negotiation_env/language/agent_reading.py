@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType
 from negotiation_env.language.clauses import Part
-from negotiation_env.language.offers import Offer, names, same
+from negotiation_env.language.offers import Offer, is_foreign, names, same
 from negotiation_env.language.price_vocabulary import word_set
 from negotiation_env.language.prices import PriceKind
 from negotiation_env.language.reading import Context
@@ -53,12 +53,16 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
     sealed = _sealed(parts, stances)
     acts: dict[int, DialogueAct] = {}
     several = len(context.rooms) > 1
+    foreign = {o.ticket for o in offers if is_foreign(o) and not o.cited and not o.price.negated}
+    offers = [o for o in offers if not is_foreign(o)]
     for k in range(len(context.rooms)):
         mine = [o for o in offers if o.ticket == k and not o.price.negated]
         act = _bid(mine, stances, low, context, k)
         if act is None and not mocked:
             open_end = _is_open(parts, offers, k) or (context.bids[k] is None and _goes_on(parts))
             act = _taken(mine, stances, asks, open_end, sealed, put_off, context, k)
+        if act is None and k in foreign:  # "could you do 60 dollars?"
+            act = DialogueAct(Act.COUNTER, ticket=k, force=Force.UNSURE)
         if act is not None:
             acts[k] = act
     loose = _loose(parts, offers, stances, acts, asks or mocked, several, context, put_off)

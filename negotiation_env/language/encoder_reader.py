@@ -200,7 +200,11 @@ def ticket_acts(
     acts: list[DialogueAct] = []
     confidence = 1.0
     agent = context.speaker == "agent"
+    foreign = [act for act in rules.acts if act.kind is Act.COUNTER and act.force is Force.UNSURE]
     for k in range(len(context.rooms)):
+        if any(act.ticket == k for act in foreign):  # in a currency that has to be asked about
+            acts += [act for act in foreign if act.ticket == k]
+            continue
         firm = float(found.takes[k, 1])
         taken, offered = _best(found, seen, context, k, 2, rules), _best(found, seen, context, k, 1, rules)
         bar = at.seconded if k in firmly or None in firmly else at.firm

@@ -12,7 +12,7 @@ from typing import Final
 from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType
 from negotiation_env.language.agent_reading import haggles, in_order, priced, puts_off, scope_of
 from negotiation_env.language.clauses import Part
-from negotiation_env.language.offers import Offer, names, same
+from negotiation_env.language.offers import Offer, is_foreign, names, same
 from negotiation_env.language.price_vocabulary import word_set
 from negotiation_env.language.prices import read_prices
 from negotiation_env.language.reading import Context
@@ -35,6 +35,7 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
     mocked = any("sarcasm" in part.senses for part in parts)
     stances = stances_of(parts, put_off)
     acts: dict[int, DialogueAct] = {}
+    offers = [o for o in offers if not is_foreign(o)]
     for k in range(len(context.rooms)):
         mine = [o for o in offers if o.ticket == k]
         act = _figured(mine, parts, stances, put_off, mocked, low, context, k)

@@ -72,6 +72,11 @@ def names(offer: Offer, figure: float | None) -> bool:
     return figure is not None and abs(offer.selling - figure) <= (1.3 if offer.net else 0.6)
 
 
+def is_foreign(offer: Offer) -> bool:
+    """Return whether a figure is in another currency than the talks'."""
+    return offer.price.currency not in ("", "CNY")
+
+
 def same(a: float, b: float | None) -> bool:
     """Return whether two selling prices are the same but for rounding."""
     return b is not None and abs(a - b) <= SAME
