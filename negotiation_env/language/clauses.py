@@ -293,7 +293,7 @@ def parts_of(sentences: Sequence[Sentence], tree: dict[str, Any] | None) -> list
     parts: list[Part] = []
     number = 0
     for sentence in sentences:
-        rooms = find_phrases(sentence.tokens, tree) if tree else ()
+        rooms = find_phrases(tuple([t.removesuffix("'s") for t in sentence.tokens]), tree) if tree else ()
         last = 0
         for clause in sentence.clauses:
             if clause.part != last:

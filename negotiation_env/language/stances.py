@@ -113,8 +113,14 @@ def stance_of(part: Part, put_off: bool = False) -> Stance:
         return Stance(kind, force)
     if refusal is not None:
         return Stance("reject", Force.ASKED if part.question else Force.FIRM)
+    if part.rooms and "neg" in part.senses and not (part.prices or part.question) and _is_brief(part):
+        return Stance("reject", Force.FIRM)  # "the suite isn't"
     bare = _bare_answer(part)
     return Stance(bare, force_of(part, part.clause.end, put_off)) if bare else Stance("", Force.FIRM)
+
+
+def _is_brief(part: Part) -> bool:
+    return part.clause.end - part.clause.start <= 4
 
 
 def _is_subordinate(part: Part) -> bool:
