@@ -196,6 +196,7 @@ def _feel(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveRe
         caught = lied & (luck < traits.vigilance)
     hurt = 0.45 * move.tactics[Tactic.PRESSURE] + 0.8 * move.rude + 0.5 * caught
     stale = 0.14 * (reading.new ^ True) + 0.1 * move.off_topic
+    # Letting business rest hurts nobody who is upset.
     hurt = hurt + 0.18 * reading.lowball + stale * ((game.upset & _lets_rest(lanes, game, move)) ^ True)
     comfort = move.soothe * (0.12 + 0.58 * (seat.mood < UPSET_BELOW)) * traits.forgiving
     seat.mood = lanes.clip(seat.mood + comfort - hurt * traits.temper, -1.0, 1.0)
@@ -205,7 +206,7 @@ def _feel(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveRe
 
 
 def _lets_rest(lanes: Lanes, game: GameState, move: Move) -> Flag:
-    """Whether a move lets business rest: it says nothing of rates, in whatever words. That hurts nobody who is upset."""
+    """Whether a move lets business rest: it says nothing of rates, in whatever words."""
     busy = move.ask | move.promise | move.close | move.silent
     for tactic in move.tactics:
         busy = busy | tactic

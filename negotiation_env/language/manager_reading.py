@@ -6,12 +6,14 @@ agreement or by naming it as settled; a condition, a doubt or a question takes n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType
 from negotiation_env.language.agent_reading import haggles, in_order, priced, puts_off, scope_of
 from negotiation_env.language.clauses import Part
+from negotiation_env.language.numerals import lower
 from negotiation_env.language.offers import Offer, is_foreign, names, same
 from negotiation_env.language.price_vocabulary import word_set
 from negotiation_env.language.prices import read_prices
@@ -43,7 +45,7 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
             acts[k] = act
     loose = _loose(parts, offers, stances, acts, mocked, context)
     said = [part for part in parts if stances[id(part)].kind not in ("accept", "confirm", "yes")]
-    unheard = not is_light(said, 2) or (bool(context.heard) and not read_prices(context.heard)[0])
+    unheard = not is_light(said, 2) or _asked_else(context.heard)
     if unheard or any(haggles(part) for part in parts):  # "I can do that much. What do we get, though?"
         loose = [
             a._replace(force=Force.TENTATIVE) if a.kind in (Act.ACCEPT, Act.CONFIRM) and a.force is Force.FIRM else a
@@ -51,6 +53,20 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
         ]
     found = [acts[k] for k in sorted(acts)] + loose
     return _read_back(in_order(found), parts, context)
+
+
+def _asked_else(heard: str) -> bool:
+    """Whether the agent's message asked something that is no price, so that a mere yes answers that."""
+    if not heard:
+        return False
+    if not read_prices(heard)[0]:
+        return True
+    asked = [part for part in _SENTENCES.findall(heard) if part.rstrip().endswith(("?", "？"))]
+    return bool(asked) and not read_prices(asked[-1])[0] and _DEALS.isdisjoint(lower(asked[-1]).rstrip(" ?").split())
+
+
+_SENTENCES: Final = re.compile(r"[^.!?。！？]+[.!?。！？]*")
+_DEALS: Final = word_set("deal agreed agree price rate figure works work possible settle settled yes okay ok")
 
 
 def _read_back(acts: list[DialogueAct], parts: Sequence[Part], context: Context) -> list[DialogueAct]:
@@ -119,11 +135,11 @@ def _figured(
         elif stance.kind == "" and not offer.cited:
             force, kind = _naming_force(offer, parts, stances, put_off), Act.ACCEPT
             if force is Force.FIRM and not _agreed_to(offer.part, parts, stances):  # no word of agreement
-                kind, force = (Act.ACCEPT, Force.TENTATIVE) if offer.part.clause.verbal else (Act.COUNTER, force)
+                kind, force = (Act.ACCEPT, Force.TENTATIVE) if _says_more(offer.part, parts) else (Act.COUNTER, force)
         else:
             force, kind = Force.NEGATED, Act.ACCEPT
-        if force is Force.FIRM and kind is not Act.COUNTER and _objects(parts, offer, k):
-            force = Force.TENTATIVE
+        if force is Force.FIRM and _objects(parts, offer, k):
+            kind, force = Act.ACCEPT, Force.TENTATIVE
         if force is Force.FIRM:
             return priced(kind, offer, k)
         if force is not Force.NEGATED:
@@ -139,6 +155,12 @@ def _figured(
     if any(o.price.negated for o in mine):
         return DialogueAct(Act.REJECT, ticket=k, detail="hold")
     return None
+
+
+def _says_more(part: Part, parts: Sequence[Part]) -> bool:
+    """Whether more is said than a figure with its circumstances, in its clause or in Chinese in its sentence."""
+    near = [t for p in parts if p.number == part.number for t in p.tokens[p.clause.start : p.clause.end]]
+    return part.clause.verbal or sum(word > "\u2e80" for word in near) > _SHORT
 
 
 def _objects(parts: Sequence[Part], offer: Offer, k: int) -> bool:
@@ -157,7 +179,7 @@ def _objects(parts: Sequence[Part], offer: Offer, k: int) -> bool:
     return False
 
 
-_SHORT: Final = 5
+_SHORT: Final = 8
 """Words of a sentence that speaks of the one before it."""
 _DENYING: Final = frozenset(("neg", "reject", "reject_weak", "past"))
 

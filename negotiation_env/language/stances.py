@@ -75,11 +75,15 @@ def stances_of(parts: Sequence[Part], put_off: bool) -> dict[int, Stance]:
         if stance.kind not in ("accept", "confirm", "yes") or stance.force is not Force.FIRM:
             continue
         before = [p for p in parts[:i] if p.number == part.number]
-        if part.clause.join == "and" and any(_bargains(p) for p in before):
+        if (part.clause.join == "and" or _follows(part)) and any(_bargains(p) for p in before):
             found[id(part)] = stance._replace(force=Force.CONDITIONAL)
         elif _answers_a_remark(part, parts[i + 1] if i + 1 < len(parts) else None):
             found[id(part)] = Stance("", Force.FIRM)
     return found
+
+
+def _follows(part: Part) -> bool:
+    return part.tokens[part.clause.start] in ("then", "afterwards", "after", "so")
 
 
 def _bargains(part: Part) -> bool:
@@ -131,10 +135,13 @@ def _is_subordinate(part: Part) -> bool:
     return meanwhile and not part.prices
 
 
+_NOT_US: Final = (("not", "me"), ("not", "us"), ("not", "mine"), ("not", "ours"))
+
+
 def force_of(part: Part, at: int, put_off: bool = False) -> Force:
     """Return how firmly a clause says what stands at token ``at``."""
     senses, around = part.senses, part.around
-    if negated(part, at):
+    if negated(part, at) or part.tokens[part.clause.end - 2 : part.clause.end] in _NOT_US:
         return Force.NEGATED
     if part.question:
         return Force.ASKED
@@ -168,7 +175,8 @@ def _agreement(part: Part) -> Mark | None:
     found = None
     for mark in part.clause.marks:
         agrees = not mark.senses.isdisjoint(_AGREEMENT) or ("approve" in mark.senses and part.prices)
-        if agrees and _about_the_offer(part, mark):
+        told = "that" in part.tokens[max(part.clause.start + 1, mark.start - 2) : mark.start]  # "the bank that I pay"
+        if agrees and not told and _about_the_offer(part, mark):
             if "confirm" in mark.senses:
                 return mark
             found = found or mark

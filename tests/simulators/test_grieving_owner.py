@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,9 @@ from simulators.managers.rule_manager import RuleManager
 from tests.benchmarks.playing import NoReward
 from tests.language.reading_cases import FOLDER, READERS
 
-WORDINGS = [json.loads(line)["text"] for line in (FOLDER / "condolences.jsonl").read_text(encoding="utf-8").splitlines()]
+WORDINGS = [
+    json.loads(line)["text"] for line in (FOLDER / "condolences.jsonl").read_text(encoding="utf-8").splitlines()
+]
 SEEDS, AT_MOST = 200, 0.05
 OPENING = "Hello, partners gain more exposure; what rate could you do?"
 
