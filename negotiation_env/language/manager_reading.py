@@ -121,7 +121,7 @@ def _figured(
         return priced(Act.COUNTER, fresh[-1], k) if fresh else DialogueAct(Act.REJECT, ticket=k, detail="retract")
     taking = [o for o in mine if _takes(o, stances, bid) and not _holds_it(o, quote)]
     own = [o for o in mine if not o.cited and not o.price.negated and o not in taking and _is_quote(o, context)]
-    own = [o for o in own if not names(o, bid)]
+    own = [o for o in own if not names(o, bid) and not _supposed(o.part, parts)]
     if own:
         return _quoted(_chosen(own, low, context, k), stances, context, k)
     if taking and not mocked:
@@ -155,6 +155,12 @@ def _figured(
     if any(o.price.negated for o in mine):
         return DialogueAct(Act.REJECT, ticket=k, detail="hold")
     return None
+
+
+def _supposed(part: Part, parts: Sequence[Part]) -> bool:
+    """Whether a figure is only supposed, in a question: "so if I agreed to 474, when would the money come?"."""
+    sentence = [p for p in parts if p.number == part.number]
+    return any(p.question for p in sentence) and sentence[0].senses >= {"cond"} and sentence[0].clause.person == "i"
 
 
 def _says_more(part: Part, parts: Sequence[Part]) -> bool:

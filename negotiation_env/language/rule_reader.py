@@ -125,10 +125,13 @@ def _breaks_off(parts: Sequence[Part]) -> bool:
     """Whether the hotel ends the talks: not where it denies it, or names a figure after it."""
     found = False
     for part in parts:
+        supposed = "cond" in part.around or any(
+            p.number == part.number - 1 and "cond" in p.senses and p.clause.end - p.clause.start <= 2 for p in parts
+        )
         if found and part.prices:
             return False  # "you can look elsewhere, but 320 is the best here"
         for mark in part.clause.marks:
-            if "walk" in mark.senses and not negated(part, mark.start):
+            if "walk" in mark.senses and not negated(part, mark.start) and not supposed:
                 found = not part.prices or part.prices[-1][0] < mark.start
     return found
 
