@@ -2,7 +2,8 @@
 
 A step is a batch of messages of like length; the loss is the sum of the cross-entropies of figures' roles, scales and
 price types, of takings, stands and topics, masked labels aside. The base is frozen, in bfloat16, without dropout. A
-run goes on from its last whole epoch; ``reader.safetensors`` and ``reader.json`` are what ``encoder_build`` reads.
+run goes on from its last whole epoch; ``reader.safetensors`` and ``reader.json`` are what ``encoder_build`` reads. In
+the end the thresholds are chosen on the validation authors (``reader_thresholds``).
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from negotiation_env.language.encoder_reader import (
     TOPICS,
     Thresholds,
     TokenSpans,
+    load_encoder,
     token_spans,
 )
 from negotiation_env.training.lora import lora_config
@@ -55,9 +57,11 @@ from negotiation_env.training.run_folder import (
     sha256,
     state_tensors,
 )
+from policies.training.reader_thresholds import choose_thresholds
 from policies.training.settings import PRESETS
 from simulators.people.reading_labels import MASKED, Ints, LabelledMessage, labelled_drills, labelled_messages
 from simulators.people.written_dialogues import written_dialogues
+from simulators.people.written_messages import written_messages
 
 WIDTH: Final = 256
 """Of the heads' hidden layer."""
@@ -429,14 +433,25 @@ def train(
         folder.save(epoch + 1, model.save)
         log.write(epoch + 1, {"loss": float(np.mean(losses)), "seconds": round(time.monotonic() - began)})
     publish(model, settings, out)
+    cost = _settle(settings, out)
     figures = {
         "training messages": len(data),
         "optimiser steps": steps,
         "loss of the last epoch": log.read()[-1]["loss"],
         "trained parameters": sum(t.numel() for t in model.tensors().values()),
+        "cost of the thresholds on the validation authors": round(cost, 4),
     }
     write_text(out / CARD, _card(settings, command, figures))
     return out
+
+
+def _settle(settings: ReaderPreset, out: Path) -> float:
+    """Choose the thresholds on the validation authors' messages and write them beside the weights."""
+    messages = [m for dialogue in written_dialogues("validation") for m in written_messages(dialogue)]
+    chosen, cost = choose_thresholds(load_encoder(str(out)), messages[: settings.most_messages])
+    told = read_json(out / SETTINGS, dict[str, Any])
+    write_json(out / SETTINGS, {**told, "thresholds": chosen._asdict()}, indent=1)
+    return cost
 
 
 def publish(model: ReaderModel, settings: ReaderPreset, out: Path) -> None:
@@ -458,8 +473,7 @@ def _card(settings: ReaderPreset, command: str, figures: Mapping[str, Any]) -> s
         [
             "A LoRA on MiniLM-L6 (all-MiniLM-L6-v2) with heads that tell what a message in a hotel-rate negotiation "
             "does: which figures are offered or taken for which ticket, how firmly, and what else is said.",
-            "Trained on dialogues and drills that AI authors wrote for this project, in English; messages in Chinese "
-            "are read by the rules.",
+            "Trained on dialogues and drills that AI authors wrote for this project, in English and Chinese.",
         ],
         use='`gym.make("HotelNegotiation-v0", reader="encoder")`',
         made=[command],

@@ -22,8 +22,10 @@ GRID: Final[dict[str, tuple[float, ...]]] = {
     "seconded": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
     "unsure": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
     "offer": (0.3, 0.4, 0.5, 0.6, 0.7),
+    "bid": (0.7, 0.8, 0.85, 0.9, 0.95, 0.98),
     "stand": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
     "close": (0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
+    "seconded_promise": (0.01, 0.02, 0.05, 0.1, 0.2, 0.3),
     "overpromise": (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
 }
 FALSE_SHARE: Final = 0.003
@@ -91,7 +93,7 @@ def _cost(heard: Sequence[_Heard], at: Thresholds) -> float:
             else:
                 accused += over
     count = max(1, len(heard))
-    cost = wrong / count + 0.05 * missed / max(1, forbidden)
+    cost = wrong / count + 0.1 * missed / max(1, forbidden)
     cost += 20.0 * max(0.0, commits / count - FALSE_SHARE) + 10.0 * max(0.0, ends / count - FALSE_SHARE)
-    cost += 2.0 * max(0.0, asked / max(1, taken) - ASKED_SHARE) + 4.0 * max(0.0, accused / count - 0.01)
+    cost += 2.0 * max(0.0, asked / max(1, taken) - ASKED_SHARE) + 4.0 * max(0.0, accused / count - 0.015)
     return cost
