@@ -9,7 +9,9 @@ are read by the rules.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from itertools import permutations
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -48,6 +50,8 @@ BATCH: Final = 16
 """Messages of like length that go through the encoder together."""
 SHARED: Final = 0.6
 """A figure belongs to every ticket that is at least so likely as the likeliest."""
+SELLING_BELOW, NET_ABOVE = 0.1, 0.9
+"""Where a price type is sure without the rules."""
 THREADS: Final = 1
 """Of ONNX Runtime and NumPy: episodes are spread over processes, and more threads win little on messages this short."""
 _TOPIC: Final = {name: i for i, (name, _) in enumerate(TOPICS)}
@@ -81,6 +85,8 @@ class Thresholds(NamedTuple):
     unsure: float = 0.4
     """From here to ``firm`` the other side asks back."""
     offer: float = 0.5
+    seconded_offer: float = 0.3
+    """The same where the rules read that bid too."""
     bid: float = 0.9
     """The hotel quotes the agent's own figure."""
     overpromise: float = 0.5
@@ -200,13 +206,17 @@ def ticket_acts(
     acts: list[DialogueAct] = []
     confidence = 1.0
     agent = context.speaker == "agent"
+    owned = _owned(found)
     foreign = [act for act in rules.acts if act.kind is Act.COUNTER and act.force is Force.UNSURE]
     for k in range(len(context.rooms)):
         if any(act.ticket == k for act in foreign):  # in a currency that has to be asked about
             acts += [act for act in foreign if act.ticket == k]
             continue
         firm = float(found.takes[k, 1])
-        taken, offered = _best(found, seen, context, k, 2, rules), _best(found, seen, context, k, 1, rules)
+        taken, offered = (
+            _best(found, seen, context, k, 2, rules),
+            _best(found, seen, context, k, 1, rules, owned.get(k)),
+        )
         bar = at.seconded if k in firmly or None in firmly else at.firm
         hedged = int(found.takes[k].argmax())
         if firm >= bar:
@@ -217,34 +227,56 @@ def ticket_acts(
             acts.append(_priced(Act.ACCEPT, None, k, Force.UNSURE))
         elif hedged > 1:
             acts.append(_priced(Act.ACCEPT, None, k, FORCES[hedged - 1]))
-        if not agent and offered and offered[0] < at.bid and _names_bid(offered, k, context):
+        if not agent and offered and offered[0] < at.bid and _names(offered, context.bids[k], k, context):
             offered = None  # naming the agent's figure binds as taking it does
-        if firm < bar and offered and offered[0] >= at.offer:
+        if agent and offered and _names(offered, context.selling[k], k, context):
+            offered = None  # nobody bids what the page shows
+        seconded = offered is not None and any(
+            a.kind in (Act.PROPOSE, Act.COUNTER) and a.ticket == k and a.price is not None
+            and abs(a.price - offered[1]) <= SAME for a in rules.acts
+        )  # fmt: skip
+        if firm < bar and offered and offered[0] >= (at.seconded_offer if seconded else at.offer):
             confidence = min(confidence, offered[0])
             acts.append(_priced(Act.COUNTER, offered, k, Force.FIRM))
         acts += _stand(found, k, agent, at, bool(acts))
     return acts, confidence
 
 
-def _names_bid(figure: tuple[float, float, bool], k: int, context: Context) -> bool:
-    """Whether a figure is the agent's standing one."""
-    bid = context.bids[k]
+def _owned(found: Found) -> dict[int, int]:
+    """Return each ticket's mention where two or three offered figures have a ticket each: the likeliest way in all."""
+    offered = [m for m in range(len(found.roles)) if found.roles[m, :, 1].max() >= 0.5]
+    count = found.takes.shape[0]
+    if not 2 <= len(offered) <= count:
+        return {}
+    ways = [dict(zip(places, offered, strict=True)) for places in permutations(range(count), len(offered))]
+    return max(ways, key=lambda way: sum(math.log(max(1e-6, float(found.roles[m, k, 1]))) for k, m in way.items()))
+
+
+def _names(figure: tuple[float, float, bool], standing: float | None, k: int, context: Context) -> bool:
+    """Whether a figure is the one that stands; a selling price."""
     selling = figure[1] / (1.0 - context.commissions[k]) if figure[2] else figure[1]
-    return bid is not None and abs(selling - bid) <= SAME
+    return standing is not None and abs(selling - standing) <= SAME
 
 
 def _is_net(likely: float, value: float, rules: Reading) -> bool:
-    """Return a figure's price type: the rules', where they read that figure, for they know what was said before it."""
+    """Return a figure's price type: what is likely; where that is not sure, the rules', for they know what came before."""
     typed = [a.price_type for a in rules.acts if a.price is not None and abs(a.price - value) <= 0.51]
-    return typed[0] is PriceType.NET if typed else likely > 0.5
+    if typed and SELLING_BELOW < likely < NET_ABOVE:
+        return typed[0] is PriceType.NET
+    return likely > 0.5
 
 
 def _best(
-    found: Found, seen: EncoderInput, context: Context, k: int, role: int, rules: Reading
+    found: Found, seen: EncoderInput, context: Context, k: int, role: int, rules: Reading, own: int | None = None
 ) -> tuple[float, float, bool] | None:
-    """Return the likeliest figure of a role on ticket ``k``: probability, price as said, whether net."""
+    """Return the likeliest figure of a role on ticket ``k``: probability, price as said, whether net.
+
+    ``own``: the mention that is the ticket's, where several figures share several tickets.
+    """
     options: list[tuple[float, float, bool]] = []
     for m, mention in enumerate(seen.mentions):
+        if own is not None and m != own:
+            continue
         p = float(found.roles[m, k, 1] + found.roles[m, k, 2]) if role == 1 else float(found.roles[m, k, role])
         net = _is_net(float(found.nets[m]), mention.value, rules)
         value = figure_of(mention.value, SCALES[int(found.scales[m].argmax())], net, k, context)
