@@ -148,6 +148,7 @@ def _bid(mine: Sequence[Offer], stances: dict[int, Stance], low: str, context: C
     """Return the agent's own figure for a ticket, None if it names none."""
     quote = context.quotes[k]
     bids = [o for o in mine if not o.cited and not _is_standing(o, quote) and _is_bid(o, context)]
+    bids = [o for o in bids if not _is_listed(o, context) or stances[id(o.part)].kind in ("accept", "confirm")]
     if not bids:
         return None
     offer = _chosen(bids, low, context, k)
@@ -165,6 +166,11 @@ def _bid(mine: Sequence[Offer], stances: dict[int, Stance], low: str, context: C
 def _is_standing(offer: Offer, quote: float | None) -> bool:
     """Whether a figure is the hotel's standing one, said as an amount."""
     return offer.price.kind is PriceKind.AMOUNT and names(offer, quote)
+
+
+def _is_listed(offer: Offer, context: Context) -> bool:
+    """Whether a figure is what the page shows now, which nobody bids."""
+    return offer.price.kind is PriceKind.AMOUNT and same(offer.selling, context.selling[offer.ticket])
 
 
 def _is_bid(offer: Offer, context: Context) -> bool:

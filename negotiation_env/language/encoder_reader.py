@@ -259,7 +259,7 @@ def _names(figure: tuple[float, float, bool], standing: float | None, k: int, co
 
 
 def _is_net(likely: float, value: float, rules: Reading) -> bool:
-    """Return a figure's price type: what is likely; where that is not sure, the rules', for they know what came before."""
+    """Return a figure's price type: what is likely, or, where that is not sure, the rules'."""
     typed = [a.price_type for a in rules.acts if a.price is not None and abs(a.price - value) <= 0.51]
     if typed and SELLING_BELOW < likely < NET_ABOVE:
         return typed[0] is PriceType.NET

@@ -233,7 +233,8 @@ _NET: Final = re.compile(
     rf"|commission))|after (?:you|us)"
     rf"|(?:in|into|on|to|for|hits?|reach(?:es)?|lands? in|arrives? (?:in|at)) {_THE}(?:own )?{_KEPT_IN}"
     r"|(?:reach(?:es)?|lands? with|arrives? with|comes? to|goes to|stays? with) (?:me|us|you)|after commission)\b"
-    r"|^ ?(?:a night |per night )?(?:yours|mine|hand|drawer|ours)\b(?! (?:is|are|was|would|will))|^ ?for (?:me|us) ?$"
+    r"|^ ?(?:a night |per night )?(?:yours|mine|hand|drawer|ours)\b(?! (?:is|are|was|would|will))"
+    r"|^ ?(?:for|to) (?:me|us) ?$|^ ?to you\b(?! (?:and|or|for)\b)"
     r"|到手|底价|净价?"
 )
 _NET_BEFORE: Final = re.compile(

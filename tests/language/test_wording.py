@@ -168,8 +168,8 @@ def agent_message(rng: random.Random, card: TaskCard) -> tuple[tuple[DialogueAct
             if kind is Act.PROPOSE and quote is not None:
                 kind = Act.COUNTER
             selling = (
-                quote if quote is not None and rng.random() < 0.4 else ticket.selling_price * rng.uniform(0.6, 1.0)
-            )
+                quote if quote is not None and rng.random() < 0.4 else ticket.selling_price * rng.uniform(0.6, 0.98)
+            )  # a bid of what the page shows is none
             if kind in (Act.PROPOSE, Act.COUNTER) and quote is not None and abs(selling - quote) < 3.0:
                 selling -= 12.0  # a bid of the standing figure would be an acceptance
             acts.append(said(card, kind, k, selling, rng.choice(list(PriceType))))
