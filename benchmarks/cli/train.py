@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from negotiation_env.errors import UsageError
+from negotiation_env.language.promise_words import PATH as PROMISE_WORDS
 from negotiation_env.training import optional_module
 
 app = typer.Typer(no_args_is_help=True, help="Train a model or a policy.")
@@ -161,6 +162,15 @@ def reader(
 
         folder = module.train(settings, out, resume, command=_typed(), on_step=show)
     _tell(f"Reader: {folder}; measure it with negotiate study reading validation --reader encoder:{folder}")
+
+
+@app.command("promise-words")
+def promise_words(
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = PROMISE_WORDS,
+) -> None:
+    """Train the rule reader's word model of forbidden promises on written dialogues and drills."""
+    heard = optional_module("policies.training.promise_words", "train").train(out)
+    _tell(f"{out}: hears {heard:.0%} of the validation authors' forbidden promises")
 
 
 app.command("sft", help="Fine-tune on demonstrations (TRL's SFTTrainer, LoRA).")(_supervised("sft"))

@@ -2,7 +2,8 @@
 
 A promise is the topic of one and a commitment, in one sentence and not negated. Beside the promises known by name,
 two kinds are over-promises: a solemn word ("I guarantee", "consider it done") for what no list knows, and a favour that
-is not the agent's to give ("we cover your laundry"), where the speaker's side gives it.
+is not the agent's to give ("we cover your laundry"), where the speaker's side gives it. What neither hears, the words
+of the message may tell (``promise_words``).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from negotiation_env.game.acts import Act, DialogueAct
 from negotiation_env.language.clauses import Part
 from negotiation_env.language.lexicon import PROMISE_SENSES
 from negotiation_env.language.price_vocabulary import word_set
-from negotiation_env.language.reading import Context
+from negotiation_env.language.promise_words import sounds_forbidden
 from negotiation_env.language.stances import negated
 
 _TOPICS: Final = frozenset(sense for _, sense in PROMISE_SENSES)
@@ -24,7 +25,7 @@ _FUTURE: Final = frozenset(("you'll", "will", "you'd", "would", "youll"))
 _DECLINING: Final = frozenset(("past", "reported", "pressure"))
 
 
-def promises_of(parts: Sequence[Part], context: Context) -> list[DialogueAct]:
+def promises_of(parts: Sequence[Part], text: str) -> list[DialogueAct]:
     """Return one act a promise, "other" for one that no list knows."""
     made: set[str] = set()
     other = False
@@ -33,6 +34,7 @@ def promises_of(parts: Sequence[Part], context: Context) -> list[DialogueAct]:
         other = other or _favours(part) or _gives(part) or ("promise_word" in part.senses and _solemn(part, senses))
         if "commit" in senses or "promise_word" in senses:
             made |= part.senses & _TOPICS
+    other = other or (not made and sounds_forbidden(text))
     acts = [DialogueAct(Act.PROMISE, detail=name) for name, sense in PROMISE_SENSES if sense in made]
     return [*acts, DialogueAct(Act.PROMISE, detail="other")] if other and not made - _ALLOWED else acts
 

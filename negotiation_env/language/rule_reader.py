@@ -84,7 +84,7 @@ def _agent_acts(
         acts += _reasons(said, sentences, rival)
     if "soothe" in said:
         acts.append(_SOOTHE)
-    acts += promises_of(parts, context)
+    acts += promises_of(parts, low)
     acts += agent_reading.ticket_acts(parts, offers, low, context)
     if _asks(said, parts):
         acts.append(_ASK_PRICE)

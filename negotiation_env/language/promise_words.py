@@ -1,0 +1,53 @@
+"""How likely a message promises what an agency's agent may not give, by its words: a linear model over word pairs.
+
+Lists of favours end where somebody thinks of another one; words that go with giving go on. Trained on the training
+authors' messages and drills (``negotiate train promise-words``); the weights are data (``promise_words.json``).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from negotiation_env.files import read_json
+
+PATH: Final = Path(__file__).with_name("promise_words.json")
+_FIGURE: Final = re.compile(r"\d[\d,.]*")
+_TOKEN: Final = re.compile(r"[a-z']+|#|[\u4e00-\u9fff]")
+
+
+class PromiseWords(BaseModel):
+    """The model: the sum of a message's weights over the root of their number, and from where on it is a promise."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bias: float
+    threshold: float
+    weights: dict[str, float]
+    """By word and by pair of words, "#" for a figure."""
+
+
+def grams(text: str) -> set[str]:
+    """Return a message's words and pairs of neighbouring words."""
+    tokens = _TOKEN.findall(_FIGURE.sub("#", text.lower().replace("\u2019", "'")))
+    return {*tokens, *map(" ".join, pairwise(tokens))}
+
+
+@cache
+def promise_words() -> PromiseWords:
+    """Return the shipped model."""
+    return read_json(PATH, PromiseWords)
+
+
+def sounds_forbidden(text: str) -> bool:
+    """Return whether a message sounds like a promise that its writer may not make."""
+    model = promise_words()
+    found = grams(text)
+    score = sum(model.weights.get(gram, 0.0) for gram in found) / math.sqrt(max(1, len(found)))
+    return score + model.bias >= model.threshold
