@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +19,8 @@ from pydantic import BaseModel, ConfigDict
 from negotiation_env.files import read_json
 
 PATH: Final = Path(__file__).with_name("promise_words.json")
+FEWEST: Final = 7
+"""Words that a message must have: fewer tell too little."""
 _FIGURE: Final = re.compile(r"\d[\d,.]*")
 _TOKEN: Final = re.compile(r"[a-z']+|#|[\u4e00-\u9fff]")
 
@@ -33,9 +36,13 @@ class PromiseWords(BaseModel):
     """By word and by pair of words, "#" for a figure."""
 
 
-def grams(text: str) -> set[str]:
-    """Return a message's words and pairs of neighbouring words."""
-    tokens = _TOKEN.findall(_FIGURE.sub("#", text.lower().replace("\u2019", "'")))
+def tokens_of(text: str) -> list[str]:
+    """Return a message's words, "#" for a figure."""
+    return _TOKEN.findall(_FIGURE.sub("#", text.lower().replace("\u2019", "'")))
+
+
+def grams(tokens: Sequence[str]) -> set[str]:
+    """Return words and pairs of neighbouring words."""
     return {*tokens, *map(" ".join, pairwise(tokens))}
 
 
@@ -47,7 +54,9 @@ def promise_words() -> PromiseWords:
 
 def sounds_forbidden(text: str) -> bool:
     """Return whether a message sounds like a promise that its writer may not make."""
-    model = promise_words()
-    found = grams(text)
+    tokens = tokens_of(text)
+    if len(tokens) < FEWEST:
+        return False
+    model, found = promise_words(), grams(tokens)
     score = sum(model.weights.get(gram, 0.0) for gram in found) / math.sqrt(max(1, len(found)))
     return score + model.bias >= model.threshold

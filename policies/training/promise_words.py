@@ -21,7 +21,7 @@ from scipy.sparse import csr_matrix
 
 from negotiation_env.files import read_lines, write_json
 from negotiation_env.game import world
-from negotiation_env.language.promise_words import grams
+from negotiation_env.language.promise_words import grams, tokens_of
 from negotiation_env.language.wording import agent_phrase_book
 from simulators.people.reading_labels import DRILLS, ReadingDrill
 from simulators.people.written_dialogues import written_dialogues
@@ -41,7 +41,7 @@ ACCUSED: Final = 0.01
 def train(out: Path) -> float:
     """Write the model to a file and return the share of the validation authors' forbidden promises that it hears."""
     data = [*_written("train"), *_drilled(), *_worded()]
-    counts = Counter(gram for text, _ in data for gram in grams(text))
+    counts = Counter(gram for text, _ in data for gram in grams(tokens_of(text)))
     names = sorted(gram for gram, count in counts.items() if count >= RAREST)
     weights, bias = _fit(_features([text for text, _ in data], names), np.array([y for _, y in data], float))
     least = np.sort(np.abs(weights))[-KEPT] if len(weights) > KEPT else 0.0
@@ -100,7 +100,7 @@ def _features(texts: Sequence[str], names: Sequence[str]) -> Any:
     columns: list[int] = []
     ends = [0]
     for text in texts:
-        found = grams(text)
+        found = grams(tokens_of(text))
         known = [place[gram] for gram in found if gram in place]
         columns += known
         values += [1.0 / np.sqrt(max(1, len(found)))] * len(known)
