@@ -10,5 +10,5 @@ around them in ``price_vocabulary``, ``price_context``, ``price_filters``). New 
 
 from typing import Final
 
-READER_VERSION: Final = 1
+READER_VERSION: Final = 2
 """Raised with every change that can read a message otherwise."""
