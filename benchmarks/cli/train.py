@@ -169,7 +169,7 @@ def promise_words(
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = PROMISE_WORDS,
 ) -> None:
     """Train the rule reader's word model of forbidden promises on written dialogues and drills."""
-    heard = optional_module("policies.training.promise_words", "train").train(out)
+    heard = optional_module("policies.training.reader_promises", "train").train(out)
     _tell(f"{out}: hears {heard:.0%} of the validation authors' forbidden promises")
 
 
