@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType
 from negotiation_env.language.clauses import Part
+from negotiation_env.language.grammar import opens_question
 from negotiation_env.language.offers import Offer, is_foreign, names, same
 from negotiation_env.language.price_vocabulary import word_set
 from negotiation_env.language.prices import PriceKind
@@ -169,7 +170,11 @@ def _is_standing(offer: Offer, quote: float | None) -> bool:
 
 
 def _is_listed(offer: Offer, context: Context) -> bool:
-    """Whether a figure is what the page shows now, which nobody bids."""
+    """Whether a figure is only what the page shows now, which nobody bids but by asking for it."""
+    part = offer.part
+    asks = "offer" in part.senses or opens_question(part.tokens, part.clause.start, part.clause.end)
+    if part.question and asks:
+        return False
     return offer.price.kind is PriceKind.AMOUNT and same(offer.selling, context.selling[offer.ticket])
 
 

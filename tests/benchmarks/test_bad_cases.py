@@ -65,7 +65,7 @@ def test_a_fix_with_a_new_problem_is_fixed_but_not_clean(case: Case) -> None:
 def test_the_runner_judges_the_three_ways_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "load_reward", lambda spec: ScoredByLength())
     specs = {name: f"tests.benchmarks.case_replies:{name}" for name in ("Good", "Bad", "Half")}
-    run_benchmark(list(specs.values()), ["bad-cases"], out=tmp_path, progress=False)
+    run_benchmark(list(specs.values()), ["bad-cases"], out=tmp_path, progress=False, reader="rules")
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["policies"]
     figures = {name: report[spec]["metrics"] for name, spec in specs.items()}
     assert {name: f["fixed"]["value"] for name, f in figures.items()} == {"Good": 1.0, "Bad": 0.0, "Half": 1.0}
