@@ -3,8 +3,8 @@
 MiniLM-L6 (Wang et al. 2020, arXiv 2002.10957; Sentence-Transformers' all-MiniLM-L6-v2) with a LoRA and five heads,
 trained on written dialogues and drills (``negotiate train reader``), run by ONNX Runtime. Figures and rooms are found
 by code (``encoder_input``); the heads tell which figure is offered or taken for which ticket, how firmly, and what
-else is said. Below a stated confidence an acceptance is UNSURE, so that the other side asks back. Very long messages
-are read by the rules.
+else is said. Below a stated confidence an acceptance is UNSURE, so that the other side asks back. Very short and very
+long messages are read by the rules.
 """
 
 from __future__ import annotations
@@ -50,6 +50,10 @@ BATCH: Final = 16
 """Messages of like length that go through the encoder together."""
 SHARED: Final = 0.6
 """A figure belongs to every ticket that is at least so likely as the likeliest."""
+NEVER: Final = 2.0
+"""A threshold that no probability reaches."""
+SHORT: Final = 8
+"""Words of messages that are left to the rules: on the validation authors both misread as many of them."""
 SELLING_BELOW, NET_ABOVE = 0.1, 0.9
 """Where a price type is sure without the rules."""
 THREADS: Final = 1
@@ -82,17 +86,23 @@ class Thresholds(NamedTuple):
     """A firm acceptance binds."""
     seconded: float = 0.5
     """The same where the rules hear one too."""
+    contradicted: float = 0.99
+    """The same where the rules hear one that is less than firm."""
     unsure: float = 0.4
     """From here to ``firm`` the other side asks back."""
     offer: float = 0.5
     seconded_offer: float = 0.3
     """The same where the rules read that bid too."""
     bid: float = 0.9
-    """The hotel quotes the agent's own figure."""
+    """The hotel quotes the agent's own figure, and the rules hear it."""
+    unheard_bid: float = 0.98
+    """The same where they do not."""
     overpromise: float = 0.5
     seconded_promise: float = 0.1
     """The same where the rules hear one too."""
     close: float = 0.6
+    walk: float = 0.9
+    """The hotel breaks off, and the rules do not hear it."""
     topic: float = 0.5
     stand: float = 0.5
 
@@ -202,7 +212,7 @@ def ticket_acts(
     found: Found, seen: EncoderInput, context: Context, at: Thresholds, rules: Reading
 ) -> tuple[list[DialogueAct], float]:
     """Return the acts on tickets, and the confidence in them; where the rules second it, less certainty is enough."""
-    firmly = [act.ticket for act in rules.acts if act.kind in (Act.ACCEPT, Act.CONFIRM) and act.force is Force.FIRM]
+    taking = [act for act in rules.acts if act.kind in (Act.ACCEPT, Act.CONFIRM)]
     acts: list[DialogueAct] = []
     confidence = 1.0
     agent = context.speaker == "agent"
@@ -217,7 +227,10 @@ def ticket_acts(
             _best(found, seen, context, k, 2, rules),
             _best(found, seen, context, k, 1, rules, owned.get(k)),
         )
-        bar = at.seconded if k in firmly or None in firmly else at.firm
+        forces = {act.force for act in taking if act.ticket in (k, None)}
+        bar = at.seconded if Force.FIRM in forces else at.contradicted if forces else at.firm
+        if Force.CONDITIONAL in forces and not agent:  # "if you give me a banner, 300 is fine"
+            bar = NEVER
         hedged = int(found.takes[k].argmax())
         if firm >= bar:
             confidence = min(confidence, firm)
@@ -227,8 +240,10 @@ def ticket_acts(
             acts.append(_priced(Act.ACCEPT, None, k, Force.UNSURE))
         elif hedged > 1:
             acts.append(_priced(Act.ACCEPT, None, k, FORCES[hedged - 1]))
-        if not agent and offered and offered[0] < at.bid and _names(offered, context.bids[k], k, context):
-            offered = None  # naming the agent's figure binds as taking it does
+        if not agent and offered and _names(offered, context.bids[k], k, context):
+            heard = any(_says(act, context.bids[k], k, context) for act in rules.acts)
+            if Force.CONDITIONAL in forces or offered[0] < (at.bid if heard else at.unheard_bid):
+                offered = None  # naming the agent's figure binds as taking it does
         if agent and offered and _names(offered, context.selling[k], k, context):
             offered = None  # nobody bids what the page shows
         seconded = offered is not None and any(
@@ -256,6 +271,13 @@ def _names(figure: tuple[float, float, bool], standing: float | None, k: int, co
     """Whether a figure is the one that stands; a selling price."""
     selling = figure[1] / (1.0 - context.commissions[k]) if figure[2] else figure[1]
     return standing is not None and abs(selling - standing) <= SAME
+
+
+def _says(act: DialogueAct, standing: float | None, k: int, context: Context) -> bool:
+    """Whether an act says the figure that stands for ticket ``k``, firmly."""
+    if act.ticket != k or act.price is None or act.force is not Force.FIRM:
+        return False
+    return _names((1.0, act.price, act.price_type is PriceType.NET), standing, k, context)
 
 
 def _is_net(likely: float, value: float, rules: Reading) -> bool:
@@ -323,11 +345,12 @@ def acts_of(found: Found, seen: EncoderInput, context: Context, at: Thresholds, 
             for name, tactic in _INFORMS.items()
             if f"objection:{name}" in said
         ]
-    asks = [act for act in on_tickets if act.kind is Act.ASK]
+    asks = [act for act in (*on_tickets, *rules.acts) if act.kind is Act.ASK and act.detail == "price"]
     acts += [act for act in on_tickets if act.kind is not Act.ASK] + asks[:1]
     if "ask:reason" in said:
         acts.append(DialogueAct(Act.ASK, detail="reason"))
-    if "walk" in said and context.speaker == "manager":
+    walks = found.topics[_TOPIC["walk"]] >= at.walk or ("walk" in said and any(a.detail == "walk" for a in rules.acts))
+    if walks and context.speaker == "manager":
         acts.append(DialogueAct(Act.CLOSE, detail="walk"))
     elif "close" in said:
         acts.append(DialogueAct(Act.CLOSE, detail="bye"))
@@ -360,9 +383,9 @@ def _agent_topics(said: set[str], rules: Reading) -> list[DialogueAct]:
     return acts
 
 
-def reads(text: str) -> bool:
-    """Whether the encoder reads a message; the rules read what is too long for it."""
-    return bool(text.strip()) and len(text) <= MOST_SAID
+def reads(text: str, rules: Reading) -> bool:
+    """Whether the encoder reads a message: the rules read what is too long for it, and short ones as well as it."""
+    return len(rules.words) > SHORT and len(text) <= MOST_SAID
 
 
 class EncoderReader:
@@ -387,7 +410,7 @@ class EncoderReader:
     def read(self, texts: Sequence[str], contexts: Sequence[Context]) -> list[Reading]:
         """Return one reading a message, in order."""
         readings = [understand(text, context) for text, context in zip(texts, contexts, strict=True)]
-        mine = [i for i, text in enumerate(texts) if reads(text)]
+        mine = [i for i, text in enumerate(texts) if reads(text, readings[i])]
         mine.sort(key=lambda i: len(texts[i]) + len(contexts[i].heard))
         for start in range(0, len(mine), BATCH):
             part = mine[start : start + BATCH]

@@ -20,10 +20,12 @@ from simulators.people.written_messages import WrittenMessage
 GRID: Final[dict[str, tuple[float, ...]]] = {
     "firm": (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.96, 0.98),
     "seconded": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
+    "contradicted": (0.9, 0.93, 0.96, 0.97, 0.98, 0.99, 0.995),
     "unsure": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
     "offer": (0.3, 0.4, 0.5, 0.6, 0.7),
     "seconded_offer": (0.1, 0.15, 0.2, 0.25, 0.3, 0.4),
-    "bid": (0.7, 0.8, 0.85, 0.9, 0.95, 0.98),
+    "bid": (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95),
+    "unheard_bid": (0.8, 0.85, 0.9, 0.95, 0.98, 0.99),
     "stand": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
     "close": (0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
     "seconded_promise": (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3),
@@ -65,13 +67,14 @@ def choose_thresholds(reader: EncoderReader, messages: Sequence[WrittenMessage])
 
 
 def _hear(reader: EncoderReader, messages: Sequence[WrittenMessage]) -> list[_Heard]:
-    mine = sorted((m for m in messages if reads(m.text)), key=lambda m: len(m.text) + len(m.context.heard))
+    """Return what the encoder reads of the messages, with the heads' and the rules' word on it."""
+    read = [(m, understand(m.text, m.context)) for m in messages]
+    mine = sorted((x for x in read if reads(x[0].text, x[1])), key=lambda x: len(x[0].text) + len(x[0].context.heard))
     heard: list[_Heard] = []
     for start in range(0, len(mine), BATCH):
         part = mine[start : start + BATCH]
-        rules = [understand(m.text, m.context) for m in part]
-        seen = [encoder_input(spoken(m.text), m.context, r) for m, r in zip(part, rules, strict=True)]
-        heard += map(_Heard, part, seen, reader.find(seen), rules)
+        seen = [encoder_input(spoken(m.text), m.context, r) for m, r in part]
+        heard += [_Heard(m, s, f, r) for (m, r), s, f in zip(part, seen, reader.find(seen), strict=True)]
     return heard
 
 

@@ -132,7 +132,8 @@ def test_topics_become_acts() -> None:
 
 
 def test_who_reads_what() -> None:
-    assert reads("309 it is.")
-    assert not reads("   ")
-    assert not reads("x" * 4000)
+    fluent = "345 for the suite, five nights from the fifteenth, and mind the boiler."
+    assert reads(fluent, understand(fluent, ONE))
+    for left in ("309 it is.", "   ", "a " * 4000):
+        assert not reads(left, understand(left, ONE))
     assert understand("309", ONE).reader == "rules"

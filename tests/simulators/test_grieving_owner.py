@@ -8,7 +8,8 @@ import pytest
 
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.game.state import End
-from negotiation_env.play.exchange import Negotiation, exchange, open_negotiation
+from negotiation_env.play.exchange import exchange, open_negotiation
+from negotiation_env.play.protocols import Negotiation
 from negotiation_env.play.registry import load_reader
 from simulators.managers.rule_manager import RuleManager
 from tests.benchmarks.playing import NoReward
