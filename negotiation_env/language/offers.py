@@ -154,6 +154,11 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
             not m.senses.isdisjoint(("neg", "reject", "reject_weak", "hold")) and m.start < at for m in clause.marks
         )
     own = part.tokens[clause.start : clause.end]
+    if before[-1:] in (("was",), ("were",)) and not part.question:
+        return True
+    step = part.tokens[max(clause.start, at - 3) : at - 2] == ("from",) and before[-1:] == ("to",)
+    if step and clause.person != "i":
+        return True  # "from 480 to 466, that's appreciated"
     if "past" in senses or (
         clause.person in ("i", "they")
         and not part.question
@@ -244,8 +249,12 @@ def _spread(parts: Sequence[Part], figures: Sequence[_SaidFigure], context: Cont
     last: dict[int, frozenset[int]] = {}
     topic: frozenset[int] = frozenset()
     place = {id(figure.price): n for n, figure in enumerate(figures)}
+    listed = _in_order(parts)
     for i, part in enumerate(parts):
-        if part.prices:
+        if part.prices and part.number in listed:
+            for _, price in part.prices:
+                tickets[place[id(price)]] = listed[part.number][id(price)]
+        elif part.prices:
             own = [place[id(price)] for _, price in part.prices]
             for n, rooms in zip(own, _rooms_of_figures(parts, i, context), strict=True):
                 if rooms:
@@ -265,6 +274,20 @@ def _spread(parts: Sequence[Part], figures: Sequence[_SaidFigure], context: Cont
                 tickets[n] = (_nearest_ticket(figures[n], last[n], context),)
     count = len(context.rooms)
     return [o for n, f in enumerate(figures) for o in _offers(f, [k for k in tickets[n] if k < count], context)]
+
+
+def _in_order(parts: Sequence[Part]) -> dict[int, dict[int, tuple[int, ...]]]:
+    """Return, by sentence, each figure's room where as many rooms are named first, in the figures' order, or last."""
+    found: dict[int, dict[int, tuple[int, ...]]] = {}
+    for number in {part.number for part in parts}:
+        own = [part for part in parts if part.number == number]
+        rooms = [(at, room) for part in own for at, room in part.rooms]
+        prices = [(at, price) for part in own for at, price in part.prices]
+        apart = rooms and prices and (rooms[-1][0] < prices[0][0] or prices[-1][0] < rooms[0][0])
+        plain = len(rooms) == len(prices) > 1 and all(len(room) == 1 for _, room in rooms)
+        if apart and plain and len({room for _, room in rooms}) == len(rooms):
+            found[number] = {id(price): tuple(room) for (_, room), (_, price) in zip(rooms, prices, strict=True)}
+    return found
 
 
 def _is_net_of_another(figure: _SaidFigure, others: Sequence[_SaidFigure], context: Context) -> bool:
