@@ -104,6 +104,8 @@ class Thresholds(NamedTuple):
     walk: float = 0.9
     """The hotel breaks off, and the rules do not hear it."""
     topic: float = 0.5
+    insult: float = 0.9
+    """Rare, and dear where it is heard wrongly."""
     stand: float = 0.5
 
 
@@ -360,7 +362,8 @@ def acts_of(found: Found, seen: EncoderInput, context: Context, at: Thresholds, 
 
 
 def _bar(name: str, at: Thresholds) -> float:
-    return {"close": at.close, "walk": at.close, "overpromise": at.overpromise}.get(name, at.topic)
+    bars = {"close": at.close, "walk": at.close, "overpromise": at.overpromise, "insult": at.insult}
+    return bars.get(name, at.topic)
 
 
 def _agent_topics(said: set[str], rules: Reading) -> list[DialogueAct]:
@@ -409,7 +412,9 @@ class EncoderReader:
 
     def read(self, texts: Sequence[str], contexts: Sequence[Context]) -> list[Reading]:
         """Return one reading a message, in order."""
-        readings = [understand(text, context) for text, context in zip(texts, contexts, strict=True)]
+        readings = [
+            understand(text, context)._replace(reader=self.name) for text, context in zip(texts, contexts, strict=True)
+        ]
         mine = [i for i, text in enumerate(texts) if reads(text, readings[i])]
         mine.sort(key=lambda i: len(texts[i]) + len(contexts[i].heard))
         for start in range(0, len(mine), BATCH):

@@ -34,9 +34,24 @@ def promises_of(parts: Sequence[Part], text: str) -> list[DialogueAct]:
         other = other or _favours(part) or _gives(part) or ("promise_word" in part.senses and _solemn(part, senses))
         if "commit" in senses or "promise_word" in senses:
             made |= part.senses & _TOPICS
-    other = other or (not made and sounds_forbidden(text))
+    other = other or (not made and _may_promise(parts) and sounds_forbidden(text))
     acts = [DialogueAct(Act.PROMISE, detail=name) for name, sense in PROMISE_SENSES if sense in made]
     return [*acts, DialogueAct(Act.PROMISE, detail="other")] if other and not made - _ALLOWED else acts
+
+
+def _may_promise(parts: Sequence[Part]) -> bool:
+    """Whether a message speaks of business at all, and its writer declines nothing."""
+    declines = any("neg" in p.senses and p.clause.person == "i" and "promise_word" not in p.senses for p in parts)
+    tokens = parts[0].tokens if len(parts) == 1 else [t for p in parts for t in p.tokens[p.clause.start : p.clause.end]]
+    return (not declines and not (_GOODS | _BUSINESS).isdisjoint(tokens)) or (
+        not declines and any(part.prices for part in parts)
+    )
+
+
+_BUSINESS: Final = word_set(
+    "rate rates price prices room rooms guest guests booking page search list commission percent paid money yuan account "
+    "suite king queen twin double executive week night nights season deal figure figures free hotel house banner badge"
+)
 
 
 def _solemn(part: Part, around: frozenset[str]) -> bool:

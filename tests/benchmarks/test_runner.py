@@ -185,6 +185,7 @@ def test_a_folder_from_before_there_were_readers_is_gone_on_with(tmp_path: Path)
 def test_each_policy_s_reader_is_told_and_another_one_s_episodes_are_played_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(registry, "suited_reader", lambda policy: "rules")
     before = run(tmp_path, policies=[POLITE, "random"])
     assert before.data["provenance"]["readers"] == dict.fromkeys([POLITE, "random"], reader_label(RULES))
     monkeypatch.setattr(registry, "suited_reader", lambda policy: "rules" if policy.name == "random" else "greetings")
