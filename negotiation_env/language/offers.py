@@ -8,7 +8,7 @@ and the second half of a translation ("722 on the page, 650 for you") are cited,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, groupby
 from typing import Final, NamedTuple
 
 from negotiation_env.language.clauses import STATUS, Part
@@ -39,6 +39,8 @@ _LARGEST_LIST: Final = 8
 """Figures of a sentence that are given to tickets as a list: more are no list of prices."""
 
 
+_BESIDE: Final = 8
+"""Figures between which one may say another over again."""
 _LISTED: Final = 6
 """Characters between the figures of a plain list."""
 
@@ -228,7 +230,8 @@ def _without_translations(offers: list[Offer], context: Context) -> list[Offer]:
         return offers
     out = list(offers)
     for i, one in enumerate(offers):
-        for j, other in enumerate(offers):
+        for j in range(max(0, i - _BESIDE), min(len(offers), i + _BESIDE + 1)):
+            other = offers[j]
             if i == j or one.ticket != other.ticket or one.price is other.price or other.cited or out[j].cited:
                 continue
             if one.price.kind is not PriceKind.AMOUNT or other.price.kind is not PriceKind.AMOUNT:
@@ -249,11 +252,11 @@ def _spread(parts: Sequence[Part], figures: Sequence[_SaidFigure], context: Cont
     last: dict[int, frozenset[int]] = {}
     topic: frozenset[int] = frozenset()
     place = {id(figure.price): n for n, figure in enumerate(figures)}
-    listed = _in_order(parts)
+    ordered = _in_order(parts)
     for i, part in enumerate(parts):
-        if part.prices and part.number in listed:
+        if part.prices and part.number in ordered:
             for _, price in part.prices:
-                tickets[place[id(price)]] = listed[part.number][id(price)]
+                tickets[place[id(price)]] = ordered[part.number][id(price)]
         elif part.prices:
             own = [place[id(price)] for _, price in part.prices]
             for n, rooms in zip(own, _rooms_of_figures(parts, i, context), strict=True):
@@ -264,11 +267,14 @@ def _spread(parts: Sequence[Part], figures: Sequence[_SaidFigure], context: Cont
                     named.setdefault(part.number, []).append(n)
         if part.rooms:
             topic = frozenset().union(*[room for _, room in part.rooms])
-    for group in named.values():
+    taken: dict[int, set[int]] = {}
+    for n, places in tickets.items():
+        taken.setdefault(figures[n].part.number, set()).update(places)
+    for number, group in named.items():
         listed = [n for n in group if not figures[n].cited]
-        if len(listed) > len(_free(context)):  # "at 466 and 444 you keep 410 and 391"
+        if len(_free(context)) < len(listed) <= 2 * _LARGEST_LIST:  # "at 466 and 444 you keep 410 and 391"
             listed = [n for n in listed if not _is_net_of_another(figures[n], [figures[m] for m in listed], context)]
-        _give_list(listed, figures, tickets, last, context)
+        _give_list(listed, figures, tickets, taken.get(number, set()), context)
         for n in group:
             if n not in tickets:
                 tickets[n] = (_nearest_ticket(figures[n], last[n], context),)
@@ -279,8 +285,8 @@ def _spread(parts: Sequence[Part], figures: Sequence[_SaidFigure], context: Cont
 def _in_order(parts: Sequence[Part]) -> dict[int, dict[int, tuple[int, ...]]]:
     """Return, by sentence, each figure's room where as many rooms are named first, in the figures' order, or last."""
     found: dict[int, dict[int, tuple[int, ...]]] = {}
-    for number in {part.number for part in parts}:
-        own = [part for part in parts if part.number == number]
+    for number, sentence in groupby(parts, key=lambda part: part.number):
+        own = list(sentence)
         rooms = [(at, room) for part in own for at, room in part.rooms]
         prices = [(at, price) for part in own for at, price in part.prices]
         apart = rooms and prices and (rooms[-1][0] < prices[0][0] or prices[-1][0] < rooms[0][0])
@@ -375,16 +381,14 @@ def _give_list(
     group: Sequence[int],
     figures: Sequence[_SaidFigure],
     tickets: dict[int, tuple[int, ...]],
-    last: dict[int, frozenset[int]],
+    taken: set[int],
     context: Context,
 ) -> None:
-    """Give a sentence's figures without rooms to tickets in order: the order that suits the tickets' prices best."""
+    """Give a sentence's figures without rooms to tickets in order: the order that suits the tickets' prices best.
+
+    ``taken``: tickets that the sentence names a figure for by their room.
+    """
     count = len(context.rooms)
-    taken = (
-        {k for n, ks in tickets.items() if figures[n].part.number == figures[group[0]].part.number for k in ks}
-        if group
-        else set()
-    )
     free = [k for k in range(count) if k not in taken]
     if not 2 <= len(group) <= min(len(free), _LARGEST_LIST):
         return

@@ -49,8 +49,9 @@ def _may_promise(parts: Sequence[Part]) -> bool:
 
 
 _BUSINESS: Final = word_set(
-    "rate rates price prices room rooms guest guests booking page search list commission percent paid money yuan account "
-    "suite king queen twin double executive week night nights season deal figure figures free hotel house banner badge"
+    "rate rates price prices room rooms guest guests booking page search list commission percent paid money yuan "
+    "account suite king queen twin double executive week night nights season deal figure figures free hotel house "
+    "banner badge"
 )
 
 

@@ -122,17 +122,18 @@ def _manager_acts(said: frozenset[str], parts: Sequence[Part], low: str, context
 
 
 def _breaks_off(parts: Sequence[Part]) -> bool:
-    """Whether the hotel ends the talks: not where it denies it, or names a figure after it."""
+    """Whether the hotel ends the talks: not where it denies or supposes it, or names a figure after it."""
     found = False
+    depends = -2  # the number of a sentence like "depends."
     for part in parts:
-        supposed = "cond" in part.around or any(
-            p.number == part.number - 1 and "cond" in p.senses and p.clause.end - p.clause.start <= 2 for p in parts
-        )
         if found and part.prices:
             return False  # "you can look elsewhere, but 320 is the best here"
+        supposed = "cond" in part.around or depends == part.number - 1
         for mark in part.clause.marks:
             if "walk" in mark.senses and not negated(part, mark.start) and not supposed:
                 found = not part.prices or part.prices[-1][0] < mark.start
+        if "cond" in part.senses and part.clause.end - part.clause.start <= 2:
+            depends = part.number
     return found
 
 

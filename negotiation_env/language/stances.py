@@ -70,12 +70,15 @@ _BARGAINING: Final = word_set(
 def stances_of(parts: Sequence[Part], put_off: bool) -> dict[int, Stance]:
     """Return what each clause of a message does, by ``id``, the clauses beside it considered."""
     found = {id(part): stance_of(part, put_off) for part in parts}
+    bargaining = -1  # the last sentence in which something was asked for in return
     for i, part in enumerate(parts):
         stance = found[id(part)]
+        bargains = bargaining == part.number
+        if _bargains(part):
+            bargaining = part.number
         if stance.kind not in ("accept", "confirm", "yes") or stance.force is not Force.FIRM:
             continue
-        before = [p for p in parts[:i] if p.number == part.number]
-        if (part.clause.join == "and" or _follows(part)) and any(_bargains(p) for p in before):
+        if (part.clause.join == "and" or _follows(part)) and bargains:
             found[id(part)] = stance._replace(force=Force.CONDITIONAL)
         elif _answers_a_remark(part, parts[i + 1] if i + 1 < len(parts) else None):
             found[id(part)] = Stance("", Force.FIRM)
