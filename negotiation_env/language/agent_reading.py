@@ -54,8 +54,10 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
     sealed = _sealed(parts, stances)
     acts: dict[int, DialogueAct] = {}
     several = len(context.rooms) > 1
-    foreign = {o.ticket for o in offers if is_foreign(o) and not o.cited and not o.price.negated}
-    offers = [o for o in offers if not is_foreign(o)]
+    foreign: set[int] = set()
+    if any(map(is_foreign, offers)):
+        foreign = {o.ticket for o in offers if is_foreign(o) and not o.cited and not o.price.negated}
+        offers = [o for o in offers if not is_foreign(o)]
     for k in range(len(context.rooms)):
         mine = [o for o in offers if o.ticket == k and not o.price.negated]
         act = _bid(mine, stances, low, context, k)

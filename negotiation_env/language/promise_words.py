@@ -58,5 +58,6 @@ def sounds_forbidden(text: str) -> bool:
     if len(tokens) < FEWEST:
         return False
     model, found = promise_words(), grams(tokens)
-    score = sum(model.weights.get(gram, 0.0) for gram in found) / math.sqrt(max(1, len(found)))
+    weights = model.weights
+    score = sum([weights[gram] for gram in found if gram in weights]) / math.sqrt(len(found))
     return score + model.bias >= model.threshold

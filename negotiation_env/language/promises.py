@@ -23,6 +23,7 @@ _TOPICS: Final = frozenset(sense for _, sense in PROMISE_SENSES)
 _ALLOWED: Final = frozenset(sense for name, sense in PROMISE_SENSES if name in world.PROMISES)
 _FUTURE: Final = frozenset(("you'll", "will", "you'd", "would", "youll"))
 _DECLINING: Final = frozenset(("past", "reported", "pressure"))
+_SETTLED: Final = _DECLINING | _ALLOWED
 
 
 def promises_of(parts: Sequence[Part], text: str) -> list[DialogueAct]:
@@ -41,10 +42,11 @@ def promises_of(parts: Sequence[Part], text: str) -> list[DialogueAct]:
 
 def _may_promise(parts: Sequence[Part]) -> bool:
     """Whether a message speaks of business at all, and its writer declines nothing."""
-    declines = any("neg" in p.senses and p.clause.person == "i" and "promise_word" not in p.senses for p in parts)
-    tokens = parts[0].tokens if len(parts) == 1 else [t for p in parts for t in p.tokens[p.clause.start : p.clause.end]]
-    return (not declines and not (_GOODS | _BUSINESS).isdisjoint(tokens)) or (
-        not declines and any(part.prices for part in parts)
+    for part in parts:
+        if "neg" in part.senses and part.clause.person == "i" and "promise_word" not in part.senses:
+            return False
+    return any(part.prices or part.rooms for part in parts) or any(
+        not _SPOKEN_OF.isdisjoint(part.tokens[part.clause.start : part.clause.end]) for part in parts
     )
 
 
@@ -92,16 +94,19 @@ _DOING: Final = word_set(
 )
 
 
+_SPOKEN_OF: Final = _GOODS | _BUSINESS
+
+
 def _gives(part: Part) -> bool:
     """Whether a clause says that the agent's side will do something about what is not its own."""
     clause = part.clause
-    words = part.tokens[clause.start : clause.end]
-    if part.question or clause.person not in ("i", "") or not part.around.isdisjoint(_DECLINING | _ALLOWED):
+    if part.prices or part.question or clause.person not in ("i", "") or not part.around.isdisjoint(_SETTLED):
         return False
+    words = part.tokens[clause.start : clause.end]
     will = next((i for i, word in enumerate(words) if word in _WILL), None)
     if will is None or _GOODS.isdisjoint(words[will:]) or negated(part, clause.end):
         return False
-    return not _DOING.isdisjoint(words[will : will + 4]) and not part.prices
+    return not _DOING.isdisjoint(words[will : will + 4])
 
 
 __all__ = ["promises_of"]
