@@ -50,6 +50,8 @@ BATCH: Final = 16
 """Messages of like length that go through the encoder together."""
 SHARED: Final = 0.6
 """A figure belongs to every ticket that is at least so likely as the likeliest."""
+OTHERWISE: Final = 0.7
+"""Another figure that is so likely offered is a bid and no acceptance to be asked about."""
 NEVER: Final = 2.0
 """A threshold that no probability reaches."""
 SHORT: Final = 8
@@ -234,12 +236,14 @@ def ticket_acts(
         if Force.CONDITIONAL in forces and not agent:  # "if you give me a banner, 300 is fine"
             bar = NEVER
         hedged = int(found.takes[k].argmax())
+        stands = agent and offered is not None and _names(offered, context.quotes[k], k, context)
         if firm >= bar:
             confidence = min(confidence, firm)
             acts.append(_priced(Act.ACCEPT, taken if taken and taken[0] > 0.5 else None, k, Force.FIRM))
-        elif firm >= at.unsure and not (offered and offered[0] > 0.7):
+        elif firm >= at.unsure and (not offered or offered[0] <= OTHERWISE or stands):
             confidence = min(confidence, max(firm, 1.0 - firm))
             acts.append(_priced(Act.ACCEPT, None, k, Force.UNSURE))
+            offered = None if stands else offered
         elif hedged > 1:
             acts.append(_priced(Act.ACCEPT, None, k, FORCES[hedged - 1]))
         if not agent and offered and _names(offered, context.bids[k], k, context):

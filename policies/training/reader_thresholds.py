@@ -18,10 +18,10 @@ from simulators.people.reading_effects import ReadMessage, commits_falsely, comp
 from simulators.people.written_messages import WrittenMessage
 
 GRID: Final[dict[str, tuple[float, ...]]] = {
-    "firm": (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.96, 0.98),
-    "seconded": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
+    "firm": (0.7, 0.8, 0.85, 0.9, 0.93, 0.96, 0.98, 0.985, 0.99, 0.995),
+    "seconded": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93),
     "contradicted": (0.9, 0.93, 0.96, 0.97, 0.98, 0.99, 0.995),
-    "unsure": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
+    "unsure": (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
     "offer": (0.3, 0.4, 0.5, 0.6, 0.7),
     "seconded_offer": (0.1, 0.15, 0.2, 0.25, 0.3, 0.4),
     "bid": (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95),
@@ -98,6 +98,6 @@ def _cost(heard: Sequence[_Heard], at: Thresholds) -> float:
                 accused += over
     count = max(1, len(heard))
     cost = wrong / count + 0.1 * missed / max(1, forbidden)
-    cost += 20.0 * max(0.0, commits / count - FALSE_SHARE) + 10.0 * max(0.0, ends / count - FALSE_SHARE)
+    cost += 60.0 * max(0.0, commits / count - FALSE_SHARE) + 10.0 * max(0.0, ends / count - FALSE_SHARE)
     cost += 2.0 * max(0.0, asked / max(1, taken) - ASKED_SHARE) + 4.0 * max(0.0, accused / count - 0.015)
     return cost
