@@ -60,6 +60,7 @@ SELLING_BELOW, NET_ABOVE = 0.1, 0.9
 """Where a price type is sure without the rules."""
 THREADS: Final = 1
 """Of ONNX Runtime and NumPy: episodes are spread over processes, and more threads win little on messages this short."""
+_OFFERS: Final = (Act.PROPOSE, Act.COUNTER)
 _TOPIC: Final = {name: i for i, (name, _) in enumerate(TOPICS)}
 _INFORMS: Final = {name: Tactic[name.upper()] for name in TACTICS}
 
@@ -260,7 +261,20 @@ def ticket_acts(
             confidence = min(confidence, offered[0])
             acts.append(_priced(Act.COUNTER, offered, k, Force.FIRM))
         acts += _stand(found, k, agent, at, bool(acts))
-    return acts, confidence
+    return acts + rest_of_list(acts, rules), confidence
+
+
+def rest_of_list(acts: Sequence[DialogueAct], rules: Reading) -> list[DialogueAct]:
+    """Return the rules' figures for tickets that nothing was found for, where the other figures of the list agree."""
+    theirs = {a.ticket: a for a in rules.acts if a.kind in _OFFERS and a.price is not None and a.force is Force.FIRM}
+    mine = {a.ticket: a for a in acts}
+    shared = [k for k in theirs if k in mine]
+    alike = shared and all(
+        mine[k].kind is Act.COUNTER and abs((mine[k].price or 0.0) - (theirs[k].price or 0.0)) <= SAME for k in shared
+    )
+    if not alike or len({a.price for a in theirs.values()}) < len(theirs):
+        return []
+    return [theirs[k] for k in theirs if k not in mine]
 
 
 def _owned(found: Found) -> dict[int, int]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from negotiation_env.game.acts import Act, Force, PriceType
+from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType
 from negotiation_env.language.encoder_input import PAIR_FEATURES, TICKET_FEATURES, encoder_input, find_mentions
 from negotiation_env.language.encoder_reader import (
     FORCES,
@@ -20,6 +20,7 @@ from negotiation_env.language.encoder_reader import (
     acts_of,
     figure_of,
     reads,
+    rest_of_list,
     token_spans,
 )
 from negotiation_env.language.reading import Context, Reading
@@ -137,3 +138,13 @@ def test_who_reads_what() -> None:
     for left in ("309 it is.", "   ", "a " * 4000):
         assert not reads(left, understand(left, ONE))
     assert understand("309", ONE).reader == "rules"
+
+
+def test_the_rest_of_a_list_that_agrees_is_the_rules() -> None:
+    def counter(ticket: int, price: float) -> DialogueAct:
+        return DialogueAct(Act.COUNTER, price=price, price_type=PriceType.SELLING, ticket=ticket)
+
+    listed = Reading((counter(0, 460.0), counter(1, 500.0), counter(2, 780.0)), ())
+    assert rest_of_list([counter(0, 460.0), counter(2, 780.0)], listed) == [counter(1, 500.0)]
+    assert rest_of_list([counter(0, 450.0), counter(2, 780.0)], listed) == []
+    assert rest_of_list([], listed) == []
