@@ -8,7 +8,6 @@ plays and the prompted policy is left out.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,10 +19,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from negotiation_env.game.acts import DialogueAct
 from negotiation_env.game.scenario import Scenario, TaskCard
 from negotiation_env.game.state import End, Stage, stage_of
-from negotiation_env.language.describe import in_words
+from negotiation_env.language.describe import describe, in_words
 from negotiation_env.language.reading import Reader, reader_label
 from negotiation_env.play.exchange import Exchange, exchange, open_negotiation
 from negotiation_env.play.protocols import Manager, Negotiation, Reward, RewardBreakdown
@@ -85,18 +83,18 @@ class LiveNegotiation:
         turn = int(self.negotiation.game.turn)
         self._console.print(_panel(f"agent, turn {turn}", step.text, "cyan", step.reward))
         if self.show_reading:
-            self._show_reading(step.reading.acts, step.reading.confidence)
+            self._show_reading(describe(step.reading, self.card)["text"], step.reading.confidence)
         answer = step.answer.text or "(silence)"
         self._console.print(_panel("manager", answer, "yellow"))
         if self.show_reading:
-            self._show_reading(step.answer.acts)
+            self._show_reading(in_words(step.answer.acts, self.card))
         for fault in step.answer.faults:
             self._console.print(f"[dim]wording fault: {escape(fault)}[/dim]")
         return step
 
-    def _show_reading(self, acts: Sequence[DialogueAct], confidence: float = 1.0) -> None:
+    def _show_reading(self, text: str, confidence: float = 1.0) -> None:
         sure = "" if confidence >= 1.0 else f" (confidence {confidence:.2f})"
-        self._console.print(Text(f"  understood: {in_words(acts, self.card)}{sure}", style="dim"))
+        self._console.print(Text(f"  understood: {text}{sure}", style="dim"))
 
     def show_card(self) -> None:
         """Show the agent's task card."""
