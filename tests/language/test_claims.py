@@ -38,6 +38,14 @@ def true_kinds(text: str, earlier: tuple[str, ...] = TALK) -> set[str]:
 
 
 PAIRS = [
+    ("total", "390 seven times is 2,730.", "390 seven times is 2,370."),
+    ("total", "2,800 over seven is 400.", "2,800 over seven is 420."),
+    ("total", "395 plus ten is 405.", "395 plus ten is 415."),
+    ("total", "2,730 is 390 a night.", "2,730 is 375 a night."),
+    ("net-price", "340 in your hand is 400 on the page.", "340 in your hand is 380 on the page."),
+    ("net-price", "400 selling, 340 net.", "400 selling, 360 net."),
+    ("competitor-price", "400 is five under Orchid Court.", "400 is fifteen under Orchid Court."),
+    ("date", "The king is quiet. Four nights from the 18th?", "The king is quiet. Four nights from the 15th?"),
     ("date", "The twin from 15 June?", "The twin from 15 July?"),
     ("date", "Twin from the 15th, king from the 18th.", "Twin from the 18th, king from the 15th."),
     ("date", "The king, 18 to 22 June, yes?", "The king, 18 to 29 June, yes?"),

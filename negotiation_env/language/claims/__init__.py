@@ -2,9 +2,9 @@
 
 ``find_claims`` reads ``stays`` (dates, weekdays, months, nights), ``houses`` (rooms, the hotel, its city, the event and
 the competitor), ``shares`` (demand, exposure, conversion, occupancy, commission) and ``money`` (prices of the
-competitor, prices that stand, net prices, totals, what was said before); ``talk`` holds a message beside its card. A
-figure that is offered is a bid and no claim, and the confidential target is never looked at. The text is data: no
-string raises, and the time is linear in its length.
+competitor, prices that stand, net prices, totals, what was said before); ``sums`` checks what figures are said to add
+up to; ``talk`` holds a message beside its card. A figure that is offered is a bid and no claim, and the confidential
+target is never looked at. The text is data: no string raises, and the time is linear in its length.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from negotiation_env.language.claims.houses import find_houses, find_rooms, hous
 from negotiation_env.language.claims.money import count_claims, money_claims, saying_claims, standing_claims
 from negotiation_env.language.claims.shares import find_shares, share_claims, trend_claims
 from negotiation_env.language.claims.stays import date_claims, find_dates, find_nights, month_claims, nights_claims
+from negotiation_env.language.claims.sums import sum_claims
 from negotiation_env.language.claims.talk import KINDS, MAX_LENGTH, Claim, Talk
 
 __all__ = ["KINDS", "Claim", "find_claims"]
@@ -48,5 +49,6 @@ def find_claims(
         *saying_claims(talk),
         *standing_claims(talk, rooms),
         *count_claims(talk),
+        *sum_claims(talk, houses),
     ]
     return tuple(sorted(claims, key=lambda claim: (claim.start, claim.end, claim.kind)))

@@ -239,6 +239,28 @@ _RIVAL: Final = re.compile(
 _DEMAND: Final = re.compile(r"\b(?:demand|search(?:es)?|more people|fewer people|travell?ers)\b")
 
 
+_CHINESE_HOUSES: Final = {
+    "梅花": "plum blossom", "城市之星": "city star", "兰苑": "orchid court", "兰庭": "orchid court",
+    "蓝门": "blue gate", "大柳树": "grand willow", "柳树": "grand willow", "柳苑": "grand willow",
+    "天鹅": "swan house",
+}  # fmt: skip
+"""What the invented competitors are called in Chinese."""
+_CHINESE_HOUSE: Final = re.compile(
+    rf"({'|'.join(sorted(_CHINESE_HOUSES, key=len, reverse=True))})"
+    r"(?=客栈|酒店|旅馆|宾馆|别院|之家|民宿|那|都|才|还|也|现在|挂|卖|降|跌| ?[0-9])"
+)
+_OWN_SIGNS: Final = {
+    "jade lake": "玉翠翡碧湖", "red lantern": "红灯", "bamboo court": "竹", "harbour view": "港海湾",
+    "golden phoenix": "金凤", "quiet garden": "静幽宁园", "west gate": "西", "cloud terrace": "云",
+    "river bend": "河江湾", "old town": "老古", "pine ridge": "松", "lotus": "莲荷", "silver bridge": "银桥",
+    "moonlight": "月", "sunrise bay": "日朝旭阳湾", "tea hill": "茶",
+}  # fmt: skip
+"""Signs of which a Chinese name of an invented house holds one at least."""
+_CHINESE_OWN: Final = re.compile(
+    r"(?:是|找)([\u4e00-\u9fff]{2,6})(?:酒店|旅馆|民宿|客栈|宾馆|度假村|饭店|旅店)(?=的|吗|吧|么|是吧|？)"
+)
+
+
 class House(NamedTuple):
     """A house that a message names; ``core`` is its name without "Hotel", "Inn" and the like, in lower case."""
 
@@ -287,6 +309,9 @@ def find_houses(talk: Talk) -> list[House]:
                 words = words[1:]
             if set(words) - set(_LODGING):
                 found.append(House(match.start(), match.end(), " ".join(words), match[2].lower()))
+    found += [
+        House(match.start(), match.end(), _CHINESE_HOUSES[match[1]], "") for match in _CHINESE_HOUSE.finditer(talk.low)
+    ]
     for match in _RIVAL.finditer(talk.text):
         if not any(house.start < match.end() and match.start() < house.end for house in found):
             core = match[1].strip().lower()
@@ -320,9 +345,13 @@ def house_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
                 found.append(talk.claim("hotel", house.start, house.end, name, hotel.name, False))
             else:
                 found.append(talk.claim("competitor", house.start, house.end, name, competitor, True))
-        elif house.core not in talk.earlier_low:
+        elif house.core not in talk.earlier_low and name not in talk.earlier_low:
             found.append(talk.claim("competitor", house.start, house.end, name, competitor, False))
     found += _city_claims(talk, houses, rooms) + _event_claims(talk)
+    if not talk.earlier and own in _OWN_SIGNS:
+        for match in _CHINESE_OWN.finditer(talk.low):
+            true = bool(set(match[1]) & set(_OWN_SIGNS[own]))
+            found.append(talk.claim("hotel", match.start(1), match.end(1), match[1], hotel.name, true))
     for match in _YOUR_HOUSE.finditer(talk.low):
         if match[1] not in talk.earlier_low:
             found.append(talk.claim("hotel", match.start(), match.end(), match[0], hotel.name, False))

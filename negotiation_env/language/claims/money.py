@@ -11,7 +11,7 @@ from negotiation_env.language.claims.talk import Claim, Talk
 from negotiation_env.language.numerals import Number
 
 _BESIDE_YOU: Final = re.compile(
-    r" ?\b(?:near|next to|beside|round|around|opposite|over|below|above|across from|under) you(?:rs?)?\b"
+    r" ?\b(?:near|next to|beside|round|around|opposite|over|below|above|across from|under) you(?:rs?)?\b|那[边家]"
 )
 _PLACE: Final = re.compile(r" ?\b(?:on|in|of|along|down|around|near|next to) (?:your|the|this|our) [a-z]+\b")
 _AND_ASKS: Final = re.compile(
@@ -56,6 +56,7 @@ _NET_PLAIN: Final = re.compile(r" net\b")
 _APART: Final = re.compile(
     r" ?(?:yuan )?(?:under|below|over|above|behind|ahead of|cheaper than|dearer than|in front of) (?:the )?"
 )
+_STATED: Final = re.compile(r" (?:is|lies|sits|stands|would be|puts you|leaves you) (?:just |only |still )?")
 _TOTAL_BEFORE: Final = re.compile(
     r"[0-9](?: a night)?(?: (?:times|for|over) [a-z0-9 ]{2,14})?,? (?:is|are|makes|make|comes to|=) $|"
     r"[0-9]{3} leaves [0-9.]+: $|晚$"
@@ -204,8 +205,10 @@ def _difference_claims(talk: Talk, houses: list[House], prices: list[Number]) ->
         apart = _APART.match(talk.low, number.end)
         if apart is None or not any(house.core == other and house.start == apart.end() for house in houses):
             continue
+        stated = [price.value for price in prices if _STATED.fullmatch(talk.low[price.end : number.start])]
         known = [price.value for price in prices] + [float(ticket.selling_price) for ticket in talk.card.tickets]
         known += [value for value in talk.earlier_values if 0.4 * truth < value < 2.5 * truth]
+        known = stated or known
         nearest = min((abs(value - truth) for value in known), key=lambda value: abs(value - number.value))
         claims.append(
             talk.claim(

@@ -62,7 +62,7 @@ _ZH_NUMBER: Final = r"(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3})"
 _CHINESE: Final = re.compile(
     rf"({_ZH_NUMBER}) ?月 ?(?:份)?([0-9]{{1,2}}|{_ZH_NUMBER}(?= ?[号日])) ?[号日]?"
     rf"(?: ?(?:到|至|-|~|和|、) ?(?:({_ZH_NUMBER}) ?月 ?)?({_ZH_NUMBER}) ?[号日]?(?![0-9一二两三四五六七八九十晚间%]))?"
-    rf"|(?<![0-9月])({_ZH_NUMBER})[号日]?(?:到|至|-|~)({_ZH_NUMBER})[号日]|"
+    rf"|(?<![0-9月])({_ZH_NUMBER})[号日]?(?:到|至|-|~|和|、)({_ZH_NUMBER})[号日]|"
     rf"(?<![0-9月一二三四五六七八九十周期])({_ZH_NUMBER})[号日](?!楼|线|店)"
     rf"|(?<![0-9月])([0-9]{{1,2}})到([0-9]{{1,2}})(?![0-9%晚])"
     rf"|(?<![0-9/])(1[0-2]|[1-9])/(3[01]|[12][0-9]|[1-9])(?![0-9/])"
@@ -264,7 +264,7 @@ _ROUGHLY_BEFORE: Final = re.compile(rf"\b(?:and|around|round|about|between|near)
 _OUT_BEFORE: Final = re.compile(rf"\b(?:out|leav\w+|check(?:ing)?[ -]?out)(?: on)? (?:{WEEKDAY},? ?)?(?:the )?$")
 _OTHER_START: Final = re.compile(
     r"\b(?:banner|badge|boost|lift|photo\w*|report|again|shut|closed?|back|opens?|free|page|search|term|"
-    r"school|project|work|fair|festival)\b[^,.;0-9]{0,16}$"
+    r"school|project|work|fair|festival)\b[^,.;0-9]{0,24}$"
 )
 _CLOCK: Final = re.compile(
     r",? (?:at|before|by|around) (?:(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|"
@@ -282,6 +282,9 @@ _OTHER_DAY: Final = re.compile(
     r"come|back|deadline|birthday|opens?|reopen\w*|closed?|shut|outside|not|never|today|tomorrow|last year|yesterday|"
     r"expires?|valid|invoice|contract|decide|answer|review|check again|wedding|exam\w*|opened|deliver\w*|photograph\w*|"
     r"were|was|had|hadn't|wasn't|holiday|festival|fair|new year)\b|再|之前|前$|联系|打给|回您|结算|发您|除了|不含"
+)
+_I_WRITE: Final = re.compile(
+    r"\b(?:i|we)(?:'m| am)? (?:writ\w+|call\w*|phon\w+|ring\w*) (?:you |to you )?(?:about|for)\b"
 )
 _NIGHTS_FROM: Final = re.compile(
     rf"[ ,]*(?:(?:of|in|for) (?:the |your )?[a-z ]{{1,20}},? )?(?:from|starting|beginning|as of|"
@@ -330,9 +333,28 @@ def tickets_meant(talk: Talk, rooms: Sequence[RoomMention], start: int, end: int
     elif after and (len(inside) == 1 or after[0].start < clause.end):
         group = after[:1]
     else:
-        return tickets
+        group = _named_last(talk, rooms, sentence)
     meant = tuple(tickets[place] for room in group for place in room.tickets)
     return meant or tickets
+
+
+_OTHERS: Final = re.compile(r"\b(?:all|both|others?|each|rest|everything|they)\b|都|其他|其余")
+_ALL_FROM: Final = re.compile(
+    rf"\b(?:all(?: (?:two|three))?|both)(?: of them| rooms)?,? (?:from|starting) (?:{WEEKDAY},? )?(?:the )?$"
+)
+_EACH: Final = re.compile(r" each\b")
+
+
+def _named_last(talk: Talk, rooms: Sequence[RoomMention], sentence: Span) -> list[RoomMention]:
+    """Return the room of the sentence before, if it names one: "Your queen is at 487. Could she go for 435?"."""
+    before = [room for room in rooms if room.end <= sentence.start]
+    if not before:
+        return []
+    last = talk.sentence(before[-1].start)
+    inside = [room for room in before if room.start >= last.start]
+    alone = len({room.tickets for room in inside}) == 1 and last.end + 4 >= sentence.start
+    alone = alone and not _OTHERS.search(talk.low, sentence.start, sentence.end)
+    return inside[-1:] if alone else []
 
 
 def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMention],
@@ -355,6 +377,10 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
         if opening and not _END_BEFORE.search(talk.before(mention.start, 32)):
             # The first message says which stay it is about, not a part of it.
             true = any(_begins(mention.days[0], ticket) for ticket in tickets)
+        elif _ALL_FROM.search(talk.before(mention.start, 40)):
+            true = all(_begins(mention.days[0], ticket) for ticket in tickets)
+        elif start and _whole_stay_elsewhere(talk, mention, tickets, nights):
+            true = False
         elif all(day in said and not any(_begins(day, ticket) for ticket in talk.card.tickets) for day in mention.days):
             true = True
         elif len(mention.days) > 1 and (not mention.is_range or len(tickets) == len(talk.card.tickets)):
@@ -396,7 +422,8 @@ def _on_room(talk: Talk, mention: DateMention, rooms: Sequence[RoomMention]) -> 
 def _of_stay(talk: Talk, mention: DateMention, rooms: Sequence[RoomMention], nights: Sequence[NightsMention]) -> bool:
     """Return whether a date without "from" belongs to the stay: a room, nights or a price stand in its sentence."""
     sentence, clause = talk.sentence(mention.start), talk.clause(mention.start)
-    if _OTHER_DAY.search(talk.low[clause.start : max(clause.end, mention.end)]):
+    words = _I_WRITE.sub("", talk.low[clause.start : max(clause.end, mention.end)])
+    if _OTHER_DAY.search(words):
         return False
     if len(within(rooms, sentence.start, sentence.end)) + len(within(nights, sentence.start, sentence.end)):
         return True
@@ -446,6 +473,15 @@ def _fits(talk: Talk, mention: DateMention, ticket: Ticket, start: bool, nights:
         or re.search(r"\bnights from (?:the )?$", talk.before(mention.start, 20)) is not None
         or first.day == ticket.check_out.day
     )
+
+
+def _whole_stay_elsewhere(talk: Talk, mention: DateMention, tickets: Sequence[Ticket],
+                          nights: Sequence[NightsMention]) -> bool:  # fmt: skip
+    """Return whether all nights of one of some tickets are counted from a day on which no such stay begins."""
+    near = within(nights, mention.start - 60, mention.end + 40)
+    counts = {item.nights for item in near if _counted_from(talk, item, mention)}
+    alike = [ticket for ticket in tickets if ticket.nights in counts]
+    return len(counts) == 1 and bool(alike) and not any(_begins(mention.days[0], ticket) for ticket in alike)
 
 
 def _counted_from(talk: Talk, nights: NightsMention, date: DateMention) -> bool:
@@ -509,6 +545,8 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
         sentence = talk.sentence(mention.start)
         meant = _named_beside(talk, mention, rooms)
         true = mention.nights in ((*lengths, total) if meant is None else {ticket.nights for ticket in meant})
+        if len(lengths) > 1 and meant is None and _EACH.match(talk.low, mention.end):
+            true = False
         if not true:
             swapped = meant is not None and mention.nights in lengths
             longest = max(ticket.nights for ticket in meant or talk.card.tickets)

@@ -1,0 +1,106 @@
+"""Claims that are sums: "275 seven times is 1,925", "7,000 over twelve is 583.33", "250 to you is 284 on the page"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from math import prod
+from typing import Final
+
+from negotiation_env.language.claims.houses import House
+from negotiation_env.language.claims.talk import Claim, Talk
+from negotiation_env.language.numerals import Number
+
+# In these patterns every number of a message is one #; the last # is the result that is held against the others.
+_IS: Final = r"(?: (?:is|are|makes?|comes? to|gives|equals|would be)|,? that's|,? which is| ?=|就是|是)"
+_NIGHT: Final = r"(?:(?: a| per| the| each)? nights?|晚|夜)"
+_PRODUCT: Final = re.compile(
+    rf"#(?: nights?| yuan| rooms?)?(?: ?(?:times|x|×|乘以?)(?: a)? ?#(?: nights?| yuan)?){{1,3}}{_IS} ?#"
+    rf"|# # times{_IS} ?#"
+)
+_COUNT_AT: Final = re.compile(rf"#(?: [a-z]+){{0,3}} at #(?: each| apiece)?{_IS} ?#")
+_QUOTIENT: Final = re.compile(
+    rf"#(?: yuan)? (?:over|for|divided by|across|spread over) (?:the )?#{_NIGHT}?{_IS}(?: about| roughly)? ?#"
+    rf"|#除以?#{_IS} ?#"
+)
+_RATE: Final = re.compile(
+    rf"#(?: yuan)?(?: for the (?:stay|lot|whole))?(?: [a-z]+)?{_IS} ?#"
+    r"(?= (?:a|per|the|each) night| each\b| apiece|一晚)"
+)
+_PERCENT_OFF: Final = re.compile(
+    rf"(?<!plus )(?<!minus )(?<!less )# ?(?:%|per ?cent)(?: off)?{_IS} ?#(?! ?(?:%|per ?cent|nights?|people))"
+)
+_OFF: Final = re.compile(rf"# (?:yuan )?off #{_IS} ?#")
+_PLUS: Final = re.compile(rf"# ?(?:plus|\+|加) ?#(?: ?%| per ?cent)?{_IS} ?#")
+_MINUS: Final = re.compile(rf"# ?(?:minus|less|减) ?#(?: ?%| per ?cent)?{_IS} ?#")
+_TO_PAGE: Final = re.compile(
+    rf"#(?: net| to you| in (?:the|your|his|her) (?:hand|pocket))(?:{_IS}| means| needs| takes) ?#"
+    r"(?=(?: yuan)? (?:on the page|selling|gross))"
+)
+_FROM_PAGE: Final = re.compile(r"# selling(?: price)?,? (?:and |or |so )?#(?= net| to you)")
+"""A selling price and what it is said to leave the hotel."""
+
+
+def sum_claims(talk: Talk, houses: Sequence[House]) -> list[Claim]:
+    """Return a claim for each result of a sum; true within a yuan or what rounding to a yuan can move."""
+    # "grand" is a thousand, and not in the Grand Willow.
+    numbers = [n for n in talk.numbers if not any(house.start <= n.start < house.end for house in houses)]
+    if len(numbers) < 2:
+        return []
+    skeleton, places = _skeleton(talk.low, numbers)
+    keeps = sorted({1.0, *(1.0 - ticket.commission for ticket in talk.card.tickets)})
+    nights = {float(ticket.nights) for ticket in talk.card.tickets}
+    nights |= {value for value in (*talk.earlier_values, *(n.value for n in numbers)) if 2 <= value <= 31}
+    known = {*talk.earlier_values, *(float(ticket.selling_price) for ticket in talk.card.tickets)}
+    claims: list[Claim] = []
+    for pattern, kind, results in (
+        (_PRODUCT, "total", lambda v: [prod(v) * keep for keep in keeps]),
+        (_COUNT_AT, "total", lambda v: [v[0] * v[1] * keep for keep in keeps] if v[0] >= 2 else []),
+        (_QUOTIENT, "total", lambda v: _shares(v[0], v[1], keeps)),
+        (_RATE, "total", lambda v: [v[0] / count for count in nights] if v[0] >= 200 else []),
+        (_PLUS, "total", lambda v: [v[0] + v[1], v[0] * (1.0 + v[1] / 100.0)]),
+        (_MINUS, "total", lambda v: [v[0] - v[1], v[0] * (1.0 - v[1] / 100.0)]),
+        (_OFF, "total", lambda v: [v[1] - v[0], v[1] * (1.0 - v[0] / 100.0)]),
+        (_PERCENT_OFF, "total", lambda v: [value * part / 100.0 for value in known for part in (v[0], 100.0 - v[0])]),
+        (_TO_PAGE, "net-price", lambda v: [v[0] / keep for keep in keeps if keep < 1.0]),
+        (_FROM_PAGE, "net-price", lambda v: [v[0] * keep for keep in keeps if keep < 1.0]),
+    ):  # fmt: skip
+        claims += _checked(talk, numbers, (skeleton, places), pattern, kind, results)
+    return claims
+
+
+def _shares(total: float, count: float, keeps: Sequence[float]) -> list[float]:
+    """Return what "7,000 for twelve is" may go on with: each one's share, or the product if the first is the rate."""
+    return [value * keep for value in (total / count, total * count) for keep in keeps] if count >= 2 else []
+
+
+def _checked(talk: Talk, numbers: Sequence[Number], text: tuple[str, dict[int, int]], pattern: re.Pattern[str],
+             kind: str, results: Callable[[list[float]], list[float]]) -> list[Claim]:  # fmt: skip
+    """Return a claim for each place where a pattern's last number should be one of the results of those before it."""
+    skeleton, places = text
+    claims: list[Claim] = []
+    for match in pattern.finditer(skeleton):
+        first = places[match.start()]
+        *parts, said = numbers[first : first + match[0].count("#")]
+        found = results([part.value for part in parts])
+        if found:
+            truth = min(found, key=lambda value: abs(value - said.value))
+            true = abs(truth - said.value) <= max(1.01, abs(truth) * 0.002)
+            claims.append(talk.claim(kind, said.start, said.end, said.value, round(truth, 2), true))
+    return claims
+
+
+def _skeleton(low: str, numbers: Iterable[Number]) -> tuple[str, dict[int, int]]:
+    """Return a text with each number as one #, and which number stands at each #."""
+    parts: list[str] = []
+    places: dict[int, int] = {}
+    at = length = 0
+    for index, number in enumerate(numbers):
+        if number.start < at:
+            continue
+        between = low[at : number.start].replace("#", " ")
+        parts += [between, "#"]
+        length += len(between) + 1
+        places[length - 1] = index
+        at = number.end
+    return "".join([*parts, low[at:].replace("#", " ")]), places
