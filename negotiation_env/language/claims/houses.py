@@ -190,7 +190,8 @@ _TELLING: Final = frozenset(
 """Words of a name that contradict another kind of house; "hotel" is said of all of them."""
 _LODGING_TAIL: Final = rf"(?: (?:{'|'.join(_LODGING)})\b)*"
 _GENERIC: Final = re.compile(
-    r"\b((?:[A-Z][a-z]+ ){1,3})(Hotel|Inn|Guesthouse|Resort|Lodge|Hostel|Homestay|Apartments|Residence)\b"
+    r"\b((?:[A-Z][a-z]+ ){1,3})"
+    r"(Hotel|Inn|Guesthouse|Resort|Lodge|Hostel|Homestay|Apartments|Residence|Palace|Retreat)\b"
 )
 _OWN_HOUSE_BEFORE: Final = re.compile(
     r"(?:\b(?:dear|hello|hi|morning|evening|afternoon|speaking (?:to|with)|is (?:that|this|it)|"
@@ -207,6 +208,12 @@ _LOCAL: Final = re.compile(
     r"guests|bound|trips?)"
     r"(?: [a-z']+){0,3} (?:for|to|in|of) (?:the )?$|搜$|[您你店]们?(?:家)?在$"
 )
+_ARRIVING: Final = re.compile(
+    r"\b(?:fly|flies|flying|flights?|come|comes|coming|travel|travels|travelling|land|landing|trains?|drive|head|"
+    r"heading) (?:in)?to $|\b(?:arriv\w+|land|landing) (?:at|in) $"
+)
+_DESK: Final = re.compile(r" (?:desk|side|team|office)\b")
+_I_DO: Final = re.compile(r"\bi (?:do|cover|look after|handle) $")
 _HERE: Final = re.compile(
     rf"\b(?:your|the|this|that) (?:[a-z]+ ){{0,3}}(?:{'|'.join(_LODGING)}|house|place|"
     rf"property)(?: there)?(?:,| in| at) (?:the )?$"
@@ -220,7 +227,8 @@ _YOUR_HOUSE: Final = re.compile(
 _EVENT: Final = re.compile(
     r"\b(?P<name>(?:(?!the |your |our |this |that |a |an |for |of |in |and |to |at |around |during |next |no |my |by |"
     r"her |his |their |its |with |before |after |when |until |is |like |every |each |because |little |big |whole )"
-    r"[a-z-]+ ){0,2}?)(?P<head>fair|festival|marathon|holidays|carnival|regatta|races|expo|parade|congress)\b"
+    r"[a-z-]+ ){0,2}?)(?P<head>fair|festival|marathon|holidays|carnival|regatta|races|expo|parade|congress|"
+    r"concerts?|tournament|conference)\b"
 )
 _EVENT_TELLING: Final = re.compile(
     r"\b(?:around|during|for|over|coming for|in town for|because of|thanks to|with) (?:the |your )?$"
@@ -387,7 +395,8 @@ def _city_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
         ) or any(
             0 <= match.start() - room.end <= 6 and talk.low[room.end : match.start()].strip() == "in" for room in rooms
         )
-        if beside or _LOCAL.search(before) or _HERE.search(before):
+        ours = not talk.earlier and (_DESK.match(talk.low, match.end()) or _I_DO.search(before))
+        if beside or ours or _LOCAL.search(before) or _HERE.search(before) or _ARRIVING.search(before):
             true = said.lower().replace("'", "") == city.lower().replace("'", "")
             if true or beside or said.lower() not in talk.earlier_low:
                 found.append(

@@ -56,6 +56,7 @@ _NET_PLAIN: Final = re.compile(r" net\b")
 _APART: Final = re.compile(
     r" ?(?:yuan )?(?:under|below|over|above|behind|ahead of|cheaper than|dearer than|in front of) (?:the )?"
 )
+_NEARLY: Final = re.compile(r"\b(?:about|around|nearly|almost|roughly|some|just under|just over) $")
 _STATED: Final = re.compile(r" (?:is|lies|sits|stands|would be|puts you|leaves you) (?:just |only |still )?")
 _TOTAL_BEFORE: Final = re.compile(
     r"[0-9](?: a night)?(?: (?:times|for|over) [a-z0-9 ]{2,14})?,? (?:is|are|makes|make|comes to|=) $|"
@@ -82,7 +83,7 @@ def money_claims(talk: Talk, houses: list[House]) -> list[Claim]:
     taken = {claim.start for claim in claims}
     claims += [claim for claim in _unnamed_claims(talk, houses, prices) if claim.start not in taken]
     claims += _net_claims(talk, prices) + _present_claims(talk, houses, prices)
-    return claims + _difference_claims(talk, houses, prices) + _total_claims(talk)
+    return claims + _difference_claims(talk, houses, prices) + _beside_claims(talk, houses) + _total_claims(talk)
 
 
 def _may_be_price(talk: Talk, number: Number) -> bool:
@@ -124,8 +125,9 @@ def _competitor_price(talk: Talk, number: Number) -> Claim:
         other in message.lower() and re.search(rf"(?<![0-9]){number.value:g}(?![0-9])", message)
         for message in talk.earlier
     )
+    room = 0.02 * truth if _NEARLY.search(talk.before(number.start, 16)) else 1.0
     return talk.claim(
-        "competitor-price", number.start, number.end, number.value, truth, abs(number.value - truth) <= 1 or told
+        "competitor-price", number.start, number.end, number.value, truth, abs(number.value - truth) <= room or told
     )
 
 
@@ -218,6 +220,29 @@ def _difference_claims(talk: Talk, houses: list[House], prices: list[Number]) ->
     return claims
 
 
+_UNDERCUTS: Final = re.compile(
+    r"(?: is| sells| sits| stands| lists| asks)?(?: now| already)? "
+    r"(?:(undercuts?|undercutting|cheaper than)|(dearer than|pricier than)) you\b"
+)
+
+
+def _beside_claims(talk: Talk, houses: list[House]) -> list[Claim]:
+    """Return whether the competitor is said to be cheaper or dearer than this house, held against every price named."""
+    other = core_name(talk.card.facts.competitor_name)
+    price = talk.card.facts.competitor_price
+    claims: list[Claim] = []
+    for house in houses:
+        side = _UNDERCUTS.match(talk.low, house.end) if house.core == other else None
+        if side is None:
+            continue
+        own = {float(ticket.selling_price) for ticket in talk.card.tickets} | {
+            value for value in talk.earlier_values if 0.5 * price < value < 2.0 * price and value != price
+        }
+        true = any(value > price if side[1] else value < price for value in own)
+        claims.append(talk.claim("competitor-price", house.start, side.end(), side[0].strip(), float(price), true))
+    return claims
+
+
 def _total_claims(talk: Talk) -> list[Claim]:
     """Return what nights are said to come to: "375 for seven nights is 2,625", "1,140, that's 285 a night"."""
     lowest = min(ticket.net_price for ticket in talk.card.tickets) * 0.6
@@ -245,10 +270,13 @@ _SAID: Final = (
 _SAID_BEFORE: Final = re.compile(
     rf"\b(?:you|i|we|she|he|you've|we've|i've|you'd|we'd|i'd|you had|we had) (?:just |already |once |both |"
     rf"have |had )?{_SAID}"
-    r"(?: (?:me|you|us|to|it|at|that|was|the|a|for|on|yes|,))* ?$|\b(?:as|like) (?:agreed|promised|"
+    r"(?: (?:me|you|us|to|it|at|that|was|the|a|for|on|yes|,))* ?$|\byou (?:told|promised|assured) (?:me|us)"
+    r"(?: (?!if\b|about\b|not\b|why\b|how\b)[a-z']+){0,9} $|\b(?:as|like) (?:agreed|promised|"
     r"you said|we said)[:,]? (?:at |on )?$"
     r"|[您你]们?(?:刚才|刚刚|之前|上次|昨天)?(?:说|报|讲|答应|给)(?:好)?(?:了)?的?(?:是|价)?$|(?:说好|谈好|讲好|定好|谈妥)的?$"
 )
+_SETTLED: Final = re.compile(r"\b(?:already|now) (?:settled|agreed|fixed)(?: between us)? (?:at|on) $")
+_HEARD_AFTER: Final = re.compile(r" from you\b")
 _SAID_AFTER: Final = re.compile(
     rf",? (?:that |which |as |like )?(?:you|we|i|you've|we've|you'd|we'd)(?: had| have| just|"
     rf" already)? {_SAID}\b|,? as (?:agreed|promised|you said|said)\b"
@@ -283,13 +311,18 @@ def saying_claims(talk: Talk) -> list[Claim]:
     for number in talk.numbers:
         if number.value < 50:
             continue
-        before = talk.before(number.start, 40)
+        before = talk.before(number.start, 64)
         cue = _SAID_BEFORE.search(before)
-        if cue is None and not _SAID_AFTER.match(talk.after(number.end, 40)):
+        settled = _SETTLED.search(before)
+        heard = before.endswith("i heard ") and _HEARD_AFTER.match(talk.low, number.end) is not None
+        if cue is None and settled is None and not heard and not _SAID_AFTER.match(talk.after(number.end, 40)):
             continue
         if _DENIED.search(before if cue is None else before[: cue.start()]):
             continue
         true = talk.was_said(number.value, 1.5) or _converted(talk, number)
+        if settled is not None and talk.game is not None:
+            true = any(_stands(talk, number.value, k) or abs(talk.game.agreed[k] - number.value) <= 1.5
+                       for k in range(len(talk.card.tickets)))  # fmt: skip
         claims.append(talk.claim("earlier", number.start, number.end, number.value, None, true))
     return claims
 

@@ -28,6 +28,8 @@ _FRACTION: Final = re.compile(
 )
 _RATIO: Final = re.compile(r"(?: [a-z]+)? ?(?:in|out of|of(?: (?:your|the))?) ?$")
 _HUNDRED: Final = re.compile(r"(?: [a-z]+){0,2} (?:in|out of|per|of) (?:a |one |every )?hundred\b")
+_OF_HUNDRED: Final = re.compile(r"\bof (?:every|each|a) hundred(?: yuan)?,? $")
+_CHANGES_TO: Final = re.compile(r"\b(?:drops?|falls?|goes|cuts?|lower(?:ed)?|reduced?|down) to $")
 _OF_OTHERS: Final = re.compile(r" (?:of (?:the|your|all) |of )?(?:houses|hotels|partners|places|managers|owners)\b")
 _TENTHS: Final = re.compile(r"成(?![交功本为])")
 _HOUSE_FULL: Final = re.compile(r"\b(?:full|empty|sold|unsold|taken|vacant|occupied|free)\b")
@@ -36,12 +38,14 @@ _FRACTION_BEFORE: Final = re.compile(
 )
 _FRACTION_AFTER: Final = re.compile(
     r" (?:more|fewer|less|as many|again|full|empty|sold|unsold|up|down|above|below|over last|under last|higher|lower)\b"
+    r"| of what\b| (?:stays|goes|go|stay) (?:with|to) us\b"
     r"|(?: of)? (?:the|your|our) (?:rooms|house|beds|searches|people|views)"
 )
 _MULTIPLE: Final = re.compile(
     r"\b(twice (?:the|as (?:many|much|often))|doubl(?:e|es|ed|ing) (?:the|your|their|its)|double (?=views|"
     r"bookings|clicks|searches)|"
-    r"(?:views|bookings|searches|demand|clicks|orders|sales) (?:have |has |had )?(?:doubled|tripled)|"
+    r"(?:views|bookings|searches|demand|interest|traffic|clicks|orders|sales)(?: [a-z]+){0,4}? (?:have |has |had )?"
+    r"(?:nearly |almost |more than )?(?:doubled|tripled)|"
     r"tripl(?:e|es|ed|ing) "
     r"(?:the|your|their|its))\b|翻(?:了)?(?:一)?[倍番]|多一倍"
 )
@@ -95,6 +99,9 @@ _DOWN: Final = re.compile(
     r"减|下滑|低|掉|淡|冷|差|弱"
 )
 _NOT: Final = re.compile(r"(?:(?:\b(?:not|never|no|instead of|rather than)|n't) (?:[a-z]+ )?|不是|没|不)$")
+_WE_KEEP: Final = re.compile(
+    r"\b(?:we|the platform)(?: only| just| will)? (?:keep|take|hold|retain)s?\b|\bstays? with us\b"
+)
 _OFF: Final = re.compile(r" off\b| discount\b| less (?:than (?:that|it|this|your|the|my)|is)\b|折")
 _YOUR_HOUSE: Final = re.compile(
     r"\b(?:(?:at|your|you run|running at|you're at|be at) |[您你](?:这房|家|们|这)?(?:现在|才|只|就)?)$"
@@ -112,7 +119,7 @@ _THIRD: Final = re.compile(
 )
 _MUCH: Final = re.compile(
     r"\b(?:more|fewer|less|up|down|above|below|over|under|twice|doubl\w+|tripl\w+|times|increase|drop|"
-    r"rise|fall\w*|fell|higher|lower)\b|[多少涨跌翻降增]"
+    r"rise|rose|fall\w*|fell|gr[eo]w\w*|higher|lower)\b|[多少涨跌翻降增]"
 )
 
 
@@ -123,6 +130,26 @@ _TREND: Final = re.compile(
     r"((?:up|down|rising|climbing|growing|falling|dropping|shrinking|sinking|higher|lower|stronger|weaker|"
     r"weak|through the roof|collapsing|soaring|booming))\b()"
     r"|(?:搜|需求)[\u4e00-\u9fff]{0,8}(往下掉|下滑|在跌|在降|少了|变少|上涨|在涨|往上涨|多了|变多)()"
+)
+
+
+_CROWD: Final = re.compile(
+    r"\b(?:demand|searches|search traffic|interest|traffic|enquiries|the (?:calendar|season|market)|"
+    r"people (?:looking|searching)|travell?ers|january|february|march|april|june|july|august|september|october|"
+    r"november|december)\b(?: (?!not\b|if\b|when\b|would\b|could\b|might\b)[a-z'-]+){0,6}? "
+    r"(?:(climbing|growing|rising|surging|picking up|warming up|heating up|booming|soaring|swelling|going up|stronger|"
+    r"busier|above (?:normal|usual|last year|average)|ahead of last year|on the rise|pushing up)"
+    r"|(cooling(?: off| down)?|slowing|fading|softening|thinning|drying up|slipping|falling|dropping|sinking|"
+    r"shrinking|going down|weaker|quieter|slower|(?:below|under) (?:normal|usual|last year|average)|"
+    r"behind last year|on the wane))\b"
+)
+"""That more or fewer people look, without a figure."""
+_LOST: Final = re.compile(
+    r"\b(?:partners|houses|hotels|members)(?: who [a-z]+)? (?:have )?lost (?:[a-z]+ ){0,3}"
+    r"(?:visibility|views|exposure|bookings|clicks)\b"
+)
+_UNCERTAIN: Final = re.compile(
+    r"\b(?:if|would|could|might|may|unless|until|when|not|never|n't|no|after|before|then)\b|n't\b"
 )
 
 
@@ -156,6 +183,8 @@ def _counted_share(low: str, numbers: list[Number], place: int) -> Share | None:
         return Share(number.start, unit.end(), number.value, False) if number.value <= 1000 else None
     if before.endswith("百分之"):
         return Share(number.start - 3, number.end, number.value, False)
+    if number.value < 100 and _OF_HUNDRED.search(before):
+        return Share(number.start, number.end, number.value, False)
     if number.value < 100 and _HUNDRED.match(low, number.end):
         return Share(number.start, number.end, number.value, False)
     if number.value < 10 and _TENTHS.match(low, number.end):
@@ -197,6 +226,8 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
         return None
     holds = _holds(talk)
     before = talk.before(share.start, 16)
+    if near == "commission" and _CHANGES_TO.search(before):
+        return None  # a promise
     if _YOUR_HOUSE.search(before) and any(abs(share.percent - value) <= 1 for value in holds["occupancy"]):
         subjects.insert(0, "occupancy")
     if before.endswith("at "):
@@ -231,7 +262,7 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
     if near in ("", "commission", "occupancy") and not _THIRD.search(words):
         # A share of a price is an offer.
         less = re.match(r" (?:less|lower|under|below|cheaper)\b", talk.low[share.end : share.end + 10])
-        if less or _PRICE_SHARE.search(words):
+        if not _OF_HUNDRED.search(talk.before(share.start, 30)) and (less or _PRICE_SHARE.search(words)):
             return None
     truth = {"demand": float(facts.demand), "occupancy": hotel.occupancy * 100.0}.get(near, holds.get(near, (None,))[0])
     return talk.claim(near or "performance", share.start, share.end, share.percent, truth, False)
@@ -263,6 +294,8 @@ def _says_a_share(near: str, words: str) -> bool:
     """Return whether a fraction or a multiple is said of a fact: "half full", "a quarter more searches"."""
     if near == "occupancy":
         return re.search(r"\b(?:full|empty|occup\w+|sold|unsold|vacant)\b|满|空", words) is not None
+    if near == "commission":
+        return _WE_KEEP.search(words) is not None
     return near in ("demand", "exposure", "conversion") and (_MUCH.search(words) is not None)
 
 
@@ -312,4 +345,28 @@ def trend_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
             claims.append(
                 talk.claim("demand", match.start(), match.end(), "up" if up else "down", truth, up == (truth > 0))
             )
+    if not claims:
+        claims += _crowd_claims(talk, shares)
+    for match in _LOST.finditer(talk.low):
+        if not within(shares, match.start() - 40, match.end() + 20):
+            claims.append(
+                talk.claim("exposure", match.start(), match.end(), "down", float(talk.card.facts.exposure), False)
+            )
+    return claims
+
+
+def _crowd_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
+    """Return the claims in other words that more or fewer people look: "searches are cooling off"."""
+    truth = float(talk.card.facts.demand)
+    claims: list[Claim] = []
+    for match in _CROWD.finditer(talk.low):
+        sentence = talk.sentence(match.start())
+        if within(shares, sentence.start, sentence.end) or talk.low[sentence.end : sentence.end + 1] == "?":
+            continue
+        if _UNCERTAIN.search(talk.low, sentence.start, sentence.end):
+            continue
+        up = match[1] is not None
+        claims.append(
+            talk.claim("demand", match.start(), match.end(), "up" if up else "down", truth, up == (truth > 0))
+        )
     return claims

@@ -303,6 +303,7 @@ _PART: Final = re.compile(
     r"mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|alone|either|split|minus|"
     r"less|free)\b|只|其中|剩|另外|平日|周"
 )
+_AT_ONCE: Final = re.compile(r" in one go\b| at a stretch\b| on end\b")
 _LEAST: Final = re.compile(
     r"\b(?:minimum|min|at least|or more|or longer|least|every|each|per|more than|under|limit|up to|over|a|any|"
                            r"who|guests?|stays?|people|long)\b|以上|连住|起住|至少|最少")  # fmt: skip
@@ -554,7 +555,8 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
                 within(rooms, sentence.start, sentence.end) or within(dates, sentence.start, sentence.end)
             ) or _names_price(talk, sentence)
             part = _PART.search(talk.low[sentence.start : sentence.end]) or talk.was_said(mention.nights)
-            if not about or mention.nights == total:
+            at_once = mention.nights > longest and _AT_ONCE.match(talk.low, mention.end)
+            if not (about or at_once) or mention.nights == total:
                 continue
             if mention.nights < longest and talk.earlier and not swapped and (meant is None or part):
                 continue
