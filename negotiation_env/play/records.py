@@ -99,9 +99,7 @@ class Episode:
         """Return the record as JSON-able data."""
         # Field by field: asdict would copy every turn before it is put aside.
         data = {part.name: getattr(self, part.name) for part in fields(self)}
-        data["card"] = asdict(self.card)
-        for ticket in data["card"]["tickets"]:
-            ticket["check_in"] = ticket["check_in"].isoformat()
+        data["card"] = self.card.to_json()
         data["turns"] = [_turn_to_json(turn) for turn in self.turns]
         data["tickets"] = [asdict(ticket) for ticket in self.tickets]
         if self.policy_seed is None:
