@@ -20,10 +20,10 @@ from rich.table import Table
 from rich.text import Text
 
 from negotiation_env.game.scenario import Scenario, TaskCard
-from negotiation_env.game.state import End, Stage, stage_of
+from negotiation_env.game.state import Stage, stage_of
 from negotiation_env.language.describe import describe, in_words
 from negotiation_env.language.reading import Reader, reader_label
-from negotiation_env.play.exchange import Exchange, exchange, open_negotiation
+from negotiation_env.play.exchange import Exchange, end_of, exchange, open_negotiation
 from negotiation_env.play.protocols import Manager, Negotiation, Reward, RewardBreakdown
 from negotiation_env.seeds import SCENARIOS
 
@@ -108,7 +108,7 @@ class LiveNegotiation:
     def show_outcome(self) -> None:
         """Show how it ended, ticket by ticket."""
         game = self.negotiation.game
-        end = End(int(game.end)).name.lower().replace("_", " ") if game.end else "cut off"
+        end = end_of(game).replace("_", " ") if game.end else "cut off"
         table = Table("room", "price before", "agreed", title=f"Ended: {end}", title_justify="left")
         for k, ticket in enumerate(self.card.tickets):
             agreed = f"{game.agreed[k]:.0f}" if game.agreed[k] > 0.0 else "–"

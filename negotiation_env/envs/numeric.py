@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import gymnasium as gym
@@ -25,6 +26,7 @@ from negotiation_env.envs.arguments import (
     check_render_mode,
     check_turns,
     lane_seeds,
+    load_act_reward,
     seed_stream,
 )
 from negotiation_env.envs.spaces import Lasting, action_space, lasting_of, observation, observation_space
@@ -48,7 +50,7 @@ from negotiation_env.game.state import (
 from negotiation_env.language.reading import context_of
 from negotiation_env.language.wording import agent_phrase_book, word
 from negotiation_env.play.protocols import ManagerDynamics, Reward, RewardBreakdown
-from negotiation_env.play.registry import load_manager, load_reward
+from negotiation_env.play.registry import load_manager
 
 Floats = NDArray[np.float32]
 
@@ -136,8 +138,8 @@ class StrategyEnv(gym.Env[Floats, NDArray[np.int64]]):
 
     def __init__(
         self,
-        scenario: Scenario | None = None,
-        suite: str | Suite | None = None,
+        scenario: Scenario | str | Path | None = None,
+        suite: str | Path | Suite | None = None,
         persona: object | None = None,
         manager: object = "rules",
         reward: object = "repo",
@@ -150,7 +152,7 @@ class StrategyEnv(gym.Env[Floats, NDArray[np.int64]]):
         self._source = ScenarioSource(scenario, suite, persona)
         self._manager = self._source.manager(manager, "smollm2")
         dynamics_of(self._manager)
-        self._reward = load_reward(reward)
+        self._reward = load_act_reward(reward)
         self.action_space = action_space()
         self.observation_space = cast("gym.spaces.Space[Floats]", observation_space())
         self._seeds: SeedStream | None = None
@@ -264,7 +266,7 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
         self.num_envs = num_envs
         self._max_turns = check_turns(max_turns)
         self._dynamics = dynamics_of(load_manager(manager))
-        self._reward = load_reward(reward)
+        self._reward = load_act_reward(reward)
         self.single_action_space = action_space()
         self.single_observation_space = observation_space()
         self.action_space = batch_space(self.single_action_space, num_envs)

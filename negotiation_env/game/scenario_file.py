@@ -128,7 +128,7 @@ def scenario_toml(scenario: Scenario) -> str:
     for ticket, floor in zip(scenario.card.tickets, scenario.brief.floors, strict=True):
         lines += [
             "",
-            "# Selling prices in yuan per night: today's, the agent's confidential target, the manager's private floor.",
+            "# Selling prices in yuan per night: today's, the agent's confidential target, the hotel's private floor.",
             "[[tickets]]",
             f"room = {_toml(ticket.room)}",
             f"check_in = {ticket.check_in.isoformat()}",

@@ -86,7 +86,8 @@ class Episode:
     card: TaskCard
     turns: tuple[TurnRecord, ...]
     end: str
-    """"settled", "walked_away", "closed", "no_answer", "truncated" or "fault"."""
+    """"settled" (something agreed), "no_deal" (everything refused), "walked_away", "closed", "no_answer", "truncated"
+    or "fault"."""
     tickets: tuple[TicketOutcome, ...]
     persona: str = ""
     fault: str | None = None
