@@ -98,7 +98,9 @@ def _as_reply(found: object) -> AgentReply:
 
 def scores_of(reward: Reward, views: Sequence[ReplyView]) -> list[RewardBreakdown]:
     """Return a reward's breakdowns, one a view; a failure, or a total that is not finite, is unscored with a fault."""
-    found = reward.score(views) if is_ours(reward) else each_or_fault(reward.score, views)
+    # REPO's reward may be made of sources of the user's own.
+    ours = is_ours(reward) and all(map(is_ours, getattr(reward, "sources", ())))
+    found = reward.score(views) if ours else each_or_fault(reward.score, views)
     return [_as_breakdown(one) for one in found]
 
 

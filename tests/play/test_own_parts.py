@@ -24,6 +24,7 @@ from negotiation_env.play.protocols import AgentView, ManagerReply, Negotiation,
 from negotiation_env.play.records import Episode
 from negotiation_env.play.registry import load_manager, load_policy, load_reader, load_reward
 from negotiation_env.play.rollout import rollout
+from rewards.repo import RepoReward
 
 SCENARIOS = [sample_scenario(seed) for seed in range(4)]
 BAD = SCENARIOS[2].card
@@ -139,6 +140,21 @@ def test_a_reward_object_is_guarded_too() -> None:
 
     turn = played(reward=Nan())[0].turns[0]
     assert turn.reward.total is None and "finite" in turn.faults[0]
+
+
+def test_a_source_of_ones_own_within_repos_reward_is_guarded() -> None:
+    class Model:
+        def score_batch(self, views: Sequence[ReplyView]) -> list[float | None]:
+            if any(view.card == BAD for view in views):
+                raise LookupError("no weights")
+            return [1.0] * len(views)
+
+        def score_features(self, lanes: Any, features: Any) -> None:
+            return None
+
+    episodes = played(reward=RepoReward(model=Model()))
+    assert "LookupError: no weights" in episodes[2].turns[0].faults[0]
+    assert all(turn.reward.total is not None for turn in episodes[0].turns)
 
 
 def test_a_policy_may_return_texts_and_what_it_raises_is_one_episodes_fault() -> None:
