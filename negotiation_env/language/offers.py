@@ -30,7 +30,9 @@ _SAYING: Final = word_set(
 )
 _MODALS: Final = word_set("can could would will may might shall should can't couldn't you'd you'll")
 _PAST_TENSE: Final = word_set("was were had did paid sold got stood used ran cost")
-_WISHING: Final = word_set("thinking hoping looking aiming wondering asking expecting counting")
+_TAKEN_AT: Final = (("at", "your"), ("with", "your"), ("take", "your"), ("on", "your"))
+"""Words before the other side's figure that is not only spoken of: "the Double at your 993"."""
+_WISHING: Final = word_set("thinking thought hoping looking aiming wondering asking expecting counting mind")
 """What a past tense asks for now: "I was hoping for 375"."""
 _PLAUSIBLE: Final = (0.35, 1.3)
 """Of the price a ticket stands at, what a figure without a room may be."""
@@ -145,9 +147,9 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
         return True
     if agrees or ("competitor" in senses and part.question):  # "can you match their 365?"
         return False
-    if price.reported:
-        return True
     before = part.tokens[max(clause.start, at - 2) : at]
+    if price.reported:
+        return not (context.speaker == "agent" and before in _TAKEN_AT)
     if before[-1:] == ("from",) and context.speaker == "manager" and _AWAY.isdisjoint(before):
         return False  # "suites go from 690"
     if before and (before[-1] in _COMPARED or (before[-1] in ("the", "your", "that", "¥") and before[0] in _COMPARED)):
@@ -250,7 +252,9 @@ def _spread(parts: Sequence[Part], figures: Sequence[_SaidFigure], context: Cont
     tickets: dict[int, tuple[int, ...]] = {}
     named: dict[int, list[int]] = {}
     last: dict[int, frozenset[int]] = {}
+    others: dict[int, frozenset[int]] = {}
     topic: frozenset[int] = frozenset()
+    group = -1
     place = {id(figure.price): n for n, figure in enumerate(figures)}
     ordered = _in_order(parts)
     for i, part in enumerate(parts):
@@ -259,25 +263,29 @@ def _spread(parts: Sequence[Part], figures: Sequence[_SaidFigure], context: Cont
                 tickets[place[id(price)]] = ordered[part.number][id(price)]
         elif part.prices:
             own = [place[id(price)] for _, price in part.prices]
-            for n, rooms in zip(own, _rooms_of_figures(parts, i, context), strict=True):
+            rooms_of = _rooms_of_figures(parts, i, context)
+            if not (i and _is_bare(part) and _is_bare(parts[i - 1])):
+                group = part.number
+            for n, rooms in zip(own, rooms_of, strict=True):
                 if rooms:
                     tickets[n] = tuple(sorted(rooms))
                 else:
                     last[n] = topic
-                    named.setdefault(part.number, []).append(n)
+                    others[n] = _rooms_joined(parts, i).union(*rooms_of)
+                    named.setdefault(group, []).append(n)
         if part.rooms:
             topic = frozenset().union(*[room for _, room in part.rooms])
     taken: dict[int, set[int]] = {}
     for n, places in tickets.items():
         taken.setdefault(figures[n].part.number, set()).update(places)
-    for number, group in named.items():
-        listed = [n for n in group if not figures[n].cited]
+    for number, places_of in named.items():
+        listed = [n for n in places_of if not figures[n].cited]
         if len(_free(context)) < len(listed) <= 2 * _LARGEST_LIST:  # "at 466 and 444 you keep 410 and 391"
             listed = [n for n in listed if not _is_net_of_another(figures[n], [figures[m] for m in listed], context)]
         _give_list(listed, figures, tickets, taken.get(number, set()), context)
-        for n in group:
+        for n in places_of:
             if n not in tickets:
-                tickets[n] = (_nearest_ticket(figures[n], last[n], context),)
+                tickets[n] = (_nearest_ticket(figures[n], last[n], others[n], context),)
     count = len(context.rooms)
     return [o for n, f in enumerate(figures) for o in _offers(f, [k for k in tickets[n] if k < count], context)]
 
@@ -306,18 +314,27 @@ def _rooms_of_figures(parts: Sequence[Part], i: int, context: Context) -> list[f
     """Return the rooms that each figure of a clause is said of, nothing for those named without any."""
     part = parts[i]
     count = len(part.prices)
-    if "all" in part.senses and not part.rooms and (count == 1 or count != len(_free(context))):
+    if (
+        "all" in part.senses
+        and not part.rooms
+        and (count == 1 or count not in (len(_free(context)), len(context.rooms)))
+    ):
         return [_free(context)] * count
     if not part.rooms:
         return [_rooms_around(parts, i)] * count
     events = [(at, room, -1) for at, room in part.rooms] + [(at, _NONE, n) for n, (at, _) in enumerate(part.prices)]
     events.sort(key=lambda event: event[0])
     rooms = [room for _, room in part.rooms]
+    if len(set(rooms)) == 1 and _joins_another(part, context):
+        nearest = min(part.prices, key=lambda said: abs(said[0] - part.rooms[0][0]))
+        return [rooms[0] if said is nearest else _NONE for said in part.prices]
     if len(set(rooms)) == 1:
         return [rooms[0] | (_rooms_before(parts, i) if count == 1 else _NONE)] * count
     kinds = "".join("F" if n >= 0 else "R" for _, _, n in events)
     if len(rooms) == count and (kinds == "F" * count + "R" * count or kinds == "R" * count + "F" * count):
         return rooms
+    if len(rooms) == count and {kinds[n : n + 2] for n in range(0, 2 * count, 2)} <= {"FR", "RF"}:
+        return rooms  # "262 for the double, and the queen at 320"
     out: list[frozenset[int]] = [_NONE] * count
     if kinds[0] == "R":
         held: frozenset[int] = _NONE
@@ -344,6 +361,36 @@ def _rooms_of_figures(parts: Sequence[Part], i: int, context: Context) -> list[f
 
 
 _NONE: Final[frozenset[int]] = frozenset()
+
+
+def _joins_another(part: Part, context: Context) -> bool:
+    """Whether a clause joins another room's figure to that of the one it names: "640, and 780 for the King"."""
+    if len(part.rooms) != 1 or not 1 < len(part.prices) <= len(_free(context)):
+        return False
+    if any(price.kind is not PriceKind.AMOUNT or price.reported or price.negated for _, price in part.prices):
+        return False
+    (first, _), (second, _) = part.prices[-2:]
+    return "and" in part.tokens[first + 1 : second] and "between" not in part.tokens[part.clause.start : first]
+
+
+def _is_bare(part: Part) -> bool:
+    """Whether a clause is one figure and nothing else."""
+    start, size = part.clause.start, part.clause.end - part.clause.start
+    if len(part.prices) != 1 or part.prices[0][0] != start or part.clause.verbal or part.senses:
+        return False
+    return size == 1 if part.tokens[start][0].isdigit() else size <= _IN_WORDS
+
+
+_IN_WORDS: Final = 5
+"""Words of a figure: "four hundred and forty five"."""
+
+
+def _rooms_joined(parts: Sequence[Part], i: int) -> frozenset[int]:
+    """Return the rooms whose figures a clause without rooms joins another one to: "440 for the King and 485 for it"."""
+    part = parts[i]
+    if part.clause.join != "and" or i == 0 or part.rooms or len(part.prices) > 1 or not parts[i - 1].prices:
+        return _NONE
+    return frozenset().union(*[room for _, room in parts[i - 1].rooms])
 
 
 def _free(context: Context) -> frozenset[int]:
@@ -421,10 +468,11 @@ def _fit(figure: _SaidFigure, k: int, context: Context) -> float:
     return score
 
 
-def _nearest_ticket(figure: _SaidFigure, topic: frozenset[int], context: Context) -> int:
+def _nearest_ticket(figure: _SaidFigure, topic: frozenset[int], others: frozenset[int], context: Context) -> int:
     """Return the ticket that a figure without a room means.
 
     The ticket whose figure it is, else the one that was named last, else the open ticket that it is most likely for.
+    ``others``: the tickets whose figures stand beside it.
     """
     free = sorted(_free(context))
     if figure.price.kind is not PriceKind.AMOUNT:
@@ -435,5 +483,5 @@ def _nearest_ticket(figure: _SaidFigure, topic: frozenset[int], context: Context
         score = _fit(figure, k, context)
         score += 0.7 * (k in topic) + 0.4 * (k < len(context.fresh) and context.fresh[k] and context.open[k])
         score += 0.3 * (context.quotes[k] is not None and context.open[k])
-        scores[k] = score - 0.01 * k
+        scores[k] = score - 0.01 * k - 2.0 * (k in others)
     return max(scores, key=lambda k: scores[k])
