@@ -30,7 +30,10 @@ _RATIO: Final = re.compile(r"(?: [a-z]+)? ?(?:in|out of|of(?: (?:your|the))?) ?$
 _HUNDRED: Final = re.compile(r"(?: [a-z]+){0,2} (?:in|out of|per|of) (?:a |one |every )?hundred\b")
 _OF_HUNDRED: Final = re.compile(r"\bof (?:every|each|a) hundred(?: yuan)?,? $")
 _CHANGES_TO: Final = re.compile(r"\b(?:drops?|falls?|goes|cuts?|lower(?:ed)?|reduced?|down) to $")
-_OF_OTHERS: Final = re.compile(r" (?:of (?:the|your|all) |of )?(?:houses|hotels|partners|places|managers|owners)\b")
+_OF_OTHERS: Final = re.compile(
+    r" (?:of (?:the|your|all) |of )?(?:houses|hotels|partners|places|managers|owners|neighbou?rs|guest ?houses|inns|"
+    r"resorts|homestays|colleagues|competitors)\b"
+)
 _TENTHS: Final = re.compile(r"成(?![交功本为])")
 _HOUSE_FULL: Final = re.compile(r"\b(?:full|empty|sold|unsold|taken|vacant|occupied|free)\b")
 _FRACTION_BEFORE: Final = re.compile(
@@ -55,9 +58,10 @@ _SUBJECTS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("conversion", re.compile(
         r"\b(?:into guests|book|books|booked|bookers?|booking|bookings|convert\w*|conversions?|"
         r"reservations?|reserv\w+|buy|buys|buyers|orders?)\b"
-        r"|转化|下单|会订|会住|预订|订单|成单|订的")),
+        r"|转化|下单|落单|会订|会住|预订|订单|成单|订的")),
     ("exposure", re.compile(
-        r"\b(?:views?|viewers?|viewed|lookers?|look|seeing|eyes|eyeballs|looks|looked at|look at|seen|saw|"
+        r"\b(?:views?|viewers?|viewed|lookers?|look|looking at|displayed|seeing|eyes|looks|"
+        r"eyeballs|looked at|look at|seen|saw|"
         r"see|sees|shown|exposure|visib\w+|impressions|"
         r"clicks?|clicked|shows?|come(?:s)? up|appears?|noticed|noticing|notice|visits|page|listing|"
         r"glances|open your|opened|onlookers|found|attention|reach|"
@@ -72,10 +76,11 @@ _SUBJECTS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("occupancy", re.compile(
         r"\b(?:occ|occup\w+|full|fuller|fill|filled|empty|emptier|vacant|vacan\w+|free|sold|unsold|taken|"
         r"books|rooms?|beds?|house|keys)\b"
-        r"|入住|满房|空房|空着|住满|卖了|卖掉|空的|出租率")),
+        r"|入住|住了|住着|满房|空房|空着|住满|卖了|卖掉|空的|出租率")),
     ("commission", re.compile(
         r"\b(?:commission|our share|our cut|our part|fee|keep|kept|keeps|deduct\w*|leav\w+|ledger|net|"
-        r"reach\w*|in hand|ours|share|our side|to us|for us)\b|佣金|抽|扣|提成")),
+        r"reach\w*|in hand|ours|share|our side|to us|for us|through us|"
+        r"as (?:always|ever|usual))\b|佣金|抽|扣|提成|摊上")),
 )  # fmt: skip
 # A percentage of a price is a discount or an offer, no statement of fact.
 _PRICE_SHARE: Final = re.compile(
@@ -113,7 +118,8 @@ _UP_DOWN_BEFORE: Final = re.compile(r"\b(?:up|down) $")
 _FEWER: Final = re.compile(r" (?:fewer|less|down|below|under)\b")
 _MOVED: Final = re.compile(r" (?:more|fewer|less|up|down|above|below|over|under)\b")
 _THIRD: Final = re.compile(
-    r"\b(?:houses|hotels|partners?|neighbou?rs?|resorts|others|average|measured|proven|model|figures|"
+    r"\b(?:houses|hotels|partners?|neighbou?rs?|resorts|guest ?houses|inns|homestays|competitors|"
+    r"others|average|measured|proven|model|figures|"
     r"statistics|last (?:year|month|week|winter|spring|summer|"
     r"autumn|january|june|time)|everybody|everyone|whole|zone|street|guests|business)\b"
 )
@@ -151,6 +157,13 @@ _LOST: Final = re.compile(
 _UNCERTAIN: Final = re.compile(
     r"\b(?:if|would|could|might|may|unless|until|when|not|never|n't|no|after|before|then)\b|n't\b"
 )
+
+
+_BETTER: Final = re.compile(
+    r" (?:more|better|higher|extra|stronger) "
+    r"(?:(conversions?|bookings|reservations)|exposure|visibility|views|clicks)\b"
+)
+_THEY: Final = re.compile(r"\b(?:they|them|he|she|theirs?)\b[^,;.]*$")
 
 
 class Share(NamedTuple):
@@ -222,18 +235,18 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
     subjects = _subjects(talk, share, sentence)
     near = subjects[0] if subjects else ""
     direction = _direction(talk, share, sentence)
-    if (share.loose and not _says_a_share(near, words)) or _OFF.match(talk.low, share.end):
+    theirs = near == "occupancy" and share.loose and _THEY.search(talk.before(share.start))
+    if theirs or (share.loose and not _says_a_share(near, words)) or _OFF.match(talk.low, share.end):
         return None
     holds = _holds(talk)
     before = talk.before(share.start, 16)
     if near == "commission" and _CHANGES_TO.search(before):
         return None  # a promise
-    if _YOUR_HOUSE.search(before) and any(abs(share.percent - value) <= 1 for value in holds["occupancy"]):
+    of_house = _YOUR_HOUSE.search(before) or _OF_HOUSE.match(talk.low, share.end)
+    if of_house and any(abs(share.percent - value) <= 1 for value in holds["occupancy"]):
         subjects.insert(0, "occupancy")
     if before.endswith("at "):
         subjects += [kind for kind in ("commission",) if any(abs(share.percent - value) < 0.6 for value in holds[kind])]
-    if _OF_HOUSE.match(talk.low, share.end) and any(abs(share.percent - value) <= 1 for value in holds["occupancy"]):
-        subjects.insert(0, "occupancy")
     if (
         _MOVED.match(talk.low, share.end)
         and near in ("", "occupancy", "commission")
@@ -242,10 +255,14 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
         subjects.insert(0, "demand")
     if not subjects and (_UP_DOWN.match(talk.low, share.end) or _UP_DOWN_BEFORE.search(before)):
         subjects.append("demand")
-    if _OUR_SHARE.search(before):
+    ours = _OUR_SHARE.search(before) is not None
+    if ours or ("点" in talk.low[share.start : share.end] and share.percent in holds["commission"]):
         subjects.insert(0, "commission")
     room = 0.6 if not share.loose else 12.0 if near == "occupancy" else 6.0
+    subjects = [direct] if (direct := _direct(talk, share)) else subjects
     fitting = [kind for kind, values in holds.items() if any(abs(share.percent - value) <= room for value in values)]
+    if _MOVED.match(talk.low, share.end) and {"conversion", "exposure", "demand"} & set(subjects):
+        fitting = [kind for kind in fitting if kind not in ("occupancy", "commission")]  # they do not move
     if fitting and (not subjects or set(subjects) & set(fitting)):
         kind = next((subject for subject in subjects if subject in fitting), fitting[0])
         if kind == "demand":
@@ -266,6 +283,12 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
             return None
     truth = {"demand": float(facts.demand), "occupancy": hotel.occupancy * 100.0}.get(near, holds.get(near, (None,))[0])
     return talk.claim(near or "performance", share.start, share.end, share.percent, truth, False)
+
+
+def _direct(talk: Talk, share: Share) -> str:
+    """Return "conversion" or "exposure" where a word for it follows at once: "29% better conversion"."""
+    word = _BETTER.match(talk.low, share.end)
+    return "" if word is None else "conversion" if word[1] else "exposure"
 
 
 def _said_share(talk: Talk, share: Share, near: str, earlier: AbstractSet[int]) -> bool:
