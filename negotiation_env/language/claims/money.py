@@ -39,11 +39,14 @@ _UNNAMED: Final = re.compile(
     r"across the (?:street|road))\b|隔壁|对面|老\w家|同行|竞对|别家|其他家"
     r"|(?:(?![您你我咱房床园景])[\u4e00-\u9fff]){2,6}(?:挂|跌到|降到|卖到)(?:着|了)?(?= ?[0-9一二两三四五六七八九])"
 )
+_TO_HOUSE: Final = re.compile(r",? (?:is what |that |which |like |of |at )(?:the )?")
+_WHOSE: Final = re.compile(r",? (?:is what|that|which)")
 _PRONOUN: Final = re.compile(
     r"\b(?:he|she|they)(?:'s|'re|'ve|'ll| is| are| was| were| has| have| will)?(?: be| been)? (?:already |"
     r"now |only |just )?"
-    r"(?:at|down to|gone to|gone down to|went to|went down to|sells? at|asks?|asking|dropped to|fell to|"
-    r"cut to|cutting to)\b|\bsomewhere at\b"
+    r"(?:at|down to|gone to|gone down to|went to|went down to|sells? at|asks?|asking|dropped to|fell to|stands? at|"
+    r"sits? at|shows?|lists?|charges?|cut to|cutting to)\b|\bsomewhere at\b|\bfrom (?:his|her|their)\b"
+    r"|\b(?:under|above|below|over|near|like|undercuts?|beside) (?:his|her|their)\b"
 )
 _NET_AFTER: Final = re.compile(
     r" ?(?:yuan )?(?:to you\b(?! and)|of (?:it|that) (?:is )?yours|in (?:your|the|his|her) (?:hand|"
@@ -82,6 +85,8 @@ def money_claims(talk: Talk, houses: list[House]) -> list[Claim]:
     ]
     claims = _competitor_claims(talk, houses, prices)
     taken = {claim.start for claim in claims}
+    claims += [claim for claim in _figure_first_claims(talk, houses, prices) if claim.start not in taken]
+    taken = {claim.start for claim in claims}
     claims += [claim for claim in _unnamed_claims(talk, houses, prices) if claim.start not in taken]
     claims += _net_claims(talk, prices) + _present_claims(talk, houses, prices)
     return claims + _difference_claims(talk, houses, prices) + _beside_claims(talk, houses) + _total_claims(talk)
@@ -113,10 +118,32 @@ def _competitor_claims(talk: Talk, houses: list[House], prices: list[Number]) ->
         if number is None:
             continue
         gap = _AND_ASKS.sub("", _BESIDE_YOU.sub("", talk.low[end : number.start]))
-        if _OTHER_OWNER.search(gap) or re.search(r"[0-9]", gap) or re.search(r"[:;=]|--", gap):
+        if _OTHER_OWNER.search(gap) or re.search(r"[0-9]", gap) or (gap != ": " and re.search(r"[:;=]|--", gap)):
             continue
         claims.append(_competitor_price(talk, number))
     return claims
+
+
+def _figure_first_claims(talk: Talk, houses: list[House], prices: list[Number]) -> list[Claim]:
+    """Return the competitor's prices that stand before its name: "453 like Blue Gate", "538 is what they ask there"."""
+    other = core_name(talk.card.facts.competitor_name)
+    claims: list[Claim] = []
+    for house in houses:
+        if house.core != other:
+            continue
+        near = [price for price in prices if house.start - 40 <= price.start and price.end <= house.start]
+        between = talk.low[near[-1].end : house.start] if near else ""
+        if _TO_HOUSE.fullmatch(between) and (_asks(talk, house) or not _WHOSE.match(between)):
+            claims.append(_competitor_price(talk, near[-1]))
+    return claims
+
+
+def _asks(talk: Talk, house: House) -> bool:
+    """Return whether a house is said to ask something: "(the 355 that) Swan House charges"."""
+    return (
+        re.match(r" (?:asks|charges|shows|takes|sells at|lists|has)\b", talk.low[house.end : house.end + 10])
+        is not None
+    )
 
 
 def _competitor_price(talk: Talk, number: Number) -> Claim:
@@ -146,7 +173,7 @@ def _unnamed_claims(talk: Talk, houses: list[House], prices: list[Number]) -> li
             if number is None
             else _AND_ASKS.sub("", _PLACE.sub("", _BESIDE_YOU.sub("", talk.low[end : number.start])))
         )
-        if number is None or _OTHER_OWNER.search(gap) or re.search(r"[,:;]", gap):
+        if number is None or _OTHER_OWNER.search(gap) or re.search(r"[,:;]|\broom $", gap):
             continue
         claim = _competitor_price(talk, number)
         if claim.true or not talk.was_said(number.value):

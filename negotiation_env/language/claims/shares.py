@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
@@ -164,6 +165,22 @@ _BETTER: Final = re.compile(
     r"(?:(conversions?|bookings|reservations)|exposure|visibility|views|clicks)\b"
 )
 _THEY: Final = re.compile(r"\b(?:they|them|he|she|theirs?)\b[^,;.]*$")
+
+
+_SIGNED: Final = re.compile(r"(?:\b(?:(plus|up)|(minus|down)) |(?:^|(?<=[ (:]))(?:(\+)|([-−]))) ?$", re.ASCII)
+"""A sign before a figure: "it's minus 22", "searches at +5"."""
+_SIGN_AFTER: Final = re.compile(r" (?:(up)|(down))\b(?! to| on the| from)", re.I)
+_OFF_DEMAND: Final = re.compile(r"(?: ?%| ?per ?cent) off (?:the )?(?:demand|searches|search)\b")
+_DEMAND_OFF: Final = re.compile(r"\b(?:demand|searches|search traffic)\b[^,.;]{0,40}$")
+_FLAT: Final = re.compile(
+    r"\b(?:demand|searches|search traffic|as many people (?:search|look)\w*|the same number of people)\b"
+    r"(?: [a-z']+){0,4}? (?:is |are |stays? |stands? |keeps? )?"
+    r"(flat|level|unchanged|steady|stable|the same as last year|no different|as last year)\b"
+    r"|(?:搜|需求)[\u4e00-\u9fff]{0,8}(持平|没变)"
+)
+"""That as many look as last year."""
+FLAT_WITHIN: Final = 4.0
+"""Percent of demand up or down that may still be called flat."""
 
 
 class Share(NamedTuple):
@@ -370,12 +387,46 @@ def trend_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
             )
     if not claims:
         claims += _crowd_claims(talk, shares)
+    claims += _signed_claims(talk, claims) + _flat_claims(talk)
     for match in _LOST.finditer(talk.low):
         if not within(shares, match.start() - 40, match.end() + 20):
             claims.append(
                 talk.claim("exposure", match.start(), match.end(), "down", float(talk.card.facts.exposure), False)
             )
     return claims
+
+
+def _signed_claims(talk: Talk, found: Sequence[Claim]) -> list[Claim]:
+    """Return the claims that demand's figure, said without a unit, goes up or down: "it's minus 22, I misread"."""
+    facts = talk.card.facts
+    truth, taken = abs(facts.demand), {claim.start for claim in found}
+    claims: list[Claim] = []
+    for number in talk.numbers:
+        if number.value != truth or truth in (0, facts.exposure, facts.conversion) or number.start in taken:
+            continue
+        before, low = talk.before(number.start, 44), talk.low
+        off = _OFF_DEMAND.match(low, number.end) or (
+            _DEMAND_OFF.search(before) and re.match(r"(?: ?%| per ?cent) off\b", low[number.end : number.end + 14])
+        )
+        sign = _SIGNED.search(before) or _SIGN_AFTER.match(low, number.end)
+        if _NOT.search(talk.before(number.start, 24)) or not (off or sign):
+            continue
+        up = not off and sign is not None and bool(sign[1] or (len(sign.groups()) > 2 and sign[3]))
+        claims.append(
+            talk.claim("demand", number.start, number.end, number.value if up else -number.value,
+                       float(facts.demand), up == (facts.demand > 0))
+        )  # fmt: skip
+    return claims
+
+
+def _flat_claims(talk: Talk) -> list[Claim]:
+    """Return the claims that as many people look as last year."""
+    truth = float(talk.card.facts.demand)
+    return [
+        talk.claim("demand", match.start(), match.end(), 0.0, truth, abs(truth) <= FLAT_WITHIN)
+        for match in _FLAT.finditer(talk.low)
+        if not _UNCERTAIN.search(talk.before(match.start(), 40))
+    ]
 
 
 def _crowd_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
