@@ -25,7 +25,7 @@ STATUS: Final = frozenset(("accept", "confirm", "hold", "hold_bound", "final", "
 """Senses that settle something about a ticket."""
 _AGREES: Final = frozenset(("accept", "confirm"))
 _SETTLED: Final = STATUS | {"accept_weak", "approve"}
-_OWN_STATEMENT: Final = STATUS | {"accept_weak", "reject_weak", "cond", "offer"}
+_OWN_STATEMENT: Final = STATUS | {"accept_weak", "reject_weak", "cond", "offer", "competitor"}
 _REMEMBERED: Final = 4096
 _LONGEST_REMEMBERED: Final = 300
 """Characters; a longer sentence will hardly come again."""

@@ -150,6 +150,8 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
     before = part.tokens[max(clause.start, at - 2) : at]
     if price.reported:
         return not (context.speaker == "agent" and before in _TAKEN_AT)
+    if context.speaker == "agent" and before[-1:] in (("您",), ("你",)) and price.value in context.quotes:
+        return True  # "您620有点高"
     if before[-1:] == ("from",) and context.speaker == "manager" and _AWAY.isdisjoint(before):
         return False  # "suites go from 690"
     if before and (before[-1] in _COMPARED or (before[-1] in ("the", "your", "that", "¥") and before[0] in _COMPARED)):

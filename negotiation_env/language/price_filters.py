@@ -34,6 +34,7 @@ from negotiation_env.language.price_vocabulary import (
 )
 
 _MODAL_MAY: Final = re.compile(r" ?may (?:be|work|seem|sound|not|well|do|just|still|only)\b")
+_WITH: Final = re.compile(r" w (?!h\b)[a-z]")
 _SECOND_WORD: Final = re.compile(r" ?\+?-?[a-z'.]+ ([a-z]+)")
 _LIST_NUMBER: Final = re.compile(r"\n[0-9]{1,2}[.)] ")
 _CENTS: Final = re.compile(r"[0-9]\.[0-9]{2}")
@@ -212,6 +213,8 @@ def _is_date(low: str, number: Number, last: str, following: str) -> bool:
 def _is_counted(low: str, number: Number, last: str, following: str) -> bool:
     """Whether the next word is a thing counted or measured."""
     value = number.value
+    if following == "w" and _WITH.match(low, number.end):  # "538 w the banner"
+        return False
     if following in COUNTED or (value < 100 and following in COUNTED_IF_SMALL) or following == "x":
         return True
     if not "a" <= following[:1] <= "z" or following in ALLOWED_AFTER:
