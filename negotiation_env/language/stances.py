@@ -14,6 +14,7 @@ from negotiation_env.language.clauses import Mark, Part
 from negotiation_env.language.grammar import AUXILIARIES, DETERMINERS, FILLERS, TITLES
 from negotiation_env.language.lexicon import STOPS
 from negotiation_env.language.price_vocabulary import word_set
+from negotiation_env.language.prices import PriceKind
 
 
 class Stance(NamedTuple):
@@ -48,7 +49,7 @@ _PARTICIPLES: Final = word_set(
 _BEING: Final = word_set("is are was be been it's that's they're gets get both all then consider")
 _ADVERBS: Final = word_set(
     "let both all three two each gladly happily certainly hereby also fully readily therefore cheerfully gratefully "
-    "not never hardly barely "
+    "not never hardly barely only just "
     "can't cannot won't don't wouldn't couldn't"
 )
 _PREDICATES: Final = word_set(
@@ -92,7 +93,7 @@ def _follows(part: Part) -> bool:
 def _bargains(part: Part) -> bool:
     """Whether a clause tells the other side to do something: "get us onto your mailing"."""
     words = [t for t in part.tokens[part.clause.start : part.clause.end] if t not in FILLERS and t not in STOPS]
-    return bool(words) and words[0] in _BARGAINING and not part.question
+    return bool(words) and words[0] in _BARGAINING and not part.question and part.clause.person != "i"
 
 
 def _answers_a_remark(part: Part, after: Part | None) -> bool:
@@ -116,7 +117,8 @@ def stance_of(part: Part, put_off: bool = False) -> Stance:
         kind = "confirm" if "confirm" in agreement.senses else "accept"
         if refusal is not None and refusal.start > agreement.start:
             return Stance("reject", Force.FIRM)
-        force = force_of(part, agreement.start, put_off)
+        none = agreement.end < part.clause.end and part.tokens[agreement.end] in _NONE  # "yes to neither"
+        force = Force.NEGATED if none else force_of(part, agreement.start, put_off)
         return Stance(kind, force)
     if refusal is not None:
         return Stance("reject", Force.ASKED if part.question else Force.FIRM)
@@ -138,6 +140,7 @@ def _is_subordinate(part: Part) -> bool:
     return meanwhile and not part.prices
 
 
+_NONE: Final = word_set("neither none nothing")
 _NOT_US: Final = (("not", "me"), ("not", "us"), ("not", "mine"), ("not", "ours"))
 
 
@@ -156,9 +159,14 @@ def force_of(part: Part, at: int, put_off: bool = False) -> Force:
         return Force.CONDITIONAL
     if put_off or "put_off" in around or "later" in senses:
         return Force.PUT_OFF
-    if any("hedge" in m.senses and m.start <= at for m in part.clause.marks):
+    if any("hedge" in m.senses and m.start <= at and not _declares(part, m) for m in part.clause.marks):
         return Force.TENTATIVE
     return Force.FIRM
+
+
+def _declares(part: Part, hedge: Mark) -> bool:
+    """Whether a clause tells the other side to take something as done: "consider the Suite settled"."""
+    return hedge.start == part.clause.start and part.tokens[hedge.start] == "consider" and hedge.end - hedge.start == 1
 
 
 def negated(part: Part, at: int) -> bool:
@@ -190,8 +198,10 @@ def _about_the_offer(part: Part, mark: Mark) -> bool:
     """Whether what a phrase of agreement speaks of can be the offer."""
     tokens, clause = part.tokens, part.clause
     last = tokens[mark.end - 1]
-    if last > "\u2e80":
+    if last > "\u2e80" or any(mark.start < at < mark.end for at, _ in part.prices):
         return True
+    if last == "take" and part.prices and all(price.kind is not PriceKind.AMOUNT for _, price in part.prices):
+        return False  # "take 15 off each"
     compared = "as" in tokens[max(clause.start, mark.start - 2) : mark.start + 1]
     if compared and not _LEAVING.isdisjoint(tokens[clause.start : mark.start]):
         return False  # "we leave the twin as it stands"
@@ -200,7 +210,8 @@ def _about_the_offer(part: Part, mark: Mark) -> bool:
         return False  # "we are in a position to ..."
     if tokens[mark.start : mark.end] == ("it", "is"):  # "309 it is", but not "it is low season"
         named = any(at < mark.start for at, _ in (*part.rooms, *part.prices))
-        return named and (not after or after in FILLERS | STOPS)
+        shown = any("selling" in m.senses and m.start == mark.end for m in clause.marks)  # "388 it is on the page"
+        return named and not shown and (not after or after in FILLERS | STOPS)
     if mark.end - mark.start == 1 and last in _PARTICIPLES and not _stands_alone(part, mark):
         return False
     if tokens[mark.start] in _VERBS_OF_AGREEMENT and last in ("it", "that", "this", "them"):
@@ -251,15 +262,19 @@ def _stands_alone(part: Part, mark: Mark) -> bool:
 
 def _subjectless(part: Part, mark: Mark) -> bool:
     """Whether nothing but auxiliaries, figures, rooms and fillers stands before a verb: nobody else is its subject."""
-    passive = part.tokens[mark.start] in _BEING or part.tokens[max(0, mark.start - 1)] in _BEING
+    named = {at for at, _ in part.prices} | {at + i for at, _ in part.rooms for i in range(4)}
+    before = [at for at in range(part.clause.start, mark.start) if at not in named and part.tokens[at] not in _FOR]
+    passive = part.tokens[mark.start] in _BEING or (before and part.tokens[before[-1]] in _BEING)
     if passive and part.prices:
         return True
-    named = {at for at, _ in part.prices} | {at + i for at, _ in part.rooms for i in range(4)}
     return all(
         token in FILLERS or token in AUXILIARIES or token in DETERMINERS or token in STOPS or token[0].isdigit()
         or token in _PRICE_WORDS or at in named or at - 1 in named or token in _ADVERBS
         for at, token in enumerate(part.tokens[part.clause.start : mark.start], part.clause.start)
     )  # fmt: skip
+
+
+_FOR: Final = frozenset(("for", "the", "our", "your"))
 
 
 def _is_figure(part: Part, at: int) -> bool:
