@@ -325,7 +325,7 @@ def scope_of(part: Part, parts: Sequence[Part], context: Context) -> Sequence[in
     named = {k for at, room in part.rooms for k in room if turned is None or at < turned}
     named = named or {k for _, room in part.rooms for k in room}
     if named:
-        return sorted(named)
+        return sorted(named | _rooms_joined(part, parts))
     if "all" in part.senses:
         return free
     place = next(i for i, other in enumerate(parts) if other is part)
@@ -334,6 +334,16 @@ def scope_of(part: Part, parts: Sequence[Part], context: Context) -> Sequence[in
         if beside and other is not None and stance_of(other).kind == "":
             return sorted({k for _, room in other.rooms for k in room})
     return (None,)
+
+
+def _rooms_joined(part: Part, parts: Sequence[Part]) -> set[int]:
+    """Return the rooms that a clause's own are joined to: "the King and the Twin are confirmed"."""
+    place = next(i for i, other in enumerate(parts) if other is part)
+    before = parts[place - 1] if place else part
+    joined = part.clause.join == "and" and before.number == part.number and not (before.prices or before.clause.verbal)
+    if not joined or not before.senses <= {"except", "all"}:
+        return set()
+    return {k for _, room in before.rooms for k in room}
 
 
 def _mere_answer(parts: Sequence[Part], stances: dict[int, Stance], asks: bool, put_off: bool) -> list[DialogueAct]:

@@ -30,6 +30,7 @@ _SAYING: Final = word_set(
 )
 _MODALS: Final = word_set("can could would will may might shall should can't couldn't you'd you'll")
 _PAST_TENSE: Final = word_set("was were had did paid sold got stood used ran cost")
+_WAS: Final = (("was",), ("were",))
 _TAKEN_AT: Final = (("at", "your"), ("with", "your"), ("take", "your"), ("on", "your"))
 """Words before the other side's figure that is not only spoken of: "the Double at your 993"."""
 _WISHING: Final = word_set("thinking thought hoping looking aiming wondering asking expecting counting mind")
@@ -142,7 +143,7 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
     clause = part.clause
     agrees = "accept" in senses or "confirm" in senses
     if price.kind is not PriceKind.AMOUNT:
-        return False
+        return price.reported and not part.question
     if "competitor" in senses and "offer" not in senses:
         return True
     if agrees or ("competitor" in senses and part.question):  # "can you match their 365?"
@@ -160,8 +161,12 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
             not m.senses.isdisjoint(("neg", "reject", "reject_weak", "hold")) and m.start < at for m in clause.marks
         )
     own = part.tokens[clause.start : clause.end]
-    if before[-1:] in (("was",), ("were",)) and not part.question:
+    if not part.question and (before[-1:] in _WAS or part.tokens[at + 1 : at + 2] in _WAS):
+        return True  # "436 was old"
+    if before in (("never", "mind"), ("forget", "the")) or before[-1:] == ("forget",):
         return True
+    if any("reported" in m.senses and part.tokens[m.start] in ("您", "你") for m in clause.marks):
+        return True  # "您刚才问463行不行"
     step = part.tokens[max(clause.start, at - 3) : at - 2] == ("from",) and before[-1:] == ("to",)
     if step and clause.person != "i":
         return True  # "from 480 to 466, that's appreciated"
@@ -341,9 +346,11 @@ def _rooms_of_figures(parts: Sequence[Part], i: int, context: Context) -> list[f
     if kinds[0] == "R":
         held: frozenset[int] = _NONE
         before = ""
-        for (_, room, n), kind in zip(events, kinds, strict=True):
+        last = part.clause.start
+        for (at, room, n), kind in zip(events, kinds, strict=True):
             if kind == "R":
-                held = held | room if before == "R" else room
+                held = held | room if before == "R" and not _JOINTS.isdisjoint(part.tokens[last:at]) else room
+                last = at
             else:
                 out[n] = held
             before = kind
@@ -363,6 +370,7 @@ def _rooms_of_figures(parts: Sequence[Part], i: int, context: Context) -> list[f
 
 
 _NONE: Final[frozenset[int]] = frozenset()
+_JOINTS: Final = word_set("and or plus with , 、 ， 和 与 跟")
 
 
 def _joins_another(part: Part, context: Context) -> bool:

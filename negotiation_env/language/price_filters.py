@@ -34,6 +34,7 @@ from negotiation_env.language.price_vocabulary import (
 )
 
 _MODAL_MAY: Final = re.compile(r" ?may (?:be|work|seem|sound|not|well|do|just|still|only)\b")
+_HOW_MANY: Final = re.compile(r"\bhow many\b[^.;:!?]*$")
 _WITH: Final = re.compile(r" w (?!h\b)[a-z]")
 _SECOND_WORD: Final = re.compile(r" ?\+?-?[a-z'.]+ ([a-z]+)")
 _LIST_NUMBER: Final = re.compile(r"\n[0-9]{1,2}[.)] ")
@@ -115,7 +116,8 @@ def is_chinese_price(low: str, number: Number, money: bool) -> bool:
     """Whether a run of Chinese numerals is a figure: 三百八 and 三十块 are, 一 and 十分 are not."""
     if money:
         return True
-    if low[number.end : number.end + 1] in CHINESE_COUNTERS or len(number.shape) < 2:
+    counted = low[number.end : number.end + 1] in CHINESE_COUNTERS and not low.startswith("成不成", number.end)
+    if counted or len(number.shape) < 2:
         return False
     return len(number.shape) in (3, 4) or any(char in "百千万" for char in number.shape)
 
@@ -130,6 +132,8 @@ def is_no_price(low: str, number: Number, before: list[str], joint: str, followi
     last = before[-1] if before else ""
     if value >= _LARGEST_BARE or number.shape == "bare":
         return True
+    if "many" in before and _HOW_MANY.search(low, max(0, number.start - 48), number.start):
+        return True  # "how many rooms in all, 240?"
     if value < 100 and number.spelled and not (off or _is_proposed(before)):
         return True
     if value <= 31 and last == "the":
@@ -179,7 +183,7 @@ def _touches_letters(low: str, number: Number) -> bool:
 
 def _runs_on(low: str, number: Number, joint: str, following: str) -> bool:
     """Whether what is attached to the number makes it a measure or a code: 32gb, 2-year, 5'11."""
-    if not following or joint == " ":
+    if not following or joint in (" ", "+ "):
         return False
     start, value = number.start, number.value
     if "a" <= following[0] <= "z":

@@ -81,9 +81,17 @@ def stances_of(parts: Sequence[Part], put_off: bool) -> dict[int, Stance]:
             continue
         if (part.clause.join == "and" or _follows(part)) and bargains:
             found[id(part)] = stance._replace(force=Force.CONDITIONAL)
-        elif _answers_a_remark(part, parts[i + 1] if i + 1 < len(parts) else None):
-            found[id(part)] = Stance("", Force.FIRM)
+        else:
+            after = i + 1
+            while after < len(parts) - 1 and _words(parts[after]) == _words(part):  # "noted, noted, ..."
+                after += 1
+            if _answers_a_remark(part, parts[after] if after < len(parts) else None):
+                found[id(part)] = Stance("", Force.FIRM)
     return found
+
+
+def _words(part: Part) -> tuple[str, ...]:
+    return part.tokens[part.clause.start : part.clause.end]
 
 
 def _follows(part: Part) -> bool:
@@ -237,7 +245,7 @@ def _takes_the_offer(part: Part, mark: Mark, verb: str) -> bool:
         at += 1
     if at >= clause.end or any(at == place for place, _ in part.rooms) or ("confirm" in mark.senses and part.prices):
         return True
-    return tokens[at][0].isdigit() or (tokens[at] in _OBJECTS and tokens[at] != "you") or _is_figure(part, at)
+    return _is_figure(part, at) or (tokens[at] in _OBJECTS and tokens[at] != "you")
 
 
 def _said_of_the_offer(part: Part, mark: Mark) -> bool:
