@@ -52,6 +52,7 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
     asks = _asks_for_less(parts, offers)
     questions = any(haggles(part) for part in parts)
     sealed = _sealed(parts, stances)
+    spoken = {id(part): _spoken_of(parts, i) for i, part in enumerate(parts) if part.prices}
     acts: dict[int, DialogueAct] = {}
     several = len(context.rooms) > 1
     foreign: set[int] = set()
@@ -63,7 +64,7 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
         act = _bid(mine, stances, low, context, k)
         if act is None and not mocked:
             open_end = _is_open(parts, offers, k) or (context.bids[k] is None and _goes_on(parts))
-            act = _taken(mine, stances, asks, open_end, sealed, put_off, context, k)
+            act = _taken(mine, spoken, stances, asks, open_end, sealed, put_off, context, k)
         if act is None and k in foreign:  # "could you do 60 dollars?"
             act = DialogueAct(Act.COUNTER, ticket=k, force=Force.UNSURE)
         if act is not None:
@@ -206,8 +207,19 @@ def _chosen(bids: Sequence[Offer], low: str, context: Context, k: int) -> Offer:
     return bids[max(range(len(bids)), key=weight)]
 
 
+def _spoken_of(parts: Sequence[Part], i: int) -> Part:
+    """Return the clause that says something of a clause's figure: "480 and 495 I hear with pleasure" is one list."""
+    while i + 1 < len(parts) and parts[i + 1].clause.join == "and" and parts[i + 1].number == parts[i].number:
+        part, after = parts[i], parts[i + 1]
+        if part.clause.verbal or part.rooms or part.senses or not after.prices or after.prices[0][0] != after.clause.start:
+            break
+        i += 1
+    return parts[i]
+
+
 def _taken(
     mine: Sequence[Offer],
+    spoken: dict[int, Part],
     stances: dict[int, Stance],
     asks: bool,
     open_end: bool,
@@ -219,15 +231,19 @@ def _taken(
     """Return the acceptance of a ticket's standing figure that the message names, None if there is none."""
     found: list[_Taking] = []
     for offer in mine:
-        stance = stances[id(offer.part)]
+        carrier = spoken[id(offer.part)]
+        stance = stances[id(carrier)]
         taking = None
         if stance.kind in ("accept", "confirm", "yes"):
             kind = Act.CONFIRM if stance.kind == "confirm" else Act.ACCEPT
-            weak = offer.part.senses.isdisjoint(("accept", "confirm")) and offer.part.number not in sealed
+            weak = carrier.senses.isdisjoint(("accept", "confirm")) and offer.part.number not in sealed
             softened = weak and open_end and stance.force is Force.FIRM
             taking = _Taking(kind, Force.TENTATIVE if softened else stance.force, offer)
         elif not asks and not offer.cited and stance.kind == "":
             force = _naming_force(offer, put_off)
+            if force is Force.FIRM and carrier is not offer.part:
+                last = carrier.prices[-1][1]
+                force = _naming_force(offer._replace(part=carrier, price=last), put_off)
             if force in (Force.ASKED, Force.TENTATIVE) and "offer" in offer.part.senses:
                 return priced(Act.COUNTER, offer, k)  # "how about 309?" bids the figure that stands
             settled = offer.part.number in sealed

@@ -114,13 +114,14 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_SaidFigure]:
     }
     if len(apart) == 1:  # "376 for the suite, four nights from the 17th, net to you"
         message = apart.pop()
-    for part in parts:
+    for i, part in enumerate(parts):
         types = _types(part)
+        echoed = i + 1 < len(parts) and parts[i + 1].number == part.number and _echoes(parts[i + 1])
         attached = part.rooms and any(price.net is not None for _, price in part.prices)
         clause = types[0] if len(set(types)) == 1 and not attached else None
         for at, price in part.prices:
             own = price.net if price.net is not None else clause if clause is not None else message
-            cited = price.negated or _is_cited(part, at, price, context)
+            cited = price.negated or (echoed and not part.question) or _is_cited(part, at, price, context)
             found.append(_SaidFigure(at, price, part, own, net, cited))
             net = net if cited or own is None else own
     for i in range(len(found) - 2, -1, -1):  # "280, 296 and 405 net"
@@ -129,6 +130,18 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_SaidFigure]:
         if one.net is None and after.net is not None and listed:
             found[i] = one._replace(net=after.net)
     return found
+
+
+def _echoes(part: Part) -> bool:
+    """Whether a clause says of the one before it that it only repeats what was heard: "338 and 610, you said"."""
+    return part.tokens[part.clause.start : part.clause.end] in _ECHOES
+
+
+_ECHOES: Final = frozenset(
+    (person, verb)
+    for person, verbs in (("you", "say said wrote ask asked"), ("i", "see hear heard know"), ("they", "say said"))
+    for verb in verbs.split()
+)
 
 
 def _types(part: Part) -> list[bool]:
