@@ -209,6 +209,15 @@ def _retracts(part: Part) -> bool:
     return not all(negated(part, m.start) for m in part.clause.marks if "retract" in m.senses)
 
 
+def _shuts(part: Part) -> bool:
+    """Whether a clause says of a room that it is not to be had: "the King is closed", "the Double never"."""
+    words = part.tokens[part.clause.start : part.clause.end]
+    return bool(part.rooms) and not part.question and not _SHUT.isdisjoint(words)
+
+
+_SHUT: Final = word_set("closed gone withdrawn never")
+
+
 def _takes(offer: Offer, stances: dict[int, Stance], bid: float | None) -> bool:
     """Whether a figure is the agent's: the very one, or the same but for rounding where a word of agreement is said."""
     agrees = stances[id(offer.part)].kind in ("accept", "confirm")
@@ -330,7 +339,7 @@ def _loose(
         stance = stances[id(part)]
         senses = part.senses
         detail = ""
-        if "final" in senses or ("retract" in senses and any(a.detail == "final" for a in found.values())):
+        if "final" in senses or _shuts(part) or ("retract" in senses and any(a.detail == "final" for a in found.values())):
             detail = "final"
         elif _retracts(part) and any(q is not None for q in context.quotes):
             detail = "retract"
