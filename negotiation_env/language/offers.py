@@ -110,7 +110,7 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_SaidFigure]:
     said = [kind for part in parts for kind in _types(part)] if context.net else []
     message = False if said and not any(said) else None
     apart = {
-        kind for part in parts if not (part.prices or part.clause.verbal or part.question) for kind in _types(part)
+        kind for part in parts if not (part.prices or part.question) and _says_type(part) for kind in _types(part)
     }
     if len(apart) == 1:  # "376 for the suite, four nights from the 17th, net to you"
         message = apart.pop()
@@ -130,6 +130,12 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_SaidFigure]:
         if one.net is None and after.net is not None and listed:
             found[i] = one._replace(net=after.net)
     return found
+
+
+def _says_type(part: Part) -> bool:
+    """Whether a clause without a figure can tell the price type of the message's: "that's what I need in the till"."""
+    words = part.tokens[part.clause.start : part.clause.end]
+    return not part.clause.verbal or words[:1] in (("that's",), ("that",), ("all",), ("what",))
 
 
 def _echoes(part: Part) -> bool:
