@@ -61,7 +61,10 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
         offers = [o for o in offers if not is_foreign(o)]
     for k in range(len(context.rooms)):
         mine = [o for o in offers if o.ticket == k and not o.price.negated]
+        refuses = any(o.ticket == k and o.price.negated and same(o.selling, context.quotes[k]) for o in offers)
         act = _bid(mine, stances, low, context, k)
+        if act is not None and act.kind is Act.ACCEPT and refuses:
+            act = act._replace(kind=Act.COUNTER)  # "we don't accept 505, we accept 480"
         if act is None and not mocked:
             open_end = _is_open(parts, offers, k) or (context.bids[k] is None and _goes_on(parts))
             act = _taken(mine, spoken, stances, asks, open_end, sealed, put_off, context, k)
@@ -211,7 +214,13 @@ def _spoken_of(parts: Sequence[Part], i: int) -> Part:
     """Return the clause that says something of a clause's figure: "480 and 495 I hear with pleasure" is one list."""
     while i + 1 < len(parts) and parts[i + 1].clause.join == "and" and parts[i + 1].number == parts[i].number:
         part, after = parts[i], parts[i + 1]
-        if part.clause.verbal or part.rooms or part.senses or not after.prices or after.prices[0][0] != after.clause.start:
+        if (
+            part.clause.verbal
+            or part.rooms
+            or part.senses
+            or not after.prices
+            or after.prices[0][0] != after.clause.start
+        ):
             break
         i += 1
     return parts[i]
@@ -304,12 +313,15 @@ def _loose(
         tickets = scope_of(part, parts, context) if several else (None,)
         if stance.kind in ("reject", "no") or (stance.kind and stance.force is Force.NEGATED):
             if stance.kind == "no" and not part.rooms:
-                continue
+                tickets = _headed(part, parts, context)
             for k in tickets if not part.prices else [o.ticket for o in offers if o.part is part]:
                 refused.setdefault(k, DialogueAct(Act.REJECT, ticket=k))
-        elif stance.kind in ("accept", "confirm") or (stance.kind == "yes" and part.rooms):
+        elif stance.kind in ("accept", "confirm") or (
+            stance.kind == "yes" and (part.rooms or _headed(part, parts, context))
+        ):
             if stance.force in _SILENT or asks:
                 continue
+            tickets = _headed(part, parts, context) or tickets
             kind = Act.CONFIRM if stance.kind == "confirm" else Act.ACCEPT
             for k in tickets:
                 earlier = taken.get(k)
@@ -350,6 +362,24 @@ def scope_of(part: Part, parts: Sequence[Part], context: Context) -> Sequence[in
         if beside and other is not None and stance_of(other).kind == "":
             return sorted({k for _, room in other.rooms for k in room})
     return (None,)
+
+
+def _headed(part: Part, parts: Sequence[Part], context: Context) -> Sequence[int]:
+    """Return the tickets that stand before a clause with a colon: "Family Suite: no. Everything else: yes."."""
+    start = part.clause.start
+    if len(context.rooms) == 1 or part.rooms or start == 0 or part.tokens[start - 1] not in _HEADS:
+        return ()
+    head = next((p for p in parts if p.number == part.number and p.clause.end == start - 1), part)
+    if head.rooms:
+        return sorted({k for _, room in head.rooms for k in room})
+    if head.tokens[head.clause.start : head.clause.end] not in _ELSE:
+        return ()
+    named = {k for p in parts for _, room in p.rooms for k in room}
+    return [k for k, is_open in enumerate(context.open[: len(context.rooms)]) if is_open and k not in named]
+
+
+_HEADS: Final = frozenset(":：–—")
+_ELSE: Final = (("everything", "else"), ("the", "rest"), ("the", "others"), ("all", "else"), ("the", "other", "two"))
 
 
 def _rooms_joined(part: Part, parts: Sequence[Part]) -> set[int]:

@@ -212,10 +212,12 @@ def _retracts(part: Part) -> bool:
 def _shuts(part: Part) -> bool:
     """Whether a clause says of a room that it is not to be had: "the King is closed", "the Double never"."""
     words = part.tokens[part.clause.start : part.clause.end]
-    return bool(part.rooms) and not part.question and not _SHUT.isdisjoint(words)
+    offered = not (_PRICES | {"quote", "word", "yes"}).isdisjoint(words)  # "my offer for the King is withdrawn"
+    shut = not _SHUT.isdisjoint(words) or ("withdrawn" in words and not offered)
+    return bool(part.rooms) and not part.question and shut
 
 
-_SHUT: Final = word_set("closed gone withdrawn never")
+_SHUT: Final = word_set("closed gone never")
 
 
 def _takes(offer: Offer, stances: dict[int, Stance], bid: float | None) -> bool:
@@ -240,7 +242,7 @@ def _offers_it(part: Part) -> bool:
     """Whether a clause offers its figure outright: "I could do 316"."""
     hedges = {part.tokens[m.start] for m in part.clause.marks if "hedge" in m.senses}
     if part.question:  # "what about 316?"
-        return "offer" in part.senses
+        return "offer" in part.senses and "ask_confirm" not in part.senses
     clause = part.clause
     words = part.tokens[clause.start : clause.end]
     gives = not _PRICES.isdisjoint(words) or (clause.person == "i" and not _GIVING.isdisjoint(words))
@@ -339,7 +341,11 @@ def _loose(
         stance = stances[id(part)]
         senses = part.senses
         detail = ""
-        if "final" in senses or _shuts(part) or ("retract" in senses and any(a.detail == "final" for a in found.values())):
+        if (
+            "final" in senses
+            or _shuts(part)
+            or ("retract" in senses and any(a.detail == "final" for a in found.values()))
+        ):
             detail = "final"
         elif _retracts(part) and any(q is not None for q in context.quotes):
             detail = "retract"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, groupby
 from typing import Final, NamedTuple
 
-from negotiation_env.language.clauses import STATUS, Part
+from negotiation_env.language.clauses import STATUS, TURNS, Part
 from negotiation_env.language.price_vocabulary import word_set
 from negotiation_env.language.prices import Price, PriceKind
 from negotiation_env.language.reading import Context
@@ -109,9 +109,7 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_SaidFigure]:
     # Where net prices were spoken of last, the guest's price is said as such, be it once for all figures.
     said = [kind for part in parts for kind in _types(part)] if context.net else []
     message = False if said and not any(said) else None
-    apart = {
-        kind for part in parts if not (part.prices or part.question) and _says_type(part) for kind in _types(part)
-    }
+    apart = {kind for part in parts if not (part.prices or part.question) and _says_type(part) for kind in _types(part)}
     if len(apart) == 1:  # "376 for the suite, four nights from the 17th, net to you"
         message = apart.pop()
     for i, part in enumerate(parts):
@@ -135,7 +133,10 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_SaidFigure]:
 def _says_type(part: Part) -> bool:
     """Whether a clause without a figure can tell the price type of the message's: "that's what I need in the till"."""
     words = part.tokens[part.clause.start : part.clause.end]
-    return not part.clause.verbal or words[:1] in (("that's",), ("that",), ("all",), ("what",))
+    return not part.clause.verbal or words[:1] in _OF_ALL or words[:2] in (("net", "to"), ("net", "for"))
+
+
+_OF_ALL: Final = (("that's",), ("that",), ("all",), ("what",))
 
 
 def _echoes(part: Part) -> bool:
@@ -162,7 +163,8 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
     clause = part.clause
     agrees = "accept" in senses or "confirm" in senses
     if price.kind is not PriceKind.AMOUNT:
-        return price.reported and not part.question
+        past = clause.person == "they" and not _PAST_TENSE.isdisjoint(part.tokens[clause.start : clause.end])
+        return (price.reported or past) and not part.question
     if "competitor" in senses and "offer" not in senses:
         return True
     if agrees or ("competitor" in senses and part.question):  # "can you match their 365?"
@@ -399,7 +401,13 @@ def _joins_another(part: Part, context: Context) -> bool:
     if any(price.kind is not PriceKind.AMOUNT or price.reported or price.negated for _, price in part.prices):
         return False
     (first, _), (second, _) = part.prices[-2:]
-    return "and" in part.tokens[first + 1 : second] and "between" not in part.tokens[part.clause.start : first]
+    return (
+        not _ANOTHER.isdisjoint(part.tokens[first + 1 : second])
+        and "between" not in part.tokens[part.clause.start : first]
+    )
+
+
+_ANOTHER: Final = frozenset(("and", "second", "third", "other"))
 
 
 def _is_bare(part: Part) -> bool:
@@ -448,8 +456,10 @@ def _rooms_around(parts: Sequence[Part], i: int) -> frozenset[int]:
         rooms = _bare_rooms(parts[i - 1])
         if rooms:
             return rooms | _rooms_before(parts, i - 1)
-    if i + 1 < len(parts) and parts[i + 1].number == number and not parts[i + 1].clause.verbal:
-        return _bare_rooms(parts[i + 1])
+    after = parts[i + 1] if i + 1 < len(parts) else parts[i]
+    turns = after.tokens[after.clause.start : after.clause.start + 2] in TURNS  # "288 is locked, now about the suite"
+    if after is not parts[i] and after.number == number and not (after.clause.verbal or turns):
+        return _bare_rooms(after)
     return _NONE
 
 

@@ -34,6 +34,7 @@ from negotiation_env.language.price_vocabulary import (
 )
 
 _MODAL_MAY: Final = re.compile(r" ?may (?:be|work|seem|sound|not|well|do|just|still|only)\b")
+_ORDINALS: Final = frozenset({"first", "second", "third", "other", "same", "one"})
 _HOW_MANY: Final = re.compile(r"\bhow many\b[^.;:!?]*$")
 _WITH: Final = re.compile(r" w (?!h\b)[a-z]")
 _SECOND_WORD: Final = re.compile(r" ?\+?-?[a-z'.]+ ([a-z]+)")
@@ -158,7 +159,7 @@ def is_no_price(low: str, number: Number, before: list[str], joint: str, followi
 def _is_label(value: float, before: list[str], last: str) -> bool:
     """Whether the word before makes the number a name: "iPhone 6", "room 412", "ticket 2"."""
     if last in _ROOMS:
-        return len(before) < 2 or before[-2] not in ROOM_TYPES
+        return len(before) < 2 or (before[-2] not in ROOM_TYPES and before[-2] not in _ORDINALS)
     return last in LABELS or (value < 100 and last in LABELS_IF_SMALL)
 
 

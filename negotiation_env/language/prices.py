@@ -156,6 +156,7 @@ _VAGUE: Final = word_set("few couple several of many")
 _FOLD_DIGITS: Final = dict(zip("一二三四五六七八九", "123456789", strict=True))
 _ALSO: Final = re.compile(r" ?,? ?(?:or|nor|-|~) ?(?:even )?")
 _AND: Final = re.compile(r" ?(?:and|&) ?(?:my |your |our |the )?")
+_NIGHT_OFF: Final = re.compile(r" (?:a|per|each) night off\b")
 _SINGULAR: Final = re.compile(r"(?: ?is\b|'s\b| ?isn't\b| ?was\b| [a-z]+s\b)")
 _PERCENT_WORDS: Final = re.compile(r" ?(?:%|percent\b|per cent\b|pct\b)")
 _BAI_FEN_ZHI: Final = "百分之"
@@ -199,6 +200,8 @@ def _change(low: str, number: Number, head: str, before: list[str], following: s
     """AMOUNT, or AMOUNT_OFF where the figure is a reduction, or None where it is a raise or a difference."""
     if following == "off":
         return _AMOUNT if _OFF_HANDS.match(low, end) else _AMOUNT_OFF
+    if following in ("a", "per", "each") and _NIGHT_OFF.match(low, end):
+        return _AMOUNT_OFF
     if following in _LESS:
         if _LESS_THAN_ELSE.match(low, end):
             return None

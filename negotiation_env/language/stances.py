@@ -108,10 +108,15 @@ def _answers_a_remark(part: Part, after: Part | None) -> bool:
     """Whether a short yes only agrees with what follows: "agreed, families compare"."""
     if after is None or after.number != part.number or part.prices or part.rooms or after.prices or after.rooms:
         return False
-    if part.clause.end - part.clause.start > 2 or not after.clause.verbal or after.clause.join == "but":
-        return False
     words = after.tokens[after.clause.start : after.clause.end]
-    return after.clause.person in ("they", "it") and _DEALINGS.isdisjoint(words) and after.senses.isdisjoint(_AGREEMENT)
+    noun = after.clause.person == "" and words[0] in DETERMINERS and len(words) > 5  # "agreed, the match made a mess"
+    if part.clause.end - part.clause.start > 2 or not (after.clause.verbal or noun) or after.clause.join == "but":
+        return False
+    return (
+        (noun or after.clause.person in ("they", "it"))
+        and _DEALINGS.isdisjoint(words)
+        and after.senses.isdisjoint(_AGREEMENT)
+    )
 
 
 _DEALINGS: Final = word_set("price rate offer figure deal works suits done settled fine fixed agreed both")
@@ -243,6 +248,8 @@ def _takes_the_offer(part: Part, mark: Mark, verb: str) -> bool:
         if tokens[at] == "that" and at + 1 < clause.end and tokens[at + 1] not in _OBJECTS:
             return False
         at += 1
+    if "confirm" in mark.senses and tokens[at : at + 1] in (("it",), ("they",)) and at + 1 < clause.end:
+        return tokens[at + 1] in _OBJECTS or tokens[at + 1] in FILLERS  # not "I confirm it arrived"
     if at >= clause.end or any(at == place for place, _ in part.rooms) or ("confirm" in mark.senses and part.prices):
         return True
     return _is_figure(part, at) or (tokens[at] in _OBJECTS and tokens[at] != "you")
