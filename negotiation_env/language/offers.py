@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, groupby
 from typing import Final, NamedTuple
 
-from negotiation_env.language.clauses import STATUS, Part
+from negotiation_env.language.clauses import STATUS, TURNS, Part
 from negotiation_env.language.price_vocabulary import word_set
 from negotiation_env.language.prices import Price, PriceKind
 from negotiation_env.language.reading import Context
@@ -30,6 +30,7 @@ _SAYING: Final = word_set(
 )
 _MODALS: Final = word_set("can could would will may might shall should can't couldn't you'd you'll")
 _PAST_TENSE: Final = word_set("was were had did paid sold got stood used ran cost")
+_WAS: Final = (("was",), ("were",))
 _TAKEN_AT: Final = (("at", "your"), ("with", "your"), ("take", "your"), ("on", "your"))
 """Words before the other side's figure that is not only spoken of: "the Double at your 993"."""
 _WISHING: Final = word_set("thinking thought hoping looking aiming wondering asking expecting counting mind")
@@ -108,18 +109,17 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_SaidFigure]:
     # Where net prices were spoken of last, the guest's price is said as such, be it once for all figures.
     said = [kind for part in parts for kind in _types(part)] if context.net else []
     message = False if said and not any(said) else None
-    apart = {
-        kind for part in parts if not (part.prices or part.clause.verbal or part.question) for kind in _types(part)
-    }
+    apart = {kind for part in parts if not (part.prices or part.question) and _says_type(part) for kind in _types(part)}
     if len(apart) == 1:  # "376 for the suite, four nights from the 17th, net to you"
         message = apart.pop()
-    for part in parts:
+    for i, part in enumerate(parts):
         types = _types(part)
+        echoed = i + 1 < len(parts) and parts[i + 1].number == part.number and _echoes(parts[i + 1])
         attached = part.rooms and any(price.net is not None for _, price in part.prices)
         clause = types[0] if len(set(types)) == 1 and not attached else None
         for at, price in part.prices:
             own = price.net if price.net is not None else clause if clause is not None else message
-            cited = price.negated or _is_cited(part, at, price, context)
+            cited = price.negated or (echoed and not part.question) or _is_cited(part, at, price, context)
             found.append(_SaidFigure(at, price, part, own, net, cited))
             net = net if cited or own is None else own
     for i in range(len(found) - 2, -1, -1):  # "280, 296 and 405 net"
@@ -128,6 +128,27 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_SaidFigure]:
         if one.net is None and after.net is not None and listed:
             found[i] = one._replace(net=after.net)
     return found
+
+
+def _says_type(part: Part) -> bool:
+    """Whether a clause without a figure can tell the price type of the message's: "that's what I need in the till"."""
+    words = part.tokens[part.clause.start : part.clause.end]
+    return not part.clause.verbal or words[:1] in _OF_ALL or words[:2] in (("net", "to"), ("net", "for"))
+
+
+_OF_ALL: Final = (("that's",), ("that",), ("all",), ("what",))
+
+
+def _echoes(part: Part) -> bool:
+    """Whether a clause says of the one before it that it only repeats what was heard: "338 and 610, you said"."""
+    return part.tokens[part.clause.start : part.clause.end] in _ECHOES
+
+
+_ECHOES: Final = frozenset(
+    (person, verb)
+    for person, verbs in (("you", "say said wrote ask asked"), ("i", "see hear heard know"), ("they", "say said"))
+    for verb in verbs.split()
+)
 
 
 def _types(part: Part) -> list[bool]:
@@ -142,7 +163,8 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
     clause = part.clause
     agrees = "accept" in senses or "confirm" in senses
     if price.kind is not PriceKind.AMOUNT:
-        return False
+        past = clause.person == "they" and not _PAST_TENSE.isdisjoint(part.tokens[clause.start : clause.end])
+        return (price.reported or past) and not part.question
     if "competitor" in senses and "offer" not in senses:
         return True
     if agrees or ("competitor" in senses and part.question):  # "can you match their 365?"
@@ -150,6 +172,8 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
     before = part.tokens[max(clause.start, at - 2) : at]
     if price.reported:
         return not (context.speaker == "agent" and before in _TAKEN_AT)
+    if context.speaker == "agent" and before[-1:] in (("您",), ("你",)) and price.value in context.quotes:
+        return True  # "您620有点高"
     if before[-1:] == ("from",) and context.speaker == "manager" and _AWAY.isdisjoint(before):
         return False  # "suites go from 690"
     if before and (before[-1] in _COMPARED or (before[-1] in ("the", "your", "that", "¥") and before[0] in _COMPARED)):
@@ -158,8 +182,12 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
             not m.senses.isdisjoint(("neg", "reject", "reject_weak", "hold")) and m.start < at for m in clause.marks
         )
     own = part.tokens[clause.start : clause.end]
-    if before[-1:] in (("was",), ("were",)) and not part.question:
+    if not part.question and (before[-1:] in _WAS or part.tokens[at + 1 : at + 2] in _WAS):
+        return True  # "436 was old"
+    if before in (("never", "mind"), ("forget", "the")) or before[-1:] == ("forget",):
         return True
+    if any("reported" in m.senses and part.tokens[m.start] in ("您", "你") for m in clause.marks):
+        return True  # "您刚才问463行不行"
     step = part.tokens[max(clause.start, at - 3) : at - 2] == ("from",) and before[-1:] == ("to",)
     if step and clause.person != "i":
         return True  # "from 480 to 466, that's appreciated"
@@ -339,9 +367,11 @@ def _rooms_of_figures(parts: Sequence[Part], i: int, context: Context) -> list[f
     if kinds[0] == "R":
         held: frozenset[int] = _NONE
         before = ""
-        for (_, room, n), kind in zip(events, kinds, strict=True):
+        last = part.clause.start
+        for (at, room, n), kind in zip(events, kinds, strict=True):
             if kind == "R":
-                held = held | room if before == "R" else room
+                held = held | room if before == "R" and not _JOINTS.isdisjoint(part.tokens[last:at]) else room
+                last = at
             else:
                 out[n] = held
             before = kind
@@ -361,6 +391,7 @@ def _rooms_of_figures(parts: Sequence[Part], i: int, context: Context) -> list[f
 
 
 _NONE: Final[frozenset[int]] = frozenset()
+_JOINTS: Final = word_set("and or plus with , 、 ， 和 与 跟")
 
 
 def _joins_another(part: Part, context: Context) -> bool:
@@ -370,7 +401,13 @@ def _joins_another(part: Part, context: Context) -> bool:
     if any(price.kind is not PriceKind.AMOUNT or price.reported or price.negated for _, price in part.prices):
         return False
     (first, _), (second, _) = part.prices[-2:]
-    return "and" in part.tokens[first + 1 : second] and "between" not in part.tokens[part.clause.start : first]
+    return (
+        not _ANOTHER.isdisjoint(part.tokens[first + 1 : second])
+        and "between" not in part.tokens[part.clause.start : first]
+    )
+
+
+_ANOTHER: Final = frozenset(("and", "second", "third", "other"))
 
 
 def _is_bare(part: Part) -> bool:
@@ -419,8 +456,10 @@ def _rooms_around(parts: Sequence[Part], i: int) -> frozenset[int]:
         rooms = _bare_rooms(parts[i - 1])
         if rooms:
             return rooms | _rooms_before(parts, i - 1)
-    if i + 1 < len(parts) and parts[i + 1].number == number and not parts[i + 1].clause.verbal:
-        return _bare_rooms(parts[i + 1])
+    after = parts[i + 1] if i + 1 < len(parts) else parts[i]
+    turns = after.tokens[after.clause.start : after.clause.start + 2] in TURNS  # "288 is locked, now about the suite"
+    if after is not parts[i] and after.number == number and not (after.clause.verbal or turns):
+        return _bare_rooms(after)
     return _NONE
 
 
