@@ -130,11 +130,10 @@ class Base:
         """Put the base's own layers back where PEFT's around them hold no adapter any more."""
         from peft.tuners.tuners_utils import BaseTunerLayer
 
-        layers: list[tuple[str, Any]] = list(self.model.named_modules())
-        for path, layer in layers:
+        for path, layer in list(self.model.named_modules()):
             if isinstance(layer, BaseTunerLayer) and not any(getattr(layer, n) for n in layer.adapter_layer_names):
                 parent, _, name = path.rpartition(".")
-                setattr(self.model.get_submodule(parent), name, layer.base_layer)
+                setattr(self.model.get_submodule(parent), name, layer.get_base_layer())
 
     @contextmanager
     def use(self, adapter: str | None) -> Iterator[PreTrainedModel]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -35,7 +36,7 @@ def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     (tmp_path / "plugin_broken.py").write_text("1 / 0\n", encoding="utf-8")
     (tmp_path / "mine.toml").write_text('name = "mine"\n', encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    real = registry.entry_points
+    real = importlib.metadata.entry_points
 
     def announce(**targets: str) -> None:
         def points(group: str) -> list[EntryPoint]:
