@@ -212,7 +212,9 @@ def test_an_action_outside_the_space_is_refused_and_changes_nothing(action: Any)
 def test_a_batch_with_an_action_outside_the_space_is_refused_and_changes_nothing(action: Any) -> None:
     envs: Any = gym.make_vec(NUMERIC, num_envs=2)
     envs.reset(seed=3)
-    batch = [action, action] if getattr(action, "dtype", None) == bool else [HELLO[NUMERIC].tolist(), action]
+    batch = (
+        [action, action] if np.asarray(action, dtype=object).ravel()[0] is True else [HELLO[NUMERIC].tolist(), action]
+    )
     with pytest.raises(UsageError, match=r"(?s)expected act.*got .*: pass .*action_space"):
         envs.step(batch)
     fresh: Any = gym.make_vec(NUMERIC, num_envs=2)
