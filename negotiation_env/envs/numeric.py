@@ -423,7 +423,7 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
                 seen = self._reopen(np.flatnonzero(over), seen)
             else:
                 info |= ended
-        self._over = late if self._mode is AutoresetMode.SAME_STEP else over
+        self._over = late if self._mode is AutoresetMode.SAME_STEP else over.copy()  # ``info`` holds the other
         self._no_step = None
         return seen.T, rewards, terminated, truncated, info
 

@@ -421,7 +421,8 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
 
     def _check_messages(self, actions: object) -> None:
         """Raise ``UsageError`` if actions are not one string per lane."""
-        if isinstance(actions, str) or not isinstance(actions, Sequence | np.ndarray):
+        listed = isinstance(actions, Sequence) and not isinstance(actions, str)
+        if not listed and not (isinstance(actions, np.ndarray) and actions.ndim == 1):
             raise UsageError(
                 f"expected a sequence of {self.num_envs} messages, got {type(actions).__name__}: pass a list of str"
             )

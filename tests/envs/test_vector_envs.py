@@ -122,12 +122,13 @@ def test_without_a_reset_in_the_same_step_info_is_the_ended_episode_s(name: str,
 def test_without_autoreset_a_lane_that_is_over_must_be_reset(name: str) -> None:
     envs = make(name, autoreset_mode="DISABLED")
     envs.reset(seed=7)
-    seen, _, over, *_ = envs.step(actions(name, [False, True, False]))
+    seen, _, over, _, ended = envs.step(actions(name, [False, True, False]))
     with pytest.raises(EpisodeOverError, match="1 that are over: call reset"):
         envs.step(actions(name, [False] * 3))
     options = {"reset_mask": over}
     again, info = envs.reset(options=options)
-    assert options == {"reset_mask": over}
+    assert options == {"reset_mask": over} and over.tolist() == [False, True, False]
+    assert ended["_outcome" if name == TEXT else "_agreed"].tolist() == over.tolist()
     assert [lane_of(again, i) == lane_of(seen, i) for i in range(3)] == [True, False, True]
     if name == TEXT:
         assert info["_stage"].tolist() == [False, True, False] and info["stage"][0] is None
@@ -141,6 +142,7 @@ def test_without_autoreset_a_lane_that_is_over_must_be_reset(name: str) -> None:
 def test_a_mask_resets_some_lanes_to_given_seeds_in_every_mode(name: str, mode: AutoresetMode) -> None:
     envs = make(name, autoreset_mode=mode)
     envs.reset(seed=0)
+    envs.reset(options={"reset_mask": np.array([False, False, True])})
     seen, *_ = envs.step(actions(name, [False] * 3))
     again, _ = envs.reset(seed=[70, 71, 72], options={"reset_mask": np.array([True, False, True])})
     whole, _ = make(name).reset(seed=70)
@@ -280,7 +282,9 @@ def test_none_in_a_list_of_seeds_is_a_random_one() -> None:
     assert tasks[0][1] != tasks[1][1]
 
 
-@pytest.mark.parametrize("batch", ["abc", b"abc", None, 3, {"a": 1, "b": 2, "c": 3}, ["a", "b"], ["a", "b", 3]])
+@pytest.mark.parametrize(
+    "batch", ["abc", b"abc", None, 3, {"a": 1, "b": 2, "c": 3}, ["a", "b"], ["a", "b", 3], np.array("abc")]
+)
 def test_what_is_no_batch_of_messages_is_refused_and_changes_nothing(batch: Any) -> None:
     envs = make(TEXT)
     envs.reset(seed=0)
