@@ -236,6 +236,7 @@ def demo(
     print_table(console, report)
     print_readers(console, report)
     print_path(console, out)
+    print_faults(report)
 
 
 def demo_suites(quick: bool) -> list[CaseSuite]:

@@ -70,7 +70,7 @@ def heat_map(report: Report) -> list[tuple[str, list[Heat]]]:
 
 def _heat(report: Report, policy: str, category: str) -> Heat:
     figures = report.data["policies"][policy]["categories"].get(category)
-    if figures is None or not figures["clean_fix"]["n"]:
+    if figures is None or figures["clean_fix"]["value"] is None:
         return Heat("–", None)
     clean, fixed, n = figures["clean_fix"]["value"], figures["fixed"]["value"], figures["fixed"]["n"]
     return Heat(f"{round(clean * n)} clean, {round(fixed * n)} fixed of {n}", clean)
