@@ -17,7 +17,7 @@ from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI, 
 
 from negotiation_env.engines.answers import found_choice, read_completion, settled_reply
 from negotiation_env.engines.chat_model import ChatReply, ChatRequest, EngineSpecError, fault_reply
-from negotiation_env.engines.servers import SECRET, ServerSettings
+from negotiation_env.engines.servers import ServerSettings, names_secret
 
 INT64: Final = 1 << 63
 ANSWER_TOKENS: Final = 64
@@ -46,7 +46,7 @@ class OpenAIEngine:
             )
         if "@" in base.split("/")[2]:
             raise EngineSpecError("openai: expected no user or password in the address; use a key")
-        if SECRET.search(base.partition("?")[2]):
+        if names_secret(base.partition("?")[2]):
             raise EngineSpecError("openai: expected no key in the address; name its variable in key_env or headers")
         self.spec = f"openai:{address}"
         self.model = model
@@ -86,7 +86,9 @@ class OpenAIEngine:
     def _fields(self, request: ChatRequest) -> dict[str, Any]:
         """Return a request's fields as they are sent."""
         settings, extra = self.settings, dict(self.settings.extra)
-        limit, stop = request.max_tokens + settings.reasoning_tokens, list(request.stop)
+        limit = request.max_tokens + settings.reasoning_tokens
+        # Reasoning has line ends: the server would stop in it.
+        stop = [] if settings.reasoning_tokens else list(request.stop)
         if settings.prefix == "continue" and request.begin:
             extra |= _CONTINUE
         elif request.begin:

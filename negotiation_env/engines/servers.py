@@ -16,21 +16,25 @@ from negotiation_env.files import Many, Number, Table, Text
 
 ENVIRONMENT: Final = "env:"
 """Before the name of the environment variable that holds a header's value."""
-SECRET: Final = re.compile(r"auth|key|token|secret|password|cookie|credential", re.IGNORECASE)
-"""What the names of secrets have in them."""
-_TOKENS: Final = re.compile(r"(?:max|num|min)_?\w*tokens", re.IGNORECASE)
+_SECRET: Final = re.compile(r"auth|key|token|secret|password|cookie|credential", re.IGNORECASE)
+_NUMBER_OF_TOKENS: Final = re.compile(r"(?:max|min|num|reasoning|thinking)_(?:\w+_)?tokens?", re.IGNORECASE)
+
+
+def names_secret(name: str) -> bool:
+    """Whether a field's name sounds as if its value were a secret; numbers of tokens are none."""
+    return name != "key_env" and bool(_SECRET.search(_NUMBER_OF_TOKENS.sub("", name)))
 
 
 def _no_secret(headers: dict[str, str]) -> dict[str, str]:
     for name, value in headers.items():
-        if SECRET.search(name) and not value.startswith(ENVIRONMENT):
+        if names_secret(name) and not value.startswith(ENVIRONMENT):
             raise ValueError(f'expected the value of {name} as "{ENVIRONMENT}VARIABLE", got a value: keys stay outside')
     return headers
 
 
 def _no_key(extra: dict[str, Any]) -> dict[str, Any]:
     for name in extra:
-        if SECRET.search(name) and not _TOKENS.search(name):
+        if names_secret(name):
             raise ValueError(f"expected no key in extra, got {name}: name its variable in key_env or headers")
     return extra
 
@@ -56,7 +60,8 @@ class ServerSettings(Table):
     leave_out: Many[Literal["seed", "temperature", "top_p", "stop", "response_format"]] = ()
     """Fields that the server refuses."""
     reasoning_tokens: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """Tokens that are granted beyond each request's own, for models that reason before they answer."""
+    """Tokens that are granted beyond each request's own, for models that reason before they answer. Where there are
+    any, stop strings are looked for behind the reasoning, on this side."""
     extra: Annotated[dict[str, Any], AfterValidator(_no_key)] = Field(default_factory=dict)
     """Further fields of every request, such as ``chat_template_kwargs``."""
 

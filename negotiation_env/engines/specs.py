@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote, unquote
 
 from negotiation_env.engines.chat_model import ChatModel, EngineMissingError, EngineSpecError
-from negotiation_env.engines.servers import SECRET, ServerSettings
+from negotiation_env.engines.servers import ServerSettings, names_secret
 from negotiation_env.engines.smollm2 import smollm2_path
 from negotiation_env.errors import DataFileError, UsageError
 from negotiation_env.files import parse, read_json, toml_value
@@ -122,7 +122,7 @@ def _put(options: dict[str, Any], name: str, text: str) -> None:
         options[name] += [text] if text else []
         return
     *tables, last = name.split(".") if name.startswith("extra.") else name.split(".", 1)
-    if not tables and SECRET.search(name) and name not in ServerSettings.model_fields and not name.endswith("_tokens"):
+    if not tables and names_secret(name):
         raise EngineSpecError(f"options: expected no key in a spec, got {name}; name its variable: key_env=VARIABLE")
     place = options
     for table in tables:

@@ -93,11 +93,13 @@ def serve(answer: Callable[[Body], Raw]) -> Iterator[Loopback]:
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
+        wbufsize = -1  # one packet an answer
+
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             with lock:
                 server.asked.append(body)
-                server.headers.append(dict(self.headers))
+                server.headers.append({name.lower(): value for name, value in self.headers.items()})
                 found = server.answer(body)
             if found.status is None:
                 self.close_connection = True
@@ -112,8 +114,11 @@ def serve(answer: Callable[[Body], Raw]) -> Iterator[Loopback]:
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 64  # with fewer, callers at the same time wait a second to be let in
+
+    http = Server(("127.0.0.1", 0), Handler)
+    threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
     server.url = f"http://127.0.0.1:{http.server_port}/v1"
     try:
         yield server

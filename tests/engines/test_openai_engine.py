@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -63,7 +64,8 @@ def test_a_malformed_answer_spoils_its_own_reply_only(cause: str) -> None:
 @pytest.mark.parametrize(
     "body",
     ["", "null", "[]", "3", '"text"', '{"choices": null}', '{"choices": [null]}', '{"choices": [{"message": null}]}',
-     '{"choices": [{"message": {}}]}', '{"choices": {"0": {}}}', "[" * 100_000, '{"choices": [{"message": {"content": 5}}]}'],
+     '{"choices": [{"message": {}}]}', '{"choices": {"0": {}}}', "[" * 100_000,
+     '{"choices": [{"message": {"content": 5}}]}'],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["application/json", "text/html", "text/plain; charset=no-such-one"])
 def test_no_body_ends_a_run(body: str, kind: str) -> None:
@@ -193,7 +195,7 @@ def test_settings_of_a_server_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     body, headers = server.asked[0], server.headers[0]
     assert body["max_completion_tokens"] == 1009 and body["top_k"] == 20
     assert not {"seed", "top_p", "max_tokens", "stop", "response_format"} & set(body)
-    assert (headers["Authorization"], headers["X-Team"], headers["X-Token"]) == ("Bearer s3cret", "rates", "t0ken")
+    assert (headers["authorization"], headers["x-team"], headers["x-token"]) == ("Bearer s3cret", "rates", "t0ken")
     assert cause_of(reply.fault or "") == "HTTP 401"
     assert "s3cret" not in repr(reply) and "t0ken" not in repr(reply)
 
@@ -205,8 +207,6 @@ def test_a_header_whose_variable_is_not_set_is_told_before_a_run(monkeypatch: py
 
 
 def test_a_slow_server_is_a_timeout() -> None:
-    import threading
-
     hold = threading.Event()
 
     def answer(body: Body) -> Raw:
