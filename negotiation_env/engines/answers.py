@@ -106,9 +106,8 @@ def found_choice(text: str, choices: Sequence[str], begin: str = "") -> str | No
     for choice in choices:
         by_core.setdefault(_core(choice), []).append(choice)
     same = [choice for choice in choices if choice == bare.strip()] or by_core.get(_core(bare), [])
-    starts = [choice for choice in choices if bare.lstrip().startswith(choice)]
     within = [choice for choice in choices if re.search(rf"(?<!\w){re.escape(choice)}", bare)]
-    return next((found[0] for found in (same, starts, within) if len(found) == 1), None)
+    return next((found[0] for found in (same, within) if len(found) == 1), None)
 
 
 def _core(text: str) -> str:

@@ -55,7 +55,7 @@ def limited(body: Body, text: str) -> Raw:
     """A completion cut at the request's stop strings and limit, as servers cut it."""
     for stop in body.get("stop") or ():
         text = text.partition(stop)[0]
-    most = body.get("max_tokens", body.get("max_completion_tokens", 1 << 20))
+    most = int(body["max_tokens"])
     count = len(tokens_of(text))
     if count > most:
         return completion(" ".join(tokens_of(text)[:most]), "length")

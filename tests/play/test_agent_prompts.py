@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -39,7 +40,7 @@ class Watching:
         self.player = load_policy("heuristic")
         self.seen: list[tuple[TaskCard, list[str], ChatRequest]] = []
 
-    def reply(self, views: list[AgentView]) -> list[AgentReply]:
+    def reply(self, views: Sequence[AgentView]) -> list[AgentReply]:
         for v in views:
             said = [u.text for u in (*v.agent_said, *v.manager_said)]
             self.seen.append((v.card, said, self.chat.request(v)))
