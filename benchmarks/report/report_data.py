@@ -79,8 +79,8 @@ def build_report(
                 for _, p in own
                 if p.episode.fault is not None
             ],
-            "fault_causes": _causes(p.episode.fault for _, p in own if p.episode.fault is not None),
-            "reply_fault_causes": _causes(fault for _, p in own for turn in p.episode.turns for fault in turn.faults),
+            "fault_causes": _counts(cause_of(p.episode.fault) for _, p in own if p.episode.fault is not None),
+            "reply_fault_causes": _counts(_source(f) for _, p in own for turn in p.episode.turns for f in turn.faults),
             "episodes": len(own),
             "withheld": withheld,
         }
@@ -100,9 +100,14 @@ def _failed(played: Sequence[AssessedEpisode]) -> float:
     return sum(p.episode.fault is not None for p in played) / len(played)
 
 
-def _causes(faults: Iterable[str]) -> dict[str, int]:
-    """Count faults by cause, the most frequent first."""
-    return dict(Counter(cause_of(fault) for fault in faults).most_common())
+def _counts(causes: Iterable[str]) -> dict[str, int]:
+    """Count causes, the most frequent first."""
+    return dict(Counter(causes).most_common())
+
+
+def _source(fault: str) -> str:
+    """Return what went wrong with a reply: the part's name, and as much of its fault as others share."""
+    return ": ".join(fault.split(": ")[:4])[:60]
 
 
 def _json(figures: dict[str, Figure], withheld: bool = False) -> dict[str, dict[str, float | int | None]]:

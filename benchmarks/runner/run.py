@@ -6,6 +6,7 @@ fault, or was made with other rules. The files are the same whatever the number 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -131,7 +132,7 @@ def run_benchmark(
 def _check(policies: Sequence[str], suites: Sequence[str | CaseSuite], workers: int, max_faults: float) -> None:
     names = [registry.policy_label(spec) for spec in policies]
     if not names or len(set(names)) != len(names):
-        raise UsageError(f"expected at least one policy and no name twice, got {names}: give them names, ?name=...")
+        raise UsageError(f"expected at least one policy and no name twice, got {names}: name them apart (?name=...)")
     if not suites:
         raise UsageError("expected at least one suite, got none: name one")
     if workers < 1:
@@ -261,7 +262,7 @@ def _command(
 ) -> str:
     """Return the command that makes this run, whichever way it was started."""
     names = [suite if isinstance(suite, str) else suite.name for suite in suites]
-    words = ["negotiate bench --policy", ",".join(policies), "--suite", ",".join(names)]
+    words = ["negotiate bench --policy", shlex.quote(",".join(policies)), "--suite", ",".join(names)]
     words += ["--manager", settings["manager"], *(["--llm", settings["llm"]] if settings["llm"] else [])]
     words += ["--reader", settings["reader"]] if settings["reader"] != registry.AUTO else []
     words += ["--trials", str(plan.trials), *(["--crossed"] if plan.crossed else []), "--seed", str(plan.seed)]
