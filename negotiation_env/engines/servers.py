@@ -66,7 +66,15 @@ class ServerSettings(Table):
     """Further fields of every request, such as ``chat_template_kwargs``."""
 
     def key(self) -> str:
-        """Return the key, "" if there is none."""
+        """Return the key, "" if there is none.
+
+        Raises:
+            EngineSpecError: if the variable was named and is not set.
+        """
+        if "key_env" in self.model_fields_set and self.key_env not in os.environ:
+            raise EngineSpecError(
+                f"key_env: expected a key in the environment variable {self.key_env}, which is not set: set it"
+            )
         return os.environ.get(self.key_env, "")
 
     def header_values(self) -> dict[str, str]:
@@ -92,6 +100,6 @@ class ServerSettings(Table):
     def secrets(self) -> tuple[str, ...]:
         """Return the values that may be told nowhere."""
         named = (v.removeprefix(ENVIRONMENT) for v in self.headers.values() if v.startswith(ENVIRONMENT))
-        values = [self.key(), *(os.environ.get(name, "") for name in named)]
+        values = [os.environ.get(name, "") for name in (self.key_env, *named)]
         # The longer first, so that a key within another leaves no rest of it.
         return tuple(sorted((v for v in values if v), key=len, reverse=True))

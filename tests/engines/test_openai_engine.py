@@ -200,10 +200,12 @@ def test_settings_of_a_server_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "s3cret" not in repr(reply) and "t0ken" not in repr(reply)
 
 
-def test_a_header_whose_variable_is_not_set_is_told_before_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_that_is_not_set_is_told_before_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MY_TOKEN", raising=False)
     with pytest.raises(EngineSpecError, match="MY_TOKEN, which is not set"):
         replies(Loopback(lambda body: completion(""), url="http://127.0.0.1:1/v1"), [], headers={"X": "env:MY_TOKEN"})
+    with pytest.raises(EngineSpecError, match="key_env: expected a key in the environment variable MY_TOKEN"):
+        replies(Loopback(lambda body: completion(""), url="http://127.0.0.1:1/v1"), [], key_env="MY_TOKEN")
 
 
 def test_a_slow_server_is_a_timeout() -> None:
