@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -24,6 +24,8 @@ from negotiation_env.play.protocols import AgentReply, AgentView
 
 _BASES = {"small": "smollm2", "tiny": "tiny"}
 """Base of each scale that is at hand."""
+BASE_TOKENS: Final = 64
+"""Most tokens of a base's reply, as of the adapters on it."""
 MOST_TOKENS: Final = 131_072
 """Largest max_tokens: room enough for models that reason."""
 _LABEL = re.compile(r"\s*(?:agent|assistant|you|me|caller|platform|travel agent)\s*:\s*", re.IGNORECASE)
@@ -61,6 +63,8 @@ class ChatOptions(Table):
     """Nucleus mass."""
     stop: Many[Text] | None = None
     """Strings that end a reply."""
+    cut: Literal["fault", "speak"] | None = None
+    """What becomes of a reply that was cut at its limit: a fault, or it is spoken as it stands."""
 
 
 class ChatPolicy:
@@ -75,6 +79,7 @@ class ChatPolicy:
         temperature: 0 takes the likeliest token; the reply's seed is the view's.
         top_p: nucleus mass in (0, 1].
         stop: strings that end a reply; None for the prompt's own.
+        cut: what becomes of a reply that was cut at its limit, "fault" or "speak"; None for the prompt's own.
 
     Raises:
         UsageError: on a value out of range, or an unknown option.
@@ -91,9 +96,10 @@ class ChatPolicy:
         temperature: float = 0.7,
         top_p: float = 0.9,
         stop: Sequence[str] | None = None,
+        cut: str | None = None,
     ) -> None:
         given: dict[str, Any] = {"name": name, "prompt": prompt, "max_tokens": max_tokens}
-        given |= {"temperature": temperature, "top_p": top_p, "stop": stop}
+        given |= {"temperature": temperature, "top_p": top_p, "stop": stop, "cut": cut}
         if isinstance(engine, str):
             head, options = split_spec(engine)
             server = {key: options.pop(key) for key in list(options) if key in ServerSettings.model_fields}
@@ -107,6 +113,7 @@ class ChatPolicy:
         self.max_tokens = chosen.max_tokens or self._prompt.max_tokens
         self.temperature, self.top_p = chosen.temperature, chosen.top_p
         self.stop = tuple(self._prompt.stop if chosen.stop is None else chosen.stop)
+        self.cut = chosen.cut or self._prompt.cut
 
     def request(self, view: AgentView) -> ChatRequest:
         """Return the engine request that one view leads to."""
@@ -127,7 +134,7 @@ class ChatPolicy:
         return [self._said(reply) for reply in self.engine.generate([self.request(view) for view in views])]
 
     def _said(self, reply: ChatReply) -> AgentReply:
-        if reply.finish == "length" and not self._prompt.speaks_cut:
+        if reply.finish == "length" and self.cut == "fault":
             return AgentReply("", fault=f"cut at max_tokens: the reply is longer than {self.max_tokens} tokens")
         return agent_reply(reply)
 
@@ -142,9 +149,12 @@ def agent_reply(reply: ChatReply) -> AgentReply:
 def base_policy(which: str = "small", options: Mapping[str, Any] | None = None) -> ChatPolicy:
     """Return an untrained base model: prompted SmolLM2-135M-Instruct ("small"), or the tiny scale's base ("tiny").
 
+    Both ramble, so a reply that was cut at its limit is spoken as it stands: were it a fault, their figures would be of
+    the few dialogues in which they do not.
+
     Raises:
         UsageError: on another scale.
     """
     if which not in _BASES:
         raise UsageError(f"base: expected a scale, got {which!r}.{did_you_mean(which, _BASES)}")
-    return ChatPolicy(join_spec(_BASES[which], options or {}), name="base")
+    return ChatPolicy(join_spec(_BASES[which], options or {}), name="base", max_tokens=BASE_TOKENS, cut="speak")

@@ -75,7 +75,7 @@ def base_path(name: str) -> str:
 
 FORMS = "smollm2, tiny, hf:ID_OR_PATH, vllm:ID_OR_PATH, openai:BASE_URL#MODEL, recorded:PATH"
 _KINDS = ("smollm2", "tiny", "hf", "vllm", "openai", "recorded")
-_TEXTS: Final = frozenset({"name", "prompt", "key_env", "prefix", "limit"})
+_TEXTS: Final = frozenset({"name", "prompt", "cut", "key_env", "prefix", "limit"})
 """Options that are texts even where they look like numbers."""
 _MANY: Final = frozenset({"stop", "leave_out"})
 """Options that are lists of texts; each may be given several times."""

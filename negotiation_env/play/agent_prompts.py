@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from negotiation_env.engines.chat_model import ChatMessage
 from negotiation_env.engines.specs import NAMED_BASES, adapter_config
@@ -122,7 +122,7 @@ def _guided_system(view: View) -> str:
     # What stays the same over a dialogue comes first, so that engines can keep what they computed for it.
     lines = [
         f"You are a travel platform's agent, in a chat with the manager of {card.hotel.name} in {card.hotel.city}. "
-        "Ask for lower room rates in short, polite messages. Keep your goal secret.",
+        "Ask for lower room rates in one or two short, polite sentences. Keep your goal secret.",
         f"Facts: {facts.exposure}% more views; {facts.conversion}% more bookings; {facts.competitor_name} sells at "
         f"{facts.competitor_price}; demand {facts.demand:+d}% around {facts.event}.",
     ]
@@ -191,21 +191,21 @@ class AgentPrompt(NamedTuple):
         max_tokens: most tokens of a reply.
         stop: strings that end a reply.
         whole: whether a chat that is too long for the model is a fault; else its middle is lost.
-        speaks_cut: whether a reply that was cut at its limit is spoken; else it is a fault.
+        cut: what becomes of a reply that was cut at its limit: a "fault", or it is spoken as it stands ("speak").
     """
 
     write: Callable[[View], tuple[ChatMessage, ...]]
     max_tokens: int
     stop: Sequence[str] = ()
     whole: bool = False
-    speaks_cut: bool = False
+    cut: Literal["fault", "speak"] = "fault"
 
 
 PROMPTS: Final = {
     "plain": AgentPrompt(plain_prompt, 512, whole=True),
     "guided": AgentPrompt(guided_prompt, 128, ("\n",)),
     # The limit belongs to what adapters were trained with: a reply that reached it was scored as it stood.
-    "compact": AgentPrompt(prompts.prompt, 64, ("\n",), speaks_cut=True),
+    "compact": AgentPrompt(prompts.prompt, 64, ("\n",), cut="speak"),
 }
 """By name, as policies' options take it."""
 

@@ -167,5 +167,5 @@ def test_the_prompt_suits_the_engine(engine: str, name: str) -> None:
 
 
 def test_compact_is_what_adapters_were_trained_with() -> None:
-    assert PROMPTS["compact"].write is prompt and PROMPTS["compact"].speaks_cut
+    assert PROMPTS["compact"].write is prompt and PROMPTS["compact"].cut == "speak"
     assert date(2027, 3, 1).isoformat() not in prompt(opening())[0]["content"]

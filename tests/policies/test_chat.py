@@ -61,6 +61,8 @@ def test_a_reply_that_was_cut_is_a_fault_but_for_those_who_were_trained_so(promp
     (reply,) = ChatPolicy(Cutting(), prompt=prompt_name).reply([view()])
     assert (reply.fault is not None) is faulty
     assert reply.text == ("" if faulty else "We bring you")
+    (other,) = ChatPolicy(Cutting(), prompt=prompt_name, cut="speak" if faulty else "fault").reply([view()])
+    assert (other.fault is None) is faulty
 
 
 def test_an_engine_fault_spoils_its_own_reply_only() -> None:
