@@ -52,6 +52,7 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
     asks = _asks_for_less(parts, offers)
     questions = any(haggles(part) for part in parts)
     sealed = _sealed(parts, stances)
+    spoken = {id(part): _spoken_of(parts, i) for i, part in enumerate(parts) if part.prices}
     acts: dict[int, DialogueAct] = {}
     several = len(context.rooms) > 1
     foreign: set[int] = set()
@@ -60,10 +61,13 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
         offers = [o for o in offers if not is_foreign(o)]
     for k in range(len(context.rooms)):
         mine = [o for o in offers if o.ticket == k and not o.price.negated]
+        refuses = any(o.ticket == k and o.price.negated and same(o.selling, context.quotes[k]) for o in offers)
         act = _bid(mine, stances, low, context, k)
+        if act is not None and act.kind is Act.ACCEPT and refuses:
+            act = act._replace(kind=Act.COUNTER)  # "we don't accept 505, we accept 480"
         if act is None and not mocked:
             open_end = _is_open(parts, offers, k) or (context.bids[k] is None and _goes_on(parts))
-            act = _taken(mine, stances, asks, open_end, sealed, put_off, context, k)
+            act = _taken(mine, spoken, stances, asks, open_end, sealed, put_off, context, k)
         if act is None and k in foreign:  # "could you do 60 dollars?"
             act = DialogueAct(Act.COUNTER, ticket=k, force=Force.UNSURE)
         if act is not None:
@@ -206,8 +210,25 @@ def _chosen(bids: Sequence[Offer], low: str, context: Context, k: int) -> Offer:
     return bids[max(range(len(bids)), key=weight)]
 
 
+def _spoken_of(parts: Sequence[Part], i: int) -> Part:
+    """Return the clause that says something of a clause's figure: "480 and 495 I hear with pleasure" is one list."""
+    while i + 1 < len(parts) and parts[i + 1].clause.join == "and" and parts[i + 1].number == parts[i].number:
+        part, after = parts[i], parts[i + 1]
+        if (
+            part.clause.verbal
+            or part.rooms
+            or part.senses
+            or not after.prices
+            or after.prices[0][0] != after.clause.start
+        ):
+            break
+        i += 1
+    return parts[i]
+
+
 def _taken(
     mine: Sequence[Offer],
+    spoken: dict[int, Part],
     stances: dict[int, Stance],
     asks: bool,
     open_end: bool,
@@ -219,15 +240,19 @@ def _taken(
     """Return the acceptance of a ticket's standing figure that the message names, None if there is none."""
     found: list[_Taking] = []
     for offer in mine:
-        stance = stances[id(offer.part)]
+        carrier = spoken[id(offer.part)]
+        stance = stances[id(carrier)]
         taking = None
         if stance.kind in ("accept", "confirm", "yes"):
             kind = Act.CONFIRM if stance.kind == "confirm" else Act.ACCEPT
-            weak = offer.part.senses.isdisjoint(("accept", "confirm")) and offer.part.number not in sealed
+            weak = carrier.senses.isdisjoint(("accept", "confirm")) and offer.part.number not in sealed
             softened = weak and open_end and stance.force is Force.FIRM
             taking = _Taking(kind, Force.TENTATIVE if softened else stance.force, offer)
         elif not asks and not offer.cited and stance.kind == "":
             force = _naming_force(offer, put_off)
+            if force is Force.FIRM and carrier is not offer.part:
+                last = carrier.prices[-1][1]
+                force = _naming_force(offer._replace(part=carrier, price=last), put_off)
             if force in (Force.ASKED, Force.TENTATIVE) and "offer" in offer.part.senses:
                 return priced(Act.COUNTER, offer, k)  # "how about 309?" bids the figure that stands
             settled = offer.part.number in sealed
@@ -288,12 +313,15 @@ def _loose(
         tickets = scope_of(part, parts, context) if several else (None,)
         if stance.kind in ("reject", "no") or (stance.kind and stance.force is Force.NEGATED):
             if stance.kind == "no" and not part.rooms:
-                continue
+                tickets = _headed(part, parts, context)
             for k in tickets if not part.prices else [o.ticket for o in offers if o.part is part]:
                 refused.setdefault(k, DialogueAct(Act.REJECT, ticket=k))
-        elif stance.kind in ("accept", "confirm") or (stance.kind == "yes" and part.rooms):
+        elif stance.kind in ("accept", "confirm") or (
+            stance.kind == "yes" and (part.rooms or _headed(part, parts, context))
+        ):
             if stance.force in _SILENT or asks:
                 continue
+            tickets = _headed(part, parts, context) or tickets
             kind = Act.CONFIRM if stance.kind == "confirm" else Act.ACCEPT
             for k in tickets:
                 earlier = taken.get(k)
@@ -325,7 +353,7 @@ def scope_of(part: Part, parts: Sequence[Part], context: Context) -> Sequence[in
     named = {k for at, room in part.rooms for k in room if turned is None or at < turned}
     named = named or {k for _, room in part.rooms for k in room}
     if named:
-        return sorted(named)
+        return sorted(named | _rooms_joined(part, parts))
     if "all" in part.senses:
         return free
     place = next(i for i, other in enumerate(parts) if other is part)
@@ -334,6 +362,34 @@ def scope_of(part: Part, parts: Sequence[Part], context: Context) -> Sequence[in
         if beside and other is not None and stance_of(other).kind == "":
             return sorted({k for _, room in other.rooms for k in room})
     return (None,)
+
+
+def _headed(part: Part, parts: Sequence[Part], context: Context) -> Sequence[int]:
+    """Return the tickets that stand before a clause with a colon: "Family Suite: no. Everything else: yes."."""
+    start = part.clause.start
+    if len(context.rooms) == 1 or part.rooms or start == 0 or part.tokens[start - 1] not in _HEADS:
+        return ()
+    head = next((p for p in parts if p.number == part.number and p.clause.end == start - 1), part)
+    if head.rooms:
+        return sorted({k for _, room in head.rooms for k in room})
+    if head.tokens[head.clause.start : head.clause.end] not in _ELSE:
+        return ()
+    named = {k for p in parts for _, room in p.rooms for k in room}
+    return [k for k, is_open in enumerate(context.open[: len(context.rooms)]) if is_open and k not in named]
+
+
+_HEADS: Final = frozenset(":：–—")
+_ELSE: Final = (("everything", "else"), ("the", "rest"), ("the", "others"), ("all", "else"), ("the", "other", "two"))
+
+
+def _rooms_joined(part: Part, parts: Sequence[Part]) -> set[int]:
+    """Return the rooms that a clause's own are joined to: "the King and the Twin are confirmed"."""
+    place = next(i for i, other in enumerate(parts) if other is part)
+    before = parts[place - 1] if place else part
+    joined = part.clause.join == "and" and before.number == part.number and not (before.prices or before.clause.verbal)
+    if not joined or not before.senses <= {"except", "all"}:
+        return set()
+    return {k for _, room in before.rooms for k in room}
 
 
 def _mere_answer(parts: Sequence[Part], stances: dict[int, Stance], asks: bool, put_off: bool) -> list[DialogueAct]:

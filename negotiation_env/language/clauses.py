@@ -25,7 +25,7 @@ STATUS: Final = frozenset(("accept", "confirm", "hold", "hold_bound", "final", "
 """Senses that settle something about a ticket."""
 _AGREES: Final = frozenset(("accept", "confirm"))
 _SETTLED: Final = STATUS | {"accept_weak", "approve"}
-_OWN_STATEMENT: Final = STATUS | {"accept_weak", "reject_weak", "cond", "offer"}
+_OWN_STATEMENT: Final = STATUS | {"accept_weak", "reject_weak", "cond", "offer", "competitor"}
 _REMEMBERED: Final = 4096
 _LONGEST_REMEMBERED: Final = 300
 """Characters; a longer sentence will hardly come again."""
@@ -126,7 +126,20 @@ def _tokens_and_positions(low: str, prices: Sequence[Price]) -> tuple[list[str],
 class _Piece:
     """What is said up to a break."""
 
-    __slots__ = ("agreed", "end", "join", "marks", "part", "person", "prices", "question", "senses", "start", "verbal")
+    __slots__ = (
+        "agreed",
+        "end",
+        "join",
+        "marks",
+        "part",
+        "person",
+        "prices",
+        "question",
+        "senses",
+        "start",
+        "turns",
+        "verbal",
+    )
 
     def __init__(self, start: int, join: Join, part: int) -> None:
         self.start, self.end, self.join, self.part = start, start, join, part
@@ -134,7 +147,7 @@ class _Piece:
         self.prices: list[int] = []
         self.senses: set[str] = set()
         self.person: Person = ""
-        self.verbal = self.question = self.agreed = False
+        self.verbal = self.question = self.agreed = self.turns = False
 
     def close(self, tokens: Sequence[str], end: int) -> None:
         """Note what the whole piece is like, once its end is known."""
@@ -142,6 +155,7 @@ class _Piece:
         own = tokens[self.start : end]
         self.person = person_of(own)
         self.verbal = is_verbal(own, self.person)
+        self.turns = tuple(own[:2]) in TURNS
         self.question = asks_without_mark(tokens, self.start, end)
 
     def absorb(self, other: _Piece) -> None:
@@ -195,10 +209,11 @@ def _clauses(tokens: Sequence[str], marks: Sequence[Mark], positions: Sequence[i
 
 def _belongs(before: _Piece, piece: _Piece) -> bool:
     """Whether a part after a comma or "and" says nothing of its own: a figure, a room, a date, a manner."""
-    if piece.join == "but" or piece.verbal or not piece.senses.isdisjoint(_OWN_STATEMENT):
+    if piece.join == "but" or piece.verbal or piece.turns or not piece.senses.isdisjoint(_OWN_STATEMENT):
         return False
     if not piece.prices:
-        return not (before.senses <= _YES and before.senses)
+        remark = piece.end - piece.start >= _REMARK and before.end - before.start == 1 and before.senses <= STATUS
+        return not (before.senses and (before.senses <= _YES or (remark and "all" not in piece.senses)))
     agrees = [mark.start for mark in before.marks if not mark.senses.isdisjoint(_AGREES)]
     if not before.prices:
         return bool(agrees)
@@ -207,6 +222,10 @@ def _belongs(before: _Piece, piece: _Piece) -> bool:
     )
 
 
+TURNS: Final = frozenset((first, second) for first in ("now", "as") for second in ("for", "to", "about", "abt", "the"))
+"""Words with which a clause turns to something else: "288 is locked, now about the suite"."""
+_REMARK: Final = 6
+"""Words of a clause that says something of its own after a mere "agreed"."""
 _YES: Final = frozenset(("accept_weak", "neutral"))
 
 

@@ -70,9 +70,13 @@ DETERMINERS: Final = _words("the a an your my our his her their its this that th
 
 
 def person_of(tokens: Sequence[str]) -> Person:
-    """Return who a clause is about: its first pronoun, or noun for people."""
-    for token in tokens:
+    """Return who a clause is about: its first pronoun, or noun for people; "let me" and "as manager I" mean oneself."""
+    for i, token in enumerate(tokens):
         person = _SUBJECTS.get(token)
+        if person == "they" and "as" in tokens[max(0, i - 3) : i]:
+            continue
+        if token == "let" and tokens[i + 1 : i + 2] in (["me"], ["us"]):
+            return "i"
         if person is None and token > "\u2e80":
             person = _CHINESE_SUBJECTS.get(token)
         if person:

@@ -180,13 +180,26 @@ _CHINESE: Final = {
     "king": ("大床", "大床房"),
     "queen": ("大床", "大床房"),
     "double": ("大床", "大床房"),
-    "twin": ("双床", "双床房", "双人房", "标间"),
+    "twin": ("双床", "双床房", "双人房", "双人间", "标间"),
     "suite": ("套房",),
     "family": ("家庭房", "亲子房"),
     "executive": ("行政", "行政房"),
     "deluxe": ("豪华",),
     "superior": ("高级",),
+    "standard": ("标准",),
+    "single": ("单人间", "单人房"),
+    "garden": ("园景",),
+    "sea": ("海景",),
+    "ocean": ("海景",),
+    "lake": ("湖景",),
+    "river": ("江景", "河景"),
+    "mountain": ("山景",),
+    "city": ("城景",),
 }
+_STANDARD: Final = {"king": "大", "queen": "大", "double": "大", "twin": "双"}
+"""What follows 标 in the short Chinese name of a standard room."""
+_BEDS: Final = {tuple(name) for bed in ("king", "queen", "double", "twin") for name in _CHINESE[bed]}
+"""What a room with a view is not called by in Chinese where another room has such beds too: it has its view's name."""
 
 
 _SHORT: Final = {
@@ -213,9 +226,15 @@ def room_tree(rooms: tuple[str, ...]) -> Tree:
         own |= {name[i:] for i in range(1, len(name) - 1)} | {name[:-1]} if len(name) > 2 else set()
         own |= {(word, "suite") for word in name if word != "suite" and "suite" in name}
         own |= {tuple(chinese) for word in name for chinese in _CHINESE.get(word, ())}
+        if "standard" in name:
+            own |= {("标", kind) for bed, kind in _STANDARD.items() if bed in name}
         own |= {("suite",)} if "suite" in name else set()
         own |= {("standard",)} if name[:1] == ("standard",) else set()
         aliases.append(own)
+    for k, name in enumerate(names):
+        if "view" in name:
+            elsewhere = set().union(*[own for n, own in enumerate(aliases) if n != k and "view" not in names[n]])
+            aliases[k] -= _BEDS & elsewhere
     shared = Counter(alias for own in aliases for alias in own)
     for k, (name, own) in enumerate(zip(names, aliases, strict=True)):
         if name:

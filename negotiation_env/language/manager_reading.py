@@ -193,13 +193,31 @@ _DENYING: Final = frozenset(("neg", "reject", "reject_weak", "past"))
 def _takes_back(mine: Sequence[Offer], parts: Sequence[Part], stances: dict[int, Stance], quote: float) -> bool:
     """Whether the hotel goes back on the agent's figure, which it had taken."""
     final = any("final" in p.senses for p in parts)
-    if not final and any("retract" in p.senses and not p.question for p in parts if not p.rooms or mine):
+    if not final and any(_retracts(p) and not p.question for p in parts if not p.rooms or mine):
         return True
     return any(
         same(o.selling, quote) and (o.price.negated or stances[id(o.part)].kind == "reject" or "neg" in o.part.senses)
         for o in mine
         if not o.part.question
     )
+
+
+def _retracts(part: Part) -> bool:
+    """Whether a clause takes something back: not where it denies that, or somebody else only wanted it."""
+    if "retract" not in part.senses or ("reported" in part.senses and part.clause.person == "they"):
+        return False
+    return not all(negated(part, m.start) for m in part.clause.marks if "retract" in m.senses)
+
+
+def _shuts(part: Part) -> bool:
+    """Whether a clause says of a room that it is not to be had: "the King is closed", "the Double never"."""
+    words = part.tokens[part.clause.start : part.clause.end]
+    offered = not (_PRICES | {"quote", "word", "yes"}).isdisjoint(words)  # "my offer for the King is withdrawn"
+    shut = not _SHUT.isdisjoint(words) or ("withdrawn" in words and not offered)
+    return bool(part.rooms) and not part.question and shut
+
+
+_SHUT: Final = word_set("closed gone never")
 
 
 def _takes(offer: Offer, stances: dict[int, Stance], bid: float | None) -> bool:
@@ -224,7 +242,7 @@ def _offers_it(part: Part) -> bool:
     """Whether a clause offers its figure outright: "I could do 316"."""
     hedges = {part.tokens[m.start] for m in part.clause.marks if "hedge" in m.senses}
     if part.question:  # "what about 316?"
-        return "offer" in part.senses
+        return "offer" in part.senses and "ask_confirm" not in part.senses
     clause = part.clause
     words = part.tokens[clause.start : clause.end]
     gives = not _PRICES.isdisjoint(words) or (clause.person == "i" and not _GIVING.isdisjoint(words))
@@ -323,9 +341,13 @@ def _loose(
         stance = stances[id(part)]
         senses = part.senses
         detail = ""
-        if "final" in senses or ("retract" in senses and any(a.detail == "final" for a in found.values())):
+        if (
+            "final" in senses
+            or _shuts(part)
+            or ("retract" in senses and any(a.detail == "final" for a in found.values()))
+        ):
             detail = "final"
-        elif "retract" in senses and any(q is not None for q in context.quotes):
+        elif _retracts(part) and any(q is not None for q in context.quotes):
             detail = "retract"
         elif (
             not senses.isdisjoint(_HOLDS)

@@ -255,6 +255,10 @@ def lower(text: str) -> str:
     return low.translate(_FULL_WIDTH) if _HAS_FULL_WIDTH.search(low) else low
 
 
+_NUMBERED: Final = ("ticket ", "room ", "option ", "number ", "type ")
+"""What has a number of its own before a price."""
+
+
 def _read_digits_match(low: str, match: re.Match[str]) -> Number | None:
     """The number of a match of SCAN, or None where it is none (a date, a time, a phone number)."""
     start, end = match.span()
@@ -266,6 +270,8 @@ def _read_digits_match(low: str, match: re.Match[str]) -> Number | None:
         figure = low[start : match.end(4)]
         value = _digits_value(figure, scale)
     elif spaced:
+        if low[start + 1] == " " and low[max(0, start - 7) : start].endswith(_NUMBERED):  # "ticket 1 280 yuan"
+            start += 2
         figure = low[start:end].replace(" ", "").replace("'", "")
         value = _digits_value(figure, None)
     elif hyphened:

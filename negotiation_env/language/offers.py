@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, groupby
 from typing import Final, NamedTuple
 
-from negotiation_env.language.clauses import STATUS, Part
+from negotiation_env.language.clauses import STATUS, TURNS, Part
 from negotiation_env.language.price_vocabulary import word_set
 from negotiation_env.language.prices import Price, PriceKind
 from negotiation_env.language.reading import Context
@@ -30,7 +30,10 @@ _SAYING: Final = word_set(
 )
 _MODALS: Final = word_set("can could would will may might shall should can't couldn't you'd you'll")
 _PAST_TENSE: Final = word_set("was were had did paid sold got stood used ran cost")
-_WISHING: Final = word_set("thinking hoping looking aiming wondering asking expecting counting")
+_WAS: Final = (("was",), ("were",))
+_TAKEN_AT: Final = (("at", "your"), ("with", "your"), ("take", "your"), ("on", "your"))
+"""Words before the other side's figure that is not only spoken of: "the Double at your 993"."""
+_WISHING: Final = word_set("thinking thought hoping looking aiming wondering asking expecting counting mind")
 """What a past tense asks for now: "I was hoping for 375"."""
 _PLAUSIBLE: Final = (0.35, 1.3)
 """Of the price a ticket stands at, what a figure without a room may be."""
@@ -106,18 +109,17 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_SaidFigure]:
     # Where net prices were spoken of last, the guest's price is said as such, be it once for all figures.
     said = [kind for part in parts for kind in _types(part)] if context.net else []
     message = False if said and not any(said) else None
-    apart = {
-        kind for part in parts if not (part.prices or part.clause.verbal or part.question) for kind in _types(part)
-    }
+    apart = {kind for part in parts if not (part.prices or part.question) and _says_type(part) for kind in _types(part)}
     if len(apart) == 1:  # "376 for the suite, four nights from the 17th, net to you"
         message = apart.pop()
-    for part in parts:
+    for i, part in enumerate(parts):
         types = _types(part)
+        echoed = i + 1 < len(parts) and parts[i + 1].number == part.number and _echoes(parts[i + 1])
         attached = part.rooms and any(price.net is not None for _, price in part.prices)
         clause = types[0] if len(set(types)) == 1 and not attached else None
         for at, price in part.prices:
             own = price.net if price.net is not None else clause if clause is not None else message
-            cited = price.negated or _is_cited(part, at, price, context)
+            cited = price.negated or (echoed and not part.question) or _is_cited(part, at, price, context)
             found.append(_SaidFigure(at, price, part, own, net, cited))
             net = net if cited or own is None else own
     for i in range(len(found) - 2, -1, -1):  # "280, 296 and 405 net"
@@ -126,6 +128,27 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_SaidFigure]:
         if one.net is None and after.net is not None and listed:
             found[i] = one._replace(net=after.net)
     return found
+
+
+def _says_type(part: Part) -> bool:
+    """Whether a clause without a figure can tell the price type of the message's: "that's what I need in the till"."""
+    words = part.tokens[part.clause.start : part.clause.end]
+    return not part.clause.verbal or words[:1] in _OF_ALL or words[:2] in (("net", "to"), ("net", "for"))
+
+
+_OF_ALL: Final = (("that's",), ("that",), ("all",), ("what",))
+
+
+def _echoes(part: Part) -> bool:
+    """Whether a clause says of the one before it that it only repeats what was heard: "338 and 610, you said"."""
+    return part.tokens[part.clause.start : part.clause.end] in _ECHOES
+
+
+_ECHOES: Final = frozenset(
+    (person, verb)
+    for person, verbs in (("you", "say said wrote ask asked"), ("i", "see hear heard know"), ("they", "say said"))
+    for verb in verbs.split()
+)
 
 
 def _types(part: Part) -> list[bool]:
@@ -140,14 +163,17 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
     clause = part.clause
     agrees = "accept" in senses or "confirm" in senses
     if price.kind is not PriceKind.AMOUNT:
-        return False
+        past = clause.person == "they" and not _PAST_TENSE.isdisjoint(part.tokens[clause.start : clause.end])
+        return (price.reported or past) and not part.question
     if "competitor" in senses and "offer" not in senses:
         return True
     if agrees or ("competitor" in senses and part.question):  # "can you match their 365?"
         return False
-    if price.reported:
-        return True
     before = part.tokens[max(clause.start, at - 2) : at]
+    if price.reported:
+        return not (context.speaker == "agent" and before in _TAKEN_AT)
+    if context.speaker == "agent" and before[-1:] in (("您",), ("你",)) and price.value in context.quotes:
+        return True  # "您620有点高"
     if before[-1:] == ("from",) and context.speaker == "manager" and _AWAY.isdisjoint(before):
         return False  # "suites go from 690"
     if before and (before[-1] in _COMPARED or (before[-1] in ("the", "your", "that", "¥") and before[0] in _COMPARED)):
@@ -156,8 +182,12 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
             not m.senses.isdisjoint(("neg", "reject", "reject_weak", "hold")) and m.start < at for m in clause.marks
         )
     own = part.tokens[clause.start : clause.end]
-    if before[-1:] in (("was",), ("were",)) and not part.question:
+    if not part.question and (before[-1:] in _WAS or part.tokens[at + 1 : at + 2] in _WAS):
+        return True  # "436 was old"
+    if before in (("never", "mind"), ("forget", "the")) or before[-1:] == ("forget",):
         return True
+    if any("reported" in m.senses and part.tokens[m.start] in ("您", "你") for m in clause.marks):
+        return True  # "您刚才问463行不行"
     step = part.tokens[max(clause.start, at - 3) : at - 2] == ("from",) and before[-1:] == ("to",)
     if step and clause.person != "i":
         return True  # "from 480 to 466, that's appreciated"
@@ -250,7 +280,9 @@ def _spread(parts: Sequence[Part], figures: Sequence[_SaidFigure], context: Cont
     tickets: dict[int, tuple[int, ...]] = {}
     named: dict[int, list[int]] = {}
     last: dict[int, frozenset[int]] = {}
+    others: dict[int, frozenset[int]] = {}
     topic: frozenset[int] = frozenset()
+    group = -1
     place = {id(figure.price): n for n, figure in enumerate(figures)}
     ordered = _in_order(parts)
     for i, part in enumerate(parts):
@@ -259,25 +291,29 @@ def _spread(parts: Sequence[Part], figures: Sequence[_SaidFigure], context: Cont
                 tickets[place[id(price)]] = ordered[part.number][id(price)]
         elif part.prices:
             own = [place[id(price)] for _, price in part.prices]
-            for n, rooms in zip(own, _rooms_of_figures(parts, i, context), strict=True):
+            rooms_of = _rooms_of_figures(parts, i, context)
+            if not (i and _is_bare(part) and _is_bare(parts[i - 1])):
+                group = part.number
+            for n, rooms in zip(own, rooms_of, strict=True):
                 if rooms:
                     tickets[n] = tuple(sorted(rooms))
                 else:
                     last[n] = topic
-                    named.setdefault(part.number, []).append(n)
+                    others[n] = _rooms_joined(parts, i).union(*rooms_of)
+                    named.setdefault(group, []).append(n)
         if part.rooms:
             topic = frozenset().union(*[room for _, room in part.rooms])
     taken: dict[int, set[int]] = {}
     for n, places in tickets.items():
         taken.setdefault(figures[n].part.number, set()).update(places)
-    for number, group in named.items():
-        listed = [n for n in group if not figures[n].cited]
+    for number, places_of in named.items():
+        listed = [n for n in places_of if not figures[n].cited]
         if len(_free(context)) < len(listed) <= 2 * _LARGEST_LIST:  # "at 466 and 444 you keep 410 and 391"
             listed = [n for n in listed if not _is_net_of_another(figures[n], [figures[m] for m in listed], context)]
         _give_list(listed, figures, tickets, taken.get(number, set()), context)
-        for n in group:
+        for n in places_of:
             if n not in tickets:
-                tickets[n] = (_nearest_ticket(figures[n], last[n], context),)
+                tickets[n] = (_nearest_ticket(figures[n], last[n], others[n], context),)
     count = len(context.rooms)
     return [o for n, f in enumerate(figures) for o in _offers(f, [k for k in tickets[n] if k < count], context)]
 
@@ -306,25 +342,36 @@ def _rooms_of_figures(parts: Sequence[Part], i: int, context: Context) -> list[f
     """Return the rooms that each figure of a clause is said of, nothing for those named without any."""
     part = parts[i]
     count = len(part.prices)
-    if "all" in part.senses and not part.rooms and (count == 1 or count != len(_free(context))):
+    if (
+        "all" in part.senses
+        and not part.rooms
+        and (count == 1 or count not in (len(_free(context)), len(context.rooms)))
+    ):
         return [_free(context)] * count
     if not part.rooms:
         return [_rooms_around(parts, i)] * count
     events = [(at, room, -1) for at, room in part.rooms] + [(at, _NONE, n) for n, (at, _) in enumerate(part.prices)]
     events.sort(key=lambda event: event[0])
     rooms = [room for _, room in part.rooms]
+    if len(set(rooms)) == 1 and _joins_another(part, context):
+        nearest = min(part.prices, key=lambda said: abs(said[0] - part.rooms[0][0]))
+        return [rooms[0] if said is nearest else _NONE for said in part.prices]
     if len(set(rooms)) == 1:
         return [rooms[0] | (_rooms_before(parts, i) if count == 1 else _NONE)] * count
     kinds = "".join("F" if n >= 0 else "R" for _, _, n in events)
     if len(rooms) == count and (kinds == "F" * count + "R" * count or kinds == "R" * count + "F" * count):
         return rooms
+    if len(rooms) == count and {kinds[n : n + 2] for n in range(0, 2 * count, 2)} <= {"FR", "RF"}:
+        return rooms  # "262 for the double, and the queen at 320"
     out: list[frozenset[int]] = [_NONE] * count
     if kinds[0] == "R":
         held: frozenset[int] = _NONE
         before = ""
-        for (_, room, n), kind in zip(events, kinds, strict=True):
+        last = part.clause.start
+        for (at, room, n), kind in zip(events, kinds, strict=True):
             if kind == "R":
-                held = held | room if before == "R" else room
+                held = held | room if before == "R" and not _JOINTS.isdisjoint(part.tokens[last:at]) else room
+                last = at
             else:
                 out[n] = held
             before = kind
@@ -344,6 +391,43 @@ def _rooms_of_figures(parts: Sequence[Part], i: int, context: Context) -> list[f
 
 
 _NONE: Final[frozenset[int]] = frozenset()
+_JOINTS: Final = word_set("and or plus with , 、 ， 和 与 跟")
+
+
+def _joins_another(part: Part, context: Context) -> bool:
+    """Whether a clause joins another room's figure to that of the one it names: "640, and 780 for the King"."""
+    if len(part.rooms) != 1 or not 1 < len(part.prices) <= len(_free(context)):
+        return False
+    if any(price.kind is not PriceKind.AMOUNT or price.reported or price.negated for _, price in part.prices):
+        return False
+    (first, _), (second, _) = part.prices[-2:]
+    return (
+        not _ANOTHER.isdisjoint(part.tokens[first + 1 : second])
+        and "between" not in part.tokens[part.clause.start : first]
+    )
+
+
+_ANOTHER: Final = frozenset(("and", "second", "third", "other"))
+
+
+def _is_bare(part: Part) -> bool:
+    """Whether a clause is one figure and nothing else."""
+    start, size = part.clause.start, part.clause.end - part.clause.start
+    if len(part.prices) != 1 or part.prices[0][0] != start or part.clause.verbal or part.senses:
+        return False
+    return size == 1 if part.tokens[start][0].isdigit() else size <= _IN_WORDS
+
+
+_IN_WORDS: Final = 5
+"""Words of a figure: "four hundred and forty five"."""
+
+
+def _rooms_joined(parts: Sequence[Part], i: int) -> frozenset[int]:
+    """Return the rooms whose figures a clause without rooms joins another one to: "440 for the King and 485 for it"."""
+    part = parts[i]
+    if part.clause.join != "and" or i == 0 or part.rooms or len(part.prices) > 1 or not parts[i - 1].prices:
+        return _NONE
+    return frozenset().union(*[room for _, room in parts[i - 1].rooms])
 
 
 def _free(context: Context) -> frozenset[int]:
@@ -372,8 +456,10 @@ def _rooms_around(parts: Sequence[Part], i: int) -> frozenset[int]:
         rooms = _bare_rooms(parts[i - 1])
         if rooms:
             return rooms | _rooms_before(parts, i - 1)
-    if i + 1 < len(parts) and parts[i + 1].number == number and not parts[i + 1].clause.verbal:
-        return _bare_rooms(parts[i + 1])
+    after = parts[i + 1] if i + 1 < len(parts) else parts[i]
+    turns = after.tokens[after.clause.start : after.clause.start + 2] in TURNS  # "288 is locked, now about the suite"
+    if after is not parts[i] and after.number == number and not (after.clause.verbal or turns):
+        return _bare_rooms(after)
     return _NONE
 
 
@@ -421,10 +507,11 @@ def _fit(figure: _SaidFigure, k: int, context: Context) -> float:
     return score
 
 
-def _nearest_ticket(figure: _SaidFigure, topic: frozenset[int], context: Context) -> int:
+def _nearest_ticket(figure: _SaidFigure, topic: frozenset[int], others: frozenset[int], context: Context) -> int:
     """Return the ticket that a figure without a room means.
 
     The ticket whose figure it is, else the one that was named last, else the open ticket that it is most likely for.
+    ``others``: the tickets whose figures stand beside it.
     """
     free = sorted(_free(context))
     if figure.price.kind is not PriceKind.AMOUNT:
@@ -435,5 +522,5 @@ def _nearest_ticket(figure: _SaidFigure, topic: frozenset[int], context: Context
         score = _fit(figure, k, context)
         score += 0.7 * (k in topic) + 0.4 * (k < len(context.fresh) and context.fresh[k] and context.open[k])
         score += 0.3 * (context.quotes[k] is not None and context.open[k])
-        scores[k] = score - 0.01 * k
+        scores[k] = score - 0.01 * k - 2.0 * (k in others)
     return max(scores, key=lambda k: scores[k])

@@ -89,6 +89,8 @@ _ASKS: Final = re.compile(
     r"|^ ?not even ?[¥$€£]? ?$"
 )
 _QUESTION: Final = re.compile(r"[^.!?\n。！？]*[?？]")
+_TAG: Final = re.compile(r"[^.!?\n,]*, (?:could|can|would|will|do|did|are|is) (?:you|we|it|that)\?")
+"""A question put as a denial: "you couldn't do 215, could you?"."""
 # "no less than 380", "can't go below 380": the speaker's own price. "As low as 380" is refused.
 _BOUND: Final = re.compile(
     r"\b(?:less|lower|low|below|under|beneath|fewer|cheaper|down|more|over|above|higher|beyond|past|"
@@ -190,8 +192,8 @@ _COMPARES: Final = (
 _CITED_BEFORE: Final = re.compile(_any(_CITED_LIST, _CITED_YOURS, *_CITED_PAST, *_CITED_SAID, _CITED_CHINESE) + _END)
 _COMPARES_BEFORE: Final = re.compile(_COMPARES + _END)
 _OWN_BOUND: Final = re.compile(
-    r"\b(?:not|never|no|nothing|nobody|cannot|cant|wont|anything|neither|nor|hardly|without)\b|n't\b|"
-    r"\b(?:needs?|wants?|requires?|must|have to|looks? for|looking for)\b"
+    r"\b(?:over my head|beyond (?:me|us)|not|never|no|nothing|nobody|cannot|cant|wont|anything|neither|nor|hardly"
+    r"|without)\b|n't\b|\b(?:needs?|wants?|requires?|must|have to|looks? for|looking for)\b"
 )
 _BOUND_AFTER: Final = re.compile(
     r"[^0-9]{0,16}\b(?:no|nothing|not|never|impossible|can't|won't|cannot|breaks?|loses?|loss)\b|n't"
@@ -341,7 +343,9 @@ def read_stance(low: str, start: int, end: int, hints: Hints) -> FigureClause:
     if not split or not _AFTER_HINTS.isdisjoint(after.split()) or "n't" in after:
         refused = refused or (_refused_after(after) and not _CONDITION.search(before))
         cited = cited or _CITED_AFTER.match(after) is not None
-    if refused and _ASKS.match(before) and _QUESTION.match(low, end, end + 2 * _AFTER):
+    if refused and (
+        (_ASKS.match(before) and _QUESTION.match(low, end, end + 2 * _AFTER)) or _TAG.match(low, end, end + 2 * _AFTER)
+    ):
         refused = False
     return FigureClause(refused, cited, before, after)
 
@@ -379,7 +383,8 @@ _AFTER_NAME: Final = re.compile(r"(?:['’]s)?[a-z '’\u4e00-\u9fff]*(?:RMB |CN
 _LONGEST_AFTER_NAME: Final = 40
 _NO_RIVALS: Final = word_set(
     "king queen twin double single suite family deluxe superior executive standard garden view room rooms business "
-    "club ocean sea lake mountain river city classic premium junior grand presidential loft studio january "
+    "club ocean sea lake mountain river city classic premium junior grand presidential loft studio "
+    "villa bungalow cabin chalet penthouse quad triple bunk dorm january "
     "february march april may june july august september october "
     "november december monday tuesday wednesday thursday friday saturday sunday spring mid-autumn christmas easter "
     "national labour day festival golden week tonight today yes no then so"

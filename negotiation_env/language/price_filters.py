@@ -34,6 +34,9 @@ from negotiation_env.language.price_vocabulary import (
 )
 
 _MODAL_MAY: Final = re.compile(r" ?may (?:be|work|seem|sound|not|well|do|just|still|only)\b")
+_ORDINALS: Final = frozenset({"first", "second", "third", "other", "same", "one"})
+_HOW_MANY: Final = re.compile(r"\bhow many\b[^.;:!?]*$")
+_WITH: Final = re.compile(r" w (?!h\b)[a-z]")
 _SECOND_WORD: Final = re.compile(r" ?\+?-?[a-z'.]+ ([a-z]+)")
 _LIST_NUMBER: Final = re.compile(r"\n[0-9]{1,2}[.)] ")
 _CENTS: Final = re.compile(r"[0-9]\.[0-9]{2}")
@@ -114,7 +117,8 @@ def is_chinese_price(low: str, number: Number, money: bool) -> bool:
     """Whether a run of Chinese numerals is a figure: 三百八 and 三十块 are, 一 and 十分 are not."""
     if money:
         return True
-    if low[number.end : number.end + 1] in CHINESE_COUNTERS or len(number.shape) < 2:
+    counted = low[number.end : number.end + 1] in CHINESE_COUNTERS and not low.startswith("成不成", number.end)
+    if counted or len(number.shape) < 2:
         return False
     return len(number.shape) in (3, 4) or any(char in "百千万" for char in number.shape)
 
@@ -129,6 +133,8 @@ def is_no_price(low: str, number: Number, before: list[str], joint: str, followi
     last = before[-1] if before else ""
     if value >= _LARGEST_BARE or number.shape == "bare":
         return True
+    if "many" in before and _HOW_MANY.search(low, max(0, number.start - 48), number.start):
+        return True  # "how many rooms in all, 240?"
     if value < 100 and number.spelled and not (off or _is_proposed(before)):
         return True
     if value <= 31 and last == "the":
@@ -153,7 +159,7 @@ def is_no_price(low: str, number: Number, before: list[str], joint: str, followi
 def _is_label(value: float, before: list[str], last: str) -> bool:
     """Whether the word before makes the number a name: "iPhone 6", "room 412", "ticket 2"."""
     if last in _ROOMS:
-        return len(before) < 2 or before[-2] not in ROOM_TYPES
+        return len(before) < 2 or (before[-2] not in ROOM_TYPES and before[-2] not in _ORDINALS)
     return last in LABELS or (value < 100 and last in LABELS_IF_SMALL)
 
 
@@ -178,7 +184,7 @@ def _touches_letters(low: str, number: Number) -> bool:
 
 def _runs_on(low: str, number: Number, joint: str, following: str) -> bool:
     """Whether what is attached to the number makes it a measure or a code: 32gb, 2-year, 5'11."""
-    if not following or joint == " ":
+    if not following or joint in (" ", "+ "):
         return False
     start, value = number.start, number.value
     if "a" <= following[0] <= "z":
@@ -212,6 +218,8 @@ def _is_date(low: str, number: Number, last: str, following: str) -> bool:
 def _is_counted(low: str, number: Number, last: str, following: str) -> bool:
     """Whether the next word is a thing counted or measured."""
     value = number.value
+    if following == "w" and _WITH.match(low, number.end):  # "538 w the banner"
+        return False
     if following in COUNTED or (value < 100 and following in COUNTED_IF_SMALL) or following == "x":
         return True
     if not "a" <= following[:1] <= "z" or following in ALLOWED_AFTER:

@@ -140,7 +140,7 @@ SCAN: Final = re.compile(
     r"|[0-9]?[-/.][0-9]{1,2}[-/.][0-9]{2,4}(?![0-9])"
     r"|[0-9]?[:/][0-9]{1,2}(?![0-9])"
     r"|[0-9]{2,3}[- ][0-9]{3,4}[- ][0-9]{4}(?![0-9])"
-    r"|((?: [0-9]){2,5}(?![0-9.,]| [0-9])|(?: [0-9]{3}){1,2}(?![0-9.]| [0-9])"
+    r"|((?: [0-9]){2,5}(?![0-9.,]| [0-9])|(?: [0-9]{3}){1,2}(?![0-9]|[.][0-9]| [0-9])"
     r"|[0-9](?: [0-9]{3})(?= ?(?:yuan|rmb|cny|元|块))|[0-9]{0,2}(?:'[0-9]{3}){1,2}(?![0-9]))"
     r"|((?:-[0-9]{2}|-[0-9]-[0-9])(?![-0-9/:]|[.,][0-9]))"
     r"| [0-9]{2}(?![0-9.,])"
@@ -166,7 +166,7 @@ OFF_BEFORE: Final = re.compile(
     rf"(?:discount|reduction|rebate|decrease) of|"
     rf"(?:come|came|coming|go|went|going|bring|get) (?:it |the price |the rate )?down){_FILLER}"
     rf"|\b(?:lower|lowered|lowering|reduc(?:e|ed|ing)|decreased?|discount|down|less|cheaper)"
-    rf"{_FILLER} by(?: about| around| another| a| maybe| roughly)*) [$¥€£]?$"
+    rf"(?:{_FILLER}|(?: [a-z]+){{1,4}}) by(?: about| around| another| a| maybe| roughly)*) [$¥€£]?$"
 )
 UP_BEFORE: Final = re.compile(
     rf"\b(?:(?:rais(?:e|ed|ing)|increased?|increasing|bump|bumped|add|added|adding){_FILLER}"

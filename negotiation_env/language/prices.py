@@ -147,13 +147,17 @@ _BASE_AFTER: Final = re.compile(
 _CHINESE_BASE: Final = re.compile(
     "(?P<list>原价|挂牌价?|门市价|现价|卖价|售价)|(?P<that>这个价|刚才|您说的|你说的|报价)"
 )
-_PAST_OFF: Final = re.compile(r"\b(?:took|went|gave|came|already|had|last (?:year|time|month))\b")
+_PAST_OFF: Final = re.compile(
+    r"\b(?:took|went|gave|came|dropped|lowered|knocked|shaved|already|had|last (?:year|time|month))\b"
+)
 _LESS_OVERALL: Final = re.compile(r" ?(?:less|cheaper|lower)\b")
 _MORE_OFF: Final = re.compile(r" ?more off\b")
 _VAGUE: Final = word_set("few couple several of many")
 _FOLD_DIGITS: Final = dict(zip("一二三四五六七八九", "123456789", strict=True))
 _ALSO: Final = re.compile(r" ?,? ?(?:or|nor|-|~) ?(?:even )?")
 _AND: Final = re.compile(r" ?(?:and|&) ?(?:my |your |our |the )?")
+_NIGHT_OFF: Final = re.compile(r" (?:a|per|each) night off\b")
+_SINGULAR: Final = re.compile(r"(?: ?is\b|'s\b| ?isn't\b| ?was\b| [a-z]+s\b)")
 _PERCENT_WORDS: Final = re.compile(r" ?(?:%|percent\b|per cent\b|pct\b)")
 _BAI_FEN_ZHI: Final = "百分之"
 _CHINESE_OFF: Final = re.compile(r"(?:便宜|优惠|少收?|减|让利?|降价?|立减|扣)(?:个|了|掉|您|你)?[¥$]? ?$")
@@ -196,6 +200,8 @@ def _change(low: str, number: Number, head: str, before: list[str], following: s
     """AMOUNT, or AMOUNT_OFF where the figure is a reduction, or None where it is a raise or a difference."""
     if following == "off":
         return _AMOUNT if _OFF_HANDS.match(low, end) else _AMOUNT_OFF
+    if following in ("a", "per", "each") and _NIGHT_OFF.match(low, end):
+        return _AMOUNT_OFF
     if following in _LESS:
         if _LESS_THAN_ELSE.match(low, end):
             return None
@@ -242,7 +248,7 @@ def _classify(low: str, number: Number) -> _Figure | None:
     kind = _change(low, number, head, before, following, said)
     if kind is None:
         return None
-    counted = following in CHINESE_COUNTERS and not (gap and value >= 100)
+    counted = following in CHINESE_COUNTERS and not ((gap and value >= 100) or low.startswith("成不成", end))
     if number.spelled == "zh" or counted:
         if not (number.spelled == "zh" and is_chinese_price(low, number, money)):
             return None
@@ -365,6 +371,10 @@ def _figures(text: str, low: str, digits: bool, words: bool, chinese: bool) -> t
                 (total and _LESS_OVERALL.match(after) is not None) or _PAST_OFF.search(before) is not None
             )
         found.append(Price(kind, number.value, net, refused, cited, start, end, total, currency, base))
+        if refused and len(found) > 1 and _AND.fullmatch(low, last_end, start) and not _SINGULAR.match(low, end):
+            first = found[-2]
+            if not low[: first.start].strip(" ¥$") or low[: first.start].rstrip(" ¥$")[-1] in ",.:;，。：；":
+                found[-2] = first._replace(negated=True)  # "500 and 520 won't do"
         last_end = end
     return found, compared
 

@@ -66,8 +66,11 @@ def _solemn(part: Part, around: frozenset[str]) -> bool:
 def _favours(part: Part) -> bool:
     """Whether the speaker's side gives what is not its own to give."""
     person = part.clause.person
-    given = "favour" in part.senses and person == "i" and not part.question
-    promised = not _FUTURE.isdisjoint(part.tokens[part.clause.start : part.clause.end])  # "you'll always be first"
+    start = part.clause.start
+    given = (
+        "favour" in part.senses and person == "i" and not part.question and "let" not in part.tokens[start : start + 2]
+    )
+    promised = not _FUTURE.isdisjoint(part.tokens[start : part.clause.end])  # "you'll always be first"
     named = "favour_word" in part.senses and (person not in ("you", "they") or (person == "you" and promised))
     if not (given or named) or not part.around.isdisjoint(_DECLINING) or not part.around.isdisjoint(_ALLOWED):
         return False

@@ -126,7 +126,7 @@ def _breaks_off(parts: Sequence[Part]) -> bool:
     found = False
     depends = -2  # the number of a sentence like "depends."
     for part in parts:
-        if found and part.prices:
+        if found and not all(price.negated for _, price in part.prices):
             return False  # "you can look elsewhere, but 320 is the best here"
         supposed = "cond" in part.around or depends == part.number - 1
         for mark in part.clause.marks:

@@ -14,6 +14,7 @@ from negotiation_env.language.clauses import Mark, Part
 from negotiation_env.language.grammar import AUXILIARIES, DETERMINERS, FILLERS, TITLES
 from negotiation_env.language.lexicon import STOPS
 from negotiation_env.language.price_vocabulary import word_set
+from negotiation_env.language.prices import PriceKind
 
 
 class Stance(NamedTuple):
@@ -48,7 +49,7 @@ _PARTICIPLES: Final = word_set(
 _BEING: Final = word_set("is are was be been it's that's they're gets get both all then consider")
 _ADVERBS: Final = word_set(
     "let both all three two each gladly happily certainly hereby also fully readily therefore cheerfully gratefully "
-    "not never hardly barely "
+    "not never hardly barely only just "
     "can't cannot won't don't wouldn't couldn't"
 )
 _PREDICATES: Final = word_set(
@@ -80,9 +81,17 @@ def stances_of(parts: Sequence[Part], put_off: bool) -> dict[int, Stance]:
             continue
         if (part.clause.join == "and" or _follows(part)) and bargains:
             found[id(part)] = stance._replace(force=Force.CONDITIONAL)
-        elif _answers_a_remark(part, parts[i + 1] if i + 1 < len(parts) else None):
-            found[id(part)] = Stance("", Force.FIRM)
+        else:
+            after = i + 1
+            while after < len(parts) - 1 and _words(parts[after]) == _words(part):  # "noted, noted, ..."
+                after += 1
+            if _answers_a_remark(part, parts[after] if after < len(parts) else None):
+                found[id(part)] = Stance("", Force.FIRM)
     return found
+
+
+def _words(part: Part) -> tuple[str, ...]:
+    return part.tokens[part.clause.start : part.clause.end]
 
 
 def _follows(part: Part) -> bool:
@@ -92,17 +101,22 @@ def _follows(part: Part) -> bool:
 def _bargains(part: Part) -> bool:
     """Whether a clause tells the other side to do something: "get us onto your mailing"."""
     words = [t for t in part.tokens[part.clause.start : part.clause.end] if t not in FILLERS and t not in STOPS]
-    return bool(words) and words[0] in _BARGAINING and not part.question
+    return bool(words) and words[0] in _BARGAINING and not part.question and part.clause.person != "i"
 
 
 def _answers_a_remark(part: Part, after: Part | None) -> bool:
     """Whether a short yes only agrees with what follows: "agreed, families compare"."""
     if after is None or after.number != part.number or part.prices or part.rooms or after.prices or after.rooms:
         return False
-    if part.clause.end - part.clause.start > 2 or not after.clause.verbal or after.clause.join == "but":
-        return False
     words = after.tokens[after.clause.start : after.clause.end]
-    return after.clause.person in ("they", "it") and _DEALINGS.isdisjoint(words) and after.senses.isdisjoint(_AGREEMENT)
+    noun = after.clause.person == "" and words[0] in DETERMINERS and len(words) > 5  # "agreed, the match made a mess"
+    if part.clause.end - part.clause.start > 2 or not (after.clause.verbal or noun) or after.clause.join == "but":
+        return False
+    return (
+        (noun or after.clause.person in ("they", "it"))
+        and _DEALINGS.isdisjoint(words)
+        and after.senses.isdisjoint(_AGREEMENT)
+    )
 
 
 _DEALINGS: Final = word_set("price rate offer figure deal works suits done settled fine fixed agreed both")
@@ -116,7 +130,8 @@ def stance_of(part: Part, put_off: bool = False) -> Stance:
         kind = "confirm" if "confirm" in agreement.senses else "accept"
         if refusal is not None and refusal.start > agreement.start:
             return Stance("reject", Force.FIRM)
-        force = force_of(part, agreement.start, put_off)
+        none = agreement.end < part.clause.end and part.tokens[agreement.end] in _NONE  # "yes to neither"
+        force = Force.NEGATED if none else force_of(part, agreement.start, put_off)
         return Stance(kind, force)
     if refusal is not None:
         return Stance("reject", Force.ASKED if part.question else Force.FIRM)
@@ -138,6 +153,7 @@ def _is_subordinate(part: Part) -> bool:
     return meanwhile and not part.prices
 
 
+_NONE: Final = word_set("neither none nothing")
 _NOT_US: Final = (("not", "me"), ("not", "us"), ("not", "mine"), ("not", "ours"))
 
 
@@ -156,9 +172,14 @@ def force_of(part: Part, at: int, put_off: bool = False) -> Force:
         return Force.CONDITIONAL
     if put_off or "put_off" in around or "later" in senses:
         return Force.PUT_OFF
-    if any("hedge" in m.senses and m.start <= at for m in part.clause.marks):
+    if any("hedge" in m.senses and m.start <= at and not _declares(part, m) for m in part.clause.marks):
         return Force.TENTATIVE
     return Force.FIRM
+
+
+def _declares(part: Part, hedge: Mark) -> bool:
+    """Whether a clause tells the other side to take something as done: "consider the Suite settled"."""
+    return hedge.start == part.clause.start and part.tokens[hedge.start] == "consider" and hedge.end - hedge.start == 1
 
 
 def negated(part: Part, at: int) -> bool:
@@ -190,8 +211,10 @@ def _about_the_offer(part: Part, mark: Mark) -> bool:
     """Whether what a phrase of agreement speaks of can be the offer."""
     tokens, clause = part.tokens, part.clause
     last = tokens[mark.end - 1]
-    if last > "\u2e80":
+    if last > "\u2e80" or any(mark.start < at < mark.end for at, _ in part.prices):
         return True
+    if last == "take" and part.prices and all(price.kind is not PriceKind.AMOUNT for _, price in part.prices):
+        return False  # "take 15 off each"
     compared = "as" in tokens[max(clause.start, mark.start - 2) : mark.start + 1]
     if compared and not _LEAVING.isdisjoint(tokens[clause.start : mark.start]):
         return False  # "we leave the twin as it stands"
@@ -200,7 +223,8 @@ def _about_the_offer(part: Part, mark: Mark) -> bool:
         return False  # "we are in a position to ..."
     if tokens[mark.start : mark.end] == ("it", "is"):  # "309 it is", but not "it is low season"
         named = any(at < mark.start for at, _ in (*part.rooms, *part.prices))
-        return named and (not after or after in FILLERS | STOPS)
+        shown = any("selling" in m.senses and m.start == mark.end for m in clause.marks)  # "388 it is on the page"
+        return named and not shown and (not after or after in FILLERS | STOPS)
     if mark.end - mark.start == 1 and last in _PARTICIPLES and not _stands_alone(part, mark):
         return False
     if tokens[mark.start] in _VERBS_OF_AGREEMENT and last in ("it", "that", "this", "them"):
@@ -224,9 +248,11 @@ def _takes_the_offer(part: Part, mark: Mark, verb: str) -> bool:
         if tokens[at] == "that" and at + 1 < clause.end and tokens[at + 1] not in _OBJECTS:
             return False
         at += 1
+    if "confirm" in mark.senses and tokens[at : at + 1] in (("it",), ("they",)) and at + 1 < clause.end:
+        return tokens[at + 1] in _OBJECTS or tokens[at + 1] in FILLERS  # not "I confirm it arrived"
     if at >= clause.end or any(at == place for place, _ in part.rooms) or ("confirm" in mark.senses and part.prices):
         return True
-    return tokens[at][0].isdigit() or (tokens[at] in _OBJECTS and tokens[at] != "you") or _is_figure(part, at)
+    return _is_figure(part, at) or (tokens[at] in _OBJECTS and tokens[at] != "you")
 
 
 def _said_of_the_offer(part: Part, mark: Mark) -> bool:
@@ -251,15 +277,19 @@ def _stands_alone(part: Part, mark: Mark) -> bool:
 
 def _subjectless(part: Part, mark: Mark) -> bool:
     """Whether nothing but auxiliaries, figures, rooms and fillers stands before a verb: nobody else is its subject."""
-    passive = part.tokens[mark.start] in _BEING or part.tokens[max(0, mark.start - 1)] in _BEING
+    named = {at for at, _ in part.prices} | {at + i for at, _ in part.rooms for i in range(4)}
+    before = [at for at in range(part.clause.start, mark.start) if at not in named and part.tokens[at] not in _FOR]
+    passive = part.tokens[mark.start] in _BEING or (before and part.tokens[before[-1]] in _BEING)
     if passive and part.prices:
         return True
-    named = {at for at, _ in part.prices} | {at + i for at, _ in part.rooms for i in range(4)}
     return all(
         token in FILLERS or token in AUXILIARIES or token in DETERMINERS or token in STOPS or token[0].isdigit()
         or token in _PRICE_WORDS or at in named or at - 1 in named or token in _ADVERBS
         for at, token in enumerate(part.tokens[part.clause.start : mark.start], part.clause.start)
     )  # fmt: skip
+
+
+_FOR: Final = frozenset(("for", "the", "our", "your"))
 
 
 def _is_figure(part: Part, at: int) -> bool:

@@ -1,10 +1,10 @@
 """Finds what an agent's message states about the card and the talk, and checks it.
 
-``find_claims`` reads ``stays`` (dates, weekdays, months, nights), ``houses`` (rooms, the hotel, its city, the event and
-the competitor), ``shares`` (demand, exposure, conversion, occupancy, commission) and ``money`` (prices of the
-competitor, prices that stand, net prices, totals, what was said before); ``sums`` checks what figures are said to add
-up to; ``talk`` holds a message beside its card. A figure that is offered is a bid and no claim, and the confidential
-target is never looked at. The text is data: no string raises, and the time is linear in its length.
+``find_claims`` reads ``stays`` (dates, weekdays, months, nights, which ``dates`` finds), ``houses`` (rooms, the hotel,
+its city, the event and the competitor), ``shares`` (demand, exposure, conversion, occupancy, commission) and ``money``
+(prices of the competitor, prices that stand, net prices, totals, what was said before); ``sums`` checks what figures
+are said to add up to; ``talk`` holds a message beside its card. A figure that is offered is a bid and no claim, and the
+confidential target is never looked at. The text is data: no string raises, and the time is linear in its length.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from collections.abc import Sequence
 
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.game.state import GameState
+from negotiation_env.language.claims.dates import find_dates, find_nights
 from negotiation_env.language.claims.houses import find_houses, find_rooms, house_claims, room_claims
 from negotiation_env.language.claims.money import count_claims, money_claims, saying_claims, standing_claims
 from negotiation_env.language.claims.shares import find_shares, share_claims, trend_claims
-from negotiation_env.language.claims.stays import date_claims, find_dates, find_nights, month_claims, nights_claims
+from negotiation_env.language.claims.stays import date_claims, month_claims, nights_claims
 from negotiation_env.language.claims.sums import sum_claims
 from negotiation_env.language.claims.talk import KINDS, MAX_LENGTH, Claim, Talk
 
@@ -47,7 +48,7 @@ def find_claims(
         *trend_claims(talk, shares),
         *money_claims(talk, houses),
         *saying_claims(talk),
-        *standing_claims(talk, rooms),
+        *standing_claims(talk, rooms, dates, nights),
         *count_claims(talk),
         *sum_claims(talk, houses),
     ]

@@ -191,7 +191,7 @@ _TELLING: Final = frozenset(
 _LODGING_TAIL: Final = rf"(?: (?:{'|'.join(_LODGING)})\b)*"
 _GENERIC: Final = re.compile(
     r"\b((?:[A-Z][a-z]+ ){1,3})"
-    r"(Hotel|Inn|Guesthouse|Resort|Lodge|Hostel|Homestay|Apartments|Residence|Palace|Retreat)\b"
+    r"(Hotel|Inn|Guesthouse|Resort|Lodge|Hostel|Homestay|Apartments|Residence|Palace|Retreat|Boutique)\b"
 )
 _OWN_HOUSE_BEFORE: Final = re.compile(
     r"(?:\b(?:dear|hello|hi|morning|evening|afternoon|speaking (?:to|with)|is (?:that|this|it)|"
@@ -249,14 +249,16 @@ _DEMAND: Final = re.compile(r"\b(?:demand|search(?:es)?|more people|fewer people
 
 _CHINESE_HOUSES: Final = {
     "梅花": "plum blossom", "城市之星": "city star", "兰苑": "orchid court", "兰庭": "orchid court",
-    "蓝门": "blue gate", "大柳树": "grand willow", "柳树": "grand willow", "柳苑": "grand willow",
-    "天鹅": "swan house",
+    "兰院": "orchid court", "蓝门": "blue gate", "大柳树": "grand willow", "柳树": "grand willow",
+    "柳苑": "grand willow", "柳岸": "grand willow", "垂柳": "grand willow", "天鹅": "swan house",
 }  # fmt: skip
 """What the invented competitors are called in Chinese."""
 _CHINESE_HOUSE: Final = re.compile(
     rf"({'|'.join(sorted(_CHINESE_HOUSES, key=len, reverse=True))})"
-    r"(?=客栈|酒店|旅馆|宾馆|别院|之家|民宿|那|都|才|还|也|现在|挂|卖|降|跌| ?[0-9])"
+    r"(?=客栈|酒店|旅馆|宾馆|别院|之家|民宿|居|苑|庄|那|都|才|还|也|现在|挂|卖|降|跌|平日|"
+    r".?(?:总|经理|老板|店长)| ?[0-9])"
 )
+_CHINESE_ADDRESS: Final = re.compile(r"(?:酒店|客栈)?(?:的)?(?:.?(?:总|经理|老板|店长|掌柜)|[0-9]{1,2}月)")
 _OWN_SIGNS: Final = {
     "jade lake": "玉翠翡碧湖", "red lantern": "红灯", "bamboo court": "竹", "harbour view": "港海湾",
     "golden phoenix": "金凤", "quiet garden": "静幽宁园", "west gate": "西", "cloud terrace": "云",
@@ -267,6 +269,19 @@ _OWN_SIGNS: Final = {
 _CHINESE_OWN: Final = re.compile(
     r"(?:是|找)([\u4e00-\u9fff]{2,6})(?:酒店|旅馆|民宿|客栈|宾馆|度假村|饭店|旅店)(?=的|吗|吧|么|是吧|？)"
 )
+
+
+_ASKS_PRICE: Final = re.compile(r" (?:(?:is|at|asks|sells at|has|stands at|sits at) )?[0-9]{3}\b")
+_TWO_NAMES: Final = re.compile(r"\b([A-Z][a-z]+)(?= ([A-Z][a-z]+)\b)")
+_TWO_PLAIN: Final = re.compile(rf"\b([a-z]+)(?= ([a-z]+) (?:{'|'.join(_LODGING)})\b)")
+_LODGING_NEXT: Final = re.compile(rf" (?:{'|'.join(_LODGING)})\b")
+_NAMES_HOUSE: Final = re.compile(
+    r"\b(?:for|at|about|regarding|concerning|with|of|on behalf of|looks? after|account of)(?: the)? $"
+)
+_ROOMS_AT: Final = re.compile(r"\b(?:rooms?|stays?|nights?|rates?) at (?:the )?([A-Z][a-z]+)\b(?! [A-Z])")
+_NO_NAMES: Final = frozenset(_LODGING) | word_set("hotel inn week card star mr mrs ms i city province road street")
+_PLACES: Final = frozenset(("west lake", "old street", "red cross", "tea house", "quiet garden", "old town"))
+"""Names of two words that are no house's."""
 
 
 class House(NamedTuple):
@@ -300,6 +315,7 @@ def _cities() -> re.Pattern[str]:
 def find_houses(talk: Talk) -> list[House]:
     """Return the houses that a message names: of the card, of the invented world, and names that end as hotels' do."""
     shouting = talk.text == talk.low  # nothing is capitalised: names are not either
+    rival_name = core_name(talk.card.facts.competitor_name)
     found: list[House] = []
     for match in _names(talk.card.hotel.name, talk.card.facts.competitor_name).finditer(talk.low):
         capital = all(talk.text[match.start(1) + word.start()].isupper() for word in re.finditer(r"[a-z']+", match[1]))
@@ -308,7 +324,8 @@ def find_houses(talk: Talk) -> list[House]:
         plain = shouting and (
             (" " in match[1] and match[1] not in ("old town", "west gate", "sunrise bay")) or match[2] != ""
         )
-        if capital or plain:
+        rival = match[1] == rival_name and " " in rival_name
+        if capital or plain or rival or (" " in match[1] and _ASKS_PRICE.match(talk.low, match.end())):
             found.append(House(match.start(), match.end(), match[1], match[2].strip()))
     for match in _GENERIC.finditer(talk.text):
         if not any(house.start < match.end() and match.start() < house.end for house in found):
@@ -349,13 +366,15 @@ def house_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
         elif house.core == other:
             addressed = _OWN_HOUSE_BEFORE.search(before) is not None or _OWN_HOUSE_AFTER.match(after) is not None
             addressed = addressed or _is_asked_of(talk, house, rooms)
+            if not talk.earlier and _CHINESE_ADDRESS.match(talk.low, house.end):
+                addressed = True
             if addressed:
                 found.append(talk.claim("hotel", house.start, house.end, name, hotel.name, False))
             else:
                 found.append(talk.claim("competitor", house.start, house.end, name, competitor, True))
         elif house.core not in talk.earlier_low and name not in talk.earlier_low:
             found.append(talk.claim("competitor", house.start, house.end, name, competitor, False))
-    found += _city_claims(talk, houses, rooms) + _event_claims(talk)
+    found += _city_claims(talk, houses, rooms) + _event_claims(talk) + _near_name_claims(talk, houses, rooms)
     if not talk.earlier and own in _OWN_SIGNS:
         for match in _CHINESE_OWN.finditer(talk.low):
             true = bool(set(match[1]) & set(_OWN_SIGNS[own]))
@@ -363,6 +382,38 @@ def house_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
     for match in _YOUR_HOUSE.finditer(talk.low):
         if match[1] not in talk.earlier_low:
             found.append(talk.claim("hotel", match.start(), match.end(), match[0], hotel.name, False))
+    return found
+
+
+def _near_name_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> list[Claim]:
+    """Return a claim for each name that shares a word with this house's, or stands where its name should.
+
+    "Silver Harbour" for the Silver Bridge, "two rooms at the Starlight"; one that was said before is not accused.
+    """
+    hotel = talk.card.hotel
+    own = core_name(hotel.name).split()
+    others = [house for house in houses if house.core.split() != own]
+    spans = [(house.start, house.end) for house in others] + [(room.start, room.end) for room in rooms]
+    taken = {place for start, end in spans for place in range(start, end)}
+    found: list[Claim] = []
+    shouting = talk.text == talk.low
+    for match in (_TWO_PLAIN if shouting else _TWO_NAMES).finditer(talk.text):
+        first, second = match[1].lower(), match[2].lower()
+        shares = first == own[0] and second.removesuffix("s") != own[-1]  # "two Pine Ridges in one list" are its own
+        if len(own) == 2 and second == own[1] and first != own[0]:
+            shares = _NAMES_HOUSE.search(talk.before(match.start(), 24)) is not None
+        end = match.end(2)
+        apart = taken.isdisjoint(range(match.start(), end))
+        said = talk.low[match.start() : end]
+        known = said in talk.earlier_low or second in _NO_NAMES or first in _NO_NAMES
+        known = known or (said in _PLACES and not _LODGING_NEXT.match(talk.low, end))
+        if shares and apart and not known and not {first, second} & (_NO_HOUSES - {"garden"}):
+            found.append(talk.claim("hotel", match.start(), end, said, hotel.name, False))
+    for match in _ROOMS_AT.finditer(talk.text) if not talk.earlier else ():
+        name = match[1].lower()
+        other = taken.isdisjoint(range(match.start(1), match.end(1))) and not _cities().match(name)
+        if other and name not in own and name not in _NO_NAMES | _NO_HOUSES:
+            found.append(talk.claim("hotel", match.start(1), match.end(1), match[1], hotel.name, False))
     return found
 
 
@@ -375,6 +426,8 @@ def _is_asked_of(talk: Talk, house: House, rooms: list[RoomMention]) -> bool:
     priced = re.match(r"[^.,;?!]{0,40}[0-9]{3}", talk.low[house.end : house.end + 44]) is not None
     if priced or not (of_it or at_it):
         return False
+    if talk.before(house.start, 60).endswith((" of the ", " at the ")) and at_it:
+        return True
     sentence = talk.sentence(house.start)
     asked = re.search(r"[?？]", talk.low[sentence.end : sentence.end + 60])
     return asked is not None or _FOR_HOUSE.search(talk.before(house.start, 30)) is not None

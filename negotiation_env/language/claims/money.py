@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from negotiation_env.language.claims.dates import DateMention, NightsMention
 from negotiation_env.language.claims.houses import House, RoomMention, core_name
-from negotiation_env.language.claims.talk import Claim, Talk
+from negotiation_env.language.claims.talk import Claim, Talk, within
 from negotiation_env.language.numerals import Number
 
 _BESIDE_YOU: Final = re.compile(
@@ -38,11 +39,14 @@ _UNNAMED: Final = re.compile(
     r"across the (?:street|road))\b|隔壁|对面|老\w家|同行|竞对|别家|其他家"
     r"|(?:(?![您你我咱房床园景])[\u4e00-\u9fff]){2,6}(?:挂|跌到|降到|卖到)(?:着|了)?(?= ?[0-9一二两三四五六七八九])"
 )
+_TO_HOUSE: Final = re.compile(r",? (?:is what |that |which |like |of |at )(?:the )?")
+_WHOSE: Final = re.compile(r",? (?:is what|that|which)")
 _PRONOUN: Final = re.compile(
     r"\b(?:he|she|they)(?:'s|'re|'ve|'ll| is| are| was| were| has| have| will)?(?: be| been)? (?:already |"
     r"now |only |just )?"
-    r"(?:at|down to|gone to|gone down to|went to|went down to|sells? at|asks?|asking|dropped to|fell to|"
-    r"cut to|cutting to)\b|\bsomewhere at\b"
+    r"(?:at|down to|gone to|gone down to|went to|went down to|sells? at|asks?|asking|dropped to|fell to|stands? at|"
+    r"sits? at|shows?|lists?|charges?|cut to|cutting to)\b|\bsomewhere at\b|\bfrom (?:his|her|their)\b"
+    r"|\b(?:under|above|below|over|near|like|undercuts?|beside) (?:his|her|their)\b"
 )
 _NET_AFTER: Final = re.compile(
     r" ?(?:yuan )?(?:to you\b(?! and)|of (?:it|that) (?:is )?yours|in (?:your|the|his|her) (?:hand|"
@@ -81,6 +85,8 @@ def money_claims(talk: Talk, houses: list[House]) -> list[Claim]:
     ]
     claims = _competitor_claims(talk, houses, prices)
     taken = {claim.start for claim in claims}
+    claims += [claim for claim in _figure_first_claims(talk, houses, prices) if claim.start not in taken]
+    taken = {claim.start for claim in claims}
     claims += [claim for claim in _unnamed_claims(talk, houses, prices) if claim.start not in taken]
     claims += _net_claims(talk, prices) + _present_claims(talk, houses, prices)
     return claims + _difference_claims(talk, houses, prices) + _beside_claims(talk, houses) + _total_claims(talk)
@@ -112,10 +118,32 @@ def _competitor_claims(talk: Talk, houses: list[House], prices: list[Number]) ->
         if number is None:
             continue
         gap = _AND_ASKS.sub("", _BESIDE_YOU.sub("", talk.low[end : number.start]))
-        if _OTHER_OWNER.search(gap) or re.search(r"[0-9]", gap) or re.search(r"[:;]|--", gap):
+        if _OTHER_OWNER.search(gap) or re.search(r"[0-9]", gap) or (gap != ": " and re.search(r"[:;=]|--", gap)):
             continue
         claims.append(_competitor_price(talk, number))
     return claims
+
+
+def _figure_first_claims(talk: Talk, houses: list[House], prices: list[Number]) -> list[Claim]:
+    """Return the competitor's prices that stand before its name: "453 like Blue Gate", "538 is what they ask there"."""
+    other = core_name(talk.card.facts.competitor_name)
+    claims: list[Claim] = []
+    for house in houses:
+        if house.core != other:
+            continue
+        near = [price for price in prices if house.start - 40 <= price.start and price.end <= house.start]
+        between = talk.low[near[-1].end : house.start] if near else ""
+        if _TO_HOUSE.fullmatch(between) and (_asks(talk, house) or not _WHOSE.match(between)):
+            claims.append(_competitor_price(talk, near[-1]))
+    return claims
+
+
+def _asks(talk: Talk, house: House) -> bool:
+    """Return whether a house is said to ask something: "(the 355 that) Swan House charges"."""
+    return (
+        re.match(r" (?:asks|charges|shows|takes|sells at|lists|has)\b", talk.low[house.end : house.end + 10])
+        is not None
+    )
 
 
 def _competitor_price(talk: Talk, number: Number) -> Claim:
@@ -145,7 +173,7 @@ def _unnamed_claims(talk: Talk, houses: list[House], prices: list[Number]) -> li
             if number is None
             else _AND_ASKS.sub("", _PLACE.sub("", _BESIDE_YOU.sub("", talk.low[end : number.start])))
         )
-        if number is None or _OTHER_OWNER.search(gap) or re.search(r"[,:;]", gap):
+        if number is None or _OTHER_OWNER.search(gap) or re.search(r"[,:;]|\broom $", gap):
             continue
         claim = _competitor_price(talk, number)
         if claim.true or not talk.was_said(number.value):
@@ -283,8 +311,9 @@ _SAID_AFTER: Final = re.compile(
     r"|(?:您|你)说的"
 )
 _DENIED: Final = re.compile(r"\b(?:not|never|n't|didn't|haven't|if|when|did|what)\b|没|不")
+_PER_HUNDRED: Final = re.compile(r" (?:in|on|per|of|for) (?:every|each|a|one) hundred\b")
 _COUNTED: Final = re.compile(
-    r" ?(?:extra |more |additional |new |[a-z]+ )?(?:(?<=more )nights|(?<=extra )nights|"
+    r" ?(?:extra |more |additional |new |(?!and |or |at |for |of )[a-z]+ )?(?:(?<=more )nights|(?<=extra )nights|"
     r"(?<=additional )nights|bookings?|reservations?|orders|room[ -]nights|guests|views|clicks|searches|"
     r"travellers|"
     r"stays|sales|rooms? a (?:night|day|week)|suites full|rooms full|years in a row|days in a row)\b"
@@ -327,13 +356,14 @@ def saying_claims(talk: Talk) -> list[Claim]:
     return claims
 
 
-_FIGURE: Final = r"([0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?)"
-_FOR_ROOM: Final = re.compile(_FIGURE + r" (?:yuan |net )?(?:(?:for|on|in) )?(?:(?:the|your|one|a|each) )?$")
-_AFTER_ROOM: Final = re.compile(r"(?: room| suite)?(?: at| is| for| stays| stays at|:)? [¥$]?" + _FIGURE)
+_BIDS: Final = re.compile(r"\b(?:would|could|i'd|ask for|ask a|make the|what about|how about)\b|行不行|可以吗")
+_FOR_ROOM: Final = re.compile(r" (?:yuan |net )?(?:(?:for|on|in) )?(?:(?:the|your|one|a|each) )?")
+_AFTER_ROOM: Final = re.compile(r"(?: room| suite)?(?: at| is| for| stays| stays at|:|：)? ?[¥$]?")
 
 
-def standing_claims(talk: Talk, rooms: Sequence[RoomMention]) -> list[Claim]:
-    """Return a claim for each figure that stands for one room and is said of another.
+def standing_claims(talk: Talk, rooms: Sequence[RoomMention], dates: Sequence[DateMention],
+                    nights: Sequence[NightsMention]) -> list[Claim]:  # fmt: skip
+    """Return a claim for each figure that stands for one room and is said of another, or told in place of its own.
 
     A question may bid another room's figure for this one; where two rooms have changed places it is no bid.
     """
@@ -342,29 +372,45 @@ def standing_claims(talk: Talk, rooms: Sequence[RoomMention]) -> list[Claim]:
         return []
     found: list[Claim] = []
     asked: list[bool] = []
+    places = [date.start for date in dates] + [count.start for count in nights]
     for room in rooms:
         if len(room.tickets) != 1:
             continue
         k = room.tickets[0]
-        before = _FOR_ROOM.search(talk.before(room.start, 30))
-        after = _AFTER_ROOM.match(talk.low[room.end : room.end + 24])
-        match = before or after
-        if match is None or (value := _number(match[1])) is None:
+        number = _figure_beside(talk, room)
+        if number is None:
+            continue
+        value = number.value
+        sentence = talk.sentence(room.start)
+        asks = talk.low[sentence.end : sentence.end + 1] in ("?", "？")
+        asks = asks or _BIDS.search(talk.low, sentence.start, sentence.end) is not None
+        told = any(0 <= at - max(room.end, number.end) <= 12 for at in places)
+        if game.agreed[k] > 0.0 and told and not asks and not _said_for(talk, value, k) and not talk.was_said(value):
+            # what is agreed is told with its dates, and with another figure
+            found.append(talk.claim("standing-price", room.start, room.end, value, game.agreed[k], False))
+            asked.append(False)
             continue
         elsewhere = any(game.quoted[j] and _stands(talk, value, j) for j in range(len(tickets)) if j != k)
         if _said_for(talk, value, k) or not elsewhere:
             continue
-        sentence = talk.sentence(room.start)
         found.append(talk.claim("standing-price", room.start, room.end, value, _standing_of(talk, k), False))
-        asked.append(talk.low[sentence.end : sentence.end + 1] == "?")
+        asked.append(asks)
     if len(found) == 1 and asked[0]:
         return []
     return found
 
 
-def _number(text: str) -> float | None:
-    digits = text.rstrip(".,").replace(",", "")
-    return float(digits) if digits.count(".") <= 1 else None
+def _figure_beside(talk: Talk, room: RoomMention) -> Number | None:
+    """Return the figure right before a room ("309 for the twin") or right behind it ("twin 309")."""
+    chinese = not talk.low[room.start : room.end].isascii()  # a space parts clauses there
+    for number in reversed(within(talk.numbers, room.start - 40, room.start)):
+        between = talk.low[number.end : room.start]
+        if number.value >= 50.0 and (between == "的" if chinese else _FOR_ROOM.fullmatch(between)):
+            return number
+    for number in within(talk.numbers, room.end, room.end + 20)[:1]:
+        if number.value >= 50.0 and _AFTER_ROOM.fullmatch(talk.low[room.end : number.start]):
+            return number
+    return None
 
 
 def _standing_of(talk: Talk, k: int) -> float | None:
@@ -414,6 +460,8 @@ def count_claims(talk: Talk) -> list[Claim]:
             and number.value >= 20
             and _EARNED.search(talk.before(number.start, 100)) is not None
         )
+        if unit is not None and _PER_HUNDRED.match(talk.low, unit.end()):
+            continue  # a share
         if counted or earned:
             end = unit.end() if unit is not None else number.end
             claims.append(talk.claim("performance", number.start, end, number.value, None, False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
@@ -30,7 +31,10 @@ _RATIO: Final = re.compile(r"(?: [a-z]+)? ?(?:in|out of|of(?: (?:your|the))?) ?$
 _HUNDRED: Final = re.compile(r"(?: [a-z]+){0,2} (?:in|out of|per|of) (?:a |one |every )?hundred\b")
 _OF_HUNDRED: Final = re.compile(r"\bof (?:every|each|a) hundred(?: yuan)?,? $")
 _CHANGES_TO: Final = re.compile(r"\b(?:drops?|falls?|goes|cuts?|lower(?:ed)?|reduced?|down) to $")
-_OF_OTHERS: Final = re.compile(r" (?:of (?:the|your|all) |of )?(?:houses|hotels|partners|places|managers|owners)\b")
+_OF_OTHERS: Final = re.compile(
+    r" (?:of (?:the|your|all) |of )?(?:houses|hotels|partners|places|managers|owners|neighbou?rs|guest ?houses|inns|"
+    r"resorts|homestays|colleagues|competitors)\b"
+)
 _TENTHS: Final = re.compile(r"成(?![交功本为])")
 _HOUSE_FULL: Final = re.compile(r"\b(?:full|empty|sold|unsold|taken|vacant|occupied|free)\b")
 _FRACTION_BEFORE: Final = re.compile(
@@ -55,9 +59,10 @@ _SUBJECTS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("conversion", re.compile(
         r"\b(?:into guests|book|books|booked|bookers?|booking|bookings|convert\w*|conversions?|"
         r"reservations?|reserv\w+|buy|buys|buyers|orders?)\b"
-        r"|转化|下单|会订|会住|预订|订单|成单|订的")),
+        r"|转化|下单|落单|会订|会住|预订|订单|成单|订的")),
     ("exposure", re.compile(
-        r"\b(?:views?|viewers?|viewed|lookers?|look|seeing|eyes|eyeballs|looks|looked at|look at|seen|saw|"
+        r"\b(?:views?|viewers?|viewed|lookers?|look|looking at|displayed|seeing|eyes|looks|"
+        r"eyeballs|looked at|look at|seen|saw|"
         r"see|sees|shown|exposure|visib\w+|impressions|"
         r"clicks?|clicked|shows?|come(?:s)? up|appears?|noticed|noticing|notice|visits|page|listing|"
         r"glances|open your|opened|onlookers|found|attention|reach|"
@@ -72,10 +77,11 @@ _SUBJECTS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("occupancy", re.compile(
         r"\b(?:occ|occup\w+|full|fuller|fill|filled|empty|emptier|vacant|vacan\w+|free|sold|unsold|taken|"
         r"books|rooms?|beds?|house|keys)\b"
-        r"|入住|满房|空房|空着|住满|卖了|卖掉|空的|出租率")),
+        r"|入住|住了|住着|满房|空房|空着|住满|卖了|卖掉|空的|出租率")),
     ("commission", re.compile(
         r"\b(?:commission|our share|our cut|our part|fee|keep|kept|keeps|deduct\w*|leav\w+|ledger|net|"
-        r"reach\w*|in hand|ours|share|our side|to us|for us)\b|佣金|抽|扣|提成")),
+        r"reach\w*|in hand|ours|share|our side|to us|for us|through us|"
+        r"as (?:always|ever|usual))\b|佣金|抽|扣|提成|摊上")),
 )  # fmt: skip
 # A percentage of a price is a discount or an offer, no statement of fact.
 _PRICE_SHARE: Final = re.compile(
@@ -113,7 +119,8 @@ _UP_DOWN_BEFORE: Final = re.compile(r"\b(?:up|down) $")
 _FEWER: Final = re.compile(r" (?:fewer|less|down|below|under)\b")
 _MOVED: Final = re.compile(r" (?:more|fewer|less|up|down|above|below|over|under)\b")
 _THIRD: Final = re.compile(
-    r"\b(?:houses|hotels|partners?|neighbou?rs?|resorts|others|average|measured|proven|model|figures|"
+    r"\b(?:houses|hotels|partners?|neighbou?rs?|resorts|guest ?houses|inns|homestays|competitors|"
+    r"others|average|measured|proven|model|figures|"
     r"statistics|last (?:year|month|week|winter|spring|summer|"
     r"autumn|january|june|time)|everybody|everyone|whole|zone|street|guests|business)\b"
 )
@@ -151,6 +158,29 @@ _LOST: Final = re.compile(
 _UNCERTAIN: Final = re.compile(
     r"\b(?:if|would|could|might|may|unless|until|when|not|never|n't|no|after|before|then)\b|n't\b"
 )
+
+
+_BETTER: Final = re.compile(
+    r" (?:more|better|higher|extra|stronger) "
+    r"(?:(conversions?|bookings|reservations)|exposure|visibility|views|clicks)\b"
+)
+_THEY: Final = re.compile(r"\b(?:they|them|he|she|theirs?)\b[^,;.]*$")
+
+
+_SIGNED: Final = re.compile(r"(?:\b(?:(plus|up)|(minus|down)) |(?:^|(?<=[ (:]))(?:(\+)|([-−]))) ?$", re.ASCII)
+"""A sign before a figure: "it's minus 22", "searches at +5"."""
+_SIGN_AFTER: Final = re.compile(r" (?:(up)|(down))\b(?! to| on the| from)", re.I)
+_OFF_DEMAND: Final = re.compile(r"(?: ?%| ?per ?cent) off (?:the )?(?:demand|searches|search)\b")
+_DEMAND_OFF: Final = re.compile(r"\b(?:demand|searches|search traffic)\b[^,.;]{0,40}$")
+_FLAT: Final = re.compile(
+    r"\b(?:demand|searches|search traffic|as many people (?:search|look)\w*|the same number of people)\b"
+    r"(?: [a-z']+){0,4}? (?:is |are |stays? |stands? |keeps? )?"
+    r"(flat|level|unchanged|steady|stable|the same as last year|no different|as last year)\b"
+    r"|(?:搜|需求)[\u4e00-\u9fff]{0,8}(持平|没变)"
+)
+"""That as many look as last year."""
+FLAT_WITHIN: Final = 4.0
+"""Percent of demand up or down that may still be called flat."""
 
 
 class Share(NamedTuple):
@@ -222,18 +252,18 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
     subjects = _subjects(talk, share, sentence)
     near = subjects[0] if subjects else ""
     direction = _direction(talk, share, sentence)
-    if (share.loose and not _says_a_share(near, words)) or _OFF.match(talk.low, share.end):
+    theirs = near == "occupancy" and share.loose and _THEY.search(talk.before(share.start))
+    if theirs or (share.loose and not _says_a_share(near, words)) or _OFF.match(talk.low, share.end):
         return None
     holds = _holds(talk)
     before = talk.before(share.start, 16)
     if near == "commission" and _CHANGES_TO.search(before):
         return None  # a promise
-    if _YOUR_HOUSE.search(before) and any(abs(share.percent - value) <= 1 for value in holds["occupancy"]):
+    of_house = _YOUR_HOUSE.search(before) or _OF_HOUSE.match(talk.low, share.end)
+    if of_house and any(abs(share.percent - value) <= 1 for value in holds["occupancy"]):
         subjects.insert(0, "occupancy")
     if before.endswith("at "):
         subjects += [kind for kind in ("commission",) if any(abs(share.percent - value) < 0.6 for value in holds[kind])]
-    if _OF_HOUSE.match(talk.low, share.end) and any(abs(share.percent - value) <= 1 for value in holds["occupancy"]):
-        subjects.insert(0, "occupancy")
     if (
         _MOVED.match(talk.low, share.end)
         and near in ("", "occupancy", "commission")
@@ -242,10 +272,14 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
         subjects.insert(0, "demand")
     if not subjects and (_UP_DOWN.match(talk.low, share.end) or _UP_DOWN_BEFORE.search(before)):
         subjects.append("demand")
-    if _OUR_SHARE.search(before):
+    ours = _OUR_SHARE.search(before) is not None
+    if ours or ("点" in talk.low[share.start : share.end] and share.percent in holds["commission"]):
         subjects.insert(0, "commission")
     room = 0.6 if not share.loose else 12.0 if near == "occupancy" else 6.0
+    subjects = [direct] if (direct := _direct(talk, share)) else subjects
     fitting = [kind for kind, values in holds.items() if any(abs(share.percent - value) <= room for value in values)]
+    if _MOVED.match(talk.low, share.end) and {"conversion", "exposure", "demand"} & set(subjects):
+        fitting = [kind for kind in fitting if kind not in ("occupancy", "commission")]  # they do not move
     if fitting and (not subjects or set(subjects) & set(fitting)):
         kind = next((subject for subject in subjects if subject in fitting), fitting[0])
         if kind == "demand":
@@ -266,6 +300,12 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
             return None
     truth = {"demand": float(facts.demand), "occupancy": hotel.occupancy * 100.0}.get(near, holds.get(near, (None,))[0])
     return talk.claim(near or "performance", share.start, share.end, share.percent, truth, False)
+
+
+def _direct(talk: Talk, share: Share) -> str:
+    """Return "conversion" or "exposure" where a word for it follows at once: "29% better conversion"."""
+    word = _BETTER.match(talk.low, share.end)
+    return "" if word is None else "conversion" if word[1] else "exposure"
 
 
 def _said_share(talk: Talk, share: Share, near: str, earlier: AbstractSet[int]) -> bool:
@@ -347,12 +387,46 @@ def trend_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
             )
     if not claims:
         claims += _crowd_claims(talk, shares)
+    claims += _signed_claims(talk, claims) + _flat_claims(talk)
     for match in _LOST.finditer(talk.low):
         if not within(shares, match.start() - 40, match.end() + 20):
             claims.append(
                 talk.claim("exposure", match.start(), match.end(), "down", float(talk.card.facts.exposure), False)
             )
     return claims
+
+
+def _signed_claims(talk: Talk, found: Sequence[Claim]) -> list[Claim]:
+    """Return the claims that demand's figure, said without a unit, goes up or down: "it's minus 22, I misread"."""
+    facts = talk.card.facts
+    truth, taken = abs(facts.demand), {claim.start for claim in found}
+    claims: list[Claim] = []
+    for number in talk.numbers:
+        if number.value != truth or truth in (0, facts.exposure, facts.conversion) or number.start in taken:
+            continue
+        before, low = talk.before(number.start, 44), talk.low
+        off = _OFF_DEMAND.match(low, number.end) or (
+            _DEMAND_OFF.search(before) and re.match(r"(?: ?%| per ?cent) off\b", low[number.end : number.end + 14])
+        )
+        sign = _SIGNED.search(before) or _SIGN_AFTER.match(low, number.end)
+        if _NOT.search(talk.before(number.start, 24)) or not (off or sign):
+            continue
+        up = not off and sign is not None and bool(sign[1] or (len(sign.groups()) > 2 and sign[3]))
+        claims.append(
+            talk.claim("demand", number.start, number.end, number.value if up else -number.value,
+                       float(facts.demand), up == (facts.demand > 0))
+        )  # fmt: skip
+    return claims
+
+
+def _flat_claims(talk: Talk) -> list[Claim]:
+    """Return the claims that as many people look as last year."""
+    truth = float(talk.card.facts.demand)
+    return [
+        talk.claim("demand", match.start(), match.end(), 0.0, truth, abs(truth) <= FLAT_WITHIN)
+        for match in _FLAT.finditer(talk.low)
+        if not _UNCERTAIN.search(talk.before(match.start(), 40))
+    ]
 
 
 def _crowd_claims(talk: Talk, shares: list[Share]) -> list[Claim]:

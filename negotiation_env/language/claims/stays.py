@@ -7,249 +7,22 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from negotiation_env.game.scenario import Ticket
+from negotiation_env.language.claims.dates import (
+    MONTHS,
+    WEEKDAY,
+    DateMention,
+    Day,
+    NightsMention,
+    find_dates,
+    find_months,
+    weekday_row,
+    weekdays_of,
+)
 from negotiation_env.language.claims.houses import RoomMention
 from negotiation_env.language.claims.talk import Claim, Span, Talk, within
-from negotiation_env.language.numerals import Number, find_chinese_numerals
-
-MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH: Final = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
-    r"nov(?:ember)?|dec(?:ember)?)\b"
-)
-_UNITS: Final = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
-_TEENS: Final = ("tenth", "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth",
-                 "eighteenth", "nineteenth", "twentieth")  # fmt: skip
-_ORDINALS: Final[dict[str, int]] = {
-    **{word: number for number, word in enumerate(_UNITS, 1)},
-    **{word: number for number, word in enumerate(_TEENS, 10)},
-    **{f"twenty{join}{word}": 20 + number for number, word in enumerate(_UNITS, 1) for join in "- "},
-    **{"thirtieth": 30, "thirty-first": 31, "thirty first": 31},
-}
-_WORDS: Final = "|".join(sorted(_ORDINALS, key=len, reverse=True))
-_DAY: Final = rf"(?:(?<![0-9.,])(?:3[01]|[12][0-9]|0?[1-9])(?:st|nd|rd|th)?(?![0-9]|[.,][0-9]|%)|\b(?:{_WORDS})\b)"
-WEEKDAY: Final = (
-    r"(?:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:rs?(?:day)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)"
-)
-_TO: Final = rf",? ?(?:-|to|until|till|til|through|thru|up to)(?: and including)? ?(?:{WEEKDAY},? ?)?(?:the )?"
-_AND: Final = r",? ?(?:and|&|\+|,) ?(?:the )?"
-_DAYS: Final = rf"{_DAY}(?:(?:{_TO}|{_AND}){_DAY}){{0,4}}"
-_ENGLISH: Final = re.compile(
-    rf"({_DAYS}) ?(?:of )?({_MONTH})|({_MONTH})\.? (?:the )?({_DAYS})|\b20[0-9]{{2}}-([0-9]{{2}})-([0-9]{{2}})\b"
-)
-_BARE_DAY: Final = rf"(?:(?<![0-9.,])(?:3[01]|[12][0-9]|[1-9])(?:st|nd|rd|th)\b|\b(?:{_WORDS})\b)"
-_BARE: Final = re.compile(rf"{_BARE_DAY}(?:(?:{_TO}|{_AND})(?:{_BARE_DAY}|{_DAY})){{0,4}}")
-_ONE_DAY: Final = re.compile(_DAY)
-_RANGE: Final = re.compile(rf"(?<=[a-z0-9]){_TO}(?=[a-z0-9])|到|至|[-~—]")
-# What may follow "the 18th" where it is a day and not the eighteenth of something.
-_DAY_ENDS: Final = re.compile(
-    r"\W*$|\s*[,.:;?!()/'–-]|\s+(?:for|at|to|and|or|on|until|till|through|with|is|are|was|it|if|then|"
-    r"could|would|can|may|what|"
-    r"how|only|as|by|in|onwards?|on|please|now|too|also|so|but|still|which|where|when|we|i|you|stays?|again|both|just|"
-    r"inclusive|instead|because|since|while|before|after|all|no|not|that|your|the|a|six|five|four|three|two|seven|"
-    r"eight|nine|ten|eleven|twelve|thirteen|go|goes|belongs?|remains?|keeps?|leaves?|were|has|have|will|"
-    r"works?|costs?|suits?|"
-    r"[0-9]+)\b"
-)
-_BARE_CUE: Final = re.compile(
-    r"\b(?:from|on|to|until|till|through|between|and|after|before|by|starting|of|for|since|nights?|"
-    r"(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?|begins?|starts?|or|except|without|"
-    r"not)[ ,:]*(?:the )?(?:night of the )?$"
-)
-_ZH_NUMBER: Final = r"(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3})"
-_CHINESE: Final = re.compile(
-    rf"({_ZH_NUMBER}) ?月 ?(?:份)?([0-9]{{1,2}}|{_ZH_NUMBER}(?= ?[号日])) ?[号日]?"
-    rf"(?: ?(?:到|至|-|~|和|、) ?(?:({_ZH_NUMBER}) ?月 ?)?({_ZH_NUMBER}) ?[号日]?(?![0-9一二两三四五六七八九十晚间%]))?"
-    rf"|(?<![0-9月])({_ZH_NUMBER})[号日]?(?:到|至|-|~|和|、)({_ZH_NUMBER})[号日]|"
-    rf"(?<![0-9月一二三四五六七八九十周期])({_ZH_NUMBER})[号日](?!楼|线|店)"
-    rf"|(?<![0-9月])([0-9]{{1,2}})到([0-9]{{1,2}})(?![0-9%晚])"
-    rf"|(?<![0-9/])(1[0-2]|[1-9])/(3[01]|[12][0-9]|[1-9])(?![0-9/])"
-)
-_WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_WEEKDAY_BEFORE: Final = re.compile(rf"\b({WEEKDAY})s?,? (?:the )?$")
-_WEEKDAY_AFTER: Final = re.compile(rf",? \(?({WEEKDAY})\b(?!s? (?:to|and|&))")
-_NIGHTS: Final = re.compile(r"[ -]?(?:(?!a |per |the |each |every )[a-z]+ )?nights?\b|个?(?:晚上|晚|夜)")
-
-
-_WEEKDAY_DAY: Final = re.compile(
-    rf"\b({WEEKDAY}) (3[01]|[12][0-9]|[1-9])(?![0-9.,:%]*[0-9:%])(?! ?(?:nights?|rooms?|am|pm|o'clock)\b)"
-)
-_HAN: Final = re.compile(r"[\u4e00-\u9fff]")
-_TIMES_NIGHTS: Final = re.compile(
-    r"(?<![a-z0-9] )(?<![a-z0-9])x ?([1-9]|[1-3][0-9])(?![0-9]| x| ?[0-9])|(?<=[a-z0-9] )x([1-9]|"
-    r"[1-3][0-9])(?![0-9]| x)"
-)
-_READ_OUT: Final = re.compile(r"[一二三四五六七八九]{2,}")
-
-
-_BARE_MONTH: Final = re.compile(
-    rf"\b(?:in|for|of|during)(?: the)?(?: (?:early|late|mid|middle of|end of|second half of|first half of|"
-    rf"beginning of))?[ -]({_MONTH})(?![ ,]*(?:the )?[0-9])"
-)
-
-
-class Day(NamedTuple):
-    """A day of the year; ``month`` is None where only "the 18th" is said."""
-
-    month: int | None
-    day: int
-
-
-class DateMention(NamedTuple):
-    """One date, several, or the first and the last of a range, at ``low[start:end]``.
-
-    ``weekday`` (0 for Monday) is the one that is said beside a single date.
-    """
-
-    start: int
-    end: int
-    days: tuple[Day, ...]
-    is_range: bool
-    weekday: int | None
-
-
-class NightsMention(NamedTuple):
-    """A number of nights, at ``low[start:end]``."""
-
-    start: int
-    end: int
-    nights: int
-
-
-class MonthMention(NamedTuple):
-    """A month without a day, 1 to 12, at ``low[start:end]``."""
-
-    start: int
-    end: int
-    month: int
-
-
-def _ordinal(word: str) -> int:
-    if word in _ORDINALS:
-        return _ORDINALS[word]
-    return int(re.sub(r"[a-z]", "", word))
-
-
-def _chinese_number(word: str) -> int:
-    if word.isdigit():
-        return int(word)
-    values = [item.value for item in find_chinese_numerals(word)]
-    return int(values[0]) if values else 0
-
-
-def find_dates(low: str) -> list[DateMention]:
-    """Return the dates of a lower-case text in order; two that are joined to a range are one mention."""
-    found = [mention for match in _ENGLISH.finditer(low) if (mention := _english(low, match)) is not None]
-    taken = {place for mention in found for place in range(mention.start, mention.end)}
-    for match in _BARE.finditer(low):
-        if not taken.intersection(range(match.start(), match.end())) and _is_day(low, match):
-            days = tuple(Day(None, _ordinal(day[0])) for day in _ONE_DAY.finditer(match[0]))
-            found.append(_with_weekday(low, match.start(), match.end(), days, _RANGE.search(match[0]) is not None))
-    for match in _WEEKDAY_DAY.finditer(low):
-        if not taken.intersection(range(match.start(2), match.end(2))):
-            found.append(
-                DateMention(
-                    match.start(2), match.end(2), (Day(None, int(match[2])),), False, _WEEKDAYS.index(match[1][:3])
-                )
-            )
-            taken.update(range(match.start(2), match.end(2)))
-    han = _HAN.search(low) is not None
-    for match in _CHINESE.finditer(low):
-        if "/" in match[0] and not han:
-            continue  # 6/20 is a date among Chinese words, elsewhere it may be a share or the sixth of a month
-        if not taken.intersection(range(match.start(), match.end())):
-            found += _chinese(match)
-    return _joined(low, sorted(found))
-
-
-def _english(low: str, match: re.Match[str]) -> DateMention | None:
-    if match[5]:
-        month, days, words = int(match[5]), [int(match[6])], ""
-    else:
-        words = match[1] or match[4]
-        month = MONTHS.index((match[2] or match[3])[:3]) + 1
-        days = [_ordinal(day[0]) for day in _ONE_DAY.finditer(words)]
-    if not 1 <= month <= 12 or not days or re.search(r"[0-9]-$", low[max(0, match.start() - 2) : match.start()]):
-        return None
-    is_range = len(days) > 1 and _RANGE.search(words) is not None
-    # "the 25th to 3 November" begins in October, and "the 24th and 1 May" in April.
-    months = [(month - 2) % 12 + 1 if day > days[-1] else month for day in days]
-    return _with_weekday(low, match.start(), match.end(), tuple(map(Day, months, days)), is_range)
-
-
-def _chinese(match: re.Match[str]) -> list[DateMention]:
-    groups = match.groups()
-    if groups[0]:
-        month = _chinese_number(groups[0])
-        days = [Day(month, _chinese_number(groups[1]))]
-        if groups[3]:
-            days.append(Day(_chinese_number(groups[2]) if groups[2] else month, _chinese_number(groups[3])))
-    else:
-        days = [Day(None, _chinese_number(group)) for group in groups[4:9] if group]
-        if groups[9]:
-            days = [Day(int(groups[9]), int(groups[10]))]
-    if not all(1 <= day.day <= 31 and (day.month is None or 1 <= day.month <= 12) for day in days):
-        return []
-    joined = len(days) > 1 and "和" not in match[0] and "、" not in match[0]
-    return [DateMention(match.start(), match.end(), tuple(days), joined, None)]
-
-
-def _with_weekday(low: str, start: int, end: int, days: tuple[Day, ...], is_range: bool) -> DateMention:
-    before = _WEEKDAY_BEFORE.search(low[max(0, start - 16) : start])
-    after = _WEEKDAY_AFTER.match(low[end : end + 14])
-    weekday = before or after if len(days) == 1 else None
-    return DateMention(start, end, days, is_range, None if weekday is None else _WEEKDAYS.index(weekday[1][:3]))
-
-
-def _is_day(low: str, match: re.Match[str]) -> bool:
-    """Return whether "18th" or "eighteenth" is a day: a word before and what comes after must allow it."""
-    first = match[0]
-    if first in _UNITS[:5] or re.match(r"\W*(?:floor|line|night|room|one|time)", low[match.end() : match.end() + 8]):
-        return False
-    if len(_ONE_DAY.findall(first)) > 1 and _RANGE.search(first):
-        return True
-    before = low[max(0, match.start() - 20) : match.start()]
-    return _BARE_CUE.search(before) is not None and _DAY_ENDS.match(low[match.end() : match.end() + 16]) is not None
-
-
-def _joined(low: str, found: list[DateMention]) -> list[DateMention]:
-    """Join "26 June" and "4 July" to one range where only "to" stands between them."""
-    joined: list[DateMention] = []
-    for mention in found:
-        last = joined[-1] if joined else None
-        if last is not None and len(last.days) == len(mention.days) == 1 and re.fullmatch(
-            rf"{_TO}(?:{WEEKDAY},? ?(?:the )?)?| ?[到至~—] ?", low[last.end : mention.start]
-        ):  # fmt: skip
-            joined[-1] = DateMention(last.start, mention.end, (*last.days, *mention.days), True, None)
-        else:
-            joined.append(mention)
-    return joined
-
-
-def find_nights(low: str, numbers: list[Number]) -> list[NightsMention]:
-    """Return the numbers of nights: "five nights", "5-night", 五晚."""
-    found: list[NightsMention] = []
-    for number in numbers:
-        unit = _NIGHTS.match(low, number.end)
-        if _READ_OUT.fullmatch(number.shape):  # 周二三晚 are the nights of two days of the week
-            continue
-        if unit is not None and 1 <= number.value <= 60 and number.value == int(number.value):
-            found.append(NightsMention(number.start, unit.end(), int(number.value)))
-    found += [
-        NightsMention(match.start(), match.end(), int(match[1] or match[2])) for match in _TIMES_NIGHTS.finditer(low)
-    ]
-    return sorted(found)
-
-
-def find_months(low: str) -> list[MonthMention]:
-    """Return the months that are named without a day: "in late July"."""
-    return [
-        MonthMention(match.start(1), match.end(1), MONTHS.index(match[1][:3]) + 1)
-        for match in _BARE_MONTH.finditer(low)
-    ]
-
 
 _START_BEFORE: Final = re.compile(
     r"\b(?:from|starting|starts?|begins?|beginning|as of|check(?:ing)?[ -]?in(?: is| on| date)?|"
@@ -257,11 +30,19 @@ _START_BEFORE: Final = re.compile(
     r"[ ,:]*(?:on )?(?:(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?,? )?(?:the )?$|从$"
 )
 _END_BEFORE: Final = re.compile(
-    rf"(?:\b(?:to|until|till|through|out|leav\w+|check(?:ing)?[ -]?out)(?: on)?|-|到|"
+    rf"(?:\b(?:to|until|till|through|out|leav\w+|depart\w+|check(?:ing)?[ -]?out)(?: on)?|-|到|"
     rf"至)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?$"
 )
 _ROUGHLY_BEFORE: Final = re.compile(rf"\b(?:and|around|round|about|between|near)(?: {WEEKDAY},?)? (?:the )?$")
-_OUT_BEFORE: Final = re.compile(rf"\b(?:out|leav\w+|check(?:ing)?[ -]?out)(?: on)? (?:{WEEKDAY},? ?)?(?:the )?$")
+_OUT_BEFORE: Final = re.compile(
+    rf"\b(?:out|leav\w+|depart\w+|check(?:ing)?[ -]?out)(?: on)? (?:{WEEKDAY},? ?)?(?:the )?$"
+)
+_LAST_BEFORE: Final = re.compile(
+    rf"\blast (?:night|one)(?: is| being| of (?:it|them))?(?: on)?,? (?:{WEEKDAY},? ?)?(?:the )?$"
+)
+_CHINESE_OUT: Final = re.compile(
+    r"(?:早上|一早|上午|中午)?(?:走|退房|离店|退|离开)|早上(?=[，。、]|四|五|六|七|八|九|十|[0-9])"
+)
 _OTHER_START: Final = re.compile(
     r"\b(?:banner|badge|boost|lift|photo\w*|report|again|shut|closed?|back|opens?|free|page|search|term|"
     r"school|project|work|fair|festival)\b[^,.;0-9]{0,24}$"
@@ -303,10 +84,12 @@ _PART: Final = re.compile(
     r"mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|alone|either|split|minus|"
     r"less|free)\b|只|其中|剩|另外|平日|周"
 )
+_ONE_NIGHT: Final = re.compile(r"[,.;)]|$")
+_DATE_ASIDE: Final = re.compile(rf"(?:[ ,:(]|\b(?:from|on|the|starting|for|{WEEKDAY})\b)*")
 _AT_ONCE: Final = re.compile(r" in one go\b| at a stretch\b| on end\b")
 _LEAST: Final = re.compile(
     r"\b(?:minimum|min|at least|or more|or longer|least|every|each|per|more than|under|limit|up to|over|a|any|"
-                           r"who|guests?|stays?|people|long)\b|以上|连住|起住|至少|最少")  # fmt: skip
+                           r"who|guests?|stays?|people|long)\b|换|洗|以上|连住|起住|至少|最少")  # fmt: skip
 
 
 def tickets_meant(talk: Talk, rooms: Sequence[RoomMention], start: int, end: int) -> tuple[Ticket, ...]:
@@ -322,10 +105,13 @@ def tickets_meant(talk: Talk, rooms: Sequence[RoomMention], start: int, end: int
     before = [room for room in inside if room.end <= start]
     after = [room for room in inside if room.start >= end]
     clause = talk.clause(start)
-    behind = after and re.fullmatch(r",? (?:in|of|for) (?:the|your|a) |起?的?", talk.low[end : after[0].start])
+    between = talk.low[end : after[0].start] if after else " "
+    spaced = talk.low[start:end].endswith(" ")  # it parts clauses in Chinese
+    behind = not spaced and re.fullmatch(r",? (?:in|of|for) (?:the|your|a) |起?的?", between) is not None
     if before and not behind and not (after and after[0].start < clause.end and before[-1].start < clause.start):
         group = [before[-1]]
-        if before[-1].start < clause.start and len({room.tickets for room in before}) > 1:
+        beside = _DATE_ASIDE.fullmatch(talk.low[before[-1].end : start])
+        if before[-1].start < clause.start and len({room.tickets for room in before}) > 1 and not beside:
             group = before  # "the Queen and the Executive, nights from the 9th and from the 12th"
         for room in reversed(before[:-1]):
             if not re.fullmatch(r"[ ,]*(?:and|&|\+|/|,|和|、)? ?(?:the |your )?", talk.low[room.end : group[-1].start]):
@@ -367,11 +153,17 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
         tickets = tickets_meant(talk, rooms, mention.start, mention.end)
         opening = not talk.earlier and not mention.is_range and len(mention.days) == 1
         opening = opening and not _ROUGHLY_BEFORE.search(talk.before(mention.start, 24))
-        if mention.weekday is not None:
-            found += _weekday_claims(talk, mention)
+        found += _weekday_claims(talk, mention)
         if _OTHER_START.search(talk.before(mention.start, 32)) or _CLOCK.match(talk.low, mention.end):
             continue
         start = _is_start(talk, mention, rooms)
+        last = _LAST_BEFORE.search(talk.before(mention.start, 40)) is not None and len(mention.days) == 1
+        out = _CHINESE_OUT.match(talk.low, mention.end) or (
+            opening and _OUT_BEFORE.search(talk.before(mention.start, 32))
+        )
+        if last or (not start and out):
+            found += _end_claims(talk, mention, tickets, said, last)
+            continue
         if not start and not _of_stay(talk, mention, rooms, nights):
             continue
         truth = ", ".join(sorted({ticket.check_in.isoformat() for ticket in tickets}))
@@ -384,12 +176,26 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
             true = False
         elif all(day in said and not any(_begins(day, ticket) for ticket in talk.card.tickets) for day in mention.days):
             true = True
+        elif _lists_nights(talk, mention, nights):
+            true = any(all(_is_night(day, ticket) for day in mention.days) for ticket in tickets)
+        elif len(mention.days) == 2 and mention.is_range and _half_fits(talk, mention, tickets, said, dates, nights):
+            true = False
         elif len(mention.days) > 1 and (not mention.is_range or len(tickets) == len(talk.card.tickets)):
             true = all(any(_inside(day, ticket) for ticket in talk.card.tickets) for day in mention.days)
         else:
             true = any(_fits(talk, mention, ticket, start, nights) for ticket in tickets)
         found.append(talk.claim("date", mention.start, mention.end, _iso(mention.days[0]), truth, true))
     return found
+
+
+def _end_claims(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], said: AbstractSet[Day],
+                last: bool) -> list[Claim]:  # fmt: skip
+    """Return the claim that a date is a stay's last night, or the day on which the guests leave."""
+    ends = {ticket.check_out - timedelta(days=int(last)) for ticket in tickets}
+    wrong = last and any(mention.days[-1].day == ticket.check_out.day for ticket in tickets)
+    true = any(mention.days[-1].day == end.day for end in ends) or (not wrong and set(mention.days) <= said)
+    truth = ", ".join(sorted(end.isoformat() for end in ends))
+    return [talk.claim("date", mention.start, mention.end, _iso(mention.days[-1]), truth, true)]
 
 
 def _days_said(low: str) -> AbstractSet[Day]:
@@ -456,7 +262,9 @@ def _fits(talk: Talk, mention: DateMention, ticket: Ticket, start: bool, nights:
     if not all(_inside(day, ticket) for day in mention.days):
         return False
     if not start and _OUT_BEFORE.search(talk.before(mention.start, 24)):
-        return first.day == ticket.check_out.day
+        days = [found for found in _days(first, ticket) if found <= ticket.check_out]
+        counts = {item.nights for item in within(nights, mention.start - 80, mention.end + 80)}
+        return any(found == ticket.check_out or (found - ticket.check_in).days in counts for found in days)
     if not start or mention.is_range:
         return True
     near = within(nights, mention.start - 60, mention.end + 40)
@@ -476,6 +284,42 @@ def _fits(talk: Talk, mention: DateMention, ticket: Ticket, start: bool, nights:
     )
 
 
+def _is_night(day: Day, ticket: Ticket) -> bool:
+    return any(ticket.check_in <= found < ticket.check_out for found in _days(day, ticket))
+
+
+def _lists_nights(talk: Talk, mention: DateMention, nights: Sequence[NightsMention]) -> bool:
+    """Return whether dates are listed as the nights of a stay: "two nights, 30 and 31 August"."""
+    if mention.is_range or len(mention.days) < 2:
+        return False
+    near = within(nights, mention.start - 24, mention.end + 16)
+    return any(item.nights == len(mention.days) for item in near)
+
+
+def _half_fits(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], said: AbstractSet[Day],
+               dates: Sequence[DateMention], nights: Sequence[NightsMention]) -> bool:  # fmt: skip
+    """Return whether a range of one room begins or ends as the stay does, and elsewhere on the other side.
+
+    Nobody has said that other day before, and nothing in the sentence says that a part of the stay is meant.
+    """
+    sentence = talk.sentence(mention.start)
+    if len(tickets) != 1 or _PART.search(talk.low[sentence.start : sentence.end]):
+        return False
+    (ticket,) = tickets
+    first, last = mention.days
+    counts = {item.nights for item in within(nights, sentence.start, sentence.end)}
+    if len(within(dates, sentence.start, sentence.end)) > 1 or counts & {
+        last.day - first.day,
+        last.day - first.day + 1,
+    }:
+        return False
+    begins = _begins(first, ticket)
+    ends = last.day == ticket.check_out.day
+    night_before = last.day == (ticket.check_out - timedelta(days=1)).day
+    other = last if begins else first
+    return begins != ends and not night_before and Day(None, other.day) not in said
+
+
 def _whole_stay_elsewhere(talk: Talk, mention: DateMention, tickets: Sequence[Ticket],
                           nights: Sequence[NightsMention]) -> bool:  # fmt: skip
     """Return whether all nights of one of some tickets are counted from a day on which no such stay begins."""
@@ -493,13 +337,15 @@ def _counted_from(talk: Talk, nights: NightsMention, date: DateMention) -> bool:
 
 
 def _weekday_claims(talk: Talk, mention: DateMention) -> list[Claim]:
-    """Return the claim that a date falls on a weekday, for dates in or near a stay."""
-    days = sorted({found for ticket in talk.card.tickets for found in _days(mention.days[0], ticket)})
-    if not days:
-        return []
-    truth = ", ".join(found.strftime("%A") for found in days)
-    true = any(found.weekday() == mention.weekday for found in days)
-    return [talk.claim("weekday", mention.start, mention.end, _iso(mention.days[0]), truth, true)]
+    """Return the claims that dates fall on weekdays, for dates in or near a stay."""
+    claims: list[Claim] = []
+    for said, weekday in (*weekdays_of(talk.low, mention), *weekday_row(talk.low, mention)):
+        days = sorted({found for ticket in talk.card.tickets for found in _days(said, ticket)})
+        if days:
+            truth = ", ".join(found.strftime("%A") for found in days)
+            true = any(found.weekday() == weekday for found in days)
+            claims.append(talk.claim("weekday", mention.start, mention.end, _iso(said), truth, true))
+    return claims
 
 
 def month_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMention]) -> list[Claim]:
@@ -541,10 +387,14 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
         # A word that the window cuts is no word.
         after = re.sub(r"[a-z]+$", "", talk.after(mention.end, 18))
         around = re.sub(r"^[a-z]+", "", talk.before(mention.start, 18)) + "|" + after
+        single = mention.nights == 1 and _ONE_NIGHT.match(talk.low, mention.end) and _just_before(dates, mention)
+        if single and "1 night" not in talk.earlier_low and "one night" not in talk.earlier_low:
+            true = 1 in lengths
+            found.append(talk.claim("nights", mention.start, mention.end, 1.0, ", ".join(map(str, lengths)), true))
         if mention.nights < 2 or _LEAST.search(around) or mention.nights > 45:
             continue
         sentence = talk.sentence(mention.start)
-        meant = _named_beside(talk, mention, rooms)
+        meant = _named_beside(talk, mention, rooms, dates)
         true = mention.nights in ((*lengths, total) if meant is None else {ticket.nights for ticket in meant})
         if len(lengths) > 1 and meant is None and _EACH.match(talk.low, mention.end):
             true = False
@@ -565,8 +415,22 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
     return found
 
 
-def _named_beside(talk: Talk, mention: NightsMention, rooms: Sequence[RoomMention]) -> tuple[Ticket, ...] | None:
+def _just_before(dates: Sequence[DateMention], mention: NightsMention) -> bool:
+    """Return whether a date stands right before a number of nights."""
+    return any(0 <= mention.start - date.end <= 2 for date in dates)
+
+
+def _named_beside(talk: Talk, mention: NightsMention, rooms: Sequence[RoomMention],
+                  dates: Sequence[DateMention]) -> tuple[Ticket, ...] | None:  # fmt: skip
     """Return the tickets of a room that stands right beside a number of nights; None if none does."""
+    named = within(rooms, mention.start - 80, mention.start)
+    if named and not talk.earlier and named[-1].tickets:
+        # "the Twin from Monday the 2nd, three nights": only a date lies between
+        between = talk.low[named[-1].end : mention.start]
+        for date in reversed(within(dates, named[-1].end, mention.start)):
+            between = between[: date.start - named[-1].end] + between[date.end - named[-1].end :]
+        if len(within(dates, named[-1].end, mention.start)) == 1 and _DATE_ASIDE.fullmatch(between):
+            return tuple(talk.card.tickets[place] for place in named[-1].tickets)
     for room in within(rooms, mention.start - 60, mention.end + 24):
         after = 0 <= room.start - mention.end <= 20 and re.fullmatch(
             r" (?:of|in|on|for) (?:the |your |a )?", talk.low[mention.end : room.start]

@@ -30,12 +30,19 @@ _RATE: Final = re.compile(
 _PERCENT_OFF: Final = re.compile(
     rf"(?<!plus )(?<!minus )(?<!less )# ?(?:%|per ?cent)(?: off)?{_IS} ?#(?! ?(?:%|per ?cent|nights?|people))"
 )
-_OFF: Final = re.compile(rf"# (?:yuan )?off #{_IS} ?#")
+_PERCENT_OF: Final = re.compile(
+    rf"# ?(?:%|per ?cent) (?:of|on) (?:the )?#{_IS}(?: about| roughly| around| some)? #(?! ?(?:%|per ?cent|nights?))"
+)
+_OFF: Final = re.compile(rf"# (?:yuan )?off #{_IS} ?#(?! ?(?:%|per ?cent))")
+_OFF_ROOM: Final = re.compile(
+    r"(?<![%#] )# (?:yuan )?off(?: the [a-z]+| it| that)?,? (?:so )?(?:that's|that is|makes|is|=) ?#(?! ?%)"
+)
 _PLUS: Final = re.compile(rf"# ?(?:plus|\+|加) ?#(?: ?%| per ?cent)?{_IS} ?#")
 _MINUS: Final = re.compile(rf"# ?(?:minus|less|减) ?#(?: ?%| per ?cent)?{_IS} ?#")
 _TO_PAGE: Final = re.compile(
-    rf"#(?: net| to you| in (?:the|your|his|her) (?:hand|pocket))(?:{_IS}| means| needs| takes) ?#"
-    r"(?=(?: yuan)? (?:on the page|selling|gross))"
+    rf"#(?: net| to you| in (?:the|your|his|her) (?:hand|pocket|purse|till))(?: for the [a-z]+)?"
+    rf"(?:{_IS}|,? that'd be|,? that would be| means| needs| takes) ?#"
+    r"(?=(?: yuan)? (?:on the (?:page|site|screen)|selling|gross|for the guest|to the guest))"
 )
 _FROM_PAGE: Final = re.compile(r"# selling(?: price)?,? (?:and |or |so )?#(?= net| to you)")
 """A selling price and what it is said to leave the hotel."""
@@ -52,6 +59,7 @@ def sum_claims(talk: Talk, houses: Sequence[House]) -> list[Claim]:
     nights = {float(ticket.nights) for ticket in talk.card.tickets}
     nights |= {value for value in (*talk.earlier_values, *(n.value for n in numbers)) if 2 <= value <= 31}
     known = {*talk.earlier_values, *(float(ticket.selling_price) for ticket in talk.card.tickets)}
+    known |= {number.value for number in numbers if number.value >= 100}
     claims: list[Claim] = []
     for pattern, kind, results in (
         (_PRODUCT, "total", lambda v: [prod(v) * keep for keep in keeps]),
@@ -62,11 +70,18 @@ def sum_claims(talk: Talk, houses: Sequence[House]) -> list[Claim]:
         (_MINUS, "total", lambda v: [v[0] - v[1], v[0] * (1.0 - v[1] / 100.0)]),
         (_OFF, "total", lambda v: [v[1] - v[0], v[1] * (1.0 - v[0] / 100.0)]),
         (_PERCENT_OFF, "total", lambda v: [value * part / 100.0 for value in known for part in (v[0], 100.0 - v[0])]),
+        (_OFF_ROOM, "total", lambda v: _less(known, v[0])),
+        (_PERCENT_OF, "total", lambda v: [v[0] * v[1] / 100.0]),
         (_TO_PAGE, "net-price", lambda v: [v[0] / keep for keep in keeps if keep < 1.0]),
         (_FROM_PAGE, "net-price", lambda v: [v[0] * keep for keep in keeps if keep < 1.0]),
     ):  # fmt: skip
         claims += _checked(talk, numbers, (skeleton, places), pattern, kind, results)
     return claims
+
+
+def _less(known: Iterable[float], off: float) -> list[float]:
+    """Return what "40 off the twin" may come to: of each known figure so much less, in yuan or in percent."""
+    return [less for value in known if value > 2.0 * off for less in (value - off, value * (1.0 - off / 100.0))]
 
 
 def _shares(total: float, count: float, keeps: Sequence[float]) -> list[float]:
