@@ -74,7 +74,11 @@ def exchange(
     reward: Reward,
     reader: Reader = RULES,
 ) -> list[Exchange]:
-    """Play one reply in each negotiation (none may be over) and return what came of it, in order."""
+    """Play one reply in each negotiation (none may be over) and return what came of it, in order.
+
+    What a reader or a reward raises leaves the negotiations as they were. What a manager raises leaves them with half a
+    turn, since its own state cannot be taken back: they are not to be played on.
+    """
     # Step by step for all, not one negotiation after the other: the interpreter is faster at what it has just done.
     said = [_cut(text) for text in texts]
     contexts = [

@@ -40,7 +40,7 @@ PACKAGES: Final = ("negotiation_env", "simulators", "rewards", "policies", "benc
 """Where this project's own parts live."""
 LONGEST: Final = 300
 """Characters of an error that a fault tells."""
-_CALLERS: Final = (NegotiationError, EngineSpecError, EngineMissingError)
+CALLERS: Final = (NegotiationError, EngineSpecError, EngineMissingError)
 """Errors that tell the caller what to do; they end the run."""
 
 
@@ -70,7 +70,7 @@ def each_or_fault(call: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]
         if len(found) == len(items):
             return list(found)
         told = f"expected {len(items)} results, one an item, got {len(found)}"
-    except _CALLERS:
+    except CALLERS:
         raise
     except Exception as error:  # noqa: BLE001 - a user's own code may raise anything
         told = cause_of(error)

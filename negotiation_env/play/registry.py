@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
 from typing import Any, Final
 
+from negotiation_env.engines.specs import split_spec
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.language.encoder_reader import encoder_installed
 from negotiation_env.language.reading import Reader
-from negotiation_env.play.own_parts import PACKAGES, FunctionReward, cause_of
+from negotiation_env.play.own_parts import CALLERS, PACKAGES, FunctionReward, cause_of
 from negotiation_env.play.protocols import Manager, Policy, Reward
 
 MANAGERS, READERS, REWARDS, POLICIES, SUITES, PERSONAS = (
@@ -181,21 +183,40 @@ def _as_reward(found: object, spec: object) -> Reward:
     )
 
 
+def policy_label(spec: str) -> str:
+    """Return a policy's name in reports: the option ``name`` of its spec, else the spec."""
+    return str(split_spec(spec).options.get("name", spec))
+
+
 def load_policy(spec: object) -> Policy:
-    """Return a policy: a registered name, ``NAME:ARGUMENT``, an engine spec, ``module:Class``, or the object given."""
+    """Return a policy: a registered name, ``NAME:ARGUMENT``, an engine spec, ``module:Class``, or the object given.
+
+    A spec may have options (``?max_tokens=512&name=mine``, see ``policies.chat.ChatOptions``): ``name`` is every
+    policy's; a factory that takes ``options`` is handed the others.
+    """
     if not isinstance(spec, str):
         if isinstance(spec, Policy):
             return spec
         raise UsageError(f"expected a policy spec or an object with name and reply(), got {spec!r}")
-    name, _, rest = spec.partition(":")
+    head, options = split_spec(spec)
+    name, _, rest = head.partition(":")
     if name in _ENGINES:
         return load(POLICIES, "chat", "policy")(spec)  # type: ignore[no-any-return]
+    own_name = options.pop("name", None)
     if name in _points(POLICIES):
-        factory = load(POLICIES, name, "policy")
-        return factory(rest) if rest else factory()  # type: ignore[no-any-return]
-    if rest:
-        return _made(_imported(name, rest, "policy", POLICIES), Policy, spec, "name and reply()")  # type: ignore[no-any-return]
-    raise UsageError(f"expected a policy spec, got {spec!r}.{did_you_mean(spec, known(POLICIES))}")
+        factory, arguments = load(POLICIES, name, "policy"), [rest] if rest else []
+    elif rest:
+        factory, arguments = _imported(name, rest, "policy", POLICIES), []
+    else:
+        raise UsageError(f"expected a policy spec, got {spec!r}.{did_you_mean(head, known(POLICIES))}")
+    if options and not (callable(factory) and "options" in signature(factory).parameters):
+        raise UsageError(f"policy {head}: expected no options but name, got {', '.join(options)}: leave them out")
+    if arguments or options:
+        factory = partial(factory, *arguments, **({"options": options} if options else {}))
+    policy: Policy = _made(factory, Policy, head, "name and reply()")
+    if own_name is not None:
+        policy.name = own_name
+    return policy
 
 
 def _imported(module: str, name: str, what: str, group: str) -> Any:
@@ -228,6 +249,8 @@ def _made(found: Any, protocol: Any, spec: object, has: str) -> Any:
     if callable(found) and (isinstance(found, type) or not isinstance(found, protocol)):
         try:
             made = found()
+        except CALLERS:
+            raise
         except Exception as error:
             raise UsageError(f"expected {spec} to make an object with {has}, got {cause_of(error)}") from error
     if not isinstance(made, protocol):
