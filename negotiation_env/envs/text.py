@@ -421,10 +421,10 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
         if self._mode is AutoresetMode.DISABLED and self._over.any():
             raise EpisodeOverError(still_over(self._over))
 
-    def _check_messages(self, actions: object) -> None:
+    def _check_messages(self, actions: Any) -> None:
         """Raise ``UsageError`` if actions are not one string per lane."""
-        listed = isinstance(actions, Sequence) and not isinstance(actions, str)
-        if not listed and not (isinstance(actions, np.ndarray) and actions.ndim == 1):
+        array = isinstance(actions, np.ndarray) and actions.ndim == 1
+        if isinstance(actions, str) or not (isinstance(actions, Sequence) or array):
             raise UsageError(
                 f"expected a sequence of {self.num_envs} messages, got {type(actions).__name__}: pass a list of str"
             )
