@@ -1,0 +1,38 @@
+"""Play a language model behind an OpenAI-compatible server as the agent; here the server is a stub on this machine."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from benchmarks.runner.run import run_benchmark
+
+SAYS = "Hello, this is the travel platform. I hear you. What would be your best rate?"
+
+
+class Stub(BaseHTTPRequestHandler):
+    """Answers every chat completion with one line. Put your own server in its place."""
+
+    def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+        """Answer one request."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": SAYS}}
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps({"object": "chat.completion", "choices": [choice]}).encode())
+
+
+def main() -> None:
+    """Start the stub and play the bad cases with it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Stub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    spec = f"openai:http://127.0.0.1:{server.server_port}/v1#stub?name=stub&max_tokens=256"
+    report = run_benchmark([spec], ["bad-cases"], out=Path("out/llm-agent"), progress=False)
+    for name, own in report.data["policies"].items():
+        print(name, own["metrics"]["clean_fix"], "faults:", len(own["faults"]))
+    server.shutdown()
+
+
+if __name__ == "__main__":
+    main()
