@@ -1,7 +1,8 @@
 """The agent's side: policies that play, and how they are trained.
 
 - ``scripted``, ``intent_driven``: act-level policies without training, on the building blocks of ``bargaining``.
-- ``chat``: any language model, prompted; ``adapters``: the trained adapters that ship (``artifacts``).
+- ``chat``: any language model, prompted; ``agents_file``: many of them in one TOML file; ``adapters``: the trained
+  adapters that ship (``artifacts``).
 - ``sb3``: a PPO agent of Stable-Baselines3 that plays in text.
 - ``training``: SFT, DPO, the on-policy methods, the tiny base, Stable-Baselines3; ``integrations``: other libraries'
   trainers on this environment.

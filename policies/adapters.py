@@ -7,9 +7,12 @@ library until one is played.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from negotiation_env.engines.specs import join_spec
 from negotiation_env.errors import UsageError
 from policies.chat import ChatPolicy
 
@@ -61,12 +64,22 @@ def start_folder(name: str) -> Path:
     )
 
 
-def trained_policy(method: str, which: str = "") -> ChatPolicy:
-    """Return the policy that plays a method's adapter; see ``adapter_folder``. "vllm" or "vllm:WHICH" plays on vLLM."""
+def trained_policy(method: str, which: str = "", options: Mapping[str, Any] | None = None) -> ChatPolicy:
+    """Return the policy that plays a method's adapter; see ``adapter_folder``. "vllm" or "vllm:WHICH" plays on vLLM.
+
+    The prompt is the one it was trained with, unless ``options`` (see ``ChatOptions``) say otherwise.
+    """
     first, _, rest = which.partition(":")
     engine, which = (first, rest) if first == "vllm" else ("hf", which)
     folder = adapter_folder(method, which)
-    return ChatPolicy(f"{engine}:{folder}", name=method, max_tokens=REPLY_TOKENS, temperature=TEMPERATURE, top_p=1.0)
+    return ChatPolicy(
+        join_spec(f"{engine}:{folder}", options or {}),
+        name=method,
+        prompt="compact",
+        max_tokens=REPLY_TOKENS,
+        temperature=TEMPERATURE,
+        top_p=1.0,
+    )
 
 
 sft_policy = partial(trained_policy, "sft")

@@ -234,7 +234,7 @@ def test_a_kill_leaves_the_old_one(tmp_path: Path, kind: str) -> None:
 
 ALLOWED = {
     "negotiation_env/files.py": "the one reader and writer",
-    "negotiation_env/engines/openai_engine.py": "a server's answer, no file",
+    "negotiation_env/engines/answers.py": "a server's answer, no file",
     "benchmarks/raters/llm_rater.py": "a model's answer, no file",
 }
 """Files that may read JSON or TOML, or move a file into its place, and why."""

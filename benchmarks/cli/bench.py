@@ -1,6 +1,8 @@
 """``negotiate bench``: policies on suites, with the table on the terminal and a report in a folder.
 
-``--curve NAME=PATH`` puts a training run's learning curves on the report's page.
+``--curve NAME=PATH`` puts a training run's learning curves on the report's page. A run with faults says at its end how
+many and why; where more of a policy's episodes failed than ``--max-faults``, its figures are left out, and the command
+exits with 3.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from negotiation_env.errors import UsageError
 if TYPE_CHECKING:
     from benchmarks.report import Report
 
+TOO_MANY_FAULTS = 3
+"""Exit code where more of a policy's episodes failed than may."""
 METRIC_WIDTH, CELL_WIDTH = 28, 23
 """Columns that the table needs to keep a figure and its interval on one line."""
 
@@ -58,8 +62,11 @@ def split_names(text: str) -> list[str]:
 
 
 def bench(
-    policy: Annotated[str, typer.Option("--policy", "-p", help="Policies, by comma: intent-driven, base, ...")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the report; reuse it to go on.")],
+    policy: Annotated[str, typer.Option("--policy", "-p", help="Policies, by comma: intent-driven, base, ...")] = "",
+    policy_file: Annotated[
+        Path | None, typer.Option("--policy-file", help="Further policies: a TOML file of agents and servers.")
+    ] = None,
     suite: Annotated[str, typer.Option("--suite", "-s", help="Suites, by comma: names or paths.")] = "bad-cases,online",
     manager: Annotated[str, typer.Option(help="Who answers in live suites: rules or llm.")] = "rules",
     reader: Annotated[
@@ -76,15 +83,23 @@ def bench(
         list[str] | None,
         typer.Option(help="NAME=PATH: draw a training run's learning curves on the page (may be repeated)."),
     ] = None,
+    max_faults: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of a policy's episodes that may fail; with more, exit 3.")
+    ] = 0.1,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
-    """Play policies on suites; write report.json, report.html and episodes.jsonl."""
+    """Play policies on suites; write report.json, report.html, episodes.jsonl. Too many faults: exit code 3."""
     from benchmarks.runner.run import run_benchmark
     from benchmarks.runner.workers import cores
 
     curves = read_curves(curve or ())
+    policies = split_names(policy)
+    if policy_file is not None:
+        from policies.agents_file import read_agents
+
+        policies += read_agents(policy_file)
     report = run_benchmark(
-        split_names(policy),
+        policies,
         split_names(suite),
         manager=manager,
         reader=reader,
@@ -96,11 +111,24 @@ def bench(
         workers=workers or cores(),
         crossed=crossed,
         curves=curves,
+        max_faults=max_faults,
     )
     console = Console()
     print_table(console, report)
     print_readers(console, report)
     print_path(console, out)
+    print_faults(report)
+    if any(report.withheld(name) for name in report.policies):
+        raise typer.Exit(TOO_MANY_FAULTS)
+
+
+def print_faults(report: Report) -> None:
+    """Print on stderr which policies had faults, a line each: how many, and why."""
+    from benchmarks.report import fault_lines
+
+    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    for line in fault_lines(report):
+        console.print(f"faults: {line}")
 
 
 def print_table(console: Console, report: Report) -> None:

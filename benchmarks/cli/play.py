@@ -221,7 +221,7 @@ def demo(
     ] = "auto",
 ) -> None:
     """Show a live negotiation turn by turn, then compare three policies on both suites."""
-    from benchmarks.cli.bench import print_path, print_readers, print_table
+    from benchmarks.cli.bench import print_faults, print_path, print_readers, print_table
     from benchmarks.runner.run import run_benchmark
 
     console = Console()
@@ -236,6 +236,7 @@ def demo(
     print_table(console, report)
     print_readers(console, report)
     print_path(console, out)
+    print_faults(report)
 
 
 def demo_suites(quick: bool) -> list[CaseSuite]:

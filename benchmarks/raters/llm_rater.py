@@ -65,7 +65,7 @@ class LlmRater:
         UsageError: ``max_tokens`` is too low for an answer.
     """
 
-    def __init__(self, engine: ChatModel, max_tokens: int = 80) -> None:
+    def __init__(self, engine: ChatModel, max_tokens: int = 160) -> None:
         if max_tokens < 32:
             raise UsageError(f"expected max_tokens >= 32, got {max_tokens}: an answer needs that many")
         self.engine = engine

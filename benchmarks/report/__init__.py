@@ -9,14 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.report.page import render_html
-from benchmarks.report.report_data import Report, build_report, format_figure, table_rows
+from benchmarks.report.report_data import MAX_FAULTS, Report, build_report, fault_lines, format_figure, table_rows
 from negotiation_env.files import write_json, write_text
 
 __all__ = [
+    "MAX_FAULTS",
     "REPORT_HTML",
     "REPORT_JSON",
     "Report",
     "build_report",
+    "fault_lines",
     "format_figure",
     "render_html",
     "table_rows",

@@ -15,7 +15,7 @@ import jinja2
 from markupsafe import Markup
 
 from benchmarks.report.panels import arm_rows, concessions, heat_map, learning_curves, reward_scatter, test_rows
-from benchmarks.report.report_data import Report, table_rows
+from benchmarks.report.report_data import Report, fault_lines, table_rows
 from benchmarks.report.transcripts import transcripts
 
 FOLDER = Path(__file__).parent
@@ -37,6 +37,7 @@ def render_html(report: Report, curves: Mapping[str, Path] | None = None) -> str
         data=_embedded(transcripts(report.played)),
         policies=report.policies,
         rows=table_rows(report),
+        faults=fault_lines(report),
         heat=heat_map(report),
         ab=arm_rows(report),
         tests=test_rows(report),

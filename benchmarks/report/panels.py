@@ -70,7 +70,7 @@ def heat_map(report: Report) -> list[tuple[str, list[Heat]]]:
 
 def _heat(report: Report, policy: str, category: str) -> Heat:
     figures = report.data["policies"][policy]["categories"].get(category)
-    if figures is None or not figures["clean_fix"]["n"]:
+    if figures is None or figures["clean_fix"]["value"] is None:
         return Heat("–", None)
     clean, fixed, n = figures["clean_fix"]["value"], figures["fixed"]["value"], figures["fixed"]["n"]
     return Heat(f"{round(clean * n)} clean, {round(fixed * n)} fixed of {n}", clean)
@@ -80,6 +80,8 @@ def reward_scatter(report: Report) -> str:
     """Return R_model against the enhancement, one dot a reply, one cloud a policy."""
     clouds = []
     for colour, name in enumerate(report.policies):
+        if report.withheld(name):
+            continue
         rewards = [turn.reward for policy, _, p in report.played if policy == name for turn in p.episode.turns]
         scored = [r for r in rewards if r.model is not None and r.enhancement is not None][:MOST_DOTS]
         clouds.append(
@@ -93,6 +95,8 @@ def concessions(report: Report) -> str:
     """Return how bids and quotes move over an average live negotiation, as shares of the selling price."""
     lines = []
     for colour, name in enumerate(report.policies):
+        if report.withheld(name):
+            continue
         live = [p for policy, _, p in report.played if policy == name and p.case.script is None]
         for what, series in _moves(live).items():
             line = means_by(series, f"{name}: {what}")

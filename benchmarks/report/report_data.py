@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from benchmarks.metrics.judging import AssessedEpisode
 from benchmarks.metrics.outcome_metrics import category_metrics
-from benchmarks.metrics.policy_metrics import METRICS, is_percent, policy_metrics
+from benchmarks.metrics.policy_metrics import ALL_METRICS, METRICS, is_percent, policy_metrics
 from benchmarks.metrics.rating_metrics import agreement
 from benchmarks.statistics import Figure
+from negotiation_env.engines.answers import cause_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +32,46 @@ class Report:
         """Names of the policies, in the order of the run."""
         return list(self.data["policies"])
 
+    def withheld(self, policy: str) -> bool:
+        """Return whether too many of a policy's episodes failed for its figures to stand."""
+        return bool(self.data["policies"][policy]["withheld"])
+
     def figure(self, policy: str, metric: str) -> Figure | None:
         """Return one figure; None where the policy has no such metric."""
         record = self.data["policies"][policy]["metrics"].get(metric)
         return None if record is None else Figure.from_json(record)
 
 
-def build_report(played: Sequence[tuple[str, str, AssessedEpisode]], provenance: dict[str, Any], seed: int) -> Report:
-    """Compute every figure, by policy, by suite, and by category of scripted cases; the raters' agreement over all."""
+MAX_FAULTS: Final = 0.1
+"""Share of a policy's episodes that may fail before its figures are left out."""
+
+
+def build_report(
+    played: Sequence[tuple[str, str, AssessedEpisode]],
+    provenance: dict[str, Any],
+    seed: int,
+    max_faults: float = MAX_FAULTS,
+) -> Report:
+    """Compute every figure, by policy, by suite, and by category of scripted cases; the raters' agreement over all.
+
+    Where more than ``max_faults`` of a policy's episodes failed, its figures have no value but the share of failures:
+    those that are left are no fair sample of what was to be played. So it is with the figures of a suite.
+    """
     policies: dict[str, Any] = {}
     for name in dict.fromkeys(policy for policy, _, _ in played):
         own = [(suite, p) for policy, suite, p in played if policy == name]
         suites = dict.fromkeys(suite for suite, _ in own)
+        withheld = _failed([p for _, p in own]) > max_faults
+        by_suite = {}
+        for suite in suites:
+            some = [p for s, p in own if s == suite]
+            by_suite[suite] = _json(policy_metrics(some, seed), withheld or _failed(some) > max_faults)
         policies[name] = {
-            "metrics": _json(policy_metrics([p for _, p in own], seed)),
-            "suites": {suite: _json(policy_metrics([p for s, p in own if s == suite], seed)) for suite in suites},
+            "metrics": _json(policy_metrics([p for _, p in own], seed), withheld),
+            "suites": by_suite,
             "categories": {
-                category: _json(figures) for category, figures in category_metrics([p for _, p in own]).items()
+                category: _json(figures, withheld)
+                for category, figures in category_metrics([p for _, p in own]).items()
             },
             "cases": [_case_record(p) for _, p in own if p.case.script is not None],
             "faults": [
@@ -54,15 +79,64 @@ def build_report(played: Sequence[tuple[str, str, AssessedEpisode]], provenance:
                 for _, p in own
                 if p.episode.fault is not None
             ],
+            "fault_causes": _counts(cause_of(p.episode.fault) for _, p in own if p.episode.fault is not None),
+            "reply_fault_causes": _counts(_source(f) for _, p in own for turn in p.episode.turns for f in turn.faults),
+            "episodes": len(own),
+            "withheld": withheld,
         }
-    panel = _json(agreement([p for _, _, p in played], seed))
+    panel = _json(agreement([p for name, _, p in played if not policies[name]["withheld"]], seed))
     meanings = {name: metric.meaning for name, metric in METRICS.items()}
-    data = {"policies": policies, "metrics": meanings, "agreement": panel, "provenance": provenance}
+    data = {
+        "policies": policies,
+        "metrics": meanings,
+        "agreement": panel,
+        "max_faults": max_faults,
+        "provenance": provenance,
+    }
     return Report(data, tuple(played))
 
 
-def _json(figures: dict[str, Figure]) -> dict[str, dict[str, float | int | None]]:
-    return {name: figure.to_json() for name, figure in figures.items()}
+def _failed(played: Sequence[AssessedEpisode]) -> float:
+    return sum(p.episode.fault is not None for p in played) / len(played)
+
+
+def _counts(causes: Iterable[str]) -> dict[str, int]:
+    """Count causes, the most frequent first."""
+    return dict(Counter(causes).most_common())
+
+
+def _source(fault: str) -> str:
+    """Return what went wrong with a reply: the part's name, and as much of its fault as others share."""
+    return ": ".join(fault.split(": ")[:4])[:60]
+
+
+def _json(figures: dict[str, Figure], withheld: bool = False) -> dict[str, dict[str, float | int | None]]:
+    """Return figures as JSON-able data, those that are withheld without their values."""
+    return {
+        name: (Figure(None, None, None, figure.n) if withheld and name not in ALL_METRICS else figure).to_json()
+        for name, figure in figures.items()
+    }
+
+
+def fault_lines(report: Report) -> list[str]:
+    """Return one line a policy with faults: how many, how often by cause, and an example of the most frequent."""
+    lines = []
+    for name, own in report.data["policies"].items():
+        if own["faults"]:
+            first = next(iter(own["fault_causes"]))
+            example = next(f["fault"] for f in own["faults"] if cause_of(f["fault"]) == first)
+            limit = f", more than the {report.data['max_faults']:.0%} of --max-faults" if own["withheld"] else ""
+            lines.append(
+                f"{name}: {len(own['faults'])} of {own['episodes']} episodes failed{limit}: "
+                f"{_counted(own['fault_causes'])}; such as: {' '.join(example.split())}"
+            )
+        if own["reply_fault_causes"]:
+            lines.append(f"{name}: replies with a fault of manager or reward: {_counted(own['reply_fault_causes'])}")
+    return lines
+
+
+def _counted(causes: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} x {cause}" for cause, count in causes.items())
 
 
 def _case_record(played: AssessedEpisode) -> dict[str, Any]:
@@ -75,6 +149,7 @@ def _case_record(played: AssessedEpisode) -> dict[str, Any]:
         "clean": played.clean,
         "failed": [{"check": c.kind, "finding": c.finding} for c in played.checks if not c.passed],
         "problems": [{"id": p.id, "turn": p.turn, "message": p.message, "severe": p.severe} for p in played.problems],
+        **({} if played.episode.fault is None else {"fault": played.episode.fault}),
     }
 
 

@@ -19,6 +19,7 @@ from negotiation_env.errors import UsageError
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.language.reading import Reader, reader_label
 from negotiation_env.play.records import Episode
+from negotiation_env.play.registry import policy_label
 from negotiation_env.seeds import ARM_LABEL, TRIAL_LABEL
 
 AB: Final = "ab"
@@ -30,13 +31,15 @@ class Job:
     """One episode to be played: the ``key`` names it in the folder's episodes.
 
     Attributes:
-        policy: the policy's spec.
+        policy: the policy's name in reports.
         suite: the suite's name.
         scenario: the case's name in the run without the trial, ``SUITE/ID``.
         draws: which draw of the policy and which of the simulator, from 0.
         case: the case with the trial's scenario: its id is the key's second half, its seed the simulator's.
         policy_seed: seed of the policy's draws, None for the scenario's own.
-        files: digest of the files that the policy's spec names, "" if it names none.
+        files: digest of the files that the policy's spec names, "" if it names none; of a policy with a name of its
+            own, of the spec too.
+        spec: the policy's spec.
     """
 
     policy: str
@@ -46,6 +49,7 @@ class Job:
     case: Case
     policy_seed: int | None = None
     files: str = ""
+    spec: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -83,7 +87,7 @@ class RunPlan:
 
 
 def jobs_of(policies: Sequence[str], suites: Mapping[str, CaseSuite], plan: RunPlan) -> list[Job]:
-    """Return the run's jobs: by policy, suite, trial and case.
+    """Return the run's jobs: by policy (spec), suite, trial and case.
 
     Raises:
         UsageError: the A/B suite is to be played by other than two policies, or more than once.
@@ -94,11 +98,12 @@ def jobs_of(policies: Sequence[str], suites: Mapping[str, CaseSuite], plan: RunP
             "every conversation goes to one of two arms"
         )
     found: list[Job] = []
-    for policy in policies:
-        files = policy_digest(policy)
+    for spec in policies:
+        policy, files = policy_label(spec), policy_digest(spec)
         for name, suite in suites.items():
-            own = [case for case in suite if name != AB or policies[arm_of(case, plan.seed)] == policy]
-            found += [replace(_job(policy, name, c, d, plan.seed), files=files) for d in plan.draws() for c in own]
+            own = [case for case in suite if name != AB or policies[arm_of(case, plan.seed)] == spec]
+            made = [_job(policy, name, c, d, plan.seed) for d in plan.draws() for c in own]
+            found += [replace(job, files=files, spec=spec) for job in made]
     return found
 
 

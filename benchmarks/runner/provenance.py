@@ -20,7 +20,9 @@ from benchmarks.checks import CHECKS_VERSION
 from benchmarks.raters import RATERS_VERSION
 from benchmarks.suites import Case, CaseSuite
 from negotiation_env import __version__
+from negotiation_env.engines.specs import split_spec
 from negotiation_env.language import READER_VERSION
+from negotiation_env.play.registry import policy_label
 from rewards import JUDGE_VERSION, MODEL_VERSION, RULES_VERSION
 from simulators import MANAGERS_VERSION
 
@@ -70,12 +72,18 @@ def case_content(case: Case) -> bytes:
 
 
 def policy_digest(spec: str) -> str:
-    """Return the digest of the files behind ``NAME:PATH``, "" where no path is named."""
-    path = Path(spec.partition(":")[2])
-    if path == Path() or not path.exists():
+    """Return the digest of the files behind ``NAME:PATH``, "" where no path is named.
+
+    The spec of a policy with a name of its own counts too: there the name does not tell what it is.
+    """
+    path = Path(split_spec(spec).head.partition(":")[2])
+    named = policy_label(spec) != spec
+    if not named and (path == Path() or not path.exists()):
         return ""
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    found = hashlib.sha256()
+    found = hashlib.sha256(spec.encode() if named else b"")
+    files: list[Path] = []
+    if path != Path() and path.exists():
+        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     for file in files:
         found.update(file.name.encode())
         with file.open("rb") as stream:
@@ -84,9 +92,12 @@ def policy_digest(spec: str) -> str:
 
 
 def provenance(
-    settings: Mapping[str, Any], suites: Mapping[str, CaseSuite], readers: Mapping[str, str]
+    settings: Mapping[str, Any], suites: Mapping[str, CaseSuite], readers: Mapping[str, str], specs: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return what is needed to make a run's figures again, but for times. ``readers``: reader and version by policy."""
+    """Return what is needed to make a run's figures again, but for times.
+
+    ``readers``: reader and version by policy; ``specs``: spec by policy.
+    """
     commit, changed = commit_of_sources()
     return {
         "version": __version__,
@@ -94,7 +105,8 @@ def provenance(
         "uncommitted_changes": changed,
         **settings,
         "suites": {name: {"cases": len(suite), "digest": suite_digest(suite)} for name, suite in suites.items()},
-        "policies": {name: policy_digest(name) for name in readers},
+        "policies": {name: policy_digest(spec) for name, spec in specs.items()},
+        "specs": {name: spec for name, spec in specs.items() if name != spec},
         "readers": dict(readers),
         "versions": dict(VERSIONS),
         "raters": "automated checks and raters only; no human rater",

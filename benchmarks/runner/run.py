@@ -6,7 +6,8 @@ fault, or was made with other rules. The files are the same whatever the number 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.comparison.paired_policies import ab_section, noise, paired_tests
 from benchmarks.metrics.observations import SCORES, Score, score, write_scores
 from benchmarks.metrics.policy_metrics import METRICS
-from benchmarks.report import Report, build_report, write_report
+from benchmarks.report import MAX_FAULTS, Report, build_report, write_report
 from benchmarks.runner.jobs import AB, Job, RunPlan, is_done, jobs_of
 from benchmarks.runner.provenance import provenance
 from benchmarks.runner.workers import (
@@ -73,11 +74,12 @@ def run_benchmark(
     workers: int = 1,
     crossed: bool = False,
     curves: Mapping[str, Path] | None = None,
+    max_faults: float = MAX_FAULTS,
 ) -> Report:
     """Play every policy on every suite and write the report into ``out``.
 
     Args:
-        policies: policy specs, see ``registry.load_policy``; at least one, none twice. The others are compared with
+        policies: policy specs, see ``registry.load_policy``; at least one, no name twice. The others are compared with
             the first.
         suites: names or paths, see ``suites.load_suite``, or suites themselves; at least one. ``ab`` is divided between
             two policies.
@@ -94,14 +96,17 @@ def run_benchmark(
         crossed: play each of ``trials`` draws of the policy with each of as many draws of the simulator, which splits
             the variance between the two.
         curves: training runs' metrics.jsonl by the name to show, drawn on the page.
+        max_faults: share of a policy's episodes that may fail, 0 to 1; the figures of one with more are left out (see
+            ``report_data.build_report``).
 
     Raises:
         UsageError: a name is unknown, or ``out`` holds a run with other settings.
     """
     plan = RunPlan(seed, trials, crossed)
-    _check(policies, suites, workers)
+    _check(policies, suites, workers, max_faults)
+    specs = {registry.policy_label(spec): spec for spec in policies}
     settings = {"manager": manager, "llm": llm if manager == "llm" else "", "reader": reader, "seed": seed}
-    agents = {name: registry.load_policy(name) for name in policies}
+    agents = {name: registry.load_policy(spec) for name, spec in specs.items()}
     readers = {name: registry.reader_for(agent, reader) for name, agent in agents.items()}
     run = _BenchRun(out, manager, llm, workers, agents, readers)
     cases = _load_suites(suites)
@@ -113,23 +118,27 @@ def run_benchmark(
     record = provenance(
         {"command": _command(policies, suites, settings, plan), **settings, "trials": trials, "crossed": crossed,
          "seed_plan": {"seed": seed, "first_trial": "scenario's own" if seed == 0 else "forked"}},
-        cases, {name: reader_label(found) for name, found in readers.items()},
+        cases, {name: reader_label(found) for name, found in readers.items()}, specs,
     )  # fmt: skip
     record["times"] = _times(started, sum(j.fresh for j in judged), workers)
-    scores = _scores(judged)
-    report = _report(judged, scores, record, policies, seed)
+    report = build_report([(j.job.policy, j.job.suite, j.played) for j in judged], record, seed, max_faults)
+    scores = _scores(judged, [name for name in specs if not report.withheld(name)])
+    _add_tests(report, scores, list(specs), seed)
     write_scores(out / SCORES, scores)
     write_report(report, out, curves)
     return report
 
 
-def _check(policies: Sequence[str], suites: Sequence[str | CaseSuite], workers: int) -> None:
-    if not policies or len(set(policies)) != len(policies):
-        raise UsageError(f"expected at least one policy and none twice, got {list(policies)}")
+def _check(policies: Sequence[str], suites: Sequence[str | CaseSuite], workers: int, max_faults: float) -> None:
+    names = [registry.policy_label(spec) for spec in policies]
+    if not names or len(set(names)) != len(names):
+        raise UsageError(f"expected at least one policy and no name twice, got {names}: name them apart (?name=...)")
     if not suites:
         raise UsageError("expected at least one suite, got none: name one")
     if workers < 1:
         raise UsageError(f"expected at least 1 worker, got {workers}")
+    if not 0.0 <= max_faults <= 1.0:
+        raise UsageError(f"expected max_faults from 0 to 1, got {max_faults}: it is a share of the episodes")
 
 
 def _load_suites(specs: Sequence[str | CaseSuite]) -> dict[str, CaseSuite]:
@@ -233,23 +242,19 @@ def _bar(total: int, show: bool) -> Iterator[Callable[[str], None]]:
         yield tick
 
 
-def _scores(judged: Sequence[JudgedEpisode]) -> list[Score]:
-    """Return what each sound episode adds to each figure that is a mean over episodes."""
-    return [score(j.job, j.parts) for j in judged if j.played.episode.fault is None]
+def _scores(judged: Sequence[JudgedEpisode], policies: Collection[str]) -> list[Score]:
+    """Return what each sound episode of some policies adds to each figure that is a mean over episodes."""
+    return [score(j.job, j.parts) for j in judged if j.played.episode.fault is None and j.job.policy in policies]
 
 
-def _report(
-    judged: Sequence[JudgedEpisode], scores: Sequence[Score], record: dict[str, Any], policies: Sequence[str], seed: int
-) -> Report:
-    """Build the report with its tests; A/B conversations have tests of their own."""
-    report = build_report([(j.job.policy, j.job.suite, j.played) for j in judged], record, seed)
+def _add_tests(report: Report, scores: Sequence[Score], policies: Sequence[str], seed: int) -> None:
+    """Put the tests between policies into a report; A/B conversations have tests of their own."""
     paired = [s for s in scores if s.suite != AB]
     found = {name for s in paired for name in s.parts}
     metrics = [name for name in METRICS if name in found]
     report.data["tests"] = paired_tests(paired, metrics, policies, seed)
     report.data["noise"] = noise(paired, metrics, policies, seed)
     report.data["ab"] = ab_section(scores, policies)
-    return report
 
 
 def _command(
@@ -257,7 +262,7 @@ def _command(
 ) -> str:
     """Return the command that makes this run, whichever way it was started."""
     names = [suite if isinstance(suite, str) else suite.name for suite in suites]
-    words = ["negotiate bench --policy", ",".join(policies), "--suite", ",".join(names)]
+    words = ["negotiate bench --policy", shlex.quote(",".join(policies)), "--suite", ",".join(names)]
     words += ["--manager", settings["manager"], *(["--llm", settings["llm"]] if settings["llm"] else [])]
     words += ["--reader", settings["reader"]] if settings["reader"] != registry.AUTO else []
     words += ["--trials", str(plan.trials), *(["--crossed"] if plan.crossed else []), "--seed", str(plan.seed)]

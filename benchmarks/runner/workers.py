@@ -145,7 +145,7 @@ def _loaded_manager(name: str) -> Manager:
 
 def _work(tasks: Sequence[EpisodeTask], manager: str) -> list[JudgedEpisode]:
     """Run a chunk of one policy's tasks in a worker process."""
-    policy, host = _loaded_policy(tasks[0].job.policy), _loaded_manager(manager)
+    policy, host = _loaded_policy(tasks[0].job.spec), _loaded_manager(manager)
     reward, reader = registry.load_reward("repo"), registry.load_reader(PARALLEL_READER)
     return list(run_here(tasks, policy, manager, host, reward, reader, lambda job, episode: None))
 

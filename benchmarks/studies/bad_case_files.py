@@ -43,7 +43,7 @@ def record(
     """Play a policy on every bad case and keep one failing dialogue of each beside its file."""
     suite = read_suite(cases, "bad-cases")
     run_benchmark([policy], [suite], trials=trials, out=runs, reader="rules")  # as the suite's tests replay it
-    played = played_cases(suite, runs / EPISODES, policy)
+    played = played_cases(suite, runs / EPISODES, registry.policy_label(policy))
     model = model_of(registry.load_policy(policy))
     today = datetime.now(UTC).date().isoformat()
     unfailed = []

@@ -34,10 +34,12 @@ class ChatRequest:
     temperature: 0 takes the likeliest token; else at most 100.
     top_p: nucleus mass in (0, 1].
     stop: strings that end the reply; the string itself is cut off.
-    begin: text that the assistant's reply starts with; returned as part of the reply's text,
-        not counted in token_ids or max_tokens.
+    begin: text that the assistant's reply starts with, where the engine can see to it; returned as
+        part of the reply's text, not counted in token_ids or max_tokens. An engine that cannot
+        returns what came without it, so the caller checks.
     choices: what follows `begin` is one of these, where the engine can see to it; an engine that
         cannot answers freely, so the caller checks. Empty for any text.
+    whole: whether a prompt that is too long for the model is a fault; else it loses its middle.
 
     Raises ValueError for a value out of range.
     """
@@ -50,6 +52,7 @@ class ChatRequest:
     stop: tuple[str, ...] = ()
     begin: str = ""
     choices: tuple[str, ...] = ()
+    whole: bool = False
 
     def __post_init__(self) -> None:
         if not self.messages:
@@ -70,13 +73,13 @@ class ChatRequest:
 class ChatReply:
     """One sampled reply, or the reason why there is none.
 
-    text: the reply, `begin` included and stop string excluded; empty where `fault` is set.
+    text: the reply, `begin` included, stop string and reasoning excluded; empty where `fault` is set.
     token_ids: sampled tokens, the end token included; empty where the engine tells none.
     logprobs: natural-log probability of each token in token_ids at the request's temperature
         (1 where that is 0), without top-p, same length; empty where the engine tells none.
     prompt_tokens: tokens of the prompt that the model saw.
     finish: "stop" at an end token or stop string, "length" at max_tokens, "fault" on a failure.
-    fault: the cause, where the sample failed; else None.
+    fault: the cause, where the sample failed, before ": " and details; else None.
     """
 
     text: str

@@ -39,18 +39,21 @@ class RequestText:
     Args:
         tokenizer: one with a chat template.
         most_tokens: longer prompts lose tokens from their middle; the first quarter and the end stay.
+        most_whole: tokens that a prompt may have that is not to lose any (``ChatRequest.whole``).
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, most_tokens: int) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, most_tokens: int, most_whole: int) -> None:
         self.tokenizer = tokenizer
         self.most_tokens = most_tokens
+        self.most_whole = most_whole
         self._specials = control_tokens(tokenizer)
 
     def ids(self, request: ChatRequest) -> tuple[int, ...]:
-        """Return a request's ids, at most ``most_tokens``.
+        """Return a request's ids, at most ``most_tokens``, or ``most_whole`` of one that is to stay whole.
 
         Raises:
             TemplateError: (jinja2's) if the chat template refuses the messages.
+            ValueError: if a prompt that is to stay whole is too long.
         """
         return self.ids_and_prefix(request)[0]
 
@@ -62,7 +65,9 @@ class RequestText:
         text = str(self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
         ids = plain_ids(self.tokenizer, text + without_controls(request.begin, self._specials))
         prefix = self._prefix(ids, messages[:-1])
-        if len(ids) > self.most_tokens:
+        if request.whole and len(ids) > self.most_whole:
+            raise ValueError(f"expected at most {self.most_whole} tokens, which the model takes, got {len(ids)}")
+        if len(ids) > self.most_tokens and not request.whole:
             head = self.most_tokens // 4
             ids = ids[:head] + ids[len(ids) - (self.most_tokens - head) :]
             prefix = min(prefix, head)

@@ -18,8 +18,9 @@ from negotiation_env.files import append_lines, read_lines
 def request_key(request: ChatRequest) -> str:
     """SHA-256 over messages, sampling and seed, as 64 hexadecimal digits."""
     fields = asdict(request)
-    if not request.choices:  # requests of older recordings had none
-        del fields["choices"]
+    for name in ("choices", "whole"):  # requests of older recordings had none
+        if not fields[name]:
+            del fields[name]
     content = json.dumps(fields, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(content.encode("ascii")).hexdigest()
 
@@ -44,7 +45,7 @@ class RecordedEngine:
         return [self._replies.get(request_key(r)) or self._missing(r) for r in requests]
 
     def _missing(self, request: ChatRequest) -> ChatReply:
-        return fault_reply(f"no recorded reply for request {request_key(request)[:12]}")
+        return fault_reply(f"no recorded reply: request {request_key(request)[:12]}")
 
 
 class RecordingEngine:

@@ -1,4 +1,4 @@
-"""Opens engines by their spec, and finds the folders of bases that have a name of their own.
+"""Opens engines by their spec, reads and writes a spec's options, and finds the folders of named bases.
 
 An adapter names its base in ``base_model_name_or_path``; one trained here says "tiny" or "smollm2", so that it finds
 its base on every machine. No engine, and no machine-learning library, is imported until one is asked for.
@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import json
 import threading
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
+from urllib.parse import quote, unquote
 
 from negotiation_env.engines.chat_model import ChatModel, EngineMissingError, EngineSpecError
+from negotiation_env.engines.servers import ServerSettings, names_secret
 from negotiation_env.engines.smollm2 import smollm2_path
-from negotiation_env.files import read_json
+from negotiation_env.errors import DataFileError, UsageError
+from negotiation_env.files import parse, read_json, toml_value
 
+T = TypeVar("T")
 NAMED_BASES = ("tiny", "smollm2")
 _TINY = Path(__file__).with_name("tiny")
 
@@ -69,32 +75,129 @@ def base_path(name: str) -> str:
 
 FORMS = "smollm2, tiny, hf:ID_OR_PATH, vllm:ID_OR_PATH, openai:BASE_URL#MODEL, recorded:PATH"
 _KINDS = ("smollm2", "tiny", "hf", "vllm", "openai", "recorded")
+_TEXTS: Final = frozenset({"name", "prompt", "cut", "key_env", "prefix", "limit"})
+"""Options that are texts even where they look like numbers."""
+_MANY: Final = frozenset({"stop", "leave_out"})
+"""Options that are lists of texts; each may be given several times."""
 _open: dict[str, ChatModel] = {}
 _lock = threading.RLock()
+
+
+class Spec(NamedTuple):
+    """A spec, taken apart.
+
+    Attributes:
+        head: what stands before the options.
+        options: by name; ``extra`` and ``headers`` hold tables.
+    """
+
+    head: str
+    options: dict[str, Any]
+
+
+def split_spec(text: str) -> Spec:
+    """Take apart ``HEAD?NAME=VALUE&...``; values are TOML, or texts, with ``%`` codes as in URLs.
+
+    A dotted name reaches into a table (``extra.chat_template_kwargs.enable_thinking=false``). In ``openai:`` specs the
+    options follow the model's name.
+
+    Raises:
+        EngineSpecError: if an option is no NAME=VALUE, is given twice, or is a key.
+    """
+    start = text.find("#") + 1 if text.startswith("openai:") else 0
+    head, _, query = text[start:].partition("?")
+    options: dict[str, Any] = {}
+    for part in query.split("&") if query else ():
+        name, equals, value = part.partition("=")
+        if not equals or not name:
+            raise EngineSpecError(f"options: expected NAME=VALUE, got {part!r} in {text!r}; join several by &")
+        _put(options, unquote(name), unquote(value))
+    return Spec(text[:start] + head, options)
+
+
+def _put(options: dict[str, Any], name: str, text: str) -> None:
+    """Put one option's value where it belongs."""
+    if name in _MANY:
+        options.setdefault(name, [])
+        options[name] += [text] if text else []
+        return
+    *tables, last = name.split(".") if name.startswith("extra.") else name.split(".", 1)
+    if not tables and names_secret(name):
+        raise EngineSpecError(f"options: expected no key in a spec, got {name}; name its variable: key_env=VARIABLE")
+    place = options
+    for table in tables:
+        place = place.setdefault(table, {})
+        if not isinstance(place, dict):
+            raise EngineSpecError(f"options: expected one value for {name}, got two; leave one out")
+    if last in place:
+        raise EngineSpecError(f"options: expected {name} once, got it twice; leave one out")
+    place[last] = text if name in _TEXTS or tables[:1] == ["headers"] else toml_value(text)
+
+
+def join_spec(head: str, options: Mapping[str, Any]) -> str:
+    """Return the text that ``split_spec`` takes apart into this; no value holds a comma or a space."""
+    parts = [f"{quote(name, safe='.')}={quote(value, safe='')}" for name, value in _flat(options, "")]
+    return f"{head}?{'&'.join(parts)}" if parts else head
+
+
+def _flat(options: Mapping[str, Any], before: str) -> Iterable[tuple[str, str]]:
+    for name, value in options.items():
+        place = before + name
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{place}.")
+        elif place in _MANY:
+            yield from ((place, text) for text in value or ("",))
+        elif place in _TEXTS or before.startswith("headers."):
+            yield place, str(value)
+        else:
+            yield place, _toml(value)
+
+
+def _toml(value: Any) -> str:
+    """Return a value as TOML writes it: as JSON does, but for tables."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(name)} = {_toml(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def checked(kind: type[T], options: Mapping[str, Any], where: str) -> T:
+    """Return options as ``kind``. Raises ``UsageError`` on an unknown one or a value out of range."""
+    try:
+        return parse(kind, dict(options), where)
+    except DataFileError as error:
+        raise UsageError(str(error)) from error
 
 
 def load_engine(spec: str) -> ChatModel:
     """The engine that a spec names; the same spec gives the same engine within a process.
 
     Raises EngineSpecError (a ValueError) for a spec that names nothing, EngineMissingError (an
-    ImportError) where a package is not installed, saying which to install.
+    ImportError) where a package is not installed, saying which to install, UsageError for an
+    option that the engine does not have, or a value out of range.
     """
-    kind, _, rest = spec.partition(":")
+    head, options = split_spec(spec)
+    kind, _, rest = head.partition(":")
     if kind not in _KINDS:
         near = difflib.get_close_matches(kind, _KINDS, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise EngineSpecError(f"engine: expected one of {FORMS}; got {spec!r}{hint}")
-    if kind in NAMED_BASES and spec != kind:
+    if kind in NAMED_BASES and head != kind:
         raise EngineSpecError(f"engine: expected {kind} with nothing after it, got {spec!r}")
     if kind not in NAMED_BASES and not rest:
         raise EngineSpecError(f"engine: expected one of {FORMS}; got {spec!r} with nothing after :")
+    if options and kind != "openai":
+        raise UsageError(f"{head}: expected no options of a server, got {', '.join(options)}: they are openai's")
+    key = join_spec(head, options)
     with _lock:
-        if spec not in _open:
-            _open[spec] = _make(kind, rest, spec)
-        return _open[spec]
+        if key not in _open:
+            settings = checked(ServerSettings, options, f"options of {head}")
+            _open[key] = _make(kind, rest, head, settings)
+        return _open[key]
 
 
-def _make(kind: str, rest: str, spec: str) -> ChatModel:
+def _make(kind: str, rest: str, spec: str, settings: ServerSettings) -> ChatModel:
     engine: ChatModel
     if kind in (*NAMED_BASES, "hf"):
         module = _module("transformers_engine", "llm")
@@ -102,7 +205,7 @@ def _make(kind: str, rest: str, spec: str) -> ChatModel:
     elif kind == "vllm":
         engine = _module("vllm_engine", "vllm").VLLMEngine(rest)
     elif kind == "openai":
-        engine = _module("openai_engine", "openai").OpenAIEngine(rest)
+        engine = _module("openai_engine", "openai").OpenAIEngine(rest, settings)
     else:
         engine = _module("recorded", "llm").RecordedEngine(rest)
     return engine

@@ -12,6 +12,7 @@ import torch
 from jinja2 import TemplateError
 from transformers import PreTrainedModel
 
+from negotiation_env.engines.answers import settled_reply
 from negotiation_env.engines.chat_model import ChatReply, ChatRequest, fault_reply
 from negotiation_env.engines.chat_text import RequestText, plain_ids
 from negotiation_env.engines.checkpoints import Number, open_checkpoint
@@ -27,8 +28,8 @@ class TransformersEngine:
     name: "smollm2", "tiny", a checkpoint folder, a PEFT adapter folder, or a Hub id.
     max_batch: replies made at once; max_batch_tokens: grid cells (rows times columns) at once,
     which bounds memory; max_prompt_tokens: longer prompts lose tokens from their middle (the
-    first quarter and the end stay); prefix_cache_mb: memory for prompt blocks shared among
-    requests and calls, 0 for none.
+    first quarter and the end stay), but for those that are to stay whole; prefix_cache_mb: memory
+    for prompt blocks shared among requests and calls, 0 for none.
     Raises EngineSpecError where name cannot be loaded.
     """
 
@@ -58,7 +59,7 @@ class TransformersEngine:
         self.context = int(positions or 1 << 20)
         self.max_prompt_tokens = min(max_prompt_tokens, max(16, self.context - 32))
         self.ends = _end_tokens(self.base.model, self.tokenizer)
-        self._prompts = RequestText(self.tokenizer, self.max_prompt_tokens)
+        self._prompts = RequestText(self.tokenizer, self.max_prompt_tokens, max(16, self.context - 32))
         self._store = BlockStore(prefix_cache_mb * 1024 * 1024)
         self._shapes: dict[int, Shapes] = {}
 
@@ -174,12 +175,14 @@ class TransformersEngine:
         if row.first:
             text = request.choices[row.first.index(row.tokens[0])]
         cuts = [place for place in (text.find(string) for string in request.stop) if place >= 0]
-        return ChatReply(
-            text=request.begin + (text[: min(cuts)] if cuts else text),
-            token_ids=tuple(row.tokens),
-            logprobs=tuple(row.logprobs),
-            prompt_tokens=len(row.prompt),
-            finish=row.finish,
+        return settled_reply(
+            ChatReply(
+                text=request.begin + (text[: min(cuts)] if cuts else text),
+                token_ids=tuple(row.tokens),
+                logprobs=tuple(row.logprobs),
+                prompt_tokens=len(row.prompt),
+                finish=row.finish,
+            )
         )
 
     def _text(self, tokens: Sequence[int]) -> str:

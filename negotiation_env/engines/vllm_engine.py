@@ -17,12 +17,15 @@ from vllm import LLM, SamplingParams
 from vllm.lora.request import LoRARequest
 from vllm.sampling_params import StructuredOutputsParams
 
+from negotiation_env.engines.answers import settled_reply
 from negotiation_env.engines.chat_model import ChatReply, ChatRequest, EngineSpecError, fault_reply
 from negotiation_env.engines.chat_text import RequestText
 from negotiation_env.engines.specs import adapter_config, base_path
 
 MOST_PROMPT_TOKENS: Final = 2048
 """Longer prompts lose tokens from their middle, as in ``TransformersEngine``; a shorter context lowers it."""
+INT64: Final = 1 << 63
+"""vLLM takes seeds of 64 bits with a sign."""
 _RANKS: Final = (16, 32, 64, 128, 256, 512)
 """Ranks that vLLM takes."""
 _open: dict[str, dict[int, Any]] = {}
@@ -55,7 +58,7 @@ class VLLMEngine:
             self._adapter = _registered(str(Path(name).expanduser().resolve()))
         self._context = int(self._llm.model_config.max_model_len)
         most = min(MOST_PROMPT_TOKENS, max(16, self._context - 32))
-        self._prompts = RequestText(self._llm.get_tokenizer(), most)
+        self._prompts = RequestText(self._llm.get_tokenizer(), most, max(16, self._context - 32))
 
     def __repr__(self) -> str:
         return f"VLLMEngine({self.spec!r})"
@@ -67,7 +70,7 @@ class VLLMEngine:
         for place, request in enumerate(requests):
             try:
                 prompts[place] = self._prompts.ids(request)
-            except TemplateError as error:
+            except (TemplateError, ValueError) as error:
                 replies[place] = fault_reply(f"prompt: {error}")
         replies |= self._sampled(requests, prompts)
         return [replies[place] for place in range(len(requests))]
@@ -122,7 +125,7 @@ def _registered(folder: str) -> LoRARequest:
 def _settings(request: ChatRequest, space: int) -> SamplingParams:
     """Return vLLM's sampling settings; ``space``: tokens left in the model's context."""
     return SamplingParams(
-        seed=request.seed,
+        seed=request.seed % INT64,
         max_tokens=min(request.max_tokens, max(1, space)),
         temperature=request.temperature,
         top_p=request.top_p,
@@ -136,10 +139,12 @@ def _reply(request: ChatRequest, output: Any) -> ChatReply:
     sample = output.outputs[0]
     tokens = tuple(int(token) for token in sample.token_ids)
     chosen = zip(tokens, sample.logprobs or (), strict=False)
-    return ChatReply(
-        text=request.begin + sample.text,
-        token_ids=tokens,
-        logprobs=tuple(float(place[token].logprob) for token, place in chosen),
-        prompt_tokens=len(output.prompt_token_ids),
-        finish="length" if sample.finish_reason == "length" else "stop",
+    return settled_reply(
+        ChatReply(
+            text=request.begin + sample.text,
+            token_ids=tokens,
+            logprobs=tuple(float(place[token].logprob) for token, place in chosen),
+            prompt_tokens=len(output.prompt_token_ids),
+            finish="length" if sample.finish_reason == "length" else "stop",
+        )
     )

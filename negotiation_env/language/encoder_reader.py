@@ -52,6 +52,10 @@ SHARED: Final = 0.6
 """A figure belongs to every ticket that is at least so likely as the likeliest."""
 OTHERWISE: Final = 0.7
 """Another figure that is so likely offered is a bid and no acceptance to be asked about."""
+WHOLE_BID: Final = 0.3
+"""Of a net and its selling price the latter is the bid where it is at least so likely offered."""
+LEAST_NET: Final = 30.0
+HALF_YUAN: Final = 0.51
 NEVER: Final = 2.0
 """A threshold that no probability reaches."""
 SHORT: Final = 8
@@ -221,6 +225,7 @@ def ticket_acts(
     acts: list[DialogueAct] = []
     confidence = 1.0
     agent = context.speaker == "agent"
+    found = with_nets(found, seen, context)
     owned = _owned(found)
     foreign = [act for act in rules.acts if act.kind is Act.COUNTER and act.force is Force.UNSURE]
     for k in range(len(context.rooms)):
@@ -260,6 +265,8 @@ def ticket_acts(
         if firm < bar and offered and offered[0] >= (at.seconded_offer if seconded else at.offer):
             confidence = min(confidence, offered[0])
             acts.append(_priced(Act.COUNTER, offered, k, Force.FIRM))
+            if stands and hedged <= 1:  # who bids what the hotel has said may well take it
+                acts.append(_priced(Act.ACCEPT, None, k, Force.UNSURE))
         acts += _stand(found, k, agent, at, bool(acts))
     return acts + rest_of_list(acts, rules), confidence
 
@@ -275,6 +282,33 @@ def rest_of_list(acts: Sequence[DialogueAct], rules: Reading) -> list[DialogueAc
     if not alike or len({a.price for a in theirs.values()}) < len(theirs):
         return []
     return [theirs[k] for k in theirs if k not in mine]
+
+
+def with_nets(found: Found, seen: EncoderInput, context: Context) -> Found:
+    """Return what was found, figures that are a net and its selling price being one figure, and typed as such.
+
+    "360 (306 to you)" bids once; "505 to you reads 594, could that work?" bids 505 net.
+    """
+    values = [mention.value for mention in seen.mentions]
+    roles, nets = found.roles.copy(), found.nets.copy()
+    for n, net in enumerate(values):
+        whole = next((w for w, value in enumerate(values) if w != n and _is_net_of(net, value, context)), None)
+        if whole is None:
+            continue
+        nets[n], nets[whole] = 1.0, 0.0
+        mine, other = roles[n, :, 1:].max(), roles[whole, :, 1:].max()
+        if other >= WHOLE_BID or other >= mine:
+            roles[n, :, 1:], roles[n, :, 0] = 0.0, 1.0
+        else:
+            roles[whole, :, 1:], roles[whole, :, 0] = 0.0, 1.0
+    return found._replace(roles=roles, nets=nets)
+
+
+def _is_net_of(net: float, selling: float, context: Context) -> bool:
+    """Whether a figure is what another one leaves the hotel, to half a yuan."""
+    return net >= LEAST_NET and any(
+        keep < 1.0 and abs(selling * keep - net) <= HALF_YUAN for keep in (1.0 - c for c in context.commissions)
+    )
 
 
 def _owned(found: Found) -> dict[int, int]:

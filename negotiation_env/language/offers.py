@@ -133,9 +133,12 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_SaidFigure]:
 def _says_type(part: Part) -> bool:
     """Whether a clause without a figure can tell the price type of the message's: "that's what I need in the till"."""
     words = part.tokens[part.clause.start : part.clause.end]
-    return not part.clause.verbal or words[:1] in _OF_ALL or words[:2] in (("net", "to"), ("net", "for"))
+    received = words[:1] in _OF_ALL and (len(words) <= _BRIEF or not _RECEIVING.isdisjoint(words))
+    return not part.clause.verbal or received or words[:2] in (("net", "to"), ("net", "for"))
 
 
+_BRIEF: Final = 5
+_RECEIVING: Final = word_set("need want get keep receive arrive arrives land lands stay stays must")
 _OF_ALL: Final = (("that's",), ("that",), ("all",), ("what",))
 
 

@@ -1,5 +1,5 @@
 """A negotiation in progress: ``protocols`` of manager, reward and policy, one ``exchange``, ``rollout``, ``records``.
 
-``prompts`` is what a language-model agent sees; ``registry`` finds managers, readers, rewards, policies and
-suites by name.
+``agent_prompts`` is what a language-model agent sees, ``prompts`` the compact form that adapters were trained with and
+rewards read; ``registry`` finds managers, readers, rewards, policies and suites by name.
 """

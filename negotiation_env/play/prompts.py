@@ -1,11 +1,12 @@
-"""The prompt of a language-model agent: a compact card, where the talks stand, the last messages.
+"""The compact prompt: a short card, where the talks stand, the last messages. Shipped adapters were trained with it.
 
-Policies answer it, training data is written in it, and reward adapters read it with the reply behind it, so it stands
-here and not with any of them. What a good reply depends on is in it in so many words, because a small model hardly
-compares figures or remembers turns: whether a quote meets the goal, the own last bid, which reasons are left, which
-promises are allowed, whether the manager is upset or asked why. About 200 tokens of SmolLM2 (160 at the opening, 250
-with three tickets and long messages), because every token is paid for at every turn. Holds public things only. Target
-prices are in it, as on the card, with the order to keep them secret.
+Those adapters answer it (``agent_prompts`` has what other models see), training data is written in it, and reward
+adapters read it with the reply behind it; so it stands here and not with any of them, and who changes it has to train
+them all anew. What a good reply depends on is in it in so many words, because a small model hardly compares figures or
+remembers turns: whether a quote meets the goal, the own last bid, which reasons are left, which promises are allowed,
+whether the manager is upset or asked why. About 200 tokens of SmolLM2 (160 at the opening, 250 with three tickets and
+long messages), because every token is paid for at every turn. Holds public things only. Target prices are in it, as on
+the card, with the order to keep them secret.
 """
 
 from __future__ import annotations
@@ -52,13 +53,13 @@ def system_text(view: AgentView | ReplyView) -> str:
     if card.promises:
         lines.append(f"You may promise: {', '.join(p.replace('-', ' ') for p in card.promises)}.")
     lines += [_ticket_line(card, game, k) for k in unsettled(game)]
-    fresh = [name for tactic, name in _REASONS.items() if not game.used[tactic]]
+    fresh = [name for tactic, name in REASONS.items() if not game.used[tactic]]
     lines.append(f"Not said yet: {', '.join(fresh) or 'nothing'}.")
-    lines.append(f"Turn {int(game.turn) + 1}.{_mood(game)} Now: {STAGE_HINTS[view.stage]}")
+    lines.append(f"Turn {int(game.turn) + 1}.{mood(game)} Now: {STAGE_HINTS[view.stage]}")
     return "\n".join(lines)
 
 
-_REASONS = {
+REASONS = {
     Tactic.EXPOSURE: "views",
     Tactic.CONVERSION: "bookings",
     Tactic.COMPETITOR: "competitor",
@@ -83,7 +84,7 @@ def _ticket_line(card: TaskCard, game: GameState, k: int) -> str:
     return line + "."
 
 
-def _mood(game: GameState) -> str:
+def mood(game: GameState) -> str:
     """Return what the manager's last answer asks for beyond figures, or ""."""
     if game.silent_streak:
         return f" No answer for {int(game.silent_streak)} turn{'s' * (game.silent_streak > 1)}."

@@ -10,9 +10,11 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
 from typing import Any, Final
 
+from negotiation_env.engines.specs import split_spec
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.language.encoder_reader import encoder_installed
 from negotiation_env.language.reading import Reader
@@ -145,31 +147,46 @@ def load_reward(spec: object) -> Reward:
     raise UsageError(f"expected a reward name or an object with score() and score_features(), got {spec!r}")
 
 
+def policy_label(spec: str) -> str:
+    """Return a policy's name in reports: the option ``name`` of its spec, else the spec."""
+    return str(split_spec(spec).options.get("name", spec))
+
+
 def load_policy(spec: object) -> Policy:
-    """Return a policy: a registered name, ``NAME:ARGUMENT``, an engine spec, ``module:Class``, or the object given."""
+    """Return a policy: a registered name, ``NAME:ARGUMENT``, an engine spec, ``module:Class``, or the object given.
+
+    A spec may have options (``?max_tokens=512&name=mine``, see ``policies.chat.ChatOptions``): ``name`` is every
+    policy's; a factory that takes ``options`` is handed the others.
+    """
     if not isinstance(spec, str):
         if isinstance(spec, Policy):
             return spec
         raise UsageError(f"expected a policy spec or an object with name and reply(), got {spec!r}")
-    name, _, rest = spec.partition(":")
+    head, options = split_spec(spec)
+    name, _, rest = head.partition(":")
     if name in _ENGINES:
         return load(POLICIES, "chat", "policy")(spec)  # type: ignore[no-any-return]
+    own_name = options.pop("name", None)
     if name in _points(POLICIES):
-        factory = load(POLICIES, name, "policy")
-        return factory(rest) if rest else factory()  # type: ignore[no-any-return]
-    if rest:
-        return _import_policy(name, rest)
-    raise UsageError(f"expected a policy spec, got {spec!r}.{did_you_mean(spec, known(POLICIES))}")
+        factory, arguments = load(POLICIES, name, "policy"), [rest] if rest else []
+    elif rest:
+        factory, arguments = _imported(name, rest), []
+    else:
+        raise UsageError(f"expected a policy spec, got {spec!r}.{did_you_mean(head, known(POLICIES))}")
+    if options and "options" not in signature(factory).parameters:
+        raise UsageError(f"policy {head}: expected no options but name, got {', '.join(options)}: leave them out")
+    policy = factory(*arguments, **({"options": options} if options else {}))
+    if not isinstance(policy, Policy):
+        raise UsageError(f"expected {head} to make an object with name and reply(), got {policy!r}")
+    if own_name is not None:
+        policy.name = own_name
+    return policy
 
 
-def _import_policy(module: str, name: str) -> Policy:
-    """Import ``module:Class`` and make one."""
+def _imported(module: str, name: str) -> Any:
+    """Return ``module:Class``."""
     try:
-        factory = getattr(import_module(module), name)
+        return getattr(import_module(module), name)
     except (ImportError, AttributeError) as error:
         names = did_you_mean(module, known(POLICIES))
         raise UsageError(f"expected a policy name or module:Class, got {module}:{name} ({error}).{names}") from error
-    policy = factory()
-    if not isinstance(policy, Policy):
-        raise UsageError(f"expected {module}:{name} to make an object with name and reply(), got {policy!r}")
-    return policy

@@ -29,18 +29,21 @@ import sys
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from statistics import fmean
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import httpx
 import verifiers.v1 as vf
 from pydantic import Field
 from verifiers.v1.dialects.chat import message_to_wire
 
+from negotiation_env.engines.answers import without_reasoning
 from negotiation_env.envs.text import TextLane
 from negotiation_env.errors import UsageError
+from negotiation_env.files import known
 from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.play.agent_prompts import PROMPTS
 from negotiation_env.play.exchange import exchange, open_negotiation
-from negotiation_env.play.prompts import NO_ANSWER, prompt
+from negotiation_env.play.prompts import NO_ANSWER
 from negotiation_env.play.registry import AUTO, load_manager, load_reward, reader_for
 from negotiation_env.play.rollout import agent_view
 
@@ -119,6 +122,8 @@ class NegotiationTasksetConfig(vf.TasksetConfig):
     """Seed of the first scenario. The benchmark's own lie between 1,000,000 and 2,000,000."""
     scenarios: int = Field(64, ge=1)
     """How many, with consecutive seeds."""
+    prompt: Annotated[str, known(PROMPTS, "a prompt")] = "plain"
+    """Which of ``play.agent_prompts`` opens the chat, as policies' option ``prompt``."""
     task: NegotiationTaskConfig = NegotiationTaskConfig()
 
 
@@ -130,7 +135,8 @@ class NegotiationTaskset(vf.Taskset[NegotiationTask, NegotiationTasksetConfig]):
         # The opening depends on the card alone, whoever the manager will be.
         manager = load_manager("rules")
         for seed in range(self.config.first_seed, self.config.first_seed + self.config.scenarios):
-            system, opens = prompt(agent_view(open_negotiation(sample_scenario(seed), manager)))
+            view = agent_view(open_negotiation(sample_scenario(seed), manager))
+            system, opens = PROMPTS[self.config.prompt].write(view)
             data = NegotiationData(
                 name=f"scenario-{seed}", seed=seed, system_prompt=system["content"], prompt=opens["content"]
             )
@@ -214,7 +220,8 @@ class NegotiationEnv(vf.Env[NegotiationEnvConfig]):
             talk.trace.info[RECORD] = record
             said = await talk.turn()
             while not said.terminated:
-                (step,) = exchange([negotiation], [said.last_reply], self._manager, self._reward, self._reader)
+                text = without_reasoning(said.last_reply) or ""
+                (step,) = exchange([negotiation], [text], self._manager, self._reward, self._reader)
                 _, ended, truncated, info = lane.take(step)
                 turns.append(_plain(info))
                 if ended or truncated:
@@ -239,6 +246,7 @@ def load_environment(
     max_turns: int = 20,
     credit: Literal["mean", "sum"] = "mean",
     reader: str = AUTO,
+    prompt: str = "plain",
 ) -> NegotiationEnv:
     """Return the environment, ready to serve.
 
@@ -250,6 +258,7 @@ def load_environment(
         max_turns: agent turns of a dialogue, 1 to 200.
         credit: how the replies' R_total make up the reward: "mean" or "sum".
         reader: name of who reads the agent's messages; "auto" takes what suits a language model.
+        prompt: which prompt opens the chat: "plain", "guided" or "compact", see ``play.agent_prompts``.
 
     Raises:
         UsageError: on a value out of range or an unknown name.
@@ -258,7 +267,8 @@ def load_environment(
     module = PLUGIN.replace("-", "_")
     if module not in sys.modules and find_spec(module) is None:
         sys.modules[module] = sys.modules[__name__]
-    taskset = {"id": PLUGIN, "first_seed": first_seed, "scenarios": scenarios, "task": {"credit": credit}}
+    taskset = {"id": PLUGIN, "first_seed": first_seed, "scenarios": scenarios, "prompt": prompt}
+    taskset["task"] = {"credit": credit}
     try:
         config = NegotiationEnvConfig.model_validate(
             {"taskset": taskset, "manager": manager, "reward": reward, "reader": reader, "max_turns": max_turns}

@@ -27,6 +27,7 @@ SHOWN_TURNS = 4
 SHOWN_CHARACTERS = 800
 """Characters of a message that a language model is shown."""
 _VERDICT_TOKENS = 4
+_EVIDENCE = "Evidence:"
 _ANSWER = re.compile(r"\s*Evidence: *(?P<evidence>\S[^\n]*)\n\s*Verdict: \((?P<letter>[A-Z])\)[^()\n]*\s*")
 
 
@@ -46,7 +47,7 @@ class LlmJudge:
 
     The model first writes a line of evidence; the verdict is then asked for behind that line, so that a small model
     need not remember the form of an answer, only to give a letter. Engines that can (see ``ChatRequest.choices``) allow
-    the choices' letters alone.
+    the choices' letters alone; servers answer in JSON, or as they like, and ``answers.found_choice`` finds the letter.
 
     Args:
         engine: the language model; see ``negotiation_env.engines``.
@@ -108,14 +109,14 @@ class LlmJudge:
     ) -> list[_JudgeAnswer | str]:
         """Ask for evidence, then for verdicts among the choices' letters; return answers, or why there is none."""
         answers: list[_JudgeAnswer | str] = [""] * len(asked)
-        begins = ["Evidence:"] * len(asked)
+        begins = [_EVIDENCE] * len(asked)
         for last in (False, True):
             left = [i for i, answer in enumerate(answers) if not answer]
             requests = [self._request(asked[i], dimensions[i], attempt, begins[i], last) for i in left]
             replies = self.engine.generate(requests) if requests else []
             for i, reply in zip(left, replies, strict=True):
                 answers[i] = reply.fault or ""
-                begins[i] = reply.text if last else reply.text.rstrip() + "\nVerdict: ("
+                begins[i] = reply.text if last else _labelled(reply.text).rstrip() + "\nVerdict: ("
         return [answer or _read(text, d) for answer, text, d in zip(answers, begins, dimensions, strict=True)]
 
     def _request(self, question: _Question, dimension: Dimension, attempt: int, begin: str, last: bool) -> ChatRequest:
@@ -131,6 +132,15 @@ class LlmJudge:
             begin=begin,
             choices=tuple(f"{c.letter})" for c in dimension.choices) if last else (),
         )
+
+
+def _labelled(text: str) -> str:
+    """Return an answer's evidence with its label, which a server that cannot begin an answer may have left out."""
+    if text.startswith(_EVIDENCE):
+        return text
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    label = _EVIDENCE.casefold()
+    return f"{_EVIDENCE} {line[len(label) :].strip() if line.casefold().startswith(label) else line}"
 
 
 def judge_prompt(view: ReplyView, dimension: Dimension) -> tuple[str, str]:

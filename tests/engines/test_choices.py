@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from negotiation_env.engines.answers import found_choice
 from negotiation_env.engines.chat_model import ChatMessage, ChatRequest
 from negotiation_env.engines.recorded import request_key
 
@@ -42,13 +43,34 @@ def test_the_engine_in_this_process_gives_one_of_the_choices(tmp_path: Path) -> 
     assert len(engine.generate([alike])[0].token_ids) > 1
 
 
-def test_the_http_engine_asks_for_a_schema_and_reads_it() -> None:
+def test_the_http_engine_asks_for_a_schema() -> None:
     pytest.importorskip("openai")
-    from negotiation_env.engines.openai_engine import _chosen, _schema
+    from negotiation_env.engines.openai_engine import _schema
 
     schema = json.loads(json.dumps(_schema(("A)", "B)"))))["json_schema"]["schema"]
     assert schema["properties"]["answer"]["enum"] == ["A)", "B)"]
-    assert _chosen('{"answer": "B)"}') == "B)"
-    assert _chosen("B)") == "B)"
-    assert _chosen('{"answer": 3}') == '{"answer": 3}'
-    assert _chosen("[1]") == "[1]"
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [
+        ('{"answer": "B)"}', "B)"),
+        ("B)", "B)"),
+        (" b)", None),
+        ('{"answer": 3}', None),
+        ("[1]", None),
+        ("A) or B)", None),
+        ("B) It is polite.", "B)"),
+        ("between A) and B)", None),
+        ("", None),
+        ("AB)", None),
+    ],
+)
+def test_a_choice_is_found_or_none(text: str, choice: str | None) -> None:
+    assert found_choice(text, ("A)", "B)")) == choice
+
+
+def test_of_like_choices_only_a_clear_one_is_found() -> None:
+    assert found_choice("yes", ("yes", "yes, but")) == "yes"
+    assert found_choice("yes, but later", ("yes", "yes, but")) is None
+    assert found_choice("{" * 100_000, ("yes",)) is None

@@ -148,3 +148,27 @@ def test_the_rest_of_a_list_that_agrees_is_the_rules() -> None:
     assert rest_of_list([counter(0, 460.0), counter(2, 780.0)], listed) == [counter(1, 500.0)]
     assert rest_of_list([counter(0, 450.0), counter(2, 780.0)], listed) == []
     assert rest_of_list([], listed) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "likely", "price", "price_type"),
+    [
+        ("If you went to 300 (255 to you), could it be?", (0.8, 0.9), 300.0, PriceType.SELLING),
+        ("245 to you reads 288.2 on the page, could it be?", (0.9, 0.1), 245.0, PriceType.NET),
+    ],
+)
+def test_a_net_and_its_selling_price_are_one_bid(
+    text: str, likely: tuple[float, float], price: float, price_type: PriceType
+) -> None:
+    roles = np.zeros((2, 2, len(ROLES)))
+    for mention, ticket in ((0, 0), (1, 1)):
+        roles[mention, ticket, 1] = likely[mention]
+    acts = read(TWO, text, roles=roles, nets=np.zeros(2)).acts
+    assert [(a.kind, a.price, a.price_type) for a in acts] == [(Act.COUNTER, price, price_type)]
+
+
+def test_who_bids_what_the_hotel_has_said_is_asked_whether_it_is_taken() -> None:
+    roles = np.zeros((1, 1, len(ROLES)))
+    roles[0, 0, 1] = 1.0
+    acts = read(ONE, "309 seems right for a king like this.", roles=roles).acts
+    assert [(a.kind, a.force) for a in acts] == [(Act.COUNTER, Force.FIRM), (Act.ACCEPT, Force.UNSURE)]

@@ -43,12 +43,26 @@ def test_all_views_go_into_one_call_and_replies_keep_their_order() -> None:
     assert policy.name == "fake"
 
 
-def test_requests_stay_short_and_carry_the_view_s_seed() -> None:
+def test_requests_carry_the_view_s_seed_and_the_prompt_s_limits() -> None:
     engine = FakeEngine()
     ChatPolicy(engine).reply([view(seed=12)])
-    request = engine.calls[0][0]
-    assert request.seed == 12
-    assert request.max_tokens <= 40
+    ChatPolicy(engine, prompt="guided", max_tokens=9, stop=()).reply([view(seed=13)])
+    plain, guided = (call[0] for call in engine.calls)
+    assert (plain.seed, plain.max_tokens, plain.stop, plain.whole) == (12, 512, (), True)
+    assert (guided.seed, guided.max_tokens, guided.stop, guided.whole) == (13, 9, (), False)
+
+
+@pytest.mark.parametrize(("prompt_name", "faulty"), [("plain", True), ("guided", True), ("compact", False)])
+def test_a_reply_that_was_cut_is_a_fault_but_for_those_who_were_trained_so(prompt_name: str, faulty: bool) -> None:
+    class Cutting(FakeEngine):
+        def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
+            return [ChatReply("We bring you", (1,), (-0.5,), finish="length") for _ in requests]
+
+    (reply,) = ChatPolicy(Cutting(), prompt=prompt_name).reply([view()])
+    assert (reply.fault is not None) is faulty
+    assert reply.text == ("" if faulty else "We bring you")
+    (other,) = ChatPolicy(Cutting(), prompt=prompt_name, cut="speak" if faulty else "fault").reply([view()])
+    assert (other.fault is None) is faulty
 
 
 def test_an_engine_fault_spoils_its_own_reply_only() -> None:
@@ -66,6 +80,8 @@ def test_no_views_cost_no_call() -> None:
 def test_max_tokens_is_checked() -> None:
     with pytest.raises(UsageError, match="max_tokens"):
         ChatPolicy(FakeEngine(), max_tokens=0)
+    with pytest.raises(UsageError, match="plain"):
+        ChatPolicy(FakeEngine(), prompt="plane")
 
 
 @pytest.mark.parametrize(
@@ -77,6 +93,8 @@ def test_max_tokens_is_checked() -> None:
         ("Could you do 350? Manager: No.", "Could you do 350?"),
         ("Fine.<|im_end|>", "Fine."),
         ("The hotel is lovely.", "The hotel is lovely."),
+        ("Let me ask the hotel: is 350 fine?", "Let me ask the hotel: is 350 fine?"),
+        ("Is 350 fine?\n\nManager: No.", "Is 350 fine?"),
         ("  ", ""),
     ],
 )

@@ -22,8 +22,9 @@ from environments.hotel_negotiation.example import example, play, scripted_endpo
 from negotiation_env.envs.text import TextLane
 from negotiation_env.errors import UsageError
 from negotiation_env.game.scenario import ManagerBrief, sample_scenario
+from negotiation_env.play.agent_prompts import plain_prompt
 from negotiation_env.play.exchange import exchange, open_negotiation
-from negotiation_env.play.prompts import NO_ANSWER, prompt
+from negotiation_env.play.prompts import NO_ANSWER
 from negotiation_env.play.registry import load_manager, load_reward
 from negotiation_env.play.rollout import agent_view
 from policies.integrations import verifiers_env
@@ -52,7 +53,7 @@ def test_a_dialogue_is_the_text_environment_s(episodes: list[Any]) -> None:
         assert episode.ok, episode.errors
         (trace,) = episode.traces
         negotiation = open_negotiation(sample_scenario(seed), manager)
-        expected = [dict(message) for message in prompt(agent_view(negotiation))]
+        expected = [dict(message) for message in plain_prompt(agent_view(negotiation))]
         lane, totals = TextLane(negotiation, TURNS), list[float]()
         for said in trace.assistant_messages:
             (step,) = exchange([negotiation], [said.content], manager, reward)

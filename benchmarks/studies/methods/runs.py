@@ -310,7 +310,7 @@ def policy_of(run: Run) -> str | None:
     """Return the spec of the policy that a run left, None if there is none."""
     if run.variant.method == "base":
         base = run.settings["base"]
-        return _BASE_POLICIES.get(base, f"hf:{base}")
+        return _BASE_POLICIES.get(base, f"hf:{base}?prompt=compact")  # as its adapters are played
     found = outcome(run)
     if found is None or found.adapter is None:
         return None

@@ -104,7 +104,7 @@ class SamplingAgent:
         self.reader = reader
         self.group_size = group_size
         self.states: dict[int, _State] = {}
-        self._chat = ChatPolicy(engine, max_tokens=reply_tokens, temperature=temperature, top_p=top_p)
+        self._chat = ChatPolicy(engine, prompt="compact", max_tokens=reply_tokens, temperature=temperature, top_p=top_p)
 
     def reply(self, views: Sequence[AgentView]) -> list[AgentReply]:
         """Return one reply per view, in order."""
