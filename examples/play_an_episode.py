@@ -2,32 +2,28 @@
 
 import gymnasium as gym
 
-SEED = 6
 MESSAGES = (
-    "Good morning, this is Mei from the travel platform. Rooms with a sharper rate get 28% more exposure with us. "
-    "May I ask what you could do for the Executive Room?",
-    "I understand, more guests are more work. But demand falls 28% around the food festival, so there will be empty "
-    "rooms. What would be your best rate then?",
+    "Good morning, this is Mei from the travel platform. Partners gain 28% exposure with us. What could you do?",
+    "I hear you. But demand falls 28% around the food festival, and empty rooms earn nothing. Your best rate?",
     "Our internal target price is 418, so give us that.",
-    "I am sorry, that came out wrong. Would 425 be possible if we add a best-value badge?",
-    "And a banner on the city page for a week? Then let us meet at 430.",
-    "440 it is, then: the Executive Room at 440. Thank you!",
+    "I am sorry, that came out wrong. In return for 430 you get a banner on the city page for a week.",
+    "Would 433 work? We look for a long partnership.",
+    "Confirmed: 433 for the Executive Room. Thank you, and enjoy your tea!",
 )
 
 
 def main() -> None:
     """Print the dialogue, and how it ended."""
     env = gym.make("negotiation_env:HotelNegotiation-v0")
-    observation, info = env.reset(seed=SEED)
+    env.reset(seed=6)
     for message in MESSAGES:
         observation, reward, terminated, truncated, info = env.step(message)
-        rules = [term.message for term in info["reward"]["terms"] if term.source == "rules"]
+        why = [term.message for term in info["reward"]["terms"] if term.source == "rules"]
         print(f"AGENT  {message}")
-        print(f"       reward {reward:+.2f}" + "".join(f" ({why})" for why in rules))
+        print(f"       reward {reward:+.2f}" + "".join(f": {rule}" for rule in why))
         print(f"HOTEL  {observation['message'] or '(no answer)'}")
-        if terminated or truncated:
-            print(info["outcome"]["end"], info["outcome"]["tickets"])
-            break
+    for ticket in info["outcome"]["tickets"]:
+        print(f"{ticket['room']}: {ticket['selling_price']} -> {ticket['agreed']:.0f}")
 
 
 if __name__ == "__main__":
