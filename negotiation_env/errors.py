@@ -19,8 +19,16 @@ class UsageError(NegotiationError, ValueError):
     """A caller passed something that cannot be used."""
 
 
+class RenderModeError(UsageError, TypeError):
+    """An environment cannot render as asked.
+
+    It is a ``TypeError`` too, because on that one Stable-Baselines3, which asks every environment for ``"rgb_array"``,
+    makes the environment again without it.
+    """
+
+
 class EpisodeOverError(NegotiationError, RuntimeError):
-    """``step`` was called before ``reset``, or after the episode had ended."""
+    """``step`` was called before ``reset``, after the episode had ended, or after a step that failed half-way."""
 
 
 class DataFileError(NegotiationError, ValueError):

@@ -1,5 +1,5 @@
 """The ``negotiate`` command; each command's work is imported when that command runs, not before.
 
 ``main`` holds ``doctor`` and ``study`` and puts together ``bench``, ``play`` (with ``demo``), ``read``, ``train``,
-``data``, ``persona`` and ``report`` (with ``rescore``).
+``data``, ``persona``, ``own_files`` (``scenario``, ``rules``, ``rubric``) and ``report`` (with ``rescore``).
 """

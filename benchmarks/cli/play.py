@@ -8,6 +8,7 @@ plays and the prompted policy is left out.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,10 +21,10 @@ from rich.table import Table
 from rich.text import Text
 
 from negotiation_env.game.scenario import Scenario, TaskCard
-from negotiation_env.game.state import End, Stage, stage_of
+from negotiation_env.game.state import Stage, stage_of
 from negotiation_env.language.describe import describe, in_words
 from negotiation_env.language.reading import Reader, reader_label
-from negotiation_env.play.exchange import Exchange, exchange, open_negotiation
+from negotiation_env.play.exchange import Exchange, end_of, exchange, open_negotiation
 from negotiation_env.play.protocols import Manager, Negotiation, Reward, RewardBreakdown
 from negotiation_env.seeds import SCENARIOS
 
@@ -66,11 +67,12 @@ class LiveNegotiation:
         self.negotiation: Negotiation = open_negotiation(scenario, manager, persona)
         self._manager, self._reward, self._reader, self._console = manager, reward, reader, console
         self.show_reading = show_reading
+        self._failed = False
 
     @property
     def over(self) -> bool:
-        """Whether the negotiation has ended."""
-        return bool(self.negotiation.game.end)
+        """Whether the negotiation has ended, or a part of the user's own has failed."""
+        return bool(self.negotiation.game.end) or self._failed
 
     @property
     def stage(self) -> Stage:
@@ -88,6 +90,10 @@ class LiveNegotiation:
         self._console.print(_panel("manager", answer, "yellow"))
         if self.show_reading:
             self._show_reading(in_words(step.answer.acts, self.card))
+        if step.fault is not None:
+            self._failed = True
+            self._console.print(f"[red]fault:[/red] {escape(step.fault)}")
+            return step
         for fault in step.answer.faults:
             self._console.print(f"[dim]wording fault: {escape(fault)}[/dim]")
         return step
@@ -108,7 +114,7 @@ class LiveNegotiation:
     def show_outcome(self) -> None:
         """Show how it ended, ticket by ticket."""
         game = self.negotiation.game
-        end = End(int(game.end)).name.lower().replace("_", " ") if game.end else "cut off"
+        end = end_of(game).replace("_", " ") if game.end else "cut off"
         table = Table("room", "price before", "agreed", title=f"Ended: {end}", title_justify="left")
         for k, ticket in enumerate(self.card.tickets):
             agreed = f"{game.agreed[k]:.0f}" if game.agreed[k] > 0.0 else "–"
@@ -150,7 +156,11 @@ QUIT, HINT, CARD, READING = "/quit", "/hint", "/card", "/reading"
 def play(
     manager: Annotated[str, typer.Option(help="Who answers: rules or llm.")] = "rules",
     seed: Annotated[int, typer.Option(min=0, help="Scenario to play; the same seed, the same scenario.")] = 0,
+    scenario: Annotated[
+        Path | None, typer.Option(help="File of the scenario to play, in place of a sampled one; its draws: --seed.")
+    ] = None,
     persona: Annotated[str | None, typer.Option(help="Who the manager is: a name or a file; default: drawn.")] = None,
+    reward: Annotated[str, typer.Option(help="Who scores: repo, repo:rules=FILE, outcome, module:function.")] = "repo",
     llm: Annotated[str, typer.Option(help="Engine of the llm manager.")] = "smollm2",
     max_turns: Annotated[int, typer.Option(min=1, help="Messages after which it is cut off.")] = 20,
     reader: Annotated[
@@ -164,14 +174,15 @@ def play(
 
     /reading shows from then on how each message was understood, or no longer.
     """
+    from negotiation_env.game.lanes import episode_seed
     from negotiation_env.game.scenario import sample_scenario
+    from negotiation_env.game.scenario_file import read_scenario
     from negotiation_env.play.registry import load_manager, load_reward, reader_for
 
     console = Console()
+    played = sample_scenario(seed) if scenario is None else replace(read_scenario(scenario), seed=episode_seed(seed))
     player, ears = load_manager(manager, llm), reader_for(None, reader)
-    game = LiveNegotiation(
-        sample_scenario(seed), player, load_reward("repo"), ears, console, persona, show_reading=show_reading
-    )
+    game = LiveNegotiation(played, player, load_reward(reward), ears, console, persona, show_reading=show_reading)
     game.show_card()
     console.print(f"Your messages are read by: {reader_label(ears)}.", highlight=False, markup=False)
     console.print(f"Type your message; {HINT}, {CARD}, {READING} and {QUIT} help.")

@@ -1,4 +1,4 @@
-"""The leaderboard: one results file for each policy, and the README's table made of them.
+"""The leaderboard: one results file for each policy, shipped or in a folder of the user's, and the table of them.
 
 A results file holds what a run's report says of one policy, with the provenance. A line whose run is not comparable
 with the table's newest is marked. Reads reports; plays nothing.
@@ -35,14 +35,20 @@ SORT_BY: Final = ("bad-cases", "clean_fix")
 MARK: Final = "†"
 
 
-def add_results(run: BenchmarkFolder, folder: Path = RESULTS) -> list[Path]:
+def is_shipped(folder: Path) -> bool:
+    """Whether a folder is the one of the shipped results."""
+    return folder.resolve() == RESULTS.resolve()
+
+
+def add_results(run: BenchmarkFolder, folder: Path) -> list[Path]:
     """Write one results file for each policy of a run, over an earlier one of that policy; return their paths.
 
     Raises:
-        UsageError: the run's sources had uncommitted changes or no commit, so nobody could make its figures again.
+        UsageError: the folder is the shipped one, and the run's sources had uncommitted changes or no commit, so nobody
+            could make its figures again.
     """
     record = run.provenance
-    if not record.get("commit") or record.get("uncommitted_changes"):
+    if is_shipped(folder) and (not record.get("commit") or record.get("uncommitted_changes")):
         raise UsageError(
             f"expected a run made from committed sources, got commit {record.get('commit')} "
             f"{'with' if record.get('uncommitted_changes') else 'without'} uncommitted changes: commit, and run again"
@@ -72,16 +78,17 @@ class _ResultsFile(BaseModel):
     provenance: dict[str, Any]
 
 
-def read_results(folder: Path = RESULTS) -> list[dict[str, Any]]:
-    """Return the results, best first.
+def read_results(*folders: Path) -> list[dict[str, Any]]:
+    """Return the results of folders (by default the shipped ones), best first; a later folder's policy goes first.
 
     Raises:
         DataFileError: a file is no results file.
     """
-    found = []
-    for path in sorted(folder.glob("*.json")):
-        found.append(read_json(path, dict[str, Any]))
-        parse(_ResultsFile, found[-1], str(path), "make it with report leaderboard --add")
+    by_policy: dict[str, dict[str, Any]] = {}
+    for path in (path for folder in folders or (RESULTS,) for path in sorted(folder.glob("*.json"))):
+        record = read_json(path, dict[str, Any])
+        by_policy[parse(_ResultsFile, record, str(path), "make it with report leaderboard --add").policy] = record
+    found = list(by_policy.values())
     return sorted(found, key=lambda record: (-_value(record), record["policy"]))
 
 
@@ -104,7 +111,7 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
         marked = marked or apart
         cells = [_cell(record, metric, suite) for metric, _, suite in COLUMNS]
         name = f"`{record['policy']}`{' ' + MARK if apart else ''}"
-        lines.append("| " + " | ".join([name, *cells, f"`{record['provenance']['commit'][:9]}`"]) + " |")
+        lines.append("| " + " | ".join([name, *cells, _made_from(record["provenance"])]) + " |")
     notes = [
         f"Brackets hold 95% intervals. Hotels are simulated and raters automated. Manager: {newest['manager']}; "
         f"{newest['trials']} trials of each case, seed {newest['seed']}. Made by",
@@ -113,6 +120,13 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
     if marked:
         notes.append(f"{MARK}: made under other conditions than the newest line, so not comparable with it.")
     return "\n".join([*lines, "", *notes]) + "\n"
+
+
+def _made_from(record: Mapping[str, Any]) -> str:
+    """Return the commit of a run, or the version where there is none; "+" tells of changes beside it."""
+    if not record.get("commit"):
+        return f"version {record.get('version', 'unknown')}"
+    return f"`{record['commit'][:9]}{'+' if record.get('uncommitted_changes') else ''}`"
 
 
 def _cell(record: Mapping[str, Any], metric: str, suite: str) -> str:

@@ -14,8 +14,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
+from multiprocessing import resource_tracker
 from typing import Final, NamedTuple
 
 from benchmarks.metrics.judging import AssessedEpisode, judge
@@ -150,6 +152,30 @@ def _work(tasks: Sequence[EpisodeTask], manager: str) -> list[JudgedEpisode]:
     return list(run_here(tasks, policy, manager, host, reward, reader, lambda job, episode: None))
 
 
+@contextmanager
+def interrupts_held_back() -> Iterator[None]:
+    """Hold Ctrl-C back: it comes when the block is done, and a process that is started in the block never hears it.
+
+    Ctrl-C reaches the whole process group, and a worker can ignore it only once Python and its modules are loaded. A
+    process inherits which signals are blocked, so it starts with this one blocked. The handler is another one
+    meanwhile, because a thread of a library may take the signal in the main thread's place.
+    """
+    if not hasattr(signal, "pthread_sigmask") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    resource_tracker.ensure_running()  # starting it, as the first process would, unblocks the signal
+    held: list[object] = []
+    handler = signal.signal(signal.SIGINT, lambda *call: held.append(call))
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        signal.signal(signal.SIGINT, handler)
+    if held:
+        signal.raise_signal(signal.SIGINT)
+
+
 def _begin_work() -> None:
     # Ctrl-C reaches the whole process group; the parent decides what becomes of the work.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -180,7 +206,8 @@ def run_in_workers(tasks: Sequence[EpisodeTask], manager: str, workers: int, sav
             while True:
                 # Two chunks a worker: none waits for work, and little is lost when the run is stopped.
                 while len(running) < 2 * workers and (chunk := next(waiting, None)) is not None:
-                    running.add(pool.submit(_work, chunk, manager))
+                    with interrupts_held_back():  # a worker is started here
+                        running.add(pool.submit(_work, chunk, manager))
                 if not running:
                     return
                 finished, running = wait(running, return_when=FIRST_COMPLETED)
@@ -194,7 +221,8 @@ def run_in_workers(tasks: Sequence[EpisodeTask], manager: str, workers: int, sav
         except KeyboardInterrupt:
             for future in running:
                 if not future.cancel():
-                    list(_saved(future, save))
+                    with suppress(BrokenProcessPool):  # its worker is gone: there is nothing to save
+                        list(_saved(future, save))
             raise
 
 

@@ -1,24 +1,45 @@
-"""What the environments' keyword arguments mean: scenario, suite, persona, manager, reward, turns.
+"""What the environments' keyword arguments mean: scenario, suite, persona, manager, turns, seeds, autoreset, options.
 
-One place checks them, so that the single, vector, text and numeric environments agree.
+One place checks them, so that the single, vector, text and numeric environments agree. Nothing here changes an
+environment: whatever may fail is called first, and what was found is kept once all of it has been.
 """
 
 from __future__ import annotations
 
+import operator
+import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol, runtime_checkable
+from inspect import signature
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
 
-from negotiation_env.errors import UsageError, did_you_mean
+from negotiation_env.errors import RenderModeError, UsageError, did_you_mean
+from negotiation_env.game.features import FEATURES
 from negotiation_env.game.lanes import FLOATS, episode_seed
 from negotiation_env.game.scenario import Scenario, scenario_of
-from negotiation_env.play.protocols import Manager
-from negotiation_env.play.registry import SUITES, known, load, load_manager
+from negotiation_env.game.scenario_file import load_scenario
+from negotiation_env.play.protocols import Manager, Reward
+from negotiation_env.play.registry import SUITES, known, load, load_manager, load_reward
 
 RENDER_MODES = ("ansi", "human")
 RESET_OPTIONS = ("scenario", "persona")
+RESET_MASK: Final = "reset_mask"
+
+NOT_BEGUN: Final = "expected an episode in progress, got none: call reset() first"
+IS_OVER: Final = "expected an episode in progress, got one that is over: call reset() first"
+BROKEN_OFF: Final = "expected an episode in progress, got one whose last step failed half-way: call reset() first"
+"""Why ``step`` cannot be called. A manager's private state cannot be taken back, so a step that fails (or is stopped by
+Ctrl-C) after its action was found good leaves nothing to go on from."""
+
+Seed: TypeAlias = int | np.integer[Any]
+"""At least 0."""
+LaneSeeds: TypeAlias = Seed | Sequence[Seed | None] | NDArray[np.integer[Any]] | None
+"""What a vector environment takes as seeds; see ``lane_seeds``."""
 
 
 @runtime_checkable
@@ -44,11 +65,14 @@ class SeedStream:
         self._root = episode_seed(seed)
         self._count = 0
 
-    def next(self) -> int:
-        """Return the next episode's 64-bit seed."""
-        seed = self._root if self._count == 0 else FLOATS.fork(self._root, self._count)
+    @property
+    def seed(self) -> int:
+        """The next episode's 64-bit seed."""
+        return self._root if self._count == 0 else FLOATS.fork(self._root, self._count)
+
+    def advance(self) -> None:
+        """Go on to the seed after it: the episode was opened."""
         self._count += 1
-        return seed
 
 
 def seed_stream(current: SeedStream | None, seed: int | None, generator: np.random.Generator) -> SeedStream:
@@ -58,36 +82,79 @@ def seed_stream(current: SeedStream | None, seed: int | None, generator: np.rand
     return current if current is not None else SeedStream(_random_seed(generator))
 
 
-def lane_seeds(seed: int | Sequence[int | None] | None, count: int, generator: np.random.Generator) -> list[int]:
-    """Return a seed per lane: ``seed + i`` for an int, a sequence's own, and random ones where there is None."""
-    if isinstance(seed, int):
-        return [seed + i for i in range(count)]
-    given: Sequence[int | None] = [None] * count if seed is None else seed
+def check_seed(seed: object) -> int:
+    """Return a seed as Python's int, or raise if it is not an int (Python's or NumPy's) of at least 0."""
+    found = _whole(seed)
+    if found is None or found < 0:
+        raise UsageError(f"expected a seed as an int >= 0, Python's or NumPy's, got {seed!r}: pass one, or None")
+    return found
+
+
+def lane_seeds(seed: object, count: int) -> list[int | None]:
+    """Return each lane's seed, None for a random one.
+
+    Args:
+        seed: an int, Python's or NumPy's (lane i gets ``seed + i``); a sequence or 1-D integer array with one seed per
+            lane, in which None stands for a random one; or None, all random.
+        count: lanes.
+
+    Raises:
+        UsageError: it is none of these, or of another length.
+    """
+    if seed is None:
+        return [None] * count
+    if np.ndim(seed) == 0:  # type: ignore[arg-type]
+        first = check_seed(seed)
+        return [first + i for i in range(count)]
+    given = list(seed)  # type: ignore[call-overload]
     if len(given) != count:
-        raise UsageError(f"expected {count} seeds, got {len(given)}: one per environment")
-    return [_random_seed(generator) if s is None else s for s in given]
+        raise UsageError(f"expected {count} seeds, got {len(given)}: pass one per environment")
+    return [None if s is None else check_seed(s) for s in given]
+
+
+def one_seed(seed: object) -> int | None:
+    """Return a vector environment's seed where it is one int for all lanes, else None."""
+    return check_seed(seed) if seed is not None and np.ndim(seed) == 0 else None  # type: ignore[arg-type]
+
+
+def lane_streams(
+    current: Sequence[SeedStream], seed: object, count: int, generator: np.random.Generator
+) -> list[SeedStream]:
+    """Return the streams that a reset of every lane goes on with; see ``lane_seeds`` and ``seed_stream``."""
+    if seed is None and current:
+        return list(current)
+    return [seed_stream(None, s, generator) for s in lane_seeds(seed, count)]
 
 
 def _random_seed(generator: np.random.Generator) -> int:
     return int(generator.integers(2**62))
 
 
+def _whole(value: object) -> int | None:
+    """Return a whole number of Python's or NumPy's as Python's int; None for anything else, bools among it."""
+    if isinstance(value, bool | np.bool_):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+
+
 class ScenarioSource:
     """What is played: a scenario that was given, a suite's, or the world's; and with which persona."""
 
-    def __init__(self, scenario: Scenario | None, suite: str | Suite | None, persona: object | None) -> None:
-        """Take a scenario or a suite, or neither (sample); ``persona`` None is drawn by the manager."""
+    def __init__(
+        self, scenario: Scenario | str | Path | None, suite: str | Path | Suite | None, persona: object | None
+    ) -> None:
+        """Take a scenario (or its file) or a suite, or neither (sample); ``persona`` None is drawn by the manager."""
         if scenario is not None and suite is not None:
             raise UsageError("expected scenario or suite, got both: pass one of them")
-        if scenario is not None and not isinstance(scenario, Scenario):
-            raise UsageError(f"expected a Scenario, got {type(scenario).__name__}: build one or pass suite=NAME")
-        self._scenario = scenario
+        self._scenario = load_scenario(scenario) if scenario is not None else None
         self._persona = persona
         self.suite = load_suite(suite) if suite is not None else None
 
-    def next(self, seeds: SeedStream, options: dict[str, Any]) -> tuple[Scenario, object | None]:
-        """Return the next episode's scenario and persona; what reset's ``options`` name goes first."""
-        seed = seeds.next()
+    def episode(self, seed: int, options: dict[str, Any]) -> tuple[Scenario, object | None]:
+        """Return the scenario and persona of an episode's seed; what reset's ``options`` name goes first."""
         return options.get("scenario") or self._drawn(seed), options.get("persona", self._persona)
 
     def _drawn(self, seed: int) -> Scenario:
@@ -105,41 +172,132 @@ class ScenarioSource:
         return own if own is not None else load_manager(spec, llm)
 
 
-def load_suite(suite: str | Suite) -> Suite:
-    """Return a suite by name, or the object given."""
-    if not isinstance(suite, str):
+PATH = "path"
+"""Entry point of the group of suites that reads a case file, a scenario file, or a folder of them."""
+
+
+def load_suite(suite: str | Path | Suite) -> Suite:
+    """Return a suite by name, by ``NAME:ARGUMENT``, by the path of its file or folder, or the object given.
+
+    Raises:
+        UsageError: there is no such name or path.
+        DataFileError: a file is no case and no scenario.
+    """
+    if not isinstance(suite, str | Path):
         if isinstance(suite, Suite):
             return suite
-        raise UsageError(f"expected a suite name or an object with scenarios and manager(), got {suite!r}")
-    if suite not in known(SUITES):
-        raise UsageError(f"expected the name of a suite, got {suite!r}.{did_you_mean(suite, known(SUITES))}")
-    return load(SUITES, suite, "suite")()  # type: ignore[no-any-return]
+        raise UsageError(f"expected a suite name, a path, or an object with scenarios and manager(), got {suite!r}")
+    spec, names = str(suite), [name for name in known(SUITES) if name != PATH]
+    name, _, argument = spec.partition(":")
+    if name in names:
+        factory = load(SUITES, name, "suite")
+        if argument and not signature(factory).parameters:
+            raise UsageError(f"expected suite {name!r} without an argument, got {spec!r}")
+        return factory(argument) if argument else factory()  # type: ignore[no-any-return]
+    path = Path(spec).expanduser()
+    if path.exists():
+        return load(SUITES, PATH, "suite")(path)  # type: ignore[no-any-return]
+    if os.sep in spec or spec.endswith(".toml"):
+        raise UsageError(f"expected a case file or a folder of them, got {spec!r}: no such path")
+    raise UsageError(f"expected a suite's name or path, got {spec!r}.{did_you_mean(spec, names)}")
 
 
-def check_turns(max_turns: int) -> int:
-    """Return ``max_turns``, or raise if it is not an int of at least 1."""
-    if max_turns < 1:
+def load_act_reward(reward: object) -> Reward:
+    """Return a reward that can score moves without text; see ``registry.load_reward``.
+
+    Raises:
+        UsageError: it needs the text, so the numeric environment has nothing to hand to it.
+    """
+    made = load_reward(reward)
+    scored = made.score_features(FLOATS, (0.0,) * len(FEATURES))
+    if scored.total is None and scored.fault:
         raise UsageError(
-            f"expected max_turns as an int >= 1, got {max_turns!r}: pass how many replies an episode may have"
+            f"expected a reward that scores moves without text, got {reward!r} ({scored.fault}): play it "
+            "in HotelNegotiation-v0"
         )
-    return max_turns
+    return made
 
 
-def check_render_mode(mode: str | None) -> str | None:
-    """Return the render mode, or raise if there is no such mode."""
-    if mode is not None and mode not in RENDER_MODES:
-        raise UsageError(
-            f"expected render_mode None, 'ansi' or 'human', got {mode!r}.{did_you_mean(mode, RENDER_MODES)}"
-        )
-    return mode
+def check_turns(max_turns: object) -> int:
+    """Return ``max_turns`` as Python's int, or raise if it is not an int of at least 1."""
+    return _at_least_one(max_turns, "max_turns", "how many replies an episode may have")
 
 
-def check_options(options: dict[str, Any] | None) -> dict[str, Any]:
-    """Return reset's options, or raise on a name that is not one."""
+def check_count(num_envs: object) -> int:
+    """Return ``num_envs`` as Python's int, or raise if it is not an int of at least 1."""
+    return _at_least_one(num_envs, "num_envs", "how many negotiations are played side by side")
+
+
+def _at_least_one(value: object, name: str, meaning: str) -> int:
+    found = _whole(value)
+    if found is None or found < 1:
+        raise UsageError(f"expected {name} as an int >= 1, got {value!r}: pass {meaning}")
+    return found
+
+
+def check_llm(llm: object) -> str:
+    """Return the spec of the manager's language model, or raise if it is no text."""
+    if not isinstance(llm, str):
+        raise UsageError(f"expected llm as an engine spec, got {llm!r}: pass text such as 'smollm2'")
+    return llm
+
+
+def check_render_mode(mode: object) -> str | None:
+    """Return the render mode, or raise ``RenderModeError`` if there is no such mode."""
+    if mode is None or (isinstance(mode, str) and mode in RENDER_MODES):
+        return mode
+    hint = did_you_mean(mode, RENDER_MODES) if isinstance(mode, str) else ""
+    raise RenderModeError(f"expected render_mode None, 'ansi' or 'human', got {mode!r}: pass one of these.{hint}")
+
+
+AUTORESET: Final = {word: mode for mode in AutoresetMode for word in (mode.name, mode.value)}
+"""The modes by both their names: ``"NEXT_STEP"`` and ``"NextStep"``."""
+
+
+def check_autoreset(mode: object) -> AutoresetMode:
+    """Return the autoreset mode (Gymnasium's ``AutoresetMode`` or its name), or raise if there is no such mode."""
+    if isinstance(mode, AutoresetMode):
+        return mode
+    if isinstance(mode, str) and mode in AUTORESET:
+        return AUTORESET[mode]
+    names = [found.name for found in AutoresetMode]
+    hint = did_you_mean(mode, names) if isinstance(mode, str) else f" Known: {', '.join(names)}."
+    raise UsageError(f"expected autoreset_mode as a gymnasium.vector.AutoresetMode or its name, got {mode!r}.{hint}")
+
+
+def check_options(options: dict[str, Any] | None, names: Sequence[str] = RESET_OPTIONS) -> dict[str, Any]:
+    """Return a copy of reset's options, or raise on a name that is not among ``names``, or on no scenario."""
+    if options is not None and not isinstance(options, dict):
+        raise UsageError(f"expected options as a dict, got {type(options).__name__}: pass {{name: value}}")
     for name in options or {}:
-        if name not in RESET_OPTIONS:
-            raise UsageError(f"unknown reset option {name!r}.{did_you_mean(name, RESET_OPTIONS)}")
-    scenario = (options or {}).get("scenario")
-    if scenario is not None and not isinstance(scenario, Scenario):
-        raise UsageError(f"expected options['scenario'] as a Scenario, got {type(scenario).__name__}")
-    return dict(options or {})
+        if name not in names:
+            raise UsageError(f"unknown reset option {name!r}.{did_you_mean(str(name), names)}")
+    chosen = dict(options or {})
+    if chosen.get("scenario") is not None:
+        chosen["scenario"] = load_scenario(chosen["scenario"])
+    return chosen
+
+
+def still_over(over: NDArray[np.bool_]) -> str:
+    """Say that ``step`` cannot be called without autoreset while lanes are over."""
+    return (
+        f"expected episodes in progress in all {len(over)} lanes, got {int(over.sum())} that are over: call "
+        "reset(options={'reset_mask': numpy.logical_or(terminations, truncations)}) first"
+    )
+
+
+def check_mask(mask: object, count: int) -> NDArray[np.bool_]:
+    """Return which lanes a reset starts anew: all where ``mask`` is None, else as it says.
+
+    Raises:
+        UsageError: it is not a bool array [count] with a True in it.
+    """
+    if mask is None:
+        return np.ones(count, dtype=np.bool_)
+    found = np.asarray(mask)
+    if found.shape != (count,) or found.dtype != np.bool_ or not found.any():
+        raise UsageError(
+            f"expected options['reset_mask'] as a bool array of shape ({count},) with a True in it, got {mask!r}: "
+            "pass np.logical_or(terminations, truncations) of the last step"
+        )
+    return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import gymnasium as gym
@@ -18,20 +19,33 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from negotiation_env.envs.arguments import (
+    BROKEN_OFF,
+    IS_OVER,
+    NOT_BEGUN,
+    RESET_MASK,
+    LaneSeeds,
     ScenarioSource,
+    Seed,
     SeedStream,
     Suite,
+    check_autoreset,
+    check_count,
+    check_mask,
     check_options,
     check_render_mode,
+    check_seed,
     check_turns,
     lane_seeds,
+    load_act_reward,
+    one_seed,
     seed_stream,
+    still_over,
 )
-from negotiation_env.envs.spaces import Lasting, action_space, lasting_of, observation, observation_space
-from negotiation_env.errors import EpisodeOverError, UsageError
+from negotiation_env.envs.spaces import Lasting, action_space, check_actions, lasting_of, observation, observation_space
+from negotiation_env.errors import EpisodeOverError, RenderModeError, UsageError
 from negotiation_env.game.acts import DialogueAct, Tactic
 from negotiation_env.game.features import reply_features
-from negotiation_env.game.lanes import ARRAYS, FLOATS, Lanes, Num, episode_seed
+from negotiation_env.game.lanes import ARRAYS, FLOATS, Lanes, Num
 from negotiation_env.game.moves import acts_of_move, move_of_action
 from negotiation_env.game.scenario import Scenario, card_numbers, sample_card, sample_floors
 from negotiation_env.game.state import (
@@ -48,7 +62,7 @@ from negotiation_env.game.state import (
 from negotiation_env.language.reading import context_of
 from negotiation_env.language.wording import agent_phrase_book, word
 from negotiation_env.play.protocols import ManagerDynamics, Reward, RewardBreakdown
-from negotiation_env.play.registry import load_manager, load_reward
+from negotiation_env.play.registry import load_manager
 
 Floats = NDArray[np.float32]
 
@@ -65,7 +79,11 @@ def play(
     lanes: Lanes, game: GameState, seat: Any, dynamics: ManagerDynamics, reward: Reward, action: Sequence[Num]
 ) -> Play:
     """Play one action in one negotiation, or in N."""
-    move = move_of_action(lanes, action[0], action[1], action[2], game)
+    return play_move(lanes, game, seat, dynamics, reward, move_of_action(lanes, action[0], action[1], action[2], game))
+
+
+def play_move(lanes: Lanes, game: GameState, seat: Any, dynamics: ManagerDynamics, reward: Reward, move: Move) -> Play:
+    """Play a move, which need not be one that an action says, in one negotiation, or in N."""
     claims = settle(lanes, game, move)
     scored = reward.score_features(lanes, reply_features(lanes, game, move, claims))
     apply_move(lanes, game, move, claims)
@@ -136,8 +154,8 @@ class StrategyEnv(gym.Env[Floats, NDArray[np.int64]]):
 
     def __init__(
         self,
-        scenario: Scenario | None = None,
-        suite: str | Suite | None = None,
+        scenario: Scenario | str | Path | None = None,
+        suite: str | Path | Suite | None = None,
         persona: object | None = None,
         manager: object = "rules",
         reward: object = "repo",
@@ -150,54 +168,75 @@ class StrategyEnv(gym.Env[Floats, NDArray[np.int64]]):
         self._source = ScenarioSource(scenario, suite, persona)
         self._manager = self._source.manager(manager, "smollm2")
         dynamics_of(self._manager)
-        self._reward = load_reward(reward)
+        self._reward = load_act_reward(reward)
         self.action_space = action_space()
         self.observation_space = cast("gym.spaces.Space[Floats]", observation_space())
         self._seeds: SeedStream | None = None
         self._game: GameState | None = None
         self._lines: list[str] = []
-        self._over = True
+        self._no_step: str | None = NOT_BEGUN
+        """Why ``step`` cannot be called, None where it can."""
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
-        """Start the seed's negotiation, or the next one of the stream that the last seed began."""
-        super().reset(seed=seed)
+    def reset(
+        self, *, seed: Seed | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Floats, dict[str, Any]]:
+        """Start the seed's negotiation, or the next one of the stream that the last seed began.
+
+        Args:
+            seed: an int of at least 0, Python's or NumPy's.
+            options: ``scenario`` and ``persona``, for this episode alone.
+
+        Raises:
+            UsageError: on a wrong seed, option or persona. What was in progress before then still is.
+        """
+        number = None if seed is None else check_seed(seed)
         chosen = check_options(options)
-        self._seeds = seed_stream(self._seeds, seed, self.np_random)
-        self._scenario, persona = self._source.next(self._seeds, chosen)
-        seated = self._manager.start(self._scenario, persona)
+        super().reset(seed=number)
+        seeds = seed_stream(self._seeds, number, self.np_random)
+        scenario, persona = self._source.episode(seeds.seed, chosen)
+        seated = self._manager.start(scenario, persona)
+        seeds.advance()
+        self._seeds, self._scenario, self._no_step = seeds, scenario, None
         self._seat, self._seat_dynamics = seated.state, seated.dynamics
-        self._game = new_game(FLOATS, card_numbers(self._scenario.card))
+        self._game = new_game(FLOATS, card_numbers(scenario.card))
         self._lasting = lasting_of(FLOATS, self._game)
-        self._lines, self._over = [], False
+        self._lines = []
         return self._observe(), {}
 
     def step(self, action: NDArray[np.int64]) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
-        """Play one action; return the observation, the reply's reward, and how the negotiation stands."""
+        """Play one action (ints, [3]); return the observation, the reply's reward, and how the negotiation stands.
+
+        Raises:
+            UsageError: the action lies outside the action space; nothing has happened then.
+            EpisodeOverError: there is no episode in progress. An error of a manager or reward, and Ctrl-C, end the
+                episode: after one, only ``reset`` goes on.
+        """
         game = self._require_game()
-        if self._over:
-            raise EpisodeOverError("expected an episode in progress, got one that is over: call reset() first")
+        if self._no_step is not None:
+            raise EpisodeOverError(self._no_step)
+        chosen = check_actions(action)
+        self._no_step = BROKEN_OFF  # until the whole exchange is played
         if self.render_mode is not None:
-            self._lines.append(f"AGENT: {self.action_text(action) or '(silence)'}")
-        before = replace(game)
-        played = play(FLOATS, game, self._seat, self._seat_dynamics, self._reward, [float(a) for a in action])
-        if self.render_mode is not None:
-            acts = decision_acts(before, played.decision)
-            self._lines.append("HOTEL: " + ", ".join(describe(act) for act in acts))
-        if self.render_mode == "human":
-            print("\n".join(self._lines[-2:]))
+            said, before = self.action_text(chosen) or "(silence)", replace(game)
+        played = play(FLOATS, game, self._seat, self._seat_dynamics, self._reward, [float(a) for a in chosen.tolist()])
         terminated = bool(game.end)
         truncated = not terminated and game.turn >= self._max_turns
-        self._over = terminated or truncated
+        self._no_step = IS_OVER if terminated or truncated else None
+        if self.render_mode is not None:
+            answer = ", ".join(describe(act) for act in decision_acts(before, played.decision))
+            self._lines += [f"AGENT: {said}", f"HOTEL: {answer}"]
+        if self.render_mode == "human":
+            print("\n".join(self._lines[-2:]))
         info: dict[str, Any] = {"reward": played.reward._asdict()}
-        if self._over:
+        if self._no_step is not None:
             info["agreed"] = np.array(game.agreed, dtype=np.float32)
             info["tickets"] = int(game.card.tickets)
         return self._observe(), float(played.reward.total or 0.0), terminated, truncated, info
 
-    def action_text(self, action: NDArray[np.int64]) -> str:
+    def action_text(self, action: NDArray[np.integer[Any]]) -> str:
         """Return the message that says an action in the current state, for the text environment."""
         game, card = self._require_game(), self._scenario.card
-        act, tactic, level = (float(a) for a in action)
+        act, tactic, level = (float(a) for a in check_actions(action).tolist())
         move = move_of_action(FLOATS, act, tactic, level, game)
         acts = acts_of_move(move, card, game)
         context = context_of(card, game, "agent")
@@ -212,7 +251,7 @@ class StrategyEnv(gym.Env[Floats, NDArray[np.int64]]):
 
     def _require_game(self) -> GameState:
         if self._game is None:
-            raise EpisodeOverError("expected an episode in progress, got none: call reset() first")
+            raise EpisodeOverError(NOT_BEGUN)
         return self._game
 
 
@@ -237,10 +276,20 @@ BREAKDOWN = ("total", "model", "judge", "rules", "enhancement")
 class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
     """``num_envs`` numeric negotiations; see ``StrategyEnv`` for spaces and game.
 
-    Scenarios are drawn from the seeds; a fixed scenario or persona is the single environment's. Autoreset is SAME_STEP:
-    a lane that ends is reset at once; its last observation stands in ``info["final_obs"]`` (rows of a float32 array
-    [N, 55], valid where ``info["_final_obs"]``), with ``info["agreed"]`` [N, 3] (agreed selling prices, 0 = none) and
-    ``info["tickets"]`` [N]. ``info["reward"]`` holds the breakdown as arrays [N].
+    Scenarios are drawn from the seeds; a fixed scenario or persona is the single environment's. ``info["reward"]``
+    holds the breakdown as float64 arrays [N], NaN in a lane that made no move and where a source cannot score one.
+    Where a lane has ended there are ``info["agreed"]`` (float32 [N, 3], agreed selling prices, 0 = none) and
+    ``info["tickets"]`` (float64 [N]). ``info["_NAME"]`` says in which lanes an entry is valid.
+
+    ``autoreset_mode`` (Gymnasium's ``AutoresetMode``, or its name) says when a lane that has ended is opened anew:
+
+    - SAME_STEP (default): in the step in which it ends. Observation and ``info`` are the new episode's; the ended one's
+      stand in ``info["final_obs"]`` (float32 [N, 55]) and ``info["final_info"]`` (a dict like ``info``).
+    - NEXT_STEP: in the step after it, in which its action is ignored and its reward is 0. Gymnasium's observation
+      wrappers, such as ``NormalizeObservation``, want this one.
+    - DISABLED: by ``reset(options={"reset_mask": over})``, a bool array [N]; until then ``step`` raises.
+
+    ``reset_mask`` opens some lanes anew in every mode.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 - as in gymnasium.vector.VectorEnv
@@ -255,88 +304,142 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
         reward: object = "repo",
         max_turns: int = 20,
         render_mode: None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
     ) -> None:
         """Make the environments. Raises ``UsageError`` on a wrong argument."""
-        if num_envs < 1:
-            raise UsageError(f"expected num_envs >= 1, got {num_envs}")
         if render_mode is not None:
-            raise UsageError(f"expected render_mode None, got {render_mode!r}: render the single environment instead")
-        self.num_envs = num_envs
+            raise RenderModeError(
+                f"expected render_mode None, got {render_mode!r}: render the single environment instead"
+            )
+        self.num_envs = check_count(num_envs)
+        self._mode = check_autoreset(autoreset_mode)
+        self.metadata = {**type(self).metadata, "autoreset_mode": self._mode}
         self._max_turns = check_turns(max_turns)
         self._dynamics = dynamics_of(load_manager(manager))
-        self._reward = load_reward(reward)
+        self._reward = load_act_reward(reward)
         self.single_action_space = action_space()
         self.single_observation_space = observation_space()
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self._roots: Seeds | None = None
-        self._counts = np.zeros(num_envs)
+        self._counts = np.zeros(self.num_envs)
         self._game: GameState | None = None
+        self._over = np.zeros(self.num_envs, dtype=np.bool_)
+        """Lanes that have ended and were not opened anew."""
+        self._no_step: str | None = NOT_BEGUN
+        """Why ``step`` cannot be called, None where it can."""
 
-    def reset(
-        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Floats, dict[str, Any]]:
-        """Start every lane. An int seeds lane i with ``seed + i``; a sequence gives each lane its own."""
-        super().reset(seed=seed if isinstance(seed, int) else None)
-        if options:
-            raise UsageError(f"expected no reset options, got {sorted(options)}: use the single environment for them")
-        if seed is not None or self._roots is None:
-            self._roots = np.array(
-                [episode_seed(s) for s in lane_seeds(seed, self.num_envs, self.np_random)], dtype=np.uint64
-            )
-            self._counts = np.zeros(self.num_envs)
-        everyone = np.arange(self.num_envs)
-        self._game, self._seat = self._open(everyone)
-        self._lasting = _lasting(self._game)
+    def reset(self, *, seed: LaneSeeds = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
+        """Start every lane, or those of a mask.
+
+        Args:
+            seed: an int, Python's or NumPy's (lane i gets ``seed + i``); a sequence or integer array with one per lane,
+                None for a random one; or None: each lane goes on with its own stream of seeds.
+            options: ``reset_mask`` (bool array [N]); scenarios and personas are the single environment's.
+
+        Raises:
+            UsageError: on a wrong seed or option. What was in progress before then still is.
+            EpisodeOverError: on a ``reset_mask`` before the first reset, or after a step that failed half-way.
+        """
+        mask = check_options(options, (RESET_MASK,)).get(RESET_MASK)
+        rows = np.flatnonzero(check_mask(mask, self.num_envs))
+        if mask is not None and self._no_step is not None:
+            raise EpisodeOverError(f"{self._no_step}, without a reset_mask")
+        super().reset(seed=one_seed(seed))
+        roots, counts = self._roots, self._counts.copy()
+        if seed is not None or roots is None:
+            streams = [seed_stream(None, s, self.np_random) for s in lane_seeds(seed, self.num_envs)]
+            fresh = np.array([stream.seed for stream in streams], dtype=np.uint64)
+            roots = fresh if roots is None else roots.copy()
+            roots[rows], counts[rows] = fresh[rows], 0.0
+        game, seat = self._open(roots[rows], counts[rows])
+        counts[rows] += 1.0
+        self._roots, self._counts, self._no_step = roots, counts, None
+        self._over[rows] = False
+        if self._game is None or mask is None:
+            self._game, self._seat, self._lasting = game, seat, _lasting(game)
+        else:
+            self._replace(rows, game, seat, _lasting(game))
         return self._observe(self._game).T, {}
 
-    def _open(self, rows: NDArray[np.intp]) -> tuple[GameState, Any]:
-        """Open the next negotiation of the given lanes."""
-        if self._roots is None:
-            raise EpisodeOverError("expected episodes in progress, got none: call reset() first")
-        counts, roots = self._counts[rows], self._roots[rows]
+    def _open(self, roots: Seeds, counts: NDArray[np.float64]) -> tuple[GameState, Any]:
+        """Return the negotiations that follow ``counts`` others of the streams of seeds that begin with ``roots``."""
         seeds: Seeds = np.where(counts == 0.0, roots, ARRAYS.fork(roots, counts))
-        self._counts[rows] += 1.0
         card = sample_card(ARRAYS, seeds)
         seat = self._dynamics.start(ARRAYS, seeds, card, sample_floors(ARRAYS, seeds, card))
         return new_game(ARRAYS, card), seat
 
+    def _replace(self, rows: NDArray[np.intp], game: GameState, seat: Any, lasting: Lasting) -> None:
+        """Write negotiations that were just opened over the lanes of ``rows``."""
+        put(self._game, rows, game)
+        put(self._seat, rows, seat)
+        put(self._lasting, rows, lasting)
+
     def step(
         self, actions: NDArray[np.int64]
     ) -> tuple[Floats, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
-        """Play one action in every lane; ``actions`` is an int array [N, 3]."""
+        """Play one action in every lane.
+
+        Args:
+            actions: ints [N, 3].
+
+        Returns:
+            Observations [N, 55] (float32); rewards [N] (float64); terminations and truncations [N] (bool); info.
+
+        Raises:
+            UsageError: an action lies outside the action space; nothing has happened then.
+            EpisodeOverError: there are no episodes in progress, or in DISABLED mode one is over. An error of a manager
+                or reward, and Ctrl-C, end all episodes: after one, only a full ``reset`` goes on.
+        """
         game = self._game
-        if game is None:
-            raise EpisodeOverError("expected episodes in progress, got none: call reset() first")
-        if np.shape(actions) != (self.num_envs, 3):
-            raise UsageError(f"expected actions of shape ({self.num_envs}, 3), got {np.shape(actions)}")
-        chosen = np.asarray(actions)
+        if game is None or self._no_step is not None:
+            raise EpisodeOverError(self._no_step or NOT_BEGUN)
+        if self._mode is AutoresetMode.DISABLED and self._over.any():
+            raise EpisodeOverError(still_over(self._over))
+        chosen = check_actions(actions, self.num_envs)
+        self._no_step = BROKEN_OFF  # until the whole exchange is played
         # Short integers for what is only compared, and that with every act and tactic there is.
         act, tactic = np.ascontiguousarray(chosen[:, :2].T, dtype=np.int16)
         level = chosen[:, 2].astype(np.float64)
         scored = play(ARRAYS, game, self._seat, self._dynamics, self._reward, (act, tactic, level)).reward
         terminated = game.end > 0.0
         truncated = ~terminated & (game.turn >= self._max_turns)
-        info: dict[str, Any] = {"reward": {name: getattr(scored, name) for name in BREAKDOWN}}
-        over = terminated | truncated
+        breakdown = _breakdown(scored, self.num_envs)
+        rewards = np.zeros(self.num_envs) if scored.total is None else breakdown["total"].copy()
         seen = self._observe(game)
+        late = self._over  # under NEXT_STEP these are opened now; what was played in them counts for nothing
+        if late.any():
+            terminated, truncated = terminated & ~late, truncated & ~late
+            rewards = np.where(late, 0.0, rewards)
+            breakdown = _without(breakdown, late)
+            seen = self._reopen(np.flatnonzero(late), seen)
+        info: dict[str, Any] = {"reward": breakdown, "_reward": ~late}
+        over = terminated | truncated
         if over.any():
-            seen = self._finish(game, over, seen, info)
-        return seen.T, np.asarray(scored.total), terminated, truncated, info
+            ended = {"agreed": np.stack(game.agreed, axis=1).astype(np.float32), "tickets": game.card.tickets.copy()}
+            ended |= {f"_{name}": over for name in ended}
+            if self._mode is AutoresetMode.SAME_STEP:
+                final = {"reward": breakdown, "_reward": over} | ended
+                info = {"reward": _without(breakdown, over), "_reward": ~over}
+                info |= {"final_obs": seen.T, "_final_obs": over, "final_info": final, "_final_info": over}
+                seen = self._reopen(np.flatnonzero(over), seen)
+            else:
+                info |= ended
+        self._over = late if self._mode is AutoresetMode.SAME_STEP else over.copy()  # ``info`` holds the other
+        self._no_step = None
+        return seen.T, rewards, terminated, truncated, info
 
-    def _finish(self, game: GameState, over: NDArray[np.bool_], seen: Floats, info: dict[str, Any]) -> Floats:
-        """Record the lanes that ended, open their next negotiations; return ``seen`` [55, N] with these in place."""
-        rows = np.flatnonzero(over)
-        info["final_obs"], info["_final_obs"] = seen.T, over
-        info["agreed"], info["tickets"] = np.stack(game.agreed, axis=1), game.card.tickets.copy()
-        fresh_game, fresh_seat = self._open(rows)
-        lasting = _lasting(fresh_game)
-        put(game, rows, fresh_game)
-        put(self._seat, rows, fresh_seat)
-        put(self._lasting, rows, lasting)
+    def _reopen(self, rows: NDArray[np.intp], seen: Floats) -> Floats:
+        """Open the next negotiations of the lanes ``rows``; return a copy of ``seen`` [55, N] with these in place."""
+        if self._roots is None:
+            raise EpisodeOverError(NOT_BEGUN)
+        game, seat = self._open(self._roots[rows], self._counts[rows])
+        self._counts[rows] += 1.0
+        lasting = _lasting(game)
+        self._replace(rows, game, seat, lasting)
         shown = seen.copy()
         # Column by column: contiguous memory makes it three times as fast as one assignment to all.
-        for column, opened in zip(shown, _observed(observation(ARRAYS, fresh_game, lasting), len(rows)), strict=True):
+        for column, opened in zip(shown, _observed(observation(ARRAYS, game, lasting), len(rows)), strict=True):
             column[rows] = opened
         return shown
 
@@ -353,6 +456,17 @@ def _lasting(game: GameState) -> Lasting:
         for columns in (last.targets, last.strengths, last.rest)
     )
     return last._replace(targets=targets, strengths=strengths, tickets=last.tickets.astype(np.float32), rest=rest)
+
+
+def _breakdown(scored: RewardBreakdown, lanes: int) -> dict[str, NDArray[np.float64]]:
+    """Return a reward's numbers as float64 arrays [lanes], NaN where a source scored nothing."""
+    found = {name: getattr(scored, name) for name in BREAKDOWN}
+    return {name: np.full(lanes, np.nan if value is None else value) for name, value in found.items()}
+
+
+def _without(breakdown: dict[str, NDArray[np.float64]], lanes: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
+    """Return a breakdown with NaN in the given lanes."""
+    return {name: np.where(lanes, np.nan, values) for name, values in breakdown.items()}
 
 
 def _observed(columns: Sequence[Any], lanes: int) -> Floats:

@@ -1,4 +1,4 @@
-"""Observation spaces: one that holds real sentences, and the numeric twin's vector.
+"""Spaces: one that holds real sentences, and the numeric twin's actions and observations.
 
 Gymnasium's ``Text`` rejects any character outside a fixed set; ``MessageSpace`` accepts every Unicode string up to a
 length, and samples plain sentences.
@@ -6,11 +6,13 @@ length, and samples plain sentences.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import gymnasium as gym
 import numpy as np
+from numpy.typing import NDArray
 
+from negotiation_env.errors import UsageError
 from negotiation_env.game.acts import MAX_TICKETS, Act, Tactic
 from negotiation_env.game.lanes import Lanes, Num, Trio
 from negotiation_env.game.moves import PRICE_LEVELS
@@ -54,9 +56,46 @@ class MessageSpace(gym.Space[str]):
         return hash((MessageSpace, self.max_length))
 
 
+ACTION_SIZES: Final = (len(Act), len(Tactic), PRICE_LEVELS)
+"""Choices of the numeric twin's act, tactic and price level."""
+
+
 def action_space() -> gym.spaces.MultiDiscrete:
     """Return the numeric twin's action space: act, tactic, price level."""
-    return gym.spaces.MultiDiscrete([len(Act), len(Tactic), PRICE_LEVELS])
+    return gym.spaces.MultiDiscrete(list(ACTION_SIZES))
+
+
+def check_actions(actions: object, lanes: int | None = None) -> NDArray[np.integer[Any]]:
+    """Return actions as an integer array of shape [3], or [lanes, 3].
+
+    Raises:
+        UsageError: they are no integers of that shape, or one lies outside the action space.
+    """
+    shape = (3,) if lanes is None else (lanes, 3)
+    try:
+        found = np.asarray(actions)
+    except ValueError:  # rows of different lengths
+        found = np.empty(0)
+    if found.shape != shape or found.dtype.kind not in "iu":
+        raise UsageError(
+            f"expected actions as ints of shape {shape}: act, tactic, price level; got {_shown(actions, found)}: pass "
+            "such an array, as action_space.sample() makes it"
+        )
+    if found.min() < 0 or (found.reshape(-1, 3).max(axis=0) >= ACTION_SIZES).any():
+        outside = (found < 0) | (found >= ACTION_SIZES)
+        wrong = found.reshape(-1, 3)[outside.reshape(-1, 3).any(axis=1)][0].tolist()
+        raise UsageError(
+            f"expected act, tactic and price level from 0 and below {', '.join(map(str, ACTION_SIZES))}, got {wrong}: "
+            "pass an action of action_space"
+        )
+    return found
+
+
+def _shown(actions: object, found: NDArray[Any]) -> str:
+    """Say what was passed as actions: small things in full."""
+    if found.size > 12 or isinstance(actions, np.ndarray):
+        return f"{found.dtype} of shape {found.shape}"
+    return repr(actions)
 
 
 _THIRD = 1.0 / 3.0

@@ -7,6 +7,7 @@ negotiations has the transcript that the single environment gives for the same s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TypedDict
 
 import gymnasium as gym
@@ -16,14 +17,28 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from negotiation_env.envs.arguments import (
+    BROKEN_OFF,
+    IS_OVER,
+    NOT_BEGUN,
+    RESET_MASK,
+    RESET_OPTIONS,
+    LaneSeeds,
     ScenarioSource,
+    Seed,
     SeedStream,
     Suite,
+    check_autoreset,
+    check_count,
+    check_llm,
+    check_mask,
     check_options,
     check_render_mode,
+    check_seed,
     check_turns,
-    lane_seeds,
+    lane_streams,
+    one_seed,
     seed_stream,
+    still_over,
 )
 from negotiation_env.envs.spaces import MessageSpace
 from negotiation_env.errors import EpisodeOverError, UsageError
@@ -92,8 +107,8 @@ class TextLane:
         self.messages.append({"role": "user", "content": answer.text})
         game = self.negotiation.game
         terminated = bool(game.end)
-        truncated = not terminated and self.turn >= self._max_turns
-        fault = reward.fault or ("; ".join(answer.faults) if answer.faults else None)
+        truncated = not terminated and (self.turn >= self._max_turns or step.fault is not None)
+        fault = step.fault or reward.fault or ("; ".join(answer.faults) if answer.faults else None)
         info: dict[str, Any] = {
             "reward": reward._asdict(),
             "messages": list(self.messages),
@@ -102,7 +117,7 @@ class TextLane:
             "reading": describe(step.reading, self.negotiation.card),
         }
         if terminated or truncated:
-            info["outcome"] = outcome_of(self.negotiation, truncated)
+            info["outcome"] = outcome_of(self.negotiation, truncated, step.fault)
         return 0.0 if reward.total is None else reward.total, terminated, truncated, info
 
     def transcript(self) -> str:
@@ -157,10 +172,11 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
     the agent takes it. `info["outcome"]` says how it ended. After the end, `step` raises.
 
     ## Arguments
-    `scenario` (a `Scenario`), `suite` (a name such as `"bad-cases"`), `persona` (name, path, object; default: drawn
-    from the seed), `manager` (`"rules"`, `"llm"`, `"replay:PATH"`, `"demanding:SHARE"`, or an object), `reader`
-    (`"rules"`, `"encoder"`, or an object), `reward` (`"repo"` or an object), `llm` (engine spec, default `"smollm2"`),
-    `max_turns` (default 20), `render_mode` (`"ansi"`, `"human"`).
+    `scenario` (a `Scenario` or a file), `suite` (a name such as `"bad-cases"`, a file or folder), `persona` (name,
+    path, object; default: drawn from the seed), `manager` (`"rules"`, `"llm"`, `"replay:PATH"`, `"demanding:SHARE"`, or
+    an object), `reader` (`"rules"`, `"encoder"`, or an object), `reward` (`"repo"`, `"outcome"`, `"module:function"`,
+    an object or a function of a reply's view), `llm` (engine spec, default `"smollm2"`), `max_turns` (default 20),
+    `render_mode` (`"ansi"`, `"human"`).
     `reset(options={"scenario": ..., "persona": ...})` overrides for one episode.
 
     ```python
@@ -178,8 +194,8 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
 
     def __init__(
         self,
-        scenario: Scenario | None = None,
-        suite: str | Suite | None = None,
+        scenario: Scenario | str | Path | None = None,
+        suite: str | Path | Suite | None = None,
         persona: object | None = None,
         manager: object = "rules",
         reader: object = "rules",
@@ -192,35 +208,54 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
         self.render_mode = check_render_mode(render_mode)
         self._max_turns = check_turns(max_turns)
         self._source = ScenarioSource(scenario, suite, persona)
-        self._manager = self._source.manager(manager, llm)
+        self._manager = self._source.manager(manager, check_llm(llm))
         self._reader = load_reader(reader)
         self._reward = load_reward(reward)
         lexicon()  # read now, so that no message waits for it
         self._seeds: SeedStream | None = None
         self._lane: TextLane | None = None
-        self._over = True
+        self._no_step: str | None = NOT_BEGUN
+        """Why ``step`` cannot be called, None where it can."""
         self.action_space = MessageSpace(MAX_MESSAGE)
-        self.observation_space = text_observation_space(max_turns)  # type: ignore[assignment]
+        self.observation_space = text_observation_space(self._max_turns)  # type: ignore[assignment]
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+        self, *, seed: Seed | None = None, options: dict[str, Any] | None = None
     ) -> tuple[TextObservation, dict[str, Any]]:
-        """Start the seed's negotiation, or the next one of the stream that the last seed began."""
-        super().reset(seed=seed)
+        """Start the seed's negotiation, or the next one of the stream that the last seed began.
+
+        Args:
+            seed: an int of at least 0, Python's or NumPy's.
+            options: ``scenario`` and ``persona``, for this episode alone.
+
+        Raises:
+            UsageError: on a wrong seed, option or persona. What was in progress before then still is.
+        """
+        number = None if seed is None else check_seed(seed)
         chosen = check_options(options)
-        self._seeds = seed_stream(self._seeds, seed, self.np_random)
-        scenario, persona = self._source.next(self._seeds, chosen)
-        self._lane = TextLane(open_negotiation(scenario, self._manager, persona), self._max_turns)
-        self._over = False
-        return self._lane.observation(), self._lane.start_info()
+        super().reset(seed=number)
+        seeds = seed_stream(self._seeds, number, self.np_random)
+        scenario, persona = self._source.episode(seeds.seed, chosen)
+        lane = TextLane(open_negotiation(scenario, self._manager, persona), self._max_turns)
+        seeds.advance()
+        self._seeds, self._lane, self._no_step = seeds, lane, None
+        return lane.observation(), lane.start_info()
 
     def step(self, action: str) -> tuple[TextObservation, float, bool, bool, dict[str, Any]]:
-        """Say ``action`` to the manager; return its answer and the reply's reward."""
-        if self._lane is None or self._over:
-            raise EpisodeOverError("expected an episode in progress, got none: call reset() first")
-        result = exchange([self._lane.negotiation], [action], self._manager, self._reward, self._reader)[0]
+        """Say ``action`` to the manager; return its answer and the reply's reward.
+
+        Raises:
+            UsageError: the action is no string; nothing has happened then.
+            EpisodeOverError: there is no episode in progress. An error of a manager, reader or reward, and Ctrl-C, end
+                the episode: after one, only ``reset`` goes on.
+        """
+        if self._lane is None or self._no_step is not None:
+            raise EpisodeOverError(self._no_step or NOT_BEGUN)
+        check_message(action)
+        self._no_step = BROKEN_OFF  # until the whole exchange is played
+        (result,) = exchange([self._lane.negotiation], [action], self._manager, self._reward, self._reader)
         reward, terminated, truncated, info = self._lane.take(result)
-        self._over = terminated or truncated
+        self._no_step = IS_OVER if terminated or truncated else None
         if self.render_mode == "human":
             print("\n".join(self._lane.transcript().splitlines()[-2:]))
         return self._lane.observation(), reward, terminated, truncated, info
@@ -231,23 +266,35 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
 
     def view(self) -> AgentView:
         """Return what a ``Policy`` may see now, to play a registered policy by hand in this environment."""
-        if self._lane is None:
-            raise EpisodeOverError("expected an episode in progress, got none: call reset() first")
+        if self._lane is None or self._no_step == BROKEN_OFF:
+            raise EpisodeOverError(self._no_step or NOT_BEGUN)
         return agent_view(self._lane.negotiation)
 
 
+def check_message(message: object) -> None:
+    """Raise ``UsageError`` if an agent's message is no string."""
+    if not isinstance(message, str):
+        raise UsageError(f"expected the agent's message as a str, got {type(message).__name__}: pass text")
+
+
 Observations = dict[str, Any]
-_COLUMNS = ("reward", "messages", "stage", "fault", "reading")
-"""What ``info`` holds after every step."""
 
 
 class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]]):
-    """``num_envs`` text negotiations; see ``HotelNegotiationEnv`` for the game and the arguments.
+    """``num_envs`` text negotiations; see ``HotelNegotiationEnv`` for the game and the other arguments.
 
     Actions are a sequence of ``num_envs`` strings. Observations are a dict of tuples (``turn`` an int64 array), one
-    entry a lane. Autoreset is SAME_STEP: a lane that ends is reset at once, and its last observation and ``info``
-    stand in ``info["final_obs"]`` and ``info["final_info"]`` (object arrays; None elsewhere). ``info["reward"]`` and
-    the other per-turn entries are object arrays, one entry a lane.
+    entry a lane. Every entry of ``info`` is an object array [num_envs], None in a lane that has no such entry, and
+    ``info["_NAME"]`` says which lanes have it: a lane that was just opened has those of ``reset``, no ``reward``.
+
+    ``autoreset_mode`` (Gymnasium's ``AutoresetMode``, or its name) says when a lane that has ended is opened anew:
+
+    - SAME_STEP (default): in the step in which it ends. Observation and ``info`` are the new episode's; the ended one's
+      stand in ``info["final_obs"]`` and ``info["final_info"]``.
+    - NEXT_STEP: in the step after it, in which its action is ignored and its reward is 0.
+    - DISABLED: by ``reset(options={"reset_mask": over})``, a bool array [num_envs]; until then ``step`` raises.
+
+    ``reset_mask`` opens some lanes anew in every mode.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 - as in gymnasium.vector.VectorEnv
@@ -258,8 +305,8 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
     def __init__(
         self,
         num_envs: int = 1,
-        scenario: Scenario | None = None,
-        suite: str | Suite | None = None,
+        scenario: Scenario | str | Path | None = None,
+        suite: str | Path | Suite | None = None,
         persona: object | None = None,
         manager: object = "rules",
         reader: object = "rules",
@@ -267,67 +314,124 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
         llm: str = "smollm2",
         max_turns: int = 20,
         render_mode: str | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
     ) -> None:
         """Make the environments. Raises ``UsageError`` on a wrong argument."""
-        if num_envs < 1:
-            raise UsageError(f"expected num_envs >= 1, got {num_envs}")
-        self.num_envs = num_envs
+        self.num_envs = check_count(num_envs)
         self.render_mode = check_render_mode(render_mode)
+        self._mode = check_autoreset(autoreset_mode)
+        self.metadata = {**type(self).metadata, "autoreset_mode": self._mode}
         self._max_turns = check_turns(max_turns)
         self._source = ScenarioSource(scenario, suite, persona)
-        self._manager = self._source.manager(manager, llm)
+        self._manager = self._source.manager(manager, check_llm(llm))
         self._reader = load_reader(reader)
         self._reward = load_reward(reward)
         lexicon()  # read now, so that no message waits for it
         self.single_action_space = MessageSpace(MAX_MESSAGE)
-        self.single_observation_space = text_observation_space(max_turns)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.single_observation_space = text_observation_space(self._max_turns)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self._seeds: list[SeedStream] = []
         self._lanes: list[TextLane] = []
+        self._over = np.zeros(self.num_envs, dtype=np.bool_)
+        """Lanes that have ended and were not opened anew."""
+        self._no_step: str | None = NOT_BEGUN
+        """Why ``step`` cannot be called, None where it can."""
 
     def reset(
-        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+        self, *, seed: LaneSeeds = None, options: dict[str, Any] | None = None
     ) -> tuple[Observations, dict[str, Any]]:
-        """Start every lane. An int seeds lane i with ``seed + i``; a sequence gives each lane its own."""
-        super().reset(seed=seed if isinstance(seed, int) else None)
-        chosen = check_options(options)
-        if seed is not None or not self._seeds:
-            self._seeds = [SeedStream(s) for s in lane_seeds(seed, self.num_envs, self.np_random)]
-        self._lanes = [self._open(i, chosen) for i in range(self.num_envs)]
-        infos = [lane.start_info() for lane in self._lanes]
-        return self._observations(), {key: _column([info[key] for info in infos]) for key in infos[0]}
+        """Start every lane, or those of a mask.
 
-    def _open(self, i: int, options: dict[str, Any]) -> TextLane:
-        scenario, persona = self._source.next(self._seeds[i], options)
+        Args:
+            seed: an int, Python's or NumPy's (lane i gets ``seed + i``); a sequence or integer array with one per lane,
+                None for a random one; or None: each lane goes on with its own stream of seeds.
+            options: ``scenario`` and ``persona`` for these episodes, ``reset_mask`` (bool array [num_envs]).
+
+        Raises:
+            UsageError: on a wrong seed, option or persona. What was in progress before then still is.
+            EpisodeOverError: on a ``reset_mask`` before the first reset, or after a step that failed half-way.
+        """
+        chosen = check_options(options, (*RESET_OPTIONS, RESET_MASK))
+        mask = chosen.pop(RESET_MASK, None)
+        rows = np.flatnonzero(check_mask(mask, self.num_envs))
+        if mask is not None and self._no_step is not None:
+            raise EpisodeOverError(f"{self._no_step}, without a reset_mask")
+        super().reset(seed=one_seed(seed))
+        seeds = lane_streams(self._seeds, seed, self.num_envs, self.np_random)
+        opened = {i: self._open(seeds[i], chosen) for i in rows.tolist()}
+        for i in opened:
+            seeds[i].advance()
+        self._seeds = [seeds[i] if i in opened else self._seeds[i] for i in range(self.num_envs)]
+        self._lanes = [opened[i] if i in opened else self._lanes[i] for i in range(self.num_envs)]
+        self._over[rows] = False
+        self._no_step = None
+        return self._observations(), _columns(
+            [opened[i].start_info() if i in opened else {} for i in range(self.num_envs)]
+        )
+
+    def _open(self, seeds: SeedStream, options: dict[str, Any]) -> TextLane:
+        """Open the negotiation of a stream's next seed."""
+        scenario, persona = self._source.episode(seeds.seed, options)
         return TextLane(open_negotiation(scenario, self._manager, persona), self._max_turns)
 
     def step(
         self, actions: Sequence[str]
     ) -> tuple[Observations, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
-        """Say one message in every lane."""
-        if not self._lanes:
-            raise EpisodeOverError("expected episodes in progress, got none: call reset() first")
-        if len(actions) != self.num_envs:
-            raise UsageError(f"expected {self.num_envs} messages, got {len(actions)}: one per environment")
-        negotiations = [lane.negotiation for lane in self._lanes]
-        results = exchange(negotiations, actions, self._manager, self._reward, self._reader)
+        """Say one message in every lane.
+
+        Returns:
+            Observations; rewards [num_envs] (float64); terminations and truncations [num_envs] (bool); info.
+
+        Raises:
+            UsageError: the actions are no sequence of ``num_envs`` strings; nothing has happened then.
+            EpisodeOverError: there are no episodes in progress, or in DISABLED mode one is over. An error of a manager,
+                reader or reward, and Ctrl-C, end all episodes: after one, only a full ``reset`` goes on.
+        """
+        self._check_ready()
+        self._check_messages(actions)
+        self._no_step = BROKEN_OFF  # until the whole exchange is played
+        late = self._over  # under NEXT_STEP these are opened now, in place of being played
+        playing = np.flatnonzero(~late).tolist()
+        negotiations = [self._lanes[i].negotiation for i in playing]
+        said = [actions[i] for i in playing]
+        results = exchange(negotiations, said, self._manager, self._reward, self._reader) if playing else []
         rewards = np.zeros(self.num_envs)
         terminations, truncations = np.zeros(self.num_envs, dtype=bool), np.zeros(self.num_envs, dtype=bool)
-        infos: list[dict[str, Any]] = []
-        finals: list[tuple[TextObservation, dict[str, Any]] | None] = [None] * self.num_envs
-        for i, (lane, result) in enumerate(zip(self._lanes, results, strict=True)):
-            rewards[i], terminations[i], truncations[i], info = lane.take(result)
-            infos.append(info)
-            if terminations[i] or truncations[i]:
-                finals[i] = (lane.observation(), info)
-                self._lanes[i] = self._open(i, {})
-        info_columns = {key: _column([info[key] for info in infos]) for key in _COLUMNS}
-        if any(final is not None for final in finals):
-            info_columns["final_obs"] = _column([None if f is None else f[0] for f in finals])
-            info_columns["final_info"] = _column([None if f is None else f[1] for f in finals])
-            info_columns["_final_obs"] = info_columns["_final_info"] = np.array([f is not None for f in finals])
-        return self._observations(), rewards, terminations, truncations, info_columns
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        for i, result in zip(playing, results, strict=True):
+            rewards[i], terminations[i], truncations[i], infos[i] = self._lanes[i].take(result)
+        self._over = terminations | truncations
+        opening = late
+        if self._mode is AutoresetMode.SAME_STEP:
+            opening, self._over = self._over, late
+        for i in np.flatnonzero(opening).tolist():
+            ended = self._lanes[i].observation()
+            self._lanes[i] = self._open(self._seeds[i], {})
+            self._seeds[i].advance()
+            final = {"final_obs": ended, "final_info": infos[i]} if self._mode is AutoresetMode.SAME_STEP else {}
+            infos[i] = self._lanes[i].start_info() | final
+        self._no_step = None
+        return self._observations(), rewards, terminations, truncations, _columns(infos)
+
+    def _check_ready(self) -> None:
+        """Raise ``EpisodeOverError`` if no step can be made."""
+        if self._no_step is not None:
+            raise EpisodeOverError(self._no_step)
+        if self._mode is AutoresetMode.DISABLED and self._over.any():
+            raise EpisodeOverError(still_over(self._over))
+
+    def _check_messages(self, actions: object) -> None:
+        """Raise ``UsageError`` if actions are not one string per lane."""
+        listed = isinstance(actions, Sequence) and not isinstance(actions, str)
+        if not listed and not (isinstance(actions, np.ndarray) and actions.ndim == 1):
+            raise UsageError(
+                f"expected a sequence of {self.num_envs} messages, got {type(actions).__name__}: pass a list of str"
+            )
+        if len(actions) != self.num_envs:
+            raise UsageError(f"expected {self.num_envs} messages, got {len(actions)}: pass one per environment")
+        for message in actions:
+            check_message(message)
 
     def _observations(self) -> Observations:
         seen = [lane.observation() for lane in self._lanes]
@@ -340,6 +444,8 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
 
     def views(self) -> list[AgentView]:
         """Return what a ``Policy`` may see in each lane."""
+        if self._no_step is not None:
+            raise EpisodeOverError(self._no_step)
         return [agent_view(lane.negotiation) for lane in self._lanes]
 
     def render(self) -> tuple[str, ...] | None:
@@ -347,8 +453,12 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
         return tuple(lane.transcript() for lane in self._lanes) if self.render_mode == "ansi" else None
 
 
-def _column(values: list[Any]) -> Any:
-    """Return values of any kind as an object array of shape [N]."""
-    column = np.empty(len(values), dtype=object)
-    column[:] = values
-    return column
+def _columns(infos: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return what each lane has to tell as object arrays [N] by name, None where a lane lacks it, and their masks."""
+    columns: dict[str, Any] = {}
+    for name in dict.fromkeys(name for info in infos for name in info):
+        column = np.empty(len(infos), dtype=object)
+        column[:] = [info.get(name) for info in infos]
+        columns[name] = column
+        columns[f"_{name}"] = np.array([name in info for info in infos])
+    return columns

@@ -21,10 +21,11 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from negotiation_env.envs.numeric import StrategyVectorEnv
+from negotiation_env.envs.spaces import ACTION_SIZES
 from negotiation_env.errors import UsageError
 from negotiation_env.training.presets import read_preset
 from negotiation_env.training.run_folder import provenance
-from policies.sb3 import ACTION_SIZES, MultiDiscreteMlp
+from policies.sb3 import MultiDiscreteMlp, actor_layers
 from policies.training.settings import PRESETS, Sb3Preset
 
 
@@ -121,14 +122,7 @@ class NegotiationVecEnv(VecEnv):
 def export(model: PPO, greedy: bool, made: dict[str, Any]) -> MultiDiscreteMlp:
     """Return the actor of a PPO model as plain arrays; the critic is left behind."""
     state = {name: tensor.detach().cpu().numpy() for name, tensor in model.policy.state_dict().items()}
-    hidden = "mlp_extractor.policy_net."
-    names = [n.removesuffix(".weight") for n in state if n.startswith(hidden) and n.endswith(".weight")]
-    names.sort(key=lambda name: int(name.removeprefix(hidden)))
-    layers = tuple(
-        (state[f"{name}.weight"].astype(np.float64), state[f"{name}.bias"].astype(np.float64))
-        for name in (*names, "action_net")
-    )
-    return MultiDiscreteMlp(layers, ACTION_SIZES, greedy, made)
+    return MultiDiscreteMlp(actor_layers(state), ACTION_SIZES, greedy, made)
 
 
 def make_model(preset: Sb3Preset, envs: NegotiationVecEnv, verbose: int = 0) -> PPO:

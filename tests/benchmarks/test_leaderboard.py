@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from benchmarks.cli.main import app
 from benchmarks.comparison.leaderboard import (
     BEGIN,
     END,
@@ -64,9 +66,34 @@ def test_best_first_and_other_conditions_are_marked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("parts", [{"commit": None}, {"uncommitted_changes": True}])
-def test_figures_that_nobody_can_make_again_are_not_taken_up(tmp_path: Path, parts: dict[str, Any]) -> None:
+def test_figures_that_nobody_can_make_again_are_not_shipped(
+    tmp_path: Path, parts: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_of("weak", 0.2, **parts)
+    add_results(run, tmp_path)
+    told = "version 1" if parts.get("commit", "") is None else "`aaaaaaaaa+`"
+    assert told in table(read_results(tmp_path))
+    monkeypatch.setattr("benchmarks.comparison.leaderboard.RESULTS", tmp_path)
     with pytest.raises(UsageError, match="committed"):
-        add_results(run_of("weak", 0.2, **parts), tmp_path)
+        add_results(run, tmp_path)
+
+
+def test_the_command_writes_into_a_folder_of_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = sorted(RESULTS.iterdir())
+    monkeypatch.setattr("benchmarks.comparison.run_folders.read_run", lambda folder: run_of("mine", 0.99))
+    monkeypatch.chdir(tmp_path)
+    added = CliRunner().invoke(app, ["report", "leaderboard", "--add", "out/run"])
+    assert added.exit_code == 0, added.output
+    assert (tmp_path / "leaderboard" / "mine.json").is_file()
+    assert "`mine`" in added.output and "`intent-driven`" in added.output
+    elsewhere = CliRunner().invoke(app, ["report", "leaderboard", "--add", "out/run", "--results", "others"])
+    assert elsewhere.exit_code == 0 and (tmp_path / "others" / "mine.json").is_file()
+    assert sorted(RESULTS.iterdir()) == shipped
+
+
+def test_a_users_result_stands_for_a_shipped_policys() -> None:
+    shipped = read_results()
+    assert len(read_results(RESULTS, RESULTS)) == len(shipped)
 
 
 def test_the_table_stands_between_its_markers(tmp_path: Path) -> None:

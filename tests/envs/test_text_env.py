@@ -122,7 +122,8 @@ def test_same_seed_same_transcript_alone_in_a_batch_in_another_order_and_in_a_se
                 continue
             ended = bool(terminated[i] or truncated[i])
             message = info["final_obs"][i]["message"] if ended else observations["message"][i]
-            batch[i].append([message, rewards[i], bool(terminated[i]), bool(truncated[i]), info["stage"][i]])
+            stage = info["final_info"][i]["stage"] if ended else info["stage"][i]
+            batch[i].append([message, rewards[i], bool(terminated[i]), bool(truncated[i]), stage])
             over[i] = ended
     assert [json.dumps(lines) for lines in batch] == alone
 
@@ -168,6 +169,14 @@ def test_scenario_and_persona_can_be_given_at_reset() -> None:
         ({"reward": "rebo"}, "Did you mean 'repo'"),
         ({"suite": "bad-case"}, "Did you mean 'bad-cases'"),
         ({"max_turns": 0}, "max_turns"),
+        ({"max_turns": "20"}, "expected max_turns as an int >= 1, got '20': pass"),
+        ({"max_turns": 20.0}, "expected max_turns as an int"),
+        ({"max_turns": True}, "expected max_turns as an int"),
+        ({"llm": 3}, "expected llm as an engine spec"),
+        ({"manager": 3}, "expected a manager name"),
+        ({"reader": 3}, "expected a reader name"),
+        ({"reward": 3}, "expected a reward's name"),
+        ({"suite": 3}, "expected a suite name"),
         ({"render_mode": "ansy"}, "Did you mean 'ansi'"),
         ({"scenario": 3}, "expected a Scenario"),
     ],

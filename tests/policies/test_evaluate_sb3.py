@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 
-from benchmarks.studies.sb3_quality import cut_agreed, evaluate, interval, study
+from benchmarks.studies.sb3_quality import HELD_OUT, chooser, cut_agreed, evaluate, interval, numeric_returns, study
+from negotiation_env.envs.numeric import StrategyEnv
+from negotiation_env.game.scenario import sample_scenario
+from policies.sb3 import Sb3Policy
 
 
 def test_the_interval_holds_the_ratio_and_narrows_with_more_episodes() -> None:
@@ -30,5 +33,33 @@ def test_the_shipped_agent_wins_more_cuts_than_the_heuristic_on_held_out_scenari
 def test_the_command_prints_every_measure(capsys: pytest.CaptureFixture[str]) -> None:
     study("random", 3)
     printed = capsys.readouterr().out
-    for measure in ("cut agreed", "target reached", "share of cut", "reward", "turns", "ends"):
+    for measure in ("cut agreed", "target reached", "share of cut", "reward", "turns", "ends", "numeric return"):
         assert measure in printed
+
+
+def test_the_numeric_return_is_what_the_environment_pays() -> None:
+    policy, chosen = Sb3Policy(), chooser("sb3")
+    assert chosen is not None
+    scenarios = [sample_scenario(HELD_OUT + i) for i in range(6)]
+    found = numeric_returns(chosen, scenarios)
+    for (total, turns), scenario in zip(found.tolist(), scenarios, strict=True):
+        env = StrategyEnv()
+        seen, _ = env.reset(seed=0, options={"scenario": scenario})
+        expected, count, over = 0.0, 0, False
+        while not over:
+            action = policy.network.act(seen.astype(np.float64), 0)
+            seen, reward, terminated, truncated, _ = env.step(np.array(action))
+            expected, count, over = expected + reward, count + 1, terminated or truncated
+        assert total == pytest.approx(expected, abs=1e-9)
+        assert turns == count
+
+
+def test_the_shipped_agent_earns_more_in_the_numeric_environment_than_the_heuristic_and_that_more_than_chance() -> None:
+    # Far apart at this size already; docs/sb3.md has the figures of 1,500 scenarios.
+    scenarios = [sample_scenario(HELD_OUT + i) for i in range(100)]
+    returns = {}
+    for name in ("uniform", "random", "heuristic", "sb3"):
+        choose = chooser(name)
+        assert choose is not None
+        returns[name] = numeric_returns(choose, scenarios)[:, 0].mean()
+    assert returns["sb3"] > returns["heuristic"] > returns["random"] > returns["uniform"]

@@ -52,7 +52,7 @@ def test_drawn_actions_follow_the_probabilities_and_depend_on_the_seed_alone() -
     ("field", "value"),
     [
         ("format", 2),
-        ("activation", "relu"),
+        ("activation", "gelu"),
         ("layers", [[8, 6], [8, 8], [7, 9]]),
         ("action_sizes", [4, 4]),
         ("layers", 3),

@@ -30,6 +30,7 @@ from benchmarks.raters.panel import persuasion
 from benchmarks.report import REPORT_JSON
 from benchmarks.runner.provenance import VERSIONS
 from benchmarks.runner.run import run_benchmark
+from benchmarks.runner.workers import interrupts_held_back
 from benchmarks.studies.methods.runs import (
     FINISHED,
     ON_POLICY,
@@ -259,8 +260,9 @@ def in_processes(
             while waiting and len(running) < jobs:
                 task = waiting.pop(0)
                 process = context.Process(target=_child, args=(task,), daemon=False)
-                process.start()
-                running[process] = task, time.monotonic()
+                with interrupts_held_back():
+                    process.start()
+                    running[process] = task, time.monotonic()
             wait([process.sentinel for process in running], timeout=1.0)
             for process in [p for p in running if not p.is_alive()]:
                 task, began = running.pop(process)
