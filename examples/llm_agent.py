@@ -13,7 +13,7 @@ SAYS = "Hello, this is the travel platform. I hear you. What would be your best 
 class Stub(BaseHTTPRequestHandler):
     """Answers every chat completion with one line. Put your own server in its place."""
 
-    def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_POST(self) -> None:
         """Answer one request."""
         self.rfile.read(int(self.headers["Content-Length"]))
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": SAYS}}

@@ -17,7 +17,7 @@ def main() -> None:
     env = gym.make("negotiation_env:HotelNegotiation-v0")
     env.reset(seed=6)
     for message in MESSAGES:
-        observation, reward, terminated, truncated, info = env.step(message)
+        observation, reward, _, _, info = env.step(message)
         why = [term.message for term in info["reward"]["terms"] if term.source == "rules"]
         print(f"AGENT  {message}")
         print(f"       reward {reward:+.2f}" + "".join(f": {rule}" for rule in why))

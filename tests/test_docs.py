@@ -148,7 +148,7 @@ def test_commands_in_sentences_exist(monkeypatch: pytest.MonkeyPatch) -> None:
         for found in INLINE_COMMAND.findall(text):
             words = shlex.split(found)[1:]
             stop = next((i for i, word in enumerate(words) if re.search(r"[A-Z…{}]|\.\.\.", word)), len(words))
-            if stop < len(words) and words[stop - 1].startswith("-"):
+            if stop and words[stop - 1].startswith("-"):  # its value is left out
                 stop -= 1
             if help_status(words[:stop], monkeypatch) not in (0, None):
                 faults.append(f"{document.name}: {found}")
