@@ -35,5 +35,5 @@ def _link(found: re.Match[str], home: Path, page: Path) -> str:
             whole = DOCS / name
     if whole.is_relative_to(DOCS):
         return f"{mark}[{text}]({Path(os.path.relpath(whole, page)).as_posix()}{hash_}{anchor})"
-    where = f"`{whole.relative_to(DOCS.parent).as_posix()}`"
-    return text if where == text else f"{text} ({where})"
+    where = whole.relative_to(DOCS.parent).as_posix()
+    return f"`{where}`" if text.strip("`") in (where, whole.name) else f"{text} (`{where}`)"

@@ -1,5 +1,7 @@
 """Play one negotiation in your own words and print every reply's reward; the README shows what comes out."""
 
+import textwrap
+
 import gymnasium as gym
 
 MESSAGES = (
@@ -12,6 +14,11 @@ MESSAGES = (
 )
 
 
+def show(who: str, text: str) -> None:
+    """Print one line of the dialogue."""
+    print(textwrap.fill(text, 88, initial_indent=f"{who:7}", subsequent_indent=" " * 7))
+
+
 def main() -> None:
     """Print the dialogue, and how it ended."""
     env = gym.make("negotiation_env:HotelNegotiation-v0")
@@ -19,9 +26,9 @@ def main() -> None:
     for message in MESSAGES:
         observation, reward, _, _, info = env.step(message)
         why = [term.message for term in info["reward"]["terms"] if term.source == "rules"]
-        print(f"AGENT  {message}")
-        print(f"       reward {reward:+.2f}" + "".join(f": {rule}" for rule in why))
-        print(f"HOTEL  {observation['message'] or '(no answer)'}")
+        show("AGENT", message)
+        show("", f"reward {reward:+.2f}" + "".join(f": {rule}" for rule in why))
+        show("HOTEL", observation["message"] or "(no answer)")
     for ticket in info["outcome"]["tickets"]:
         print(f"{ticket['room']}: {ticket['selling_price']} -> {ticket['agreed']:.0f}")
 

@@ -3,6 +3,8 @@
 Needs the extra ``sb3``. Some two million steps make a good policy; ``docs/sb3.md`` says what to expect.
 """
 
+from typing import Any
+
 import gymnasium as gym
 from stable_baselines3 import PPO
 from stable_baselines3.common.env_util import make_vec_env
@@ -18,7 +20,7 @@ def main(steps: int = 1024) -> None:
     model.save("my.zip")
 
     policy = load_policy("sb3:my.zip")
-    env = gym.make("negotiation_env:HotelNegotiation-v0", render_mode="ansi")
+    env: Any = gym.make("negotiation_env:HotelNegotiation-v0", render_mode="ansi")
     env.reset(seed=6)
     over = False
     while not over:

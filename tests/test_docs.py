@@ -226,6 +226,13 @@ def test_the_readmes_dialogue_is_what_the_example_prints(
     assert capsys.readouterr().out == shown[1], "copy what examples/play_an_episode.py prints into the README"
 
 
+def test_an_excerpt_of_a_table_is_the_tables() -> None:
+    text = (ROOT / "docs" / "measurements.md").read_text(encoding="utf-8").partition("## Methods compared")[2]
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    whole = (ROOT / "docs" / "methods_tiny.md").read_text(encoding="utf-8").splitlines()
+    assert len(rows) > 5 and [row for row in rows if row not in whole] == []
+
+
 def test_no_path_of_one_machine() -> None:
     hits = [
         f"{path.relative_to(ROOT)}:{number} {line.strip()[:80]}"
