@@ -16,7 +16,7 @@ MESSAGES = (
 
 def show(who: str, text: str) -> None:
     """Print one line of the dialogue."""
-    print(textwrap.fill(text, 88, initial_indent=f"{who:7}", subsequent_indent=" " * 7))
+    print(textwrap.fill(text, 78, initial_indent=f"{who:7}", subsequent_indent=" " * 7))
 
 
 def main() -> None:
