@@ -35,6 +35,11 @@ from negotiation_env.language.price_vocabulary import (
 
 _MODAL_MAY: Final = re.compile(r" ?may (?:be|work|seem|sound|not|well|do|just|still|only)\b")
 _ORDINALS: Final = frozenset({"first", "second", "third", "other", "same", "one"})
+_SHARE_OF: Final = re.compile(
+    r"(?: ?(?:yuan|rmb|cny|[¥$€£]))? (?:in|out of) (?:every |each |a )?"
+    r"(?:two|three|four|five|six|eight|ten|twenty|hundred|10{0,2}|[2-9]|20)\b"
+)
+_EACH_HUNDRED: Final = re.compile(r"\b(?:every|each) [¥$€£]?$")
 _HOW_MANY: Final = re.compile(r"\bhow many\b[^.;:!?]*$")
 _WITH: Final = re.compile(r" w (?!h\b)[a-z]")
 _SECOND_WORD: Final = re.compile(r" ?\+?-?[a-z'.]+ ([a-z]+)")
@@ -103,6 +108,13 @@ def is_percent_off(low: str, number: Number, end: int, head: str) -> bool:
     if not PERCENT_OFF_WORDS.search(around) and PERCENT_TRENDS.search(around):
         return False
     return bool(PERCENT_AFTER.match(low, end) or PERCENT_BEFORE.search(head))
+
+
+def is_share(low: str, number: Number, head: str) -> bool:
+    """Whether the figure is one of a ratio: "one yuan in five", "out of every hundred yuan"."""
+    if number.value <= 50 and _SHARE_OF.match(low, number.end):
+        return True
+    return number.value in (10, 100, 1000) and _EACH_HUNDRED.search(head) is not None
 
 
 def is_exchanged(before: list[str]) -> bool:
