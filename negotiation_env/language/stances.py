@@ -174,9 +174,11 @@ def _is_subordinate(part: Part) -> bool:
     start = part.clause.start
     opening = part.tokens[start : start + 2]
     meanwhile = (start > 0 and part.tokens[start - 1] in _MEANWHILE) or opening == ("so", "that")
-    return meanwhile and not part.prices
+    said_before = opening[:1] in (("as",), ("like",)) and opening[1:] in _WE  # "as we agreed at the start"
+    return (meanwhile or said_before) and not part.prices
 
 
+_WE: Final = (("we",), ("you",), ("i",))
 _NONE: Final = word_set("neither none nothing")
 _NOT_US: Final = (("not", "me"), ("not", "us"), ("not", "mine"), ("not", "ours"))
 
