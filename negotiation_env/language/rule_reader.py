@@ -27,6 +27,7 @@ from negotiation_env.language.prices import Price, PriceKind
 from negotiation_env.language.promises import promises_of
 from negotiation_env.language.reading import MAX_CHARS, Context, Reading, spoken
 from negotiation_env.language.stances import negated
+from negotiation_env.language.steps import steps_of
 
 _ODD: Final = re.compile("[^\x00-\x7f¥\u4e00-\u9fff，。！？；：、]")
 """What has to be cleaned before it is read."""
@@ -80,7 +81,7 @@ def _agent_acts(
         acts.append(_GREET)
     if "insult" in said:
         acts.append(_INSULT)
-    offers = offers_of(parts, context)
+    offers = offers_of(parts, context) or steps_of(parts, context)
     rival = _cited_by_rival(parts) if "competitor" in said else None
     if not said.isdisjoint(_TACTICS):
         acts += _reasons(said, sentences, rival)
@@ -101,13 +102,14 @@ def _agent_acts(
 
 def _manager_acts(said: frozenset[str], parts: Sequence[Part], low: str, context: Context) -> list[DialogueAct]:
     acts: list[DialogueAct] = []
+    offers = offers_of(parts, context) or steps_of(parts, context)
     if "greet" in said:
         acts.append(_GREET)
     if "upset" in said:
         acts.append(_UPSET)
     if not said.isdisjoint(_TACTICS):
         acts += [act for sense, act in _OBJECTIONS if sense in said]
-    acts += manager_reading.ticket_acts(parts, offers_of(parts, context), low, context)
+    acts += manager_reading.ticket_acts(parts, offers, low, context)
     if "ask_figure" in said:
         acts.append(_ASK_FIGURE)
     elif "ask_price" in said:
