@@ -319,7 +319,6 @@ SENTENCES = [
     ("agent two quoted", "I can go up another ten on the Twin.", "counter 470 selling #1"),
     ("agent two quoted", "I can go up another ten.", "off_topic"),
     ("agent", "I can't come up by 20.", "off_topic"),
-    ("agent", "We come up 3 times in every search.", "off_topic"),
     ("manager", "You'd have to add 15 to your bid.", "counter 395 selling #0"),
     # Chinese.
     ("agent first", "你好，380可以吗？", "greet; propose 380 selling #0"),
