@@ -32,6 +32,7 @@ _MODALS: Final = word_set("can could would will may might shall should can't cou
 _PAST_TENSE: Final = word_set("was were had did paid sold got stood used ran cost")
 _IN_ADVANCE: Final = frozenset((("up", "front"), ("in", "advance"), ("in", "cash"), ("as", "a")))
 """Words after a sum that is handed over and is no price."""
+_LOOKS: Final = (("looks",), ("seems",), ("sounds",), ("feels",))
 _WAS: Final = (("was",), ("were",))
 _TAKEN_AT: Final = (("at", "your"), ("with", "your"), ("take", "your"), ("on", "your"))
 """Words before the other side's figure that is not only spoken of: "the Double at your 993"."""
@@ -122,7 +123,7 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_SaidFigure]:
         for at, price in part.prices:
             own = price.net if price.net is not None else clause if clause is not None else message
             cited = price.negated or (echoed and not part.question) or _is_cited(part, at, price, context)
-            cited = cited or _is_handed_over(part, at)
+            cited = cited or _is_handed_over(part, at) or _is_remarked_on(part, at, price, context)
             found.append(_SaidFigure(at, price, part, own, net, cited))
             net = net if cited or own is None else own
     for i in range(len(found) - 2, -1, -1):  # "280, 296 and 405 net"
@@ -170,6 +171,12 @@ def _is_handed_over(part: Part, at: int) -> bool:
     return "favour" in part.senses and not _IN_ADVANCE.isdisjoint(pairwise(part.tokens[at : at + 6]))
 
 
+def _is_remarked_on(part: Part, at: int, price: Price, context: Context) -> bool:
+    """Whether the agent only supposes something of its own last bid: "if 450 looks so poor to you"."""
+    looks = context.speaker == "agent" and part.tokens[at + 1 : at + 2] in _LOOKS
+    return looks and "cond" in part.senses and price.value in context.bids
+
+
 def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
     """Whether a figure is somebody else's, a past one, or one that others are compared with."""
     senses = part.senses
@@ -180,9 +187,11 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
         return (price.reported or past) and not part.question
     if "competitor" in senses and "offer" not in senses:
         return True
-    if agrees or ("competitor" in senses and part.question):  # "can you match their 365?"
+    if (agrees and not part.question) or ("competitor" in senses and part.question):  # "can you match their 365?"
         return False
     before = part.tokens[max(clause.start, at - 2) : at]
+    if price.reported and context.speaker == "manager" and "us" in part.tokens[clause.start : at]:
+        return False  # "with us the suite sells at 560"
     if price.reported:
         return not (context.speaker == "agent" and before in _TAKEN_AT)
     if context.speaker == "agent" and before[-1:] in (("您",), ("你",)) and price.value in context.quotes:

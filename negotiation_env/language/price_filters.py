@@ -40,6 +40,8 @@ _SHARE_OF: Final = re.compile(
     r"(?:two|three|four|five|six|eight|ten|twenty|hundred|10{0,2}|[2-9]|20)\b"
 )
 _EACH_HUNDRED: Final = re.compile(r"\b(?:every|each) [¥$€£]?$")
+_STARRED: Final = re.compile(r" [a-z]+[- ]star [a-z]+s\b")
+"""What follows a number of "1.2k five-star reviews"."""
 _HOW_MANY: Final = re.compile(r"\bhow many\b[^.;:!?]*$")
 _WITH: Final = re.compile(r" w (?!h\b)[a-z]")
 _SECOND_WORD: Final = re.compile(r" ?\+?-?[a-z'.]+ ([a-z]+)")
@@ -170,6 +172,8 @@ def is_no_price(low: str, number: Number, before: list[str], joint: str, followi
 
 def _is_label(value: float, before: list[str], last: str) -> bool:
     """Whether the word before makes the number a name: "iPhone 6", "room 412", "ticket 2"."""
+    if "numbered" in (last, *before[-3:-2]) and last in ("numbered", "and", "or"):  # "numbered 412 and 415"
+        return True
     if last in _ROOMS:
         return len(before) < 2 or (before[-2] not in ROOM_TYPES and before[-2] not in _ORDINALS)
     return last in LABELS or (value < 100 and last in LABELS_IF_SMALL)
@@ -232,6 +236,8 @@ def _is_counted(low: str, number: Number, last: str, following: str) -> bool:
     value = number.value
     if following == "w" and _WITH.match(low, number.end):  # "538 w the banner"
         return False
+    if _STARRED.match(low, number.end):
+        return True
     if following in COUNTED or (value < 100 and following in COUNTED_IF_SMALL) or following == "x":
         return True
     if not "a" <= following[:1] <= "z" or following in ALLOWED_AFTER:

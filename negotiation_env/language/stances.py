@@ -79,7 +79,11 @@ def stances_of(parts: Sequence[Part], put_off: bool) -> dict[int, Stance]:
             bargaining = part.number
         if stance.kind not in ("accept", "confirm", "yes") or stance.force is not Force.FIRM:
             continue
-        if _comments_on_promise(part, parts[i - 1] if i else None) or _asks_for_yes(part, parts[i + 1 : i + 2]):
+        if (
+            _is_corrected(parts[i + 1 : i + 3])
+            or _comments_on_promise(part, parts[i - 1] if i else None)
+            or _asks_for_yes(part, parts[i + 1 : i + 2])
+        ):
             found[id(part)] = Stance("", Force.FIRM)
         elif (part.clause.join == "and" or _follows(part)) and bargains:
             found[id(part)] = stance._replace(force=Force.CONDITIONAL)
@@ -90,6 +94,14 @@ def stances_of(parts: Sequence[Part], put_off: bool) -> dict[int, Stance]:
             if _answers_a_remark(part, parts[after] if after < len(parts) else None):
                 found[id(part)] = Stance("", Force.FIRM)
     return found
+
+
+def _is_corrected(after: Sequence[Part]) -> bool:
+    """Whether it is said after a clause that it is of something else: "It works! The translator, I mean."."""
+    if len(after) < 2 or _words(after[1]) != ("i", "mean") or after[0].number != after[1].number:
+        return False
+    named = after[0]
+    return not (named.prices or named.rooms or named.clause.verbal) and _PRICE_WORDS.isdisjoint(_words(named))
 
 
 def _comments_on_promise(part: Part, before: Part | None) -> bool:
