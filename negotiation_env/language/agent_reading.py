@@ -374,6 +374,7 @@ def scope_of(part: Part, parts: Sequence[Part], context: Context) -> Sequence[in
     place = next(i for i, other in enumerate(parts) if other is part)
     for other in (parts[place - 1] if place else None, parts[place + 1] if place + 1 < len(parts) else None):
         beside = other is not None and other.number == part.number and other.rooms and not other.prices
+        beside = beside and other is not None and "neg" not in other.senses  # "not even the suite: it's all agreed"
         if beside and other is not None and stance_of(other).kind == "":
             return sorted({k for _, room in other.rooms for k in room})
     return (None,)

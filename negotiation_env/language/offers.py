@@ -190,10 +190,9 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
     if (agrees and not part.question) or ("competitor" in senses and part.question):  # "can you match their 365?"
         return False
     before = part.tokens[max(clause.start, at - 2) : at]
-    if price.reported and context.speaker == "manager" and "us" in part.tokens[clause.start : at]:
-        return False  # "with us the suite sells at 560"
     if price.reported:
-        return not (context.speaker == "agent" and before in _TAKEN_AT)
+        with_us = "us" in part.tokens[clause.start : at]  # "with us the suite sells at 560"
+        return not (with_us if context.speaker == "manager" else before in _TAKEN_AT)
     if context.speaker == "agent" and before[-1:] in (("您",), ("你",)) and price.value in context.quotes:
         return True  # "您620有点高"
     if before[-1:] == ("from",) and context.speaker == "manager" and _AWAY.isdisjoint(before):

@@ -17,8 +17,8 @@ from typing import Final
 from negotiation_env.errors import UsageError
 from negotiation_env.game.acts import Act, DialogueAct, Tactic
 from negotiation_env.language import agent_reading, manager_reading
-from negotiation_env.language.clauses import FIGURED, Part, Sentence, parts_of, read_sentences
-from negotiation_env.language.grammar import AUXILIARIES
+from negotiation_env.language.clauses import FIGURED, Mark, Part, Sentence, parts_of, read_sentences
+from negotiation_env.language.grammar import AUXILIARIES, DETERMINERS
 from negotiation_env.language.lexicon import TACTIC_SENSES, room_tree
 from negotiation_env.language.numerals import lower
 from negotiation_env.language.offers import Offer, offers_of
@@ -95,9 +95,30 @@ def _agent_acts(
         acts.append(_ASK_REASON)
     if "off_topic" in said:
         acts.append(_OFF_TOPIC)
-    if "close" in said:
+    if "close" in said and any(_closes(part, mark) for part in parts for mark in part.clause.marks):
         acts.append(_BYE)
     return acts
+
+
+def _closes(part: Part, mark: Mark) -> bool:
+    """Whether a phrase takes leave: not "shall I stop here?", "before the bye", "it's two nights, that's all"."""
+    if "close" not in mark.senses:
+        return False
+    start, tokens = part.clause.start, part.tokens
+    if part.question and tokens[start : start + 1] == ("shall",):
+        return False
+    if any("cond" in other.senses and other.start < mark.start for other in part.clause.marks):
+        return False
+    if mark.end - mark.start == 1 and mark.start > start and tokens[mark.start - 1] in DETERMINERS:
+        return False
+    if tokens[mark.start : mark.end] == ("that's", "all"):
+        rest = tokens[mark.end : part.clause.end]
+        needed = not rest or rest[0] == "then" or not _NEEDED.isdisjoint(rest[:3])  # "that's all I needed"
+        return mark.start == start and needed and part.clause.join == ""
+    return True
+
+
+_NEEDED: Final = word_set("needed need had have wanted want")
 
 
 def _manager_acts(said: frozenset[str], parts: Sequence[Part], low: str, context: Context) -> list[DialogueAct]:

@@ -300,7 +300,10 @@ def _said_of_the_offer(part: Part, mark: Mark) -> bool:
     if not subject or any(at < mark.start for at, _ in part.prices):
         return True
     named = any(clause.start <= at < mark.start for at, _ in part.rooms)
-    return subject[-1] in _PRICE_WORDS or subject[-1][0].isdigit() or named
+    return subject[-1] in _PRICE_WORDS or subject[-1] in _ORDINALS or subject[-1][0].isdigit() or named
+
+
+_ORDINALS: Final = frozenset(("first", "second", "third"))
 
 
 def _stands_alone(part: Part, mark: Mark) -> bool:
