@@ -60,7 +60,7 @@ NEVER: Final = 2.0
 """A threshold that no probability reaches."""
 SHORT: Final = 8
 """Words of messages that are left to the rules: on the validation authors both misread as many of them."""
-SELLING_BELOW, NET_ABOVE = 0.1, 0.9
+SELLING_BELOW, NET_ABOVE = 0.03, 0.9
 """Where a price type is sure without the rules."""
 THREADS: Final = 1
 """Of ONNX Runtime and NumPy: episodes are spread over processes, and more threads win little on messages this short."""
