@@ -244,7 +244,7 @@ _NET: Final = re.compile(
 _NET_BEFORE: Final = re.compile(
     _any(
         rf"(?:\b(?:net|nett|take[- ]?home|clean|in hand|after {_THE}?(?:commission|cut|share|fee)"
-        rf"|(?:in|into) {_THE}(?:own )?{_KEPT_IN})\b|到手价?|底价|净价?)[^0-9]{{0,30}}",
+        rf"|(?:in|into|lands? on) {_THE}(?:own )?{_KEPT_IN})\b|到手价?|底价|净价?)[^0-9]{{0,30}}",
         r"\b(?:you|we|i|me|us)(?:'d|'ll)? (?:would |will |still |can |could |need to |must |want to )?"
         r"(?:keep|get|receive|pocket|bank)(?: about| around| a)?" + _END[:-1],
         r"\b(?:leav(?:e|es|ing) (?:you|us|me)(?: with)?|nets?(?: you| us| me)?)(?: about| around| a)?" + _END[:-1],

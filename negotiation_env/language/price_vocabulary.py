@@ -151,7 +151,7 @@ SCAN: Final = re.compile(
 OFF_WORDS: Final = word_set(
     "knock knocked knocking shave shaved shaving cut cutting chop slash slashed deduct subtract "
     "minus drop dropped dropping take taking took off down discount reduction rebate reduce "
-    "reduced reducing lower lowered lowering save saving decrease decreased raise raised increase "
+    "reduced reducing lower lowered lowering save saving decrease decreased raise raised raising lift lifted increase "
     "increased bump add adding extra additional another up by"
 )
 _FILLER: Final = (
@@ -169,7 +169,9 @@ OFF_BEFORE: Final = re.compile(
     rf"(?:{_FILLER}|(?: [a-z]+){{1,4}}) by(?: about| around| another| a| maybe| roughly)*) [$¥€£]?$"
 )
 UP_BEFORE: Final = re.compile(
-    rf"\b(?:(?:rais(?:e|ed|ing)|increased?|increasing|bump|bumped|add|added|adding){_FILLER}"
+    rf"\b(?:(?:rais(?:e|ed|ing)|lift|lifted) (?:my|our) (?:last |final )?(?:bid|offer|figure|number|price)"
+    rf"(?: (?:on|for) the [a-z]+)? by"
+    rf"|(?:rais(?:e|ed|ing)|increased?|increasing|bump|bumped|add|added|adding){_FILLER}"
     rf"|(?:go|went|goes|come|came|coming|going|move|bump|step)(?: it| the price)? up"
     rf"(?: by| another)?|extra|additional|another) [$¥€£]?$"
 )

@@ -78,7 +78,7 @@ def _denied(part: Part) -> bool:
 
 
 _DENIABLE: Final = _TOPICS | {"favour_word"}
-_NOT: Final = ("n't", "not")
+_NOT: Final = ("n't", "not", "nothing")
 
 
 def _excludes_others(part: Part) -> bool:
@@ -107,7 +107,7 @@ _ANOTHER: Final = word_set("another other others else")
 _HOUSES: Final = word_set(
     "hotel hotels house houses inn inns hostel hostels place places resort property anyone nobody"
 )
-_ADMITTING: Final = word_set("list sign take show add accept host promote feature admit open place")
+_ADMITTING: Final = word_set("list sign take show let allow add accept host promote feature admit open place")
 
 
 def _favours(part: Part) -> bool:

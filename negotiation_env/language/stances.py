@@ -303,6 +303,7 @@ def _said_of_the_offer(part: Part, mark: Mark) -> bool:
     return subject[-1] in _PRICE_WORDS or subject[-1] in _ORDINALS or subject[-1][0].isdigit() or named
 
 
+_WILL_BE: Final = (("will", "be"), ("would", "be"))
 _ORDINALS: Final = frozenset(("first", "second", "third"))
 
 
@@ -313,6 +314,8 @@ def _stands_alone(part: Part, mark: Mark) -> bool:
     if all(token in FILLERS or token in TITLES for token in before):
         return mark.end >= clause.end or tokens[mark.end] in _OBJECTS | FILLERS | STOPS
     figured = any(at < mark.start for at, _ in (*part.prices, *part.rooms))
+    if before[-2:] in _WILL_BE and not figured:  # "your rooms will be sold"
+        return False
     return figured or before[-1] in _BEING or before[-1] in _PRICE_WORDS
 
 

@@ -18,10 +18,12 @@ from negotiation_env.language.prices import Price, PriceKind
 from negotiation_env.language.reading import Context
 from negotiation_env.language.stances import negated
 
-_STEPS: Final = word_set("add adding up more trim minus")
+_STEPS: Final = word_set("add adding up more higher trim minus plus raise raising lift top")
 _BIDS: Final = word_set("bid bids offer offers figure figures number numbers price last")
 _MINE: Final = (("my",), ("our",), ("mine",))
 _YOURS: Final = (("your",), ("yours",), ("the",), ("both",))
+_RAISING: Final = frozenset(("raise", "raising", "lift"))
+_FROM_US: Final = (("from", "us"), ("from", "me"))
 _MOVING: Final = word_set("come go goes move moves moving coming going step")
 _GIVING: Final = word_set("do give go manage offer stretch put find")
 _ENDS: Final = STOPS | word_set("on for to from a per each please and if then but would could")
@@ -72,22 +74,41 @@ def _sign(part: Part, at: int, end: int, speaker: str) -> int:
     whose = _YOURS if speaker == "manager" else _MINE
     if before[-1:] in (("add",), ("adding",)) and after[:1] == ("to",):
         return int(after[1:2] in whose and not _BIDS.isdisjoint(after))
-    if after and after[0] not in _ENDS and after[0] != "more":
+    if after[:3] == ("on", "top", "of"):  # "ten on top of my bid"
+        return int(after[3:4] in whose and not _BIDS.isdisjoint(after))
+    if after[:1] in _BEYOND:
+        return int(speaker == "agent" and _is_more(part, before, after))
+    if after and after[0] not in _ENDS:
         return 0
     if speaker == "manager":
         return 0
     up = before[:-1] if before[-1:] == ("another",) else before
+    if clause.person == "i" and up[-1:] == ("by",) and not _RAISING.isdisjoint(up):
+        return 1
     up = up[:-1] if up[-1:] == ("by",) else up
+    mine = clause.person == "i" or (up[:1] in _MINE and not _BIDS.isdisjoint(up))
     if up[-1:] == ("up",):
-        mine = clause.person == "i" or (up[:1] in _MINE and not _BIDS.isdisjoint(up))
         return int(mine and not _MOVING.isdisjoint(up[-3:]))
-    if after[:1] == ("more",):
-        ends = len(after) == 1 or after[1] in _ENDS
-        return int(ends and clause.person == "i" and not _GIVING.isdisjoint(before[-2:]))
+    if up[-1:] == ("plus",):
+        return int(up[:1] in _MINE and not _BIDS.isdisjoint(up))
+    if up[-1:] == ("add",) and not after:
+        return int(clause.person == "i")
     if before == ("minus",):
         return -int(after[:1] == ("from",) and after[1:2] in _YOURS)
     trimmed = before[:1] == ("trim",) and before[1:2] in _YOURS and before[-1] == "by"
     return -int(trimmed)
+
+
+_BEYOND: Final = (("more",), ("higher",))
+
+
+def _is_more(part: Part, before: Sequence[str], after: Sequence[str]) -> bool:
+    """Whether "ten more", "20 higher" is what the agent gives: "I could do ten more", "ten more on each"."""
+    ends = len(after) == 1 or after[1] in _ENDS
+    if part.clause.person == "i":
+        return ends and not _GIVING.isdisjoint(before[-2:])
+    each = not before and after[1:3] in (("on", "each"), ("on", "both"))
+    return each or (after[1:3] in _FROM_US and len(before) <= 2)
 
 
 def _offers(part: Part, at: int, step: float, context: Context) -> list[Offer]:
@@ -111,4 +132,5 @@ def _tickets(part: Part, at: int, context: Context) -> Sequence[int]:
     if rooms:
         return sorted(rooms[0])
     free = [k for k, is_open in enumerate(context.open[: len(context.rooms)]) if is_open]
-    return free if len(free) == 1 or "all" in part.senses else ()
+    every = "all" in part.senses or "each" in part.tokens[at : part.clause.end]
+    return free if len(free) == 1 or every else ()

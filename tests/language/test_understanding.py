@@ -319,6 +319,16 @@ SENTENCES = [
     ("agent two quoted", "I can go up another ten on the Twin.", "counter 470 selling #1"),
     ("agent two quoted", "I can go up another ten.", "off_topic"),
     ("agent", "I can't come up by 20.", "off_topic"),
+    ("agent", "We raise our offer by 15.", "counter 395 selling #0"),
+    ("agent", "My last number plus ten.", "counter 390 selling #0"),
+    ("agent two quoted", "Ten more on each.", "counter 390 selling #0; counter 470 selling #1"),
+    # What the price is for, and questions for one.
+    ("agent", "Our 15% aside, 330.", "counter 330 net #0"),
+    ("agent net", "The page would say 390.", "counter 390 selling #0"),
+    ("agent", "You never told me what you'd charge for the room.", "ask price"),
+    ("agent", "What will the room run us?", "ask price"),
+    ("agent", "Shall I stop here?", "off_topic"),
+    ("agent", "Agree to 385 and I'll load it tonight.", "counter 385 selling #0"),
     ("manager", "You'd have to add 15 to your bid.", "counter 395 selling #0"),
     # Chinese.
     ("agent first", "你好，380可以吗？", "greet; propose 380 selling #0"),
