@@ -17,6 +17,7 @@ from markupsafe import Markup
 from benchmarks.report.panels import arm_rows, concessions, heat_map, learning_curves, reward_scatter, test_rows
 from benchmarks.report.report_data import Report, fault_lines, table_rows
 from benchmarks.report.transcripts import transcripts
+from benchmarks.report.verdict import check_line, failed_cases, headline_rows, verdict
 
 FOLDER = Path(__file__).parent
 
@@ -36,6 +37,10 @@ def render_html(report: Report, curves: Mapping[str, Path] | None = None) -> str
         script=Markup((FOLDER / "page.js").read_text(encoding="utf-8")),
         data=_embedded(transcripts(report.played)),
         policies=report.policies,
+        verdict=verdict(report),
+        headline=headline_rows(report),
+        failed=failed_cases(report),
+        check_line=check_line,
         rows=table_rows(report),
         faults=fault_lines(report),
         heat=heat_map(report),
