@@ -1,6 +1,6 @@
 """``negotiate bench``: policies on suites, with the verdict on the terminal and a report in a folder.
 
-The terminal shows the cases that failed, eight figures and the verdict in words; ``--full`` shows every case and figure.
+The terminal shows failed cases, eight figures and the verdict in words; ``--full`` shows every case and figure.
 ``--curve NAME=PATH`` puts a training run's learning curves on the report's page. A run with faults says at its end how
 many and why; where more of a policy's episodes failed than ``--max-faults``, its figures are left out, and the command
 exits with 3.

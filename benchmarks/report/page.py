@@ -22,18 +22,27 @@ from benchmarks.report.verdict import check_line, failed_cases, headline_rows, v
 FOLDER = Path(__file__).parent
 
 
-def render_html(report: Report, curves: Mapping[str, Path] | None = None) -> str:
-    """Return the page. ``curves``: training runs' metrics.jsonl by the name to show, for the learning curves."""
-    environment = jinja2.Environment(
+def page_environment() -> jinja2.Environment:
+    """Return what pages are made with: every text is escaped."""
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template("page.html.jinja")
+
+
+def style_sheet() -> Markup:
+    """Return the pages' style."""
+    return Markup((FOLDER / "page.css").read_text(encoding="utf-8"))
+
+
+def render_html(report: Report, curves: Mapping[str, Path] | None = None) -> str:
+    """Return the page. ``curves``: training runs' metrics.jsonl by the name to show, for the learning curves."""
+    page = page_environment().get_template("page.html.jinja")
     return page.render(
-        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
+        style=style_sheet(),
         script=Markup((FOLDER / "page.js").read_text(encoding="utf-8")),
         data=_embedded(transcripts(report.played)),
         policies=report.policies,

@@ -80,7 +80,8 @@ def _cases(report: Report, name: str) -> list[str]:
     fixed, clean, severe = (_count(report, name, m) for m in ("fixed", "clean_fix", "severe_unresolved"))
     if fixed is None or clean is None or severe is None:
         return []
-    found = [f"fixes {fixed[0]} of {fixed[1]} bad cases, {clean[0]} of them with no new problem"]
+    what = "bad cases" if report.data["provenance"].get("trials", 1) == 1 else "trials of bad cases"
+    found = [f"fixes {fixed[0]} of {fixed[1]} {what}, {clean[0]} of them with no new problem"]
     return [*found, f"severe cases unresolved: {severe[0]}"] if severe[0] else found
 
 
@@ -113,9 +114,9 @@ def _difference(test: Mapping[str, Any]) -> str:
     metric, first, second = test["metric"], test["first"], test["second"]
     figures = f"{format_difference(metric, test)}, p {_p(test['p_holm'])}"
     if test["p_holm"] >= 1.0 - LEVEL:
-        return f"On {DECIDING[metric]} no difference between {second} and {first} is shown ({figures})."
+        return f"On {DECIDING[metric]}, no difference between {second} and {first} is shown ({figures})."
     word = "better" if test["value"] > 0.0 else "worse"
-    return f"On {DECIDING[metric]} {second} does {word} than {first} ({figures})."
+    return f"On {DECIDING[metric]}, {second} does {word} than {first} ({figures})."
 
 
 def _p(value: float) -> str:

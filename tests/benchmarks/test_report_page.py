@@ -91,7 +91,15 @@ def keep(page: Page, name: str) -> None:
 
 
 def test_the_page_shows_figures_cases_and_charts(page: Page) -> None:
-    for heading in ("Verdict", "Failed cases", "Policies", "Bad cases by category", "Rewards and concessions", "Transcripts", "Provenance"):
+    for heading in (
+        "Verdict",
+        "Failed cases",
+        "Policies",
+        "Bad cases by category",
+        "Rewards and concessions",
+        "Transcripts",
+        "Provenance",
+    ):
         assert page.get_by_role("heading", name=heading, exact=True).is_visible()
     assert page.locator("td.heat").count() >= 3 * 3
     assert page.locator("svg polyline.line").count() >= 2
