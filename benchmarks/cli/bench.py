@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks.cli import completion
 from negotiation_env.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,14 +68,27 @@ def split_names(text: str) -> list[str]:
 
 def bench(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the report; reuse it to go on.")],
-    policy: Annotated[str, typer.Option("--policy", "-p", help="Policies, by comma: intent-driven, base, ...")] = "",
+    policy: Annotated[
+        str,
+        typer.Option(
+            "--policy", "-p", help="Policies, by comma: intent-driven, base, ...", autocompletion=completion.policies
+        ),
+    ] = "",
     policy_file: Annotated[
         Path | None, typer.Option("--policy-file", help="Further policies: a TOML file of agents and servers.")
     ] = None,
-    suite: Annotated[str, typer.Option("--suite", "-s", help="Suites, by comma: names or paths.")] = "bad-cases,online",
-    manager: Annotated[str, typer.Option(help="Who answers in live suites: rules or llm.")] = "rules",
+    suite: Annotated[
+        str, typer.Option("--suite", "-s", help="Suites, by comma: names or paths.", autocompletion=completion.suites)
+    ] = "bad-cases,online",
+    manager: Annotated[
+        str, typer.Option(help="Who answers in live suites: rules or llm.", autocompletion=completion.managers)
+    ] = "rules",
     reader: Annotated[
-        str, typer.Option(help="Who reads the policies' messages: rules, encoder, or auto, what suits each policy.")
+        str,
+        typer.Option(
+            help="Who reads the policies' messages: rules, encoder, or auto, what suits each policy.",
+            autocompletion=completion.readers,
+        ),
     ] = "auto",
     trials: Annotated[int, typer.Option(min=1, help="How often each case is played.")] = 1,
     llm: Annotated[str, typer.Option(help="Engine of the llm manager.")] = "smollm2",

@@ -10,6 +10,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.cli import completion
 from negotiation_env.checks import CheckError, check_persona
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.play.protocols import Unscored
@@ -59,7 +60,9 @@ def _favourite(persona: Persona) -> str:
 
 
 @app.command("show")
-def show(name: str = typer.Argument(help="Name of a persona, or path of its TOML file.")) -> None:
+def show(
+    name: str = typer.Argument(help="Name of a persona, or path of its TOML file.", autocompletion=completion.personas),
+) -> None:
     """Show all of one persona."""
     persona = load_persona(name)
     console = Console(highlight=False)
@@ -75,7 +78,11 @@ def show(name: str = typer.Argument(help="Name of a persona, or path of its TOML
 
 
 @app.command("check")
-def check(path: str = typer.Argument(help="Path of a persona's TOML file, or a persona's name.")) -> None:
+def check(
+    path: str = typer.Argument(
+        help="Path of a persona's TOML file, or a persona's name.", autocompletion=completion.personas
+    ),
+) -> None:
     """Check a persona: the file, whether its words mean what it decides, and how it negotiates."""
     persona = load_persona(path)
     console = Console(highlight=False)

@@ -112,7 +112,7 @@ def _best(report: Report, metric: str) -> list[str]:
 def _difference(test: Mapping[str, Any]) -> str:
     """Return what a paired test says, in words."""
     metric, first, second = test["metric"], test["first"], test["second"]
-    figures = f"{format_difference(metric, test)}, p {_p(test['p_holm'])}"
+    figures = f"{format_difference(metric, test)}, p {_p(test['p_holm'])} after Holm's correction"
     if test["p_holm"] >= 1.0 - LEVEL:
         return f"On {DECIDING[metric]}, no difference between {second} and {first} is shown ({figures})."
     word = "better" if test["value"] > 0.0 else "worse"
