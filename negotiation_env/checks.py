@@ -386,7 +386,7 @@ def _replies(policy: Policy, views: Sequence[AgentView]) -> list[AgentReply]:
 
 
 def check_reward(reward: Reward, *, negotiations: int = 12, turns: int = 6) -> None:
-    """Check a reward: finite numbers, REPO's formula, a None instead of a made-up zero, determinism.
+    """Check a reward: finite numbers, REPO's formula (where it has sources), None for no score, determinism.
 
     Raises:
         CheckError: the reward breaks the contract.
@@ -432,6 +432,9 @@ def _check_breakdown(score: RewardBreakdown, where: str) -> None:
     _require(isinstance(score, RewardBreakdown), f"{where}: expected a RewardBreakdown, got {score!r}")
     if score.total is None:
         _require(bool(score.fault), f"{where}: expected a fault that says why there is no total, got {score}")
+        return
+    if score.model is None and score.judge is None and score.rules is None:  # a reward without REPO's sources
+        _require(math.isfinite(score.total), f"{where}: expected a finite total, got {score}")
         return
     parts = (score.model, score.judge, score.rules, score.enhancement, score.total)
     for part in parts:

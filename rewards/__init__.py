@@ -1,7 +1,7 @@
 """REPO's reward: a preference model (RM), modulated by a judge (RJ) and by rules (RF); arXiv 2510.04214.
 
 - ``repo``: the composition of the three, one number per reply; ``sources`` holds their protocols, ``loading`` opens
-  them by name, ``rescoring`` scores recorded episodes anew.
+  them by name, ``rescoring`` scores recorded episodes anew; ``outcome`` is the plain baseline, the deal's value alone.
 - ``model``, ``judge``, ``rules``: one source each, with its data and the training that is its own.
 - ``training``: what trained sources share: adapters on a frozen base, their loop, figures, and the light linear
   scorers.

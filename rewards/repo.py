@@ -134,6 +134,11 @@ class RepoReward:
         self.rules: Rules = RuleReward.shipped() if rules is None else rules
         self.composition = Composition() if composition is None else composition
 
+    @property
+    def sources(self) -> tuple[RewardModel, Judge, Rules]:
+        """The three sources."""
+        return self.model, self.judge, self.rules
+
     def score(self, replies: Sequence[ReplyView]) -> list[RewardBreakdown]:
         """Score replies as text; one breakdown each, in order."""
         models = self.model.score_batch(replies)

@@ -8,7 +8,8 @@ objects.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -21,6 +22,7 @@ from negotiation_env.errors import DataFileError, UsageError, did_you_mean
 from negotiation_env.files import Table, known, parse, read_toml
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.language.wording import KEYS, read_phrase
+from negotiation_env.play.own_parts import cause_of
 from simulators.dynamics import PERSONA_TURN, Traits
 
 MAX_FILE_BYTES = 64 * 1024
@@ -177,17 +179,22 @@ def builtin_personas() -> list[Path]:
     return sorted(PACKS.glob("*.toml"))
 
 
+class BrokenPluginWarning(UserWarning):
+    """A plug-in was passed over, since it cannot be imported or what it provides is no persona."""
+
+
 @cache
 def all_personas() -> tuple[Persona, ...]:
     """Return the shipped and the plugged-in personas, sorted by name.
 
+    A plug-in that fails is named in a ``BrokenPluginWarning`` and passed over.
+
     Raises:
-        UsageError: two personas share a name, or a plug-in cannot be loaded.
+        UsageError: two personas share a name.
     """
     found: dict[str, tuple[Persona, str]] = {}
-    for source, provide in _sources():
-        for item in provide():
-            persona = item if isinstance(item, Persona) else read_persona(Path(item))
+    for source, personas in (("the shipped packs", _read(builtin_personas())), *_plugged_in()):
+        for persona in personas:
             if persona.name in found:
                 raise UsageError(
                     f"expected personas of different names, got {persona.name!r} from "
@@ -197,20 +204,32 @@ def all_personas() -> tuple[Persona, ...]:
     return tuple(found[name][0] for name in sorted(found))
 
 
-def _sources() -> Iterable[tuple[str, Callable[[], Iterable[Persona | Path | str]]]]:
-    """Yield every provider with its name for errors; the shipped one needs no installation."""
-    yield "the shipped packs", builtin_personas
+def _read(provided: Iterable[Persona | Path | str]) -> list[Persona]:
+    return [item if isinstance(item, Persona) else read_persona(Path(item)) for item in provided]
+
+
+def _plugged_in() -> Iterable[tuple[str, list[Persona]]]:
+    """Yield what each plug-in provides, with its name for errors."""
     for point in entry_points(group=GROUP):
         if point.value == f"{__name__}:{builtin_personas.__name__}":
             continue
+        source = f"plug-in {point.name!r} ({point.value})"
         try:
-            provide = point.load()
-        except (ImportError, AttributeError) as error:
-            raise UsageError(
-                f"expected a callable at entry point {point.name!r} ({point.value}) of {GROUP}, "
-                f"got {error!r}: correct or uninstall that plug-in"
-            ) from error
-        yield f"plug-in {point.name!r} ({point.value})", provide
+            provided = _read(point.load()())
+        except Exception as error:  # noqa: BLE001 - a plug-in's code may raise anything
+            warnings.warn(
+                f"expected personas from {source} of {GROUP}, got {cause_of(error)}: it is passed over; correct or "
+                "uninstall that plug-in",
+                BrokenPluginWarning,
+                stacklevel=3,
+            )
+            _broken[point.name] = cause_of(error)
+            continue
+        yield source, provided
+
+
+_broken: dict[str, str] = {}
+"""Plug-ins that were passed over, by the name of their entry point, with the cause."""
 
 
 def load_persona(persona: str | Path | Persona) -> Persona:
@@ -231,8 +250,10 @@ def load_persona(persona: str | Path | Persona) -> Persona:
         return by_name[persona]
     if persona.endswith(".toml") or "/" in persona or Path(persona).is_file():
         return read_persona(Path(persona))
+    broken = "".join(f" Plug-in {name!r} was passed over: {cause}." for name, cause in sorted(_broken.items()))
     raise UsageError(
-        f"expected a persona's name or the path of a .toml file, got {persona!r}.{did_you_mean(persona, by_name)}"
+        f"expected a persona's name or the path of a .toml file, got {persona!r}.{broken}"
+        f"{did_you_mean(persona, by_name)}"
     )
 
 

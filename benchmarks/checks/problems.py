@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from benchmarks.checks import phrases
 from benchmarks.checks.scene import BIDS, CLAIMS, TOLERANCE, Scene
 from negotiation_env.game.acts import PRICED_ACTS, Act, Tactic
-from negotiation_env.game.scenario import TaskCard, fact_figure
+from negotiation_env.game.scenario import TaskCard, fact_figure, further_figures
 from negotiation_env.play.records import Episode
 
 PROBLEMS: Final[dict[str, tuple[str, str]]] = {
@@ -99,7 +99,9 @@ def false_figure(scene: Scene, number: int) -> str:
     for act in scene.turn(number).acts:
         if act.kind is Act.INFORM and act.figure is not None:
             true = fact_figure(scene.card.facts, act.tactic)
-            known = {float(true)} if true is not None else known_figures(scene.card)
+            known = known_figures(scene.card)
+            if true is not None:
+                known = {float(true), *(value for value, _ in further_figures(scene.card.facts))}
             if min(abs(abs(act.figure) - abs(k)) for k in known) > 0.51:
                 return f"{act.figure:g} given for {act.tactic.name.lower()}"
     return phrases.hit(phrases.INVENTED, scene.turn(number).text, questions=False)
@@ -115,6 +117,7 @@ def known_figures(card: TaskCard) -> set[float]:
         float(facts.demand),
     }
     figures.add(round(100.0 * card.hotel.occupancy, 1))
+    figures |= {value for value, _ in further_figures(facts)}
     for ticket in card.tickets:
         figures |= {
             round(100.0 * ticket.commission, 1),

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
 
-from benchmarks.cli import bench, data, demo, persona, play, read, report, train
+from benchmarks.cli import bench, data, demo, own_files, persona, play, read, report, train
 from benchmarks.studies import STUDIES
 from negotiation_env import __version__
 from negotiation_env.engines import smollm2
@@ -198,6 +198,9 @@ app.command("rescore")(report.rescore)
 app.add_typer(train.app, name="train")
 app.add_typer(data.app, name="data")
 app.add_typer(persona.app, name="persona")
+app.add_typer(own_files.scenario, name="scenario")
+app.add_typer(own_files.rules, name="rules")
+app.add_typer(own_files.rubric, name="rubric")
 app.add_typer(report.app, name="report")
 app.add_typer(studies, name="study")
 

@@ -1,9 +1,10 @@
-"""``negotiate persona``: list, show and check the hotel managers' personas."""
+"""``negotiate persona``: list, show, begin, check and export the hotel managers' personas."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import typer
 from rich.box import SIMPLE
@@ -11,14 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cli import completion
+from benchmarks.cli.own_files import NewFile, write_new
 from negotiation_env.checks import CheckError, check_persona
+from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.play.protocols import Unscored
 from negotiation_env.play.registry import load_policy
 from negotiation_env.play.rollout import answered_first, rollout
 from simulators.managers.rule_manager import RuleManager
 from simulators.persona_phrases import phrase_problems
-from simulators.personas import Persona, all_personas, load_persona
+from simulators.personas import Persona, all_personas, builtin_personas, load_persona
 
 NEGOTIATIONS = 20
 HAGGLER = "intent-driven"
@@ -26,7 +29,33 @@ HAGGLER = "intent-driven"
 SHOWN = 6
 """Answers that are shown."""
 
-app = typer.Typer(no_args_is_help=True, help="List, show and check personas of hotel managers.")
+app = typer.Typer(no_args_is_help=True, help="List, show, begin, check and export personas of hotel managers.")
+
+NEW = """\
+# A hotel manager: who it is, how it talks, how it decides. Only `name` is required; what is left out is as typical.
+# Try it: negotiate persona check FILE; play it: negotiate play --persona FILE, gym.make(..., persona=FILE).
+name = "my-owner"
+title = "owner of a small hotel"
+description = "You run a small hotel by yourself. You give way to whoever has understood your house."
+voice = "Friendly, a little tired, in short sentences."
+tone = "plain"              # angry, curt, formal, plain, upset or warm
+weight = 1.0                # how often it is drawn beside the others
+
+[decides]
+beta = "linear"             # boulware, linear, conceder, or a number from 0.05 to 10
+time_weight = 0.5           # share of its room that time alone opens
+answers = 0.8               # chance that it answers a first message
+patience = 10               # messages that it bears
+wants_reason = 0.3          # chance that it asks for a reason
+
+[tactics]                   # how much of its room a fresh reason of each kind opens
+exposure = 0.10
+competitor = 0.05
+partnership = 0.20
+
+[phrases]                   # its own sentences, in place of the phrase book's
+greet = ["Hello, you have reached my little house."]
+"""
 
 
 @app.command("list")
@@ -75,6 +104,21 @@ def show(
         console.print(table)
     for key, phrases in persona.phrases.items():
         console.print(f"{key}: {' / '.join(phrases)}", markup=False)
+
+
+@app.command("new")
+def new(path: NewFile) -> None:
+    """Write a persona to begin with."""
+    write_new(path, NEW)
+
+
+@app.command("export")
+def export(name: Annotated[str, typer.Argument(help="Name of a shipped persona.")], path: NewFile) -> None:
+    """Write a shipped persona as a file, to change it; give it another name."""
+    files = {file.stem: file for file in builtin_personas()}
+    if name not in files:
+        raise UsageError(f"expected the name of a shipped persona, got {name!r}.{did_you_mean(name, files)}")
+    write_new(path, files[name].read_text(encoding="utf-8"))
 
 
 @app.command("check")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -21,10 +22,10 @@ from rich.text import Text
 from benchmarks.cli import completion
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.game.scenario import Scenario, TaskCard
-from negotiation_env.game.state import End, Stage, stage_of
+from negotiation_env.game.state import Stage, stage_of
 from negotiation_env.language.describe import describe, in_words
 from negotiation_env.language.reading import Reader, reader_label
-from negotiation_env.play.exchange import Exchange, exchange, open_negotiation
+from negotiation_env.play.exchange import Exchange, end_of, exchange, open_negotiation
 from negotiation_env.play.protocols import AgentReply, Manager, Negotiation, Reward, RewardBreakdown
 from negotiation_env.play.records import Episode, TurnRecord, write_episodes
 from negotiation_env.play.rollout import episode_record, turn_record
@@ -72,11 +73,12 @@ class LiveNegotiation:
         self.show_reading, self.show_reward = show_reading, show_reward
         self.turns: list[TurnRecord] = []
         self._before: list[Negotiation] = []
+        self._fault: str | None = None
 
     @property
     def over(self) -> bool:
-        """Whether the negotiation has ended."""
-        return bool(self.negotiation.game.end)
+        """Whether the negotiation has ended, or a part of the user's own has failed."""
+        return bool(self.negotiation.game.end) or self._fault is not None
 
     @property
     def stage(self) -> Stage:
@@ -99,6 +101,10 @@ class LiveNegotiation:
         self._console.print(_panel("manager", answer, "yellow"))
         if self.show_reading:
             self._show_reading(in_words(step.answer.acts, self.card))
+        if step.fault is not None:
+            self._fault = step.fault
+            self._console.print(f"[red]fault:[/red] {escape(step.fault)}")
+            return step
         for fault in step.answer.faults:
             self._console.print(f"[dim]wording fault: {escape(fault)}[/dim]")
         self.show_tickets()
@@ -110,11 +116,12 @@ class LiveNegotiation:
             return False
         self.negotiation = self._before.pop()
         self.turns.pop()
+        self._fault = None
         return True
 
     def record(self, policy: str) -> Episode:
         """Return the negotiation so far as an episode; ``policy`` names who played."""
-        return episode_record(self.negotiation, self.turns, policy, self._manager.name, self._reader)
+        return episode_record(self.negotiation, self.turns, policy, self._manager.name, self._reader, self._fault)
 
     def show_tickets(self) -> None:
         """Show in a line how each ticket stands: quotes and bids, green where it has become cheaper."""
@@ -151,7 +158,7 @@ class LiveNegotiation:
     def show_outcome(self) -> None:
         """Show how it ended, ticket by ticket."""
         game = self.negotiation.game
-        end = End(int(game.end)).name.lower().replace("_", " ") if game.end else "cut off"
+        end = end_of(game).replace("_", " ") if game.end else "cut off"
         table = Table("room", "price before", "goal", "agreed", title=f"Ended: {end}", title_justify="left")
         for k, ticket in enumerate(self.card.tickets):
             won = game.agreed[k] > 0.0
@@ -216,10 +223,14 @@ def play(
         str, typer.Option(help="Who answers: rules or llm.", autocompletion=completion.managers)
     ] = "rules",
     seed: Annotated[int, typer.Option(min=0, help="Scenario to play; the same seed, the same scenario.")] = 0,
+    scenario: Annotated[
+        Path | None, typer.Option(help="File of the scenario to play, in place of a sampled one; its draws: --seed.")
+    ] = None,
     persona: Annotated[
         str | None,
         typer.Option(help="Who the manager is: a name or a file; default: drawn.", autocompletion=completion.personas),
     ] = None,
+    reward: Annotated[str, typer.Option(help="Who scores: repo, repo:rules=FILE, outcome, module:function.")] = "repo",
     llm: Annotated[str, typer.Option(help="Engine of the llm manager.")] = "smollm2",
     max_turns: Annotated[int, typer.Option(min=1, help="Messages after which it is cut off.")] = 20,
     reader: Annotated[
@@ -237,14 +248,16 @@ def play(
     ] = False,
 ) -> None:
     """Type the agent's messages, one a line. /help lists the commands, such as /undo, /save and /quit."""
+    from negotiation_env.game.lanes import episode_seed
     from negotiation_env.game.scenario import sample_scenario
+    from negotiation_env.game.scenario_file import read_scenario
     from negotiation_env.play.registry import load_manager, load_reward, reader_for
 
     console = Console()
+    played = sample_scenario(seed) if scenario is None else replace(read_scenario(scenario), seed=episode_seed(seed))
     with console.status("loading the hotel, the reward and the reader"):
-        player, ears, reward = load_manager(manager, llm), reader_for(None, reader), load_reward("repo")
-    scenario = sample_scenario(seed)
-    game = LiveNegotiation(scenario, player, reward, ears, console, persona, show_reading, show_reward)
+        player, ears, scorer = load_manager(manager, llm), reader_for(None, reader), load_reward(reward)
+    game = LiveNegotiation(played, player, scorer, ears, console, persona, show_reading, show_reward)
     game.show_card()
     console.print(f"Your messages are read by: {reader_label(ears)}.", highlight=False, markup=False)
     console.print("Type your message; /help lists the commands.")

@@ -118,24 +118,27 @@ def design(
 def leaderboard(
     add: Annotated[list[Path] | None, typer.Option("--add", help="Take up a run's policies (may be repeated).")] = None,
     write: Annotated[
-        Path | None, typer.Option("--write", help="Renew the table between the markers of this file.")
+        list[Path] | None, typer.Option("--write", help="Renew the table in this file (may be repeated).")
     ] = None,
     check: Annotated[Path | None, typer.Option("--check", help="Fail if this file's table is not up to date.")] = None,
+    own: Annotated[
+        Path, typer.Option("--results", help="Folder of your own results: --add writes them, the table has them too.")
+    ] = Path("leaderboard"),
 ) -> None:
-    """Print the leaderboard from benchmarks/results, or write it into a document."""
-    from benchmarks.comparison.leaderboard import add_results, read_results, table, with_table
+    """Print the leaderboard of the shipped results and your own, or write it into a document."""
+    from benchmarks.comparison.leaderboard import RESULTS, add_results, is_shipped, read_results, table, with_table
     from benchmarks.comparison.run_folders import read_run
 
     for folder in add or ():
-        for path in add_results(read_run(folder)):
+        for path in add_results(read_run(folder), own):
             typer.echo(f"wrote {path}")
-    results = read_results()
-    if write is not None:
-        write.write_text(with_table(write.read_text(encoding="utf-8"), results), encoding="utf-8")
-        typer.echo(f"wrote {write}")
+    results = read_results(RESULTS) if is_shipped(own) else read_results(RESULTS, own)
+    for document in write or ():
+        document.write_text(with_table(document.read_text(encoding="utf-8"), results), encoding="utf-8")
+        typer.echo(f"wrote {document}")
     if check is not None and with_table(text := check.read_text(encoding="utf-8"), results) != text:
         raise UsageError(f"expected the table of {check} to be up to date: run report leaderboard --write {check}")
-    if write is None and check is None:
+    if not write and check is None:
         typer.echo(table(results), nl=False)
 
 

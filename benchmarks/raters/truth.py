@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from benchmarks.checks.scene import BIDS
 from benchmarks.raters.situation import RatedSituation
 from benchmarks.raters.wordlists import RaterReading, pattern_of
-from negotiation_env.game.scenario import TaskCard
+from negotiation_env.game.scenario import TaskCard, further_figures
 from negotiation_env.play.records import TurnRecord
 
 NUMBER: Final = re.compile(r"(?<![\w.])(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(\s?(?:%|percent\b|per cent\b))?")
@@ -63,6 +63,8 @@ def _card_figures(
     shares = [facts.exposure, facts.conversion, abs(facts.demand), 100.0 * card.hotel.occupancy]
     shares += [100.0 * t.commission for t in card.tickets]
     prices: list[float] = [facts.competitor_price]
+    for value, percent in further_figures(facts):
+        (shares if percent else prices).append(value)
     days: set[tuple[int, int]] = set()
     for t in card.tickets:
         prices += [t.selling_price, t.net_price]
@@ -139,7 +141,8 @@ def _founded(value: float, match: re.Match[str], plain: str, shares: tuple[float
 def _wrong_facts(now: RatedSituation, piece: re.Match[str]) -> Iterator[Untrue]:
     """Facts of the card told wrongly within one sentence."""
     facts, text = now.card.facts, piece[0]
-    shares = [float(m[1] + (m[2] or "")) for m in NUMBER.finditer(text) if m[3]]
+    told = {value for value, percent in further_figures(facts) if percent}
+    shares = [share for m in NUMBER.finditer(text) if m[3] and (share := float(m[1] + (m[2] or ""))) not in told]
     families = [
         (name, true)
         for name, expression, true in (

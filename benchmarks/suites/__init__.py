@@ -5,15 +5,13 @@ A suite is a list of cases (``case``, read by ``case_file``). This module finds 
 
 from __future__ import annotations
 
-import os
-from inspect import signature
 from pathlib import Path
 
 from benchmarks.suites.case import CATEGORIES, Case, CaseSuite
 from benchmarks.suites.case_file import read_case
 from benchmarks.suites.sampled import ab, online
-from negotiation_env.errors import DataFileError, UsageError, did_you_mean
-from negotiation_env.play import registry
+from negotiation_env.envs.arguments import load_suite as load_any_suite
+from negotiation_env.errors import DataFileError, UsageError
 
 __all__ = [
     "BAD_CASES",
@@ -37,11 +35,11 @@ def bad_cases() -> CaseSuite:
 
 
 def read_suite(path: Path, name: str | None = None) -> CaseSuite:
-    """Read a case file, or every ``*.toml`` of a folder in the order of names; named after the path."""
+    """Read a case or scenario file, or every ``*.toml`` of a folder in the order of names; named after the path."""
     files = sorted(path.glob("*.toml")) if path.is_dir() else [path]
     if not files:
         raise DataFileError(f"{path}: expected a folder of case files (*.toml), got none: add one")
-    return CaseSuite(name or path.stem, tuple(read_case(file) for file in files))
+    return CaseSuite(name or path.resolve().stem, tuple(read_case(file) for file in files))
 
 
 def load_suite(spec: str) -> CaseSuite:
@@ -49,19 +47,7 @@ def load_suite(spec: str) -> CaseSuite:
 
     ``NAME:ARGUMENT`` hands the argument to the suite: ``ab:1000`` is the first 1,000 of its conversations.
     """
-    names = registry.known(registry.SUITES)
-    name, _, argument = spec.partition(":")
-    if name in names:
-        factory = registry.load(registry.SUITES, name, "suite")
-        if argument and not signature(factory).parameters:
-            raise UsageError(f"expected suite {name!r} without an argument, got {spec!r}")
-        suite = factory(argument) if argument else factory()
-        if isinstance(suite, CaseSuite):
-            return suite
+    suite = load_any_suite(spec)
+    if not isinstance(suite, CaseSuite):
         raise UsageError(f"expected suite {spec!r} to be a CaseSuite, got {type(suite).__name__}")
-    path = Path(spec)
-    if path.exists():
-        return read_suite(path)
-    if os.sep in spec or spec.endswith(".toml"):
-        raise UsageError(f"expected a case file or a folder of them, got {spec!r}: no such path")
-    raise UsageError(f"expected a suite's name or path, got {spec!r}.{did_you_mean(spec, names)}")
+    return suite

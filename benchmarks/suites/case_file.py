@@ -1,11 +1,9 @@
 """Reads a case from a TOML file: data, checked field by field, with errors that name file, field and value.
 
-The file::
+A case file is a scenario file (``negotiation_env.game.scenario_file``), and one without anything more is a live case.
+What it may hold beside that::
 
-    title, category, severity (minor, major, severe), promises (ids); optional: fails, seed, max_turns
-    [hotel]      name, city, kind, stars, season, occupancy (0 to 1)
-    [facts]      exposure, conversion, competitor_name, competitor_price, event, demand
-    [[tickets]]  room, check_in, nights, selling, commission (0 to 1), target, floor
+    title, category, severity (minor, major, severe), fails, max_turns
     [[script]]   text; line i answers the agent's i-th message; "" is silence
                  branches = [{ when = "accept|confirm", text = "..." }]: said instead where the message
                  does that; after a settlement, a goodbye or an empty message the hotel says what fits
@@ -19,8 +17,6 @@ The file::
 
 from __future__ import annotations
 
-import zlib
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -31,17 +27,11 @@ from benchmarks.checks.problems import PROBLEMS
 from benchmarks.suites.case import Case, HalfFix, RecordedFailure, read_failure
 from negotiation_env.errors import DataFileError, UsageError
 from negotiation_env.files import Many, Table, known, read_toml
-from negotiation_env.game.lanes import episode_seed
-from negotiation_env.game.scenario import (
-    Facts,
-    Hotel,
-    ManagerBrief,
-    Scenario,
-    TaskCard,
-    Ticket,
-)
+from negotiation_env.game.scenario_file import ScenarioFile
 from simulators.managers.replay_manager import ScriptLine, check_condition
 
+OWN = "own"
+"""Category of a case whose file names none."""
 SETTLED_LINE = "Then that is settled. Thank you for your call, goodbye."
 CLOSED_LINE = "Goodbye."
 EMPTY_LINE = "Hello? I cannot hear you."
@@ -49,36 +39,7 @@ DEFAULT_BRANCHES = (("settled", SETTLED_LINE), ("close", CLOSED_LINE), ("silence
 """What every scripted line but silence branches on, where its text would make no sense; its own branches on one of
 these conditions come first, its other branches after."""
 
-Price = Annotated[int, Field(gt=0, le=1_000_000)]
 Turn = Annotated[int, Field(ge=1, le=100)]
-
-
-class _Hotel(Table):
-    name: str
-    city: str
-    kind: Literal["business", "resort", "boutique", "family", "airport", "homestay"]
-    stars: Annotated[int, Field(ge=1, le=5)]
-    season: Literal["low", "shoulder", "high"]
-    occupancy: Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class _Facts(Table):
-    exposure: int
-    conversion: int
-    competitor_name: str
-    competitor_price: Price
-    event: str
-    demand: int
-
-
-class _Ticket(Table):
-    room: str
-    check_in: date
-    nights: Annotated[int, Field(ge=1, le=365)]
-    selling: Price
-    commission: Annotated[float, Field(ge=0.0, lt=1.0)]
-    target: Price
-    floor: Price
 
 
 def _checked_condition(when: str) -> str:
@@ -138,19 +99,14 @@ class _Replies(Table):
         return self
 
 
-class _CaseFile(Table):
-    title: str
+class _CaseFile(ScenarioFile):
+    title: str = ""
     fails: str = ""
-    category: str
-    severity: Literal["minor", "major", "severe"]
-    hotel: _Hotel
-    facts: _Facts
-    promises: list[str]
-    tickets: Annotated[list[_Ticket], Field(min_length=1, max_length=3)]
+    category: str = OWN
+    severity: Literal["minor", "major", "severe"] = "minor"
     script: Annotated[list[_ScriptLine], Field(min_length=1)] | None = None
     checks: Many[_Check] = ()
     replies: _Replies | None = None
-    seed: Annotated[int, Field(ge=0)] | None = None
     max_turns: Turn | None = None
 
     @model_validator(mode="after")
@@ -174,24 +130,15 @@ def read_case(path: Path) -> Case:
 
 
 def _case(name: str, file: _CaseFile, failure: RecordedFailure | None) -> Case:
-    card = TaskCard(
-        hotel=Hotel(**file.hotel.model_dump()),
-        tickets=tuple(Ticket(t.room, t.check_in, t.nights, t.selling, t.commission, t.target) for t in file.tickets),
-        facts=Facts(**file.facts.model_dump()),
-        promises=tuple(file.promises),
-    )
-    brief = ManagerBrief(tuple(t.floor for t in file.tickets))
-    # Cases differ in their draws without anybody having to number them.
-    seed = zlib.crc32(name.encode()) if file.seed is None else file.seed
     lines = None if file.script is None else tuple(map(_line, file.script))
     replies = file.replies or _Replies(good=())
     return Case(
-        scenario=Scenario(name, episode_seed(seed), card, brief),
+        scenario=file.scenario(name),
         category=file.category,
         severity=file.severity,
         script=lines,
         checks=tuple(_check(check) for check in file.checks),
-        title=file.title,
+        title=file.title or name,
         max_turns=file.max_turns or (20 if lines is None else len(lines)),
         fails=file.fails,
         good=tuple(replies.good),

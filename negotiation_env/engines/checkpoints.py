@@ -7,12 +7,14 @@ are taken.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -44,24 +46,39 @@ class Base:
         self._adapters: dict[str, str] = {}
 
     def add_adapter(self, folder: str) -> str:
-        """Load a PEFT adapter folder once; returns its name for use."""
+        """Load a PEFT adapter folder once; returns its name for use.
+
+        Every tensor of the adapter comes from the file. Raises EngineSpecError where the file is torn, or lacks one, or
+        has another or one of another shape; then the base is as it was before.
+        """
         with self.lock:
             if folder in self._adapters:
                 return self._adapters[folder]
             # Optional: only adapters need it.
             try:
-                from peft import PeftModel
+                from peft import PeftConfig, set_peft_model_state_dict
             except ImportError as error:
                 raise EngineMissingError(
                     "adapters need the package peft; run: pip install negotiation-env[llm]"
                 ) from error
+            tensors = adapter_tensors(Path(folder))
             adapter = f"adapter{len(self._adapters)}"
-            if self._wrapped is None:
-                self._wrapped = PeftModel.from_pretrained(
-                    self.model, folder, adapter_name=adapter, autocast_adapter_dtype=False
-                )
-            else:
-                self._wrapped.load_adapter(folder, adapter, autocast_adapter_dtype=False)
+            try:
+                config: Any = PeftConfig.from_pretrained(folder)
+                config.inference_mode = True
+                # PEFT warns of a base by another name; which one it is was settled before.
+                config.base_model_name_or_path = self.model.name_or_path
+                self._put_on(adapter, config)
+                _check_tensors(folder, self._wrapped, adapter, tensors)
+                set_peft_model_state_dict(self._wrapped, tensors, adapter_name=adapter)
+            except (ValueError, TypeError, KeyError, RuntimeError) as error:
+                if self._wrapped is not None and adapter in self._wrapped.peft_config:
+                    self.drop_adapter(adapter)
+                if isinstance(error, EngineSpecError):
+                    raise
+                raise EngineSpecError(
+                    f"{folder}: expected a PEFT adapter for {self.name}, got: {' '.join(str(error).split())[:300]}"
+                ) from error
             # This adapter alone: another may be in training, in float32.
             for name, parameter in self._wrapped.named_parameters():
                 if f".{adapter}." in name:
@@ -70,6 +87,15 @@ class Base:
             self._wrapped.eval()
             self._adapters[folder] = adapter
             return adapter
+
+    def _put_on(self, adapter: str, config: Any) -> None:
+        """Put an adapter of a shape onto the base, with whatever weights it starts from."""
+        from peft import get_peft_model
+
+        if self._wrapped is None:
+            self._wrapped = get_peft_model(self.model, config, adapter_name=adapter, autocast_adapter_dtype=False)
+        else:
+            self._wrapped.add_adapter(adapter, config, autocast_adapter_dtype=False)
 
     def new_adapter(self, adapter: str, config: Any) -> Any:
         """Put a fresh trainable adapter onto the base, in float32 whatever the base's format.
@@ -89,15 +115,25 @@ class Base:
             return self._wrapped
 
     def drop_adapter(self, adapter: str) -> None:
-        """Take an adapter made by new_adapter off the base."""
+        """Take an adapter off the base, and the places that were made for it alone."""
         with self.lock:
             others = [name for name in self._wrapped.peft_config if name != adapter]
             if others:
                 self._wrapped.set_adapter(others[0])
                 self._wrapped.delete_adapter(adapter)
+                self._unwrap_empty()
             else:
                 self._wrapped.unload()
                 self._wrapped = None
+
+    def _unwrap_empty(self) -> None:
+        """Put the base's own layers back where PEFT's around them hold no adapter any more."""
+        from peft.tuners.tuners_utils import BaseTunerLayer
+
+        for path, layer in list(self.model.named_modules()):
+            if isinstance(layer, BaseTunerLayer) and not any(getattr(layer, n) for n in layer.adapter_layer_names):
+                parent, _, name = path.rpartition(".")
+                setattr(self.model.get_submodule(parent), name, layer.get_base_layer())
 
     @contextmanager
     def use(self, adapter: str | None) -> Iterator[PreTrainedModel]:
@@ -114,6 +150,50 @@ class Base:
                 if self._wrapped.active_adapter != adapter:
                     self._wrapped.set_adapter(adapter)
                 yield self.model
+
+
+MOST_NAMED = 3
+"""Tensors of a kind that an error names."""
+
+
+def adapter_tensors(folder: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors of an adapter folder, by name. Raises EngineSpecError where the file is torn or none."""
+    try:
+        return load_file(folder / "adapter_model.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise EngineSpecError(
+            f"{folder}: expected a whole adapter_model.safetensors, got: {error}; copy or save the adapter again"
+        ) from error
+
+
+def tensor_mismatch(wanted: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> str:
+    """Return in one line how a file's tensors differ by name or shape from those wanted; "" where they do not."""
+    shapes = [
+        f"{name} {tuple(found[name].shape)} in place of {tuple(wanted[name].shape)}"
+        for name in sorted(wanted.keys() & found.keys())
+        if found[name].shape != wanted[name].shape
+    ]
+    kinds = {
+        "missing": sorted(wanted.keys() - found.keys()),
+        "not the adapter's": sorted(found.keys() - wanted.keys()),
+        "of another shape": shapes,
+    }
+    return "; ".join(
+        f"{len(names)} {kind}: {', '.join(names[:MOST_NAMED])}{', ...' if len(names) > MOST_NAMED else ''}"
+        for kind, names in kinds.items()
+        if names
+    )
+
+
+def _check_tensors(folder: str, wrapped: Any, adapter: str, tensors: Mapping[str, torch.Tensor]) -> None:
+    from peft import get_peft_model_state_dict
+
+    wanted = get_peft_model_state_dict(wrapped, adapter_name=adapter, save_embedding_layers=False)
+    odd = tensor_mismatch(wanted, tensors)
+    if odd:
+        raise EngineSpecError(
+            f"{folder}: expected the tensors that adapter_config.json and the base ask for, got {odd}"
+        )
 
 
 def open_checkpoint(name: str, device: str, number: Number) -> tuple[Base, str | None]:

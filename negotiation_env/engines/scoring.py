@@ -10,17 +10,16 @@ this machine's matrix products agree (see ``shapes``), and every text attends to
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from negotiation_env.engines.chat_model import EngineSpecError
-from negotiation_env.engines.checkpoints import Base, Number, open_checkpoint
+from negotiation_env.engines.checkpoints import Base, Number, adapter_tensors, open_checkpoint, tensor_mismatch
 from negotiation_env.engines.exact.shapes import ROUND, Shapes, probe_shapes
 from negotiation_env.engines.exact.trees import TextTree, decoder_of, lay_out, packs, run_layers
 from negotiation_env.errors import DataFileError
@@ -156,9 +155,10 @@ def load_head(base: Base, folder: str | Path, pick: tuple[int, ...] | None = Non
     layers = [_bare(layer) for layer in copy.deepcopy(list(decoder.layers[depth:]))]
     scale = float(config["lora_alpha"]) / float(config["r"])
     stems = sorted({k.rsplit(".lora_", 1)[0] for k in tensors if ".layers." in k})
+    _check_complete(folder, base, config, tensors)
     for stem in stems:
         number, _, path = stem.split(".layers.")[1].partition(".")
-        _merge(folder, layers[int(number) - depth], path, tensors, stem, scale)
+        _merge(layers[int(number) - depth], path, tensors, stem, scale)
     if config.get("task_type") == "SEQ_CLS":
         weight = tensors.get(f"{_PREFIX}score.weight")
         if weight is None or weight.shape[1] != base.model.config.get_text_config().hidden_size:
@@ -181,13 +181,42 @@ def _adapter_files(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor
     """Return the adapter's settings and tensors; refuse kinds that are not plain LoRA."""
     try:
         config = read_json(folder / "adapter_config.json", dict[str, Any])
-        tensors = load_file(folder / "adapter_model.safetensors")
-    except (OSError, DataFileError, SafetensorError) as error:
+    except DataFileError as error:
         raise EngineSpecError(f"{folder}: expected a PEFT adapter folder in safetensors, got: {error}") from error
+    tensors = adapter_tensors(folder)
     odd = [k for k in ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "fan_in_fan_out") if config.get(k)]
+    rank = config.get("r")
+    if not isinstance(rank, int) or rank < 1:
+        raise EngineSpecError(f"{folder}: expected a rank r of at least 1 in adapter_config.json, got {rank!r}")
     if config.get("peft_type") != "LORA" or odd:
         raise EngineSpecError(f"{folder}: expected a plain LoRA adapter, got {config.get('peft_type')} with {odd}")
     return config, tensors
+
+
+def _check_complete(folder: Path, base: Base, config: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
+    """Raise ``EngineSpecError`` unless the file holds both matrices of every layer told, of its rank, and no more."""
+    rank, wanted = int(config["r"]), {}
+    for path, module in base.model.named_modules():
+        weight = getattr(getattr(module, "base_layer", module), "weight", None)
+        if ".layers." in path and weight is not None and weight.dim() == 2 and _is_target(path, config):
+            wanted[f"{_PREFIX}{path}.lora_A.weight"] = torch.empty(rank, weight.shape[1], device="meta")
+            wanted[f"{_PREFIX}{path}.lora_B.weight"] = torch.empty(weight.shape[0], rank, device="meta")
+    odd = tensor_mismatch(wanted, {name: tensor for name, tensor in tensors.items() if ".layers." in name})
+    if odd:
+        raise EngineSpecError(
+            f"{folder}: expected the tensors that adapter_config.json and the base ask for, got {odd}: "
+            "it has another base, or was not saved whole"
+        )
+
+
+def _is_target(path: str, config: Mapping[str, Any]) -> bool:
+    """Whether a layer is one that an adapter's settings name, as PEFT reads them."""
+    targets, layers = config.get("target_modules") or [], config.get("layers_to_transform")
+    if isinstance(targets, str):
+        return re.fullmatch(targets, path) is not None
+    number = int(path.split(".layers.")[1].split(".")[0])
+    chosen = layers is None or number in (layers if isinstance(layers, list) else [layers])
+    return chosen and any(path == name or path.endswith(f".{name}") for name in targets)
 
 
 def _bare(layer: Any) -> Any:
@@ -199,13 +228,9 @@ def _bare(layer: Any) -> Any:
     return layer
 
 
-def _merge(folder: Path, layer: Any, path: str, tensors: Mapping[str, torch.Tensor], stem: str, scale: float) -> None:
+def _merge(layer: Any, path: str, tensors: Mapping[str, torch.Tensor], stem: str, scale: float) -> None:
     """Add a LoRA product to the copy of a linear layer, in float32."""
     linear = layer.get_submodule(path)
     down, up = tensors[f"{stem}.lora_A.weight"].float(), tensors[f"{stem}.lora_B.weight"].float()
-    if (up.shape[0], down.shape[1]) != tuple(linear.weight.shape):
-        raise EngineSpecError(
-            f"{folder}: {path}: expected weights for {tuple(linear.weight.shape)}: it has another base"
-        )
     merged = linear.weight.detach().float() + scale * (up @ down).to(linear.weight.device)
     linear.weight = torch.nn.Parameter(merged.to(linear.weight.dtype), requires_grad=False)

@@ -7,8 +7,11 @@ environment: whatever may fail is called first, and what was found is kept once 
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Sequence
 from dataclasses import replace
+from inspect import signature
+from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -16,10 +19,12 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from negotiation_env.errors import RenderModeError, UsageError, did_you_mean
+from negotiation_env.game.features import FEATURES
 from negotiation_env.game.lanes import FLOATS, episode_seed
 from negotiation_env.game.scenario import Scenario, scenario_of
-from negotiation_env.play.protocols import Manager
-from negotiation_env.play.registry import SUITES, known, load, load_manager
+from negotiation_env.game.scenario_file import load_scenario
+from negotiation_env.play.protocols import Manager, Reward
+from negotiation_env.play.registry import SUITES, known, load, load_manager, load_reward
 
 RENDER_MODES = ("ansi", "human")
 RESET_OPTIONS = ("scenario", "persona")
@@ -138,13 +143,13 @@ def _whole(value: object) -> int | None:
 class ScenarioSource:
     """What is played: a scenario that was given, a suite's, or the world's; and with which persona."""
 
-    def __init__(self, scenario: Scenario | None, suite: str | Suite | None, persona: object | None) -> None:
-        """Take a scenario or a suite, or neither (sample); ``persona`` None is drawn by the manager."""
+    def __init__(
+        self, scenario: Scenario | str | Path | None, suite: str | Path | Suite | None, persona: object | None
+    ) -> None:
+        """Take a scenario (or its file) or a suite, or neither (sample); ``persona`` None is drawn by the manager."""
         if scenario is not None and suite is not None:
             raise UsageError("expected scenario or suite, got both: pass one of them")
-        if scenario is not None and not isinstance(scenario, Scenario):
-            raise UsageError(f"expected a Scenario, got {type(scenario).__name__}: build one or pass suite=NAME")
-        self._scenario = scenario
+        self._scenario = load_scenario(scenario) if scenario is not None else None
         self._persona = persona
         self.suite = load_suite(suite) if suite is not None else None
 
@@ -167,15 +172,50 @@ class ScenarioSource:
         return own if own is not None else load_manager(spec, llm)
 
 
-def load_suite(suite: str | Suite) -> Suite:
-    """Return a suite by name, or the object given."""
-    if not isinstance(suite, str):
+PATH = "path"
+"""Entry point of the group of suites that reads a case file, a scenario file, or a folder of them."""
+
+
+def load_suite(suite: str | Path | Suite) -> Suite:
+    """Return a suite by name, by ``NAME:ARGUMENT``, by the path of its file or folder, or the object given.
+
+    Raises:
+        UsageError: there is no such name or path.
+        DataFileError: a file is no case and no scenario.
+    """
+    if not isinstance(suite, str | Path):
         if isinstance(suite, Suite):
             return suite
-        raise UsageError(f"expected a suite name or an object with scenarios and manager(), got {suite!r}")
-    if suite not in known(SUITES):
-        raise UsageError(f"expected the name of a suite, got {suite!r}.{did_you_mean(suite, known(SUITES))}")
-    return load(SUITES, suite, "suite")()  # type: ignore[no-any-return]
+        raise UsageError(f"expected a suite name, a path, or an object with scenarios and manager(), got {suite!r}")
+    spec, names = str(suite), [name for name in known(SUITES) if name != PATH]
+    name, _, argument = spec.partition(":")
+    if name in names:
+        factory = load(SUITES, name, "suite")
+        if argument and not signature(factory).parameters:
+            raise UsageError(f"expected suite {name!r} without an argument, got {spec!r}")
+        return factory(argument) if argument else factory()  # type: ignore[no-any-return]
+    path = Path(spec).expanduser()
+    if path.exists():
+        return load(SUITES, PATH, "suite")(path)  # type: ignore[no-any-return]
+    if os.sep in spec or spec.endswith(".toml"):
+        raise UsageError(f"expected a case file or a folder of them, got {spec!r}: no such path")
+    raise UsageError(f"expected a suite's name or path, got {spec!r}.{did_you_mean(spec, names)}")
+
+
+def load_act_reward(reward: object) -> Reward:
+    """Return a reward that can score moves without text; see ``registry.load_reward``.
+
+    Raises:
+        UsageError: it needs the text, so the numeric environment has nothing to hand to it.
+    """
+    made = load_reward(reward)
+    scored = made.score_features(FLOATS, (0.0,) * len(FEATURES))
+    if scored.total is None and scored.fault:
+        raise UsageError(
+            f"expected a reward that scores moves without text, got {reward!r} ({scored.fault}): play it "
+            "in HotelNegotiation-v0"
+        )
+    return made
 
 
 def check_turns(max_turns: object) -> int:
@@ -232,10 +272,10 @@ def check_options(options: dict[str, Any] | None, names: Sequence[str] = RESET_O
     for name in options or {}:
         if name not in names:
             raise UsageError(f"unknown reset option {name!r}.{did_you_mean(str(name), names)}")
-    scenario = (options or {}).get("scenario")
-    if scenario is not None and not isinstance(scenario, Scenario):
-        raise UsageError(f"expected options['scenario'] as a Scenario, got {type(scenario).__name__}: pass one")
-    return dict(options or {})
+    chosen = dict(options or {})
+    if chosen.get("scenario") is not None:
+        chosen["scenario"] = load_scenario(chosen["scenario"])
+    return chosen
 
 
 def still_over(over: NDArray[np.bool_]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import gymnasium as gym
@@ -35,6 +36,7 @@ from negotiation_env.envs.arguments import (
     check_seed,
     check_turns,
     lane_seeds,
+    load_act_reward,
     one_seed,
     seed_stream,
     still_over,
@@ -60,7 +62,7 @@ from negotiation_env.game.state import (
 from negotiation_env.language.reading import context_of
 from negotiation_env.language.wording import agent_phrase_book, word
 from negotiation_env.play.protocols import ManagerDynamics, Reward, RewardBreakdown
-from negotiation_env.play.registry import load_manager, load_reward
+from negotiation_env.play.registry import load_manager
 
 Floats = NDArray[np.float32]
 
@@ -152,8 +154,8 @@ class StrategyEnv(gym.Env[Floats, NDArray[np.int64]]):
 
     def __init__(
         self,
-        scenario: Scenario | None = None,
-        suite: str | Suite | None = None,
+        scenario: Scenario | str | Path | None = None,
+        suite: str | Path | Suite | None = None,
         persona: object | None = None,
         manager: object = "rules",
         reward: object = "repo",
@@ -166,7 +168,7 @@ class StrategyEnv(gym.Env[Floats, NDArray[np.int64]]):
         self._source = ScenarioSource(scenario, suite, persona)
         self._manager = self._source.manager(manager, "smollm2")
         dynamics_of(self._manager)
-        self._reward = load_reward(reward)
+        self._reward = load_act_reward(reward)
         self.action_space = action_space()
         self.observation_space = cast("gym.spaces.Space[Floats]", observation_space())
         self._seeds: SeedStream | None = None
@@ -314,7 +316,7 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
         self.metadata = {**type(self).metadata, "autoreset_mode": self._mode}
         self._max_turns = check_turns(max_turns)
         self._dynamics = dynamics_of(load_manager(manager))
-        self._reward = load_reward(reward)
+        self._reward = load_act_reward(reward)
         self.single_action_space = action_space()
         self.single_observation_space = observation_space()
         self.action_space = batch_space(self.single_action_space, self.num_envs)

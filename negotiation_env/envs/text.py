@@ -7,6 +7,7 @@ negotiations has the transcript that the single environment gives for the same s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TypedDict
 
 import gymnasium as gym
@@ -106,8 +107,8 @@ class TextLane:
         self.messages.append({"role": "user", "content": answer.text})
         game = self.negotiation.game
         terminated = bool(game.end)
-        truncated = not terminated and self.turn >= self._max_turns
-        fault = reward.fault or ("; ".join(answer.faults) if answer.faults else None)
+        truncated = not terminated and (self.turn >= self._max_turns or step.fault is not None)
+        fault = step.fault or reward.fault or ("; ".join(answer.faults) if answer.faults else None)
         info: dict[str, Any] = {
             "reward": reward._asdict(),
             "messages": list(self.messages),
@@ -116,7 +117,7 @@ class TextLane:
             "reading": describe(step.reading, self.negotiation.card),
         }
         if terminated or truncated:
-            info["outcome"] = outcome_of(self.negotiation, truncated)
+            info["outcome"] = outcome_of(self.negotiation, truncated, step.fault)
         return 0.0 if reward.total is None else reward.total, terminated, truncated, info
 
     def transcript(self) -> str:
@@ -171,10 +172,11 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
     the agent takes it. `info["outcome"]` says how it ended. After the end, `step` raises.
 
     ## Arguments
-    `scenario` (a `Scenario`), `suite` (a name such as `"bad-cases"`), `persona` (name, path, object; default: drawn
-    from the seed), `manager` (`"rules"`, `"llm"`, `"replay:PATH"`, `"demanding:SHARE"`, or an object), `reader`
-    (`"rules"`, `"encoder"`, or an object), `reward` (`"repo"` or an object), `llm` (engine spec, default `"smollm2"`),
-    `max_turns` (default 20), `render_mode` (`"ansi"`, `"human"`).
+    `scenario` (a `Scenario` or a file), `suite` (a name such as `"bad-cases"`, a file or folder), `persona` (name,
+    path, object; default: drawn from the seed), `manager` (`"rules"`, `"llm"`, `"replay:PATH"`, `"demanding:SHARE"`, or
+    an object), `reader` (`"rules"`, `"encoder"`, or an object), `reward` (`"repo"`, `"outcome"`, `"module:function"`,
+    an object or a function of a reply's view), `llm` (engine spec, default `"smollm2"`), `max_turns` (default 20),
+    `render_mode` (`"ansi"`, `"human"`).
     `reset(options={"scenario": ..., "persona": ...})` overrides for one episode.
 
     ```python
@@ -192,8 +194,8 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
 
     def __init__(
         self,
-        scenario: Scenario | None = None,
-        suite: str | Suite | None = None,
+        scenario: Scenario | str | Path | None = None,
+        suite: str | Path | Suite | None = None,
         persona: object | None = None,
         manager: object = "rules",
         reader: object = "rules",
@@ -303,8 +305,8 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
     def __init__(
         self,
         num_envs: int = 1,
-        scenario: Scenario | None = None,
-        suite: str | Suite | None = None,
+        scenario: Scenario | str | Path | None = None,
+        suite: str | Path | Suite | None = None,
         persona: object | None = None,
         manager: object = "rules",
         reader: object = "rules",
@@ -419,10 +421,10 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
         if self._mode is AutoresetMode.DISABLED and self._over.any():
             raise EpisodeOverError(still_over(self._over))
 
-    def _check_messages(self, actions: object) -> None:
+    def _check_messages(self, actions: Any) -> None:
         """Raise ``UsageError`` if actions are not one string per lane."""
-        listed = isinstance(actions, Sequence) and not isinstance(actions, str)
-        if not listed and not (isinstance(actions, np.ndarray) and actions.ndim == 1):
+        array = isinstance(actions, np.ndarray) and actions.ndim == 1
+        if isinstance(actions, str) or not (isinstance(actions, Sequence) or array):
             raise UsageError(
                 f"expected a sequence of {self.num_envs} messages, got {type(actions).__name__}: pass a list of str"
             )

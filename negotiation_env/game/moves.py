@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from negotiation_env.game.acts import ASKED_BACK, MAX_TICKETS, OFFERED, Act, DialogueAct, Force, PriceType, Tactic
 from negotiation_env.game.lanes import Lanes, Num, Trio
-from negotiation_env.game.scenario import TaskCard, fact_figure, to_selling
+from negotiation_env.game.scenario import TaskCard, fact_figure, further_figures, to_selling
 from negotiation_env.game.state import Decision, GameState, Move, said_price, same_price, unsettled
 
 PRICE_LEVELS = 11
@@ -131,7 +131,9 @@ def _is_false(act: DialogueAct, card: TaskCard) -> bool:
     if act.figure is None:
         return False
     truth = fact_figure(card.facts, act.tactic)
-    return truth is not None and abs(abs(act.figure) - abs(truth)) > _SAME_FACT
+    if truth is None or abs(abs(act.figure) - abs(truth)) <= _SAME_FACT:
+        return False
+    return all(abs(abs(act.figure) - figure) > _SAME_FACT for figure, _ in further_figures(card.facts))
 
 
 def _place(

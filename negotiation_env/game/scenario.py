@@ -7,11 +7,13 @@ only the manager, and benchmark raters, are ever handed a brief. The numbers of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
-from negotiation_env.errors import UsageError
+from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.game import world
 from negotiation_env.game.acts import MAX_TICKETS, PriceType, Tactic
 from negotiation_env.game.lanes import FLOATS, Lanes, Num, Trio, episode_seed
@@ -104,6 +106,8 @@ class Facts:
     competitor_price: int
     event: str
     demand: int
+    more: tuple[str, ...] = ()
+    """Further facts in words, such as "our guests stay 2.4 nights on average"; each figure in them may be cited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ class TaskCard:
     tickets: tuple[Ticket, ...]
     facts: Facts
     promises: tuple[str, ...]
-    """Ids of the promises it may make, from ``world.PROMISES``."""
+    """The promises it may make: ids of ``world.PROMISES``, or others in words ("a welcome drink for every guest")."""
 
     def __post_init__(self) -> None:
         """Check what everything else relies on."""
@@ -130,9 +134,13 @@ class TaskCard:
                 )
             if not 0.0 <= ticket.commission < 1.0:
                 raise UsageError(f"expected 0 <= commission < 1 for {ticket.room!r}, got {ticket.commission}")
-        unknown = set(self.promises) - set(world.PROMISES)
-        if unknown:
-            raise UsageError(f"expected promise ids out of {sorted(world.PROMISES)}, got {sorted(unknown)}")
+        for promise in self.promises:
+            # One word that is no id is a slip of the pen; nobody's message could be told to be about it either.
+            if promise not in world.PROMISES and len(promise.split()) < 2:
+                raise UsageError(
+                    f"promises: expected the id of a promise or one in at least two words, got {promise!r}."
+                    f"{did_you_mean(promise, world.PROMISES)}"
+                )
 
     def text(self) -> str:
         """Return the card as the plain text that the observation's ``task`` holds."""
@@ -152,8 +160,34 @@ class TaskCard:
             f"{facts.competitor_name} sells a similar room at {facts.competitor_price}; "
             f"demand changes by {facts.demand}% around {facts.event}."
         )
-        lines.append("You may promise: " + ("; ".join(world.PROMISES[p] for p in self.promises) or "nothing") + ".")
+        if facts.more:
+            lines.append(f"Also true: {'; '.join(facts.more)}.")
+        lines.append("You may promise: " + ("; ".join(map(promise_text, self.promises)) or "nothing") + ".")
         return "\n".join(lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the card as JSON-able data; further facts are left out where there are none."""
+        data = asdict(self)
+        for ticket in data["tickets"]:
+            ticket["check_in"] = ticket["check_in"].isoformat()
+        if not self.facts.more:
+            del data["facts"]["more"]
+        return data
+
+
+def promise_text(promise: str) -> str:
+    """Return a card's promise in words: what an id stands for, or the promise itself."""
+    return world.PROMISES.get(promise, promise)
+
+
+_FIGURE: Final = re.compile(r"(\d+(?:,\d{3})*(?:\.\d+)?)\s*(%|percent\b)?")
+
+
+@lru_cache(maxsize=1024)
+def further_figures(facts: Facts) -> tuple[tuple[float, bool], ...]:
+    """Return each figure that the further facts cite, and whether it is a percentage."""
+    found = [match for text in facts.more for match in _FIGURE.finditer(text)]
+    return tuple((float(match[1].replace(",", "")), match[2] is not None) for match in found)
 
 
 @dataclass(frozen=True, slots=True)

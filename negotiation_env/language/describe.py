@@ -108,7 +108,9 @@ def _act_in_words(act: DialogueAct, card: TaskCard) -> str:
     if kind is Act.INFORM:
         said = _reason(said, act)
     elif kind is Act.PROMISE:
-        what = PROMISES.get(act.detail) or FORBIDDEN_PROMISES.get(act.detail, "something else")
+        what = PROMISES.get(act.detail) or FORBIDDEN_PROMISES.get(
+            act.detail, act.detail if " " in act.detail else "something else"
+        )
         said += f" {what}" if act.detail in card.promises else f" {what} (not allowed)"
     if act.price is not None:
         said += f" {act.price:.6g}"

@@ -239,13 +239,17 @@ def ticket_acts(
         )
         forces = {act.force for act in taking if act.ticket in (k, None)}
         bar = at.seconded if Force.FIRM in forces else at.contradicted if forces else at.firm
-        if Force.CONDITIONAL in forces and not agent:  # "if you give me a banner, 300 is fine"
+        hedged_by_rules = bool(forces) and Force.FIRM not in forces
+        if hedged_by_rules and not agent:  # "if you give me a banner, 300 is fine": a hotel is not held to that
             bar = NEVER
         hedged = int(found.takes[k].argmax())
         stands = agent and offered is not None and _names(offered, context.quotes[k], k, context)
-        if firm >= bar:
+        named = taken if taken and taken[0] > 0.5 else None
+        if firm >= bar and agent and not forces and _bids_otherwise(rules, k, context):
+            acts.append(_priced(Act.ACCEPT, None, k, Force.UNSURE))
+        elif firm >= bar:
             confidence = min(confidence, firm)
-            acts.append(_priced(Act.ACCEPT, taken if taken and taken[0] > 0.5 else None, k, Force.FIRM))
+            acts.append(_priced(Act.ACCEPT, named, k, Force.FIRM))
         elif firm >= at.unsure and (not offered or offered[0] <= OTHERWISE or stands):
             confidence = min(confidence, max(firm, 1.0 - firm))
             acts.append(_priced(Act.ACCEPT, None, k, Force.UNSURE))
@@ -254,7 +258,7 @@ def ticket_acts(
             acts.append(_priced(Act.ACCEPT, None, k, FORCES[hedged - 1]))
         if not agent and offered and _names(offered, context.bids[k], k, context):
             heard = any(_says(act, context.bids[k], k, context) for act in rules.acts)
-            if Force.CONDITIONAL in forces or offered[0] < (at.bid if heard else at.unheard_bid):
+            if hedged_by_rules or offered[0] < (at.bid if heard else at.unheard_bid):
                 offered = None  # naming the agent's figure binds as taking it does
         if agent and offered and _names(offered, context.selling[k], k, context):
             offered = None  # nobody bids what the page shows
@@ -325,6 +329,15 @@ def _names(figure: tuple[float, float, bool], standing: float | None, k: int, co
     """Whether a figure is the one that stands; a selling price."""
     selling = figure[1] / (1.0 - context.commissions[k]) if figure[2] else figure[1]
     return standing is not None and abs(selling - standing) <= SAME
+
+
+def _bids_otherwise(rules: Reading, k: int, context: Context) -> bool:
+    """Whether the rules hear another figure than the one that stands for ticket ``k``."""
+    return any(
+        a.kind in _OFFERS and a.ticket == k and a.price is not None
+        and not _names((1.0, a.price, a.price_type is PriceType.NET), context.quotes[k], k, context)
+        for a in rules.acts
+    )  # fmt: skip
 
 
 def _says(act: DialogueAct, standing: float | None, k: int, context: Context) -> bool:

@@ -370,9 +370,9 @@ def _other_key(act: DialogueAct, manager: bool, values: dict[str, str]) -> str:
     if kind is Act.REJECT:
         return _TURNS_DOWN.get(detail, "hold.bare") if manager else "reject"
     if kind is Act.PROMISE:
-        if detail not in _PROMISES:
+        if detail not in _PROMISES and " " not in detail:  # a scenario's own promise is in words
             return "promise.other"
-        values["promise"] = _PROMISES[detail]
+        values["promise"] = _PROMISES.get(detail, detail)
         return "promise"
     if kind in (Act.ACCEPT, Act.CONFIRM):
         name = "accept" if kind is Act.ACCEPT else "confirm"

@@ -1,5 +1,6 @@
 """A negotiation in progress: ``protocols`` of manager, reward and policy, one ``exchange``, ``rollout``, ``records``.
 
 ``agent_prompts`` is what a language-model agent sees, ``prompts`` the compact form that adapters were trained with and
-rewards read; ``registry`` finds managers, readers, rewards, policies and suites by name.
+rewards read; ``registry`` finds managers, readers, rewards, policies and suites by name; ``own_parts`` makes a user's
+functions parts, and what they raise faults.
 """

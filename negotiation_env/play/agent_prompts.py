@@ -16,8 +16,7 @@ from typing import Final, Literal, NamedTuple
 
 from negotiation_env.engines.chat_model import ChatMessage
 from negotiation_env.engines.specs import NAMED_BASES, adapter_config
-from negotiation_env.game import world
-from negotiation_env.game.scenario import TaskCard, Ticket
+from negotiation_env.game.scenario import TaskCard, Ticket, promise_text
 from negotiation_env.game.state import GameState, unsettled
 from negotiation_env.play import prompts
 from negotiation_env.play.protocols import AgentView, ReplyView
@@ -125,8 +124,9 @@ def _guided_system(view: View) -> str:
         "Ask for lower room rates in one or two short, polite sentences. Keep your goal secret.",
         f"Facts: {facts.exposure}% more views; {facts.conversion}% more bookings; {facts.competitor_name} sells at "
         f"{facts.competitor_price}; demand {facts.demand:+d}% around {facts.event}.",
+        *([f"Also true: {'; '.join(facts.more)}."] if facts.more else []),
     ]
-    allowed = "; ".join(world.PROMISES[p] for p in card.promises)
+    allowed = "; ".join(map(promise_text, card.promises))
     lines.append(f"You may promise: {allowed or 'nothing'}. Promise nothing else.")
     lines += [f"{t.room}: {_stay(t)}, commission {t.commission:.0%}." for t in card.tickets]
     lines += [_standing(card, game, k) for k in range(len(card.tickets))]

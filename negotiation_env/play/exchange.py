@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from negotiation_env.errors import UsageError
-from negotiation_env.game.acts import DialogueAct
+from negotiation_env.game.acts import Act, DialogueAct
 from negotiation_env.game.features import reply_features
 from negotiation_env.game.lanes import FLOATS
-from negotiation_env.game.moves import move_of
-from negotiation_env.game.scenario import Scenario, TaskCard, card_numbers
+from negotiation_env.game.moves import decision_of, move_of
+from negotiation_env.game.scenario import Scenario, TaskCard, card_numbers, further_figures
 from negotiation_env.game.state import (
     Claims,
     End,
@@ -29,8 +29,10 @@ from negotiation_env.game.state import (
     stage_of,
 )
 from negotiation_env.language.claims import find_claims
+from negotiation_env.language.own_promises import has_own_promises, with_own_promises
 from negotiation_env.language.reading import Reader, Reading, context_of, spoken
 from negotiation_env.language.rule_reader import RULES
+from negotiation_env.play.own_parts import Fault, answers_of, readings_of, scores_of
 from negotiation_env.play.protocols import (
     Manager,
     ManagerReply,
@@ -55,6 +57,8 @@ class Exchange(NamedTuple):
     """The stage in which the reply was made."""
     reward: RewardBreakdown
     answer: ManagerReply
+    fault: str | None = None
+    """Why the negotiation cannot go on: a reader or manager of the user's own has failed."""
 
 
 def open_negotiation(scenario: Scenario, manager: Manager, persona: object | None = None) -> Negotiation:
@@ -80,29 +84,54 @@ def exchange(
     contexts = [
         context_of(n.card, n.game, "agent", n.manager_said[-1].text if n.manager_said else "") for n in negotiations
     ]
-    readings = reader.read(said, contexts)
+    faults: list[str | None] = [None] * len(said)
+    readings: list[Reading] = []
+    for place, found in enumerate(readings_of(reader, said, contexts)):
+        if isinstance(found, Fault):
+            faults[place] = f"reader: {found.cause}"
+        readings.append(_UNREAD._replace(reader=reader.name) if isinstance(found, Fault) else found)
     if getattr(reader, "checks_claims", False):
         readings = [
             _checked(meant, text, n.card, n.game, n.agent_said, n.manager_said)
             for meant, text, n in zip(readings, said, negotiations, strict=True)
         ]
+    readings = [
+        with_own_promises(meant, text, context, reader) if has_own_promises(context.promises) else meant
+        for meant, text, context in zip(readings, said, contexts, strict=True)
+    ]
     taken = [
         _take_in(text, meant, n.card, n.game, n.agent_said, n.manager_said)
         for n, text, meant in zip(negotiations, said, readings, strict=True)
     ]
     views = [t.view for t in taken]
-    rewards = reward.score(views)
+    rewards = scores_of(reward, views)
     for negotiation, (view, move, claims) in zip(negotiations, taken, strict=True):
         apply_move(FLOATS, negotiation.game, move, claims)
         negotiation.agent_said.append(Utterance(view.text, view.acts))
-    answers = manager.respond(negotiations, [t.move for t in taken])
+    answers: list[ManagerReply] = []
+    for place, heard in enumerate(answers_of(manager, negotiations, [t.move for t in taken])):
+        if isinstance(heard, Fault):
+            cause = f"manager: {heard.cause}"
+            faults[place] = faults[place] or cause
+            heard = _silence(negotiations[place].game, cause)
+        answers.append(heard)
     for negotiation, answer in zip(negotiations, answers, strict=True):
         apply_decision(FLOATS, negotiation.game, answer.decision)
         negotiation.manager_said.append(Utterance(answer.text, answer.acts))
     return [
-        Exchange(view.text, view.acts, meant, view.stage, scored, answer)
-        for view, meant, scored, answer in zip(views, readings, rewards, answers, strict=True)
+        Exchange(view.text, view.acts, meant, view.stage, scored, answer, fault)
+        for view, meant, scored, answer, fault in zip(views, readings, rewards, answers, faults, strict=True)
     ]
+
+
+_UNREAD: Final = Reading((DialogueAct(Act.OFF_TOPIC),), (), 0.0)
+"""In place of a reading that there is not."""
+
+
+def _silence(game: GameState, fault: str) -> ManagerReply:
+    """Return what stands in place of an answer that there is not."""
+    acts = (DialogueAct(Act.SILENCE),)
+    return ManagerReply("", acts, decision_of(acts, game), (fault,))
 
 
 class _Taken(NamedTuple):
@@ -124,9 +153,12 @@ def reply_view(
     """Return what a reward would see of a reply that is not played, understood in its situation; nothing changes."""
     text = _cut(text)
     heard = manager_said[-1].text if manager_said else ""
-    (meant,) = reader.read([text], [context_of(card, game, "agent", heard)])
+    context = context_of(card, game, "agent", heard)
+    (meant,) = reader.read([text], [context])
     if getattr(reader, "checks_claims", False):
         meant = _checked(meant, text, card, game, agent_said, manager_said)
+    if has_own_promises(card.promises):
+        meant = with_own_promises(meant, text, context, reader)
     return _take_in(text, meant, card, game, agent_said, manager_said).view
 
 
@@ -140,7 +172,11 @@ def _checked(
 ) -> Reading:
     """Return a reading with what the message states about the card and the talk."""
     both = [u.text for pair in zip_longest(agent_said, manager_said) for u in pair if u is not None]
-    return meant._replace(claims=find_claims(spoken(text), card, game, both))
+    claims = find_claims(spoken(text), card, game, both)
+    if card.facts.more:  # a figure of the further facts is no false one of another fact
+        told = {figure for figure, _ in further_figures(card.facts)}
+        claims = tuple(c for c in claims if c.true or not isinstance(c.value, float) or abs(c.value) not in told)
+    return meant._replace(claims=claims)
 
 
 def _cut(text: str) -> str:
@@ -168,10 +204,17 @@ def _take_in(
     return _Taken(view, move, claims)
 
 
-def outcome_of(negotiation: Negotiation, truncated: bool = False) -> dict[str, object]:
+def end_of(game: GameState) -> str:
+    """Return how a negotiation stands, in a word: "settled" only where something was agreed, else "no_deal"."""
+    if game.end == End.SETTLED and not any(game.agreed):
+        return "no_deal"
+    return End(int(game.end)).name.lower()
+
+
+def outcome_of(negotiation: Negotiation, truncated: bool = False, fault: str | None = None) -> dict[str, object]:
     """Return how a negotiation ended: public facts only."""
     game = negotiation.game
-    end = "truncated" if truncated else End(int(game.end)).name.lower()
+    end = "fault" if fault is not None else "truncated" if truncated else end_of(game)
     tickets = [
         {
             "room": ticket.room,

@@ -49,6 +49,7 @@ def system_text(view: AgentView | ReplyView) -> str:
         "Ask for lower room rates in one short polite sentence. Keep your goal secret.",
         f"Facts: {facts.exposure}% more views; {facts.conversion}% more bookings; {facts.competitor_name} sells at "
         f"{facts.competitor_price}; demand {facts.demand:+d}% around {facts.event}.",
+        *([f"Also true: {'; '.join(facts.more)}."] if facts.more else []),
     ]
     if card.promises:
         lines.append(f"You may promise: {', '.join(p.replace('-', ' ') for p in card.promises)}.")

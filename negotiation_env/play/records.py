@@ -86,7 +86,8 @@ class Episode:
     card: TaskCard
     turns: tuple[TurnRecord, ...]
     end: str
-    """"settled", "walked_away", "closed", "no_answer", "truncated" or "fault"."""
+    """"settled" (something agreed), "no_deal" (everything refused), "walked_away", "closed", "no_answer", "truncated"
+    or "fault"."""
     tickets: tuple[TicketOutcome, ...]
     persona: str = ""
     fault: str | None = None
@@ -99,9 +100,7 @@ class Episode:
         """Return the record as JSON-able data."""
         # Field by field: asdict would copy every turn before it is put aside.
         data = {part.name: getattr(self, part.name) for part in fields(self)}
-        data["card"] = asdict(self.card)
-        for ticket in data["card"]["tickets"]:
-            ticket["check_in"] = ticket["check_in"].isoformat()
+        data["card"] = self.card.to_json()
         data["turns"] = [_turn_to_json(turn) for turn in self.turns]
         data["tickets"] = [asdict(ticket) for ticket in self.tickets]
         if self.policy_seed is None:

@@ -1,12 +1,15 @@
 """Names to objects: managers, readers, rewards, policies and suites, found through entry points.
 
 The packages that build on this one are looked up by name only, so this package imports none of them, and a user's
-own plug-in is found the same way as the shipped ones.
+own plug-in is found the same way as the shipped ones. What is not installed at all goes by ``module:Name``; the working
+folder is looked through too.
 """
 
 from __future__ import annotations
 
-from functools import cache
+import os
+import sys
+from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -18,6 +21,7 @@ from negotiation_env.engines.specs import split_spec
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.language.encoder_reader import encoder_installed
 from negotiation_env.language.reading import Reader
+from negotiation_env.play.own_parts import CALLERS, PACKAGES, FunctionReward, cause_of
 from negotiation_env.play.protocols import Manager, Policy, Reward
 
 MANAGERS, READERS, REWARDS, POLICIES, SUITES, PERSONAS = (
@@ -30,7 +34,6 @@ MANAGERS, READERS, REWARDS, POLICIES, SUITES, PERSONAS = (
 )
 _ENGINES = ("hf", "vllm", "openai", "recorded", "smollm2", "tiny")
 """Kinds of engine spec; a chat policy plays them."""
-_PACKAGES = ("simulators", "rewards", "policies", "benchmarks")
 
 
 @cache
@@ -44,13 +47,24 @@ def known(group: str) -> tuple[str, ...]:
 
 
 def load(group: str, name: str, what: str) -> Any:
-    """Return the object behind a name, or raise a ``UsageError`` with the closest known name."""
+    """Return the object behind a name.
+
+    Raises:
+        UsageError: there is no such name (tells the closest), or it is a plug-in's that cannot be imported.
+    """
     point = _points(group).get(name)
     if point is None:
         raise UsageError(f"expected the name of a {what}, got {name!r}.{did_you_mean(name, known(group))}")
-    if point.value.partition(".")[0] in _PACKAGES:
+    if point.value.partition(".")[0] in PACKAGES:
         refuse_hidden_packages()
-    return point.load()
+        return point.load()
+    try:
+        return point.load()
+    except Exception as error:  # importing a plug-in runs its code
+        raise UsageError(
+            f"expected {what} {name!r} to be importable from plug-in {point.value}, got {cause_of(error)}: "
+            "correct or uninstall that plug-in"
+        ) from error
 
 
 @cache
@@ -60,7 +74,7 @@ def refuse_hidden_packages() -> None:
     The five packages lie side by side; a ``rewards`` folder beside a user's script comes first on Python's path.
     """
     home = Path(__file__).resolve().parents[2]
-    for name in _PACKAGES:
+    for name in PACKAGES[1:]:  # this one was found
         found = find_spec(name)
         place = Path(found.origin).resolve() if found is not None and found.origin is not None else None
         if place is not None and not place.is_relative_to(home / name):
@@ -71,13 +85,15 @@ def refuse_hidden_packages() -> None:
 def load_manager(spec: object, llm: str = "smollm2") -> Manager:
     """Return a manager: the object given, or one by name.
 
-    ``"rules"``, ``"llm"`` (worded by engine ``llm``), ``"replay:PATH"``, or ``"demanding:SHARE"``.
+    ``"rules"``, ``"llm"`` (worded by engine ``llm``), ``"replay:PATH"``, ``"demanding:SHARE"``, or ``"module:Class"``.
     """
     if not isinstance(spec, str):
         if isinstance(spec, Manager):
             return spec
         raise UsageError(f"expected a manager name or an object with start() and respond(), got {spec!r}")
     name, _, rest = spec.partition(":")
+    if rest and name not in known(MANAGERS):
+        return _made(_imported(name, rest, "manager", MANAGERS), Manager, spec, "name, start() and respond()")  # type: ignore[no-any-return]
     factory = load(MANAGERS, name, "manager")
     if rest:
         return factory(rest)  # type: ignore[no-any-return]
@@ -91,6 +107,8 @@ AUTO: Final = "auto"
 @cache
 def _shared_reader(name: str) -> Reader:
     kind, _, argument = name.partition(":")
+    if argument and kind not in known(READERS):
+        return _made(_imported(kind, argument, "reader", READERS), Reader, name, "name and read()")  # type: ignore[no-any-return]
     factory = load(READERS, kind, "reader")
     made = factory(argument) if argument else factory()
     if not isinstance(made, Reader):
@@ -99,7 +117,9 @@ def _shared_reader(name: str) -> Reader:
 
 
 def load_reader(spec: object) -> Reader:
-    """Return a reader, one object a process: ``"rules[:claims]"``, ``"encoder[:FOLDER]"``, or the object given.
+    """Return a reader: ``"rules[:claims]"``, ``"encoder[:FOLDER]"``, ``"module:Class"``, or the object given.
+
+    By name it is one object a process.
 
     Raises:
         UsageError: there is no such reader, or what it needs is not installed.
@@ -134,17 +154,33 @@ def reader_for(policy: Policy | None, spec: object = AUTO) -> Reader:
 @cache
 def _shared_reward(spec: str) -> Reward:
     name, _, rest = spec.partition(":")
+    if rest and name not in known(REWARDS):
+        return _as_reward(_imported(name, rest, "reward", REWARDS), spec)
     factory = load(REWARDS, name, "reward")
     return factory(rest) if rest else factory()  # type: ignore[no-any-return]
 
 
 def load_reward(spec: object) -> Reward:
-    """Return a reward: ``"repo"``, ``"repo:n=25"`` (one shared object per process and spec), or the object given."""
-    if isinstance(spec, str):
-        return _shared_reward(spec)
-    if isinstance(spec, Reward):
-        return spec
-    raise UsageError(f"expected a reward name or an object with score() and score_features(), got {spec!r}")
+    """Return a reward: by name, or the object or plain function given.
+
+    ``"repo"``, ``"repo:n=25"``, ``"outcome"``, ``"module:function"`` or ``"module:Class"`` (by name it is one object a
+    process and spec). A function takes a ``ReplyView`` and returns a number, see ``own_parts.FunctionReward``.
+    """
+    return _shared_reward(spec) if isinstance(spec, str) else _as_reward(spec, spec)
+
+
+def _as_reward(found: object, spec: object) -> Reward:
+    """Return a reward, or a function or class that makes one, as a reward."""
+    if isinstance(found, type):
+        return _made(found, Reward, spec, "score() and score_features()")  # type: ignore[no-any-return]
+    if isinstance(found, Reward):
+        return found
+    if callable(found):
+        return FunctionReward(found)
+    raise UsageError(
+        "expected a reward's name, a function of a ReplyView, or an object with score() and score_features(), "
+        f"got {spec!r}"
+    )
 
 
 def policy_label(spec: str) -> str:
@@ -170,23 +206,53 @@ def load_policy(spec: object) -> Policy:
     if name in _points(POLICIES):
         factory, arguments = load(POLICIES, name, "policy"), [rest] if rest else []
     elif rest:
-        factory, arguments = _imported(name, rest), []
+        factory, arguments = _imported(name, rest, "policy", POLICIES), []
     else:
         raise UsageError(f"expected a policy spec, got {spec!r}.{did_you_mean(head, known(POLICIES))}")
-    if options and "options" not in signature(factory).parameters:
+    if options and not (callable(factory) and "options" in signature(factory).parameters):
         raise UsageError(f"policy {head}: expected no options but name, got {', '.join(options)}: leave them out")
-    policy = factory(*arguments, **({"options": options} if options else {}))
-    if not isinstance(policy, Policy):
-        raise UsageError(f"expected {head} to make an object with name and reply(), got {policy!r}")
+    if arguments or options:
+        factory = partial(factory, *arguments, **({"options": options} if options else {}))
+    policy: Policy = _made(factory, Policy, head, "name and reply()")
     if own_name is not None:
         policy.name = own_name
     return policy
 
 
-def _imported(module: str, name: str) -> Any:
-    """Return ``module:Class``."""
+def _imported(module: str, name: str, what: str, group: str) -> Any:
+    """Return ``name`` of a user's module, which may lie in the working folder; the folder stays on Python's path.
+
+    Raises:
+        UsageError: there is no such module or name, or importing it fails.
+    """
+    expected = f"expected the name of a {what} or module:Name, got {module}:{name}"
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise UsageError(f"{expected}.{did_you_mean(module, known(group))}")
+    # Behind everything else: a file of the user's hides no installed package.
+    if (here := os.getcwd()) not in sys.path:  # noqa: PTH109 - as Python's path has it
+        sys.path.append(here)
     try:
-        return getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        names = did_you_mean(module, known(POLICIES))
-        raise UsageError(f"expected a policy name or module:Class, got {module}:{name} ({error}).{names}") from error
+        found = import_module(module)
+    except Exception as error:  # importing a user's module runs its code
+        hint = did_you_mean(module, known(group)) if isinstance(error, ModuleNotFoundError) else ""
+        raise UsageError(f"{expected} ({cause_of(error)}).{hint}") from error
+    if not hasattr(found, name):
+        names = [key for key in vars(found) if not key.startswith("_")]
+        place = getattr(found, "__file__", None) or module
+        raise UsageError(f"{expected}, which {place} does not have.{did_you_mean(name, names)}")
+    return getattr(found, name)
+
+
+def _made(found: Any, protocol: Any, spec: object, has: str) -> Any:
+    """Return what a class or factory of the user's makes, or the object itself."""
+    made = found
+    if callable(found) and (isinstance(found, type) or not isinstance(found, protocol)):
+        try:
+            made = found()
+        except CALLERS:
+            raise
+        except Exception as error:
+            raise UsageError(f"expected {spec} to make an object with {has}, got {cause_of(error)}") from error
+    if not isinstance(made, protocol):
+        raise UsageError(f"expected {spec} to make an object with {has}, got {made!r}")
+    return made

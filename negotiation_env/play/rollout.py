@@ -1,7 +1,7 @@
 """Batched rollouts: a policy against a manager over many scenarios, in lock-step, as episode records.
 
-An episode's transcript does not depend on the batch it was played in. A policy's fault ends its own episode only,
-which is recorded with the cause.
+An episode's transcript does not depend on the batch it was played in. A fault of the policy, or of a user's own manager
+or reader, ends its own episode only, which is recorded with the cause; one of the reward leaves the reply unscored.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from negotiation_env import __version__
 from negotiation_env.errors import UsageError
 from negotiation_env.game.acts import Act, DialogueAct
 from negotiation_env.game.lanes import FLOATS
-from negotiation_env.game.scenario import Scenario
-from negotiation_env.game.state import End, stage_of
+from negotiation_env.game.scenario import Scenario, card_numbers
+from negotiation_env.game.state import new_game, stage_of
 from negotiation_env.language.reading import Reader, reader_label
 from negotiation_env.language.rule_reader import RULES
-from negotiation_env.play.exchange import Exchange, exchange, open_negotiation
+from negotiation_env.play.exchange import Exchange, end_of, exchange, open_negotiation
+from negotiation_env.play.own_parts import Fault, each_or_fault, is_ours, replies_of
 from negotiation_env.play.protocols import (
     AgentReply,
     AgentView,
@@ -91,8 +92,7 @@ def rollout(
     tables: list[_RolloutTable] = []
     while True:
         while len(tables) < batch_size and (place := next(waiting, None)) is not None:
-            negotiation = open_negotiation(scenarios[place], manager, chosen[place])
-            tables.append(_RolloutTable(place, negotiation, own_seeds[place]))
+            tables.append(_opened(place, scenarios[place], manager, chosen[place], own_seeds[place]))
         if not tables:
             return [episode for episode in episodes if episode is not None]
         _play_turn(tables, policy, manager, reward, reader)
@@ -108,11 +108,27 @@ def rollout(
         tables = still
 
 
+def _opened(
+    place: int, scenario: Scenario, manager: Manager, persona: object | None, policy_seed: int | None
+) -> _RolloutTable:
+    """Open a negotiation; a manager of the user's own that cannot be seated is the fault of this one."""
+    if is_ours(manager):
+        return _RolloutTable(place, open_negotiation(scenario, manager, persona), policy_seed)
+    (seated,) = each_or_fault(lambda one: [open_negotiation(s, manager, persona) for s in one], [scenario])
+    if isinstance(seated, Fault):
+        empty = Negotiation(scenario, new_game(FLOATS, card_numbers(scenario.card)), None)
+        return _RolloutTable(place, empty, policy_seed, fault=f"manager: {seated.cause}")
+    return _RolloutTable(place, seated, policy_seed)
+
+
 def _play_turn(
     tables: Sequence[_RolloutTable], policy: Policy, manager: Manager, reward: Reward, reader: Reader
 ) -> None:
     """One reply and one answer at every table; a table whose policy failed is marked."""
-    replies = policy.reply([agent_view(table.negotiation, table.policy_seed) for table in tables])
+    tables = [table for table in tables if table.fault is None]
+    if not tables:
+        return
+    replies = replies_of(policy, [agent_view(table.negotiation, table.policy_seed) for table in tables])
     if len(replies) != len(tables):
         raise UsageError(f"expected {len(tables)} replies from policy {policy.name!r}, got {len(replies)}")
     live: list[tuple[_RolloutTable, AgentReply]] = []
@@ -125,6 +141,7 @@ def _play_turn(
         played = exchange([t.negotiation for t, _ in live], [r.text for _, r in live], manager, reward, reader)
         for (table, reply), step in zip(live, played, strict=True):
             table.turns.append(turn_record(step, reply))
+            table.fault = step.fault
 
 
 def turn_record(step: Exchange, reply: AgentReply) -> TurnRecord:
@@ -161,7 +178,7 @@ def episode_record(
 ) -> Episode:
     """Return the record of a negotiation as it stands; one that has not ended is recorded as truncated."""
     game, scenario = negotiation.game, negotiation.scenario
-    end = End(int(game.end)).name.lower() if game.end else "truncated"
+    end = end_of(game) if game.end else "truncated"
     if fault is not None:
         end = "fault"
     tickets = tuple(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import peft
+import torch
 from safetensors.torch import save_file
 
-from negotiation_env.errors import UsageError
+from negotiation_env.engines.chat_model import EngineSpecError
+from negotiation_env.engines.checkpoints import adapter_tensors, tensor_mismatch
+from negotiation_env.errors import DataFileError, UsageError
 from negotiation_env.files import write_json
 from negotiation_env.training.presets import AdapterPreset
 
@@ -60,6 +63,22 @@ def check_shape(folder: Path, preset: AdapterPreset) -> None:
             f"start {preset.start}: expected an adapter with base, rank, alpha and targets {wanted}, got {held}; "
             "set base and lora_* to its own, or choose another start"
         )
+
+
+def read_adapter(folder: Path, own: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the tensors of an adapter folder for an adapter whose tensors are ``own``, by name.
+
+    Raises:
+        DataFileError: the file is torn, or its tensors are others or of another shape; names them.
+    """
+    try:
+        tensors = adapter_tensors(folder)
+    except EngineSpecError as error:
+        raise DataFileError(str(error)) from error
+    odd = tensor_mismatch(own, tensors)
+    if odd:
+        raise DataFileError(f"{folder}: expected the tensors of an adapter of this base and shape, got {odd}")
+    return tensors
 
 
 def save_adapter(model: Any, adapter: str, base: str, folder: Path) -> None:

@@ -34,7 +34,7 @@ GRID: Final[dict[str, tuple[float, ...]]] = {
 FALSE_SHARE: Final = 0.003
 """Commitments and endings heard falsely, of all messages, from which on they cost dearly. Less than is allowed: authors
 differ."""
-ASKED_SHARE: Final = 0.07
+ASKED_SHARE: Final = 0.09
 """Acceptances that are asked back, of those heard, from which on they cost."""
 
 

@@ -19,7 +19,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer import TRAINER_STATE_NAME
 
 from negotiation_env.files import read_json, write_folder, write_json
-from negotiation_env.training.lora import WEIGHTS, save_adapter
+from negotiation_env.training.lora import read_adapter, save_adapter
 from negotiation_env.training.run_folder import (
     MetricsLog,
     RunFolder,
@@ -91,11 +91,14 @@ class Resumable:
     def load_adapter(self, folder: Path) -> None:
         """Put a folder's adapter weights into the trained adapter."""
         here: Any = self
-        tensors = load_file(folder / WEIGHTS)
-        parameters = dict(here.accelerator.unwrap_model(here.model).named_parameters())
+        parameters = {
+            name.replace(f".{ADAPTER}.", "."): parameter
+            for name, parameter in here.accelerator.unwrap_model(here.model).named_parameters()
+            if f".{ADAPTER}." in name
+        }
         with torch.no_grad():
-            for name, tensor in tensors.items():
-                parameters[name.replace(".weight", f".{ADAPTER}.weight")].copy_(tensor)
+            for name, tensor in read_adapter(folder, parameters).items():
+                parameters[name].copy_(tensor)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         here: Any = self

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from negotiation_env.game.acts import PriceType
+from negotiation_env.game.scenario import further_figures
 from negotiation_env.game.state import GameState
 from negotiation_env.play.protocols import ReplyView, Utterance
 from rewards.rules.plain_text import Prepared
@@ -142,6 +143,8 @@ def known_figures(view: ReplyView) -> Known:
     prices = {float(card.facts.competitor_price)}
     percents = {float(card.facts.exposure), float(card.facts.conversion), abs(float(card.facts.demand)), 100.0}
     percents.add(round(100.0 * card.hotel.occupancy, 1))
+    for value, percent in further_figures(card.facts):
+        (percents if percent else prices).add(value)
     for k, ticket in enumerate(card.tickets):
         part = 1.0 - ticket.commission
         percents |= {100.0 * ticket.commission, 100.0 * part}

@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 from peft import get_peft_model
-from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
+from negotiation_env.engines.chat_model import EngineSpecError
 from negotiation_env.engines.chat_text import ChatText
-from negotiation_env.engines.checkpoints import number_format
+from negotiation_env.engines.checkpoints import adapter_tensors, number_format, tensor_mismatch
 from negotiation_env.engines.exact.attention import ATTENTION, TreeMemory
 from negotiation_env.engines.exact.trees import (
     TextTree,
@@ -90,10 +90,16 @@ class TrainedAdapter:
         file = (shipped if shipped.is_dir() else Path(start)) / WEIGHTS
         if not file.is_file():
             raise UsageError(f"start: expected an adapter's folder or the name of a shipped one, got {start!r}")
-        found = {k: v for k, v in load_file(file).items() if ".layers." in k}
+        try:
+            found = {k: v for k, v in adapter_tensors(file.parent).items() if ".layers." in k}
+        except EngineSpecError as error:
+            raise UsageError(f"start: {error}") from error
         own = {n.replace(".default.", "."): w for n, w in self.weights().items() if ".layers." in n}
-        if {k: v.shape for k, v in found.items()} != {k: w.shape for k, w in own.items()}:
-            raise UsageError(f"start: expected LoRA weights of the same layers and rank as the preset's, got {start}'s")
+        odd = tensor_mismatch(own, found)
+        if odd:
+            raise UsageError(
+                f"start: expected LoRA weights of the same layers and rank as the preset's, got {start}'s: {odd}"
+            )
         with torch.no_grad():
             for name, weight in own.items():
                 weight.copy_(found[name])

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cache
 from types import GenericAlias
 from typing import Any, Final
@@ -66,11 +66,8 @@ class _Replay(BaseModel):
 
 def replay_of(situation: Situation) -> dict[str, Any]:
     """Return a situation as JSON-able data."""
-    card = asdict(situation.card)
-    for ticket in card["tickets"]:
-        ticket["check_in"] = ticket["check_in"].isoformat()
     return {
-        "card": card,
+        "card": situation.card.to_json(),
         "state": {name: _plain(getattr(situation.game, name)) for name in _FIELDS},
         "said": [[a.text, m.text] for a, m in zip(situation.said, situation.manager, strict=True)],
     }

@@ -1,4 +1,7 @@
-"""A call that fails leaves no half turn: a wrong argument changes nothing, any other error ends the episode."""
+"""A call that fails leaves no half turn: a wrong argument changes nothing, any other error ends the episode.
+
+What a user's own part raises is a fault and no error (``tests/play/test_own_parts.py``), but for this project's errors.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from negotiation_env.errors import EpisodeOverError, UsageError
+from negotiation_env.errors import EpisodeOverError, NegotiationError, UsageError
 from negotiation_env.play.registry import load_manager, load_reward
 from simulators.managers.rule_manager import RuleManager
 
@@ -69,7 +72,7 @@ def failing_dynamics() -> tuple[Any, Failing]:
     return manager, broken
 
 
-@pytest.mark.parametrize("error", [RuntimeError("no server"), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("error", [NegotiationError("no server"), KeyboardInterrupt()], ids=repr)
 def test_after_a_manager_that_raised_only_reset_goes_on(error: BaseException) -> None:
     manager = Failing(load_manager("rules"), "respond")
     env: Any = gym.make(TEXT, manager=manager)
@@ -96,8 +99,8 @@ def test_after_a_reward_that_raised_only_reset_goes_on(name: str) -> None:
     reward = Failing(load_reward("repo"), "score", "score_features")
     env: Any = gym.make(name, reward=reward)
     env.reset(seed=3)
-    reward.error = RuntimeError("no judge")
-    with pytest.raises(RuntimeError, match="no judge"):
+    reward.error = NegotiationError("no judge")
+    with pytest.raises(NegotiationError, match="no judge"):
         env.step(HELLO[name])
     reward.error = None
     with pytest.raises(EpisodeOverError, match="half-way"):
@@ -125,8 +128,8 @@ def test_a_batch_that_was_broken_off_is_reset_as_a_whole() -> None:
     manager = Failing(load_manager("rules"), "respond")
     envs: Any = gym.make_vec(TEXT, num_envs=2, manager=manager)
     envs.reset(seed=3)
-    manager.error = RuntimeError("no server")
-    with pytest.raises(RuntimeError, match="no server"):
+    manager.error = NegotiationError("no server")
+    with pytest.raises(NegotiationError, match="no server"):
         envs.step([HELLO[TEXT]] * 2)
     manager.error = None
     with pytest.raises(EpisodeOverError, match="half-way"):

@@ -175,7 +175,7 @@ def test_scenario_and_persona_can_be_given_at_reset() -> None:
         ({"llm": 3}, "expected llm as an engine spec"),
         ({"manager": 3}, "expected a manager name"),
         ({"reader": 3}, "expected a reader name"),
-        ({"reward": 3}, "expected a reward name"),
+        ({"reward": 3}, "expected a reward's name"),
         ({"suite": 3}, "expected a suite name"),
         ({"render_mode": "ansy"}, "Did you mean 'ansi'"),
         ({"scenario": 3}, "expected a Scenario"),

@@ -1,7 +1,8 @@
 """Inputs of every kind that a first reader failed on, given and written afresh, read by each reader.
 
 The given ones hold without exception. Of those written afresh, by authors who had seen no reader, ``cases/open.json``
-lists by line what is still read otherwise; nothing may join the list, and what holds leaves it.
+lists by line what is still read otherwise. What holds leaves the list; what joins it is a step back, and only a newly
+trained encoder, better on the whole, may make one.
 """
 
 from __future__ import annotations
@@ -41,5 +42,8 @@ def test_every_given_kind_was_written_afresh() -> None:
     assert all(fresh[kind] >= 20 for kind in given)
 
 
-def test_hotel_lines_that_agree_nothing_make_no_deal() -> None:
+@pytest.mark.parametrize("reader", READERS)
+def test_hotel_lines_that_agree_nothing_make_no_deal(reader: str) -> None:
     assert len(cases("hotel_nothing_agreed")) == 200
+    found = faults("hotel_nothing_agreed", load_reader(reader))
+    assert [text for text in found.values() if "agreed@" in text] == []

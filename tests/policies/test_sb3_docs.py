@@ -1,4 +1,4 @@
-"""What docs/sb3.md and the README show of Stable-Baselines3 runs as it stands there, with fewer steps."""
+"""What docs/sb3.md shows of Stable-Baselines3 runs as it stands there, with fewer steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from policies.training.settings import PRESETS
 from tests.test_docs import help_status, shell_commands
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT, README = ROOT / "docs" / "sb3.md", ROOT / "README.md"
+DOCUMENT = ROOT / "docs" / "sb3.md"
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 STEPS = 4096
 
@@ -37,11 +37,6 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
         exec(compile(block, f"docs/sb3.md, example {number + 1}", "exec"), shared)  # noqa: S102 - our own text
     assert (tmp_path / "my.zip").is_file()
     assert capsys.readouterr().out.rstrip().endswith("closed")
-
-
-def test_the_readme_s_example_is_the_document_s() -> None:
-    (block,) = [b for b in PYTHON.findall(README.read_text(encoding="utf-8")) if "stable_baselines3" in b]
-    assert block in DOCUMENT.read_text(encoding="utf-8")
 
 
 def test_the_commands_exist_and_the_gamma_is_the_preset_s(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,11 @@ def test_every_added_phrase_reads_back() -> None:
             if act is None:
                 continue
             where = context_of(card, game, "agent")
+            if act.kind is Act.ACCEPT and act.price is not None and act.price_type is PriceType.SELLING:
+                # "agreed, let us go with 302" takes a figure that stands, and bids one that does not
+                where = where._replace(
+                    quotes=tuple(act.price if k == act.ticket else None for k, _ in enumerate(where.rooms))
+                )
             text = word([act], card, where, book, 0, 0)
             tried += 1
             if understand(text, where).acts != (act,):

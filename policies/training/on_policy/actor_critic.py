@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from peft import set_peft_model_state_dict
+from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
 
 from negotiation_env.engines.exact.trees import uppermost
 from negotiation_env.engines.transformers_engine import TransformersEngine
-from negotiation_env.errors import DataFileError
-from negotiation_env.training.lora import WEIGHTS, check_shape, lora_config, save_adapter
+from negotiation_env.training.lora import check_shape, lora_config, read_adapter, save_adapter
 from policies.adapters import start_folder
 from policies.training.on_policy.samples import Sample, TokenBatch, token_batches
 from policies.training.settings import OnPolicyPreset
@@ -218,11 +217,8 @@ class ActorCritic:
         self.engine.forget_prompts()
 
     def _load_adapter(self, adapter: str, folder: Path) -> None:
-        found: Any = set_peft_model_state_dict(self._wrapped, load_file(folder / WEIGHTS), adapter_name=adapter)
-        missing = [key for key in found.missing_keys if f".{adapter}." in key]
-        if missing or found.unexpected_keys:
-            odd = (missing or found.unexpected_keys)[0]
-            raise DataFileError(f"{folder}: expected the weights of an adapter for this base, got a mismatch at {odd}")
+        own = get_peft_model_state_dict(self._wrapped, adapter_name=adapter, save_embedding_layers=False)
+        set_peft_model_state_dict(self._wrapped, read_adapter(folder, own), adapter_name=adapter)
 
 
 def _spread(values: torch.Tensor, batch: TokenBatch) -> torch.Tensor:

@@ -1,0 +1,268 @@
+"""``negotiate rules``, ``rubric`` and ``scenario``: files of one's own, begun, shown, checked and exported.
+
+``new`` writes a file to begin with, ``show`` tells what a file (or the shipped one) holds, ``check`` says what is wrong
+with it, and ``export`` writes a shipped one as a file. None writes over a file that is there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from negotiation_env.errors import DataFileError, UsageError
+from negotiation_env.files import write_text
+from negotiation_env.game.scenario import Scenario, sample_scenario
+from negotiation_env.game.scenario_file import read_scenario, scenario_toml
+
+NewFile = Annotated[Path, typer.Argument(help="File to write; none may be there.")]
+File = Annotated[Path, typer.Argument(help="The TOML file.")]
+AnyFile = Annotated[Path | None, typer.Argument(help="The TOML file; default: the shipped one.")]
+
+rules = typer.Typer(no_args_is_help=True, help="Rules of the reward (RF): begin, show, check and export a file.")
+rubric = typer.Typer(no_args_is_help=True, help="The judge's rubric (RJ): begin, show, check and export a file.")
+scenario = typer.Typer(no_args_is_help=True, help="Scenarios: begin, show, check and export a file.")
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet, and say so. Raises ``UsageError`` where one is."""
+    if path.exists():
+        raise UsageError(f"expected a file that is not there yet, got {path}: name another, or delete it first")
+    write_text(path, text)
+    typer.echo(f"wrote {path}")
+
+
+NEW_RULES = """\
+# Rules of the reward: every [[rule]] that fires adds its points to E_func; those of one `group` count once, at the
+# worst. These replace the shipped ones; to add to those, begin with `negotiate rules export FILE`, whose head lists all
+# fields. Try them: negotiate rules check FILE; use them: gym.make(..., reward="repo:rules=FILE"), negotiate play
+# --reward repo:rules=FILE, negotiate rescore --rules FILE.
+
+[[rule]]
+id = "shouts-final-offer"      # unique, in lower case
+points = -10                   # -100 to 100
+severity = "minor"             # minor, major or severe
+message = "shouts"             # why, as the breakdown shows it
+pattern = '\\bfinal offer!+'    # regular expression over the reply in lower case
+yes = ["That is our FINAL OFFER!!"]   # replies on which it must fire,
+no = ["Is that your final offer?"]    # and must not
+
+[[rule]]
+id = "promises-too-much"
+points = -30
+severity = "severe"
+message = "promises what the card does not allow"
+feature = "overpromise"        # an act-level feature (negotiation_env/game/features.py) above `above`, 0.5 by default
+yes = ["We guarantee you a full house."]
+no = ["Could you do 380?"]
+"""
+
+NEW_RUBRIC = """\
+# The judge's rubric: each [[dimension]] is a question with ordered choices, best first; the points of the choice that
+# the judge gives are added to E_judge. A judge that reads it: reward="repo:judge=smollm2,rubric=FILE", or any engine
+# spec in place of smollm2. The distilled judge has learnt the shipped rubric and refuses another.
+
+[[dimension]]
+id = "courtesy"
+title = "Courtesy"
+question = "How polite is the reply?"
+[[dimension.choice]]
+letter = "A"                   # A, B, C, ... in order
+points = 10                    # -100 to 100, never rising
+text = "It is warm and thanks the manager."
+[[dimension.choice]]
+letter = "B"
+points = 0
+text = "It is neutral."
+[[dimension.choice]]
+letter = "C"
+points = -10
+text = "It is rude or threatens."
+"""
+
+
+@rules.command("new")
+def new_rules(path: NewFile) -> None:
+    """Write a rules file to begin with."""
+    write_new(path, NEW_RULES)
+
+
+@rules.command("export")
+def export_rules(path: NewFile) -> None:
+    """Write the shipped rules as a file, to add to them or change them."""
+    from rewards.rules.rule_reward import SHIPPED
+
+    write_new(path, SHIPPED.read_text(encoding="utf-8"))
+
+
+@rules.command("show")
+def show_rules(path: AnyFile = None) -> None:
+    """List rules with their points."""
+    from rewards.rules.rule_reward import RuleReward
+
+    table = Table("rule", "points", "severity", "group", "why")
+    for rule in RuleReward.from_toml(path).rules:
+        table.add_row(rule.id, f"{rule.points:+g}", rule.severity, rule.group, rule.message)
+    Console(highlight=False).print(table)
+
+
+@rules.command("check")
+def check_rules(path: File) -> None:
+    """Check a rules file: its fields, that no pattern takes too long, and each rule on its own examples."""
+    from rewards.rules.rule_reward import RuleReward, check_examples
+
+    found = RuleReward.from_toml(_there(path)).rules
+    wrong = check_examples(found)
+    if wrong:
+        raise DataFileError(f"{path}: expected every rule to do what its own examples say, but " + "; ".join(wrong))
+    untried = [rule.id for rule in found if not (rule.yes and rule.no)]
+    typer.echo(f"{path}: {len(found)} rule(s); each does what its own examples say")
+    if untried:
+        typer.echo(f"without examples that must (yes) and must not (no) fire: {', '.join(untried)}")
+
+
+@rubric.command("new")
+def new_rubric(path: NewFile) -> None:
+    """Write a rubric to begin with."""
+    write_new(path, NEW_RUBRIC)
+
+
+@rubric.command("export")
+def export_rubric(path: NewFile) -> None:
+    """Write the shipped rubric as a file, to add to it or change it."""
+    from rewards.judge.rubric import SHIPPED
+
+    write_new(path, SHIPPED.read_text(encoding="utf-8"))
+
+
+@rubric.command("show")
+def show_rubric(path: AnyFile = None) -> None:
+    """Show a rubric's questions and choices."""
+    from rewards.judge.rubric import Rubric
+
+    console = Console(highlight=False)
+    for dimension in Rubric.from_toml(path).dimensions:
+        console.print(f"{dimension.title} ({dimension.id}): {dimension.question}", style="bold", markup=False)
+        for choice in dimension.choices:
+            console.print(f"  {choice.letter} {choice.points:+g}  {choice.text}", markup=False)
+
+
+@rubric.command("check")
+def check_rubric(path: File) -> None:
+    """Check a rubric: its fields, the order of its choices, and what the points add up to."""
+    from rewards.judge.rubric import Rubric
+
+    dimensions = Rubric.from_toml(_there(path)).dimensions
+    low, high = sum(d.low for d in dimensions), sum(d.high for d in dimensions)
+    typer.echo(f"{path}: {len(dimensions)} dimension(s); totals from {low:+g} to {high:+g} points")
+
+
+Seed = Annotated[int, typer.Option(min=0, help="Sampled scenario that the file begins as.")]
+
+
+@scenario.command("new")
+def new_scenario(path: NewFile, seed: Seed = 0) -> None:
+    """Write a scenario file to begin with: a sampled one, to change as you like."""
+    write_new(path, scenario_toml(sample_scenario(seed)))
+
+
+@scenario.command("export")
+def export_scenario(
+    which: Annotated[str, typer.Argument(help="Seed of a sampled scenario, or SUITE/ID such as bad-cases/emotion-2.")],
+    path: NewFile,
+) -> None:
+    """Write a sampled scenario, or one of a suite, as a file (without a case's script and checks)."""
+    write_new(path, scenario_toml(named_scenario(which)))
+
+
+def named_scenario(which: str) -> Scenario:
+    """Return the sampled scenario of a seed, the one of ``SUITE/ID``, or a file's.
+
+    Raises:
+        UsageError: there is no such suite, case or file.
+    """
+    if which.isdecimal():
+        return sample_scenario(int(which))
+    if Path(which).is_file():
+        return read_scenario(Path(which))
+    from benchmarks.suites import load_suite
+    from negotiation_env.errors import did_you_mean
+
+    suite, slash, name = which.rpartition("/")
+    if not slash:
+        raise UsageError(f"expected a seed, a file, or SUITE/ID, got {which!r}: such as 3, or bad-cases/emotion-2")
+    cases = {case.id: case.scenario for case in load_suite(suite)}
+    if name not in cases:
+        raise UsageError(f"expected a case of suite {suite!r}, got {name!r}.{did_you_mean(name, cases)}")
+    return cases[name]
+
+
+@scenario.command("show")
+def show_scenario(which: Annotated[str, typer.Argument(help="File, seed of a sampled one, or SUITE/ID.")]) -> None:
+    """Show a scenario: the agent's card, and the floors that only the manager knows."""
+    found = named_scenario(which)
+    console = Console(highlight=False)
+    console.print(found.card.text(), markup=False, soft_wrap=True)
+    table = Table("room", "selling", "target", "floor", "a deal at the target", title="Private", title_justify="left")
+    for ticket, floor in zip(found.card.tickets, found.brief.floors, strict=True):
+        reach = "possible" if floor <= ticket.target_price else "impossible"
+        table.add_row(ticket.room, str(ticket.selling_price), str(ticket.target_price), str(floor), reach)
+    console.print(table)
+
+
+@scenario.command("check")
+def check_scenario(path: File) -> None:
+    """Check a scenario file: its fields, that every promise is heard where it is made, and how it plays."""
+    found = read_scenario(path)
+    unheard = unheard_promises(found)
+    if unheard:
+        raise DataFileError(
+            f"{path}: promises: expected words that are heard as a promise, got {', '.join(map(repr, unheard))}: write "
+            "what is given, without not, never or no"
+        )
+    typer.echo(f"{path}: the file is a scenario, and its promises are heard")
+    typer.echo(_how_it_plays(found))
+
+
+def unheard_promises(found: Scenario) -> list[str]:
+    """Return the promises of a card's own words that "You would get ..." does not make."""
+    from negotiation_env.game import world
+    from negotiation_env.game.acts import Act
+    from negotiation_env.game.lanes import FLOATS
+    from negotiation_env.game.scenario import card_numbers
+    from negotiation_env.game.state import new_game
+    from negotiation_env.play.exchange import reply_view
+
+    game = new_game(FLOATS, card_numbers(found.card))
+    own = [promise for promise in found.card.promises if promise not in world.PROMISES]
+    views = [reply_view(f"In return you would get {promise}.", found.card, game) for promise in own]
+    return [
+        promise
+        for promise, view in zip(own, views, strict=True)
+        if not any(act.kind is Act.PROMISE and act.detail == promise for act in view.acts)
+    ]
+
+
+TRIED_WITH = "intent-driven"
+"""The policy that a scenario is tried out with."""
+
+
+def _how_it_plays(found: Scenario) -> str:
+    from negotiation_env.play.protocols import Unscored
+    from negotiation_env.play.registry import load_manager, load_policy
+    from negotiation_env.play.rollout import rollout
+
+    (episode,) = rollout(load_policy(TRIED_WITH), [found], manager=load_manager("rules"), reward=Unscored())
+    agreed = ", ".join(f"{t.room} {'nothing' if t.agreed is None else f'{t.agreed:.0f}'}" for t in episode.tickets)
+    end = episode.end.replace("_", " ")
+    return f"played once by {TRIED_WITH}: ended {end} after {len(episode.turns)} messages; agreed: {agreed}"
+
+
+def _there(path: Path) -> Path:
+    """Return the path of a file that is there."""
+    if not path.is_file():
+        raise UsageError(f"expected a file, found none at {path}: `new` writes one to begin with")
+    return path
