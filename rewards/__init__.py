@@ -15,7 +15,7 @@ from typing import Final
 
 RULES_VERSION: Final = 2
 """Raised with every change that can move a rule's points."""
-JUDGE_VERSION: Final = 2
+JUDGE_VERSION: Final = 3
 """Raised with every change that can move the default judge's points."""
-MODEL_VERSION: Final = 2
+MODEL_VERSION: Final = 3
 """Raised with every change that can move the default reward model's score, or the composition."""

@@ -11,5 +11,5 @@ message was understood, ``claims`` finds and checks what an agent's message stat
 
 from typing import Final
 
-READER_VERSION: Final = 2
+READER_VERSION: Final = 3
 """Raised with every change that can read a message otherwise."""

@@ -8,6 +8,7 @@ of a firm yes keeps its force.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType
@@ -73,9 +74,20 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
         if act is not None:
             acts[k] = act
     loose = _loose(parts, offers, stances, acts, asks or mocked, several, context, put_off)
+    if not several and acts and _asked_and_taken(acts[0], parts, stances):
+        acts[0] = acts[0]._replace(force=Force.FIRM)
     if questions or any(p.question for p in parts):  # "I take it as it is. Shall I send the letter?"
         loose = [a._replace(force=Force.TENTATIVE) if a.kind in _TAKES and a.force is Force.FIRM else a for a in loose]
     return in_order([acts[k] for k in sorted(acts)] + loose)
+
+
+def _asked_and_taken(act: DialogueAct, parts: Sequence[Part], stances: dict[int, Stance]) -> bool:
+    """Whether the standing figure is only asked about, and then taken: "who could turn down 219? We're having it"."""
+    if act.kind is not Act.ACCEPT or act.force is not Force.ASKED:
+        return False
+    last = parts[-1]
+    stance = stances[id(last)]
+    return stance.kind in _SEALING and stance.kind != "yes" and stance.force is Force.FIRM and not last.prices
 
 
 def in_order(acts: Sequence[DialogueAct]) -> list[DialogueAct]:
@@ -356,18 +368,41 @@ def scope_of(part: Part, parts: Sequence[Part], context: Context) -> Sequence[in
         return sorted(named | _rooms_joined(part, parts))
     if "all" in part.senses:
         return free
+    ranked = _by_price(part, context)
+    if ranked:
+        return ranked
     place = next(i for i, other in enumerate(parts) if other is part)
     for other in (parts[place - 1] if place else None, parts[place + 1] if place + 1 < len(parts) else None):
         beside = other is not None and other.number == part.number and other.rooms and not other.prices
+        beside = beside and other is not None and "neg" not in other.senses  # "not even the suite: it's all agreed"
         if beside and other is not None and stance_of(other).kind == "":
             return sorted({k for _, room in other.rooms for k in room})
     return (None,)
+
+
+def _by_price(part: Part, context: Context) -> Sequence[int]:
+    """Return the ticket that is named by its price among two: "the cheaper room", "the expensive one"."""
+    if len(context.rooms) != 2 or None in context.quotes or context.quotes[0] == context.quotes[1]:
+        return ()
+    cheap, dear = sorted(range(2), key=lambda k: context.quotes[k] or 0.0)
+    named = part.tokens[part.clause.start : part.clause.end]
+    for first, noun in pairwise(named):
+        if noun in _RANKED and (first in _CHEAP or first in _DEAR):
+            return (cheap,) if first in _CHEAP else (dear,)
+    return ()
+
+
+_RANKED: Final = word_set("room one ticket")
+_CHEAP: Final = word_set("cheaper cheapest cheap lower")
+_DEAR: Final = word_set("dearer expensive pricier costlier dear higher")
 
 
 def _headed(part: Part, parts: Sequence[Part], context: Context) -> Sequence[int]:
     """Return the tickets that stand before a clause with a colon: "Family Suite: no. Everything else: yes."."""
     start = part.clause.start
     if len(context.rooms) == 1 or part.rooms or start == 0 or part.tokens[start - 1] not in _HEADS:
+        return ()
+    if not _WHOLE.isdisjoint(part.tokens[start : part.clause.end]):  # "not even the suite: it's all agreed"
         return ()
     head = next((p for p in parts if p.number == part.number and p.clause.end == start - 1), part)
     if head.rooms:
@@ -378,6 +413,7 @@ def _headed(part: Part, parts: Sequence[Part], context: Context) -> Sequence[int
     return [k for k, is_open in enumerate(context.open[: len(context.rooms)]) if is_open and k not in named]
 
 
+_WHOLE: Final = frozenset(("all", "everything", "both"))
 _HEADS: Final = frozenset(":：–—")
 _ELSE: Final = (("everything", "else"), ("the", "rest"), ("the", "others"), ("all", "else"), ("the", "other", "two"))
 

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -244,6 +244,9 @@ def room_tree(rooms: tuple[str, ...]) -> Tree:
                 add_phrase(tree, alias, frozenset((k,)))
         for phrase in _positions(k, len(names)):
             add_phrase(tree, phrase, frozenset((k,)))
+    for j, k in combinations(range(min(3, len(names))), 2):  # "first and third are fine"
+        for the in ((), ("the",)):
+            add_phrase(tree, (*the, _ORDINALS[j][0], "and", *the, _ORDINALS[k][0]), frozenset((j, k)))
     return tree
 
 

@@ -8,7 +8,7 @@ and the second half of a translation ("722 on the page, 650 for you") are cited,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations, groupby
+from itertools import combinations, groupby, pairwise
 from typing import Final, NamedTuple
 
 from negotiation_env.language.clauses import STATUS, TURNS, Part
@@ -30,6 +30,9 @@ _SAYING: Final = word_set(
 )
 _MODALS: Final = word_set("can could would will may might shall should can't couldn't you'd you'll")
 _PAST_TENSE: Final = word_set("was were had did paid sold got stood used ran cost")
+_IN_ADVANCE: Final = frozenset((("up", "front"), ("in", "advance"), ("in", "cash"), ("as", "a")))
+"""Words after a sum that is handed over and is no price."""
+_LOOKS: Final = (("looks",), ("seems",), ("sounds",), ("feels",))
 _WAS: Final = (("was",), ("were",))
 _TAKEN_AT: Final = (("at", "your"), ("with", "your"), ("take", "your"), ("on", "your"))
 """Words before the other side's figure that is not only spoken of: "the Double at your 993"."""
@@ -120,6 +123,7 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_SaidFigure]:
         for at, price in part.prices:
             own = price.net if price.net is not None else clause if clause is not None else message
             cited = price.negated or (echoed and not part.question) or _is_cited(part, at, price, context)
+            cited = cited or _is_handed_over(part, at) or _is_remarked_on(part, at, price, context)
             found.append(_SaidFigure(at, price, part, own, net, cited))
             net = net if cited or own is None else own
     for i in range(len(found) - 2, -1, -1):  # "280, 296 and 405 net"
@@ -134,10 +138,12 @@ def _says_type(part: Part) -> bool:
     """Whether a clause without a figure can tell the price type of the message's: "that's what I need in the till"."""
     words = part.tokens[part.clause.start : part.clause.end]
     received = words[:1] in _OF_ALL and (len(words) <= _BRIEF or not _RECEIVING.isdisjoint(words))
-    return not part.clause.verbal or received or words[:2] in (("net", "to"), ("net", "for"))
+    ours = words[:1] in _OURS  # "123 a night, ours comes on top"
+    return not part.clause.verbal or received or ours or words[:2] in (("net", "to"), ("net", "for"))
 
 
 _BRIEF: Final = 5
+_OURS: Final = (("ours",), ("our",), ("commission",))
 _RECEIVING: Final = word_set("need want get keep receive arrive arrives land lands stay stays must")
 _OF_ALL: Final = (("that's",), ("that",), ("all",), ("what",))
 
@@ -160,6 +166,17 @@ def _types(part: Part) -> list[bool]:
     return said + [True] * ("net" in part.senses) + [False] * ("selling" in part.senses)
 
 
+def _is_handed_over(part: Part, at: int) -> bool:
+    """Whether a figure is money given as a favour: "I'll wire you 2000 yuan up front"."""
+    return "favour" in part.senses and not _IN_ADVANCE.isdisjoint(pairwise(part.tokens[at : at + 6]))
+
+
+def _is_remarked_on(part: Part, at: int, price: Price, context: Context) -> bool:
+    """Whether the agent only supposes something of its own last bid: "if 450 looks so poor to you"."""
+    looks = context.speaker == "agent" and part.tokens[at + 1 : at + 2] in _LOOKS
+    return looks and "cond" in part.senses and price.value in context.bids
+
+
 def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
     """Whether a figure is somebody else's, a past one, or one that others are compared with."""
     senses = part.senses
@@ -170,11 +187,12 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
         return (price.reported or past) and not part.question
     if "competitor" in senses and "offer" not in senses:
         return True
-    if agrees or ("competitor" in senses and part.question):  # "can you match their 365?"
+    if (agrees and not part.question) or ("competitor" in senses and part.question):  # "can you match their 365?"
         return False
     before = part.tokens[max(clause.start, at - 2) : at]
     if price.reported:
-        return not (context.speaker == "agent" and before in _TAKEN_AT)
+        with_us = "us" in part.tokens[clause.start : at]  # "with us the suite sells at 560"
+        return not (with_us if context.speaker == "manager" else before in _TAKEN_AT)
     if context.speaker == "agent" and before[-1:] in (("您",), ("你",)) and price.value in context.quotes:
         return True  # "您620有点高"
     if before[-1:] == ("from",) and context.speaker == "manager" and _AWAY.isdisjoint(before):
@@ -203,7 +221,8 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
         return True
     agent = context.speaker == "agent"
     if clause.person == "they" and agent and not part.question:
-        return "offer" not in senses
+        stands = any(same(price.value, figure) for figure in (*context.quotes, *context.selling))
+        return "offer" not in senses and ("selling" not in senses or stands)  # "the customer pays 400"
     if clause.person == "you" and not part.question and "offer" not in senses and "cond" not in part.around:
         return not _SAYING.isdisjoint(own) and _MODALS.isdisjoint(own)
     return False
@@ -236,9 +255,8 @@ def _resolve(price: Price, senses: frozenset[str], cut: float, ticket: int, cont
     """Return a figure as a price; relative ones in whole yuan. ``cut`` turns selling prices into the type spoken in."""
     nights = context.nights[ticket] if ticket < len(context.nights) else 1
     if price.kind is PriceKind.AMOUNT:
-        return (
-            price.value / nights if price.total or _is_stay(price.value, nights, ticket, cut, context) else price.value
-        )
+        spread = price.total and not _is_night(price.value, nights, ticket, cut, context)
+        return price.value / nights if spread or _is_stay(price.value, nights, ticket, cut, context) else price.value
     selling, quote = context.selling[ticket], context.quotes[ticket]
     standing = selling if quote is None else quote
     if price.kind is PriceKind.PERCENT_OFF:
@@ -249,6 +267,12 @@ def _resolve(price: Price, senses: frozenset[str], cut: float, ticket: int, cont
         return float(max(1, round(base * cut - price.value / (nights if price.total else 1))))
     bid = context.bids[ticket]
     return float(round((standing + (selling if bid is None else bid)) / 2.0 * cut))
+
+
+def _is_night(value: float, nights: int, ticket: int, cut: float, context: Context) -> bool:
+    """Whether a figure "all together" can only be a night's: a night's share of it would be a trifle."""
+    standing = context.selling[ticket] * cut
+    return value / nights <= 0.55 * standing <= 0.7 * standing <= value <= 1.1 * standing
 
 
 def _is_stay(value: float, nights: int, ticket: int, cut: float, context: Context) -> bool:
@@ -358,6 +382,8 @@ def _rooms_of_figures(parts: Sequence[Part], i: int, context: Context) -> list[f
     rooms = [room for _, room in part.rooms]
     if len(set(rooms)) == 1 and _joins_another(part, context):
         nearest = min(part.prices, key=lambda said: abs(said[0] - part.rooms[0][0]))
+        if "other" in part.tokens[part.prices[-1][0] : part.clause.end] and part.rooms[0][0] < part.prices[-1][0]:
+            nearest = part.prices[-2]  # "380 for the King, 535 for the other one"
         return [rooms[0] if said is nearest else _NONE for said in part.prices]
     if len(set(rooms)) == 1:
         return [rooms[0] | (_rooms_before(parts, i) if count == 1 else _NONE)] * count
@@ -404,10 +430,10 @@ def _joins_another(part: Part, context: Context) -> bool:
     if any(price.kind is not PriceKind.AMOUNT or price.reported or price.negated for _, price in part.prices):
         return False
     (first, _), (second, _) = part.prices[-2:]
-    return (
-        not _ANOTHER.isdisjoint(part.tokens[first + 1 : second])
-        and "between" not in part.tokens[part.clause.start : first]
-    )
+    other = "other" in part.tokens[second : part.clause.end]
+    return (other or not _ANOTHER.isdisjoint(part.tokens[first + 1 : second])) and "between" not in part.tokens[
+        part.clause.start : first
+    ]
 
 
 _ANOTHER: Final = frozenset(("and", "second", "third", "other"))

@@ -111,6 +111,7 @@ _REFUSED_AFTER: Final = re.compile(
     rf"{_UNIT}[^0-9]{{0,28}}?"
     + _any(
         r"\btoo (?:low|high|much|little|steep|expensive|rich|far|small|big|cheap|tight)\b",
+        r"(?<!share )(?<!cut )(?<!commission )(?<!fee )"
         r"\b(?:a (?:bit|little|tad|touch|lot)|pretty|rather|quite|kind of|kinda|way|still|far|very|"
         r"somewhat|really|so|is|seems|sounds|feels) (?:low|high|steep|expensive|off)\b",
         r"\b(?:won't|wont|will not|wouldn't|would not|isn't|is not|can't|cant|cannot|can not)\b",
@@ -218,6 +219,7 @@ _OWN_OFFER: Final = re.compile(
     r"\b(?:can|could|would|will|let's|let you|offer|if you (?:were|went|came|did)|accept|how about"
     r"|what about|going to|lower|drop|"
     r"make (?:it|that)|bring|reduce|set|put|change|move|cut|"
+    r"(?:i|we)(?:'d| would) (?:rather|sooner|prefer)|want (?:them|guests|people|travellers) to|"
     r"your (?:best|lowest|final|budget|bottom|minimum|max))\b|改到|调到|降到|改成|能做|能给|能不能|可以|做到|能到"
 )
 

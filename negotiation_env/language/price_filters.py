@@ -35,6 +35,13 @@ from negotiation_env.language.price_vocabulary import (
 
 _MODAL_MAY: Final = re.compile(r" ?may (?:be|work|seem|sound|not|well|do|just|still|only)\b")
 _ORDINALS: Final = frozenset({"first", "second", "third", "other", "same", "one"})
+_SHARE_OF: Final = re.compile(
+    r"(?: ?(?:yuan|rmb|cny|[¥$€£]))? (?:in|out of) (?:every |each |a )?"
+    r"(?:two|three|four|five|six|eight|ten|twenty|hundred|10{0,2}|[2-9]|20)\b"
+)
+_EACH_HUNDRED: Final = re.compile(r"\b(?:every|each) [¥$€£]?$")
+_STARRED: Final = re.compile(r" [a-z]+[- ]star [a-z]+s\b")
+"""What follows a number of "1.2k five-star reviews"."""
 _HOW_MANY: Final = re.compile(r"\bhow many\b[^.;:!?]*$")
 _WITH: Final = re.compile(r" w (?!h\b)[a-z]")
 _SECOND_WORD: Final = re.compile(r" ?\+?-?[a-z'.]+ ([a-z]+)")
@@ -105,6 +112,13 @@ def is_percent_off(low: str, number: Number, end: int, head: str) -> bool:
     return bool(PERCENT_AFTER.match(low, end) or PERCENT_BEFORE.search(head))
 
 
+def is_share(low: str, number: Number, head: str) -> bool:
+    """Whether the figure is one of a ratio: "one yuan in five", "out of every hundred yuan"."""
+    if number.value <= 50 and _SHARE_OF.match(low, number.end):
+        return True
+    return number.value in (10, 100, 1000) and _EACH_HUNDRED.search(head) is not None
+
+
 def is_exchanged(before: list[str]) -> bool:
     """Whether the figure is a deposit, a fee or a voucher: "the deposit is 1500"."""
     words = before[:-1] if before and before[-1] in ("$", "¥", "€", "£") else before
@@ -158,6 +172,8 @@ def is_no_price(low: str, number: Number, before: list[str], joint: str, followi
 
 def _is_label(value: float, before: list[str], last: str) -> bool:
     """Whether the word before makes the number a name: "iPhone 6", "room 412", "ticket 2"."""
+    if "numbered" in (last, *before[-3:-2]) and last in ("numbered", "and", "or"):  # "numbered 412 and 415"
+        return True
     if last in _ROOMS:
         return len(before) < 2 or (before[-2] not in ROOM_TYPES and before[-2] not in _ORDINALS)
     return last in LABELS or (value < 100 and last in LABELS_IF_SMALL)
@@ -220,6 +236,8 @@ def _is_counted(low: str, number: Number, last: str, following: str) -> bool:
     value = number.value
     if following == "w" and _WITH.match(low, number.end):  # "538 w the banner"
         return False
+    if _STARRED.match(low, number.end):
+        return True
     if following in COUNTED or (value < 100 and following in COUNTED_IF_SMALL) or following == "x":
         return True
     if not "a" <= following[:1] <= "z" or following in ALLOWED_AFTER:

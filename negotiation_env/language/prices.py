@@ -35,6 +35,7 @@ from negotiation_env.language.price_filters import (
     is_exchanged,
     is_no_price,
     is_percent_off,
+    is_share,
     links,
 )
 from negotiation_env.language.price_vocabulary import (
@@ -240,7 +241,7 @@ def _classify(low: str, number: Number) -> _Figure | None:
         return _Figure(_PERCENT_OFF, start - len(_BAI_FEN_ZHI), end) if off else None
     sign = _currency_before(before[-1], number, low) if before else None
     money = currency is not None or sign is not None
-    if following in EXCHANGED or not 0 < value < 1e7 or is_exchanged(before):
+    if following in EXCHANGED or not 0 < value < 1e7 or is_exchanged(before) or is_share(low, number, head):
         return None
     if currency is not None and currency.startswith("pound") and "weigh" in head:
         return None

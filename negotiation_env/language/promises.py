@@ -9,6 +9,7 @@ of the message may tell (``promise_words``).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from negotiation_env.game import world
@@ -33,7 +34,8 @@ def promises_of(parts: Sequence[Part], text: str) -> list[DialogueAct]:
     for part in parts:
         senses = part.around
         other = other or _favours(part) or _gives(part) or ("promise_word" in part.senses and _solemn(part, senses))
-        if "commit" in senses or "promise_word" in senses:
+        other = other or _excludes_others(part)
+        if ("commit" in senses or "promise_word" in senses) and not _denied(part):
             made |= part.senses & _TOPICS
     other = other or (not made and _may_promise(parts) and sounds_forbidden(text))
     acts = [DialogueAct(Act.PROMISE, detail=name) for name, sense in PROMISE_SENSES if sense in made]
@@ -43,6 +45,8 @@ def promises_of(parts: Sequence[Part], text: str) -> list[DialogueAct]:
 def _may_promise(parts: Sequence[Part]) -> bool:
     """Whether a message speaks of business at all, and its writer declines nothing."""
     for part in parts:
+        if any(pair in _OF_HUNDRED for pair in pairwise(part.tokens[part.clause.start : part.clause.end])):
+            return False  # "of every hundred yuan 15 go to us" tells how things are
         if "neg" in part.senses and part.clause.person == "i" and "promise_word" not in part.senses:
             return False
     return any(part.prices or part.rooms for part in parts) or any(
@@ -50,6 +54,7 @@ def _may_promise(parts: Sequence[Part]) -> bool:
     )
 
 
+_OF_HUNDRED: Final = frozenset((each, "hundred") for each in ("every", "each"))
 _BUSINESS: Final = word_set(
     "rate rates price prices room rooms guest guests booking page search list commission percent paid money yuan "
     "account suite king queen twin double executive week night nights season deal figure figures free hotel house "
@@ -61,6 +66,48 @@ def _solemn(part: Part, around: frozenset[str]) -> bool:
     """Whether a solemn word is given for something that no promise is known for."""
     at = next(m.start for m in part.clause.marks if "promise_word" in m.senses)
     return around.isdisjoint(_TOPICS) and not negated(part, at) and not part.question
+
+
+def _denied(part: Part) -> bool:
+    """Whether what a clause begins with is denied: "zero commission isn't something I can give"."""
+    topics = [mark.end for mark in part.clause.marks if not mark.senses.isdisjoint(_DENIABLE)]
+    return bool(topics) and any(
+        "neg" in mark.senses and mark.start >= topics[0] and part.tokens[mark.start].endswith(_NOT)
+        for mark in part.clause.marks
+    )
+
+
+_DENIABLE: Final = _TOPICS | {"favour_word"}
+_NOT: Final = ("n't", "not")
+
+
+def _excludes_others(part: Part) -> bool:
+    """Whether a clause says that no other house may have what this one gets: "nobody else gets onto our app"."""
+    clause = part.clause
+    words = part.tokens[clause.start : clause.end]
+    if part.question or part.prices or not part.around.isdisjoint(_DECLINING):
+        return False
+    nobody = words[:1] in _NOBODY or words[:2] in _NO_OTHERS
+    if nobody:
+        return ("else" in words[:4] or "other" in words[:3]) and not _OUR_PAGES.isdisjoint(pairwise(words))
+    promised = clause.person == "i" and not (_WILL.isdisjoint(words) and "won't" not in words)
+    never = "never" in words or "won't" in words or "not" in words
+    others = not _ANOTHER.isdisjoint(words) and not _HOUSES.isdisjoint(words)
+    return promised and never and others and not _ADMITTING.isdisjoint(words)
+
+
+_NOBODY: Final = (("nobody",), ("none",))
+_NO_OTHERS: Final = (("no", "one"), ("no", "other"), ("no", "others"))
+_OUR_PAGES: Final = frozenset(
+    (whose, where)
+    for whose in ("our", "the")
+    for where in ("platform", "app", "page", "site", "list", "top", "banner", "slot", "channel", "results")
+)
+_ANOTHER: Final = word_set("another other others else")
+_HOUSES: Final = word_set(
+    "hotel hotels house houses inn inns hostel hostels place places resort property anyone nobody"
+)
+_ADMITTING: Final = word_set("list sign take show add accept host promote feature admit open place")
 
 
 def _favours(part: Part) -> bool:
@@ -75,7 +122,12 @@ def _favours(part: Part) -> bool:
     if not (given or named) or not part.around.isdisjoint(_DECLINING) or not part.around.isdisjoint(_ALLOWED):
         return False
     at = next(m.start for m in part.clause.marks if not m.senses.isdisjoint(("favour", "favour_word")))
-    return not negated(part, at)
+    return not negated(part, at) and not (named and (_denied(part) or _tells(part)))
+
+
+def _tells(part: Part) -> bool:
+    """Whether a clause tells what a price leaves: "that pays you 1,107 a night"."""
+    return part.clause.person == "it" and any(price.net for _, price in part.prices)
 
 
 _GOODS: Final = word_set(
@@ -97,6 +149,10 @@ _DOING: Final = word_set(
 )
 
 
+_ASSURING: Final = (("rest", "assured"), ("be", "assured"))
+_ASSURED: Final = word_set("full empty booked first top commission bookings refund refunded occupancy")
+
+
 _SPOKEN_OF: Final = _GOODS | _BUSINESS
 
 
@@ -106,6 +162,8 @@ def _gives(part: Part) -> bool:
     if part.prices or part.question or clause.person not in ("i", "") or not part.around.isdisjoint(_SETTLED):
         return False
     words = part.tokens[clause.start : clause.end]
+    if words[:2] in _ASSURING and not _ASSURED.isdisjoint(words):
+        return not negated(part, clause.end)  # "rest assured: ninety percent full"
     will = next((i for i, word in enumerate(words) if word in _WILL), None)
     if will is None or _GOODS.isdisjoint(words[will:]) or negated(part, clause.end):
         return False

@@ -11,20 +11,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from negotiation_env.errors import UsageError
 from negotiation_env.game.acts import Act, DialogueAct, Tactic
 from negotiation_env.language import agent_reading, manager_reading
-from negotiation_env.language.clauses import FIGURED, Part, Sentence, parts_of, read_sentences
+from negotiation_env.language.clauses import FIGURED, Mark, Part, Sentence, parts_of, read_sentences
+from negotiation_env.language.grammar import AUXILIARIES, DETERMINERS
 from negotiation_env.language.lexicon import TACTIC_SENSES, room_tree
 from negotiation_env.language.numerals import lower
-from negotiation_env.language.offers import offers_of
+from negotiation_env.language.offers import Offer, offers_of
 from negotiation_env.language.price_vocabulary import word_set
 from negotiation_env.language.prices import Price, PriceKind
 from negotiation_env.language.promises import promises_of
 from negotiation_env.language.reading import MAX_CHARS, Context, Reading, spoken
 from negotiation_env.language.stances import negated
+from negotiation_env.language.steps import steps_of
 
 _ODD: Final = re.compile("[^\x00-\x7f¥\u4e00-\u9fff，。！？；：、]")
 """What has to be cleaned before it is read."""
@@ -78,7 +81,7 @@ def _agent_acts(
         acts.append(_GREET)
     if "insult" in said:
         acts.append(_INSULT)
-    offers = offers_of(parts, context)
+    offers = offers_of(parts, context) or steps_of(parts, context)
     rival = _cited_by_rival(parts) if "competitor" in said else None
     if not said.isdisjoint(_TACTICS):
         acts += _reasons(said, sentences, rival)
@@ -86,26 +89,48 @@ def _agent_acts(
         acts.append(_SOOTHE)
     acts += promises_of(parts, low)
     acts += agent_reading.ticket_acts(parts, offers, low, context)
-    if _asks(said, parts):
+    if _asks(said, parts, offers):
         acts.append(_ASK_PRICE)
     if "ask_reason" in said:
         acts.append(_ASK_REASON)
     if "off_topic" in said:
         acts.append(_OFF_TOPIC)
-    if "close" in said:
+    if "close" in said and any(_closes(part, mark) for part in parts for mark in part.clause.marks):
         acts.append(_BYE)
     return acts
 
 
+def _closes(part: Part, mark: Mark) -> bool:
+    """Whether a phrase takes leave: not "shall I stop here?", "before the bye", "it's two nights, that's all"."""
+    if "close" not in mark.senses:
+        return False
+    start, tokens = part.clause.start, part.tokens
+    if part.question and tokens[start : start + 1] == ("shall",):
+        return False
+    if any("cond" in other.senses and other.start < mark.start for other in part.clause.marks):
+        return False
+    if mark.end - mark.start == 1 and mark.start > start and tokens[mark.start - 1] in DETERMINERS:
+        return False
+    if tokens[mark.start : mark.end] == ("that's", "all"):
+        rest = tokens[mark.end : part.clause.end]
+        needed = not rest or rest[0] == "then" or not _NEEDED.isdisjoint(rest[:3])  # "that's all I needed"
+        return mark.start == start and needed and part.clause.join == ""
+    return True
+
+
+_NEEDED: Final = word_set("needed need had have wanted want")
+
+
 def _manager_acts(said: frozenset[str], parts: Sequence[Part], low: str, context: Context) -> list[DialogueAct]:
     acts: list[DialogueAct] = []
+    offers = offers_of(parts, context) or steps_of(parts, context)
     if "greet" in said:
         acts.append(_GREET)
     if "upset" in said:
         acts.append(_UPSET)
     if not said.isdisjoint(_TACTICS):
         acts += [act for sense, act in _OBJECTIONS if sense in said]
-    acts += manager_reading.ticket_acts(parts, offers_of(parts, context), low, context)
+    acts += manager_reading.ticket_acts(parts, offers, low, context)
     if "ask_figure" in said:
         acts.append(_ASK_FIGURE)
     elif "ask_price" in said:
@@ -168,16 +193,18 @@ def _reasons(said: frozenset[str], sentences: Sequence[Sentence], rival: Price |
     ]
 
 
-def _asks(said: frozenset[str], parts: Sequence[Part]) -> bool:
+def _asks(said: frozenset[str], parts: Sequence[Part], offers: Sequence[Offer]) -> bool:
     """Whether the agent asks for a price: outright, or for a better one in a sentence that offers none."""
-    if "ask_price" in said or any(_asks_what(part) for part in parts):
+    if "ask_price" in said or any(_asks_what(part) or _asks_for_word(part) for part in parts):
         return True
-    for part in parts:
+    for i, part in enumerate(parts):
         if "ask_weak" in part.senses:
             sentence = [p for p in parts if p.number == part.number]
             asking = any(p.question or "offer" in p.senses for p in sentence)
-            if asking and not any(p.prices for p in sentence):
+            if asking and not any(o.part.number == part.number and not o.cited for o in offers):
                 return True
+        if part.question and _is_bare_what(part) and any(p.prices for p in parts[:i]):
+            return True  # "295 is too thin for you. What isn't?"
     return False
 
 
@@ -187,10 +214,38 @@ def _asks_what(part: Part) -> bool:
         return False
     words = part.tokens[part.clause.start : part.clause.end]
     if _PRICE_NOUNS.isdisjoint(words):
-        return words[-2:] == ("how", "much")
+        costs = any(pair in _COSTS_US for pair in pairwise(words)) and not _INTERROGATIVES.isdisjoint(words[:3])
+        return costs or words[-2:] == ("how", "much")
     return not _INTERROGATIVES.isdisjoint(words[:3]) or (len(words) <= 4 and not _SUPERLATIVES.isdisjoint(words))
 
 
+def _asks_for_word(part: Part) -> bool:
+    """Whether a clause asks to be told what the hotel charges: "you haven't said what you'd ask for it"."""
+    clause = part.clause
+    words = part.tokens[clause.start : clause.end]
+    if part.prices or ("neg" not in part.senses and _WANTING.isdisjoint(words)):
+        return False
+    what = next((i for i, word in enumerate(words) if i and word in ("what", "how")), 0)
+    told = what and not _TELLING.isdisjoint(words[:what])
+    asked = words[what + 1 + (words[what] == "how") :][:4]
+    return bool(told) and asked[:1] in _YOU and not _CHARGING.isdisjoint(asked[1:])
+
+
+def _is_bare_what(part: Part) -> bool:
+    """Whether a clause asks for what fits in place of what was refused: "then what is?", "so what would work?"."""
+    words = part.tokens[part.clause.start : part.clause.end]
+    while words[:1] and words[0] in _THEN:
+        words = words[1:]
+    return len(words) in (2, 3) and words[0] == "what" and words[1] in AUXILIARIES and words[2:] in _WORKS
+
+
+_THEN: Final = word_set("then so and but well")
+_WORKS: Final = ((), ("work",), ("do",), ("be",), ("then",))
+_WANTING: Final = word_set("tell like love want need wonder curious let hear")
+_TELLING: Final = word_set("tell say said told know hear heard named mention mentioned see wonder curious")
+_YOU: Final = (("you",), ("you'd",), ("you'll",))
+_CHARGING: Final = word_set("charge ask want take need accept quote")
+_COSTS_US: Final = frozenset((verb, whom) for verb in ("cost", "costs") for whom in ("us", "me", "now", "then"))
 _PRICE_NOUNS: Final = word_set("price prices rate rates figure number quote amount charge charges")
 _INTERROGATIVES: Final = word_set("what what's whats which where where's how")
 _SUPERLATIVES: Final = word_set("best lowest keenest final cheapest bottom")

@@ -79,7 +79,13 @@ def stances_of(parts: Sequence[Part], put_off: bool) -> dict[int, Stance]:
             bargaining = part.number
         if stance.kind not in ("accept", "confirm", "yes") or stance.force is not Force.FIRM:
             continue
-        if (part.clause.join == "and" or _follows(part)) and bargains:
+        if (
+            _is_corrected(parts[i + 1 : i + 3])
+            or _comments_on_promise(part, parts[i - 1] if i else None)
+            or _asks_for_yes(part, parts[i + 1 : i + 2])
+        ):
+            found[id(part)] = Stance("", Force.FIRM)
+        elif (part.clause.join == "and" or _follows(part)) and bargains:
             found[id(part)] = stance._replace(force=Force.CONDITIONAL)
         else:
             after = i + 1
@@ -88,6 +94,36 @@ def stances_of(parts: Sequence[Part], put_off: bool) -> dict[int, Stance]:
             if _answers_a_remark(part, parts[after] if after < len(parts) else None):
                 found[id(part)] = Stance("", Force.FIRM)
     return found
+
+
+def _is_corrected(after: Sequence[Part]) -> bool:
+    """Whether it is said after a clause that it is of something else: "It works! The translator, I mean."."""
+    if len(after) < 2 or _words(after[1]) != ("i", "mean") or after[0].number != after[1].number:
+        return False
+    named = after[0]
+    return not (named.prices or named.rooms or named.clause.verbal) and _PRICE_WORDS.isdisjoint(_words(named))
+
+
+def _comments_on_promise(part: Part, before: Part | None) -> bool:
+    """Whether a clause agrees only with what its sentence promises: "thirty bookings, that's fixed"."""
+    if before is None or before.number != part.number or part.clause.person != "it" or part.prices or part.rooms:
+        return False
+    return not before.senses.isdisjoint(_PROMISING) and not (before.prices or before.rooms)
+
+
+_PROMISING: Final = frozenset(("favour", "favour_word", "promise_word"))
+
+
+def _asks_for_yes(part: Part, after: Sequence[Part]) -> bool:
+    """Whether a clause tells the other side to agree, for something in return: "say yes and you'll be first"."""
+    words = _words(part)
+    if words[:1] not in _ASKED_TO or part.clause.person or not after or after[0].number != part.number:
+        return False
+    other = after[0].clause
+    return other.join == "and" and (other.person in ("i", "you") or after[0].tokens[other.start] == "yours")
+
+
+_ASKED_TO: Final = (("say",), ("agree",), ("accept",), ("take",), ("sign",))
 
 
 def _words(part: Part) -> tuple[str, ...]:
@@ -150,9 +186,11 @@ def _is_subordinate(part: Part) -> bool:
     start = part.clause.start
     opening = part.tokens[start : start + 2]
     meanwhile = (start > 0 and part.tokens[start - 1] in _MEANWHILE) or opening == ("so", "that")
-    return meanwhile and not part.prices
+    said_before = opening[:1] in (("as",), ("like",)) and opening[1:] in _WE  # "as we agreed at the start"
+    return (meanwhile or said_before) and not part.prices
 
 
+_WE: Final = (("we",), ("you",), ("i",))
 _NONE: Final = word_set("neither none nothing")
 _NOT_US: Final = (("not", "me"), ("not", "us"), ("not", "mine"), ("not", "ours"))
 
@@ -262,7 +300,10 @@ def _said_of_the_offer(part: Part, mark: Mark) -> bool:
     if not subject or any(at < mark.start for at, _ in part.prices):
         return True
     named = any(clause.start <= at < mark.start for at, _ in part.rooms)
-    return subject[-1] in _PRICE_WORDS or subject[-1][0].isdigit() or named
+    return subject[-1] in _PRICE_WORDS or subject[-1] in _ORDINALS or subject[-1][0].isdigit() or named
+
+
+_ORDINALS: Final = frozenset(("first", "second", "third"))
 
 
 def _stands_alone(part: Part, mark: Mark) -> bool:

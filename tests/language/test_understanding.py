@@ -312,6 +312,14 @@ SENTENCES = [
         "reject 400 selling #0 hold; counter 480 selling #1",
     ),
     ("manager two", "450 for the Twin is fine, the King I can't do.", "reject #0 hold; accept 450 selling #1"),
+    # Steps from one's own bid, or from the other side's figure.
+    ("agent", "I could do ten more.", "counter 390 selling #0"),
+    ("agent", "Our offer moves up by twenty-five.", "counter 405 selling #0"),
+    ("agent net", "I'll add 7 to my bid.", "counter 330 net #0"),
+    ("agent two quoted", "I can go up another ten on the Twin.", "counter 470 selling #1"),
+    ("agent two quoted", "I can go up another ten.", "off_topic"),
+    ("agent", "I can't come up by 20.", "off_topic"),
+    ("manager", "You'd have to add 15 to your bid.", "counter 395 selling #0"),
     # Chinese.
     ("agent first", "你好，380可以吗？", "greet; propose 380 selling #0"),
     ("agent", "好的，成交", "accept"),

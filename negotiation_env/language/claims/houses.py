@@ -142,19 +142,31 @@ def room_claims(talk: Talk, mentions: Sequence[RoomMention]) -> list[Claim]:
             found.append(
                 talk.claim("room", mention.start, mention.end, talk.text[mention.start : mention.end], room, True)
             )
-        elif _is_room(talk.low, mention) and not _named_before(talk, mention):
+        elif _is_room(talk, mention) and not _named_before(talk, mention):
             found.append(talk.claim("room", mention.start, mention.end, said, rooms, False))
     return found
 
 
-def _is_room(low: str, mention: RoomMention) -> bool:
+_NAMED_ROOM: Final = re.compile(r"\b(?:[Yy]our|[Tt]he|[Oo]ur) [A-Z][a-z]+ $")
+"""What stands before a room word that has a name: "your Panorama Penthouse"."""
+
+
+def _is_room(talk: Talk, mention: RoomMention) -> bool:
     """Return whether words that fit no ticket do speak of a room."""
+    low = talk.low
     if _OTHER_SENSE.match(low[mention.end : mention.end + 24]):
         return False
     if not low[mention.start : mention.end].isascii() or len(mention.words) > 1:
         return True
     before, after = low[max(0, mention.start - 16) : mention.start], low[mention.end : mention.end + 10]
-    return _DETERMINER.search(before) is not None or re.match(r" (?:at |for |from |is )?[0-9]", after) is not None
+    named = talk.text[mention.start].isupper() and _NAMED_ROOM.search(
+        talk.text, max(0, mention.start - 24), mention.start
+    )
+    return (
+        bool(named)
+        or _DETERMINER.search(before) is not None
+        or re.match(r" (?:at |for |from |is )?[0-9]", after) is not None
+    )
 
 
 def _named_before(talk: Talk, mention: RoomMention) -> bool:
@@ -229,6 +241,16 @@ _EVENT: Final = re.compile(
     r"her |his |their |its |with |before |after |when |until |is |like |every |each |because |little |big |whole )"
     r"[a-z-]+ ){0,2}?)(?P<head>fair|festival|marathon|holidays|carnival|regatta|races|expo|parade|congress|"
     r"concerts?|tournament|conference)\b"
+)
+_IN_TOWN: Final = re.compile(
+    r"\bwith the ((?:[a-z-]+ ){1,2}[a-z-]+) "
+    r"(?:in town|coming up|around the corner|(?:that|those) (?:week|days|nights))\b"
+)
+"""Something that goes on at the time of the stay: "with the lantern riddles in town that week"."""
+_NO_EVENTS: Final = word_set(
+    "room rooms price prices rate rates badge banner photos pictures report season weekend holiday holidays guests "
+    "people nights stay money crowd crowds demand summer winter spring autumn year month families weather heat "
+    "cold rain"
 )
 _EVENT_TELLING: Final = re.compile(
     r"\b(?:around|during|for|over|coming for|in town for|because of|thanks to|with) (?:the |your )?$"
@@ -476,4 +498,8 @@ def _event_claims(talk: Talk) -> list[Claim]:
         said = talk.low[match.start() : match.end()]
         if telling and (true or not any(word in talk.earlier_low for word in (words or {head}))):
             found.append(talk.claim("event", match.start(), match.end(), said, event, true))
+    for match in _IN_TOWN.finditer(talk.low) if not found else ():
+        words = set(match[1].split()) - _NO_EVENT_WORDS
+        if words and not words & _NO_EVENTS and not any(word in talk.earlier_low for word in words):
+            found.append(talk.claim("event", match.start(1), match.end(1), match[1], event, bool(words & known)))
     return found

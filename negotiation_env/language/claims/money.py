@@ -353,9 +353,17 @@ def saying_claims(talk: Talk) -> list[Claim]:
             true = any(_stands(talk, number.value, k) or abs(talk.game.agreed[k] - number.value) <= 1.5
                        for k in range(len(talk.card.tickets)))  # fmt: skip
         claims.append(talk.claim("earlier", number.start, number.end, number.value, None, true))
+    for match in _AGREED_EXTRA.finditer(talk.low):
+        said = re.search(rf"(?<!no )(?<!without )(?<!not )\b{match[1]}\b", talk.earlier_low) is not None
+        claims.append(talk.claim("earlier", match.start(1), match.end(1), match[1], None, said))
     return claims
 
 
+_AGREED_EXTRA: Final = re.compile(
+    r"\b(?:as|like) (?:(?:we|you) )?(?:agreed|settled|arranged|promised|discussed)\b[^.;?!]{0,40}?"
+    r"\b(breakfast|dinner|lunch|parking|shuttle|laundry|transfer|upgrade|deposit|spa)\b"
+)
+"""Something beside the price that is said to be agreed."""
 _BIDS: Final = re.compile(r"\b(?:would|could|i'd|ask for|ask a|make the|what about|how about)\b|行不行|可以吗")
 _FOR_ROOM: Final = re.compile(r" (?:yuan |net )?(?:(?:for|on|in) )?(?:(?:the|your|one|a|each) )?")
 _AFTER_ROOM: Final = re.compile(r"(?: room| suite)?(?: at| is| for| stays| stays at|:|：)? ?[¥$]?")

@@ -164,6 +164,7 @@ _BETTER: Final = re.compile(
     r" (?:more|better|higher|extra|stronger) "
     r"(?:(conversions?|bookings|reservations)|exposure|visibility|views|clicks)\b"
 )
+_PER_VIEW: Final = re.compile(r"\b(?:bookings?|orders?|reservations?) per (?:view|visit|look|click|visitor|viewer)s?\b")
 _THEY: Final = re.compile(r"\b(?:they|them|he|she|theirs?)\b[^,;.]*$")
 
 
@@ -179,6 +180,14 @@ _FLAT: Final = re.compile(
     r"|(?:搜|需求)[\u4e00-\u9fff]{0,8}(持平|没变)"
 )
 """That as many look as last year."""
+_SLIGHT: Final = re.compile(
+    r"\b(?:a (?:hair|touch|shade|whisker|notch|tad|fraction)|slightly|barely|marginally) "
+    r"(?:(under|below|beneath|down on)|over|above|up on) (?:the )?(?:normal|usual|average|last year)\b"
+    r"(?! (?:rate|price|figure|rates|prices)\b)"
+)
+"""That hardly more or fewer people look than else."""
+SLIGHT_WITHIN: Final = 10.0
+"""Percent of demand up or down that may still be called slight."""
 FLAT_WITHIN: Final = 4.0
 """Percent of demand up or down that may still be called flat."""
 
@@ -304,6 +313,8 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
 
 def _direct(talk: Talk, share: Share) -> str:
     """Return "conversion" or "exposure" where a word for it follows at once: "29% better conversion"."""
+    if _PER_VIEW.search(talk.before(share.start)):
+        return "conversion"
     word = _BETTER.match(talk.low, share.end)
     return "" if word is None else "conversion" if word[1] else "exposure"
 
@@ -387,7 +398,7 @@ def trend_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
             )
     if not claims:
         claims += _crowd_claims(talk, shares)
-    claims += _signed_claims(talk, claims) + _flat_claims(talk)
+    claims += _signed_claims(talk, claims) + _flat_claims(talk) + _slight_claims(talk, shares)
     for match in _LOST.finditer(talk.low):
         if not within(shares, match.start() - 40, match.end() + 20):
             claims.append(
@@ -427,6 +438,20 @@ def _flat_claims(talk: Talk) -> list[Claim]:
         for match in _FLAT.finditer(talk.low)
         if not _UNCERTAIN.search(talk.before(match.start(), 40))
     ]
+
+
+def _slight_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
+    """Return the claims that hardly more or fewer people look than else: "a hair under normal"."""
+    truth = float(talk.card.facts.demand)
+    claims: list[Claim] = []
+    for match in _SLIGHT.finditer(talk.low):
+        sentence = talk.sentence(match.start())
+        if within(shares, sentence.start, sentence.end) or _UNCERTAIN.search(talk.before(match.start(), 40)):
+            continue
+        up = match[1] is None
+        true = abs(truth) <= SLIGHT_WITHIN and (up == (truth > 0) or abs(truth) <= FLAT_WITHIN)
+        claims.append(talk.claim("demand", match.start(), match.end(), "up" if up else "down", truth, true))
+    return claims
 
 
 def _crowd_claims(talk: Talk, shares: list[Share]) -> list[Claim]:

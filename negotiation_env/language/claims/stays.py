@@ -67,6 +67,7 @@ _OTHER_DAY: Final = re.compile(
 _I_WRITE: Final = re.compile(
     r"\b(?:i|we)(?:'m| am)? (?:writ\w+|call\w*|phon\w+|ring\w*) (?:you |to you )?(?:about|for)\b"
 )
+_BOOKED_BEFORE: Final = re.compile(r"\b(?:for|fill|filling|book|booking) (?:the )?$")
 _NIGHTS_FROM: Final = re.compile(
     rf"[ ,]*(?:(?:of|in|for) (?:the |your )?[a-z ]{{1,20}},? )?(?:from|starting|beginning|as of|"
     rf"on)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?"
@@ -86,6 +87,7 @@ _PART: Final = re.compile(
 )
 _ONE_NIGHT: Final = re.compile(r"[,.;)]|$")
 _DATE_ASIDE: Final = re.compile(rf"(?:[ ,:(]|\b(?:from|on|the|starting|for|{WEEKDAY})\b)*")
+_NO_MORE: Final = re.compile(r",? (?:and )?(?:no more|not one more|no longer)\b")
 _AT_ONCE: Final = re.compile(r" in one go\b| at a stretch\b| on end\b")
 _LEAST: Final = re.compile(
     r"\b(?:minimum|min|at least|or more|or longer|least|every|each|per|more than|under|limit|up to|over|a|any|"
@@ -234,7 +236,7 @@ def _of_stay(talk: Talk, mention: DateMention, rooms: Sequence[RoomMention], nig
         return False
     if len(within(rooms, sentence.start, sentence.end)) + len(within(nights, sentence.start, sentence.end)):
         return True
-    return _names_price(talk, sentence) or re.search(r"\bfor (?:the )?$", talk.before(mention.start, 12)) is not None
+    return _names_price(talk, sentence) or _BOOKED_BEFORE.search(talk.before(mention.start, 16)) is not None
 
 
 def _names_price(talk: Talk, sentence: Span) -> bool:
@@ -391,7 +393,8 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
         if single and "1 night" not in talk.earlier_low and "one night" not in talk.earlier_low:
             true = 1 in lengths
             found.append(talk.claim("nights", mention.start, mention.end, 1.0, ", ".join(map(str, lengths)), true))
-        if mention.nights < 2 or _LEAST.search(around) or mention.nights > 45:
+        exact = _NO_MORE.match(after) is not None  # "three nights and no more"
+        if mention.nights < 2 or (_LEAST.search(around) and not exact) or mention.nights > 45:
             continue
         sentence = talk.sentence(mention.start)
         meant = _named_beside(talk, mention, rooms, dates)
@@ -408,7 +411,8 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
             at_once = mention.nights > longest and _AT_ONCE.match(talk.low, mention.end)
             if not (about or at_once) or mention.nights == total:
                 continue
-            if mention.nights < longest and talk.earlier and not swapped and (meant is None or part):
+            partly = mention.nights < longest and talk.earlier and not swapped
+            if partly and not exact and (meant is None or part):
                 continue
         found.append(talk.claim("nights", mention.start, mention.end, float(mention.nights),
                                 ", ".join(map(str, lengths)), true))  # fmt: skip
