@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from benchmarks.comparison.run_folders import Comparison
     from rewards.rescoring import RescoredRun
 
+WIDE = 100
+"""Columns from which the table of a comparison has room to name the tests."""
 app = typer.Typer(help="Compare runs, see what a run can tell apart, write the leaderboard.", no_args_is_help=True)
 Run = Annotated[Path, typer.Argument(help="Folder that `negotiate bench` wrote.")]
 
@@ -75,14 +77,20 @@ def print_comparison(console: Console, found: Comparison, every: bool) -> None:
         console.print(f"NOT COMPARABLE: {obstacle}", style="bold red", markup=False)
     for note in found.notes:
         console.print(f"note: {note}", style="dim", markup=False)
+    pairs = dict.fromkeys(map(pair_name, found.rows))
     title = "Differences, second less first; 95% intervals; p after Holm's correction"
-    table = Table(title=f"NOT COMPARABLE. {title}" if found.obstacles else title, title_justify="left")
-    for name in ("metric", "policies", "difference", "p (Holm)", "test", "cases"):
-        table.add_column(name, no_wrap=name in ("metric", "difference"))
+    title = f"{title}: {next(iter(pairs))}" if len(pairs) == 1 else title
+    console.print(f"NOT COMPARABLE. {title}" if found.obstacles else title, highlight=False, markup=False)
+    table = Table()
+    several, wide = len(pairs) > 1, console.width >= WIDE
+    shown = ["metric", *["policies"] * several, "difference", "p (Holm)", *["test"] * wide, "cases"]
+    for name in shown:
+        table.add_column(name, no_wrap=name not in ("policies", "test"))
     for row in found.rows:
         if every or row["metric"] in HEADLINE:
             figures = format_difference(row["metric"], row), format_p(row["p_holm"])
-            table.add_row(row["metric"], pair_name(row), *figures, row["test"], str(row["n"]))
+            who, test = [pair_name(row)] * several, [row["test"]] * wide
+            table.add_row(row["metric"], *who, *figures, *test, str(row["n"]))
     console.print(table)
 
 

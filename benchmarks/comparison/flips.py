@@ -18,6 +18,7 @@ from benchmarks.report import REPORT_HTML
 from benchmarks.report.page import page_environment, style_sheet
 from benchmarks.report.panels import format_difference, format_p
 from benchmarks.report.verdict import check_line, failed_case
+from benchmarks.suites.case import SEVERITIES
 
 if TYPE_CHECKING:
     from benchmarks.comparison.run_folders import BenchmarkFolder, Comparison
@@ -53,7 +54,7 @@ class Flip:
 
 
 def flips(first: BenchmarkFolder, second: BenchmarkFolder, pairs: Sequence[tuple[str, str]]) -> list[Flip]:
-    """Return the cases that flipped between pairs of policies, those that got worse before those that got better.
+    """Return the cases that flipped between pairs of policies: worse before better, the most severe first.
 
     A policy whose figures are withheld, and an episode with a fault, decide nothing.
     """
@@ -72,7 +73,7 @@ def flips(first: BenchmarkFolder, second: BenchmarkFolder, pairs: Sequence[tuple
                         lost.words,
                     )
                 )  # fmt: skip
-    return sorted(found, key=lambda flip: flip.fixed)
+    return sorted(found, key=lambda flip: (flip.fixed, -SEVERITIES.index(flip.severity)))
 
 
 def _decided(run: BenchmarkFolder, policy: str) -> dict[str, dict[str, Any]]:
@@ -86,11 +87,9 @@ def _decided(run: BenchmarkFolder, policy: str) -> dict[str, dict[str, Any]]:
 def flip_line(found: Sequence[Flip]) -> str:
     """Return how many cases flipped each way, in words."""
     better = sum(flip.fixed for flip in found)
-    return (
-        f"{better} cases are fixed by the second alone, {len(found) - better} by the first alone"
-        if found
-        else "No case flipped: what one side fixes the other fixes too"
-    )
+    if not found:
+        return "No case flipped: what one side fixes the other fixes too"
+    return f"Cases fixed by the second alone: {better}; by the first alone: {len(found) - better}"
 
 
 def comparison_page(found: Comparison, first: BenchmarkFolder, second: BenchmarkFolder, at: Path) -> str:

@@ -92,6 +92,13 @@ def test_prices_are_green_where_lower_and_red_where_higher() -> None:
     assert told == {("363 (-28)", "green"), ("391 (+0)", ""), ("400 (+9)", "red")}
 
 
+def test_a_terminal_shows_that_the_hotel_thinks() -> None:
+    console = Console(file=io.StringIO(), width=160, force_terminal=True)
+    negotiation(3, console).say("Hello there.")
+    assert "the hotel thinks" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "the hotel thinks" not in played("Hello there."), "expected no sign where nobody watches"
+
+
 def test_what_rewards_are_made_of_is_shown_on_request() -> None:
     assert "sop-compliance" not in played("Hello there.")
     shown = played("Hello there.", "/reward", "Hello again.", "/reward", "Hello.")
