@@ -73,7 +73,7 @@ def demo(
 
 
 def demo_suites(every: bool = False) -> list[CaseSuite]:
-    """Return the demo's suites: one bad case of each category and a few live ones, or all and more of them.
+    """Return the demo's suites: one bad case of each category and two live ones, or all and ten.
 
     The language model takes most of the time: with all of them it needs more than the five minutes a demo may take.
     """
@@ -82,7 +82,7 @@ def demo_suites(every: bool = False) -> list[CaseSuite]:
     cases = tuple(bad_cases())
     if not every:
         cases = tuple({case.category: case for case in reversed(cases)}.values())[::-1]
-    count = 10 if every else 4
+    count = 10 if every else 2
     return [CaseSuite("bad-cases", cases), CaseSuite("online", tuple(online())[:count])]
 
 
