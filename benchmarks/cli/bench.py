@@ -1,5 +1,6 @@
-"""``negotiate bench``: policies on suites, with the table on the terminal and a report in a folder.
+"""``negotiate bench``: policies on suites, with the verdict on the terminal and a report in a folder.
 
+The terminal shows failed cases, eight figures and the verdict in words; ``--full`` shows every case and figure.
 ``--curve NAME=PATH`` puts a training run's learning curves on the report's page. A run with faults says at its end how
 many and why; where more of a policy's episodes failed than ``--max-faults``, its figures are left out, and the command
 exits with 3.
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from benchmarks.cli import completion
 from negotiation_env.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 TOO_MANY_FAULTS = 3
 """Exit code where more of a policy's episodes failed than may."""
+SHOWN_CASES = 5
+"""Failed cases of a policy that are named without ``--full``."""
 METRIC_WIDTH, CELL_WIDTH = 28, 23
 """Columns that the table needs to keep a figure and its interval on one line."""
 
@@ -63,14 +68,27 @@ def split_names(text: str) -> list[str]:
 
 def bench(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the report; reuse it to go on.")],
-    policy: Annotated[str, typer.Option("--policy", "-p", help="Policies, by comma: intent-driven, base, ...")] = "",
+    policy: Annotated[
+        str,
+        typer.Option(
+            "--policy", "-p", help="Policies, by comma: intent-driven, base, ...", autocompletion=completion.policies
+        ),
+    ] = "",
     policy_file: Annotated[
         Path | None, typer.Option("--policy-file", help="Further policies: a TOML file of agents and servers.")
     ] = None,
-    suite: Annotated[str, typer.Option("--suite", "-s", help="Suites, by comma: names or paths.")] = "bad-cases,online",
-    manager: Annotated[str, typer.Option(help="Who answers in live suites: rules or llm.")] = "rules",
+    suite: Annotated[
+        str, typer.Option("--suite", "-s", help="Suites, by comma: names or paths.", autocompletion=completion.suites)
+    ] = "bad-cases,online",
+    manager: Annotated[
+        str, typer.Option(help="Who answers in live suites: rules or llm.", autocompletion=completion.managers)
+    ] = "rules",
     reader: Annotated[
-        str, typer.Option(help="Who reads the policies' messages: rules, encoder, or auto, what suits each policy.")
+        str,
+        typer.Option(
+            help="Who reads the policies' messages: rules, encoder, or auto, what suits each policy.",
+            autocompletion=completion.readers,
+        ),
     ] = "auto",
     trials: Annotated[int, typer.Option(min=1, help="How often each case is played.")] = 1,
     llm: Annotated[str, typer.Option(help="Engine of the llm manager.")] = "smollm2",
@@ -86,6 +104,7 @@ def bench(
     max_faults: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of a policy's episodes that may fail; with more, exit 3.")
     ] = 0.1,
+    full: Annotated[bool, typer.Option("--full", help="Print every figure and every failed case.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Play policies on suites; write report.json, report.html, episodes.jsonl. Too many faults: exit code 3."""
@@ -114,12 +133,48 @@ def bench(
         max_faults=max_faults,
     )
     console = Console()
-    print_table(console, report)
-    print_readers(console, report)
-    print_path(console, out)
-    print_faults(report)
+    print_result(console, report, out, full)
     if any(report.withheld(name) for name in report.policies):
         raise typer.Exit(TOO_MANY_FAULTS)
+
+
+def print_result(console: Console, report: Report, out: Path, full: bool = False, cases: bool = True) -> None:
+    """Print what a run came to: failed cases, figures, the verdict, who read, where the report lies; faults on stderr.
+
+    ``cases``: whether to name the failed cases.
+    """
+    if cases:
+        print_failed_cases(console, report, None if full else SHOWN_CASES)
+    print_table(console, report, full)
+    print_readers(console, report)
+    print_verdict(console, report)
+    print_path(console, out)
+    print_faults(report)
+
+
+def print_failed_cases(console: Console, report: Report, most: int | None) -> None:
+    """Print each policy's failed cases, ``most`` of them: the check that failed, and the agent's words there."""
+    from benchmarks.report.verdict import check_line, failed_cases
+
+    for policy, failed in failed_cases(report).items():
+        shown = failed[:most]
+        console.print(Text(f"{policy} does not fix {len(failed)} cases, the most severe first", style="bold"))
+        for case in shown:
+            console.print(Text(f"  {case.case} ({case.severity}): ") + Text(check_line(case), style="red"))
+            if case.turn:
+                said = f'"{case.words}"' if case.words else "(nothing)"
+                console.print(Text(f"    turn {case.turn}, {case.title}: {said}", style="dim"))
+        if len(failed) > len(shown):
+            console.print(f"  and {len(failed) - len(shown)} more: --full, or the report", markup=False)
+
+
+def print_verdict(console: Console, report: Report) -> None:
+    """Print what the run says in words."""
+    from benchmarks.report.verdict import verdict
+
+    console.print("Verdict", style="bold")
+    for line in verdict(report):
+        console.print(f"  {line}", soft_wrap=True, highlight=False, markup=False)
 
 
 def print_faults(report: Report) -> None:
@@ -131,16 +186,17 @@ def print_faults(report: Report) -> None:
         console.print(f"faults: {line}")
 
 
-def print_table(console: Console, report: Report) -> None:
-    """Print metrics × policies."""
+def print_table(console: Console, report: Report, full: bool) -> None:
+    """Print metrics × policies: the eight to look at first, or all of them."""
     from benchmarks.report import table_rows
+    from benchmarks.report.verdict import headline_rows
 
     table = Table(title="Automated checks; brackets hold 95% intervals", title_justify="left")
     table.add_column("metric", no_wrap=True)
     for name in report.policies:
         table.add_column(name, justify="right")
     narrow = console.width < METRIC_WIDTH + CELL_WIDTH * len(report.policies)
-    for metric, _, cells in table_rows(report):
+    for metric, _, cells in table_rows(report) if full else headline_rows(report):
         table.add_row(metric, *(cell.replace(" [", "\n[") if narrow else cell for cell in cells))
     console.print(table)
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
 
-from benchmarks.cli import bench, data, own_files, persona, play, read, report, train
+from benchmarks.cli import bench, data, demo, own_files, persona, play, read, report, train
 from benchmarks.studies import STUDIES
 from negotiation_env import __version__
 from negotiation_env.engines import smollm2
@@ -189,7 +189,7 @@ def _root(
     """Negotiate hotel rates with simulated managers: demo, play, benchmark, train, measure."""
 
 
-app.command("demo")(play.demo)
+app.command("demo")(demo.demo)
 app.command("play")(play.play)
 app.command("read")(read.read)
 app.command("bench")(bench.bench)

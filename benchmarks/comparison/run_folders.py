@@ -8,12 +8,13 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel
 
+from benchmarks.comparison.flips import Flip, flips
 from benchmarks.comparison.paired_policies import compare_metric, corrected, difference_json, shared
 from benchmarks.metrics.observations import SCORES, Score, read_scores
 from benchmarks.metrics.policy_metrics import METRICS
@@ -61,12 +62,14 @@ class Comparison:
         unpaired: metrics without paired scores: both figures, for reading side by side; no test.
         obstacles: why the runs are not comparable; empty if they are.
         notes: differences that do not stand in the way.
+        flips: scripted cases that one side fixes and the other does not.
     """
 
     rows: list[dict[str, Any]]
     unpaired: list[dict[str, Any]]
     obstacles: list[str]
     notes: list[str]
+    flips: list[Flip]
 
     def to_json(self) -> dict[str, Any]:
         """Return the comparison as JSON-able data, marked where the runs are not comparable."""
@@ -76,6 +79,7 @@ class Comparison:
             "notes": self.notes,
             "tests": self.rows,
             "unpaired": self.unpaired,
+            "flips": [asdict(flip) for flip in self.flips],
         }
 
 
@@ -178,7 +182,8 @@ def compare_runs(
         )
     rows: list[dict[str, Any]] = []
     unpaired: list[dict[str, Any]] = []
-    for name_a, name_b in pairs_of(first, second, policy_a, policy_b):
+    pairs = pairs_of(first, second, policy_a, policy_b)
+    for name_a, name_b in pairs:
         mine, theirs = shared(_own(first, name_a), _own(second, name_b))
         for metric in METRICS:
             base = {"metric": metric, "first": name_a, "second": name_b}
@@ -187,7 +192,8 @@ def compare_runs(
                 rows.append({**base, **difference_json(found)})
             elif (both := _figures(first, name_a, second, name_b, metric)) is not None:
                 unpaired.append({**base, **both})
-    return Comparison(corrected(rows), unpaired, hindered, differences_noted(first.provenance, second.provenance))
+    notes = differences_noted(first.provenance, second.provenance)
+    return Comparison(corrected(rows), unpaired, hindered, notes, flips(first, second, pairs))
 
 
 def _own(run: BenchmarkFolder, policy: str) -> list[Score]:

@@ -1,6 +1,6 @@
 """A benchmark's report: the figures as JSON (``report_data``), and one self-contained page for people (``page``).
 
-The page shows ``panels`` (drawn by ``charts``) and ``transcripts``.
+The page opens on the ``verdict`` in words and shows ``panels`` (drawn by ``charts``) and ``transcripts``.
 """
 
 from __future__ import annotations

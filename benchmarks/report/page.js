@@ -1,5 +1,6 @@
 "use strict";
 // The transcript browser: filters, a list, and one or two transcripts side by side. Text is always written as text.
+// An address "#case=...&policy=..." opens a transcript; any field may be given, and sets its filter.
 const all = JSON.parse(document.getElementById("transcripts").textContent);
 const find = (id) => document.getElementById(id);
 const fields = ["policy", "suite", "category", "status"];
@@ -39,7 +40,7 @@ function list() {
     const button = make("button", "", item.title || item.case);
     button.type = "button";
     button.append(make("small", "", `${item.policy} · ${item.case} · ${item.status}`));
-    button.addEventListener("click", () => choose(item));
+    button.addEventListener("click", () => pick(item));
     button.setAttribute("aria-current", String(item === chosen));
     return button;
   }));
@@ -57,6 +58,32 @@ function choose(item) {
   fill(beside, twins.map((o) => o.policy), "nothing");
   if (twins.some((o) => o.policy === kept)) beside.value = kept;
   panes();
+}
+
+// Choose by hand: the address then leads to this transcript.
+function pick(item) {
+  choose(item);
+  history.replaceState(null, "", "#" + new URLSearchParams({ case: item.case, policy: item.policy }));
+  if (matchMedia("(max-width: 48rem)").matches) find("panes").scrollIntoView();
+}
+
+function follow() {
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  const known = [...fields, "case"].filter((f) => wanted.get(f));
+  if (!known.length) return;  // a section's name, or nothing
+  for (const f of fields) find(f).value = "";
+  find("search").value = "";
+  const item = all.find((o) => known.every((f) => o[f] === wanted.get(f)));
+  for (const f of known) if (f !== "case" && item) find(f).value = wanted.get(f);
+  list();
+  if (item) {
+    choose(item);
+    [...find("list").children][shown.indexOf(item)].scrollIntoView({ block: "nearest" });
+  } else {
+    find("panes").replaceChildren(make("p", "note", "This page has no such transcript; live negotiations beyond the first are in episodes.jsonl."));
+  }
+  find(wanted.get("case") ? "panes" : "transcripts-title").scrollIntoView();
+  find("panes").focus({ preventScroll: true });
 }
 
 function panes() {
@@ -160,3 +187,9 @@ find("list").addEventListener("keydown", (event) => {
   }
 });
 list();
+window.addEventListener("hashchange", follow);
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href^='#']");
+  if (link && link.hash === location.hash) follow();  // the same link again
+});
+follow();

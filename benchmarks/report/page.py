@@ -17,25 +17,39 @@ from markupsafe import Markup
 from benchmarks.report.panels import arm_rows, concessions, heat_map, learning_curves, reward_scatter, test_rows
 from benchmarks.report.report_data import Report, fault_lines, table_rows
 from benchmarks.report.transcripts import transcripts
+from benchmarks.report.verdict import check_line, failed_cases, headline_rows, verdict
 
 FOLDER = Path(__file__).parent
 
 
-def render_html(report: Report, curves: Mapping[str, Path] | None = None) -> str:
-    """Return the page. ``curves``: training runs' metrics.jsonl by the name to show, for the learning curves."""
-    environment = jinja2.Environment(
+def page_environment() -> jinja2.Environment:
+    """Return what pages are made with: every text is escaped."""
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template("page.html.jinja")
+
+
+def style_sheet() -> Markup:
+    """Return the pages' style."""
+    return Markup((FOLDER / "page.css").read_text(encoding="utf-8"))
+
+
+def render_html(report: Report, curves: Mapping[str, Path] | None = None) -> str:
+    """Return the page. ``curves``: training runs' metrics.jsonl by the name to show, for the learning curves."""
+    page = page_environment().get_template("page.html.jinja")
     return page.render(
-        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
+        style=style_sheet(),
         script=Markup((FOLDER / "page.js").read_text(encoding="utf-8")),
         data=_embedded(transcripts(report.played)),
         policies=report.policies,
+        verdict=verdict(report),
+        headline=headline_rows(report),
+        failed=failed_cases(report),
+        check_line=check_line,
         rows=table_rows(report),
         faults=fault_lines(report),
         heat=heat_map(report),

@@ -55,6 +55,8 @@ class Heat(NamedTuple):
     text: str
     share: float | None
     """0 to 1, for the colour; None where the policy played no such case."""
+    policy: str
+    category: str
 
 
 def heat_map(report: Report) -> list[tuple[str, list[Heat]]]:
@@ -71,9 +73,9 @@ def heat_map(report: Report) -> list[tuple[str, list[Heat]]]:
 def _heat(report: Report, policy: str, category: str) -> Heat:
     figures = report.data["policies"][policy]["categories"].get(category)
     if figures is None or figures["clean_fix"]["value"] is None:
-        return Heat("–", None)
+        return Heat("–", None, policy, category)
     clean, fixed, n = figures["clean_fix"]["value"], figures["fixed"]["value"], figures["fixed"]["n"]
-    return Heat(f"{round(clean * n)} clean, {round(fixed * n)} fixed of {n}", clean)
+    return Heat(f"{round(clean * n)} clean, {round(fixed * n)} fixed of {n}", clean, policy, category)
 
 
 def reward_scatter(report: Report) -> str:

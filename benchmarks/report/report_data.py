@@ -44,6 +44,8 @@ class Report:
 
 MAX_FAULTS: Final = 0.1
 """Share of a policy's episodes that may fail before its figures are left out."""
+MOST_WORDS: Final = 240
+"""Characters of the agent's words that stand beside a failed check; the whole of it is in the transcript."""
 
 
 def build_report(
@@ -143,23 +145,34 @@ def _case_record(played: AssessedEpisode) -> dict[str, Any]:
     """Return what the automated checks found in one scripted case."""
     return {
         "id": played.episode.scenario_id,
+        "title": played.case.title,
         "category": played.case.category,
         "severity": played.case.severity,
         "fixed": played.fixed,
         "clean": played.clean,
-        "failed": [{"check": c.kind, "finding": c.finding} for c in played.checks if not c.passed],
+        "failed": [
+            {"check": c.kind, "finding": c.finding, "turn": c.turn, "words": _words(played, c.turn)}
+            for c in played.checks
+            if not c.passed
+        ],
         "problems": [{"id": p.id, "turn": p.turn, "message": p.message, "severe": p.severe} for p in played.problems],
         **({} if played.episode.fault is None else {"fault": played.episode.fault}),
     }
 
 
-def table_rows(report: Report) -> list[tuple[str, str, list[str]]]:
+def _words(played: AssessedEpisode, turn: int) -> str:
+    """Return the agent's words in a turn on one line, cut to what a list can show; "" where there is no such turn."""
+    text = " ".join(played.episode.turns[turn - 1].text.split()) if turn else ""
+    return text if len(text) <= MOST_WORDS else text[: MOST_WORDS - 1].rstrip() + "…"
+
+
+def table_rows(report: Report, metrics: Iterable[str] = METRICS) -> list[tuple[str, str, list[str]]]:
     """Return metric, what it says, and each policy's figure as text; metrics that nobody has are left out."""
     rows = []
-    for metric, declared in METRICS.items():
+    for metric in metrics:
         figures = [report.figure(name, metric) for name in report.policies]
         if any(figure is not None for figure in figures):
-            rows.append((metric, declared.meaning, [format_figure(metric, figure) for figure in figures]))
+            rows.append((metric, METRICS[metric].meaning, [format_figure(metric, figure) for figure in figures]))
     return rows
 
 

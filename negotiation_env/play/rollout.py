@@ -140,11 +140,12 @@ def _play_turn(
     if live:
         played = exchange([t.negotiation for t, _ in live], [r.text for _, r in live], manager, reward, reader)
         for (table, reply), step in zip(live, played, strict=True):
-            table.turns.append(_turn_record(step, reply))
+            table.turns.append(turn_record(step, reply))
             table.fault = step.fault
 
 
-def _turn_record(step: Exchange, reply: AgentReply) -> TurnRecord:
+def turn_record(step: Exchange, reply: AgentReply) -> TurnRecord:
+    """Return the record of an exchange."""
     faults = step.answer.faults + ((f"reward: {step.reward.fault}",) if step.reward.fault else ())
     return TurnRecord(
         text=step.text,
@@ -161,10 +162,24 @@ def _turn_record(step: Exchange, reply: AgentReply) -> TurnRecord:
 
 
 def _episode(table: _RolloutTable, policy: Policy, manager: Manager, reader: Reader) -> Episode:
-    negotiation = table.negotiation
+    return episode_record(
+        table.negotiation, table.turns, policy.name, manager.name, reader, table.fault, table.policy_seed
+    )
+
+
+def episode_record(
+    negotiation: Negotiation,
+    turns: Sequence[TurnRecord],
+    policy: str,
+    manager: str,
+    reader: Reader,
+    fault: str | None = None,
+    policy_seed: int | None = None,
+) -> Episode:
+    """Return the record of a negotiation as it stands; one that has not ended is recorded as truncated."""
     game, scenario = negotiation.game, negotiation.scenario
     end = end_of(game) if game.end else "truncated"
-    if table.fault is not None:
+    if fault is not None:
         end = "fault"
     tickets = tuple(
         TicketOutcome(
@@ -179,15 +194,15 @@ def _episode(table: _RolloutTable, policy: Policy, manager: Manager, reader: Rea
     return Episode(
         scenario_id=scenario.id,
         seed=scenario.seed,
-        policy=policy.name,
-        manager=manager.name,
+        policy=policy,
+        manager=manager,
         card=scenario.card,
-        turns=tuple(table.turns),
+        turns=tuple(turns),
         end=end,
         tickets=tickets,
         persona=str(getattr(negotiation.seat, "persona_name", "")),
-        fault=table.fault,
-        policy_seed=table.policy_seed,
+        fault=fault,
+        policy_seed=policy_seed,
         versions={"negotiation-env": __version__, "reader": reader_label(reader)},
     )
 

@@ -9,14 +9,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.cli import play, train
+from benchmarks.cli import train
 from benchmarks.cli.main import app, main
 from benchmarks.studies import STUDIES
-from benchmarks.suites import CATEGORIES
 from negotiation_env import __version__
 from negotiation_env.language import READER_VERSION
 from negotiation_env.play import registry
-from negotiation_env.play.rollout import answered_first, rollout
 from tests.benchmarks.playing import ScoredByLength
 
 POLITE = "tests.benchmarks.playing:Polite"
@@ -140,36 +138,6 @@ def test_an_interrupt_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "interrupted" in result.stderr
 
 
-def test_play_takes_piped_lines_hints_and_the_end_of_input() -> None:
-    text = "Good morning, I am calling about your room rates.\n/hint\n\nWhat rate could you offer?\n"
-    result = invoke("play", "--seed", "3", text=text)
-    assert result.exit_code == 0, result.output
-    assert "task card" in result.output
-    assert "Stage: reason" in result.output
-    assert "reward" in result.output
-    assert result.output.count("─ manager") == 2
-    assert "Ended: cut off" in result.output
-
-
-def test_play_quits() -> None:
-    result = invoke("play", text="/quit\nHello\n")
-    assert result.exit_code == 0
-    assert "─ manager" not in result.output
-
-
-def test_play_shows_readings_on_request_and_says_who_reads() -> None:
-    text = "Hello there.\n/reading\nHello again.\n/reading\nHello.\n/quit\n"
-    result = invoke("play", "--seed", "3", "--reader", "rules", text=text)
-    assert result.exit_code == 0, result.output
-    assert "read by: rules" in result.output
-    assert result.output.count("understood: greets") >= 1
-    assert "Readings are shown" in result.output and "Readings are hidden" in result.output
-    shown = result.output.count("understood: ")
-    assert shown == 2
-    always = invoke("play", "--seed", "3", "--reader", "rules", "--show-reading", text="Hello there.\n/quit\n")
-    assert always.output.count("understood: ") == 2
-
-
 @pytest.mark.parametrize("command", [("play",), ("read", "Deal."), ("bench", "-p", POLITE, "-s", CASE, "-q", "-o")])
 def test_a_wrong_reader_is_one_clean_line(command: tuple[str, ...], tmp_path: Path) -> None:
     place = [str(tmp_path / "out")] if command[-1] == "-o" else []
@@ -246,26 +214,6 @@ def test_train_hands_over_to_the_training_code(tmp_path: Path, monkeypatch: pyte
     assert result.exit_code == 0, result.output
     assert given == ["tiny", tmp_path, ("gamma=0.5", "seed=4")]
     assert f"--policy sb3:{tmp_path}" in result.output
-
-
-def test_the_quick_demo_keeps_every_category() -> None:
-    bad, live = play.demo_suites(quick=True)
-    assert {case.category for case in bad} == set(CATEGORIES)
-    assert len(bad) == len(CATEGORIES)
-    assert len(live) < len(play.demo_suites(quick=False)[1])
-
-
-def test_the_live_negotiation_is_one_that_the_hotel_answers() -> None:
-    scenario = play.live_scenario()
-    (episode,) = rollout(
-        registry.load_policy(play.LIVE_POLICY),
-        [scenario],
-        manager=registry.load_manager("rules"),
-        reward=ScoredByLength(),
-        max_turns=play.LIVE_TURNS,
-    )
-    assert answered_first(episode)
-    assert any(ticket.agreed is not None for ticket in episode.tickets)
 
 
 def test_help_imports_nothing_heavy() -> None:

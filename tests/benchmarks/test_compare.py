@@ -1,17 +1,21 @@
 """Runs are compared on what both played, and not at all where they were made under other conditions."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from typer.testing import CliRunner
 
 from benchmarks.cli.main import app
+from benchmarks.comparison.flips import Flip
 from benchmarks.comparison.run_folders import NotComparableError, compare_runs, read_run
 from benchmarks.runner.run import run_benchmark
 from benchmarks.suites import CaseSuite, bad_cases
 from negotiation_env.errors import DataFileError, UsageError
+from negotiation_env.play.records import read_episodes
 
 FEW = CaseSuite("few", tuple(bad_cases())[::6])
 
@@ -128,6 +132,71 @@ def test_the_design_of_a_run_with_trials(runs: dict[str, Path]) -> None:
     alone = CliRunner().invoke(app, ["report", "design", str(runs["both"])])
     assert alone.exit_code == 2
     assert "--trials 3" in alone.stderr
+
+
+def test_the_cases_that_flipped_are_told_with_the_check_and_the_words(runs: dict[str, Path]) -> None:
+    both = read_run(runs["both"])
+    found = compare_runs(both, both, policy_a="heuristic", policy_b="random").flips
+    fixed = [{r["id"]: r["fixed"] for r in both.report["policies"][n]["cases"]} for n in ("heuristic", "random")]
+    assert found
+    assert {flip.case for flip in found} == {case for case in fixed[0] if fixed[0][case] != fixed[1][case]}
+    assert all(flip.fixed is fixed[1][flip.case] for flip in found)
+    assert [flip.fixed for flip in found] == sorted(flip.fixed for flip in found)
+    spoken = {turn.text for e in read_episodes(runs["both"] / "episodes.jsonl") for turn in e.turns}
+    assert all(flip.failed and flip.title for flip in found)
+    assert all(flip.words.rstrip("…") in " ".join(spoken) for flip in found)
+    back = compare_runs(both, both, policy_a="random", policy_b="heuristic").flips
+    assert {(flip.case, flip.words) for flip in back} == {(flip.case, flip.words) for flip in found}
+    assert compare_runs(both, both).flips == []
+
+
+def test_what_failed_for_another_reason_does_not_flip(runs: dict[str, Path], tmp_path: Path) -> None:
+    other = changed(runs["both"], tmp_path / "other")
+    report = json.loads((other / "report.json").read_text())
+    for record in report["policies"]["random"]["cases"]:
+        record["fault"] = "no connection"
+    (other / "report.json").write_text(json.dumps(report))
+
+    def flipped() -> list[Flip]:
+        return compare_runs(read_run(runs["both"]), read_run(other), policy_a="heuristic", policy_b="random").flips
+
+    assert flipped() == []
+    report["policies"]["random"]["withheld"] = True
+    for record in report["policies"]["random"]["cases"]:
+        del record["fault"]
+    (other / "report.json").write_text(json.dumps(report))
+    assert flipped() == []
+
+
+def test_a_report_from_before_words_were_kept_is_compared(runs: dict[str, Path], tmp_path: Path) -> None:
+    other = changed(runs["both"], tmp_path / "other")
+    report = json.loads((other / "report.json").read_text())
+    for record in (r for own in report["policies"].values() for r in own["cases"]):
+        del record["title"]
+        record["failed"] = [{"check": f["check"], "finding": f["finding"]} for f in record["failed"]]
+    (other / "report.json").write_text(json.dumps(report))
+    found = compare_runs(read_run(runs["both"]), read_run(other), policy_a="heuristic", policy_b="random").flips
+    assert found and all(flip.failed for flip in found)
+
+
+def test_the_page_of_a_comparison_links_to_both_transcripts(runs: dict[str, Path], tmp_path: Path) -> None:
+    page = tmp_path / "deep/compare.html"
+    words = ["report", "compare", str(runs["heuristic"]), str(runs["random"]), "--page", str(page)]
+    done = CliRunner().invoke(app, words, env={"COLUMNS": "160"})
+    assert done.exit_code == 0, done.output
+    assert "by the first alone" in done.output
+    assert done.output.rstrip().splitlines()[-1] == f"Page: {page}"
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r'href="([^"#]+)#case=([^"&]+)&amp;policy=([^"]+)"', text)
+    assert {(page.parent / place).resolve() for place, _, _ in links} == {
+        (runs[name] / "report.html").resolve() for name in ("heuristic", "random")
+    }
+    assert {policy for _, _, policy in links} == {"heuristic", "random"}
+    assert "<script" not in text and "default-src 'none'" in text
+    shown = read_run(runs["heuristic"])
+    assert all(
+        unquote(case) in {r["id"] for r in shown.report["policies"]["heuristic"]["cases"]} for _, case, _ in links
+    )
 
 
 def test_no_score_tells_a_floor(runs: dict[str, Path]) -> None:

@@ -91,7 +91,15 @@ def keep(page: Page, name: str) -> None:
 
 
 def test_the_page_shows_figures_cases_and_charts(page: Page) -> None:
-    for heading in ("Policies", "Bad cases by category", "Rewards and concessions", "Transcripts", "Provenance"):
+    for heading in (
+        "Verdict",
+        "Failed cases",
+        "Policies",
+        "Bad cases by category",
+        "Rewards and concessions",
+        "Transcripts",
+        "Provenance",
+    ):
         assert page.get_by_role("heading", name=heading, exact=True).is_visible()
     assert page.locator("td.heat").count() >= 3 * 3
     assert page.locator("svg polyline.line").count() >= 2
@@ -100,6 +108,59 @@ def test_the_page_shows_figures_cases_and_charts(page: Page) -> None:
     page.locator("#heat").scroll_into_view_if_needed()
     page.evaluate("document.getElementById('heat').scrollIntoView()")
     keep(page, "report-heat-map-and-charts")
+
+
+def test_the_page_opens_on_the_verdict_and_eight_figures(page: Page) -> None:
+    assert page.locator("main > *").first.inner_text() == "Verdict"
+    lines = page.locator(".verdict li").all_inner_texts()
+    assert any(line.startswith("heuristic: fixes ") for line in lines)
+    assert any("than intent-driven" in line or "difference between" in line for line in lines)
+    first = page.locator("main table").first
+    assert first.locator("tbody tr").count() == 8
+
+
+def test_a_failed_case_leads_to_its_transcript(page: Page) -> None:
+    for details in page.locator("details.failed").all():
+        details.evaluate("element => element.open = true")
+    page.fill("#search", "no transcript has these words")
+    link = page.locator("details.failed a[href*='policy=random']").first
+    title, words = link.inner_text(), link.locator("xpath=..").locator("q").inner_text()
+    link.click()
+    assert title in page.locator(".pane h3").inner_text()
+    assert page.locator(".pane h3").inner_text().startswith("random: ")
+    assert words.rstrip("…")[:40] in page.locator(".pane").inner_text()
+    assert page.locator(".pane h3").first.bounding_box()["y"] < 900  # type: ignore[index]
+    page.select_option("#policy", "heuristic")
+    assert not page.locator(".pane h3").inner_text().startswith("random: ")
+    link.click()
+    assert page.locator(".pane h3").inner_text().startswith("random: ")
+
+
+def test_an_address_opens_a_transcript_and_choosing_one_gives_its_address(page: Page, report: Path) -> None:
+    page.goto(report.as_uri() + "#case=bad-cases/silence-1&policy=heuristic")
+    page.reload()
+    assert page.locator(".pane h3").inner_text().startswith("heuristic: ")
+    assert page.locator("#list button[aria-current=true] small").inner_text().split(" · ")[1] == "bad-cases/silence-1"
+    page.locator("#list button").first.click()
+    assert page.evaluate("location.hash").startswith("#case=bad-cases%2F")
+    page.goto(report.as_uri() + "#case=bad-cases/none&policy=heuristic")
+    assert "no such transcript" in page.locator("#panes").inner_text()
+
+
+def test_a_cell_of_the_heat_map_leads_to_its_transcripts(page: Page) -> None:
+    page.locator("td.heat a[href*='category=silence'][href*='policy=heuristic']").click()
+    assert (page.locator("#category").input_value(), page.locator("#policy").input_value()) == ("silence", "heuristic")
+    notes = page.locator("#list button small").all_inner_texts()
+    assert notes and all(note.startswith("heuristic · bad-cases/silence") for note in notes)
+
+
+def test_the_head_of_the_table_stays(page: Page) -> None:
+    table = page.locator(".wide[aria-labelledby=policies]")
+    table.evaluate("element => { element.scrollIntoView(); element.scrollTop = 600; }")
+    assert table.evaluate("element => element.scrollTop") == 600
+    head, box = table.locator("thead th").first.bounding_box(), table.bounding_box()
+    assert head is not None and box is not None
+    assert abs(head["y"] - box["y"]) < 2.0
 
 
 def test_filters_narrow_the_list_and_two_policies_stand_side_by_side(page: Page) -> None:
@@ -166,6 +227,12 @@ def test_a_phone_needs_no_sideways_scrolling(browser: Browser, report: Path, sch
     )
     page.goto(report.as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    top = page.evaluate("document.getElementById('transcripts-title').getBoundingClientRect().top + scrollY")
+    assert top < 4000
+    assert page.evaluate("document.documentElement.scrollHeight") < 14_000
+    page.locator("#list button").nth(1).click()
+    pane = page.locator(".pane h3").first.bounding_box()
+    assert pane is not None and 0.0 <= pane["y"] < 844
     ink, paper = page.evaluate("(s => [s.color, s.backgroundColor])(getComputedStyle(document.body))")
     assert (_brightness(ink) > _brightness(paper)) is (scheme == "dark")
     page.evaluate("document.getElementById('transcripts-title').scrollIntoView()")
