@@ -12,7 +12,7 @@ from policies.training.reader_promises import train
 def test_training_gives_the_shipped_model(tmp_path: Path) -> None:
     out = tmp_path / "words.json"
     heard = train(out)
-    assert heard > 0.5  # of an author it was not trained on
+    assert heard > 0.4  # of two authors it was not trained on, while one in a hundred harmless messages passes
     made, shipped = (json.loads(path.read_text(encoding="utf-8")) for path in (out, PATH))
     assert abs(made["threshold"] - shipped["threshold"]) < 0.05
     assert len(made["weights"].keys() & shipped["weights"].keys()) > 0.98 * len(shipped["weights"])
