@@ -22,6 +22,14 @@ from benchmarks.runner.workers import EpisodeTask, interrupts_held_back, run_in_
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
+@pytest.fixture(autouse=True)
+def interrupted_as_usual() -> Iterator[None]:
+    """A test run that a shell has put in the background is deaf to Ctrl-C, and so are the processes that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_ctrl_c_comes_when_the_block_is_done_and_the_handler_is_the_old_one_again() -> None:
     before, done = signal.getsignal(signal.SIGINT), False
     with pytest.raises(KeyboardInterrupt), interrupts_held_back():
