@@ -223,7 +223,7 @@ _SCALE_VALUES: Final = {
 
 def _digits_value(figure: str, scale: str | None) -> float | None:
     """Value of digits with separators ("1,200", "1.2", "1,5" with k), or None if no number."""
-    if figure.isdigit():
+    if figure.isdecimal():
         if len(figure) > 9 or (figure[0] == "0" and len(figure) > 1):
             return None
         if scale is None:

@@ -56,7 +56,7 @@ def _number(part: Part, at: int) -> tuple[float, int] | None:
     tokens = part.tokens[at : min(at + 3, part.clause.end)]
     if tokens[:2] == ("a", "dozen"):
         return 12.0, at + 2
-    if tokens[0].isdigit() and len(tokens[0]) <= 3:
+    if tokens[0].isdecimal() and len(tokens[0]) <= 3:
         value, size = float(tokens[0]), 1
     else:
         said = find_english_numbers(" ".join(tokens))

@@ -84,3 +84,10 @@ def test_any_text_gives_acts(text: str, where: str) -> None:
     # One act per ticket at most.
     tickets = [a.ticket for a in understood.acts if a.ticket is not None]
     assert len(tickets) == len(set(tickets))
+
+
+@pytest.mark.parametrize("sign", ["²", "𐹠", "①", "٣", "፩"])
+def test_a_digit_that_is_no_number_is_data(sign: str) -> None:
+    for text in (f"I could add {sign} to my bid", f"raise by {sign}", f"{sign} higher", f"{sign} more for the king"):
+        for context in CONTEXTS.values():
+            understand(text, context)

@@ -136,7 +136,7 @@ def _ordinal(word: str) -> int:
 
 
 def _chinese_number(word: str) -> int:
-    if word.isdigit():
+    if word.isdecimal():
         return int(word)
     values = [item.value for item in find_chinese_numerals(word)]
     return int(values[0]) if values else 0
