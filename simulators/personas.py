@@ -22,7 +22,7 @@ from negotiation_env.errors import DataFileError, UsageError, did_you_mean
 from negotiation_env.files import Table, known, parse, read_toml
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.language.wording import KEYS, read_phrase
-from negotiation_env.play.own_parts import cause_of
+from negotiation_env.play.own_parts import error_line
 from simulators.dynamics import PERSONA_TURN, Traits
 
 MAX_FILE_BYTES = 64 * 1024
@@ -218,12 +218,12 @@ def _plugged_in() -> Iterable[tuple[str, list[Persona]]]:
             provided = _read(point.load()())
         except Exception as error:  # noqa: BLE001 - a plug-in's code may raise anything
             warnings.warn(
-                f"expected personas from {source} of {GROUP}, got {cause_of(error)}: it is passed over; correct or "
+                f"expected personas from {source} of {GROUP}, got {error_line(error)}: it is passed over; correct or "
                 "uninstall that plug-in",
                 BrokenPluginWarning,
                 stacklevel=3,
             )
-            _broken[point.name] = cause_of(error)
+            _broken[point.name] = error_line(error)
             continue
         yield source, provided
 

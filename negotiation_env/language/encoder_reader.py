@@ -334,17 +334,19 @@ def _names(figure: tuple[float, float, bool], standing: float | None, k: int, co
 def _bids_otherwise(rules: Reading, k: int, context: Context) -> bool:
     """Whether the rules hear another figure than the one that stands for ticket ``k``."""
     return any(
-        a.kind in _OFFERS and a.ticket == k and a.price is not None
-        and not _names((1.0, a.price, a.price_type is PriceType.NET), context.quotes[k], k, context)
+        a.kind in _OFFERS and a.ticket == k and a.price is not None and not _is_at(a, context.quotes[k], k, context)
         for a in rules.acts
-    )  # fmt: skip
+    )
 
 
 def _says(act: DialogueAct, standing: float | None, k: int, context: Context) -> bool:
     """Whether an act says the figure that stands for ticket ``k``, firmly."""
-    if act.ticket != k or act.price is None or act.force is not Force.FIRM:
-        return False
-    return _names((1.0, act.price, act.price_type is PriceType.NET), standing, k, context)
+    return act.ticket == k and act.force is Force.FIRM and _is_at(act, standing, k, context)
+
+
+def _is_at(act: DialogueAct, standing: float | None, k: int, context: Context) -> bool:
+    """Whether an act's figure, if it has one, is the one that stands for ticket ``k``."""
+    return act.price is not None and _names((1.0, act.price, act.price_type is PriceType.NET), standing, k, context)
 
 
 def _is_net(likely: float, value: float, rules: Reading) -> bool:

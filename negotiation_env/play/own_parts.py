@@ -55,7 +55,7 @@ def is_ours(part: object) -> bool:
     return type(part).__module__.partition(".")[0] in PACKAGES
 
 
-def cause_of(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
     """Return an error in a line: its kind, what it says, and the file and line that it comes from."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
@@ -73,7 +73,7 @@ def each_or_fault(call: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]
     except CALLERS:
         raise
     except Exception as error:  # noqa: BLE001 - a user's own code may raise anything
-        told = cause_of(error)
+        told = error_line(error)
     if len(items) == 1:
         return [Fault(told)]
     return [result for item in items for result in each_or_fault(call, [item])]

@@ -21,7 +21,7 @@ from negotiation_env.engines.specs import split_spec
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.language.encoder_reader import encoder_installed
 from negotiation_env.language.reading import Reader
-from negotiation_env.play.own_parts import CALLERS, PACKAGES, FunctionReward, cause_of
+from negotiation_env.play.own_parts import CALLERS, PACKAGES, FunctionReward, error_line
 from negotiation_env.play.protocols import Manager, Policy, Reward
 
 MANAGERS, READERS, REWARDS, POLICIES, SUITES, PERSONAS = (
@@ -62,7 +62,7 @@ def load(group: str, name: str, what: str) -> Any:
         return point.load()
     except Exception as error:  # importing a plug-in runs its code
         raise UsageError(
-            f"expected {what} {name!r} to be importable from plug-in {point.value}, got {cause_of(error)}: "
+            f"expected {what} {name!r} to be importable from plug-in {point.value}, got {error_line(error)}: "
             "correct or uninstall that plug-in"
         ) from error
 
@@ -235,7 +235,7 @@ def _imported(module: str, name: str, what: str, group: str) -> Any:
         found = import_module(module)
     except Exception as error:  # importing a user's module runs its code
         hint = did_you_mean(module, known(group)) if isinstance(error, ModuleNotFoundError) else ""
-        raise UsageError(f"{expected} ({cause_of(error)}).{hint}") from error
+        raise UsageError(f"{expected} ({error_line(error)}).{hint}") from error
     if not hasattr(found, name):
         names = [key for key in vars(found) if not key.startswith("_")]
         place = getattr(found, "__file__", None) or module
@@ -252,7 +252,7 @@ def _made(found: Any, protocol: Any, spec: object, has: str) -> Any:
         except CALLERS:
             raise
         except Exception as error:
-            raise UsageError(f"expected {spec} to make an object with {has}, got {cause_of(error)}") from error
+            raise UsageError(f"expected {spec} to make an object with {has}, got {error_line(error)}") from error
     if not isinstance(made, protocol):
         raise UsageError(f"expected {spec} to make an object with {has}, got {made!r}")
     return made
