@@ -2,19 +2,21 @@
 
 Concession follows the families of Faratin, Sierra and Jennings (1998): a share of the manager's margin opens with time
 (polynomial: Boulware to conceder), a share in answer to the agent's own concessions (behaviour-dependent), a share with
-good reasons (weights per tactic). Mood, trust and patience bend all three. Written once for one negotiation and for N
-(see ``negotiation_env.game.lanes``); it never quotes or accepts a figure below the ticket's floor, by construction:
-every figure is rounded up from ``selling - opened * (selling - floor)`` with ``opened`` in [0, 1].
+good reasons (weights per tactic) and with what is said of the manager's own concern. Mood, trust and patience bend all
+of it. What is opened is what the manager would accept; what it names lies above that, by a draw of its own, and it
+stays above a limit of its own that no agent is told. Written once for one negotiation and for N (see
+``negotiation_env.game.lanes``); it never quotes or accepts a figure below the ticket's floor, by construction: every
+figure is rounded up from ``selling - opened * (selling - least)`` with ``opened`` in [0, 1] and ``least`` >= floor.
 
-It sees acts and numbers, never text; what it decides is worded, and checked, elsewhere. The functional forms are
-Faratin's where named; the weights of mood, trust and patience are ours.
+It sees acts, numbers, and what the words are worth to this manager (``Heard``), never text; what it decides is worded,
+and checked, elsewhere. The functional forms are Faratin's where named; the weights of mood, trust and patience are ours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,12 +28,20 @@ from negotiation_env.seeds import TURNS
 
 CURVE_TURNS = 33
 """Turns for which the concession curve is tabulated; later turns use the last entry."""
-PERSONA_TURN, REASON_TURN = TURNS["persona"], TURNS["reason"]
-"""Positions in the draw space at which the persona is drawn, and whether it asks for reasons."""
-ANSWER, CATCH, NOISE, OBJECT = range(4)
+PERSONA_TURN, REASON_TURN, LIMIT_TURN = TURNS["persona"], TURNS["reason"], TURNS["limit"]
+"""Positions in the draw space at which the persona is drawn, whether it asks for reasons, and its own limits."""
+ANSWER, CATCH, NOISE, OBJECT, MOVES, TAKES, PART, LAST = range(8)
 """Order of the manager's draws in a turn."""
 REASONS = range(int(Tactic.EXPOSURE), int(Tactic.PRESSURE))
 UPSET_BELOW, WALK_BELOW = -0.25, -0.8
+KEPT_BACK = (0.02, 0.4)
+"""Between which shares of its margin the manager keeps back for itself, drawn per ticket: nobody gets it all."""
+NEAR = 0.05
+"""Share of the selling price by which a bid may lie below the standing price and still be near enough to take."""
+NEWS = 0.05
+"""Strength of reasons from which on they may reopen what was said for the last time."""
+MOST_ASKED = 2
+"""Times that the manager asks what it would gain."""
 
 
 class Traits(NamedTuple):
@@ -41,6 +51,10 @@ class Traits(NamedTuple):
     time_weight: float = 0.3
     deadline: float = 12.0
     reciprocity: float = 0.3
+    moves: float = 0.5
+    step: float = 0.015
+    takes: float = 0.4
+    concern: float = 0.25
     mood: float = 0.0
     temper: float = 0.5
     forgiving: float = 0.5
@@ -55,13 +69,27 @@ class Traits(NamedTuple):
     tactics: tuple[float, ...] = (0.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0)
 
 
+class Heard(NamedTuple):
+    """What a message's words are worth to the manager who hears them, beyond its acts: numbers, or arrays [N]."""
+
+    worth: Num
+    """Factor on its reasons, 0 to 1.5: 1 is a plain true reason of the kind that suits the house."""
+    eases: Num
+    """How far it speaks to what weighs on this manager, 0 to 1."""
+    offends: Num
+    """How far it mocks, belittles, or speaks past the person, 0 to 1."""
+    invites: Num
+    """What it adds to the chance that a first message is answered, -0.5 to 0.4."""
+
+
 @dataclass(slots=True)
 class Seat:
     """The manager's private state; every field a ``Num``, a ``Flag``, or a tuple of them."""
 
     persona: Num
     seed: Num
-    floor: Trio
+    least: Trio
+    """The lowest selling price that it will ever take, per ticket: at or above the floor."""
     traits: Traits
     """The persona's, without ``tactics``: ``worth`` holds what became of them."""
     worth: tuple[Num, ...]
@@ -70,26 +98,44 @@ class Seat:
     trust: Num
     patience: Num
     opened: Num
-    """Share of the margin between selling price and floor that is open, in [0, 1]; never falls."""
+    """Share of the margin between selling price and ``least`` that is open, in [0, 1]; never falls."""
     persuaded: Num
     """The part of ``opened`` that reasons, promises and reciprocity have earned."""
+    eased: Num
+    """How far the agent has spoken to the manager's concern, 0 to 1; never falls."""
+    comforted: Num
+    """How often it was comforted without being upset."""
     bid: Trio
     """The agent's figures as last seen."""
+    best: Trio
+    """The highest figures that the agent has named."""
     settled: Trio
     """Tickets whose agreement the manager has confirmed."""
+    taken: Trio
+    """Tickets on which the manager has taken a bid: it stays at that figure."""
+    final: Trio
+    """Tickets on which it has named its last price."""
     promised: Flag
     curious: Flag
     """Whether it asks what it would gain before it quotes."""
+    asked: Num
+    """How often it has asked that."""
+    warned: Flag
+    """Whether it has said that it is about to end the talk about a price."""
 
 
 class MoveReading(NamedTuple):
     """What the manager makes of a move."""
 
     fresh: Num
-    """Strength of reasons not heard before, weighted by the persona's tactics."""
+    """Strength of reasons not heard before, weighted by the persona's tactics and by what the words are worth."""
     reasons: Flag
     raised: Num
-    """How far bids were raised, as shares of the selling price, summed over tickets."""
+    """How far bids were raised above the highest so far, as shares of the selling price, summed over tickets."""
+    retreats: Flag
+    """Whether a bid lies below the agent's last."""
+    eased: Num
+    """How much further than before it speaks to the concern."""
     lowball: Flag
     new: Flag
     weak: Num
@@ -119,12 +165,20 @@ class Dynamics:
         traits, tactics = self._rows[int(persona)] if alone else self._gather(persona)
         worth = tuple([weight * facts for weight, facts in zip(tactics, card.strength, strict=True)])
         zero, no = lanes.full(persona, 0.0), lanes.flag(persona, False)
+        kept = lanes.draws(seed, LIMIT_TURN, MAX_TICKETS)
+        low, high = KEPT_BACK
+        least = [
+            lanes.ceil(floors[k] + (low + (high - low) * kept[k]) * (card.selling[k] - floors[k]))
+            for k in range(MAX_TICKETS)
+        ]
         return Seat(
-            persona=persona, seed=seed, floor=floors, traits=traits,
+            persona=persona, seed=seed, least=_trio(least), traits=traits,
             worth=worth,
             mood=traits.mood, trust=traits.trust, patience=traits.patience, opened=zero, persuaded=zero,
-            bid=(zero, zero, zero), settled=(no, no, no), promised=no,
-            curious=lanes.draw(seed, REASON_TURN, 0) < traits.wants_reason,
+            eased=zero, comforted=zero,
+            bid=(zero, zero, zero), best=(zero, zero, zero), settled=(no, no, no), taken=(no, no, no),
+            final=(no, no, no), promised=no,
+            curious=lanes.draw(seed, REASON_TURN, 0) < traits.wants_reason, asked=zero, warned=no,
         )  # fmt: skip
 
     def _gather(self, persona: Num) -> tuple[Traits, tuple[Num, ...]]:
@@ -134,37 +188,68 @@ class Dynamics:
         traits = Traits._make([*values, ()])
         return traits._replace(net=traits.net > 0.5), tuple(tactics)
 
-    def decide(self, lanes: Lanes, seat: Seat, game: GameState, move: Move) -> Decision:
-        """Answer a move (already written into ``game``) and update ``seat``."""
-        luck = lanes.draws(seat.seed, game.turn, 4)
+    def decide(self, lanes: Lanes, seat: Seat, game: GameState, move: Move, heard: Heard | None = None) -> Decision:
+        """Answer a move (already written into ``game``) and update ``seat``.
+
+        ``heard``: what the message's words are worth; None where there are no words, see ``plain_hearing``.
+        """
+        luck = lanes.draws(seat.seed, game.turn, 8)
         half = _half_said(move)
         asks = lanes.some(half)
-        reading = _read(lanes, seat, game, move)
+        heard = plain_hearing(lanes, game, move) if heard is None else heard
+        reading = _read(lanes, seat, game, move, heard)
         if asks:
             reading = reading._replace(new=reading.new | (half & _unasked(game)))
-        _feel(lanes, seat, game, move, reading, luck[CATCH])
-        self._open(lanes, seat, game, move, reading, luck[NOISE])
-        answer = _answer(lanes, seat, game, move, reading, luck)
+        _feel(lanes, seat, game, move, reading, heard, luck[CATCH])
+        by_time = self._by_time(lanes, seat, game)
+        _open(lanes, seat, game, move, reading, by_time, luck[NOISE])
+        answer = _answer(lanes, seat, game, move, reading, heard, luck)
         return _ask_back(lanes, game, move, answer) if asks else answer
 
-    def _open(self, lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading, noise: Num) -> None:
-        """Open more of the margin: by time, reasons, reciprocity, promises; never close any of it."""
-        belief = (0.3 + 0.7 * seat.trust) * (1.0 + 0.4 * seat.mood)
-        first_promise = move.promise & (seat.promised ^ True)
-        earned = (reading.fresh + 0.06 * first_promise) * belief
-        earned = earned + seat.traits.reciprocity * lanes.minimum(2.0 * reading.raised, 0.2)
-        pressed = move.tactics[Tactic.PRESSURE] & (game.used[Tactic.PRESSURE] <= 1.5)
-        if lanes.some(pressed):
-            earned = earned + pressed * seat.worth[Tactic.PRESSURE]
-        seat.persuaded = lanes.clip(seat.persuaded + earned, 0.0, 1.0)
-        seat.promised = seat.promised | move.promise
+    def _by_time(self, lanes: Lanes, seat: Seat, game: GameState) -> Num:
+        """Return the share of the margin that time alone has opened."""
         turn = lanes.minimum(game.turn, float(CURVE_TURNS - 1))
-        by_time = lanes.take(self._curve, seat.persona * CURVE_TURNS + turn)
-        wish = (by_time + seat.persuaded) * (0.6 + 0.4 * seat.trust) + 0.03 * noise
-        seat.opened = lanes.maximum(seat.opened, lanes.clip(wish, 0.0, 1.0))
+        return lanes.take(self._curve, seat.persona * CURVE_TURNS + turn)
 
 
-def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move) -> MoveReading:
+PLAIN_WORTH, SOOTHING_EASES, REASON_EASES = 0.8, 0.35, 0.15
+"""What a move without words counts for: the means of the text form (``negotiate study manager``)."""
+
+
+def plain_hearing(lanes: Lanes, game: GameState, move: Move) -> Heard:
+    """Return what a move without words is worth: the mean of messages with its acts."""
+    own = move.tactics[Tactic.FIT] | move.tactics[Tactic.PARTNERSHIP]
+    reasons = lanes.flag(game.turn, False)
+    for k in REASONS:
+        reasons = reasons | move.tactics[k]
+    zero = lanes.full(game.turn, 0.0)
+    return Heard(
+        worth=lanes.full(game.turn, PLAIN_WORTH),
+        eases=lanes.maximum(zero + move.soothe * SOOTHING_EASES, zero + own * REASON_EASES),
+        offends=zero,
+        invites=0.06 * move.greet + 0.1 * reasons - 0.1 * (move.ask & (reasons ^ True)),
+    )
+
+
+def _open(
+    lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading, by_time: Num, noise: Num
+) -> None:
+    """Open more of the margin: by time, reasons, reciprocity, promises; never close any of it."""
+    belief = (0.3 + 0.7 * seat.trust) * (1.0 + 0.4 * seat.mood)
+    first_promise = move.promise & (seat.promised ^ True)
+    earned = (reading.fresh + 0.06 * first_promise) * belief
+    earned = earned + seat.traits.reciprocity * lanes.minimum(2.0 * reading.raised, 0.2)
+    pressed = move.tactics[Tactic.PRESSURE] & (game.used[Tactic.PRESSURE] <= 1.5)
+    if lanes.some(pressed):
+        earned = earned + pressed * seat.worth[Tactic.PRESSURE]
+    seat.persuaded = lanes.clip(seat.persuaded + earned - 0.06 * reading.retreats, 0.0, 1.0)
+    seat.promised = seat.promised | move.promise
+    wish = (by_time + seat.persuaded) * (0.6 + 0.4 * seat.trust) + 0.03 * noise
+    wish = wish * (1.0 - seat.traits.concern * (1.0 - seat.eased))
+    seat.opened = lanes.maximum(seat.opened, lanes.clip(wish, 0.0, 1.0))
+
+
+def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move, heard: Heard) -> MoveReading:
     """Weigh the move's reasons and figures against what was said before."""
     fresh, weak, none = lanes.full(game.turn, 0.0), lanes.tally(game.turn), lanes.tally(game.turn)
     reasons = lanes.flag(game.turn, False)
@@ -176,32 +261,44 @@ def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move) -> MoveReading:
         fresh = fresh + used * worth * (1.0 - 0.92 * (game.used[k] > 1.5))
         weak = lanes.maximum(weak, (none + (used & (worth < 0.06))) * k)
         reasons = reasons | used
+    fresh = fresh * heard.worth
     raised = lanes.full(game.turn, 0.0)
-    lowball = lanes.flag(game.turn, False)
+    lowball = retreats = lanes.flag(game.turn, False)
+    best = list(seat.best)
     for k in lanes.tickets(game.card.tickets):
         bid, last, selling = game.bid[k], seat.bid[k], game.card.selling[k]
-        raised = raised + (last > 0.0) * lanes.maximum((bid - last) / selling, 0.0)
+        had = seat.best[k] > 0.0
+        raised = raised + had * lanes.maximum((lanes.minimum(bid, game.quote[k]) - seat.best[k]) / selling, 0.0)
+        retreats = retreats | (had & (bid < last - 0.002 * selling))
         lowball = lowball | ((bid > 0.0) & (bid < 0.65 * selling) & (bid != last))
+        best[k] = lanes.maximum(seat.best[k], bid)
+    eased = lanes.maximum(heard.eases - seat.eased, 0.0)
     first = (game.turn < 0.5) | (move.soothe & game.upset)
-    new = (fresh > 0.02) | (raised > 0.002) | first | (move.ask & (game.ever_answered ^ True))
-    seat.bid = game.bid
-    return MoveReading(fresh, reasons, raised, lowball, new, weak)
+    new = (fresh > 0.02) | (raised > 0.002) | (eased > 0.1) | first | (move.ask & (game.ever_answered ^ True))
+    seat.bid, seat.best = game.bid, _trio(best)
+    return MoveReading(fresh, reasons, raised, retreats, eased, lowball, new, weak)
 
 
-def _feel(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading, luck: Num) -> None:
-    """Update mood, trust and patience."""
+def _feel(
+    lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading, heard: Heard, luck: Num
+) -> None:
+    """Update mood, trust, patience, and what the concern has eased to."""
     traits = seat.traits
     caught = lied = move.overpromise | move.false_fact
     if lanes.some(lied):
         caught = lied & (luck < traits.vigilance)
-    hurt = 0.45 * move.tactics[Tactic.PRESSURE] + 0.8 * move.rude + 0.5 * caught
+    hurt = 0.45 * move.tactics[Tactic.PRESSURE] + 0.8 * move.rude + 0.5 * caught + 0.6 * heard.offends
     stale = 0.14 * (reading.new ^ True) + 0.1 * move.off_topic
     # Letting business rest hurts nobody who is upset.
     hurt = hurt + 0.18 * reading.lowball + stale * ((game.upset & _lets_rest(lanes, game, move)) ^ True)
-    comfort = move.soothe * (0.12 + 0.58 * (seat.mood < UPSET_BELOW)) * traits.forgiving
-    seat.mood = lanes.clip(seat.mood + comfort - hurt * traits.temper, -1.0, 1.0)
+    hurt = hurt + 0.12 * reading.retreats
+    upset = seat.mood < UPSET_BELOW
+    comfort = move.soothe * (0.12 / (1.0 + 2.0 * seat.comforted) * (upset ^ True) + 0.7 * upset) + 0.3 * reading.eased
+    seat.comforted = seat.comforted + (move.soothe & (upset ^ True))
+    seat.mood = lanes.clip(seat.mood + comfort * traits.forgiving - hurt * traits.temper, -1.0, 1.0)
+    seat.eased = lanes.maximum(seat.eased, heard.eases)
     honest = reading.reasons & (lied ^ True)
-    seat.trust = lanes.clip(seat.trust + 0.03 * honest - 0.45 * caught, 0.0, 1.0)
+    seat.trust = lanes.clip(seat.trust + 0.03 * honest + 0.1 * reading.eased - 0.45 * caught, 0.0, 1.0)
     seat.patience = seat.patience - (1.0 - 0.65 * reading.new)
 
 
@@ -216,46 +313,51 @@ def _lets_rest(lanes: Lanes, game: GameState, move: Move) -> Flag:
 
 
 def _answer(
-    lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading, luck: Sequence[Num]
+    lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading, heard: Heard, luck: Sequence[Num]
 ) -> Decision:
     """Put the manager's state into one answer."""
     first = game.ever_answered ^ True
     over = game.end > 0.0
-    confirms = list(seat.settled)
-    for k in range(MAX_TICKETS):
-        confirms[k] = (game.agreed[k] > 0.0) & (seat.settled[k] ^ True)
-    seat.settled = (seat.settled[0] | confirms[0], seat.settled[1] | confirms[1], seat.settled[2] | confirms[2])
+    confirms = [(game.agreed[k] > 0.0) & (seat.settled[k] ^ True) for k in range(MAX_TICKETS)]
+    seat.settled = _trio([seat.settled[k] | confirms[k] for k in range(MAX_TICKETS)])
     settles = confirms[0] | confirms[1] | confirms[2]
     walk = (seat.mood < WALK_BELOW) & (over ^ True)
+    stays = (walk | over) ^ True
+    silent = luck[ANSWER] >= _answer_rate(lanes, seat, game, move, reading, heard)
+    silent = silent & ((settles | walk) ^ True)
     has_reason = lanes.flag(game.turn, False)
     for k in REASONS:
         has_reason = has_reason | (game.used[k] > 0.0)
-    curious = (has_reason ^ True) & seat.curious
+    curious = (has_reason ^ True) & seat.curious & (seat.asked < MOST_ASKED)
     bids = (game.bid[0] > 0.0) | (game.bid[1] > 0.0) | (game.bid[2] > 0.0)
     haggles = bids | game.asked | move.claim[0] | move.claim[1] | move.claim[2]
-    stays = (walk | over) ^ True
-    accept, counter, hold, refuse, quote, net = _prices(lanes, seat, game, haggles & (curious ^ True) & stays)
+    engaged = haggles & (curious ^ True) & stays & (silent ^ True)
+    prices = _prices(lanes, seat, game, reading, engaged, settles, luck)
     busy = settles | (stays ^ True)
     for k in lanes.tickets(game.card.tickets):
-        busy = busy | accept[k] | counter[k] | hold[k] | refuse[k]
+        busy = busy | prices.accept[k] | prices.counter[k] | prices.hold[k] | prices.refuse[k]
     objects = stays & (settles ^ True) & (reading.weak > 0)
     objects = objects & (luck[OBJECT] < 0.6)
-    silent = (luck[ANSWER] >= _answer_rate(lanes, seat, game, move, reading)) & ((settles | walk) ^ True)
+    asks = (((busy ^ True) & (has_reason ^ True)) | curious) & stays & (silent ^ True)
+    seat.asked = seat.asked + asks
     return Decision(
         silent=silent,
         greet=first & (walk ^ True),
         walk=walk,
         bye=over & (walk ^ True),
-        ask=((busy ^ True) | curious) & stays,
+        ask=asks,
         upset=(seat.mood < UPSET_BELOW) & (over ^ True),
         objection=reading.weak * objects,
-        accept=accept,
-        counter=counter,
-        hold=hold,
-        refuse=refuse,
-        confirm=(confirms[0], confirms[1], confirms[2]),
-        quote=quote,
-        net=net,
+        accept=prices.accept,
+        counter=prices.counter,
+        hold=prices.hold,
+        refuse=prices.refuse,
+        confirm=_trio(confirms),
+        quote=prices.quote,
+        net=prices.net,
+        last=prices.last,
+        warn=prices.warn,
+        wonders=(busy ^ True) & has_reason & stays & (silent ^ True),
     )
 
 
@@ -274,72 +376,119 @@ def _ask_back(lanes: Lanes, game: GameState, move: Move, answer: Decision) -> De
     """Ask about what was said but not firmly, and wait for what was put off, in place of an answer; no figure moves."""
     talks = (answer.silent | answer.walk | (game.end > 0.0)) ^ True
     unclear = talks & move.unclear
-    changes = {name: list(getattr(answer, name)) for name in ("accept", "counter", "hold", "refuse", "quote")}
+    changes = {name: list(getattr(answer, name)) for name in ("accept", "counter", "hold", "refuse", "quote", "last")}
     read_back = list(answer.read_back)
     for k in lanes.tickets(game.card.tickets):
         stands = talks & game.open[k] & game.quoted[k] & (unclear ^ True)
         read_back[k] = stands & move.unsure[k]
         waits = stands & move.put_off[k] & (read_back[k] ^ True) & (move.bid[k] <= 0.0)
         changed = read_back[k] | unclear | waits
-        for name in ("accept", "counter", "hold", "refuse"):
+        for name in ("accept", "counter", "hold", "refuse", "last"):
             changes[name][k] = changes[name][k] & (changed ^ True)
         changes["hold"][k] = changes["hold"][k] | waits
         changes["quote"][k] = lanes.where(changed, game.quote[k], changes["quote"][k])
     asks = unclear | read_back[0] | read_back[1] | read_back[2]
-    trios = {name: _trio(values) for name, values in changes.items()}
+    trios: dict[str, Any] = {name: _trio(values) for name, values in changes.items()}
     return answer._replace(
         read_back=_trio(read_back),
         unclear=unclear,
         ask=answer.ask & (asks ^ True),
+        wonders=answer.wonders & (asks ^ True),
         net=lanes.where(asks, game.net, answer.net),
         **trios,
     )
 
 
-def _answer_rate(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading) -> Num:
+def _answer_rate(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading, heard: Heard) -> Num:
     """Return the chance that the manager answers the message."""
     traits = seat.traits
-    opening = traits.answers + 0.06 * move.greet + 0.08 * reading.reasons
-    opening = opening - 0.1 * reading.lowball - 0.1 * (move.ask & (reading.reasons ^ True))
+    opening = traits.answers + heard.invites - 0.1 * reading.lowball
     opening = opening * (1.0 - 0.4 * (game.silent_streak > 0.0))
     chance = lanes.where(game.ever_answered, traits.keeps_answering, opening) + 0.1 * lanes.minimum(seat.mood, 0.0)
     return chance - 0.2 * move.rude - 0.5 * move.silent
 
 
-def _prices(lanes: Lanes, seat: Seat, game: GameState, engaged: Flag) -> tuple[Trio, Trio, Trio, Trio, Trio, Flag]:
+class _Prices(NamedTuple):
+    """What is decided about the tickets."""
+
+    accept: Trio
+    counter: Trio
+    hold: Trio
+    refuse: Trio
+    last: Trio
+    quote: Trio
+    net: Flag
+    warn: Flag
+
+
+def _prices(
+    lanes: Lanes,
+    seat: Seat,
+    game: GameState,
+    reading: MoveReading,
+    engaged: Flag,
+    settles: Flag,
+    luck: Sequence[Num],
+) -> _Prices:
     """Decide each open ticket: accept the bid, counter, hold, or refuse; and in which price type to speak.
 
     An acceptance is spoken in the agent's price type, since it repeats the agent's figure; so is the whole message.
     """
-    card, no = game.card, lanes.flag(game.turn, False)
-    accepts, counters, holds, refuses, live = [no] * 3, [no] * 3, [no] * 3, [no] * 3, [no] * 3
-    wholes, limits, quotes = [no] * 3, [no] * 3, list(game.quote)
+    no = lanes.flag(game.turn, False)
+    nothing = (no, no, no)
     if not lanes.some(engaged):
-        return (no, no, no), (no, no, no), (no, no, no), (no, no, no), game.quote, seat.traits.net
+        return _Prices(nothing, nothing, nothing, nothing, nothing, game.quote, seat.traits.net, no)
+    card, traits = game.card, seat.traits
+    accepts, counters, holds, refuses, live, stuck = [no] * 3, [no] * 3, [no] * 3, [no] * 3, [no] * 3, [no] * 3
+    wholes, limits, lasts, above, quotes = [no] * 3, [no] * 3, [no] * 3, [no] * 3, list(game.quote)
+    late = lanes.minimum(game.turn / traits.deadline, 1.0)
+    news = (reading.fresh > NEWS) | (reading.eased > 0.25)
+    eager = luck[TAKES] < traits.takes * (0.5 + 0.5 * late)
     for k in lanes.tickets(card.tickets):
-        bid, selling, floor = game.bid[k], card.selling[k], seat.floor[k]
-        limits[k] = lanes.maximum(selling - seat.opened * (selling - floor), floor)
+        selling, least, top = card.selling[k], seat.least[k], game.quote[k]
+        bid = lanes.minimum(game.bid[k], top)
+        limits[k] = lanes.maximum(selling - seat.opened * (selling - least), least)
         part = 1.0 - card.commission[k] * game.net
-        wholes[k] = whole = lanes.floor(bid * part + 1e-6) / part
-        better = (game.quoted[k] ^ True) | (game.quote[k] - whole > 0.5)
+        whole = lanes.floor(bid * part + 1e-6) / part
         live[k] = engaged & game.open[k]
-        accepts[k] = live[k] & (bid > 0.0) & (whole >= limits[k]) & better
-    speaks_net = lanes.where(accepts[0] | accepts[1] | accepts[2], game.net, seat.traits.net)
+        # A last price is one: only news may move it. A bid that was taken is not haggled about.
+        stuck[k] = seat.taken[k] | (seat.final[k] & (news ^ True))
+        near = eager & (whole >= least) & (top - whole <= NEAR * selling)
+        fair = (whole >= limits[k]) | near
+        wholes[k] = whole
+        # A bid above its price is answered with that price.
+        above[k] = live[k] & (game.bid[k] > top + 0.5) & (stuck[k] ^ True)
+        accepts[k] = live[k] & (bid > 0.0) & fair & (stuck[k] ^ True) & (above[k] ^ True)
+    speaks_net = lanes.where(accepts[0] | accepts[1] | accepts[2], game.net, traits.net)
     worn, spent = seat.patience <= 0.0, seat.patience <= -2.0
+    ready = luck[MOVES] < traits.moves + 0.4 * late + 1.5 * reading.fresh + 4.0 * reading.raised + 0.5 * reading.eased
+    settling = luck[LAST] < 0.1 + 0.4 * late + 0.3 * (seat.patience <= 1.0)
+    tired_of_any = no
     for k in lanes.tickets(card.tickets):
-        quote, part = game.quote[k], 1.0 - card.commission[k] * speaks_net
-        said = lanes.ceil(limits[k] * part / seat.traits.rounding - 1e-9) * seat.traits.rounding
-        offer = said / part
-        gives = quote - offer > 0.5
+        top, part = game.quote[k], 1.0 - card.commission[k] * speaks_net
+        aim = top - (0.45 + 0.4 * luck[PART]) * lanes.maximum(top - limits[k], 0.0)
+        offer = lanes.ceil(aim * part / traits.rounding - 1e-9) * traits.rounding / part
+        gives = (top - offer > 0.5) & (top - offer >= traits.step * card.selling[k]) & (stuck[k] ^ True) & ready
         tired = worn & ((game.quoted[k] ^ True) | spent)
+        states = above[k] & (game.quoted[k] ^ True)
         haggles = live[k] & (accepts[k] ^ True)
-        refuses[k] = haggles & tired
-        counters[k] = haggles & gives & (tired ^ True)
+        tired = tired & (above[k] ^ True)
+        tired_of_any = tired_of_any | (haggles & tired)
+        refuses[k] = haggles & tired & seat.warned
+        moves = haggles & gives & (tired ^ True) & (above[k] ^ True)
+        counters[k] = moves | states
         holds[k] = haggles ^ refuses[k] ^ counters[k]
+        lasts[k] = moves & settling
         kept = (accepts[k] | counters[k]) ^ True
-        quotes[k] = quote * kept + wholes[k] * accepts[k] + offer * counters[k]
-    return _trio(accepts), _trio(counters), _trio(holds), _trio(refuses), _trio(quotes), speaks_net
+        quotes[k] = top * kept + wholes[k] * accepts[k] + lanes.where(states, top, offer) * counters[k]
+    warn = tired_of_any & (seat.warned ^ True) & (settles ^ True)
+    seat.warned = seat.warned | warn
+    seat.taken = _trio([seat.taken[k] | accepts[k] | above[k] for k in range(MAX_TICKETS)])
+    seat.final = _trio([seat.final[k] | lasts[k] for k in range(MAX_TICKETS)])
+    return _Prices(
+        _trio(accepts), _trio(counters), _trio(holds), _trio(refuses), _trio(lasts), _trio(quotes), speaks_net, warn
+    )
 
 
-def _trio(values: list[Num]) -> Trio:
+def _trio(values: Sequence[Num]) -> Trio:
     return (values[0], values[1], values[2])

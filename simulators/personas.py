@@ -74,6 +74,14 @@ class Decides(Table):
     """Turns after which time has opened all that it opens."""
     reciprocity: Share = 0.3
     """How far it answers the agent's concessions with its own."""
+    moves: Share = 0.5
+    """Probability that it moves its price at all when it is asked early and hears nothing new."""
+    step: Annotated[float, Field(ge=0.0, le=0.1)] = 0.015
+    """Smallest move that it makes, as a share of the selling price."""
+    takes: Share = 0.4
+    """Probability that it takes a bid which lies a little below its price, rather than haggle on."""
+    concern: Annotated[float, Field(ge=0.0, le=0.8)] = 0.25
+    """Share of its room that stays shut until the agent has spoken to what weighs on it."""
     mood: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.0
     """Mood at the start."""
     temper: Share = 0.5

@@ -6,6 +6,7 @@ the game and the manager's dynamics see acts only.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
@@ -82,7 +83,8 @@ class DialogueAct(NamedTuple):
         figure: a figure cited as a fact (INFORM): percent, or yuan for a competitor's rate.
         detail: a refinement: the promise's id (PROMISE); ``"reason"``, ``"price"``, ``"figure"`` (which one is meant)
             or ``"confirm"`` (ASK; the last reads ``price`` back); ``"hold"``, ``"final"`` or ``"retract"`` (REJECT);
-            ``"objection"``, ``"upset"`` or ``"insult"`` (INFORM); else ``""``.
+            ``"last"`` (COUNTER: the last price); ``"objection"``, ``"upset"``, ``"insult"`` or ``"warning"`` (INFORM);
+            else ``""``.
         force: how firmly it is said.
     """
 
@@ -94,6 +96,13 @@ class DialogueAct(NamedTuple):
     figure: float | None = None
     detail: str = ""
     force: Force = Force.FIRM
+
+
+
+def as_heard(acts: Iterable[DialogueAct]) -> list[DialogueAct]:
+    """Return a manager's acts as a reader hears them: that a price is the last, and a warning, change no figure."""
+    plain = [act._replace(detail="") if act.detail == "last" else act for act in acts]
+    return [act for act in plain if act.detail != "warning"]
 
 
 MAX_TICKETS = 3

@@ -298,7 +298,7 @@ def decision_of(acts: Sequence[DialogueAct], game: GameState) -> Decision:
         greet=Act.GREET in kinds,
         walk="walk" in closes,
         bye="bye" in closes,
-        ask=any(a.kind is Act.ASK and a.detail not in ("confirm", "figure") for a in acts),
+        ask=any(a.kind is Act.ASK and a.detail not in ("confirm", "figure", "price") for a in acts),
         upset=upset,
         objection=objection,
         accept=_trio(flags["accept"]),
@@ -311,6 +311,9 @@ def decision_of(acts: Sequence[DialogueAct], game: GameState) -> Decision:
         read_back=_trio(flags["read_back"]),
         unclear=any(a.kind is Act.ASK and a.detail == "figure" for a in acts),
         retract=_trio(flags["retract"]),
+        last=_trio([any(a.detail == "last" and a.ticket == k for a in acts) for k in range(MAX_TICKETS)]),
+        warn=any(a.kind is Act.INFORM and a.detail == "warning" for a in acts),
+        wonders=any(a.kind is Act.ASK and a.detail == "price" for a in acts),
     )
 
 

@@ -94,6 +94,12 @@ class Decision(NamedTuple):
     """Asks which figure the agent means."""
     retract: Trio = (False, False, False)
     """Whether it takes back its commitment to its figure."""
+    last: Trio = (False, False, False)
+    """Whether it says that the figure it counters with is its last."""
+    warn: Flag = False
+    """Warns that it is about to end the talk about a price."""
+    wonders: Flag = False
+    """Asks which rate the agent has in mind."""
 
 
 @dataclass(slots=True)
@@ -296,8 +302,12 @@ def decision_acts(game: GameState, decision: Decision) -> tuple[DialogueAct, ...
     acts += [act for k in range(int(game.card.tickets)) if (act := _ticket_act(game, decision, k, kind)) is not None]
     if decision.unclear:
         acts.append(DialogueAct(Act.ASK, detail="figure"))
+    if decision.warn:
+        acts.append(DialogueAct(Act.INFORM, detail="warning"))
     if decision.ask:
         acts.append(DialogueAct(Act.ASK, detail="reason"))
+    if decision.wonders:
+        acts.append(DialogueAct(Act.ASK, detail="price"))
     if decision.walk or decision.bye:
         acts.append(DialogueAct(Act.CLOSE, detail="walk" if decision.walk else "bye"))
     return tuple(acts)
@@ -313,7 +323,8 @@ def _ticket_act(game: GameState, decision: Decision, k: int, kind: PriceType) ->
     if decision.accept[k]:
         return DialogueAct(Act.ACCEPT, price=price, price_type=kind, ticket=k)
     if decision.counter[k]:
-        return DialogueAct(Act.COUNTER, price=price, price_type=kind, ticket=k)
+        detail = "last" if decision.last[k] else ""
+        return DialogueAct(Act.COUNTER, price=price, price_type=kind, ticket=k, detail=detail)
     if decision.retract[k] or decision.refuse[k]:
         return DialogueAct(Act.REJECT, ticket=k, detail="retract" if decision.retract[k] else "final")
     return _hold(game, k, price, kind) if decision.hold[k] else None

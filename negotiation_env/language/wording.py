@@ -32,13 +32,16 @@ PLACEHOLDERS: Final = (
 )  # fmt: skip
 """The names that phrases may hold in braces: ``check_in`` is "4 May", ``day`` "4th", ``nights`` "6 nights"."""
 _ALWAYS: Final = frozenset({"hotel", "room", "dates", "check_in", "day", "nights"})
-_TYPED: Final = ("propose", "counter", "accept", "confirm", "hold", "ask.confirm", "yes")
+_TYPED: Final = ("propose", "counter", "counter.last", "accept", "confirm", "hold", "ask.confirm", "yes")
 _TACTICS: Final = tuple(t.name.lower() for t in Tactic if t is not Tactic.NONE)
 _NEEDS: Final[dict[str, frozenset[str]]] = (
     dict.fromkeys(
-        ("greet", "upset", "insult", "soothe", "ask.price", "ask.reason", "ask.figure", "off_topic", "close"),
+        (
+            "greet", "upset", "insult", "warning", "soothe", "ask.price", "ask.reason", "ask.figure", "off_topic",
+            "close",
+        ),
         frozenset(),
-    )
+    )  # fmt: skip
     | dict.fromkeys(("close.walk", "close.bye", "promise.other", "accept.bare", "confirm.bare"), frozenset())
     | dict.fromkeys(("accept.room", "confirm.room", "hold.bare", "refuse", "retract", "reject"), frozenset({"room"}))
     | {f"{act}.{kind}": frozenset({"price", "room"}) for act in _TYPED for kind in ("selling", "net")}
@@ -208,6 +211,9 @@ _DRAW_SPENT: Final = 1 << 12
 """Below this little chance is left in a draw, and the next one is made."""
 _MONTHS: Final = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
                   "November", "December")  # fmt: skip
+_LISTED: Final = frozenset({Act.COUNTER, Act.ACCEPT, Act.CONFIRM, Act.REJECT})
+"""What the manager says of several tickets in one sentence."""
+_TYPE_SAID: Final = (" (selling price)", " net")
 _PRICE_FORMATS: Final = ("¥%s", "%s yuan", "RMB %s", "¥%s", "CNY %s", "%s RMB")
 _INFORM: Final = tuple(f"inform.{t.name.lower()}" for t in Tactic)
 _OBJECTION: Final = tuple(f"objection.{t.name.lower()}" for t in Tactic)
@@ -224,6 +230,7 @@ _PRICED_NAMES: Final = {
 }
 _SELLING: Final = [f"{_PRICED_NAMES.get(kind)}.{PriceType.SELLING.value}" for kind in Act]
 _NET: Final = [f"{_PRICED_NAMES.get(kind)}.{PriceType.NET.value}" for kind in Act]
+_LAST: Final = ("counter.last.selling", "counter.last.net")
 _YES: Final = ("yes.selling", "yes.net")
 """The agent's answer to a read-back."""
 _ASKS: Final = {"reason": "ask.reason", "figure": "ask.figure"}
@@ -281,7 +288,9 @@ def word(
     chances = _Chances(seed, turn, _MANAGER_CHANNEL if manager else _AGENT_CHANNEL)
     several, net = len(card.tickets) > 1, context.net
     said: list[str] = []
-    for act in acts:
+    form: int | None = None  # one way to write prices in a message
+    for group in _groups(acts) if manager else [[act] for act in acts]:
+        act = group[0]
         kind = act.kind
         if kind is Act.SILENCE:
             continue
@@ -293,6 +302,8 @@ def word(
             speaks_net = net if act.price_type is None else act.price_type is PriceType.NET
             typed = speaks_net or net
             key = (_NET if speaks_net else _SELLING)[Act.COUNTER if manager and kind is Act.PROPOSE else kind]
+            if act.detail == "last":
+                key = _LAST[speaks_net]
             if kind is Act.CONFIRM and not manager and act.ticket is not None and any(context.pending):
                 key = _YES[speaks_net] if context.pending[act.ticket] else key
             net = speaks_net
@@ -302,14 +313,53 @@ def word(
             key = _PLAIN[kind] or _other_key(act, manager, values)
         found = book.lookup(key, tone)
         phrases = found.typed if typed else found.all
+        if len(group) > 1:
+            phrases = tuple(p for p in phrases if _takes_a_list(p)) or tuple(p for p in found.all if _takes_a_list(p))
         phrase = phrases[chances.pick(len(phrases))]
         if price is not None:
-            values["price"] = _say_price(price, chances)
-            if typed and not phrase.typed:
-                values["price"] += " net" if net else " (selling price)"
+            form = chances.pick(len(_PRICE_FORMATS)) if form is None or not manager else form
+            kind_said = _TYPE_SAID[net] if typed and not phrase.typed else ""
+            if len(group) > 1:
+                said.append(_list(phrase, group, card, form, kind_said))
+                continue
+            values["price"] = _say_price(price, form) + kind_said
         names_room = act.ticket is not None and (several or chances.pick(3) == 0)
         said.append(_fill(phrase, names_room, values, ticket, card))
     return " ".join(said)
+
+
+def _groups(acts: Sequence[DialogueAct]) -> list[list[DialogueAct]]:
+    """Return acts with those together that say the same of several tickets, each with a figure, in one sentence."""
+    groups: list[list[DialogueAct]] = []
+    for act in acts:
+        before = groups[-1][0] if groups else None
+        listed = act.price is not None and act.ticket is not None and act.kind in _LISTED
+        if listed and before is not None and act == before._replace(price=act.price, ticket=act.ticket):
+            groups[-1].append(act)
+        else:
+            groups.append([act])
+    return groups
+
+
+_PRICE_PLACE: Final = re.compile(r"%\(price\)s( net| \(selling price\))?(?=[.;:!?]|, (?:and|that|then))")
+"""Where a list of prices may stand, and the price type that is said of each of them."""
+
+
+def _takes_a_list(phrase: Phrase) -> bool:
+    """Whether a phrase holds one price, with no verb after it, and no room but in brackets."""
+    places = phrase.short.count("%(price)s")
+    return places == 1 and "%(room)s" not in phrase.short and bool(_PRICE_PLACE.search(phrase.short))
+
+
+def _list(phrase: Phrase, group: Sequence[DialogueAct], card: TaskCard, form: int, kind_said: str) -> str:
+    """Return a phrase said of several tickets: "435 for the Deluxe King and 510 for the Family Suite"."""
+    place = _PRICE_PLACE.search(phrase.short)
+    kind_said = (place[1] if place is not None else None) or kind_said
+    items = [
+        f"{_say_price(act.price or 0.0, form)}{kind_said} for the {card.tickets[act.ticket or 0].room}" for act in group
+    ]
+    text = _PRICE_PLACE.sub("%(price)s", phrase.short) % {"price": f"{', '.join(items[:-1])} and {items[-1]}"}
+    return text if text[0].isupper() else text[0].upper() + text[1:]
 
 
 def _fill(phrase: Phrase, names_room: bool, values: dict[str, str], ticket: Ticket, card: TaskCard) -> str:
@@ -342,7 +392,7 @@ def _inform_key(act: DialogueAct, card: TaskCard, values: dict[str, str], chance
     detail, tactic, figure = act.detail, act.tactic, act.figure
     if detail == "objection":
         return _OBJECTION[tactic]
-    if detail in ("upset", "insult"):
+    if detail in ("upset", "insult", "warning"):
         return detail
     key = _INFORM[tactic]
     if tactic in (Tactic.FIT, Tactic.PARTNERSHIP, Tactic.PRESSURE):
@@ -350,7 +400,7 @@ def _inform_key(act: DialogueAct, card: TaskCard, values: dict[str, str], chance
     if figure is None:
         return key + ".plain"
     if tactic is Tactic.COMPETITOR:
-        values["price"] = _say_price(figure, chances)
+        values["price"] = _say_price(figure, chances.pick(len(_PRICE_FORMATS)))
         return key
     values["figure"] = _say_number(abs(figure))
     if tactic is Tactic.CALENDAR:
@@ -386,9 +436,8 @@ def _say_number(value: float) -> str:
     return str(whole) if whole == value else f"{value:.2f}".rstrip("0")
 
 
-def _say_price(value: float, chances: _Chances) -> str:
-    """Return a price in one of the usual formats."""
-    form = chances.pick(6)
+def _say_price(value: float, form: int) -> str:
+    """Return a price in one of the usual formats, a position in them."""
     text = _say_number(value) if value < 1000.0 or form == 5 else f"{value:,.2f}".removesuffix(".00")
     return _PRICE_FORMATS[form] % text
 

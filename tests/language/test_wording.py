@@ -11,7 +11,7 @@ import pytest
 
 from negotiation_env.errors import DataFileError, UsageError
 from negotiation_env.game import world
-from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
+from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic, as_heard
 from negotiation_env.game.scenario import TaskCard, fact_figure, sample_scenario
 from negotiation_env.language.reading import Context
 from negotiation_env.language.rule_reader import understand
@@ -49,11 +49,13 @@ def said(card: TaskCard, kind: Act, k: int, selling: float, price_type: PriceTyp
     return DialogueAct(kind, price=float(round(selling * cut)), price_type=price_type, ticket=k, detail=detail)
 
 
+OTHER = DialogueAct(Act.OFF_TOPIC)
 PLAIN_ACTS = {
     "greet": DialogueAct(Act.GREET),
     "soothe": DialogueAct(Act.SOOTHE),
     "insult": DialogueAct(Act.INFORM, Tactic.PRESSURE, detail="insult"),
     "upset": DialogueAct(Act.INFORM, detail="upset"),
+    "warning": DialogueAct(Act.INFORM, detail="warning"),
     "promise.other": DialogueAct(Act.PROMISE, detail="other"),
     "ask.price": DialogueAct(Act.ASK, detail="price"),
     "ask.reason": DialogueAct(Act.ASK, detail="reason"),
@@ -69,6 +71,7 @@ PLAIN_ACTS = {
 KINDS = {
     "propose": Act.PROPOSE,
     "counter": Act.COUNTER,
+    "counter.last": Act.COUNTER,
     "accept": Act.ACCEPT,
     "confirm": Act.CONFIRM,
     "hold": Act.REJECT,
@@ -79,18 +82,19 @@ KINDS = {
 
 def acts_of_key(key: str, card: TaskCard, speaker: str, k: int) -> list[DialogueAct]:
     """Acts that are worded with a key, about ticket ``k``."""
-    head, _, tail = key.rpartition(".") if key.startswith("ask.confirm") else key.partition(".")
+    head, _, tail = key.rpartition(".") if key.startswith(("ask.confirm", "counter.last")) else key.partition(".")
     if key in PLAIN_ACTS:
         return [PLAIN_ACTS[key]]
     if tail in ("selling", "net"):
         # The manager's standing figure, its new one, and the agent's bid.
         selling = card.tickets[k].selling_price
-        prices = {"counter": [selling - 22] if speaker == "manager" else [selling - 33], "propose": [selling - 40]}
+        counter = [selling - 22] if speaker == "manager" else [selling - 33]
+        prices = {"counter": counter, "counter.last": counter, "propose": [selling - 40]}
         other = (
             [selling - 15.0] if speaker == "manager" or head in ("confirm", "yes") else [selling - 15.0, selling - 40.0]
         )
         chosen = [selling - 40.0] if (speaker, head) == ("manager", "accept") else prices.get(head, other)
-        detail = {"hold": "hold", "ask.confirm": "confirm"}.get(head, "")
+        detail = {"hold": "hold", "ask.confirm": "confirm", "counter.last": "last"}.get(head, "")
         return [said(card, KINDS[head], k, price, PriceType(tail), detail) for price in chosen]
     if head == "inform":
         tactic = Tactic[tail.partition(".")[0].upper()]
@@ -135,7 +139,7 @@ def test_every_phrase_reads_back(speaker: str) -> None:
                     where = context(card, speaker, net, quotes, bids, pending=key.startswith("yes"))
                     for seed in range(3):
                         text = word([act], card, where, book, seed, 0)
-                        if understand(text, where).acts != (act,):
+                        if list(understand(text, where).acts) != (as_heard([act]) or [OTHER]):
                             misread.append(f"{book.source}, {key}: {text!r} as {understand(text, where).acts}")
     assert not misread, "\n".join(misread[:10])
 
@@ -203,15 +207,17 @@ def manager_message(rng: random.Random, card: TaskCard) -> tuple[tuple[DialogueA
             selling = ticket.selling_price * rng.uniform(0.85, 1.0)
             if bid is not None and abs(selling - bid) < 4.0:
                 selling += 9.0  # naming the agent's figure would be an acceptance
-            acts.append(said(card, Act.COUNTER, k, selling, price_type))
+            acts.append(said(card, Act.COUNTER, k, selling, price_type, rng.choice(["", "", "last"])))
         elif what == "refuse":
             acts.append(DialogueAct(Act.REJECT, ticket=k, detail="final"))
         elif what == "hold" and quote is not None:
             acts.append(said(card, Act.REJECT, k, quote, price_type, "hold"))
         elif what == "hold":
             acts.append(DialogueAct(Act.REJECT, ticket=k, detail="hold"))
+    if acts and rng.random() < 0.1:
+        acts.append(DialogueAct(Act.INFORM, detail="warning"))
     if rng.random() < 0.3:
-        acts.append(DialogueAct(Act.ASK, detail="reason"))
+        acts.append(DialogueAct(Act.ASK, detail=rng.choice(["reason", "price"])))
     if rng.random() < 0.3:
         acts.append(DialogueAct(Act.CLOSE, detail=rng.choice(["walk", "bye"])))
     return tuple(acts) or (DialogueAct(Act.SILENCE),), context(card, "manager", rng.random() < 0.4, quotes, bids)
@@ -226,7 +232,7 @@ def test_random_messages_read_back(speaker: str) -> None:
         card = sample_scenario(rng.randrange(10**6)).card
         acts, where = message(rng, card)
         text = word(acts, card, where, book, rng.randrange(2**63), rng.randrange(30), rng.choice(tones))
-        assert understand(text, where).acts == acts, text
+        assert list(understand(text, where).acts) == as_heard(acts), text
 
 
 def test_wording_is_a_function_of_seed_and_turn() -> None:
