@@ -46,7 +46,7 @@ TRIAL_LABEL: Final = LABELS["trial, by seed of the run"].start
 VOICE_LABEL: Final = LABELS["voice, by turn"].start
 ARM_LABEL: Final = LABELS["arm, by seed of the run"].start
 
-TURNS: Final = MappingProxyType({"card": 1 << 20, "brief": 1 << 21, "persona": 1 << 22, "reason": 1 << 23, "limit": 1 << 24})
+TURNS: Final = MappingProxyType({"card": 1 << 20, "brief": 1 << 21, "persona": 1 << 22, "reason": 1 << 23, "limit": 1 << 24, "concern": 1 << 25})
 """Turns, far beyond any negotiation's, at which what holds for a whole episode is drawn."""
 
 CHANNELS: Final = MappingProxyType(
@@ -55,6 +55,7 @@ CHANNELS: Final = MappingProxyType(
         "agent's words": range(900, 950),
         "manager's words": range(950, 990),
         "demands": range(990, 992),
+        "remarks": range(992, 994),
         "conformance kit": range(1000, 1100),
     }
 )

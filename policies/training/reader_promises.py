@@ -13,21 +13,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.sparse import csr_matrix
 
 from negotiation_env.files import read_lines, write_json
 from negotiation_env.game import world
-from negotiation_env.language.promise_words import grams, tokens_of
+from negotiation_env.language.word_model import grams, tokens_of
 from negotiation_env.language.wording import agent_phrase_book
+from policies.training.word_models import features, logistic
 from simulators.people.reading_labels import DRILLS, ReadingDrill
 from simulators.people.written_dialogues import written_dialogues
 from simulators.people.written_messages import written_messages
 
-PENALTY: Final = 1 / 30
 KEPT: Final = 8000
 """Weights that are shipped, the largest."""
 RAREST: Final = 2
@@ -43,11 +41,11 @@ def train(out: Path) -> float:
     data = [*_written("train"), *_drilled(), *_worded()]
     counts = Counter(gram for text, _ in data for gram in grams(tokens_of(text)))
     names = sorted(gram for gram, count in counts.items() if count >= RAREST)
-    weights, bias = _fit(_features([text for text, _ in data], names), np.array([y for _, y in data], float))
+    weights, bias = logistic(features([text for text, _ in data], names), np.array([y for _, y in data], float))
     least = np.sort(np.abs(weights))[-KEPT] if len(weights) > KEPT else 0.0
     weights[np.abs(weights) < least] = 0.0
     held = list(_written("validation"))
-    scores = _features([text for text, _ in held], names) @ weights + bias
+    scores = features([text for text, _ in held], names) @ weights + bias
     labels = np.array([y for _, y in held], bool)
     threshold = float(np.quantile(scores[~labels], 1.0 - ACCUSED))
     kept = {name: round(float(w), 4) for name, w in zip(names, weights, strict=True) if w}
@@ -91,37 +89,6 @@ _FIELD: Final = re.compile(r"%\((\w+)\)s")
 def _is_forbidden(act: str) -> bool:
     kind, _, topic = act.partition(":")
     return kind == "overpromise" or (kind == "promise" and topic not in world.PROMISES)
-
-
-def _features(texts: Sequence[str], names: Sequence[str]) -> Any:
-    """Return [texts, names]: which words and pairs occur, each text of length 1 over all that occur in it."""
-    place = {name: i for i, name in enumerate(names)}
-    values: list[float] = []
-    columns: list[int] = []
-    ends = [0]
-    for text in texts:
-        found = grams(tokens_of(text))
-        known = [place[gram] for gram in found if gram in place]
-        columns += known
-        values += [1.0 / np.sqrt(max(1, len(found)))] * len(known)
-        ends.append(len(columns))
-    return csr_matrix((values, columns, ends), shape=(len(texts), len(names)))
-
-
-def _fit(x: Any, y: Any) -> tuple[Any, float]:
-    """Return weights and bias of a logistic regression, both classes weighing the same."""
-    weight = np.where(y > 0, len(y) / (2 * y.sum()), len(y) / (2 * (len(y) - y.sum())))
-
-    def loss(theta: Any) -> tuple[float, Any]:
-        w, b = theta[:-1], theta[-1]
-        z = x @ w + b
-        p = 1.0 / (1.0 + np.exp(-z))
-        value = float((weight * (np.logaddexp(0.0, z) - y * z)).sum() + 0.5 * PENALTY * (w @ w))
-        slope = weight * (p - y)
-        return value, np.append(x.T @ slope + PENALTY * w, slope.sum())
-
-    found = minimize(loss, np.zeros(x.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 400})
-    return found.x[:-1].copy(), float(found.x[-1])
 
 
 __all__ = ["train"]

@@ -1,7 +1,9 @@
 """The rule-based hotel manager, and one who also asks for what no agent may give.
 
-Dynamics decide, the phrase book words it. A seat holds everything private: the persona, the dynamics' state (floors,
-mood, trust), and the phrase book with the persona's own templates. ``DemandingManager`` now and then puts a request
+Dynamics decide, in the light of what the agent's words are worth (``content``); the phrase book words it, and now and
+then a remark on what weighs on the manager stands before it (``concerns``). A seat holds everything private: the
+persona, its concern, the dynamics' state (limits, mood, trust), and the phrase book with the persona's own templates.
+``DemandingManager`` now and then puts a request
 before its answer: a guarantee, a secret, small talk (``phrases/requests.toml``). That changes no decision: where the
 message would read as another one with it, it is left out. A policy that is to decline meets it in training.
 """
@@ -9,14 +11,14 @@ message would read as another one with it, it is left out. A policy that is to d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from negotiation_env.errors import UsageError
 from negotiation_env.files import read_toml
-from negotiation_env.game.acts import MAX_TICKETS, Act
+from negotiation_env.game.acts import MAX_TICKETS, Act, DialogueAct
 from negotiation_env.game.lanes import FLOATS, Trio
 from negotiation_env.game.scenario import Scenario, card_numbers
 from negotiation_env.game.state import Decision, Move, decision_acts
@@ -25,7 +27,9 @@ from negotiation_env.language.rule_reader import understand
 from negotiation_env.language.wording import PhraseBook, load_phrase_book, word
 from negotiation_env.play.protocols import ManagerReply, Negotiation
 from negotiation_env.seeds import CHANNELS
-from simulators.dynamics import Dynamics, Seat
+from simulators.concerns import concern, draw_concern, in_words
+from simulators.content import Memory, content_of, hear, telling_words
+from simulators.dynamics import Dynamics, Heard, Seat
 from simulators.personas import Persona, all_personas, load_persona, weight_edges
 
 BOOK_PATH = Path(__file__).parent / "phrases" / "manager.toml"
@@ -47,6 +51,11 @@ class ManagerSeat:
     book: PhraseBook
     tone: str | None
     """The book's tone that the persona speaks in, None for its plain phrases."""
+    concern: str
+    """What weighs on the manager, see ``concerns``."""
+    memory: Memory = field(default_factory=Memory)
+    remarked: list[str] = field(default_factory=list)
+    """Remarks already made."""
 
     @property
     def persona_name(self) -> str:
@@ -98,8 +107,10 @@ class RuleManager:
         else:
             cast = self._find(persona)
             state = cast.dynamics.start(FLOATS, scenario.seed, numbers, floors, cast.position)
-        tone = cast.persona.tone
-        return ManagerSeat(cast.persona, state, cast.dynamics, cast.book, tone if tone in cast.book.tones else None)
+        tone = cast.persona.tone if cast.persona.tone in cast.book.tones else None
+        return ManagerSeat(
+            cast.persona, state, cast.dynamics, cast.book, tone, draw_concern(scenario.card, scenario.seed)
+        )
 
     def _find(self, persona: object) -> _Cast:
         """Return the cast of a persona asked for by name, path or object."""
@@ -115,26 +126,68 @@ class RuleManager:
 
     def respond(self, negotiations: Sequence[Negotiation], moves: Sequence[Move]) -> list[ManagerReply]:
         """Answer each agent's last message (already in ``game``); updates each seat."""
-        decisions = [_decide(n, m) for n, m in zip(negotiations, moves, strict=True)]
-        return [_in_words(n, d) for n, d in zip(negotiations, decisions, strict=True)]
+        return [_respond(n, m) for n, m in zip(negotiations, moves, strict=True)]
 
 
-def _decide(negotiation: Negotiation, move: Move) -> Decision:
-    """Decide one answer."""
+def _respond(negotiation: Negotiation, move: Move) -> ManagerReply:
+    """Hear one message, decide, and word the answer."""
     seat: ManagerSeat = negotiation.seat
-    return seat.dynamics.decide(FLOATS, seat.state, negotiation.game, move)
+    text = negotiation.agent_said[-1].text if negotiation.agent_said else ""
+    heard = hear(content_of(text, negotiation.card, seat.concern, seat.memory), len(text.split()))
+    eased = seat.state.eased
+    decision = seat.dynamics.decide(FLOATS, seat.state, negotiation.game, move, heard)
+    remark = "" if decision.silent else _remark(negotiation, decision, heard, heard.eases - eased)
+    return _in_words(negotiation, decision, remark)
 
 
-def _in_words(negotiation: Negotiation, decision: Decision) -> ManagerReply:
-    """Word one answer from the seat's phrase book."""
+_REMARKS: Final = CHANNELS["remarks"].start
+"""Draw channels of whether a remark is made, and which."""
+EASED_BY, HURT_BY = 0.3, 0.45
+"""How far a message must speak to the concern, or offend, to be remarked on."""
+SHOWS_FIRST, SHOWS_UPSET, SHOWS_LATER = 0.55, 0.6, 0.25
+"""How often a manager lets its concern show: the first time, when it is upset, later."""
+MOST_SHOWN = 3
+
+
+def _remark(negotiation: Negotiation, decision: Decision, heard: Heard, eased: float) -> str:
+    """Return what the manager says of its concern before it answers, "" for nothing; it remembers it."""
+    seat: ManagerSeat = negotiation.seat
+    seed, turn = negotiation.scenario.seed, negotiation.game.turn
+    weighs, shown = concern(seat.concern), bool(seat.memory.shown)
+    chance = FLOATS.draw(seed, turn, _REMARKS)
+    if eased > EASED_BY:
+        lines = weighs.eased if shown or chance < SHOWS_FIRST else ()
+    elif heard.offends > HURT_BY:
+        lines = weighs.inflamed if shown else ()
+    else:
+        often = SHOWS_UPSET if decision.upset else SHOWS_LATER if shown else SHOWS_FIRST
+        quiet = decision.walk or decision.bye or any(decision.accept) or any(decision.confirm)
+        quiet = quiet or len(seat.remarked) >= MOST_SHOWN or seat.state.eased > EASED_BY
+        lines = () if quiet or chance >= often else weighs.showing(seat.persona.tone)
+    fresh = [line for line in lines if line not in seat.remarked]
+    if not fresh:
+        return ""
+    line = fresh[int(FLOATS.draw(seed, turn, _REMARKS + 1) * len(fresh))]
+    seat.remarked.append(line)
+    seat.memory.shown |= telling_words(line)
+    return in_words(line, negotiation.card.hotel)
+
+
+def _in_words(negotiation: Negotiation, decision: Decision, remark: str = "") -> ManagerReply:
+    """Word one answer from the seat's phrase book; a remark stands before it, after the greeting."""
     seat: ManagerSeat = negotiation.seat
     game, scenario = negotiation.game, negotiation.scenario
     acts = decision_acts(game, decision)
     if decision.silent:
         return ManagerReply("", acts, decision)
     context = context_of(scenario.card, game, "manager")
-    text = word(acts, scenario.card, context, seat.book, scenario.seed, int(game.turn), seat.tone)
-    return ManagerReply(text, acts, decision)
+
+    def worded(part: Sequence[DialogueAct]) -> str:
+        return word(part, scenario.card, context, seat.book, scenario.seed, int(game.turn), seat.tone)
+
+    first = 1 if acts[0].kind is Act.GREET else 0
+    parts = [worded(acts[:first]), remark, worded(acts[first:])] if remark else [worded(acts)]
+    return ManagerReply(" ".join(filter(None, parts)), acts, decision)
 
 
 def _own_book(book: PhraseBook, persona: Persona) -> PhraseBook:
