@@ -32,6 +32,8 @@ UNKNOWN: Final = 0.08
 """Share of unknown words that is usual: names, typing errors."""
 AGAIN: Final = 0.6
 """Share of a message's telling words that an earlier one held, from which on it says the same again."""
+SCALE, MOST_WORTH = 1.6, 2.0
+"""So that a plain true reason is worth about 1."""
 _NUMBER: Final = re.compile(r"\d+")
 _HAN: Final = "\u2e80"
 _MONTHS: Final = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
@@ -148,11 +150,11 @@ def hear(content: Content, words: int) -> Heard:
     worth = 0.1 + 0.65 * content.sincere + 0.35 * content.details + 0.15 * content.suits
     worth = worth - 0.5 * content.alien - 1.5 * odd - 0.4 * same - 0.5 * offence
     if words < FEWEST:
-        worth, same = min(worth, 0.4), 0.0
-    worth = max(0.0, min(1.5, worth))
+        worth = min(worth, 0.4)
+    worth = max(0.0, min(MOST_WORTH, worth * SCALE))
     eases = max(0.0, min(1.0, (content.speaks_to - 0.3) / 0.6)) * (0.4 + 0.6 * content.sincere) * (1.0 - offence)
     eases = eases * (1.0 - min(1.0, 2.0 * odd))
-    invites = 0.45 * (worth - 0.6) + 0.1 * content.suits - 0.3 * offence - 0.6 * odd
+    invites = 0.3 * (worth - 0.7) + 0.1 * content.suits - 0.3 * offence - 0.6 * odd
     return Heard(
         worth=round(worth, 4),
         eases=round(eases, 4),

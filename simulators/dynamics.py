@@ -30,14 +30,18 @@ CURVE_TURNS = 33
 """Turns for which the concession curve is tabulated; later turns use the last entry."""
 PERSONA_TURN, REASON_TURN, LIMIT_TURN = TURNS["persona"], TURNS["reason"], TURNS["limit"]
 """Positions in the draw space at which the persona is drawn, whether it asks for reasons, and its own limits."""
-ANSWER, CATCH, NOISE, OBJECT, MOVES, TAKES, PART, LAST = range(8)
+ANSWER, CATCH, NOISE, OBJECT, MOVES, PART, LAST = range(7)
 """Order of the manager's draws in a turn."""
 REASONS = range(int(Tactic.EXPOSURE), int(Tactic.PRESSURE))
 UPSET_BELOW, WALK_BELOW = -0.25, -0.8
-KEPT_BACK = (0.02, 0.4)
+KEPT_BACK = (0.02, 0.35)
 """Between which shares of its margin the manager keeps back for itself, drawn per ticket: nobody gets it all."""
-NEAR = 0.05
-"""Share of the selling price by which a bid may lie below the standing price and still be near enough to take."""
+SOFT = (0.03, 0.09)
+"""Shares of the selling price below its limit at which a manager with ``takes`` 1 takes a bid, drawn per ticket."""
+REASONS_OPEN = 1.8
+"""Factor from a persona's weight of a tactic to the share of its margin that a plain true reason opens."""
+EASED_OPENS = 0.35
+"""Share of its margin that a manager opens to who speaks fully to its concern."""
 NEWS = 0.05
 """Strength of reasons from which on they may reopen what was said for the last time."""
 MOST_ASKED = 2
@@ -73,7 +77,7 @@ class Heard(NamedTuple):
     """What a message's words are worth to the manager who hears them, beyond its acts: numbers, or arrays [N]."""
 
     worth: Num
-    """Factor on its reasons, 0 to 1.5: 1 is a plain true reason of the kind that suits the house."""
+    """Factor on its reasons, 0 to 2: 1 is a plain true reason."""
     eases: Num
     """How far it speaks to what weighs on this manager, 0 to 1."""
     offends: Num
@@ -90,6 +94,8 @@ class Seat:
     seed: Num
     least: Trio
     """The lowest selling price that it will ever take, per ticket: at or above the floor."""
+    soft: Trio
+    """Yuan below its limit at which it takes the agent's own figure rather than haggle on, per ticket."""
     traits: Traits
     """The persona's, without ``tactics``: ``worth`` holds what became of them."""
     worth: tuple[Num, ...]
@@ -165,14 +171,18 @@ class Dynamics:
         traits, tactics = self._rows[int(persona)] if alone else self._gather(persona)
         worth = tuple([weight * facts for weight, facts in zip(tactics, card.strength, strict=True)])
         zero, no = lanes.full(persona, 0.0), lanes.flag(persona, False)
-        kept = lanes.draws(seed, LIMIT_TURN, MAX_TICKETS)
+        kept = lanes.draws(seed, LIMIT_TURN, 2 * MAX_TICKETS)
         low, high = KEPT_BACK
+        soft = [
+            traits.takes * (SOFT[0] + (SOFT[1] - SOFT[0]) * kept[MAX_TICKETS + k]) * card.selling[k]
+            for k in range(MAX_TICKETS)
+        ]
         least = [
             lanes.ceil(floors[k] + (low + (high - low) * kept[k]) * (card.selling[k] - floors[k]))
             for k in range(MAX_TICKETS)
         ]
         return Seat(
-            persona=persona, seed=seed, least=_trio(least), traits=traits,
+            persona=persona, seed=seed, least=_trio(least), soft=_trio(soft), traits=traits,
             worth=worth,
             mood=traits.mood, trust=traits.trust, patience=traits.patience, opened=zero, persuaded=zero,
             eased=zero, comforted=zero,
@@ -193,7 +203,7 @@ class Dynamics:
 
         ``heard``: what the message's words are worth; None where there are no words, see ``plain_hearing``.
         """
-        luck = lanes.draws(seat.seed, game.turn, 8)
+        luck = lanes.draws(seat.seed, game.turn, 7)
         half = _half_said(move)
         asks = lanes.some(half)
         heard = plain_hearing(lanes, game, move) if heard is None else heard
@@ -212,7 +222,7 @@ class Dynamics:
         return lanes.take(self._curve, seat.persona * CURVE_TURNS + turn)
 
 
-PLAIN_WORTH, SOOTHING_EASES, REASON_EASES = 0.8, 0.35, 0.15
+PLAIN_WORTH, SOOTHING_EASES, REASON_EASES = 1.0, 0.3, 0.1
 """What a move without words counts for: the means of the text form (``negotiate study manager``)."""
 
 
@@ -237,7 +247,7 @@ def _open(
     """Open more of the margin: by time, reasons, reciprocity, promises; never close any of it."""
     belief = (0.3 + 0.7 * seat.trust) * (1.0 + 0.4 * seat.mood)
     first_promise = move.promise & (seat.promised ^ True)
-    earned = (reading.fresh + 0.06 * first_promise) * belief
+    earned = (reading.fresh + 0.06 * first_promise + EASED_OPENS * reading.eased) * belief
     earned = earned + seat.traits.reciprocity * lanes.minimum(2.0 * reading.raised, 0.2)
     pressed = move.tactics[Tactic.PRESSURE] & (game.used[Tactic.PRESSURE] <= 1.5)
     if lanes.some(pressed):
@@ -261,7 +271,7 @@ def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move, heard: Heard) -
         fresh = fresh + used * worth * (1.0 - 0.92 * (game.used[k] > 1.5))
         weak = lanes.maximum(weak, (none + (used & (worth < 0.06))) * k)
         reasons = reasons | used
-    fresh = fresh * heard.worth
+    fresh = fresh * heard.worth * REASONS_OPEN
     raised = lanes.full(game.turn, 0.0)
     lowball = retreats = lanes.flag(game.turn, False)
     best = list(seat.best)
@@ -443,7 +453,6 @@ def _prices(
     wholes, limits, lasts, above, quotes = [no] * 3, [no] * 3, [no] * 3, [no] * 3, list(game.quote)
     late = lanes.minimum(game.turn / traits.deadline, 1.0)
     news = (reading.fresh > NEWS) | (reading.eased > 0.25)
-    eager = luck[TAKES] < traits.takes * (0.5 + 0.5 * late)
     for k in lanes.tickets(card.tickets):
         selling, least, top = card.selling[k], seat.least[k], game.quote[k]
         bid = lanes.minimum(game.bid[k], top)
@@ -453,8 +462,7 @@ def _prices(
         live[k] = engaged & game.open[k]
         # A last price is one: only news may move it. A bid that was taken is not haggled about.
         stuck[k] = seat.taken[k] | (seat.final[k] & (news ^ True))
-        near = eager & (whole >= least) & (top - whole <= NEAR * selling)
-        fair = (whole >= limits[k]) | near
+        fair = whole >= lanes.maximum(limits[k] - seat.soft[k] * (0.5 + 0.5 * late), least)
         wholes[k] = whole
         # A bid above its price is answered with that price.
         above[k] = live[k] & (game.bid[k] > top + 0.5) & (stuck[k] ^ True)
@@ -466,7 +474,7 @@ def _prices(
     tired_of_any = no
     for k in lanes.tickets(card.tickets):
         top, part = game.quote[k], 1.0 - card.commission[k] * speaks_net
-        aim = top - (0.45 + 0.4 * luck[PART]) * lanes.maximum(top - limits[k], 0.0)
+        aim = top - (0.5 + 0.4 * luck[PART]) * lanes.maximum(top - limits[k], 0.0)
         offer = lanes.ceil(aim * part / traits.rounding - 1e-9) * traits.rounding / part
         gives = (top - offer > 0.5) & (top - offer >= traits.step * card.selling[k]) & (stuck[k] ^ True) & ready
         tired = worn & ((game.quoted[k] ^ True) | spent)

@@ -79,7 +79,7 @@ class Decides(Table):
     step: Annotated[float, Field(ge=0.0, le=0.1)] = 0.015
     """Smallest move that it makes, as a share of the selling price."""
     takes: Share = 0.4
-    """Probability that it takes a bid which lies a little below its price, rather than haggle on."""
+    """How far below the limit that it haggles for it takes a figure of the agent's own."""
     concern: Annotated[float, Field(ge=0.0, le=0.8)] = 0.25
     """Share of its room that stays shut until the agent has spoken to what weighs on it."""
     mood: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.0
