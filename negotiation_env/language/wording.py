@@ -313,7 +313,7 @@ def word(
             key = _PLAIN[kind] or _other_key(act, manager, values)
         found = book.lookup(key, tone)
         phrases = found.typed if typed else found.all
-        if len(group) > 1:
+        if len(group) > 1 and price is not None:
             phrases = tuple(p for p in phrases if _takes_a_list(p)) or tuple(p for p in found.all if _takes_a_list(p))
         phrase = phrases[chances.pick(len(phrases))]
         if price is not None:
@@ -324,17 +324,20 @@ def word(
                 continue
             values["price"] = _say_price(price, form) + kind_said
         names_room = act.ticket is not None and (several or chances.pick(3) == 0)
+        if len(group) > 1:
+            values["room"] = " the ".join(_listed([card.tickets[a.ticket or 0].room for a in group]))
         said.append(_fill(phrase, names_room, values, ticket, card))
     return " ".join(said)
 
 
 def _groups(acts: Sequence[DialogueAct]) -> list[list[DialogueAct]]:
-    """Return acts with those together that say the same of several tickets, each with a figure, in one sentence."""
+    """Return acts with those together that say the same of several tickets in one sentence."""
     groups: list[list[DialogueAct]] = []
     for act in acts:
         before = groups[-1][0] if groups else None
-        listed = act.price is not None and act.ticket is not None and act.kind in _LISTED
-        if listed and before is not None and act == before._replace(price=act.price, ticket=act.ticket):
+        listed = act.ticket is not None and act.kind in _LISTED and (act.price is not None or act.detail == "hold")
+        alike = before is not None and (before.price is None) == (act.price is None)
+        if listed and alike and before is not None and act == before._replace(price=act.price, ticket=act.ticket):
             groups[-1].append(act)
         else:
             groups.append([act])
@@ -358,8 +361,13 @@ def _list(phrase: Phrase, group: Sequence[DialogueAct], card: TaskCard, form: in
     items = [
         f"{_say_price(act.price or 0.0, form)}{kind_said} for the {card.tickets[act.ticket or 0].room}" for act in group
     ]
-    text = _PRICE_PLACE.sub("%(price)s", phrase.short) % {"price": f"{', '.join(items[:-1])} and {items[-1]}"}
+    text = _PRICE_PLACE.sub("%(price)s", phrase.short) % {"price": " ".join(_listed(items))}
     return text if text[0].isupper() else text[0].upper() + text[1:]
+
+
+def _listed(items: Sequence[str]) -> list[str]:
+    """Return items as they stand in a list: "a, b and c", to be joined by a blank or an article."""
+    return [*(f"{item}," for item in items[:-2]), f"{items[-2]} and", items[-1]]
 
 
 def _fill(phrase: Phrase, names_room: bool, values: dict[str, str], ticket: Ticket, card: TaskCard) -> str:
@@ -368,7 +376,7 @@ def _fill(phrase: Phrase, names_room: bool, values: dict[str, str], ticket: Tick
     if not names:
         return phrase.short % ()
     if "room" in names:
-        values["room"] = ticket.room
+        values.setdefault("room", ticket.room)
     if "dates" in names:
         values["dates"] = f"{_say_day(ticket.check_in)} to {_say_day(ticket.check_out)}"
     if "check_in" in names:
