@@ -32,6 +32,8 @@ UNKNOWN: Final = 0.08
 """Share of unknown words that is usual: names, typing errors."""
 AGAIN: Final = 0.6
 """Share of a message's telling words that an earlier one held, from which on it says the same again."""
+OFFENDS: Final = 0.75
+"""How likely a message must sound offending to hurt at all."""
 SCALE, MOST_WORTH = 1.6, 2.0
 """So that a plain true reason is worth about 1."""
 _NUMBER: Final = re.compile(r"\d+")
@@ -146,7 +148,7 @@ def hear(content: Content, words: int) -> Heard:
     """Return what a message of some words is worth to the manager."""
     odd = max(0.0, content.unknown - UNKNOWN)
     same = max(0.0, content.again - AGAIN) / (1.0 - AGAIN)
-    offence = min(1.0, max(0.0, (content.offends - 0.5) * 2.0) + 0.3 * (odd > 0.3))
+    offence = min(1.0, max(0.0, (content.offends - OFFENDS) / (1.0 - OFFENDS)) + 0.3 * (odd > 0.3))
     worth = 0.1 + 0.65 * content.sincere + 0.35 * content.details + 0.15 * content.suits
     worth = worth - 0.5 * content.alien - 1.5 * odd - 0.4 * same - 0.5 * offence
     if words < FEWEST:
@@ -158,7 +160,7 @@ def hear(content: Content, words: int) -> Heard:
     return Heard(
         worth=round(worth, 4),
         eases=round(eases, 4),
-        offends=round(min(1.0, offence + 0.3 * content.alien), 4),
+        offends=round(offence, 4),
         invites=round(max(-0.5, min(0.4, invites)), 4),
     )
 
@@ -191,6 +193,8 @@ def _tells(token: str) -> bool:
 def _house(low: str, card: TaskCard) -> tuple[float, float]:
     """Return whether a message speaks of what the card's house is for, and of what it is not."""
     suits = alien = 0.0
+    for name in (card.facts.event, card.facts.competitor_name):
+        low = low.replace(name.lower(), " ")
     for topic, pattern in _topics().values():
         if pattern.search(low) is None:
             continue

@@ -297,10 +297,12 @@ def _feel(
     caught = lied = move.overpromise | move.false_fact
     if lanes.some(lied):
         caught = lied & (luck < traits.vigilance)
-    hurt = 0.45 * move.tactics[Tactic.PRESSURE] + 0.8 * move.rude + 0.5 * caught + 0.6 * heard.offends
+    hurt = 0.45 * move.tactics[Tactic.PRESSURE] + 0.8 * move.rude + 0.5 * caught
+    # Letting business rest hurts nobody who is upset, in whatever words.
+    rests = game.upset & _lets_rest(lanes, game, move)
+    hurt = hurt + 0.6 * heard.offends * (1.0 - 0.7 * (move.soothe | rests))
     stale = 0.14 * (reading.new ^ True) + 0.1 * move.off_topic
-    # Letting business rest hurts nobody who is upset.
-    hurt = hurt + 0.18 * reading.lowball + stale * ((game.upset & _lets_rest(lanes, game, move)) ^ True)
+    hurt = hurt + 0.18 * reading.lowball + stale * (rests ^ True)
     hurt = hurt + 0.12 * reading.retreats
     upset = seat.mood < UPSET_BELOW
     comfort = move.soothe * (0.12 / (1.0 + 2.0 * seat.comforted) * (upset ^ True) + 0.7 * upset) + 0.3 * reading.eased

@@ -14,8 +14,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from negotiation_env.files import write_json
+from negotiation_env.files import read_lines, write_json
 from policies.training.word_models import features, kept, logistic, names_of, softmax
+from simulators.people.reading_labels import DRILLS, ReadingDrill
 from simulators.people.written_dialogues import CONCERNS, written_dialogues
 
 RAREST: Final = 4
@@ -24,10 +25,13 @@ WEIGHTS_A_CONCERN: Final = 350
 TONE_WEIGHTS: Final = 5000
 OFFENCE_WEIGHTS: Final = 2500
 """Weights that are shipped of each model, the largest."""
-OFFENDING: Final = frozenset({"rude", "pressure", "off-topic", "out-of-role"})
+OFFENDING: Final = frozenset({"rude", "pressure"})
 EMPTY: Final = frozenset(
-    {"flattery", "ignores-feeling", "ignores-question", "empty-phrases", "keyword-soup", "over-long", "private-data"}
-)
+    (
+        "flattery", "ignores-feeling", "ignores-question", "empty-phrases", "keyword-soup", "over-long",
+        "private-data", "off-topic", "out-of-role",
+    )
+)  # fmt: skip
 KNOWN_FROM: Final = 2
 """Messages in which a word must occur to count as known."""
 
@@ -37,12 +41,12 @@ class _Message(NamedTuple):
     concern: str
     """What it speaks to or shows, "" for none."""
     manner: str
-    """ "good", "bland", "empty", "offending", or "" where its flaw is another one, or where the hotel speaks."""
+    """ "good", "bland", "empty", "offending", "other" with another flaw, and "" where the hotel speaks."""
 
 
 def train(out: Path) -> dict[str, float]:
     """Write the models to a file and return how well they rank the validation authors' messages (areas under ROC)."""
-    data, held = list(_messages("train")), list(_messages("validation"))
+    data, held = [*_messages("train"), *_drilled()], list(_messages("validation"))
     names = names_of((m.text for m in data), RAREST)
     x, x_held = features([m.text for m in data], names), features([m.text for m in held], names)
     concerns, found = _concerns(x, data, names), {}
@@ -58,7 +62,7 @@ def train(out: Path) -> dict[str, float]:
     models: dict[str, Any] = {"concerns": concerns}
     for name, good, bad, most in (
         ("sincere", {"good"}, {"bland", "empty", "offending"}, TONE_WEIGHTS),
-        ("offends", {"offending"}, {"good", "bland"}, OFFENCE_WEIGHTS),
+        ("offends", {"offending"}, {"good", "bland", "empty", "other"}, OFFENCE_WEIGHTS),
     ):
         rows = [i for i, m in enumerate(data) if m.manner in good | bad]
         w, b = logistic(x[rows], np.array([data[i].manner in good for i in rows], float))
@@ -100,6 +104,15 @@ def _messages(split: str) -> Iterator[_Message]:
                 yield _Message(turn.manager, shown, "")
 
 
+def _drilled() -> Iterator[_Message]:
+    """Yield what the drills say of comfort and of offence; what else is said in them tells nothing of manner."""
+    for path in sorted(DRILLS.glob("*.jsonl")):
+        for drill in read_lines(path, ReadingDrill):
+            if drill.who == "agent":
+                offends = any(act.partition(":")[0] in ("insult", "pressure") for act in drill.acts)
+                yield _Message(drill.text, "", "offending" if offends else "other")
+
+
 def _about(acts: Any, head: str) -> str:
     return next((act.removeprefix(head) for act in acts if act.startswith(head)), "")
 
@@ -111,7 +124,7 @@ def _manner(quality: int, flaws: Any) -> str:
         return "bland"
     if not OFFENDING.isdisjoint(flaws):
         return "offending"
-    return "" if EMPTY.isdisjoint(flaws) else "empty"
+    return "other" if EMPTY.isdisjoint(flaws) else "empty"
 
 
 def _area(hits: Any, rest: Any) -> float:
