@@ -3,6 +3,8 @@
 - ``personas``: who a manager is (``packs/*.toml``, one file a persona); ``persona_phrases`` checks a persona's own
   words.
 - ``dynamics``: how a manager decides, before a word is said; arithmetic, for one negotiation or for N.
+- ``content``: what an agent's words are worth to the manager who hears them, beyond their acts (``houses.toml``,
+  ``content_words.json``); ``concerns``: what weighs on a manager, and how it shows (``concerns.toml``).
 - ``managers``: ``rule_manager`` words decisions from a phrase book, ``llm_manager`` has a language model voice them,
   ``replay_manager`` says recorded or scripted lines.
 - ``people``: situations, candidate replies, annotators and demonstrators; the data that rewards and policies learn
@@ -14,5 +16,5 @@ A new persona is a TOML file in ``packs``; a new manager is a class with ``start
 
 from typing import Final
 
-MANAGERS_VERSION: Final = 2
+MANAGERS_VERSION: Final = 3
 """Raised with every change that can move a manager's decision or words."""

@@ -17,6 +17,7 @@ from benchmarks.cli import completion
 from negotiation_env.errors import UsageError
 from negotiation_env.language.promise_words import PATH as PROMISE_WORDS
 from negotiation_env.training import optional_module
+from simulators.content import WORDS_PATH as CONTENT_WORDS
 
 app = typer.Typer(no_args_is_help=True, help="Train a model or a policy.")
 
@@ -175,6 +176,16 @@ def promise_words(
     """Train the rule reader's word model of forbidden promises on written dialogues and drills."""
     heard = optional_module("policies.training.reader_promises", "train").train(out)
     _tell(f"{out}: hears {heard:.0%} of the validation authors' forbidden promises")
+
+
+@app.command("content-words")
+def content_words(
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = CONTENT_WORDS,
+) -> None:
+    """Train the word models by which the hotel manager hears sincerity, offence, and what speaks to its concern."""
+    found = optional_module("policies.training.content_words", "train").train(out)
+    told = ", ".join(f"{name} {area:.2f}" for name, area in found.items())
+    _tell(f"{out}: areas under ROC on the validation authors: {told}")
 
 
 app.command("sft", help="Fine-tune on demonstrations (TRL's SFTTrainer, LoRA).")(_supervised("sft"))

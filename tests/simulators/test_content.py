@@ -1,0 +1,99 @@
+"""What a message's words are worth: content, house, novelty and concern, on messages of this file alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from negotiation_env.game.scenario import TaskCard, sample_scenario
+from simulators.content import WORDS_PATH, Content, Memory, content_of, hear, telling_words
+from simulators.dynamics import Heard
+
+
+def _card(kind: str, city: str) -> TaskCard:
+    card = sample_scenario(3).card
+    return dataclasses.replace(card, hotel=dataclasses.replace(card.hotel, kind=kind, city=city))
+
+
+AIRPORT, RESORT = _card("airport", "Wuhan"), _card("resort", "Sanya")
+
+
+def heard(text: str, card: TaskCard = AIRPORT, concern: str = "weather-damage", memory: Memory | None = None) -> Heard:
+    return hear(content_of(text, card, concern, memory or Memory()), len(text.split()))
+
+
+def test_a_reason_for_another_kind_of_house_is_worth_less() -> None:
+    beach = "Your guests come for the beach, and ours book the sea view first when the rate is right."
+    crews = "Your guests come off late flights, and ours book the early shuttle when the rate is right."
+    assert heard(beach, RESORT).worth > heard(beach, AIRPORT).worth + 0.3
+    assert heard(crews, AIRPORT).worth > heard(crews, RESORT).worth + 0.3
+
+
+def test_details_of_the_card_count() -> None:
+    facts = AIRPORT.facts
+    vague = "Many of our partners are very happy with what comes of such a step, and so would you be."
+    exact = f"Partners gain {facts.exposure}% more views; {facts.competitor_name} sells at {facts.competitor_price}."
+    assert heard(exact).worth > heard(vague).worth + 0.3
+
+
+def test_the_same_again_is_worth_less() -> None:
+    memory = Memory()
+    text = "Those two midweek nights stand empty in your calendar, and our tour groups travel midweek."
+    first, second = heard(text, memory=memory), heard(text, memory=memory)
+    other = heard("Breakfast from five and a late checkout: that is what our guests ask for most.", memory=memory)
+    assert second.worth < first.worth - 0.2
+    assert other.worth > second.worth
+
+
+def test_words_that_nobody_says_are_worth_nothing() -> None:
+    assert heard("Zorgle plax wibbent mof, the trindle of gworp snarks upon yeddle frimp.").worth < 0.3
+    assert heard("Zorgle plax wibbent mof, the trindle of gworp snarks upon yeddle frimp.").invites < -0.2
+
+
+def test_what_speaks_to_the_concern_eases() -> None:
+    roof = "How is the roof after the storm? Please see to the leak first, the rate can wait until your ceiling is dry."
+    assert heard(roof).eases > 0.4
+    assert heard(roof, concern="late-payout").eases < 0.2
+    assert heard("Could you send me your best rate for the dates?").eases < 0.1
+
+
+def test_it_remembers_what_the_manager_has_shown() -> None:
+    told = Memory(shown=telling_words("The bakery next door burnt down, and all of the smoke went into our curtains."))
+    text = "I am sorry about the smoke in your curtains; was the bakery insured?"
+    assert heard(text, memory=told).eases > heard(text).eases
+
+
+def test_insults_offend_and_courtesy_does_not() -> None:
+    rude = "Are you stupid? Do as I say or I will throw your miserable hotel off our site."
+    assert heard(rude).offends > 0.15 > heard("Good morning, may I ask how your week is going?").offends
+
+
+@pytest.mark.parametrize("text", ["", " ", "?", "…", "你好", "1", "\u0000", "a" * 4000])
+def test_any_text_has_a_worth_in_its_range(text: str) -> None:
+    content = content_of(text, AIRPORT, "image", Memory())
+    found = hear(content, len(text.split()))
+    assert all(0.0 <= value <= 1.0 for value in content)
+    assert 0.0 <= found.worth <= 2.0 and 0.0 <= found.eases <= 1.0 and 0.0 <= found.offends <= 1.0
+    assert -0.5 <= found.invites <= 0.4
+
+
+def test_it_is_the_same_in_any_order_of_sets() -> None:
+    text = "Partners gain 12% more views, and the marathon fills your street in April."
+    assert content_of(text, AIRPORT, "image", Memory()) == content_of(text, AIRPORT, "image", Memory())
+    assert isinstance(content_of(text, AIRPORT, "image", Memory()), Content)
+
+
+@pytest.mark.slow
+def test_training_gives_the_shipped_models(tmp_path: Path) -> None:
+    from policies.training.content_words import train  # noqa: PLC0415 - SciPy, for this test alone
+
+    areas = train(tmp_path / "words.json")
+    assert areas["concerns"] > 0.8 and areas["sincere"] > 0.85 and areas["offends"] > 0.9
+    made, shipped = (json.loads(p.read_text(encoding="utf-8")) for p in (tmp_path / "words.json", WORDS_PATH))
+    assert made["concerns"].keys() == shipped["concerns"].keys()
+    for name in ("sincere", "offends"):
+        same = made[name]["weights"].keys() & shipped[name]["weights"].keys()
+        assert len(same) > 0.97 * len(shipped[name]["weights"])
