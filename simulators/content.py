@@ -17,6 +17,7 @@ from typing import Annotated, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from negotiation_env.errors import DataFileError
 from negotiation_env.files import Table, read_json, read_toml
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.language.word_model import WordModel, grams, share, tokens_of
@@ -79,11 +80,15 @@ def _known() -> frozenset[str]:
 
 
 @cache
-def _topics() -> dict[str, tuple[HouseTopic, re.Pattern[str]]]:
-    found = {}
-    for name, topic in read_toml(HOUSES_PATH, dict[str, HouseTopic]).items():
-        words = [re.escape(w) if w[0] > _HAN else rf"\b{re.escape(w)}(?:s|es)?\b" for w in topic.words]
-        found[name] = (topic, re.compile("|".join(words)))
+def _topics() -> dict[str, HouseTopic]:
+    """Return the topics by what stands for them in a message: a word or a pair of words, in the singular or plural."""
+    found: dict[str, HouseTopic] = {}
+    for topic in read_toml(HOUSES_PATH, dict[str, HouseTopic]).values():
+        for word in topic.words:
+            tokens = tokens_of(word)
+            if len(tokens) > 2:
+                raise DataFileError(f"{HOUSES_PATH}: expected one or two words or characters, got {word!r}")
+            found |= {" ".join(tokens) + ending: topic for ending in ("", "s", "es")}
     return found
 
 
@@ -121,14 +126,13 @@ def content_of(text: str, card: TaskCard, concern: str | None, memory: Memory) -
     """Return what a message says to the manager of a card's hotel, and remember it."""
     models, tokens = content_words(), tokens_of(text)
     found, details = grams(tokens), _details(card)
-    low = text.lower()
     telling = frozenset(t for t in tokens if t in details.names or _tells(t))
     again = max((len(telling & past) / len(telling) for past in memory.said), default=0.0) if telling else 0.0
     memory.said.append(telling)
     words = [t for t in tokens if t != "#"]
     strange = [t for t in words if t not in _known() and t not in details.names]
     named = len(details.names.intersection(tokens)) + len(details.figures.intersection(_NUMBER.findall(text)))
-    suits, alien = _house(low, card)
+    suits, alien = _house(found, card)
     speaks_to = share(models.concerns[concern].score(found)) if concern in models.concerns else 0.0
     if memory.shown and telling & memory.shown:
         speaks_to = min(1.0, speaks_to + 0.12 * len(telling & memory.shown))
@@ -170,6 +174,8 @@ class _Details(NamedTuple):
 
     names: frozenset[str]
     figures: frozenset[str]
+    grams: frozenset[str]
+    """Words and pairs of the card's names."""
 
 
 @lru_cache(maxsize=1024)
@@ -182,7 +188,8 @@ def _details(card: TaskCard) -> _Details:
     for ticket in card.tickets:
         names.add(_MONTHS[ticket.check_in.month - 1])
         figures |= {str(ticket.check_in.day), str(ticket.check_out.day), str(ticket.selling_price)}
-    return _Details(frozenset(names), frozenset(figures))
+    said_grams = frozenset(gram for text in said for gram in grams(tokens_of(text)))
+    return _Details(frozenset(names), frozenset(figures), said_grams)
 
 
 def _tells(token: str) -> bool:
@@ -190,14 +197,14 @@ def _tells(token: str) -> bool:
     return token > _HAN or len(token) > 4
 
 
-def _house(low: str, card: TaskCard) -> tuple[float, float]:
+def _house(found: set[str], card: TaskCard) -> tuple[float, float]:
     """Return whether a message speaks of what the card's house is for, and of what it is not."""
     suits = alien = 0.0
-    for name in (card.facts.event, card.facts.competitor_name):
-        low = low.replace(name.lower(), " ")
-    for topic, pattern in _topics().values():
-        if pattern.search(low) is None:
-            continue
+    topics = _topics()
+    for gram in found & topics.keys():
+        if gram in _details(card).grams:
+            continue  # a word of the event's name, or of a house's
+        topic = topics[gram]
         fits = card.hotel.kind in topic.kinds and (not topic.cities or card.hotel.city in topic.cities)
         suits, alien = max(suits, float(fits)), max(alien, float(not fits))
     return (suits, alien * (1.0 - 0.5 * suits))
