@@ -23,7 +23,7 @@ import numpy as np
 from negotiation_env.game.acts import MAX_TICKETS, Tactic
 from negotiation_env.game.lanes import Flag, Lanes, Num, Trio
 from negotiation_env.game.scenario import CardNumbers
-from negotiation_env.game.state import Decision, GameState, Move
+from negotiation_env.game.state import CONDITION_NAMES, Decision, GameState, Move
 from negotiation_env.seeds import TURNS
 
 CURVE_TURNS = 33
@@ -40,6 +40,8 @@ SOFT = (0.03, 0.09)
 """Shares of the selling price below its limit at which a manager with ``takes`` 1 takes a bid, drawn per ticket."""
 REASONS_OPEN = 1.8
 """Factor from a persona's weight of a tactic to the share of its margin that a plain true reason opens."""
+TIES = 0.35
+"""Share of managers that tie their best price to a condition."""
 EASED_OPENS = 0.35
 """Share of its margin that a manager opens to who speaks fully to its concern."""
 NEWS = 0.05
@@ -122,6 +124,8 @@ class Seat:
     final: Trio
     """Tickets on which it has named its last price."""
     promised: Flag
+    condition: Num
+    """What it ties its best prices to, see ``GameState.condition``."""
     curious: Flag
     """Whether it asks what it would gain before it quotes."""
     asked: Num
@@ -171,7 +175,9 @@ class Dynamics:
         traits, tactics = self._rows[int(persona)] if alone else self._gather(persona)
         worth = tuple([weight * facts for weight, facts in zip(tactics, card.strength, strict=True)])
         zero, no = lanes.full(persona, 0.0), lanes.flag(persona, False)
-        kept = lanes.draws(seed, LIMIT_TURN, 2 * MAX_TICKETS)
+        kept = lanes.draws(seed, LIMIT_TURN, 2 * MAX_TICKETS + 2)
+        tied = lanes.floor(kept[2 * MAX_TICKETS] * len(CONDITION_NAMES)) + 1.0
+        tied = tied * (kept[2 * MAX_TICKETS + 1] < TIES)
         low, high = KEPT_BACK
         soft = [
             traits.takes * (SOFT[0] + (SOFT[1] - SOFT[0]) * kept[MAX_TICKETS + k]) * card.selling[k]
@@ -187,7 +193,7 @@ class Dynamics:
             mood=traits.mood, trust=traits.trust, patience=traits.patience, opened=zero, persuaded=zero,
             eased=zero, comforted=zero,
             bid=(zero, zero, zero), best=(zero, zero, zero), settled=(no, no, no), taken=(no, no, no),
-            final=(no, no, no), promised=no,
+            final=(no, no, no), promised=no, condition=tied,
             curious=lanes.draw(seed, REASON_TURN, 0) < traits.wants_reason, asked=zero, warned=no,
         )  # fmt: skip
 
@@ -370,6 +376,7 @@ def _answer(
         last=prices.last,
         warn=prices.warn,
         wonders=(busy ^ True) & has_reason & stays & (silent ^ True),
+        condition=prices.condition,
     )
 
 
@@ -431,6 +438,7 @@ class _Prices(NamedTuple):
     quote: Trio
     net: Flag
     warn: Flag
+    condition: Trio
 
 
 def _prices(
@@ -449,7 +457,9 @@ def _prices(
     no = lanes.flag(game.turn, False)
     nothing = (no, no, no)
     if not lanes.some(engaged):
-        return _Prices(nothing, nothing, nothing, nothing, nothing, game.quote, seat.traits.net, no)
+        zero = lanes.full(game.turn, 0.0)
+        none = (zero, zero, zero)
+        return _Prices(nothing, nothing, nothing, nothing, nothing, game.quote, seat.traits.net, no, none)
     card, traits = game.card, seat.traits
     accepts, counters, holds, refuses, live, stuck = [no] * 3, [no] * 3, [no] * 3, [no] * 3, [no] * 3, [no] * 3
     wholes, limits, lasts, above, quotes = [no] * 3, [no] * 3, [no] * 3, [no] * 3, list(game.quote)
@@ -495,9 +505,12 @@ def _prices(
     seat.warned = seat.warned | warn
     seat.taken = _trio([seat.taken[k] | accepts[k] | above[k] for k in range(MAX_TICKETS)])
     seat.final = _trio([seat.final[k] | lasts[k] for k in range(MAX_TICKETS)])
+    below = [accepts[k] & (wholes[k] < limits[k]) for k in range(MAX_TICKETS)]
+    tied = [seat.condition * (lasts[k] | below[k]) for k in range(MAX_TICKETS)]
     return _Prices(
-        _trio(accepts), _trio(counters), _trio(holds), _trio(refuses), _trio(lasts), _trio(quotes), speaks_net, warn
-    )
+        _trio(accepts), _trio(counters), _trio(holds), _trio(refuses), _trio(lasts), _trio(quotes), speaks_net, warn,
+        _trio(tied),
+    )  # fmt: skip
 
 
 def _trio(values: Sequence[Num]) -> Trio:

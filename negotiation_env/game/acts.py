@@ -83,8 +83,8 @@ class DialogueAct(NamedTuple):
         figure: a figure cited as a fact (INFORM): percent, or yuan for a competitor's rate.
         detail: a refinement: the promise's id (PROMISE); ``"reason"``, ``"price"``, ``"figure"`` (which one is meant)
             or ``"confirm"`` (ASK; the last reads ``price`` back); ``"hold"``, ``"final"`` or ``"retract"`` (REJECT);
-            ``"last"`` (COUNTER: the last price); ``"objection"``, ``"upset"``, ``"insult"`` or ``"warning"`` (INFORM);
-            else ``""``.
+            ``"last"`` (COUNTER: the last price); ``"objection"``, ``"upset"``, ``"insult"``, ``"warning"`` or
+            ``"condition:"`` and its id (INFORM: what a price is tied to); else ``""``.
         force: how firmly it is said.
     """
 
@@ -100,9 +100,9 @@ class DialogueAct(NamedTuple):
 
 
 def as_heard(acts: Iterable[DialogueAct]) -> list[DialogueAct]:
-    """Return a manager's acts as a reader hears them: that a price is the last, and a warning, change no figure."""
+    """Return a manager's acts as a reader hears them: a last price, a warning and a condition change no figure."""
     plain = [act._replace(detail="") if act.detail == "last" else act for act in acts]
-    return [act for act in plain if act.detail != "warning"]
+    return [act for act in plain if act.detail != "warning" and not act.detail.startswith("condition:")]
 
 
 MAX_TICKETS = 3

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from negotiation_env.game.acts import ASKED_BACK, MAX_TICKETS, OFFERED, Act, DialogueAct, Force, PriceType, Tactic
 from negotiation_env.game.lanes import Lanes, Num, Trio
 from negotiation_env.game.scenario import TaskCard, fact_figure, further_figures, to_selling
-from negotiation_env.game.state import Decision, GameState, Move, said_price, same_price, unsettled
+from negotiation_env.game.state import CONDITION_NAMES, Decision, GameState, Move, said_price, same_price, unsettled
 
 PRICE_LEVELS = 11
 """Price levels of a numeric action; see ``level_price``."""
@@ -314,7 +314,15 @@ def decision_of(acts: Sequence[DialogueAct], game: GameState) -> Decision:
         last=_trio([any(a.detail == "last" and a.ticket == k for a in acts) for k in range(MAX_TICKETS)]),
         warn=any(a.kind is Act.INFORM and a.detail == "warning" for a in acts),
         wonders=any(a.kind is Act.ASK and a.detail == "price" for a in acts),
+        condition=_condition_of(acts, [flags["accept"][k] or flags["counter"][k] for k in range(MAX_TICKETS)]),
     )
+
+
+def _condition_of(acts: Sequence[DialogueAct], commits: Sequence[bool]) -> Trio:
+    """Return what a manager's acts tie the figures to which they commit."""
+    named = [a.detail.removeprefix("condition:") for a in acts if a.detail.startswith("condition:")]
+    number = float(CONDITION_NAMES.index(named[0]) + 1) if named and named[0] in CONDITION_NAMES else 0.0
+    return _trio([number * commit for commit in commits])
 
 
 _FLAGS = ("accept", "counter", "hold", "refuse", "confirm", "read_back", "retract")

@@ -17,12 +17,15 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
 
+from negotiation_env.game import world
 from negotiation_env.game.acts import MAX_TICKETS, Act, DialogueAct, PriceType, Tactic
 from negotiation_env.game.lanes import Flag, Lanes, Num, Trio
 from negotiation_env.game.scenario import CardNumbers
 
 PRICE_TOLERANCE = 1.5
 """Yuan of selling price by which two figures may differ and still be the same (net and selling are rounded)."""
+CONDITION_NAMES = tuple(world.CONDITIONS)
+"""By position, see ``GameState.condition``."""
 SILENCE_LIMIT = 3
 """Unanswered messages in a row after which the negotiation ends without an answer."""
 
@@ -100,6 +103,8 @@ class Decision(NamedTuple):
     """Warns that it is about to end the talk about a price."""
     wonders: Flag = False
     """Asks which rate the agent has in mind."""
+    condition: Trio = (0.0, 0.0, 0.0)
+    """What it ties its figure to: 1 and the position in ``world.CONDITIONS``, 0 for nothing."""
 
 
 @dataclass(slots=True)
@@ -118,6 +123,8 @@ class GameState:
     """The agent's last figure, 0 if none."""
     pending: Trio
     """Whether the manager's last message asked the agent to confirm ``quote``."""
+    condition: Trio
+    """What ``quote`` is tied to: 1 and the position in ``world.CONDITIONS``, 0 for nothing."""
     agreed: Trio
     """The agreed figure, 0 if none."""
     refused: Trio
@@ -147,6 +154,7 @@ def new_game(lanes: Lanes, card: CardNumbers) -> GameState:
         fresh=(no, no, no),
         bid=(zero, zero, zero),
         pending=(no, no, no),
+        condition=(zero, zero, zero),
         agreed=(zero, zero, zero),
         refused=(no, no, no),
         open=(card.tickets > 0, card.tickets > 1, card.tickets > 2),
@@ -252,12 +260,13 @@ def apply_decision(lanes: Lanes, game: GameState, decision: Decision) -> None:
     """Write the manager's answer into the state and advance the turn."""
     talks = decision.silent ^ True
     quote, quoted, fresh, refused = list(game.quote), list(game.quoted), list(game.fresh), list(game.refused)
-    pending = list(game.pending)
+    pending, condition = list(game.pending), list(game.condition)
     named = lanes.flag(game.end, False)
     for k in lanes.tickets(game.card.tickets):
         commits = (decision.accept[k] | decision.counter[k]) & talks
         retracts = decision.retract[k] & game.quoted[k] & talks
         quote[k] = lanes.where(commits, decision.quote[k], game.quote[k])
+        condition[k] = lanes.where(commits, decision.condition[k], game.condition[k])
         if lanes.some(retracts):
             quote[k] = lanes.where(retracts & (commits ^ True), game.card.selling[k], quote[k])
         quoted[k] = (game.quoted[k] & (retracts ^ True)) | commits
@@ -269,6 +278,7 @@ def apply_decision(lanes: Lanes, game: GameState, decision: Decision) -> None:
     game.quoted = (quoted[0], quoted[1], quoted[2])
     game.fresh = (fresh[0], fresh[1], fresh[2])
     game.pending = (pending[0], pending[1], pending[2])
+    game.condition = (condition[0], condition[1], condition[2])
     game.refused = (refused[0], refused[1], refused[2])
     game.open = open_tickets(lanes, game)
     game.net = lanes.where(named, decision.net, game.net)
@@ -300,6 +310,8 @@ def decision_acts(game: GameState, decision: Decision) -> tuple[DialogueAct, ...
     if decision.objection:
         acts.append(DialogueAct(Act.INFORM, Tactic(int(decision.objection)), detail="objection"))
     acts += [act for k in range(int(game.card.tickets)) if (act := _ticket_act(game, decision, k, kind)) is not None]
+    tied = {int(n) for n in decision.condition if n}
+    acts += [DialogueAct(Act.INFORM, detail=f"condition:{CONDITION_NAMES[n - 1]}") for n in sorted(tied)]
     if decision.unclear:
         acts.append(DialogueAct(Act.ASK, detail="figure"))
     if decision.warn:

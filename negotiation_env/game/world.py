@@ -35,6 +35,16 @@ PROMISES: dict[str, str] = {
 }
 """Promises that a scenario may allow, by id. Anything else that is promised is an over-promise."""
 
+CONDITIONS: dict[str, str] = {
+    "no-breakfast": "breakfast is not included",
+    "no-refund": "bookings at this rate cannot be cancelled free of charge",
+    "prepaid": "guests pay when they book",
+    "few-rooms": "a few rooms a night, not the whole house",
+    "no-saturdays": "not for the Saturday nights of the stay",
+    "two-nights": "for stays of two nights and more",
+}
+"""What a hotel may tie its price to, by id; part of the deal where the price is taken."""
+
 FORBIDDEN_PROMISES: dict[str, str] = {
     "guaranteed-bookings": "a guaranteed number of bookings",
     "zero-commission": "commission waived",

@@ -49,6 +49,7 @@ _NEEDS: Final[dict[str, frozenset[str]]] = (
     | {f"inform.{tactic}": frozenset() for tactic in ("fit", "partnership", "pressure")}
     | {f"inform.{name}": frozenset({"figure"}) for name in ("exposure", "conversion", "calendar.up", "calendar.down")}
     | {f"inform.{tactic}.plain": frozenset() for tactic in ("exposure", "conversion", "competitor", "calendar")}
+    | {f"condition.{name}": frozenset() for name in world.CONDITIONS}
     | {"inform.competitor": frozenset({"price"}), "promise": frozenset({"promise"})}
 )
 """What a phrase must hold, per key. A room that is missing is put in front where it has to be named."""
@@ -349,9 +350,11 @@ _PRICE_PLACE: Final = re.compile(r"%\(price\)s( net| \(selling price\))?(?=[.;:!
 
 
 def _takes_a_list(phrase: Phrase) -> bool:
-    """Whether a phrase holds one price, with no verb after it, and no room but in brackets."""
-    places = phrase.short.count("%(price)s")
-    return places == 1 and "%(room)s" not in phrase.short and bool(_PRICE_PLACE.search(phrase.short))
+    """Whether a phrase holds one price, its type right after it if anywhere, no verb after, no room but in brackets."""
+    place = _PRICE_PLACE.search(phrase.short)
+    if place is None or phrase.short.count("%(price)s") != 1 or "%(room)s" in phrase.short:
+        return False
+    return place[1] is not None or not phrase.typed
 
 
 def _list(phrase: Phrase, group: Sequence[DialogueAct], card: TaskCard, form: int, kind_said: str) -> str:
@@ -402,6 +405,8 @@ def _inform_key(act: DialogueAct, card: TaskCard, values: dict[str, str], chance
         return _OBJECTION[tactic]
     if detail in ("upset", "insult", "warning"):
         return detail
+    if detail.startswith("condition:"):
+        return detail.replace(":", ".")
     key = _INFORM[tactic]
     if tactic in (Tactic.FIT, Tactic.PARTNERSHIP, Tactic.PRESSURE):
         return key

@@ -17,6 +17,7 @@ from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.moves import decision_of, move_of
 from negotiation_env.game.scenario import Scenario, TaskCard, card_numbers, further_figures
 from negotiation_env.game.state import (
+    CONDITION_NAMES,
     Claims,
     End,
     GameState,
@@ -221,6 +222,7 @@ def outcome_of(negotiation: Negotiation, truncated: bool = False, fault: str | N
             "selling_price": ticket.selling_price,
             "agreed": round(game.agreed[k], 2) if game.agreed[k] > 0.0 else None,
             "refused": bool(game.refused[k]),
+            "condition": CONDITION_NAMES[int(game.condition[k]) - 1] if game.agreed[k] and game.condition[k] else None,
         }
         for k, ticket in enumerate(negotiation.card.tickets)
     ]

@@ -85,6 +85,8 @@ def acts_of_key(key: str, card: TaskCard, speaker: str, k: int) -> list[Dialogue
     head, _, tail = key.rpartition(".") if key.startswith(("ask.confirm", "counter.last")) else key.partition(".")
     if key in PLAIN_ACTS:
         return [PLAIN_ACTS[key]]
+    if head == "condition":
+        return [DialogueAct(Act.INFORM, detail=f"condition:{tail}")]
     if tail in ("selling", "net"):
         # The manager's standing figure, its new one, and the agent's bid.
         selling = card.tickets[k].selling_price
@@ -214,6 +216,8 @@ def manager_message(rng: random.Random, card: TaskCard) -> tuple[tuple[DialogueA
             acts.append(said(card, Act.REJECT, k, quote, price_type, "hold"))
         elif what == "hold":
             acts.append(DialogueAct(Act.REJECT, ticket=k, detail="hold"))
+    if any(a.kind in (Act.ACCEPT, Act.COUNTER) for a in acts) and rng.random() < 0.3:
+        acts.append(DialogueAct(Act.INFORM, detail=f"condition:{rng.choice(list(world.CONDITIONS))}"))
     if acts and rng.random() < 0.1:
         acts.append(DialogueAct(Act.INFORM, detail="warning"))
     if rng.random() < 0.3:
