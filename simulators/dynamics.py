@@ -44,8 +44,8 @@ TIES = 0.35
 """Share of managers that tie their best price to a condition."""
 EASED_OPENS = 0.35
 """Share of its margin that a manager opens to who speaks fully to its concern."""
-NEWS = 0.05
-"""Strength of reasons from which on they may reopen what was said for the last time."""
+NEWS = 0.1
+"""Strength of reasons from which on they may reopen, once, what was said for the last time."""
 MOST_ASKED = 2
 """Times that the manager asks what it would gain."""
 
@@ -123,6 +123,8 @@ class Seat:
     """Tickets on which the manager has taken a bid: it stays at that figure."""
     final: Trio
     """Tickets on which it has named its last price."""
+    reopened: Trio
+    """Tickets on which news has moved it once more after its last price."""
     promised: Flag
     condition: Num
     """What it ties its best prices to, see ``GameState.condition``."""
@@ -193,7 +195,7 @@ class Dynamics:
             mood=traits.mood, trust=traits.trust, patience=traits.patience, opened=zero, persuaded=zero,
             eased=zero, comforted=zero,
             bid=(zero, zero, zero), best=(zero, zero, zero), settled=(no, no, no), taken=(no, no, no),
-            final=(no, no, no), promised=no, condition=tied,
+            final=(no, no, no), reopened=(no, no, no), promised=no, condition=tied,
             curious=lanes.draw(seed, REASON_TURN, 0) < traits.wants_reason, asked=zero, warned=no,
         )  # fmt: skip
 
@@ -473,7 +475,7 @@ def _prices(
         whole = lanes.floor(bid * part + 1e-6) / part
         live[k] = engaged & game.open[k]
         # A last price is one: only news may move it. A bid that was taken is not haggled about.
-        stuck[k] = seat.taken[k] | (seat.final[k] & (news ^ True))
+        stuck[k] = seat.taken[k] | (seat.final[k] & ((news & (seat.reopened[k] ^ True)) ^ True))
         fair = whole >= lanes.maximum(limits[k] - seat.soft[k] * (0.5 + 0.5 * late), least)
         wholes[k] = whole
         # A bid above its price is answered with that price.
@@ -498,12 +500,13 @@ def _prices(
         moves = haggles & gives & (tired ^ True) & (above[k] ^ True)
         counters[k] = moves | states
         holds[k] = haggles ^ refuses[k] ^ counters[k]
-        lasts[k] = moves & settling
+        lasts[k] = moves & (settling | seat.final[k])
         kept = (accepts[k] | counters[k]) ^ True
         quotes[k] = top * kept + wholes[k] * accepts[k] + lanes.where(states, top, offer) * counters[k]
     warn = tired_of_any & (seat.warned ^ True) & (settles ^ True)
     seat.warned = seat.warned | warn
     seat.taken = _trio([seat.taken[k] | accepts[k] | above[k] for k in range(MAX_TICKETS)])
+    seat.reopened = _trio([seat.reopened[k] | (seat.final[k] & counters[k]) for k in range(MAX_TICKETS)])
     seat.final = _trio([seat.final[k] | lasts[k] for k in range(MAX_TICKETS)])
     below = [accepts[k] & (wholes[k] < limits[k]) for k in range(MAX_TICKETS)]
     tied = [seat.condition * (lasts[k] | below[k]) for k in range(MAX_TICKETS)]
