@@ -158,7 +158,7 @@ def hear(content: Content, words: int) -> Heard:
     if words < FEWEST:
         worth = min(worth, 0.4)
     worth = max(0.0, min(MOST_WORTH, worth * SCALE))
-    eases = max(0.0, min(1.0, (content.speaks_to - 0.3) / 0.6)) * (0.4 + 0.6 * content.sincere) * (1.0 - offence)
+    eases = max(0.0, min(1.0, (content.speaks_to - 0.15) / 0.5)) * (0.4 + 0.6 * content.sincere) * (1.0 - offence)
     eases = eases * (1.0 - min(1.0, 2.0 * odd))
     invites = 0.3 * (worth - 0.7) + 0.1 * content.suits - 0.3 * offence - 0.6 * odd
     return Heard(
