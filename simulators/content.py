@@ -100,6 +100,8 @@ class Memory:
     """Telling words of the agent's earlier messages."""
     shown: frozenset[str] = frozenset()
     """Telling words with which the manager has shown its concern."""
+    details: set[str] = field(default_factory=set)
+    """Details of the card that the agent has named."""
 
 
 class Content(NamedTuple):
@@ -111,7 +113,7 @@ class Content(NamedTuple):
     speaks_to: float
     """How likely it speaks to the manager's concern."""
     details: float
-    """How many details of the card it names, as a share of ``MOST_DETAILS``."""
+    """How many details of the card it names for the first time, as a share of ``MOST_DETAILS``."""
     suits: float
     """1 where it speaks of what this house is for."""
     alien: float
@@ -131,7 +133,8 @@ def content_of(text: str, card: TaskCard, concern: str | None, memory: Memory) -
     memory.said.append(telling)
     words = [t for t in tokens if t != "#"]
     strange = [t for t in words if t not in _known() and t not in details.names]
-    named = len(details.names.intersection(tokens)) + len(details.figures.intersection(_NUMBER.findall(text)))
+    named = (details.names.intersection(tokens) | details.figures.intersection(_NUMBER.findall(text))) - memory.details
+    memory.details |= named
     suits, alien = _house(found, card)
     speaks_to = share(models.concerns[concern].score(found)) if concern in models.concerns else 0.0
     if memory.shown and telling & memory.shown:
@@ -140,7 +143,7 @@ def content_of(text: str, card: TaskCard, concern: str | None, memory: Memory) -
         sincere=share(models.sincere.score(found)),
         offends=share(models.offends.score(found)),
         speaks_to=speaks_to,
-        details=min(named, MOST_DETAILS) / MOST_DETAILS,
+        details=min(len(named), MOST_DETAILS) / MOST_DETAILS,
         suits=suits,
         alien=alien,
         unknown=len(strange) / len(words) if words else 1.0,
@@ -163,6 +166,7 @@ def hear(content: Content, words: int) -> Heard:
     invites = 0.3 * (worth - 0.7) + 0.1 * content.suits - 0.3 * offence - 0.6 * odd
     return Heard(
         worth=round(worth, 4),
+        tells=round(max(0.0, min(1.0, (worth - 0.7) / 1.0)) * (1.0 - same), 4) if words >= FEWEST else 0.0,
         eases=round(eases, 4),
         offends=round(offence, 4),
         invites=round(max(-0.5, min(0.4, invites)), 4),

@@ -42,6 +42,8 @@ REASONS_OPEN = 1.8
 """Factor from a persona's weight of a tactic to the share of its margin that a plain true reason opens."""
 TIES = 0.35
 """Share of managers that tie their best price to a condition."""
+TELLS_OPEN, TELLS_FILL = 0.25, 0.3
+"""Share of its margin that a manager opens to words worth hearing, and how fast it has heard enough of them."""
 EASED_OPENS = 0.35
 """Share of its margin that a manager opens to who speaks fully to its concern."""
 NEWS = 0.1
@@ -80,6 +82,8 @@ class Heard(NamedTuple):
 
     worth: Num
     """Factor on its reasons, 0 to 2: 1 is a plain true reason."""
+    tells: Num
+    """How much it says that is specific, sincere and new, whatever acts it was read as, 0 to 1."""
     eases: Num
     """How far it speaks to what weighs on this manager, 0 to 1."""
     offends: Num
@@ -111,6 +115,8 @@ class Seat:
     """The part of ``opened`` that reasons, promises and reciprocity have earned."""
     eased: Num
     """How far the agent has spoken to the manager's concern, 0 to 1; never falls."""
+    told: Num
+    """How much it has been told that was worth hearing, 0 to 1: more of it opens less and less."""
     comforted: Num
     """How often it was comforted without being upset."""
     bid: Trio
@@ -193,7 +199,7 @@ class Dynamics:
             persona=persona, seed=seed, least=_trio(least), soft=_trio(soft), traits=traits,
             worth=worth,
             mood=traits.mood, trust=traits.trust, patience=traits.patience, opened=zero, persuaded=zero,
-            eased=zero, comforted=zero,
+            eased=zero, told=zero, comforted=zero,
             bid=(zero, zero, zero), best=(zero, zero, zero), settled=(no, no, no), taken=(no, no, no),
             final=(no, no, no), reopened=(no, no, no), promised=no, condition=tied,
             curious=lanes.draw(seed, REASON_TURN, 0) < traits.wants_reason, asked=zero, warned=no,
@@ -220,7 +226,7 @@ class Dynamics:
             reading = reading._replace(new=reading.new | (half & _unasked(game)))
         _feel(lanes, seat, game, move, reading, heard, luck[CATCH])
         by_time = self._by_time(lanes, seat, game)
-        _open(lanes, seat, game, move, reading, by_time, luck[NOISE])
+        _open(lanes, seat, game, move, reading, heard, by_time, luck[NOISE])
         answer = _answer(lanes, seat, game, move, reading, heard, luck)
         return _ask_back(lanes, game, move, answer) if asks else answer
 
@@ -230,7 +236,7 @@ class Dynamics:
         return lanes.take(self._curve, seat.persona * CURVE_TURNS + turn)
 
 
-PLAIN_WORTH, SOOTHING_EASES, REASON_EASES = 1.0, 0.3, 0.1
+PLAIN_WORTH, SOOTHING_EASES, REASON_EASES, REASON_TELLS = 1.0, 0.3, 0.1, 0.15
 """What a move without words counts for: the means of the text form (``negotiate study manager``)."""
 
 
@@ -243,6 +249,7 @@ def plain_hearing(lanes: Lanes, game: GameState, move: Move) -> Heard:
     zero = lanes.full(game.turn, 0.0)
     return Heard(
         worth=lanes.full(game.turn, PLAIN_WORTH),
+        tells=zero + reasons * REASON_TELLS,
         eases=lanes.maximum(zero + move.soothe * SOOTHING_EASES, zero + own * REASON_EASES),
         offends=zero,
         invites=0.06 * move.greet + 0.1 * reasons - 0.1 * (move.ask & (reasons ^ True)),
@@ -250,12 +257,21 @@ def plain_hearing(lanes: Lanes, game: GameState, move: Move) -> Heard:
 
 
 def _open(
-    lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading, by_time: Num, noise: Num
+    lanes: Lanes,
+    seat: Seat,
+    game: GameState,
+    move: Move,
+    reading: MoveReading,
+    heard: Heard,
+    by_time: Num,
+    noise: Num,
 ) -> None:
     """Open more of the margin: by time, reasons, reciprocity, promises; never close any of it."""
     belief = (0.3 + 0.7 * seat.trust) * (1.0 + 0.4 * seat.mood)
     first_promise = move.promise & (seat.promised ^ True)
-    earned = (reading.fresh + 0.06 * first_promise + EASED_OPENS * reading.eased) * belief
+    told = heard.tells * (1.0 - seat.told)
+    seat.told = seat.told + TELLS_FILL * told
+    earned = (reading.fresh + 0.06 * first_promise + EASED_OPENS * reading.eased + TELLS_OPEN * told) * belief
     earned = earned + seat.traits.reciprocity * lanes.minimum(2.0 * reading.raised, 0.2)
     pressed = move.tactics[Tactic.PRESSURE] & (game.used[Tactic.PRESSURE] <= 1.5)
     if lanes.some(pressed):
@@ -292,7 +308,7 @@ def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move, heard: Heard) -
         best[k] = lanes.maximum(seat.best[k], bid)
     eased = lanes.maximum(heard.eases - seat.eased, 0.0)
     first = (game.turn < 0.5) | (move.soothe & game.upset)
-    new = (fresh > 0.02) | (raised > 0.002) | (eased > 0.1) | first | (move.ask & (game.ever_answered ^ True))
+    new = (fresh > 0.02) | (heard.tells * (1.0 - seat.told) > 0.25) | (raised > 0.002) | (eased > 0.1) | first | (move.ask & (game.ever_answered ^ True))
     seat.bid, seat.best = game.bid, _trio(best)
     return MoveReading(fresh, reasons, raised, retreats, eased, lowball, new, weak)
 
@@ -313,7 +329,8 @@ def _feel(
     hurt = hurt + 0.18 * reading.lowball + stale * (rests ^ True)
     hurt = hurt + 0.12 * reading.retreats
     upset = seat.mood < UPSET_BELOW
-    comfort = move.soothe * (0.12 / (1.0 + 2.0 * seat.comforted) * (upset ^ True) + 0.7 * upset) + 0.3 * reading.eased
+    comfort = move.soothe * (0.12 / (1.0 + 2.0 * seat.comforted) * (upset ^ True) + 0.7 * upset)
+    comfort = comfort * lanes.clip(heard.worth, 0.6, 1.3) + 0.3 * reading.eased
     seat.comforted = seat.comforted + (move.soothe & (upset ^ True))
     seat.mood = lanes.clip(seat.mood + comfort * traits.forgiving - hurt * traits.temper, -1.0, 1.0)
     seat.eased = lanes.maximum(seat.eased, heard.eases)
@@ -426,7 +443,7 @@ def _answer_rate(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading:
     opening = traits.answers + heard.invites - 0.1 * reading.lowball
     opening = opening * (1.0 - 0.4 * (game.silent_streak > 0.0))
     chance = lanes.where(game.ever_answered, traits.keeps_answering, opening) + 0.1 * lanes.minimum(seat.mood, 0.0)
-    return chance - 0.2 * move.rude - 0.5 * move.silent
+    return chance - 0.2 * move.rude - 0.25 * move.tactics[Tactic.PRESSURE] - 0.5 * move.silent
 
 
 class _Prices(NamedTuple):
