@@ -1,0 +1,1 @@
+"""The hotel manager, measured: ``negotiate study manager``."""
