@@ -47,7 +47,9 @@ TRIAL_LABEL: Final = LABELS["trial, by seed of the run"].start
 VOICE_LABEL: Final = LABELS["voice, by turn"].start
 ARM_LABEL: Final = LABELS["arm, by seed of the run"].start
 
-TURNS: Final = MappingProxyType({"card": 1 << 20, "brief": 1 << 21, "persona": 1 << 22, "reason": 1 << 23, "limit": 1 << 24, "concern": 1 << 25})
+TURNS: Final = MappingProxyType(
+    {"card": 1 << 20, "brief": 1 << 21, "persona": 1 << 22, "reason": 1 << 23, "limit": 1 << 24, "concern": 1 << 25}
+)
 """Turns, far beyond any negotiation's, at which what holds for a whole episode is drawn."""
 
 CHANNELS: Final = MappingProxyType(

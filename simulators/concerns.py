@@ -1,7 +1,7 @@
 """Concerns: what weighs on a hotel manager, how it shows, and what is said when it is eased or brushed aside.
 
-``concerns.toml`` holds the twenty concerns of the written dialogues, each with the houses that it fits and its lines. One is
-drawn for every episode, from its seed alone (``draw_concern``). It is private as the floors are: it enters no
+``concerns.toml`` holds the twenty concerns of the written dialogues, each with the houses that it fits and its lines.
+One is drawn for every episode, from its seed alone (``draw_concern``). It is private as the floors are: it enters no
 observation, info, reward or prompt of the policy, and the agent learns of it by what the manager says. A line may
 stand before any of the manager's answers without changing how that answer is read.
 """

@@ -37,13 +37,6 @@ FLAWS: Final = frozenset(
         "empty-phrases",
     )
 )  # fmt: skip
-CONCERNS: Final = frozenset(
-    (
-        "renovation-costs", "staff-shortage", "commission", "last-promotion", "head-office", "price-war", "regulars",
-        "parity", "event-demand", "late-payout", "bad-guests", "overbooking", "bereavement", "weather-damage", "image",
-        "utility-costs", "new-in-job", "empty-midweek", "long-stays", "distrust-calls",
-    )
-)  # fmt: skip
 SHARED_WORDS: Final = 9
 """Words in a row that two dialogues may not share (Chinese characters count as a word each)."""
 TOLERANCE: Final = 2.0
