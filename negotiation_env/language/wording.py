@@ -314,8 +314,9 @@ def word(
             key = _PLAIN[kind] or _other_key(act, manager, values)
         found = book.lookup(key, tone)
         phrases = found.typed if typed else found.all
-        if len(group) > 1 and price is not None:
-            phrases = tuple(p for p in phrases if _takes_a_list(p)) or tuple(p for p in found.all if _takes_a_list(p))
+        if len(group) > 1:
+            takes = _takes_rooms if price is None else _takes_a_list
+            phrases = tuple(filter(takes, phrases)) or tuple(filter(takes, found.all)) or phrases
         phrase = phrases[chances.pick(len(phrases))]
         if price is not None:
             form = chances.pick(len(_PRICE_FORMATS)) if form is None or not manager else form
@@ -347,6 +348,14 @@ def _groups(acts: Sequence[DialogueAct]) -> list[list[DialogueAct]]:
 
 _PRICE_PLACE: Final = re.compile(r"%\(price\)s( net| \(selling price\))?(?=[.;:!?]|, (?:and|that|then))")
 """Where a list of prices may stand, and the price type that is said of each of them."""
+
+
+_ROOM_LAST: Final = re.compile(r"%\(room\)s[^%]{0,12}$")
+
+
+def _takes_rooms(phrase: Phrase) -> bool:
+    """Whether several rooms may stand where a phrase names its room: at its end."""
+    return bool(_ROOM_LAST.search(phrase.long))
 
 
 def _takes_a_list(phrase: Phrase) -> bool:

@@ -57,7 +57,7 @@ class Broken(RuleManager):
 )
 def test_a_broken_manager_is_found(fault: str, words: str) -> None:
     with pytest.raises(CheckError, match=words):
-        check_manager(Broken(fault), negotiations=12, turns=6)
+        check_manager(Broken(fault), negotiations=24, turns=12)
 
 
 def test_something_else_is_no_manager() -> None:
