@@ -313,7 +313,9 @@ def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move, heard: Heard) -
     return MoveReading(fresh, reasons, raised, retreats, eased, lowball, new, weak)
 
 
-def _feel(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading, heard: Heard, luck: Num) -> None:
+def _feel(
+    lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading, heard: Heard, luck: Num
+) -> None:
     """Update mood, trust, patience, and what the concern has eased to."""
     traits = seat.traits
     caught = lied = move.overpromise | move.false_fact

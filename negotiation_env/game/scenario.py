@@ -19,9 +19,18 @@ from negotiation_env.game.acts import MAX_TICKETS, PriceType, Tactic
 from negotiation_env.game.lanes import FLOATS, Lanes, Num, Trio, episode_seed
 from negotiation_env.seeds import TURNS
 
-FIRST_DATE = date(2027, 1, 4)
+FIRST_DATE, DAYS = date(2027, 1, 4), 330
+"""The first of the days on which a scenario's first ticket may begin, and their number."""
 CARD_TURN, BRIEF_TURN = TURNS["card"], TURNS["brief"]
 """Positions in the draw space that no dialogue turn reaches; scenario draws use them."""
+_CITY, _DAY = 21, 23
+"""Channels of a card's city and first day."""
+_MONTHS: Final = tuple((FIRST_DATE + timedelta(days=day)).month - 1.0 for day in range(DAYS))
+"""Month of each day, 0 for January."""
+_SEASONS: Final = tuple(
+    float("LSH".index(letter)) for city in world.CITIES for letter in world.YEARS.get(city, world.YEAR)
+)
+"""Season of each city in each month, a city's months in a row."""
 
 
 class CardNumbers(NamedTuple):
@@ -233,7 +242,11 @@ def to_selling(price: float, price_type: PriceType | None, commission: float) ->
 
 
 def sample_card(lanes: Lanes, seed: Num) -> CardNumbers:
-    """Draw the agent's side of a scenario for every seed."""
+    """Draw the agent's side of a scenario for every seed.
+
+    The season is the city's in the month of the first ticket. Demand is up in three of four high seasons and down in as
+    many low ones; the house is fuller where both are high.
+    """
     draws = lanes.draws(seed, CARD_TURN, 18)
 
     def pick(channel: int, size: int) -> Num:
@@ -249,7 +262,11 @@ def sample_card(lanes: Lanes, seed: Num) -> CardNumbers:
         price = lanes.ceil(base * (1.0 + 0.35 * k * draws[5 + k]))
         selling.append(price)
         target.append(lanes.ceil(price * (1.0 - cut * (0.85 + 0.3 * draws[8 + k]))))
-    occupancy = lanes.ceil(20.0 + 70.0 * draws[11]) / 100.0
+    city = lanes.floor(lanes.draw(seed, CARD_TURN, _CITY) * len(world.CITIES))
+    month = lanes.take(_MONTHS, lanes.floor(lanes.draw(seed, CARD_TURN, _DAY) * DAYS))
+    season = lanes.take(_SEASONS, city * 12.0 + month)
+    demand = lanes.ceil(-30.0 + 60.0 * (0.65 * draws[17] + 0.175 * season))
+    occupancy = lanes.ceil(20.0 + 38.5 * draws[11] + 10.5 * season + 0.175 * (30.0 + demand)) / 100.0
     numbers = CardNumbers(
         tickets=tickets,
         selling=(selling[0], selling[1], selling[2]),
@@ -257,20 +274,20 @@ def sample_card(lanes: Lanes, seed: Num) -> CardNumbers:
         target=(target[0], target[1], target[2]),
         kind=pick(12, len(world.HOTEL_KINDS)),
         stars=stars,
-        season=pick(13, len(world.SEASONS)),
+        season=season,
         occupancy=occupancy,
         exposure=lanes.ceil(5.0 + 35.0 * draws[14]),
         conversion=lanes.ceil(3.0 + 22.0 * draws[15]),
         competitor=lanes.ceil(selling[0] * (0.8 + 0.3 * draws[16])),
-        demand=lanes.ceil(-30.0 + 60.0 * draws[17]),
+        demand=demand,
     )
     return _with_strength(lanes, numbers)
 
 
 def sample_floors(lanes: Lanes, seed: Num, card: CardNumbers) -> Trio:
-    """Draw the manager's floors (selling price, yuan). About half of them lie at or below the target."""
+    """Draw the manager's floors (selling price, yuan). A little over half of them lie at or below the target."""
     draws = lanes.draws(seed, BRIEF_TURN, 1 + MAX_TICKETS)
-    depth = 0.45 + 1.1 * draws[0]
+    depth = 0.5 + 1.05 * draws[0]
 
     def floor(k: int) -> Num:
         gap = card.selling[k] - card.target[k]
@@ -323,11 +340,13 @@ def _card(seed: int, numbers: CardNumbers) -> TaskCard:
 
     kind, count = int(numbers.kind), int(numbers.tickets)
     start = f"{world.NAME_STARTS[pick(20, len(world.NAME_STARTS))]} {world.KIND_SUFFIX[kind]}"
-    first_room, first_day = pick(22, len(world.ROOM_TYPES)), pick(23, 330)
+    city, first_day = world.CITIES[pick(_CITY, len(world.CITIES))], FIRST_DATE + timedelta(days=pick(_DAY, DAYS))
+    events = [e for e in world.MONTH_EVENTS[first_day.month - 1] if city not in world.NOT_HELD.get(e, ())]
+    first_room = pick(22, len(world.ROOM_TYPES))
     tickets = tuple(
         Ticket(
             room=world.ROOM_TYPES[(first_room + k) % len(world.ROOM_TYPES)],
-            check_in=FIRST_DATE + timedelta(days=first_day + 3 * k),
+            check_in=first_day + timedelta(days=3 * k),
             nights=2 + pick(24 + k, 12),
             selling_price=int(numbers.selling[k]),
             commission=float(numbers.commission[k]),
@@ -340,7 +359,7 @@ def _card(seed: int, numbers: CardNumbers) -> TaskCard:
     return TaskCard(
         hotel=Hotel(
             name=start,
-            city=world.CITIES[pick(21, len(world.CITIES))],
+            city=city,
             kind=world.HOTEL_KINDS[kind],
             stars=int(numbers.stars),
             season=world.SEASONS[int(numbers.season)],
@@ -352,7 +371,7 @@ def _card(seed: int, numbers: CardNumbers) -> TaskCard:
             conversion=int(numbers.conversion),
             competitor_name=world.COMPETITORS[pick(29, len(world.COMPETITORS))],
             competitor_price=int(numbers.competitor),
-            event=world.EVENTS[pick(30, len(world.EVENTS))],
+            event=events[pick(30, len(events))],
             demand=int(numbers.demand),
         ),
         promises=tuple(names[(first + j) % len(names)] for j in range(allowed)),

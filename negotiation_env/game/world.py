@@ -18,12 +18,33 @@ NAME_STARTS = (
 HOTEL_KINDS = ("business", "resort", "boutique", "family", "airport", "homestay")
 KIND_SUFFIX = ("Hotel", "Resort", "Boutique Hotel", "Family Inn", "Airport Hotel", "Guesthouse")
 SEASONS = ("low", "shoulder", "high")
+YEAR = "LLLSSSHHSHLL"
+"""The season of each month, January first, by its first letter."""
+YEARS: dict[str, str] = {"Sanya": "HHHSLLLLLSHH", "Harbin": "HHSLLSSSLLLH"}
+"""The cities whose year is another one."""
 ROOM_TYPES = ("Deluxe King", "Superior Twin", "Family Suite", "Standard Double", "Garden View Queen", "Executive Room")
 COMMISSIONS = (0.08, 0.10, 0.12, 0.15, 0.18, 0.20)
-EVENTS = (
-    "the spring trade fair", "the marathon weekend", "the music festival", "the school holidays",
-    "the food festival", "the autumn leaf season",
-)  # fmt: skip
+MONTH_EVENTS = (
+    ("the winter trade fair", "the Spring Festival travel weeks"),
+    ("the school holidays", "the Spring Festival travel weeks", "the lantern festival"),
+    ("the spring trade fair", "the marathon weekend", "the blossom weeks"),
+    ("the spring trade fair", "the marathon weekend", "the blossom weeks"),
+    ("the spring trade fair", "the music festival", "the Labour Day holiday"),
+    ("the music festival", "the dragon boat races"),
+    ("the school holidays", "the music festival"),
+    ("the school holidays", "the music festival"),
+    ("the food festival", "the Mid-Autumn holiday", "the autumn trade fair"),
+    ("the autumn leaf season", "the food festival", "the marathon weekend"),
+    ("the autumn leaf season", "the marathon weekend", "the autumn trade fair"),
+    ("the winter trade fair", "the music festival"),
+)
+"""Events of each month, January first."""
+EVENTS = tuple(dict.fromkeys(event for events in MONTH_EVENTS for event in events))
+NOT_HELD: dict[str, tuple[str, ...]] = {
+    "the autumn leaf season": ("Sanya", "Xiamen", "Zhuhai"),
+    "the blossom weeks": ("Harbin", "Sanya"),
+}
+"""Cities without an event."""
 COMPETITORS = ("Plum Blossom Inn", "City Star Hotel", "Orchid Court", "Blue Gate Hotel", "Grand Willow", "Swan House")
 
 PROMISES: dict[str, str] = {
