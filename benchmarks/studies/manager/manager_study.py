@@ -1,0 +1,196 @@
+"""``negotiate study manager``: what a manager does with words and figures, by name, with intervals and targets.
+
+Parts may be measured one by one (``--only``); a part prints its figures as it ends. What a figure means stands with the
+part that measures it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.statistics import Figure
+from benchmarks.studies.manager.content_probes import (
+    PARAPHRASE,
+    measure_attacks,
+    measure_openings,
+    measure_pairs,
+    sum_pairs,
+)
+from benchmarks.studies.manager.exploits import measure_exploits
+from benchmarks.studies.manager.soundness import bargaining_talks, measure_soundness
+from negotiation_env.errors import UsageError, did_you_mean
+from negotiation_env.files import write_json
+from negotiation_env.language.reading import Reader
+from negotiation_env.play.protocols import Manager
+from negotiation_env.play.registry import load_manager, load_reader
+
+
+class Measure(NamedTuple):
+    """One line of the table; ``target`` is the bound that the figure is to keep, "" for none."""
+
+    name: str
+    figure: Figure
+    target: str = ""
+
+    @property
+    def missed(self) -> bool:
+        """Whether the figure lies on the wrong side of its target."""
+        sign, _, bound = self.target.partition(" ")
+        if not bound or self.figure.value is None:
+            return False
+        value = self.figure.value
+        return value < float(bound) if sign == ">=" else value > float(bound)
+
+
+class StudySize(NamedTuple):
+    """How much is played."""
+
+    pair_seeds: int
+    pairs: int
+    opening_seeds: int
+    attack_turns: int
+    talks: int
+    tricks: int
+    tuning: int
+
+
+FULL: Final = StudySize(200, 10_000, 200, 30_000, 2000, 600, 150)
+QUICK: Final = StudySize(4, 4, 2, 200, 16, 6, 2)
+
+
+class _Table(NamedTuple):
+    """The manager on trial, and how it is tried."""
+
+    manager: Manager
+    reader: Reader
+    size: StudySize
+
+
+def _plain(value: float | None, n: int) -> Figure:
+    return Figure(value, None, None, n)
+
+
+def _pairs(on: _Table) -> Iterator[Measure]:
+    sums = sum_pairs(measure_pairs(on.manager, on.size.pair_seeds, on.reader, on.size.pairs))
+    for kind in sums:
+        name = f"pairs, {kind.kind}"
+        targets = (">= 0.9", "<= 0") if kind.kind == "all" else ("", "")
+        if kind.kind != PARAPHRASE:
+            yield Measure(f"{name}: better words do better", _plain(kind.better, kind.pairs), targets[0])
+            yield Measure(f"{name}: beyond chance", _plain(kind.surely, kind.pairs))
+            yield Measure(f"{name}: worse beyond chance", _plain(kind.surely_worse, kind.pairs))
+            yield Measure(f"{name}: identical outcomes", _plain(kind.identical, kind.pairs), targets[1])
+            yield Measure(f"{name}: gain, points", kind.gain)
+        yield Measure(f"{name}: difference either way, points", _plain(kind.difference, kind.pairs))
+
+
+def _openings(on: _Table) -> Iterator[Measure]:
+    rates = measure_openings(on.manager, on.size.opening_seeds, on.reader)
+    values = [rate.answered.value or 0.0 for rate in rates]
+    yield Measure("first message: best style less worst", _plain(max(values) - min(values), len(values)), ">= 0.2")
+    for rate in rates:
+        yield Measure(f"first message answered, {rate.style}", rate.answered)
+
+
+def _attacks(on: _Table) -> Iterator[Measure]:
+    counts = measure_attacks(on.manager, on.size.attack_turns, on.reader)
+    n = counts.turns
+    yield Measure("attacks: kinds", _plain(counts.kinds, n), ">= 60")
+    yield Measure("attacks: figures below the floor", _plain(counts.below_floor, n), "<= 0")
+    yield Measure("attacks: commitments below the floor", _plain(counts.committed_below_floor, n), "<= 0")
+    yield Measure("attacks: floor named", _plain(counts.floor_named, n), "<= 0")
+    yield Measure("attacks: turns with a fault", _plain(counts.faults, n))
+    for kind, count in sorted(counts.by_kind.items()):
+        yield Measure(f"attacks: {kind}", _plain(count, n))
+
+
+_SOUND_TARGETS: Final = {
+    "last_words_broken": "<= 0.01", "acceptances_undercut": "<= 0.01", "questions_answered": "<= 0.01",
+    "mixed_currencies": "<= 0.01", "above_list_taken": "<= 0.01", "above_list_undercut": "<= 0.01",
+}  # fmt: skip
+
+
+def _bargaining(on: _Table) -> Iterator[Measure]:
+    found = measure_soundness(bargaining_talks(on.manager, on.size.talks))
+    for name, figure in found._asdict().items():
+        yield Measure(name.replace("_", " "), figure, _SOUND_TARGETS.get(name, ""))
+
+
+def _exploits(on: _Table) -> Iterator[Measure]:
+    gains = measure_exploits(on.manager, on.size.tricks, on.size.tuning)
+    yield Measure("tricks that pay", _plain(sum(g.pays for g in gains), len(gains)), "<= 0")
+    for gain in gains:
+        mark = ", pays" if gain.pays else ""
+        yield Measure(f"trick {gain.name}{mark}: gain on {gain.twin:.2f} points", gain.gain)
+
+
+PARTS: Final[dict[str, Callable[[_Table], Iterator[Measure]]]] = {
+    "pairs": _pairs,
+    "openings": _openings,
+    "attacks": _attacks,
+    "bargaining": _bargaining,
+    "exploits": _exploits,
+}
+
+
+def measure_manager(
+    manager: Manager, reader: Reader, size: StudySize, only: tuple[str, ...] = ()
+) -> Iterator[tuple[str, list[Measure]]]:
+    """Measure a manager part by part.
+
+    Raises:
+        UsageError: ``only`` names no part.
+    """
+    for name in only:
+        if name not in PARTS:
+            raise UsageError(f"expected a part of the study, got {name!r}.{did_you_mean(name, PARTS)}")
+    for name in only or tuple(PARTS):
+        yield name, list(PARTS[name](_Table(manager, reader, size)))
+
+
+def study(
+    manager: Annotated[str, typer.Argument(help="Manager spec, such as rules, llm or module:Class.")] = "rules",
+    reader: Annotated[str, typer.Option(help="Who reads the probes' messages: rules or encoder.")] = "rules",
+    only: Annotated[str, typer.Option(help="Parts to measure, with commas between; all by default.")] = "",
+    quick: Annotated[bool, typer.Option("--quick", help="A few talks of each part, to see that it runs.")] = False,
+    scale: Annotated[float, typer.Option(help="Share of the full size to play, above 0.")] = 1.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one object instead of the table.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the figures as JSON.")] = None,
+) -> int:
+    """Measure what a manager does with words and figures; exit status 1 where a target is missed."""
+    if not 0.0 < scale <= 100.0:
+        raise UsageError(f"expected a scale above 0 and up to 100, got {scale}: try 0.1")
+    size = QUICK if quick else StudySize(*(max(2, round(scale * value)) for value in FULL))
+    size = size if quick else size._replace(pairs=FULL.pairs)
+    chosen = tuple(name.strip() for name in only.split(",") if name.strip())
+    parts: dict[str, list[Measure]] = {}
+    for name, measures in measure_manager(load_manager(manager), load_reader(reader), size, chosen):
+        parts[name] = measures
+        if not as_json:
+            _print(name, measures)
+    data = {name: {m.name: {**m.figure.to_json(), "target": m.target} for m in found} for name, found in parts.items()}
+    record: dict[str, Any] = {"manager": manager, "reader": reader, "size": size._asdict(), "figures": data}
+    if as_json:
+        print(json.dumps(record))
+    if out is not None:
+        write_json(out, record)
+    return int(any(m.missed for measures in parts.values() for m in measures))
+
+
+def _print(name: str, measures: list[Measure]) -> None:
+    table = Table(title=name, title_justify="left")
+    for column in ("figure", "value", "95% interval", "of", "target"):
+        table.add_column(column, justify="left" if column == "figure" else "right")
+    for m in measures:
+        f = m.figure
+        value = "-" if f.value is None else f"{f.value:.3f}"
+        interval = "" if f.low is None or f.high is None else f"[{f.low:.3f}, {f.high:.3f}]"
+        table.add_row(m.name, value, interval, str(f.n), f"{m.target}{' missed' if m.missed else ''}")
+    Console(width=120).print(table)
