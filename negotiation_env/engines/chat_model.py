@@ -104,6 +104,11 @@ class ChatModel(Protocol):
         ...
 
 
+def adapted(engine: ChatModel) -> bool:
+    """Whether an engine speaks through an adapter, and so knows its task: its attribute ``adapter`` names one."""
+    return getattr(engine, "adapter", None) is not None
+
+
 def fault_reply(cause: str) -> ChatReply:
     """The reply that stands for a failed sample."""
     return ChatReply(text="", finish="fault", fault=cause)

@@ -60,6 +60,11 @@ class VLLMEngine:
         most = min(MOST_PROMPT_TOKENS, max(16, self._context - 32))
         self._prompts = RequestText(self._llm.get_tokenizer(), most, max(16, self._context - 32))
 
+    @property
+    def adapter(self) -> str | None:
+        """Name of the adapter on the base, None if there is none."""
+        return None if self._adapter is None else str(self._adapter.lora_name)
+
     def __repr__(self) -> str:
         return f"VLLMEngine({self.spec!r})"
 
