@@ -4,7 +4,7 @@
   words.
 - ``dynamics``: how a manager decides, before a word is said; arithmetic, for one negotiation or for N.
 - ``managers``: ``rule_manager`` words decisions from a phrase book, ``llm_manager`` has a language model voice them,
-  ``replay_manager`` says recorded or scripted lines.
+  ``deciding_manager`` has it decide too, ``replay_manager`` says recorded or scripted lines.
 - ``people``: situations, candidate replies, annotators and demonstrators; the data that rewards and policies learn
   from.
 

@@ -33,7 +33,7 @@ class RecordMissError(NegotiationError, LookupError):
 def request_key(request: ChatRequest) -> str:
     """SHA-256 over messages, sampling and seed, as 64 hexadecimal digits."""
     asked = asdict(request)
-    for name in ("choices", "whole"):  # requests of older recordings had none
+    for name in ("choices", "whole", "schema"):  # requests of older recordings had none
         if not asked[name]:
             del asked[name]
     content = json.dumps(asked, sort_keys=True, ensure_ascii=True)

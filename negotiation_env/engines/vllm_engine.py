@@ -136,7 +136,7 @@ def _settings(request: ChatRequest, space: int) -> SamplingParams:
         top_p=request.top_p,
         stop=list(request.stop),
         logprobs=0,
-        structured_outputs=StructuredOutputsParams(choice=list(request.choices)) if request.choices else None,
+        structured_outputs=_structure(request),
     )
 
 
@@ -153,3 +153,10 @@ def _reply(request: ChatRequest, output: Any) -> ChatReply:
             finish="length" if sample.finish_reason == "length" else "stop",
         )
     )
+
+
+def _structure(request: ChatRequest) -> StructuredOutputsParams | None:
+    """Return the form that a reply must have, None for any."""
+    if request.choices:
+        return StructuredOutputsParams(choice=list(request.choices))
+    return StructuredOutputsParams(json=request.schema) if request.schema else None
