@@ -16,7 +16,7 @@ from pydantic import Field
 from negotiation_env.engines import load_engine
 from negotiation_env.engines.chat_model import ChatModel, ChatReply, ChatRequest
 from negotiation_env.engines.servers import ServerSettings
-from negotiation_env.engines.specs import checked, join_spec, split_spec
+from negotiation_env.engines.specs import RECORD, checked, join_spec, split_spec
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.files import Many, Number, Table, Text, known
 from negotiation_env.play.agent_prompts import PROMPTS, default_prompt
@@ -102,13 +102,14 @@ class ChatPolicy:
         given |= {"temperature": temperature, "top_p": top_p, "stop": stop, "cut": cut}
         if isinstance(engine, str):
             head, options = split_spec(engine)
-            server = {key: options.pop(key) for key in list(options) if key in ServerSettings.model_fields}
+            own = (RECORD, *ServerSettings.model_fields)
+            server = {key: options.pop(key) for key in list(options) if key in own}
             given |= options
             engine = load_engine(join_spec(head, server))
         chosen = checked(ChatOptions, given, f"options of {engine.spec}")
         self.engine: ChatModel = engine
         self.name = chosen.name or engine.spec
-        self.prompt = chosen.prompt or default_prompt(engine.spec)
+        self.prompt = chosen.prompt or default_prompt(getattr(engine, "of", "") or engine.spec)
         self._prompt = PROMPTS[self.prompt]
         self.max_tokens = chosen.max_tokens or self._prompt.max_tokens
         self.temperature, self.top_p = chosen.temperature, chosen.top_p

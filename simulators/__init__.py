@@ -6,7 +6,7 @@
 - ``content``: what an agent's words are worth to the manager who hears them, beyond their acts (``houses.toml``,
   ``content_words.json``); ``concerns``: what weighs on a manager, and how it shows (``concerns.toml``).
 - ``managers``: ``rule_manager`` words decisions from a phrase book, ``llm_manager`` has a language model voice them,
-  ``replay_manager`` says recorded or scripted lines.
+  ``deciding_manager`` has it decide too, ``replay_manager`` says recorded or scripted lines.
 - ``people``: situations, candidate replies, annotators and demonstrators; the data that rewards and policies learn
   from.
 

@@ -81,7 +81,8 @@ def bench(
         str, typer.Option("--suite", "-s", help="Suites, by comma: names or paths.", autocompletion=completion.suites)
     ] = "bad-cases,online",
     manager: Annotated[
-        str, typer.Option(help="Who answers in live suites: rules or llm.", autocompletion=completion.managers)
+        str,
+        typer.Option(help="Who answers in live suites: rules, llm or llm-decides.", autocompletion=completion.managers),
     ] = "rules",
     reader: Annotated[
         str,

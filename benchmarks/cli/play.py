@@ -220,7 +220,7 @@ SAVES: Final = Path("out/play")
 
 def play(
     manager: Annotated[
-        str, typer.Option(help="Who answers: rules or llm.", autocompletion=completion.managers)
+        str, typer.Option(help="Who answers: rules, llm or llm-decides.", autocompletion=completion.managers)
     ] = "rules",
     seed: Annotated[int, typer.Option(min=0, help="Scenario to play; the same seed, the same scenario.")] = 0,
     scenario: Annotated[

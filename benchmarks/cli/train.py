@@ -169,6 +169,20 @@ def reader(
     _tell(f"Reader: {folder}; measure it with negotiate study reading validation --reader encoder:{folder}")
 
 
+@app.command("voice")
+def voice(
+    out: OutOption,
+    preset: PresetOption = "small",
+    resume: ResumeOption = False,
+    seed: SeedOption = None,
+    overrides: SetOption = None,
+) -> None:
+    """Train the hotel manager's voice on written dialogues: a LoRA on a small base."""
+    module = optional_module("policies.training.voice", "train")
+    folder = module.train(module.read_settings(preset, _with_seed(overrides, seed)), out, resume, _typed())
+    _tell(f"Voice: {folder}; hear it with negotiate play --manager llm --llm hf:{folder}")
+
+
 @app.command("promise-words")
 def promise_words(
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = PROMISE_WORDS,

@@ -83,12 +83,12 @@ def run_benchmark(
             the first.
         suites: names or paths, see ``suites.load_suite``, or suites themselves; at least one. ``ab`` is divided between
             two policies.
-        manager: who answers in live cases, ``"rules"`` or ``"llm"``; scripted cases bring their own.
+        manager: who answers in live cases, ``"rules"``, ``"llm"`` or ``"llm-decides"``; scripted cases bring their own.
         reader: who reads the policies' messages, see ``registry.reader_for``; ``"auto"`` takes for each policy the one
             that suits it.
         trials: how often each case is played, at least 1.
         out: folder, made if absent; an earlier run's episodes in it are kept and not played again.
-        llm: engine that words the ``"llm"`` manager's answers.
+        llm: engine of a manager that a language model voices.
         seed: seed of the trials' draws and of the bootstrap; 0 keeps the scenarios' own seeds in the first trial.
         progress: whether to show a progress bar on stderr.
         workers: processes for policies that need no language model, at least 1; more than 1 needs a main module that
@@ -105,7 +105,7 @@ def run_benchmark(
     plan = RunPlan(seed, trials, crossed)
     _check(policies, suites, workers, max_faults)
     specs = {registry.policy_label(spec): spec for spec in policies}
-    settings = {"manager": manager, "llm": llm if manager == "llm" else "", "reader": reader, "seed": seed}
+    settings = {"manager": manager, "llm": llm if manager in registry.VOICED else "", "reader": reader, "seed": seed}
     agents = {name: registry.load_policy(spec) for name, spec in specs.items()}
     readers = {name: registry.reader_for(agent, reader) for name, agent in agents.items()}
     run = _BenchRun(out, manager, llm, workers, agents, readers)

@@ -1,7 +1,7 @@
 """One-off measurements: ``negotiate study NAME``. Each is imported when it runs, for many need torch or an extra.
 
-Of the environment: ``speed``, ``conformance``, ``manager``, ``robustness``,
-``price_understanding``, ``reading_quality``. Of rewards: ``rule_measures``
+Of the environment: ``speed``, ``conformance``, ``manager``, ``robustness``, ``price_understanding``,
+``reading_quality``, ``voice_quality``. Of rewards: ``rule_measures``
 (on ``rule_labels``), ``adapter_quality``, ``reward_cost``, ``gaming``. Of raters: ``rater_validity`` (on
 ``labelled_pairs`` and ``degradations``). Of training: ``methods``, ``trl_speed`` (with ``trl_speed_sides``),
 ``sb3_quality``. Of the statistics: ``coverage``. ``bad_case_files`` renews what is made from the bad cases.
@@ -41,6 +41,7 @@ STUDIES: Final[dict[str, Study]] = {
     "rule-speed": Study(".rule_measures:speed", "Time per rule on hostile replies."),
     "prices": Study(".price_understanding:study", "How well prices are read in human messages."),
     "reading": Study(".reading_quality:study", "How a reader understands written dialogues."),
+    "voice": Study(".voice_quality:study", "How a language model voices the manager, on written situations."),
     "adapters": Study(".adapter_quality:study", "The judge's and the reward model's adapters on held-out data."),
     "reward-cost": Study(".reward_cost:study", "What scoring a reply costs against generating it."),
     "gaming": Study(".gaming:study", "What gaming the reward earns."),

@@ -1,13 +1,16 @@
 """Does the simulated manager keep its word? ``negotiate study conformance``.
 
 Plays every persona against scripted policies and checks, turn by turn: no figure said or agreed lies below the floor;
-every utterance reads back as the decision it words and says no other figure; no private value stands in an
-observation, ``info`` or a prompt. Prints what it counted, with the share of faults and template fallbacks of the
-LLM-worded manager. Exit status 1 if anything was violated.
+every templated utterance reads back as the decision it words and says no other figure; no private value stands in an
+observation, ``info`` or a prompt. Of what a language model says, which its manager has checked by a reader of its own,
+it counts how much the rule reader takes otherwise. Prints what it counted, with the LLM-worded manager's own counts:
+answers at once, on a retry and from the template, by cause, sentences said again, and clamps of ``llm-decides``. Exit
+status 1 if anything was violated.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -28,9 +31,11 @@ from negotiation_env.play.exchange import exchange, open_negotiation
 from negotiation_env.play.protocols import Manager, ManagerReply, Negotiation
 from negotiation_env.play.registry import load_policy, load_reward
 from negotiation_env.play.rollout import agent_view
-from simulators.managers import llm_manager as voice
-from simulators.managers.llm_manager import LlmManager
+from simulators.managers.deciding_manager import PLAN, DecidingManager
+from simulators.managers.llm_manager import LlmManager, voice_engine
 from simulators.managers.rule_manager import RuleManager
+from simulators.managers.voice_check import Scene, meaning_fault
+from simulators.people.voice_data import few_shot
 from simulators.personas import all_personas
 
 POLICIES = ("heuristic", "intent-driven", "random")
@@ -75,11 +80,16 @@ class CheckedManager:
             self._tally.counts["turns"] += 1
             self._tally.counts["utterances"] += bool(reply.text)
             self._tally.counts["turns with a fault"] += bool(reply.faults)
-            for fault in reply.faults:
-                self._tally.counts["fault, " + fault.split(":")[1].strip()[:40] if ":" in fault else fault] += 1
-            meant = [a for a in understand(reply.text, context).acts if a.kind not in HARMLESS]
-            if meant != [a for a in reply.acts if a.kind not in HARMLESS]:
-                self._tally.violate("utterance does not read back", f"{reply.text!r} means {meant}, not {reply.acts}")
+            if self._engine is None:
+                meant = [a for a in understand(reply.text, context).acts if a.kind not in HARMLESS]
+                if meant != [a for a in reply.acts if a.kind not in HARMLESS]:
+                    self._tally.violate(
+                        "utterance does not read back", f"{reply.text!r} means {meant}, not {reply.acts}"
+                    )
+            elif reply.text:
+                scene = Scene(reply.decision, reply.acts, negotiation.card, negotiation.game, context, "")
+                otherwise = meaning_fault(scene, understand(reply.text, context), reply.text)
+                self._tally.counts["taken otherwise by the rule reader"] += bool(otherwise)
             _check_floors(negotiation, reply.acts, self._tally)
         if self._engine is not None:
             _check_prompts(self._engine, negotiations, replies, self._tally)
@@ -104,6 +114,7 @@ class WatchedEngine:
     def __init__(self, inner: ChatModel) -> None:
         """Wrap an engine."""
         self.spec, self._inner = inner.spec, inner
+        self.adapter = getattr(inner, "adapter", None)
         self.prompts: list[str] = []
 
     def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
@@ -129,6 +140,14 @@ def _public_numbers(negotiation: Negotiation, more: Sequence[DialogueAct] = ()) 
     return _numbers(" ".join([negotiation.card.text(), *(u.text for u in said), *figures]))
 
 
+def _standing_numbers(negotiation: Negotiation) -> set[str]:
+    """Every list price, standing figure and bid, as a selling price and as a net price, as they are said."""
+    game = negotiation.game
+    parts = [(k, part) for k, ticket in enumerate(negotiation.card.tickets) for part in (1.0, 1.0 - ticket.commission)]
+    prices = [value[k] * part for k, part in parts for value in (game.card.selling, game.quote, game.bid)]
+    return {str(math.ceil(price - 1e-6)) for price in prices}
+
+
 def _check_shown(negotiation: Negotiation, shown: str, tally: Tally) -> None:
     """A floor may be shown only where the same number is public anyway."""
     public = _public_numbers(negotiation)
@@ -141,9 +160,9 @@ def _check_prompts(
     engine: WatchedEngine, negotiations: Sequence[Negotiation], replies: Sequence[ManagerReply], tally: Tally
 ) -> None:
     """Every number in a prompt must be public in one of its negotiations, or stand in the shipped prompt texts."""
-    allowed = _numbers(voice.EXAMPLES_PATH.read_text(encoding="utf-8"))
+    allowed = _numbers(few_shot() + PLAN)
     for negotiation, reply in zip(negotiations, replies, strict=True):
-        allowed |= _public_numbers(negotiation, reply.acts)
+        allowed |= _public_numbers(negotiation, reply.acts) | _standing_numbers(negotiation)
     for persona in all_personas():
         allowed.update(_numbers(f"{persona.title} {persona.description} {persona.voice}"))
     for prompt in engine.prompts:
@@ -182,6 +201,7 @@ def study(
     turns: Annotated[int, typer.Option(help="Rule-managed turns.")] = 100_000,
     llm_turns: Annotated[int, typer.Option(help="LLM-managed turns.")] = 500,
     llm: Annotated[str, typer.Option(help="Engine of the LLM-managed turns.")] = "smollm2",
+    decides: Annotated[bool, typer.Option(help="Whether that engine also decides.")] = False,
 ) -> int:
     """Check that the simulated manager keeps its word; exit status 1 on a violation."""
     table = Table("manager", "count", "value", title="Manager conformance")
@@ -189,13 +209,16 @@ def study(
     for name, count, batch in (("rules", turns, 256), ("llm", llm_turns, 64)):
         if count < 1:
             continue
-        tally = Tally()
+        tally, voiced = Tally(), None
         if name == "rules":
             checked = CheckedManager(RuleManager(), tally)
         else:
-            engine = WatchedEngine(load_engine(llm))
-            checked = CheckedManager(LlmManager(engine), tally, engine)
+            engine = WatchedEngine(load_engine(voice_engine(llm)))
+            voiced = DecidingManager(engine) if decides else LlmManager(engine)
+            checked = CheckedManager(voiced, tally, engine)
         play(checked, count, batch, tally)
+        if voiced is not None:
+            tally.counts += Counter({f"answers, {how}": n for how, n in voiced.counts.items()})
         for kind, counted in sorted(tally.counts.items()):
             share = f" ({counted / tally.counts['turns']:.1%})" if kind != "turns" else ""
             table.add_row(name, kind, f"{counted:,}{share}")

@@ -110,5 +110,18 @@ def found_choice(text: str, choices: Sequence[str], begin: str = "") -> str | No
     return next((found[0] for found in (same, within) if len(found) == 1), None)
 
 
+def found_object(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that an answer is or holds, behind words and within fences; None if there is none."""
+    bare = _FENCE.sub("", text.strip())
+    start = bare.find("{")
+    if start < 0:
+        return None
+    try:
+        data, _ = json.JSONDecoder().raw_decode(bare, start)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
 def _core(text: str) -> str:
     return re.sub(r"\W+", "", text)

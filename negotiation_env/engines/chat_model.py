@@ -39,6 +39,8 @@ class ChatRequest:
         returns what came without it, so the caller checks.
     choices: what follows `begin` is one of these, where the engine can see to it; an engine that
         cannot answers freely, so the caller checks. Empty for any text.
+    schema: JSON schema, as text, of the object that the reply is, where the engine can see to it; an engine that cannot
+        answers freely, so the caller checks (see answers.found_object). Empty for any text.
     whole: whether a prompt that is too long for the model is a fault; else it loses its middle.
 
     Raises ValueError for a value out of range.
@@ -53,6 +55,7 @@ class ChatRequest:
     begin: str = ""
     choices: tuple[str, ...] = ()
     whole: bool = False
+    schema: str = ""
 
     def __post_init__(self) -> None:
         if not self.messages:
@@ -102,6 +105,11 @@ class ChatModel(Protocol):
     def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
         """One reply per request, in order."""
         ...
+
+
+def adapted(engine: ChatModel) -> bool:
+    """Whether an engine speaks through an adapter, and so knows its task: its attribute ``adapter`` names one."""
+    return getattr(engine, "adapter", None) is not None
 
 
 def fault_reply(cause: str) -> ChatReply:

@@ -8,6 +8,7 @@ and an answer that begins otherwise is returned as it stands, never glued to the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -96,13 +97,15 @@ class OpenAIEngine:
             limit, stop = limit + len(request.begin.encode("utf-8", "replace")), []
         if request.choices:
             limit = max(limit, ANSWER_TOKENS + max(map(len, request.choices)) + settings.reasoning_tokens)
+        form = _schema(request)
+        if form is not None:
             stop = []  # JSON may have line ends
         fields: dict[str, Any] = {
             "seed": request.seed % INT64,
             "temperature": request.temperature,
             "top_p": request.top_p,
             **({"stop": stop} if stop else {}),
-            **({"response_format": _schema(request.choices)} if request.choices else {}),
+            **({"response_format": form} if form is not None else {}),
         }
         kept = {name: value for name, value in fields.items() if name not in settings.leave_out}
         messages = self._messages(request)
@@ -168,12 +171,22 @@ def _sendable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _schema(choices: tuple[str, ...]) -> dict[str, Any]:
-    """Return the answer's form where it is one of some choices. The protocol wants an object around it."""
-    schema = {
-        "type": "object",
-        "properties": {"answer": {"type": "string", "enum": list(choices)}},
-        "required": ["answer"],
-        "additionalProperties": False,
-    }
-    return {"type": "json_schema", "json_schema": {"name": "choice", "schema": schema, "strict": True}}
+def _schema(request: ChatRequest) -> dict[str, Any] | None:
+    """Return the form that an answer must have, None for any: one of some choices, or what a schema says.
+
+    The protocol wants an object around a choice.
+    """
+    if request.choices:
+        schema: dict[str, Any] = {
+            "type": "object",
+            "properties": {"answer": {"type": "string", "enum": list(request.choices)}},
+            "required": ["answer"],
+            "additionalProperties": False,
+        }
+        return {"type": "json_schema", "json_schema": {"name": "choice", "schema": schema, "strict": True}}
+    if request.schema:
+        return {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "schema": json.loads(request.schema), "strict": True},
+        }
+    return None

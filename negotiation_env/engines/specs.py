@@ -73,9 +73,11 @@ def base_path(name: str) -> str:
     return str(folder.resolve()) if folder.is_dir() else name
 
 
+RECORD: Final = "record"
+"""Option of every engine: a file to which its replies are added, and from which what was asked before is answered."""
 FORMS = "smollm2, tiny, hf:ID_OR_PATH, vllm:ID_OR_PATH, openai:BASE_URL#MODEL, recorded:PATH"
 _KINDS = ("smollm2", "tiny", "hf", "vllm", "openai", "recorded")
-_TEXTS: Final = frozenset({"name", "prompt", "cut", "key_env", "prefix", "limit"})
+_TEXTS: Final = frozenset({"name", "prompt", "cut", "key_env", "prefix", "limit", "record"})
 """Options that are texts even where they look like numbers."""
 _MANY: Final = frozenset({"stop", "leave_out"})
 """Options that are lists of texts; each may be given several times."""
@@ -173,6 +175,8 @@ def checked(kind: type[T], options: Mapping[str, Any], where: str) -> T:
 def load_engine(spec: str) -> ChatModel:
     """The engine that a spec names; the same spec gives the same engine within a process.
 
+    With the option ``record=PATH`` its replies are kept in a file, which ``recorded:PATH`` replays.
+
     Raises EngineSpecError (a ValueError) for a spec that names nothing, EngineMissingError (an
     ImportError) where a package is not installed, saying which to install, UsageError for an
     option that the engine does not have, or a value out of range.
@@ -187,13 +191,15 @@ def load_engine(spec: str) -> ChatModel:
         raise EngineSpecError(f"engine: expected {kind} with nothing after it, got {spec!r}")
     if kind not in NAMED_BASES and not rest:
         raise EngineSpecError(f"engine: expected one of {FORMS}; got {spec!r} with nothing after :")
+    key = join_spec(head, options)
+    record = options.pop(RECORD, "")
     if options and kind != "openai":
         raise UsageError(f"{head}: expected no options of a server, got {', '.join(options)}: they are openai's")
-    key = join_spec(head, options)
     with _lock:
         if key not in _open:
             settings = checked(ServerSettings, options, f"options of {head}")
-            _open[key] = _make(kind, rest, head, settings)
+            engine = load_engine(head) if record and not options else _make(kind, rest, head, settings)
+            _open[key] = _module("recorded", "llm").RecordingEngine(engine, record) if record else engine
         return _open[key]
 
 

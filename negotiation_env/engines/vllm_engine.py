@@ -60,6 +60,11 @@ class VLLMEngine:
         most = min(MOST_PROMPT_TOKENS, max(16, self._context - 32))
         self._prompts = RequestText(self._llm.get_tokenizer(), most, max(16, self._context - 32))
 
+    @property
+    def adapter(self) -> str | None:
+        """Name of the adapter on the base, None if there is none."""
+        return None if self._adapter is None else str(self._adapter.lora_name)
+
     def __repr__(self) -> str:
         return f"VLLMEngine({self.spec!r})"
 
@@ -131,7 +136,7 @@ def _settings(request: ChatRequest, space: int) -> SamplingParams:
         top_p=request.top_p,
         stop=list(request.stop),
         logprobs=0,
-        structured_outputs=StructuredOutputsParams(choice=list(request.choices)) if request.choices else None,
+        structured_outputs=_structure(request),
     )
 
 
@@ -148,3 +153,10 @@ def _reply(request: ChatRequest, output: Any) -> ChatReply:
             finish="length" if sample.finish_reason == "length" else "stop",
         )
     )
+
+
+def _structure(request: ChatRequest) -> StructuredOutputsParams | None:
+    """Return the form that a reply must have, None for any."""
+    if request.choices:
+        return StructuredOutputsParams(choice=list(request.choices))
+    return StructuredOutputsParams(json=request.schema) if request.schema else None

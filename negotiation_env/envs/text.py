@@ -173,10 +173,10 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
 
     ## Arguments
     `scenario` (a `Scenario` or a file), `suite` (a name such as `"bad-cases"`, a file or folder), `persona` (name,
-    path, object; default: drawn from the seed), `manager` (`"rules"`, `"llm"`, `"replay:PATH"`, `"demanding:SHARE"`, or
-    an object), `reader` (`"rules"`, `"encoder"`, or an object), `reward` (`"repo"`, `"outcome"`, `"module:function"`,
-    an object or a function of a reply's view), `llm` (engine spec, default `"smollm2"`), `max_turns` (default 20),
-    `render_mode` (`"ansi"`, `"human"`).
+    path, object; default: drawn from the seed), `manager` (`"rules"`, `"llm"`, `"llm-decides"`, `"replay:PATH"`,
+    `"demanding:SHARE"`, or an object), `reader` (`"rules"`, `"encoder"`, or an object), `reward` (`"repo"`,
+    `"outcome"`, `"module:function"`, an object or a function of a reply's view), `llm` (engine spec, default
+    `"smollm2"`), `max_turns` (default 20), `render_mode` (`"ansi"`, `"human"`).
     `reset(options={"scenario": ..., "persona": ...})` overrides for one episode.
 
     ```python

@@ -82,10 +82,15 @@ def refuse_hidden_packages() -> None:
             raise UsageError(f"expected negotiation-env's own package {name!r}, got {here}: rename it, it hides ours")
 
 
+VOICED: Final = frozenset({"llm", "llm-decides"})
+"""Managers that a language model voices."""
+
+
 def load_manager(spec: object, llm: str = "smollm2") -> Manager:
     """Return a manager: the object given, or one by name.
 
-    ``"rules"``, ``"llm"`` (worded by engine ``llm``), ``"replay:PATH"``, ``"demanding:SHARE"``, or ``"module:Class"``.
+    ``"rules"``, ``"llm"`` (worded by engine ``llm``), ``"llm-decides"`` (decided by it too), ``"replay:PATH"``,
+    ``"demanding:SHARE"``, or ``"module:Class"``.
     """
     if not isinstance(spec, str):
         if isinstance(spec, Manager):
@@ -97,7 +102,7 @@ def load_manager(spec: object, llm: str = "smollm2") -> Manager:
     factory = load(MANAGERS, name, "manager")
     if rest:
         return factory(rest)  # type: ignore[no-any-return]
-    return factory(llm) if name == "llm" else factory()  # type: ignore[no-any-return]
+    return factory(llm) if name in VOICED else factory()  # type: ignore[no-any-return]
 
 
 AUTO: Final = "auto"

@@ -1,270 +1,176 @@
 """The hotel manager that a language model voices.
 
-The rule-based manager decides and words; the model may only say the same in the persona's voice, and only what reads
-back as the decision and says no other number goes out (``verified``). A request shows the persona's voice, a few plain
-sentences said in it, and the plain wording of the decision; nothing private. A reply that fails is asked for again,
-with the plain wording as its beginning; if the retries fail too, the plain wording goes out alone and the cause is
-recorded as a fault. The engine opens on first use.
+The rule-based manager decides; the model says the decision as that person would, hearing the agent's message
+(``voice_prompt``). Only what means the decision goes out (``voice_check``). Replies that fail are asked for again, all
+retries at once; if they fail too, the phrase book's plain wording goes out and the cause is recorded as a fault. A
+sentence that this hotel has said before is passed over where another reply will do. The engine opens on first use.
+
+"smollm2" speaks through the shipped voice adapter where there is one; "hf:FOLDER" through one of your own
+(``negotiate train voice``). An engine without an adapter gets the same prompt with examples.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from negotiation_env.engines import ChatMessage, ChatModel, ChatReply, ChatRequest, load_engine
+from negotiation_env.engines import ChatModel, ChatReply, ChatRequest, load_engine
+from negotiation_env.engines.chat_model import adapted
+from negotiation_env.engines.specs import join_spec, split_spec
 from negotiation_env.errors import UsageError
-from negotiation_env.files import read_toml
-from negotiation_env.game.acts import Act, DialogueAct
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import Scenario
 from negotiation_env.game.state import Move
-from negotiation_env.language.reading import Context, Reader, context_of
-from negotiation_env.language.rule_reader import RULES
+from negotiation_env.language.encoder_reader import encoder_installed
+from negotiation_env.language.reading import Reader, context_of
 from negotiation_env.play.protocols import ManagerReply, Negotiation
+from negotiation_env.play.registry import load_reader
 from negotiation_env.seeds import VOICE_LABEL
 from simulators.managers.rule_manager import ManagerSeat, RuleManager
+from simulators.managers.voice_check import Scene, candidates, same_sentence, sentences_of, verdicts
+from simulators.managers.voice_prompt import Speaker, SpokenTurn, chat, mood_word, note, say, shown_concern
+from simulators.people.voice_data import few_shot
 from simulators.personas import Persona
 
-EXAMPLES_PATH: Final = Path(__file__).parent / "voice_examples.toml"
-MAX_TOKENS: Final = 48
-MAX_REMARK_TOKENS: Final = 16
-REMARK_STOPS: Final = (". ", "! ", "? ", "\n")
-"""A remark is one sentence."""
-REMARK_STARTS: Final = ("I", "We", "It", "That", "This")
-"""First words of remarks, drawn by seed: without one, small models often end right after the plain wording."""
-MAX_EXTRA_WORDS: Final = 25
-"""Words that an utterance may have beyond its plain wording."""
-TEMPERATURE: Final = 0.7
-TOP_P: Final = 0.9
-_HARMLESS: Final = frozenset({Act.GREET, Act.SOOTHE, Act.OFF_TOPIC})
-_SENTENCE: Final = re.compile(r".+?[.!?](?=\s|$)", re.DOTALL)
-_NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
-_NUMBER_WORD: Final = re.compile(
-    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|thirty|forty|fifty|sixty|"
-    r"seventy|eighty|ninety|hundred|thousand|dozen|half|double|percent)\b",
-    re.IGNORECASE,
-)
-_META: Final = re.compile(
-    r"[*#\[\]{}<>|\\_=$€£@\n]|\b(?:rewrite|rewritten|sentence|voice|tone|mood|language model|AI|assistant|persona|"
-    r"ability to|manager'?s message|as follows)\b"
-)
-_OTHER_SIDE: Final = re.compile(
-    r"\byou(?: can|'ll| will| could| would)? (?:offer|give|accept|agree|come down|go|do|stay|confirm|sell)\b",
-    re.IGNORECASE,
-)
-"""The hotel's part of the deal put into the agent's mouth, as small models do when they swap the roles."""
-_ROOM_OF_EXAMPLES: Final = re.compile(r",? (?:for|of) the (?:Loft|Corner Room)")
-_PRICE_TALK: Final = re.compile(
-    r"\b(?:deal|agree\w*|accept\w*|lower\w*|higher|cheap\w*|discount\w*|price\w*|rate|rates|confirm\w*)\b",
-    re.IGNORECASE,
-)
-"""A remark that speaks of the price could be read against the decision, whatever understanding makes of it."""
-_NAMES_OF_EXAMPLES: Final = re.compile(r"\b(?:Loft|Corner Room)\b", re.IGNORECASE)
+SHIPPED: Final = Path(__file__).parents[1] / "artifacts" / "voice-small"
+"""Where the voice adapter of the embedded SmolLM2 ships, if one does."""
+MAX_TOKENS: Final = 96
+TEMPERATURE: Final = 0.8
+TOP_P: Final = 0.95
+STOPS: Final = ("\n",)
+
+
+@dataclass(slots=True)
+class VoicedSeat(ManagerSeat):
+    """The seat of a manager that a model voices."""
+
+    notes: list[str] = field(default_factory=list)
+    """The note of each of its answers so far, "" for silence."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """What became of its answers; see ``LlmManager.counts``."""
 
 
 class VoiceTask(NamedTuple):
-    """One utterance to word."""
+    """One answer to word."""
 
-    persona: Persona
-    mood: float
-    acts: tuple[DialogueAct, ...]
+    speaker: Speaker
+    turns: tuple[SpokenTurn, ...]
+    agent: str
+    note: str
+    scene: Scene
     guide: str
-    """The decision's plain wording."""
-    context: Context
+    """The decision's plain wording, which goes out if the model's does not."""
+    said: frozenset[str]
+    """Sentences that the hotel has said before; see ``same_sentence``."""
     seed: int
-    """Seed of this utterance's requests."""
-    reader: Reader = RULES
-    """Understands what the model says."""
+    """Seed of this answer's requests."""
 
-    def meaning(self, text: str) -> tuple[DialogueAct, ...]:
-        """Return what a text says in the task's situation."""
-        (reading,) = self.reader.read([text], [self.context])
-        return reading.acts
+
+class Spoken(NamedTuple):
+    """How an answer came about."""
+
+    text: str
+    how: str
+    """"first" by the model at once, "retry" by it on another try, "template" from the phrase book."""
+    fault: str = ""
+    repeats: bool = False
+    """Whether the model says a sentence of the hotel's again."""
 
 
 def voice_seed(episode_seed: int, turn: int) -> int:
-    """Return the seed of an utterance's requests, a function of the episode's seed and the turn."""
+    """Return the seed of an answer's requests, a function of the episode's seed and the turn."""
     return FLOATS.fork(episode_seed, VOICE_LABEL + turn)
 
 
-def mood_word(mood: float) -> str:
-    """Return a mood in [-1, 1] as a word; the number itself goes into no prompt."""
-    if mood < -0.5:
-        return "angry"
-    if mood < -0.2:
-        return "annoyed"
-    return "cheerful" if mood > 0.3 else "calm"
-
-
-def situation(acts: Sequence[DialogueAct]) -> str:
-    """Return which kind of examples fits a decision's acts best."""
-    kinds = {act.kind: act.detail for act in acts}
-    if Act.ACCEPT in kinds or Act.CONFIRM in kinds:
-        return "agree"
-    if Act.COUNTER in kinds:
-        return "counter"
-    if Act.REJECT in kinds:
-        return "refuse" if kinds[Act.REJECT] == "final" else "hold"
-    return "close" if Act.CLOSE in kinds else "ask"
-
-
-@cache
-def examples() -> dict[str, dict[str, list[str]]]:
-    """Return the shipped few-shot examples by table: ``sentences`` and each tone's, in the same order.
-
-    A table is a situation's name for sentences reworded, ``remark-`` and that name for sentences with a remark.
-    """
-    return read_toml(EXAMPLES_PATH, dict[str, dict[str, list[str]]])
-
-
-def request(task: VoiceTask, attempt: int, reword: bool) -> ChatRequest:
-    """Return the request for a task's ``attempt``-th reply.
-
-    With ``reword`` the first asks for a short decision in the persona's own words. All others begin with the plain
-    wording, which the phrase book took from the persona's phrases, and ask for a remark in its voice after it: small
-    models lose their way in rewording.
-    """
-    persona = task.persona
-    keep = not reword or attempt > 0 or len(_SENTENCE.findall(task.guide)) > 1
-    kind, seed = situation(task.acts), FLOATS.fork(task.seed, attempt)
-    start = REMARK_STARTS[int(FLOATS.draw(seed, 0, 0) * len(REMARK_STARTS))]
-    system = (
-        f"You are the {persona.title}. {persona.description} {persona.voice} You are {mood_word(task.mood)}. "
-        "Say each sentence in your own voice. Keep the meaning and every figure."
-    )
-    messages: list[ChatMessage] = [{"role": "system", "content": system}]
-    for plain, said in _shots(task, f"remark-{kind}" if keep else kind):
-        messages.append({"role": "user", "content": plain})
-        messages.append({"role": "assistant", "content": said})
-    messages.append({"role": "user", "content": task.guide})
+def request(task: VoiceTask, attempt: int, examples: str = "") -> ChatRequest:
+    """Return the request for a task's ``attempt``-th reply."""
     return ChatRequest(
-        messages=tuple(messages),
-        seed=seed,
-        max_tokens=MAX_REMARK_TOKENS if keep else MAX_TOKENS,
+        messages=chat(task.speaker, task.turns, task.agent, task.note, examples),
+        seed=FLOATS.fork(task.seed, attempt),
+        max_tokens=MAX_TOKENS,
         temperature=TEMPERATURE,
         top_p=TOP_P,
-        stop=REMARK_STOPS if keep else ("\n",),
-        begin=f"{task.guide} {start}" if keep else "",
+        stop=STOPS,
     )
 
 
-def _shots(task: VoiceTask, table: str) -> list[tuple[str, str]]:
-    """Return the examples in the persona's tone, of one figure if the task has no more.
+def speak(engine: ChatModel, tasks: Sequence[VoiceTask], reader: Reader, retries: int) -> list[Spoken]:
+    """Word tasks, in order; what the model could not word is the plain wording, with a fault.
 
-    They name no rooms, so that a persona's tasks of a kind share their prompt's beginning, which engines compute once.
+    All retries of an answer are asked for at once, and the first good one goes out: short replies side by side cost
+    little more than one alone, and one after the other they would each wait for the slowest of their batch.
     """
-    texts = examples()[table]
-    shots = list(zip(texts["sentences"], texts[task.persona.tone], strict=True))
-    if len(_NUMBER.findall(task.guide)) < 2:
-        shots = [shot for shot in shots if len(_NUMBER.findall(shot[0])) < 2]
-    return [(_ROOM_OF_EXAMPLES.sub("", plain), _ROOM_OF_EXAMPLES.sub("", said)) for plain, said in shots]
-
-
-class VoiceCheck(NamedTuple):
-    """What became of a reply: the text to say, or "" and the reason why there is none."""
-
-    text: str
-    fault: str = ""
-
-
-def verified(task: VoiceTask, reply: ChatReply, begin: str = "") -> VoiceCheck:
-    """Return the longest run of a reply's first sentences that says the decision and nothing else.
-
-    ``begin`` is what the reply was made to begin with; a text that is no more than that is not the model's.
-    """
-    if reply.fault is not None:
-        return VoiceCheck("", f"engine: {reply.fault}")
-    text = " ".join(reply.text.strip().strip('"“”').split())
-    goes_on = begin and text.startswith(begin) and len(text) > len(begin)
-    if goes_on and reply.finish == "stop" and text[-1:] not in ".!?":
-        text += "."  # the stop string took it
-    sentences = _SENTENCE.findall(text)[: len(_SENTENCE.findall(task.guide)) + 1]
-    fault = "no complete remark" if begin else "no complete sentence"
-    for count in range(len(sentences), 0, -1):
-        candidate = "".join(sentences[:count]).strip()
-        if begin.startswith(candidate):
+    done: list[Spoken | None] = [None] * len(tasks)
+    spare: dict[int, Spoken] = {}
+    why = [""] * len(tasks)
+    examples = "" if adapted(engine) or not tasks else few_shot()
+    for attempts in (range(1), range(1, 1 + retries)):
+        asked = [(place, attempt) for place in range(len(tasks)) if done[place] is None for attempt in attempts]
+        if not asked:
             break
-        why = fault_of(task, candidate)
-        if begin and not why and candidate.startswith(task.guide):
-            why = _fault_of_remark(task, candidate.removeprefix(task.guide))
-        if not why:
-            return VoiceCheck(candidate)
-        if count == len(sentences):
-            fault = why
-    return VoiceCheck("", fault)
+        replies = engine.generate([request(tasks[place], attempt, examples) for place, attempt in asked])
+        texts = [_texts(reply) for reply in replies]
+        found = verdicts([tasks[place].scene for place, _ in asked], texts, reader)
+        for (place, attempt), reply, verdict in zip(asked, replies, found, strict=True):
+            if done[place] is not None:
+                continue
+            how = "retry" if attempt else "first"
+            if not verdict.text:
+                why[place] = why[place] or (verdict.fault if reply.fault is None else f"engine: {reply.fault}")
+            elif repeats(verdict.text, tasks[place].said):
+                spare.setdefault(place, Spoken(verdict.text, how, repeats=True))
+            else:
+                done[place] = Spoken(verdict.text, how)
+    return [
+        one or spare.get(place) or Spoken(tasks[place].guide, "template", f"voice: template: {why[place]}")
+        for place, one in enumerate(done)
+    ]
 
 
-def fault_of(task: VoiceTask, text: str) -> str:
-    """Return why a text may not go out as the task's utterance, "" if it may."""
-    if not text.isprintable() or any(hit not in task.guide for hit in _META.findall(text)):
-        return "talk about the task"
-    if len(text.split()) > len(task.guide.split()) + MAX_EXTRA_WORDS or _repeated(text) > _repeated(task.guide) + 1:
-        return "rambling"
-    if _NAMES_OF_EXAMPLES.search(text):
-        return "a room that is not on the table"
-    allowed = set(_NUMBER.findall(task.guide))
-    if any(number not in allowed for number in _NUMBER.findall(text)):
-        return "another number"
-    words = set(_NUMBER_WORD.findall(task.guide.lower()))
-    if any(word not in words for word in _NUMBER_WORD.findall(text.lower())):
-        return "another number in words"
-    if _OTHER_SIDE.search(text) and not _OTHER_SIDE.search(task.guide):
-        return "speaks for the other side"
-    if not says(task.meaning(text), task.acts):
-        return "another meaning"
-    return ""
+def repeats(text: str, said: frozenset[str]) -> bool:
+    """Whether a text holds a sentence that was said before."""
+    return any(same_sentence(one) in said for one in sentences_of(text))
 
 
-def _fault_of_remark(task: VoiceTask, remark: str) -> str:
-    """Return why a remark may not follow the plain wording, "" if it may: by itself it must mean nothing new."""
-    if _NUMBER.search(remark):
-        return "a figure in the remark"
-    if _PRICE_TALK.search(remark):
-        return "price talk in the remark"
-    known = {(act.kind, act.tactic, act.detail) for act in task.acts if act.price is None}
-    # Against figures for everything: nothing that could be an agreement goes out.
-    heard = task._replace(context=task.context._replace(bids=task.context.selling, heard="")).meaning(remark)
-    if any(act.kind not in _HARMLESS and (act.kind, act.tactic, act.detail) not in known for act in heard):
-        return "a remark with a meaning of its own"
-    return ""
+def counted(spoken: Spoken) -> list[str]:
+    """Return what is counted of an answer; see ``LlmManager.counts``."""
+    told = [spoken.how, *(["repeated"] if spoken.repeats else [])]
+    return [*told, ": ".join(spoken.fault.split(": ")[1:3])] if spoken.fault else told
 
 
-def says(heard: Sequence[DialogueAct], meant: Sequence[DialogueAct]) -> bool:
-    """Whether what was understood is what was decided, greetings and soothing aside."""
-    return _core(heard) == _core(meant)
+def _texts(reply: ChatReply) -> list[str]:
+    return [] if reply.fault is not None else candidates(reply.text, reply.finish == "length")
 
 
-def _core(acts: Sequence[DialogueAct]) -> list[str]:
-    """Return acts in an order that does not matter, without harmless ones."""
-    return sorted(repr(act) for act in acts if act.kind not in _HARMLESS)
+def voice_engine(spec: str) -> str:
+    """Return the spec of the engine that voices: for the embedded SmolLM2 that of its shipped adapter, if there is one.
+
+    The bare model is "hf:smollm2".
+    """
+    head, options = split_spec(spec)
+    if head != "smollm2" or not (SHIPPED / "adapter_config.json").is_file():
+        return spec
+    return join_spec(f"hf:{SHIPPED}", options)
 
 
-def _repeated(text: str) -> int:
-    """Return how often three words come again; small models repeat themselves when they lose the thread."""
-    words = re.findall(r"[\w']+", text.lower())
-    grams = [tuple(words[i : i + 3]) for i in range(len(words) - 2)]
-    return len(grams) - len(set(grams))
-
-
-SMALL_ENGINE: Final = "smollm2"
-"""Spec of the engine that is too small to reword."""
+def checking_reader() -> Reader:
+    """Return the reader that tells what a model said: the encoder where it is installed, else the rules."""
+    reader: Reader = load_reader("encoder" if encoder_installed() else "rules")
+    return reader
 
 
 class LlmManager:
     """Decides as ``RuleManager`` does, and speaks through a language model; implements ``protocols.Manager``.
 
     Args:
-        engine: an engine spec, or a ``ChatModel``.
+        engine: an engine spec, or a ``ChatModel``; see ``voice_engine``.
         personas: whom to draw from, by weight; None for every shipped and plugged-in persona.
         retries: further replies asked for when the first does not say the decision, 0 to 8.
-        reword: whether the model words the decision itself, or adds a remark to its plain wording; None: it words it
-            unless it is the embedded SmolLM2, whose rewording says another thing four times out of five.
-        reader: tells whether the model says what was decided.
+        reader: tells whether the model says what was decided; None: see ``checking_reader``.
     """
 
     name = "llm"
@@ -274,88 +180,110 @@ class LlmManager:
         engine: str | ChatModel = "smollm2",
         personas: Sequence[Persona] | None = None,
         retries: int = 2,
-        reword: bool | None = None,
-        reader: Reader = RULES,
+        reader: Reader | None = None,
     ) -> None:
         if not 0 <= retries <= 8:
             raise UsageError(f"expected retries from 0 to 8, got {retries}: pass a small whole number")
         self._engine = engine
-        self._reword = reword
         self._reader = reader
         self._rules = RuleManager(personas)
         self.dynamics = self._rules.dynamics
         self.retries = retries
         self.counts: Counter[str] = Counter()
-        """Utterances by how they came about: by the model at once (``first``), by it on a retry (``retry``), or from
-        the template alone, with a fault (``template``). Of those by the model, ``remark`` kept the template and added
-        a remark, and ``verbatim`` are no more than the template. Silence is not counted."""
+        """Answers by how they came about: by the model at once (``first``), by it on a retry (``retry``), or from the
+        template alone (``template``), then also by the cause (``template: CAUSE``). Of those by the model,
+        ``repeated`` say a sentence of the same dialogue again. Silence is not counted. Each seat has its own."""
 
     @property
     def engine(self) -> ChatModel:
         """The language model, opened on first use."""
         if isinstance(self._engine, str):
-            self._engine = load_engine(self._engine)
+            self._engine = load_engine(voice_engine(self._engine))
         return self._engine
 
-    def start(self, scenario: Scenario, persona: object | None = None) -> ManagerSeat:
+    @property
+    def reader(self) -> Reader:
+        """Tells what the model said; opened on first use."""
+        if self._reader is None:
+            self._reader = checking_reader()
+        return self._reader
+
+    def start(self, scenario: Scenario, persona: object | None = None) -> VoicedSeat:
         """Seat a persona; see ``RuleManager.start``."""
-        return self._rules.start(scenario, persona)
+        seat = self._rules.start(scenario, persona)
+        return VoicedSeat(**{part.name: getattr(seat, part.name) for part in fields(seat)})
 
     def respond(self, negotiations: Sequence[Negotiation], moves: Sequence[Move]) -> list[ManagerReply]:
-        """Answer each agent's last message; all utterances are worded in one batch per attempt."""
+        """Answer each agent's last message; all answers are worded in one batch per attempt."""
         replies = self._rules.respond(negotiations, moves)
-        tasks = {
-            place: _task(negotiation, reply, self._reader)
-            for place, (negotiation, reply) in enumerate(zip(negotiations, replies, strict=True))
-            if reply.text
-        }
-        for place, (text, faults) in self._voice(tasks).items():
-            replies[place] = replies[place]._replace(text=text, faults=replies[place].faults + faults)
-        return replies
+        return self.voiced(negotiations, replies)
 
-    def _voice(self, tasks: dict[int, VoiceTask]) -> dict[int, tuple[str, tuple[str, ...]]]:
-        """Word the tasks; what the model could not word falls back to the template, with a fault.
+    def voiced(
+        self,
+        negotiations: Sequence[Negotiation],
+        replies: Sequence[ManagerReply],
+        given: Mapping[int, str] = MappingProxyType({}),
+    ) -> list[ManagerReply]:
+        """Return decided answers in the model's words; silence stays silence. Notes and counts go to the seats.
 
-        All retries of an utterance are asked for at once, and the first good one goes out: short replies side by side
-        cost little more than one alone, and one after the other they would each wait for the slowest of their batch.
+        ``given``: by place, words of the model's that may go out, so that none are asked for.
         """
-        done: dict[int, tuple[str, tuple[str, ...]]] = {}
-        why = dict.fromkeys(tasks, "")
-        for attempts in (range(1), range(1, 1 + self.retries)):
-            asked = [(place, attempt) for place in tasks if place not in done for attempt in attempts]
-            if not asked:
-                break
-            reword = self.engine.spec != SMALL_ENGINE if self._reword is None else self._reword
-            requests = [request(tasks[place], attempt, reword) for place, attempt in asked]
-            replies = self.engine.generate(requests)
-            for (place, attempt), sent, reply in zip(asked, requests, replies, strict=True):
-                if place in done:
-                    continue
-                verdict = verified(tasks[place], reply, sent.begin)
-                if not verdict.text:
-                    why[place] = verdict.fault
-                    continue
-                done[place] = (verdict.text, ())
-                self.counts["retry" if attempt else "first"] += 1
-                self.counts["verbatim"] += verdict.text == tasks[place].guide
-                self.counts["remark"] += bool(sent.begin)
-        for place, task in tasks.items():
-            if place not in done:
-                done[place] = (task.guide, (f"voice: template: {why[place]}",))
-                self.counts["template"] += 1
-        return done
+        tasks = {p: voice_task(negotiations[p], reply) for p, reply in enumerate(replies) if reply.text}
+        asked = [place for place in tasks if place not in given]
+        worded = speak(self.engine, [tasks[p] for p in asked], self.reader, self.retries) if asked else []
+        spoken = dict(zip(asked, worded, strict=True)) | {
+            place: Spoken(text, "first", repeats=repeats(text, tasks[place].said)) for place, text in given.items()
+        }
+        found = []
+        for place, (negotiation, reply) in enumerate(zip(negotiations, replies, strict=True)):
+            one = spoken.get(place)
+            _keep(negotiation.seat, tasks[place].note if place in tasks else "", int(negotiation.game.turn))
+            if one is not None:
+                self.count(negotiation.seat, counted(one))
+                reply = reply._replace(text=one.text, faults=(*reply.faults, *filter(None, (one.fault,))))
+            found.append(reply)
+        return found
+
+    def count(self, seat: ManagerSeat, told: Sequence[str]) -> None:
+        """Count what became of an answer, here and in its seat."""
+        self.counts.update(told)
+        if isinstance(seat, VoicedSeat):
+            seat.counts.update(told)
 
 
-def _task(negotiation: Negotiation, reply: ManagerReply, reader: Reader) -> VoiceTask:
+def _keep(seat: ManagerSeat, newest: str, turn: int) -> None:
+    """Keep an answer's note at its turn; a seat that another manager had before has none of earlier turns."""
+    if isinstance(seat, VoicedSeat):
+        seat.notes += [""] * (turn - len(seat.notes))
+        seat.notes.append(newest)
+
+
+def speaker_of(persona: Persona, scenario: Scenario) -> Speaker:
+    """Return who a persona is in a scenario, as the prompt tells it."""
+    return Speaker(f"the {persona.title}. {persona.description}", persona.voice, scenario.card.hotel)
+
+
+def voice_task(negotiation: Negotiation, reply: ManagerReply) -> VoiceTask:
     """Return what is needed to word an answer; ``reply`` holds its plain wording."""
     seat: ManagerSeat = negotiation.seat
     scenario, game = negotiation.scenario, negotiation.game
+    said = [one.text for one in negotiation.agent_said]
+    answers = [one.text for one in negotiation.manager_said]
+    notes = getattr(seat, "notes", [])
+    turns = tuple(
+        SpokenTurn(agent, notes[place] if place < len(notes) else "", hotel)
+        for place, (agent, hotel) in enumerate(zip(said, answers, strict=False))
+    )
+    heard = said[len(answers)] if len(said) > len(answers) else ""
+    context = context_of(scenario.card, game, "manager", heard)
+    words = say(reply.acts, context.rooms, context.net)
     return VoiceTask(
-        persona=seat.persona,
-        mood=float(seat.state.mood),
-        acts=reply.acts,
+        speaker=speaker_of(seat.persona, scenario),
+        turns=turns,
+        agent=heard,
+        note=note(mood_word(float(seat.state.mood)), shown_concern(seat), words, turns),
+        scene=Scene(reply.decision, reply.acts, scenario.card, game, context, heard, tuple(said + answers)),
         guide=reply.text,
-        context=context_of(scenario.card, game, "manager"),
+        said=frozenset(same_sentence(one) for text in answers for one in sentences_of(text)) - {""},
         seed=voice_seed(scenario.seed, int(game.turn)),
-        reader=reader,
     )

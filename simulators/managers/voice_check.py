@@ -1,0 +1,270 @@
+"""Whether what a language model said may go out as the manager's answer.
+
+It must mean what was decided: the same figures for the same rooms, no agreement, refusal or goodbye that was not
+decided, none left out. A reader tells what it means; figures, rooms, roles and promises are looked for without it, so
+that one misreading alone lets nothing through. Words about what the agent said are free. A fault names its cause before
+": ", so that faults can be counted.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from negotiation_env.game import world
+from negotiation_env.game.acts import DialogueAct
+from negotiation_env.game.moves import decision_of
+from negotiation_env.game.scenario import TaskCard
+from negotiation_env.game.state import Decision, GameState, same_price
+from negotiation_env.language.numerals import find_numbers, lower
+from negotiation_env.language.reading import Context, Reader, Reading
+
+MOST_WORDS: Final = 75
+MOST_SENTENCES: Final = 6
+REPEATED_BY_ROOM: Final = 5
+"""Runs of three words that may come again for each further room: "505 yuan for the twin, 450 yuan for the suite"."""
+LEAST_PRICE: Final = 100
+"""Below it a figure is no price: it may be said where the agent, the hotel or the card has named it."""
+SMALL_NUMBER: Final = 12
+"""Up to it a number may be said of anything, "twelve rooms", but for a measure of money."""
+_MONEY: Final = re.compile(r"\s*(?:off\b|less\b|lower\b|cheaper\b|yuan|rmb|cny|¥|块|元)")
+_PERCENT: Final = re.compile(r"\s*(?:%|per ?cent)")
+_CURRENCY: Final = ("¥", "￥", "rmb", "cny", "$")
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?…])[\"”’)]?\s+")
+_LABEL: Final = re.compile(
+    r"\s*(?:the )?(?:hotel )?(?:manager|hotel|assistant|owner|you|me|answer)\s*:\s*", re.IGNORECASE
+)
+_META: Final = re.compile(
+    r"[*#\[\]{}<>|\\_@]|\b(?:language model|AI assistant|as an AI|in brackets|the note|this person would|"
+    r"persona|roleplay|role-play|system prompt|instructions?)\b",
+    re.IGNORECASE,
+)
+_AGENT_ROLE: Final = re.compile(
+    r"\b(?:your|yours?) (?:hotel|house|property|guesthouse|inn|rooms?|selling price|net price|occupancy)\b|"
+    r"\b(?:our|my) (?:platform|app|agency|listing team|partner hotels|partners)\b|"
+    r"\b(?:I am|I'm|this is) (?:\w+ )?(?:calling |writing )?from the (?:travel )?(?:platform|agency)\b|"
+    r"\bI(?:'m| am) calling (?:about|from)\b",
+    re.IGNORECASE,
+)
+"""The agent's part spoken by the hotel, as small models do when they swap the roles."""
+_GIVES: Final = re.compile(
+    r"\b(?:for free|free of charge|on the house|complimentary|"
+    r"free (?:breakfasts?|upgrades?|nights?|dinners?|shuttle|parking)|"
+    r"(?:I|we)(?:'ll| will| can| could)? (?:also )?(?:include|throw in|add|upgrade|guarantee|refund|waive|pay|cover)|"
+    r"(?:breakfast|dinner|shuttle|parking) (?:is )?included|guaranteed?|I promise|we promise)\b",
+    re.IGNORECASE,
+)
+"""Something given beyond the rate, or promised."""
+_AGREES: Final = re.compile(
+    r"(?<!no )(?<!not )(?<!not a )(?<!n't )\b(?:(?:it's|it is|that's|that is|we have|you have|you've got) a deal|"
+    r"(?:agreed|deal|done|settled|sold|accepted)(?=[.!,]|$))",
+    re.IGNORECASE,
+)
+"""An agreement in so many words; a question or a story that holds one is not asked for often enough to matter."""
+_WORD: Final = re.compile(r"[\w']+")
+_ASKS: Final = re.compile(
+    r"\b(?:why|what|how|where|who|which|and|so|for)\b[^.!]*\?|\bin return\b|\bgive me (?:a|one) reason\b|"
+    r"\btell me (?:why|what)\b",
+    re.IGNORECASE,
+)
+
+
+class Scene(NamedTuple):
+    """What an answer is checked against: the decision, and the state of the game in which it is said."""
+
+    decision: Decision
+    acts: tuple[DialogueAct, ...]
+    """The decision, with the figures as they are to be said."""
+    card: TaskCard
+    game: GameState
+    """Before the decision is written into it; read only."""
+    context: Context
+    heard: str
+    """The agent's message."""
+    earlier: tuple[str, ...] = ()
+    """What both sides said before it."""
+
+
+class Verdict(NamedTuple):
+    """What became of an answer: the text to say, or "" and the reason why there is none."""
+
+    text: str
+    fault: str = ""
+
+
+def sentences_of(text: str) -> list[str]:
+    """Return a text's sentences, each without the space around it."""
+    return [part for part in _SENTENCE_END.split(text.strip()) if part.strip()]
+
+
+def same_sentence(sentence: str) -> str:
+    """Return a sentence in the form in which two that say the same words are equal; "" for one under four words."""
+    said = _WORD.findall(sentence.lower())
+    return " ".join(said) if len(said) > 3 else ""
+
+
+def candidates(text: str, cut: bool) -> list[str]:
+    """Return what of a model's reply could go out, longest first: it without a label, and its first sentences.
+
+    ``cut``: whether the reply ended at its limit, so that its last sentence is half of one.
+    """
+    text = " ".join(text.split())
+    text = _LABEL.sub("", text, count=1) if _LABEL.match(text) else text
+    found = sentences_of(text.strip().strip('"“”'))[: MOST_SENTENCES + 1]
+    if cut and found and found[-1][-1:] not in ".!?…":
+        found = found[:-1]
+    return [" ".join(found[:count]).rstrip('"”') for count in range(min(len(found), MOST_SENTENCES), 0, -1)]
+
+
+def verdicts(scenes: Sequence[Scene], texts: Sequence[Sequence[str]], reader: Reader) -> list[Verdict]:
+    """Return for each scene the first of its texts that may go out, or why its first may not.
+
+    What the reader is to tell is read in one batch per place in the lists.
+    """
+    done: list[Verdict | None] = [None] * len(scenes)
+    why = ["no words: the model said nothing"] * len(scenes)
+    for place in range(max(map(len, texts), default=0)):
+        asked = []
+        for at, said in enumerate(texts):
+            if done[at] is not None or place >= len(said):
+                continue
+            fault = plain_fault(scenes[at], said[place])
+            if not fault:
+                asked.append(at)
+            elif not place:
+                why[at] = fault
+        readings = reader.read([texts[at][place] for at in asked], [scenes[at].context for at in asked])
+        for at, reading in zip(asked, readings, strict=True):
+            fault = meaning_fault(scenes[at], reading, texts[at][place])
+            if not fault:
+                done[at] = Verdict(texts[at][place])
+            elif not place:
+                why[at] = fault
+    return [one or Verdict("", cause) for one, cause in zip(done, why, strict=True)]
+
+
+def plain_fault(scene: Scene, text: str) -> str:
+    """Return why a text may not go out, by its words alone; "" if nothing speaks against it."""
+    if not text.isprintable() or _META.search(text):
+        return "talk about the task"
+    rooms = sum(act.ticket is not None for act in scene.acts)
+    if len(text.split()) > MOST_WORDS or _repeated(text) > 1 + REPEATED_BY_ROOM * max(0, rooms - 1):
+        return "rambling"
+    if _AGENT_ROLE.search(text):
+        return "speaks for the other side"
+    if (found := _GIVES.search(text)) and found[0].lower() not in scene.heard.lower():
+        return f"a promise that was not decided: {found[0]}"
+    if not agreement_decided(scene) and _AGREES.search(text):
+        return "an agreement that was not decided"
+    known = {room.lower() for room in scene.context.rooms}
+    if any(room.lower() in text.lower() and room.lower() not in known for room in world.ROOM_TYPES):
+        return "a room that is not on the table"
+    return _figure_fault(scene, text)
+
+
+def agreement_decided(scene: Scene) -> bool:
+    """Whether the decision agrees to something, or something is agreed already, which may be said again."""
+    return any((*scene.decision.accept, *scene.decision.confirm)) or any(scene.game.agreed)
+
+
+def figures(acts: Sequence[DialogueAct]) -> frozenset[float]:
+    """Return the figures that a decision names."""
+    return frozenset(float(act.price) for act in acts if act.price is not None)
+
+
+def _figure_fault(scene: Scene, text: str) -> str:
+    """Return the first figure of a text that is neither decided nor known, "" if there is none.
+
+    The hotel's own public figures may be said again, in either price type: the list price and what it has offered. Of
+    the agent's figures only small ones may, which are no prices.
+    """
+    own, small = _own_figures(scene), None
+    low = lower(text)
+    for number in find_numbers(low, digits=True, words=True, chinese=True):
+        value, written = float(number.value), low[number.start : number.end]
+        if any(abs(value - figure) < 0.005 for figure in own):
+            continue
+        money = _MONEY.match(low, number.end) or low[: number.start].rstrip().endswith(_CURRENCY)
+        if not money and value <= SMALL_NUMBER and not _PERCENT.match(low, number.end):
+            continue
+        if not money and value < LEAST_PRICE:
+            small = _small_figures(scene) if small is None else small
+            if value in small:
+                continue
+        return f"another figure: {written}"
+    return ""
+
+
+def _own_figures(scene: Scene) -> set[float]:
+    """Return what the decision names, and what the hotel has named before, as selling and as net prices."""
+    found = set(figures(scene.acts))
+    for k, ticket in enumerate(scene.card.tickets):
+        part = 1.0 - ticket.commission
+        for selling in (float(ticket.selling_price), scene.game.quote[k], scene.decision.quote[k]):
+            for price in (selling, selling * part):
+                found |= {round(price, 2), float(math.floor(price + 1e-6)), float(math.ceil(price - 1e-6))}
+    return found
+
+
+def _small_figures(scene: Scene) -> set[float]:
+    """Return the figures below ``LEAST_PRICE`` that the agent, the hotel or the card has named."""
+    hotel = scene.card.hotel
+    known = [f"{t.nights} {t.check_in.day} {t.check_out.day}" for t in scene.card.tickets]
+    said = " ".join((scene.heard, *scene.earlier, *known, f"{100 * hotel.occupancy:.0f}"))
+    numbers = find_numbers(lower(said), digits=True, words=True, chinese=True)
+    return {float(number.value) for number in numbers if number.value < LEAST_PRICE}
+
+
+def meaning_fault(scene: Scene, reading: Reading, text: str) -> str:
+    """Return how what was understood differs from what was decided, "" if it does not."""
+    meant, game = scene.decision, scene.game
+    heard = decision_of(reading.acts, game)
+    for k in range(len(scene.card.tickets)):
+        fault = _ticket_fault(meant, heard, game, k)
+        if fault:
+            return f"another meaning: {fault}"
+    if meant.walk and not (heard.walk or heard.bye):
+        return "another meaning: the talk is not ended"
+    if (heard.walk or heard.bye) and not (meant.walk or meant.bye or game.end):
+        return "another meaning: ends the talk"
+    if (meant.ask or meant.unclear) and not (heard.ask or heard.unclear or _ASKS.search(text) or "?" in text):
+        return "another meaning: asks nothing"
+    if heard.ask and not (meant.ask or meant.unclear or any(meant.read_back)):
+        return "another meaning: asks for a reason"
+    return ""
+
+
+def _ticket_fault(meant: Decision, heard: Decision, game: GameState, k: int) -> str:
+    """Return how a ticket was heard otherwise than it was decided, "" if it was not."""
+    names = bool(meant.accept[k] or meant.counter[k] or meant.read_back[k])
+    figure = meant.quote[k] if meant.accept[k] or meant.counter[k] else game.quote[k]
+    said = heard.quote[k] if heard.accept[k] or heard.counter[k] else None
+    if said is not None and not same_price(said, figure):
+        return "another figure is offered"
+    if meant.refuse[k] != heard.refuse[k]:
+        return "not refused for good" if meant.refuse[k] else "refused for good"
+    if bool(meant.retract[k]) != bool(heard.retract[k]):
+        return "not taken back" if meant.retract[k] else "taken back"
+    agrees = bool(heard.accept[k] or heard.confirm[k])
+    if (
+        names
+        and said is None
+        and not (agrees or heard.read_back[k] or (heard.hold[k] and same_price(figure, game.quote[k])))
+    ):
+        return "the figure is not said"
+    if not game.open[k]:
+        return ""
+    if agrees and not (meant.accept[k] or meant.confirm[k]):
+        return "agrees"
+    if meant.accept[k] and heard.hold[k] and not agrees and said is None:
+        return "does not agree"
+    return ""
+
+
+def _repeated(text: str) -> int:
+    """Return how often three words come again; small models repeat themselves when they lose the thread."""
+    words = _WORD.findall(text.lower())
+    grams = [tuple(words[i : i + 3]) for i in range(len(words) - 2)]
+    return len(grams) - len(set(grams))

@@ -1,0 +1,53 @@
+"""The measure of how a model voices the manager, on written situations."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benchmarks.studies import voice_quality
+from benchmarks.studies.voice_quality import answered, as_written, content_words, measures, study
+from negotiation_env.engines import ChatReply, ChatRequest
+from negotiation_env.language.rule_reader import RULES
+from simulators.people.voice_data import VoiceSituation, situations
+from simulators.people.written_dialogues import written_dialogues
+from tests.simulators.voices import FakeModel
+
+
+@pytest.fixture(scope="module")
+def found() -> list[VoiceSituation]:
+    return [one for dialogue in written_dialogues("validation")[:6] for one in situations(dialogue)]
+
+
+def test_content_words_are_what_a_message_is_about() -> None:
+    text = "Good morning! Could you do 435 for the Deluxe King, now that the photographer's been to the temple fair?"
+    assert content_words(text) == {"photog", "temple", "fair"}
+
+
+def test_a_model_that_says_what_the_authors_said_has_their_figures(
+    found: list[VoiceSituation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = {one.prompt[-1]["content"]: one.written for one in found}
+    model = FakeModel(lambda asked: ChatReply(written[asked.messages[-1]["content"]]), adapter="voice")
+    monkeypatch.setattr(voice_quality, "load_engine", lambda spec: model)
+    made = measures(answered(found, "fake", RULES, 0, 0))
+    gold = measures(as_written(found, RULES))
+    assert made["at_once"].value is not None and gold["at_once"].value is not None
+    assert made["at_once"].value >= gold["at_once"].value > 0.4
+    assert made["at_once"].value + (made["template"].value or 0.0) == pytest.approx(1.0)
+    assert gold["refers"].n > 5 and gold["distinct"].value is not None and gold["distinct"].value > 0.6
+
+
+def test_no_text_of_the_split_is_printed(
+    found: list[VoiceSituation], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def silent(asked: ChatRequest) -> ChatReply:
+        return ChatReply("Quite so, and the lantern festival is over.")
+
+    monkeypatch.setattr(voice_quality, "load_engine", lambda spec: FakeModel(silent, adapter="voice"))
+    for as_json in (False, True):
+        assert study(llm=["fake"], split="validation", dialogues=2, reader="rules", as_json=as_json) == 1
+        said = capsys.readouterr().out
+        assert not any(one.written in said or one.agent in said for one in found)
+    assert set(json.loads(said)["voices"]) == {"fake", "as written"}
