@@ -293,6 +293,11 @@ def apply_decision(lanes: Lanes, game: GameState, decision: Decision) -> None:
     game.end = game.end + after * (game.end <= 0.0)
 
 
+def condition_of(game: GameState, k: int) -> str | None:
+    """Return what the agreed figure of one negotiation's ticket is tied to, None for nothing."""
+    return CONDITION_NAMES[int(game.condition[k]) - 1] if game.agreed[k] and game.condition[k] else None
+
+
 def decision_acts(game: GameState, decision: Decision) -> tuple[DialogueAct, ...]:
     """Return a decision of one negotiation as dialogue acts, in the order in which they are said.
 

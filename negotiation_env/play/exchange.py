@@ -17,7 +17,6 @@ from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.moves import decision_of, move_of
 from negotiation_env.game.scenario import Scenario, TaskCard, card_numbers, further_figures
 from negotiation_env.game.state import (
-    CONDITION_NAMES,
     Claims,
     End,
     GameState,
@@ -25,6 +24,7 @@ from negotiation_env.game.state import (
     Stage,
     apply_decision,
     apply_move,
+    condition_of,
     new_game,
     settle,
     stage_of,
@@ -222,7 +222,7 @@ def outcome_of(negotiation: Negotiation, truncated: bool = False, fault: str | N
             "selling_price": ticket.selling_price,
             "agreed": round(game.agreed[k], 2) if game.agreed[k] > 0.0 else None,
             "refused": bool(game.refused[k]),
-            "condition": CONDITION_NAMES[int(game.condition[k]) - 1] if game.agreed[k] and game.condition[k] else None,
+            "condition": condition_of(game, k),
         }
         for k, ticket in enumerate(negotiation.card.tickets)
     ]

@@ -70,6 +70,8 @@ class TicketOutcome:
     target_price: int
     agreed: float | None
     refused: bool
+    condition: str | None = None
+    """What the agreed price is tied to, one of ``world.CONDITIONS``."""
 
 
 _DO = "record the episode again"

@@ -14,7 +14,7 @@ from negotiation_env.errors import UsageError
 from negotiation_env.game.acts import Act, DialogueAct
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import Scenario, card_numbers
-from negotiation_env.game.state import new_game, stage_of
+from negotiation_env.game.state import condition_of, new_game, stage_of
 from negotiation_env.language.reading import Reader, reader_label
 from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play.exchange import Exchange, end_of, exchange, open_negotiation
@@ -188,6 +188,7 @@ def episode_record(
             ticket.target_price,
             round(game.agreed[k], 4) if game.agreed[k] > 0.0 else None,
             bool(game.refused[k]),
+            condition_of(game, k),
         )
         for k, ticket in enumerate(scenario.card.tickets)
     )
