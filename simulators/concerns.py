@@ -66,7 +66,11 @@ class House(Table):
 
     def fits(self, hotel: Hotel) -> bool:
         """Whether it fits a hotel."""
-        return (not self.kinds or hotel.kind in self.kinds) and self.stars[0] <= hotel.stars <= self.stars[1]
+        return self.suits(hotel.kind, hotel.stars)
+
+    def suits(self, kind: str, stars: int) -> bool:
+        """Whether it fits hotels of a kind with so many stars."""
+        return (not self.kinds or kind in self.kinds) and self.stars[0] <= stars <= self.stars[1]
 
 
 class Circumstances(House):

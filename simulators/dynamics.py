@@ -24,6 +24,7 @@ from negotiation_env.game.acts import MAX_TICKETS, Tactic
 from negotiation_env.game.lanes import Flag, Lanes, Num, Trio
 from negotiation_env.game.scenario import CardNumbers
 from negotiation_env.game.state import CONDITION_NAMES, Decision, GameState, Move
+from negotiation_env.game.world import HOTEL_KINDS
 from negotiation_env.seeds import TURNS
 
 CURVE_TURNS = 33
@@ -160,14 +161,44 @@ class MoveReading(NamedTuple):
     """A tactic that failed to impress (a ``Tactic``), 0 for none."""
 
 
+HOUSES = len(HOTEL_KINDS) * 5
+"""Hotels by kind and stars, 1 to 5."""
+
+
+def house_of(lanes: Lanes, card: CardNumbers) -> Num:
+    """Return which of the ``HOUSES`` a card's hotel is: a kind's stars in a row."""
+    return card.kind * 5.0 + lanes.clip(card.stars, 1.0, 5.0) - 1.0
+
+
+def share_edges(weights: Sequence[float], fits: Sequence[bool]) -> list[float]:
+    """Return the cumulative shares of personas by weight, of those that fit; of all where none does."""
+    share = np.array(weights, dtype=np.float64)
+    fitting = share * np.array(fits)
+    share = fitting if fitting.sum() > 0.0 else share
+    edges = np.cumsum(share / share.sum())
+    edges[np.flatnonzero(share)[-1] :] = 1.0  # nobody after the last one, however the sum is rounded
+    return [float(edge) for edge in edges]
+
+
 class Dynamics:
     """Decisions of managers drawn from a set of personas; implements ``protocols.ManagerDynamics``."""
 
-    def __init__(self, traits: Sequence[Traits], weights: Sequence[float] | None = None) -> None:
-        """Tabulate the personas. ``weights``: sampling weights, default equal."""
+    def __init__(
+        self,
+        traits: Sequence[Traits],
+        weights: Sequence[float] | None = None,
+        fits: Sequence[Sequence[bool]] | None = None,
+    ) -> None:
+        """Tabulate the personas.
+
+        ``weights``: sampling weights, default equal. ``fits``: whether each persona fits each of the ``HOUSES`` (see
+        ``house_of``), default all.
+        """
         self.size = len(traits)
-        share = np.array(weights if weights is not None else [1.0] * self.size, dtype=np.float64)
-        self._edges = np.cumsum(share / share.sum()).tolist()
+        shares = weights if weights is not None else [1.0] * self.size
+        suits = fits if fits is not None else [[True] * HOUSES] * self.size
+        by_house = [share_edges(shares, [row[house] for row in suits]) for house in range(HOUSES)]
+        self._edges = np.array(by_house).T[:-1]
         self._rows = [(t._replace(tactics=()), t.tactics) for t in traits]
         self._table = np.array([(*map(float, t[:-1]), *t.tactics) for t in traits])
         turns = np.arange(CURVE_TURNS)
@@ -178,7 +209,10 @@ class Dynamics:
     def start(self, lanes: Lanes, seed: Num, card: CardNumbers, floors: Trio, persona: Num | None = None) -> Seat:
         """Return the private state before the first message; ``persona`` None draws it from the seed."""
         if persona is None:
-            persona = lanes.place(self._edges[:-1], lanes.draw(seed, PERSONA_TURN, 0))
+            house, position = house_of(lanes, card), lanes.draw(seed, PERSONA_TURN, 0)
+            persona = lanes.full(card.stars, 0.0)
+            for edges in self._edges:
+                persona = persona + (position >= lanes.take(edges, house))
         alone = isinstance(persona, (int, float))
         traits, tactics = self._rows[int(persona)] if alone else self._gather(persona)
         worth = tuple([weight * facts for weight, facts in zip(tactics, card.strength, strict=True)])

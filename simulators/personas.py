@@ -15,15 +15,17 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from negotiation_env.errors import DataFileError, UsageError, did_you_mean
 from negotiation_env.files import Table, known, parse, read_toml
 from negotiation_env.game.lanes import FLOATS
+from negotiation_env.game.scenario import TaskCard, card_numbers
+from negotiation_env.game.world import HOTEL_KINDS
 from negotiation_env.language.wording import KEYS, read_phrase
 from negotiation_env.play.own_parts import error_line
-from simulators.dynamics import PERSONA_TURN, Traits
+from simulators.concerns import CONCERNS, House
+from simulators.dynamics import PERSONA_TURN, Traits, house_of, share_edges
 
 MAX_FILE_BYTES = 64 * 1024
 CONCESSION_WORDS = {"boulware": 0.25, "linear": 1.0, "conceder": 3.0}
@@ -131,6 +133,12 @@ class Persona(Table):
     """Tone of the phrase book, where it has that one, and of the language model's examples."""
     weight: Annotated[float, Field(ge=0.0, le=1000.0)] = 1.0
     """Sampling weight relative to the other personas."""
+    fits: House = House()
+    """The houses that it is drawn for; asked for by name it sits anywhere."""
+    concerns: Annotated[list[Annotated[str, known(CONCERNS, "a concern")]], Field(max_length=len(CONCERNS))] = Field(
+        default_factory=list
+    )
+    """What may weigh on it, see ``simulators.concerns``; none named stands for any."""
     decides: Decides = Decides()
     tactics: Persuaded = Persuaded()
     phrases: Annotated[
@@ -148,6 +156,10 @@ class Persona(Table):
         # In the order of ``Tactic``; the first is no tactic.
         tactics = (0.0, *(float(value) for _, value in self.tactics))
         return Traits(**given, net=self.decides.price_type == "net", tactics=tactics)
+
+    def houses(self) -> tuple[bool, ...]:
+        """Return whether it fits each of the houses that the dynamics tell apart."""
+        return tuple(self.fits.suits(kind, stars) for kind in HOTEL_KINDS for stars in range(1, 6))
 
 
 def read_persona(path: Path) -> Persona:
@@ -265,23 +277,24 @@ def load_persona(persona: str | Path | Persona) -> Persona:
     )
 
 
-def sample_persona(seed: int, personas: Sequence[Persona] | None = None) -> Persona:
-    """Draw a persona by weight; the same 64-bit episode seed always gives the same one."""
+def sample_persona(seed: int, personas: Sequence[Persona] | None = None, card: TaskCard | None = None) -> Persona:
+    """Draw a persona by weight, among those that fit the card's hotel; among all without a card or where none fits.
+
+    The same 64-bit episode seed always gives the same one.
+    """
     known = all_personas() if personas is None else personas
-    edges = weight_edges(known)
+    edges = weight_edges(known, None if card is None else int(house_of(FLOATS, card_numbers(card))))
     position = FLOATS.draw(seed, PERSONA_TURN, 0)
     return known[sum(position >= edge for edge in edges[:-1])]
 
 
-def weight_edges(personas: Sequence[Persona]) -> list[float]:
-    """Return the cumulative sampling shares, as the dynamics tabulate them.
+def weight_edges(personas: Sequence[Persona], house: int | None = None) -> list[float]:
+    """Return the cumulative sampling shares, as the dynamics tabulate them for a house; for None as if all fitted.
 
     Raises:
         UsageError: there is no persona, or every weight is 0.
     """
-    weights = np.array([persona.weight for persona in personas], dtype=np.float64)
-    if not personas or weights.sum() <= 0.0:
-        raise UsageError(
-            f"expected a persona with weight > 0, got weights {weights.tolist()}: add one or raise a weight"
-        )
-    return [float(edge) for edge in np.cumsum(weights / weights.sum())]
+    weights = [persona.weight for persona in personas]
+    if not sum(weights) > 0.0:
+        raise UsageError(f"expected a persona with weight > 0, got weights {weights}: add one or raise a weight")
+    return share_edges(weights, [house is None or persona.houses()[house] for persona in personas])

@@ -75,7 +75,7 @@ def online() -> CaseSuite:
     cases: list[Case] = []
     for seed in ONLINE_SEEDS:
         scenario = scenario_of(f"online-{len(cases):02d}", episode_seed(seed))
-        persona = sample_persona(scenario.seed, personas).name
+        persona = sample_persona(scenario.seed, personas, scenario.card).name
         intent = next((i for i in intents if left[i.name] and i.fits(scenario, persona)), None)
         if intent is not None:
             left[intent.name] -= 1

@@ -87,7 +87,8 @@ class RuleManager:
         if len({persona.name for persona in self.personas}) != len(self.personas):
             raise UsageError("expected personas of different names, got a repeated one: rename it")
         weight_edges(self.personas)  # raises if nobody can be drawn
-        self.dynamics = Dynamics([p.traits() for p in self.personas], [p.weight for p in self.personas])
+        traits, weights, houses = zip(*((p.traits(), p.weight, p.houses()) for p in self.personas), strict=True)
+        self.dynamics = Dynamics(traits, weights, houses)
         """The decisions without words, over ``personas`` in order; the numeric environment's manager."""
         book = manager_book()
         self._cast = [_Cast(p, self.dynamics, float(i), _own_book(book, p)) for i, p in enumerate(self.personas)]

@@ -4,12 +4,14 @@ import random
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.game.lanes import FLOATS, episode_seed
-from negotiation_env.game.scenario import sample_card, sample_floors
-from simulators.dynamics import Dynamics, Traits
+from negotiation_env.game.lanes import ARRAYS, FLOATS, episode_seed
+from negotiation_env.game.scenario import sample_card, sample_floors, sample_scenario, scenario_of
+from simulators.concerns import CONCERNS, House, concern, draw_concern
+from simulators.dynamics import HOUSES, Dynamics, Traits
 from simulators.personas import (
     Persona,
     all_personas,
@@ -125,12 +127,51 @@ def test_sampling_follows_the_weights() -> None:
 
 def test_sampling_names_the_persona_that_the_dynamics_draw() -> None:
     personas = all_personas()
-    dynamics = Dynamics([p.traits() for p in personas], [p.weight for p in personas])
-    for i in range(300):
-        seed = episode_seed(random.Random(i).getrandbits(40))
+    dynamics = Dynamics([p.traits() for p in personas], [p.weight for p in personas], [p.houses() for p in personas])
+    seeds = [episode_seed(random.Random(i).getrandbits(40)) for i in range(300)]
+    batch = np.array(seeds, dtype=np.uint64)
+    cards = sample_card(ARRAYS, batch)
+    many = dynamics.start(ARRAYS, batch, cards, sample_floors(ARRAYS, batch, cards))
+    for i, seed in enumerate(seeds):
         card = sample_card(FLOATS, seed)
         seat = dynamics.start(FLOATS, seed, card, sample_floors(FLOATS, seed, card))
-        assert personas[int(seat.persona)] is sample_persona(seed)
+        assert personas[int(seat.persona)] is sample_persona(seed, card=scenario_of("drawn", seed).card)
+        assert many.persona[i] == seat.persona
+
+
+def test_a_persona_fits_the_house_that_it_is_drawn_for() -> None:
+    drawn: Counter[str] = Counter()
+    for i in range(2000):
+        scenario = sample_scenario(i)
+        hotel = scenario.card.hotel
+        persona = sample_persona(scenario.seed, card=scenario.card)
+        drawn[persona.name] += 1
+        assert persona.fits.fits(hotel)
+        assert not (persona.name == "homestay-auntie" and hotel.kind != "homestay")
+        assert not (persona.name == "chain-manager" and hotel.kind == "homestay")
+        assert not (persona.name == "grieving-owner" and hotel.kind == "airport")
+        own = concern(draw_concern(scenario.card, scenario.seed, persona.concerns))
+        assert own.fits.fits(hotel)
+    assert set(drawn) == {p.name for p in all_personas()}
+
+
+def test_every_house_has_several_personas() -> None:
+    fitting = np.array([p.houses() for p in all_personas()]).sum(axis=0)
+    # Hotels of one star are no longer sampled; they come in users' own scenarios.
+    assert len(fitting) == HOUSES
+    assert min(n for i, n in enumerate(fitting) if i % 5) >= 3
+
+
+def test_where_nobody_fits_anybody_is_drawn() -> None:
+    castle = [Persona(name=name, fits=House(kinds=("resort",))) for name in ("a", "b")]
+    airport = next(s for i in range(99) if (s := sample_scenario(i)).card.hotel.kind == "airport")
+    assert len({sample_persona(seed, castle, airport.card).name for seed in range(50)}) == 2
+    resort = [*castle, Persona(name="c", fits=House(kinds=("airport",)))]
+    assert {sample_persona(seed, resort, airport.card).name for seed in range(50)} == {"c"}
+
+
+def test_every_concern_is_somebodys() -> None:
+    assert {name for p in all_personas() for name in p.concerns or CONCERNS} == set(CONCERNS)
 
 
 def test_weights_that_are_all_zero_are_refused() -> None:
