@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
@@ -39,6 +39,7 @@ SCALE, MOST_WORTH = 1.6, 2.0
 """So that a plain true reason is worth about 1."""
 _NUMBER: Final = re.compile(r"\d+")
 _HAN: Final = "\u2e80"
+_SIGNS: Final = frozenset({"#"})
 _MONTHS: Final = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
                   "november", "december")  # fmt: skip
 _COMMON: Final = frozenset(
@@ -92,16 +93,45 @@ def _topics() -> dict[str, HouseTopic]:
     return found
 
 
+class Details(NamedTuple):
+    """What of a card is worth naming."""
+
+    names: frozenset[str]
+    figures: frozenset[str]
+    grams: frozenset[str]
+    """Words and pairs of the card's names."""
+    alien: frozenset[str]
+    """What speaks of another kind of house."""
+    suits: frozenset[str]
+    """What speaks of this kind of house."""
+
+
 @dataclass(slots=True)
 class Memory:
-    """What a manager remembers of the talk, to tell what is new."""
+    """What a manager remembers of the talk, to tell what is new; ``of`` makes one for a card."""
 
+    card: Details
     said: list[frozenset[str]] = field(default_factory=list)
     """Telling words of the agent's earlier messages."""
     shown: frozenset[str] = frozenset()
     """Telling words with which the manager has shown its concern."""
-    details: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
     """Details of the card that the agent has named."""
+
+    @classmethod
+    def of(cls, card: TaskCard) -> Memory:
+        """Return the memory of the manager of a card's hotel before the talk."""
+        hotel, facts = card.hotel, card.facts
+        said = [hotel.name, hotel.city, facts.event, facts.competitor_name, *(t.room for t in card.tickets)]
+        names = {token for text in said for token in tokens_of(text) if token not in _COMMON and len(token) > 2}
+        figures = {str(abs(n)) for n in (facts.exposure, facts.conversion, facts.competitor_price, facts.demand)}
+        figures.add(f"{hotel.occupancy * 100:.0f}")
+        for ticket in card.tickets:
+            names.add(_MONTHS[ticket.check_in.month - 1])
+            figures |= {str(ticket.check_in.day), str(ticket.check_out.day), str(ticket.selling_price)}
+        own = frozenset(gram for text in said for gram in grams(tokens_of(text)))
+        suits, alien = _houses(hotel.kind, hotel.city)
+        return cls(Details(frozenset(names), frozenset(figures), own, alien - own, suits - own))
 
 
 class Content(NamedTuple):
@@ -124,29 +154,28 @@ class Content(NamedTuple):
     """Share of its telling words that one earlier message held."""
 
 
-def content_of(text: str, card: TaskCard, concern: str | None, memory: Memory) -> Content:
-    """Return what a message says to the manager of a card's hotel, and remember it."""
-    models, tokens = content_words(), tokens_of(text)
-    found, details = grams(tokens), _details(card)
-    telling = frozenset(t for t in tokens if t in details.names or _tells(t))
-    again = max((len(telling & past) / len(telling) for past in memory.said), default=0.0) if telling else 0.0
+def content_of(text: str, concern: str, memory: Memory) -> Content:
+    """Return what a message says to the manager who remembers, and remember it."""
+    models, tokens, card = content_words(), tokens_of(text), memory.card
+    found, words = grams(tokens), {*tokens} - _SIGNS
+    telling = frozenset([t for t in words if len(t) > 4 or t > _HAN or t in card.names])
+    again = max([len(telling & past) / len(telling) for past in memory.said], default=0.0) if telling else 0.0
     memory.said.append(telling)
-    words = [t for t in tokens if t != "#"]
-    strange = [t for t in words if t not in _known() and t not in details.names]
-    named = (details.names.intersection(tokens) | details.figures.intersection(_NUMBER.findall(text))) - memory.details
-    memory.details |= named
-    suits, alien = _house(found, card)
-    speaks_to = share(models.concerns[concern].score(found)) if concern in models.concerns else 0.0
-    if memory.shown and telling & memory.shown:
+    named = (card.names & words | card.figures.intersection(_NUMBER.findall(text))) - memory.named
+    memory.named |= named
+    suits = not card.suits.isdisjoint(found)
+    alien = not card.alien.isdisjoint(found)
+    speaks_to = share(models.concerns[concern].score(found))
+    if memory.shown:
         speaks_to = min(1.0, speaks_to + 0.12 * len(telling & memory.shown))
     return Content(
         sincere=share(models.sincere.score(found)),
         offends=share(models.offends.score(found)),
         speaks_to=speaks_to,
         details=min(len(named), MOST_DETAILS) / MOST_DETAILS,
-        suits=suits,
-        alien=alien,
-        unknown=len(strange) / len(words) if words else 1.0,
+        suits=float(suits),
+        alien=(0.5 if suits else 1.0) * alien,
+        unknown=len(words - _known() - card.names) / len(words) if words else 1.0,
         again=again,
     )
 
@@ -173,47 +202,16 @@ def hear(content: Content, words: int) -> Heard:
     )
 
 
-class _Details(NamedTuple):
-    """What of a card is worth naming."""
-
-    names: frozenset[str]
-    figures: frozenset[str]
-    grams: frozenset[str]
-    """Words and pairs of the card's names."""
-
-
-@lru_cache(maxsize=1024)
-def _details(card: TaskCard) -> _Details:
-    hotel, facts = card.hotel, card.facts
-    said = [hotel.name, hotel.city, facts.event, facts.competitor_name, *(t.room for t in card.tickets)]
-    names = {token for text in said for token in tokens_of(text) if token not in _COMMON and len(token) > 2}
-    figures = {str(abs(n)) for n in (facts.exposure, facts.conversion, facts.competitor_price, facts.demand)}
-    figures.add(f"{hotel.occupancy * 100:.0f}")
-    for ticket in card.tickets:
-        names.add(_MONTHS[ticket.check_in.month - 1])
-        figures |= {str(ticket.check_in.day), str(ticket.check_out.day), str(ticket.selling_price)}
-    said_grams = frozenset(gram for text in said for gram in grams(tokens_of(text)))
-    return _Details(frozenset(names), frozenset(figures), said_grams)
-
-
-def _tells(token: str) -> bool:
-    """Whether a word tells what a message is about: no figure, and not one of the short words of grammar."""
-    return token > _HAN or len(token) > 4
-
-
-def _house(found: set[str], card: TaskCard) -> tuple[float, float]:
-    """Return whether a message speaks of what the card's house is for, and of what it is not."""
-    suits = alien = 0.0
-    topics = _topics()
-    for gram in found & topics.keys():
-        if gram in _details(card).grams:
-            continue  # a word of the event's name, or of a house's
-        topic = topics[gram]
-        fits = card.hotel.kind in topic.kinds and (not topic.cities or card.hotel.city in topic.cities)
-        suits, alien = max(suits, float(fits)), max(alien, float(not fits))
-    return (suits, alien * (1.0 - 0.5 * suits))
+@cache
+def _houses(kind: str, city: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return what speaks of a kind of house in a city, and what speaks of other houses."""
+    suits, alien = set(), set()
+    for gram, topic in _topics().items():
+        fits = kind in topic.kinds and (not topic.cities or city in topic.cities)
+        (suits if fits else alien).add(gram)
+    return frozenset(suits), frozenset(alien)
 
 
 def telling_words(text: str) -> frozenset[str]:
     """Return the words of a text that tell what it is about."""
-    return frozenset(t for t in tokens_of(text) if _tells(t))
+    return frozenset([t for t in tokens_of(text) if len(t) > 4 or t > _HAN])

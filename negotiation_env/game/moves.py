@@ -209,7 +209,8 @@ def acts_of_move(move: Move, card: TaskCard, game: GameState) -> tuple[DialogueA
 def move_of_action(lanes: Lanes, act: Num, tactic: Num, level: Num, game: GameState) -> Move:
     """Return what a numeric action does. ``act``, ``tactic`` and ``level`` are numbers or arrays [N].
 
-    PROPOSE and COUNTER bid the level's price on every open ticket. ACCEPT takes every standing quote at or below the
+    PROPOSE and COUNTER bid the level's price on every open ticket; where that is the manager's standing price they take
+    it. ACCEPT takes every standing quote at or below the
     level's price, and bids that price where there is none. CONFIRM takes every standing quote; with none standing it
     claims the first open ticket at the level's price (a mistaken claim). The tactic rides along with acts that talk.
     INFORM without a tactic is small talk.
@@ -229,8 +230,9 @@ def move_of_action(lanes: Lanes, act: Num, tactic: Num, level: Num, game: GameSt
     for k in range(MAX_TICKETS):
         bluff = bluffs & game.open[k] & (earlier ^ True)
         earlier = earlier | game.open[k]
-        takes = (accepts & good[k]) | (confirms & quotes[k])
-        bid.append(prices[k] * (bids & game.open[k]))
+        named_it = bids & quotes[k] & same_price(prices[k], game.quote[k])
+        takes = (accepts & good[k]) | (confirms & quotes[k]) | named_it
+        bid.append(prices[k] * (bids & game.open[k] & (named_it ^ True)))
         claim.append(takes | bluff)
         named.append(game.quote[k] * takes + prices[k] * bluff)
     no = lanes.flag(act, False)

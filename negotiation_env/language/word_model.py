@@ -29,7 +29,7 @@ class WordModel(BaseModel):
         """Return the score of a message with these words and pairs: log-odds."""
         weights = self.weights
         # Exact, so that the order of a set does not matter.
-        total = math.fsum([weights[gram] for gram in found if gram in weights])
+        total = math.fsum(map(weights.__getitem__, found & weights.keys()))
         return total / math.sqrt(max(1, len(found))) + self.bias
 
 

@@ -53,7 +53,7 @@ class ManagerSeat:
     """The book's tone that the persona speaks in, None for its plain phrases."""
     concern: str
     """What weighs on the manager, see ``concerns``."""
-    memory: Memory = field(default_factory=Memory)
+    memory: Memory
     remarked: list[str] = field(default_factory=list)
     """Remarks already made."""
 
@@ -109,9 +109,8 @@ class RuleManager:
             cast = self._find(persona)
             state = cast.dynamics.start(FLOATS, scenario.seed, numbers, floors, cast.position)
         tone = cast.persona.tone if cast.persona.tone in cast.book.tones else None
-        return ManagerSeat(
-            cast.persona, state, cast.dynamics, cast.book, tone, draw_concern(scenario.card, scenario.seed)
-        )
+        weighs = draw_concern(scenario.card, scenario.seed, cast.persona.concerns)
+        return ManagerSeat(cast.persona, state, cast.dynamics, cast.book, tone, weighs, Memory.of(scenario.card))
 
     def _find(self, persona: object) -> _Cast:
         """Return the cast of a persona asked for by name, path or object."""
@@ -134,7 +133,7 @@ def _respond(negotiation: Negotiation, move: Move) -> ManagerReply:
     """Hear one message, decide, and word the answer."""
     seat: ManagerSeat = negotiation.seat
     text = negotiation.agent_said[-1].text if negotiation.agent_said else ""
-    heard = hear(content_of(text, negotiation.card, seat.concern, seat.memory), len(text.split()))
+    heard = hear(content_of(text, seat.concern, seat.memory), len(text.split()))
     eased = seat.state.eased
     decision = seat.dynamics.decide(FLOATS, seat.state, negotiation.game, move, heard)
     remark = "" if decision.silent else _remark(negotiation, decision, heard, heard.eases - eased)

@@ -22,7 +22,7 @@ AIRPORT, RESORT = _card("airport", "Wuhan"), _card("resort", "Sanya")
 
 
 def heard(text: str, card: TaskCard = AIRPORT, concern: str = "weather-damage", memory: Memory | None = None) -> Heard:
-    return hear(content_of(text, card, concern, memory or Memory()), len(text.split()))
+    return hear(content_of(text, concern, memory or Memory.of(card)), len(text.split()))
 
 
 def test_a_reason_for_another_kind_of_house_is_worth_less() -> None:
@@ -40,7 +40,7 @@ def test_details_of_the_card_count() -> None:
 
 
 def test_the_same_again_is_worth_less() -> None:
-    memory = Memory()
+    memory = Memory.of(AIRPORT)
     text = "Those two midweek nights stand empty in your calendar, and our tour groups travel midweek."
     first, second = heard(text, memory=memory), heard(text, memory=memory)
     other = heard("Breakfast from five and a late checkout: that is what our guests ask for most.", memory=memory)
@@ -61,7 +61,8 @@ def test_what_speaks_to_the_concern_eases() -> None:
 
 
 def test_it_remembers_what_the_manager_has_shown() -> None:
-    told = Memory(shown=telling_words("The bakery next door burnt down, and all of the smoke went into our curtains."))
+    told = Memory.of(AIRPORT)
+    told.shown = telling_words("The bakery next door burnt down, and all of the smoke went into our curtains.")
     text = "I am sorry about the smoke in your curtains; was the bakery insured?"
     assert heard(text, memory=told).eases > heard(text).eases
 
@@ -73,7 +74,7 @@ def test_insults_offend_and_courtesy_does_not() -> None:
 
 @pytest.mark.parametrize("text", ["", " ", "?", "…", "你好", "1", "\u0000", "a" * 4000])
 def test_any_text_has_a_worth_in_its_range(text: str) -> None:
-    content = content_of(text, AIRPORT, "image", Memory())
+    content = content_of(text, "image", Memory.of(AIRPORT))
     found = hear(content, len(text.split()))
     assert all(0.0 <= value <= 1.0 for value in content)
     assert 0.0 <= found.worth <= 2.0 and 0.0 <= found.eases <= 1.0 and 0.0 <= found.offends <= 1.0
@@ -82,8 +83,8 @@ def test_any_text_has_a_worth_in_its_range(text: str) -> None:
 
 def test_it_is_the_same_in_any_order_of_sets() -> None:
     text = "Partners gain 12% more views, and the marathon fills your street in April."
-    assert content_of(text, AIRPORT, "image", Memory()) == content_of(text, AIRPORT, "image", Memory())
-    assert isinstance(content_of(text, AIRPORT, "image", Memory()), Content)
+    assert content_of(text, "image", Memory.of(AIRPORT)) == content_of(text, "image", Memory.of(AIRPORT))
+    assert isinstance(content_of(text, "image", Memory.of(AIRPORT)), Content)
 
 
 @pytest.mark.slow
