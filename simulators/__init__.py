@@ -2,6 +2,7 @@
 
 - ``personas``: who a manager is (``packs/*.toml``, one file a persona); ``persona_phrases`` checks a persona's own
   words.
+- ``concerns``: what may weigh on a manager, in which houses, and how it shows (``concerns.toml``).
 - ``dynamics``: how a manager decides, before a word is said; arithmetic, for one negotiation or for N.
 - ``managers``: ``rule_manager`` words decisions from a phrase book, ``llm_manager`` has a language model voice them,
   ``replay_manager`` says recorded or scripted lines.
