@@ -34,7 +34,7 @@ from negotiation_env.play.rollout import agent_view
 from simulators.managers.deciding_manager import PLAN, DecidingManager
 from simulators.managers.llm_manager import LlmManager, voice_engine
 from simulators.managers.rule_manager import RuleManager
-from simulators.managers.voice_check import Scene, meaning_fault
+from simulators.managers.voice_check import AnswerScene, meaning_fault
 from simulators.people.voice_data import few_shot
 from simulators.personas import all_personas
 
@@ -87,7 +87,7 @@ class CheckedManager:
                         "utterance does not read back", f"{reply.text!r} means {meant}, not {reply.acts}"
                     )
             elif reply.text:
-                scene = Scene(reply.decision, reply.acts, negotiation.card, negotiation.game, context, "")
+                scene = AnswerScene(reply.decision, reply.acts, negotiation.card, negotiation.game, context, "")
                 otherwise = meaning_fault(scene, understand(reply.text, context), reply.text)
                 self._tally.counts["taken otherwise by the rule reader"] += bool(otherwise)
             _check_floors(negotiation, reply.acts, self._tally)

@@ -50,7 +50,7 @@ class VoicePreset(SupervisedPreset):
     """
 
 
-class Encoded(NamedTuple):
+class TokenisedDialogue(NamedTuple):
     """A dialogue in tokens: ids, and the label of each, ``UNLEARNT`` where nothing is to be learnt."""
 
     input_ids: list[int]
@@ -80,7 +80,7 @@ def read_settings(preset: Mapping[str, Any] | str | Path, overrides: Sequence[st
     return read_preset(VoicePreset, preset, PRESETS / "voice", overrides)
 
 
-def encoded(dialogue: VoiceDialogue, tokenizer: PreTrainedTokenizerBase, most_tokens: int) -> Encoded:
+def encoded(dialogue: VoiceDialogue, tokenizer: PreTrainedTokenizerBase, most_tokens: int) -> TokenisedDialogue:
     """Return a dialogue's tokens as an engine would see them answer by answer, cut behind the last that fits."""
     chat = ChatText(tokenizer)
     ids: list[int] = []
@@ -101,7 +101,7 @@ def encoded(dialogue: VoiceDialogue, tokenizer: PreTrainedTokenizerBase, most_to
         ids += heard + said
         labels += [UNLEARNT] * len(heard) + (list(said) if learnt else [UNLEARNT] * len(said))
         before = chat.closed_text(dialogue.messages[: place + 1])
-    return Encoded(ids, labels)
+    return TokenisedDialogue(ids, labels)
 
 
 def make_data(

@@ -1,6 +1,6 @@
-"""The hotel's side: ``rule_manager``, ``llm_manager`` (the same decisions, voiced by a model), ``deciding_manager`` (a
-model's decisions, within limits), ``replay_manager``. A voice is told what ``voice_prompt`` writes, and what it says
-goes out if ``voice_check`` finds the decision in it.
+"""The hotel's side; each manager is found by name (``play.registry``).
 
-Each is found by name (``play.registry``).
+``rule_manager`` decides and words; ``llm_manager`` has a language model voice the same decisions, ``deciding_manager``
+has it decide too, within limits; ``replay_manager`` says recorded lines. What a voice is told is in ``voice_prompt``,
+whether what it said may go out in ``voice_check``.
 """

@@ -77,7 +77,7 @@ class RoomChoice(Table):
     price: float | None = None
 
 
-class Choice(Table):
+class ManagerChoice(Table):
     """What the model decides and says."""
 
     rooms: list[RoomChoice]
@@ -93,7 +93,7 @@ class Clamped(NamedTuple):
     clamps: tuple[str, ...]
 
 
-def read_choice(reply: ChatReply) -> Choice | str:
+def read_choice(reply: ChatReply) -> ManagerChoice | str:
     """Return the choice in a reply, or the fault why there is none."""
     if reply.fault is not None:
         return f"engine: {reply.fault}"
@@ -101,7 +101,7 @@ def read_choice(reply: ChatReply) -> Choice | str:
     if data is None:
         return "no JSON object"
     try:
-        return parse(Choice, data, "choice")
+        return parse(ManagerChoice, data, "choice")
     except DataFileError as error:
         return f"another form: {str(error).splitlines()[0][:120]}"
 
@@ -112,7 +112,7 @@ def may_decide(decision: Decision, game: GameState) -> bool:
     return not fixed and not game.end and bool(unsettled(game))
 
 
-def clamped(choice: Choice, negotiation: Negotiation, rules: Decision) -> Clamped:
+def clamped(choice: ManagerChoice, negotiation: Negotiation, rules: Decision) -> Clamped:
     """Return the decision that a choice comes to. ``rules``: what the rule-based manager decides in its place."""
     game, card = negotiation.game, negotiation.card
     chosen = {one.room.strip().lower(): one for one in choice.rooms}
@@ -201,27 +201,27 @@ class DecidingManager(LlmManager):
         choices = self._choices({place: voice_task(negotiations[place], replies[place]) for place in places})
         for place, choice in choices.items():
             replies[place] = self._decided(negotiations[place], replies[place], choice)
-        tasks = {p: voice_task(negotiations[p], replies[p]) for p, c in choices.items() if isinstance(c, Choice)}
-        texts = [candidates(choice.words, False) for p in tasks if isinstance(choice := choices[p], Choice)]
+        tasks = {p: voice_task(negotiations[p], replies[p]) for p, c in choices.items() if isinstance(c, ManagerChoice)}
+        texts = [candidates(choice.words, False) for p in tasks if isinstance(choice := choices[p], ManagerChoice)]
         found = verdicts([task.scene for task in tasks.values()], texts, self.reader) if tasks else []
         given = {p: verdict.text for p, verdict in zip(tasks, found, strict=True) if verdict.text}
         return self.voiced(negotiations, replies, given)
 
-    def _choices(self, tasks: dict[int, VoiceTask]) -> dict[int, Choice | str]:
+    def _choices(self, tasks: dict[int, VoiceTask]) -> dict[int, ManagerChoice | str]:
         """Return the model's choice for each task, or why there is none."""
-        found: dict[int, Choice | str] = {}
+        found: dict[int, ManagerChoice | str] = {}
         for attempts in (range(1), range(1, 1 + self.retries)):
-            asked = [(p, a) for p in tasks if not isinstance(found.get(p), Choice) for a in attempts]
+            asked = [(p, a) for p in tasks if not isinstance(found.get(p), ManagerChoice) for a in attempts]
             if not asked:
                 break
             replies = self.engine.generate([deciding_request(tasks[place], attempt) for place, attempt in asked])
             for (place, _), reply in zip(asked, replies, strict=True):
-                if not isinstance(found.get(place), Choice):
+                if not isinstance(found.get(place), ManagerChoice):
                     choice = read_choice(reply)
-                    found[place] = choice if isinstance(choice, Choice) else str(found.get(place, choice))
+                    found[place] = choice if isinstance(choice, ManagerChoice) else str(found.get(place, choice))
         return found
 
-    def _decided(self, negotiation: Negotiation, rules: ManagerReply, choice: Choice | str) -> ManagerReply:
+    def _decided(self, negotiation: Negotiation, rules: ManagerReply, choice: ManagerChoice | str) -> ManagerReply:
         """Return the answer that a choice comes to, in plain words; the rules' where there is none."""
         seat: ManagerSeat = negotiation.seat
         if isinstance(choice, str):

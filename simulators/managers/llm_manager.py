@@ -31,7 +31,7 @@ from negotiation_env.play.protocols import ManagerReply, Negotiation
 from negotiation_env.play.registry import load_reader
 from negotiation_env.seeds import VOICE_LABEL
 from simulators.managers.rule_manager import ManagerSeat, RuleManager
-from simulators.managers.voice_check import Scene, candidates, same_sentence, sentences_of, verdicts
+from simulators.managers.voice_check import AnswerScene, candidates, same_sentence, sentences_of, verdicts
 from simulators.managers.voice_prompt import Speaker, SpokenTurn, chat, mood_word, note, say, shown_concern
 from simulators.people.voice_data import few_shot
 from simulators.personas import Persona
@@ -61,7 +61,7 @@ class VoiceTask(NamedTuple):
     turns: tuple[SpokenTurn, ...]
     agent: str
     note: str
-    scene: Scene
+    scene: AnswerScene
     guide: str
     """The decision's plain wording, which goes out if the model's does not."""
     said: frozenset[str]
@@ -282,7 +282,7 @@ def voice_task(negotiation: Negotiation, reply: ManagerReply) -> VoiceTask:
         turns=turns,
         agent=heard,
         note=note(mood_word(float(seat.state.mood)), shown_concern(seat), words, turns),
-        scene=Scene(reply.decision, reply.acts, scenario.card, game, context, heard, tuple(said + answers)),
+        scene=AnswerScene(reply.decision, reply.acts, scenario.card, game, context, heard, tuple(said + answers)),
         guide=reply.text,
         said=frozenset(same_sentence(one) for text in answers for one in sentences_of(text)) - {""},
         seed=voice_seed(scenario.seed, int(game.turn)),

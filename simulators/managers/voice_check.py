@@ -71,7 +71,7 @@ _ASKS: Final = re.compile(
 )
 
 
-class Scene(NamedTuple):
+class AnswerScene(NamedTuple):
     """What an answer is checked against: the decision, and the state of the game in which it is said."""
 
     decision: Decision
@@ -87,7 +87,7 @@ class Scene(NamedTuple):
     """What both sides said before it."""
 
 
-class Verdict(NamedTuple):
+class AnswerVerdict(NamedTuple):
     """What became of an answer: the text to say, or "" and the reason why there is none."""
 
     text: str
@@ -118,12 +118,12 @@ def candidates(text: str, cut: bool) -> list[str]:
     return [" ".join(found[:count]).rstrip('"”') for count in range(min(len(found), MOST_SENTENCES), 0, -1)]
 
 
-def verdicts(scenes: Sequence[Scene], texts: Sequence[Sequence[str]], reader: Reader) -> list[Verdict]:
+def verdicts(scenes: Sequence[AnswerScene], texts: Sequence[Sequence[str]], reader: Reader) -> list[AnswerVerdict]:
     """Return for each scene the first of its texts that may go out, or why its first may not.
 
     What the reader is to tell is read in one batch per place in the lists.
     """
-    done: list[Verdict | None] = [None] * len(scenes)
+    done: list[AnswerVerdict | None] = [None] * len(scenes)
     why = ["no words: the model said nothing"] * len(scenes)
     for place in range(max(map(len, texts), default=0)):
         asked = []
@@ -139,13 +139,13 @@ def verdicts(scenes: Sequence[Scene], texts: Sequence[Sequence[str]], reader: Re
         for at, reading in zip(asked, readings, strict=True):
             fault = meaning_fault(scenes[at], reading, texts[at][place])
             if not fault:
-                done[at] = Verdict(texts[at][place])
+                done[at] = AnswerVerdict(texts[at][place])
             elif not place:
                 why[at] = fault
-    return [one or Verdict("", cause) for one, cause in zip(done, why, strict=True)]
+    return [one or AnswerVerdict("", cause) for one, cause in zip(done, why, strict=True)]
 
 
-def plain_fault(scene: Scene, text: str) -> str:
+def plain_fault(scene: AnswerScene, text: str) -> str:
     """Return why a text may not go out, by its words alone; "" if nothing speaks against it."""
     if not text.isprintable() or _META.search(text):
         return "talk about the task"
@@ -164,7 +164,7 @@ def plain_fault(scene: Scene, text: str) -> str:
     return _figure_fault(scene, text)
 
 
-def agreement_decided(scene: Scene) -> bool:
+def agreement_decided(scene: AnswerScene) -> bool:
     """Whether the decision agrees to something, or something is agreed already, which may be said again."""
     return any((*scene.decision.accept, *scene.decision.confirm)) or any(scene.game.agreed)
 
@@ -174,7 +174,7 @@ def figures(acts: Sequence[DialogueAct]) -> frozenset[float]:
     return frozenset(float(act.price) for act in acts if act.price is not None)
 
 
-def _figure_fault(scene: Scene, text: str) -> str:
+def _figure_fault(scene: AnswerScene, text: str) -> str:
     """Return the first figure of a text that is neither decided nor known, "" if there is none.
 
     The hotel's own public figures may be said again, in either price type: the list price and what it has offered. Of
@@ -197,7 +197,7 @@ def _figure_fault(scene: Scene, text: str) -> str:
     return ""
 
 
-def _own_figures(scene: Scene) -> set[float]:
+def _own_figures(scene: AnswerScene) -> set[float]:
     """Return what the decision names, and what the hotel has named before, as selling and as net prices."""
     found = set(figures(scene.acts))
     for k, ticket in enumerate(scene.card.tickets):
@@ -208,7 +208,7 @@ def _own_figures(scene: Scene) -> set[float]:
     return found
 
 
-def _small_figures(scene: Scene) -> set[float]:
+def _small_figures(scene: AnswerScene) -> set[float]:
     """Return the figures below ``LEAST_PRICE`` that the agent, the hotel or the card has named."""
     hotel = scene.card.hotel
     known = [f"{t.nights} {t.check_in.day} {t.check_out.day}" for t in scene.card.tickets]
@@ -217,7 +217,7 @@ def _small_figures(scene: Scene) -> set[float]:
     return {float(number.value) for number in numbers if number.value < LEAST_PRICE}
 
 
-def meaning_fault(scene: Scene, reading: Reading, text: str) -> str:
+def meaning_fault(scene: AnswerScene, reading: Reading, text: str) -> str:
     """Return how what was understood differs from what was decided, "" if it does not."""
     meant, game = scene.decision, scene.game
     heard = decision_of(reading.acts, game)

@@ -20,7 +20,7 @@ from negotiation_env.game.moves import decision_of
 from negotiation_env.language.numerals import find_numbers, lower
 from negotiation_env.language.reading import Reader
 from negotiation_env.language.rule_reader import RULES
-from simulators.managers.voice_check import Scene, verdicts
+from simulators.managers.voice_check import AnswerScene, verdicts
 from simulators.managers.voice_prompt import MOODS, Speaker, SpokenTurn, chat, clipped, note, say
 from simulators.people.written_dialogues import WrittenDialogue, WrittenTurn, path_of, written_dialogues
 from simulators.people.written_messages import WrittenMessage, written_messages
@@ -50,7 +50,7 @@ class VoiceSituation(NamedTuple):
     turns: tuple[SpokenTurn, ...]
     agent: str
     note: str
-    scene: Scene
+    scene: AnswerScene
     written: str
 
     @property
@@ -117,10 +117,10 @@ def _with_held_figure(act: DialogueAct, message: WrittenMessage) -> DialogueAct:
     return act
 
 
-def scene_of(message: WrittenMessage) -> Scene:
+def scene_of(message: WrittenMessage) -> AnswerScene:
     """Return what a written hotel's answer is checked against."""
     decision = decision_of(message.said, message.game)
-    return Scene(
+    return AnswerScene(
         decision, message.said, message.card, message.game, message.context, message.context.heard, message.earlier
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from negotiation_env.engines.answers import cause_of, settled_reply, without_reasoning
+from negotiation_env.engines.answers import cause_of, found_object, settled_reply, without_reasoning
 from negotiation_env.engines.chat_model import ChatReply, fault_reply
 
 
@@ -49,3 +49,19 @@ def test_a_reply_keeps_its_tokens_and_loses_its_reasoning() -> None:
 )
 def test_reasoning_without_an_answer_is_a_fault(reply: ChatReply, cause: str) -> None:
     assert cause_of(settled_reply(reply).fault or "") == cause
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"a": 1}', {"a": 1}),
+        ('```json\n{"a": {"b": 2}}\n```', {"a": {"b": 2}}),
+        ('Here: {"a": 1} and more', {"a": 1}),
+        ("[1]", None),
+        ('{"a": ', None),
+        ("{" * 5000, None),
+        ("none", None),
+    ],
+)
+def test_an_object_is_found_in_an_answer(text: str, found: object) -> None:
+    assert found_object(text) == found

@@ -47,8 +47,11 @@ def test_the_http_engine_asks_for_a_schema() -> None:
     pytest.importorskip("openai")
     from negotiation_env.engines.openai_engine import _schema
 
-    schema = json.loads(json.dumps(_schema(("A)", "B)"))))["json_schema"]["schema"]
-    assert schema["properties"]["answer"]["enum"] == ["A)", "B)"]
+    chosen = json.loads(json.dumps(_schema(ChatRequest(ASK, choices=("A)", "B)")))))
+    assert chosen["json_schema"]["schema"]["properties"]["answer"]["enum"] == ["A)", "B)"]
+    formed = json.loads(json.dumps(_schema(ChatRequest(ASK, schema='{"type": "object"}'))))
+    assert formed["json_schema"]["schema"] == {"type": "object"}
+    assert _schema(ChatRequest(ASK)) is None
 
 
 @pytest.mark.parametrize(

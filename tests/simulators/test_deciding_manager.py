@@ -18,16 +18,16 @@ from negotiation_env.game.state import Decision, apply_decision
 from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play.exchange import open_negotiation
 from negotiation_env.play.protocols import ManagerReply, Negotiation, Utterance
-from simulators.managers.deciding_manager import SCHEMA, Choice, DecidingManager, clamped, read_choice
+from simulators.managers.deciding_manager import SCHEMA, DecidingManager, ManagerChoice, clamped, read_choice
 from simulators.managers.rule_manager import RuleManager
 from tests.simulators.voices import FakeModel, play, spoken, voiced
 
 NO = (False, False, False)
 
 
-def choice(words: str = "", **rooms: tuple[str, float | None]) -> Choice:
+def choice(words: str = "", **rooms: tuple[str, float | None]) -> ManagerChoice:
     made = [{"room": r.replace("_", " "), "act": act, "price": price} for r, (act, price) in rooms.items()]
-    return Choice.model_validate({"rooms": made, "words": words})
+    return ManagerChoice.model_validate({"rooms": made, "words": words})
 
 
 def single() -> Scenario:
@@ -117,7 +117,7 @@ def test_what_is_no_choice_is_a_fault(text: str, fault: str) -> None:
 def test_a_choice_is_found_behind_words_and_in_fences() -> None:
     text = '{"rooms": [], "ask_reason": true, "upset": false, "words": "Hm."}'
     for dressed in (text, f"```json\n{text}\n```", f"Here it is: {text} Is that right?"):
-        assert read_choice(ChatReply(dressed)) == Choice(rooms=[], ask_reason=True, words="Hm.")
+        assert read_choice(ChatReply(dressed)) == ManagerChoice(rooms=[], ask_reason=True, words="Hm.")
 
 
 def rooms_of(request: ChatRequest) -> list[tuple[str, int]]:
