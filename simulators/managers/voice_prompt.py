@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from negotiation_env.engines.chat_model import ChatMessage
+from negotiation_env.game import world
 from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
 from negotiation_env.game.scenario import Hotel
 
@@ -94,6 +95,9 @@ def say(acts: Iterable[DialogueAct], rooms: Sequence[str], net_before: bool = Fa
     return "; ".join((*told, *more)) or "answer without a figure"
 
 
+_ASKS: Final = {"figure": "ask which figure they mean", "price": "ask which rate they have in mind"}
+
+
 def _act(act: DialogueAct, rooms: Sequence[str], net_before: bool) -> str:
     room = f" for the {rooms[act.ticket]}" if act.ticket is not None and len(rooms) > 1 else ""
     price = _figure(act, net_before)
@@ -104,7 +108,8 @@ def _act(act: DialogueAct, rooms: Sequence[str], net_before: bool) -> str:
         case Act.SOOTHE:
             return "thank them"
         case Act.PROPOSE | Act.COUNTER:
-            return f"offer{at}{room}" if price else ""
+            last = ", your last price" if act.detail == "last" else ""
+            return f"offer{at}{room}{last}" if price else ""
         case Act.ACCEPT:
             return f"agree to{at}{room}" if price else f"agree{room}"
         case Act.CONFIRM:
@@ -118,11 +123,15 @@ def _act(act: DialogueAct, rooms: Sequence[str], net_before: bool) -> str:
         case Act.ASK if act.detail == "confirm":
             return f"ask whether{at}{room} is agreed"
         case Act.ASK:
-            return "ask which figure they mean" if act.detail == "figure" else "ask what is in it for you"
+            return _ASKS.get(act.detail, "ask what is in it for you")
         case Act.INFORM if act.detail == "objection":
             return f"doubt what they say of {_TOPICS.get(act.tactic, 'that')}"
         case Act.INFORM if act.detail == "upset":
             return "show that you are upset"
+        case Act.INFORM if act.detail == "warning":
+            return "warn them that you will soon end this"
+        case Act.INFORM if act.detail.startswith("condition:"):
+            return f"tie it to this: {world.CONDITIONS[act.detail.removeprefix('condition:')]}"
         case Act.CLOSE:
             return "end the talk, you have had enough" if act.detail == "walk" else "say goodbye"
         case Act.OFF_TOPIC:

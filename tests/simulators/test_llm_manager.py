@@ -65,7 +65,7 @@ def test_a_bad_reply_falls_back_to_the_template_with_its_cause(text: str, cause:
 
 def test_another_reader_may_hear_another_meaning() -> None:
     manager = LlmManager(FakeModel(voiced), reader=HearsGreetings())
-    faults = [fault for reply in spoken(play(manager, count=4, turns=4)) for fault in reply.faults]
+    faults = [fault for reply in spoken(play(manager)) for fault in reply.faults]
     assert "voice: template: another meaning: the figure is not said" in faults
 
 
@@ -143,11 +143,11 @@ def test_the_embedded_model_speaks_through_the_shipped_adapter(tmp_path: Path, m
 def test_a_recording_replays_to_the_same_words(tmp_path: Path, adapter: str | None) -> None:
     path = tmp_path / "voice.jsonl"
     live = RecordingEngine(FakeModel(voiced, spec="smollm2", adapter=adapter), path)
-    first = play(LlmManager(live, reader=RULES), count=4, turns=4)
-    again = play(LlmManager(RecordedEngine(path), reader=RULES), count=4, turns=4)
+    first = play(LlmManager(live, reader=RULES), count=6, turns=4)
+    again = play(LlmManager(RecordedEngine(path), reader=RULES), count=6, turns=4)
     assert first == again
     with pytest.raises(RecordMissError, match="another content in message"):
-        play(LlmManager(RecordedEngine(path), reader=RULES), count=5, turns=4)
+        play(LlmManager(RecordedEngine(path), reader=RULES), count=12, turns=4)
 
 
 @pytest.mark.skipif(

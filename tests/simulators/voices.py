@@ -19,6 +19,7 @@ from negotiation_env.play.protocols import Manager, ManagerReply, Negotiation, U
 
 _NOTE = re.compile(r"\[You are (\w+)\..* Say: (.*)\.\]$", re.DOTALL)
 _WORDS = (
+    (r"offer (\d+)( net| selling|)( for the .*|), your last price", r"I could do \1 yuan\2\3, and that is my last word"),
     (r"offer (\d+)( net| selling|)( for the .*|)", r"I could do \1 yuan\2\3"),
     (r"agree to (\d+)( net| selling|)( for the .*|)", r"Agreed, \1 yuan\2\3"),
     (r"confirm (\d+)( net| selling|)( for the .*|)", r"Confirmed, \1 yuan\2\3"),
@@ -27,6 +28,9 @@ _WORDS = (
     (r"refuse for good( for the .*|)", r"No reduction\1, that is my final answer"),
     (r"ask whether (\d+)( net| selling|)( for the .*|) is agreed", r"Is \1 yuan\2\3 agreed, yes or no?"),
     (r"ask what is in it for you", "What would we gain from that?"),
+    (r"ask which rate they have in mind", "What rate do you have in mind?"),
+    (r"warn them that you will soon end this", "I have little time left for this"),
+    (r"tie it to this: .*", "It is for a handful of rooms"),
     (r"ask which figure they mean", "Which figure do you mean, in yuan a night?"),
     (r"end the talk, you have had enough", "We are done here"),
     (r"say goodbye", "Goodbye"),
