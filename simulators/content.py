@@ -9,6 +9,7 @@ are computed. How the parts add up is ours. It takes some 50 microseconds a mess
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,6 +28,10 @@ WORDS_PATH: Final = Path(__file__).with_name("content_words.json")
 HOUSES_PATH: Final = Path(__file__).with_name("houses.toml")
 FEWEST: Final = 4
 """Words below which a message has no content to speak of."""
+LONG: Final = 90
+"""Words beyond which a message tires."""
+STRAYS: Final = 0.5
+"""Log-odds from which on a message speaks to another concern."""
 MOST_DETAILS: Final = 3
 """Details of the card beyond which naming more adds nothing."""
 UNKNOWN: Final = 0.08
@@ -76,6 +81,27 @@ def content_words() -> ContentWords:
 
 
 @cache
+def _concern_weights() -> tuple[dict[str, tuple[tuple[str, float], ...]], dict[str, float]]:
+    """Return the concerns' weights by word and pair, and their biases."""
+    table: dict[str, list[tuple[str, float]]] = {}
+    for name, model in content_words().concerns.items():
+        for gram, weight in model.weights.items():
+            table.setdefault(gram, []).append((name, weight))
+    return {g: tuple(w) for g, w in table.items()}, {n: m.bias for n, m in content_words().concerns.items()}
+
+
+def _concern_scores(found: set[str]) -> dict[str, float]:
+    """Return each concern's score of a message with these words and pairs, as ``WordModel.score`` does."""
+    table, biases = _concern_weights()
+    sums: dict[str, list[float]] = {}
+    for gram in found & table.keys():
+        for name, weight in table[gram]:
+            sums.setdefault(name, []).append(weight)
+    size = math.sqrt(max(1, len(found)))
+    return {name: math.fsum(weights) / size + biases[name] for name, weights in sums.items()}
+
+
+@cache
 def _known() -> frozenset[str]:
     return frozenset(content_words().known.split())
 
@@ -117,6 +143,8 @@ class Memory:
     """Telling words with which the manager has shown its concern."""
     named: set[str] = field(default_factory=set)
     """Details of the card that the agent has named."""
+    strays: set[str] = field(default_factory=set)
+    """Other concerns that the agent has spoken to."""
 
     @classmethod
     def of(cls, card: TaskCard) -> Memory:
@@ -152,6 +180,9 @@ class Content(NamedTuple):
     """Share of words that nobody uses in such talks."""
     again: float
     """Share of its telling words that one earlier message held."""
+    strays: int
+    """How many other concerns the agent has spoken to by now."""
+    words: int
 
 
 def content_of(text: str, concern: str, memory: Memory) -> Content:
@@ -165,9 +196,11 @@ def content_of(text: str, concern: str, memory: Memory) -> Content:
     memory.named |= named
     suits = not card.suits.isdisjoint(found)
     alien = not card.alien.isdisjoint(found)
-    speaks_to = share(models.concerns[concern].score(found))
+    scores = _concern_scores(found)
+    speaks_to = share(scores.pop(concern, -50.0))
     if memory.shown:
         speaks_to = min(1.0, speaks_to + 0.12 * len(telling & memory.shown))
+    memory.strays.update([name for name, score in scores.items() if score > STRAYS])
     return Content(
         sincere=share(models.sincere.score(found)),
         offends=share(models.offends.score(found)),
@@ -177,25 +210,29 @@ def content_of(text: str, concern: str, memory: Memory) -> Content:
         alien=(0.5 if suits else 1.0) * alien,
         unknown=len(words - _known() - card.names) / len(words) if words else 1.0,
         again=again,
+        strays=len(memory.strays),
+        words=len(tokens),
     )
 
 
-def hear(content: Content, words: int) -> Heard:
-    """Return what a message of some words is worth to the manager."""
+def hear(content: Content) -> Heard:
+    """Return what a message is worth to the manager."""
+    words = content.words
     odd = max(0.0, content.unknown - UNKNOWN)
     same = max(0.0, content.again - AGAIN) / (1.0 - AGAIN)
     offence = min(1.0, max(0.0, (content.offends - OFFENDS) / (1.0 - OFFENDS)) + 0.3 * (odd > 0.3))
-    worth = 0.1 + 0.65 * content.sincere + 0.35 * content.details + 0.15 * content.suits
+    worth = 0.1 + 0.65 * content.sincere + 0.3 * content.details + 0.15 * content.suits
     worth = worth - 0.5 * content.alien - 1.5 * odd - 0.4 * same - 0.5 * offence
     if words < FEWEST:
         worth = min(worth, 0.4)
-    worth = max(0.0, min(MOST_WORTH, worth * SCALE))
+    worth = max(0.0, min(MOST_WORTH, worth * SCALE)) * min(1.0, LONG / max(1, words))
     eases = max(0.0, min(1.0, (content.speaks_to - 0.15) / 0.5)) * (0.4 + 0.6 * content.sincere) * (1.0 - offence)
-    eases = eases * (1.0 - min(1.0, 2.0 * odd))
+    # Who speaks to every trouble there is has heard none.
+    eases = eases * (1.0 - min(1.0, 2.0 * odd)) / (1.0 + max(0, content.strays - 1))
     invites = 0.3 * (worth - 0.7) + 0.1 * content.suits - 0.3 * offence - 0.6 * odd
     return Heard(
         worth=round(worth, 4),
-        tells=round(max(0.0, min(1.0, (worth - 0.7) / 1.0)) * (1.0 - same), 4) if words >= FEWEST else 0.0,
+        tells=round(max(0.0, min(1.0, (worth - 0.7) / 1.0)) * (1.0 - content.again), 4) if words >= FEWEST else 0.0,
         eases=round(eases, 4),
         offends=round(offence, 4),
         invites=round(max(-0.5, min(0.4, invites)), 4),

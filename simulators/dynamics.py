@@ -43,7 +43,7 @@ REASONS_OPEN = 1.8
 """Factor from a persona's weight of a tactic to the share of its margin that a plain true reason opens."""
 TIES = 0.35
 """Share of managers that tie their best price to a condition."""
-TELLS_OPEN, TELLS_FILL = 0.25, 0.3
+TELLS_OPEN, TELLS_FILL = 0.25, 0.45
 """Share of its margin that a manager opens to words worth hearing, and how fast it has heard enough of them."""
 EASED_OPENS = 0.35
 """Share of its margin that a manager opens to who speaks fully to its concern."""
@@ -320,16 +320,19 @@ def _open(
 def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move, heard: Heard) -> MoveReading:
     """Weigh the move's reasons and figures against what was said before."""
     fresh, weak, none = lanes.full(game.turn, 0.0), lanes.tally(game.turn), lanes.tally(game.turn)
+    count = lanes.tally(game.turn)
     reasons = lanes.flag(game.turn, False)
     for k in REASONS:
         used = move.tactics[k]
         if not lanes.some(used):
             continue
         worth = seat.worth[k]
-        fresh = fresh + used * worth * (1.0 - 0.92 * (game.used[k] > 1.5))
+        fresh = fresh + used * worth * (game.used[k] <= 1.5)
+        count = count + used
         weak = lanes.maximum(weak, (none + (used & (worth < 0.06))) * k)
         reasons = reasons | used
-    fresh = fresh * heard.worth * REASONS_OPEN
+    # Who recites everything at once is half heard.
+    fresh = fresh * heard.worth * REASONS_OPEN * lanes.minimum(2.0 / lanes.maximum(count, 1.0), 1.0)
     raised = lanes.full(game.turn, 0.0)
     lowball = retreats = lanes.flag(game.turn, False)
     best = list(seat.best)
@@ -363,7 +366,7 @@ def _feel(
     hurt = hurt + 0.18 * reading.lowball + stale * (rests ^ True)
     hurt = hurt + 0.12 * reading.retreats
     upset = seat.mood < UPSET_BELOW
-    comfort = move.soothe * (0.12 / (1.0 + 2.0 * seat.comforted) * (upset ^ True) + 0.7 * upset)
+    comfort = move.soothe * (0.12 * ((upset ^ True) & (seat.comforted < 0.5)) + 0.7 * upset)
     comfort = comfort * lanes.clip(heard.worth, 0.6, 1.3) + 0.3 * reading.eased
     seat.comforted = seat.comforted + (move.soothe & (upset ^ True))
     seat.mood = lanes.clip(seat.mood + comfort * traits.forgiving - hurt * traits.temper, -1.0, 1.0)
@@ -396,7 +399,7 @@ def _answer(
     stays = (walk | over) ^ True
     silent = luck[ANSWER] >= _answer_rate(lanes, seat, game, move, reading, heard)
     silent = silent & ((settles | walk) ^ True)
-    has_reason = lanes.flag(game.turn, False)
+    has_reason = seat.promised
     for k in REASONS:
         has_reason = has_reason | (game.used[k] > 0.0)
     curious = (has_reason ^ True) & seat.curious & (seat.asked < MOST_ASKED)

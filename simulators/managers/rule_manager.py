@@ -133,7 +133,7 @@ def _respond(negotiation: Negotiation, move: Move) -> ManagerReply:
     """Hear one message, decide, and word the answer."""
     seat: ManagerSeat = negotiation.seat
     text = negotiation.agent_said[-1].text if negotiation.agent_said else ""
-    heard = hear(content_of(text, seat.concern, seat.memory), len(text.split()))
+    heard = hear(content_of(text, seat.concern, seat.memory))
     eased = seat.state.eased
     decision = seat.dynamics.decide(FLOATS, seat.state, negotiation.game, move, heard)
     remark = "" if decision.silent else _remark(negotiation, decision, heard, heard.eases - eased)

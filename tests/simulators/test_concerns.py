@@ -219,7 +219,7 @@ def test_a_personas_own_concerns_come_first() -> None:
 
 
 def test_mistakes_are_named() -> None:
-    with pytest.raises(UsageError, match=r"expected a concern, got 'comission'.*did you mean 'commission'"):
+    with pytest.raises(UsageError, match=r"expected a concern, got 'comission'.*[Dd]id you mean 'commission'"):
         concern("comission")
     good = concern("image").model_dump()
     for change, words in (
