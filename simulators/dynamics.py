@@ -270,13 +270,12 @@ class Dynamics:
         return lanes.take(self._curve, seat.persona * CURVE_TURNS + turn)
 
 
-PLAIN_WORTH, SOOTHING_EASES, REASON_EASES, REASON_TELLS = 1.0, 0.3, 0.1, 0.15
-"""What a move without words counts for: the means of the text form (``negotiate study manager``)."""
+PLAIN_WORTH, REASON_TELLS, COLD, REASON_INVITES = 0.5, 0.04, -0.12, 0.1
+"""What a move without words counts for: the means of the scripted policies' messages, which say their acts plainly."""
 
 
 def plain_hearing(lanes: Lanes, game: GameState, move: Move) -> Heard:
-    """Return what a move without words is worth: the mean of messages with its acts."""
-    own = move.tactics[Tactic.FIT] | move.tactics[Tactic.PARTNERSHIP]
+    """Return what a move without words is worth: the mean of plainly worded messages with its acts."""
     reasons = lanes.flag(game.turn, False)
     for k in REASONS:
         reasons = reasons | move.tactics[k]
@@ -284,9 +283,9 @@ def plain_hearing(lanes: Lanes, game: GameState, move: Move) -> Heard:
     return Heard(
         worth=lanes.full(game.turn, PLAIN_WORTH),
         tells=zero + reasons * REASON_TELLS,
-        eases=lanes.maximum(zero + move.soothe * SOOTHING_EASES, zero + own * REASON_EASES),
+        eases=zero,
         offends=zero,
-        invites=0.06 * move.greet + 0.1 * reasons - 0.1 * (move.ask & (reasons ^ True)),
+        invites=COLD + REASON_INVITES * reasons,
     )
 
 
