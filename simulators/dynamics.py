@@ -45,7 +45,7 @@ TIES = 0.35
 """Share of managers that tie their best price to a condition."""
 TELLS_OPEN, TELLS_FILL = 0.25, 0.45
 """Share of its margin that a manager opens to words worth hearing, and how fast it has heard enough of them."""
-EASED_OPENS = 0.35
+EASED_OPENS = 0.28
 """Share of its margin that a manager opens to who speaks fully to its concern."""
 NEWS = 0.1
 """Strength of reasons from which on they may reopen, once, what was said for the last time."""
