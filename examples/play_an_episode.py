@@ -5,12 +5,12 @@ import textwrap
 import gymnasium as gym
 
 MESSAGES = (
-    "Good morning, this is Mei from the travel platform. Partners gain 28% exposure with us. What could you do?",
-    "I hear you. But demand falls 28% around the food festival, and empty rooms earn nothing. Your best rate?",
-    "Our internal target price is 418, so give us that.",
-    "I am sorry, that came out wrong. In return for 430 you get a banner on the city page for a week.",
-    "Would 433 work? We look for a long partnership.",
-    "Confirmed: 433 for the Executive Room. Thank you, and enjoy your tea!",
+    "Good morning, this is Mei from the travel platform. Partners gain 31% exposure with us. What could you do for the Deluxe King?",
+    "Then an empty bed costs you twice: the boiler runs for nobody. Demand falls 20% around the fair. Could you do 290?",
+    "Our internal target price is 289, so give us that.",
+    "I am sorry, that came out wrong. For 295 you get a banner on the city page for a week.",
+    "298 then, and a sold night pays for its own towels?",
+    "Confirmed: 298 for the Deluxe King. Thank you, and may the invoices get shorter!",
 )
 
 
@@ -22,7 +22,7 @@ def show(who: str, text: str) -> None:
 def main() -> None:
     """Print the dialogue, and how it ended."""
     env = gym.make("negotiation_env:HotelNegotiation-v0")
-    env.reset(seed=6)
+    env.reset(seed=16)
     for message in MESSAGES:
         observation, reward, _, _, info = env.step(message)
         why = [term.message for term in info["reward"]["terms"] if term.source == "rules"]
