@@ -169,7 +169,7 @@ def test_the_demo_keeps_every_category() -> None:
     assert len(live) < len(demo.demo_suites(every=True)[1])
 
 
-def test_the_good_negotiation_is_answered_and_meets_its_goals_and_is_explained() -> None:
+def test_the_good_negotiation_is_answered_and_wins_a_cut_and_is_explained() -> None:
     (episode,) = rollout(
         registry.load_policy(demo.LIVE_POLICY),
         [demo.live_scenario()],
@@ -178,9 +178,9 @@ def test_the_good_negotiation_is_answered_and_meets_its_goals_and_is_explained()
         max_turns=demo.LIVE_TURNS,
     )
     assert answered_first(episode)
-    assert all(demo.goal_met(ticket) for ticket in episode.tickets)
+    assert all(demo.cut_won(ticket) > 0.2 for ticket in episode.tickets)
     lines = demo.what_went_well(episode)
-    assert all("less than before and meets the goal" in line for line in lines[: len(episode.tickets)])
+    assert all("less than before and" in line for line in lines[: len(episode.tickets)])
     assert "The hotel moved most in turn" in lines[-2] and "earned most" in lines[-1]
 
 

@@ -299,14 +299,14 @@ def test_floats_and_arrays_ask_back_alike() -> None:
             decision = DYNAMICS.decide(FLOATS, seat, table.game, move)
             apply_decision(FLOATS, table.game, decision)
             count = int(table.game.card.tickets)
-            for name in ("accept", "counter", "hold", "refuse", "read_back", "quote"):
+            for name in ("accept", "counter", "hold", "refuse", "read_back", "quote", "last", "condition"):
                 wide = [float(np.broadcast_to(value, lanes)[i]) for value in getattr(decided, name)[:count]]
                 assert wide == [float(value) for value in getattr(decision, name)[:count]], name
-            for name in ("pending", "fresh", "quoted", "agreed"):
+            for name in ("pending", "fresh", "quoted", "agreed", "condition"):
                 wide = [float(np.broadcast_to(value, lanes)[i]) for value in getattr(games, name)[:count]]
                 assert wide == [float(value) for value in getattr(table.game, name)[:count]], name
             assert (games.end[i], seats.mood[i], seats.opened[i]) == (table.game.end, seat.mood, seat.opened)
-    assert seen > lanes
+    assert seen > lanes / 2
 
 
 def test_prices_in_net_are_read_back_in_net() -> None:
