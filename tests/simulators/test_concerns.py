@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
+import gymnasium as gym
 import pytest
 
 from negotiation_env.errors import DataFileError, UsageError
@@ -219,7 +221,7 @@ def test_a_personas_own_concerns_come_first() -> None:
 
 
 def test_mistakes_are_named() -> None:
-    with pytest.raises(UsageError, match=r"expected a concern, got 'comission'.*[Dd]id you mean 'commission'"):
+    with pytest.raises(UsageError, match=r"expected a concern, got 'comission'.*Did you mean 'commission'"):
         concern("comission")
     good = concern("image").model_dump()
     for change, words in (
@@ -230,3 +232,32 @@ def test_mistakes_are_named() -> None:
     ):
         with pytest.raises(DataFileError, match=words):
             parse(Concern, good | change, "concerns.toml")
+
+
+def test_nothing_that_an_agent_is_shown_holds_the_concern() -> None:
+    env = gym.make("negotiation_env:HotelNegotiation-v0")
+    for seed in range(12):
+        observation, info = env.reset(seed=seed)
+        scenario = sample_scenario(seed)
+        one = concern(draw_concern(scenario.card, scenario.seed))
+        shown = [observation, info]
+        for text in ("Hello, how are you today?", "Could you do a better rate?"):
+            observation, reward, terminated, truncated, info = env.step(text)
+            shown += [observation, reward, info]
+            if terminated or truncated:
+                break
+        for place in shown:
+            assert "concern" not in str(place).lower().replace("concerned", "")
+            assert not any(brief in str(place) for brief in one.brief)
+    env.close()
+
+
+def test_no_agent_and_no_reward_knows_of_concerns() -> None:
+    root = Path(__file__).parents[2]
+    knowing = [
+        str(path.relative_to(root))
+        for package in ("negotiation_env", "rewards", "policies")
+        for path in sorted((root / package).rglob("*.py"))
+        if re.search(r"simulators\.concerns|draw_concern", path.read_text(encoding="utf-8"))
+    ]
+    assert knowing == []
