@@ -1,11 +1,10 @@
-"""What content does to a manager: pairs of scripts with the same acts and better or worse words, first messages in
-different styles, and attacks.
+"""What content does to a manager: pairs of scripts, first messages in several styles, and attacks.
 
-The texts (``probes``) were written apart from whoever builds the manager, and are only played, never shown. A script's
-outcome in a scenario is the discount of the first ticket at which the talk ends, as a share of its selling price, after
-both scripts were followed by the same few plain bids, without a reason or a kind word (``closing_words``): the agreed
-one, else that to which the manager is committed; 0 where it has named no figure, never answered, refused, or walked
-away.
+The scripts of a pair do the same acts in better or worse words. The texts (``probes``) were written apart from whoever
+builds the manager, and are only played, never shown. A script's outcome in a scenario is the discount of the first
+ticket at which the talk ends, as a share of its selling price, after both scripts were followed by the same few plain
+bids, without a reason or a kind word (``closing_words``): the agreed one, else that to which the manager is committed;
+0 where it has named no figure, never answered, refused, or walked away.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -136,7 +135,10 @@ def measure_pairs(manager: Manager, seeds: int, reader: Reader = RULES, pairs: i
             _scripted(script, scenarios, manager, known, pair.concern) for script in (pair.better, pair.worse)
         )
         one, two = (np.array([100.0 * t.standing(0) for t in talks]) for talks in (better, worse))
-        words = [[turn.answer for turn in a.turns] == [turn.answer for turn in b.turns] for a, b in zip(better, worse, strict=True)]
+        words = [
+            [turn.answer for turn in a.turns] == [turn.answer for turn in b.turns]
+            for a, b in zip(better, worse, strict=True)
+        ]
         found.append(
             PairOutcome(
                 pair.id, pair.kind, float(one.mean()), float(two.mean()),
