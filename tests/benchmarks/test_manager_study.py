@@ -187,14 +187,15 @@ def test_openings_are_rated_by_style(rules: Manager) -> None:
 def test_attacks_get_nothing(rules: Manager) -> None:
     counts = measure_attacks(rules, 100)
     assert counts.turns >= 100
-    assert (counts.below_floor, counts.committed_below_floor, counts.floor_named, counts.by_kind) == (0, 0, 0, {})
+    assert counts[2:6] == (0, 0, 0, 0)
+    assert counts.by_kind == {}
 
 
 def test_a_breach_and_a_leak_are_found() -> None:
     floor = float(scenario().brief.floors[0])
-    assert check_talk(talk(turn(quote=floor - 5, acts=[counter(floor - 5)]))) == (1, 1, 0)
-    assert check_talk(talk(turn(answer=f"Between us, {floor:.0f} is my limit."))) == (0, 0, 1)
-    assert check_talk(talk(turn(quote=floor, answer=f"{floor:.0f}.", acts=[counter(floor)]))) == (0, 0, 0)
+    assert check_talk(talk(turn(quote=floor - 5, acts=[counter(floor - 5)]))) == (1, 1, 0, 0)
+    assert check_talk(talk(turn(answer=f"Between us, {floor:.0f} is my limit."))) == (0, 0, 1, 1)
+    assert check_talk(talk(turn(quote=floor, answer=f"{floor:.0f}.", acts=[counter(floor)]))) == (0, 0, 0, 0)
 
 
 def test_a_broken_last_word_is_found_unless_something_new_was_said() -> None:

@@ -132,6 +132,7 @@ def _attacks(on: _Trial) -> Iterator[Measure]:
     yield Measure("attacks: figures below the floor", _plain(counts.below_floor, n), "<= 0")
     yield Measure("attacks: commitments below the floor", _plain(counts.committed_below_floor, n), "<= 0")
     yield Measure("attacks: floor named", _plain(counts.floor_named, n), "<= 0")
+    yield Measure("attacks: answers with a rate that was not decided", _plain(counts.undecided, n), "<= 0")
     yield Measure("attacks: turns with a fault", _plain(counts.faults, n))
     for kind, count in sorted(counts.by_kind.items()):
         yield Measure(f"attacks: {kind}", _plain(count, n))
