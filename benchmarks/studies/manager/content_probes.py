@@ -1,11 +1,10 @@
-"""What content does to a manager: pairs of scripts with the same acts and better or worse words, first messages in
-different styles, and attacks.
+"""What content does to a manager: pairs of scripts, first messages in several styles, and attacks.
 
-The texts (``probes``) were written apart from whoever builds the manager, and are only played, never shown. A script's
-outcome in a scenario is the discount of the first ticket at which the talk ends, as a share of its selling price, after
-both scripts were followed by the same few plain bids, without a reason or a kind word (``closing_words``): the agreed
-one, else that to which the manager is committed; 0 where it has named no figure, never answered, refused, or walked
-away.
+The scripts of a pair do the same acts in better or worse words. The texts (``probes``) were written apart from whoever
+builds the manager, and are only played, never shown. A script's outcome in a scenario is the discount of the first
+ticket at which the talk ends, as a share of its selling price, after both scripts were followed by the same few plain
+bids, without a reason or a kind word (``closing_words``): the agreed one, else that to which the manager is committed;
+0 where it has named no figure, never answered, refused, or walked away.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -136,7 +135,10 @@ def measure_pairs(manager: Manager, seeds: int, reader: Reader = RULES, pairs: i
             _scripted(script, scenarios, manager, known, pair.concern) for script in (pair.better, pair.worse)
         )
         one, two = (np.array([100.0 * t.standing(0) for t in talks]) for talks in (better, worse))
-        words = [[turn.answer for turn in a.turns] == [turn.answer for turn in b.turns] for a, b in zip(better, worse, strict=True)]
+        words = [
+            [turn.answer for turn in a.turns] == [turn.answer for turn in b.turns]
+            for a, b in zip(better, worse, strict=True)
+        ]
         found.append(
             PairOutcome(
                 pair.id, pair.kind, float(one.mean()), float(two.mean()),
@@ -259,9 +261,11 @@ class AttackCounts(NamedTuple):
     """Commitments and agreements below the floor."""
     floor_named: int
     """Answers that hold the floor, selling or net, where that number was neither on the card nor said or decided."""
+    undecided: int
+    """Answers with a number that may be a rate, which was neither public nor decided."""
     faults: int
     by_kind: dict[str, int]
-    """Kinds of attack with any of these."""
+    """Kinds of attack with anything below the floor, or the floor named."""
 
 
 ATTACK_TURNS: Final = 10
@@ -270,7 +274,7 @@ ATTACK_TURNS: Final = 10
 def measure_attacks(manager: Manager, turns: int, reader: Reader = RULES) -> AttackCounts:
     """Play the attacks, each over and over in its talk, until at least so many turns are played."""
     attacks = list(read_lines(PROBES / "attacks.jsonl", Attack))
-    counts = dict.fromkeys(("turns", "below", "committed", "named", "faults"), 0)
+    counts = dict.fromkeys(("turns", "below", "committed", "named", "undecided", "faults"), 0)
     by_kind: dict[str, int] = defaultdict(int)
     seed = 0
     while counts["turns"] < turns:
@@ -283,12 +287,12 @@ def measure_attacks(manager: Manager, turns: int, reader: Reader = RULES) -> Att
             found = check_talk(talk)
             for name, value in found._asdict().items():
                 counts[name] += value
-            if any(found):
-                by_kind[attack.kind] += sum(found)
+            if broken := found.below + found.committed + found.named:
+                by_kind[attack.kind] += broken
         seed += 1
     return AttackCounts(
         len({a.kind for a in attacks}), counts["turns"], counts["below"], counts["committed"], counts["named"],
-        counts["faults"], dict(by_kind),
+        counts["undecided"], counts["faults"], dict(by_kind),
     )  # fmt: skip
 
 
@@ -298,14 +302,17 @@ class Breaches(NamedTuple):
     below: int
     committed: int
     named: int
+    undecided: int
 
 
+RATES: Final = (0.3, 1.5)
+"""A number between these shares of a selling price may be a rate."""
 _NUMBER: Final = re.compile(r"\d+(?:,\d{3})*")
 
 
 def check_talk(talk: Talk) -> Breaches:
-    """Count figures below the floor, commitments below it, and answers that name it."""
-    below = committed = named = 0
+    """Count figures below the floor, commitments below it, answers that name it, and numbers that nobody decided."""
+    below = committed = named = undecided = 0
     card, floors = talk.scenario.card, talk.scenario.brief.floors
     public = set(_numbers([card.text()]))
     for turn in talk.turns:
@@ -320,8 +327,10 @@ def check_talk(talk: Talk) -> Breaches:
         secrets = {f"{floor}" for floor in floors}
         secrets |= {f"{to_net(floor, t.commission):.0f}" for floor, t in zip(floors, card.tickets, strict=True)}
         named += bool((said & secrets) - public)
+        prices = [t.selling_price for t in card.tickets]
+        undecided += any(RATES[0] * min(prices) <= float(number) <= RATES[1] * max(prices) for number in said - public)
         public |= said
-    return Breaches(below, committed, named)
+    return Breaches(below, committed, named, undecided)
 
 
 def _below(act: DialogueAct, card: TaskCard, floors: Sequence[int]) -> bool:

@@ -4,7 +4,7 @@ The guesses use what the agent sees: the card and the talk. *Regression* is a ri
 talks than it guesses in, and never above the manager's lowest commitment. *Bisection* is the same after talks of an
 agent that does nothing but search (``Bisecting``). *Replay* runs the published dynamics for many managers whom the
 scenario sampler might have seated at that card, and believes those most that answer as this one did; it needs a manager
-whose ``dynamics`` is public. Errors are shares of the selling price; *card alone* is what a guess without any talk costs.
+whose ``dynamics`` is public. Errors are shares of the selling price; *card alone* is a guess without any talk.
 """
 
 from __future__ import annotations
@@ -17,28 +17,30 @@ from numpy.typing import NDArray
 
 from benchmarks.statistics import Figure
 from benchmarks.studies.manager.manager_talks import Talk, play_talks, played_by, scenarios_where
-from negotiation_env.game.acts import MAX_TICKETS, Act, DialogueAct, PriceType
-from negotiation_env.game.lanes import ARRAYS, FLOATS, Trio
+from negotiation_env.game.acts import Act, DialogueAct
+from negotiation_env.game.lanes import ARRAYS, FLOATS
 from negotiation_env.game.moves import decision_of, move_of
 from negotiation_env.game.scenario import card_numbers, sample_floors, to_selling
 from negotiation_env.game.state import apply_decision, apply_move, new_game, settle, unsettled
 from negotiation_env.game.world import HOTEL_KINDS, SEASONS
 from negotiation_env.play.protocols import AgentReply, AgentView, Manager
 from negotiation_env.seeds import Stream
-from policies.bargaining import bid, reason, say, take, takeable
+from policies.bargaining import bid, reason, say
 from policies.scripted import REASON_ORDER
 
 Array = NDArray[np.float64]
 FOLDS: Final = 5
 PENALTIES: Final = (1.0, 10.0, 100.0)
 """Ridge penalties to choose from, on standardised features."""
-FROM: Final = 0.6
+FROM: Final = 0.75
 """Share of the selling price at which a search begins."""
+REACH: Final = 0.9
+"""How far from the standing figure down to its best refused bid a search bids; what told most of six ways tried."""
 RESAMPLES: Final = 1000
 
 
 class Bisecting:
-    """Looks for the lowest figure that is taken: bids midway between its best refused bid and what stands."""
+    """Looks for the lowest figure that is taken, between its best refused bid and what stands, and pleads."""
 
     name = "bisecting"
 
@@ -50,19 +52,18 @@ class Bisecting:
         card, game = view.card, view.game
         unused = [t for t in REASON_ORDER if not game.used[t]]
         acts = [DialogueAct(Act.GREET)] if not game.greeted else []
-        acts += [DialogueAct(Act.SOOTHE)] if game.upset else []
+        turn = int(game.turn)
+        acts += [DialogueAct(Act.SOOTHE)] if game.upset or turn % 2 else []
+        acts += [DialogueAct(Act.PROMISE, detail=card.promises[0])] if turn == 3 and card.promises else []
         acts += [reason(card, unused[0])] if unused else []
         if not game.ever_answered:
             return (*acts, DialogueAct(Act.ASK, detail="price"))
-        late = int(game.turn) >= 18
         for k in unsettled(game):
-            selling = float(card.tickets[k].selling_price)
             refused = [b for b in _bids(view, k) if b < game.quote[k]]
-            low = max([FROM * selling, *refused])
-            if late and takeable(game, k, selling - 1):
-                acts.append(take(game, k))
-            elif game.quote[k] - low > 1.0:
-                acts.append(bid(game, k, round((low + game.quote[k]) / 2)))
+            low = max([FROM * card.tickets[k].selling_price, *refused])
+            figure = round(game.quote[k] - REACH * (game.quote[k] - low))
+            if figure < game.quote[k]:
+                acts.append(bid(game, k, figure))
         return tuple(acts) or (DialogueAct(Act.ASK, detail="price"),)
 
 
@@ -84,7 +85,9 @@ class FloorError(NamedTuple):
     error: Figure
 
 
-def measure_floors(manager: Manager, talks: Sequence[Talk], searches: int, replays: int, crowd: int) -> list[FloorError]:
+def measure_floors(
+    manager: Manager, talks: Sequence[Talk], searches: int, replays: int, crowd: int
+) -> list[FloorError]:
     """Guess the floors of talks already played, and of so many talks that search for them.
 
     Args:
@@ -139,7 +142,9 @@ def _ridge(talks: Sequence[Talk], card_only: bool = False) -> tuple[Array, Array
     cuts = np.array([_cut(talks[p], k) for p, k in places])
     floors = np.array([_floor(talks[p], k) for p, k in places])
     lowest = np.array([_lowest(talks[p], k) for p, k in places])
-    features = np.array([_card_features(talks[p], k) + ([] if card_only else _talk_features(talks[p], k)) for p, k in places])
+    features = np.array(
+        [_card_features(talks[p], k) + ([] if card_only else _talk_features(talks[p], k)) for p, k in places]
+    )
     depth = (1.0 - floors) / cuts
     guess = np.empty(len(places))
     for fold in range(FOLDS):
@@ -162,9 +167,9 @@ def _ridge(talks: Sequence[Talk], card_only: bool = False) -> tuple[Array, Array
 
 def _fit(known: Array, values: Array, asked: Array, penalty: float) -> Array:
     """Return a ridge's predictions; features are standardised on the known rows."""
-    mean, spread = known.mean(axis=0), known.std(axis=0)
+    centre, spread = known.mean(axis=0), known.std(axis=0)
     spread = np.where(spread > 1e-9, spread, 1.0)
-    x, z = (known - mean) / spread, (asked - mean) / spread
+    x, z = (known - centre) / spread, (asked - centre) / spread
     weights = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ (values - values.mean()))
     return np.asarray(z @ weights + values.mean(), dtype=np.float64)
 
@@ -179,48 +184,52 @@ def _card_features(talk: Talk, k: int) -> list[float]:
     card = talk.scenario.card
     hotel, facts, ticket = card.hotel, card.facts, card.tickets[k]
     return [
-        _cut(talk, k), 1.0 / _cut(talk, k), ticket.commission, hotel.occupancy, float(hotel.stars), float(len(card.tickets)), float(k),
-        float(facts.exposure), float(facts.conversion), facts.competitor_price / ticket.selling_price, float(facts.demand),
+        _cut(talk, k), 1.0 / _cut(talk, k), ticket.commission, hotel.occupancy, float(hotel.stars),
+        float(len(card.tickets)), float(k), float(facts.exposure), float(facts.conversion),
+        facts.competitor_price / ticket.selling_price, float(facts.demand),
         *[float(hotel.kind == kind) for kind in HOTEL_KINDS], *[float(hotel.season == season) for season in SEASONS],
     ]  # fmt: skip
 
 
 def _talk_features(talk: Talk, k: int) -> list[float]:
     """Return what was heard about a ticket: figures as depths in wanted cuts."""
-    selling, cut = float(talk.scenario.card.tickets[k].selling_price), _cut(talk, k)
-
-    def depth(figure: float) -> float:
-        return (1.0 - figure / selling) / cut
-
-    named = [depth(t.quote[k]) for t in talk.turns if t.countered[k] and t.quoted[k]]
-    taken = [depth(t.quote[k]) for t in talk.turns if t.taken[k] and t.quoted[k]]
-    refused = [depth(t.bid[k]) for t in talk.turns if t.bid[k] > 0.0 and not t.taken[k] and t.answer]
+    heard, others = _depth_heard(talk, k), [_depth_heard(talk, j) for j in talk.tickets if j != k]
+    named = [_depth(talk, k, t.quote[k]) for t in talk.turns if t.countered[k] and t.quoted[k]]
+    taken = [_depth(talk, k, t.quote[k]) for t in talk.turns if t.taken[k] and t.quoted[k]]
+    refused = [_depth(talk, k, t.bid[k]) for t in talk.turns if t.bid[k] > 0.0 and not t.taken[k] and t.answer]
     steps = np.diff([0.0, *named]) if named else np.zeros(1)
-    heard = max([0.0, *named, *taken])
-    least_refused = min(refused, default=2.0)
-    last = [depth(a.price) for t in talk.turns for a in t.answer_acts if a.detail == "last" and a.price and a.ticket == k
-            and a.price_type is not PriceType.NET]  # fmt: skip
-    others = [max([0.0, *[(1.0 - t.quote[j] / t_selling) / _cut(talk, j) for t in talk.turns if t.quoted[j]]])
-              for j in talk.tickets if j != k for t_selling in [float(talk.scenario.card.tickets[j].selling_price)]]  # fmt: skip
-    counts = [
-        sum(any(test(a) for a in t.answer_acts) for t in talk.turns)
-        for test in (
-            lambda a: a.kind is Act.REJECT and a.detail == "hold", lambda a: a.kind is Act.ASK,
-            lambda a: a.detail == "upset", lambda a: a.detail == "warning", lambda a: a.kind is Act.SILENCE,
-            lambda a: a.kind is Act.INFORM and a.detail == "objection",
-        )
-    ]  # fmt: skip
-    final = talk.turns[-1]
-    base = [
-        heard, heard * heard, float(bool(named)), float(len(named)), named[0] if named else 0.0, float(steps[-1]),
-        float(steps.max()), float(steps.mean()), float(len(taken)), max([0.0, *taken]),
-        least_refused, max(refused, default=0.0), float(len(refused)), float(bool(last)), max([0.0, *last]),
-        float(np.mean(others)) if others else heard, max([heard, *others]), float(final.agreed[k] > 0.0), float(final.refused[k]),
-        float(len(talk.turns)), float(talk.end), *map(float, counts),
-    ]  # fmt: skip
+    last = [
+        _depth(talk, k, t.quote[k]) for t in talk.turns for a in t.answer_acts if a.detail == "last" and a.ticket == k
+    ]
+    said = [[(act.kind, act.detail) for act in t.answer_acts] for t in talk.turns]
+    counts = [float(sum(kind in acts for acts in said)) for kind in _COUNTED]
+    least_refused, final = min(refused, default=2.0), talk.turns[-1]
     ratio = float(steps[-1] / steps[-2]) if len(steps) > 1 and steps[-2] > 1e-6 else 0.0
-    first_step = float(steps[0])
-    return [*base, min(ratio, 3.0), first_step, heard * counts[0], heard * len(talk.turns), heard * bool(last), heard * least_refused]
+    return [
+        heard, heard * heard, float(len(named)), float(bool(named)), float(steps[0]), float(steps[-1]),
+        float(steps.max()), float(steps.mean()), min(ratio, 3.0), float(len(taken)), max([0.0, *taken]),
+        least_refused, max(refused, default=0.0), float(len(refused)), float(bool(last)), max([0.0, *last]),
+        float(np.mean(others)) if others else heard, max([heard, *others]), float(final.agreed[k] > 0.0),
+        float(final.refused[k]), float(len(talk.turns)), float(talk.end), *counts, heard * counts[0],
+        heard * len(talk.turns), heard * bool(last), heard * least_refused,
+    ]  # fmt: skip
+
+
+_COUNTED: Final = (
+    (Act.REJECT, "hold"), (Act.ASK, "reason"), (Act.ASK, "price"), (Act.INFORM, "upset"), (Act.INFORM, "warning"),
+    (Act.INFORM, "objection"), (Act.SILENCE, ""),
+)  # fmt: skip
+"""Kinds of act that are counted in a manager's answers."""
+
+
+def _depth(talk: Talk, k: int, figure: float) -> float:
+    """Return how many wanted cuts a figure lies below the list price."""
+    return (1.0 - figure / talk.scenario.card.tickets[k].selling_price) / _cut(talk, k)
+
+
+def _depth_heard(talk: Talk, k: int) -> float:
+    """Return the depth of the lowest figure to which the manager has committed."""
+    return max([0.0, *(_depth(talk, k, t.quote[k]) for t in talk.turns if t.quoted[k])])
 
 
 WIDTHS: Final = (0.01, 0.03, 0.1)

@@ -1,9 +1,10 @@
 """How a manager's way of conceding compares with people's: the shape of its curve, its moves, whose figure is agreed.
 
-People are the sellers of CraigslistBargain (He et al., EMNLP 2018; a file of its format is read, none ships). Talks over
-one ticket with scripted buyers are told in the same terms (``Bargain``): figures are shares of the list price, a curve
-runs over the talk's messages, both sides counted. Only deals count, and curves only deals below the list price. Beside
-each distance stands that of two halves of the corpus, the mean of several splits: what nobody can be expected to beat.
+People are the sellers of CraigslistBargain (He et al., EMNLP 2018; a file of its format is read, none ships). Talks
+over one ticket with scripted buyers are told in the same terms (``Bargain``): figures are shares of the list price, a
+curve runs over the talk's messages, both sides counted. Only deals count, and curves only deals below the list price.
+Beside each distance stands that of two halves of the corpus, the mean of several splits: what nobody can be expected to
+beat.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.statistics import Figure
+from benchmarks.statistics import NOTHING, Figure
 from benchmarks.studies.manager.content_probes import (
     PARAPHRASE,
     measure_attacks,
@@ -24,12 +24,24 @@ from benchmarks.studies.manager.content_probes import (
     sum_pairs,
 )
 from benchmarks.studies.manager.exploits import measure_exploits
+from benchmarks.studies.manager.floor_guesses import measure_floors
+from benchmarks.studies.manager.human_likeness import (
+    PlainBuyer,
+    ceiling,
+    distances,
+    human_bargains,
+    manager_bargains,
+    sum_bargains,
+)
+from benchmarks.studies.manager.manager_talks import Talk, play_talks, played_by, scenarios_where
+from benchmarks.studies.manager.persona_separation import measure_personas
 from benchmarks.studies.manager.soundness import bargaining_talks, measure_soundness
+from benchmarks.studies.price_understanding import default_data_path
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.files import write_json
 from negotiation_env.language.reading import Reader
 from negotiation_env.play.protocols import Manager
-from negotiation_env.play.registry import load_manager, load_reader
+from negotiation_env.play.registry import load_manager, load_policy, load_reader
 
 
 class Measure(NamedTuple):
@@ -59,25 +71,39 @@ class StudySize(NamedTuple):
     talks: int
     tricks: int
     tuning: int
+    searches: int
+    replays: int
+    crowd: int
+    buyers: int
+    per_persona: int
 
 
-FULL: Final = StudySize(200, 10_000, 200, 30_000, 2000, 600, 150)
-QUICK: Final = StudySize(4, 4, 2, 200, 16, 6, 2)
+FULL: Final = StudySize(200, 10_000, 200, 30_000, 2000, 600, 150, 1000, 100, 4000, 600, 100)
+QUICK: Final = StudySize(2, 3, 1, 100, 16, 4, 2, 10, 2, 50, 12, 4)
 
 
-class _Table(NamedTuple):
+class _Trial(NamedTuple):
     """The manager on trial, and how it is tried."""
 
     manager: Manager
     reader: Reader
     size: StudySize
+    people: Path | None
+    talks: list[Talk]
+    """Talks of policies; empty until a part has played them."""
+
+    def bargaining(self) -> list[Talk]:
+        """Return the talks of policies, played once."""
+        if not self.talks:
+            self.talks.extend(bargaining_talks(self.manager, self.size.talks))
+        return self.talks
 
 
 def _plain(value: float | None, n: int) -> Figure:
     return Figure(value, None, None, n)
 
 
-def _pairs(on: _Table) -> Iterator[Measure]:
+def _pairs(on: _Trial) -> Iterator[Measure]:
     sums = sum_pairs(measure_pairs(on.manager, on.size.pair_seeds, on.reader, on.size.pairs))
     for kind in sums:
         name = f"pairs, {kind.kind}"
@@ -91,7 +117,7 @@ def _pairs(on: _Table) -> Iterator[Measure]:
         yield Measure(f"{name}: difference either way, points", _plain(kind.difference, kind.pairs))
 
 
-def _openings(on: _Table) -> Iterator[Measure]:
+def _openings(on: _Trial) -> Iterator[Measure]:
     rates = measure_openings(on.manager, on.size.opening_seeds, on.reader)
     values = [rate.answered.value or 0.0 for rate in rates]
     yield Measure("first message: best style less worst", _plain(max(values) - min(values), len(values)), ">= 0.2")
@@ -99,13 +125,14 @@ def _openings(on: _Table) -> Iterator[Measure]:
         yield Measure(f"first message answered, {rate.style}", rate.answered)
 
 
-def _attacks(on: _Table) -> Iterator[Measure]:
+def _attacks(on: _Trial) -> Iterator[Measure]:
     counts = measure_attacks(on.manager, on.size.attack_turns, on.reader)
     n = counts.turns
     yield Measure("attacks: kinds", _plain(counts.kinds, n), ">= 60")
     yield Measure("attacks: figures below the floor", _plain(counts.below_floor, n), "<= 0")
     yield Measure("attacks: commitments below the floor", _plain(counts.committed_below_floor, n), "<= 0")
     yield Measure("attacks: floor named", _plain(counts.floor_named, n), "<= 0")
+    yield Measure("attacks: answers with a rate that was not decided", _plain(counts.undecided, n), "<= 0")
     yield Measure("attacks: turns with a fault", _plain(counts.faults, n))
     for kind, count in sorted(counts.by_kind.items()):
         yield Measure(f"attacks: {kind}", _plain(count, n))
@@ -117,13 +144,13 @@ _SOUND_TARGETS: Final = {
 }  # fmt: skip
 
 
-def _bargaining(on: _Table) -> Iterator[Measure]:
-    found = measure_soundness(bargaining_talks(on.manager, on.size.talks))
+def _bargaining(on: _Trial) -> Iterator[Measure]:
+    found = measure_soundness(on.bargaining())
     for name, figure in found._asdict().items():
         yield Measure(name.replace("_", " "), figure, _SOUND_TARGETS.get(name, ""))
 
 
-def _exploits(on: _Table) -> Iterator[Measure]:
+def _exploits(on: _Trial) -> Iterator[Measure]:
     gains = measure_exploits(on.manager, on.size.tricks, on.size.tuning)
     yield Measure("tricks that pay", _plain(sum(g.pays for g in gains), len(gains)), "<= 0")
     for gain in gains:
@@ -131,19 +158,65 @@ def _exploits(on: _Table) -> Iterator[Measure]:
         yield Measure(f"trick {gain.name}{mark}: gain on {gain.twin:.2f} points", gain.gain)
 
 
-PARTS: Final[dict[str, Callable[[_Table], Iterator[Measure]]]] = {
+def _floors(on: _Trial) -> Iterator[Measure]:
+    size = on.size
+    for way, error in measure_floors(on.manager, on.bargaining(), size.searches, size.replays, size.crowd):
+        told = "" if way == "card alone" else ">= 0.03"
+        yield Measure(f"floor guessed by {way}: median error", error, told)
+
+
+def _people(on: _Trial) -> Iterator[Measure]:
+    path = on.people or default_data_path()
+    if not path.is_file():
+        yield Measure("likeness to people: no corpus, give --people", NOTHING)
+        return
+    people = human_bargains(path)
+    scenarios = scenarios_where("people", on.size.buyers, lambda s: len(s.card.tickets) == 1)
+    bought = {"people": people}
+    for policy in (PlainBuyer(), load_policy("intent-driven"), load_policy("heuristic")):
+        bought[policy.name] = manager_bargains(play_talks(played_by(policy), scenarios, on.manager))
+    for name, deals in bought.items():
+        apart = ceiling(people) if name == "people" else distances(deals, people) if deals else None
+        if apart is None:
+            yield Measure(f"{name}: no deal", NOTHING)
+            continue
+        sums = sum_bargains(deals)
+        for field, what in _LIKENESS.items():
+            yield Measure(f"{name}: {what}", _plain(getattr(sums, field), sums.deals))
+            halves = "between two halves" if name == "people" else "distance to people"
+            yield Measure(f"{name}: {what}, {halves}", _plain(getattr(apart, field), sums.deals))
+
+
+_LIKENESS: Final = {
+    "area": "area under the concession curve",
+    "moves": "moves a deal",
+    "buyers_figure": "deals at the buyer's own figure",
+    "messages": "messages a deal",
+}
+
+
+def _personas(on: _Trial) -> Iterator[Measure]:
+    found = measure_personas(on.manager, on.size.per_persona)
+    yield Measure("personas by decisions, times chance", found.decisions, ">= 3")
+    yield Measure("personas by words, times chance", found.words, ">= 5")
+
+
+PARTS: Final[dict[str, Callable[[_Trial], Iterator[Measure]]]] = {
     "pairs": _pairs,
     "openings": _openings,
     "attacks": _attacks,
     "bargaining": _bargaining,
     "exploits": _exploits,
+    "floors": _floors,
+    "people": _people,
+    "personas": _personas,
 }
 
 
 def measure_manager(
-    manager: Manager, reader: Reader, size: StudySize, only: tuple[str, ...] = ()
+    manager: Manager, reader: Reader, size: StudySize, only: tuple[str, ...] = (), people: Path | None = None
 ) -> Iterator[tuple[str, list[Measure]]]:
-    """Measure a manager part by part.
+    """Measure a manager part by part; ``people`` is a file of CraigslistBargain's format.
 
     Raises:
         UsageError: ``only`` names no part.
@@ -151,8 +224,9 @@ def measure_manager(
     for name in only:
         if name not in PARTS:
             raise UsageError(f"expected a part of the study, got {name!r}.{did_you_mean(name, PARTS)}")
+    trial = _Trial(manager, reader, size, people, [])
     for name in only or tuple(PARTS):
-        yield name, list(PARTS[name](_Table(manager, reader, size)))
+        yield name, list(PARTS[name](trial))
 
 
 def study(
@@ -161,6 +235,7 @@ def study(
     only: Annotated[str, typer.Option(help="Parts to measure, with commas between; all by default.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A few talks of each part, to see that it runs.")] = False,
     scale: Annotated[float, typer.Option(help="Share of the full size to play, above 0.")] = 1.0,
+    people: Annotated[Path | None, typer.Option(help="CraigslistBargain's file; default: as `study prices`.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one object instead of the table.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the figures as JSON.")] = None,
 ) -> int:
@@ -171,7 +246,7 @@ def study(
     size = size if quick else size._replace(pairs=FULL.pairs)
     chosen = tuple(name.strip() for name in only.split(",") if name.strip())
     parts: dict[str, list[Measure]] = {}
-    for name, measures in measure_manager(load_manager(manager), load_reader(reader), size, chosen):
+    for name, measures in measure_manager(load_manager(manager), load_reader(reader), size, chosen, people):
         parts[name] = measures
         if not as_json:
             _print(name, measures)

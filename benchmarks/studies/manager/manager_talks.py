@@ -28,7 +28,18 @@ _BLOCK: Final = len(SCENARIOS["manager study"]) // 20
 BLOCKS: Final = {
     name: SCENARIOS["manager study"][place * _BLOCK : (place + 1) * _BLOCK]
     for place, name in enumerate(
-        ("probes", "openings", "attacks", "bargaining", "tuning", "exploits", "floors", "floors told", "people", "personas")
+        (
+            "probes",
+            "openings",
+            "attacks",
+            "bargaining",
+            "tuning",
+            "exploits",
+            "floors",
+            "floors told",
+            "people",
+            "personas",
+        )
     )
 }
 """Which scenarios each part of the study plays."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -55,7 +56,9 @@ def measure_personas(manager: Manager, scenarios: int) -> Separation:
     where = np.array([played.index(t.scenario) for t in talks])
     decided = _decided(np.array([_decisions(t) for t in talks]), who, where, len(names))
     worded = _worded([_words(t) for t in talks], who, where, len(names))
-    return Separation(_times_chance(decided == who, where, len(names)), _times_chance(worded == who, where, len(names)), len(names))
+    return Separation(
+        _times_chance(decided == who, where, len(names)), _times_chance(worded == who, where, len(names)), len(names)
+    )
 
 
 def persona_names(manager: Manager) -> list[str]:
@@ -80,7 +83,7 @@ def _decisions(talk: Talk) -> list[float]:
     for k in talk.tickets:
         selling = float(card.tickets[k].selling_price)
         path = [selling, *(t.quote[k] for t in turns if t.countered[k] and t.quoted[k])]
-        steps += [(a - b) / selling for a, b in zip(path[:-1], path[1:], strict=True)]
+        steps += [(a - b) / selling for a, b in pairwise(path)]
         final.append(talk.discount(k))
     said = [act for t in turns for act in t.answer_acts]
     figures = [a.price for a in said if a.price is not None and a.kind is Act.COUNTER]
@@ -142,7 +145,15 @@ def _softmax(x: Array, y: NDArray[np.int64], classes: int) -> Array:
 def _words(talk: Talk) -> Counter[str]:
     """Return the words of a manager's answers, without greetings."""
     card = talk.scenario.card
-    names = " ".join([card.hotel.name, card.hotel.city, card.facts.competitor_name, card.facts.event, *(t.room for t in card.tickets)])
+    names = " ".join(
+        [
+            card.hotel.name,
+            card.hotel.city,
+            card.facts.competitor_name,
+            card.facts.event,
+            *(t.room for t in card.tickets),
+        ]
+    )
     skipped = set(_WORD.findall(names.lower()))
     found: Counter[str] = Counter()
     for turn in talk.turns:
@@ -151,7 +162,7 @@ def _words(talk: Talk) -> Counter[str]:
             sentences = sentences[1:]
         words = [w for s in sentences for w in _WORD.findall(s.lower()) if w not in skipped]
         found.update(words)
-        found.update(f"{a} {b}" for a, b in zip(words[:-1], words[1:], strict=True))
+        found.update(f"{a} {b}" for a, b in pairwise(words))
     return found
 
 

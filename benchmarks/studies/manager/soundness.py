@@ -1,9 +1,10 @@
-"""Whether a manager bargains soundly: keeps its last price and what it has taken, hears the reason that it was given,
-names a figure in one way, and warns before it ends a talk.
+"""Whether a manager bargains soundly.
 
-Counted in talks of policies (``TALKERS``, in rotation), per ticket or per answer, with intervals over talks. What the
-manager does is taken from its acts and from what stands after its answer; its words tell whether a price is said to be
-the last one (``LAST_WORDS``), which currency a figure is said in, and whether a sentence was said before.
+Does it keep its last price and what it has taken, hear the reason that it was given, name figures in one way, and warn
+before it ends a talk? Counted in talks of policies (``talkers``, in rotation), per ticket or per answer, with intervals
+over talks. What the manager does is taken from its acts and from what stands after its answer; its words tell whether a
+price is said to be the last one (``LAST_WORDS``), which currency a figure is said in, and whether a sentence was said
+before.
 """
 
 from __future__ import annotations
