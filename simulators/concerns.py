@@ -56,7 +56,7 @@ Shares = Annotated[
 ]
 
 
-class House(Table):
+class HouseFit(Table):
     """Which houses something fits; what is left out fits all of them."""
 
     kinds: Many[Kind] = ()
@@ -73,7 +73,7 @@ class House(Table):
         return (not self.kinds or kind in self.kinds) and self.stars[0] <= stars <= self.stars[1]
 
 
-class Circumstances(House):
+class Circumstances(HouseFit):
     """Which houses something fits, and at what time of theirs."""
 
     seasons: Many[Season] = ()
@@ -84,7 +84,7 @@ class Circumstances(House):
     def fits(self, hotel: Hotel) -> bool:
         """Whether it fits a hotel as it is now."""
         season = not self.seasons or hotel.season in self.seasons
-        return House.fits(self, hotel) and season and self.occupancy[0] <= hotel.occupancy <= self.occupancy[1]
+        return HouseFit.fits(self, hotel) and season and self.occupancy[0] <= hotel.occupancy <= self.occupancy[1]
 
 
 Lines = Annotated[Many[Text], Field(min_length=1)]

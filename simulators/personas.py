@@ -24,7 +24,7 @@ from negotiation_env.game.scenario import TaskCard, card_numbers
 from negotiation_env.game.world import HOTEL_KINDS
 from negotiation_env.language.wording import KEYS, read_phrase
 from negotiation_env.play.own_parts import error_line
-from simulators.concerns import CONCERNS, House
+from simulators.concerns import CONCERNS, HouseFit
 from simulators.dynamics import PERSONA_TURN, Traits, house_of, share_edges
 
 MAX_FILE_BYTES = 64 * 1024
@@ -133,7 +133,7 @@ class Persona(Table):
     """Tone of the phrase book, where it has that one, and of the language model's examples."""
     weight: Annotated[float, Field(ge=0.0, le=1000.0)] = 1.0
     """Sampling weight relative to the other personas."""
-    fits: House = House()
+    fits: HouseFit = HouseFit()
     """The houses that it is drawn for; asked for by name it sits anywhere."""
     concerns: Annotated[list[Annotated[str, known(CONCERNS, "a concern")]], Field(max_length=len(CONCERNS))] = Field(
         default_factory=list

@@ -10,7 +10,7 @@ import pytest
 from negotiation_env.errors import DataFileError, UsageError
 from negotiation_env.game.lanes import ARRAYS, FLOATS, episode_seed
 from negotiation_env.game.scenario import sample_card, sample_floors, sample_scenario, scenario_of
-from simulators.concerns import CONCERNS, House, concern, draw_concern
+from simulators.concerns import CONCERNS, HouseFit, concern, draw_concern
 from simulators.dynamics import HOUSES, Dynamics, Traits
 from simulators.personas import (
     Persona,
@@ -163,10 +163,10 @@ def test_every_house_has_several_personas() -> None:
 
 
 def test_where_nobody_fits_anybody_is_drawn() -> None:
-    castle = [Persona(name=name, fits=House(kinds=("resort",))) for name in ("a", "b")]
+    castle = [Persona(name=name, fits=HouseFit(kinds=("resort",))) for name in ("a", "b")]
     airport = next(s for i in range(99) if (s := sample_scenario(i)).card.hotel.kind == "airport")
     assert len({sample_persona(seed, castle, airport.card).name for seed in range(50)}) == 2
-    resort = [*castle, Persona(name="c", fits=House(kinds=("airport",)))]
+    resort = [*castle, Persona(name="c", fits=HouseFit(kinds=("airport",)))]
     assert {sample_persona(seed, resort, airport.card).name for seed in range(50)} == {"c"}
 
 

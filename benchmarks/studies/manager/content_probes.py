@@ -21,7 +21,7 @@ from pydantic import Field
 from benchmarks.statistics import Figure, mean, share
 from benchmarks.studies.manager.manager_talks import (
     BLOCKS,
-    Talk,
+    ManagerTalk,
     play_talks,
     said_in_turn,
     scenarios_where,
@@ -174,7 +174,7 @@ def closing_words(view: AgentView, step: int) -> str | None:
 
 def _scripted(
     script: Sequence[str], scenarios: Sequence[Scenario], manager: Manager, reader: Reader, concern: str
-) -> list[Talk]:
+) -> list[ManagerTalk]:
     texts = [[filled(text, s.card) for text in script] for s in scenarios]
 
     def speak(places: Sequence[int], table: Sequence[Negotiation]) -> list[str | None]:
@@ -310,7 +310,7 @@ RATES: Final = (0.3, 1.5)
 _NUMBER: Final = re.compile(r"\d+(?:,\d{3})*")
 
 
-def check_talk(talk: Talk) -> Breaches:
+def check_talk(talk: ManagerTalk) -> Breaches:
     """Count figures below the floor, commitments below it, answers that name it, and numbers that nobody decided."""
     below = committed = named = undecided = 0
     card, floors = talk.scenario.card, talk.scenario.brief.floors

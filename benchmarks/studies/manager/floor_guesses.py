@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.statistics import Figure
-from benchmarks.studies.manager.manager_talks import Talk, play_talks, played_by, scenarios_where
+from benchmarks.studies.manager.manager_talks import ManagerTalk, play_talks, played_by, scenarios_where
 from negotiation_env.game.acts import Act, DialogueAct
 from negotiation_env.game.lanes import ARRAYS, FLOATS
 from negotiation_env.game.moves import decision_of, move_of
@@ -86,7 +86,7 @@ class FloorError(NamedTuple):
 
 
 def measure_floors(
-    manager: Manager, talks: Sequence[Talk], searches: int, replays: int, crowd: int
+    manager: Manager, talks: Sequence[ManagerTalk], searches: int, replays: int, crowd: int
 ) -> list[FloorError]:
     """Guess the floors of talks already played, and of so many talks that search for them.
 
@@ -111,12 +111,12 @@ def measure_floors(
     return found
 
 
-def _floor(talk: Talk, k: int) -> float:
+def _floor(talk: ManagerTalk, k: int) -> float:
     """Return a ticket's floor as a share of its selling price; what is to be guessed."""
     return talk.scenario.brief.floors[k] / talk.scenario.card.tickets[k].selling_price
 
 
-def _lowest(talk: Talk, k: int) -> float:
+def _lowest(talk: ManagerTalk, k: int) -> float:
     """Return the lowest figure to which the manager has committed, as a share of the selling price."""
     selling = float(talk.scenario.card.tickets[k].selling_price)
     return min([1.0, *(t.quote[k] / selling for t in talk.turns if t.quoted[k])])
@@ -132,7 +132,7 @@ def _median(errors: Array, talks: Array) -> Figure:
     return Figure(float(np.median(errors)), float(low), float(high), len(errors))
 
 
-def _ridge(talks: Sequence[Talk], card_only: bool = False) -> tuple[Array, Array]:
+def _ridge(talks: Sequence[ManagerTalk], card_only: bool = False) -> tuple[Array, Array]:
     """Return the error of each ticket's guess, and its talk.
 
     What is regressed is the floor's depth in wanted cuts; the penalty is chosen among the talks fitted on.
@@ -174,13 +174,13 @@ def _fit(known: Array, values: Array, asked: Array, penalty: float) -> Array:
     return np.asarray(z @ weights + values.mean(), dtype=np.float64)
 
 
-def _cut(talk: Talk, k: int) -> float:
+def _cut(talk: ManagerTalk, k: int) -> float:
     """Return the wanted cut of a ticket as a share of its selling price, at least a hundredth."""
     ticket = talk.scenario.card.tickets[k]
     return max(1.0 - ticket.target_price / ticket.selling_price, 0.01)
 
 
-def _card_features(talk: Talk, k: int) -> list[float]:
+def _card_features(talk: ManagerTalk, k: int) -> list[float]:
     card = talk.scenario.card
     hotel, facts, ticket = card.hotel, card.facts, card.tickets[k]
     return [
@@ -191,7 +191,7 @@ def _card_features(talk: Talk, k: int) -> list[float]:
     ]  # fmt: skip
 
 
-def _talk_features(talk: Talk, k: int) -> list[float]:
+def _talk_features(talk: ManagerTalk, k: int) -> list[float]:
     """Return what was heard about a ticket: figures as depths in wanted cuts."""
     heard, others = _depth_heard(talk, k), [_depth_heard(talk, j) for j in talk.tickets if j != k]
     named = [_depth(talk, k, t.quote[k]) for t in talk.turns if t.countered[k] and t.quoted[k]]
@@ -222,12 +222,12 @@ _COUNTED: Final = (
 """Kinds of act that are counted in a manager's answers."""
 
 
-def _depth(talk: Talk, k: int, figure: float) -> float:
+def _depth(talk: ManagerTalk, k: int, figure: float) -> float:
     """Return how many wanted cuts a figure lies below the list price."""
     return (1.0 - figure / talk.scenario.card.tickets[k].selling_price) / _cut(talk, k)
 
 
-def _depth_heard(talk: Talk, k: int) -> float:
+def _depth_heard(talk: ManagerTalk, k: int) -> float:
     """Return the depth of the lowest figure to which the manager has committed."""
     return max([0.0, *(_depth(talk, k, t.quote[k]) for t in talk.turns if t.quoted[k])])
 
@@ -236,7 +236,7 @@ WIDTHS: Final = (0.01, 0.03, 0.1)
 """Distances of figures, as shares of the selling price, over which a replay's belief falls off; one is chosen."""
 
 
-def _replayed(dynamics: Any, talks: Sequence[Talk], crowd: int) -> tuple[Array, Array]:
+def _replayed(dynamics: Any, talks: Sequence[ManagerTalk], crowd: int) -> tuple[Array, Array]:
     """Return errors of the second half of the talks, with the width that is best on the first half."""
     rows = [_beliefs(dynamics, talk, place, crowd) for place, talk in enumerate(talks)]
     half = len(rows) // 2
@@ -245,7 +245,7 @@ def _replayed(dynamics: Any, talks: Sequence[Talk], crowd: int) -> tuple[Array, 
     return np.concatenate(errors), np.concatenate([np.full(len(e), place) for place, e in enumerate(errors)])
 
 
-def _beliefs(dynamics: Any, talk: Talk, place: int, crowd: int) -> list[Array]:
+def _beliefs(dynamics: Any, talk: ManagerTalk, place: int, crowd: int) -> list[Array]:
     """Return the error of each ticket's guess, for each width."""
     card, seeds = card_numbers(talk.scenario.card), _crowd_seeds(place, crowd)
     many = _spread(card, crowd)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from benchmarks.studies.manager.manager_talks import Talk
+from benchmarks.studies.manager.manager_talks import ManagerTalk
 from benchmarks.studies.price_understanding import default_data_path
 from negotiation_env.files import read_json
 from negotiation_env.game.acts import Act, DialogueAct
@@ -55,14 +55,14 @@ class Bargain(NamedTuple):
         return None if self.curve is None else float(np.trapezoid(self.curve, dx=1.0 / (POINTS - 1)))
 
 
-class _Line(NamedTuple):
+class _Exchange(NamedTuple):
     """One message: whether the seller's, and the figures that it names, as shares of the list price."""
 
     seller: bool
     figures: tuple[float, ...]
 
 
-def _bargain(lines: Sequence[_Line], final: float, same: float) -> Bargain:
+def _bargain(lines: Sequence[_Exchange], final: float, same: float) -> Bargain:
     """Tell a deal at ``final``, a share of the list price."""
     first, standing = None, 1.0
     bids: list[float] = []
@@ -119,12 +119,12 @@ def _of_people(dialogue: dict[str, Any]) -> Iterator[Bargain]:
             for p in find_prices(event["data"])
             if p.kind is PriceKind.AMOUNT and not p.negated and not p.reported and 0.1 <= p.value / price <= 2.0
         ]
-        lines.append(_Line(people[event["agent"]]["personal"]["Role"] == "seller", tuple(named)))
+        lines.append(_Exchange(people[event["agent"]]["personal"]["Role"] == "seller", tuple(named)))
     if lines:
         yield _bargain(lines, float(offers[-1]) / price, SAME)
 
 
-def manager_bargains(talks: Sequence[Talk]) -> list[Bargain]:
+def manager_bargains(talks: Sequence[ManagerTalk]) -> list[Bargain]:
     """Return the deals of talks over one ticket."""
     found = []
     for talk in talks:
@@ -136,18 +136,18 @@ def manager_bargains(talks: Sequence[Talk]) -> list[Bargain]:
     return found
 
 
-def _lines(talk: Talk) -> Iterator[_Line]:
+def _lines(talk: ManagerTalk) -> Iterator[_Exchange]:
     selling, commission = talk.scenario.card.tickets[0].selling_price, talk.scenario.card.tickets[0].commission
     for place, turn in enumerate(talk.turns):
         bid_before, bid_now = talk.before(place).bid[0], turn.bid[0]
         named = [bid_now / selling] if bid_now > 0.0 and bid_now != bid_before else []
-        yield _Line(False, tuple(named))
+        yield _Exchange(False, tuple(named))
         if turn.answer:
             commits = turn.quoted[0] and (turn.countered[0] or turn.taken[0])
             figures = [turn.quote[0] / selling] if commits else []
             figures += [to_selling(a.price, a.price_type, commission) / selling for a in turn.answer_acts
                         if not commits and a.price is not None and a.kind is Act.REJECT]  # fmt: skip
-            yield _Line(True, tuple(figures))
+            yield _Exchange(True, tuple(figures))
 
 
 class LikenessSums(NamedTuple):

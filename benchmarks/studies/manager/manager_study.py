@@ -33,7 +33,7 @@ from benchmarks.studies.manager.human_likeness import (
     manager_bargains,
     sum_bargains,
 )
-from benchmarks.studies.manager.manager_talks import Talk, play_talks, played_by, scenarios_where
+from benchmarks.studies.manager.manager_talks import ManagerTalk, play_talks, played_by, scenarios_where
 from benchmarks.studies.manager.persona_separation import measure_personas
 from benchmarks.studies.manager.soundness import bargaining_talks, measure_soundness
 from benchmarks.studies.price_understanding import default_data_path
@@ -89,10 +89,10 @@ class _Trial(NamedTuple):
     reader: Reader
     size: StudySize
     people: Path | None
-    talks: list[Talk]
+    talks: list[ManagerTalk]
     """Talks of policies; empty until a part has played them."""
 
-    def bargaining(self) -> list[Talk]:
+    def bargaining(self) -> list[ManagerTalk]:
         """Return the talks of policies, played once."""
         if not self.talks:
             self.talks.extend(bargaining_talks(self.manager, self.size.talks))

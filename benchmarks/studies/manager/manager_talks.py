@@ -1,6 +1,6 @@
 """Talks with a manager, played in lock-step, and kept turn by turn as far as they are public.
 
-What a study measures it takes from ``Talk``; the scenario's brief in it is there to check the manager, and nothing that
+What a study measures it takes from ``ManagerTalk``; the scenario's brief in it is there to check the manager, and nothing that
 speaks for the agent sees it.
 """
 
@@ -68,7 +68,7 @@ class TalkTurn(NamedTuple):
 
 
 @dataclass(slots=True)
-class Talk:
+class ManagerTalk:
     """A talk as far as it has come."""
 
     scenario: Scenario
@@ -121,7 +121,7 @@ def play_talks(
     concerns: Sequence[str] | None = None,
     reader: Reader = RULES,
     turns: int = MOST_TURNS,
-) -> list[Talk]:
+) -> list[ManagerTalk]:
     """Play a talk in each scenario and return them in order.
 
     Args:
@@ -133,7 +133,7 @@ def play_talks(
         reader: understands the agent's messages.
         turns: most messages of the agent.
     """
-    talks: list[Talk] = []
+    talks: list[ManagerTalk] = []
     for start in range(0, len(scenarios), BATCH):
         part = scenarios[start : start + BATCH]
         who = personas[start : start + BATCH] if personas else [None] * len(part)
@@ -141,13 +141,13 @@ def play_talks(
         for place, negotiation in enumerate(table):
             if concerns is not None and hasattr(negotiation.seat, "concern"):
                 negotiation.seat.concern = concerns[start + place]
-        talks += [Talk(n.scenario, str(getattr(n.seat, "persona_name", ""))) for n in table]
+        talks += [ManagerTalk(n.scenario, str(getattr(n.seat, "persona_name", ""))) for n in table]
         _play(speak, start, table, talks, manager, reader, turns)
     return talks
 
 
 def _play(
-    speak: Speak, start: int, table: list[Negotiation], talks: list[Talk], manager: Manager, reader: Reader, turns: int
+    speak: Speak, start: int, table: list[Negotiation], talks: list[ManagerTalk], manager: Manager, reader: Reader, turns: int
 ) -> None:
     """Play the negotiations of one batch to their ends."""
     live = list(range(len(table)))
@@ -214,7 +214,7 @@ def scenarios_where(block: str, count: int, fits: Callable[[Scenario], bool] | N
     return found
 
 
-def tickets_of(talks: Sequence[Talk]) -> Iterator[tuple[Talk, int]]:
+def tickets_of(talks: Sequence[ManagerTalk]) -> Iterator[tuple[ManagerTalk, int]]:
     """Yield every ticket of every talk."""
     return ((talk, k) for talk in talks for k in talk.tickets)
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import optimize
 
 from benchmarks.statistics import Figure, share
-from benchmarks.studies.manager.manager_talks import Talk, play_talks, played_by, scenarios_where, silent
+from benchmarks.studies.manager.manager_talks import ManagerTalk, play_talks, played_by, scenarios_where, silent
 from negotiation_env.game.acts import Act, PriceType
 from negotiation_env.game.state import End
 from negotiation_env.play.protocols import Manager
@@ -45,7 +45,7 @@ def measure_personas(manager: Manager, scenarios: int) -> Separation:
     """Play every persona in so many scenarios, half of them against one policy, half against another."""
     names = persona_names(manager)
     played = scenarios_where("personas", scenarios)
-    talks: list[Talk] = []
+    talks: list[ManagerTalk] = []
     labels: list[int] = []
     for place, policy in enumerate(load_policy(name) for name in ("intent-driven", "heuristic")):
         part = played[place::2]
@@ -73,7 +73,7 @@ def _times_chance(hits: NDArray[np.bool_], where: Array, personas: int) -> Figur
     return Figure(times[0], times[1], times[2], found.n)
 
 
-def _decisions(talk: Talk) -> list[float]:
+def _decisions(talk: ManagerTalk) -> list[float]:
     """Return what a talk's decisions look like, over its tickets together."""
     card, turns = talk.scenario.card, talk.turns
     count = float(len(talk.tickets))
@@ -142,7 +142,7 @@ def _softmax(x: Array, y: NDArray[np.int64], classes: int) -> Array:
     return np.asarray(fitted.x, dtype=np.float64).reshape(x.shape[1], classes)
 
 
-def _words(talk: Talk) -> Counter[str]:
+def _words(talk: ManagerTalk) -> Counter[str]:
     """Return the words of a manager's answers, without greetings."""
     card = talk.scenario.card
     names = " ".join(

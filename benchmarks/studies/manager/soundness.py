@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from benchmarks.statistics import Figure, share
 from benchmarks.studies.manager.manager_talks import (
-    Talk,
+    ManagerTalk,
     TalkTurn,
     play_talks,
     played_by,
@@ -45,7 +45,7 @@ _FIGURE: Final = re.compile(
 REASONS: Final = frozenset(t for t in Tactic if t not in (Tactic.NONE, Tactic.PRESSURE))
 
 
-class MixedPolicy:
+class OddMoves:
     """Says at each turn what another policy would say, or something odd; by the view's seed.
 
     The odd ones bid above the list price, take back a bid, or comfort without a cause.
@@ -87,13 +87,13 @@ def _odd_acts(view: AgentView, left: Sequence[int]) -> tuple[DialogueAct, ...]:
 def talkers() -> dict[str, Policy]:
     """Return the policies that the manager talks with, by name."""
     plain = {name: load_policy(name) for name in ("heuristic", "intent-driven", "random")}
-    return {**plain, "mixed": MixedPolicy(list(plain.values()))}
+    return {**plain, "mixed": OddMoves(list(plain.values()))}
 
 
-def bargaining_talks(manager: Manager, talks: int, block: str = "bargaining") -> list[Talk]:
+def bargaining_talks(manager: Manager, talks: int, block: str = "bargaining") -> list[ManagerTalk]:
     """Play so many talks, each policy an equal part of them."""
     scenarios = scenarios_where(block, talks)
-    found: list[Talk] = []
+    found: list[ManagerTalk] = []
     agents = talkers()
     for place, policy in enumerate(agents.values()):
         found += play_talks(played_by(policy), scenarios[place :: len(agents)], manager)
@@ -123,7 +123,7 @@ class Soundness(NamedTuple):
     """Of agreements: at a figure that the agent named first."""
 
 
-def measure_soundness(talks: Sequence[Talk]) -> Soundness:
+def measure_soundness(talks: Sequence[ManagerTalk]) -> Soundness:
     """Count in talks that were played."""
     return Soundness(
         last_words_broken=_of_tickets(talks, _last_words),
@@ -138,10 +138,10 @@ def measure_soundness(talks: Sequence[Talk]) -> Soundness:
     )
 
 
-_PerTicket = Callable[[Talk, int], Iterable[bool]]
+_PerTicket = Callable[[ManagerTalk, int], Iterable[bool]]
 
 
-def _of_tickets(talks: Sequence[Talk], found: _PerTicket) -> Figure:
+def _of_tickets(talks: Sequence[ManagerTalk], found: _PerTicket) -> Figure:
     clusters: dict[int, list[bool]] = defaultdict(list)
     for place, talk in enumerate(talks):
         for k in talk.tickets:
@@ -149,7 +149,7 @@ def _of_tickets(talks: Sequence[Talk], found: _PerTicket) -> Figure:
     return share(list(clusters.values()))
 
 
-def _later_figures(talk: Talk, k: int, turn: int) -> Iterator[tuple[int, float]]:
+def _later_figures(talk: ManagerTalk, k: int, turn: int) -> Iterator[tuple[int, float]]:
     """Yield the manager's figures for a ticket after a turn."""
     for place in range(turn + 1, len(talk.turns)):
         step = talk.turns[place]
@@ -157,7 +157,7 @@ def _later_figures(talk: Talk, k: int, turn: int) -> Iterator[tuple[int, float]]
             yield place, float(step.quote[k])
 
 
-def _last_words(talk: Talk, k: int) -> Iterator[bool]:
+def _last_words(talk: ManagerTalk, k: int) -> Iterator[bool]:
     for place, step in enumerate(talk.turns):
         if not _says_last(talk, step, k):
             continue
@@ -166,7 +166,7 @@ def _last_words(talk: Talk, k: int) -> Iterator[bool]:
         yield lower is not None and not any(_brings_news(talk, p) for p in range(place + 1, lower + 1))
 
 
-def _says_last(talk: Talk, step: TalkTurn, k: int) -> bool:
+def _says_last(talk: ManagerTalk, step: TalkTurn, k: int) -> bool:
     """Whether an answer names a figure for a ticket and calls it the last."""
     if not (step.quoted[k] and (step.countered[k] or step.taken[k])):
         return False
@@ -178,7 +178,7 @@ def _says_last(talk: Talk, step: TalkTurn, k: int) -> bool:
     return any(match["number"] in figures for s in sentences for match in _FIGURE.finditer(s))
 
 
-def _brings_news(talk: Talk, turn: int) -> bool:
+def _brings_news(talk: ManagerTalk, turn: int) -> bool:
     """Whether the agent's message gives a reason or a promise not given before, or comforts."""
     step = talk.turns[turn]
     earlier = {(act.kind, act.tactic, act.detail) for t in talk.turns[:turn] for act in t.acts}
@@ -191,7 +191,7 @@ def _brings_news(talk: Talk, turn: int) -> bool:
     return False
 
 
-def _takings(talk: Talk, k: int) -> Iterator[tuple[bool, bool]]:
+def _takings(talk: ManagerTalk, k: int) -> Iterator[tuple[bool, bool]]:
     """Yield, of each bid taken, whether it lay above the list price, and whether a lower figure followed."""
     selling = talk.scenario.card.tickets[k].selling_price
     for place, step in enumerate(talk.turns):
@@ -202,14 +202,14 @@ def _takings(talk: Talk, k: int) -> Iterator[tuple[bool, bool]]:
             yield step.bid[k] > selling + PRICE_TOLERANCE, undercut or 0.0 < agreed < figure - PRICE_TOLERANCE
 
 
-def _above_list(talk: Talk, k: int) -> Iterator[bool]:
+def _above_list(talk: ManagerTalk, k: int) -> Iterator[bool]:
     selling = talk.scenario.card.tickets[k].selling_price
     for place, step in enumerate(talk.turns):
         if step.bid[k] > selling + PRICE_TOLERANCE and step.bid[k] != talk.before(place).bid[k]:
             yield bool(step.taken[k]) and step.quote[k] > selling + PRICE_TOLERANCE
 
 
-def _questions(talk: Talk) -> Iterator[bool]:
+def _questions(talk: ManagerTalk) -> Iterator[bool]:
     for step in talk.turns:
         if any(act.kind is Act.ASK and act.detail == "reason" for act in step.answer_acts):
             yield any(
@@ -217,7 +217,7 @@ def _questions(talk: Talk) -> Iterator[bool]:
             )
 
 
-def _currencies(talk: Talk) -> Iterator[bool]:
+def _currencies(talk: ManagerTalk) -> Iterator[bool]:
     """Yield, for each answer with several prices, whether they are said in different ways."""
     for step in talk.turns:
         prices = {f"{act.price:.0f}" for act in step.answer_acts if act.price is not None}
@@ -229,7 +229,7 @@ def _currencies(talk: Talk) -> Iterator[bool]:
             yield len({name for name in names if name}) > 1
 
 
-def _sentences(talk: Talk) -> Iterator[bool]:
+def _sentences(talk: ManagerTalk) -> Iterator[bool]:
     said: set[str] = set()
     for step in talk.turns:
         here = [re.sub(r"\d+", "#", s).strip().lower() for s in _SENTENCE.findall(step.answer)]
@@ -239,7 +239,7 @@ def _sentences(talk: Talk) -> Iterator[bool]:
         said.update(here)
 
 
-def _endings(talk: Talk) -> Iterator[bool]:
+def _endings(talk: ManagerTalk) -> Iterator[bool]:
     warned = upset = False
     for place, step in enumerate(talk.turns):
         if silent(step):
@@ -253,7 +253,7 @@ def _endings(talk: Talk) -> Iterator[bool]:
         upset = upset or any(act.detail == "upset" for act in step.answer_acts)
 
 
-def _agreements(talk: Talk, k: int) -> Iterator[bool]:
+def _agreements(talk: ManagerTalk, k: int) -> Iterator[bool]:
     agreed = talk.turns[-1].agreed[k]
     if agreed <= 0.0:
         return
