@@ -27,7 +27,7 @@ from benchmarks.studies.manager.floor_guesses import measure_floors
 from benchmarks.studies.manager.manager_study import PARTS, QUICK, Measure, measure_manager, study
 from benchmarks.studies.manager.manager_talks import (
     BLOCKS,
-    Talk,
+    ManagerTalk,
     TalkTurn,
     play_talks,
     played_by,
@@ -72,7 +72,7 @@ def rules() -> Manager:
 
 
 @pytest.fixture(scope="module")
-def talks(rules: Manager) -> list[Talk]:
+def talks(rules: Manager) -> list[ManagerTalk]:
     return soundness.bargaining_talks(rules, 16)
 
 
@@ -99,8 +99,8 @@ def turn(
     )  # fmt: skip
 
 
-def talk(*turns: TalkTurn, end: End = End.OPEN) -> Talk:
-    return Talk(scenario(), "nobody", list(turns), end)
+def talk(*turns: TalkTurn, end: End = End.OPEN) -> ManagerTalk:
+    return ManagerTalk(scenario(), "nobody", list(turns), end)
 
 
 def counter(price: float, detail: str = "") -> DialogueAct:
@@ -256,13 +256,13 @@ def test_tricks_and_their_twins(rules: Manager) -> None:
     assert not same.pays
 
 
-def test_floors_are_guessed(rules: Manager, talks: list[Talk]) -> None:
+def test_floors_are_guessed(rules: Manager, talks: list[ManagerTalk]) -> None:
     found = {error.way: error.error for error in measure_floors(rules, talks, 10, 2, 50)}
     assert set(found) == {"card alone", "regression", "bisection", "bisection, lowest figure heard", "replay"}
     assert all(figure.value is not None and 0.0 <= figure.value < 0.5 for figure in found.values())
 
 
-def test_a_replay_needs_public_dynamics(talks: list[Talk]) -> None:
+def test_a_replay_needs_public_dynamics(talks: list[ManagerTalk]) -> None:
     manager = OneLineManager("I can do 300.")
     assert "replay" not in {error.way for error in measure_floors(manager, talks, 6, 2, 50)}
 

@@ -1,6 +1,6 @@
-"""The hotel manager, measured: ``negotiate study manager`` (``manager_study``).
+"""The hotel manager, measured: ``negotiate study manager``.
 
-``manager_talks`` plays negotiations in lock-step; ``content_probes`` asks what better words earn (``probes``, written
-blind), ``soundness`` how it bargains, ``exploits`` which tricks pay, ``floor_guesses`` how near its floor can be
-guessed, ``human_likeness`` how it compares with people, ``persona_separation`` whether personas can be told apart.
+``manager_study`` is the command; ``manager_talks`` plays talks in lock-step, each part on scenarios of its own. Parts:
+``content_probes`` (pairs of scripts, first messages and attacks; their texts lie in ``probes``), ``soundness``,
+``exploits``, ``floor_guesses``, ``human_likeness``, ``persona_separation``.
 """
