@@ -166,6 +166,11 @@ def toml_value(text: str) -> Any:
         return text
 
 
+def json_value(text: str) -> Any:
+    """Return what JSON text holds that the project itself has written; raises ``ValueError`` where it is none."""
+    return json.loads(text)
+
+
 def _json(text: str, where: str, do: str) -> Any:
     try:
         return json.loads(text)

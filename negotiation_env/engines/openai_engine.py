@@ -8,7 +8,6 @@ and an answer that begins otherwise is returned as it stands, never glued to the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,6 +18,7 @@ from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI, 
 from negotiation_env.engines.answers import found_choice, read_completion, settled_reply
 from negotiation_env.engines.chat_model import ChatReply, ChatRequest, EngineSpecError, fault_reply
 from negotiation_env.engines.servers import ServerSettings, names_secret
+from negotiation_env.files import json_value
 
 INT64: Final = 1 << 63
 ANSWER_TOKENS: Final = 64
@@ -187,6 +187,6 @@ def _schema(request: ChatRequest) -> dict[str, Any] | None:
     if request.schema:
         return {
             "type": "json_schema",
-            "json_schema": {"name": "answer", "schema": json.loads(request.schema), "strict": True},
+            "json_schema": {"name": "answer", "schema": json_value(request.schema), "strict": True},
         }
     return None

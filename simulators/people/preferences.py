@@ -38,7 +38,7 @@ from simulators.people.demonstrations import TEST_SHARE, full_paths
 from simulators.people.situations import Situation, explorer, play, sample_situation
 from simulators.people.training_files import TEST, TRAIN, PreferencePair
 
-_OF_TICKETS: Final = ("quote", "quoted", "fresh", "pending", "bid", "agreed", "refused")
+_OF_TICKETS: Final = ("quote", "quoted", "fresh", "pending", "condition", "bid", "agreed", "refused")
 _TUPLES: Final = {**dict.fromkeys(_OF_TICKETS, MAX_TICKETS), "used": len(Tactic)}
 _FLAGS: Final = (
     "quoted", "fresh", "pending", "refused", "greeted", "asked", "upset", "wants_reason", "ever_answered", "net",
