@@ -1,10 +1,10 @@
 """What a language model is told before it speaks as the hotel manager; the same in training and in play.
 
-A chat: the system message says who the manager is, of which house, and how they talk; then the last turns of the
-dialogue, whole, the agent as ``user`` and the hotel as ``assistant``. Behind the agent's words stands a note in
-brackets: the mood in a word, what weighs on the manager as far as it has been shown, and the decision in plain words
-("offer 435 for the Deluxe King; ask what is in it for you"). No limit, weight or mood number enters. A model that has
-no adapter for this gets a few answers of written dialogues as examples.
+A chat: the system message says what to do, who the manager is, of which house, and how they talk; then come the last
+turns of the dialogue, whole, the agent as ``user`` and the hotel as ``assistant``. Behind the agent's words stands a
+note in brackets: the mood in a word, what weighs on the manager as far as it has been shown, and the decision in plain
+words ("offer 435 for the Deluxe King; ask what is in it for you"). No limit, weight or mood number enters. A model that
+has no adapter for this gets a few answers of written dialogues as examples.
 
 What stays the same comes first, so that engines keep what they computed for it from turn to turn. Adapters are trained
 with this prompt: who changes it has to train them anew.
@@ -20,9 +20,9 @@ from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
 from negotiation_env.game.scenario import Hotel
 
 TASK: Final = (
-    "Answer the platform's agent as this person would, in one to three short sentences: react to what the agent has "
-    "just said, and say what the note in brackets tells you to. Name no figure but the note's, promise nothing else, "
-    "and do not repeat yourself."
+    "You are a hotel manager. Answer the platform's agent as the person below would, in one to three short sentences: "
+    "react to what the agent has just said, and say what the note in brackets tells you to. Name no figure but the "
+    "note's, promise nothing else, and do not repeat yourself."
 )
 HISTORY_CHARACTERS: Final = 2400
 """Most of the earlier turns, of which the oldest are left out first."""
@@ -186,11 +186,11 @@ def chat(
 
 
 def system_text(speaker: Speaker, examples: str = "") -> str:
-    """Return the system message: the manager, the house, the task."""
+    """Return the system message: the task with what else is told of it, the manager, the house."""
     hotel = speaker.hotel
     house = f"Your house: {hotel.name}, {hotel.stars}-star {hotel.kind} hotel in {hotel.city}, {hotel.season} season."
     who = f"You are {speaker.who.rstrip('.')}. {house} You talk like this: {speaker.talk.rstrip('.')}."
-    return f"{who}\n{TASK}{examples}"
+    return f"{TASK}{examples}\n\n{who}"
 
 
 def spoken_to(agent: str, newest: str) -> str:

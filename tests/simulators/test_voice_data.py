@@ -120,7 +120,7 @@ def test_a_situation_is_told_as_it_is_in_play() -> None:
     found = list(situations(dialogue))
     assert [one.agent for one in found] == [turn.agent for turn in dialogue.turns if turn.manager]
     for one in found:
-        assert one.prompt[0]["content"].startswith(f"You are {dialogue.manager.who.rstrip('.')}. Your house:")
+        assert f"\nYou are {dialogue.manager.who.rstrip('.')}. Your house:" in one.prompt[0]["content"]
         assert one.prompt[-1]["content"].endswith(one.note)
         assert one.written not in one.prompt[-1]["content"]
 
