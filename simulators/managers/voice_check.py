@@ -33,7 +33,7 @@ SMALL_NUMBER: Final = 12
 _MONEY: Final = re.compile(r"\s*(?:off\b|less\b|lower\b|cheaper\b|yuan|rmb|cny|¥|块|元)")
 _PERCENT: Final = re.compile(r"\s*(?:%|per ?cent)")
 _CURRENCY: Final = ("¥", "￥", "rmb", "cny", "$")
-_SENTENCE_END: Final = re.compile(r"(?<=[.!?…])[\"”’)]?\s+")
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?…])\s+")
 _LABEL: Final = re.compile(
     r"\s*(?:the )?(?:hotel )?(?:manager|hotel|assistant|owner|you|me|answer)\s*:\s*", re.IGNORECASE
 )
@@ -158,8 +158,8 @@ def plain_fault(scene: AnswerScene, text: str) -> str:
         return "rambling"
     if _AGENT_ROLE.search(text):
         return "speaks for the other side"
-    if found := _GIVES.search(text):
-        return f"a promise that was not decided: {found[0]}"
+    if _GIVES.search(text):
+        return "a promise that was not decided"
     if not agreement_decided(scene) and _AGREES.search(text):
         return "an agreement that was not decided"
     known = {room.lower() for room in scene.context.rooms}
@@ -179,7 +179,7 @@ def figures(acts: Sequence[DialogueAct]) -> frozenset[float]:
 
 
 def _figure_fault(scene: AnswerScene, text: str) -> str:
-    """Return the first figure of a text that is neither decided nor known, "" if there is none.
+    """Return whether a text has a figure that is neither decided nor known, as a fault; "" if it has none.
 
     The hotel's own public figures may be said again, in either price type: the list price and what it has offered. Of
     the agent's figures only small ones may, which are no prices.
@@ -187,7 +187,7 @@ def _figure_fault(scene: AnswerScene, text: str) -> str:
     own, small = _own_figures(scene), None
     low = lower(text)
     for number in find_numbers(low, digits=True, words=True, chinese=True):
-        value, written = float(number.value), low[number.start : number.end]
+        value = float(number.value)
         if any(abs(value - figure) < 0.005 for figure in own):
             continue
         money = _MONEY.match(low, number.end) or low[: number.start].rstrip().endswith(_CURRENCY)
@@ -197,7 +197,7 @@ def _figure_fault(scene: AnswerScene, text: str) -> str:
             small = _small_figures(scene) if small is None else small
             if value in small:
                 continue
-        return f"another figure: {written}"
+        return "another figure"
     return ""
 
 

@@ -81,6 +81,24 @@ _TOPICS: Final = {
 }
 
 
+_ASKED: Final = {
+    "": "ask what is in it for you",
+    "reason": "ask what is in it for you",
+    "figure": "ask which figure they mean",
+    "price": "ask for their price",
+}
+_TOLD: Final = {
+    "upset": "show that you are upset",
+    "insult": "say what you think of them",
+    "concern": "speak of what weighs on you",
+}
+"""Details of acts in the note's words; another one is named as it stands."""
+
+
+def _plain(detail: str) -> str:
+    return detail.replace("-", " ").replace("_", " ")
+
+
 def say(acts: Iterable[DialogueAct], rooms: Sequence[str], net_before: bool = False, more: Sequence[str] = ()) -> str:
     """Return a manager's acts in plain words, as the note tells them.
 
@@ -118,11 +136,11 @@ def _act(act: DialogueAct, rooms: Sequence[str], net_before: bool) -> str:
         case Act.ASK if act.detail == "confirm":
             return f"ask whether{at}{room} is agreed"
         case Act.ASK:
-            return "ask which figure they mean" if act.detail == "figure" else "ask what is in it for you"
+            return _ASKED.get(act.detail, f"ask about {_plain(act.detail)}")
         case Act.INFORM if act.detail == "objection":
             return f"doubt what they say of {_TOPICS.get(act.tactic, 'that')}"
-        case Act.INFORM if act.detail == "upset":
-            return "show that you are upset"
+        case Act.INFORM if act.detail:
+            return _TOLD.get(act.detail, f"speak of {_plain(act.detail)}")
         case Act.CLOSE:
             return "end the talk, you have had enough" if act.detail == "walk" else "say goodbye"
         case Act.OFF_TOPIC:
