@@ -21,6 +21,7 @@ from benchmarks.raters import RATERS_VERSION
 from benchmarks.suites import Case, CaseSuite
 from negotiation_env import __version__
 from negotiation_env.engines.specs import split_spec
+from negotiation_env.game import SCENARIOS_VERSION
 from negotiation_env.language import READER_VERSION
 from negotiation_env.play.registry import policy_label
 from rewards import JUDGE_VERSION, MODEL_VERSION, RULES_VERSION
@@ -36,6 +37,7 @@ IDENTITY: Final[dict[str, str]] = {
 }
 """Parts of the provenance in which two runs must agree to be compared, and what they are; suites are compared apart."""
 VERSIONS: Final[dict[str, int]] = {
+    "scenarios": SCENARIOS_VERSION,
     "reader": READER_VERSION,
     "managers": MANAGERS_VERSION,
     "rules": RULES_VERSION,

@@ -88,7 +88,7 @@ class CheckedManager:
                     )
             elif reply.text:
                 scene = AnswerScene(reply.decision, reply.acts, negotiation.card, negotiation.game, context, "")
-                otherwise = meaning_fault(scene, understand(reply.text, context), reply.text)
+                otherwise = meaning_fault(scene, [understand(reply.text, context)], reply.text)
                 self._tally.counts["taken otherwise by the rule reader"] += bool(otherwise)
             _check_floors(negotiation, reply.acts, self._tally)
         if self._engine is not None:

@@ -5,3 +5,8 @@ and writes one as TOML, ``state`` holds what was said and agreed, ``moves`` turn
 describe a reply for the rewards. All of it is written once for one negotiation (floats) and for N (arrays), see
 ``lanes``. A new act starts in ``acts`` and ``moves``.
 """
+
+from typing import Final
+
+SCENARIOS_VERSION: Final = 2
+"""Raised with every change that draws another scenario from a seed."""

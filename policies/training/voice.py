@@ -32,7 +32,7 @@ from negotiation_env.training.presets import read_preset
 from negotiation_env.training.run_folder import CARD, RunFolder, model_card, provenance
 from policies.training.resumable import ADAPTER, BEST, LAST, Watch
 from policies.training.settings import PRESETS, SupervisedPreset
-from policies.training.supervised import ResumableSftTrainer, load_base, trainer_arguments
+from policies.training.supervised import ResumableSftTrainer, load_base, trainer_arguments, with_adapter
 from simulators.people.voice_data import VoiceDialogue, voice_dialogues
 
 UNLEARNT: Final = -100
@@ -178,7 +178,9 @@ def train(settings: VoicePreset, out: Path, resume: bool = False, command: str =
 
 
 def _adapted(model: Any, settings: VoicePreset) -> Any:
-    """Return the base with a new adapter on its uppermost layers, whose weights follow from the seed."""
+    """Return the base with the preset's start, or a new adapter on its uppermost layers that follows from the seed."""
+    if settings.start:
+        return with_adapter(model, settings)
     layers = uppermost(settings.layers, int(model.config.get_text_config().num_hidden_layers))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)

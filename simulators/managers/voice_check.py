@@ -1,9 +1,9 @@
 """Whether what a language model said may go out as the manager's answer.
 
 It must mean what was decided: the same figures for the same rooms, no agreement, refusal or goodbye that was not
-decided, none left out. A reader tells what it means; figures, rooms, roles and promises are looked for without it, so
-that one misreading alone lets nothing through. Words about what the agent said are free. A fault names its cause before
-": ", so that faults can be counted.
+decided, none left out. A reader tells what it means, and the rule reader listens too: neither may hear more than was
+decided. Figures, rooms, roles and promises are looked for without them. Words about what the agent said are free. A
+fault names its cause before ": ", so that faults can be counted.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from negotiation_env.game.scenario import TaskCard
 from negotiation_env.game.state import Decision, GameState, same_price
 from negotiation_env.language.numerals import find_numbers, lower
 from negotiation_env.language.reading import Context, Reader, Reading
+from negotiation_env.language.rule_reader import RULES
 
 MOST_WORDS: Final = 75
 MOST_SENTENCES: Final = 6
@@ -32,12 +33,12 @@ SMALL_NUMBER: Final = 12
 _MONEY: Final = re.compile(r"\s*(?:off\b|less\b|lower\b|cheaper\b|yuan|rmb|cny|¥|块|元)")
 _PERCENT: Final = re.compile(r"\s*(?:%|per ?cent)")
 _CURRENCY: Final = ("¥", "￥", "rmb", "cny", "$")
-_SENTENCE_END: Final = re.compile(r"(?<=[.!?…])[\"”’)]?\s+")
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?…])\s+")
 _LABEL: Final = re.compile(
     r"\s*(?:the )?(?:hotel )?(?:manager|hotel|assistant|owner|you|me|answer)\s*:\s*", re.IGNORECASE
 )
 _META: Final = re.compile(
-    r"[*#\[\]{}<>|\\_@]|\b(?:language model|AI assistant|as an AI|in brackets|the note|this person would|"
+    r"[*#\[\]{}<>|\\_@]|\b(?:language model|AI assistant|as an AI|in brackets|the note|the person below|"
     r"persona|roleplay|role-play|system prompt|instructions?)\b",
     re.IGNORECASE,
 )
@@ -135,9 +136,12 @@ def verdicts(scenes: Sequence[AnswerScene], texts: Sequence[Sequence[str]], read
                 asked.append(at)
             elif not place:
                 why[at] = fault
-        readings = reader.read([texts[at][place] for at in asked], [scenes[at].context for at in asked])
-        for at, reading in zip(asked, readings, strict=True):
-            fault = meaning_fault(scenes[at], reading, texts[at][place])
+        heard = [
+            ears.read([texts[at][place] for at in asked], [scenes[at].context for at in asked])
+            for ears in ((reader,) if reader.name == RULES.name else (reader, RULES))
+        ]
+        for at, readings in zip(asked, zip(*heard, strict=True), strict=True):
+            fault = meaning_fault(scenes[at], readings, texts[at][place])
             if not fault:
                 done[at] = AnswerVerdict(texts[at][place])
             elif not place:
@@ -154,8 +158,8 @@ def plain_fault(scene: AnswerScene, text: str) -> str:
         return "rambling"
     if _AGENT_ROLE.search(text):
         return "speaks for the other side"
-    if (found := _GIVES.search(text)) and found[0].lower() not in scene.heard.lower():
-        return f"a promise that was not decided: {found[0]}"
+    if _GIVES.search(text):
+        return "a promise that was not decided"
     if not agreement_decided(scene) and _AGREES.search(text):
         return "an agreement that was not decided"
     known = {room.lower() for room in scene.context.rooms}
@@ -175,7 +179,7 @@ def figures(acts: Sequence[DialogueAct]) -> frozenset[float]:
 
 
 def _figure_fault(scene: AnswerScene, text: str) -> str:
-    """Return the first figure of a text that is neither decided nor known, "" if there is none.
+    """Return whether a text has a figure that is neither decided nor known, as a fault; "" if it has none.
 
     The hotel's own public figures may be said again, in either price type: the list price and what it has offered. Of
     the agent's figures only small ones may, which are no prices.
@@ -183,7 +187,7 @@ def _figure_fault(scene: AnswerScene, text: str) -> str:
     own, small = _own_figures(scene), None
     low = lower(text)
     for number in find_numbers(low, digits=True, words=True, chinese=True):
-        value, written = float(number.value), low[number.start : number.end]
+        value = float(number.value)
         if any(abs(value - figure) < 0.005 for figure in own):
             continue
         money = _MONEY.match(low, number.end) or low[: number.start].rstrip().endswith(_CURRENCY)
@@ -193,7 +197,7 @@ def _figure_fault(scene: AnswerScene, text: str) -> str:
             small = _small_figures(scene) if small is None else small
             if value in small:
                 continue
-        return f"another figure: {written}"
+        return "another figure"
     return ""
 
 
@@ -217,50 +221,69 @@ def _small_figures(scene: AnswerScene) -> set[float]:
     return {float(number.value) for number in numbers if number.value < LEAST_PRICE}
 
 
-def meaning_fault(scene: AnswerScene, reading: Reading, text: str) -> str:
-    """Return how what was understood differs from what was decided, "" if it does not."""
+def meaning_fault(scene: AnswerScene, readings: Sequence[Reading], text: str) -> str:
+    """Return how what was understood differs from what was decided, "" if it does not.
+
+    What one reading hears beyond the decision is a fault; what is left out is one where no reading hears it.
+    """
+    found = [_differences(scene, reading, text) for reading in readings]
+    beyond = next((fault for added, _ in found if (fault := added)), "")
+    missing = "" if any(not left_out for _, left_out in found) else found[0][1]
+    return f"another meaning: {beyond or missing}" if beyond or missing else ""
+
+
+def _differences(scene: AnswerScene, reading: Reading, text: str) -> tuple[str, str]:
+    """Return what a reading hears beyond the decision, and what of the decision it does not hear; "" for nothing."""
     meant, game = scene.decision, scene.game
     heard = decision_of(reading.acts, game)
+    added, left_out = "", ""
     for k in range(len(scene.card.tickets)):
-        fault = _ticket_fault(meant, heard, game, k)
-        if fault:
-            return f"another meaning: {fault}"
-    if meant.walk and not (heard.walk or heard.bye):
-        return "another meaning: the talk is not ended"
-    if (heard.walk or heard.bye) and not (meant.walk or meant.bye or game.end):
-        return "another meaning: ends the talk"
-    if (meant.ask or meant.unclear) and not (heard.ask or heard.unclear or _ASKS.search(text) or "?" in text):
-        return "another meaning: asks nothing"
-    if heard.ask and not (meant.ask or meant.unclear or any(meant.read_back)):
-        return "another meaning: asks for a reason"
-    return ""
+        added = added or _added(meant, heard, game, k)
+        left_out = left_out or _left_out(meant, heard, game, k)
+    ends, asks = heard.walk or heard.bye, meant.ask or meant.unclear
+    if ends and not (meant.walk or meant.bye or game.end):
+        added = added or "ends the talk"
+    if heard.ask and not (asks or any(meant.read_back)):
+        added = added or "asks for a reason"
+    if meant.walk and not ends:
+        left_out = left_out or "the talk is not ended"
+    if asks and not (heard.ask or heard.unclear or _ASKS.search(text) or "?" in text):
+        left_out = left_out or "asks nothing"
+    return added, left_out
 
 
-def _ticket_fault(meant: Decision, heard: Decision, game: GameState, k: int) -> str:
-    """Return how a ticket was heard otherwise than it was decided, "" if it was not."""
-    names = bool(meant.accept[k] or meant.counter[k] or meant.read_back[k])
+def _figures(meant: Decision, heard: Decision, game: GameState, k: int) -> tuple[float, float | None]:
+    """Return a ticket's figure as it was decided, and the one that was heard, None if none was."""
     figure = meant.quote[k] if meant.accept[k] or meant.counter[k] else game.quote[k]
-    said = heard.quote[k] if heard.accept[k] or heard.counter[k] else None
+    return figure, heard.quote[k] if heard.accept[k] or heard.counter[k] else None
+
+
+def _added(meant: Decision, heard: Decision, game: GameState, k: int) -> str:
+    """Return what was heard of a ticket beyond the decision, "" if nothing was."""
+    figure, said = _figures(meant, heard, game, k)
     if said is not None and not same_price(said, figure):
         return "another figure is offered"
-    if meant.refuse[k] != heard.refuse[k]:
-        return "not refused for good" if meant.refuse[k] else "refused for good"
-    if bool(meant.retract[k]) != bool(heard.retract[k]):
-        return "not taken back" if meant.retract[k] else "taken back"
+    if heard.refuse[k] and not meant.refuse[k]:
+        return "refused for good"
+    if heard.retract[k] and not meant.retract[k]:
+        return "taken back"
     agrees = bool(heard.accept[k] or heard.confirm[k])
-    if (
-        names
-        and said is None
-        and not (agrees or heard.read_back[k] or (heard.hold[k] and same_price(figure, game.quote[k])))
-    ):
+    return "agrees" if agrees and game.open[k] and not (meant.accept[k] or meant.confirm[k]) else ""
+
+
+def _left_out(meant: Decision, heard: Decision, game: GameState, k: int) -> str:
+    """Return what of a ticket's decision was not heard, "" if all was; a hold need not be said."""
+    figure, said = _figures(meant, heard, game, k)
+    agrees = bool(heard.accept[k] or heard.confirm[k])
+    stands = bool(heard.hold[k]) and same_price(figure, game.quote[k])
+    if meant.refuse[k] and not heard.refuse[k]:
+        return "not refused for good"
+    if meant.retract[k] and not heard.retract[k]:
+        return "not taken back"
+    names = meant.accept[k] or meant.counter[k] or meant.read_back[k]
+    if names and said is None and not (agrees or heard.read_back[k] or stands):
         return "the figure is not said"
-    if not game.open[k]:
-        return ""
-    if agrees and not (meant.accept[k] or meant.confirm[k]):
-        return "agrees"
-    if meant.accept[k] and heard.hold[k] and not agrees and said is None:
-        return "does not agree"
-    return ""
+    return "does not agree" if meant.accept[k] and heard.hold[k] and not agrees and said is None else ""
 
 
 def _repeated(text: str) -> int:

@@ -1,10 +1,10 @@
 """What a language model is told before it speaks as the hotel manager; the same in training and in play.
 
-A chat: the system message says who the manager is, of which house, and how they talk; then the last turns of the
-dialogue, whole, the agent as ``user`` and the hotel as ``assistant``. Behind the agent's words stands a note in
-brackets: the mood in a word, what weighs on the manager as far as it has been shown, and the decision in plain words
-("offer 435 for the Deluxe King; ask what is in it for you"). No limit, weight or mood number enters. A model that has
-no adapter for this gets a few answers of written dialogues as examples.
+A chat: the system message says what to do, who the manager is, of which house, and how they talk; then come the last
+turns of the dialogue, whole, the agent as ``user`` and the hotel as ``assistant``. Behind the agent's words stands a
+note in brackets: the mood in a word, what weighs on the manager as far as it has been shown, and the decision in plain
+words ("offer 435 for the Deluxe King; ask what is in it for you"). No limit, weight or mood number enters. A model that
+has no adapter for this gets a few answers of written dialogues as examples.
 
 What stays the same comes first, so that engines keep what they computed for it from turn to turn. Adapters are trained
 with this prompt: who changes it has to train them anew.
@@ -21,9 +21,9 @@ from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
 from negotiation_env.game.scenario import Hotel
 
 TASK: Final = (
-    "Answer the platform's agent as this person would, in one to three short sentences: react to what the agent has "
-    "just said, and say what the note in brackets tells you to. Name no figure but the note's, promise nothing else, "
-    "and do not repeat yourself."
+    "You are a hotel manager. Answer the platform's agent as the person below would, in one to three short sentences: "
+    "react to what the agent has just said, and say what the note in brackets tells you to. Name no figure but the "
+    "note's, promise nothing else, and do not repeat yourself."
 )
 HISTORY_CHARACTERS: Final = 2400
 """Most of the earlier turns, of which the oldest are left out first."""
@@ -82,6 +82,26 @@ _TOPICS: Final = {
 }
 
 
+_ASKED: Final = {
+    "": "ask what is in it for you",
+    "reason": "ask what is in it for you",
+    "figure": "ask which figure they mean",
+    "price": "ask which rate they have in mind",
+}
+_TOLD: Final = {
+    "upset": "show that you are upset",
+    "insult": "say what you think of them",
+    "concern": "speak of what weighs on you",
+    "warning": "warn them that you will soon end this",
+    **{f"condition:{name}": f"tie it to this: {text}" for name, text in world.CONDITIONS.items()},
+}
+"""Details of acts in the note's words; another one is named as it stands."""
+
+
+def _plain(detail: str) -> str:
+    return detail.replace("-", " ").replace("_", " ")
+
+
 def say(acts: Iterable[DialogueAct], rooms: Sequence[str], net_before: bool = False, more: Sequence[str] = ()) -> str:
     """Return a manager's acts in plain words, as the note tells them.
 
@@ -93,9 +113,6 @@ def say(acts: Iterable[DialogueAct], rooms: Sequence[str], net_before: bool = Fa
     """
     told = [text for act in acts if (text := _act(act, rooms, net_before))]
     return "; ".join((*told, *more)) or "answer without a figure"
-
-
-_ASKS: Final = {"figure": "ask which figure they mean", "price": "ask which rate they have in mind"}
 
 
 def _act(act: DialogueAct, rooms: Sequence[str], net_before: bool) -> str:
@@ -123,15 +140,11 @@ def _act(act: DialogueAct, rooms: Sequence[str], net_before: bool) -> str:
         case Act.ASK if act.detail == "confirm":
             return f"ask whether{at}{room} is agreed"
         case Act.ASK:
-            return _ASKS.get(act.detail, "ask what is in it for you")
+            return _ASKED.get(act.detail, f"ask about {_plain(act.detail)}")
         case Act.INFORM if act.detail == "objection":
             return f"doubt what they say of {_TOPICS.get(act.tactic, 'that')}"
-        case Act.INFORM if act.detail == "upset":
-            return "show that you are upset"
-        case Act.INFORM if act.detail == "warning":
-            return "warn them that you will soon end this"
-        case Act.INFORM if act.detail.startswith("condition:"):
-            return f"tie it to this: {world.CONDITIONS[act.detail.removeprefix('condition:')]}"
+        case Act.INFORM if act.detail:
+            return _TOLD.get(act.detail, f"speak of {_plain(act.detail)}")
         case Act.CLOSE:
             return "end the talk, you have had enough" if act.detail == "walk" else "say goodbye"
         case Act.OFF_TOPIC:
@@ -195,11 +208,11 @@ def chat(
 
 
 def system_text(speaker: Speaker, examples: str = "") -> str:
-    """Return the system message: the manager, the house, the task."""
+    """Return the system message: the task with what else is told of it, the manager, the house."""
     hotel = speaker.hotel
     house = f"Your house: {hotel.name}, {hotel.stars}-star {hotel.kind} hotel in {hotel.city}, {hotel.season} season."
     who = f"You are {speaker.who.rstrip('.')}. {house} You talk like this: {speaker.talk.rstrip('.')}."
-    return f"{who}\n{TASK}{examples}"
+    return f"{TASK}{examples}\n\n{who}"
 
 
 def spoken_to(agent: str, newest: str) -> str:

@@ -79,7 +79,12 @@ def raters() -> Iterable[object]:
     return (rate_episode(episode, scenario) for episode, scenario in zip(episodes(), scenarios, strict=False))
 
 
+def scenarios() -> Iterable[object]:
+    return (sample_scenario(seed) for seed in SEEDS)
+
+
 PARTS: dict[str, Callable[[], Iterable[object]]] = {
+    "scenarios": scenarios,
     "reader": reader,
     "managers": managers,
     "rules": rules,

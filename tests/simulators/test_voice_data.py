@@ -44,6 +44,8 @@ ROOMS = ("Deluxe King", "Superior Twin")
         (DialogueAct(Act.REJECT, ticket=0, detail="final"), "refuse for good for the Deluxe King"),
         (DialogueAct(Act.ASK, price=300, ticket=0, detail="confirm"), "ask whether 300 for the Deluxe King is agreed"),
         (DialogueAct(Act.ASK, detail="reason"), "ask what is in it for you"),
+        (DialogueAct(Act.ASK, detail="minimum-stay"), "ask about minimum stay"),
+        (DialogueAct(Act.INFORM, detail="upset"), "show that you are upset"),
         (DialogueAct(Act.INFORM, Tactic.COMPETITOR, detail="objection"), "doubt what they say of the competitor"),
         (DialogueAct(Act.CLOSE, detail="walk"), "end the talk, you have had enough"),
     ],
@@ -120,7 +122,7 @@ def test_a_situation_is_told_as_it_is_in_play() -> None:
     found = list(situations(dialogue))
     assert [one.agent for one in found] == [turn.agent for turn in dialogue.turns if turn.manager]
     for one in found:
-        assert one.prompt[0]["content"].startswith(f"You are {dialogue.manager.who.rstrip('.')}. Your house:")
+        assert f"\nYou are {dialogue.manager.who.rstrip('.')}. Your house:" in one.prompt[0]["content"]
         assert one.prompt[-1]["content"].endswith(one.note)
         assert one.written not in one.prompt[-1]["content"]
 
