@@ -293,9 +293,9 @@ def test_people_are_told_in_the_same_terms(tmp_path: Path) -> None:
 def test_a_corpus_lies_no_way_from_itself() -> None:
     late = human_likeness.Bargain(8, 0, True, (*[0.0] * 50, 1.0))
     early = human_likeness.Bargain(12, 3, False, tuple([1.0] * 51))
-    assert human_likeness.distances([late, early], [early, late]) == (0.0, 0.0, 0.0, 0.0)
+    assert not any(human_likeness.distances([late, early], [early, late]))
     apart = human_likeness.distances([early], [late])
-    assert apart == (pytest.approx(0.99), 3.0, 1.0, 4.0)
+    assert tuple(apart) == pytest.approx((0.99, 3.0, 1.0, 4.0))
 
 
 def test_talks_are_told_as_deals(rules: Manager) -> None:

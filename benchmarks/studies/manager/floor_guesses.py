@@ -224,7 +224,7 @@ _COUNTED: Final = (
 
 def _depth(talk: ManagerTalk, k: int, figure: float) -> float:
     """Return how many wanted cuts a figure lies below the list price."""
-    return (1.0 - figure / talk.scenario.card.tickets[k].selling_price) / _cut(talk, k)
+    return float(1.0 - figure / talk.scenario.card.tickets[k].selling_price) / _cut(talk, k)
 
 
 def _depth_heard(talk: ManagerTalk, k: int) -> float:
