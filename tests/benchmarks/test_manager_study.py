@@ -248,7 +248,7 @@ def test_whose_figure_is_agreed() -> None:
 def test_tricks_and_their_twins(rules: Manager) -> None:
     chosen = [trick for trick in exploits.tricks(own_only=True) if trick.name in ("see-saw", "every-trouble")]
     found = exploits.measure_exploits(rules, 4, 2, chosen)
-    assert [gain.name for gain in found] == ["see-saw", "every-trouble"]
+    assert {gain.name for gain in found} == {"see-saw", "every-trouble"}
     assert len(exploits.tricks()) >= 15
     honest = exploits.HONEST_BARGAINER
     (same,) = exploits.measure_exploits(rules, 4, 2, [exploits.Trick("none", (honest,), honest)])
