@@ -103,7 +103,7 @@ def _decisions(talk: ManagerTalk) -> list[float]:
         )],
         *[float(objections[tactic]) for tactic in range(1, 8)],
         *[float(np.mean([f % m == 0 for f in figures])) if figures else 0.5 for m in (5, 10)],
-        float(np.mean([a.price_type is PriceType.NET for a in said if a.price is not None] or [0.5])),
+        float(np.mean([float(a.price_type is PriceType.NET) for a in said if a.price is not None] or [0.5])),
         *[float(talk.end == end) for end in End],
         float(sum(t.refused[k] for t in turns[-1:] for k in talk.tickets)),
     ]  # fmt: skip
