@@ -248,7 +248,7 @@ def test_whose_figure_is_agreed() -> None:
 def test_tricks_and_their_twins(rules: Manager) -> None:
     chosen = [trick for trick in exploits.tricks(own_only=True) if trick.name in ("see-saw", "every-trouble")]
     found = exploits.measure_exploits(rules, 4, 2, chosen)
-    assert [gain.name for gain in found] == ["see-saw", "every-trouble"]
+    assert {gain.name for gain in found} == {"see-saw", "every-trouble"}
     assert len(exploits.tricks()) >= 15
     honest = exploits.HONEST_BARGAINER
     (same,) = exploits.measure_exploits(rules, 4, 2, [exploits.Trick("none", (honest,), honest)])
@@ -293,9 +293,9 @@ def test_people_are_told_in_the_same_terms(tmp_path: Path) -> None:
 def test_a_corpus_lies_no_way_from_itself() -> None:
     late = human_likeness.Bargain(8, 0, True, (*[0.0] * 50, 1.0))
     early = human_likeness.Bargain(12, 3, False, tuple([1.0] * 51))
-    assert human_likeness.distances([late, early], [early, late]) == (0.0, 0.0, 0.0, 0.0)
+    assert not any(human_likeness.distances([late, early], [early, late]))
     apart = human_likeness.distances([early], [late])
-    assert apart == (pytest.approx(0.99), 3.0, 1.0, 4.0)
+    assert tuple(apart) == pytest.approx((0.99, 3.0, 1.0, 4.0))
 
 
 def test_talks_are_told_as_deals(rules: Manager) -> None:

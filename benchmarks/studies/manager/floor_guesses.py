@@ -119,7 +119,7 @@ def _floor(talk: ManagerTalk, k: int) -> float:
 def _lowest(talk: ManagerTalk, k: int) -> float:
     """Return the lowest figure to which the manager has committed, as a share of the selling price."""
     selling = float(talk.scenario.card.tickets[k].selling_price)
-    return min([1.0, *(t.quote[k] / selling for t in talk.turns if t.quoted[k])])
+    return float(min([1.0, *(t.quote[k] / selling for t in talk.turns if t.quoted[k])]))
 
 
 def _median(errors: Array, talks: Array) -> Figure:
@@ -224,7 +224,7 @@ _COUNTED: Final = (
 
 def _depth(talk: ManagerTalk, k: int, figure: float) -> float:
     """Return how many wanted cuts a figure lies below the list price."""
-    return (1.0 - figure / talk.scenario.card.tickets[k].selling_price) / _cut(talk, k)
+    return float(1.0 - figure / talk.scenario.card.tickets[k].selling_price) / _cut(talk, k)
 
 
 def _depth_heard(talk: ManagerTalk, k: int) -> float:

@@ -1,7 +1,7 @@
 """Talks with a manager, played in lock-step, and kept turn by turn as far as they are public.
 
-What a study measures it takes from ``ManagerTalk``; the scenario's brief in it is there to check the manager, and nothing that
-speaks for the agent sees it.
+What a study measures it takes from ``ManagerTalk``; the scenario's brief in it is there to check the manager, and
+nothing that speaks for the agent sees it.
 """
 
 from __future__ import annotations
@@ -147,7 +147,13 @@ def play_talks(
 
 
 def _play(
-    speak: Speak, start: int, table: list[Negotiation], talks: list[ManagerTalk], manager: Manager, reader: Reader, turns: int
+    speak: Speak,
+    start: int,
+    table: list[Negotiation],
+    talks: list[ManagerTalk],
+    manager: Manager,
+    reader: Reader,
+    turns: int,
 ) -> None:
     """Play the negotiations of one batch to their ends."""
     live = list(range(len(table)))

@@ -68,7 +68,7 @@ def persona_names(manager: Manager) -> list[str]:
 
 
 def _times_chance(hits: NDArray[np.bool_], where: Array, personas: int) -> Figure:
-    found = share([list(hits[where == place]) for place in np.unique(where)])
+    found = share([[bool(hit) for hit in hits[where == place]] for place in np.unique(where)])
     times = [None if x is None else x * personas for x in found[:3]]
     return Figure(times[0], times[1], times[2], found.n)
 
@@ -103,7 +103,7 @@ def _decisions(talk: ManagerTalk) -> list[float]:
         )],
         *[float(objections[tactic]) for tactic in range(1, 8)],
         *[float(np.mean([f % m == 0 for f in figures])) if figures else 0.5 for m in (5, 10)],
-        float(np.mean([a.price_type is PriceType.NET for a in said if a.price is not None] or [0.5])),
+        float(np.mean([float(a.price_type is PriceType.NET) for a in said if a.price is not None] or [0.5])),
         *[float(talk.end == end) for end in End],
         float(sum(t.refused[k] for t in turns[-1:] for k in talk.tickets)),
     ]  # fmt: skip
@@ -175,11 +175,11 @@ def _worded(talks: Sequence[Counter[str]], who: NDArray[np.int64], where: Array,
         if not held.any() or held.all():
             continue
         counts = np.full((personas, len(vocabulary)), SMOOTHING)
-        for place in np.flatnonzero(~held):
+        for place in map(int, np.flatnonzero(~held)):
             for word, count in talks[place].items():
                 counts[who[place], vocabulary[word]] += count
         logs = np.log(counts / counts.sum(axis=1, keepdims=True))
-        for place in np.flatnonzero(held):
+        for place in map(int, np.flatnonzero(held)):
             row = sum((count * logs[:, vocabulary[word]] for word, count in talks[place].items()), np.zeros(personas))
             found[place] = int(np.argmax(row))
     return found
