@@ -130,7 +130,7 @@ def table(results: Sequence[Mapping[str, Any]], best: int | None = None) -> str:
         notes += [f"`{command}`" for command in dict.fromkeys(str(r["provenance"]["command"]) for r in results)]
     if marked:
         notes.append(f"{MARK}: made under other conditions than the newest line, so not comparable with it.")
-    if older := [part for part, version in newest["versions"].items() if VERSIONS.get(part, version) != version]:
+    if older := [part for part, version in VERSIONS.items() if newest["versions"].get(part, 1) != version]:
         notes.append(f"The newest line was made before changes of {', '.join(older)}: today's figures may differ.")
     return "\n".join([*lines, "", *notes]) + "\n"
 

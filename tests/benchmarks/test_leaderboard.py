@@ -39,7 +39,7 @@ def test_shipped_results_say_how_they_were_made() -> None:
         assert made["uncommitted_changes"] is False
         assert record["policy"] in made["command"]
         assert made["packages"]["numpy"]
-        assert made["versions"].keys() == VERSIONS.keys()
+        assert made["versions"].keys() <= VERSIONS.keys()  # parts told apart since then were at version 1
 
 
 def run_of(policy: str, clean: float, **parts: Any) -> BenchmarkFolder:

@@ -58,7 +58,7 @@ def test_paraphrases_mean_the_same() -> None:
 def measured() -> validity.MeasuredChange:
     """A small measurement: up to 25 replies for each change."""
     monkey = pytest.MonkeyPatch()
-    monkey.setattr(validity, "BATCH", 20)
+    monkey.setattr(validity, "BATCH", 40)
     monkey.setattr(validity, "FIRST_SEED", 9_000_000)
     monkey.setattr(validity, "MOST_BATCHES", 1)
     found = validity.measure(25)
