@@ -331,6 +331,8 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     assert told == json.loads(out.read_text(encoding="utf-8"))
     assert status in (0, 1)
     assert len(told["figures"]["openings"]) == 10
+    study(only="openings", quick=True, before=out)
+    assert "before" in capsys.readouterr().out
 
 
 def test_an_unknown_part_is_an_error(rules: Manager) -> None:

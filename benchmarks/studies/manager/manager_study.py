@@ -7,6 +7,7 @@ part that measures it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
@@ -38,7 +39,7 @@ from benchmarks.studies.manager.persona_separation import measure_personas
 from benchmarks.studies.manager.soundness import bargaining_talks, measure_soundness
 from benchmarks.studies.price_understanding import default_data_path
 from negotiation_env.errors import UsageError, did_you_mean
-from negotiation_env.files import write_json
+from negotiation_env.files import read_json, write_json
 from negotiation_env.language.reading import Reader
 from negotiation_env.play.protocols import Manager
 from negotiation_env.play.registry import load_manager, load_policy, load_reader
@@ -238,6 +239,7 @@ def study(
     people: Annotated[Path | None, typer.Option(help="CraigslistBargain's file; default: as `study prices`.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one object instead of the table.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the figures as JSON.")] = None,
+    before: Annotated[Path | None, typer.Option(help="A file that --out wrote, to show beside the figures.")] = None,
 ) -> int:
     """Measure what a manager does with words and figures; exit status 1 where a target is missed."""
     if not 0.0 < scale <= 100.0:
@@ -245,11 +247,12 @@ def study(
     size = QUICK if quick else StudySize(*(max(2, round(scale * value)) for value in FULL))
     size = size if quick else size._replace(pairs=FULL.pairs)
     chosen = tuple(name.strip() for name in only.split(",") if name.strip())
+    earlier = _figures(before) if before is not None else {}
     parts: dict[str, list[Measure]] = {}
     for name, measures in measure_manager(load_manager(manager), load_reader(reader), size, chosen, people):
         parts[name] = measures
         if not as_json:
-            _print(name, measures)
+            _print(name, measures, earlier)
     data = {name: {m.name: {**m.figure.to_json(), "target": m.target} for m in found} for name, found in parts.items()}
     record: dict[str, Any] = {"manager": manager, "reader": reader, "size": size._asdict(), "figures": data}
     if as_json:
@@ -259,13 +262,25 @@ def study(
     return int(any(m.missed for measures in parts.values() for m in measures))
 
 
-def _print(name: str, measures: list[Measure]) -> None:
+_VARYING: Final = re.compile(r", pays|: gain on [\d.]+ points")
+"""What a figure's name tells of its value: left out where figures are compared."""
+
+
+def _figures(path: Path) -> dict[str, Figure]:
+    """Return the figures of a file that ``--out`` wrote, by name."""
+    parts = read_json(path, dict[str, Any])["figures"]
+    return {_VARYING.sub("", name): Figure.from_json(row) for part in parts.values() for name, row in part.items()}
+
+
+def _print(name: str, measures: list[Measure], earlier: dict[str, Figure]) -> None:
     table = Table(title=name, title_justify="left")
-    for column in ("figure", "value", "95% interval", "of", "target"):
+    for column in ("figure", "value", "95% interval", "of", "target", *(["before"] if earlier else [])):
         table.add_column(column, justify="left" if column == "figure" else "right")
     for m in measures:
         f = m.figure
         value = "-" if f.value is None else f"{f.value:.3f}"
         interval = "" if f.low is None or f.high is None else f"[{f.low:.3f}, {f.high:.3f}]"
-        table.add_row(m.name, value, interval, str(f.n), f"{m.target}{' missed' if m.missed else ''}")
-    Console(width=120).print(table)
+        was = earlier.get(_VARYING.sub("", m.name), NOTHING).value
+        beside = ["-" if was is None else f"{was:.3f}"] if earlier else []
+        table.add_row(m.name, value, interval, str(f.n), f"{m.target}{' missed' if m.missed else ''}", *beside)
+    Console(width=140).print(table)

@@ -110,7 +110,7 @@ class Soundness(NamedTuple):
     questions_answered: Figure
     """Of "what is in it for us?": the message before gave a reason or a promise."""
     mixed_currencies: Figure
-    """Of answers with several figures: said in more than one currency's name, or net and selling."""
+    """Of answers with several figures: said in more than one currency's name."""
     above_list_taken: Figure
     """Of bids above the list price: taken above it."""
     above_list_undercut: Figure
