@@ -5,8 +5,10 @@ import textwrap
 import gymnasium as gym
 
 MESSAGES = (
-    "Good morning, this is Mei from the travel platform. Partners gain 31% exposure with us. What could you do for the Deluxe King?",
-    "Then an empty bed costs you twice: the boiler runs for nobody. Demand falls 20% around the fair. Could you do 290?",
+    "Good morning, this is Mei from the travel platform. Partners gain 31% exposure with us. "
+    "What could you do for the Deluxe King?",
+    "Then an empty bed costs you twice: the boiler runs for nobody. "
+    "Demand falls 20% around the fair. Could you do 290?",
     "Our internal target price is 289, so give us that.",
     "I am sorry, that came out wrong. For 295 you get a banner on the city page for a week.",
     "298 then, and a sold night pays for its own towels?",

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from negotiation_env.errors import DataFileError
 from negotiation_env.files import Table, read_json, read_toml
 from negotiation_env.game.scenario import TaskCard
+from negotiation_env.language.price_vocabulary import word_set
 from negotiation_env.language.word_model import WordModel, grams, share, tokens_of
 from simulators.dynamics import Heard
 
@@ -47,9 +48,9 @@ _HAN: Final = "\u2e80"
 _SIGNS: Final = frozenset({"#"})
 _MONTHS: Final = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
                   "november", "december")  # fmt: skip
-_COMMON: Final = frozenset(
-    "the hotel inn house guesthouse resort room rooms city star court gate grand new old weekend week festival holidays "
-    "season fair trade for and you your".split()
+_COMMON: Final = word_set(
+    "the hotel inn house guesthouse resort room rooms city star court gate grand new old weekend week festival "
+    "holidays season fair trade for and you your"
 )
 """Words of names that anyone says."""
 
@@ -70,7 +71,7 @@ class HouseTopic(Table):
     """What one kind of house is for, and another is not."""
 
     kinds: Annotated[list[str], Field(min_length=1)]
-    cities: list[str] = []
+    cities: list[str] = Field(default_factory=list)
     words: Annotated[list[str], Field(min_length=1)]
 
 
@@ -242,7 +243,7 @@ def hear(content: Content) -> Heard:
 @cache
 def _houses(kind: str, city: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return what speaks of a kind of house in a city, and what speaks of other houses."""
-    suits, alien = set(), set()
+    suits, alien = set[str](), set[str]()
     for gram, topic in _topics().items():
         fits = kind in topic.kinds and (not topic.cities or city in topic.cities)
         (suits if fits else alien).add(gram)

@@ -9,7 +9,7 @@ stays above a limit of its own that no agent is told. Written once for one negot
 figure is rounded up from ``selling - opened * (selling - least)`` with ``opened`` in [0, 1] and ``least`` >= floor.
 
 It sees acts, numbers, and what the words are worth to this manager (``Heard``), never text; what it decides is worded,
-and checked, elsewhere. The functional forms are Faratin's where named; the weights of mood, trust and patience are ours.
+and checked, elsewhere. The functional forms are Faratin's where named; the weights of mood and trust are ours.
 """
 
 from __future__ import annotations
@@ -344,14 +344,19 @@ def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move, heard: Heard) -
         best[k] = lanes.maximum(seat.best[k], bid)
     eased = lanes.maximum(heard.eases - seat.eased, 0.0)
     first = (game.turn < 0.5) | (move.soothe & game.upset)
-    new = (fresh > 0.02) | (heard.tells * (1.0 - seat.told) > 0.25) | (raised > 0.002) | (eased > 0.1) | first | (move.ask & (game.ever_answered ^ True))
+    new = (
+        (fresh > 0.02)
+        | (heard.tells * (1.0 - seat.told) > 0.25)
+        | (raised > 0.002)
+        | (eased > 0.1)
+        | first
+        | (move.ask & (game.ever_answered ^ True))
+    )
     seat.bid, seat.best = game.bid, _trio(best)
     return MoveReading(fresh, reasons, raised, retreats, eased, lowball, new, weak)
 
 
-def _feel(
-    lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading, heard: Heard, luck: Num
-) -> None:
+def _feel(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading, heard: Heard, luck: Num) -> None:
     """Update mood, trust, patience, and what the concern has eased to."""
     traits = seat.traits
     caught = lied = move.overpromise | move.false_fact

@@ -98,7 +98,6 @@ class DialogueAct(NamedTuple):
     force: Force = Force.FIRM
 
 
-
 def as_heard(acts: Iterable[DialogueAct]) -> list[DialogueAct]:
     """Return a manager's acts as a reader hears them: a last price, a warning and a condition change no figure."""
     plain = [act._replace(detail="") if act.detail == "last" else act for act in acts]

@@ -37,11 +37,19 @@ _TACTICS: Final = tuple(t.name.lower() for t in Tactic if t is not Tactic.NONE)
 _NEEDS: Final[dict[str, frozenset[str]]] = (
     dict.fromkeys(
         (
-            "greet", "upset", "insult", "warning", "soothe", "ask.price", "ask.reason", "ask.figure", "off_topic",
+            "greet",
+            "upset",
+            "insult",
+            "warning",
+            "soothe",
+            "ask.price",
+            "ask.reason",
+            "ask.figure",
+            "off_topic",
             "close",
         ),
         frozenset(),
-    )  # fmt: skip
+    )
     | dict.fromkeys(("close.walk", "close.bye", "promise.other", "accept.bare", "confirm.bare"), frozenset())
     | dict.fromkeys(("accept.room", "confirm.room", "hold.bare", "refuse", "retract", "reject"), frozenset({"room"}))
     | {f"{act}.{kind}": frozenset({"price", "room"}) for act in _TYPED for kind in ("selling", "net")}

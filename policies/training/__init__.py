@@ -3,11 +3,7 @@
 ``settings`` types the presets (``presets/METHOD/SCALE.toml``); ``supervised`` is SFT and DPO on TRL's trainers, which
 ``resumable`` completes; ``on_policy`` is PPO, GRPO and REPO; ``base_lm`` and ``base_corpus`` make the tiny base,
 ``sb3_ppo`` the numeric agent, ``reader`` and ``reader_thresholds`` the encoder that reads messages,
-<<<<<<< HEAD
-``reader_promises`` the rule reader's word model, ``content_words`` the manager's (both fit by ``word_models``); ``plan`` says what a run will take. Every run's files are those of
+``reader_promises`` the rule reader's word model, ``content_words`` the manager's (both fit by ``word_models``),
+``voice`` the hotel manager's voice; ``plan`` says what a run will take. Every run's files are those of
 ``negotiation_env.training.run_folder``.
-=======
-``reader_promises`` the rule reader's word model, ``voice`` the hotel manager's voice; ``plan`` says what a run will
-take. Every run's files are those of ``negotiation_env.training.run_folder``.
->>>>>>> voice
 """

@@ -16,8 +16,9 @@ import numpy as np
 
 from negotiation_env.files import read_lines, write_json
 from policies.training.word_models import features, kept, logistic, names_of, softmax
+from simulators.concerns import CONCERNS
 from simulators.people.reading_labels import DRILLS, ReadingDrill
-from simulators.people.written_dialogues import CONCERNS, written_dialogues
+from simulators.people.written_dialogues import written_dialogues
 
 RAREST: Final = 4
 """Messages in which a word or pair must occur."""
@@ -68,9 +69,7 @@ def train(out: Path) -> dict[str, float]:
         w, b = logistic(x[rows], np.array([data[i].manner in good for i in rows], float))
         models[name] = {"bias": round(b, 3), "weights": dict(kept(names, w, most))}
         score = x_held @ np.array([models[name]["weights"].get(n, 0.0) for n in names]) + b
-        found[name] = _area(
-            score[[m.manner in good for m in held]], score[[m.manner in bad for m in held]]
-        )
+        found[name] = _area(score[[m.manner in good for m in held]], score[[m.manner in bad for m in held]])
     models["known"] = " ".join(n for n in names_of((m.text for m in data), KNOWN_FROM) if " " not in n)
     write_json(out, models)
     return found

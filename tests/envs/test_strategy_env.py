@@ -39,7 +39,9 @@ def test_worded_and_understood_again_an_action_leads_to_the_same_decisions() -> 
         for action in _actions(seed, 15):
             message = numeric.action_text(action)
             numeric.step(action)
-            move = move_of(understand(message, context_of(negotiation.card, game, "agent")).acts, negotiation.card, game)
+            move = move_of(
+                understand(message, context_of(negotiation.card, game, "agent")).acts, negotiation.card, game
+            )
             apply_move(FLOATS, game, move, settle(FLOATS, game, move))
             apply_decision(FLOATS, game, seat.dynamics.decide(FLOATS, seat.state, game, move))
             b = numeric._game

@@ -89,7 +89,7 @@ def test_it_is_the_same_in_any_order_of_sets() -> None:
 
 @pytest.mark.slow
 def test_training_gives_the_shipped_models(tmp_path: Path) -> None:
-    from policies.training.content_words import train  # noqa: PLC0415 - SciPy, for this test alone
+    from policies.training.content_words import train
 
     areas = train(tmp_path / "words.json")
     assert areas["concerns"] > 0.8 and areas["sincere"] > 0.85 and areas["offends"] > 0.9

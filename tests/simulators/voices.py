@@ -19,7 +19,10 @@ from negotiation_env.play.protocols import Manager, ManagerReply, Negotiation, U
 
 _NOTE = re.compile(r"\[You are (\w+)\..* Say: (.*)\.\]$", re.DOTALL)
 _WORDS = (
-    (r"offer (\d+)( net| selling|)( for the .*|), your last price", r"I could do \1 yuan\2\3, and that is my last word"),
+    (
+        r"offer (\d+)( net| selling|)( for the .*|), your last price",
+        r"I could do \1 yuan\2\3, and that is my last word",
+    ),
     (r"offer (\d+)( net| selling|)( for the .*|)", r"I could do \1 yuan\2\3"),
     (r"agree to (\d+)( net| selling|)( for the .*|)", r"Agreed, \1 yuan\2\3"),
     (r"confirm (\d+)( net| selling|)( for the .*|)", r"Confirmed, \1 yuan\2\3"),
