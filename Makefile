@@ -44,7 +44,7 @@ screenshots: setup browser  ## the pictures of the report in docs/images
 	  -k "shows or filters or phone"
 
 test: setup browser  ## the default test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile -q
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 check: format-check lint types imports docs test  ## format, lint, types, imports, docs, tests
 

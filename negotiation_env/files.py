@@ -171,6 +171,15 @@ def json_value(text: str) -> Any:
     return json.loads(text)
 
 
+def as_toml(value: Any) -> str:
+    """Return a value as TOML writes it: as JSON does, but for tables."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(name)} = {as_toml(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(as_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
 def _json(text: str, where: str, do: str) -> Any:
     try:
         return json.loads(text)

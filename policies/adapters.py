@@ -14,13 +14,13 @@ from typing import Any
 
 from negotiation_env.engines.specs import join_spec
 from negotiation_env.errors import UsageError
+from negotiation_env.files import read_json
+from negotiation_env.training.run_folder import RUN
 from policies.chat import ChatPolicy
 
 ARTIFACTS = Path(__file__).with_name("artifacts")
 SCALES = ("small", "tiny")
 """Scales that may ship, best first."""
-REPLY_TOKENS = 64
-"""Most tokens of a reply, as in the tiny and small presets' ``max_reply_tokens``."""
 TEMPERATURE = 0.7
 """Adapters are played as on-policy training samples, without a nucleus: there the policy is what was trained. At 1 a
 small model's slips of the figures drown what training could tell good replies from bad ones by."""
@@ -64,10 +64,23 @@ def start_folder(name: str) -> Path:
     )
 
 
+def reply_tokens(folder: Path) -> int | None:
+    """Return the most tokens of a reply in the run whose folder this is; None where no run's settings lie in it.
+
+    Raises:
+        DataFileError: if the settings cannot be read.
+    """
+    path = folder / RUN
+    record = read_json(path, dict[str, Any]) if path.is_file() else {}
+    most = record.get("max_reply_tokens")
+    return most if isinstance(most, int) else None
+
+
 def trained_policy(method: str, which: str = "", options: Mapping[str, Any] | None = None) -> ChatPolicy:
     """Return the policy that plays a method's adapter; see ``adapter_folder``. "vllm" or "vllm:WHICH" plays on vLLM.
 
-    The prompt is the one it was trained with, unless ``options`` (see ``ChatOptions``) say otherwise.
+    Prompt and most tokens of a reply are those it was trained with, unless ``options`` (see ``ChatOptions``) say
+    otherwise; a reply that was cut there is spoken as it stands, as it was in training.
     """
     first, _, rest = which.partition(":")
     engine, which = (first, rest) if first == "vllm" else ("hf", which)
@@ -76,7 +89,7 @@ def trained_policy(method: str, which: str = "", options: Mapping[str, Any] | No
         join_spec(f"{engine}:{folder}", options or {}),
         name=method,
         prompt="compact",
-        max_tokens=REPLY_TOKENS,
+        max_tokens=reply_tokens(folder),
         temperature=TEMPERATURE,
         top_p=1.0,
     )

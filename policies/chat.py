@@ -24,8 +24,6 @@ from negotiation_env.play.protocols import AgentReply, AgentView
 
 _BASES = {"small": "smollm2", "tiny": "tiny"}
 """Base of each scale that is at hand."""
-BASE_TOKENS: Final = 64
-"""Most tokens of a base's reply, as of the adapters on it."""
 MOST_TOKENS: Final = 131_072
 """Largest max_tokens: room enough for models that reason."""
 _LABEL = re.compile(r"\s*(?:agent|assistant|you|me|caller|platform|travel agent)\s*:\s*", re.IGNORECASE)
@@ -150,12 +148,13 @@ def agent_reply(reply: ChatReply) -> AgentReply:
 def base_policy(which: str = "small", options: Mapping[str, Any] | None = None) -> ChatPolicy:
     """Return an untrained base model: prompted SmolLM2-135M-Instruct ("small"), or the tiny scale's base ("tiny").
 
-    Both ramble, so a reply that was cut at its limit is spoken as it stands: were it a fault, their figures would be of
-    the few dialogues in which they do not.
+    A reply has as many tokens as one of an adapter on it. Both bases ramble, so one that was cut there is spoken as it
+    stands: were it a fault, their figures would be of the few dialogues in which they do not.
 
     Raises:
         UsageError: on another scale.
     """
     if which not in _BASES:
         raise UsageError(f"base: expected a scale, got {which!r}.{did_you_mean(which, _BASES)}")
-    return ChatPolicy(join_spec(_BASES[which], options or {}), name="base", max_tokens=BASE_TOKENS, cut="speak")
+    most = PROMPTS["compact"].max_tokens
+    return ChatPolicy(join_spec(_BASES[which], options or {}), name="base", max_tokens=most, cut="speak")

@@ -5,12 +5,11 @@ Imports no machine-learning library until a source that needs one is asked for.
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
-from typing import Any
 
 from negotiation_env.engines import load_engine
 from negotiation_env.errors import UsageError, did_you_mean
+from negotiation_env.training import optional_module
 from rewards.judge.distilled_judge import DistilledJudge
 from rewards.judge.llm_judge import LlmJudge
 from rewards.judge.rubric import Rubric
@@ -66,7 +65,7 @@ def load_model(spec: str) -> RewardModel:
     if spec.endswith(".npz"):
         return PreferenceModel.from_file(spec)
     if spec == "small" or _is_adapter(spec):
-        kind = _torch_module("rewards.model.adapter_model").AdapterRewardModel
+        kind = optional_module("rewards.model.adapter_model", "llm").AdapterRewardModel
         model: RewardModel = kind.shipped() if spec == "small" else kind.from_folder(spec)
         return model
     raise UsageError(
@@ -83,17 +82,6 @@ def _is_adapter(spec: str) -> bool:
     return (Path(spec) / "adapter_config.json").is_file()
 
 
-def _torch_module(name: str) -> Any:
-    """Import a module that needs torch. Raises ``UsageError`` where a library is missing, saying what to install."""
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"reward adapters: expected the package {error.name!r}, which is not installed: "
-            "pip install 'negotiation-env[llm]'"
-        ) from error
-
-
 def load_judge(spec: str, rubric: Path | None = None) -> Judge:
     """Return a judge.
 
@@ -104,7 +92,7 @@ def load_judge(spec: str, rubric: Path | None = None) -> Judge:
     """
     own = None if rubric is None else Rubric.from_toml(rubric)
     if spec == "small" or _is_adapter(spec):
-        kind = _torch_module("rewards.judge.adapter_judge").AdapterJudge
+        kind = optional_module("rewards.judge.adapter_judge", "llm").AdapterJudge
         judge: Judge = kind.shipped() if spec == "small" and own is None else kind.from_folder(_folder(spec), own)
         return judge
     if spec != "distilled" and not spec.endswith(".npz"):

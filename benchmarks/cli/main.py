@@ -21,7 +21,6 @@ from benchmarks.cli import bench, data, demo, own_files, persona, play, read, re
 from benchmarks.studies import STUDIES
 from negotiation_env import __version__
 from negotiation_env.engines import smollm2
-from negotiation_env.engines.chat_model import EngineMissingError, EngineSpecError
 from negotiation_env.errors import NegotiationError
 from negotiation_env.language.encoder_reader import encoder_installed
 from negotiation_env.training import optional_module
@@ -44,7 +43,7 @@ class CleanErrors(TyperGroup):
         err = Console(stderr=True, soft_wrap=True, highlight=False)
         try:
             return super().invoke(ctx)
-        except (NegotiationError, EngineSpecError, EngineMissingError) as error:
+        except NegotiationError as error:
             err.print(f"[red]error:[/red] {_plain(str(error))}")
             raise typer.Exit(2) from error
         except KeyboardInterrupt as stop:
@@ -137,7 +136,7 @@ def _embedded_model() -> tuple[str, str, str]:
     """Whether SmolLM2 is there, and whether it has been unpacked into the cache."""
     try:
         file = smollm2.gguf_file()
-    except (EngineMissingError, smollm2.ModelFileError) as error:
+    except NegotiationError as error:
         return "SmolLM2", "missing", str(error)
     unpacked = list((smollm2.cache_folder() / "models").glob("smollm2-*/manifest.json"))
     state = "ready" if unpacked else "installed; unpacked on first use"

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cli import completion
-from benchmarks.cli.own_files import NewFile, write_new
+from benchmarks.cli.own_files import TRIED_WITH, NewFile, write_new
 from negotiation_env.checks import CheckError, check_persona
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.game.scenario import sample_scenario
@@ -24,8 +24,6 @@ from simulators.persona_phrases import phrase_problems
 from simulators.personas import Persona, all_personas, builtin_personas, load_persona
 
 NEGOTIATIONS = 20
-HAGGLER = "intent-driven"
-"""The policy that a persona is tried out against."""
 SHOWN = 6
 """Answers that are shown."""
 
@@ -138,7 +136,7 @@ def check(
     check_persona(persona, manager=manager)
     console.print(f"{persona.name}: what it says means what it decides, and no price lies below its floor")
     habits = observe(persona, manager)
-    table = Table(title=f"{habits.played} sampled negotiations with the policy {HAGGLER}", show_header=False)
+    table = Table(title=f"{habits.played} sampled negotiations with the policy {TRIED_WITH}", show_header=False)
     table.add_row("answered the first message", f"{habits.answered} of {habits.played}")
     table.add_row("tickets with a cut", f"{len(habits.cuts)} of {habits.tickets}")
     table.add_row("mean cut", f"{sum(habits.cuts) / len(habits.cuts):.1%}" if habits.cuts else "none")
@@ -174,7 +172,7 @@ def observe(persona: Persona, manager: RuleManager, negotiations: int = NEGOTIAT
     habits = Habits()
     scenarios = [sample_scenario(seed) for seed in range(negotiations)]
     episodes = rollout(
-        load_policy(HAGGLER), scenarios, manager=manager, reward=Unscored(), personas=[persona] * negotiations
+        load_policy(TRIED_WITH), scenarios, manager=manager, reward=Unscored(), personas=[persona] * negotiations
     )
     for episode in episodes:
         habits.played += 1

@@ -30,7 +30,7 @@ from negotiation_env.play.protocols import AgentReply, Manager, Negotiation, Rew
 from negotiation_env.play.records import Episode, TurnRecord, write_episodes
 from negotiation_env.play.rollout import episode_record, turn_record
 
-STAGE_HINTS = {
+HINTS = {
     Stage.OPEN: "greet, and say who is calling",
     Stage.REASON: "give a reason, with a fact from the card",
     Stage.ASK_PRICE: "ask for a price",
@@ -293,7 +293,7 @@ def _command(words: str, game: LiveNegotiation, console: Console, seed: int) -> 
         case "/card":
             game.show_card()
         case "/hint":
-            console.print(f"Stage: {game.stage.name.lower()} ({STAGE_HINTS[game.stage]})")
+            console.print(f"Stage: {game.stage.name.lower()} ({HINTS[game.stage]})")
         case "/undo":
             taken = game.undo()
             console.print(f"Back before turn {len(game.turns) + 1}." if taken else "There is nothing to take back.")

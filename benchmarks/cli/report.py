@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from negotiation_env.errors import DataFileError, UsageError
+from negotiation_env.errors import UsageError
 from negotiation_env.files import write_json, write_text
 
 if TYPE_CHECKING:
@@ -170,16 +170,13 @@ def rescore(
     from rewards.repo import Composition, RepoReward
     from rewards.rescoring import compare as changes_of
     from rewards.rescoring import rescore as score_anew
-    from rewards.rules.rule_reward import RuleReward, check_examples
+    from rewards.rules.rule_reward import RuleReward, tried_rules
 
     if not episodes.is_file():
         raise UsageError(f"expected a file of episodes, found none at {episodes}: name a run's episodes.jsonl")
     if out is not None and out.resolve() == episodes.resolve():
         raise UsageError(f"--out: expected another file than {episodes}, which would be lost")
-    applied = RuleReward.from_toml(rules)
-    wrong = [] if rules is None else check_examples(applied.rules)
-    if wrong:
-        raise DataFileError(f"{rules}: expected every rule to do what its own examples say, but " + "; ".join(wrong))
+    applied = RuleReward.from_toml() if rules is None else tried_rules(rules)
     reward = RepoReward(load_model(rm), load_judge(judge, rubric), applied, Composition.parse(compose))
     before = list(read_episodes(episodes))
     after = list(score_anew(before, reward))

@@ -74,18 +74,17 @@ def case_content(case: Case) -> bytes:
 
 
 def policy_digest(spec: str) -> str:
-    """Return the digest of the files behind ``NAME:PATH``, "" where no path is named.
+    """Return the digest of the files behind ``NAME:PATH`` or ``NAME:vllm:PATH``, "" where no path is named.
 
     The spec of a policy with a name of its own counts too: there the name does not tell what it is.
     """
-    path = Path(split_spec(spec).head.partition(":")[2])
+    rest = split_spec(spec).head.partition(":")[2]
+    path = next((Path(text) for text in (rest, rest.partition(":")[2]) if text and Path(text).exists()), None)
     named = policy_label(spec) != spec
-    if not named and (path == Path() or not path.exists()):
+    if not named and path is None:
         return ""
     found = hashlib.sha256(spec.encode() if named else b"")
-    files: list[Path] = []
-    if path != Path() and path.exists():
-        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    files = [] if path is None else [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     for file in files:
         found.update(file.name.encode())
         with file.open("rb") as stream:

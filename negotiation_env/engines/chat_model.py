@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from typing_extensions import TypedDict
 
+from negotiation_env.errors import NegotiationError, UsageError
 
-class EngineSpecError(ValueError):
+
+class EngineSpecError(UsageError):
     """An engine spec that names no engine, or one that cannot be opened."""
 
 
-class EngineMissingError(ImportError):
+class EngineMissingError(NegotiationError, ImportError):
     """A package that the asked-for engine needs is not installed."""
+
+
+INT64: Final = 1 << 63
+"""Servers take seeds below this, as numbers of 64 bits with a sign; a request's may be larger."""
 
 
 class ChatMessage(TypedDict):

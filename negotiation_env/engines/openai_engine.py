@@ -16,11 +16,10 @@ from typing import Any, Final
 from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI, OpenAIError
 
 from negotiation_env.engines.answers import found_choice, read_completion, settled_reply
-from negotiation_env.engines.chat_model import ChatReply, ChatRequest, EngineSpecError, fault_reply
+from negotiation_env.engines.chat_model import INT64, ChatReply, ChatRequest, EngineSpecError, fault_reply
 from negotiation_env.engines.servers import ServerSettings, names_secret
 from negotiation_env.files import json_value
 
-INT64: Final = 1 << 63
 ANSWER_TOKENS: Final = 64
 """Tokens of an answer in JSON, beside the choice in it."""
 _LONGEST: Final = 300

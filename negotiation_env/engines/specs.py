@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import json
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from negotiation_env.engines.chat_model import ChatModel, EngineMissingError, En
 from negotiation_env.engines.servers import ServerSettings, names_secret
 from negotiation_env.engines.smollm2 import smollm2_path
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.files import parse, read_json, toml_value
+from negotiation_env.files import as_toml, parse, read_json, toml_value
 
 T = TypeVar("T")
 NAMED_BASES = ("tiny", "smollm2")
@@ -76,7 +75,8 @@ def base_path(name: str) -> str:
 RECORD: Final = "record"
 """Option of every engine: a file to which its replies are added, and from which what was asked before is answered."""
 FORMS = "smollm2, tiny, hf:ID_OR_PATH, vllm:ID_OR_PATH, openai:BASE_URL#MODEL, recorded:PATH"
-_KINDS = ("smollm2", "tiny", "hf", "vllm", "openai", "recorded")
+KINDS = ("smollm2", "tiny", "hf", "vllm", "openai", "recorded")
+"""What an engine spec begins with."""
 _TEXTS: Final = frozenset({"name", "prompt", "cut", "key_env", "prefix", "limit", "record"})
 """Options that are texts even where they look like numbers."""
 _MANY: Final = frozenset({"stop", "leave_out"})
@@ -152,16 +152,7 @@ def _flat(options: Mapping[str, Any], before: str) -> Iterable[tuple[str, str]]:
         elif place in _TEXTS or before.startswith("headers."):
             yield place, str(value)
         else:
-            yield place, _toml(value)
-
-
-def _toml(value: Any) -> str:
-    """Return a value as TOML writes it: as JSON does, but for tables."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(name)} = {_toml(inner)}" for name, inner in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value, ensure_ascii=False, default=str)
+            yield place, as_toml(value)
 
 
 def checked(kind: type[T], options: Mapping[str, Any], where: str) -> T:
@@ -183,8 +174,8 @@ def load_engine(spec: str) -> ChatModel:
     """
     head, options = split_spec(spec)
     kind, _, rest = head.partition(":")
-    if kind not in _KINDS:
-        near = difflib.get_close_matches(kind, _KINDS, n=1)
+    if kind not in KINDS:
+        near = difflib.get_close_matches(kind, KINDS, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise EngineSpecError(f"engine: expected one of {FORMS}; got {spec!r}{hint}")
     if kind in NAMED_BASES and head != kind:

@@ -18,14 +18,12 @@ from vllm.lora.request import LoRARequest
 from vllm.sampling_params import StructuredOutputsParams
 
 from negotiation_env.engines.answers import settled_reply
-from negotiation_env.engines.chat_model import ChatReply, ChatRequest, EngineSpecError, fault_reply
+from negotiation_env.engines.chat_model import INT64, ChatReply, ChatRequest, EngineSpecError, fault_reply
 from negotiation_env.engines.chat_text import RequestText
 from negotiation_env.engines.specs import adapter_config, base_path
 
 MOST_PROMPT_TOKENS: Final = 2048
 """Longer prompts lose tokens from their middle, as in ``TransformersEngine``; a shorter context lowers it."""
-INT64: Final = 1 << 63
-"""vLLM takes seeds of 64 bits with a sign."""
 _RANKS: Final = (16, 32, 64, 128, 256, 512)
 """Ranks that vLLM takes."""
 _open: dict[str, dict[int, Any]] = {}

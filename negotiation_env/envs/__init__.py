@@ -1,8 +1,8 @@
 """The Gymnasium environments: ``text`` and its numeric twin ``numeric``, each in scalar and vector form.
 
-``arguments`` checks the keywords that all four share, ``spaces`` holds their action and observation spaces. Gymnasium
-gets entry points as strings, so no environment is imported before ``gym.make``. A new keyword goes into ``arguments``
-and into both files.
+``arguments`` checks the keywords that they share, ``vector`` has what the vector forms do alike, ``spaces`` holds
+action and observation spaces. Gymnasium gets entry points as strings, so no environment is imported before
+``gym.make``. A new keyword goes into ``arguments`` and into both files.
 """
 
 from __future__ import annotations

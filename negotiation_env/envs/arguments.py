@@ -1,7 +1,8 @@
-"""What the environments' keyword arguments mean: scenario, suite, persona, manager, turns, seeds, autoreset, options.
+"""What the environments' keyword arguments mean: scenario, suite, persona, manager, turns, seeds, options.
 
-One place checks them, so that the single, vector, text and numeric environments agree. Nothing here changes an
-environment: whatever may fail is called first, and what was found is kept once all of it has been.
+One place checks them, so that the single, vector, text and numeric environments agree; what vector environments take
+beside these stands in ``vector``. Nothing here changes an environment: whatever may fail is called first, and what was
+found is kept once all of it has been.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
-from numpy.typing import NDArray
 
 from negotiation_env.errors import RenderModeError, UsageError, did_you_mean
 from negotiation_env.game.features import FEATURES
@@ -28,7 +27,6 @@ from negotiation_env.play.registry import SUITES, known, load, load_manager, loa
 
 RENDER_MODES = ("ansi", "human")
 RESET_OPTIONS = ("scenario", "persona")
-RESET_MASK: Final = "reset_mask"
 
 NOT_BEGUN: Final = "expected an episode in progress, got none: call reset() first"
 IS_OVER: Final = "expected an episode in progress, got one that is over: call reset() first"
@@ -38,8 +36,6 @@ Ctrl-C) after its action was found good leaves nothing to go on from."""
 
 Seed: TypeAlias = int | np.integer[Any]
 """At least 0."""
-LaneSeeds: TypeAlias = Seed | Sequence[Seed | None] | NDArray[np.integer[Any]] | None
-"""What a vector environment takes as seeds; see ``lane_seeds``."""
 
 
 @runtime_checkable
@@ -88,42 +84,6 @@ def check_seed(seed: object) -> int:
     if found is None or found < 0:
         raise UsageError(f"expected a seed as an int >= 0, Python's or NumPy's, got {seed!r}: pass one, or None")
     return found
-
-
-def lane_seeds(seed: object, count: int) -> list[int | None]:
-    """Return each lane's seed, None for a random one.
-
-    Args:
-        seed: an int, Python's or NumPy's (lane i gets ``seed + i``); a sequence or 1-D integer array with one seed per
-            lane, in which None stands for a random one; or None, all random.
-        count: lanes.
-
-    Raises:
-        UsageError: it is none of these, or of another length.
-    """
-    if seed is None:
-        return [None] * count
-    if np.ndim(seed) == 0:  # type: ignore[arg-type]
-        first = check_seed(seed)
-        return [first + i for i in range(count)]
-    given = list(seed)  # type: ignore[call-overload]
-    if len(given) != count:
-        raise UsageError(f"expected {count} seeds, got {len(given)}: pass one per environment")
-    return [None if s is None else check_seed(s) for s in given]
-
-
-def one_seed(seed: object) -> int | None:
-    """Return a vector environment's seed where it is one int for all lanes, else None."""
-    return check_seed(seed) if seed is not None and np.ndim(seed) == 0 else None  # type: ignore[arg-type]
-
-
-def lane_streams(
-    current: Sequence[SeedStream], seed: object, count: int, generator: np.random.Generator
-) -> list[SeedStream]:
-    """Return the streams that a reset of every lane goes on with; see ``lane_seeds`` and ``seed_stream``."""
-    if seed is None and current:
-        return list(current)
-    return [seed_stream(None, s, generator) for s in lane_seeds(seed, count)]
 
 
 def _random_seed(generator: np.random.Generator) -> int:
@@ -220,15 +180,11 @@ def load_act_reward(reward: object) -> Reward:
 
 def check_turns(max_turns: object) -> int:
     """Return ``max_turns`` as Python's int, or raise if it is not an int of at least 1."""
-    return _at_least_one(max_turns, "max_turns", "how many replies an episode may have")
+    return at_least_one(max_turns, "max_turns", "how many replies an episode may have")
 
 
-def check_count(num_envs: object) -> int:
-    """Return ``num_envs`` as Python's int, or raise if it is not an int of at least 1."""
-    return _at_least_one(num_envs, "num_envs", "how many negotiations are played side by side")
-
-
-def _at_least_one(value: object, name: str, meaning: str) -> int:
+def at_least_one(value: object, name: str, meaning: str) -> int:
+    """Return a whole number of at least 1 as Python's int, or raise: ``meaning`` says what to pass as ``name``."""
     found = _whole(value)
     if found is None or found < 1:
         raise UsageError(f"expected {name} as an int >= 1, got {value!r}: pass {meaning}")
@@ -250,21 +206,6 @@ def check_render_mode(mode: object) -> str | None:
     raise RenderModeError(f"expected render_mode None, 'ansi' or 'human', got {mode!r}: pass one of these.{hint}")
 
 
-AUTORESET: Final = {word: mode for mode in AutoresetMode for word in (mode.name, mode.value)}
-"""The modes by both their names: ``"NEXT_STEP"`` and ``"NextStep"``."""
-
-
-def check_autoreset(mode: object) -> AutoresetMode:
-    """Return the autoreset mode (Gymnasium's ``AutoresetMode`` or its name), or raise if there is no such mode."""
-    if isinstance(mode, AutoresetMode):
-        return mode
-    if isinstance(mode, str) and mode in AUTORESET:
-        return AUTORESET[mode]
-    names = [found.name for found in AutoresetMode]
-    hint = did_you_mean(mode, names) if isinstance(mode, str) else f" Known: {', '.join(names)}."
-    raise UsageError(f"expected autoreset_mode as a gymnasium.vector.AutoresetMode or its name, got {mode!r}.{hint}")
-
-
 def check_options(options: dict[str, Any] | None, names: Sequence[str] = RESET_OPTIONS) -> dict[str, Any]:
     """Return a copy of reset's options, or raise on a name that is not among ``names``, or on no scenario."""
     if options is not None and not isinstance(options, dict):
@@ -276,28 +217,3 @@ def check_options(options: dict[str, Any] | None, names: Sequence[str] = RESET_O
     if chosen.get("scenario") is not None:
         chosen["scenario"] = load_scenario(chosen["scenario"])
     return chosen
-
-
-def still_over(over: NDArray[np.bool_]) -> str:
-    """Say that ``step`` cannot be called without autoreset while lanes are over."""
-    return (
-        f"expected episodes in progress in all {len(over)} lanes, got {int(over.sum())} that are over: call "
-        "reset(options={'reset_mask': numpy.logical_or(terminations, truncations)}) first"
-    )
-
-
-def check_mask(mask: object, count: int) -> NDArray[np.bool_]:
-    """Return which lanes a reset starts anew: all where ``mask`` is None, else as it says.
-
-    Raises:
-        UsageError: it is not a bool array [count] with a True in it.
-    """
-    if mask is None:
-        return np.ones(count, dtype=np.bool_)
-    found = np.asarray(mask)
-    if found.shape != (count,) or found.dtype != np.bool_ or not found.any():
-        raise UsageError(
-            f"expected options['reset_mask'] as a bool array of shape ({count},) with a True in it, got {mask!r}: "
-            "pass np.logical_or(terminations, truncations) of the last step"
-        )
-    return found

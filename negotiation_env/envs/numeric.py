@@ -14,34 +14,26 @@ from typing import Any, NamedTuple, cast
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from negotiation_env.envs.arguments import (
     BROKEN_OFF,
     IS_OVER,
     NOT_BEGUN,
-    RESET_MASK,
-    LaneSeeds,
     ScenarioSource,
     Seed,
     SeedStream,
     Suite,
-    check_autoreset,
-    check_count,
-    check_mask,
     check_options,
     check_render_mode,
     check_seed,
     check_turns,
-    lane_seeds,
     load_act_reward,
-    one_seed,
     seed_stream,
-    still_over,
 )
 from negotiation_env.envs.spaces import Lasting, action_space, check_actions, lasting_of, observation, observation_space
+from negotiation_env.envs.vector import LaneSeeds, LanesEnv, lane_seeds
 from negotiation_env.errors import EpisodeOverError, RenderModeError, UsageError
 from negotiation_env.game.acts import DialogueAct, Tactic
 from negotiation_env.game.features import reply_features
@@ -273,7 +265,7 @@ Seeds = NDArray[np.uint64]
 BREAKDOWN = ("total", "model", "judge", "rules", "enhancement")
 
 
-class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
+class StrategyVectorEnv(LanesEnv[Floats, NDArray[np.int64]]):
     """``num_envs`` numeric negotiations; see ``StrategyEnv`` for spaces and game.
 
     Scenarios are drawn from the seeds; a fixed scenario or persona is the single environment's. ``info["reward"]``
@@ -281,15 +273,8 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
     Where a lane has ended there are ``info["agreed"]`` (float32 [N, 3], agreed selling prices, 0 = none) and
     ``info["tickets"]`` (float64 [N]). ``info["_NAME"]`` says in which lanes an entry is valid.
 
-    ``autoreset_mode`` (Gymnasium's ``AutoresetMode``, or its name) says when a lane that has ended is opened anew:
-
-    - SAME_STEP (default): in the step in which it ends. Observation and ``info`` are the new episode's; the ended one's
-      stand in ``info["final_obs"]`` (float32 [N, 55]) and ``info["final_info"]`` (a dict like ``info``).
-    - NEXT_STEP: in the step after it, in which its action is ignored and its reward is 0. Gymnasium's observation
-      wrappers, such as ``NormalizeObservation``, want this one.
-    - DISABLED: by ``reset(options={"reset_mask": over})``, a bool array [N]; until then ``step`` raises.
-
-    ``reset_mask`` opens some lanes anew in every mode.
+    See ``LanesEnv`` for ``autoreset_mode``; ``info["final_obs"]`` is float32 [N, 55] and ``info["final_info"]`` a dict
+    like ``info``.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 - as in gymnasium.vector.VectorEnv
@@ -311,23 +296,13 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
             raise RenderModeError(
                 f"expected render_mode None, got {render_mode!r}: render the single environment instead"
             )
-        self.num_envs = check_count(num_envs)
-        self._mode = check_autoreset(autoreset_mode)
-        self.metadata = {**type(self).metadata, "autoreset_mode": self._mode}
+        super().__init__(num_envs, autoreset_mode, action_space(), observation_space())
         self._max_turns = check_turns(max_turns)
         self._dynamics = dynamics_of(load_manager(manager))
         self._reward = load_act_reward(reward)
-        self.single_action_space = action_space()
-        self.single_observation_space = observation_space()
-        self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self._roots: Seeds | None = None
         self._counts = np.zeros(self.num_envs)
-        self._game: GameState | None = None
-        self._over = np.zeros(self.num_envs, dtype=np.bool_)
-        """Lanes that have ended and were not opened anew."""
-        self._no_step: str | None = NOT_BEGUN
-        """Why ``step`` cannot be called, None where it can."""
+        self._game: GameState  # from the first reset on
 
     def reset(self, *, seed: LaneSeeds = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
         """Start every lane, or those of a mask.
@@ -341,11 +316,7 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
             UsageError: on a wrong seed or option. What was in progress before then still is.
             EpisodeOverError: on a ``reset_mask`` before the first reset, or after a step that failed half-way.
         """
-        mask = check_options(options, (RESET_MASK,)).get(RESET_MASK)
-        rows = np.flatnonzero(check_mask(mask, self.num_envs))
-        if mask is not None and self._no_step is not None:
-            raise EpisodeOverError(f"{self._no_step}, without a reset_mask")
-        super().reset(seed=one_seed(seed))
+        rows, _ = self._check_reset(seed, options)
         roots, counts = self._roots, self._counts.copy()
         if seed is not None or roots is None:
             streams = [seed_stream(None, s, self.np_random) for s in lane_seeds(seed, self.num_envs)]
@@ -356,7 +327,7 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
         counts[rows] += 1.0
         self._roots, self._counts, self._no_step = roots, counts, None
         self._over[rows] = False
-        if self._game is None or mask is None:
+        if len(rows) == self.num_envs:
             self._game, self._seat, self._lasting = game, seat, _lasting(game)
         else:
             self._replace(rows, game, seat, _lasting(game))
@@ -391,13 +362,10 @@ class StrategyVectorEnv(VectorEnv[Floats, NDArray[np.int64], NDArray[Any]]):
             EpisodeOverError: there are no episodes in progress, or in DISABLED mode one is over. An error of a manager
                 or reward, and Ctrl-C, end all episodes: after one, only a full ``reset`` goes on.
         """
-        game = self._game
-        if game is None or self._no_step is not None:
-            raise EpisodeOverError(self._no_step or NOT_BEGUN)
-        if self._mode is AutoresetMode.DISABLED and self._over.any():
-            raise EpisodeOverError(still_over(self._over))
+        self._check_ready()
         chosen = check_actions(actions, self.num_envs)
         self._no_step = BROKEN_OFF  # until the whole exchange is played
+        game = self._game
         # Short integers for what is only compared, and that with every act and tactic there is.
         act, tactic = np.ascontiguousarray(chosen[:, :2].T, dtype=np.int16)
         level = chosen[:, 2].astype(np.float64)

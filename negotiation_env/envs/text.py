@@ -12,35 +12,27 @@ from typing import Any, TypedDict
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from negotiation_env.envs.arguments import (
     BROKEN_OFF,
     IS_OVER,
     NOT_BEGUN,
-    RESET_MASK,
     RESET_OPTIONS,
-    LaneSeeds,
     ScenarioSource,
     Seed,
     SeedStream,
     Suite,
-    check_autoreset,
-    check_count,
     check_llm,
-    check_mask,
     check_options,
     check_render_mode,
     check_seed,
     check_turns,
-    lane_streams,
-    one_seed,
     seed_stream,
-    still_over,
 )
 from negotiation_env.envs.spaces import MessageSpace
+from negotiation_env.envs.vector import RESET_MASK, LaneSeeds, LanesEnv, lane_streams
 from negotiation_env.errors import EpisodeOverError, UsageError
 from negotiation_env.game.scenario import Scenario
 from negotiation_env.game.state import STAGE_NAMES, stage_of
@@ -126,6 +118,42 @@ class TextLane:
         return "\n".join(f"{names[i % 2]}: {text or '(no answer)'}" for i, text in enumerate(self.history))
 
 
+class TextTable:
+    """What all negotiations of a text environment share; see ``HotelNegotiationEnv`` for the arguments.
+
+    Raises:
+        UsageError: on a wrong argument.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario | str | Path | None,
+        suite: str | Path | Suite | None,
+        persona: object | None,
+        manager: object,
+        reader: object,
+        reward: object,
+        llm: str,
+        max_turns: int,
+    ) -> None:
+        self.max_turns = check_turns(max_turns)
+        self._source = ScenarioSource(scenario, suite, persona)
+        self._manager = self._source.manager(manager, check_llm(llm))
+        self._reader = load_reader(reader)
+        self._reward = load_reward(reward)
+        lexicon()  # read now, so that no message waits for it
+
+    def open(self, seeds: SeedStream, options: dict[str, Any]) -> TextLane:
+        """Open the negotiation of a stream's next seed; reset's ``options`` go before what was given."""
+        scenario, persona = self._source.episode(seeds.seed, options)
+        return TextLane(open_negotiation(scenario, self._manager, persona), self.max_turns)
+
+    def exchange(self, lanes: Sequence[TextLane], messages: Sequence[str]) -> list[Exchange]:
+        """Say one message in each negotiation."""
+        negotiations = [lane.negotiation for lane in lanes]
+        return exchange(negotiations, messages, self._manager, self._reward, self._reader) if lanes else []
+
+
 class HotelNegotiationEnv(gym.Env[TextObservation, str]):
     """The text environment: the agent negotiates room rates in words.
 
@@ -206,18 +234,13 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
     ) -> None:
         """Make the environment; see the class for the arguments. Raises ``UsageError`` on a wrong one."""
         self.render_mode = check_render_mode(render_mode)
-        self._max_turns = check_turns(max_turns)
-        self._source = ScenarioSource(scenario, suite, persona)
-        self._manager = self._source.manager(manager, check_llm(llm))
-        self._reader = load_reader(reader)
-        self._reward = load_reward(reward)
-        lexicon()  # read now, so that no message waits for it
+        self._table = TextTable(scenario, suite, persona, manager, reader, reward, llm, max_turns)
         self._seeds: SeedStream | None = None
         self._lane: TextLane | None = None
         self._no_step: str | None = NOT_BEGUN
         """Why ``step`` cannot be called, None where it can."""
         self.action_space = MessageSpace(MAX_MESSAGE)
-        self.observation_space = text_observation_space(self._max_turns)  # type: ignore[assignment]
+        self.observation_space = text_observation_space(self._table.max_turns)  # type: ignore[assignment]
 
     def reset(
         self, *, seed: Seed | None = None, options: dict[str, Any] | None = None
@@ -235,8 +258,7 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
         chosen = check_options(options)
         super().reset(seed=number)
         seeds = seed_stream(self._seeds, number, self.np_random)
-        scenario, persona = self._source.episode(seeds.seed, chosen)
-        lane = TextLane(open_negotiation(scenario, self._manager, persona), self._max_turns)
+        lane = self._table.open(seeds, chosen)
         seeds.advance()
         self._seeds, self._lane, self._no_step = seeds, lane, None
         return lane.observation(), lane.start_info()
@@ -253,7 +275,7 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
             raise EpisodeOverError(self._no_step or NOT_BEGUN)
         check_message(action)
         self._no_step = BROKEN_OFF  # until the whole exchange is played
-        (result,) = exchange([self._lane.negotiation], [action], self._manager, self._reward, self._reader)
+        (result,) = self._table.exchange([self._lane], [action])
         reward, terminated, truncated, info = self._lane.take(result)
         self._no_step = IS_OVER if terminated or truncated else None
         if self.render_mode == "human":
@@ -280,27 +302,21 @@ def check_message(message: object) -> None:
 Observations = dict[str, Any]
 
 
-class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]]):
+class HotelNegotiationVectorEnv(LanesEnv[Observations, Sequence[str]]):
     """``num_envs`` text negotiations; see ``HotelNegotiationEnv`` for the game and the other arguments.
 
     Actions are a sequence of ``num_envs`` strings. Observations are a dict of tuples (``turn`` an int64 array), one
     entry a lane. Every entry of ``info`` is an object array [num_envs], None in a lane that has no such entry, and
     ``info["_NAME"]`` says which lanes have it: a lane that was just opened has those of ``reset``, no ``reward``.
 
-    ``autoreset_mode`` (Gymnasium's ``AutoresetMode``, or its name) says when a lane that has ended is opened anew:
-
-    - SAME_STEP (default): in the step in which it ends. Observation and ``info`` are the new episode's; the ended one's
-      stand in ``info["final_obs"]`` and ``info["final_info"]``.
-    - NEXT_STEP: in the step after it, in which its action is ignored and its reward is 0.
-    - DISABLED: by ``reset(options={"reset_mask": over})``, a bool array [num_envs]; until then ``step`` raises.
-
-    ``reset_mask`` opens some lanes anew in every mode.
+    See ``LanesEnv`` for ``autoreset_mode``; ``info["final_info"][i]`` is lane i's own ``info``.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 - as in gymnasium.vector.VectorEnv
         "render_modes": ["ansi", "human"],
         "autoreset_mode": AutoresetMode.SAME_STEP,
     }
+    reset_options = (*RESET_OPTIONS, RESET_MASK)
 
     def __init__(
         self,
@@ -317,26 +333,13 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
     ) -> None:
         """Make the environments. Raises ``UsageError`` on a wrong argument."""
-        self.num_envs = check_count(num_envs)
         self.render_mode = check_render_mode(render_mode)
-        self._mode = check_autoreset(autoreset_mode)
-        self.metadata = {**type(self).metadata, "autoreset_mode": self._mode}
-        self._max_turns = check_turns(max_turns)
-        self._source = ScenarioSource(scenario, suite, persona)
-        self._manager = self._source.manager(manager, check_llm(llm))
-        self._reader = load_reader(reader)
-        self._reward = load_reward(reward)
-        lexicon()  # read now, so that no message waits for it
-        self.single_action_space = MessageSpace(MAX_MESSAGE)
-        self.single_observation_space = text_observation_space(self._max_turns)
-        self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self._table = TextTable(scenario, suite, persona, manager, reader, reward, llm, max_turns)
+        super().__init__(
+            num_envs, autoreset_mode, MessageSpace(MAX_MESSAGE), text_observation_space(self._table.max_turns)
+        )
         self._seeds: list[SeedStream] = []
         self._lanes: list[TextLane] = []
-        self._over = np.zeros(self.num_envs, dtype=np.bool_)
-        """Lanes that have ended and were not opened anew."""
-        self._no_step: str | None = NOT_BEGUN
-        """Why ``step`` cannot be called, None where it can."""
 
     def reset(
         self, *, seed: LaneSeeds = None, options: dict[str, Any] | None = None
@@ -352,14 +355,9 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
             UsageError: on a wrong seed, option or persona. What was in progress before then still is.
             EpisodeOverError: on a ``reset_mask`` before the first reset, or after a step that failed half-way.
         """
-        chosen = check_options(options, (*RESET_OPTIONS, RESET_MASK))
-        mask = chosen.pop(RESET_MASK, None)
-        rows = np.flatnonzero(check_mask(mask, self.num_envs))
-        if mask is not None and self._no_step is not None:
-            raise EpisodeOverError(f"{self._no_step}, without a reset_mask")
-        super().reset(seed=one_seed(seed))
+        rows, chosen = self._check_reset(seed, options)
         seeds = lane_streams(self._seeds, seed, self.num_envs, self.np_random)
-        opened = {i: self._open(seeds[i], chosen) for i in rows.tolist()}
+        opened = {i: self._table.open(seeds[i], chosen) for i in rows.tolist()}
         for i in opened:
             seeds[i].advance()
         self._seeds = [seeds[i] if i in opened else self._seeds[i] for i in range(self.num_envs)]
@@ -369,11 +367,6 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
         return self._observations(), _columns(
             [opened[i].start_info() if i in opened else {} for i in range(self.num_envs)]
         )
-
-    def _open(self, seeds: SeedStream, options: dict[str, Any]) -> TextLane:
-        """Open the negotiation of a stream's next seed."""
-        scenario, persona = self._source.episode(seeds.seed, options)
-        return TextLane(open_negotiation(scenario, self._manager, persona), self._max_turns)
 
     def step(
         self, actions: Sequence[str]
@@ -393,9 +386,7 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
         self._no_step = BROKEN_OFF  # until the whole exchange is played
         late = self._over  # under NEXT_STEP these are opened now, in place of being played
         playing = np.flatnonzero(~late).tolist()
-        negotiations = [self._lanes[i].negotiation for i in playing]
-        said = [actions[i] for i in playing]
-        results = exchange(negotiations, said, self._manager, self._reward, self._reader) if playing else []
+        results = self._table.exchange([self._lanes[i] for i in playing], [actions[i] for i in playing])
         rewards = np.zeros(self.num_envs)
         terminations, truncations = np.zeros(self.num_envs, dtype=bool), np.zeros(self.num_envs, dtype=bool)
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
@@ -407,19 +398,12 @@ class HotelNegotiationVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[A
             opening, self._over = self._over, late
         for i in np.flatnonzero(opening).tolist():
             ended = self._lanes[i].observation()
-            self._lanes[i] = self._open(self._seeds[i], {})
+            self._lanes[i] = self._table.open(self._seeds[i], {})
             self._seeds[i].advance()
             final = {"final_obs": ended, "final_info": infos[i]} if self._mode is AutoresetMode.SAME_STEP else {}
             infos[i] = self._lanes[i].start_info() | final
         self._no_step = None
         return self._observations(), rewards, terminations, truncations, _columns(infos)
-
-    def _check_ready(self) -> None:
-        """Raise ``EpisodeOverError`` if no step can be made."""
-        if self._no_step is not None:
-            raise EpisodeOverError(self._no_step)
-        if self._mode is AutoresetMode.DISABLED and self._over.any():
-            raise EpisodeOverError(still_over(self._over))
 
     def _check_messages(self, actions: Any) -> None:
         """Raise ``UsageError`` if actions are not one string per lane."""

@@ -15,7 +15,6 @@ benchmark's case file is a scenario file with more in it.
 
 from __future__ import annotations
 
-import json
 import zlib
 from datetime import date
 from pathlib import Path
@@ -24,7 +23,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.files import Many, Table, Text, read_toml
+from negotiation_env.files import Many, Table, Text, as_toml, read_toml
 from negotiation_env.game.lanes import episode_seed
 from negotiation_env.game.scenario import Facts, Hotel, ManagerBrief, Scenario, TaskCard, Ticket
 
@@ -116,21 +115,21 @@ def scenario_toml(scenario: Scenario) -> str:
     lines = [
         "# A negotiation to play: gym.make(..., scenario=FILE), negotiate play --scenario FILE; see docs/own_parts.md.",
         "# Promises the agent may make: ids, or others in words of at least two.",
-        f"promises = {_toml(list(scenario.card.promises))}",
+        f"promises = {as_toml(list(scenario.card.promises))}",
         "",
         "[hotel]",
-        *(f"{key} = {_toml(getattr(hotel, key))}" for key in _HotelTable.model_fields),
+        *(f"{key} = {as_toml(getattr(hotel, key))}" for key in _HotelTable.model_fields),
         "",
         "# All that the agent may cite: percentages, and yuan per night. more = [...] holds further facts in words.",
         "[facts]",
-        *(f"{key} = {_toml(getattr(facts, key))}" for key in _FactsTable.model_fields if key != "more" or facts.more),
+        *(f"{key} = {as_toml(getattr(facts, key))}" for key in _FactsTable.model_fields if key != "more" or facts.more),
     ]
     for ticket, floor in zip(scenario.card.tickets, scenario.brief.floors, strict=True):
         lines += [
             "",
             "# Selling prices in yuan per night: today's, the agent's confidential target, the hotel's private floor.",
             "[[tickets]]",
-            f"room = {_toml(ticket.room)}",
+            f"room = {as_toml(ticket.room)}",
             f"check_in = {ticket.check_in.isoformat()}",
             f"nights = {ticket.nights}",
             f"selling = {ticket.selling_price}",
@@ -139,8 +138,3 @@ def scenario_toml(scenario: Scenario) -> str:
             f"floor = {floor}",
         ]
     return "\n".join(lines) + "\n"
-
-
-def _toml(value: object) -> str:
-    """Return a text, number or list of texts as TOML, whose texts are written as JSON's are."""
-    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)

@@ -204,7 +204,7 @@ class AgentPrompt(NamedTuple):
 PROMPTS: Final = {
     "plain": AgentPrompt(plain_prompt, 512, whole=True),
     "guided": AgentPrompt(guided_prompt, 128, ("\n",)),
-    # The limit belongs to what adapters were trained with: a reply that reached it was scored as it stood.
+    # The limit is the presets' ``max_reply_tokens``: in training a reply that reached it was scored as it stood.
     "compact": AgentPrompt(prompts.prompt, 64, ("\n",), cut="speak"),
 }
 """By name, as policies' options take it."""

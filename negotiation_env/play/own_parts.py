@@ -16,7 +16,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
-from negotiation_env.engines.chat_model import EngineMissingError, EngineSpecError
 from negotiation_env.errors import NegotiationError
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.game.state import Move
@@ -40,8 +39,6 @@ PACKAGES: Final = ("negotiation_env", "simulators", "rewards", "policies", "benc
 """Where this project's own parts live."""
 LONGEST: Final = 300
 """Characters of an error that a fault tells."""
-CALLERS: Final = (NegotiationError, EngineSpecError, EngineMissingError)
-"""Errors that tell the caller what to do; they end the run."""
 
 
 class Fault(NamedTuple):
@@ -70,7 +67,7 @@ def each_or_fault(call: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]
         if len(found) == len(items):
             return list(found)
         told = f"expected {len(items)} results, one an item, got {len(found)}"
-    except CALLERS:
+    except NegotiationError:  # tells the caller what to do, and ends the run
         raise
     except Exception as error:  # noqa: BLE001 - a user's own code may raise anything
         told = error_line(error)

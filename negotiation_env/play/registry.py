@@ -17,11 +17,11 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, Final
 
-from negotiation_env.engines.specs import split_spec
-from negotiation_env.errors import UsageError, did_you_mean
+from negotiation_env.engines.specs import KINDS, split_spec
+from negotiation_env.errors import NegotiationError, UsageError, did_you_mean
 from negotiation_env.language.encoder_reader import encoder_installed
 from negotiation_env.language.reading import Reader
-from negotiation_env.play.own_parts import CALLERS, PACKAGES, FunctionReward, error_line
+from negotiation_env.play.own_parts import PACKAGES, FunctionReward, error_line
 from negotiation_env.play.protocols import Manager, Policy, Reward
 
 MANAGERS, READERS, REWARDS, POLICIES, SUITES, PERSONAS = (
@@ -32,8 +32,6 @@ MANAGERS, READERS, REWARDS, POLICIES, SUITES, PERSONAS = (
     "negotiation_env.suites",
     "negotiation_env.personas",
 )
-_ENGINES = ("hf", "vllm", "openai", "recorded", "smollm2", "tiny")
-"""Kinds of engine spec; a chat policy plays them."""
 
 
 @cache
@@ -205,7 +203,7 @@ def load_policy(spec: object) -> Policy:
         raise UsageError(f"expected a policy spec or an object with name and reply(), got {spec!r}")
     head, options = split_spec(spec)
     name, _, rest = head.partition(":")
-    if name in _ENGINES:
+    if name in KINDS:  # a chat policy plays any engine
         return load(POLICIES, "chat", "policy")(spec)  # type: ignore[no-any-return]
     own_name = options.pop("name", None)
     if name in _points(POLICIES):
@@ -254,7 +252,7 @@ def _made(found: Any, protocol: Any, spec: object, has: str) -> Any:
     if callable(found) and (isinstance(found, type) or not isinstance(found, protocol)):
         try:
             made = found()
-        except CALLERS:
+        except NegotiationError:
             raise
         except Exception as error:
             raise UsageError(f"expected {spec} to make an object with {has}, got {error_line(error)}") from error

@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -307,8 +308,8 @@ def training_data(settings: ReaderPreset) -> list[LabelledMessage]:
     if settings.most_messages is None:
         drills = list(labelled_drills())
         return [*labelled_messages(written_dialogues("train")), *drills * settings.drill_repeats]
-    few = list(labelled_messages(written_dialogues("train")[:4]))[: settings.most_messages]
-    return [*few, *list(labelled_drills())[: settings.most_messages] * settings.drill_repeats]
+    few = list(islice(labelled_messages(written_dialogues("train")), settings.most_messages))
+    return [*few, *list(islice(labelled_drills(), settings.most_messages)) * settings.drill_repeats]
 
 
 def read_settings(preset: Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()) -> ReaderPreset:
@@ -447,8 +448,8 @@ def train(
 
 def _settle(settings: ReaderPreset, out: Path) -> float:
     """Choose the thresholds on the validation authors' messages and write them beside the weights."""
-    messages = [m for dialogue in written_dialogues("validation") for m in written_messages(dialogue)]
-    chosen, cost = choose_thresholds(load_encoder(str(out)), messages[: settings.most_messages])
+    messages = chain.from_iterable(map(written_messages, written_dialogues("validation")))
+    chosen, cost = choose_thresholds(load_encoder(str(out)), list(islice(messages, settings.most_messages)))
     told = read_json(out / SETTINGS, dict[str, Any])
     write_json(out / SETTINGS, {**told, "thresholds": chosen._asdict()}, indent=1)
     return cost

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import regex
 
+from negotiation_env.errors import DataFileError
 from negotiation_env.game.features import FEATURE_INDEX
 from negotiation_env.game.lanes import FLOATS, Lanes, Num
 from negotiation_env.game.moves import decision_of
@@ -274,6 +275,18 @@ def example_view(example: Example) -> ReplyView:
         manager.append(Utterance(text, meant.acts))
     text = str(table["text"]) * int(table.get("repeat", 1))
     return reply_view(text, card, game, said, manager)
+
+
+def tried_rules(path: Path) -> RuleReward:
+    """Return a file's rules, each tried on its own examples.
+
+    Raises:
+        DataFileError: the file is wrong, or a rule does not do what its examples say.
+    """
+    found = RuleReward.from_toml(path)
+    if wrong := check_examples(found.rules):
+        raise DataFileError(f"{path}: expected every rule to do what its own examples say, but " + "; ".join(wrong))
+    return found
 
 
 def check_examples(rules: Sequence[Rule]) -> list[str]:

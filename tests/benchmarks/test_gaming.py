@@ -15,7 +15,7 @@ from negotiation_env.play.rollout import rollout
 
 @pytest.fixture(scope="module")
 def gains() -> dict[str, Gain]:
-    found = measure(load_reward("repo"), load_policy("intent-driven"), scenarios=60)
+    found = measure(load_reward("repo"), load_policy("intent-driven"), scenarios=40)
     return {gain.strategy: gain for gain in found}
 
 

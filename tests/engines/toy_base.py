@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -15,15 +16,18 @@ TEMPLATE = (
 )
 
 
-def write_toy_base(folder: Path) -> Path:
-    """Write the toy base into a folder, the same at every call."""
+def write_toy_base(folder: Path, texts: Sequence[str] = ()) -> Path:
+    """Write the toy base into a folder, the same at every call.
+
+    ``texts``: what further tokens are made of, so that such texts are a few hundred tokens long and not thousands.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    corpus = [f"x {LETTERS} Verdicts: value style compliance progress bounds yuan room rate"] * 4
+    corpus = [f"x {LETTERS} Verdicts: value style compliance progress bounds yuan room rate"] * 4 + [*texts]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    trainer = trainers.BpeTrainer(vocab_size=340, special_tokens=specials, initial_alphabet=alphabet)
+    trainer = trainers.BpeTrainer(vocab_size=1500 if texts else 340, special_tokens=specials, initial_alphabet=alphabet)
     tokenizer.train_from_iterator(corpus, trainer)
     fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, pad_token="<|im_end|>", eos_token="<|im_end|>", bos_token="<|im_start|>"

@@ -42,7 +42,7 @@ def _garbage(rng: random.Random) -> str:
 def test_no_string_raises() -> None:
     rng = random.Random(7)
     wheres = list(CONTEXTS.values())
-    for n in range(20_000):
+    for n in range(5_000):
         text = _garbage(rng)
         acts = understand(text, wheres[n % len(wheres)]).acts
         assert acts

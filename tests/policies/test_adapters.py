@@ -9,6 +9,7 @@ from negotiation_env.play.exchange import open_negotiation
 from negotiation_env.play.registry import load_manager, load_policy
 from negotiation_env.play.rollout import agent_view
 from policies import adapters
+from policies.chat import ChatPolicy
 
 
 @pytest.fixture
@@ -34,6 +35,13 @@ def test_a_scale_or_a_folder_can_be_named(artifacts: Path, tmp_path: Path) -> No
     assert adapters.start_folder(str(own)) == own
 
 
+def test_an_adapter_speaks_as_long_as_its_run_let_it(artifacts: Path) -> None:
+    folder = artifacts / "sft-tiny"
+    assert adapters.reply_tokens(folder) is None
+    (folder / "run.json").write_text('{"method": "sft", "max_reply_tokens": 512}', encoding="utf-8")
+    assert adapters.reply_tokens(folder) == 512
+
+
 @pytest.mark.parametrize("which", ["small", "nowhere"])
 def test_what_is_not_there_is_a_usage_error(artifacts: Path, which: str) -> None:
     with pytest.raises(UsageError, match=r"dpo: expected a shipped scale \(tiny\)"):
@@ -46,6 +54,7 @@ def test_what_is_not_there_is_a_usage_error(artifacts: Path, which: str) -> None
 def test_the_shipped_tiny_adapters_speak(method: str) -> None:
     pytest.importorskip("peft")
     policy = load_policy(f"{method}:tiny")
+    assert isinstance(policy, ChatPolicy) and (policy.max_tokens, policy.cut) == (64, "speak")
     views = [agent_view(open_negotiation(sample_scenario(seed), load_manager("rules"))) for seed in (11, 12)]
     replies = policy.reply(views)
     assert all(reply.text and reply.fault is None for reply in replies)

@@ -18,6 +18,11 @@ from typer.testing import CliRunner  # noqa: E402
 from benchmarks.cli.main import app  # noqa: E402
 from benchmarks.studies import adapter_quality  # noqa: E402
 from negotiation_env.errors import DataFileError, UsageError  # noqa: E402
+from negotiation_env.game.scenario import sample_scenario  # noqa: E402
+from negotiation_env.play.exchange import open_negotiation  # noqa: E402
+from negotiation_env.play.prompts import prompt  # noqa: E402
+from negotiation_env.play.registry import load_manager  # noqa: E402
+from negotiation_env.play.rollout import agent_view  # noqa: E402
 from negotiation_env.training.presets import LINEAR_LAYERS, read_preset  # noqa: E402
 from rewards.judge import judge_training as judge  # noqa: E402
 from rewards.judge.adapter_judge import AdapterJudge  # noqa: E402
@@ -37,7 +42,12 @@ VIEWS = [example_view(t) for t in ("Hello, this is the agency.", "You are greedy
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_toy_base(tmp_path_factory.mktemp("base"))
+    """A base that knows the words of prompts: texts of single letters would take five times as long."""
+    manager = load_manager("rules")
+    views = [agent_view(open_negotiation(sample_scenario(seed), manager)) for seed in range(20)]
+    return write_toy_base(
+        tmp_path_factory.mktemp("base"), [message["content"] for view in views for message in prompt(view)]
+    )
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,6 @@ from benchmarks.studies.methods.runs import (
     record_outcome,
 )
 from benchmarks.suites import CaseSuite, load_suite
-from negotiation_env.engines.chat_model import EngineMissingError, EngineSpecError
 from negotiation_env.errors import DataFileError, NegotiationError, UsageError
 from negotiation_env.files import read_json, write_json
 from negotiation_env.training import optional_module
@@ -288,7 +287,7 @@ def _child(task: RunTask) -> None:
         os.dup2(log.fileno(), 2)
         try:
             work(task)
-        except (NegotiationError, EngineSpecError, EngineMissingError) as error:
+        except NegotiationError as error:
             print(f"error: {error}", file=sys.stderr, flush=True)
             sys.exit(2)
         except Exception as error:
