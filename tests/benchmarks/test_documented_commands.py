@@ -32,7 +32,6 @@ ELSEWHERE = {
 """Documents whose commands are not run here, with what they need."""
 LEFT_OUT = {
     "negotiate demo": "tests/benchmarks/test_play_and_demo.py",
-    "negotiate study manager": "tests/benchmarks/test_manager_study.py, in small",
     "negotiate study record-failures": "a language model",
     "negotiate study case-table": "writes into the documentation; tests/benchmarks/test_case_file.py",
     "negotiate train": "each trainer has tests of its own",
