@@ -52,6 +52,8 @@ SHARED: Final = 0.6
 """A figure belongs to every ticket that is at least so likely as the likeliest."""
 OTHERWISE: Final = 0.7
 """Another figure that is so likely offered is a bid and no acceptance to be asked about."""
+SURE: Final = 0.9
+"""Two figures that are so likely somebody's price, for different tickets, are no net and its selling price."""
 WHOLE_BID: Final = 0.3
 """Of a net and its selling price the latter is the bid where it is at least so likely offered."""
 LEAST_NET: Final = 30.0
@@ -114,6 +116,8 @@ class Thresholds(NamedTuple):
     insult: float = 0.9
     """Rare, and dear where it is heard wrongly."""
     stand: float = 0.5
+    seconded_refusal: float = 0.03
+    """The hotel shuts a ticket for good, and the rules hear it too."""
 
 
 def softmax(x: Floats) -> Floats:
@@ -271,7 +275,7 @@ def ticket_acts(
             acts.append(_priced(Act.COUNTER, offered, k, Force.FIRM))
             if stands and hedged <= 1:  # who bids what the hotel has said may well take it
                 acts.append(_priced(Act.ACCEPT, None, k, Force.UNSURE))
-        acts += _stand(found, k, agent, at, bool(acts))
+        acts += _stand(found, k, agent, at, bool(acts), rules)
     return acts + rest_of_list(acts, rules), confidence
 
 
@@ -283,7 +287,8 @@ def rest_of_list(acts: Sequence[DialogueAct], rules: Reading) -> list[DialogueAc
     alike = shared and all(
         mine[k].kind is Act.COUNTER and abs((mine[k].price or 0.0) - (theirs[k].price or 0.0)) <= SAME for k in shared
     )
-    if not alike or len({a.price for a in theirs.values()}) < len(theirs):
+    told_once = len({a.price for a in theirs.values()}) < len(theirs)  # "478 for both the others"
+    if not alike or (told_once and len(shared) < 2):
         return []
     return [theirs[k] for k in theirs if k not in mine]
 
@@ -296,7 +301,14 @@ def with_nets(found: Found, seen: EncoderInput, context: Context) -> Found:
     values = [mention.value for mention in seen.mentions]
     roles, nets = found.roles.copy(), found.nets.copy()
     for n, net in enumerate(values):
-        whole = next((w for w, value in enumerate(values) if w != n and _is_net_of(net, value, context)), None)
+        whole = next(
+            (
+                w
+                for w, value in enumerate(values)
+                if w != n and _is_net_of(net, value, context) and not _for_others(found.roles[n], found.roles[w])
+            ),
+            None,
+        )
         if whole is None:
             continue
         nets[n], nets[whole] = 1.0, 0.0
@@ -306,6 +318,12 @@ def with_nets(found: Found, seen: EncoderInput, context: Context) -> Found:
         else:
             roles[whole, :, 1:], roles[whole, :, 0] = 0.0, 1.0
     return found._replace(roles=roles, nets=nets)
+
+
+def _for_others(one: Floats, other: Floats) -> bool:
+    """Whether two figures are surely for different tickets, so that it is chance where one is the other's net."""
+    ours, theirs = one[:, 1:].sum(axis=1), other[:, 1:].sum(axis=1)
+    return bool(ours.max() >= SURE and theirs.max() >= SURE and ours.argmax() != theirs.argmax())
 
 
 def _is_net_of(net: float, selling: float, context: Context) -> bool:
@@ -368,12 +386,30 @@ def _best(
     for m, mention in enumerate(seen.mentions):
         if own is not None and m != own:
             continue
+        if role == 1 and _only_shown(mention.value, k, context):
+            continue
         p = float(found.roles[m, k, 1] + found.roles[m, k, 2]) if role == 1 else float(found.roles[m, k, role])
         net = _is_net(float(found.nets[m]), mention.value, rules)
         value = figure_of(mention.value, SCALES[int(found.scales[m].argmax())], net, k, context)
         if value is not None:
             options.append((p, value, net))
     return max(options, key=lambda option: option[0], default=None)
+
+
+def _only_shown(value: float, k: int, context: Context) -> bool:
+    """Whether the hotel's figure is only what its page shows: said again it holds, and quotes nothing."""
+    return (
+        context.speaker == "manager"
+        and abs(value - context.selling[k]) <= _EXACTLY
+        and not _near(context.bids[k], context.selling[k])
+    )
+
+
+_EXACTLY: Final = 0.5
+
+
+def _near(figure: float | None, other: float) -> bool:
+    return figure is not None and abs(figure - other) <= SAME
 
 
 def _priced(kind: Act, figure: tuple[float, float, bool] | None, k: int, force: Force) -> DialogueAct:
@@ -384,8 +420,11 @@ def _priced(kind: Act, figure: tuple[float, float, bool] | None, k: int, force: 
     )
 
 
-def _stand(found: Found, k: int, agent: bool, at: Thresholds, busy: bool) -> list[DialogueAct]:
-    """Return where the speaker stands on ticket ``k``."""
+def _stand(found: Found, k: int, agent: bool, at: Thresholds, busy: bool, rules: Reading) -> list[DialogueAct]:
+    """Return where the speaker stands on ticket ``k``; ``busy``: whether it has an act already."""
+    shut = any(a.kind is Act.REJECT and a.ticket == k and a.detail == "final" for a in rules.acts)
+    if shut and not agent and found.stands[k, STANDS.index("refuses")] >= at.seconded_refusal:
+        return [DialogueAct(Act.REJECT, ticket=k, detail="final")]
     stand = STANDS[int(found.stands[k].argmax())]
     if stand == "none" or found.stands[k].max() < at.stand:
         return []

@@ -148,6 +148,38 @@ def test_the_rest_of_a_list_that_agrees_is_the_rules() -> None:
     assert rest_of_list([counter(0, 460.0), counter(2, 780.0)], listed) == [counter(1, 500.0)]
     assert rest_of_list([counter(0, 450.0), counter(2, 780.0)], listed) == []
     assert rest_of_list([], listed) == []
+    alike = Reading((counter(0, 370.0), counter(1, 478.0), counter(2, 478.0)), ())
+    assert rest_of_list([counter(0, 370.0), counter(2, 478.0)], alike) == [counter(1, 478.0)]
+    assert rest_of_list([counter(2, 478.0)], alike) == []
+
+
+def test_a_hotel_that_says_its_list_price_again_quotes_nothing() -> None:
+    says = TWO._replace(speaker="manager", quotes=(None, None))
+    roles = np.tile(np.eye(len(ROLES))[0], (2, 2, 1))
+    roles[0, 0] = roles[1, 1] = np.eye(len(ROLES))[1]
+    acts = read(says, "363 for the King, the suite I could do at 600.", roles=roles).acts
+    assert [(a.ticket, a.price) for a in acts] == [(1, 600.0)]
+    acts = read(says._replace(bids=(363.0, None)), "363 for the King, the suite I could do at 600.", roles=roles).acts
+    assert [(a.ticket, a.price) for a in acts] == [(0, 363.0), (1, 600.0)]
+
+
+def test_a_hotel_shuts_a_ticket_where_the_rules_hear_it_too() -> None:
+    says = TWO._replace(speaker="manager")
+    stands = np.tile(np.eye(len(STANDS))[0], (2, 1))
+    stands[1] = 0.9, 0.0, 0.1, 0.0, 0.0
+    shut = Reading((DialogueAct(Act.REJECT, ticket=1, detail="final"),), ())
+    text = "The suite is closed, whoever asks, until they have mended the stairs."
+    assert [(a.kind, a.ticket, a.detail) for a in read(says, text, shut, stands=stands).acts] == [
+        (Act.REJECT, 1, "final")
+    ]
+    assert [a.kind for a in read(says, text, stands=stands).acts] == [Act.OFF_TOPIC]
+
+
+def test_a_figure_that_is_anothers_net_by_chance_is_a_bid() -> None:
+    roles = np.tile(np.eye(len(ROLES))[0], (2, 2, 1))
+    roles[0, 0] = roles[1, 1] = np.eye(len(ROLES))[1]
+    acts = read(TWO, "289 and 340, could that be?", roles=roles).acts
+    assert [(a.ticket, a.price) for a in acts] == [(0, 289.0), (1, 340.0)]
 
 
 @pytest.mark.parametrize(
