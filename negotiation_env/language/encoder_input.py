@@ -16,7 +16,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from negotiation_env.game.acts import ASKED_BACK, Act, DialogueAct, Force
+from negotiation_env.game import world
+from negotiation_env.game.acts import ASKED_BACK, Act, DialogueAct, Force, PriceType, Tactic
 from negotiation_env.language.gloss import gloss
 from negotiation_env.language.numerals import find_numbers, lower
 from negotiation_env.language.reading import Context, Reading
@@ -29,8 +30,9 @@ MOST_SAID: Final = 700
 """Characters of the message that are shown."""
 MOST_MENTIONS: Final = 16
 LETTERS: Final = "ABC"
-PAIR_FEATURES: Final = 44
-TICKET_FEATURES: Final = 26
+PAIR_FEATURES: Final = 60
+TICKET_FEATURES: Final = 30
+MESSAGE_FEATURES: Final = 32
 _YUAN: Final = 1.6
 _TAKES: Final = (Act.ACCEPT, Act.CONFIRM)
 _OFFERS: Final = (Act.PROPOSE, Act.COUNTER)
@@ -41,10 +43,22 @@ _CURRENCY_AFTER: Final = re.compile(r" ?(?:yuan|rmb|cny|元|块)")
 _UNIT_AFTER: Final = re.compile(r"[ -]?(?:nights?|rooms?|guests?|days?|weeks?|stars?|晚|间|天)\b")
 _MIDPOINT: Final = re.compile(r"\b(?:middle|half ?way|mid ?way|midpoint|split the difference)\b|折中|各让一步")
 _COMMON: Final = frozenset(("room", "suite", "view", "standard", "the", "and", "with"))
+SCALES: Final = ("literal", "off", "percent", "total", "middle", "up")
+"""How a figure of the text says a price; "up" counts from the agent's own bid."""
+_ROUNDED: Final = 1.01
+"""Yuan by which a derived figure of the rules may differ from what the scale makes of it."""
+_PENNIES: Final = 0.6
+"""Yuan to which a net price follows from a selling price."""
+
+
+_BETWEEN: Final = re.compile(r"\b(?:between|(?:middle|midpoint) of)\b|折中|中间")
+_JOINED: Final = re.compile(r",? ?(?:and|&|和|与|跟) ?(?:your |my |the |our )?[¥$]?")
+_REACH: Final = 14
+"""Characters between "the middle of" and the first of its two figures."""
 
 
 class Mention(NamedTuple):
-    """A figure in the message, or "the middle" (value 0)."""
+    """A figure in the message, or "the middle" (value 0, or that of the two figures named with it)."""
 
     value: float
     start: int
@@ -66,6 +80,8 @@ class EncoderInput(NamedTuple):
     """[mentions, tickets, PAIR_FEATURES]."""
     about: Floats
     """[tickets, TICKET_FEATURES]."""
+    gist: Floats
+    """[MESSAGE_FEATURES]."""
 
 
 def encoder_input(text: str, context: Context, rules: Reading) -> EncoderInput:
@@ -89,6 +105,7 @@ def encoder_input(text: str, context: Context, rules: Reading) -> EncoderInput:
         tuple((len(head) + m.start, len(head) + m.end) for m in mentions),
         _pairs(said, mentions, context, rules),
         _about(said, mentions, context, rules),
+        _gist(said, context, rules),
     )
 
 
@@ -97,8 +114,30 @@ def find_mentions(text: str) -> tuple[Mention, ...]:
     low = lower(text)
     numbers = find_numbers(low, True, True, True)
     found = [Mention(n.value, n.start, n.end) for n in numbers if 2.0 <= n.value <= 100_000.0]
-    found += [Mention(0.0, match.start(), match.end()) for match in _MIDPOINT.finditer(low)]
+    middles = _middles(low, [m for m in found if m.value >= _LEAST_PRICE])
+    found += middles
+    found += [
+        Mention(0.0, match.start(), match.end())
+        for match in _MIDPOINT.finditer(low)
+        if not any(m.start <= match.start() < m.end for m in middles)
+    ]
     return tuple(sorted(found, key=lambda m: m.start)[:MOST_MENTIONS])
+
+
+_LEAST_PRICE: Final = 30.0
+
+
+def _middles(low: str, figures: list[Mention]) -> list[Mention]:
+    """Return what lies between two figures: "the middle of 380 and 400", "meet me between 380 and 400"."""
+    found = []
+    for match in _BETWEEN.finditer(low):
+        after = [m for m in figures if m.start >= match.end()][:2]
+        if len(after) < 2 or after[0].start - match.end() > _REACH:
+            continue
+        if _JOINED.fullmatch(low[after[0].end : after[1].start]):
+            middle = float(round((after[0].value + after[1].value) / 2.0))
+            found.append(Mention(middle, match.start(), after[1].end))
+    return found
 
 
 def rooms_named(text: str, rooms: tuple[str, ...]) -> list[tuple[int, int]]:
@@ -119,6 +158,39 @@ def rooms_named(text: str, rooms: tuple[str, ...]) -> list[tuple[int, int]]:
     return sorted(set(found))
 
 
+def figure_of(value: float, scale: str, net: bool, k: int, context: Context) -> float | None:
+    """Return a figure of the text as a price in the type said, yuan per night; None where it can be none."""
+    keep = 1.0 - context.commissions[k] if net else 1.0
+    quote, bid, selling = context.quotes[k], context.bids[k], context.selling[k]
+    standing = selling if quote is None else quote
+    if scale == "off":
+        value = standing * keep - value
+    elif scale == "percent":
+        value = round(standing * keep * (1.0 - value / 100.0))
+    elif scale == "up":
+        value = (standing if bid is None else bid) * keep + value
+    elif scale == "total":
+        value = value / (context.nights[k] if k < len(context.nights) else 1)
+    elif scale == "middle" or value == 0.0:
+        value = round((standing + (selling if bid is None else bid)) / 2.0 * keep)
+    return float(value) if value > 0.0 else None
+
+
+def derived_acts(mentions: tuple[Mention, ...], rules: Reading) -> list[DialogueAct]:
+    """Return the rules' acts whose price no figure of the message says as it stands: reductions, totals, the middle."""
+    return [
+        act
+        for act in rules.acts
+        if act.price is not None
+        and act.ticket is not None
+        and act.kind in (*_OFFERS, *_TAKES)
+        and all(abs(m.value - act.price) >= _LITERAL for m in mentions)
+    ]
+
+
+_LITERAL: Final = 0.51
+
+
 def _near(a: float, b: float | None) -> bool:
     return b is not None and abs(a - b) <= _YUAN
 
@@ -131,6 +203,8 @@ def _pairs(text: str, mentions: tuple[Mention, ...], context: Context, rules: Re
     heard = {m.value for m in find_mentions(context.heard[-MOST_HEARD:])}
     free = [k for k in range(count) if k >= len(context.open) or context.open[k]]
     plausible = [m for m, x in enumerate(mentions) if any(0.4 <= x.value / s <= 1.1 for s in context.selling)]
+    derived = derived_acts(mentions, rules)
+    orders = [_order(named), _order(rooms_named(context.heard[-MOST_HEARD:], context.rooms))]
     for m, mention in enumerate(mentions):
         before = [k for at, k in named if at < mention.start]
         after = [k for at, k in named if at >= mention.end]
@@ -163,14 +237,98 @@ def _pairs(text: str, mentions: tuple[Mention, ...], context: Context, rules: Re
                 any(_names(act, k, value) for act in rules.acts if act.kind in _TAKES and act.force is Force.FIRM),
                 any(act.price is not None and act.ticket == k for act in rules.acts),
                 *common,
+                *_derivations(value, k, derived, context),
+                *_typed(mention, k, mentions, context, rules),
+                *_elsewhere(value, k, context),
+                *(m in plausible and len(order) == len(plausible) and k in order
+                  and order.index(k) == plausible.index(m) for order in orders),
             ]  # fmt: skip
             out[m, k, : len(row)] = row
     return out
 
 
+def _order(named: list[tuple[int, int]]) -> list[int]:
+    """Return the tickets in the order in which their rooms are first named."""
+    return list(dict.fromkeys(k for _, k in named))
+
+
+def _derivations(value: float, k: int, derived: list[DialogueAct], context: Context) -> list[bool]:
+    """Say by which scale a figure comes to a price that the rules read for ticket ``k``, and whether one is taken."""
+    mine = [act for act in derived if act.ticket == k and act.price is not None]
+    if not mine:
+        return [False] * len(SCALES)
+    found = []
+    taken = False
+    for scale in SCALES[1:]:
+        hits = []
+        for act in mine:
+            price = figure_of(value, scale, act.price_type is PriceType.NET, k, context)
+            hits.append(price is not None and abs(price - (act.price or 0.0)) <= _ROUNDED)
+        found.append(any(hit and act.kind in _OFFERS for hit, act in zip(hits, mine, strict=True)))
+        taken = taken or any(hit and act.kind in _TAKES for hit, act in zip(hits, mine, strict=True))
+    return [*found, taken]
+
+
+def _typed(mention: Mention, k: int, mentions: tuple[Mention, ...], context: Context, rules: Reading) -> list[bool]:
+    """Say of which price type the rules read a figure, and whether others are its gross, its net or the same."""
+    types = {act.price_type for act in rules.acts if _names(act, k, mention.value)}
+    value, keep = mention.value, 1.0 - context.commissions[k]
+    others = [m.value for m in mentions if m is not mention and m.value > 0.0]
+    return [
+        PriceType.NET in types,
+        PriceType.SELLING in types,
+        any(abs(other * keep - value) <= _PENNIES for other in others),
+        any(abs(value * keep - other) <= _PENNIES for other in others),
+        any(abs(other * (1.0 - keep) - value) <= _PENNIES for other in others),
+        value in others,
+    ]
+
+
+def _elsewhere(value: float, k: int, context: Context) -> list[bool]:
+    """Say whether a figure stands for another ticket, and whether ``k`` is the open one whose price it is nearest."""
+    rest = [j for j in range(len(context.rooms)) if j != k]
+    free = [j for j in range(len(context.rooms)) if j >= len(context.open) or context.open[j]]
+
+    def apart(j: int) -> float:
+        quote = context.quotes[j]
+        return abs(math.log(max(value, 1.0) / (context.selling[j] if quote is None else quote)))
+
+    return [
+        any(_near(value, context.quotes[j]) for j in rest),
+        any(_near(value, context.bids[j]) for j in rest),
+        any(_near(value, context.selling[j]) for j in rest),
+        bool(free) and min(free, key=apart) == k,
+    ]
+
+
+def _gist(text: str, context: Context, rules: Reading) -> Floats:
+    """Describe the message: what the rules hear in it, and the state of the talk."""
+    details = {(act.kind, act.detail) for act in rules.acts}
+    kinds = {act.kind for act in rules.acts}
+    tactics = {act.tactic for act in rules.acts if act.kind is Act.INFORM}
+    promises = {act.detail for act in rules.acts if act.kind is Act.PROMISE}
+    free = [k for k in range(len(context.rooms)) if k >= len(context.open) or context.open[k]]
+    asked = ("?", "？")
+    row = [
+        Act.CLOSE in kinds, (Act.CLOSE, "walk") in details, Act.SOOTHE in kinds, (Act.ASK, "price") in details,
+        (Act.ASK, "reason") in details, (Act.ASK, "confirm") in details, Act.GREET in kinds,
+        bool(promises - world.PROMISES.keys()), bool(promises & world.PROMISES.keys()),
+        (Act.INFORM, "insult") in details, (Act.INFORM, "upset") in details, (Act.INFORM, "objection") in details,
+        Tactic.PRESSURE in tactics, bool(tactics - {Tactic.PRESSURE, Tactic.NONE}),
+        any(act.kind in _OFFERS for act in rules.acts),
+        any(act.kind in _TAKES and act.force is Force.FIRM for act in rules.acts),
+        (Act.REJECT, "hold") in details, (Act.REJECT, "final") in details, (Act.REJECT, "retract") in details,
+        Act.OFF_TOPIC in kinds, any(mark in text for mark in asked), text.rstrip().endswith(asked),
+        any(mark in context.heard for mark in asked), not context.heard, min(1.0, len(rules.words) / 60.0),
+        context.speaker == "agent", not free, len(free) == 1, any(context.fresh), any(context.pending),
+        any(quote is not None for quote in context.quotes), any(bid is not None for bid in context.bids),
+    ]  # fmt: skip
+    return np.asarray(row, dtype=np.float32)
+
+
 def _names(act: DialogueAct, k: int, value: float) -> bool:
     """Whether an act names this very figure for ticket ``k``."""
-    return act.ticket == k and act.price is not None and abs(act.price - value) < 0.51
+    return act.ticket == k and act.price is not None and abs(act.price - value) < _LITERAL
 
 
 def _read_by_rules(k: int, context: Context, rules: Reading) -> list[bool]:
@@ -226,6 +384,8 @@ def _about(text: str, mentions: tuple[Mention, ...], context: Context, rules: Re
             bid is not None and any(_near(v, bid) or _near(v, bid * keep) for v in values),
             bool(values), "?" in text or "？" in text, context.speaker == "agent", context.net,
             quote is not None and _near(quote, bid), *_read_by_rules(k, context, rules),
+            quote is not None and _near(quote, context.selling[k]), not any(k2 != k and q is not None
+                                                                            for k2, q in enumerate(context.quotes)),
         ]  # fmt: skip
         out[k, : len(row)] = row
     return out

@@ -1,10 +1,10 @@
 """The encoder reader: a small sentence encoder with heads says what figures, tickets and messages are about.
 
-MiniLM-L6 (Wang et al. 2020, arXiv 2002.10957; Sentence-Transformers' all-MiniLM-L6-v2) with a LoRA and five heads,
-trained on written dialogues and drills (``negotiate train reader``), run by ONNX Runtime. Figures and rooms are found
-by code (``encoder_input``); the heads tell which figure is offered or taken for which ticket, how firmly, and what
-else is said. Below a stated confidence an acceptance is UNSURE, so that the other side asks back. Very short and very
-long messages are read by the rules.
+MiniLM-L6 (Wang et al. 2020, arXiv 2002.10957; Sentence-Transformers' all-MiniLM-L6-v2) with a LoRA and heads
+(``encoder_heads``), trained on written dialogues and drills (``negotiate train reader``), run by ONNX Runtime. The
+shipped reader is the mean of two runs. Figures and rooms are found by code (``encoder_input``); the heads tell which
+figure is offered or taken for which ticket, how firmly, and what else is said. Below a stated confidence an acceptance
+is UNSURE, so that the other side asks back. Very short and very long messages are read by the rules.
 """
 
 from __future__ import annotations
@@ -20,70 +20,58 @@ import numpy as np
 from negotiation_env.errors import UsageError
 from negotiation_env.game import world
 from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType, Tactic
-from negotiation_env.language.encoder_build import FOLDER, base_folder, missing, onnx_model, reader_weights, settings
-from negotiation_env.language.encoder_input import MOST_SAID, EncoderInput, Floats, encoder_input
+from negotiation_env.language.encoder_build import (
+    FOLDER,
+    base_folder,
+    members,
+    missing,
+    onnx_model,
+    reader_weights,
+    settings,
+)
+from negotiation_env.language.encoder_heads import (
+    FORCES,
+    STANDS,
+    TACTICS,
+    TOPICS,
+    Found,
+    mean_of,
+    run_heads,
+    token_spans,
+)
+from negotiation_env.language.encoder_input import (
+    MOST_SAID,
+    SCALES,
+    EncoderInput,
+    Floats,
+    derived_acts,
+    encoder_input,
+    figure_of,
+)
 from negotiation_env.language.offers import SAME
 from negotiation_env.language.reading import Context, Reading, spoken
 from negotiation_env.language.rule_reader import understand
 
-ROLES: Final = ("none", "offers", "takes")
-SCALES: Final = ("literal", "off", "percent", "total", "middle")
-STANDS: Final = ("none", "holds", "refuses", "retracts", "asks")
-FORCES: Final = (
-    Force.FIRM, Force.CONDITIONAL, Force.TENTATIVE, Force.ASKED, Force.PUT_OFF, Force.NEGATED, Force.REPORTED,
-    Force.PAST,
-)  # fmt: skip
-TACTICS: Final = ("exposure", "conversion", "competitor", "calendar", "fit", "partnership")
-TOPICS: Final[tuple[tuple[str, str], ...]] = (
-    ("greet", "both"), ("close", "both"), ("off_topic", "both"), ("ask:other", "both"),
-    *((f"inform:{name}", "agent") for name in TACTICS), ("soothe", "agent"), ("ask:concern", "agent"),
-    *((f"promise:{name}", "agent") for name in world.PROMISES), ("overpromise", "agent"), ("decline", "agent"),
-    ("defer", "agent"), ("insult", "agent"), ("pressure", "agent"),
-    ("ask:reason", "manager"), ("ask:forbidden", "manager"), ("upset", "manager"), ("concern", "manager"),
-    ("maybe", "manager"), ("walk", "manager"), *((f"objection:{name}", "manager") for name in TACTICS),
-)  # fmt: skip
-"""What a message may be about, and whose messages are."""
-HIDDEN: Final = 384
-"""Width of the encoder."""
 MOST_TOKENS: Final = 256
 BATCH: Final = 16
 """Messages of like length that go through the encoder together."""
-SHARED: Final = 0.6
-"""A figure belongs to every ticket that is at least so likely as the likeliest."""
 OTHERWISE: Final = 0.7
 """Another figure that is so likely offered is a bid and no acceptance to be asked about."""
+SURE: Final = 0.9
+"""Two figures that are so likely somebody's price, for different tickets, are no net and its selling price."""
 WHOLE_BID: Final = 0.3
 """Of a net and its selling price the latter is the bid where it is at least so likely offered."""
 LEAST_NET: Final = 30.0
 HALF_YUAN: Final = 0.51
 NEVER: Final = 2.0
 """A threshold that no probability reaches."""
-SHORT: Final = 8
+SHORT: Final = {"agent": 12, "manager": 10}
 """Words of messages that are left to the rules: on the validation authors both misread as many of them."""
-SELLING_BELOW, NET_ABOVE = 0.03, 0.9
-"""Where a price type is sure without the rules."""
 THREADS: Final = 1
 """Of ONNX Runtime and NumPy: episodes are spread over processes, and more threads win little on messages this short."""
 _OFFERS: Final = (Act.PROPOSE, Act.COUNTER)
 _TOPIC: Final = {name: i for i, (name, _) in enumerate(TOPICS)}
 _INFORMS: Final = {name: Tactic[name.upper()] for name in TACTICS}
-
-
-class Found(NamedTuple):
-    """What the heads say about one message: probabilities."""
-
-    roles: Floats
-    """[mentions, tickets, roles]."""
-    scales: Floats
-    """[mentions, scales]."""
-    nets: Floats
-    """[mentions]."""
-    takes: Floats
-    """[tickets, 1 + forces]."""
-    stands: Floats
-    """[tickets, stands]."""
-    topics: Floats
-    """[topics]."""
 
 
 class Thresholds(NamedTuple):
@@ -114,107 +102,12 @@ class Thresholds(NamedTuple):
     insult: float = 0.9
     """Rare, and dear where it is heard wrongly."""
     stand: float = 0.5
-
-
-def softmax(x: Floats) -> Floats:
-    """Return probabilities over the last axis."""
-    e: Floats = np.exp(x - x.max(axis=-1, keepdims=True))
-    e /= e.sum(axis=-1, keepdims=True)
-    return e
-
-
-def sigmoid(x: Floats) -> Floats:
-    """Return probabilities."""
-    return np.asarray(1.0 / (1.0 + np.exp(-x)), dtype=np.float32)
-
-
-def _mlp(x: Floats, weights: Mapping[str, Floats], name: str) -> Floats:
-    h = x @ weights[f"{name}.0.weight"].T + weights[f"{name}.0.bias"]
-    h = 0.5 * h * (1.0 + np.tanh(0.7978845608 * (h + 0.044715 * h**3)))  # GELU, Hendrycks and Gimpel's approximation
-    return np.asarray(h @ weights[f"{name}.3.weight"].T + weights[f"{name}.3.bias"], dtype=np.float32)
-
-
-def run_heads(hidden: Floats, spans: TokenSpans, seen: EncoderInput, weights: Mapping[str, Floats]) -> Found:
-    """Return what the heads say about one message.
-
-    Args:
-        hidden: the encoder's last layer, [tokens, HIDDEN].
-        spans: where message, tickets and mentions lie in it.
-        seen: the message as the encoder was given it.
-        weights: of the heads "figure", "pair", "ticket" and "message".
-    """
-
-    def pool(span: tuple[int, int]) -> Floats:
-        mean: Floats = hidden[span[0] : max(span[1], span[0] + 1)].mean(axis=0)
-        return mean
-
-    said, first = pool(spans.said), hidden[0]
-    tickets = np.stack([pool(span) for span in spans.tickets])
-    count, mentions = len(tickets), len(spans.mentions)
-    roles = np.zeros((mentions, count, len(ROLES)), np.float32)
-    scales, nets = np.zeros((mentions, len(SCALES)), np.float32), np.zeros(mentions, np.float32)
-    best = np.zeros((count, 2), np.float32)
-    if mentions:
-        figures = np.stack([pool(span) for span in spans.mentions])
-        here = np.broadcast_to(said, figures.shape)
-        about = seen.pairs.max(axis=1)
-        figure = _mlp(np.concatenate([figures, here, figures * here, about], axis=1), weights, "figure")
-        scales, nets = softmax(figure[:, len(ROLES) : -1]), sigmoid(figure[:, -1])
-        m, t = np.repeat(figures, count, axis=0), np.tile(tickets, (mentions, 1))
-        flat = seen.pairs.reshape(mentions * count, -1)
-        scores = _mlp(np.concatenate([m, t, m * t, flat], axis=1), weights, "pair").reshape(mentions, count)
-        belongs = softmax(scores)
-        role = softmax(figure[:, : len(ROLES)])
-        best = (role[:, None, 1:] * belongs[..., None]).max(axis=0)
-        shared = np.where(belongs >= SHARED * belongs.max(axis=1, keepdims=True), 1.0, belongs)
-        roles[..., 1:] = role[:, None, 1:] * shared[..., None]
-        roles[..., 0] = 1.0 - roles[..., 1:].sum(axis=-1)
-    here = np.broadcast_to(said, tickets.shape)
-    start = np.broadcast_to(first, tickets.shape)
-    ticket = _mlp(np.concatenate([tickets, here, tickets * here, start, seen.about, best], axis=1), weights, "ticket")
-    topics = _mlp(np.concatenate([first, said])[None], weights, "message")[0]
-    return Found(
-        roles,
-        scales,
-        nets,
-        softmax(ticket[:, : 1 + len(FORCES)]),
-        softmax(ticket[:, 1 + len(FORCES) :]),
-        sigmoid(topics),
-    )
-
-
-class TokenSpans(NamedTuple):
-    """Where things lie in the tokens: (first, after the last)."""
-
-    said: tuple[int, int]
-    tickets: tuple[tuple[int, int], ...]
-    mentions: tuple[tuple[int, int], ...]
-
-
-def token_spans(seen: EncoderInput, offsets: Sequence[tuple[int, int]]) -> TokenSpans:
-    """Return the spans of an input in its tokens. ``offsets``: each token's characters."""
-
-    def span(chars: tuple[int, int]) -> tuple[int, int]:
-        inside = [i for i, (a, b) in enumerate(offsets) if b > a and a < chars[1] and b > chars[0]]
-        return (inside[0], inside[-1] + 1) if inside else (0, 1)
-
-    return TokenSpans(span(seen.said), tuple(map(span, seen.tickets)), tuple(map(span, seen.spans)))
-
-
-def figure_of(value: float, scale: str, net: bool, k: int, context: Context) -> float | None:
-    """Return a figure of the text as a price in the type said, yuan per night; None where it can be none."""
-    keep = 1.0 - context.commissions[k] if net else 1.0
-    quote, bid, selling = context.quotes[k], context.bids[k], context.selling[k]
-    standing = selling if quote is None else quote
-    if scale == "off":
-        value = standing * keep - value
-    elif scale == "percent":
-        value = round(standing * keep * (1.0 - value / 100.0))
-    elif scale == "total":
-        value = value / (context.nights[k] if k < len(context.nights) else 1)
-    elif scale == "middle" or value == 0.0:
-        value = round((standing + (selling if bid is None else bid)) / 2.0 * keep)
-    return float(value) if value > 0.0 else None
+    seconded_refusal: float = 0.03
+    """The hotel shuts a ticket for good, and the rules hear it too."""
+    selling_below: float = 0.03
+    """Less likely net than this, a figure is a selling price whatever the rules say."""
+    net_above: float = 0.9
+    """From here on it is a net price whatever the rules say."""
 
 
 def ticket_acts(
@@ -234,8 +127,8 @@ def ticket_acts(
             continue
         firm = float(found.takes[k, 1])
         taken, offered = (
-            _best(found, seen, context, k, 2, rules),
-            _best(found, seen, context, k, 1, rules, owned.get(k)),
+            _best(found, seen, context, k, 2, rules, at),
+            _best(found, seen, context, k, 1, rules, at, owned.get(k)),
         )
         forces = {act.force for act in taking if act.ticket in (k, None)}
         bar = at.seconded if Force.FIRM in forces else at.contradicted if forces else at.firm
@@ -271,7 +164,7 @@ def ticket_acts(
             acts.append(_priced(Act.COUNTER, offered, k, Force.FIRM))
             if stands and hedged <= 1:  # who bids what the hotel has said may well take it
                 acts.append(_priced(Act.ACCEPT, None, k, Force.UNSURE))
-        acts += _stand(found, k, agent, at, bool(acts))
+        acts += _stand(found, k, agent, at, bool(acts), rules)
     return acts + rest_of_list(acts, rules), confidence
 
 
@@ -283,7 +176,8 @@ def rest_of_list(acts: Sequence[DialogueAct], rules: Reading) -> list[DialogueAc
     alike = shared and all(
         mine[k].kind is Act.COUNTER and abs((mine[k].price or 0.0) - (theirs[k].price or 0.0)) <= SAME for k in shared
     )
-    if not alike or len({a.price for a in theirs.values()}) < len(theirs):
+    told_once = len({a.price for a in theirs.values()}) < len(theirs)  # "478 for both the others"
+    if not alike or (told_once and len(shared) < 2):
         return []
     return [theirs[k] for k in theirs if k not in mine]
 
@@ -296,7 +190,14 @@ def with_nets(found: Found, seen: EncoderInput, context: Context) -> Found:
     values = [mention.value for mention in seen.mentions]
     roles, nets = found.roles.copy(), found.nets.copy()
     for n, net in enumerate(values):
-        whole = next((w for w, value in enumerate(values) if w != n and _is_net_of(net, value, context)), None)
+        whole = next(
+            (
+                w
+                for w, value in enumerate(values)
+                if w != n and _is_net_of(net, value, context) and not _for_others(found.roles[n], found.roles[w])
+            ),
+            None,
+        )
         if whole is None:
             continue
         nets[n], nets[whole] = 1.0, 0.0
@@ -306,6 +207,12 @@ def with_nets(found: Found, seen: EncoderInput, context: Context) -> Found:
         else:
             roles[whole, :, 1:], roles[whole, :, 0] = 0.0, 1.0
     return found._replace(roles=roles, nets=nets)
+
+
+def _for_others(one: Floats, other: Floats) -> bool:
+    """Whether two figures are surely for different tickets, so that it is chance where one is the other's net."""
+    ours, theirs = one[:, 1:].sum(axis=1), other[:, 1:].sum(axis=1)
+    return bool(ours.max() >= SURE and theirs.max() >= SURE and ours.argmax() != theirs.argmax())
 
 
 def _is_net_of(net: float, selling: float, context: Context) -> bool:
@@ -349,31 +256,60 @@ def _is_at(act: DialogueAct, standing: float | None, k: int, context: Context) -
     return act.price is not None and _names((1.0, act.price, act.price_type is PriceType.NET), standing, k, context)
 
 
-def _is_net(likely: float, value: float, rules: Reading) -> bool:
+def _is_net(likely: float, value: float, rules: Reading, at: Thresholds) -> bool:
     """Return a figure's price type: what is likely, or, where that is not sure, the rules'."""
     typed = [a.price_type for a in rules.acts if a.price is not None and abs(a.price - value) <= 0.51]
-    if typed and SELLING_BELOW < likely < NET_ABOVE:
+    if typed and at.selling_below < likely < at.net_above:
         return typed[0] is PriceType.NET
     return likely > 0.5
 
 
 def _best(
-    found: Found, seen: EncoderInput, context: Context, k: int, role: int, rules: Reading, own: int | None = None
+    found: Found,
+    seen: EncoderInput,
+    context: Context,
+    k: int,
+    role: int,
+    rules: Reading,
+    at: Thresholds,
+    own: int | None = None,
 ) -> tuple[float, float, bool] | None:
     """Return the likeliest figure of a role on ticket ``k``: probability, price as said, whether net.
 
     ``own``: the mention that is the ticket's, where several figures share several tickets.
     """
     options: list[tuple[float, float, bool]] = []
+    derived = [act for act in derived_acts(seen.mentions, rules) if act.ticket == k and act.kind in _OFFERS]
     for m, mention in enumerate(seen.mentions):
         if own is not None and m != own:
             continue
+        if role == 1 and _only_shown(mention.value, k, context):
+            continue
         p = float(found.roles[m, k, 1] + found.roles[m, k, 2]) if role == 1 else float(found.roles[m, k, role])
-        net = _is_net(float(found.nets[m]), mention.value, rules)
-        value = figure_of(mention.value, SCALES[int(found.scales[m].argmax())], net, k, context)
+        net = _is_net(float(found.nets[m]), mention.value, rules, at)
+        scale = SCALES[int(found.scales[m].argmax())]
+        value = figure_of(mention.value, scale, net, k, context)
+        if scale != "literal" and role == 1 and derived:  # the rules tell what it is off, or a share of
+            value, net = derived[0].price, derived[0].price_type is PriceType.NET
         if value is not None:
             options.append((p, value, net))
     return max(options, key=lambda option: option[0], default=None)
+
+
+def _only_shown(value: float, k: int, context: Context) -> bool:
+    """Whether the hotel's figure is only what its page shows: said again it holds, and quotes nothing."""
+    return (
+        context.speaker == "manager"
+        and abs(value - context.selling[k]) <= _EXACTLY
+        and not _near(context.bids[k], context.selling[k])
+    )
+
+
+_EXACTLY: Final = 0.5
+
+
+def _near(figure: float | None, other: float) -> bool:
+    return figure is not None and abs(figure - other) <= SAME
 
 
 def _priced(kind: Act, figure: tuple[float, float, bool] | None, k: int, force: Force) -> DialogueAct:
@@ -384,8 +320,11 @@ def _priced(kind: Act, figure: tuple[float, float, bool] | None, k: int, force: 
     )
 
 
-def _stand(found: Found, k: int, agent: bool, at: Thresholds, busy: bool) -> list[DialogueAct]:
-    """Return where the speaker stands on ticket ``k``."""
+def _stand(found: Found, k: int, agent: bool, at: Thresholds, busy: bool, rules: Reading) -> list[DialogueAct]:
+    """Return where the speaker stands on ticket ``k``; ``busy``: whether it has an act already."""
+    shut = any(a.kind is Act.REJECT and a.ticket == k and a.detail == "final" for a in rules.acts)
+    if shut and not agent and found.stands[k, STANDS.index("refuses")] >= at.seconded_refusal:
+        return [DialogueAct(Act.REJECT, ticket=k, detail="final")]
     stand = STANDS[int(found.stands[k].argmax())]
     if stand == "none" or found.stands[k].max() < at.stand:
         return []
@@ -453,28 +392,28 @@ def _agent_topics(said: set[str], rules: Reading) -> list[DialogueAct]:
     return acts
 
 
-def reads(text: str, rules: Reading) -> bool:
+def reads(text: str, rules: Reading, speaker: str) -> bool:
     """Whether the encoder reads a message: the rules read what is too long for it, and short ones as well as it."""
-    return len(rules.words) > SHORT and len(text) <= MOST_SAID
+    return len(rules.words) > SHORT[speaker] and len(text) <= MOST_SAID
 
 
 class EncoderReader:
     """Reads with the encoder; implements ``reading.Reader``. ``load_encoder`` makes one.
 
     Args:
-        session: an ONNX Runtime session of the encoder.
-        tokenizer: its tokenizer.
-        weights: of the heads.
+        runs: of each training run that the reader is the mean of, an ONNX Runtime session of the encoder and the
+            weights of the heads.
+        tokenizer: the encoders' tokenizer.
         at: thresholds.
     """
 
     name = "encoder"
     checks_claims = True
 
-    def __init__(self, session: Any, tokenizer: Any, weights: Mapping[str, Floats], at: Thresholds) -> None:
+    def __init__(self, runs: Sequence[tuple[Any, Mapping[str, Floats]]], tokenizer: Any, at: Thresholds) -> None:
         from threadpoolctl import ThreadpoolController
 
-        self._session, self._tokenizer, self._weights, self.at = session, tokenizer, weights, at
+        self._runs, self._tokenizer, self.at = tuple(runs), tokenizer, at
         self._threads = ThreadpoolController()
 
     def read(self, texts: Sequence[str], contexts: Sequence[Context]) -> list[Reading]:
@@ -482,7 +421,7 @@ class EncoderReader:
         readings = [
             understand(text, context)._replace(reader=self.name) for text, context in zip(texts, contexts, strict=True)
         ]
-        mine = [i for i, text in enumerate(texts) if reads(text, readings[i])]
+        mine = [i for i, text in enumerate(texts) if reads(text, readings[i], contexts[i].speaker)]
         mine.sort(key=lambda i: len(texts[i]) + len(contexts[i].heard))
         for start in range(0, len(mine), BATCH):
             part = mine[start : start + BATCH]
@@ -499,12 +438,16 @@ class EncoderReader:
         for row, t in enumerate(tokens):
             count = min(longest, len(t.ids))
             ids[row, :count], mask[row, :count] = t.ids[:count], 1
-        hidden = self._session.run(None, {"ids": ids, "mask": mask})[0]
+        spans = [token_spans(item, t.offsets[:longest]) for item, t in zip(seen, tokens, strict=True)]
+        hidden = [session.run(None, {"ids": ids, "mask": mask})[0] for session, _ in self._runs]
         with self._threads.limit(limits=THREADS, user_api="blas"):  # BLAS wakes all cores for the smallest product
             return [
-                run_heads(hidden[row], token_spans(item, t.offsets[:longest]), item, self._weights)
-                for row, (item, t) in enumerate(zip(seen, tokens, strict=True))
-            ]
+                mean_of([
+                    run_heads(states[row], spans[row], item, weights)
+                    for states, (_, weights) in zip(hidden, self._runs, strict=True)
+                ])
+                for row, item in enumerate(seen)
+            ]  # fmt: skip
 
 
 def encoder_installed() -> bool:
@@ -515,7 +458,7 @@ def encoder_installed() -> bool:
 def load_encoder(folder: str = "") -> EncoderReader:
     """Return the shipped reader, or the one that ``negotiate train reader`` wrote into a folder.
 
-    The first time on a machine it takes about half a minute.
+    The first time on a machine it takes about a minute.
 
     Raises:
         UsageError: something is not installed, or the folder holds no reader.
@@ -529,8 +472,14 @@ def load_encoder(folder: str = "") -> EncoderReader:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
-    session = onnxruntime.InferenceSession(str(onnx_model(place)), options, providers=["CPUExecutionProvider"])
+    runs = [
+        (
+            onnxruntime.InferenceSession(str(onnx_model(weights)), options, providers=["CPUExecutionProvider"]),
+            reader_weights(weights),
+        )
+        for weights in members(place)
+    ]
     tokenizer = Tokenizer.from_file(str(base_folder() / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    return EncoderReader(session, tokenizer, reader_weights(place), Thresholds(**settings(place).thresholds))
+    return EncoderReader(runs, tokenizer, Thresholds(**settings(place).thresholds))

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from negotiation_env.language.encoder_heads import Found
 from negotiation_env.language.encoder_input import EncoderInput, encoder_input
-from negotiation_env.language.encoder_reader import BATCH, EncoderReader, Found, Thresholds, acts_of, reads
+from negotiation_env.language.encoder_reader import BATCH, EncoderReader, Thresholds, acts_of, reads
 from negotiation_env.language.reading import Reading, spoken
 from negotiation_env.language.rule_reader import understand
 from simulators.people.reading_effects import ReadMessage, commits_falsely, compare, same_figure
@@ -22,11 +23,14 @@ GRID: Final[dict[str, tuple[float, ...]]] = {
     "seconded": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93),
     "contradicted": (0.9, 0.93, 0.96, 0.97, 0.98, 0.99, 0.995),
     "unsure": (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
-    "offer": (0.3, 0.4, 0.5, 0.6, 0.7),
-    "seconded_offer": (0.1, 0.15, 0.2, 0.25, 0.3, 0.4),
+    "offer": (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
+    "seconded_offer": (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4),
     "bid": (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95),
     "unheard_bid": (0.8, 0.85, 0.9, 0.95, 0.98, 0.99),
     "stand": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
+    "selling_below": (0.003, 0.01, 0.03, 0.1, 0.2),
+    "net_above": (0.6, 0.8, 0.9, 0.97),
+    "seconded_refusal": (0.0, 0.01, 0.03, 0.05, 0.1, 0.2, 0.4),
     "close": (0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
     "seconded_promise": (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3),
     "overpromise": (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
@@ -69,7 +73,9 @@ def choose_thresholds(reader: EncoderReader, messages: Sequence[WrittenMessage])
 def _hear(reader: EncoderReader, messages: Sequence[WrittenMessage]) -> list[_Heard]:
     """Return what the encoder reads of the messages, with the heads' and the rules' word on it."""
     read = [(m, understand(m.text, m.context)) for m in messages]
-    mine = sorted((x for x in read if reads(x[0].text, x[1])), key=lambda x: len(x[0].text) + len(x[0].context.heard))
+    mine = sorted(
+        (x for x in read if reads(x[0].text, x[1], x[0].side)), key=lambda x: len(x[0].text) + len(x[0].context.heard)
+    )
     heard: list[_Heard] = []
     for start in range(0, len(mine), BATCH):
         part = mine[start : start + BATCH]

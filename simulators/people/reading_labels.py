@@ -2,7 +2,7 @@
 
 The labels of a message follow its ``EncoderInput``: per (figure, ticket) a role, a scale and the price type, per ticket
 how firmly the other side's figure is taken and where the speaker stands, and the message's topics. A figure in an act
-is aligned with a figure of the text: as said, as a reduction, a percentage or a total of the stay, or the middle.
+is aligned with a figure of the text: as said, as a reduction, a percentage, a rise, a total of the stay or the middle.
 ``MASKED`` labels are not trained on.
 """
 
@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from negotiation_env.files import read_lines
 from negotiation_env.game import world
-from negotiation_env.language.encoder_input import EncoderInput, Mention, encoder_input
-from negotiation_env.language.encoder_reader import FORCES, ROLES, SCALES, STANDS, TOPICS
+from negotiation_env.language.encoder_heads import FORCES, ROLES, STANDS, TOPICS
+from negotiation_env.language.encoder_input import SCALES, EncoderInput, Mention, encoder_input
 from negotiation_env.language.reading import Context
 from negotiation_env.language.rule_reader import understand
 from simulators.people.written_dialogues import WrittenDialogue
@@ -201,8 +201,13 @@ def _aligned(value: float, net: bool, k: int, mentions: Sequence[Mention], conte
     for m, mention in enumerate(mentions):
         if mention.value < 250 and any(abs(s - mention.value - value) <= 1.01 for s in standing):
             return [(m, "off")]
+    for m, mention in enumerate(mentions):
         if mention.value <= 50 and any(abs(s * (1 - mention.value / 100) - value) <= 2.0 for s in standing):
             return [(m, "percent")]
+    bid = context.bids[k]
+    for m, mention in enumerate(mentions):
+        if bid is not None and 0.0 < mention.value < 250 and abs(bid * cut + mention.value - value) <= 1.01:
+            return [(m, "up")]
     return [(m, "middle") for m, mention in enumerate(mentions) if mention.value == 0.0][:1]
 
 

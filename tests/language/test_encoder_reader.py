@@ -8,21 +8,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType
-from negotiation_env.language.encoder_input import PAIR_FEATURES, TICKET_FEATURES, encoder_input, find_mentions
-from negotiation_env.language.encoder_reader import (
+from negotiation_env.language.encoder_heads import (
     FORCES,
     ROLES,
-    SCALES,
     STANDS,
     TOPICS,
     Found,
-    Thresholds,
-    acts_of,
-    figure_of,
-    reads,
-    rest_of_list,
+    mean_of,
     token_spans,
 )
+from negotiation_env.language.encoder_input import (
+    MESSAGE_FEATURES,
+    PAIR_FEATURES,
+    SCALES,
+    TICKET_FEATURES,
+    encoder_input,
+    figure_of,
+    find_mentions,
+)
+from negotiation_env.language.encoder_reader import Thresholds, acts_of, reads, rest_of_list
 from negotiation_env.language.reading import Context, Reading
 from negotiation_env.language.rule_reader import understand
 
@@ -64,6 +68,7 @@ def test_the_message_and_its_figures_are_found_in_the_text() -> None:
     assert [seen.text[slice(*span)] for span in seen.tickets] == ["A: Deluxe King", "B: Family Suite"]
     assert seen.pairs.shape == (2, 2, PAIR_FEATURES)
     assert seen.about.shape == (2, TICKET_FEATURES)
+    assert seen.gist.shape == (MESSAGE_FEATURES,)
 
 
 @given(st.text(max_size=300), st.sampled_from([ONE, TWO]), st.sampled_from(["agent", "manager"]))
@@ -71,6 +76,29 @@ def test_any_message_can_be_seen(text: str, context: Context, speaker: str) -> N
     seen = encoder_input(text, context._replace(speaker=speaker), SAID_NOTHING)  # type: ignore[arg-type]
     assert np.isfinite(seen.pairs).all()
     assert np.isfinite(seen.about).all()
+
+
+def test_what_lies_between_two_figures_is_a_figure() -> None:
+    assert [m.value for m in find_mentions("the middle of 380 and 400?")] == [390.0, 380.0, 400.0]
+    assert [m.value for m in find_mentions("meet me between your 380 and 400")] == [390.0, 380.0, 400.0]
+    assert [m.value for m in find_mentions("meet me in the middle")] == [0.0]
+    assert [m.value for m in find_mentions("between us, 380 is much, and 400 more")] == [380.0, 400.0]
+
+
+def test_what_the_rules_make_of_a_figure_is_told() -> None:
+    text = "Take 20 off and we have it."
+    bid = DialogueAct(Act.COUNTER, price=289.0, price_type=PriceType.SELLING, ticket=0)
+    silent, told = (encoder_input(text, ONE, Reading(acts, ())).pairs[0, 0] for acts in ((), (bid,)))
+    assert [i for i in range(PAIR_FEATURES) if silent[i] != told[i]] == [29, 42]  # a figure for it, and "off"
+
+
+def test_a_reduction_is_worth_what_the_rules_take_it_from() -> None:
+    roles = np.tile(np.eye(len(ROLES))[1], (1, 1, 1))
+    scales = np.tile(np.eye(len(SCALES))[SCALES.index("off")], (1, 1))
+    off_the_page = DialogueAct(Act.COUNTER, price=343.0, price_type=PriceType.SELLING, ticket=0)
+    text = "Take 20 off the page, that would do."
+    assert [a.price for a in read(ONE, text, roles=roles, scales=scales).acts] == [289.0]
+    assert [a.price for a in read(ONE, text, Reading((off_the_page,), ()), roles=roles, scales=scales).acts] == [343.0]
 
 
 def test_tokens_of_a_span() -> None:
@@ -86,6 +114,7 @@ def test_tokens_of_a_span() -> None:
     [
         (300, "literal", False, 300), (20, "off", False, 289), (10, "percent", False, 278),
         (1240, "total", False, 310), (0, "middle", False, 336), (262, "literal", True, 262),
+        (20, "up", False, 329),
     ],
 )  # fmt: skip
 def test_figures_become_prices(value: float, scale: str, net: bool, price: float) -> None:
@@ -132,11 +161,20 @@ def test_topics_become_acts() -> None:
     ]  # fmt: skip
 
 
+def test_runs_are_averaged() -> None:
+    one, other = found(ONE, "300?"), found(ONE, "300?", nets=np.ones(1))
+    assert mean_of([one, other]).nets.tolist() == [0.5]
+    assert mean_of([other]) is other
+
+
 def test_who_reads_what() -> None:
-    fluent = "345 for the suite, five nights from the fifteenth, and mind the boiler."
-    assert reads(fluent, understand(fluent, ONE))
+    fluent = "345 for the suite, five nights, and please mind the boiler."
+    assert reads(fluent, understand(fluent, ONE), "manager")
+    assert not reads(fluent, understand(fluent, ONE), "agent")
+    fluent += " It sings at night."
+    assert reads(fluent, understand(fluent, ONE), "agent")
     for left in ("309 it is.", "   ", "a " * 4000):
-        assert not reads(left, understand(left, ONE))
+        assert not reads(left, understand(left, ONE), "manager")
     assert understand("309", ONE).reader == "rules"
 
 
@@ -148,6 +186,38 @@ def test_the_rest_of_a_list_that_agrees_is_the_rules() -> None:
     assert rest_of_list([counter(0, 460.0), counter(2, 780.0)], listed) == [counter(1, 500.0)]
     assert rest_of_list([counter(0, 450.0), counter(2, 780.0)], listed) == []
     assert rest_of_list([], listed) == []
+    alike = Reading((counter(0, 370.0), counter(1, 478.0), counter(2, 478.0)), ())
+    assert rest_of_list([counter(0, 370.0), counter(2, 478.0)], alike) == [counter(1, 478.0)]
+    assert rest_of_list([counter(2, 478.0)], alike) == []
+
+
+def test_a_hotel_that_says_its_list_price_again_quotes_nothing() -> None:
+    says = TWO._replace(speaker="manager", quotes=(None, None))
+    roles = np.tile(np.eye(len(ROLES))[0], (2, 2, 1))
+    roles[0, 0] = roles[1, 1] = np.eye(len(ROLES))[1]
+    acts = read(says, "363 for the King, the suite I could do at 600.", roles=roles).acts
+    assert [(a.ticket, a.price) for a in acts] == [(1, 600.0)]
+    acts = read(says._replace(bids=(363.0, None)), "363 for the King, the suite I could do at 600.", roles=roles).acts
+    assert [(a.ticket, a.price) for a in acts] == [(0, 363.0), (1, 600.0)]
+
+
+def test_a_hotel_shuts_a_ticket_where_the_rules_hear_it_too() -> None:
+    says = TWO._replace(speaker="manager")
+    stands = np.tile(np.eye(len(STANDS))[0], (2, 1))
+    stands[1] = 0.9, 0.0, 0.1, 0.0, 0.0
+    shut = Reading((DialogueAct(Act.REJECT, ticket=1, detail="final"),), ())
+    text = "The suite is closed, whoever asks, until they have mended the stairs."
+    assert [(a.kind, a.ticket, a.detail) for a in read(says, text, shut, stands=stands).acts] == [
+        (Act.REJECT, 1, "final")
+    ]
+    assert [a.kind for a in read(says, text, stands=stands).acts] == [Act.OFF_TOPIC]
+
+
+def test_a_figure_that_is_anothers_net_by_chance_is_a_bid() -> None:
+    roles = np.tile(np.eye(len(ROLES))[0], (2, 2, 1))
+    roles[0, 0] = roles[1, 1] = np.eye(len(ROLES))[1]
+    acts = read(TWO, "289 and 340, could that be?", roles=roles).acts
+    assert [(a.ticket, a.price) for a in acts] == [(0, 289.0), (1, 340.0)]
 
 
 @pytest.mark.parametrize(
