@@ -16,7 +16,6 @@ import numpy as np
 
 from negotiation_env.files import read_lines, write_json
 from policies.training.word_models import features, kept, logistic, names_of, softmax
-from simulators.concerns import CONCERNS
 from simulators.people.reading_labels import DRILLS, ReadingDrill
 from simulators.people.written_dialogues import written_dialogues
 
@@ -52,7 +51,7 @@ def train(out: Path) -> dict[str, float]:
     x, x_held = features([m.text for m in data], names), features([m.text for m in held], names)
     concerns, found = _concerns(x, data, names), {}
     agents = np.array([bool(m.manner) for m in held])
-    places = sorted(CONCERNS)
+    places = list(concerns)
     own, other = [], []
     for name, model in zip(places, concerns.values(), strict=True):
         score = x_held @ np.array([model["weights"].get(n, 0.0) for n in names]) + model["bias"]
@@ -77,7 +76,7 @@ def train(out: Path) -> dict[str, float]:
 
 def _concerns(x: Any, data: list[_Message], names: list[str]) -> dict[str, dict[str, Any]]:
     """Return for each concern the model of its log-odds against no concern at all."""
-    places = ["", *sorted(CONCERNS)]
+    places = sorted({"", *(m.concern for m in data)})
     labels = np.array([places.index(m.concern) for m in data])
     w, b = softmax(x, labels, len(places), heavier=2.0)
     return {

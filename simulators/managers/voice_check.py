@@ -240,14 +240,14 @@ def _differences(scene: AnswerScene, reading: Reading, text: str) -> tuple[str, 
     for k in range(len(scene.card.tickets)):
         added = added or _added(meant, heard, game, k)
         left_out = left_out or _left_out(meant, heard, game, k)
-    ends, asks = heard.walk or heard.bye, meant.ask or meant.unclear
+    ends, asks = heard.walk or heard.bye, meant.ask or meant.unclear or meant.wonders
     if ends and not (meant.walk or meant.bye or game.end):
         added = added or "ends the talk"
     if heard.ask and not (asks or any(meant.read_back)):
         added = added or "asks for a reason"
     if meant.walk and not ends:
         left_out = left_out or "the talk is not ended"
-    if asks and not (heard.ask or heard.unclear or _ASKS.search(text) or "?" in text):
+    if asks and not (heard.ask or heard.unclear or heard.wonders or _ASKS.search(text) or "?" in text):
         left_out = left_out or "asks nothing"
     return added, left_out
 

@@ -19,7 +19,7 @@ from negotiation_env.play.registry import (
 )
 from simulators.personas import all_personas
 
-NEEDS_A_MODEL = {"base", "chat", "dpo", "grpo", "llm", "ppo", "repo-lm", "sft"}
+NEEDS_A_MODEL = {"base", "chat", "dpo", "grpo", "llm", "llm-decides", "ppo", "repo-lm", "sft"}
 """Registered things that load a language model; their rooms' tests check them with a fake or a small one."""
 NEEDS_A_FILE = {"replay"}
 
