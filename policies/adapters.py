@@ -15,6 +15,7 @@ from typing import Any
 from negotiation_env.engines.specs import join_spec
 from negotiation_env.errors import UsageError
 from negotiation_env.files import read_json
+from negotiation_env.play.agent_prompts import PROMPTS
 from negotiation_env.training.run_folder import RUN
 from policies.chat import ChatPolicy
 
@@ -64,8 +65,8 @@ def start_folder(name: str) -> Path:
     )
 
 
-def reply_tokens(folder: Path) -> int | None:
-    """Return the most tokens of a reply in the run whose folder this is; None where no run's settings lie in it.
+def reply_tokens(folder: Path) -> int:
+    """Return the most tokens of a reply in the run whose folder this is; the compact prompt's where it does not say.
 
     Raises:
         DataFileError: if the settings cannot be read.
@@ -73,7 +74,7 @@ def reply_tokens(folder: Path) -> int | None:
     path = folder / RUN
     record = read_json(path, dict[str, Any]) if path.is_file() else {}
     most = record.get("max_reply_tokens")
-    return most if isinstance(most, int) else None
+    return most if isinstance(most, int) else PROMPTS["compact"].max_tokens
 
 
 def trained_policy(method: str, which: str = "", options: Mapping[str, Any] | None = None) -> ChatPolicy:

@@ -5,6 +5,7 @@ import pytest
 
 from negotiation_env.errors import UsageError
 from negotiation_env.game.scenario import sample_scenario
+from negotiation_env.play.agent_prompts import PROMPTS
 from negotiation_env.play.exchange import open_negotiation
 from negotiation_env.play.registry import load_manager, load_policy
 from negotiation_env.play.rollout import agent_view
@@ -37,7 +38,7 @@ def test_a_scale_or_a_folder_can_be_named(artifacts: Path, tmp_path: Path) -> No
 
 def test_an_adapter_speaks_as_long_as_its_run_let_it(artifacts: Path) -> None:
     folder = artifacts / "sft-tiny"
-    assert adapters.reply_tokens(folder) is None
+    assert adapters.reply_tokens(folder) == PROMPTS["compact"].max_tokens
     (folder / "run.json").write_text('{"method": "sft", "max_reply_tokens": 512}', encoding="utf-8")
     assert adapters.reply_tokens(folder) == 512
 
