@@ -8,6 +8,7 @@ folder is looked through too.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from functools import cache, partial
 from importlib import import_module
@@ -154,8 +155,14 @@ def reader_for(policy: Policy | None, spec: object = AUTO) -> Reader:
     return load_reader(suited_reader(policy) if spec == AUTO else spec)
 
 
+def _files_of(spec: str) -> tuple[tuple[str, int], ...]:
+    """Return the files that a spec names, with their times of change: another file by that name is another reward."""
+    paths = [Path(part) for part in re.split(r"[=:,;+]", spec) if part]
+    return tuple((str(path.resolve()), path.stat().st_mtime_ns) for path in paths if path.is_file())
+
+
 @cache
-def _shared_reward(spec: str) -> Reward:
+def _shared_reward(spec: str, files: tuple[tuple[str, int], ...]) -> Reward:
     name, _, rest = spec.partition(":")
     if rest and name not in known(REWARDS):
         return _as_reward(_imported(name, rest, "reward", REWARDS), spec)
@@ -169,7 +176,7 @@ def load_reward(spec: object) -> Reward:
     ``"repo"``, ``"repo:n=25"``, ``"outcome"``, ``"module:function"`` or ``"module:Class"`` (by name it is one object a
     process and spec). A function takes a ``ReplyView`` and returns a number, see ``own_parts.FunctionReward``.
     """
-    return _shared_reward(spec) if isinstance(spec, str) else _as_reward(spec, spec)
+    return _shared_reward(spec, _files_of(spec)) if isinstance(spec, str) else _as_reward(spec, spec)
 
 
 def _as_reward(found: object, spec: object) -> Reward:

@@ -98,3 +98,16 @@ def test_a_broken_one_that_is_asked_for_is_told(plugins: Any, load: Any, what: s
     said = str(error.value)
     assert all(part in said for part in (what, "'bad'", "plugin_broken:Thing", "ZeroDivisionError", ".py:1"))
     assert load({"policy": "heuristic", "reward": "repo"}.get(what, "rules")) is not None
+
+
+def test_a_file_by_the_same_name_elsewhere_is_another_reward(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = '[[rule]]\nid = "{id}"\npoints = -1\nseverity = "minor"\nmessage = "m"\npattern = "x"\n'
+    rule += 'yes = ["x"]\nno = ["y"]\n'
+    found = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        Path("rules.toml").write_text(rule.replace("{id}", name), encoding="utf-8")
+        found.append(registry.load_reward("repo:rules=rules.toml"))
+        assert registry.load_reward("repo:rules=rules.toml") is found[-1]
+    assert found[0] is not found[1]
