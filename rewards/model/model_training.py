@@ -177,6 +177,8 @@ def train(
     settings = read_preset(RmPreset, preset, PRESETS / "rm", overrides)
     if settings.trainer == "trl" and settings.form:
         raise UsageError("form: expected false with trainer 'trl', which reads a reply at its end, got true")
+    # Before the data, which take minutes to make: a start that does not fit is told at once.
+    adapter = TrainedAdapter(settings, "SEQ_CLS") if settings.trainer == "loop" else None
     data = read(settings.data) if settings.data else generated(settings.pairs, settings.seed)
     digest = sha256(Path(settings.data)) if settings.data else ""
     folder = RunFolder(Path(out))
@@ -184,10 +186,8 @@ def train(
     learn, test = split_lines(data.pairs)
     more = ranked(settings.situations, settings.seed) if settings.situations else data
     learn, valid = split_valid(more.pairs if settings.situations else learn, settings.valid, settings.seed)
-    if settings.trainer == "trl":
+    if adapter is None:
         adapter = train_with_trl(settings, learn, valid, folder.path / "trl")
-    else:
-        adapter = TrainedAdapter(settings, "SEQ_CLS")
     form = JudgeForm(adapter.chat, Rubric.from_toml()) if settings.form else None
     noted = [
         without_notes(more, learn, settings.bare, settings.seed),
