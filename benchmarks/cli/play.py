@@ -260,7 +260,7 @@ def play(
     game = LiveNegotiation(played, player, scorer, ears, console, persona, show_reading, show_reward)
     game.show_card()
     console.print(f"Your messages are read by: {reader_label(ears)}.", highlight=False, markup=False)
-    console.print("Type your message; /help lists the commands.")
+    console.print("Type your message; /help lists the commands.", highlight=False)
     game.show_tickets()
     told = False
     while True:
@@ -296,7 +296,8 @@ def _command(words: str, game: LiveNegotiation, console: Console, seed: int) -> 
             console.print(f"Stage: {game.stage.name.lower()} ({HINTS[game.stage]})")
         case "/undo":
             taken = game.undo()
-            console.print(f"Back before turn {len(game.turns) + 1}." if taken else "There is nothing to take back.")
+            done = f"Back before turn {len(game.turns) + 1}." if taken else "There is nothing to take back."
+            console.print(done, highlight=False)
             game.show_tickets()
         case "/save":
             _save(rest.strip(), game, console, seed)

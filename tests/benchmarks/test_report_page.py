@@ -56,7 +56,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cases = list(bad_cases()) if shown else [case for case in bad_cases() if case.id.endswith("-1")]
     first = replace(cases[0], script=(ScriptLine(HOSTILE), *(cases[0].script or ())[1:]))
     live = list(online())[: 30 if shown else 6]
-    suites = [CaseSuite("bad-cases", (*cases[1:], *(() if shown else (first,)))), CaseSuite("online", tuple(live))]
+    suites = [CaseSuite("bad-cases", tuple(cases) if shown else (*cases[1:], first)), CaseSuite("online", tuple(live))]
     policies = ["intent-driven", "heuristic", "random", *([] if shown else [PROMISER])]
     run_benchmark(policies, suites, out=out, progress=False)
     return out / REPORT_HTML
