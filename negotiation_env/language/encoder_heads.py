@@ -124,11 +124,6 @@ def run_heads(hidden: Floats, spans: TokenSpans, seen: EncoderInput, weights: Ma
     )
 
 
-def mean_of(found: Sequence[Found]) -> Found:
-    """Return the mean of what several runs' heads say about one message."""
-    return found[0] if len(found) == 1 else Found(*(np.mean(parts, axis=0) for parts in zip(*found, strict=True)))
-
-
 class TokenSpans(NamedTuple):
     """Where things lie in the tokens: (first, after the last)."""
 

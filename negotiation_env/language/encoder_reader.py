@@ -1,10 +1,10 @@
 """The encoder reader: a small sentence encoder with heads says what figures, tickets and messages are about.
 
 MiniLM-L6 (Wang et al. 2020, arXiv 2002.10957; Sentence-Transformers' all-MiniLM-L6-v2) with a LoRA and heads
-(``encoder_heads``), trained on written dialogues and drills (``negotiate train reader``), run by ONNX Runtime. The
-shipped reader is the mean of two runs. Figures and rooms are found by code (``encoder_input``); the heads tell which
-figure is offered or taken for which ticket, how firmly, and what else is said. Below a stated confidence an acceptance
-is UNSURE, so that the other side asks back. Very short and very long messages are read by the rules.
+(``encoder_heads``), trained on written dialogues and drills (``negotiate train reader``), run by ONNX Runtime. Figures
+and rooms are found by code (``encoder_input``); the heads tell which figure is offered or taken for which ticket, how
+firmly, and what else is said. Below a stated confidence an acceptance is UNSURE, so that the other side asks back. Very
+short and very long messages are read by the rules.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType, Tactic
 from negotiation_env.language.encoder_build import (
     FOLDER,
     base_folder,
-    members,
     missing,
     onnx_model,
     reader_weights,
@@ -35,7 +34,6 @@ from negotiation_env.language.encoder_heads import (
     TACTICS,
     TOPICS,
     Found,
-    mean_of,
     run_heads,
     token_spans,
 )
@@ -401,19 +399,19 @@ class EncoderReader:
     """Reads with the encoder; implements ``reading.Reader``. ``load_encoder`` makes one.
 
     Args:
-        runs: of each training run that the reader is the mean of, an ONNX Runtime session of the encoder and the
-            weights of the heads.
-        tokenizer: the encoders' tokenizer.
+        session: an ONNX Runtime session of the encoder.
+        weights: of the heads.
+        tokenizer: the encoder's tokenizer.
         at: thresholds.
     """
 
     name = "encoder"
     checks_claims = True
 
-    def __init__(self, runs: Sequence[tuple[Any, Mapping[str, Floats]]], tokenizer: Any, at: Thresholds) -> None:
+    def __init__(self, session: Any, weights: Mapping[str, Floats], tokenizer: Any, at: Thresholds) -> None:
         from threadpoolctl import ThreadpoolController
 
-        self._runs, self._tokenizer, self.at = tuple(runs), tokenizer, at
+        self._session, self._weights, self._tokenizer, self.at = session, weights, tokenizer, at
         self._threads = ThreadpoolController()
 
     def read(self, texts: Sequence[str], contexts: Sequence[Context]) -> list[Reading]:
@@ -439,15 +437,9 @@ class EncoderReader:
             count = min(longest, len(t.ids))
             ids[row, :count], mask[row, :count] = t.ids[:count], 1
         spans = [token_spans(item, t.offsets[:longest]) for item, t in zip(seen, tokens, strict=True)]
-        hidden = [session.run(None, {"ids": ids, "mask": mask})[0] for session, _ in self._runs]
+        (hidden,) = self._session.run(None, {"ids": ids, "mask": mask})
         with self._threads.limit(limits=THREADS, user_api="blas"):  # BLAS wakes all cores for the smallest product
-            return [
-                mean_of([
-                    run_heads(states[row], spans[row], item, weights)
-                    for states, (_, weights) in zip(hidden, self._runs, strict=True)
-                ])
-                for row, item in enumerate(seen)
-            ]  # fmt: skip
+            return [run_heads(hidden[row], spans[row], item, self._weights) for row, item in enumerate(seen)]
 
 
 def encoder_installed() -> bool:
@@ -472,14 +464,8 @@ def load_encoder(folder: str = "") -> EncoderReader:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
-    runs = [
-        (
-            onnxruntime.InferenceSession(str(onnx_model(weights)), options, providers=["CPUExecutionProvider"]),
-            reader_weights(weights),
-        )
-        for weights in members(place)
-    ]
+    session = onnxruntime.InferenceSession(str(onnx_model(place)), options, providers=["CPUExecutionProvider"])
     tokenizer = Tokenizer.from_file(str(base_folder() / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    return EncoderReader(runs, tokenizer, Thresholds(**settings(place).thresholds))
+    return EncoderReader(session, reader_weights(place), tokenizer, Thresholds(**settings(place).thresholds))

@@ -14,7 +14,6 @@ from negotiation_env.language.encoder_heads import (
     STANDS,
     TOPICS,
     Found,
-    mean_of,
     token_spans,
 )
 from negotiation_env.language.encoder_input import (
@@ -159,12 +158,6 @@ def test_topics_become_acts() -> None:
     assert [(a.kind, a.detail) for a in acts] == [
         (Act.GREET, ""), (Act.SOOTHE, ""), (Act.PROMISE, "badge"), (Act.PROMISE, "other"), (Act.CLOSE, "bye"),
     ]  # fmt: skip
-
-
-def test_runs_are_averaged() -> None:
-    one, other = found(ONE, "300?"), found(ONE, "300?", nets=np.ones(1))
-    assert mean_of([one, other]).nets.tolist() == [0.5]
-    assert mean_of([other]) is other
 
 
 def test_who_reads_what() -> None:
