@@ -36,18 +36,20 @@ from rewards.judge.distilled_judge import DistilledJudge
 from rewards.model.preference_model import PreferenceModel
 from rewards.repo import RepoReward
 from rewards.rules.rule_reward import RuleReward
+from simulators.dynamics import Dynamics
 
 PARTS: tuple[tuple[str, tuple[tuple[object, str], ...]], ...] = (
-    ("reading", ((steps, "_understand"),)),
+    ("reading", ((steps, "readings_of"),)),
     ("what the reply does", ((steps, "_take_in"),)),
     ("reward model", ((PreferenceModel, "score_batch"),)),
     ("judge", ((DistilledJudge, "judge"),)),
     ("rules", ((RuleReward, "score"),)),
     ("composition", ((RepoReward, "_compose"),)),
     ("game", ((steps, "apply_move"), (steps, "apply_decision"))),
-    ("manager's decision", ((manager, "_decide"),)),
-    ("manager's words", ((manager, "_in_words"),)),
-    ("observation and info", ((text.TextLane, "take"), (text.TextLane, "observation"), (text, "_column"))),
+    ("manager's hearing", ((manager, "content_of"), (manager, "hear"))),
+    ("manager's decision", ((Dynamics, "decide"),)),
+    ("manager's words", ((manager, "_remark"), (manager, "worded_reply"))),
+    ("observation and info", ((text.TextLane, "take"), (text.TextLane, "observation"), (text, "_columns"))),
     ("new negotiations", ((text, "open_negotiation"),)),
 )
 """Names of the parts, and the functions (owner, name) that each consists of; none calls another."""
