@@ -125,8 +125,6 @@ class Details(NamedTuple):
 
     names: frozenset[str]
     figures: frozenset[str]
-    grams: frozenset[str]
-    """Words and pairs of the card's names."""
     alien: frozenset[str]
     """What speaks of another kind of house."""
     suits: frozenset[str]
@@ -160,7 +158,7 @@ class Memory:
             figures |= {str(ticket.check_in.day), str(ticket.check_out.day), str(ticket.selling_price)}
         own = frozenset(gram for text in said for gram in grams(tokens_of(text)))
         suits, alien = _houses(hotel.kind, hotel.city)
-        return cls(Details(frozenset(names), frozenset(figures), own, alien - own, suits - own))
+        return cls(Details(frozenset(names), frozenset(figures), alien - own, suits - own))
 
 
 class Content(NamedTuple):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from scipy.stats import mannwhitneyu
 
 from negotiation_env.files import read_lines, write_json
 from policies.training.word_models import features, kept, logistic, names_of, softmax
@@ -126,11 +127,8 @@ def _manner(quality: int, flaws: Any) -> str:
 
 
 def _area(hits: Any, rest: Any) -> float:
-    """Return the share of pairs in which a hit scores above a message of the rest."""
-    order = np.argsort(np.concatenate([hits, rest]), kind="stable")
-    rank = np.empty(len(order))
-    rank[order] = np.arange(1, len(order) + 1)
-    return float((rank[: len(hits)].sum() - len(hits) * (len(hits) + 1) / 2) / (len(hits) * len(rest)))
+    """Return the share of pairs in which a hit scores above a message of the rest; a tie counts half."""
+    return float(mannwhitneyu(hits, rest).statistic) / (len(hits) * len(rest))
 
 
 __all__ = ["train"]

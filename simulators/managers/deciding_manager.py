@@ -22,12 +22,10 @@ from negotiation_env.errors import DataFileError
 from negotiation_env.files import Table, parse
 from negotiation_env.game.acts import MAX_TICKETS, Act
 from negotiation_env.game.lanes import FLOATS
-from negotiation_env.game.state import Decision, GameState, Move, decision_acts, same_price, unsettled
-from negotiation_env.language.reading import context_of
-from negotiation_env.language.wording import word
+from negotiation_env.game.state import Decision, GameState, Move, same_price, unsettled
 from negotiation_env.play.protocols import ManagerReply, Negotiation
 from simulators.managers.llm_manager import TEMPERATURE, TOP_P, LlmManager, VoiceTask, voice_task
-from simulators.managers.rule_manager import ManagerSeat
+from simulators.managers.rule_manager import ManagerSeat, worded_reply
 from simulators.managers.voice_check import candidates, verdicts
 from simulators.managers.voice_prompt import chat
 
@@ -229,12 +227,8 @@ class DecidingManager(LlmManager):
             return rules._replace(faults=(*rules.faults, f"decides: rules: {choice}"))
         decision, clamps = clamped(choice, negotiation, rules.decision)
         self.count(seat, ["decided", *(["clamp"] * len(clamps)), *(f"clamp: {clamp}" for clamp in clamps)])
-        game, scenario = negotiation.game, negotiation.scenario
-        acts = decision_acts(game, decision)
-        context = context_of(scenario.card, game, "manager")
-        text = word(acts, scenario.card, context, seat.book, scenario.seed, int(game.turn), seat.tone)
         faults = tuple(f"decides: clamp: {clamp}" for clamp in clamps)
-        return ManagerReply(text, acts, decision, faults)
+        return worded_reply(negotiation, decision)._replace(faults=faults)
 
 
 def deciding_request(task: VoiceTask, attempt: int) -> ChatRequest:

@@ -137,7 +137,7 @@ def _respond(negotiation: Negotiation, move: Move) -> ManagerReply:
     eased = seat.state.eased
     decision = seat.dynamics.decide(FLOATS, seat.state, negotiation.game, move, heard)
     remark = "" if decision.silent else _remark(negotiation, decision, heard, heard.eases - eased)
-    return _in_words(negotiation, decision, remark)
+    return worded_reply(negotiation, decision, remark)
 
 
 _REMARKS: Final = CHANNELS["remarks"].start
@@ -173,7 +173,7 @@ def _remark(negotiation: Negotiation, decision: Decision, heard: Heard, eased: f
     return in_words(line, negotiation.card.hotel)
 
 
-def _in_words(negotiation: Negotiation, decision: Decision, remark: str = "") -> ManagerReply:
+def worded_reply(negotiation: Negotiation, decision: Decision, remark: str = "") -> ManagerReply:
     """Word one answer from the seat's phrase book; a remark stands before it, after the greeting."""
     seat: ManagerSeat = negotiation.seat
     game, scenario = negotiation.game, negotiation.scenario

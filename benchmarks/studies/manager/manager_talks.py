@@ -6,14 +6,14 @@ nothing that speaks for the agent sees it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from negotiation_env.game.acts import Act, DialogueAct
 from negotiation_env.game.lanes import Trio
 from negotiation_env.game.scenario import Scenario, sample_scenario
-from negotiation_env.game.state import End, GameState
+from negotiation_env.game.state import End
 from negotiation_env.language.reading import Reader
 from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play.exchange import exchange, open_negotiation
@@ -218,16 +218,6 @@ def scenarios_where(block: str, count: int, fits: Callable[[Scenario], bool] | N
         if fits is None or fits(scenario):
             found.append(scenario)
     return found
-
-
-def tickets_of(talks: Sequence[ManagerTalk]) -> Iterator[tuple[ManagerTalk, int]]:
-    """Yield every ticket of every talk."""
-    return ((talk, k) for talk in talks for k in talk.tickets)
-
-
-def is_open(game: GameState, k: int) -> bool:
-    """Whether a ticket is neither agreed nor refused."""
-    return bool(game.open[k])
 
 
 def silent(turn: TalkTurn) -> bool:
