@@ -43,6 +43,8 @@ OFFENDS: Final = 0.75
 """How likely a message must sound offending to hurt at all."""
 SCALE, MOST_WORTH = 1.6, 2.0
 """So that a plain true reason is worth about 1."""
+LEAST_SPOKEN: Final = 0.15
+"""How likely a message or a sentence must speak of a concern to count at all."""
 _NUMBER: Final = re.compile(r"\d+")
 _HAN: Final = "\u2e80"
 _SIGNS: Final = frozenset({"#"})
@@ -225,7 +227,9 @@ def hear(content: Content) -> Heard:
     if words < FEWEST:
         worth = min(worth, 0.4)
     worth = max(0.0, min(MOST_WORTH, worth * SCALE)) * min(1.0, LONG / max(1, words))
-    eases = max(0.0, min(1.0, (content.speaks_to - 0.15) / 0.5)) * (0.4 + 0.6 * content.sincere) * (1.0 - offence)
+    eases = (
+        max(0.0, min(1.0, (content.speaks_to - LEAST_SPOKEN) / 0.5)) * (0.4 + 0.6 * content.sincere) * (1.0 - offence)
+    )
     # Who speaks to every trouble there is has heard none.
     eases = eases * (1.0 - min(1.0, 2.0 * odd)) / (1.0 + max(0, content.strays - 1))
     invites = 0.3 * (worth - 0.7) + 0.1 * content.suits - 0.3 * offence - 0.6 * odd

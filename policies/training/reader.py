@@ -2,9 +2,10 @@
 
 A step is a batch of messages of like length; the loss is the sum of the cross-entropies of figures' roles, scales and
 price types, of takings, stands and topics, masked labels aside. The base is frozen, in bfloat16. Its layers and the
-heads have dropout: without it the loss was four times as high on new authors as on those trained on. A run goes on from
-its last whole epoch; ``reader.safetensors`` and ``reader.json`` are what ``encoder_build`` reads. In the end the
-thresholds are chosen on the validation authors (``reader_thresholds``).
+heads have dropout: without it the loss was four times as high on new authors as on those trained on. What is written in
+the end is a running mean of the weights along the steps (Polyak and Juditsky 1992). A run goes on from its last whole
+epoch; ``reader.safetensors`` and ``reader.json`` are what ``encoder_build`` reads. In the end the thresholds are chosen
+on the validation authors (``reader_thresholds``).
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ STATE, SCHEDULE = "state.safetensors", "schedule.json"
 class ReaderPreset(AdapterPreset):
     """Settings of a run; ``learning_rate`` is the LoRA's and falls to a fiftieth along a cosine, as ``head_rate`` does.
 
-    ``batch_size`` counts messages.
+    ``batch_size`` counts messages; ``start`` is the folder of a reader of the same shape.
     """
 
     head_rate: LearningRate
@@ -84,6 +85,8 @@ class ReaderPreset(AdapterPreset):
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     """Of the encoder's layers."""
     head_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.2
+    averaging: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """What a step leaves of the running mean of the weights; 0 keeps the last step's weights alone."""
     drill_repeats: Annotated[int, Field(ge=0)]
     """How often the drills stand in the data."""
     most_messages: int | None = None
@@ -344,6 +347,10 @@ class ReaderModel:
         self.body: Any = peft.get_peft_model(half, lora_config(settings, task="FEATURE_EXTRACTION"))
         self.body.train()
         self.heads = Heads(settings.head_dropout)
+        if settings.start:
+            self._put(load_file(Path(settings.start) / WEIGHTS))
+        self.averaging = settings.averaging
+        self.average = self.tensors()
         self.trained = [p for p in self.body.parameters() if p.requires_grad]
         groups = [
             {"params": self.trained, "lr": settings.learning_rate},
@@ -368,6 +375,10 @@ class ReaderModel:
         nn.utils.clip_grad_norm_([*self.trained, *self.heads.parameters()], 1.0)
         self.optimizer.step()
         self.schedule.step()
+        # a short memory at first, so that the first weights do not weigh on the mean
+        kept = min(self.averaging, self.schedule.last_epoch / (self.schedule.last_epoch + 10))
+        for name, tensor in self.tensors().items():
+            self.average[name].lerp_(tensor, 1.0 - kept)
         return loss.item()
 
     def tensors(self) -> dict[str, Tensor]:
@@ -378,22 +389,27 @@ class ReaderModel:
             if ".lora_" in name
         }
         found |= dict(self.heads.state_dict())
-        return {name: tensor.detach().float().contiguous() for name, tensor in found.items()}
+        return {name: tensor.detach().to(torch.float32, copy=True).contiguous() for name, tensor in found.items()}
+
+    def _put(self, weights: Mapping[str, Tensor]) -> None:
+        """Set what is trained."""
+        body = {f"base_model.model.{name}.default.weight": t for name, t in weights.items() if ".lora_" in name}
+        self.body.load_state_dict(body, strict=False)
+        self.heads.load_state_dict({name: tensor.float() for name, tensor in weights.items() if ".lora_" not in name})
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint."""
         held = load_file(path / STATE)
-        state = {k: v for k, v in held.items() if not k.startswith("optimizer.")}
-        body = {f"base_model.model.{name}.default.weight": tensor for name, tensor in state.items() if ".lora_" in name}
-        self.body.load_state_dict(body, strict=False)
-        self.heads.load_state_dict({name: tensor for name, tensor in state.items() if ".lora_" not in name})
+        self._put({name: held[name] for name in self.average})
+        self.average = {name: held[f"average.{name}"] for name in self.average}
         told = read_json(path / SCHEDULE, dict[str, Any])
         restore(self.optimizer, held, "optimizer", told["groups"])
         self.schedule.last_epoch = told["step"]
 
     def save(self, path: Path) -> None:
         """Write a checkpoint into a folder."""
-        save_file(self.tensors() | state_tensors(self.optimizer, "optimizer"), path / STATE)
+        average = {f"average.{name}": tensor for name, tensor in self.average.items()}
+        save_file(self.tensors() | average | state_tensors(self.optimizer, "optimizer"), path / STATE)
         write_json(path / SCHEDULE, {"groups": settings_of(self.optimizer), "step": self.schedule.last_epoch})
 
 
@@ -469,7 +485,7 @@ def _settle(settings: ReaderPreset, out: Path) -> float:
 
 def publish(model: ReaderModel, settings: ReaderPreset, out: Path) -> None:
     """Write the reader's files: weights in half precision, settings with the thresholds to begin with."""
-    arrays = {name: tensor.numpy().astype(np.float16) for name, tensor in model.tensors().items()}
+    arrays = {name: tensor.numpy().astype(np.float16) for name, tensor in model.average.items()}
     write_file(out / WEIGHTS, partial(save_arrays, arrays))
     said = {
         "lora_rank": settings.lora_rank,

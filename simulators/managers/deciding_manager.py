@@ -25,7 +25,7 @@ from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.state import Decision, GameState, Move, same_price, unsettled
 from negotiation_env.play.protocols import ManagerReply, Negotiation
 from simulators.managers.llm_manager import TEMPERATURE, TOP_P, LlmManager, VoiceTask, voice_task
-from simulators.managers.rule_manager import ManagerSeat, worded_reply
+from simulators.managers.rule_manager import ManagerSeat, answer, worded_reply
 from simulators.managers.voice_check import candidates, verdicts
 from simulators.managers.voice_prompt import chat
 
@@ -194,7 +194,7 @@ class DecidingManager(LlmManager):
 
     def respond(self, negotiations: Sequence[Negotiation], moves: Sequence[Move]) -> list[ManagerReply]:
         """Answer each agent's last message; the model decides in one batch, and its retries in another."""
-        replies = self._rules.respond(negotiations, moves)
+        replies = [answer(n, m) for n, m in zip(negotiations, moves, strict=True)]
         places = [p for p, n in enumerate(negotiations) if may_decide(replies[p].decision, n.game)]
         choices = self._choices({place: voice_task(negotiations[place], replies[place]) for place in places})
         for place, choice in choices.items():

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -30,9 +31,20 @@ from negotiation_env.language.reading import Reader, context_of
 from negotiation_env.play.protocols import ManagerReply, Negotiation
 from negotiation_env.play.registry import load_reader
 from negotiation_env.seeds import VOICE_LABEL
-from simulators.managers.rule_manager import ManagerSeat, RuleManager
+from simulators.concerns import concern, concerns, in_words
+from simulators.content import telling_words
+from simulators.managers.rule_manager import ManagerSeat, RuleManager, answer
 from simulators.managers.voice_check import AnswerScene, candidates, same_sentence, sentences_of, verdicts
-from simulators.managers.voice_prompt import Speaker, SpokenTurn, chat, mood_word, note, say, shown_concern
+from simulators.managers.voice_prompt import (
+    REMARKS,
+    Speaker,
+    SpokenTurn,
+    chat,
+    concern_told,
+    mood_word,
+    note,
+    say,
+)
 from simulators.people.voice_data import few_shot
 from simulators.personas import Persona
 
@@ -42,6 +54,10 @@ MAX_TOKENS: Final = 96
 TEMPERATURE: Final = 0.8
 TOP_P: Final = 0.95
 STOPS: Final = ("\n",)
+SHARED_BY: Final = 2
+"""Concerns that may share a word that still tells of each."""
+LEAST_OWN: Final = 2
+"""Words of a concern that an answer must hold to have shown it."""
 
 
 @dataclass(slots=True)
@@ -215,8 +231,7 @@ class LlmManager:
 
     def respond(self, negotiations: Sequence[Negotiation], moves: Sequence[Move]) -> list[ManagerReply]:
         """Answer each agent's last message; all answers are worded in one batch per attempt."""
-        replies = self._rules.respond(negotiations, moves)
-        return self.voiced(negotiations, replies)
+        return self.voiced(negotiations, [answer(n, m) for n, m in zip(negotiations, moves, strict=True)])
 
     def voiced(
         self,
@@ -224,7 +239,7 @@ class LlmManager:
         replies: Sequence[ManagerReply],
         given: Mapping[int, str] = MappingProxyType({}),
     ) -> list[ManagerReply]:
-        """Return decided answers in the model's words; silence stays silence. Notes and counts go to the seats.
+        """Return decided answers in the model's words; silence stays silence. Seats keep notes, counts, what is shown.
 
         ``given``: by place, words of the model's that may go out, so that none are asked for.
         """
@@ -241,6 +256,7 @@ class LlmManager:
             if one is not None:
                 self.count(negotiation.seat, counted(one))
                 reply = reply._replace(text=one.text, faults=(*reply.faults, *filter(None, (one.fault,))))
+            _remember(negotiation, reply.text)
             found.append(reply)
         return found
 
@@ -256,6 +272,27 @@ def _keep(seat: ManagerSeat, newest: str, turn: int) -> None:
     if isinstance(seat, VoicedSeat):
         seat.notes += [""] * (turn - len(seat.notes))
         seat.notes.append(newest)
+
+
+def _remember(negotiation: Negotiation, text: str) -> None:
+    """Remember what an answer shows of the concern; a model may have left the remark out."""
+    seat: ManagerSeat = negotiation.seat
+    if seat.remark is None:
+        return
+    if in_words(seat.remark.line, negotiation.card.hotel) in text:
+        seat.memory.shown |= telling_words(seat.remark.line)
+        return
+    said = telling_words(text) & own_words()[seat.concern]
+    if len(said) >= LEAST_OWN:
+        seat.memory.shown |= said
+
+
+@cache
+def own_words() -> dict[str, frozenset[str]]:
+    """Return the telling words of each concern's lines and sentences that hardly another concern has."""
+    found = {n: telling_words(" ".join((*one.lines, *one.brief))) for n, one in concerns().items()}
+    often = Counter(word for words in found.values() for word in words)
+    return {name: frozenset(word for word in words if often[word] <= SHARED_BY) for name, words in found.items()}
 
 
 def speaker_of(persona: Persona, scenario: Scenario) -> Speaker:
@@ -276,12 +313,14 @@ def voice_task(negotiation: Negotiation, reply: ManagerReply) -> VoiceTask:
     )
     heard = said[len(answers)] if len(said) > len(answers) else ""
     context = context_of(scenario.card, game, "manager", heard)
-    words = say(reply.acts, context.rooms, context.net)
+    words = say(reply.acts, context.rooms, context.net, () if seat.remark is None else (REMARKS[seat.remark.why],))
+    weighs = seat.remark is not None or seat.memory.shown
+    told = concern_told(concern(seat.concern), scenario.seed) if weighs else ""
     return VoiceTask(
         speaker=speaker_of(seat.persona, scenario),
         turns=turns,
         agent=heard,
-        note=note(mood_word(float(seat.state.mood)), shown_concern(seat), words, turns),
+        note=note(mood_word(float(seat.state.mood)), told, words, turns),
         scene=AnswerScene(reply.decision, reply.acts, scenario.card, game, context, heard, tuple(said + answers)),
         guide=reply.text,
         said=frozenset(same_sentence(one) for text in answers for one in sentences_of(text)) - {""},

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from negotiation_env.errors import UsageError
 from negotiation_env.files import read_toml
@@ -41,6 +41,14 @@ def manager_book() -> PhraseBook:
     return load_phrase_book(BOOK_PATH)
 
 
+class Remark(NamedTuple):
+    """What a manager says of its concern before it answers."""
+
+    line: str
+    """As in ``concerns.toml``, the house's words not yet filled in."""
+    why: Literal["shows", "eased", "inflamed"]
+
+
 @dataclass(slots=True)
 class ManagerSeat:
     """The manager's private state in one negotiation."""
@@ -56,6 +64,8 @@ class ManagerSeat:
     memory: Memory
     remarked: list[str] = field(default_factory=list)
     """Remarks already made."""
+    remark: Remark | None = None
+    """What is said of the concern in the newest answer."""
 
     @property
     def persona_name(self) -> str:
@@ -126,18 +136,29 @@ class RuleManager:
 
     def respond(self, negotiations: Sequence[Negotiation], moves: Sequence[Move]) -> list[ManagerReply]:
         """Answer each agent's last message (already in ``game``); updates each seat."""
-        return [_respond(n, m) for n, m in zip(negotiations, moves, strict=True)]
+        replies = [answer(n, m) for n, m in zip(negotiations, moves, strict=True)]
+        for negotiation in negotiations:
+            seat: ManagerSeat = negotiation.seat
+            if seat.remark is not None:
+                seat.memory.shown |= telling_words(seat.remark.line)
+        return replies
 
 
-def _respond(negotiation: Negotiation, move: Move) -> ManagerReply:
-    """Hear one message, decide, and word the answer."""
+def answer(negotiation: Negotiation, move: Move) -> ManagerReply:
+    """Hear one message, decide, and word the answer.
+
+    The seat does not yet remember what is shown of its concern: it depends on the words that go out.
+    """
     seat: ManagerSeat = negotiation.seat
     text = negotiation.agent_said[-1].text if negotiation.agent_said else ""
     heard = hear(content_of(text, seat.concern, seat.memory))
     eased = seat.state.eased
     decision = seat.dynamics.decide(FLOATS, seat.state, negotiation.game, move, heard)
-    remark = "" if decision.silent else _remark(negotiation, decision, heard, heard.eases - eased)
-    return worded_reply(negotiation, decision, remark)
+    seat.remark = None if decision.silent else _remark(negotiation, decision, heard, heard.eases - eased)
+    if seat.remark is None:
+        return worded_reply(negotiation, decision)
+    seat.remarked.append(seat.remark.line)
+    return worded_reply(negotiation, decision, in_words(seat.remark.line, negotiation.card.hotel))
 
 
 _REMARKS: Final = CHANNELS["remarks"].start
@@ -149,28 +170,26 @@ SHOWS_FIRST, SHOWS_UPSET, SHOWS_LATER = 0.55, 0.6, 0.25
 MOST_SHOWN = 3
 
 
-def _remark(negotiation: Negotiation, decision: Decision, heard: Heard, eased: float) -> str:
-    """Return what the manager says of its concern before it answers, "" for nothing; it remembers it."""
+def _remark(negotiation: Negotiation, decision: Decision, heard: Heard, eased: float) -> Remark | None:
+    """Return what the manager says of its concern before it answers, None for nothing."""
     seat: ManagerSeat = negotiation.seat
     seed, turn = negotiation.scenario.seed, negotiation.game.turn
     weighs, shown = concern(seat.concern), bool(seat.memory.shown)
     chance = FLOATS.draw(seed, turn, _REMARKS)
+    why: Literal["shows", "eased", "inflamed"]
     if eased > EASED_BY:
-        lines = weighs.eased if shown or chance < SHOWS_FIRST else ()
+        why, lines = "eased", weighs.eased if shown or chance < SHOWS_FIRST else ()
     elif heard.offends > HURT_BY:
-        lines = weighs.inflamed if shown else ()
+        why, lines = "inflamed", weighs.inflamed if shown else ()
     else:
         often = SHOWS_UPSET if decision.upset else SHOWS_LATER if shown else SHOWS_FIRST
         quiet = decision.walk or decision.bye or any(decision.accept) or any(decision.confirm)
         quiet = quiet or len(seat.remarked) >= MOST_SHOWN or seat.state.eased > EASED_BY
-        lines = () if quiet or chance >= often else weighs.showing(seat.persona.tone)
+        why, lines = "shows", () if quiet or chance >= often else weighs.showing(seat.persona.tone)
     fresh = [line for line in lines if line not in seat.remarked]
     if not fresh:
-        return ""
-    line = fresh[int(FLOATS.draw(seed, turn, _REMARKS + 1) * len(fresh))]
-    seat.remarked.append(line)
-    seat.memory.shown |= telling_words(line)
-    return in_words(line, negotiation.card.hotel)
+        return None
+    return Remark(fresh[int(FLOATS.draw(seed, turn, _REMARKS + 1) * len(fresh))], why)
 
 
 def worded_reply(negotiation: Negotiation, decision: Decision, remark: str = "") -> ManagerReply:

@@ -2,9 +2,9 @@
 
 A chat: the system message says what to do, who the manager is, of which house, and how they talk; then come the last
 turns of the dialogue, whole, the agent as ``user`` and the hotel as ``assistant``. Behind the agent's words stands a
-note in brackets: the mood in a word, what weighs on the manager as far as it has been shown, and the decision in plain
-words ("offer 435 for the Deluxe King; ask what is in it for you"). No limit, weight or mood number enters. A model that
-has no adapter for this gets a few answers of written dialogues as examples.
+note in brackets: the mood in a word, what weighs on the manager once it is shown, and the decision in plain words
+("offer 435 for the Deluxe King; ask what is in it for you"). No limit, weight or mood number enters. A model that has
+no adapter for this gets a few answers of written dialogues as examples.
 
 What stays the same comes first, so that engines keep what they computed for it from turn to turn. Adapters are trained
 with this prompt: who changes it has to train them anew.
@@ -13,12 +13,13 @@ with this prompt: who changes it has to train them anew.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from negotiation_env.engines.chat_model import ChatMessage
 from negotiation_env.game import world
 from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
 from negotiation_env.game.scenario import Hotel
+from simulators.concerns import Concern
 
 TASK: Final = (
     "You are a hotel manager. Answer the platform's agent as the person below would, in one to three short sentences: "
@@ -59,18 +60,6 @@ def mood_word(mood: float) -> str:
     return MOODS[sum(mood >= edge for edge in _MOOD_EDGES)]
 
 
-def shown_concern(seat: Any) -> str:
-    """Return in words what weighs on a seat's manager, as far as the dialogue has shown it; "" if nothing.
-
-    A seat may have a ``concern`` with ``shown``: the text that has been shown so far, or whether its ``text`` was.
-    """
-    concern = getattr(seat, "concern", None)
-    shown = getattr(concern, "shown", "")
-    if isinstance(shown, str):
-        return shown
-    return str(getattr(concern, "text", "")) if shown else ""
-
-
 _TOPICS: Final = {
     Tactic.EXPOSURE: "more views",
     Tactic.CONVERSION: "more bookings",
@@ -96,6 +85,15 @@ _TOLD: Final = {
     **{f"condition:{name}": f"tie it to this: {text}" for name, text in world.CONDITIONS.items()},
 }
 """Details of acts in the note's words; another one is named as it stands."""
+REMARKS: Final[dict[str, str]] = {
+    "shows": _TOLD["concern"], "eased": "thank them for hearing what weighs on you", "inflamed": _TOLD["upset"],
+}  # fmt: skip
+"""What a remark on the concern does (``rule_manager.Remark.why``), in the note's words."""
+
+
+def concern_told(weighs: Concern, seed: int) -> str:
+    """Return a concern in a sentence to the manager; one seed, one sentence."""
+    return weighs.brief[seed % len(weighs.brief)]
 
 
 def _plain(detail: str) -> str:
@@ -112,7 +110,7 @@ def say(acts: Iterable[DialogueAct], rooms: Sequence[str], net_before: bool = Fa
         more: what else is to be said, in words, behind the acts.
     """
     told = [text for act in acts if (text := _act(act, rooms, net_before))]
-    return "; ".join((*told, *more)) or "answer without a figure"
+    return "; ".join((*told, *(text for text in more if text not in told))) or "answer without a figure"
 
 
 def _act(act: DialogueAct, rooms: Sequence[str], net_before: bool) -> str:
@@ -166,12 +164,12 @@ def note(mood: str, concern: str, said: str, turns: Sequence[SpokenTurn] = ()) -
 
     Args:
         mood: in a word.
-        concern: what weighs on the manager, as far as it has been shown; told where no note before tells it.
+        concern: what weighs on the manager, "" as long as it was not shown; told where no note before tells it.
         said: see ``say``.
         turns: the turns so far.
     """
     told = not concern or any(concern in turn.note for turn in recent(turns))
-    weighs = "" if told else f" What weighs on you: {concern.rstrip('.')}."
+    weighs = "" if told else f" What weighs on you: {concern}"
     return f"[You are {mood}.{weighs} Say: {said}.]"
 
 

@@ -20,8 +20,9 @@ from negotiation_env.game.moves import decision_of
 from negotiation_env.language.numerals import find_numbers, lower
 from negotiation_env.language.reading import Reader
 from negotiation_env.language.rule_reader import RULES
+from simulators.concerns import concern as concern_named
 from simulators.managers.voice_check import AnswerScene, verdicts
-from simulators.managers.voice_prompt import MOODS, Speaker, SpokenTurn, chat, clipped, note, say
+from simulators.managers.voice_prompt import MOODS, REMARKS, Speaker, SpokenTurn, chat, clipped, concern_told, note, say
 from simulators.people.written_dialogues import WrittenDialogue, WrittenTurn, path_of, written_dialogues
 from simulators.people.written_messages import WrittenMessage, written_messages
 
@@ -80,7 +81,7 @@ def situations(dialogue: WrittenDialogue) -> Iterator[VoiceSituation]:
             turns.append(SpokenTurn(turn.agent, "", ""))
             continue
         if any(act.startswith("concern:") for act in turn.manager_acts):
-            concern = dialogue.manager.concern_text
+            concern = concern_told(concern_named(dialogue.manager.concern), sum(map(ord, dialogue.id)))
         newest = note(MOODS[turn.mood + 2], concern, said_of(turn, message), turns)
         if not _CHINESE.search(turn.agent + turn.manager):
             scene, written = scene_of(message), clipped(turn.manager)
@@ -98,7 +99,7 @@ def said_of(turn: WrittenTurn, message: WrittenMessage) -> str:
     """Return a written answer's decision in plain words; a figure that is held is told where the answer says it."""
     more = [_MORE[act] for act in turn.manager_acts if act in _MORE]
     if any(act.startswith("concern:") for act in turn.manager_acts):
-        more.insert(0, "speak of what weighs on you")
+        more.insert(0, REMARKS["shows"])
     acts = tuple(_with_held_figure(act, message) for act in message.said)
     return say(acts, message.context.rooms, message.context.net, more)
 

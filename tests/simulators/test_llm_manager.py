@@ -1,7 +1,7 @@
 """The manager that a language model voices: only what means the decision goes out."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,9 +17,11 @@ from negotiation_env.language.reading import Context, Reading
 from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play.exchange import exchange, open_negotiation
 from negotiation_env.play.protocols import ManagerReply, Unscored
+from simulators.concerns import concern, concerns
 from simulators.managers import llm_manager
-from simulators.managers.llm_manager import LlmManager, voice_engine
+from simulators.managers.llm_manager import LlmManager, VoicedSeat, voice_engine
 from simulators.managers.rule_manager import RuleManager
+from simulators.managers.voice_prompt import REMARKS
 from tests.play.readers import HearsGreetings
 from tests.simulators.voices import FakeModel, plain, play, spoken, voiced
 
@@ -120,6 +122,29 @@ def test_a_sentence_said_before_gives_way_to_another_but_not_to_the_template() -
     other = manager_of(FakeModel(turns_to_another), retries=8)
     play(other, count=4)
     assert other.counts["repeated"] < manager.counts["repeated"]
+
+
+def test_the_model_is_told_what_weighs_on_the_manager_once_it_shows() -> None:
+    def seats_after(reply: Callable[[ChatRequest], ChatReply]) -> list[VoicedSeat]:
+        manager = manager_of(FakeModel(reply, adapter="voice"))
+        tables = [open_negotiation(sample_scenario(seed), manager) for seed in range(24)]
+        for _ in range(3):
+            live = [table for table in tables if not table.game.end]
+            exchange(live, ["Hello, what rate could you do for us?"] * len(live), manager, Unscored())
+        return [table.seat for table in tables]
+
+    def speaks_of_it(asked: ChatRequest) -> ChatReply:
+        told = " ".join(m["content"] for m in asked.messages)
+        weighs = next((one for one in concerns().values() if any(line in told for line in one.brief)), None)
+        return ChatReply(f"{weighs.showing()[0]} {plain(asked)}" if weighs else plain(asked))
+
+    silent, speaking = seats_after(lambda asked: ChatReply(plain(asked))), seats_after(speaks_of_it)
+    assert 3 < sum(bool(seat.remarked) for seat in silent) < len(silent)
+    for seat in silent:
+        told = [note for note in seat.notes if any(line in note for line in concern(seat.concern).brief)]
+        assert bool(told) is bool(seat.remarked) is any(REMARKS["shows"] in note for note in seat.notes)
+        assert not seat.memory.shown, "expected a manager to remember only what its words showed"
+    assert all(bool(seat.memory.shown) is bool(seat.remarked) for seat in speaking)
 
 
 def test_each_seat_counts_its_own() -> None:

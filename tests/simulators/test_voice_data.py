@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
@@ -21,7 +19,6 @@ from simulators.managers.voice_prompt import (
     note,
     recent,
     say,
-    shown_concern,
 )
 from simulators.people.voice_data import EXAMPLES, few_shot, situations
 from simulators.people.written_dialogues import SPLITS, WrittenDialogue, written_dialogues
@@ -82,14 +79,10 @@ def test_the_oldest_turns_are_left_out_whole() -> None:
     assert sum(len(t.agent) + len(t.hotel) for t in kept) <= HISTORY_CHARACTERS
 
 
-def test_a_concern_is_told_as_far_as_it_was_shown_and_once() -> None:
-    assert shown_concern(SimpleNamespace()) == ""
-    assert shown_concern(SimpleNamespace(concern=SimpleNamespace(text="the roof", shown=False))) == ""
-    assert shown_concern(SimpleNamespace(concern=SimpleNamespace(text="the roof", shown=True))) == "the roof"
-    assert shown_concern(SimpleNamespace(concern=SimpleNamespace(text="the roof", shown="a leak"))) == "a leak"
-    first = note("calm", "the roof leaks", "greet")
-    assert "What weighs on you: the roof leaks." in first
-    assert "weighs" not in note("calm", "the roof leaks", "greet", [SpokenTurn("Hi", first, "Hello")])
+def test_a_concern_is_told_once() -> None:
+    first = note("calm", "The roof leaks.", "greet")
+    assert "What weighs on you: The roof leaks. Say:" in first
+    assert "weighs" not in note("calm", "The roof leaks.", "greet", [SpokenTurn("Hi", first, "Hello")])
 
 
 def test_a_mood_is_a_word() -> None:

@@ -40,6 +40,8 @@ _WORDS = (
     (r"show that you are upset", "You are testing my patience"),
     (r"doubt what they say of .*", "That does not impress me"),
     (r"greet", "Hello"),
+    (r"speak of what weighs on you", "These are not easy weeks"),
+    (r"thank them for hearing what weighs on you", "You listen well"),
 )
 
 
