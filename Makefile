@@ -39,9 +39,9 @@ browser:
 	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium) >/dev/null 2>&1 || \
 	  echo "no Chromium: the report's browser tests will be skipped (on Debian: apt-get install chromium)"
 
-screenshots: setup browser  ## the pictures of the report in docs/images
+screenshots: setup browser  ## the pictures of report and play in docs/images
 	NEGOTIATION_SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/benchmarks/test_report_page.py \
-	  -k "shows or filters or phone"
+	  tests/benchmarks/test_play_and_demo.py -k "page_shows or filters or phone or picture"
 
 test: setup browser  ## the default test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q

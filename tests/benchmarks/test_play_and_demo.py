@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import io
+import os
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +25,11 @@ from negotiation_env.play import registry
 from negotiation_env.play.records import read_episodes
 from negotiation_env.play.rollout import answered_first, rollout
 from tests.benchmarks.playing import FixedReplies, ScoredByLength
+
+PICTURES = Path(os.environ.get("NEGOTIATION_SCREENSHOTS", "")).resolve()
+_FORMAT = inspect.signature(Console.export_svg).parameters["code_format"].default
+WITHOUT_FONTS = re.sub(r"@font-face \{\{.*?\}\}", "", _FORMAT, flags=re.DOTALL)
+"""Rich's picture of a terminal in the fonts of who looks at it: nothing is loaded from elsewhere."""
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +67,26 @@ def test_play_takes_piped_lines_hints_and_the_end_of_input() -> None:
     assert "reward" in result.output
     assert result.output.count("─ manager") == 2
     assert "Ended: cut off" in result.output
+
+
+def test_a_talk_makes_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(record=True, file=io.StringIO(), width=110)
+    monkeypatch.setattr(play, "Console", lambda: console)
+    lines = (
+        "Good afternoon, Lina from the platform, for the Golden Phoenix. Searches for Zhuhai are down 20% around the "
+        "autumn trade fair, and a small house feels that first. How are the weeks from the 29th of November looking?",
+        "The laundry bill eats what the room earns, I hear that from every guesthouse. A banner on the city page costs "
+        "you nothing; with it, could the deluxe king come to 295?",
+        "Then let us meet at 300, banner included?",
+        "300 for the deluxe king, then. The banner goes up on the 29th, and I thank you.",
+    )
+    words = ("play", "--seed", "16", "--reader", "rules", "--show-reading")
+    assert invoke(*words, text="".join(f"{line}\n" for line in lines)).exit_code == 0
+    picture = console.export_svg(title=f"negotiate {' '.join(words)}", code_format=WITHOUT_FONTS)
+    said = re.sub(r"<[^>]*>|&#160;|│", " ", picture)
+    assert "Ended: settled" in " ".join(said.split()) and picture.count("understood:") == 8
+    if "NEGOTIATION_SCREENSHOTS" in os.environ:
+        (PICTURES / "play.svg").write_text(picture, encoding="utf-8")
 
 
 def test_play_quits() -> None:
