@@ -210,7 +210,7 @@ def with_nets(found: Found, seen: EncoderInput, context: Context) -> Found:
 def _for_others(one: Floats, other: Floats) -> bool:
     """Whether two figures are surely for different tickets, so that it is chance where one is the other's net."""
     ours, theirs = one[:, 1:].sum(axis=1), other[:, 1:].sum(axis=1)
-    return bool(ours.max() >= SURE and theirs.max() >= SURE and ours.argmax() != theirs.argmax())
+    return bool(ours.max() >= SURE and theirs.max() >= SURE and not (np.minimum(ours, theirs) >= SURE).any())
 
 
 def _is_net_of(net: float, selling: float, context: Context) -> bool:

@@ -180,13 +180,13 @@ _CHINESE: Final = {
     "king": ("大床", "大床房"),
     "queen": ("大床", "大床房"),
     "double": ("大床", "大床房"),
-    "twin": ("双床", "双床房", "双人房", "双人间", "标间"),
+    "twin": ("双床", "双床房", "双人房", "双人间"),
     "suite": ("套房",),
     "family": ("家庭房", "亲子房"),
     "executive": ("行政", "行政房"),
     "deluxe": ("豪华",),
     "superior": ("高级",),
-    "standard": ("标准",),
+    "standard": ("标准", "标间"),
     "single": ("单人间", "单人房"),
     "garden": ("园景",),
     "sea": ("海景",),
@@ -226,6 +226,8 @@ def room_tree(rooms: tuple[str, ...]) -> Tree:
         own |= {name[i:] for i in range(1, len(name) - 1)} | {name[:-1]} if len(name) > 2 else set()
         own |= {(word, "suite") for word in name if word != "suite" and "suite" in name}
         own |= {tuple(chinese) for word in name for chinese in _CHINESE.get(word, ())}
+        if "twin" in name and not any("standard" in other for other in names):
+            own.add(("标", "间"))
         if "standard" in name:
             own |= {("标", kind) for bed, kind in _STANDARD.items() if bed in name}
         own |= {("suite",)} if "suite" in name else set()
