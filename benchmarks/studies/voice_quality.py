@@ -14,12 +14,14 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
 from benchmarks.statistics import Figure, share
 from negotiation_env.engines import load_engine
+from negotiation_env.files import write_text
 from negotiation_env.game import world
 from negotiation_env.language.reading import Reader
 from negotiation_env.play.registry import load_reader
@@ -143,6 +145,9 @@ def study(
     retries: Annotated[int, typer.Option(min=0, max=8, help="Further replies where the first does not pass.")] = 2,
     reader: Annotated[str, typer.Option(help="Tells what was said; default: what the manager uses.")] = "",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the replies.")] = 0,
+    write: Annotated[
+        Path | None, typer.Option(help="Write the first model's answers there, one JSON object a line, to be read.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Measure how models voice the manager on written situations; exit status 1 if the first misses a target."""
@@ -151,6 +156,12 @@ def study(
     found = [one for i in range(most) for one in situations(known[i * len(known) // most])]
     ears: Reader = load_reader(reader) if reader else checking_reader()
     played = {spec: answered(found, spec, ears, retries, seed) for spec in llm or ["smollm2"]}
+    if write is not None:
+        lines = [
+            json.dumps({"where": one.where, "how": spoken.how, "text": spoken.text}, ensure_ascii=False)
+            for one, spoken in next(iter(played.values()))
+        ]
+        write_text(write, "".join(f"{line}\n" for line in lines))
     rows = {name: (measures(made), _causes(made)) for name, made in played.items()}
     rows["as written"] = (measures(written := as_written(found, ears)), _causes(written))
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -40,14 +41,18 @@ def test_a_model_that_says_what_the_authors_said_has_their_figures(
 
 
 def test_no_text_of_the_split_is_printed(
-    found: list[VoiceSituation], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    found: list[VoiceSituation], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     def silent(asked: ChatRequest) -> ChatReply:
         return ChatReply("Quite so, and the lantern festival is over.")
 
     monkeypatch.setattr(voice_quality, "load_engine", lambda spec: FakeModel(silent, adapter="voice"))
     for as_json in (False, True):
-        assert study(llm=["fake"], split="validation", dialogues=2, reader="rules", as_json=as_json) == 1
-        said = capsys.readouterr().out
+        file = tmp_path / f"{as_json}.jsonl"
+        told = study(llm=["fake"], split="validation", dialogues=2, reader="rules", write=file, as_json=as_json)
+        assert told == 1
+        said = capsys.readouterr().out + file.read_text(encoding="utf-8")
         assert not any(one.written in said or one.agent in said for one in found)
-    assert set(json.loads(said)["voices"]) == {"fake", "as written"}
+    printed, *lines = said.splitlines()
+    assert set(json.loads(printed)["voices"]) == {"fake", "as written"}
+    assert lines and {tuple(json.loads(line)) for line in lines} == {("where", "how", "text")}
