@@ -7,6 +7,7 @@ and the second half of a translation ("722 on the page, 650 for you") are cited,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import combinations, groupby, pairwise
 from typing import Final, NamedTuple
@@ -45,6 +46,9 @@ _LARGEST_LIST: Final = 8
 """Figures of a sentence that are given to tickets as a list: more are no list of prices."""
 
 
+_HALF_YUAN: Final = 0.51
+_TOGETHER: Final = 30
+"""Characters between a price and what it leaves."""
 _BESIDE: Final = 8
 """Figures between which one may say another over again."""
 _LISTED: Final = 6
@@ -131,7 +135,30 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_SaidFigure]:
         listed = one.part.number == after.part.number and 0 < after.price.start - one.price.end <= _LISTED
         if one.net is None and after.net is not None and listed:
             found[i] = one._replace(net=after.net)
-    return found
+    return _typed_by_sums(found, context)
+
+
+def _typed_by_sums(figures: list[_SaidFigure], context: Context) -> list[_SaidFigure]:
+    """Return figures with their types where one is what another leaves after commission: "600 leaves you 510".
+
+    Of several tickets' figures only two that stand together: others may be so far apart by chance.
+    """
+    plain = [f for f in figures if f.price.kind is PriceKind.AMOUNT and not f.price.total]
+    apart = _TOGETHER if len(context.rooms) > 1 else math.inf
+    types: dict[float, bool] = {}
+    for selling in plain:
+        for net in plain:
+            between = max(net.price.start - selling.price.end, selling.price.start - net.price.end)
+            listed = between <= _LISTED and net.price.net is not True
+            if not (listed or between > apart or selling.cited) and _leaves(selling.price, net.price, context):
+                types[net.price.value], types[selling.price.value] = True, False
+    return [f._replace(net=types.get(f.price.value, f.net)) for f in figures] if types else figures
+
+
+def _leaves(selling: Price, net: Price, context: Context) -> bool:
+    """Whether a price leaves another after a ticket's commission, to half a yuan."""
+    left = (selling.value * (1.0 - commission) for commission in context.commissions)
+    return net.value < selling.value and any(abs(value - net.value) <= _HALF_YUAN for value in left)
 
 
 def _says_type(part: Part) -> bool:
