@@ -42,7 +42,7 @@ _SENTENCE: Final = re.compile(r"[^.!?;:。！？；\n]+[.!?;:。！？；\n]*")
 _REQUESTS: Final = ("tell me", "let me know", "to know", "please say", "could you say", "may i ask", "i wonder")
 _CHINESE_QUESTION: Final = re.compile(r"[吗呢]|请问|是否|能不能|可不可以|有没有|要不")
 _HAN: Final = re.compile(r"[\u4e00-\u9fff]")
-_WORD: Final = re.compile(r"[a-z]+(?:-[a-z]+)?")
+_WORD: Final = re.compile(r"[a-z]+(?:-[a-z]+)?|\d+")
 
 
 def _pattern(text: str) -> str:
@@ -82,6 +82,8 @@ class Subject(Table):
     """Words of which a question about it holds one, as they stand in it; Chinese ones anywhere in it."""
     asked: Annotated[Many[Annotated[str, AfterValidator(_pattern)]], Field(min_length=1)]
     """Regular expressions of which a question about it, in lower case, matches one."""
+    unless: Annotated[str, AfterValidator(_pattern)] = "(?!)"
+    """A regular expression of what is no question about it all the same; the default matches nothing."""
     asks: Many[Text] = ()
     """Questions of the manager's about it; none: it does not ask."""
     facts: Annotated[Many[HouseFact], Field(min_length=1)]
@@ -121,6 +123,7 @@ class _Told(NamedTuple):
     chinese: tuple[tuple[str, str], ...]
     """Chinese words with their subjects."""
     asked: dict[str, re.Pattern[str]]
+    unless: dict[str, re.Pattern[str]]
 
 
 @cache
@@ -134,7 +137,7 @@ def _told() -> _Told:
             else:
                 english[word] = (*english.get(word, ()), name)
     asked = {name: re.compile("|".join(f"(?:{pattern})" for pattern in one.asked)) for name, one in subjects().items()}
-    return _Told(english, tuple(chinese), asked)
+    return _Told(english, tuple(chinese), asked, {name: re.compile(one.unless) for name, one in subjects().items()})
 
 
 def mentioned(text: str) -> set[str]:
@@ -160,8 +163,15 @@ def asked_about(text: str) -> tuple[str, ...]:
     for sentence in _SENTENCE.findall(low):
         if "?" in sentence or "？" in sentence or _requests(sentence) or (chinese and _CHINESE_QUESTION.search(sentence)):
             names = mentioned(sentence)
-            found += [name for name in SUBJECTS if name in names and _told().asked[name].search(sentence)]
+            found += [name for name in SUBJECTS if name in names and _asks(sentence, name)]
     return tuple(dict.fromkeys(found))[:MOST_ANSWERED]
+
+
+def _asks(sentence: str, name: str) -> bool:
+    """Whether a question in lower case is about a subject."""
+    told = _told()
+    sentence = sentence.strip()
+    return bool(told.asked[name].search(sentence)) and not told.unless[name].search(sentence)
 
 
 def _requests(text: str) -> bool:
@@ -189,11 +199,23 @@ class Aside(NamedTuple):
     after: str = ""
     """Behind it."""
     told: tuple[str, ...] = ()
-    """The same as it is told to a language model."""
+    """What stands before, as a language model is told to say it."""
+    asks: str = ""
+    """What stands behind, in the same way."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All that a language model is told to say."""
+        return (*self.told, self.asks) if self.asks else self.told
+
+    @property
+    def text(self) -> str:
+        """All of it as one text, in the manager's words and as it is told."""
+        return " ".join((self.before, self.after, *self.notes))
 
 
 @dataclass(slots=True)
-class Subjects:
+class OtherSubjects:
     """A manager's side of the subjects in one talk."""
 
     tone: str | None
@@ -222,35 +244,39 @@ class Subjects:
             fact = fact_of(name, card, seed, self.condition)
             before.append(self._choose(fact.lines(self.tone), seed, turn, ANSWER))
             told.append(f"tell them: {fact.told}")
-        answers = bool(before)
         waited, self.waits_for = self.waits_for, ""
-        if waited and not answers and waited in mentioned(text.lower()):
+        if waited and not before and waited in mentioned(text.lower()):
             before.append(self._choose(replies().taken, seed, turn, TAKE))
             told.append("thank them for the answer")
         if self.thinks == "asked":
             self.thinks = "done"
             before.append(self._choose(replies().thought, seed, turn, TAKE))
             told.append("say that you have thought about it")
-        after = ""
-        if not before:
-            after, more = self._asks(seed, turn, may)
-            told += more
-        return Aside(" ".join(before), after, tuple(told))
+        if before:
+            return Aside(" ".join(before), "", tuple(told))
+        after, asks = self._asks(seed, turn, may)
+        return Aside("", after, (), asks)
 
-    def _asks(self, seed: int, turn: float, may: Sequence[str]) -> tuple[str, list[str]]:
-        """Return what it asks of its own accord, in its words and as it is told; nothing for most answers."""
+    def take_back(self, aside: Aside) -> Aside:
+        """Return an answer's aside without what it asks, as if it had not been asked."""
+        if aside.after:
+            self.waits_for = ""
+            self.thinks = "no" if self.thinks == "asked" else self.thinks
+        return aside._replace(after="", asks="")
+
+    def _asks(self, seed: int, turn: float, may: Sequence[str]) -> tuple[str, str]:
+        """Return what it asks of its own accord, in its words and as it is told; "" twice for most answers."""
         if "think" in may and self.thinks == "no" and FLOATS.draw(seed, turn, THINK) < THINKS:
             self.thinks = "asked"
-            return self._choose(replies().thinks, seed, turn, WHICH), ["ask for time to think"]
+            return self._choose(replies().thinks, seed, turn, WHICH), "ask for time to think until tomorrow"
         chance = FLOATS.draw(seed, turn, ASK)
         if "ask" not in may or self.has_asked or chance >= ASKS_AT:
-            return "", []
+            return "", ""
         asking = [name for name in SUBJECTS if subjects()[name].asks]
         self.waits_for = asking[int(chance / ASKS_AT * len(asking))]
         self.has_asked = True
-        asks = subjects()[self.waits_for].asks
-        line = self._choose(asks, seed, turn, WHICH)
-        return line, [f"ask them: {line}"]
+        line = self._choose(subjects()[self.waits_for].asks, seed, turn, WHICH)
+        return line, f"ask them: {line}"
 
     def _choose(self, lines: Sequence[str], seed: int, turn: float, channel: int) -> str:
         """Return one of some lines, one that it has not said yet where there is one."""

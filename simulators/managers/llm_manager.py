@@ -313,7 +313,8 @@ def voice_task(negotiation: Negotiation, reply: ManagerReply) -> VoiceTask:
     )
     heard = said[len(answers)] if len(said) > len(answers) else ""
     context = context_of(scenario.card, game, "manager", heard)
-    words = say(reply.acts, context.rooms, context.net, () if seat.remark is None else (REMARKS[seat.remark.why],))
+    more = (*seat.aside.notes, *(() if seat.remark is None else (REMARKS[seat.remark.why],)))
+    words = say(reply.acts, context.rooms, context.net, more)
     weighs = seat.remark is not None or seat.memory.shown
     told = concern_told(concern(seat.concern), scenario.seed) if weighs else ""
     return VoiceTask(
@@ -321,7 +322,9 @@ def voice_task(negotiation: Negotiation, reply: ManagerReply) -> VoiceTask:
         turns=turns,
         agent=heard,
         note=note(mood_word(float(seat.state.mood)), told, words, turns),
-        scene=AnswerScene(reply.decision, reply.acts, scenario.card, game, context, heard, tuple(said + answers)),
+        scene=AnswerScene(
+            reply.decision, reply.acts, scenario.card, game, context, heard, tuple(said + answers), seat.aside.text
+        ),
         guide=reply.text,
         said=frozenset(same_sentence(one) for text in answers for one in sentences_of(text)) - {""},
         seed=voice_seed(scenario.seed, int(game.turn)),
