@@ -2,8 +2,8 @@
 
 ``subjects.toml`` holds for each how an agent's question about it is told, the facts of houses with the manager's lines,
 and how the manager itself asks about it. A house's fact is drawn from the episode's seed, so that it stays the same
-through a talk; where the manager ties its price to the subject (``world.CONDITIONS``), its fact is the one that goes with
-that. All of it is words: no line changes a decision, or how the answer beside it is read.
+through a talk; where the manager ties its price to the subject (``world.CONDITIONS``), its fact is the one that goes
+with that. All of it is words: no line changes a decision, or how the answer beside it is read.
 """
 
 from __future__ import annotations
@@ -161,7 +161,12 @@ def asked_about(text: str) -> tuple[str, ...]:
         return ()
     found: list[str] = []
     for sentence in _SENTENCE.findall(low):
-        if "?" in sentence or "？" in sentence or _requests(sentence) or (chinese and _CHINESE_QUESTION.search(sentence)):
+        if (
+            "?" in sentence
+            or "？" in sentence
+            or _requests(sentence)
+            or (chinese and _CHINESE_QUESTION.search(sentence))
+        ):
             names = mentioned(sentence)
             found += [name for name in SUBJECTS if name in names and _asks(sentence, name)]
     return tuple(dict.fromkeys(found))[:MOST_ANSWERED]
@@ -212,6 +217,9 @@ class Aside(NamedTuple):
     def text(self) -> str:
         """All of it as one text, in the manager's words and as it is told."""
         return " ".join((self.before, self.after, *self.notes))
+
+
+NO_ASIDE: Final = Aside()
 
 
 @dataclass(slots=True)

@@ -1,8 +1,8 @@
 """The rule-based hotel manager, and one who also asks for what no agent may give.
 
-Dynamics decide, in the light of what the agent's words are worth (``content``); the phrase book words it. What the agent
-has asked beside the rate is answered before it (``subjects``), and now and then a remark on what weighs on the manager
-stands there (``concerns``). A seat holds everything private: the persona, its concern, the dynamics' state (limits,
+Dynamics decide, in the light of what the agent's words are worth (``content``); the phrase book words it. Before it
+stands the answer to what the agent has asked beside the rate (``subjects``), and now and then a remark on what weighs
+on the manager (``concerns``). A seat holds everything private: the persona, its concern, the dynamics' state (limits,
 mood, trust), and the phrase book with the persona's own templates.
 ``DemandingManager`` now and then puts a request
 before its answer: a guarantee, a secret, small talk (``phrases/requests.toml``). That changes no decision: where the
@@ -32,7 +32,7 @@ from simulators.concerns import concern, draw_concern, in_words
 from simulators.content import Memory, content_of, hear, telling_words
 from simulators.dynamics import Dynamics, Heard, Seat
 from simulators.personas import Persona, all_personas, load_persona, weight_edges
-from simulators.subjects import Aside, OtherSubjects
+from simulators.subjects import NO_ASIDE, Aside, OtherSubjects
 
 BOOK_PATH = Path(__file__).parent / "phrases" / "manager.toml"
 
@@ -70,7 +70,7 @@ class ManagerSeat:
     """Remarks already made."""
     remark: Remark | None = None
     """What is said of the concern in the newest answer."""
-    aside: Aside = Aside()
+    aside: Aside = NO_ASIDE
     """What is said of other subjects in the newest answer."""
 
     @property
@@ -164,7 +164,7 @@ def answer(negotiation: Negotiation, move: Move) -> ManagerReply:
     heard = hear(content_of(text, seat.concern, seat.memory))
     eased = seat.state.eased
     decision = seat.dynamics.decide(FLOATS, seat.state, negotiation.game, move, heard)
-    seat.remark, seat.aside = None, Aside()
+    seat.remark, seat.aside = None, NO_ASIDE
     if decision.silent:
         return worded_reply(negotiation, decision)
     seat.remark = _remark(negotiation, decision, heard, heard.eases - eased)
