@@ -42,6 +42,7 @@ _SENTENCE: Final = re.compile(r"[^.!?;:。！？；\n]+[.!?;:。！？；\n]*")
 _REQUESTS: Final = ("tell me", "let me know", "to know", "please say", "could you say", "may i ask", "i wonder")
 _CHINESE_QUESTION: Final = re.compile(r"[吗呢]|请问|是否|能不能|可不可以|有没有|要不")
 _HAN: Final = re.compile(r"[\u4e00-\u9fff]")
+_BID: Final = re.compile(r"\d{3}")
 _WORD: Final = re.compile(r"[a-z]+(?:-[a-z]+)?|\d+")
 
 
@@ -76,7 +77,7 @@ class HouseFact(Table):
 class Subject(Table):
     """One subject."""
 
-    condition: Annotated[Literal[""] | str, known(("", *CONDITION_NAMES), "a condition")] = ""
+    condition: Annotated[str, known(("", *CONDITION_NAMES), "a condition")] = ""
     """Which of ``world.CONDITIONS`` it is about."""
     words: Lines
     """Words of which a question about it holds one, as they stand in it; Chinese ones anywhere in it."""
@@ -86,6 +87,8 @@ class Subject(Table):
     """A regular expression of what is no question about it all the same; the default matches nothing."""
     asks: Many[Text] = ()
     """Questions of the manager's about it; none: it does not ask."""
+    answers: Annotated[str, AfterValidator(_pattern)] = "(?!)"
+    """A regular expression of what an agent's answer to them, in lower case, holds in a sentence that asks nothing."""
     facts: Annotated[Many[HouseFact], Field(min_length=1)]
 
 
@@ -150,32 +153,41 @@ def mentioned(text: str) -> set[str]:
 
 
 def asked_about(text: str) -> tuple[str, ...]:
-    """Return the subjects that a message asks about, in the order in which it does, at most ``MOST_ANSWERED``.
+    """Return the subjects that a message asks about, in the order of its sentences, at most ``MOST_ANSWERED``.
 
     A statement about a subject asks nothing: a question mark, a request to be told, or a Chinese question word is
     needed in the same sentence.
     """
-    low = text.lower().replace("\u2019", "'")
-    chinese = _HAN.search(low)
-    if "?" not in low and not chinese and not _requests(low):
+    low = _lower(text)
+    if "?" not in low and not _HAN.search(low) and not _requests(low):
         return ()
     found: list[str] = []
     for sentence in _SENTENCE.findall(low):
-        if (
-            "?" in sentence
-            or "？" in sentence
-            or _requests(sentence)
-            or (chinese and _CHINESE_QUESTION.search(sentence))
-        ):
+        if _is_question(sentence):
             names = mentioned(sentence)
-            found += [name for name in SUBJECTS if name in names and _asks(sentence, name)]
+            found += [name for name in SUBJECTS if name in names and _is_about(sentence.strip(), name)]
     return tuple(dict.fromkeys(found))[:MOST_ANSWERED]
 
 
-def _asks(sentence: str, name: str) -> bool:
+def answers(text: str, name: str) -> bool:
+    """Whether a message answers the manager's question about a subject; a bid does not, whatever nights it names."""
+    told = [part for part in _SENTENCE.findall(_lower(text)) if not _is_question(part) and not _BID.search(part)]
+    return any(re.search(subjects()[name].answers, part) for part in told)
+
+
+def _lower(text: str) -> str:
+    return text.lower().replace("\u2019", "'")
+
+
+def _is_question(sentence: str) -> bool:
+    if "?" in sentence or "？" in sentence or _requests(sentence):
+        return True
+    return bool(_HAN.search(sentence) and _CHINESE_QUESTION.search(sentence))
+
+
+def _is_about(sentence: str, name: str) -> bool:
     """Whether a question in lower case is about a subject."""
     told = _told()
-    sentence = sentence.strip()
     return bool(told.asked[name].search(sentence)) and not told.unless[name].search(sentence)
 
 
@@ -237,7 +249,9 @@ class OtherSubjects:
     thinks: Literal["no", "asked", "done"] = "no"
     """Whether it has asked for time to think, and has come back to it."""
 
-    def aside(self, text: str, card: TaskCard, seed: int, turn: float, may: Sequence[str] = ()) -> Aside:
+    def aside(
+        self, text: str, card: TaskCard, seed: int, turn: float, may: Sequence[str] = (), ends: bool = False
+    ) -> Aside:
         """Return what is said of other subjects in answer to a message, and remember it.
 
         Args:
@@ -246,6 +260,7 @@ class OtherSubjects:
             seed: of the episode.
             turn: of the answer.
             may: what it may do of its own accord: "think" ask for time to think, "ask" ask about a subject.
+            ends: whether the talk is over with this answer.
         """
         before, told = [], []
         for name in asked_about(text):
@@ -253,10 +268,10 @@ class OtherSubjects:
             before.append(self._choose(fact.lines(self.tone), seed, turn, ANSWER))
             told.append(f"tell them: {fact.told}")
         waited, self.waits_for = self.waits_for, ""
-        if waited and not before and waited in mentioned(text.lower()):
+        if waited and not before and answers(text, waited):
             before.append(self._choose(replies().taken, seed, turn, TAKE))
             told.append("thank them for the answer")
-        if self.thinks == "asked":
+        if self.thinks == "asked" and not ends:
             self.thinks = "done"
             before.append(self._choose(replies().thought, seed, turn, TAKE))
             told.append("say that you have thought about it")
@@ -268,8 +283,9 @@ class OtherSubjects:
     def take_back(self, aside: Aside) -> Aside:
         """Return an answer's aside without what it asks, as if it had not been asked."""
         if aside.after:
-            self.waits_for = ""
+            self.has_asked = self.has_asked and not self.waits_for
             self.thinks = "no" if self.thinks == "asked" else self.thinks
+            self.waits_for = ""
         return aside._replace(after="", asks="")
 
     def _asks(self, seed: int, turn: float, may: Sequence[str]) -> tuple[str, str]:

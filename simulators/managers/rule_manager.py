@@ -170,7 +170,8 @@ def answer(negotiation: Negotiation, move: Move) -> ManagerReply:
     seat.remark = _remark(negotiation, decision, heard, heard.eases - eased)
     if not decision.walk:
         seed, turn = negotiation.scenario.seed, negotiation.game.turn
-        seat.aside = seat.subjects.aside(text, negotiation.card, seed, turn, _may_ask(seat, negotiation.game, decision))
+        may = _may_ask(seat, negotiation.game, decision)
+        seat.aside = seat.subjects.aside(text, negotiation.card, seed, turn, may, bool(decision.bye))
     if seat.remark is None:
         return worded_reply(negotiation, decision)
     seat.remarked.append(seat.remark.line)

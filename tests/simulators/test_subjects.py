@@ -257,7 +257,11 @@ def test_a_manager_that_hesitates_asks_for_time_once_and_comes_back_to_it(manage
 
 def test_an_answer_to_its_own_question_is_taken() -> None:
     card, seed = sample_scenario(1).card, 1
-    for line, taken in (("Our guests love a breakfast.", True), ("The weather is fine.", False)):
+    for line, taken in (
+        ("Our guests love a breakfast.", True),
+        ("The weather is fine.", False),
+        ("With breakfast in it, 420 for the king.", False),
+    ):
         side = OtherSubjects(None, waits_for="breakfast", has_asked=True)
         aside = side.aside(line, card, seed, 3.0, ())
         assert (aside.before in replies().taken) is taken
@@ -285,6 +289,7 @@ def test_a_question_that_does_not_go_out_was_not_asked() -> None:
         assert side.take_back(aside) == NO_ASIDE
         assert side.thinks == "no"
         assert side.waits_for == ""
+        assert not side.has_asked
 
 
 def test_a_voice_is_told_the_answer_and_may_say_what_it_gives(manager: RuleManager) -> None:
