@@ -242,9 +242,24 @@ def worded_reply(negotiation: Negotiation, decision: Decision, remark: str = "")
 
     first = 1 if acts[0].kind is Act.GREET else 0
     before, after = seat.aside.before, seat.aside.after
-    parts = [worded(acts[:first]), before, remark, worded(acts[first:])] if before or remark else [worded(acts)]
+    said = with_conditions(acts, game, decision)
+    parts = [worded(said[:first]), before, remark, worded(said[first:])] if before or remark else [worded(said)]
     parts.append(after)
     return ManagerReply(" ".join(filter(None, parts)), acts, decision)
+
+
+def with_conditions(acts: tuple[DialogueAct, ...], game: GameState, decision: Decision) -> tuple[DialogueAct, ...]:
+    """Return a manager's acts with what the figures that it confirms are tied to, said once more before a goodbye.
+
+    These are words alone: the deal has its conditions since the figure was named. Beside a figure that is still talked
+    about they would seem to go with that one, so there they are left out.
+    """
+    if any(decision.counter) or any(decision.accept):
+        return acts
+    tied = {int(n) for n, confirmed in zip(game.condition, decision.confirm, strict=True) if n and confirmed}
+    again = [DialogueAct(Act.INFORM, detail=f"condition:{CONDITION_NAMES[n - 1]}") for n in sorted(tied)]
+    last = len(acts) - 1 if acts[-1].kind is Act.CLOSE else len(acts)
+    return (*acts[:last], *again, *acts[last:])
 
 
 def _own_book(book: PhraseBook, persona: Persona) -> PhraseBook:
