@@ -48,7 +48,15 @@ VOICE_LABEL: Final = LABELS["voice, by turn"].start
 ARM_LABEL: Final = LABELS["arm, by seed of the run"].start
 
 TURNS: Final = MappingProxyType(
-    {"card": 1 << 20, "brief": 1 << 21, "persona": 1 << 22, "reason": 1 << 23, "limit": 1 << 24, "concern": 1 << 25}
+    {
+        "card": 1 << 20,
+        "brief": 1 << 21,
+        "persona": 1 << 22,
+        "reason": 1 << 23,
+        "limit": 1 << 24,
+        "concern": 1 << 25,
+        "house": 1 << 26,
+    }
 )
 """Turns, far beyond any negotiation's, at which what holds for a whole episode is drawn."""
 
@@ -59,6 +67,7 @@ CHANNELS: Final = MappingProxyType(
         "manager's words": range(950, 990),
         "demands": range(990, 992),
         "remarks": range(992, 994),
+        "subjects": range(994, 999),
         "conformance kit": range(1000, 1100),
     }
 )

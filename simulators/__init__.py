@@ -3,6 +3,7 @@
 - ``personas``: who a manager is (``packs/*.toml``, one file a persona); ``persona_phrases`` checks a persona's own
   words.
 - ``concerns``: what may weigh on a manager, in which houses, and how it shows (``concerns.toml``).
+- ``subjects``: what is asked and answered beside the rate, from breakfast to a call back (``subjects.toml``).
 - ``dynamics``: how a manager decides, before a word is said; arithmetic, for one negotiation or for N.
 - ``content``: what an agent's words are worth to the manager who hears them, beyond their acts (``houses.toml``,
   ``content_words.json``); ``concerns``: what weighs on a manager, and how it shows (``concerns.toml``).

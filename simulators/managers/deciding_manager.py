@@ -226,6 +226,8 @@ class DecidingManager(LlmManager):
             self.count(seat, ["rules", f"rules: {choice.partition(': ')[0]}"])
             return rules._replace(faults=(*rules.faults, f"decides: rules: {choice}"))
         decision, clamps = clamped(choice, negotiation, rules.decision)
+        # What the rules would have asked fits their decision: an answer to a question fits any.
+        seat.aside = seat.subjects.take_back(seat.aside)
         self.count(seat, ["decided", *(["clamp"] * len(clamps)), *(f"clamp: {clamp}" for clamp in clamps)])
         faults = tuple(f"decides: clamp: {clamp}" for clamp in clamps)
         return worded_reply(negotiation, decision)._replace(faults=faults)

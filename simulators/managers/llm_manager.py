@@ -33,7 +33,7 @@ from negotiation_env.play.registry import load_reader
 from negotiation_env.seeds import VOICE_LABEL
 from simulators.concerns import concern, concerns, in_words
 from simulators.content import telling_words
-from simulators.managers.rule_manager import ManagerSeat, RuleManager, answer
+from simulators.managers.rule_manager import ManagerSeat, RuleManager, answer, with_conditions
 from simulators.managers.voice_check import AnswerScene, candidates, same_sentence, sentences_of, verdicts
 from simulators.managers.voice_prompt import (
     REMARKS,
@@ -313,7 +313,9 @@ def voice_task(negotiation: Negotiation, reply: ManagerReply) -> VoiceTask:
     )
     heard = said[len(answers)] if len(said) > len(answers) else ""
     context = context_of(scenario.card, game, "manager", heard)
-    words = say(reply.acts, context.rooms, context.net, () if seat.remark is None else (REMARKS[seat.remark.why],))
+    more = (*seat.aside.notes, *(() if seat.remark is None else (REMARKS[seat.remark.why],)))
+    acts = with_conditions(reply.acts, game, reply.decision)
+    words = say(acts, context.rooms, context.net, more)
     weighs = seat.remark is not None or seat.memory.shown
     told = concern_told(concern(seat.concern), scenario.seed) if weighs else ""
     return VoiceTask(
@@ -321,7 +323,9 @@ def voice_task(negotiation: Negotiation, reply: ManagerReply) -> VoiceTask:
         turns=turns,
         agent=heard,
         note=note(mood_word(float(seat.state.mood)), told, words, turns),
-        scene=AnswerScene(reply.decision, reply.acts, scenario.card, game, context, heard, tuple(said + answers)),
+        scene=AnswerScene(
+            reply.decision, reply.acts, scenario.card, game, context, heard, tuple(said + answers), seat.aside.text
+        ),
         guide=reply.text,
         said=frozenset(same_sentence(one) for text in answers for one in sentences_of(text)) - {""},
         seed=voice_seed(scenario.seed, int(game.turn)),

@@ -1,8 +1,9 @@
 """The rule-based hotel manager, and one who also asks for what no agent may give.
 
-Dynamics decide, in the light of what the agent's words are worth (``content``); the phrase book words it, and now and
-then a remark on what weighs on the manager stands before it (``concerns``). A seat holds everything private: the
-persona, its concern, the dynamics' state (limits, mood, trust), and the phrase book with the persona's own templates.
+Dynamics decide, in the light of what the agent's words are worth (``content``); the phrase book words it. Before it
+stands the answer to what the agent has asked beside the rate (``subjects``), and now and then a remark on what weighs
+on the manager (``concerns``). A seat holds everything private: the persona, its concern, the dynamics' state (limits,
+mood, trust), and the phrase book with the persona's own templates.
 ``DemandingManager`` now and then puts a request
 before its answer: a guarantee, a secret, small talk (``phrases/requests.toml``). That changes no decision: where the
 message would read as another one with it, it is left out. A policy that is to decline meets it in training.
@@ -21,7 +22,7 @@ from negotiation_env.files import read_toml
 from negotiation_env.game.acts import MAX_TICKETS, Act, DialogueAct
 from negotiation_env.game.lanes import FLOATS, Trio
 from negotiation_env.game.scenario import Scenario, card_numbers
-from negotiation_env.game.state import Decision, Move, decision_acts
+from negotiation_env.game.state import CONDITION_NAMES, Decision, GameState, Move, decision_acts
 from negotiation_env.language.reading import context_of
 from negotiation_env.language.rule_reader import understand
 from negotiation_env.language.wording import PhraseBook, load_phrase_book, word
@@ -31,6 +32,7 @@ from simulators.concerns import concern, draw_concern, in_words
 from simulators.content import Memory, content_of, hear, telling_words
 from simulators.dynamics import Dynamics, Heard, Seat
 from simulators.personas import Persona, all_personas, load_persona, weight_edges
+from simulators.subjects import NO_ASIDE, Aside, OtherSubjects
 
 BOOK_PATH = Path(__file__).parent / "phrases" / "manager.toml"
 
@@ -62,10 +64,14 @@ class ManagerSeat:
     concern: str
     """What weighs on the manager, see ``concerns``."""
     memory: Memory
+    subjects: OtherSubjects
+    """What it has said and asked beside the rate."""
     remarked: list[str] = field(default_factory=list)
     """Remarks already made."""
     remark: Remark | None = None
     """What is said of the concern in the newest answer."""
+    aside: Aside = NO_ASIDE
+    """What is said of other subjects in the newest answer."""
 
     @property
     def persona_name(self) -> str:
@@ -120,7 +126,11 @@ class RuleManager:
             state = cast.dynamics.start(FLOATS, scenario.seed, numbers, floors, cast.position)
         tone = cast.persona.tone if cast.persona.tone in cast.book.tones else None
         weighs = draw_concern(scenario.card, scenario.seed, cast.persona.concerns)
-        return ManagerSeat(cast.persona, state, cast.dynamics, cast.book, tone, weighs, Memory.of(scenario.card))
+        condition = CONDITION_NAMES[int(state.condition) - 1] if state.condition else ""
+        return ManagerSeat(
+            cast.persona, state, cast.dynamics, cast.book, tone, weighs, Memory.of(scenario.card),
+            OtherSubjects(cast.persona.tone, condition),
+        )  # fmt: skip
 
     def _find(self, persona: object) -> _Cast:
         """Return the cast of a persona asked for by name, path or object."""
@@ -154,11 +164,33 @@ def answer(negotiation: Negotiation, move: Move) -> ManagerReply:
     heard = hear(content_of(text, seat.concern, seat.memory))
     eased = seat.state.eased
     decision = seat.dynamics.decide(FLOATS, seat.state, negotiation.game, move, heard)
-    seat.remark = None if decision.silent else _remark(negotiation, decision, heard, heard.eases - eased)
+    seat.remark, seat.aside = None, NO_ASIDE
+    if decision.silent:
+        return worded_reply(negotiation, decision)
+    seat.remark = _remark(negotiation, decision, heard, heard.eases - eased)
+    if not decision.walk:
+        seed, turn = negotiation.scenario.seed, negotiation.game.turn
+        may = _may_ask(seat, negotiation.game, decision)
+        seat.aside = seat.subjects.aside(text, negotiation.card, seed, turn, may, bool(decision.bye))
     if seat.remark is None:
         return worded_reply(negotiation, decision)
     seat.remarked.append(seat.remark.line)
     return worded_reply(negotiation, decision, in_words(seat.remark.line, negotiation.card.hotel))
+
+
+def _may_ask(seat: ManagerSeat, game: GameState, decision: Decision) -> tuple[str, ...]:
+    """Return what a manager may ask of its own accord behind an answer, see ``subjects.OtherSubjects.aside``.
+
+    Time to think is for one that hesitates: it holds against a bid and says nothing else, nothing final so far.
+    """
+    ends = decision.walk or decision.bye or decision.warn or decision.upset
+    asks = decision.ask or decision.wonders or decision.unclear or any(decision.read_back)
+    settles = any(decision.accept) or any(decision.confirm) or any(decision.refuse)
+    if seat.remark is not None or ends or asks or settles or any(decision.retract):
+        return ()
+    hesitates = any(held and bid > 0.0 for held, bid in zip(decision.hold, game.bid, strict=True))
+    hesitates = hesitates and not any(decision.counter) and not any(seat.state.final) and not any(seat.state.taken)
+    return ("think", "ask") if hesitates else ("ask",)
 
 
 _REMARKS: Final = CHANNELS["remarks"].start
@@ -193,7 +225,11 @@ def _remark(negotiation: Negotiation, decision: Decision, heard: Heard, eased: f
 
 
 def worded_reply(negotiation: Negotiation, decision: Decision, remark: str = "") -> ManagerReply:
-    """Word one answer from the seat's phrase book; a remark stands before it, after the greeting."""
+    """Word one answer from the seat's phrase book.
+
+    Before it, after the greeting, stands what the agent asked beside the rate and then a remark; behind it what the
+    manager asks of its own accord.
+    """
     seat: ManagerSeat = negotiation.seat
     game, scenario = negotiation.game, negotiation.scenario
     acts = decision_acts(game, decision)
@@ -205,8 +241,25 @@ def worded_reply(negotiation: Negotiation, decision: Decision, remark: str = "")
         return word(part, scenario.card, context, seat.book, scenario.seed, int(game.turn), seat.tone)
 
     first = 1 if acts[0].kind is Act.GREET else 0
-    parts = [worded(acts[:first]), remark, worded(acts[first:])] if remark else [worded(acts)]
+    before, after = seat.aside.before, seat.aside.after
+    said = with_conditions(acts, game, decision)
+    parts = [worded(said[:first]), before, remark, worded(said[first:])] if before or remark else [worded(said)]
+    parts.append(after)
     return ManagerReply(" ".join(filter(None, parts)), acts, decision)
+
+
+def with_conditions(acts: tuple[DialogueAct, ...], game: GameState, decision: Decision) -> tuple[DialogueAct, ...]:
+    """Return a manager's acts with what the figures that it confirms are tied to, said once more before a goodbye.
+
+    These are words alone: the deal has its conditions since the figure was named. Beside a figure that is still talked
+    about they would seem to go with that one, so there they are left out.
+    """
+    if any(decision.counter) or any(decision.accept):
+        return acts
+    tied = {int(n) for n, confirmed in zip(game.condition, decision.confirm, strict=True) if n and confirmed}
+    again = [DialogueAct(Act.INFORM, detail=f"condition:{CONDITION_NAMES[n - 1]}") for n in sorted(tied)]
+    last = len(acts) - 1 if acts[-1].kind is Act.CLOSE else len(acts)
+    return (*acts[:last], *again, *acts[last:])
 
 
 def _own_book(book: PhraseBook, persona: Persona) -> PhraseBook:

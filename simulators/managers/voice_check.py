@@ -86,6 +86,8 @@ class AnswerScene(NamedTuple):
     """The agent's message."""
     earlier: tuple[str, ...] = ()
     """What both sides said before it."""
+    aside: str = ""
+    """What is said beside the decision, in the manager's words and as the note tells it: what it gives was decided."""
 
 
 class AnswerVerdict(NamedTuple):
@@ -158,7 +160,8 @@ def plain_fault(scene: AnswerScene, text: str) -> str:
         return "rambling"
     if _AGENT_ROLE.search(text):
         return "speaks for the other side"
-    if _GIVES.search(text):
+    aside = scene.aside.lower()
+    if any(given.group().lower() not in aside for given in _GIVES.finditer(text)):
         return "a promise that was not decided"
     if not agreement_decided(scene) and _AGREES.search(text):
         return "an agreement that was not decided"

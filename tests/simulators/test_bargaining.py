@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from negotiation_env.game.acts import Act
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.moves import move_of_action
 from negotiation_env.game.scenario import sample_scenario
@@ -17,7 +18,7 @@ from negotiation_env.play.protocols import Negotiation, Unscored
 from negotiation_env.play.registry import load_policy
 from negotiation_env.play.rollout import rollout
 from simulators.dynamics import NEWS, Heard
-from simulators.managers.rule_manager import ManagerSeat, RuleManager
+from simulators.managers.rule_manager import ManagerSeat, RuleManager, manager_book
 from simulators.personas import all_personas
 
 PROPOSE, ASK, INFORM, SOOTHE = 2.0, 4.0, 1.0, 8.0
@@ -208,6 +209,21 @@ def test_conditions_become_part_of_the_deal(manager: RuleManager) -> None:
                 tied += 1
                 assert ticket.agreed is not None and f"condition:{ticket.condition}" in said
     assert tied > 3
+
+
+def test_a_condition_is_said_again_when_its_figure_is_confirmed(manager: RuleManager) -> None:
+    again = 0
+    scenarios = [sample_scenario(seed) for seed in range(1200, 1320)]
+    for episode in rollout(load_policy("intent-driven"), scenarios, manager=manager, reward=Unscored()):
+        names = {t.condition for t in episode.tickets if t.condition is not None}
+        if not names or len(episode.tickets) > 1:
+            continue
+        book, (name,) = manager_book(), names
+        confirming = next(t for t in episode.turns if any(a.kind is Act.CONFIRM for a in t.answer_acts))
+        assert any(phrase.short in confirming.answer for phrase in book.lookup(f"condition.{name}", None).all)
+        assert not any(a.detail.startswith("condition:") for a in confirming.answer_acts)
+        again += 1
+    assert again > 0
 
 
 def test_a_concern_shows_and_stays_private(manager: RuleManager) -> None:

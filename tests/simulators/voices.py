@@ -42,6 +42,11 @@ _WORDS = (
     (r"greet", "Hello"),
     (r"speak of what weighs on you", "These are not easy weeks"),
     (r"thank them for hearing what weighs on you", "You listen well"),
+    (r"tell them: .*", "You asked about the house, so I tell you"),
+    (r"thank them for the answer", "Good to know"),
+    (r"say that you have thought about it", "I have slept on it"),
+    (r"ask for time to think until tomorrow", "Let me think about it until tomorrow"),
+    (r"ask them: (.*)", r"\1"),
 )
 
 
