@@ -3,7 +3,8 @@
 A step is a batch of messages of like length; the loss is the sum of the cross-entropies of figures' roles, scales and
 price types, of takings, stands and topics, masked labels aside. The base is frozen, in bfloat16. Its layers and the
 heads have dropout: without it the loss was four times as high on new authors as on those trained on. What is written in
-the end is a running mean of the weights along the steps (Polyak and Juditsky 1992). A run goes on from its last whole
+the end is a running mean of the weights along the steps (Polyak and Juditsky 1992), with a share of those that it began
+with if it is to be. A run goes on from its last whole
 epoch; ``reader.safetensors`` and ``reader.json`` are what ``encoder_build`` reads. In the end the thresholds are chosen
 on the validation authors (``reader_thresholds``).
 """
@@ -45,7 +46,7 @@ from negotiation_env.language.encoder_heads import (
 from negotiation_env.language.encoder_input import MESSAGE_FEATURES, PAIR_FEATURES, SCALES, TICKET_FEATURES
 from negotiation_env.language.encoder_reader import MOST_TOKENS, Thresholds, load_encoder
 from negotiation_env.training.lora import lora_config
-from negotiation_env.training.presets import AdapterPreset, Count, LearningRate, read_preset
+from negotiation_env.training.presets import AdapterPreset, Count, LearningRate, Share, read_preset
 from negotiation_env.training.run_folder import (
     CARD,
     RunFolder,
@@ -87,6 +88,8 @@ class ReaderPreset(AdapterPreset):
     head_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.2
     averaging: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     """What a step leaves of the running mean of the weights; 0 keeps the last step's weights alone."""
+    start_share: Share = 0.0
+    """Share of ``start`` in what is written, by which it reads unlike authors better (Wortsman et al. 2022)."""
     drill_repeats: Annotated[int, Field(ge=0)]
     """How often the drills stand in the data."""
     most_messages: int | None = None
@@ -349,7 +352,8 @@ class ReaderModel:
         self.heads = Heads(settings.head_dropout)
         if settings.start:
             self._put(load_file(Path(settings.start) / WEIGHTS))
-        self.averaging = settings.averaging
+        self.averaging, self.start_share = settings.averaging, settings.start_share
+        self.start = self.tensors()
         self.average = self.tensors()
         self.trained = [p for p in self.body.parameters() if p.requires_grad]
         groups = [
@@ -390,6 +394,10 @@ class ReaderModel:
         }
         found |= dict(self.heads.state_dict())
         return {name: tensor.detach().to(torch.float32, copy=True).contiguous() for name, tensor in found.items()}
+
+    def written(self) -> dict[str, Tensor]:
+        """Return the weights that the run comes to."""
+        return {name: mean.lerp(self.start[name], self.start_share) for name, mean in self.average.items()}
 
     def _put(self, weights: Mapping[str, Tensor]) -> None:
         """Set what is trained."""
@@ -485,7 +493,7 @@ def _settle(settings: ReaderPreset, out: Path) -> float:
 
 def publish(model: ReaderModel, settings: ReaderPreset, out: Path) -> None:
     """Write the reader's files: weights in half precision, settings with the thresholds to begin with."""
-    arrays = {name: tensor.numpy().astype(np.float16) for name, tensor in model.average.items()}
+    arrays = {name: tensor.numpy().astype(np.float16) for name, tensor in model.written().items()}
     write_file(out / WEIGHTS, partial(save_arrays, arrays))
     said = {
         "lora_rank": settings.lora_rank,
