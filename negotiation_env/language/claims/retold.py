@@ -88,21 +88,23 @@ def _unheard(nights: Nights, before: _Before) -> list[date]:
 
 
 def _dates_said_back(talk: Talk, now: Told, nights: Sequence[Nights], before: _Before) -> Iterator[Claim]:
-    """Yield the dates that nobody has said where the hotel has just named another, which the message does not repeat.
+    """Yield the dates that nobody has said where the hotel has named another of late, which the message does not repeat.
 
     "The mason comes on the 17th." - "Until the 27th, then." None are those of questions, which may propose, those on
     a weekday that the hotel has named without a date, and those that the hotel's own leave over.
     """
-    heard = {day for group in before.nights[-1] for day in group.days}
-    if not heard - {day for group in nights for day in group.days}:
+    named = {day for group in nights for day in group.days}
+    lately = list(zip(before.messages, before.nights, strict=True))[:-4:-2]  # what the hotel said, and before that
+    heard = [frozenset(day for group in groups for day in group.days) for _, groups in lately]
+    free = {there.weekday for (message, _), days in zip(lately, heard, strict=True) for there in message.weekdays
+            if there.weekday not in {day.weekday() for day in days}}  # fmt: skip
+    if all(days <= named for days in heard):
         return
-    dated = {day.weekday() for day in heard}
-    free = {named.weekday for named in before.messages[-1].weekdays} - dated
     for group in nights:
         new = _unheard(group, before)
-        if not new or is_asked(now, sentence_at(now, group.start)):
+        if not new or is_asked(now, sentence_at(now, group.start)) or all(day.weekday() in free for day in new):
             continue
-        if not all(day.weekday() in free for day in new) and not _is_left_over(talk, group, new, heard):
+        if not any(_is_left_over(talk, group, new, days) for days in heard):
             yield _date_claim(talk, group, new[0])
 
 

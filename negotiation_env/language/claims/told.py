@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -186,7 +186,7 @@ def nights_on(said: Told, tickets: Sequence[Ticket]) -> list[Nights]:
         days: set[date] = set()
         edges: set[date] = set()
         for mention in group:
-            dates = _dates_of(mention.days, tickets)
+            dates = _dates_of(mention, tickets)
             edges.update(dates)
             days.update(dates)
             if mention.is_range and len(dates) > 1 and (dates[-1] - dates[0]).days <= _LONGEST:
@@ -196,12 +196,13 @@ def nights_on(said: Told, tickets: Sequence[Ticket]) -> list[Nights]:
     return found
 
 
-def _dates_of(days: Iterable[Day], tickets: Sequence[Ticket]) -> list[date]:
-    """Return days as dates: each the one nearest to a stay, and none before the one listed before it."""
+def _dates_of(mention: DateMention, tickets: Sequence[Ticket]) -> list[date]:
+    """Return days as dates: each the one nearest to a stay, on its weekday, and none before the one listed before."""
     found: list[date] = []
-    for day in days:
+    for day in mention.days:
         near = _near(day, tuple((ticket.check_in, ticket.check_out) for ticket in tickets))
         later = [there for there in near if not found or there >= found[-1]]
+        later = [there for there in later if mention.weekday in (None, there.weekday())] or later
         if not later:
             return []
         found.append(later[0])
