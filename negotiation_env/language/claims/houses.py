@@ -457,7 +457,9 @@ def _near_rival_claims(talk: Talk) -> list[Claim]:
             continue
         said = talk.low[match.start() : end]
         if said not in talk.earlier_low and (not words & _NO_NAMES or _OFFERS.match(talk.low, end)):
-            found.append(talk.claim("competitor", match.start(), end, talk.text[match.start() : end], competitor, False))
+            found.append(
+                talk.claim("competitor", match.start(), end, talk.text[match.start() : end], competitor, False)
+            )
     return found
 
 

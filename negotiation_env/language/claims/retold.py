@@ -23,6 +23,7 @@ from negotiation_env.language.claims.told import (
     nights_on,
     sentence_at,
     told,
+    week_parts,
     words_in,
 )
 
@@ -34,6 +35,10 @@ _LINK: Final = re.compile(r"[,;:0-9.!?]")
 """What parts a number from the word behind it that it does not count."""
 NEAR: Final = 40
 """Characters within which a word and a day belong together."""
+WEEK_PART: Final = 5
+"""The most days of the week that are a part of it."""
+DATED: Final = 24
+"""Characters before a date within which a day of the week is the date's."""
 COUNTED: Final = 16
 """Characters within which a number counts the word behind it."""
 
@@ -63,6 +68,7 @@ def retold_claims(talk: Talk) -> list[Claim]:
         *_lists_moved(talk, now, nights, before),
         *_dates_of_words(talk, now, nights, before),
         *_weekdays_said_back(talk, now, before),
+        *_weekdays_moved(talk, now, nights, before),
         *_counts_said_back(talk, now, before),
     ]
     return list({claim.start: claim for claim in found}.values())
@@ -88,7 +94,7 @@ def _unheard(nights: Nights, before: _Before) -> list[date]:
 
 
 def _dates_said_back(talk: Talk, now: Told, nights: Sequence[Nights], before: _Before) -> Iterator[Claim]:
-    """Yield the dates that nobody has said where the hotel has named another of late, which the message does not repeat.
+    """Yield the dates that nobody has said where the hotel has named another of late that the message leaves out.
 
     "The mason comes on the 17th." - "Until the 27th, then." None are those of questions, which may propose, those on
     a weekday that the hotel has named without a date, and those that the hotel's own leave over.
@@ -160,8 +166,10 @@ def _date_claim(talk: Talk, group: Nights, day: date) -> Claim:
 
 
 def _weekdays_said_back(talk: Talk, now: Told, before: _Before) -> Iterator[Claim]:
-    """Yield the weekdays that nobody has said in a sentence that shares a word with one in which the hotel has just
-    named another, which the message does not repeat."""
+    """Yield the weekdays that nobody has said where the hotel has just named another that the message leaves out.
+
+    The two sentences share a word: "The photographer on Thursday." - "The photographer on Wednesday, noted."
+    """
     heard = before.messages[-1]
     missing = {named.weekday for named in heard.weekdays} - {named.weekday for named in now.weekdays}
     if not missing:
@@ -178,6 +186,25 @@ def _weekdays_said_back(talk: Talk, now: Told, before: _Before) -> Iterator[Clai
         whole = named.end - named.start >= len("monday")
         if whole and named.weekday not in known and words & words_in(now, sentence):
             yield talk.claim("weekday", named.start, named.end, talk.low[named.start : named.end], None, False)
+
+
+def _weekdays_moved(talk: Talk, now: Told, nights: Sequence[Nights], before: _Before) -> Iterator[Claim]:
+    """Yield the days of the week, without dates, that share some with those that the hotel has just listed and not all.
+
+    "Friday and Saturday are the wedding's." - "Saturday and Sunday stay theirs, then."
+    """
+    heard = [part.weekdays for part in week_parts(before.messages[-1]) if 2 <= len(part.weekdays) <= WEEK_PART]
+    if not heard:
+        return
+    known = {part.weekdays for message in before.messages for part in week_parts(message)}
+    known |= {frozenset(day.weekday() for day in group.days) for groups in before.nights for group in groups}
+    for part in week_parts(now):
+        dated = any(group.start - DATED <= part.start < group.end for group in nights)
+        if dated or not 2 <= len(part.weekdays) <= WEEK_PART or part.weekdays in known:
+            continue
+        moved = any(part.weekdays & days and part.weekdays - days and days - part.weekdays for days in heard)
+        if moved and not is_asked(now, sentence_at(now, part.start)):
+            yield talk.claim("weekday", part.start, part.end, talk.low[part.start : part.end], None, False)
 
 
 def _counts_said_back(talk: Talk, now: Told, before: _Before) -> Iterator[Claim]:

@@ -44,6 +44,8 @@ _ROOM: Final = frozenset(("room", "king", "queen", "twin", "double", "suite", "e
 _WEEKDAY: Final = re.compile(r"\b(mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?s?\b")
 _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WEEK_PART: Final = re.compile(r"\b(?:weekends?|weekdays?|midweek|in the week)\b|周|星期|礼拜|平日")
+_WEEK_LIST: Final = re.compile(r"(?:,? (?:and|&|\+) |, ?| ?/ ?| )(?:the )?")
+_WEEK_RANGE: Final = re.compile(r",? ?(?:to|until|till|through|-) ?(?:and including )?(?:the )?")
 _COUNT_UNIT: Final = re.compile(
     r" ?(?:%|per ?cent|points?\b|o'clock|am\b|pm\b|:[0-9]|st\b|nd\b|rd\b|th\b|-?[0-9]|yuan\b|net\b|[晚月号日间点])"
     r"|[ -]?(?:[a-z]+ )?nights?\b"
@@ -83,6 +85,14 @@ class Weekday(NamedTuple):
     start: int
     end: int
     weekday: int
+
+
+class WeekPart(NamedTuple):
+    """Days of the week that are listed together or are the ends of a range, at ``low[start:end]``."""
+
+    start: int
+    end: int
+    weekdays: frozenset[int]
 
 
 class Told(NamedTuple):
@@ -220,6 +230,23 @@ def _near(day: Day, stays: tuple[tuple[date, date], ...]) -> tuple[date, ...]:
         return min(max((start - there).days, (there - end).days, 0) for start, end in stays)
 
     return tuple(sorted(fitting, key=apart))
+
+
+def week_parts(said: Told) -> list[WeekPart]:
+    """Return the days of the week of a message: "Monday to Thursday" is one part, "Friday and Saturday" another."""
+    found: list[WeekPart] = []
+    before = 0
+    for named in said.weekdays:
+        last = found[-1] if found else None
+        if last is not None and _WEEK_RANGE.fullmatch(said.low, last.end, named.start):
+            days = {(before + offset) % 7 for offset in range((named.weekday - before) % 7 + 1)}
+            found[-1] = WeekPart(last.start, named.end, last.weekdays | days)
+        elif last is not None and _WEEK_LIST.fullmatch(said.low, last.end, named.start):
+            found[-1] = WeekPart(last.start, named.end, last.weekdays | {named.weekday})
+        else:
+            found.append(WeekPart(named.start, named.end, frozenset((named.weekday,))))
+        before = named.weekday
+    return found
 
 
 def sentence_at(said: Told, at: int) -> Span:
