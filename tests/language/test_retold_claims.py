@@ -28,9 +28,9 @@ def false_claims(text: str, earlier: tuple[str, ...]) -> list[str]:
 
 
 SAID_BACK = [
-    ("date", (OPENING, "The plumber is here until the 24th."), "So he's there until the {}, with the ladder.", "24th", "26th"),
+    ("date", (OPENING, "The plumber is here until the 24th."), "Until the {}, with his ladder.", "24th", "26th"),
     ("date", (OPENING, "On 24 June I bury an aunt."), "I'm sorry about {} June.", "24", "27"),
-    ("date", ("Are the nights of the 16th and the 17th slow?", "A bit."), "Those two, {}, then.",
+    ("date", ("May I ask about 16 and 17 June?", "You may."), "Those two, {}, then.",
      "16 and 17 June", "16 and 19 June"),
     ("date", SHOWER, "Opera from the {}, I wrote it down.", "24th", "27th"),
     ("weekday", (OPENING, "The photographer may come on Thursday."), "The photographer on {}, noted.",
@@ -54,7 +54,7 @@ def test_what_is_said_back_is_held_against_what_was_told(
     ("heard", "text"),
     [
         ("The plumber is here until the 24th.", "Could he be out by the 26th?"),  # a question may propose
-        ("The plumber is here until the 24th.", "Fine. From the 25th on it's quiet again."),  # what the day leaves
+        ("From 26 June the plumber is here.", "So it's quiet until the 25th."),  # what the day leaves
         ("The plumber is here until the 24th.", "On the 24th, and not on the 26th."),  # the day itself is repeated
         ("From the 24th we are full. Write to me on a Monday.", "Monday the 28th it is."),  # a day without its date
         ("Eleven boats lie here, and six of them are mine.", "So five boats are the neighbour's."),  # a difference

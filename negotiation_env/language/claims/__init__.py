@@ -53,6 +53,7 @@ def find_claims(
         *standing_claims(talk, rooms, dates, nights),
         *count_claims(talk),
         *sum_claims(talk, houses),
-        *retold_claims(talk),
     ]
+    accused = {(claim.kind, claim.start) for claim in claims if not claim.true}
+    claims += [claim for claim in retold_claims(talk) if (claim.kind, claim.start) not in accused]
     return tuple(sorted(claims, key=lambda claim: (claim.start, claim.end, claim.kind)))
