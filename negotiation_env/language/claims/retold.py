@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from itertools import combinations
 from typing import Final, NamedTuple
 
-from negotiation_env.language.claims.talk import MAX_EARLIER, Claim, Talk, within
+from negotiation_env.language.claims.talk import MAX_EARLIER, MAX_LENGTH, Claim, Talk, within
 from negotiation_env.language.claims.told import (
     Count,
     Nights,
@@ -78,9 +78,9 @@ def _before(talk: Talk) -> _Before:
     messages: list[Told] = []
     length = 0
     for message in reversed(talk.earlier):
-        length += len(message)
-        if length > MAX_EARLIER:
+        if length >= MAX_EARLIER:
             break
+        length += min(len(message), MAX_LENGTH)
         messages.insert(0, told(message))
     days = {day for message in messages for day in message.days}
     for ticket in talk.card.tickets:
