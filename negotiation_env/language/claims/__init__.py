@@ -3,7 +3,8 @@
 ``find_claims`` reads ``stays`` (dates, weekdays, months, nights, which ``dates`` finds), ``houses`` (rooms, the hotel,
 its city, the event and the competitor), ``shares`` (demand, exposure, conversion, occupancy, commission) and ``money``
 (prices of the competitor, prices that stand, net prices, totals, what was said before); ``sums`` checks what figures
-are said to add up to; ``talk`` holds a message beside its card. A figure that is offered is a bid and no claim, and the
+are said to add up to; ``retold`` holds what is said back against what was told before (``told``); ``talk`` holds a
+message beside its card. A figure that is offered is a bid and no claim, and the
 confidential target is never looked at. The text is data: no string raises, and the time is linear in its length.
 """
 
@@ -16,6 +17,7 @@ from negotiation_env.game.state import GameState
 from negotiation_env.language.claims.dates import find_dates, find_nights
 from negotiation_env.language.claims.houses import find_houses, find_rooms, house_claims, room_claims
 from negotiation_env.language.claims.money import count_claims, money_claims, saying_claims, standing_claims
+from negotiation_env.language.claims.retold import retold_claims
 from negotiation_env.language.claims.shares import find_shares, share_claims, trend_claims
 from negotiation_env.language.claims.stays import date_claims, month_claims, nights_claims
 from negotiation_env.language.claims.sums import sum_claims
@@ -52,4 +54,6 @@ def find_claims(
         *count_claims(talk),
         *sum_claims(talk, houses),
     ]
+    accused = {(claim.kind, claim.start) for claim in claims if not claim.true}
+    claims += [claim for claim in retold_claims(talk) if (claim.kind, claim.start) not in accused]
     return tuple(sorted(claims, key=lambda claim: (claim.start, claim.end, claim.kind)))

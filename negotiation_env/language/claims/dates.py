@@ -33,6 +33,7 @@ _ENGLISH: Final = re.compile(
     rf"({_DAYS}) ?(?:of )?({_MONTH})|({_MONTH})\.? (?:the )?({_DAYS})|\b20[0-9]{{2}}-([0-9]{{2}})-([0-9]{{2}})\b"
 )
 _BARE_DAY: Final = rf"(?:(?<![0-9.,])(?:3[01]|[12][0-9]|[1-9])(?:st|nd|rd|th)\b|\b(?:{_WORDS})\b)"
+_ANY_ORDINAL: Final = re.compile(_BARE_DAY)
 _BARE: Final = re.compile(rf"{_BARE_DAY}(?:(?:{_TO}|{_AND})(?:{_BARE_DAY}|{_DAY})){{0,4}}")
 _ONE_DAY: Final = re.compile(_DAY)
 _RANGE: Final = re.compile(rf"(?<=[a-z0-9]){_TO}(?=[a-z0-9])|到|至|[-~—]")
@@ -274,6 +275,11 @@ def find_nights(low: str, numbers: list[Number]) -> list[NightsMention]:
         NightsMention(match.start(), match.end(), int(match[1] or match[2])) for match in _TIMES_NIGHTS.finditer(low)
     ]
     return sorted(found)
+
+
+def ordinals(low: str) -> set[int]:
+    """Return the numbers from 1 to 31 that a text says as ordinals, whether or not they are days: "the 24th"."""
+    return {_ordinal(match[0]) for match in _ANY_ORDINAL.finditer(low)}
 
 
 def find_months(low: str) -> list[MonthMention]:

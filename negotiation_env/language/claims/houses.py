@@ -396,7 +396,8 @@ def house_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
                 found.append(talk.claim("competitor", house.start, house.end, name, competitor, True))
         elif house.core not in talk.earlier_low and name not in talk.earlier_low:
             found.append(talk.claim("competitor", house.start, house.end, name, competitor, False))
-    found += _city_claims(talk, houses, rooms) + _event_claims(talk) + _near_name_claims(talk, houses, rooms)
+    found += _city_claims(talk, houses, rooms) + _event_claims(talk)
+    found += _near_name_claims(talk, houses, rooms) + _near_rival_claims(talk)
     if not talk.earlier and own in _OWN_SIGNS:
         for match in _CHINESE_OWN.finditer(talk.low):
             true = bool(set(match[1]) & set(_OWN_SIGNS[own]))
@@ -436,6 +437,29 @@ def _near_name_claims(talk: Talk, houses: list[House], rooms: list[RoomMention])
         other = taken.isdisjoint(range(match.start(1), match.end(1))) and not _cities().match(name)
         if other and name not in own and name not in _NO_NAMES | _NO_HOUSES:
             found.append(talk.claim("hotel", match.start(1), match.end(1), match[1], hotel.name, False))
+    return found
+
+
+_OFFERS: Final = re.compile(r"(?:'s)? (?:is |now |still )?(?:at|asks|sells|lists|charges|shows)\b")
+"""What a house of a city's name is said to do: "City Moon's at 322", and not "City Centre"."""
+
+
+def _near_rival_claims(talk: Talk) -> list[Claim]:
+    """Return a claim for each name that shares one of two words with the competitor's: "Golden Willow's at 480"."""
+    competitor = talk.card.facts.competitor_name
+    other, own = core_name(competitor).split(), core_name(talk.card.hotel.name).split()
+    found: list[Claim] = []
+    for match in _TWO_NAMES.finditer(talk.text) if len(other) == 2 else ():
+        first, second, end = match[1].lower(), match[2].lower(), match.end(2)
+        words = {first, second}
+        shares = (first == other[0]) != (second.removesuffix("s") == other[1].removesuffix("s"))
+        if not shares or "the" in words or words & _NO_HOUSES or [first, second] == own:
+            continue
+        said = talk.low[match.start() : end]
+        if said not in talk.earlier_low and (not words & _NO_NAMES or _OFFERS.match(talk.low, end)):
+            found.append(
+                talk.claim("competitor", match.start(), end, talk.text[match.start() : end], competitor, False)
+            )
     return found
 
 

@@ -319,6 +319,11 @@ _COUNTED: Final = re.compile(
     r"stays|sales|rooms? a (?:night|day|week)|suites full|rooms full|years in a row|days in a row)\b"
     r"|(?:个|单|位)?(?:订单|预订|间夜|浏览|客人)"
 )
+_REVIEWS: Final = re.compile(r" (?:of your )?(?:(?:five-star|good|new) )?(?:reviews|reviewers)\b")
+"""Of which no card tells."""
+_SOLD: Final = re.compile(
+    r" (?:suites|twins|doubles|kings|queens|rooms)(?: go)? (?:last (?:week|month|night)|yesterday)\b"
+)
 _REPORTED: Final = re.compile(
     r"\b(?:last (?:week|month|year|spring|summer|autumn|winter|january|february|march|april|may|june|july|"
     r"august|september|"
@@ -470,7 +475,8 @@ def count_claims(talk: Talk) -> list[Claim]:
         )
         if unit is not None and _PER_HUNDRED.match(talk.low, unit.end()):
             continue  # a share
-        if counted or earned:
+        reported = _REVIEWS.match(talk.low, number.end) or _SOLD.match(talk.low, number.end)
+        if counted or earned or reported:
             end = unit.end() if unit is not None else number.end
             claims.append(talk.claim("performance", number.start, end, number.value, None, False))
     return claims

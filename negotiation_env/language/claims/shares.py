@@ -94,7 +94,7 @@ _UP: Final = re.compile(
     r"additional|plus|stronger|"
     r"lift(?:s|ed|ing)?|boost\w*|jump\w*|surg\w+|gain\w*|ahead|shoots? up|soar\w*|bigger|busier|better|"
     r"strong|rush|peak|"
-    r"boom\w*|fuller|swell\w*|adds?|on top)\b|涨|多|升|增|上升|高|旺|火|热"
+    r"boom\w*|livel\w+|fuller|swell\w*|adds?|on top)\b|涨|多|升|增|上升|高|旺|火|热"
 )
 _DOWN: Final = re.compile(
     r"\b(?:down|fewer|less|falls?|fell|fallen|falling|drop\w*|below|under|lower\w*|declin\w+|behind|"

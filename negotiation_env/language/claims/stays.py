@@ -47,11 +47,13 @@ _OTHER_START: Final = re.compile(
     r"\b(?:banner|badge|boost|lift|photo\w*|report|again|shut|closed?|back|opens?|free|page|search|term|"
     r"school|project|work|fair|festival)\b[^,.;0-9]{0,24}$"
 )
-_CLOCK: Final = re.compile(
-    r",? (?:at|before|by|around) (?:(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|"
+_NO_DAY_AFTER: Final = re.compile(
+    r" (?:rooms|rates|stays)\b"
+    r"|,? (?:at|before|by|around) (?:(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|"
     r"twelve)\b(?![ -][a-z]+ty\b| hundred)|noon|"
     r"[0-9]{1,2}(?![0-9.,%]))"
 )
+"""A time of day, or "3 May rooms", of which there are three."""
 _START_AFTER: Final = re.compile(
     r" ?(?:起|进|入住|开始)|,? (?:onwards?|on,)| x ?[0-9]| ?(?:[0-9]{1,2}|[一二两三四五六七八九十]{1,3})晚|"
     r",? ?(?:for )?(?:the )?(?:[a-z]+|[0-9]+) nights?\b"
@@ -88,6 +90,7 @@ _PART: Final = re.compile(
 _ONE_NIGHT: Final = re.compile(r"[,.;)]|$")
 _DATE_ASIDE: Final = re.compile(rf"(?:[ ,:(]|\b(?:from|on|the|starting|for|{WEEKDAY})\b)*")
 _NO_MORE: Final = re.compile(r",? (?:and )?(?:no more|not one more|no longer)\b")
+_AND_NIGHTS: Final = re.compile(r" and (?:[a-z]+|[0-9]+)(?:[,.;:?!)]|$)")
 _AT_ONCE: Final = re.compile(r" in one go\b| at a stretch\b| on end\b")
 _LEAST: Final = re.compile(
     r"\b(?:minimum|min|at least|or more|or longer|least|every|each|per|more than|under|limit|up to|over|a|any|"
@@ -156,7 +159,9 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
         opening = not talk.earlier and not mention.is_range and len(mention.days) == 1
         opening = opening and not _ROUGHLY_BEFORE.search(talk.before(mention.start, 24))
         found += _weekday_claims(talk, mention)
-        if _OTHER_START.search(talk.before(mention.start, 32)) or _CLOCK.match(talk.low, mention.end):
+        if _OTHER_START.search(talk.before(mention.start, 32)) or _NO_DAY_AFTER.match(talk.low, mention.end):
+            continue
+        if talk.low[mention.start - 1 : mention.start] == "、":  # the end of a list, "8、9、10号"
             continue
         start = _is_start(talk, mention, rooms)
         last = _LAST_BEFORE.search(talk.before(mention.start, 40)) is not None and len(mention.days) == 1
@@ -398,6 +403,8 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
             continue
         sentence = talk.sentence(mention.start)
         meant = _named_beside(talk, mention, rooms, dates)
+        if _AND_NIGHTS.match(talk.low, mention.end):  # "suite and double, eight nights and ten" are in order
+            meant = None
         true = mention.nights in ((*lengths, total) if meant is None else {ticket.nights for ticket in meant})
         if len(lengths) > 1 and meant is None and _EACH.match(talk.low, mention.end):
             true = False

@@ -107,7 +107,7 @@ class Talk:
     @cached_property
     def sentences(self) -> list[Span]:
         """Its sentences, in order; together they are the message without the signs that end them."""
-        return _split(self.low, _SENTENCE_END)
+        return sentences_of(self.low)
 
     @cached_property
     def clauses(self) -> list[Span]:
@@ -166,6 +166,11 @@ class Talk:
               true: bool) -> Claim:  # fmt: skip
         """Return a claim made by ``text[start:end]``."""
         return Claim(kind, self.text[start:end], start, end, value, truth, true)
+
+
+def sentences_of(low: str) -> list[Span]:
+    """Return the sentences of a text, in order; together they are the text without the signs that end them."""
+    return _split(low, _SENTENCE_END)
 
 
 def _split(low: str, ends: re.Pattern[str]) -> list[Span]:

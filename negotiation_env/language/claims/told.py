@@ -1,0 +1,265 @@
+"""What one message tells, for claims that are held against the talk: its days, weekdays and counts, and its words.
+
+``told`` reads a message by itself, whoever said it, and remembers what it read; ``nights_on`` turns the days of a
+message into dates near the stays of a card. ``retold`` compares.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from negotiation_env.game.scenario import Ticket
+from negotiation_env.language.claims.dates import DateMention, Day, find_dates, ordinals
+from negotiation_env.language.claims.talk import MAX_LENGTH, Span, sentences_of, within
+from negotiation_env.language.numerals import find_numbers, lower
+from negotiation_env.language.price_vocabulary import word_set
+
+_WORD: Final = re.compile(r"[a-z]{3,}")
+_ENDING: Final = re.compile(r"(?:ing|ers|ies|ed|es|er|s)$")
+_PLAIN: Final = word_set(
+    "the and for with from are was were been its you your yours our mine his her him she they them their that this "
+    "those these there here then than not nor yes does did done have has had could would can may might will shall "
+    "should let what which who when where how why all both each every per only just still also too now more less "
+    "about into out off over under above below again other others same any some very well good thank thanks please "
+    "sorry dear mrs sir morning afternoon evening until till through after before between isn won don didn doesn ain "
+    "monday tuesday wednesday thursday friday saturday sunday january february march april june july august september "
+    "october november december one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred "
+    "thousand first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
+    "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth thirtieth "
+    "night nights day days week weeks weekend month months year years hour hours minute minutes time times date dates "
+    "net selling price prices rate rates yuan percent page badge banner boost report photo search searches lift house "
+    "hotel get give take make made making come coming say said ask keep kept want need see know think half rest part "
+    "last left remain next least most thing mind start end paper number figure line round point step set form place "
+    "king queen twin double suite executive deluxe superior standard family garden view box key knock paragraph copy"
+)
+"""Words that tie no two sentences of a talk about rooms together, or that count something else each time."""
+_ROOM: Final = frozenset(("room", "king", "queen", "twin", "double", "suite", "executive", "guest"))
+"""What a house has a number of: as words they tie no sentences, behind a number they do."""
+_WEEKDAY: Final = re.compile(r"\b(mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?s?\b")
+_WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WEEK_PART: Final = re.compile(r"\b(?:weekends?|weekdays?|midweek|in the week)\b|周|星期|礼拜|平日")
+_WEEK_LIST: Final = re.compile(r"(?:,? (?:and|&|\+) |, ?| ?/ ?| )(?:the )?")
+_WEEK_RANGE: Final = re.compile(r",? ?(?:to|until|till|through|-) ?(?:and including )?(?:the )?")
+_COUNT_UNIT: Final = re.compile(
+    r" ?(?:%|per ?cent|points?\b|o'clock|am\b|pm\b|:[0-9]|st\b|nd\b|rd\b|th\b|-?[0-9]|yuan\b|net\b|[晚月号日间点])"
+    r"|[ -]?(?:[a-z]+ )?nights?\b"
+)
+_JOINED: Final = re.compile(
+    r"(?:[ ,;(、和，&]|\b(?:and|then|again|plus|also|on|from|the)\b|"
+    r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?s?\b){1,12}"
+)
+MAX_COUNT: Final = 99
+"""The highest number that is read as a count; higher ones are prices."""
+_SPAN: Final = re.compile(r"(?<![0-9.,])(3[01]|[12]?[0-9]) ?(?:-|to|until|till|到|至) ?(3[01]|[12]?[0-9])(?![0-9.,%])")
+_FAR: Final = timedelta(days=21)
+"""How far from a stay a day may lie and still be told in dates."""
+_LONGEST: Final = 31
+"""Nights of the longest range of days."""
+
+
+class Count(NamedTuple):
+    """A whole number from 2 to ``MAX_COUNT`` that counts something, at ``low[start:end]``."""
+
+    start: int
+    end: int
+    value: int
+
+
+class Word(NamedTuple):
+    """A word that may tie two sentences together, without its ending, at ``low[start:end]``."""
+
+    start: int
+    end: int
+    stem: str
+
+
+class Weekday(NamedTuple):
+    """A day of the week, 0 for Monday, at ``low[start:end]``."""
+
+    start: int
+    end: int
+    weekday: int
+
+
+class WeekPart(NamedTuple):
+    """Days of the week that are listed together or are the ends of a range, at ``low[start:end]``."""
+
+    start: int
+    end: int
+    weekdays: frozenset[int]
+
+
+class Told(NamedTuple):
+    """What a message tells.
+
+    Attributes:
+        low: the message in lower case.
+        sentences: its sentences.
+        groups: its dates; those that are listed together are one group.
+        weekdays: the days of the week that it names.
+        any_week_part: whether it speaks of weekends, weekdays or, in Chinese, of any day of the week.
+        counts: its numbers of things that are no nights, dates, shares or prices.
+        words: its words that may tie sentences together.
+        room_words: its words for rooms and guests, which tie a number to what it counts.
+        days: every number from 1 to 31 that may be a day of a month, with those between the ends of a range.
+    """
+
+    low: str
+    sentences: tuple[Span, ...]
+    groups: tuple[tuple[DateMention, ...], ...]
+    weekdays: tuple[Weekday, ...]
+    any_week_part: bool
+    counts: tuple[Count, ...]
+    words: tuple[Word, ...]
+    room_words: tuple[Word, ...]
+    days: frozenset[int]
+
+
+class Nights(NamedTuple):
+    """The dates of a group at ``low[start:end]``.
+
+    Attributes:
+        start: where its words begin.
+        end: where they end.
+        days: all its dates; a range has its last one too.
+        edges: the first and the last of a range, and every date that is listed.
+    """
+
+    start: int
+    end: int
+    days: frozenset[date]
+    edges: frozenset[date]
+
+
+def stem(word: str) -> str:
+    """Return an English word without its ending; "bookings" and "booked" are one."""
+    short = _ENDING.sub("", word)
+    return short if len(short) >= 3 else word
+
+
+@lru_cache(maxsize=2048)
+def told(text: str) -> Told:
+    """Return what a message tells; only its first ``MAX_LENGTH`` characters are read."""
+    low = lower(text[:MAX_LENGTH])
+    dates, numbers = find_dates(low), find_numbers(low, True, True, True)
+    dated = [range(mention.start, mention.end) for mention in dates]
+    whole = [n for n in numbers if n.value == int(n.value) and not any(n.start in span for span in dated)]
+    counts = tuple(
+        Count(n.start, n.end, int(n.value))
+        for n in whole
+        if 2 <= n.value <= MAX_COUNT and not _COUNT_UNIT.match(low, n.end)
+    )
+    days = {int(n.value) for n in whole if 1 <= n.value <= 31} | ordinals(low)
+    for mention in dates:
+        first, last = mention.days[0].day, mention.days[-1].day
+        days.update(range(first, last) if mention.is_range else (), (day.day for day in mention.days))
+    for match in _SPAN.finditer(low):
+        days.update(range(int(match[1]), int(match[2]) + 1))
+    words = [Word(match.start(), match.end(), stem(match[0])) for match in _WORD.finditer(low)]
+    return Told(
+        low,
+        tuple(sentences_of(low)),
+        tuple(_groups(low, dates)),
+        tuple(Weekday(m.start(), m.end(), _WEEKDAYS.index(m[1][:3])) for m in _WEEKDAY.finditer(low)),
+        _WEEK_PART.search(low) is not None,
+        counts,
+        tuple(word for word in words if word.stem not in _STOPPED and low[word.start : word.end] not in _PLAIN),
+        tuple(word for word in words if word.stem in _ROOM_STEMS),
+        frozenset(days),
+    )
+
+
+_STOPPED: Final = frozenset(stem(word) for word in _PLAIN)
+_ROOM_STEMS: Final = frozenset(stem(word) for word in _ROOM)
+
+
+def _groups(low: str, dates: Sequence[DateMention]) -> list[tuple[DateMention, ...]]:
+    groups: list[tuple[DateMention, ...]] = []
+    for mention in dates:
+        if groups and _JOINED.fullmatch(low, groups[-1][-1].end, mention.start):
+            groups[-1] = (*groups[-1], mention)
+        else:
+            groups.append((mention,))
+    return groups
+
+
+def nights_on(said: Told, tickets: Sequence[Ticket]) -> list[Nights]:
+    """Return the groups of a message as dates; a group that has no date within three weeks of a stay is left out."""
+    found: list[Nights] = []
+    for group in said.groups:
+        days: set[date] = set()
+        edges: set[date] = set()
+        for mention in group:
+            dates = _dates_of(mention, tickets)
+            edges.update(dates)
+            days.update(dates)
+            if mention.is_range and len(dates) > 1 and (dates[-1] - dates[0]).days <= _LONGEST:
+                days.update(dates[0] + timedelta(days=offset) for offset in range((dates[-1] - dates[0]).days))
+        if days:
+            found.append(Nights(group[0].start, group[-1].end, frozenset(days), frozenset(edges)))
+    return found
+
+
+def _dates_of(mention: DateMention, tickets: Sequence[Ticket]) -> list[date]:
+    """Return days as dates: each the one nearest to a stay, on its weekday, and none before the one listed before."""
+    found: list[date] = []
+    for day in mention.days:
+        near = _near(day, tuple((ticket.check_in, ticket.check_out) for ticket in tickets))
+        later = [there for there in near if not found or there >= found[-1]]
+        later = [there for there in later if mention.weekday in (None, there.weekday())] or later
+        if not later:
+            return []
+        found.append(later[0])
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _near(day: Day, stays: tuple[tuple[date, date], ...]) -> tuple[date, ...]:
+    """Return the dates within three weeks of the stays that a day may be, the nearest to a stay first."""
+    first, last = min(start for start, _ in stays) - _FAR, max(end for _, end in stays) + _FAR
+    dates = (first + timedelta(days=offset) for offset in range((last - first).days + 1))
+    fitting = [there for there in dates if there.day == day.day and day.month in (None, there.month)]
+
+    def apart(there: date) -> int:
+        return min(max((start - there).days, (there - end).days, 0) for start, end in stays)
+
+    return tuple(sorted(fitting, key=apart))
+
+
+def week_parts(said: Told) -> list[WeekPart]:
+    """Return the days of the week of a message: "Monday to Thursday" is one part, "Friday and Saturday" another."""
+    found: list[WeekPart] = []
+    before = 0
+    for named in said.weekdays:
+        last = found[-1] if found else None
+        if last is not None and _WEEK_RANGE.fullmatch(said.low, last.end, named.start):
+            days = {(before + offset) % 7 for offset in range((named.weekday - before) % 7 + 1)}
+            found[-1] = WeekPart(last.start, named.end, last.weekdays | days)
+        elif last is not None and _WEEK_LIST.fullmatch(said.low, last.end, named.start):
+            found[-1] = WeekPart(last.start, named.end, last.weekdays | {named.weekday})
+        else:
+            found.append(WeekPart(named.start, named.end, frozenset((named.weekday,))))
+        before = named.weekday
+    return found
+
+
+def sentence_at(said: Told, at: int) -> Span:
+    """Return the sentence of a message that a place lies in."""
+    place = bisect_left(said.sentences, at + 1, key=lambda span: span.start)
+    return said.sentences[max(0, place - 1)]
+
+
+def is_asked(said: Told, sentence: Span) -> bool:
+    """Return whether a sentence ends in a question mark."""
+    return said.low[sentence.end : sentence.end + 1] in ("?", "？")
+
+
+def words_in(said: Told, span: Span) -> frozenset[str]:
+    """Return the words of a part of a message that may tie it to another."""
+    return frozenset(word.stem for word in within(said.words, span.start, span.end))

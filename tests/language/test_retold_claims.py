@@ -1,0 +1,101 @@
+"""Claims that say back what the talk has said: dates, weekdays and counts, and the names and figures beside them."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from negotiation_env.game.scenario import Facts, Hotel, TaskCard, Ticket
+from negotiation_env.language.claims import find_claims
+from negotiation_env.language.claims.told import told, week_parts
+
+CARD = TaskCard(
+    hotel=Hotel("Jade Lake Family Inn", "Suzhou", "family", 4, "low", 0.34),
+    tickets=(
+        Ticket("Superior Twin", date(2027, 6, 15), 7, 420, 0.15, 371),
+        Ticket("Deluxe King", date(2027, 6, 18), 4, 560, 0.15, 498),
+    ),
+    facts=Facts(22, 14, "Orchid Court", 405, "the food festival", -12),
+    promises=("banner",),
+)
+OPENING = "Good morning, may I ask about June?"
+SHOWER = (OPENING, "There's opera in the shower from the 24th on.", "Who sings?", "He does.", "Well?", "Well enough.")
+
+
+def false_claims(text: str, earlier: tuple[str, ...]) -> list[str]:
+    return [claim.kind for claim in find_claims(text, CARD, None, earlier) if not claim.true]
+
+
+SAID_BACK = [
+    ("date", (OPENING, "The plumber is here until the 24th."), "Until the {}, with his ladder.", "24th", "26th"),
+    ("date", (OPENING, "On 24 June I bury an aunt."), "I'm sorry about {} June.", "24", "27"),
+    ("date", ("May I ask about 16 and 17 June?", "You may."), "Those two, {}, then.",
+     "16 and 17 June", "16 and 19 June"),
+    ("date", SHOWER, "Opera from the {}, I wrote it down.", "24th", "27th"),
+    ("weekday", (OPENING, "The photographer may come on Thursday."), "The photographer on {}, noted.",
+     "Thursday", "Wednesday"),
+    ("weekday", (OPENING, "Friday and Saturday are the bride's."), "{} stay with her.",
+     "Friday and Saturday", "Saturday and Sunday"),
+    ("earlier", (OPENING, "Eleven boats lie in the garden."), "{} boats, poor garden.", "Eleven", "Seventeen"),
+    ("earlier", (OPENING, "Scouts, nine of them, in every bed."), "{} scouts, I'd hide too.", "Nine", "Nineteen"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "earlier", "text", "told_so", "other"), SAID_BACK)
+def test_what_is_said_back_is_held_against_what_was_told(
+    kind: str, earlier: tuple[str, ...], text: str, told_so: str, other: str
+) -> None:
+    assert false_claims(text.format(told_so), earlier) == []
+    assert kind in false_claims(text.format(other), earlier)
+
+
+@pytest.mark.parametrize(
+    ("heard", "text"),
+    [
+        ("The plumber is here until the 24th.", "Could he be out by the 26th?"),  # a question may propose
+        ("From 26 June the plumber is here.", "So it's quiet until the 25th."),  # what the day leaves
+        ("The plumber is here until the 24th.", "On the 24th, and not on the 26th."),  # the day itself is repeated
+        ("From the 24th we are full. Write to me on a Monday.", "Monday the 28th it is."),  # a day without its date
+        ("Eleven boats lie here, and six of them are mine.", "So five boats are the neighbour's."),  # a difference
+        ("Eleven boats lie in the garden.", "Could you lend me seventeen boats?"),
+        ("Eleven boats lie in the garden.", "Seventeen minutes, and I ring back."),  # of something else
+        ("Thursday I see the bank.", "The banner goes up on Wednesday."),  # nothing ties the two
+        ("Friday and Saturday are the bride's.", "Sunday and Monday are free, then."),
+        ("", "I hold the room until the 26th."),
+    ],
+)
+def test_what_is_new_is_no_false_claim(heard: str, text: str) -> None:
+    assert false_claims(text, (OPENING, heard)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("competitor", "Orchid Park's at 405."),
+        ("competitor", "You stay under Silver Court's 405."),
+        ("performance", "Nine of your reviews praise the soup."),
+        ("performance", "Your neighbour sold forty suites last week."),
+        ("demand", "Searches are 12% livelier."),
+    ],
+)
+def test_names_that_are_nearly_right_and_reports_of_nobody_are_false(kind: str, text: str) -> None:
+    assert kind in false_claims(text, (OPENING, "I'm listening."))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The Court was full of people.",
+        "Orchid Court's at 405.",
+        "Twin and king, seven nights and four, what would they be?",
+        "3 June rooms, please: what are the prices?",
+    ],
+)
+def test_near_misses_are_not_accused(text: str) -> None:
+    assert false_claims(text, ()) == []
+
+
+def test_days_of_the_week_are_parts_of_it() -> None:
+    parts = week_parts(told("Monday to Thursday I work, Friday and Saturday I sing. Sunday!"))
+    assert [sorted(part.weekdays) for part in parts] == [[0, 1, 2, 3], [4, 5], [6]]
