@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 _FIGURE: Final = re.compile(r"\d[\d,.]*")
@@ -31,6 +32,29 @@ class WordModel(BaseModel):
         # Exact, so that the order of a set does not matter.
         total = math.fsum(map(weights.__getitem__, found & weights.keys()))
         return total / math.sqrt(max(1, len(found))) + self.bias
+
+
+class WordModels:
+    """Several models that score a message at once.
+
+    Args:
+        models: whose weights have three decimals at most, as training writes them.
+    """
+
+    def __init__(self, models: Sequence[WordModel]) -> None:
+        found = sorted({gram for model in models for gram in model.weights})
+        self._rows = {gram: row for row, gram in enumerate(found)}
+        # Whole thousandths add up exactly, so that the order of a set does not matter.
+        self._weights = np.array([[round(1000.0 * m.weights.get(g, 0.0)) for m in models] for g in found])
+        self._biases = np.array([model.bias for model in models])
+
+    def scores(self, found: set[str]) -> list[float]:
+        """Return each model's score of a message with these words and pairs, in order."""
+        known = self._rows
+        rows = [known[gram] for gram in found if gram in known]
+        total = self._weights.take(rows, axis=0).sum(axis=0) if rows else 0.0
+        scores: list[float] = (total / 1000.0 / math.sqrt(max(1, len(found))) + self._biases).tolist()
+        return scores
 
 
 def tokens_of(text: str) -> list[str]:
