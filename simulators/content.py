@@ -21,7 +21,7 @@ from negotiation_env.errors import DataFileError
 from negotiation_env.files import Table, read_json, read_toml
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.language.price_vocabulary import word_set
-from negotiation_env.language.word_model import WordModel, WordModels, grams, share, tokens_of
+from negotiation_env.language.word_model import WordModel, WordModels, grams, share, tokens_of, words_of
 from simulators.dynamics import Heard
 
 WORDS_PATH: Final = Path(__file__).with_name("content_words.json")
@@ -173,8 +173,9 @@ class Content(NamedTuple):
 
 def content_of(text: str, concern: str, memory: Memory) -> Content:
     """Return what a message says to the manager who remembers, and remember it."""
-    concerns, tokens, card = content_words().concerns, tokens_of(text), memory.card
-    found, words = grams(tokens), {*tokens} - _SIGNS
+    concerns, card = content_words().concerns, memory.card
+    tokens, found = words_of(text.lower())
+    words = {*tokens} - _SIGNS
     telling = frozenset([t for t in words if len(t) > 4 or t > _HAN or t in card.names])
     again = max([len(telling & past) / len(telling) for past in memory.said], default=0.0) if telling else 0.0
     memory.said.append(telling)

@@ -8,13 +8,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 _FIGURE: Final = re.compile(r"\d[\d,.]*")
+_REMEMBERED: Final = 256
+"""Messages whose words and pairs are remembered."""
 _TOKEN: Final = re.compile(r"[a-z']+|#|[\u4e00-\u9fff]")
 
 
@@ -26,7 +30,7 @@ class WordModel(BaseModel):
     bias: float
     weights: dict[str, float]
 
-    def score(self, found: set[str]) -> float:
+    def score(self, found: AbstractSet[str]) -> float:
         """Return the score of a message with these words and pairs: log-odds."""
         weights = self.weights
         # Exact, so that the order of a set does not matter.
@@ -45,10 +49,10 @@ class WordModels:
         found = sorted({gram for model in models for gram in model.weights})
         self._rows = {gram: row for row, gram in enumerate(found)}
         # Whole thousandths add up exactly, so that the order of a set does not matter.
-        self._weights = np.array([[round(1000.0 * m.weights.get(g, 0.0)) for m in models] for g in found])
+        self._weights = np.array([[round(1000.0 * m.weights.get(g, 0.0)) for m in models] for g in found], np.int32)
         self._biases = np.array([model.bias for model in models])
 
-    def scores(self, found: set[str]) -> list[float]:
+    def scores(self, found: AbstractSet[str]) -> list[float]:
         """Return each model's score of a message with these words and pairs, in order."""
         known = self._rows
         rows = [known[gram] for gram in found if gram in known]
@@ -65,6 +69,22 @@ def tokens_of(text: str) -> list[str]:
 def grams(tokens: Sequence[str]) -> set[str]:
     """Return words and pairs of neighbouring words."""
     return {*tokens, *map(" ".join, pairwise(tokens))}
+
+
+class Words(NamedTuple):
+    """The words of a message."""
+
+    tokens: Sequence[str]
+    """As ``tokens_of`` returns them."""
+    grams: AbstractSet[str]
+    """Words and pairs of neighbouring words."""
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def words_of(low: str) -> Words:
+    """Return the words of a message in lower case. Remembered: reader and manager ask for the same message's."""
+    tokens = tokens_of(low)
+    return Words(tokens, grams(tokens))
 
 
 def share(log_odds: float) -> float:
