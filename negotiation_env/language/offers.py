@@ -95,7 +95,7 @@ def offers_of(parts: Sequence[Part], context: Context) -> list[Offer]:
 
     Refused figures are left out, see ``refused_tickets``.
     """
-    if not any([part.prices for part in parts]):
+    if not any(part.prices for part in parts):
         return []
     figures = _figures(parts, context)
     if len(context.rooms) == 1:

@@ -13,7 +13,6 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 _FIGURE: Final = re.compile(r"\d[\d,.]*")
@@ -32,9 +31,8 @@ class WordModel(BaseModel):
 
     def score(self, found: AbstractSet[str]) -> float:
         """Return the score of a message with these words and pairs: log-odds."""
-        weights = self.weights
         # Exact, so that the order of a set does not matter.
-        total = math.fsum(map(weights.__getitem__, found & weights.keys()))
+        total = math.fsum(filter(None, map(self.weights.get, found)))
         return total / math.sqrt(max(1, len(found))) + self.bias
 
 
@@ -46,19 +44,24 @@ class WordModels:
     """
 
     def __init__(self, models: Sequence[WordModel]) -> None:
-        found = sorted({gram for model in models for gram in model.weights})
-        self._rows = {gram: row for row, gram in enumerate(found)}
         # Whole thousandths add up exactly, so that the order of a set does not matter.
-        self._weights = np.array([[round(1000.0 * m.weights.get(g, 0.0)) for m in models] for g in found], np.int32)
-        self._biases = np.array([model.bias for model in models])
+        table: dict[str, list[tuple[int, int]]] = {}
+        for place, model in enumerate(models):
+            for gram, weight in model.weights.items():
+                table.setdefault(gram, []).append((place, round(1000.0 * weight)))
+        self._weights = {gram: tuple(weights) for gram, weights in table.items()}
+        self._biases = [model.bias for model in models]
 
     def scores(self, found: AbstractSet[str]) -> list[float]:
         """Return each model's score of a message with these words and pairs, in order."""
-        known = self._rows
-        rows = [known[gram] for gram in found if gram in known]
-        total = self._weights.take(rows, axis=0).sum(axis=0) if rows else 0.0
-        scores: list[float] = (total / 1000.0 / math.sqrt(max(1, len(found))) + self._biases).tolist()
-        return scores
+        known = self._weights
+        totals = [0] * len(self._biases)
+        for gram in found:
+            if gram in known:
+                for place, weight in known[gram]:
+                    totals[place] += weight
+        size = math.sqrt(max(1, len(found)))
+        return [total / 1000.0 / size + bias for total, bias in zip(totals, self._biases, strict=True)]
 
 
 def tokens_of(text: str) -> list[str]:
