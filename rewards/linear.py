@@ -5,6 +5,7 @@ Marks stand for what lower-cased words do not show of a text (``text_marks``); t
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,13 +21,13 @@ from negotiation_env.game.features import FEATURE_INDEX, FEATURES
 from negotiation_env.game.lanes import Num
 from negotiation_env.play.protocols import ReplyView
 
-_LATIN_END: Final = "\u0250"
+_BEYOND_LATIN: Final = re.compile("[\u0250-\U0010ffff]")
 _LONG: Final = 400
 _LABEL: Final = 24
 _REMEMBERED: Final = 1024
 """Texts whose marks are remembered."""
 _ENDS: Final = frozenset(".?!。？！)")
-_CODE: Final = frozenset("*#`{}[]|<>\n")
+_CODE: Final = re.compile(r"[*#`{}\[\]|<>\n]")
 
 
 def text_marks(view: ReplyView) -> list[str]:
@@ -58,9 +59,9 @@ def _marks_of(text: str, words: tuple[str, ...]) -> tuple[str, ...]:
         marks.append("<signs>")
     if text[-1] not in _ENDS:
         marks.append("<unfinished>")
-    if max(text) >= _LATIN_END and any(c >= _LATIN_END and c.isalpha() for c in text):
+    if any(map(str.isalpha, _BEYOND_LATIN.findall(text))):
         marks.append("<foreign>")
-    if not _CODE.isdisjoint(text):
+    if _CODE.search(text):
         marks.append("<code>")
     if ":" in text[:_LABEL]:
         marks.append("<label>")

@@ -9,7 +9,6 @@ are computed. How the parts add up is ours. It takes some 50 microseconds a mess
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,7 +21,7 @@ from negotiation_env.errors import DataFileError
 from negotiation_env.files import Table, read_json, read_toml
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.language.price_vocabulary import word_set
-from negotiation_env.language.word_model import WordModel, grams, share, tokens_of
+from negotiation_env.language.word_model import WordModel, WordModels, grams, share, tokens_of, words_of
 from simulators.dynamics import Heard
 
 WORDS_PATH: Final = Path(__file__).with_name("content_words.json")
@@ -84,24 +83,10 @@ def content_words() -> ContentWords:
 
 
 @cache
-def _concern_weights() -> tuple[dict[str, tuple[tuple[str, float], ...]], dict[str, float]]:
-    """Return the concerns' weights by word and pair, and their biases."""
-    table: dict[str, list[tuple[str, float]]] = {}
-    for name, model in content_words().concerns.items():
-        for gram, weight in model.weights.items():
-            table.setdefault(gram, []).append((name, weight))
-    return {g: tuple(w) for g, w in table.items()}, {n: m.bias for n, m in content_words().concerns.items()}
-
-
-def _concern_scores(found: set[str]) -> dict[str, float]:
-    """Return each concern's score of a message with these words and pairs, as ``WordModel.score`` does."""
-    table, biases = _concern_weights()
-    sums: dict[str, list[float]] = {}
-    for gram in found & table.keys():
-        for name, weight in table[gram]:
-            sums.setdefault(name, []).append(weight)
-    size = math.sqrt(max(1, len(found)))
-    return {name: math.fsum(weights) / size + biases[name] for name, weights in sums.items()}
+def _models() -> WordModels:
+    """Return the models of sincerity, of offence, and of the concerns in the order of their names in the file."""
+    words = content_words()
+    return WordModels([words.sincere, words.offends, *words.concerns.values()])
 
 
 @cache
@@ -188,8 +173,9 @@ class Content(NamedTuple):
 
 def content_of(text: str, concern: str, memory: Memory) -> Content:
     """Return what a message says to the manager who remembers, and remember it."""
-    models, tokens, card = content_words(), tokens_of(text), memory.card
-    found, words = grams(tokens), {*tokens} - _SIGNS
+    concerns, card = content_words().concerns, memory.card
+    tokens, found = words_of(text.lower())
+    words = {*tokens} - _SIGNS
     telling = frozenset([t for t in words if len(t) > 4 or t > _HAN or t in card.names])
     again = max([len(telling & past) / len(telling) for past in memory.said], default=0.0) if telling else 0.0
     memory.said.append(telling)
@@ -197,14 +183,16 @@ def content_of(text: str, concern: str, memory: Memory) -> Content:
     memory.named |= named
     suits = not card.suits.isdisjoint(found)
     alien = not card.alien.isdisjoint(found)
-    scores = _concern_scores(found)
-    speaks_to = share(scores.pop(concern, -50.0))
+    sincere, offends, *scores = _models().scores(found)
+    # Who says none of the words of the concern does not speak to it.
+    own = not concerns[concern].weights.keys().isdisjoint(found)
+    speaks_to = share(scores[list(concerns).index(concern)]) if own else 0.0
     if memory.shown:
         speaks_to = min(1.0, speaks_to + 0.12 * len(telling & memory.shown))
-    memory.strays.update([name for name, score in scores.items() if score > STRAYS])
+    memory.strays.update([n for n, score in zip(concerns, scores, strict=True) if score > STRAYS and n != concern])
     return Content(
-        sincere=share(models.sincere.score(found)),
-        offends=share(models.offends.score(found)),
+        sincere=share(sincere),
+        offends=share(offends),
         speaks_to=speaks_to,
         details=min(len(named), MOST_DETAILS) / MOST_DETAILS,
         suits=float(suits),

@@ -33,7 +33,8 @@ PERSONA_TURN, REASON_TURN, LIMIT_TURN = TURNS["persona"], TURNS["reason"], TURNS
 """Positions in the draw space at which the persona is drawn, whether it asks for reasons, and its own limits."""
 ANSWER, CATCH, NOISE, OBJECT, MOVES, PART, LAST = range(7)
 """Order of the manager's draws in a turn."""
-REASONS = range(int(Tactic.EXPOSURE), int(Tactic.PRESSURE))
+_PRESSURE = int(Tactic.PRESSURE)
+REASONS = range(int(Tactic.EXPOSURE), _PRESSURE)
 UPSET_BELOW, WALK_BELOW = -0.25, -0.8
 KEPT_BACK = (0.02, 0.35)
 """Between which shares of its margin the manager keeps back for itself, drawn per ticket: nobody gets it all."""
@@ -306,9 +307,9 @@ def _open(
     seat.told = seat.told + TELLS_FILL * told
     earned = (reading.fresh + 0.06 * first_promise + EASED_OPENS * reading.eased + TELLS_OPEN * told) * belief
     earned = earned + seat.traits.reciprocity * lanes.minimum(2.0 * reading.raised, 0.2)
-    pressed = move.tactics[Tactic.PRESSURE] & (game.used[Tactic.PRESSURE] <= 1.5)
+    pressed = move.tactics[_PRESSURE] & (game.used[_PRESSURE] <= 1.5)
     if lanes.some(pressed):
-        earned = earned + pressed * seat.worth[Tactic.PRESSURE]
+        earned = earned + pressed * seat.worth[_PRESSURE]
     seat.persuaded = lanes.clip(seat.persuaded + earned - 0.06 * reading.retreats, 0.0, 1.0)
     seat.promised = seat.promised | move.promise
     wish = (by_time + seat.persuaded) * (0.6 + 0.4 * seat.trust) + 0.03 * noise
@@ -362,7 +363,7 @@ def _feel(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveRe
     caught = lied = move.overpromise | move.false_fact
     if lanes.some(lied):
         caught = lied & (luck < traits.vigilance)
-    hurt = 0.45 * move.tactics[Tactic.PRESSURE] + 0.8 * move.rude + 0.5 * caught
+    hurt = 0.45 * move.tactics[_PRESSURE] + 0.8 * move.rude + 0.5 * caught
     # Letting business rest hurts nobody who is upset, in whatever words.
     rests = game.upset & _lets_rest(lanes, game, move)
     hurt = hurt + 0.6 * heard.offends * (1.0 - 0.7 * (move.soothe | rests))
@@ -484,7 +485,7 @@ def _answer_rate(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading:
     opening = traits.answers + heard.invites - 0.1 * reading.lowball
     opening = opening * (1.0 - 0.4 * (game.silent_streak > 0.0))
     chance = lanes.where(game.ever_answered, traits.keeps_answering, opening) + 0.1 * lanes.minimum(seat.mood, 0.0)
-    return chance - 0.2 * move.rude - 0.25 * move.tactics[Tactic.PRESSURE] - 0.5 * move.silent
+    return chance - 0.2 * move.rude - 0.25 * move.tactics[_PRESSURE] - 0.5 * move.silent
 
 
 class _Prices(NamedTuple):

@@ -21,7 +21,8 @@ FEATURES = (
 """Names, in order. Flags are 0 or 1; counts are small. ``take_cut`` is the share of the cut to target won, 0 to 1 a
 ticket, and ``take_above_target`` counts the tickets taken at less than the full cut; ``late`` is the turn over 20."""
 
-REASONS = range(int(Tactic.EXPOSURE), int(Tactic.PRESSURE))
+_PRESSURE = int(Tactic.PRESSURE)
+REASONS = range(int(Tactic.EXPOSURE), _PRESSURE)
 """The tactics that are reasons."""
 
 FEATURE_INDEX = {name: i for i, name in enumerate(FEATURES)}
@@ -59,7 +60,7 @@ def reply_features(lanes: Lanes, game: GameState, move: Move, claims: Claims) ->
         first & (move.greet ^ True),
         lanes.minimum(fresh, 2.0),
         stale,
-        move.tactics[Tactic.PRESSURE],
+        move.tactics[_PRESSURE],
         move.rude,
         move.false_fact,
         move.overpromise,

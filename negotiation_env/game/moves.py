@@ -67,7 +67,8 @@ def move_of(acts: Sequence[DialogueAct], card: TaskCard, game: GameState) -> Mov
             elif act.force is Force.UNSURE:
                 unclear = True
     tactics[0] = False
-    goes_on = kinds & _GOES_ON or any(bid) or any(unsure) or unclear or _misnames(claim, named, game)
+    misnames = any(claim) and _misnames(claim, named, game)
+    goes_on = kinds & _GOES_ON or any(bid) or any(unsure) or unclear or misnames
     return Move(
         greet=kinds & _GREETS != 0,
         ask=kinds & _ASKS != 0,

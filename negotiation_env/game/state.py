@@ -40,6 +40,10 @@ class End(IntEnum):
     NO_ANSWER = 4
 
 
+# Looking a member up in its Enum class takes longer than a global name.
+_SETTLED, _WALKED_AWAY, _CLOSED, _NO_ANSWER = map(float, (End.SETTLED, End.WALKED_AWAY, End.CLOSED, End.NO_ANSWER))
+
+
 class Move(NamedTuple):
     """What one message of the agent does, as flags and numbers. Prices are selling prices, 0 where none was said."""
 
@@ -252,8 +256,8 @@ def apply_move(lanes: Lanes, game: GameState, move: Move, claims: Claims) -> Non
     game.asked = game.asked | move.ask
     named = (claims.bid[0] + claims.bid[1] + claims.bid[2] > 0.0) | move.net
     game.net = lanes.where(named, move.net, game.net)
-    ended = lanes.where(move.close, float(End.CLOSED), game.end)
-    game.end = lanes.where(_all_done(game), float(End.SETTLED), ended)
+    ended = lanes.where(move.close, _CLOSED, game.end)
+    game.end = lanes.where(_all_done(game), _SETTLED, ended)
 
 
 def apply_decision(lanes: Lanes, game: GameState, decision: Decision) -> None:
@@ -288,8 +292,8 @@ def apply_decision(lanes: Lanes, game: GameState, decision: Decision) -> None:
     game.silent_streak = (game.silent_streak + 1.0) * decision.silent
     game.turn = game.turn + 1.0
     # Of several reasons to end, the one of the highest code counts.
-    after = lanes.maximum(float(End.SETTLED) * _all_done(game), float(End.WALKED_AWAY) * (decision.walk & talks))
-    after = lanes.maximum(after, float(End.NO_ANSWER) * (game.silent_streak >= float(SILENCE_LIMIT)))
+    after = lanes.maximum(_SETTLED * _all_done(game), _WALKED_AWAY * (decision.walk & talks))
+    after = lanes.maximum(after, _NO_ANSWER * (game.silent_streak >= float(SILENCE_LIMIT)))
     game.end = game.end + after * (game.end <= 0.0)
 
 

@@ -47,11 +47,11 @@ class _Taking(NamedTuple):
 
 def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, context: Context) -> list[DialogueAct]:
     """Return the agent's acts on tickets, in ticket order, then what names no ticket."""
-    put_off = puts_off(parts)
-    mocked = any("sarcasm" in part.senses for part in parts)
+    senses = frozenset[str]().union(*[part.senses for part in parts])
+    put_off = "put_off" in senses and puts_off(parts)
+    mocked = "sarcasm" in senses
     stances = stances_of(parts, put_off)
-    asks = _asks_for_less(parts, offers)
-    questions = any(haggles(part) for part in parts)
+    asks = not senses.isdisjoint(_ASKING) and _asks_for_less(parts)
     sealed = _sealed(parts, stances)
     spoken = {id(part): _spoken_of(parts, i) for i, part in enumerate(parts) if part.prices}
     acts: dict[int, DialogueAct] = {}
@@ -62,11 +62,10 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
         offers = [o for o in offers if not is_foreign(o)]
     for k in range(len(context.rooms)):
         mine = [o for o in offers if o.ticket == k and not o.price.negated]
-        refuses = any(o.ticket == k and o.price.negated and same(o.selling, context.quotes[k]) for o in offers)
-        act = _bid(mine, stances, low, context, k)
-        if act is not None and act.kind is Act.ACCEPT and refuses:
+        act = _bid(mine, stances, low, context, k) if mine else None
+        if act is not None and act.kind is Act.ACCEPT and _refuses(offers, context, k):
             act = act._replace(kind=Act.COUNTER)  # "we don't accept 505, we accept 480"
-        if act is None and not mocked:
+        if act is None and mine and not mocked:
             open_end = _is_open(parts, offers, k) or (context.bids[k] is None and _goes_on(parts))
             act = _taken(mine, spoken, stances, asks, open_end, sealed, put_off, context, k)
         if act is None and k in foreign:  # "could you do 60 dollars?"
@@ -76,9 +75,14 @@ def ticket_acts(parts: Sequence[Part], offers: Sequence[Offer], low: str, contex
     loose = _loose(parts, offers, stances, acts, asks or mocked, several, context, put_off)
     if not several and acts and _asked_and_taken(acts[0], parts, stances):
         acts[0] = acts[0]._replace(force=Force.FIRM)
-    if questions or any(p.question for p in parts):  # "I take it as it is. Shall I send the letter?"
+    if loose and _goes_on(parts):  # "I take it as it is. Shall I send the letter?"
         loose = [a._replace(force=Force.TENTATIVE) if a.kind in _TAKES and a.force is Force.FIRM else a for a in loose]
     return in_order([acts[k] for k in sorted(acts)] + loose)
+
+
+def _refuses(offers: Sequence[Offer], context: Context, k: int) -> bool:
+    """Whether the message turns down a ticket's standing figure."""
+    return any(o.ticket == k and o.price.negated and same(o.selling, context.quotes[k]) for o in offers)
 
 
 def _asked_and_taken(act: DialogueAct, parts: Sequence[Part], stances: dict[int, Stance]) -> bool:
@@ -158,7 +162,10 @@ def _strays(offers: Sequence[Offer], k: int) -> bool:
     )
 
 
-def _asks_for_less(parts: Sequence[Part], offers: Sequence[Offer]) -> bool:
+_ASKING: Final = frozenset(("ask_price", "ask_weak"))
+
+
+def _asks_for_less(parts: Sequence[Part]) -> bool:
     """Whether the message asks for a price, so that it does not take the one that stands."""
     return any("ask_price" in p.senses or ("ask_weak" in p.senses and p.question) for p in parts)
 
@@ -346,6 +353,8 @@ def _without_figures(
     taken: dict[int | None, DialogueAct], refused: dict[int | None, DialogueAct], acts: dict[int, DialogueAct]
 ) -> list[DialogueAct]:
     """Return what is taken and refused of the tickets that no figure was named for; a refusal goes before."""
+    if not (taken or refused):
+        return []
     named = sorted(k for k in {*taken, *refused} if k is not None)
     if not acts and not named:
         loose = refused.get(None) or taken.get(None)
@@ -431,7 +440,9 @@ def _rooms_joined(part: Part, parts: Sequence[Part]) -> set[int]:
 def _mere_answer(parts: Sequence[Part], stances: dict[int, Stance], asks: bool, put_off: bool) -> list[DialogueAct]:
     """Return what a mere "yes" or "no" comes to, if the message says nothing else."""
     kinds = [stances[id(part)].kind for part in parts]
-    rest = [part for part, kind in zip(parts, kinds, strict=True) if kind not in ("yes", "no")]
+    if _BARE.isdisjoint(kinds):
+        return []
+    rest = [part for part, kind in zip(parts, kinds, strict=True) if kind not in _BARE]
     if any(part.question for part in parts) or not is_light(rest) or any(negated(p, p.clause.end) for p in rest):
         return []
     if any("greet" in part.senses for part in parts):
@@ -442,6 +453,9 @@ def _mere_answer(parts: Sequence[Part], stances: dict[int, Stance], asks: bool, 
         force = next(stances[id(part)].force for part in parts if stances[id(part)].kind == "yes")
         return [] if force in _SILENT else [DialogueAct(Act.ACCEPT, force=force)]
     return []
+
+
+_BARE: Final = frozenset(("yes", "no"))
 
 
 def priced(kind: Act, offer: Offer, ticket: int | None, detail: str = "") -> DialogueAct:

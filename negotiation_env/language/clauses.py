@@ -63,6 +63,8 @@ class Sentence(NamedTuple):
     """What a sentence says."""
 
     tokens: tuple[str, ...]
+    bare: tuple[str, ...]
+    """Tokens without "'s"."""
     words: tuple[str, ...]
     """Tokens without punctuation."""
     senses: frozenset[str]
@@ -99,6 +101,7 @@ def read_sentence(text: str, speaker: str) -> Sentence:
     percentages = _percentages(tokens)[:_MAX_FIGURES]
     return Sentence(
         tuple(tokens),
+        tuple([token.removesuffix("'s") for token in tokens]),
         tuple([token for token in tokens if token not in STOPS]),
         frozenset(senses - BREAKS),
         _clauses(tokens, marks, positions),
@@ -304,7 +307,7 @@ class Part:
         self.around: frozenset[str] = clause.senses
         """Senses of its whole sentence."""
         self.prices = [(sentence.positions[k], sentence.prices[k]) for k in clause.prices]
-        self.rooms = [(at, room) for at, room, _ in rooms if clause.start <= at < clause.end and room]
+        self.rooms = [(at, room) for at, room, _ in rooms if clause.start <= at < clause.end and room] if rooms else []
 
 
 def parts_of(sentences: Sequence[Sentence], tree: dict[str, Any] | None) -> list[Part]:
@@ -312,7 +315,7 @@ def parts_of(sentences: Sequence[Sentence], tree: dict[str, Any] | None) -> list
     parts: list[Part] = []
     number = 0
     for sentence in sentences:
-        rooms = find_phrases(tuple([t.removesuffix("'s") for t in sentence.tokens]), tree) if tree else ()
+        rooms = find_phrases(sentence.bare, tree) if tree else ()
         last = 0
         for clause in sentence.clauses:
             if clause.part != last:

@@ -143,9 +143,12 @@ def act_to_json(act: DialogueAct) -> dict[str, Any]:
     out: dict[str, Any] = {"act": act.kind.name}
     if act.tactic is not Tactic.NONE:
         out["tactic"] = act.tactic.name
-    for name in ("price", "ticket", "figure"):
-        if getattr(act, name) is not None:
-            out[name] = getattr(act, name)
+    if act.price is not None:
+        out["price"] = act.price
+    if act.ticket is not None:
+        out["ticket"] = act.ticket
+    if act.figure is not None:
+        out["figure"] = act.figure
     if act.price_type is not None:
         out["price_type"] = act.price_type.value
     if act.detail:

@@ -99,9 +99,9 @@ def offers_of(parts: Sequence[Part], context: Context) -> list[Offer]:
 
     Refused figures are left out, see ``refused_tickets``.
     """
-    figures = _figures(parts, context)
-    if not figures:
+    if not any(part.prices for part in parts):
         return []
+    figures = _figures(parts, context)
     if len(context.rooms) == 1:
         offers = [offer for f in figures for offer in _offers(f, (0,), context)]
     else:
@@ -116,14 +116,20 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_SaidFigure]:
     # Where net prices were spoken of last, the guest's price is said as such, be it once for all figures.
     said = [kind for part in parts for kind in _types(part)] if context.net else []
     message = False if said and not any(said) else None
-    apart = {kind for part in parts if not (part.prices or part.question) and _says_type(part) for kind in _types(part)}
+    apart = {
+        kind
+        for part in parts
+        if not (part.prices or part.question or part.senses.isdisjoint(_TYPES)) and _says_type(part)
+        for kind in _types(part)
+    }
     if len(apart) == 1:  # "376 for the suite, four nights from the 17th, net to you"
         message = apart.pop()
     for i, part in enumerate(parts):
+        if not part.prices:
+            continue
         types = _types(part)
         echoed = i + 1 < len(parts) and parts[i + 1].number == part.number and _echoes(parts[i + 1])
-        attached = part.rooms and any(price.net is not None for _, price in part.prices)
-        clause = types[0] if len(set(types)) == 1 and not attached else None
+        clause = types[0] if len(set(types)) == 1 and not _is_typed_room(part) else None
         for at, price in part.prices:
             own = price.net if price.net is not None else clause if clause is not None else message
             cited = price.negated or (echoed and not part.question) or _is_cited(part, at, price, context)
@@ -175,6 +181,11 @@ _RECEIVING: Final = word_set("need want get keep receive arrive arrives land lan
 _OF_ALL: Final = (("that's",), ("that",), ("all",), ("what",))
 
 
+def _is_typed_room(part: Part) -> bool:
+    """Whether a clause names a room, and the price type with a figure: "309 net for the King"."""
+    return bool(part.rooms) and any(price.net is not None for _, price in part.prices)
+
+
 def _echoes(part: Part) -> bool:
     """Whether a clause says of the one before it that it only repeats what was heard: "338 and 610, you said"."""
     return part.tokens[part.clause.start : part.clause.end] in _ECHOES
@@ -190,7 +201,12 @@ _ECHOES: Final = frozenset(
 def _types(part: Part) -> list[bool]:
     """Return the price types that a clause speaks of: True for net."""
     said = [price.net for _, price in part.prices if price.net is not None]
+    if part.senses.isdisjoint(_TYPES):
+        return said
     return said + [True] * ("net" in part.senses) + [False] * ("selling" in part.senses)
+
+
+_TYPES: Final = frozenset(("net", "selling"))
 
 
 def _is_handed_over(part: Part, at: int) -> bool:
@@ -234,7 +250,7 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
         return True  # "436 was old"
     if before in (("never", "mind"), ("forget", "the")) or before[-1:] == ("forget",):
         return True
-    if any("reported" in m.senses and part.tokens[m.start] in ("您", "你") for m in clause.marks):
+    if "reported" in senses and any("reported" in m.senses and part.tokens[m.start] in _YOU for m in clause.marks):
         return True  # "您刚才问463行不行"
     step = part.tokens[max(clause.start, at - 3) : at - 2] == ("from",) and before[-1:] == ("to",)
     if step and clause.person != "i":
@@ -253,6 +269,9 @@ def _is_cited(part: Part, at: int, price: Price, context: Context) -> bool:
     if clause.person == "you" and not part.question and "offer" not in senses and "cond" not in part.around:
         return not _SAYING.isdisjoint(own) and _MODALS.isdisjoint(own)
     return False
+
+
+_YOU: Final = frozenset(("您", "你"))
 
 
 def _offers(figure: _SaidFigure, tickets: Sequence[int], context: Context) -> Iterator[Offer]:
@@ -338,7 +357,7 @@ def _spread(parts: Sequence[Part], figures: Sequence[_SaidFigure], context: Cont
     topic: frozenset[int] = frozenset()
     group = -1
     place = {id(figure.price): n for n, figure in enumerate(figures)}
-    ordered = _in_order(parts)
+    ordered = _in_order(parts) if len(figures) > 1 else {}
     for i, part in enumerate(parts):
         if part.prices and part.number in ordered:
             for _, price in part.prices:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from negotiation_env.files import read_json
-from negotiation_env.language.word_model import WordModel, grams, tokens_of
+from negotiation_env.language.word_model import WordModel, words_of
 
 PATH: Final = Path(__file__).with_name("promise_words.json")
 FEWEST: Final = 7
@@ -32,8 +32,8 @@ def promise_words() -> PromiseWords:
 
 def sounds_forbidden(text: str) -> bool:
     """Return whether a message sounds like a promise that its writer may not make."""
-    tokens = tokens_of(text)
-    if len(tokens) < FEWEST:
+    said = words_of(text.lower())
+    if len(said.tokens) < FEWEST:
         return False
     model = promise_words()
-    return model.score(grams(tokens)) >= model.threshold
+    return model.score(said.grams) >= model.threshold

@@ -38,14 +38,15 @@ def promises_of(parts: Sequence[Part], text: str) -> list[DialogueAct]:
         if ("commit" in senses or "promise_word" in senses) and not _denied(part):
             made |= part.senses & _TOPICS
     other = other or (not made and _may_promise(parts) and sounds_forbidden(text))
-    acts = [DialogueAct(Act.PROMISE, detail=name) for name, sense in PROMISE_SENSES if sense in made]
+    acts = [DialogueAct(Act.PROMISE, detail=name) for name, sense in PROMISE_SENSES if sense in made] if made else []
     return [*acts, DialogueAct(Act.PROMISE, detail="other")] if other and not made - _ALLOWED else acts
 
 
 def _may_promise(parts: Sequence[Part]) -> bool:
     """Whether a message speaks of business at all, and its writer declines nothing."""
     for part in parts:
-        if any(pair in _OF_HUNDRED for pair in pairwise(part.tokens[part.clause.start : part.clause.end])):
+        words = part.tokens[part.clause.start : part.clause.end]
+        if "hundred" in words and any(pair in _OF_HUNDRED for pair in pairwise(words)):
             return False  # "of every hundred yuan 15 go to us" tells how things are
         if "neg" in part.senses and part.clause.person == "i" and "promise_word" not in part.senses:
             return False
@@ -90,10 +91,11 @@ def _excludes_others(part: Part) -> bool:
     nobody = words[:1] in _NOBODY or words[:2] in _NO_OTHERS
     if nobody:
         return ("else" in words[:4] or "other" in words[:3]) and not _OUR_PAGES.isdisjoint(pairwise(words))
+    if _ANOTHER.isdisjoint(words) or _HOUSES.isdisjoint(words):
+        return False
     promised = clause.person == "i" and not (_WILL.isdisjoint(words) and "won't" not in words)
     never = "never" in words or "won't" in words or "not" in words
-    others = not _ANOTHER.isdisjoint(words) and not _HOUSES.isdisjoint(words)
-    return promised and never and others and not _ADMITTING.isdisjoint(words)
+    return promised and never and not _ADMITTING.isdisjoint(words)
 
 
 _NOBODY: Final = (("nobody",), ("none",))
@@ -112,6 +114,8 @@ _ADMITTING: Final = word_set("list sign take show let allow add accept host prom
 
 def _favours(part: Part) -> bool:
     """Whether the speaker's side gives what is not its own to give."""
+    if part.senses.isdisjoint(_FAVOURS):
+        return False
     person = part.clause.person
     start = part.clause.start
     given = (
@@ -121,8 +125,11 @@ def _favours(part: Part) -> bool:
     named = "favour_word" in part.senses and (person not in ("you", "they") or (person == "you" and promised))
     if not (given or named) or not part.around.isdisjoint(_DECLINING) or not part.around.isdisjoint(_ALLOWED):
         return False
-    at = next(m.start for m in part.clause.marks if not m.senses.isdisjoint(("favour", "favour_word")))
+    at = next(m.start for m in part.clause.marks if not m.senses.isdisjoint(_FAVOURS))
     return not negated(part, at) and not (named and (_denied(part) or _tells(part)))
+
+
+_FAVOURS: Final = frozenset(("favour", "favour_word"))
 
 
 def _tells(part: Part) -> bool:
@@ -164,8 +171,10 @@ def _gives(part: Part) -> bool:
     words = part.tokens[clause.start : clause.end]
     if words[:2] in _ASSURING and not _ASSURED.isdisjoint(words):
         return not negated(part, clause.end)  # "rest assured: ninety percent full"
-    will = next((i for i, word in enumerate(words) if word in _WILL), None)
-    if will is None or _GOODS.isdisjoint(words[will:]) or negated(part, clause.end):
+    if _WILL.isdisjoint(words):
+        return False
+    will = next(i for i, word in enumerate(words) if word in _WILL)
+    if _GOODS.isdisjoint(words[will:]) or negated(part, clause.end):
         return False
     return not _DOING.isdisjoint(words[will : will + 4])
 

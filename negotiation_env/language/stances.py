@@ -71,13 +71,15 @@ _BARGAINING: Final = word_set(
 def stances_of(parts: Sequence[Part], put_off: bool) -> dict[int, Stance]:
     """Return what each clause of a message does, by ``id``, the clauses beside it considered."""
     found = {id(part): stance_of(part, put_off) for part in parts}
+    if _AGREEING.isdisjoint([stance.kind for stance in found.values()]):
+        return found
     bargaining = -1  # the last sentence in which something was asked for in return
     for i, part in enumerate(parts):
         stance = found[id(part)]
         bargains = bargaining == part.number
         if _bargains(part):
             bargaining = part.number
-        if stance.kind not in ("accept", "confirm", "yes") or stance.force is not Force.FIRM:
+        if stance.kind not in _AGREEING or stance.force is not Force.FIRM:
             continue
         if (
             _is_corrected(parts[i + 1 : i + 3])
@@ -94,6 +96,9 @@ def stances_of(parts: Sequence[Part], put_off: bool) -> dict[int, Stance]:
             if _answers_a_remark(part, parts[after] if after < len(parts) else None):
                 found[id(part)] = Stance("", Force.FIRM)
     return found
+
+
+_AGREEING: Final = frozenset(("accept", "confirm", "yes"))
 
 
 def _is_corrected(after: Sequence[Part]) -> bool:
@@ -160,6 +165,8 @@ _DEALINGS: Final = word_set("price rate offer figure deal works suits done settl
 
 def stance_of(part: Part, put_off: bool = False) -> Stance:
     """Return what a clause does, from its own words and its sentence; ``put_off``: the message puts things off."""
+    if part.senses.isdisjoint(_TAKING_SIDES):
+        return _NEUTRAL
     agreement = None if _is_subordinate(part) else _agreement(part)
     refusal = next((m for m in part.clause.marks if not m.senses.isdisjoint(_REFUSAL)), None)
     if agreement is not None:
@@ -175,6 +182,11 @@ def stance_of(part: Part, put_off: bool = False) -> Stance:
         return Stance("reject", Force.FIRM)  # "the suite isn't"
     bare = _bare_answer(part)
     return Stance(bare, force_of(part, part.clause.end, put_off)) if bare else Stance("", Force.FIRM)
+
+
+_NEUTRAL: Final = Stance("", Force.FIRM)
+_TAKING_SIDES: Final = frozenset(("accept", "confirm", "approve", "accept_weak", "reject", "reject_weak", "neg"))
+"""Senses without one of which a clause does nothing with an offer."""
 
 
 def _is_brief(part: Part) -> bool:

@@ -8,12 +8,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 _FIGURE: Final = re.compile(r"\d[\d,.]*")
+_REMEMBERED: Final = 256
+"""Messages whose words and pairs are remembered."""
 _TOKEN: Final = re.compile(r"[a-z']+|#|[\u4e00-\u9fff]")
 
 
@@ -25,12 +29,39 @@ class WordModel(BaseModel):
     bias: float
     weights: dict[str, float]
 
-    def score(self, found: set[str]) -> float:
+    def score(self, found: AbstractSet[str]) -> float:
         """Return the score of a message with these words and pairs: log-odds."""
-        weights = self.weights
         # Exact, so that the order of a set does not matter.
-        total = math.fsum(map(weights.__getitem__, found & weights.keys()))
+        total = math.fsum(filter(None, map(self.weights.get, found)))
         return total / math.sqrt(max(1, len(found))) + self.bias
+
+
+class WordModels:
+    """Several models that score a message at once.
+
+    Args:
+        models: whose weights have three decimals at most, as training writes them.
+    """
+
+    def __init__(self, models: Sequence[WordModel]) -> None:
+        # Whole thousandths add up exactly, so that the order of a set does not matter.
+        table: dict[str, list[tuple[int, int]]] = {}
+        for place, model in enumerate(models):
+            for gram, weight in model.weights.items():
+                table.setdefault(gram, []).append((place, round(1000.0 * weight)))
+        self._weights = {gram: tuple(weights) for gram, weights in table.items()}
+        self._biases = [model.bias for model in models]
+
+    def scores(self, found: AbstractSet[str]) -> list[float]:
+        """Return each model's score of a message with these words and pairs, in order."""
+        known = self._weights
+        totals = [0] * len(self._biases)
+        for gram in found:
+            if gram in known:
+                for place, weight in known[gram]:
+                    totals[place] += weight
+        size = math.sqrt(max(1, len(found)))
+        return [total / 1000.0 / size + bias for total, bias in zip(totals, self._biases, strict=True)]
 
 
 def tokens_of(text: str) -> list[str]:
@@ -41,6 +72,22 @@ def tokens_of(text: str) -> list[str]:
 def grams(tokens: Sequence[str]) -> set[str]:
     """Return words and pairs of neighbouring words."""
     return {*tokens, *map(" ".join, pairwise(tokens))}
+
+
+class Words(NamedTuple):
+    """The words of a message."""
+
+    tokens: Sequence[str]
+    """As ``tokens_of`` returns them."""
+    grams: AbstractSet[str]
+    """Words and pairs of neighbouring words."""
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def words_of(low: str) -> Words:
+    """Return the words of a message in lower case. Remembered: reader and manager ask for the same message's."""
+    tokens = tokens_of(low)
+    return Words(tokens, grams(tokens))
 
 
 def share(log_odds: float) -> float:

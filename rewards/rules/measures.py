@@ -50,12 +50,12 @@ def words(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
 def repetition(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
     """Largest Jaccard overlap of the reply's words with one of its own last messages: 0, or 0.8 to 1."""
     size, best = len(view.text), 0.0
-    if not size:
+    earlier = [u.text for u in view.agent_said[-OWN_MESSAGES:] if 0.7 * size < len(u.text) < 1.43 * size]
+    if not earlier:
         return 0.0
-    for earlier in view.agent_said[-OWN_MESSAGES:]:
-        if not 0.7 * size < len(earlier.text) < 1.43 * size:
-            continue
-        mine, theirs = token_set(view.text), token_set(earlier.text)
+    mine = token_set(view.text)
+    for text in earlier:
+        theirs = token_set(text)
         if _SIMILAR * len(mine) > len(theirs) or _SIMILAR * len(theirs) > len(mine):
             continue  # sets of such sizes cannot overlap enough
         shared = len(mine & theirs)

@@ -330,11 +330,14 @@ def mixed_types(view: ReplyView, prepared: Prepared) -> int | None:
 
 def _may_mix(view: ReplyView, prepared: Prepared, words: frozenset[str]) -> bool:
     """Whether some figure could be of the wrong type, given the words for types: a quick first look."""
+    numbers = _PRICE_FIGURE.findall(prepared.text)
+    if not numbers:
+        return False
     card, game = view.game.card, view.game
     net, selling = not _NET_WORDS.isdisjoint(words), not _SELLING_WORDS.isdisjoint(words)
     tickets = range(len(view.card.tickets))
-    limit = max(card.selling[k] * (1.0 - card.commission[k]) for k in tickets) + 2.0
-    for number in _PRICE_FIGURE.findall(prepared.text):
+    limit = max([card.selling[k] * (1.0 - card.commission[k]) for k in tickets]) + 2.0
+    for number in numbers:
         value = float(number)
         if net and value > limit:
             return True

@@ -27,7 +27,7 @@ from negotiation_env.language.rule_reader import understand
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.protocols import ReplyView, RewardTerm, Utterance
 from rewards.rules.measures import LENGTHS, MEASURES, Measure
-from rewards.rules.plain_text import DIGIT, ORDINARY_SIGNS, Prepared, prepare
+from rewards.rules.plain_text import DIGIT, ORDINARY_SIGNS, Prepared, prepare, tokens_of
 from rewards.rules.rule_file import Example, Rule, load_rules
 from rewards.sources import RuleScore
 
@@ -195,7 +195,7 @@ class RuleReward:
             return False
         asked, needs = self._asked[i]
         message = view.manager_said[-1].text[-_MESSAGE:].lower()
-        if needs and needs.isdisjoint(_WORD.findall(message)):
+        if needs and needs.isdisjoint(tokens_of(message) if message.isascii() else _WORD.findall(message)):
             return False
         return asked.search(message, timeout=PATTERN_SECONDS) is not None
 
