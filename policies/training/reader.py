@@ -4,9 +4,8 @@ A step is a batch of messages of like length; the loss is the sum of the cross-e
 price types, of takings, stands and topics, masked labels aside. The base is frozen, in bfloat16. Its layers and the
 heads have dropout: without it the loss was four times as high on new authors as on those trained on. What is written in
 the end is a running mean of the weights along the steps (Polyak and Juditsky 1992), with a share of those that it began
-with if it is to be. A run goes on from its last whole
-epoch; ``reader.safetensors`` and ``reader.json`` are what ``encoder_build`` reads. In the end the thresholds are chosen
-on the validation authors (``reader_thresholds``).
+with if it is to be. A run goes on from its last whole epoch; ``reader.safetensors`` and ``reader.json`` are what
+``encoder_build`` reads. In the end the thresholds are chosen on the validation authors (``reader_thresholds``).
 """
 
 from __future__ import annotations
