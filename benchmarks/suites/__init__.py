@@ -16,10 +16,12 @@ from negotiation_env.errors import DataFileError, UsageError
 __all__ = [
     "BAD_CASES",
     "CATEGORIES",
+    "FRESH_CASES",
     "Case",
     "CaseSuite",
     "ab",
     "bad_cases",
+    "bad_cases_fresh",
     "load_suite",
     "online",
     "read_suite",
@@ -27,11 +29,18 @@ __all__ = [
 
 BAD_CASES = Path(__file__).parent / "bad_cases"
 """Folder of the shipped bad cases."""
+FRESH_CASES = Path(__file__).parent / "bad_cases_fresh"
+"""Folder of the fresh ones, half of which are sealed."""
 
 
 def bad_cases() -> CaseSuite:
     """Return the 45 scripted bad cases, five for each of the nine categories, by file name."""
     return read_suite(BAD_CASES, "bad-cases")
+
+
+def bad_cases_fresh() -> CaseSuite:
+    """Return the 90 open ones of the fresh bad cases, ten for each of the nine categories; see their data card."""
+    return read_suite(FRESH_CASES, "bad-cases-fresh")
 
 
 def read_suite(path: Path, name: str | None = None) -> CaseSuite:

@@ -44,11 +44,8 @@ _PLAUSIBLE: Final = (0.35, 1.3)
 _LIKELY: Final = (0.72, 1.04)
 _LARGEST_LIST: Final = 8
 """Figures of a sentence that are given to tickets as a list: more are no list of prices."""
-
-
-_HALF_YUAN: Final = 0.51
-_TOGETHER: Final = 30
-"""Characters between a price and what it leaves."""
+_HALF_YUAN, _TOGETHER = 0.51, 30
+"""Yuan to which a price leaves another, and characters between them."""
 _BESIDE: Final = 8
 """Figures between which one may say another over again."""
 _LISTED: Final = 6
@@ -145,10 +142,8 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_SaidFigure]:
 
 
 def _typed_by_sums(figures: list[_SaidFigure], context: Context) -> list[_SaidFigure]:
-    """Return figures with their types where one is what another leaves after commission: "600 leaves you 510".
-
-    Of several tickets' figures only two that stand together: others may be so far apart by chance.
-    """
+    """Return figures with their types where one is what another leaves after commission: "600 leaves you 510"."""
+    # Of several tickets' figures only two that stand together in a sentence: others may be so far apart by chance.
     plain = [f for f in figures if f.price.kind is PriceKind.AMOUNT and not f.price.total]
     apart = _TOGETHER if len(context.rooms) > 1 else math.inf
     types: dict[float, bool] = {}
@@ -156,7 +151,9 @@ def _typed_by_sums(figures: list[_SaidFigure], context: Context) -> list[_SaidFi
         for net in plain:
             between = max(net.price.start - selling.price.end, selling.price.start - net.price.end)
             listed = between <= _LISTED and net.price.net is not True
-            if not (listed or between > apart or selling.cited) and _leaves(selling.price, net.price, context):
+            told = selling.price.net is True or net.price.net is False or selling.cited
+            beside = between <= apart and (apart == math.inf or selling.part.number == net.part.number)
+            if beside and not (listed or told) and _leaves(selling.price, net.price, context):
                 types[net.price.value], types[selling.price.value] = True, False
     return [f._replace(net=types.get(f.price.value, f.net)) for f in figures] if types else figures
 
