@@ -38,6 +38,8 @@ THINKS, ASKS_AT = 0.15, 0.06
 """Shares of answers with which a manager that hesitates asks for time, and asks about a subject."""
 MOST_ANSWERED: Final = 2
 """Subjects that one answer speaks of."""
+MOST_HEARD: Final = 1000
+"""Characters of a message in which a question is looked for."""
 _SENTENCE: Final = re.compile(r"[^.!?;:。！？；\n]+[.!?;:。！？；\n]*")
 _REQUESTS: Final = ("tell me", "let me know", "to know", "please say", "could you say", "may i ask", "i wonder")
 _CHINESE_QUESTION: Final = re.compile(r"[吗呢]|请问|是否|能不能|可不可以|有没有|要不")
@@ -176,7 +178,7 @@ def answers(text: str, name: str) -> bool:
 
 
 def _lower(text: str) -> str:
-    return text.lower().replace("\u2019", "'")
+    return text[:MOST_HEARD].lower().replace("\u2019", "'")
 
 
 def _is_question(sentence: str) -> bool:

@@ -176,6 +176,11 @@ def test_the_encoder_hears_nothing_in_a_line_that_would_move_the_game() -> None:
         assert [line for line, reading in zip(lines, heard, strict=True) if acting(reading.acts)] == []
 
 
+def test_a_question_is_looked_for_in_the_beginning_of_an_endless_message() -> None:
+    assert asked_about("Is breakfast included? " + "so on " * 1000) == ("breakfast",)
+    assert asked_about("so on " * 1000 + "Is breakfast included?") == ()
+
+
 def talk(texts: list[str], seed: int, manager: RuleManager) -> tuple[list[ManagerReply], ManagerSeat]:
     """Play an agent's messages; the manager's replies and its seat."""
     negotiation = open_negotiation(sample_scenario(seed), manager)
