@@ -44,8 +44,8 @@ _PLAUSIBLE: Final = (0.35, 1.3)
 _LIKELY: Final = (0.72, 1.04)
 _LARGEST_LIST: Final = 8
 """Figures of a sentence that are given to tickets as a list: more are no list of prices."""
-_HALF_YUAN, _TOGETHER = 0.51, 30
-"""Yuan to which a price leaves another, and characters between them."""
+_HALF_YUAN, _TOGETHER, _MOST_PAIRED = 0.51, 30, 24
+"""Yuan to which a price leaves another, characters between them, and figures among which such pairs are looked for."""
 _BESIDE: Final = 8
 """Figures between which one may say another over again."""
 _LISTED: Final = 6
@@ -144,7 +144,7 @@ def _figures(parts: Sequence[Part], context: Context) -> list[_SaidFigure]:
 def _typed_by_sums(figures: list[_SaidFigure], context: Context) -> list[_SaidFigure]:
     """Return figures with their types where one is what another leaves after commission: "600 leaves you 510"."""
     # Of several tickets' figures only two that stand together in a sentence: others may be so far apart by chance.
-    plain = [f for f in figures if f.price.kind is PriceKind.AMOUNT and not f.price.total]
+    plain = [f for f in figures if f.price.kind is PriceKind.AMOUNT and not f.price.total][:_MOST_PAIRED]
     apart = _TOGETHER if len(context.rooms) > 1 else math.inf
     types: dict[float, bool] = {}
     for selling in plain:
