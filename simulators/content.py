@@ -43,7 +43,7 @@ OFFENDS: Final = 0.75
 SCALE, MOST_WORTH = 1.6, 2.0
 """So that a plain true reason is worth about 1."""
 LEAST_SPOKEN: Final = 0.15
-"""How likely a message or a sentence must speak of a concern to count at all."""
+"""How likely a message must speak of a concern to count at all."""
 _NUMBER: Final = re.compile(r"\d+")
 _HAN: Final = "\u2e80"
 _SIGNS: Final = frozenset({"#"})
@@ -183,13 +183,15 @@ def content_of(text: str, concern: str, memory: Memory) -> Content:
     memory.named |= named
     suits = not card.suits.isdisjoint(found)
     alien = not card.alien.isdisjoint(found)
-    sincere, offends, *scores = _models().scores(found)
+    sincere, offends, *others = _models().scores(found)
+    scores = dict(zip(concerns, others, strict=True))
     # Who says none of the words of the concern does not speak to it.
     own = not concerns[concern].weights.keys().isdisjoint(found)
-    speaks_to = share(scores[list(concerns).index(concern)]) if own else 0.0
+    score = scores.pop(concern)
+    speaks_to = share(score) if own else 0.0
     if memory.shown:
         speaks_to = min(1.0, speaks_to + 0.12 * len(telling & memory.shown))
-    memory.strays.update([n for n, score in zip(concerns, scores, strict=True) if score > STRAYS and n != concern])
+    memory.strays.update([name for name, other in scores.items() if other > STRAYS])
     return Content(
         sincere=share(sincere),
         offends=share(offends),
@@ -215,9 +217,8 @@ def hear(content: Content) -> Heard:
     if words < FEWEST:
         worth = min(worth, 0.4)
     worth = max(0.0, min(MOST_WORTH, worth * SCALE)) * min(1.0, LONG / max(1, words))
-    eases = (
-        max(0.0, min(1.0, (content.speaks_to - LEAST_SPOKEN) / 0.5)) * (0.4 + 0.6 * content.sincere) * (1.0 - offence)
-    )
+    eases = max(0.0, min(1.0, (content.speaks_to - LEAST_SPOKEN) / 0.5))
+    eases = eases * (0.4 + 0.6 * content.sincere) * (1.0 - offence)
     # Who speaks to every trouble there is has heard none.
     eases = eases * (1.0 - min(1.0, 2.0 * odd)) / (1.0 + max(0, content.strays - 1))
     invites = 0.3 * (worth - 0.7) + 0.1 * content.suits - 0.3 * offence - 0.6 * odd

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import pytest
 
-from negotiation_env.game.scenario import Facts, Hotel, TaskCard, Ticket
 from negotiation_env.language.claims import find_claims
 from negotiation_env.language.claims.told import told, week_parts
+from tests.language.test_claims import CARD
 
-CARD = TaskCard(
-    hotel=Hotel("Jade Lake Family Inn", "Suzhou", "family", 4, "low", 0.34),
-    tickets=(
-        Ticket("Superior Twin", date(2027, 6, 15), 7, 420, 0.15, 371),
-        Ticket("Deluxe King", date(2027, 6, 18), 4, 560, 0.15, 498),
-    ),
-    facts=Facts(22, 14, "Orchid Court", 405, "the food festival", -12),
-    promises=("banner",),
-)
 OPENING = "Good morning, may I ask about June?"
 SHOWER = (OPENING, "There's opera in the shower from the 24th on.", "Who sings?", "He does.", "Well?", "Well enough.")
 

@@ -41,7 +41,8 @@ _PLAIN: Final = word_set(
 """Words that tie no two sentences of a talk about rooms together, or that count something else each time."""
 _ROOM: Final = frozenset(("room", "king", "queen", "twin", "double", "suite", "executive", "guest"))
 """What a house has a number of: as words they tie no sentences, behind a number they do."""
-_WEEKDAY: Final = re.compile(r"\b(mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?s?\b")
+_DAY_NAMES: Final = "mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun"
+_WEEKDAY: Final = re.compile(rf"\b({_DAY_NAMES})(?:day)?s?\b")
 _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WEEK_PART: Final = re.compile(r"\b(?:weekends?|weekdays?|midweek|in the week)\b|周|星期|礼拜|平日")
 _WEEK_LIST: Final = re.compile(r"(?:,? (?:and|&|\+) |, ?| ?/ ?| )(?:the )?")
@@ -52,7 +53,7 @@ _COUNT_UNIT: Final = re.compile(
 )
 _JOINED: Final = re.compile(
     r"(?:[ ,;(、和，&]|\b(?:and|then|again|plus|also|on|from|the)\b|"
-    r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?s?\b){1,12}"
+    rf"\b(?:{_DAY_NAMES})(?:day)?s?\b){{1,12}}"
 )
 MAX_COUNT: Final = 99
 """The highest number that is read as a count; higher ones are prices."""
