@@ -6,6 +6,7 @@ The modules import their libraries at their top, so each is imported only when i
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -34,6 +35,7 @@ InitOption = Annotated[str | None, typer.Option("--init", help="Adapter to start
 DataOption = Annotated[Path | None, typer.Option("--data", help="JSON Lines to train on; default: generated.")]
 
 NGRAM: Final = "ngram"
+ENCODER: Final = "encoder"
 """Preset of the light reward model, whose training needs no torch."""
 TRAINED_SHARE: Final = 0.85
 """About the share of generated data that is trained on, for a plan; the rest is held out."""
@@ -148,6 +150,17 @@ def _on_policy(method: str) -> Callable[..., None]:
     return command
 
 
+def _watched(what: str, train: Callable[..., Path]) -> Path:
+    """Run a training of an encoder with a bar of its steps; ``train`` takes ``on_step``."""
+    with Progress(console=Console(), transient=True) as progress:
+        task = progress.add_task(f"training {what}", total=None)
+
+        def show(done: int, steps: int, loss: float) -> None:
+            progress.update(task, completed=done, total=steps, description=f"training {what}, loss {loss:.3f}")
+
+        return train(on_step=show)
+
+
 @app.command("reader")
 def reader(
     out: OutOption,
@@ -159,13 +172,7 @@ def reader(
     """Train the encoder reader on written dialogues and drills: a LoRA and heads on MiniLM."""
     module = optional_module("policies.training.reader", "train")
     settings = module.read_settings(preset, _with_seed(overrides, seed))
-    with Progress(console=Console(), transient=True) as progress:
-        task = progress.add_task("training the reader", total=None)
-
-        def show(done: int, steps: int, loss: float) -> None:
-            progress.update(task, completed=done, total=steps, description=f"training the reader, loss {loss:.3f}")
-
-        folder = module.train(settings, out, resume, command=_typed(), on_step=show)
+    folder = _watched("the reader", partial(module.train, settings, out, resume, command=_typed()))
     _tell(f"Reader: {folder}; measure it with negotiate study reading validation --reader encoder:{folder}")
 
 
@@ -217,7 +224,7 @@ def rm(
     overrides: SetOption = None,
     resume: ResumeOption = False,
 ) -> None:
-    """Train the LoRA reward model on preference pairs; preset "ngram": the n-gram model and the distilled judge."""
+    """Train the LoRA reward model on preference pairs; "encoder": on a sentence encoder; "ngram": the light scorers."""
     if preset == NGRAM:
         if resume:
             raise UsageError(f"train rm: expected no --resume with the preset {NGRAM!r}, whose run takes two minutes")
@@ -226,6 +233,12 @@ def rm(
         for line in light.figure_lines(folder):
             _tell(line)
         _tell(f"Reward model and distilled judge: {folder}; their figures: {folder}/report.json")
+        return
+    if preset.startswith(ENCODER):
+        encoder = optional_module("rewards.model.encoder_training", "train")
+        settings = encoder.read_settings(preset, _with_seed(overrides, seed))
+        folder = _watched("the reward model", partial(encoder.train, settings, out, resume, command=_typed()))
+        _tell(f"Reward model: {folder}; use it with --reward repo:model={folder}")
         return
     module = optional_module("rewards.model.model_training", "train")
     folder = module.train(preset, out, _with_seed(overrides, seed), resume=resume, command=_typed())
