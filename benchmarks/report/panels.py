@@ -86,8 +86,10 @@ def reward_scatter(report: Report) -> str:
             continue
         rewards = [turn.reward for policy, _, p in report.played if policy == name for turn in p.episode.turns]
         scored = [r for r in rewards if r.model is not None and r.enhancement is not None][:MOST_DOTS]
+        related = report.data["policies"][name]["sources"].get("total_with_model")
+        label = name if related is None else f"{name} (R_total with R_model: r = {related:.2f})"
         clouds.append(
-            Series(name, [r.enhancement or 0.0 for r in scored], [r.model or 0.0 for r in scored], colour=colour)
+            Series(label, [r.enhancement or 0.0 for r in scored], [r.model or 0.0 for r in scored], colour=colour)
         )
     title = "Reward sources: R_model against E_enh = clip(E_judge + E_func), one dot a reply"
     return scatter_chart(clouds, title, "E_enh, points", "R_model")

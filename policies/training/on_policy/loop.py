@@ -40,7 +40,7 @@ from policies.training.on_policy.evaluation import (
     start_and_best,
     training_scenarios,
 )
-from policies.training.on_policy.losses import token_mean, value_loss
+from policies.training.on_policy.losses import share_beyond, token_mean, value_loss
 from policies.training.on_policy.methods import LossTensors, Method, RoundTensors, Targets, load_method
 from policies.training.on_policy.samples import Sample, SampledRound, SamplingAgent, TokenBatch, play
 from policies.training.settings import OnPolicyPreset, policy_card
@@ -305,6 +305,9 @@ class Learner:
         figures["largest_ratio"] = max(step["largest_ratio"] for step in steps)
         # Measured before the first step, on the policy that sampled.
         figures["sampling_gap"] = abs(steps[0]["log_ratio"])
+        if played.sources is not None:
+            beyond_model = played.rewards - played.sources[:, 0]
+            figures["advantage_share_of_e"] = share_beyond(beyond_model, played.rewards, played.before)
         if played.values is not None and targets.values is not None:
             errors = (targets.values - played.values)[played.mask]
             spread = float(targets.values[played.mask].var(unbiased=False))
@@ -332,7 +335,8 @@ class Learner:
             if start is not None:
                 start[rows, :own] = self.actor.start_logprobs(batch)
         groups = torch.tensor(_numbered(s.group for s in samples), device=device)
-        return RoundTensors(rewards, groups, mask, logprobs, values, start)
+        sources = torch.tensor([s.sources or (0.0, 0.0, 0.0) for s in samples], device=device)
+        return RoundTensors(rewards, groups, mask, logprobs, values, start, sources)
 
     def _step(
         self, samples: Sequence[Sample], chosen: list[int], played: RoundTensors, targets: Targets
