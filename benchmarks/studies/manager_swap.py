@@ -31,6 +31,7 @@ from scipy import stats
 from benchmarks.metrics.judging import AssessedEpisode
 from benchmarks.metrics.outcome_metrics import LIVE_METRICS
 from benchmarks.metrics.policy_metrics import is_share
+from benchmarks.report.report_data import format_figure
 from benchmarks.statistics import LEVEL, Figure, Sums, difference, holm
 from benchmarks.statistics.intervals import resamples
 from benchmarks.suites import Case
@@ -85,7 +86,15 @@ class SwapTable(NamedTuple):
     @property
     def values(self) -> Array:
         """The figures' values, [managers, policies]."""
-        return np.asarray(self.sums.sum(axis=-1) / self.counts.sum(), dtype=np.float64)
+        return _means(self, np.ones((len(self.counts), 1)))[..., 0]
+
+
+def _means(of: SwapTable, drawn: Array) -> Array:
+    """Return the figures' values in resamples [scenarios, resamples]: [managers, policies, resamples].
+
+    They are rounded, so that policies that do the same are equal in whatever order numbers were added.
+    """
+    return np.asarray(np.round((of.sums @ drawn) / (of.counts @ drawn), 12), dtype=np.float64)
 
 
 class Swap(NamedTuple):
@@ -225,7 +234,7 @@ def p_of_pairs(sums: Array, counts: Array, shares: bool, seed: int) -> Array:
 def swaps(of: SwapTable, shares: bool, seed: int = 0) -> list[Swap]:
     """Return how the ranking moves from the first manager to itself with other draws, and between each two others."""
     drawn, n = resamples(len(of.counts), np.random.default_rng((Stream.BOOTSTRAP, seed))), len(of.counts)
-    again = (of.sums @ drawn) / (of.counts @ drawn)
+    again = _means(of, drawn)
     order, orders = [ordered(own) for own in of.values], [ordered(own) for own in again]
     rank, ranks = [ranked(own) for own in of.values], [ranked(own) for own in again]
     sure = [p_of_pairs(own, of.counts, shares, seed) < ALPHA for own in of.sums]
@@ -305,7 +314,9 @@ def _print_outcomes(metric: str, of: SwapTable) -> None:
         table.add_column(column, justify="left" if column == "policy" else "right")
     ranks = [ranked(values) for values in of.values]
     for place, policy in enumerate(of.policies):
-        cells = [f"{told(own[place])}  {rank[place]:g}" for own, rank in zip(of.figures, ranks, strict=True)]
+        cells = [
+            f"{format_figure(metric, own[place])} {rank[place]:g}" for own, rank in zip(of.figures, ranks, strict=True)
+        ]
         table.add_row(policy, *cells)
     Console(width=max(80, 24 + 28 * len(of.managers))).print(table)
 
@@ -314,15 +325,17 @@ def _print_swaps(found: Sequence[Swap]) -> None:
     table = Table("from", "to", "tau", "largest change of rank", "of", "pairs that differ", "reversed", "surely")
     for one in found:
         table.add_row(
-            one.first, one.second, told(one.tau), told(one.move, 1), one.moved or "-",
+            one.first, one.second, _told(one.tau, 2), _told(one.move, 1), one.moved or "-",
             str(one.differ), str(len(one.reversed)), str(len(one.surely)),
         )  # fmt: skip
-    Console(width=130).print(table)
+    Console(width=140).print(table)
+    for one in found:
+        for pair in one.reversed:
+            print(f"{pair} under {one.first}, not under {one.second}{'; both beyond chance' * (pair in one.surely)}")
 
 
-def told(figure: Figure, digits: int = 3) -> str:
-    """Return a figure with its interval as text."""
-    if figure.value is None:
+def _told(figure: Figure, digits: int) -> str:
+    value, low, high = figure[:3]
+    if value is None or low is None or high is None:
         return "-"
-    span = "" if figure.low is None else f" [{figure.low:.{digits}f}, {figure.high:.{digits}f}]"
-    return f"{figure.value:.{digits}f}{span}"
+    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
