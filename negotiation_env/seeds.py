@@ -22,6 +22,7 @@ SCENARIOS: Final = MappingProxyType(
         "reward cost": range(5_000_000, 5_100_000),
         "trl speed": range(6_000_000, 6_100_000),
         "manager study": range(7_000_000, 9_000_000),
+        "manager swap": range(9_000_000, 9_100_000),
         "sb3 quality": range(1_000_000_000, 1_001_000_000),
         "on-policy held out": range(2_000_000_000, 2_001_000_000),
         "on-policy training": range(3_000_000_000, 1 << 33),

@@ -1,9 +1,9 @@
 """One-off measurements: ``negotiate study NAME``. Each is imported when it runs, for many need torch or an extra.
 
-Of the environment: ``speed``, ``conformance``, ``manager``, ``robustness``, ``price_understanding``,
-``reading_quality``, ``voice_quality``. Of rewards: ``reward_study``, ``rule_measures`` (on ``rule_labels``),
-``adapter_quality``, ``reward_cost``, ``gaming``. Of raters: ``rater_validity`` (on ``labelled_pairs`` and
-``degradations``). Of training: ``methods``, ``trl_speed`` (with ``trl_speed_sides``), ``sb3_quality``. Of the
+Of the environment: ``speed``, ``conformance``, ``manager``, ``manager_swap``, ``robustness``,
+``price_understanding``, ``reading_quality``, ``voice_quality``. Of rewards: ``reward_study``, ``rule_measures`` (on
+``rule_labels``), ``adapter_quality``, ``reward_cost``, ``gaming``. Of raters: ``rater_validity`` (on ``labelled_pairs``
+and ``degradations``). Of training: ``methods``, ``trl_speed`` (with ``trl_speed_sides``), ``sb3_quality``. Of the
 statistics: ``coverage``. ``bad_case_files`` renews what is made from the bad cases.
 
 A new study is a module with a function whose parameters are typer options and which returns the exit status (None is
@@ -36,6 +36,7 @@ STUDIES: Final[dict[str, Study]] = {
     ),
     "conformance": Study(".conformance:study", "Whether the simulated manager keeps its word and its secrets."),
     "manager": Study(".manager.manager_study:study", "What a manager does with words and figures, beside people."),
+    "swap": Study(".manager_swap:study", "How a ranking of policies moves when the manager is swapped."),
     "robustness": Study(".robustness:study", "Hostile messages: no exception, no hang, no growing memory."),
     "rewards": Study(".reward_study:study", "What each reward source sees in written, graded replies."),
     "rules": Study(".rule_measures:quality", "Precision and recall of the rules on labelled replies."),
