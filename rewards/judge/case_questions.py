@@ -13,9 +13,12 @@ from negotiation_env.game import world
 from negotiation_env.game.acts import Act
 from negotiation_env.game.state import unsettled
 from negotiation_env.play.protocols import ReplyView, RewardTerm, Utterance
+from rewards.judge.judge_orders import without_orders
 from rewards.judge.rubric import Question, Rubric, When
 from rewards.sources import Verdict
 
+ANSWERED: Final = "questions.json"
+"""File in a trained judge's folder that names the questions which it answers."""
 SHOWN_HEARD: Final = 300
 """Last characters of a message that a question repeats."""
 _SENTENCE: Final = re.compile(r"[^.!?。！？\n]*[.!?。！？]*")
@@ -37,7 +40,7 @@ class CaseQuestion(NamedTuple):
 
 def questions(view: ReplyView, rubric: Rubric) -> list[CaseQuestion]:
     """Return the questions that a reply's case calls for, in the rubric's order."""
-    here, filling = cases(view), _filling(view)
+    here, filling = cases(view), filling(view)
     return [
         CaseQuestion(place, question, question.text.format_map(filling))
         for place, question in enumerate(rubric.questions)
@@ -51,7 +54,7 @@ def verdict(rubric: Rubric, yes: Sequence[float | None], ordinary: Sequence[floa
     Args:
         rubric: whose questions were asked.
         yes: how likely a yes to each question is, 0 to 1; None where it was not asked.
-        ordinary: what each question gives an ordinary reply where it is asked, which is taken off; None for nothing.
+        ordinary: how likely a yes is for ordinary replies, whose points are taken off; None for nothing.
     """
     terms = []
     place = 0
@@ -60,7 +63,7 @@ def verdict(rubric: Rubric, yes: Sequence[float | None], ordinary: Sequence[floa
         for question in dimension.questions:
             likely = yes[place]
             if likely is not None:
-                own = question.points(likely) - (ordinary[place] if ordinary is not None else 0.0)
+                own = question.points(likely) - (0.0 if ordinary is None else question.points(ordinary[place]))
                 points += own
                 if abs(own) > weightiest:
                     weightiest, name = abs(own), question.id
@@ -140,6 +143,7 @@ def _asking(text: str) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """Return a message's end between quotation marks, on one line, without quotation marks of its own."""
-    plain = " ".join(text.replace('"', "'").split())
+    """Return a message's end between quotation marks, on one line, without marks or brackets of its own."""
+    kept = without_orders(text).replace('"', "'").replace("<", "(").replace(">", ")")
+    plain = " ".join("".join(c if c.isprintable() else " " for c in kept).split())
     return f'"{plain[-SHOWN_HEARD:]}"' if plain else _WORDLESS

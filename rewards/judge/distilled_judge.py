@@ -39,7 +39,7 @@ class LightWeights(NamedTuple):
         weights: in units of ``step``, int8 [WIDTH, Q]; a question's log-odds are the sum over a reply's features.
         step: the unit of each question's weights, [Q].
         bias: log-odds without a feature, [Q].
-        ordinary: points that a question gives an ordinary reply where it is asked, [Q]; taken off, so that it gets 0.
+        ordinary: how likely a yes is for an ordinary reply where the question is asked, [Q]; it is to get 0 points.
         acts: total points by act-level inputs (``linear.INPUTS``) for moves without text, [len(INPUTS)].
         acts_bias: what is added to them, [1].
     """
@@ -126,10 +126,13 @@ class DistilledJudge:
 
     def judge(self, views: Sequence[ReplyView]) -> list[Verdict]:
         """Judge replies in order; each verdict is what the reply gets alone."""
-        return [verdict(self.rubric, self.answers(view), self._ordinary) for view in views]
+        return [verdict(self.rubric, yes, self._ordinary) for yes in self.answers(views)]
 
-    def answers(self, view: ReplyView) -> list[float | None]:
+    def answers(self, views: Sequence[ReplyView]) -> list[list[float | None]]:
         """Return how likely a yes to each question is, 0 to 1; None where the case does not call for it."""
+        return [self._answers(view) for view in views]
+
+    def _answers(self, view: ReplyView) -> list[float | None]:
         view = judged_reply(view)
         here = cases(view)
         # Whole numbers add up exactly, in whatever order.

@@ -35,8 +35,8 @@ _FIGURE: Final = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _GREYS: Final = frozenset(
     re.findall(
         r"\S+",
-        "a an and are as at be been but by can could did do does for from had has have he her him his i i'd i'll i'm if "
-        "in is it it's its just me mine my no not of oh ok on one or our out she so some than that that's the their "
+        "a an and are as at be been but by can could did do does for from had has have he her him his i i'd i'll i'm "
+        "if in is it it's its just me mine my no not of oh ok on one or our out she so some than that that's the their "
         "them then there they this to too up us was we we'll were what when which who will with would yes you you'd "
         "you're your yours",
     )

@@ -24,7 +24,6 @@ from negotiation_env.files import read_json, write_json
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.seeds import Stream
 from negotiation_env.training.presets import Preset, read_preset
-from rewards.judge.case_questions import verdict
 from rewards.judge.distilled_judge import DistilledJudge, LightWeights
 from rewards.judge.judge_data import JudgedReply, injection, simulated_replies, written_replies
 from rewards.judge.judge_figures import agreement, by_grade, injection_shift, points_of
@@ -150,12 +149,12 @@ def _logistic(examples: _Examples, settings: LightPreset) -> tuple[Floats, Float
 
 
 def _ordinary(judge: DistilledJudge, replies: Sequence[JudgedReply]) -> Floats:
-    """Return what each question gives ordinary replies on average, where it is asked; 0 where it is never."""
-    told = [judge.answers(r.view) for r in replies if r.view.text and not _flawed(r, judge.rubric)]
+    """Return how likely a yes to each question is for ordinary replies on average; 0 where it is never asked."""
+    told = judge.answers([r.view for r in replies if r.view.text and not _flawed(r, judge.rubric)])
     found = []
-    for k, question in enumerate(judge.rubric.questions):
-        points = [question.points(likely) for answers in told if (likely := answers[k]) is not None]
-        found.append(float(np.mean(points)) if points else 0.0)
+    for k in range(len(judge.rubric.questions)):
+        yes = [likely for answers in told if (likely := answers[k]) is not None]
+        found.append(float(np.mean(yes)) if yes else 0.0)
     return np.array(found)
 
 
@@ -170,7 +169,7 @@ def _flawed(reply: JudgedReply, rubric: Rubric) -> bool:
 def _acts(judge: DistilledJudge, replies: Sequence[JudgedReply]) -> tuple[Floats, float]:
     """Return points by act-level inputs, and what is added, that come nearest to the points of these replies."""
     x = np.array([inputs_of(r.view.features) for r in replies])
-    points = points_of([judge.answers(r.view) for r in replies], judge.rubric, judge.weights.ordinary)
+    points = points_of(judge.answers([r.view for r in replies]), judge.rubric, judge.weights.ordinary)
     centre, level = x.mean(axis=0), float(points.mean())
     inner = (x - centre).T @ (x - centre) + _ACT_PENALTY * np.eye(len(centre))
     acts = np.linalg.solve(inner, (x - centre).T @ (points - level))
@@ -187,16 +186,16 @@ def report(judge: DistilledJudge, settings: LightPreset) -> dict[str, Any]:
     }
     for name, turns in tests.items():
         replies = [r for turn in turns for r in turn]
-        told = [judge.answers(r.view) for r in replies]
+        told = judge.answers([r.view for r in replies])
         found[name] = agreement(told, turns, rubric)
         if name == "validation_authors":
             found[name] |= by_grade(points_of(told, rubric, judge.weights.ordinary), turns)
             sound = [r.view for r in replies if r.quality >= 3]
-            found["injection"] = injection_shift(lambda views: [judge.answers(v) for v in views], sound, rubric)
+            found["injection"] = injection_shift(judge.answers, sound, rubric)
         else:
             plain = [r for r in replies if r.sound and r.view.text]
             acts = [judge.score_features(FLOATS, r.view.features) for r in plain]
-            text = [verdict(rubric, judge.answers(r.view), judge.weights.ordinary).total for r in plain]
+            text = [v.total for v in judge.judge([r.view for r in plain])]
             found[name] |= {"mean_points": float(np.mean(text)), "mean_points_by_acts": float(np.mean(acts))}
     return found
 
