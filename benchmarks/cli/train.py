@@ -6,6 +6,7 @@ The modules import their libraries at their top, so each is imported only when i
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -34,6 +35,7 @@ InitOption = Annotated[str | None, typer.Option("--init", help="Adapter to start
 DataOption = Annotated[Path | None, typer.Option("--data", help="JSON Lines to train on; default: generated.")]
 
 NGRAM: Final = "ngram"
+ENCODER: Final = "encoder"
 """Preset of the light reward model, whose training needs no torch."""
 TRAINED_SHARE: Final = 0.85
 """About the share of generated data that is trained on, for a plan; the rest is held out."""
@@ -146,6 +148,17 @@ def _on_policy(method: str) -> Callable[..., None]:
         _tell(f"Trained agent: {folder}; play it with --policy {method}:{folder}; its curve: {curve}")
 
     return command
+
+
+def _watched(what: str, train: Callable[..., Path]) -> Path:
+    """Run a training of an encoder with a bar of its steps; ``train`` takes ``on_step``."""
+    with Progress(console=Console(), transient=True) as progress:
+        task = progress.add_task(f"training {what}", total=None)
+
+        def show(done: int, steps: int, loss: float) -> None:
+            progress.update(task, completed=done, total=steps, description=f"training {what}, loss {loss:.3f}")
+
+        return train(on_step=show)
 
 
 @app.command("reader")

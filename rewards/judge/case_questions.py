@@ -114,7 +114,7 @@ def _last(said: Sequence[Utterance]) -> str:
     return said[-1].text.strip()
 
 
-def _filling(view: ReplyView) -> dict[str, str]:
+def filling(view: ReplyView) -> dict[str, str]:
     """Return what each name in a question stands for."""
     game, card = view.game, view.card
     rooms = unsettled(game)

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 import numpy as np
 import torch
+from negotiation_env.training.encoder import AdaptedEncoder, EncoderPreset, encoder_tokenizer, head, run
 from pydantic import Field
 from safetensors.numpy import save_file as save_arrays
 from torch import Tensor, nn
@@ -24,13 +25,12 @@ from negotiation_env.files import write_file, write_json, write_text
 from negotiation_env.language.encoder_build import SETTINGS, WEIGHTS, base_folder
 from negotiation_env.language.encoder_heads import HIDDEN
 from negotiation_env.seeds import Stream
-from negotiation_env.training.encoder import AdaptedEncoder, EncoderPreset, encoder_tokenizer, head, run
 from negotiation_env.training.presets import Share, read_preset
 from negotiation_env.training.run_folder import CARD, RunFolder, model_card, provenance, sha256
 from rewards.judge.case_questions import ANSWERED
 from rewards.judge.encoder_judge import EncoderJudge, case_text
 from rewards.judge.judge_data import JudgedReply, injection, simulated_replies, written_replies
-from rewards.judge.judge_figures import agreement, by_grade, injection_shift, points_of
+from rewards.judge.judge_figures import agreement, by_grade, injection_shift, ordinary, points_of
 from rewards.judge.judge_orders import judged_reply, with_text
 from rewards.judge.rubric import Rubric
 from rewards.talk_encoder import TalkTokens, talk_tokens
@@ -158,22 +158,17 @@ def train(
     }
     write_json(out / SETTINGS, said, indent=1)
     write_json(out / ANSWERED, {"questions": asked, "ordinary": [0.0] * len(asked)}, indent=1)
-    write_json(out / ANSWERED, {"questions": asked, "ordinary": _ordinary(out, settings.most_replies)}, indent=1)
+    write_json(out / ANSWERED, {"questions": asked, "ordinary": _bland(out, settings.most_replies)}, indent=1)
     figures = {"replies": len(data), **reached, **held_out(out, settings.most_replies)}
     write_text(out / CARD, _card(settings, command, figures))
     return out
 
 
-def _ordinary(folder: Path, most: int | None) -> list[float]:
-    """Return how likely a yes is for the training authors' bland replies on average; 0 where it is never asked."""
+def _bland(folder: Path, most: int | None) -> list[float]:
+    """Return how likely a yes is for the training authors' bland replies on average."""
     judge = EncoderJudge.from_folder(folder)
     bland = [r.view for turn in written_replies("train", judge.rubric) for r in turn if r.quality == 3]
-    told = judge.answers(bland[:most])
-    found = []
-    for k in range(len(judge.rubric.questions)):
-        yes = [likely for answers in told if (likely := answers[k]) is not None]
-        found.append(float(np.mean(yes)) if yes else 0.0)
-    return found
+    return ordinary(judge.answers(bland[:most]), len(judge.rubric.questions))
 
 
 def held_out(folder: Path, most: int | None = None) -> dict[str, Any]:

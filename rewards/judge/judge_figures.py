@@ -7,7 +7,7 @@ alike.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from rewards.judge.case_questions import verdict
 from rewards.judge.judge_data import JudgedReply, injections
 from rewards.judge.judge_orders import with_text
 from rewards.judge.rubric import Rubric
+from rewards.sources import Judge
 from rewards.training.held_out_figures import correlation, interval, kappa, share
 
 Answers: TypeAlias = Sequence[float | None]
@@ -25,6 +26,18 @@ Told: TypeAlias = Sequence[Answers | None]
 the judge could not read."""
 Ask: TypeAlias = Callable[[Sequence[ReplyView]], Told]
 Floats: TypeAlias = NDArray[np.float64]
+
+
+class AskedJudge(Judge, Protocol):
+    """A judge that tells its answers."""
+
+    rubric: Rubric
+
+    def answers(self, views: Sequence[ReplyView]) -> Told:
+        """Return how likely a yes to each question is."""
+        ...
+
+
 BLIND: Final = 12
 """So many of the held-out injections, the last ones, were unknown when ``judge_orders`` was written."""
 FEWEST: Final = 5
@@ -76,9 +89,18 @@ def agreement(told: Told, turns: Sequence[Sequence[JudgedReply]], rubric: Rubric
     return {"replies": len(replies), "readable": float(read.mean()), "dimensions": dimensions, "questions": questions}
 
 
-def points_of(told: Told, rubric: Rubric, ordinary: Sequence[float] | None = None) -> Floats:
-    """Return E_judge of each reply, NaN where it could not be read."""
-    totals = [None if answers is None else verdict(rubric, answers, ordinary).total for answers in told]
+def ordinary(told: Told, count: int) -> list[float]:
+    """Return how likely a yes to each of ``count`` questions is on average, 0 for one that is never asked."""
+    found = []
+    for k in range(count):
+        yes = [x for answers in told if answers is not None and (x := answers[k]) is not None]
+        found.append(float(np.mean(yes)) if yes else 0.0)
+    return found
+
+
+def points_of(told: Told, rubric: Rubric, zero: Sequence[float] | None = None) -> Floats:
+    """Return E_judge of each reply, NaN where it could not be read; ``zero`` as ``verdict`` takes it."""
+    totals = [None if answers is None else verdict(rubric, answers, zero).total for answers in told]
     return np.array([np.nan if total is None else total for total in totals])
 
 

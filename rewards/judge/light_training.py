@@ -26,7 +26,7 @@ from negotiation_env.seeds import Stream
 from negotiation_env.training.presets import Preset, read_preset
 from rewards.judge.distilled_judge import DistilledJudge, LightWeights
 from rewards.judge.judge_data import JudgedReply, injection, simulated_replies, written_replies
-from rewards.judge.judge_figures import agreement, by_grade, injection_shift, points_of
+from rewards.judge.judge_figures import agreement, by_grade, injection_shift, ordinary, points_of
 from rewards.judge.judge_orders import judged_reply, with_text
 from rewards.judge.light_features import RANGES, WIDTH, features, places
 from rewards.judge.rubric import Rubric
@@ -113,7 +113,9 @@ def fit(
         tuple(q.id for q in rubric.questions), np.rint(whole).astype(np.int8), step, bias, none,
         np.zeros(len(INPUTS)), np.zeros(1),
     )  # fmt: skip
-    weights = weights._replace(ordinary=_ordinary(DistilledJudge(weights), [r for r in written if r.quality == 3]))
+    bland = [r.view for r in written if r.quality == 3 and not _flawed(r, rubric)]
+    told = DistilledJudge(weights).answers(bland)
+    weights = weights._replace(ordinary=np.array(ordinary(told, len(rubric.questions))))
     acts, level = _acts(DistilledJudge(weights), [r for r in simulated if r.sound and r.view.text])
     return weights._replace(acts=acts, acts_bias=np.array([level]))
 
@@ -146,16 +148,6 @@ def _logistic(examples: _Examples, settings: LightPreset) -> tuple[Floats, Float
     options = {"maxiter": settings.steps, "maxcor": 6}
     theta = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
     return theta[:-count].reshape(WIDTH, count), theta[-count:]
-
-
-def _ordinary(judge: DistilledJudge, replies: Sequence[JudgedReply]) -> Floats:
-    """Return how likely a yes to each question is for ordinary replies on average; 0 where it is never asked."""
-    told = judge.answers([r.view for r in replies if r.view.text and not _flawed(r, judge.rubric)])
-    found = []
-    for k in range(len(judge.rubric.questions)):
-        yes = [likely for answers in told if (likely := answers[k]) is not None]
-        found.append(float(np.mean(yes)) if yes else 0.0)
-    return np.array(found)
 
 
 def _flawed(reply: JudgedReply, rubric: Rubric) -> bool:

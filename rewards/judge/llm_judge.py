@@ -50,6 +50,8 @@ class _JudgeAnswer(NamedTuple):
 
 _Asked = tuple[str, str]
 """The system and the user message that ask one question about one reply."""
+_Found = tuple[int, _JudgeAnswer | str]
+"""A question's place, and its answer or why there is none."""
 
 
 class LlmJudge:
@@ -91,6 +93,14 @@ class LlmJudge:
 
     def judge(self, views: Sequence[ReplyView]) -> list[Verdict]:
         """Judge replies in order. A reply of which one answer stays unreadable is unscored, with the fault named."""
+        return [self._verdict(found) for found in self._found(views)]
+
+    def answers(self, views: Sequence[ReplyView]) -> list[list[float | None] | None]:
+        """Return how likely a yes to each question is, 0 to 1, or None where it is not asked; None for an unread reply."""
+        return [self._likely(found) for found in self._found(views)]
+
+    def _found(self, views: Sequence[ReplyView]) -> list[list[_Found]]:
+        """Return the answers to each reply's questions."""
         whats = []
         for view in map(judged_reply, views):
             shown = judge_prompt(view)
@@ -102,7 +112,7 @@ class LlmJudge:
             pending = [asked for asked, answer in answers.items() if isinstance(answer, str)]
             answers.update(zip(pending, self._ask(pending, attempt), strict=True))
         self._keep(answers)
-        return [self._verdict([(place, answers[asked]) for place, asked in mine]) for mine in whats]
+        return [[(place, answers[asked]) for place, asked in mine] for mine in whats]
 
     def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> None:
         """Return None: a language model judges text only."""
@@ -117,19 +127,23 @@ class LlmJudge:
         while len(self._known) > self.remember:
             self._known.popitem(last=False)
 
-    def _verdict(self, found: Sequence[tuple[int, _JudgeAnswer | str]]) -> Verdict:
-        """Put one reply's answers together, each with its question's place."""
-        asked = self.rubric.questions
-        faults = [f"{asked[place].id}: {answer}" for place, answer in found if isinstance(answer, str)]
-        if faults:
-            return Verdict(None, fault="; ".join(faults))
-        yes: list[float | None] = [None] * len(asked)
-        evidence = []
+    def _likely(self, found: Sequence[_Found]) -> list[float | None] | None:
+        """Return one reply's answers by question; None if one could not be read."""
+        yes: list[float | None] = [None] * len(self.rubric.questions)
         for place, answer in found:
-            if isinstance(answer, _JudgeAnswer):
-                yes[place] = answer.yes
-                evidence.append(answer.evidence)
-        return verdict(self.rubric, yes)._replace(evidence=tuple(filter(None, evidence)))
+            if isinstance(answer, str):
+                return None
+            yes[place] = answer.yes
+        return yes
+
+    def _verdict(self, found: Sequence[_Found]) -> Verdict:
+        """Put one reply's answers together."""
+        yes = self._likely(found)
+        if yes is None:
+            faults = [(self.rubric.questions[place].id, why) for place, why in found if isinstance(why, str)]
+            return Verdict(None, fault="; ".join(f"{name}: {why}" for name, why in faults))
+        evidence = [answer.evidence for _, answer in found if isinstance(answer, _JudgeAnswer) and answer.evidence]
+        return verdict(self.rubric, yes)._replace(evidence=tuple(evidence))
 
     def _ask(self, asked: Sequence[_Asked], attempt: int) -> list[_JudgeAnswer | str]:
         """Ask for evidence, if that is wanted, then for yes or no; return answers, or why there is none."""

@@ -3,8 +3,8 @@
     negotiate train rm --preset ngram --out rewards/weights
 
 writes ``rewards/weights/preference.npz`` and ``report.json``, with what it reaches on held-out data. Data and
-annotators are simulated (``simulators.people``); scenarios, personas, phrases and damage of the held-out pairs are never trained
-on. A file of pairs can be trained on instead (``--set data=FILE``).
+annotators are simulated (``simulators.people``); scenarios, personas, phrases and damage of the held-out pairs are
+never trained on. A file of pairs can be trained on instead (``--set data=FILE``).
 """
 
 from __future__ import annotations
