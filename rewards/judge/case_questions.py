@@ -40,9 +40,9 @@ class CaseQuestion(NamedTuple):
 
 def questions(view: ReplyView, rubric: Rubric) -> list[CaseQuestion]:
     """Return the questions that a reply's case calls for, in the rubric's order."""
-    here, filling = cases(view), filling(view)
+    here, told = cases(view), filling(view)
     return [
-        CaseQuestion(place, question, question.text.format_map(filling))
+        CaseQuestion(place, question, question.text.format_map(told))
         for place, question in enumerate(rubric.questions)
         if question.when in here
     ]

@@ -96,7 +96,7 @@ class LlmJudge:
         return [self._verdict(found) for found in self._found(views)]
 
     def answers(self, views: Sequence[ReplyView]) -> list[list[float | None] | None]:
-        """Return how likely a yes to each question is, 0 to 1, or None where it is not asked; None for an unread reply."""
+        """Return how likely a yes to each question is, None where it is not asked; None for a reply that is unread."""
         return [self._likely(found) for found in self._found(views)]
 
     def _found(self, views: Sequence[ReplyView]) -> list[list[_Found]]:
