@@ -9,7 +9,7 @@ and points by act-level features for moves without text, by ridge regression on 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -35,8 +35,6 @@ from rewards.linear import INPUTS, inputs_of
 LIGHT: Final = "light"
 PRESETS: Final = Path(__file__).parents[1] / "training" / "presets" / "judge"
 WEIGHTS: Final = Path(__file__).parents[1] / "weights"
-HELD_OUT: Final = 300
-"""Simulated situations that the judge is tested on."""
 SMALLEST: Final = 0.75
 """Weights of less than so many of their units are dropped, so that the file stays small."""
 _ACT_PENALTY: Final = 3.0
@@ -48,11 +46,14 @@ class LightPreset(Preset):
 
     seed: int = Field(ge=0)
     situations: int = Field(ge=1)
+    held_out: int = Field(ge=1)
     simulated: float = Field(gt=0.0)
     injected: float = Field(ge=0.0, le=1.0)
     yes: float = Field(gt=0.0)
     penalties: dict[str, float]
     steps: int = Field(ge=1)
+    most_turns: int | None = None
+    """Cuts written data short, for tests."""
 
 
 class _Examples(NamedTuple):
@@ -79,7 +80,7 @@ def train(
     settings = read_preset(LightPreset, preset, PRESETS, overrides)
     folder, rubric = Path(out), Rubric.from_toml()
     folder.mkdir(parents=True, exist_ok=True)
-    written = list(chain.from_iterable(written_replies("train", rubric)))
+    written = list(chain.from_iterable(islice(written_replies("train", rubric), settings.most_turns)))
     simulated = list(chain.from_iterable(simulated_replies(settings.situations, settings.seed, rubric)))
     weights = fit(written, simulated, rubric, settings)
     weights.save(folder / "judge.npz")
@@ -173,8 +174,8 @@ def report(judge: DistilledJudge, settings: LightPreset) -> dict[str, Any]:
     rubric = judge.rubric
     found: dict[str, Any] = {"version": __version__, "settings": settings.model_dump()}
     tests = {
-        "validation_authors": list(written_replies("validation", rubric)),
-        "simulated": list(simulated_replies(HELD_OUT, settings.seed, rubric, held_out=True)),
+        "validation_authors": list(islice(written_replies("validation", rubric), settings.most_turns)),
+        "simulated": list(simulated_replies(settings.held_out, settings.seed, rubric, held_out=True)),
     }
     for name, turns in tests.items():
         replies = [r for turn in turns for r in turn]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from functools import partial
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from benchmarks.cli.main import app
 from negotiation_env.game.acts import Act
 from negotiation_env.play.protocols import ReplyView
-from rewards.judge.distilled_judge import DistilledJudge
+from rewards.judge.distilled_judge import DistilledJudge, load_light
 from rewards.judge.judge_data import (
     HARMLESS,
     JudgedReply,
@@ -194,3 +198,23 @@ def test_an_interval_draws_whole_groups() -> None:
     low, high = interval(np.arange(100), lambda i: float(values[i].mean()))
     assert 0.35 < low < 0.5 < high < 0.65
     assert all(a <= b for a, b in combinations((low, high), 2))
+
+
+def test_the_light_judge_trains_by_command_to_the_same_weights(tmp_path: Path) -> None:
+    sets = [word for s in ("most_turns=60", "situations=4", "held_out=3", "steps=8") for word in ("--set", s)]
+    made = []
+    for name in ("a", "b"):
+        command = ["train", "judge", "--out", str(tmp_path / name), *sets]
+        result = CliRunner().invoke(app, command, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        assert "validation authors: kappa emotional-value" in result.output
+        made.append(load_light(tmp_path / name / "judge.npz"))
+    one, other = made
+    assert (one.weights == other.weights).all() and (one.acts == other.acts).all()
+    report = json.loads((tmp_path / "a" / "judge.json").read_text())
+    assert {"mean", "mean_absolute", "blind"} <= set(report["injection"])
+    assert report["validation_authors"]["readable"] == 1.0
+    judge = DistilledJudge(one)
+    assert judge.judge([example_view("Hello, this is the agency.")])[0].total is not None
+    result = CliRunner().invoke(app, ["train", "judge", "--resume", "--out", str(tmp_path / "a")])
+    assert result.exit_code == 2
