@@ -224,15 +224,13 @@ def rm(
     overrides: SetOption = None,
     resume: ResumeOption = False,
 ) -> None:
-    """Train the LoRA reward model on preference pairs; "encoder": on a sentence encoder; "ngram": the light scorers."""
+    """Train the LoRA reward model on preference pairs; "encoder": on a sentence encoder; "ngram": the light model."""
     if preset == NGRAM:
         if resume:
             raise UsageError(f"train rm: expected no --resume with the preset {NGRAM!r}, whose run takes two minutes")
-        light = optional_module("rewards.training.ngram_training", "train")
+        light = optional_module("rewards.model.ngram_fit", "train")
         folder = light.train(preset, out, _with_seed(overrides, seed))
-        for line in light.figure_lines(folder):
-            _tell(line)
-        _tell(f"Reward model and distilled judge: {folder}; their figures: {folder}/report.json")
+        _tell(f"Reward model: {folder}/preference.npz; its figures: {folder}/preference.json")
         return
     if preset.startswith(ENCODER):
         encoder = optional_module("rewards.model.encoder_training", "train")
@@ -248,15 +246,25 @@ def rm(
 @app.command("judge")
 def judge(
     out: OutOption,
-    preset: PresetOption = "small",
+    preset: PresetOption = "light",
     seed: SeedOption = None,
     overrides: SetOption = None,
     resume: ResumeOption = False,
 ) -> None:
-    """Train the LoRA judge on replies labelled by the rubric."""
-    module = optional_module("rewards.judge.judge_training", "train")
-    folder = module.train(preset, out, _with_seed(overrides, seed), resume=resume, command=_typed())
-    _tell(f"Judge: {folder}; its figures: {folder}/README.md")
+    """Train a judge on replies with known answers: "light", the default judge, or "encoder", on a sentence encoder."""
+    if preset.startswith(ENCODER):
+        encoder = optional_module("rewards.judge.encoder_judge_training", "train")
+        settings = encoder.read_settings(preset, _with_seed(overrides, seed))
+        folder = _watched("the judge", partial(encoder.train, settings, out, resume, command=_typed()))
+        _tell(f"Judge: {folder}; use it with --reward repo:judge={folder}")
+        return
+    if resume:
+        raise UsageError(f"train judge: expected no --resume with the preset {preset!r}, whose run takes minutes")
+    light = optional_module("rewards.judge.light_training", "train")
+    folder = light.train(preset, out, _with_seed(overrides, seed))
+    for line in light.figure_lines(folder):
+        _tell(line)
+    _tell(f"Judge: {folder}/judge.npz; its figures: {folder}/judge.json")
 
 
 @app.command("sb3")

@@ -44,7 +44,7 @@ STUDIES: Final[dict[str, Study]] = {
     "prices": Study(".price_understanding:study", "How well prices are read in human messages."),
     "reading": Study(".reading_quality:study", "How a reader understands written dialogues."),
     "voice": Study(".voice_quality:study", "How a language model voices the manager, on written situations."),
-    "adapters": Study(".adapter_quality:study", "The judge's and the reward model's adapters on held-out data."),
+    "adapters": Study(".adapter_quality:study", "A judge and the reward model's adapter on held-out data."),
     "reward-cost": Study(".reward_cost:study", "What scoring a reply costs against generating it."),
     "gaming": Study(".gaming:study", "What gaming the reward earns."),
     "raters": Study(".rater_validity:study", "Whether the automated raters see what was spoiled."),
