@@ -33,7 +33,7 @@ from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.play.registry import load_manager, load_policy, load_reward
 from negotiation_env.play.rollout import rollout
 from rewards.judge.distilled_judge import DistilledJudge
-from rewards.model.preference_model import PreferenceModel
+from rewards.model.ngram_model import NgramRewardModel
 from rewards.repo import RepoReward
 from rewards.rules.rule_reward import RuleReward
 from simulators.dynamics import Dynamics
@@ -42,7 +42,7 @@ from simulators.managers.llm_manager import LlmManager, voice_engine
 PARTS: tuple[tuple[str, tuple[tuple[object, str], ...]], ...] = (
     ("reading", ((steps, "readings_of"),)),
     ("what the reply does", ((steps, "_take_in"),)),
-    ("reward model", ((PreferenceModel, "score_batch"),)),
+    ("reward model", ((NgramRewardModel, "score_batch"),)),
     ("judge", ((DistilledJudge, "judge"),)),
     ("rules", ((RuleReward, "score"),)),
     ("composition", ((RepoReward, "_compose"),)),

@@ -31,6 +31,8 @@ WORD_VALUE: Final = 0.25
 MOST_CHARACTERS: Final = 900
 LENGTH: Final = "<length>"
 """Log of the reply's characters: its weight takes out what scores had to do with length."""
+SENTENCE: Final = 60
+"""Characters below which a reply is not the better for being shorter."""
 SHORT, VERY_SHORT, LONG = 5, 3, 45
 """Words below which a reply is short, and above which it is long."""
 _STEM: Final = 6
@@ -121,8 +123,18 @@ def _numbers(
         ("<empty>", float(not tokens)),
         ("<copied>", float(bool(last) and reply.strip() == last.strip())),
         ("<said before>", float(reply in own)),
-        (LENGTH, math.log1p(min(len(reply), MOST_CHARACTERS))),
+        (LENGTH, length_value(reply)),
     ]
+
+
+def raw_score(weights: Mapping[str, float], own: Sequence[str], heard: Sequence[str], reply: str) -> float:
+    """Return the unbounded score that weights by entry give a reply behind what both sides said."""
+    return math.fsum(weights[e] * value for e, value in entries(own, heard, reply).items() if e in weights)
+
+
+def length_value(reply: str) -> float:
+    """Return what the length counts: its log, the same for all that is shorter than a sentence."""
+    return math.log(min(max(len(reply), SENTENCE), MOST_CHARACTERS))
 
 
 class NgramRewardModel:
@@ -172,8 +184,7 @@ class NgramRewardModel:
 
     def raw(self, own: Sequence[str], heard: Sequence[str], reply: str) -> float:
         """Return the unbounded score of a reply behind what both sides said."""
-        known = self.weights
-        return math.fsum(known[e] * value for e, value in entries(own, heard, reply).items() if e in known)
+        return raw_score(self.weights, own, heard, reply)
 
     def score(self, view: ReplyView) -> float:
         """Return R_model of one reply, in [-1, 1]."""
