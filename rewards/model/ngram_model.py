@@ -28,6 +28,8 @@ from rewards.model.reference import Reference
 SHIPPED: Final = Path(__file__).parents[1] / "weights" / "preference.npz"
 WORD_VALUE: Final = 0.25
 """What an n-gram counts beside a number."""
+RARE: Final = 3.0
+"""What a number counts that few training replies have, and that settles the matter where they do."""
 MOST_CHARACTERS: Final = 900
 LENGTH: Final = "<length>"
 """Log of the reply's characters: its weight takes out what scores had to do with length."""
@@ -102,7 +104,8 @@ def _numbers(
     mine, theirs = _stems(reply), _stems(last)
     earlier: set[str] = set().union(*map(_stems, heard[:-1]))
     said: set[str] = set().union(*map(_stems, own))
-    taken, count = len(mine & theirs), len(tokens)
+    copied = bool(last) and reply.strip() == last.strip()
+    taken, count = 0 if copied else len(mine & theirs), len(tokens)
     pairs, before = set(pairwise(tokens)), set[tuple[str, str]]()
     for text in own:
         words = _tokens(text)
@@ -120,9 +123,10 @@ def _numbers(
         ("<long>", max(0, min(40, count - LONG)) / 40.0),
         ("<twice>", (count - len(set(tokens))) / max(12, count)),
         ("<capitals>", float(reply.isupper() and len(reply) > 3)),
-        ("<empty>", float(not tokens)),
-        ("<copied>", float(bool(last) and reply.strip() == last.strip())),
-        ("<said before>", float(reply in own)),
+        ("<empty>", RARE * (not tokens)),
+        ("<echo>", taken / max(3, len(mine))),
+        ("<copied>", RARE * copied),
+        ("<said before>", RARE * (reply in own)),
         (LENGTH, length_value(reply)),
     ]
 

@@ -28,7 +28,9 @@ SMALL = ("pairs=60", "epochs=2")
 def test_the_shipped_model_reaches_what_its_report_says_on_authors_it_has_not_seen() -> None:
     found = held_out(MODEL)
     assert found["accuracy on validation authors"]["low"] > 0.82
-    assert found == {name: REPORT[name] for name in found}
+    told = "accuracy on validation authors"
+    assert found[told] == REPORT[told]
+    assert found["entries"] == REPORT["entries"]
 
 
 def test_what_the_chat_does_not_show_leaves_it_at_chance() -> None:
@@ -53,10 +55,8 @@ def test_a_non_answer_earns_less_than_nothing(idle: str) -> None:
 
 
 def test_a_copied_line_loses_to_an_answer() -> None:
-    talk = {
-        "said": ["Hello, it is Lin from the platform."],
-        "manager": ["The roof leaked on two guests. What do you want?"],
-    }
+    asked = "The roof leaked on two guests. What do you want?"
+    talk = {"said": ["Hello, it is Lin from the platform."], "manager": [asked]}
     copied, answer = (
         MODEL.score(example_view({"text": text, **talk}))
         for text in (
