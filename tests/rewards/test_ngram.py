@@ -15,7 +15,7 @@ from negotiation_env.errors import DataFileError
 from negotiation_env.game.lanes import ARRAYS, FLOATS
 from rewards.linear import text_marks
 from rewards.model.ngram_fit import graded, held_out, read_settings, talk_of, train
-from rewards.model.ngram_model import SHIPPED, NgramRewardModel, entries
+from rewards.model.ngram_model import RARE, SHIPPED, NgramRewardModel, entries
 from rewards.rules.rule_reward import example_view
 from simulators.people.training_files import PreferencePair, write_lines
 from simulators.people.written_pairs import written_pairs
@@ -79,8 +79,8 @@ def test_numbers_compare_a_reply_with_the_talk() -> None:
     found = entries(["Hello there."], ["My boiler broke."], "A broken boiler in January, of all months!")
     assert found["<takes up one>"] == 1.0
     assert "<copied>" not in found
-    assert entries(["So it is."], [""], "So it is.")["<said before>"] == 1.0
-    assert entries([], [], "")["<empty>"] == 1.0
+    assert entries(["So it is."], [""], "So it is.")["<said before>"] == RARE
+    assert entries([], [], "")["<empty>"] == RARE
 
 
 def test_moves_without_text_score_alike_alone_and_together() -> None:
