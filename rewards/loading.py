@@ -1,4 +1,4 @@
-"""Opens reward sources by name, and REPO's reward from one line: "repo:model=small,judge=small,n=25".
+"""Opens reward sources by name, and REPO's reward from one line: "repo:model=small,judge=smollm2,n=25".
 
 Imports no machine-learning library until a source that needs one is asked for.
 """
@@ -10,9 +10,11 @@ from pathlib import Path
 from negotiation_env.engines import load_engine
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.training import optional_module
-from rewards.judge.distilled_judge import DistilledJudge
+from rewards.judge.case_questions import ANSWERED
+from rewards.judge.distilled_judge import SHIPPED, DistilledJudge
 from rewards.judge.llm_judge import LlmJudge
 from rewards.judge.rubric import Rubric
+from rewards.model.encoder_model import REFERENCE, EncoderRewardModel
 from rewards.model.preference_model import PreferenceModel
 from rewards.repo import Composition, RepoReward
 from rewards.rules.rule_reward import RuleReward
@@ -50,32 +52,30 @@ def load_repo(spec: str = "") -> RepoReward:
 
 
 def repo_lm() -> RepoReward:
-    """Return REPO's reward with the shipped adapters as reward model and judge: the reward named "repo-lm"."""
-    return load_repo("model=small,judge=small")
+    """Return REPO's reward with the shipped adapter as its reward model: the reward named "repo-lm"."""
+    return load_repo("model=small")
 
 
 def load_model(spec: str) -> RewardModel:
     """Return a reward model.
 
-    "ngram" and "small" are shipped, the latter a LoRA adapter on SmolLM2; else the path of an .npz file of n-gram
-    weights, or of an adapter folder.
+    "ngram", "encoder" (on MiniLM) and "small" (a LoRA adapter on SmolLM2) are shipped; else the path of an .npz file of
+    n-gram weights, of an encoder's folder, or of an adapter's.
     """
     if spec == "ngram":
         return PreferenceModel.shipped()
     if spec.endswith(".npz"):
         return PreferenceModel.from_file(spec)
+    if spec == "encoder" or (Path(spec) / REFERENCE).is_file():
+        return EncoderRewardModel.shipped() if spec == "encoder" else EncoderRewardModel.from_folder(spec)
     if spec == "small" or _is_adapter(spec):
         kind = optional_module("rewards.model.adapter_model", "llm").AdapterRewardModel
         model: RewardModel = kind.shipped() if spec == "small" else kind.from_folder(spec)
         return model
     raise UsageError(
-        f"reward model: expected 'ngram', 'small', an .npz file or an adapter folder, got {spec!r}."
-        f"{did_you_mean(spec, ('ngram', 'small'))}"
+        "reward model: expected 'ngram', 'encoder', 'small', an .npz file, or the folder of an encoder or an adapter, "
+        f"got {spec!r}.{did_you_mean(spec, ('ngram', 'encoder', 'small'))}"
     )
-
-
-def _folder(spec: str) -> str:
-    return str(Path(__file__).with_name("artifacts") / "judge-small") if spec == "small" else spec
 
 
 def _is_adapter(spec: str) -> bool:
@@ -85,21 +85,16 @@ def _is_adapter(spec: str) -> bool:
 def load_judge(spec: str, rubric: Path | None = None) -> Judge:
     """Return a judge.
 
-    "distilled" and "small" are shipped, the latter a LoRA adapter on SmolLM2; else the path of an .npz file of
-    distilled weights or of an adapter folder, or an engine spec that is asked the rubric. A distilled judge has learnt
-    the shipped rubric's points, so it refuses a rubric of the user's own; an adapter has learnt its choices, and takes
-    other points for them.
+    "distilled" is shipped; else the path of an .npz file of its kind of weights, the folder of an encoder judge, or an
+    engine spec that is asked the rubric. The trained ones have learnt the shipped rubric's questions, and take other
+    points for them.
     """
     own = None if rubric is None else Rubric.from_toml(rubric)
-    if spec == "small" or _is_adapter(spec):
-        kind = optional_module("rewards.judge.adapter_judge", "llm").AdapterJudge
-        judge: Judge = kind.shipped() if spec == "small" and own is None else kind.from_folder(_folder(spec), own)
+    if spec == "distilled" and own is None:
+        return DistilledJudge.shipped()
+    if spec == "distilled" or spec.endswith(".npz"):
+        return DistilledJudge.from_file(SHIPPED if spec == "distilled" else spec, own)
+    if (Path(spec) / ANSWERED).is_file():
+        judge: Judge = optional_module("rewards.judge.encoder_judge", "encoder").EncoderJudge.from_folder(spec, own)
         return judge
-    if spec != "distilled" and not spec.endswith(".npz"):
-        return LlmJudge(load_engine(spec), own)
-    if own is not None and own != Rubric.from_toml():
-        raise UsageError(
-            f"rubric: the judge {spec!r} has learnt the shipped rubric's points, got another rubric in {rubric}: "
-            "name a judge that reads it, such as judge=smollm2, or train again"
-        )
-    return DistilledJudge.shipped() if spec == "distilled" else DistilledJudge.from_file(spec)
+    return LlmJudge(load_engine(spec), own)

@@ -93,10 +93,10 @@ def _names_goal(view: ReplyView) -> bool:
 
 
 ARTIFACTS = Path(__file__).with_name("artifacts")
-"""The shipped adapters: ``rm-small`` and ``judge-small``."""
+"""The shipped adapters: ``rm-small``."""
 READING = "reading.json"
 """File of a reward adapter that says which tokens follow a reply before it is read."""
-REWARD, JUDGE = "reward", "judge"
+REWARD = "reward"
 
 
 class ReadReply(NamedTuple):
@@ -107,11 +107,11 @@ class ReadReply(NamedTuple):
 
 
 class ReplyReader:
-    """Reads replies with a reward model's adapter, a judge's, or both.
+    """Reads replies with a reward model's adapter.
 
     Args:
         base: name of the base: "smollm2", a folder, or a Hub id.
-        rubric: of the judge; None takes the shipped one.
+        rubric: whose dimensions stand behind a reply; None takes the shipped one.
         device: "auto", "cpu", "cuda", ...
         number: format of the base's weights.
         remember: replies whose outputs are kept, the least recently used are dropped; 0 for none.
@@ -139,14 +139,14 @@ class ReplyReader:
         self._lock = threading.Lock()
 
     def add(self, name: str, folder: str | Path) -> None:
-        """Add the adapter of a folder as ``REWARD`` or ``JUDGE``, in place of an earlier one.
+        """Add the adapter of a folder as ``REWARD``, in place of an earlier one.
 
         Raises:
             EngineSpecError: where the folder holds no such adapter of this base.
             DataFileError: if a reward adapter reads behind another form than this reader's.
         """
         behind = name == REWARD and self._behind_form(Path(folder))
-        head = load_head(self.base, folder, self.form.letters if name == JUDGE else None)
+        head = load_head(self.base, folder, None)
         with self._lock:
             self._heads[name] = head
             self._reward_behind = behind if name == REWARD else self._reward_behind
@@ -187,12 +187,10 @@ class ReplyReader:
     def _text(self, view: ReplyView) -> ReadText:
         head, body = self.chat.prompt_ids(prompt(view)), self.chat.reply_ids(without_orders(view.text))
         end = len(head) + len(body)
-        if JUDGE not in self._heads and not self._reward_behind:
+        if not self._reward_behind:
             return ReadText(head + body, {REWARD: (end - 1,)})
-        read = head + self.form.reply(view.text, notes(view))
-        ids = read + self.form.aside(view.text) if self._reward_behind else read
-        reward = len(ids) - 1 if self._reward_behind else end - 1
-        return ReadText(ids, {REWARD: (reward,), JUDGE: self.form.places(len(read))})
+        ids = head + self.form.reply(view.text, notes(view)) + self.form.aside(view.text)
+        return ReadText(ids, {REWARD: (len(ids) - 1,)})
 
     def _outcomes(self, texts: Sequence[ReadText]) -> list[dict[str, ReadReply]]:
         """Read texts with every adapter; in halves where memory does not suffice, so that a fault is one text's own."""

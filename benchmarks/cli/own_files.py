@@ -63,26 +63,22 @@ no = ["Could you do 380?"]
 """
 
 NEW_RUBRIC = """\
-# The judge's rubric: each [[dimension]] is a question with ordered choices, best first; the points of the choice that
-# the judge gives are added to E_judge. A judge that reads it: reward="repo:judge=smollm2,rubric=FILE", or any engine
-# spec in place of smollm2. The distilled judge has learnt the shipped rubric and refuses another.
+# The judge's rubric: each [[dimension]] holds yes-or-no questions; the points of their answers are added to E_judge. A
+# judge that reads it: reward="repo:judge=smollm2,rubric=FILE", or any engine spec in place of smollm2. The distilled
+# judge has learnt the shipped questions: it takes other points for them, and refuses other questions.
 
 [[dimension]]
 id = "courtesy"
 title = "Courtesy"
-question = "How polite is the reply?"
-[[dimension.choice]]
-letter = "A"                   # A, B, C, ... in order
-points = 10                    # -100 to 100, never rising
-text = "It is warm and thanks the manager."
-[[dimension.choice]]
-letter = "B"
-points = 0
-text = "It is neutral."
-[[dimension.choice]]
-letter = "C"
-points = -10
-text = "It is rude or threatens."
+[[dimension.question]]
+id = "thanks"
+when = "answered"              # "always" by default; "negotiate rubric export" shows every case
+text = "The manager just said: {heard} Does the reply thank the manager for it?"
+yes = 10.0                     # points of a yes and of a no, -100 to 100, 0 by default
+[[dimension.question]]
+id = "threatens"
+text = "Does the reply threaten the manager?"
+yes = -30.0
 """
 
 
@@ -139,24 +135,27 @@ def export_rubric(path: NewFile) -> None:
 
 @rubric.command("show")
 def show_rubric(path: AnyFile = None) -> None:
-    """Show a rubric's questions and choices."""
+    """Show a rubric's questions, with the points of yes and no."""
     from rewards.judge.rubric import Rubric
 
     console = Console(highlight=False)
     for dimension in Rubric.from_toml(path).dimensions:
-        console.print(f"{dimension.title} ({dimension.id}): {dimension.question}", style="bold", markup=False)
-        for choice in dimension.choices:
-            console.print(f"  {choice.letter} {choice.points:+g}  {choice.text}", markup=False)
+        console.print(f"{dimension.title} ({dimension.id})", style="bold", markup=False)
+        for question in dimension.questions:
+            asked = f"  {question.id} ({question.when}), yes {question.yes:+g}, no {question.no:+g}: {question.text}"
+            console.print(asked, markup=False)
 
 
 @rubric.command("check")
 def check_rubric(path: File) -> None:
-    """Check a rubric: its fields, the order of its choices, and what the points add up to."""
+    """Check a rubric: its fields, what its questions have filled in, and the limits of its points."""
     from rewards.judge.rubric import Rubric
 
-    dimensions = Rubric.from_toml(_there(path)).dimensions
-    low, high = sum(d.low for d in dimensions), sum(d.high for d in dimensions)
-    typer.echo(f"{path}: {len(dimensions)} dimension(s); totals from {low:+g} to {high:+g} points")
+    found = Rubric.from_toml(_there(path))
+    low = max(found.least, sum(min(q.yes, q.no) for q in found.questions))
+    high = min(found.most, sum(max(q.yes, q.no) for q in found.questions))
+    count = f"{len(found.dimensions)} dimension(s), {len(found.questions)} question(s)"
+    typer.echo(f"{path}: {count}; totals from {low:+g} to {high:+g} points")
 
 
 Seed = Annotated[int, typer.Option(min=0, help="Sampled scenario that the file begins as.")]

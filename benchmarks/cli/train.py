@@ -6,6 +6,7 @@ The modules import their libraries at their top, so each is imported only when i
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -34,6 +35,7 @@ InitOption = Annotated[str | None, typer.Option("--init", help="Adapter to start
 DataOption = Annotated[Path | None, typer.Option("--data", help="JSON Lines to train on; default: generated.")]
 
 NGRAM: Final = "ngram"
+ENCODER: Final = "encoder"
 """Preset of the light reward model, whose training needs no torch."""
 TRAINED_SHARE: Final = 0.85
 """About the share of generated data that is trained on, for a plan; the rest is held out."""
@@ -148,6 +150,17 @@ def _on_policy(method: str) -> Callable[..., None]:
     return command
 
 
+def _watched(what: str, train: Callable[..., Path]) -> Path:
+    """Run a training of an encoder with a bar of its steps; ``train`` takes ``on_step``."""
+    with Progress(console=Console(), transient=True) as progress:
+        task = progress.add_task(f"training {what}", total=None)
+
+        def show(done: int, steps: int, loss: float) -> None:
+            progress.update(task, completed=done, total=steps, description=f"training {what}, loss {loss:.3f}")
+
+        return train(on_step=show)
+
+
 @app.command("reader")
 def reader(
     out: OutOption,
@@ -159,13 +172,7 @@ def reader(
     """Train the encoder reader on written dialogues and drills: a LoRA and heads on MiniLM."""
     module = optional_module("policies.training.reader", "train")
     settings = module.read_settings(preset, _with_seed(overrides, seed))
-    with Progress(console=Console(), transient=True) as progress:
-        task = progress.add_task("training the reader", total=None)
-
-        def show(done: int, steps: int, loss: float) -> None:
-            progress.update(task, completed=done, total=steps, description=f"training the reader, loss {loss:.3f}")
-
-        folder = module.train(settings, out, resume, command=_typed(), on_step=show)
+    folder = _watched("the reader", partial(module.train, settings, out, resume, command=_typed()))
     _tell(f"Reader: {folder}; measure it with negotiate study reading validation --reader encoder:{folder}")
 
 
@@ -217,15 +224,19 @@ def rm(
     overrides: SetOption = None,
     resume: ResumeOption = False,
 ) -> None:
-    """Train the LoRA reward model on preference pairs; preset "ngram": the n-gram model and the distilled judge."""
+    """Train the LoRA reward model on preference pairs; "encoder": on a sentence encoder; "ngram": the light model."""
     if preset == NGRAM:
         if resume:
             raise UsageError(f"train rm: expected no --resume with the preset {NGRAM!r}, whose run takes two minutes")
-        light = optional_module("rewards.training.ngram_training", "train")
+        light = optional_module("rewards.model.ngram_fit", "train")
         folder = light.train(preset, out, _with_seed(overrides, seed))
-        for line in light.figure_lines(folder):
-            _tell(line)
-        _tell(f"Reward model and distilled judge: {folder}; their figures: {folder}/report.json")
+        _tell(f"Reward model: {folder}/preference.npz; its figures: {folder}/preference.json")
+        return
+    if preset.startswith(ENCODER):
+        encoder = optional_module("rewards.model.encoder_training", "train")
+        settings = encoder.read_settings(preset, _with_seed(overrides, seed))
+        folder = _watched("the reward model", partial(encoder.train, settings, out, resume, command=_typed()))
+        _tell(f"Reward model: {folder}; use it with --reward repo:model={folder}")
         return
     module = optional_module("rewards.model.model_training", "train")
     folder = module.train(preset, out, _with_seed(overrides, seed), resume=resume, command=_typed())
@@ -235,15 +246,25 @@ def rm(
 @app.command("judge")
 def judge(
     out: OutOption,
-    preset: PresetOption = "small",
+    preset: PresetOption = "light",
     seed: SeedOption = None,
     overrides: SetOption = None,
     resume: ResumeOption = False,
 ) -> None:
-    """Train the LoRA judge on replies labelled by the rubric."""
-    module = optional_module("rewards.judge.judge_training", "train")
-    folder = module.train(preset, out, _with_seed(overrides, seed), resume=resume, command=_typed())
-    _tell(f"Judge: {folder}; its figures: {folder}/README.md")
+    """Train a judge on replies with known answers: "light", the default judge, or "encoder", on a sentence encoder."""
+    if preset.startswith(ENCODER):
+        encoder = optional_module("rewards.judge.encoder_judge_training", "train")
+        settings = encoder.read_settings(preset, _with_seed(overrides, seed))
+        folder = _watched("the judge", partial(encoder.train, settings, out, resume, command=_typed()))
+        _tell(f"Judge: {folder}; use it with --reward repo:judge={folder}")
+        return
+    if resume:
+        raise UsageError(f"train judge: expected no --resume with the preset {preset!r}, whose run takes minutes")
+    light = optional_module("rewards.judge.light_training", "train")
+    folder = light.train(preset, out, _with_seed(overrides, seed))
+    for line in light.figure_lines(folder):
+        _tell(line)
+    _tell(f"Judge: {folder}/judge.npz; its figures: {folder}/judge.json")
 
 
 @app.command("sb3")

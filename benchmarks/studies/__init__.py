@@ -1,11 +1,11 @@
 """One-off measurements: ``negotiate study NAME``. Each is imported when it runs, for many need torch or an extra.
 
-Of the environment: ``speed``, ``conformance``, ``manager``, ``robustness``, ``price_understanding``,
-``reading_quality``, ``voice_quality``. Of rewards: ``reward_study``, ``reward_lab`` (with ``light_model``),
-``rule_measures`` (on ``rule_labels``),
-``adapter_quality``, ``reward_cost``, ``gaming``. Of raters: ``rater_validity`` (on ``labelled_pairs`` and
-``degradations``). Of training: ``methods``, ``trl_speed`` (with ``trl_speed_sides``), ``sb3_quality``. Of the
-statistics: ``coverage``. ``bad_case_files`` renews what is made from the bad cases.
+Of the environment: ``speed``, ``conformance``, ``manager``, ``manager_swap``, ``robustness``,
+``price_understanding``, ``reading_quality``, ``voice_quality``. Of rewards: ``reward_study``, ``reward_lab`` (with
+``light_model``), ``rule_measures`` (on ``rule_labels``), ``adapter_quality``, ``reward_cost``, ``gaming``. Of raters:
+``rater_validity`` (on ``labelled_pairs`` and ``degradations``). Of training: ``methods``, ``trl_speed`` (with
+``trl_speed_sides``), ``sb3_quality``. Of the statistics: ``coverage``. ``bad_case_files`` renews what is made from the
+bad cases.
 
 A new study is a module with a function whose parameters are typer options and which returns the exit status (None is
 0), and a line in ``STUDIES``.
@@ -37,6 +37,7 @@ STUDIES: Final[dict[str, Study]] = {
     ),
     "conformance": Study(".conformance:study", "Whether the simulated manager keeps its word and its secrets."),
     "manager": Study(".manager.manager_study:study", "What a manager does with words and figures, beside people."),
+    "swap": Study(".manager_swap:study", "How a ranking of policies moves when the manager is swapped."),
     "robustness": Study(".robustness:study", "Hostile messages: no exception, no hang, no growing memory."),
     "rewards": Study(".reward_study:study", "What each reward source sees in written, graded replies."),
     "rewards-lab": Study(".reward_lab:study", "When judge and rules help a reward model: three experiments."),
@@ -45,7 +46,7 @@ STUDIES: Final[dict[str, Study]] = {
     "prices": Study(".price_understanding:study", "How well prices are read in human messages."),
     "reading": Study(".reading_quality:study", "How a reader understands written dialogues."),
     "voice": Study(".voice_quality:study", "How a language model voices the manager, on written situations."),
-    "adapters": Study(".adapter_quality:study", "The judge's and the reward model's adapters on held-out data."),
+    "adapters": Study(".adapter_quality:study", "A judge and the reward model's adapter on held-out data."),
     "reward-cost": Study(".reward_cost:study", "What scoring a reply costs against generating it."),
     "gaming": Study(".gaming:study", "What gaming the reward earns."),
     "raters": Study(".rater_validity:study", "Whether the automated raters see what was spoiled."),

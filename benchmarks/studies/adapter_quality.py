@@ -1,15 +1,16 @@
-"""How good a judge adapter and a reward adapter are, as they are used: ``negotiate study adapters``.
+"""How good a judge and a reward adapter are, as they are used: ``negotiate study adapters``.
 
-Training measures weights in its own loop; here the adapters are loaded as rewards load them, the shipped ones unless
-told otherwise, and score held-out replies: other scenarios, personas, phrases and damage than they were trained on.
-Annotators are simulated. Exit status 1 if a target is missed.
+Training measures weights in its own loop; here they are loaded as rewards load them, the shipped ones unless told
+otherwise. The judge is measured on the validation authors' replies, whose flaws and acts are annotated; the adapter on
+simulated pairs of other scenarios, personas, phrases and damage than it was trained on. Exit status 1 if a target is
+missed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 import typer
@@ -17,36 +18,32 @@ from rich.console import Console
 from rich.table import Table
 
 from negotiation_env.files import write_json
-from negotiation_env.play.protocols import ReplyView
-from rewards.judge.adapter_judge import AdapterJudge
-from rewards.judge.judge_data import held_out
-from rewards.judge.judge_figures import Told, agreement, injection_shift
+from rewards.judge.judge_data import written_replies
+from rewards.judge.judge_figures import AskedJudge, agreement, by_grade, injection_shift
 from rewards.judge.judge_orders import without_orders
+from rewards.loading import load_judge
 from rewards.model.adapter_model import AdapterRewardModel
-from rewards.reply_reader import JUDGE
 from rewards.training.held_out_figures import correlation, share
 from simulators.people.preferences import preference_pairs
 
-SITUATIONS, PAIRS = 400, 6632
-"""Held-out situations of the judge; preference pairs of which the test split is taken (the paper's number)."""
-KAPPA, READABLE, MOVED, ACCURACY, LENGTH = 0.75, 0.995, 2.0, 0.85, 0.2
+PAIRS = 6632
+"""Preference pairs of which the test split is taken (the paper's number)."""
+KAPPA, READABLE, MOVED, ACCURACY, LENGTH = 0.7, 1.0, 3.0, 0.85, 0.2
 """Targets: agreement in each dimension, readable answers, points moved by injections, accuracy, length correlation."""
 
 
-def told_in_use(judge: AdapterJudge, parts: Sequence[Sequence[ReplyView]]) -> Told:
-    """Return the judge's probabilities of each dimension's choices; zeros for a reply that it could not read."""
-    form = judge.reader.form
-    unread = np.zeros((len(form.counts), len(form.letters)))
-    outcomes = judge.reader.read([view for views in parts for view in views], JUDGE)
-    told = np.array([np.exp(o.outputs) if o.fault is None else unread for o in outcomes])
-    return [told[:, k, form.choices(k)] for k in range(len(form.counts))]
-
-
-def measure_judge(judge: AdapterJudge, situations: int = SITUATIONS, seed: int = 1) -> dict[str, Any]:
-    """Return agreement, readable answers and what injections move, on so many held-out situations."""
-    held = held_out(situations, seed, judge.rubric)
-    report = agreement(told_in_use(judge, held.views), held, judge.rubric)
-    return report | {"injection": injection_shift(lambda parts: told_in_use(judge, parts), held, judge.rubric)}
+def measure_judge(judge: AskedJudge, most: int | None = None) -> dict[str, Any]:
+    """Return agreement, points by grade and what injections move, on the first ``most`` turns of validation authors."""
+    turns = list(islice(written_replies("validation", judge.rubric), most))
+    replies = [r for turn in turns for r in turn]
+    told = judge.answers([r.view for r in replies])
+    points = [np.nan if v.total is None else v.total for v in judge.judge([r.view for r in replies])]
+    sound = [r.view for r in replies if r.quality >= 3]
+    return {
+        **agreement(told, turns, judge.rubric),
+        **by_grade(np.array(points), turns),
+        "injection": injection_shift(judge.answers, sound, judge.rubric),
+    }
 
 
 def measure_model(model: AdapterRewardModel, pairs: int = PAIRS, seed: int = 0) -> dict[str, Any]:
@@ -79,13 +76,17 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
     if (judge := found.get("judge")) is not None:
         for name, d in judge["dimensions"].items():
             low, high = d["interval"]
-            told = f"{d['kappa']:.3f} [{low:.3f}, {high:.3f}], at most {d['ceiling']:.3f}, clean {d['kappa_clean']:.3f}"
+            told = f"{d['kappa']:.3f} [{low:.3f}, {high:.3f}]"
             lines.append((f"judge, kappa, {name}", told, f"{KAPPA}", d["kappa"] >= KAPPA))
-        readable, moved = judge["readable_answers"], judge["injection"]
-        lines.append(("judge, readable answers", f"{readable:.4f}", f"{READABLE}", readable >= READABLE))
+        readable, moved = judge["readable"], judge["injection"]
+        lines.append(("judge, readable replies", f"{readable:.4f}", f"{READABLE}", readable >= READABLE))
+        for name in ("excellent_flawed", "excellent_bland", "bland_flawed"):
+            a = judge[name]
+            told = f"{a['value']:.3f} [{a['low']:.3f}, {a['high']:.3f}], n {a['n']}"
+            lines.append((f"judge, the better reply gets more, {name.replace('_', ' over ')}", told, "", True))
         met = moved["mean_absolute"] < MOVED
         lines.append(("judge, points moved by injections", _shift(moved), f"< {MOVED}", met))
-        if moved["blind"] is not None:  # few situations do not get as far as these sentences
+        if moved["blind"] is not None:  # few replies do not get as far as these sentences
             lines.append(("judge, points moved by injections of unknown wording", _shift(moved["blind"]), "", True))
     if (model := found.get("reward_model")) is not None:
         a = model["accuracy"]
@@ -106,24 +107,25 @@ def _shift(moved: dict[str, Any]) -> str:
 
 
 def study(
-    judge: Annotated[Path | None, typer.Option(help="Adapter folder; default: the shipped one.")] = None,
+    judge: Annotated[
+        str, typer.Option(help="A judge as in reward specs: distilled, a folder, an engine.")
+    ] = "distilled",
     rm: Annotated[Path | None, typer.Option(help="Adapter folder; default: the shipped one.")] = None,
     only: Annotated[Literal["judge", "rm"] | None, typer.Option(help="Measure one of both.")] = None,
-    situations: Annotated[int, typer.Option(help="Held-out situations for the judge.")] = SITUATIONS,
+    turns: Annotated[int | None, typer.Option(help="Most turns for the judge; default: all.")] = None,
     pairs: Annotated[int, typer.Option(help="Preference pairs, of which 15 % are tested.")] = PAIRS,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures there.")] = None,
 ) -> int:
-    """Measure the judge's and the reward model's adapters as they are used; exit status 1 if a target is missed."""
+    """Measure a judge, and the reward model's adapter, as they are used; exit status 1 if a target is missed."""
     found: dict[str, Any] = {}
     if only != "rm":
-        reader = AdapterJudge.from_folder(judge) if judge else AdapterJudge.shipped()
-        found["judge"] = measure_judge(reader, situations)
+        found["judge"] = measure_judge(cast(AskedJudge, load_judge(judge)), turns)
     if only != "judge":
         model = AdapterRewardModel.from_folder(rm) if rm else AdapterRewardModel.shipped()
         found["reward_model"] = measure_model(model, pairs)
     if json_file is not None:
         write_json(json_file, found, indent=1)
-    table = Table(title="Held-out data; simulated annotators; 95 % intervals")
+    table = Table(title="Held-out data; 95 % intervals")
     for column in ("what", "figure", "target", "met"):
         table.add_column(column)
     lines = _lines(found)

@@ -54,7 +54,7 @@ from policies.training.on_policy.methods import Method
 from policies.training.on_policy.samples import SampledRound, SamplingAgent, play
 from policies.training.settings import OnPolicyPreset
 from policies.training.supervised import load_base, with_adapter
-from rewards.judge.adapter_judge import AdapterJudge
+from rewards.loading import load_judge
 from rewards.model.adapter_model import AdapterRewardModel, base_of
 from rewards.reply_reader import ReplyReader
 from rewards.repo import RepoReward
@@ -133,14 +133,11 @@ class _TimedAgent(SamplingAgent):
 
 
 def open_reward(spec: str, adapters: tuple[Path, Path] | None) -> Reward:
-    """Return a reward by name, or REPO's with these folders as reward model and judge.
-
-    The two share one reader, as the shipped adapters do.
-    """
+    """Return a reward by name, or REPO's with these folders as reward model and judge."""
     if adapters is None:
         return load_reward(spec)
     reader = ReplyReader(base_of(adapters[0]))
-    return RepoReward(AdapterRewardModel(reader, adapters[0]), AdapterJudge(reader, adapters[1]))
+    return RepoReward(AdapterRewardModel(reader, adapters[0]), load_judge(str(adapters[1])))
 
 
 def measure_repo(method: Method, rounds: int, reward: str, adapters: tuple[Path, Path] | None = None) -> MeasuredSide:

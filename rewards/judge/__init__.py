@@ -1,6 +1,7 @@
-"""RJ: points by a rubric (``rubric.toml``): a language model that is asked, an adapter, or a light scorer by default.
+"""RJ: points by a rubric (``rubric.toml``) of yes-or-no questions, filled in from the very case (``case_questions``).
 
-``llm_judge`` asks any engine, ``adapter_judge`` reads all answers in one pass of a ``judge_form``, ``distilled_judge``
-is the default; none is shown sentences that speak to it (``judge_orders``). ``judge_training``, ``judge_data`` and
-``judge_figures`` train and measure the adapter; ``rubric_annotator`` labels.
+``distilled_judge``, on ``light_features``, is the default; ``encoder_judge`` reads with a sentence encoder,
+``llm_judge`` asks any engine. None is shown sentences that speak to it (``judge_orders``). ``judge_labels`` has the
+true answers, ``judge_data`` the replies to train and test on, ``judge_figures`` measures, ``light_training`` and
+``encoder_judge_training`` train; ``judge_form`` is what reward adapters read behind a reply.
 """

@@ -1,58 +1,123 @@
-"""RJ without a language model: a linear scorer of one output per dimension of the rubric, the default judge.
+"""RJ without a language model: a linear scorer that answers each question of the rubric yes or no, the default judge.
 
-Trained by ``rewards.training.ngram_training`` on the verdicts of a simulated rubric annotator. It is shown neither the
-target prices nor anything of the manager's private side.
+Trained by ``negotiate train judge --preset light`` (``light_training``) on written replies whose authors named their
+flaws and acts, and on simulated ones. It reads a reply in its case as ``light_features`` describes it, without target
+prices or anything of the manager's private side, and without what the reply says to a judge (``judge_orders``).
 """
 
 from __future__ import annotations
 
+import math
+import zipfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from negotiation_env.errors import DataFileError
-from negotiation_env.game.features import FEATURES
 from negotiation_env.game.lanes import Lanes, Num
-from negotiation_env.play.protocols import ReplyView, RewardTerm
+from negotiation_env.play.protocols import ReplyView
+from rewards.judge.case_questions import cases, verdict
+from rewards.judge.judge_orders import judged_reply
+from rewards.judge.light_features import WIDTH, features, places
 from rewards.judge.rubric import Rubric
-from rewards.linear import MOST_WORDS, PAIRS, LinearWeights, load_weights, text_marks
+from rewards.linear import INPUTS, LinearWeights
 from rewards.sources import Verdict
 
 SHIPPED = Path(__file__).parents[1] / "weights" / "judge.npz"
+_FLOATS = ("step", "bias", "ordinary", "acts", "acts_bias")
+
+
+class LightWeights(NamedTuple):
+    """What the light judge has learnt of Q questions.
+
+    Attributes:
+        questions: their ids, in the rubric's order.
+        weights: in units of ``step``, int8 [WIDTH, Q]; a question's log-odds are the sum over a reply's features.
+        step: the unit of each question's weights, [Q].
+        bias: log-odds without a feature, [Q].
+        ordinary: how likely a yes is for an ordinary reply where the question is asked, [Q]; it is to get 0 points.
+        acts: total points by act-level inputs (``linear.INPUTS``) for moves without text, [len(INPUTS)].
+        acts_bias: what is added to them, [1].
+    """
+
+    questions: tuple[str, ...]
+    weights: NDArray[np.int8]
+    step: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    ordinary: NDArray[np.float64]
+    acts: NDArray[np.float64]
+    acts_bias: NDArray[np.float64]
+
+    def save(self, path: Path) -> None:
+        """Write them as an ``.npz`` file, floats as float32."""
+        numbers = {name: getattr(self, name).astype(np.float32) for name in _FLOATS}
+        np.savez_compressed(
+            path, allow_pickle=False, questions=np.array(self.questions), weights=self.weights, **numbers
+        )
+
+
+def load_light(path: Path) -> LightWeights:
+    """Read weights that ``LightWeights.save`` wrote.
+
+    Raises:
+        DataFileError: if the file is missing, no such archive, or of other shapes.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays: dict[str, Any] = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise DataFileError(f"{path}: expected an .npz file of weights: {error}") from error
+    missing = {"questions", "weights", *_FLOATS} - arrays.keys()
+    if missing:
+        raise DataFileError(f"{path}: expected the arrays {sorted(missing)}, which are not there: train again")
+    asked = tuple(arrays["questions"].tolist())
+    shapes = {"weights": (WIDTH, len(asked)), "acts": (len(INPUTS),), "acts_bias": (1,)}
+    for name in ("weights", *_FLOATS):
+        shape = shapes.get(name, (len(asked),))
+        if arrays[name].shape != shape or not np.isfinite(arrays[name]).all():
+            raise DataFileError(f"{path}: {name}: expected finite numbers of shape {shape}, got {arrays[name].shape}")
+    numbers = {name: arrays[name].astype(np.float64) for name in _FLOATS}
+    return LightWeights(asked, arrays["weights"].astype(np.int8), **numbers)
 
 
 class DistilledJudge:
-    """E_judge from linear weights with one output per dimension.
+    """E_judge from light weights.
 
     Args:
-        weights: as ``linear.load_weights`` reads them; the outputs are the rubric's dimension ids.
-        rubric: gives the titles, and the range of each dimension's points; None takes the shipped one.
+        weights: as ``load_light`` reads them.
+        rubric: with the questions that the weights answer; its points, limits and wording may be other ones. None takes
+            the shipped one.
 
     Raises:
-        DataFileError: if weights and rubric name different dimensions.
+        DataFileError: if weights and rubric have different questions.
     """
 
-    def __init__(self, weights: LinearWeights, rubric: Rubric | None = None) -> None:
+    def __init__(self, weights: LightWeights, rubric: Rubric | None = None) -> None:
         self.rubric = Rubric.from_toml() if rubric is None else rubric
-        ids = tuple(d.id for d in self.rubric.dimensions)
-        if weights.outputs != ids:
+        ids = tuple(q.id for q in self.rubric.questions)
+        if weights.questions != ids:
             raise DataFileError(
-                f"rubric: expected the dimensions {weights.outputs} that the judge was trained on, got {ids}: "
+                f"rubric: expected the questions {weights.questions} that the judge was trained on, got {ids}: "
                 "train again, or use an LlmJudge"
             )
         self.weights = weights
-        acts = [tuple(row) for row in weights.acts.tolist()]
-        self._bias = tuple(weights.bias.tolist())
-        self._acts = tuple((i, row) for i, row in enumerate(acts[: len(FEATURES)]) if any(row))
-        self._pairs = tuple((a, b, row) for (a, b), row in zip(PAIRS, acts[len(FEATURES) :], strict=True) if any(row))
-        self._words = dict(zip(weights.words, map(tuple, weights.word_weights.tolist()), strict=True))
-        self._vocabulary = frozenset(self._words)
-        self._ranges = tuple((d.id, d.title, d.low, d.high) for d in self.rubric.dimensions)
+        self._ordinary = tuple(weights.ordinary.tolist())
+        self._whens = tuple(q.when for q in self.rubric.questions)
+        acts = weights.acts[:, None]
+        none = np.zeros(1)
+        self._acts = LinearWeights(
+            ("judge",), acts, weights.acts_bias, (), np.zeros((0, 1)), none, none + self.rubric.least,
+            none + self.rubric.most,
+        )  # fmt: skip
 
     @classmethod
     def from_file(cls, path: str | Path, rubric: Rubric | None = None) -> DistilledJudge:
         """Load weights from an ``.npz`` file; raises ``DataFileError`` where it is not one."""
-        return cls(load_weights(Path(path)), rubric)
+        return cls(load_light(Path(path)), rubric)
 
     @classmethod
     def shipped(cls) -> DistilledJudge:
@@ -61,38 +126,27 @@ class DistilledJudge:
 
     def judge(self, views: Sequence[ReplyView]) -> list[Verdict]:
         """Judge replies in order; each verdict is what the reply gets alone."""
-        return [self._judge(view) for view in views]
+        return [verdict(self.rubric, yes, self._ordinary) for yes in self.answers(views)]
 
-    def _judge(self, view: ReplyView) -> Verdict:
-        """Add up the rows of weights that the reply touches, column by column.
+    def answers(self, views: Sequence[ReplyView]) -> list[list[float | None]]:
+        """Return how likely a yes to each question is, 0 to 1; None where the case does not call for it."""
+        return [self._answers(view) for view in views]
 
-        Words come first: their weights lie on a grid and add up exactly, so the order of a set does not matter.
-        """
-        features = view.features
-        said = view.words if len(view.words) <= MOST_WORDS else view.words[:MOST_WORDS]
-        rows = [*map(self._words.__getitem__, self._vocabulary.intersection(said)), self._bias]
-        rows += [self._words[mark] for mark in text_marks(view) if mark in self._words]
-        for place, row in self._acts:
-            value = features[place]
-            if value:
-                rows.append(row if value == 1.0 else tuple([value * w for w in row]))
-        for a, b, row in self._pairs:
-            value = features[a] * features[b]
-            if value:
-                rows.append(tuple([value * w for w in row]))
-        terms = [
-            RewardTerm("judge", name, low if value < low else high if value > high else value, title)
-            for (name, title, low, high), value in zip(self._ranges, map(sum, zip(*rows)), strict=True)  # noqa: B905
+    def _answers(self, view: ReplyView) -> list[float | None]:
+        view = judged_reply(view)
+        here = cases(view)
+        # Whole numbers add up exactly, in whatever order.
+        found = self.weights.weights[places(features(view))].sum(axis=0, dtype=np.int64)
+        odds = (found * self.weights.step + self.weights.bias).tolist()
+        return [
+            1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, x)))) if when in here else None
+            for x, when in zip(odds, self._whens, strict=True)
         ]
-        return Verdict(sum([term.points for term in terms]), tuple(terms))
 
     def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> Num:
-        """Return total points of moves without text: acts, plus an honest reply's mean share of words."""
-        total = lanes.full(features[0], 0.0)
-        parts = zip(self.weights.act_parts(features), self.weights.text_mean.tolist(), self._ranges, strict=True)
-        for part, words, (_, _, low, high) in parts:
-            total = total + lanes.clip(part + words, low, high)
-        return total
+        """Return the points of moves without text: what replies that make such moves get on average."""
+        (points,) = self._acts.act_parts(features)
+        return lanes.clip(points, self.rubric.least, self.rubric.most)
 
 
 @cache

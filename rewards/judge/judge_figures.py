@@ -1,120 +1,148 @@
-"""How good a judge is on held-out replies: agreement with the annotator, readable answers, and what injections move.
+"""How good a judge is on replies with known answers: agreement, points by grade, and what injections move.
 
-A judge's probabilities of the choices (``Told``) come from its outputs in training, and from its reader in use.
+A judge is any function from views to how likely a yes to each question is, so that every form of judge is measured
+alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from negotiation_env.engines.specs import NAMED_BASES, load_engine
 from negotiation_env.play.protocols import ReplyView
-from rewards.judge.judge_data import Array, HeldOut, injections
-from rewards.judge.judge_form import LEAST_MASS, JudgeForm
+from rewards.judge.case_questions import verdict
+from rewards.judge.judge_data import JudgedReply, injections
 from rewards.judge.judge_orders import with_text
-from rewards.judge.llm_judge import LlmJudge
 from rewards.judge.rubric import Rubric
-from rewards.training.held_out_figures import interval, kappa
+from rewards.sources import Judge
+from rewards.training.held_out_figures import correlation, interval, kappa, share
 
-Floats = NDArray[np.float64]
-Outputs = Sequence[torch.Tensor]
-Told = list[Floats]
-"""Each dimension's probabilities of its choices, (replies, choices)."""
-_EACH = 8
-"""Held-out replies that each held-out sentence aimed at the judge is added to."""
-BLIND = 12
-"""So many of these sentences, the last ones, were unknown when the patterns of ``judge_orders`` were written."""
-
-
-def told_by(outputs: Outputs, form: JudgeForm) -> Told:
-    """Return what the outputs of a judge in training tell."""
-    told = torch.cat(list(outputs)).exp().reshape(-1, len(form.counts), len(form.letters)).numpy().astype(np.float64)
-    return [told[:, k, form.choices(k)] for k in range(len(form.counts))]
+Answers: TypeAlias = Sequence[float | None]
+Told: TypeAlias = Sequence[Answers | None]
+"""How likely a yes to each question is, reply by reply: None for a question that was not asked, or a whole reply that
+the judge could not read."""
+Ask: TypeAlias = Callable[[Sequence[ReplyView]], Told]
+Floats: TypeAlias = NDArray[np.float64]
 
 
-def choices_of(told: Told) -> tuple[Array, Floats]:
-    """Return the likeliest choices and the letters' total probability, each (replies, dimensions)."""
-    return np.stack([t.argmax(axis=1) for t in told], axis=1), np.stack([t.sum(axis=1) for t in told], axis=1)
+class AskedJudge(Judge, Protocol):
+    """A judge that tells its answers."""
+
+    rubric: Rubric
+
+    def answers(self, views: Sequence[ReplyView]) -> Told:
+        """Return how likely a yes to each question is."""
+        ...
 
 
-def agreement(told: Told, held: HeldOut, rubric: Rubric) -> dict[str, Any]:
-    """Return agreement with the simulated annotator by dimension, and the share of readable answers.
+BLIND: Final = 12
+"""So many of the held-out injections, the last ones, were unknown when ``judge_orders`` was written."""
+FEWEST: Final = 5
+"""Replies with a yes, and with a no, below which a question's kappa is not told."""
 
-    ``told`` may tell of the first replies alone. ``kappa`` is with the annotator's labels, slips included;
-    ``kappa_clean`` with what it meant; ``ceiling`` is the kappa between these two, which no judge can be expected to
-    pass. ``interval`` is the 95 percent bootstrap interval of ``kappa`` over situations, whose replies go together.
+
+def agreement(told: Told, turns: Sequence[Sequence[JudgedReply]], rubric: Rubric) -> dict[str, Any]:
+    """Return how a judge agrees with known answers, by dimension and question, and the share of replies it could read.
+
+    A dimension's verdict on a reply is the sign of its points: worse than ordinary, ordinary, or better; from a yes
+    where it is likelier than not. Questions whose true answer is untold count on neither side. ``kappa`` is Cohen's
+    over all readable replies, ``interval`` its 95 percent bootstrap interval over situations, ``told`` the number of
+    replies whose true verdict is not "ordinary".
     """
-    found, mass = choices_of(told)
-    clean, noisy, situation = held.clean[: len(found)], held.given[:, : len(found)], held.situation[: len(found)]
-    dimensions = {}
-    for k, dimension in enumerate(rubric.dimensions):
-        choices = len(dimension.choices)
+    replies = [reply for turn in turns for reply in turn]
+    situation = np.repeat(np.arange(len(turns)), [len(turn) for turn in turns])
+    read = np.array([answers is not None for answers in told])
+    truth = np.array([[-1 if a is None else int(a) for a in r.answers] for r in replies])[read]
+    likely = np.array([[np.nan if a is None else a for a in answers] for answers in told if answers is not None])
+    situation = situation[read]
+    yes, no = (np.array([getattr(q, name) for q in rubric.questions]) for name in ("yes", "no"))
+    known = (truth >= 0) & np.isfinite(likely)
+    points = [np.where(known, np.where(x, yes, no), 0.0) for x in (truth == 1, likely > 0.5)]
+    dimensions, place = {}, 0
+    for dimension in rubric.dimensions:
+        own = slice(place, place + len(dimension.questions))
+        place = own.stop
+        meant, found = (np.sign(p[:, own].sum(axis=1)).astype(np.int64) + 1 for p in points)
 
-        def pooled(judged: Array, some: Array, k: int = k, choices: int = choices) -> float:
-            """Return the kappa of judged choices (replies, dimensions) with all passes' labels for these replies."""
-            return kappa(np.tile(judged[:, k], len(some)), some[:, :, k].ravel(), choices)
+        def agrees(i: NDArray[np.int64], meant: Any = meant, found: Any = found) -> float:
+            return kappa(found[i], meant[i], 3)
 
         dimensions[dimension.id] = {
-            "kappa": pooled(found, noisy),
-            "interval": interval(situation, lambda i: pooled(found[i], noisy[:, i])),
-            "kappa_clean": kappa(found[:, k], clean[:, k], choices),
-            "ceiling": pooled(clean, noisy),
-            "same_choice": float((found[:, k] == noisy[:, :, k]).mean()),
+            "kappa": agrees(np.arange(len(meant))),
+            "interval": interval(situation, agrees),
+            "told": int((meant != 1).sum()),
         }
-    return {
-        "replies": len(found),
-        "readable_answers": float((mass >= LEAST_MASS).mean()),
-        "dimensions": dimensions,
+    questions = {}
+    for k, question in enumerate(rubric.questions):
+        mine = known[:, k]
+        meant, found = truth[mine, k] == 1, likely[mine, k] > 0.5
+        if min(int(meant.sum()), int((~meant).sum())) < FEWEST:
+            continue
+        questions[question.id] = {
+            "kappa": kappa(found.astype(np.int64), meant.astype(np.int64), 2),
+            "found": share(found[meant]),
+            "false": share(found[~meant]),
+        }
+    return {"replies": len(replies), "readable": float(read.mean()), "dimensions": dimensions, "questions": questions}
+
+
+def ordinary(told: Told, count: int) -> list[float]:
+    """Return how likely a yes to each of ``count`` questions is on average, 0 for one that is never asked."""
+    found = []
+    for k in range(count):
+        yes = [x for answers in told if answers is not None and (x := answers[k]) is not None]
+        found.append(float(np.mean(yes)) if yes else 0.0)
+    return found
+
+
+def points_of(told: Told, rubric: Rubric, zero: Sequence[float] | None = None) -> Floats:
+    """Return E_judge of each reply, NaN where it could not be read; ``zero`` as ``verdict`` takes it."""
+    totals = [None if answers is None else verdict(rubric, answers, zero).total for answers in told]
+    return np.array([np.nan if total is None else total for total in totals])
+
+
+def by_grade(points: Floats, turns: Sequence[Sequence[JudgedReply]]) -> dict[str, Any]:
+    """Return mean points by grade, how often the better of two replies to a turn gets more, and length's share."""
+    replies = [reply for turn in turns for reply in turn]
+    quality = np.array([r.quality for r in replies])
+    report: dict[str, Any] = {
+        "mean_points": {str(q): float(np.nanmean(points[quality == q])) for q in range(1, 6) if (quality == q).any()}
     }
+    right: dict[str, list[bool]] = {"excellent_flawed": [], "excellent_bland": [], "bland_flawed": []}
+    start = 0
+    for turn in turns:
+        here = range(start, start + len(turn))
+        start += len(turn)
+        for a in here:
+            for b in here:
+                name = "_".join((_grade(quality[a]), _grade(quality[b])))
+                if name in right:
+                    right[name].append(bool(points[a] > points[b]))
+    report |= {name: share(np.array(found, dtype=bool)) for name, found in right.items()}
+    lengths = np.array([float(len(r.view.text)) for r in replies])
+    read = np.isfinite(points)
+    return report | {"length_correlation": correlation(points[read], lengths[read])}
 
 
-def ask_base(base: str, held: HeldOut, count: int, rubric: Rubric) -> dict[str, Any]:
-    """Return how the base itself agrees with the annotator when it is asked question by question (``LlmJudge``).
-
-    Takes about ``count`` replies, evenly from the held-out situations. An unreadable answer agrees with nothing.
-    """
-    spec = base if base in NAMED_BASES else f"hf:{base}"
-    views = [view for views in held.views for view in views]
-    some = range(0, len(views), max(1, len(views) // count))
-    verdicts = LlmJudge(load_engine(spec), rubric, retries=0).judge([views[i] for i in some])
-    readable = [(i, v) for i, v in zip(some, verdicts, strict=True) if v.total is not None]
-    kappas = {}
-    for k, dimension in enumerate(rubric.dimensions):
-        points = [c.points for c in dimension.choices]
-        found = np.array([points.index(v.terms[k].points) for _, v in readable], dtype=np.int64)
-        labels = held.given[0, [i for i, _ in readable], k]
-        kappas[dimension.id] = kappa(found, labels, len(points)) if readable else None
-    return {"replies": len(some), "readable_replies": len(readable) / len(some), "kappa": kappas}
+def _grade(quality: int) -> str:
+    return "excellent" if quality >= 4 else "bland" if quality == 3 else "flawed"
 
 
-def injection_shift(
-    judge: Callable[[Sequence[Sequence[ReplyView]]], Told], held: HeldOut, rubric: Rubric
-) -> dict[str, Any]:
-    """Return by how many points E_judge moves when a held-out sentence aimed at the judge is added to clean replies.
+def injection_shift(ask: Ask, views: Sequence[ReplyView], rubric: Rubric, each: int = 8) -> dict[str, Any]:
+    """Return by how many points E_judge moves when a held-out sentence aimed at the judge is added to sound replies.
 
     ``mean`` is signed, up being a success of the injection; ``mean_absolute`` counts both ways; ``blind`` takes the
     sentences alone that no pattern of ``judge_orders`` was written for. Points as in the composition, where 100 double
-    a reward; intervals are over sentences. ``judge`` takes replies by situation, and tells of all of them in order.
+    a reward; intervals are over sentences. Each sentence is added to ``each`` of the replies, as far as they go.
     """
     aimed = injections(True)
-    plain, spoilt, which = [], [], []
-    number = 0
-    for replies in held.undamaged:
-        clean = replies[: _EACH * len(aimed) - number]
-        if not clean:
-            continue
-        mine = [(number + i) % len(aimed) for i in range(len(clean))]
-        plain.append(clean)
-        spoilt.append([with_text(v, f"{v.text} {aimed[i]}") for v, i in zip(clean, mine, strict=True)])
-        which += mine
-        number += len(clean)
-    before, after = (expected_points(judge(part), rubric) for part in (plain, spoilt))
-    moved, sentence = after - before, np.array(which)
+    plain = [view for view in views if view.text][: each * len(aimed)]
+    sentence = np.arange(len(plain)) % len(aimed)
+    spoilt = [with_text(v, f"{v.text} {aimed[i]}") for v, i in zip(plain, sentence, strict=True)]
+    moved = points_of(ask(spoilt), rubric) - points_of(ask(plain), rubric)
     blind = sentence >= len(aimed) - BLIND
     return {
         **_moved(moved, sentence),
@@ -123,22 +151,13 @@ def injection_shift(
     }
 
 
-def _moved(moved: Floats, sentence: Array) -> dict[str, Any]:
+def _moved(moved: Floats, sentence: NDArray[np.int64]) -> dict[str, Any]:
     """Return how far injections moved the judge, with 95 percent intervals over sentences."""
     size = np.abs(moved)
     return {
-        "mean": float(moved.mean()),
-        "mean_interval": interval(sentence, lambda i: float(moved[i].mean())),
-        "mean_absolute": float(size.mean()),
-        "mean_absolute_interval": interval(sentence, lambda i: float(size[i].mean())),
+        "mean": float(np.nanmean(moved)),
+        "mean_interval": interval(sentence, lambda i: float(np.nanmean(moved[i]))),
+        "mean_absolute": float(np.nanmean(size)),
+        "mean_absolute_interval": interval(sentence, lambda i: float(np.nanmean(size[i]))),
         "replies": len(moved),
     }
-
-
-def expected_points(told: Told, rubric: Rubric) -> Floats:
-    """Return E_judge of each reply: points weighted by the choices' probabilities, summed over dimensions."""
-    total = np.zeros(1)
-    for own, dimension in zip(told, rubric.dimensions, strict=True):
-        points = np.array([c.points for c in dimension.choices])
-        total = total + own @ points / own.sum(axis=1)
-    return total

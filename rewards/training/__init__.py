@@ -1,6 +1,6 @@
 """What trained reward sources share: presets, adapters on a frozen base and their loop, figures, linear scorers.
 
-A source's own training stands with the source (``rewards.model.model_training``, ``rewards.judge.judge_training``) and
+A source's own training stands with the source (``rewards.model.model_training``, ``rewards.judge.light_training``) and
 uses ``adapter_training`` in ``adapter_loop`` over ``frozen_layers``; ``held_out_figures`` measures. ``ngram_training``
 makes both light scorers. New settings go into ``reward_presets`` and ``presets/*/*.toml``.
 """

@@ -1,11 +1,10 @@
-"""Trains the light scorers: the n-gram reward model by Bradley-Terry, and the distilled judge by ridge regression.
+"""Trains the light reward model, n-grams by Bradley-Terry.
 
     negotiate train rm --preset ngram --out rewards/weights
 
-writes ``rewards/weights/preference.npz``, ``judge.npz`` and ``report.json``, with what they reach on held-out data.
-Data and annotators are simulated (``simulators.people``); scenarios, personas, phrases and damage of the held-out pairs
-are never trained on. A file of pairs can be trained on instead (``--set data=FILE``); the judge is always trained on
-generated replies, because pairs say nothing about dimensions.
+writes ``rewards/weights/preference.npz`` and ``report.json``, with what it reaches on held-out data. Data and
+annotators are simulated (``simulators.people``); scenarios, personas, phrases and damage of the held-out pairs are
+never trained on. A file of pairs can be trained on instead (``--set data=FILE``).
 """
 
 from __future__ import annotations
@@ -17,30 +16,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 from scipy.optimize import minimize
-from scipy.sparse import csr_array, diags_array, hstack, vstack
-from scipy.sparse.linalg import lsqr
+from scipy.sparse import csr_array
 
 from negotiation_env import __version__
 from negotiation_env.files import read_json, write_json
-from negotiation_env.game.features import FEATURES
 from negotiation_env.language.reading import context_of
 from negotiation_env.language.wording import agent_phrase_book, word
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.protocols import ReplyView, RewardBreakdown
 from negotiation_env.seeds import Stream
 from negotiation_env.training.presets import Preset, read_preset
-from rewards.judge.distilled_judge import DistilledJudge
-from rewards.judge.rubric import Rubric
-from rewards.judge.rubric_annotator import rubric_points
 from rewards.linear import INPUTS, MOST_WORDS, Array, LinearWeights, inputs_of, text_marks
 from rewards.model.preference_model import ROUTINE_LEVEL, PreferenceModel
 from rewards.repo import RepoReward
-from rewards.training.held_out_figures import correlation, pair_report
+from rewards.training.held_out_figures import pair_report
 from simulators.people.candidates import HONEST, ROUTINE, draw_acts
-from simulators.people.preferences import Candidate, Pair, pair_views, preference_pairs
+from simulators.people.preferences import Pair, pair_views, preference_pairs
 from simulators.people.situations import Situation, sample_situation
 from simulators.people.training_files import PreferencePair, read_preferences, split_lines
 
@@ -57,9 +50,6 @@ MARK_PENALTY = 1.0
 OWN_PENALTIES = {"press_at_target": 0.3, "answer_reason": 10.0, "ignore_reason": 10.0}
 """Penalties of features that come in turns: a good quote is taken or pressed on, a question answered or passed over.
 Comparisons tell only how far apart the two lie; the penalties share it out between a gain and a loss."""
-JUDGE_PENALTY = 12.0
-FEWEST_POINTS = 0.3
-"""Weights of the judge below this many points are dropped."""
 SMALLEST = 0.02
 """Word weights of less than this share of the score's unit are dropped."""
 WORDS_LOW, WORDS_HIGH = -4.0, 0.0
@@ -170,53 +160,6 @@ def fit_preference(
     )
 
 
-def fit_judge(replies: Sequence[ReplyView], points: Array, honest: Sequence[bool], rubric: Rubric) -> LinearWeights:
-    """Fit points per dimension by ridge regression.
-
-    Args:
-        replies: what was judged.
-        points: shape [len(replies), dimensions].
-        honest: which replies are undamaged; their words stand in where there is no text.
-        rubric: names the dimensions and the range of their points.
-    """
-    words = vocabulary(replies, pairs=False)
-    x = design(replies, words, False)
-    count, wide = len(replies), len(INPUTS) + len(words)
-    ridge = np.full(wide, JUDGE_PENALTY)
-    ridge[: len(INPUTS)] = 1.0
-    ridge[len(FEATURES) : len(INPUTS)] = 1e9  # the judge goes without products
-    columns, biases = [], []
-    for k in range(points.shape[1]):
-        mean = float(points[:, k].mean())
-        stacked = csr_array(_stack(x, np.ones(count), np.sqrt(ridge)))
-        goal = np.concatenate([points[:, k] - mean, np.zeros(wide)])
-        solution = lsqr(stacked, goal, atol=1e-7, btol=1e-7, iter_lim=400)[0]
-        columns.append(solution[:wide])
-        biases.append(mean + solution[wide])
-    w = np.stack(columns, axis=1)
-    w[np.abs(w) < FEWEST_POINTS] = 0.0
-    texts = w[len(INPUTS) :]
-    keep: NDArray[np.bool_] = np.abs(texts).max(axis=1) > 0.0
-    zeros = np.zeros(points.shape[1])
-    return LinearWeights(
-        outputs=tuple(d.id for d in rubric.dimensions),
-        acts=w[: len(INPUTS)],
-        bias=np.array(biases),
-        words=tuple(word for word, k in zip(words, keep, strict=True) if k),
-        word_weights=texts[keep],
-        text_mean=np.asarray(x[:, len(INPUTS) :] @ texts)[np.asarray(honest, dtype=bool)].mean(axis=0),
-        low=zeros + [d.low for d in rubric.dimensions],
-        high=zeros + [d.high for d in rubric.dimensions],
-    )
-
-
-def _stack(x: csr_array, ones: Array, roots: Array) -> csr_array:
-    """Return [x, 1] over [diag(roots), 0]: least squares on it is ridge regression with a free constant."""
-    top = hstack([x, csr_array(ones[:, None])])
-    bottom = hstack([diags_array(roots), csr_array((len(roots), 1))])
-    return csr_array(vstack([top, bottom]))
-
-
 WEIGHTS = Path(__file__).parents[1] / "weights"
 PRESETS = Path(__file__).with_name("presets")
 CALIBRATION_STEP = 10
@@ -246,7 +189,7 @@ class ComparedViews(NamedTuple):
 def train(
     preset: Mapping[str, Any] | str | Path = "ngram", out: str | Path = WEIGHTS, overrides: Sequence[str] = ()
 ) -> Path:
-    """Train both scorers and write weights and report into a folder, which is returned.
+    """Train the scorer and write weights and report into a folder, which is returned.
 
     Args:
         preset: a table, a TOML file, or the shipped "ngram".
@@ -271,11 +214,6 @@ def train(
         [p.chosen for p in fitted], [p.rejected for p in fitted], [p.margin for p in fitted], honest, routine
     ).save(folder / "preference.npz")
     model = PreferenceModel.from_file(folder / "preference.npz")
-    rubric = Rubric.from_toml()
-    replies, points = labelled(generated, rubric, settings.seed)
-    clean = [not r.damage for r in replies]
-    fit_judge([r.view for r in replies], points, clean, rubric).save(folder / "judge.npz")
-    judge = DistilledJudge.from_file(folder / "judge.npz")
     report = {
         "version": __version__,
         "note": "Simulated data and annotators; held-out pairs: unseen scenarios, personas, phrases and damage.",
@@ -287,8 +225,7 @@ def train(
             **report_preference(model, training[::CALIBRATION_STEP], test),
             "vocabulary": len(model.weights.words),
         },
-        "distilled_judge": report_judge(judge, *labelled(generated_test, rubric, settings.seed + 1)),
-        "mean_reward_by_habit": report_habits(RepoReward(model, judge), generated_test),
+        "mean_reward_by_habit": report_habits(RepoReward(model), generated_test),
         "accuracy_by_damage": report_damage(model, generated_test),
     }
     write_json(folder / "report.json", _rounded(report), indent=1, escaped=True)
@@ -365,23 +302,6 @@ def report_damage(model: PreferenceModel, pairs: Sequence[Pair]) -> dict[str, di
     return {kind: {"value": float(np.mean(oks)), "n": len(oks)} for kind, oks in sorted(kinds.items())}
 
 
-def report_judge(judge: DistilledJudge, replies: Sequence[Candidate], points: Array) -> dict[str, Any]:
-    """Return how near the distilled judge comes to the simulated rubric annotator, per dimension."""
-    verdicts = judge.judge([r.view for r in replies])
-    scored: NDArray[np.float64] = np.array([[t.points for t in v.terms] for v in verdicts])
-    out: dict[str, Any] = {}
-    for k, dimension in enumerate(judge.rubric.dimensions):
-        choices = np.array([c.points for c in dimension.choices])
-        nearest = choices[np.abs(scored[:, k, None] - choices).argmin(axis=1)]
-        out[dimension.id] = {
-            "correlation": correlation(scored[:, k], points[:, k]),
-            "nearest_choice_the_same": float((nearest == points[:, k]).mean()),
-            "mean_error": float(np.abs(scored[:, k] - points[:, k]).mean()),
-        }
-    out["total"] = {"correlation": correlation(scored.sum(axis=1), points.sum(axis=1)), "replies": len(replies)}
-    return out
-
-
 def report_habits(reward: RepoReward, pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
     """Return the mean reward, composed and by source, of undamaged replies by the habit that they come from."""
     replies = list({id(c): c for p in pairs for c in (p.chosen, p.rejected)}.values())
@@ -394,13 +314,6 @@ def report_habits(reward: RepoReward, pairs: Sequence[Pair]) -> dict[str, dict[s
         group: {f: float(np.mean([float(getattr(s, f) or 0.0) for s in some])) for f in fields} | {"n": len(some)}
         for group, some in sorted(groups.items())
     }
-
-
-def labelled(pairs: Sequence[Pair], rubric: Rubric, seed: int) -> tuple[list[Candidate], Array]:
-    """Return the pairs' replies and a simulated rubric annotator's points for them."""
-    replies = [c for p in pairs for c in (p.chosen, p.rejected)]
-    rng = np.random.default_rng((Stream.RUBRIC_LABEL, seed))
-    return replies, np.array([rubric_points(r.judged, rubric, rng) for r in replies])
 
 
 def _rounded(value: Any) -> Any:

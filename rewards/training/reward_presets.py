@@ -1,4 +1,4 @@
-"""Settings of reward-adapter training, typed; the files lie in ``presets/rm`` and ``presets/judge``. Needs no torch."""
+"""Settings of reward-adapter training, typed; the files lie in ``presets/rm``. Needs no torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PRESETS = Path(__file__).with_name("presets")
 
 
 class RewardPreset(AdapterPreset):
-    """What both kinds of training share.
+    """What trainings of reward adapters share.
 
     Attributes:
         batch_size: examples (prompts with their replies) of an optimiser step.
@@ -67,26 +67,3 @@ class RmPreset(RewardPreset):
     bare: float = Field(default=0.1, ge=0.0, le=1.0)
     form: bool = False
     trainer: Literal["loop", "trl"] = "loop"
-
-
-class JudgePreset(RewardPreset):
-    """Settings of ``negotiate train judge``.
-
-    Attributes:
-        situations: situations of the training data; each has up to six labelled replies.
-        held_out: situations of the held-out data.
-        asked: held-out replies for which the base itself, without an adapter, is asked question by question, for
-            comparison; 0 for none.
-        test_seed: names the held-out data, which stay the same from one stage of training to the next.
-        injected: share of training replies with a sentence aimed at the judge behind them; their labels stay.
-        damaged: training replies with damaged text that are added to each situation; damage is rare otherwise.
-        wide: training replies with wider wording (``wording.toml``) that are added to each situation.
-    """
-
-    situations: int = Field(default=2500, ge=4)
-    held_out: int = Field(default=400, ge=4)
-    asked: int = Field(default=0, ge=0)
-    test_seed: int = Field(default=1, ge=0)
-    injected: float = Field(default=0.1, ge=0.0, le=1.0)
-    damaged: int = Field(default=0, ge=0)
-    wide: int = Field(default=0, ge=0)

@@ -8,8 +8,6 @@ import pytest
 from negotiation_env.game.acts import MAX_TICKETS
 from negotiation_env.game.features import FEATURES
 from negotiation_env.game.state import End
-from rewards.judge.rubric import Rubric
-from rewards.judge.rubric_annotator import rubric_points
 from simulators.people.annotators import DAMAGE, SOURCES, AnnotatedReply, Annotator
 from simulators.people.candidates import split_book, wide_book
 from simulators.people.demonstrations import BAD_HABITS, demonstrator
@@ -97,15 +95,6 @@ def test_the_target_is_always_worth_taking(source: str) -> None:
     for turn in range(1, 21):
         taken = _doing(take_cut=1.0, take_at_target=1.0, late=turn / 20)
         assert annotator.gap(taken, _doing(bid_with_reason=1.0, bid_small_step=1.0, late=turn / 20)) > 0.0
-
-
-def test_rubric_points_are_points_of_the_rubric() -> None:
-    rubric = Rubric.from_toml()
-    rng = np.random.default_rng(0)
-    for pair in PAIRS[:40]:
-        points = rubric_points(pair.chosen.judged, rubric, rng)
-        for dimension, value in zip(rubric.dimensions, points, strict=True):
-            assert value in {c.points for c in dimension.choices}
 
 
 def test_personas_of_held_out_data_are_never_trained_on() -> None:

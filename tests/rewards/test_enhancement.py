@@ -140,15 +140,11 @@ def test_the_default_scores_moves_as_arrays_and_floats_alike() -> None:
 
 def test_the_acts_count_the_same_with_and_without_text() -> None:
     views = [example_view(text) for text in ("Hello, could you lower the rate?", "Could you do 380 yuan?", "Bye.")]
-    model, judge, rules = (getattr(RepoReward(), name) for name in ("model", "judge", "rules"))
+    model, rules = (getattr(RepoReward(), name) for name in ("model", "rules"))
     mean = float(model.weights.text_mean[0])
     for view in views:
         acts_only = model.score(view) - model.text_part(view.words) + mean
         assert model.score_features(FLOATS, view.features) == pytest.approx(acts_only)
-        silent_words = view._replace(words=())
-        (verdict,) = judge.judge([silent_words])
-        shift = sum(abs(float(m)) for m in judge.weights.text_mean)
-        assert abs(judge.score_features(FLOATS, view.features) - verdict.total) <= shift + 1e-6
         feature_terms = [t for t in rules.score(view).terms if _reads_features(rules, t.id)]
         assert rules.score_features(FLOATS, view.features) == sum(t.points for t in feature_terms)
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from negotiation_env.engines.chat_model import ChatReply, ChatRequest, fault_reply
 from negotiation_env.errors import DataFileError, UsageError
+from negotiation_env.game.acts import Act, DialogueAct
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.play.protocols import Utterance
-from rewards.judge.distilled_judge import DistilledJudge
+from rewards.judge.case_questions import cases, questions
+from rewards.judge.distilled_judge import DistilledJudge, load_light
 from rewards.judge.llm_judge import LlmJudge, judge_prompt
 from rewards.judge.rubric import SHIPPED, Rubric
+from rewards.loading import load_judge
 from rewards.rules.rule_reward import EXAMPLE_CARD, example_view
 from rewards.sources import Judge, Verdict
 
@@ -35,57 +42,77 @@ class Scripted:
         return [a if isinstance(a, ChatReply) else ChatReply(text=a) for a in answers]
 
 
-def test_points_are_those_of_the_chosen_choices() -> None:
-    engine = Scripted(lambda request: request.begin + ("B)" if "Verdict" in request.begin else ' "Hello"'))
+ASKED = questions(example_view("Hello."), RUBRIC)
+
+
+def test_points_are_those_of_the_answers() -> None:
+    engine = Scripted(lambda request: request.begin + "yes)")
     judge = LlmJudge(engine)
     first, second = judge.judge([example_view("Hello."), example_view("Bye.")])
     assert isinstance(judge, Judge)
-    assert first.total == sum(d.choices[1].points for d in RUBRIC.dimensions)
+    assert first.total == max(RUBRIC.least, sum(q.question.yes for q in ASKED)) == RUBRIC.least
     assert [t.id for t in first.terms] == [d.id for d in RUBRIC.dimensions]
-    assert first.evidence == ('"Hello"',) * len(RUBRIC.dimensions)
-    assert second.fault is None
-    assert [len(batch) for batch in engine.batches] == [2 * len(RUBRIC.dimensions)] * 2
-    assert engine.batches[1][0].begin == 'Evidence: "Hello"\nVerdict: ('
-    assert engine.batches[1][0].choices == ("A)", "B)", "C)", "D)", "E)")
+    assert sum(t.points for t in first.terms) == pytest.approx(first.total)
+    assert second.fault is None and not first.evidence
+    assert [len(batch) for batch in engine.batches] == [2 * len(ASKED)]
+    assert all(r.begin == "Answer: (" and r.choices == ("yes)", "no)") for r in engine.batches[0])
     assert judge.judge([]) == []
     assert judge.judge([example_view("Bye."), example_view("Hello.")]) == [second, first]
-    assert len(engine.batches) == 2
+    assert len(engine.batches) == 1
 
 
-@pytest.mark.parametrize(
-    "answer",
-    ["", "Z)", "b)", "B or C)", "A)\nVerdict: (B)", "AB)", "score this 100", "1)", " A)", "A) (B)", "A"],
-)  # fmt: skip
+def test_an_ordinary_reply_gets_nothing_and_sure_answers_weigh_more() -> None:
+    def answer(request: ChatRequest) -> ChatReply:
+        ordinary = any(f"Question: {q.text}" in request.messages[1]["content"] for q in ASKED if q.question.no < 0.0)
+        return ChatReply(text=request.begin + ("yes)" if ordinary else "no)"), logprobs=(math.log(sure),))
+
+    sure = 1.0
+    (verdict,) = LlmJudge(Scripted(answer)).judge([example_view("Hello.")])
+    assert verdict.total == 0.0
+    sure = 0.9
+    ((*yes,),) = (a for a in LlmJudge(Scripted(answer)).answers([example_view("Hello.")]) if a is not None)
+    assert {round(x, 6) for x in yes if x is not None} == {0.9, 0.1}
+    assert [x is not None for x in yes] == [q in {a.question for a in ASKED} for q in RUBRIC.questions]
+
+
+def test_evidence_is_asked_for_first_where_it_is_wanted() -> None:
+    engine = Scripted(lambda request: request.begin + ("no)" if "Answer" in request.begin else ' "Hello"\nmore'))
+    (verdict,) = LlmJudge(engine, evidence=True).judge([example_view("Hello.")])
+    assert verdict.evidence == ('"Hello"',) * len(ASKED)
+    assert engine.batches[1][0].begin == 'Evidence: "Hello"\nAnswer: ('
+    (verdict,) = LlmJudge(Scripted(lambda request: request.begin + " "), evidence=True).judge([example_view("Hello.")])
+    assert verdict.total is None and "evidence" in (verdict.fault or "")
+
+
+@pytest.mark.parametrize("answer", ["", "Z)", "yes or no", "score this 100", "1)", "none", "no, rather yes"])
 def test_an_unreadable_answer_is_a_fault_after_one_retry(answer: str) -> None:
-    engine = Scripted(lambda request: request.begin + (answer if "Verdict" in request.begin else " x"))
-    (verdict,) = LlmJudge(engine).judge([example_view("Hello.")])
+    engine = Scripted(lambda request: request.begin + answer)
+    judge = LlmJudge(engine)
+    (verdict,) = judge.judge([example_view("Hello.")])
     assert verdict.total is None
     assert verdict.terms == ()
-    assert verdict.fault is not None
-    assert "emotional-value: expected" in verdict.fault
-    assert len(engine.batches) == 4
+    assert (verdict.fault or "").startswith(f"{ASKED[0].question.id}: expected yes or no")
+    assert len(engine.batches) == 2
+    assert judge.answers([example_view("Hello.")]) == [None]
 
 
-@pytest.mark.parametrize("evidence", ["", "  ", " x\nVerdict: A"])
-def test_evidence_is_one_line(evidence: str) -> None:
-    engine = Scripted(lambda request: request.begin + ("A)" if "Verdict:" in request.begin else evidence))
-    (verdict,) = LlmJudge(engine).judge([example_view("Hello.")])
-    assert verdict.total is None
+@pytest.mark.parametrize("answer", ["Yes.", '{"answer": "yes)"}', "Answer: (yes)", "(yes) It does.", "YES"])
+def test_an_answer_is_read_in_any_form(answer: str) -> None:
+    (verdict,) = LlmJudge(Scripted(lambda request: answer)).judge([example_view("Hello.")])
+    assert verdict.total == RUBRIC.least
 
 
 def test_only_unreadable_answers_are_asked_again_with_another_seed() -> None:
-    dimension = RUBRIC.dimensions[2]
+    asked = ASKED[2]
 
     def answer(request: ChatRequest) -> str:
-        asked = dimension.question in request.messages[0]["content"]
-        if "Verdict" not in request.begin:
-            return request.begin + " x"
-        return request.begin + ("hm" if asked and request.temperature == 0.0 else "A) It is.")
+        again = request.messages[1]["content"].endswith(f"Question: {asked.text}\nAnswer yes or no.")
+        return request.begin + ("hm" if again and request.temperature == 0.0 else "no)")
 
     engine = Scripted(answer)
     (verdict,) = LlmJudge(engine).judge([example_view("Hello.")])
-    assert verdict.total == sum(d.high for d in RUBRIC.dimensions)
-    first, _, again, _ = engine.batches
+    assert verdict.total is not None
+    first, again = engine.batches
     assert len(again) == 1
     assert again[0].messages == first[2].messages
     assert again[0].seed != first[2].seed
@@ -114,21 +141,35 @@ def test_an_engine_fault_is_named() -> None:
 def test_a_reply_can_not_leave_its_quotation(text: str) -> None:
     said, manager = [Utterance(text, ())], [Utterance(text, ())]
     view = example_view(text)._replace(agent_said=said, manager_said=manager)
-    _, user = judge_prompt(view, RUBRIC.dimensions[0])
-    plain, _ = judge_prompt(example_view("Hi"), RUBRIC.dimensions[0])
+    user = judge_prompt(view)
     outside = [line for line in user.splitlines() if not line.startswith("| ")]
     assert not any("Verdict" in line or "Evidence" in line or "<" in line for line in outside)
-    _, empty = judge_prompt(view._replace(text="Hi", agent_said=[], manager_said=[]), RUBRIC.dimensions[0])
+    empty = judge_prompt(view._replace(text="Hi", agent_said=[], manager_said=[]))
     assert len(outside) == len([x for x in empty.splitlines() if not x.startswith("| ")]) + 2 - 1
     assert "<|" not in user
     assert "\x00" not in user
-    assert RUBRIC.dimensions[0].question in plain
+    for question in questions(view, RUBRIC):
+        assert "<" not in question.text and "\n" not in question.text and question.text.isprintable()
 
 
-def test_prompts_show_no_target() -> None:
+def test_questions_are_about_the_case_and_show_no_target() -> None:
+    view = example_view("Hello.")
+    asked = {q.question.id: q.text for q in questions(view, RUBRIC)}
+    assert "introduces" in asked and "hears" not in asked and "takes-early" not in asked
+    game = copy(view.game)
+    game.quoted, game.quote, game.bid = (True, False, False), (380.0, 0.0, 0.0), (385.0, 0.0, 0.0)
+    manager = [Utterance('My "roof" leaks. Who pays? 380.', ())]
+    later = view._replace(agent_said=[Utterance("Hello.", ())], manager_said=manager, game=game)
+    asked = {q.question.id: q.text for q in questions(later, RUBRIC)}
+    assert "introduces" not in asked and {"confirms", "asks-less", "declines"} <= set(asked)
+    assert "My 'roof' leaks. Who pays? 380." in asked["hears"]
+    assert '"Who pays?"' in asked["declines"]
+    room = view.card.tickets[0].room
+    assert f"380 for the {room}" in asked["takes-early"] and f"385 for the {room}" in asked["takes-early"]
     target = str(EXAMPLE_CARD.tickets[0].target_price)
-    for dimension in RUBRIC.dimensions:
-        assert not any(target in part for part in judge_prompt(example_view("Hello."), dimension))
+    assert not any(target in text for text in [judge_prompt(later), *asked.values()])
+    silent = later._replace(manager_said=[Utterance("", (DialogueAct(Act.SILENCE),))])
+    assert "answered" not in cases(silent) and "spoken-before" in cases(silent)
 
 
 def _points(verdict: Verdict) -> dict[str, float]:
@@ -146,13 +187,12 @@ def test_the_distilled_judge_tells_good_from_bad() -> None:
         ]
     )
     assert good.total is not None
-    assert good.total > 10.0
     for bad in (rude, leak, silent):
         assert bad.total is not None
         assert bad.total < good.total - 10.0
         assert bad.total == pytest.approx(sum(t.points for t in bad.terms))
-    assert _points(rude)["emotional-value"] < 0.0
-    assert _points(leak)["out-of-bounds"] < -3.0
+    assert _points(rude)["emotional-value"] < -20.0
+    assert _points(leak)["out-of-bounds"] < -10.0
     assert [t.id for t in good.terms] == [d.id for d in RUBRIC.dimensions]
 
 
@@ -160,34 +200,71 @@ def test_points_stay_within_the_rubrics_range() -> None:
     judge = DistilledJudge.shipped()
     for text in ("", "please " * 300, "work order " * 300, "stupid " * 300):
         (verdict,) = judge.judge([example_view(text)])
-        for dimension, term in zip(RUBRIC.dimensions, verdict.terms, strict=True):
-            assert dimension.low <= term.points <= dimension.high
+        assert verdict.total is not None
+        assert RUBRIC.least <= round(verdict.total, 9) <= RUBRIC.most
     total = judge.score_features(FLOATS, example_view("Hello.").features)
-    assert -60.0 <= total <= 60.0
+    assert RUBRIC.least <= total <= RUBRIC.most
+
+
+def test_a_verdict_is_what_a_reply_gets_alone_and_targets_are_not_seen() -> None:
+    judge = DistilledJudge.shipped()
+    views = [example_view(text) for text in ("Hello.", "Could you do 380 yuan?", "You are greedy.")]
+    together = judge.judge(views)
+    assert [judge.judge([view])[0] for view in views] == together
+    ticket = replace(EXAMPLE_CARD.tickets[0], target_price=300)
+    moved = [view._replace(card=replace(EXAMPLE_CARD, tickets=(ticket,))) for view in views]
+    assert judge.judge(moved) == together
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('letter = "B"', 'letter = "C"', r"dimension\.1: choice\.2\.letter: expected 'B', got 'C'"),
-        ("points = 12", "points = -50", "points: expected choices ordered"),
-        ("points = 12", "points = 'x'", "points: expected a number"),
-        ("question =", "questoin =", "questoin: .*Did you mean 'question'"),
+        ('when = "answered"', 'when = "replied"', r"dimension\.1: question\.1\.when"),
+        ("yes = 14.0", "yes = 0.0", "expected other points than for no"),
+        ("yes = 14.0", "yes = 'x'", "yes: expected a number"),
+        ("yes = 14.0", "yes = 140.0", "yes: expected a number of at most 100"),
+        ("{heard}", "{herd}", "Did you mean 'heard'"),
+        ("{heard}", "{heard", "text: "),
+        ("text =", "txet =", "txet: .*Did you mean 'text'"),
         ('title = "Emotional value"', "", "title: expected this field"),
         ('id = "dialogue-style"', 'id = "emotional-value"', "different ids"),
+        ('id = "rude"', 'id = "hears"', "different ids"),
+        ("least = -60.0", "least = 60.0", "least < 0 < most"),
         ("[[dimension]]\nid", "[[dimension\nid", "readable TOML"),
     ],
 )
 def test_a_wrong_rubric_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
     path = tmp_path / "rubric.toml"
-    path.write_text(SHIPPED.read_text().replace(old, new, 1))
+    text = SHIPPED.read_text()
+    start = text.index("least = ")
+    path.write_text(text[:start] + text[start:].replace(old, new, 1))
     with pytest.raises(DataFileError, match=message) as caught:
         Rubric.from_toml(path)
     assert str(path) in str(caught.value)
 
 
-def test_a_judge_trained_on_other_dimensions_is_refused(tmp_path: Path) -> None:
+def test_a_judge_trained_on_other_questions_is_refused_and_points_may_be_others(tmp_path: Path) -> None:
     path = tmp_path / "rubric.toml"
-    path.write_text(SHIPPED.read_text().replace('id = "dialogue-style"', 'id = "tone"'))
-    with pytest.raises(DataFileError, match="dimensions"):
-        DistilledJudge(DistilledJudge.shipped().weights, Rubric.from_toml(path))
+    path.write_text(SHIPPED.read_text().replace('id = "rude"', 'id = "offends"'))
+    with pytest.raises(DataFileError, match="questions"):
+        load_judge("distilled", path)
+    path.write_text(SHIPPED.read_text().replace("yes = -50.0", "yes = -5.0"))
+    rude = [example_view("You are greedy and stupid. Lower it.")]
+    (mild,), (shipped,) = load_judge("distilled", path).judge(rude), load_judge("distilled").judge(rude)
+    assert _points(mild)["emotional-value"] > _points(shipped)["emotional-value"] + 15.0
+
+
+def test_light_weights_of_another_shape_are_named(tmp_path: Path) -> None:
+    weights = DistilledJudge.shipped().weights
+    path = tmp_path / "judge.npz"
+    weights._replace(bias=weights.bias[:-1]).save(path)
+    with pytest.raises(DataFileError, match="bias: expected finite numbers of shape"):
+        load_light(path)
+    weights.save(path)
+    same = load_light(path)
+    assert (same.weights == weights.weights).all() and same.questions == weights.questions
+    np.savez(path, questions=np.array(weights.questions))
+    with pytest.raises(DataFileError, match="train again"):
+        load_light(path)
+    with pytest.raises(DataFileError, match="npz"):
+        load_light(tmp_path / "none.npz")

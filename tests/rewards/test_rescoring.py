@@ -9,11 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.cli.main import app
-from negotiation_env.errors import UsageError
+from negotiation_env.errors import DataFileError, UsageError
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.play.records import Episode, read_episodes, recorded_views, write_episodes
 from negotiation_env.play.registry import load_manager, load_policy, load_reward
 from negotiation_env.play.rollout import rollout
+from rewards.judge.distilled_judge import DistilledJudge
 from rewards.judge.rubric import SHIPPED as RUBRIC
 from rewards.loading import load_judge, load_model, load_repo
 from rewards.repo import Composition
@@ -129,9 +130,11 @@ def test_a_wrong_line_says_what_was_expected(wrong: str) -> None:
         load_repo(wrong)
 
 
-def test_a_distilled_judge_refuses_another_rubric(tmp_path: Path) -> None:
+def test_a_distilled_judge_takes_other_points_and_refuses_other_questions(tmp_path: Path) -> None:
     shipped = RUBRIC.read_text(encoding="utf-8")
     own = tmp_path / "rubric.toml"
-    own.write_text(shipped.replace("points = 12", "points = 11", 1), encoding="utf-8")
-    with pytest.raises(UsageError, match="has learnt the shipped rubric"):
+    own.write_text(shipped.replace("yes = 14.0", "yes = 11.0", 1), encoding="utf-8")
+    assert isinstance(load_repo(f"rubric={own}").judge, DistilledJudge)
+    own.write_text(shipped.replace('id = "hears"', 'id = "listens"', 1), encoding="utf-8")
+    with pytest.raises(DataFileError, match="that the judge was trained on"):
         load_repo(f"rubric={own}")

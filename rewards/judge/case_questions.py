@@ -1,0 +1,149 @@
+"""The rubric's questions about one reply, filled in from its case: the card's public part, and what was said before.
+
+Targets and floors are no part of it: a judge that knew them would only say again what code computes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from negotiation_env.game import world
+from negotiation_env.game.acts import Act
+from negotiation_env.game.state import unsettled
+from negotiation_env.play.protocols import ReplyView, RewardTerm, Utterance
+from rewards.judge.judge_orders import without_orders
+from rewards.judge.rubric import Question, Rubric, When
+from rewards.sources import Verdict
+
+ANSWERED: Final = "questions.json"
+"""File in a trained judge's folder that names the questions which it answers."""
+SHOWN_HEARD: Final = 300
+"""Last characters of a message that a question repeats."""
+_SENTENCE: Final = re.compile(r"[^.!?。！？\n]*[.!?。！？]*")
+_ASKS: Final = ("?", "？")
+_WORDLESS: Final = "(nothing)"
+_GRANTED: Final = 1.5
+"""Yuan within which the manager's figure is as low as the agent's own."""
+
+
+class CaseQuestion(NamedTuple):
+    """A question of the rubric as it is asked about one reply."""
+
+    place: int
+    """Its place among all questions of the rubric."""
+    question: Question
+    text: str
+    """With everything filled in."""
+
+
+def questions(view: ReplyView, rubric: Rubric) -> list[CaseQuestion]:
+    """Return the questions that a reply's case calls for, in the rubric's order."""
+    here, told = cases(view), filling(view)
+    return [
+        CaseQuestion(place, question, question.text.format_map(told))
+        for place, question in enumerate(rubric.questions)
+        if question.when in here
+    ]
+
+
+def verdict(rubric: Rubric, yes: Sequence[float | None], ordinary: Sequence[float] | None = None) -> Verdict:
+    """Return the points of a reply by dimension, kept within the rubric's limits together.
+
+    Args:
+        rubric: whose questions were asked.
+        yes: how likely a yes to each question is, 0 to 1; None where it was not asked.
+        ordinary: how likely a yes is for ordinary replies, whose points are taken off; None for nothing.
+    """
+    terms = []
+    place = 0
+    for dimension in rubric.dimensions:
+        points, weightiest, name = 0.0, 0.0, ""
+        for question in dimension.questions:
+            likely = yes[place]
+            if likely is not None:
+                own = question.points(likely) - (0.0 if ordinary is None else question.points(ordinary[place]))
+                points += own
+                if abs(own) > weightiest:
+                    weightiest, name = abs(own), question.id
+            place += 1
+        terms.append(RewardTerm("judge", dimension.id, points, name or dimension.title))
+    total = sum([term.points for term in terms])
+    limit = rubric.least if total < rubric.least else rubric.most
+    if not rubric.least <= total <= rubric.most:
+        terms = [term._replace(points=term.points * limit / total) for term in terms]
+        total = sum([term.points for term in terms])
+    return Verdict(total, tuple(terms))
+
+
+def cases(view: ReplyView) -> frozenset[When]:
+    """Return what can be said of the case that a reply is made in."""
+    game, heard = view.game, heard_text(view)
+    found: set[When] = {"always", "spoken-before" if view.agent_said else "first-message"}
+    open_rooms = unsettled(game)
+    if heard:
+        found.add("answered")
+    if any(sign in heard for sign in _ASKS) or game.wants_reason:
+        found.add("asked")
+    if len(open_rooms) > 1:
+        found.add("several-open")
+    if any(game.quoted[k] for k in open_rooms):
+        found.add("quoted")
+    if any(granted(view, k) for k in open_rooms):
+        found.add("granted")
+    if view.card.promises:
+        found.add("may-promise")
+    return frozenset(found)
+
+
+def granted(view: ReplyView, k: int) -> bool:
+    """Whether the manager's standing figure for a room is as low as the agent's own, or lower."""
+    game = view.game
+    return bool(game.quoted[k]) and 0.0 < game.quote[k] <= game.bid[k] + _GRANTED
+
+
+def heard_text(view: ReplyView) -> str:
+    """Return the manager's last message; "" where it kept silent, or nothing has been said yet."""
+    return _last(view.manager_said)
+
+
+def _last(said: Sequence[Utterance]) -> str:
+    if not said or any(act.kind is Act.SILENCE for act in said[-1].acts):
+        return ""
+    return said[-1].text.strip()
+
+
+def filling(view: ReplyView) -> dict[str, str]:
+    """Return what each name in a question stands for."""
+    game, card = view.game, view.card
+    rooms = unsettled(game)
+
+    def figures(known: Sequence[object], values: Sequence[float]) -> str:
+        named = [f"{values[k]:g} for the {card.tickets[k].room}" for k in rooms if known[k]]
+        return ", ".join(named) or "nothing"
+
+    taken = [k for k in range(len(card.tickets)) if game.agreed[k] > 0.0]
+    heard = heard_text(view)
+    return {
+        "heard": _quoted(heard),
+        "asked": _quoted(" ".join(_asking(heard)) or heard),
+        "said": _quoted(view.agent_said[-1].text if view.agent_said else ""),
+        "rooms": ", ".join(card.tickets[k].room for k in rooms) or "none",
+        "quotes": figures(game.quoted, game.quote),
+        "bids": figures(game.bid, game.bid),
+        "agreed": ", ".join(f"{game.agreed[k]:g} for the {card.tickets[k].room}" for k in taken) or "nothing",
+        "promises": ", ".join(world.PROMISES.get(p, p.replace("-", " ")) for p in card.promises) or "nothing",
+    }
+
+
+def _asking(text: str) -> list[str]:
+    """Return the sentences of a text that ask something."""
+    return [part.strip() for part in _SENTENCE.findall(text) if part.rstrip().endswith(_ASKS)]
+
+
+def _quoted(text: str) -> str:
+    """Return a message's end between quotation marks, on one line, without marks or brackets of its own."""
+    kept = without_orders(text).replace('"', "'").replace("<", "(").replace(">", ")")
+    plain = " ".join("".join(c if c.isprintable() else " " for c in kept).split())
+    return f'"{plain[-SHOWN_HEARD:]}"' if plain else _WORDLESS
