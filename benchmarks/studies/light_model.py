@@ -69,13 +69,13 @@ class LightModel:
         return [float(x) for x in 2.0 / (1.0 + np.exp(-raw)) - 1.0]
 
 
-def fit_light(pairs: Sequence[ViewPair]) -> LightModel:
-    """Fit to pairs, at least one."""
+def fit_light(pairs: Sequence[ViewPair], acts: bool = True) -> LightModel:
+    """Fit to pairs, at least one; without ``acts`` it learns from words alone, as a model does that sees no card."""
     preferred, other = (_inputs([pair[side] for pair in pairs]) for side in (0, 1))
     difference = csr_array(preferred - other)
     transposed = difference.T.tocsr()
     penalty = np.full(difference.shape[1], WORD_PENALTY)
-    penalty[BUCKETS:] = ACT_PENALTY
+    penalty[BUCKETS:] = ACT_PENALTY if acts else 1e9
 
     def loss(w: Array) -> tuple[float, Array]:
         gaps = difference @ w

@@ -11,7 +11,8 @@ verifiable flaws (``VERIFIABLE``), drawn by seed; on a pair whose flaws they do 
 one of each test state's written replies, alone and under REPO's formula; the gold is the author's grade. The model has
 the features that a reader makes of a reply, so it can learn the flaws that its annotators see. *Predicted:* no
 difference at 100%, and one that grows as less is seen; more with more pairs, for a model that is sure of itself
-misleads more; noise in the labels adds to it at every dose.
+misleads more; noise in the labels adds to it at every dose. From words alone (``--words-alone``), as a model learns
+that sees no card, it is as large at 100% as at 0%.
 
 E2, what one rule is worth. An agent begins to beg for marks: "When the survey comes, a five for me would help." The
 model is fitted again with 10 to 1,000 pairs about it beside the old ones, or one rule is added; both are tried on
@@ -28,6 +29,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from math import comb
 from typing import Annotated, Any, Final, NamedTuple
@@ -440,6 +442,7 @@ def rule_worth(data: WrittenStates, reader: Reader, scale: LabScale, fit: Fit = 
     )
     rows: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     needed: list[float | None] = []
+    ruled = Composition()
     for seed in range(scale.seeds):
         rng = np.random.default_rng((Stream.REWARD_LAB, 2, seed))
         base = [data.pairs[int(i)] for i in rng.permutation(len(data.pairs))[: scale.pairs[-1]]]
@@ -448,7 +451,6 @@ def rule_worth(data: WrittenStates, reader: Reader, scale: LabScale, fit: Fit = 
         new = [ViewPair(v, with_sentence(v, _INCIDENT[int(rng.integers(len(_INCIDENT)))], reader)) for v in views]
         before = fit(labelled)
         _note(rows["before"], before, tried, harmless, data)
-        ruled = Composition()
         totals = [
             [ruled.total(score or 0.0, 0.0, SEVERE_POINTS if BEGGING.search(v.text) else 0.0) for v, score in
              zip(pair, before.score_batch(pair), strict=True)]
@@ -529,26 +531,26 @@ def study(
         str, typer.Option(help="Written dialogues to test on in E1 and E2: a split or file.")
     ] = "validation",
     reader: Annotated[str, typer.Option(help="Who understands the replies.")] = AUTO,
+    words_alone: Annotated[bool, typer.Option(help="E1's and E2's models learn from words alone.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Run the rewards' laboratory."""
-    for name in parts or ():
-        if name not in PARTS:
-            raise UsageError(f"expected some of {', '.join(PARTS)}, got {name!r}.{did_you_mean(name, PARTS)}")
-    if scale not in SCALES:
-        raise UsageError(f"scale: expected one of {', '.join(SCALES)}, got {scale!r}.{did_you_mean(scale, SCALES)}")
+    chosen = parts or list(PARTS)
+    for name, names in (*((part, PARTS) for part in chosen), (scale, tuple(SCALES))):
+        if name not in names:
+            raise UsageError(f"expected one of {', '.join(names)}, got {name!r}.{did_you_mean(name, names)}")
     size, scorer = SCALES[scale], load_reward(reward)
     named = suited_reader(None) if reader == AUTO else reader
     heard = load_reader(named)
-    found: dict[str, Any] = {"scale": scale, "reward": reward, "reader": named}
-    chosen = parts or list(PARTS)
+    found: dict[str, Any] = {"scale": scale, "reward": reward, "reader": named, "words_alone": words_alone}
+    fit = partial(fit_light, acts=not words_alone)
     if "e0" in chosen:
         found["e0"] = {"policy": policy, **run_gate(policy, scorer, heard, size)}
     if "e1" in chosen or "e2" in chosen:
         data = written_states(scorer, heard, dialogues_of(where), size)
         runs: dict[str, Callable[[], dict[str, Any]]] = {
-            "e1": lambda: dose_response(data, size),
-            "e2": lambda: rule_worth(data, heard, size),
+            "e1": lambda: dose_response(data, size, fit),
+            "e2": lambda: rule_worth(data, heard, size, fit),
         }
         found |= {name: {"of": where, **run()} for name, run in runs.items() if name in chosen}
     if as_json:

@@ -59,7 +59,7 @@ def test_a_gate_separates_where_the_model_is_blind_to_what_the_rules_see() -> No
         states.append(LabState(f"d{number}", sources, np.where(wrong, 2.0, 4.0), wrong.astype(float)))
     found = gate(states)
     gain = found["repo_over_model"]["16"]
-    assert gain.low > 0.5
+    assert gain.low > 0.3
     assert found["repo_over_model"]["1"].value == pytest.approx(0.0)
     assert found["curves"]["repo"]["16"]["violations"].value < 0.01
     assert found["curves"]["hero"]["16"]["gold"].value == pytest.approx(found["curves"]["raters"]["16"]["gold"].value)
