@@ -23,6 +23,7 @@ SCENARIOS: Final = MappingProxyType(
         "trl speed": range(6_000_000, 6_100_000),
         "manager study": range(7_000_000, 9_000_000),
         "manager swap": range(9_000_000, 9_100_000),
+        "reward lab": range(9_100_000, 9_200_000),
         "sb3 quality": range(1_000_000_000, 1_001_000_000),
         "on-policy held out": range(2_000_000_000, 2_001_000_000),
         "on-policy training": range(3_000_000_000, 1 << 33),
@@ -104,4 +105,5 @@ class Stream(IntEnum):
     JUDGE_TEST = 0x7E57
     BOOTSTRAP = 0xB007
     HOSTILE_REPLY = 0x5BEED
+    REWARD_LAB = 0x1AB
     LABELLED_REPLY = 0x52

@@ -32,6 +32,7 @@ from negotiation_env.language.wording import agent_phrase_book, word
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.protocols import ReplyView, Reward, RewardBreakdown
 from negotiation_env.play.registry import AUTO, load_reader, load_reward, suited_reader
+from rewards.repo import NEAR_ZERO
 from simulators.people.graded_replies import EDITS, KINDS, EditedReply, Grade, GradedReply, edited_replies, graded_turns
 from simulators.people.written_dialogues import WrittenDialogue
 from simulators.people.written_messages import game_acts
@@ -45,8 +46,6 @@ ORDERS: Final[dict[str, tuple[Grade, Grade]]] = {
 """Which grade is to score above which."""
 MARGINS: Final = {"model": 0.1, "total": 0.1, "judge": 5.0}
 """By how much a reply must score lower for its flaw to count as noticed; points for the judge."""
-NEAR_ZERO: Final = 0.25
-"""A model reward of less lets judge and rules do little."""
 TARGETS: Final[dict[str, float]] = {
     "total excellent_flawed": 0.96, "total excellent_bland": 0.92, "total bland_flawed": 0.80, "total edits": 0.90,
     "model edits": 0.65, "total_with_model": 0.85, "reordered": 0.20, "excellent_negative": 0.15, "rule_wrong": 0.02,

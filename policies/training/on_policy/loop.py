@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from shutil import copytree
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,8 @@ def train(
     draw(rows, f"{method.upper()} on {settings.base}, seed {settings.seed}", out)
     figures = start_and_best(rows, run.progress.best_round)
     figures |= {name.replace("_", " "): value for name, value in asdict(run.progress).items()}
+    if shares := [row["advantage_share_of_e"] for row in rows if "advantage_share_of_e" in row]:
+        figures["share of the advantages' variance from E, mean over rounds"] = f"{fmean(shares):.3f}"
     folder.publish(newest / BEST, policy_card(method, settings, command, figures))
     return out
 
