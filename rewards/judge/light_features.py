@@ -1,7 +1,7 @@
 """What the light judge sees of a reply in its case: named features, each there or not, hashed into a fixed width.
 
-Four families: words and pairs of words of the reply ("w"); facts about reply and case, such as acts, marks, lengths, how
-many words it shares with what was said before ("f"); products of these with what the manager did ("x"); and the
+Four families: words and pairs of words of the reply ("w"); facts about reply and case, such as acts, marks and lengths,
+and how many words it shares with what was said before ("f"); products of these with what the manager did ("x"); and the
 manager's last words ("m"). Nothing tells of targets or floors: features that compare with a target are left out.
 Chinese is read through its gloss, so that both languages share their words.
 """
