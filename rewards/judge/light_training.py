@@ -93,7 +93,7 @@ def fit(
     written: Sequence[JudgedReply], simulated: Sequence[JudgedReply], rubric: Rubric, settings: LightPreset
 ) -> LightWeights:
     """Return the weights that explain the replies' answers best, less what penalties take off."""
-    rng = np.random.default_rng((Stream.JUDGE_LABEL, settings.seed, 2))
+    rng = np.random.default_rng((Stream.JUDGE_INJECTION, settings.seed))
     replies = [*written, *simulated]
     aimed = rng.random(len(replies)) < settings.injected
     views = [
