@@ -130,12 +130,18 @@ def _denied(plain: str, position: int) -> bool:
     return _DENIAL.search(plain, start + 1, position) is not None
 
 
+def plain_of(text: str) -> str:
+    """Return a text in small letters with straight apostrophes; every letter keeps its place."""
+    plain = text[:MAX_READ].lower().replace("’", "'")
+    if len(plain) != len(text[:MAX_READ]):  # a letter whose small form is longer would shift every position
+        plain = "".join(low if len(low := c.lower()) == 1 else c for c in text[:MAX_READ]).replace("’", "'")
+    return plain
+
+
 def read(text: str) -> RaterReading:
     """Cut a reply into sentences and words."""
     text = text[:MAX_READ]
-    plain = text.lower().replace("’", "'")
-    if len(plain) != len(text):  # a letter whose small form is longer would shift every position
-        plain = "".join(low if len(low := c.lower()) == 1 else c for c in text).replace("’", "'")
+    plain = plain_of(text)
     sentences = []
     for piece in _BREAK.split(plain):
         tokens = TOKEN.findall(piece)

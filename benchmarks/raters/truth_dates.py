@@ -1,0 +1,156 @@
+"""Are the days and nights in a reply those of the card, or of the talk? Weekdays are held against the calendar.
+
+As long as the hotel has not spoken of days, a stay is the card's: it begins and ends as there. Once it has, stays may
+have been cut: then a day has to lie in a stay, or to have been said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Final, NamedTuple
+
+from benchmarks.raters.numerals import SaidDay, numerals, said_days
+from benchmarks.raters.situation import RatedSituation
+from negotiation_env.game.scenario import TaskCard
+
+NIGHTS: Final = re.compile(r"^[ -](?:more |other |quiet |full |calm |remaining |single )?nights?\b")
+_LATER: Final = re.compile(
+    r"\b(?:call|ring|phone|write|send|speak|talk|hear|come|back|again|ask|answer|mail|email|letter|report|by|before|"
+    r"after|photographer|until|till|ready|visit|look|next|since|last|bill|invoice|paid|pay|owner|boss|deadline|line)\b"
+)
+_FROM: Final = re.compile(r"(?:\bfrom|\bon|\bstarting|\bbeginning|\barriving|\bsince)\s+(?:the |\w+day,? (?:the )?)?$")
+_OUT: Final = re.compile(r"\b(?:out|last night|ends?|ending|closes|check-?out|leaves?|leaving|gone)(?: by| on| is|,)?\s+(?:the |\w+day,? (?:the )?)?$")
+_TO: Final = re.compile(r"\s?(?:to|till|until|through|-|–|—)\s?(?:the )?")
+NEAR: Final = timedelta(days=45)
+
+
+class Stay(NamedTuple):
+    """One ticket's stay."""
+
+    first: date
+    out: date
+    nights: int
+
+
+def stays(card: TaskCard) -> list[Stay]:
+    """Return the stays of a card's tickets."""
+    return [Stay(t.check_in, t.check_out, t.nights) for t in card.tickets]
+
+
+class WrongDay(NamedTuple):
+    """A day or a number of nights that is not so. ``sure``: by the card and the calendar alone."""
+
+    id: str
+    reason: str
+    span: tuple[int, int]
+
+
+def wrong_days(now: RatedSituation, plain: str) -> Iterator[WrongDay]:
+    """Yield what a reply, given in small letters, says wrongly of days and nights."""
+    found, card = said_days(plain), stays(now.card)
+    for said in found:
+        words = plain[said.span[0] : said.span[1]]
+        before = plain[_start(plain, said.span[0]) : said.span[0]]
+        if said.weekday is not None and not _fits_calendar(said, card):
+            yield WrongDay("wrong_weekday", f"{words} is another day of the week", said.span)
+        elif not _known(now, said, card):
+            if not (_LATER.search(before) or (now.hotel_days and said.month is None)):
+                yield WrongDay("unknown_day", f"names the {words}, which is in no stay", said.span)
+        elif now.number == 1 and not _edge(now, said, card):
+            yield WrongDay("inner_day", f"names the {words}, where no stay begins or ends", said.span)
+        elif said.weekday is not None and _said_otherwise(now, said):
+            yield WrongDay("other_day", f"names the {words}, the hotel named another day", said.span)
+        elif not now.hotel_days and _FROM.search(before) and not _edge(now, said, card):
+            yield WrongDay("wrong_begin", f"begins on the {words}, where no stay begins", said.span)
+        elif _OUT.search(before) and not now.hotel_days and not _edge(now, said, card):
+            yield WrongDay("wrong_end", f"ends on the {words}, where no stay ends", said.span)
+    if not now.hotel_days:
+        yield from _wrong_ranges(now, plain, found, card)
+    yield from _wrong_nights(now, plain, found, card)
+
+
+def _wrong_ranges(
+    now: RatedSituation, plain: str, found: tuple[SaidDay, ...], card: list[Stay]
+) -> Iterator[WrongDay]:
+    """A first day with a last one that is another stay's, or none."""
+    for first, last in zip(found, found[1:], strict=False):
+        if not _TO.fullmatch(plain[first.span[1] : last.span[0]]):
+            continue
+        own = [s for s in card if s.first.day == first.day]
+        ends = {d.day for s in own for d in (s.out, s.out - timedelta(days=1))}
+        if own and last.day not in ends and not any(day == last.day for day, _ in now.days):
+            yield WrongDay("wrong_end", f"ends a stay on the {last.day}., which it does not", last.span)
+
+
+def _said_otherwise(now: RatedSituation, said: SaidDay) -> bool:
+    """Whether the hotel has just named that weekday with another day, and nobody this one."""
+    if any(day == said.day for day, _ in now.days):
+        return False
+    return any(d.weekday == said.weekday and d.day != said.day for d in said_days(now.heard.plain))
+
+
+def sentences(plain: str) -> Iterator[tuple[int, int]]:
+    """Yield where the sentences of a text begin and end."""
+    start = 0
+    for match in re.finditer(r"[.!?;\n](?!\d)", plain):
+        yield start, match.start()
+        start = match.end()
+    yield start, len(plain)
+
+
+def _start(plain: str, position: int) -> int:
+    """Return where a position's sentence begins."""
+    return max(plain.rfind(mark, 0, position) for mark in ".!?;:\n") + 1
+
+
+def _fits_calendar(said: SaidDay, card: list[Stay]) -> bool:
+    """Whether a day near the stays has the weekday that is said."""
+    low, high = min(s.first for s in card) - NEAR, max(s.out for s in card) + NEAR
+    days = (low + timedelta(days=i) for i in range((high - low).days + 1))
+    return any(
+        d.day == said.day and said.month in (None, d.month) and d.weekday() == said.weekday for d in days
+    )
+
+
+def _known(now: RatedSituation, said: SaidDay, card: list[Stay]) -> bool:
+    """Whether a day lies in a stay or was said before."""
+    for stay in card:
+        for i in range(stay.nights + 1):
+            day = stay.first + timedelta(days=i)
+            if day.day == said.day and said.month in (None, day.month):
+                return True
+    return any(day == said.day and (month is None or said.month in (None, month)) for day, month in now.days)
+
+
+def _edge(now: RatedSituation, said: SaidDay, card: list[Stay]) -> bool:
+    """Whether a stay begins or ends on a day, by its last night or by check-out; or it was said before."""
+    edges = {d for s in card for d in (s.first, s.out, s.out - timedelta(days=1))}
+    if any(d.day == said.day and said.month in (None, d.month) for d in edges):
+        return True
+    return any(day == said.day for day, _ in now.days)
+
+
+def _wrong_nights(
+    now: RatedSituation, plain: str, found: tuple[SaidDay, ...], card: list[Stay]
+) -> Iterator[WrongDay]:
+    """Numbers of nights that no stay has, and that nobody said; and a stay's first day with another stay's nights."""
+    spans = {d.span for d in found}
+    all_nights = [s.nights for s in card]
+    sums = {sum(all_nights)} | {a + b for i, a in enumerate(all_nights) for b in all_nights[i + 1 :]}
+    for number in numerals(plain):
+        if number.span in spans or not NIGHTS.match(plain[number.span[1] :]):
+            continue
+        value = int(number.value)
+        if value <= 1 or value in all_nights or value in sums:
+            day = next((d for d in reversed(found) if 0 <= number.span[0] - d.span[1] <= 24), None)
+            if value > 1 and day is not None and not now.hotel_days and value not in sums:
+                own = [s.nights for s in card if s.first.day == day.day and day.month in (None, s.first.month)]
+                if own and value not in own and "." not in plain[day.span[1] : number.span[0]]:
+                    yield WrongDay("other_nights", f"gives {value} nights to another stay", number.span)
+            continue
+        if not now.hotel_days and value not in now.figures:
+            yield WrongDay("unknown_nights", f"says {value} nights, which no stay has", number.span)
+        elif value > max(all_nights) and value not in now.figures:
+            yield WrongDay("too_many_nights", f"says {value} nights, longer than any stay", number.span)
