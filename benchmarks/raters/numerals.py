@@ -36,7 +36,7 @@ _MONTH: Final = re.compile(rf"\b({'|'.join(MONTHS)}|jan|feb|mar|apr|jun|jul|aug|
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 WEEKDAY: Final = re.compile(r"\b(mon|tues?|wed|thur?s?|fri|sat|sun)(?:day|nesday|urday)?\b")
 _JOIN: Final = re.compile(
-    r"(?:\s|,|;|-|–|—|&|\b(?:and|to|or|till|until|through|the|plus|then|from|of|"
+    r"(?:\s|,|;|-|–|—|&|\b(?:and|to|or|till|until|through|the|plus|then|"
     rf"{'|'.join(WEEKDAYS)}|mon|tue|wed|thu|fri|sat|sun)\b)*"
 )
 _COUNTS: Final = re.compile(
@@ -44,7 +44,9 @@ _COUNTS: Final = re.compile(
     r"times?|guests?|percent|lines?|points?|years?|o'clock|am|pm)\b)|[:.]\d| ?[x×*/] ?\d"
 )
 """What follows a number that is no day."""
-_ENDS: Final = re.compile(r"\s*(?:$|[,.;:?!)–—-]|(?:and|to|or|till|until|is|are|was|at|for|in|on|as|you|we|i|the|stay|to)\b)")
+_ENDS: Final = re.compile(
+    r"\s*(?:$|[,.;:?!)–—-]|(?:and|to|or|till|until|is|are|was|at|for|in|on|as|you|we|i|the|stay|to)\b)"
+)
 """What follows a day that stands without its month."""
 _NEXT: Final = re.compile(r"\.? (?:the )?")
 _ALONE: Final = re.compile(r"(?:\bthe|\bfrom|\buntil|\btill|\bto|\bof|\band|\bor|,|\bon)\s*$")
@@ -147,7 +149,12 @@ def said_days(plain: str) -> tuple[SaidDay, ...]:
     for number in small:
         day, month_said = int(number.value), months.get(number.span)
         weekday = _weekday_before(plain, number.span[0])
-        alone = number.ordinal and (day > 5 or plain[number.span[0]].isdigit()) and _ALONE.search(plain[: number.span[0]]) and _ENDS.match(plain[number.span[1] :])
+        alone = (
+            number.ordinal
+            and (day > 5 or plain[number.span[0]].isdigit())
+            and _ALONE.search(plain[: number.span[0]])
+            and _ENDS.match(plain[number.span[1] :])
+        )
         if month_said is None and weekday is None and not alone:
             continue
         found.append(SaidDay(day, month_said, weekday, number.span))
@@ -164,7 +171,8 @@ def _give_before(
     """Note that a month belongs to the numbers joined to it before ("10, 12 and 17 June"); return if there are any."""
     edge, later, found = match.start(), 99, False
     for number in reversed([n for n in small if n.span[1] <= match.start()]):
-        if number.span in months or not _JOIN.fullmatch(plain[number.span[1] : edge]):
+        between = plain[number.span[1] : edge]
+        if number.span in months or not (_JOIN.fullmatch(between) or (not found and between == " of ")):
             break
         if not found and _COUNTS.match(plain[match.end() :]):
             break  # "two June stays"

@@ -201,6 +201,7 @@ def _note(now: RatedSituation, plain: str) -> None:
     """Note what a message of either side says in numbers and days."""
     now.told.append(plain)
     now.figures |= {number.value for number in numerals(plain)}
+    now.days |= {(int(number.value), None) for number in numerals(plain) if number.ordinal}
     now.days |= {(found.day, found.month) for found in said_days(plain)}
 
 

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from benchmarks.raters.numerals import SaidDay, numerals, said_days
+from benchmarks.raters.rating import Finding, Skill
 from benchmarks.raters.situation import RatedSituation
 from negotiation_env.game.scenario import TaskCard
 
@@ -21,8 +22,12 @@ _LATER: Final = re.compile(
     r"after|photographer|until|till|ready|visit|look|next|since|last|bill|invoice|paid|pay|owner|boss|deadline|line)\b"
 )
 _FROM: Final = re.compile(r"(?:\bfrom|\bon|\bstarting|\bbeginning|\barriving|\bsince)\s+(?:the |\w+day,? (?:the )?)?$")
-_OUT: Final = re.compile(r"\b(?:out|last night|ends?|ending|closes|check-?out|leaves?|leaving|gone)(?: by| on| is|,)?\s+(?:the |\w+day,? (?:the )?)?$")
+_OUT: Final = re.compile(
+    r"\b(?:out|last night|ends?|ending|closes|check-?out|leaves?|leaving|gone)(?: by| on| is|,)?\s+(?:the |\w+day,? (?:the )?)?$"
+)
 _TO: Final = re.compile(r"\s?(?:to|till|until|through|-|–|—)\s?(?:the )?")
+SURE, LIKELY = -2.25, -1.25
+"""Points of what the card or the calendar refutes, and of what nothing bears out."""
 NEAR: Final = timedelta(days=45)
 
 
@@ -39,41 +44,39 @@ def stays(card: TaskCard) -> list[Stay]:
     return [Stay(t.check_in, t.check_out, t.nights) for t in card.tickets]
 
 
-class WrongDay(NamedTuple):
-    """A day or a number of nights that is not so. ``sure``: by the card and the calendar alone."""
-
-    id: str
-    reason: str
-    span: tuple[int, int]
-
-
-def wrong_days(now: RatedSituation, plain: str) -> Iterator[WrongDay]:
+def wrong_days(now: RatedSituation, plain: str) -> Iterator[Finding]:
     """Yield what a reply, given in small letters, says wrongly of days and nights."""
     found, card = said_days(plain), stays(now.card)
     for said in found:
         words = plain[said.span[0] : said.span[1]]
         before = plain[_start(plain, said.span[0]) : said.span[0]]
         if said.weekday is not None and not _fits_calendar(said, card):
-            yield WrongDay("wrong_weekday", f"{words} is another day of the week", said.span)
+            yield Finding("wrong_date", SURE, f"{words} is another day of the week", Skill.WORKFLOW, said.span)
         elif not _known(now, said, card):
             if not (_LATER.search(before) or (now.hotel_days and said.month is None)):
-                yield WrongDay("unknown_day", f"names the {words}, which is in no stay", said.span)
+                yield Finding(
+                    "wrong_date", LIKELY, f"names the {words}, which is in no stay", Skill.WORKFLOW, said.span
+                )
         elif now.number == 1 and not _edge(now, said, card):
-            yield WrongDay("inner_day", f"names the {words}, where no stay begins or ends", said.span)
+            yield Finding(
+                "wrong_date", SURE, f"names the {words}, where no stay begins or ends", Skill.WORKFLOW, said.span
+            )
         elif said.weekday is not None and _said_otherwise(now, said):
-            yield WrongDay("other_day", f"names the {words}, the hotel named another day", said.span)
+            yield Finding(
+                "wrong_date", SURE, f"names the {words}, the hotel named another day", Skill.WORKFLOW, said.span
+            )
         elif not now.hotel_days and _FROM.search(before) and not _edge(now, said, card):
-            yield WrongDay("wrong_begin", f"begins on the {words}, where no stay begins", said.span)
+            yield Finding(
+                "wrong_date", LIKELY, f"begins on the {words}, where no stay begins", Skill.WORKFLOW, said.span
+            )
         elif _OUT.search(before) and not now.hotel_days and not _edge(now, said, card):
-            yield WrongDay("wrong_end", f"ends on the {words}, where no stay ends", said.span)
+            yield Finding("wrong_date", LIKELY, f"ends on the {words}, where no stay ends", Skill.WORKFLOW, said.span)
     if not now.hotel_days:
         yield from _wrong_ranges(now, plain, found, card)
     yield from _wrong_nights(now, plain, found, card)
 
 
-def _wrong_ranges(
-    now: RatedSituation, plain: str, found: tuple[SaidDay, ...], card: list[Stay]
-) -> Iterator[WrongDay]:
+def _wrong_ranges(now: RatedSituation, plain: str, found: tuple[SaidDay, ...], card: list[Stay]) -> Iterator[Finding]:
     """A first day with a last one that is another stay's, or none."""
     for first, last in zip(found, found[1:], strict=False):
         if not _TO.fullmatch(plain[first.span[1] : last.span[0]]):
@@ -81,7 +84,9 @@ def _wrong_ranges(
         own = [s for s in card if s.first.day == first.day]
         ends = {d.day for s in own for d in (s.out, s.out - timedelta(days=1))}
         if own and last.day not in ends and not any(day == last.day for day, _ in now.days):
-            yield WrongDay("wrong_end", f"ends a stay on the {last.day}., which it does not", last.span)
+            yield Finding(
+                "wrong_date", LIKELY, f"ends a stay on the {last.day}., which it does not", Skill.WORKFLOW, last.span
+            )
 
 
 def _said_otherwise(now: RatedSituation, said: SaidDay) -> bool:
@@ -109,9 +114,7 @@ def _fits_calendar(said: SaidDay, card: list[Stay]) -> bool:
     """Whether a day near the stays has the weekday that is said."""
     low, high = min(s.first for s in card) - NEAR, max(s.out for s in card) + NEAR
     days = (low + timedelta(days=i) for i in range((high - low).days + 1))
-    return any(
-        d.day == said.day and said.month in (None, d.month) and d.weekday() == said.weekday for d in days
-    )
+    return any(d.day == said.day and said.month in (None, d.month) and d.weekday() == said.weekday for d in days)
 
 
 def _known(now: RatedSituation, said: SaidDay, card: list[Stay]) -> bool:
@@ -132,9 +135,7 @@ def _edge(now: RatedSituation, said: SaidDay, card: list[Stay]) -> bool:
     return any(day == said.day for day, _ in now.days)
 
 
-def _wrong_nights(
-    now: RatedSituation, plain: str, found: tuple[SaidDay, ...], card: list[Stay]
-) -> Iterator[WrongDay]:
+def _wrong_nights(now: RatedSituation, plain: str, found: tuple[SaidDay, ...], card: list[Stay]) -> Iterator[Finding]:
     """Numbers of nights that no stay has, and that nobody said; and a stay's first day with another stay's nights."""
     spans = {d.span for d in found}
     all_nights = [s.nights for s in card]
@@ -148,9 +149,15 @@ def _wrong_nights(
             if value > 1 and day is not None and not now.hotel_days and value not in sums:
                 own = [s.nights for s in card if s.first.day == day.day and day.month in (None, s.first.month)]
                 if own and value not in own and "." not in plain[day.span[1] : number.span[0]]:
-                    yield WrongDay("other_nights", f"gives {value} nights to another stay", number.span)
+                    yield Finding(
+                        "wrong_date", SURE, f"gives {value} nights to another stay", Skill.WORKFLOW, number.span
+                    )
             continue
         if not now.hotel_days and value not in now.figures:
-            yield WrongDay("unknown_nights", f"says {value} nights, which no stay has", number.span)
+            yield Finding(
+                "wrong_nights", LIKELY, f"says {value} nights, which no stay has", Skill.WORKFLOW, number.span
+            )
         elif value > max(all_nights) and value not in now.figures:
-            yield WrongDay("too_many_nights", f"says {value} nights, longer than any stay", number.span)
+            yield Finding(
+                "wrong_nights", LIKELY, f"says {value} nights, longer than any stay", Skill.WORKFLOW, number.span
+            )

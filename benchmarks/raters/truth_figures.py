@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from benchmarks.raters.numerals import Numeral, numerals
+from benchmarks.raters.rating import Finding, Skill
 from benchmarks.raters.situation import RatedSituation
-from benchmarks.raters.truth_dates import WrongDay, sentences
+from benchmarks.raters.truth_dates import SURE, LIKELY, sentences
 from negotiation_env.game.scenario import further_figures
 
 _UP: Final = (
@@ -53,7 +54,7 @@ _SELLING: Final = re.compile(
 )
 
 
-def wrong_figures(now: RatedSituation, plain: str) -> Iterator[WrongDay]:
+def wrong_figures(now: RatedSituation, plain: str) -> Iterator[Finding]:
     """Yield what a reply, given in small letters, states wrongly in figures."""
     found = numerals(plain)
     if not found:
@@ -62,7 +63,9 @@ def wrong_figures(now: RatedSituation, plain: str) -> Iterator[WrongDay]:
     for number in found:
         start, end = next(((s, e) for s, e in clauses if s <= number.span[0] < e), (0, len(plain)))
         if number.percent:
-            yield from _wrong_share(now, plain, number, start, end, sum(n.percent and start <= n.span[0] < end for n in found))
+            yield from _wrong_share(
+                now, plain, number, start, end, sum(n.percent and start <= n.span[0] < end for n in found)
+            )
         elif number.value >= 60:
             yield from _wrong_rival(now, plain, number, start)
     yield from _wrong_types(now, plain, found)
@@ -71,13 +74,17 @@ def wrong_figures(now: RatedSituation, plain: str) -> Iterator[WrongDay]:
 
 
 def _clauses(plain: str) -> list[tuple[int, int]]:
-    edges = [0, *(m.end() for m in re.finditer(r"[.!?;\n](?!\d)|,? but |, and (?=[a-z]+ (?:is|are|sells|stands|has))", plain)), len(plain)]
+    edges = [
+        0,
+        *(m.end() for m in re.finditer(r"[.!?;\n](?!\d)|,? but |, and (?=[a-z]+ (?:is|are|sells|stands|has))", plain)),
+        len(plain),
+    ]
     return list(zip(edges, edges[1:], strict=False))
 
 
 def _wrong_share(
     now: RatedSituation, plain: str, number: Numeral, start: int, end: int, count: int
-) -> Iterator[WrongDay]:
+) -> Iterator[Finding]:
     """A percentage of what the sentence names, or of nothing."""
     facts, value = now.card.facts, number.value
     true = {"exposure": facts.exposure, "conversion": facts.conversion, "demand": abs(facts.demand)}
@@ -91,10 +98,18 @@ def _wrong_share(
         return
     families = [name for name, pattern in _FAMILIES.items() if pattern.search(text)]
     if count == 1 and len(families) == 1 and abs(value - true[families[0]]) > 0.51:
-        yield WrongDay("wrong_share", f"gives {value:g}% of {families[0]}, the card says {true[families[0]]}%", number.span)
+        yield Finding(
+            "wrong_fact",
+            SURE,
+            f"gives {value:g}% of {families[0]}, the card says {true[families[0]]}%",
+            Skill.WORKFLOW,
+            number.span,
+        )
     elif value not in known and abs(value - occupied) > 1.01 and abs(100 - value - occupied) > 1.01 and 0 < value < 100:
         if not any(abs(value - part) < 0.6 for part in _computed_shares(now, plain)):
-            yield WrongDay("unknown_share", f"says {value:g}%, which comes from nowhere", number.span)
+            yield Finding(
+                "unfounded_figure", SURE, f"says {value:g}%, which comes from nowhere", Skill.WORKFLOW, number.span
+            )
 
 
 def _computed_shares(now: RatedSituation, plain: str) -> list[float]:
@@ -102,10 +117,12 @@ def _computed_shares(now: RatedSituation, plain: str) -> list[float]:
     prices = [n.value for n in numerals(plain) if n.value >= 60 and not n.percent]
     prices += [t.selling_price for t in now.card.tickets] + list(now.standing.quotes.values())
     prices += [now.card.facts.competitor_price]
-    return [100.0 * abs(a - b) / b for a in prices for b in prices if b > 0 and a != b] + [100.0 - 100 * t.commission for t in now.card.tickets]
+    return [100.0 * abs(a - b) / b for a in prices for b in prices if b > 0 and a != b] + [
+        100.0 - 100 * t.commission for t in now.card.tickets
+    ]
 
 
-def _wrong_trend(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) -> Iterator[WrongDay]:
+def _wrong_trend(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) -> Iterator[Finding]:
     """The card's change of demand, told the wrong way round."""
     facts = now.card.facts
     change = abs(facts.demand)
@@ -122,7 +139,9 @@ def _wrong_trend(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) ->
             continue
         sign = re.search(r"(?:^|[ (:])([+-]|plus |minus )$", plain[: number.span[0]])
         if sign and (sign[1] in ("+", "plus ")) != (facts.demand > 0):
-            yield WrongDay("wrong_trend", f"turns demand round, which changes by {facts.demand}%", number.span)
+            yield Finding(
+                "wrong_fact", SURE, f"turns demand round, which changes by {facts.demand}%", Skill.WORKFLOW, number.span
+            )
             return
         near = [
             (min(abs(m.start() + start - number.span[1]), abs(number.span[0] - m.end() - start)), bool(m["up"]))
@@ -130,12 +149,18 @@ def _wrong_trend(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) ->
             if not (m.start() + start < number.span[1] and m.end() + start > number.span[0])
         ]
         near = [(distance, up) for distance, up in near if distance <= 32]
-        if near and min(near)[1] != (facts.demand > 0) and not re.search(r"\b(?:not|if|instead of|isn't|no)\b", text[:40]):
-            yield WrongDay("wrong_trend", f"turns demand round, which changes by {facts.demand}%", number.span)
+        if (
+            near
+            and min(near)[1] != (facts.demand > 0)
+            and not re.search(r"\b(?:not|if|instead of|isn't|no)\b", text[:40])
+        ):
+            yield Finding(
+                "wrong_fact", SURE, f"turns demand round, which changes by {facts.demand}%", Skill.WORKFLOW, number.span
+            )
             return
 
 
-def _wrong_rival(now: RatedSituation, plain: str, number: Numeral, start: int) -> Iterator[WrongDay]:
+def _wrong_rival(now: RatedSituation, plain: str, number: Numeral, start: int) -> Iterator[Finding]:
     """The competitor's price: its name, a verb of asking, a figure."""
     facts = now.card.facts
     words = facts.competitor_name.lower().split()
@@ -147,10 +172,10 @@ def _wrong_rival(now: RatedSituation, plain: str, number: Numeral, start: int) -
         rest = rest.replace(word, "", 1)
     if len(rest) <= 60 and _RIVAL_ASKS.fullmatch(rest) and number.value not in now.figures:
         reason = f"gives {number.value:g} for the competitor, the card says {facts.competitor_price}"
-        yield WrongDay("wrong_rival", reason, number.span)
+        yield Finding("wrong_fact", SURE, reason, Skill.WORKFLOW, number.span)
 
 
-def _wrong_types(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) -> Iterator[WrongDay]:
+def _wrong_types(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) -> Iterator[Finding]:
     """Prices that are known as net called selling, or the other way round, in a sentence that names one type."""
     sold, kept = set[int](), set[int]()
     for k, ticket in enumerate(now.card.tickets):
@@ -167,21 +192,38 @@ def _wrong_types(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) ->
         wrong = [n for n in prices if _near(n, other) and not _near(n, own)]
         if wrong and not any(_near(n, own) for n in prices):
             kind = "net" if net else "a selling price"
-            yield WrongDay("wrong_type", f"calls {wrong[0].value:g} {kind}, which it is not", wrong[0].span)
+            yield Finding(
+                "type_mixed_up",
+                LIKELY,
+                f"calls {wrong[0].value:g} {kind}, which it is not",
+                Skill.WORKFLOW,
+                wrong[0].span,
+            )
 
 
 def _near(number: Numeral, prices: set[int]) -> bool:
     return any(abs(number.value - price) <= 1.01 for price in prices)
 
 
-def _wrong_retold(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) -> Iterator[WrongDay]:
+def _wrong_retold(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) -> Iterator[Finding]:
     """A number of things that the hotel has just given another number of: "four no-shows" for its two."""
     heard = {w: n.value for n in numerals(now.heard.plain) if (w := _thing(now.heard.plain, n))}
     nights = {float(t.nights) for t in now.card.tickets}
     for number in found:
         thing = _thing(plain, number)
-        if thing in heard and number.value not in now.figures | nights and 1 < number.value < 100 and not number.ordinal:
-            yield WrongDay("wrong_retold", f"says {number.value:g} {thing}, the hotel said {heard[thing]:g}", number.span)
+        if (
+            thing in heard
+            and number.value not in now.figures | nights
+            and 1 < number.value < 100
+            and not number.ordinal
+        ):
+            yield Finding(
+                "wrong_retold",
+                LIKELY,
+                f"says {number.value:g} {thing}, the hotel said {heard[thing]:g}",
+                Skill.WORKFLOW,
+                number.span,
+            )
 
 
 def _thing(plain: str, number: Numeral) -> str:

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
+from benchmarks.raters.rating import Finding, Skill
 from benchmarks.raters.situation import RatedSituation
 from benchmarks.raters.numerals import numerals, said_days
-from benchmarks.raters.truth_dates import NIGHTS, WrongDay, sentences
+from benchmarks.raters.truth_dates import NIGHTS, SURE, sentences
 from negotiation_env.game import world
 from negotiation_env.game.scenario import TaskCard
 
@@ -45,6 +46,8 @@ _NAMES: Final = tuple(name.lower() for name in (*world.NAME_STARTS, *world.COMPE
 _STEMS: Final = {
     re.sub(r" (?:inn|hotel|court|house)$", "", name) if name.count(" ") > 1 else name: name for name in _NAMES
 }
+
+
 def named_rooms(card: TaskCard, plain: str) -> list[tuple[int, int]]:
     """Return where rooms of a card are named in a text: the ticket's place, and the position; in order."""
     kinds = [room_kind(ticket.room) for ticket in card.tickets]
@@ -58,7 +61,7 @@ def room_kind(room: str) -> str:
     return match.lastgroup or "" if match else ""
 
 
-def wrong_names(now: RatedSituation, plain: str, text: str) -> Iterator[WrongDay]:
+def wrong_names(now: RatedSituation, plain: str, text: str) -> Iterator[Finding]:
     """Yield rooms, houses and events in a reply that are not those of the talk."""
     card = now.card
     kinds = {room_kind(ticket.room) for ticket in card.tickets}
@@ -71,12 +74,14 @@ def wrong_names(now: RatedSituation, plain: str, text: str) -> Iterator[WrongDay
             if kind == "double" and not re.search(r"\b(?:the|your|a|that|standard|and|for) $", plain[: match.start()]):
                 continue
             if not any(m.lastgroup == kind for m in ROOM.finditer(talk)):
-                yield WrongDay("wrong_room", f"speaks of the {match[0]}, which is on no ticket", match.span())
+                yield Finding(
+                    "wrong_room", SURE, f"speaks of the {match[0]}, which is on no ticket", Skill.WORKFLOW, match.span()
+                )
     yield from _wrong_houses(now, plain, text, talk)
     yield from _wrong_pairs(now, plain)
 
 
-def _wrong_houses(now: RatedSituation, plain: str, text: str, talk: str) -> Iterator[WrongDay]:
+def _wrong_houses(now: RatedSituation, plain: str, text: str, talk: str) -> Iterator[Finding]:
     own, rival = now.card.hotel.name.lower(), now.card.facts.competitor_name.lower()
     for stem, name in _STEMS.items():
         if own.startswith(name) or rival == name or stem in talk or (stem in rival or stem in own):
@@ -86,25 +91,33 @@ def _wrong_houses(now: RatedSituation, plain: str, text: str, talk: str) -> Iter
             continue
         if stem in ("old town", "lotus", "moonlight") and not text[match.start()].isupper():
             continue
-        yield WrongDay("wrong_house", f"speaks of {name.title()}, which is neither house", match.span())
+        yield Finding(
+            "wrong_house", SURE, f"speaks of {name.title()}, which is neither house", Skill.WORKFLOW, match.span()
+        )
     names = {w for name in (own, rival) for w in name.split()} - _KINDS
     for match in _HOUSE.finditer(text):
         words = [w for w in match[1].lower().split() if w not in _KINDS and w not in _BEFORE_NAME]
         if words and not set(words) <= names and words[0] not in talk and not any(w in talk for w in words):
-            yield WrongDay("wrong_house", f"speaks of {match[1]}, which is neither house", match.span())
+            yield Finding(
+                "wrong_house", SURE, f"speaks of {match[1]}, which is neither house", Skill.WORKFLOW, match.span()
+            )
     for name in (own, rival):
         first, *rest = name.split()
         for match in re.finditer(rf"\b{re.escape(first)} (\w+)", plain):
             if not rest or match[1] in rest or match[0] in talk or match[1] in _AFTER_NAME or match[0] in own + rival:
                 continue
             if text[match.start(1)].isupper() and text[match.start()].isupper():
-                yield WrongDay("wrong_house", f"says {match[0]}, the name is {name}", match.span())
-    for match in re.finditer(rf"\b{re.escape(_stem(own))} (?:(?:airport|boutique|family) )?({'|'.join(_KINDS)})\b", plain):
+                yield Finding("wrong_house", SURE, f"says {match[0]}, the name is {name}", Skill.WORKFLOW, match.span())
+    for match in re.finditer(
+        rf"\b{re.escape(_stem(own))} (?:(?:airport|boutique|family) )?({'|'.join(_KINDS)})\b", plain
+    ):
         if match[1] not in own and match[0] not in talk:
-            yield WrongDay("wrong_house", f"says {match[0]}, the name is {own}", match.span())
-    swapped = re.search(rf"\b(?:for|of|at) (?:the )?{re.escape(_stem(rival))}(?: \w+)?'s (?:\w+ )?({ROOM_WORDS})\b", plain)
+            yield Finding("wrong_house", SURE, f"says {match[0]}, the name is {own}", Skill.WORKFLOW, match.span())
+    swapped = re.search(
+        rf"\b(?:for|of|at) (?:the )?{re.escape(_stem(rival))}(?: \w+)?'s (?:\w+ )?({ROOM_WORDS})\b", plain
+    )
     if swapped and not re.search(r"^[^.?!]{0,12}\d{3}", plain[swapped.end() :]):
-        yield WrongDay("wrong_house", "gives the hotel its competitor's name", swapped.span())
+        yield Finding("wrong_house", SURE, "gives the hotel its competitor's name", Skill.WORKFLOW, swapped.span())
 
 
 def _stem(name: str) -> str:
@@ -113,7 +126,7 @@ def _stem(name: str) -> str:
     return " ".join(words[:2])
 
 
-def _wrong_pairs(now: RatedSituation, plain: str) -> Iterator[WrongDay]:
+def _wrong_pairs(now: RatedSituation, plain: str) -> Iterator[Finding]:
     """Yield what a sentence gives one room and belongs to another: a price, a number of nights, a first day."""
     rooms = named_rooms(now.card, plain)
     if len(now.card.tickets) < 2 or not rooms:
@@ -144,7 +157,13 @@ def _wrong_pairs(now: RatedSituation, plain: str) -> Iterator[WrongDay]:
             rival = round(now.card.facts.competitor_price)
             if len(wrong) >= 2 or (near and rival != wrong[0][1] and (kind != "price" or _just_said(now, wrong[0][1]))):
                 k, value, span = wrong[0]
-                yield WrongDay("other_room", f"gives the {now.card.tickets[k].room} another's {kind}: {value}", span)
+                yield Finding(
+                    "other_room",
+                    SURE,
+                    f"gives the {now.card.tickets[k].room} another's {kind}: {value}",
+                    Skill.WORKFLOW,
+                    span,
+                )
 
 
 def _just_said(now: RatedSituation, value: int) -> bool:

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from benchmarks.raters.panel import RatedReply, rate_turn
-from benchmarks.raters.situation import Hidden, walk
+from benchmarks.raters.situation import Hidden, RatedSituation, walk
 from benchmarks.statistics import Figure, share
 from negotiation_env.files import read_lines
 from negotiation_env.game.state import Stage
 from negotiation_env.language.reading import Reader
 from negotiation_env.play.protocols import RewardBreakdown
 from negotiation_env.play.records import Episode, TurnRecord
-from simulators.people.written_dialogues import SPLITS, WrittenDialogue, task_card, written_dialogues
+from simulators.people.written_dialogues import SPLITS, WrittenDialogue, WrittenReply, task_card, written_dialogues
 from simulators.people.written_messages import WrittenMessage, game_acts, written_messages
 
 TARGETS: Final[dict[str, float]] = {
@@ -66,20 +66,36 @@ def dialogues_of(name: str) -> Sequence[WrittenDialogue]:
     return written_dialogues(name) if name in SPLITS else tuple(read_lines(Path(name), WrittenDialogue))
 
 
-def rate_writing(dialogues: Iterable[WrittenDialogue], reader: Reader) -> Iterator[list[RatedWriting]]:
-    """Yield each turn's replies with their ratings, turn by turn; the first is the one that was said."""
+class WrittenSituation(NamedTuple):
+    """One turn of a written dialogue: how things stood, and what was or could have been said."""
+
+    now: RatedSituation
+    """Changed in place with the next turn."""
+    replies: tuple[WrittenReply, ...]
+    messages: tuple[WrittenMessage, ...]
+    records: tuple[TurnRecord, ...]
+    """The replies as a reader hears them, without an answer."""
+
+
+def situations(dialogues: Iterable[WrittenDialogue], reader: Reader) -> Iterator[WrittenSituation]:
+    """Yield the turns of dialogues, in order; the first reply of a turn is the one that was said."""
     for dialogue in dialogues:
         said = [m for m in written_messages(dialogue) if m.side == "agent"]
-        heard = reader.read([m.text for m in said], [m.context for m in said])
-        replies = iter(zip(said, heard, strict=True))
+        heard = iter(zip(said, reader.read([m.text for m in said], [m.context for m in said]), strict=True))
         hidden = Hidden(tuple(round(ticket.floor) for ticket in dialogue.tickets))
-        for turn, (now, record) in zip(dialogue.turns, walk(_episode(dialogue), hidden), strict=True):
-            rated = []
-            for reply in turn.replies:
-                message, reading = next(replies)
-                given = TurnRecord(message.text, reading.acts, record.stage, record.reward, "", ())
-                rated.append(RatedWriting(message, reply.quality, rate_turn(now, given)))
-            yield rated
+        for turn, (now, _) in zip(dialogue.turns, walk(_episode(dialogue), hidden), strict=True):
+            given = [next(heard) for _ in turn.replies]
+            records = tuple(TurnRecord(m.text, reading.acts, Stage.OPEN, _UNSCORED, "", ()) for m, reading in given)
+            yield WrittenSituation(now, turn.replies, tuple(m for m, _ in given), records)
+
+
+def rate_writing(dialogues: Iterable[WrittenDialogue], reader: Reader) -> Iterator[list[RatedWriting]]:
+    """Yield each turn's replies with their ratings, turn by turn."""
+    for turn in situations(dialogues, reader):
+        yield [
+            RatedWriting(message, reply.quality, rate_turn(turn.now, record))
+            for reply, message, record in zip(turn.replies, turn.messages, turn.records, strict=True)
+        ]
 
 
 def _episode(dialogue: WrittenDialogue) -> Episode:
