@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
+from benchmarks.raters.phrasing import Phrasing, phrasing
 from benchmarks.raters.rating import DialogueRating, Finding, ReplyRating, Skill, of_replies, rate_reply
 from benchmarks.raters.situation import RatedSituation
-from benchmarks.raters.wordlists import RaterReading, RaterSentence, find, pattern
+from benchmarks.raters.wordlists import RaterReading, RaterSentence, find, insult, pattern
+from negotiation_env.play.records import TurnRecord
 
 _WORDS: Final = {
     "article": "the a an your our my their its every",
@@ -173,6 +175,14 @@ LONG, FAR_TOO_LONG, RUN_ON = 80, 140, 38
 """Words of a reply, and of a sentence, from which it is hard to read in a chat."""
 SAME_SHAPE, SAME_WORDS = 0.72, 0.55
 """Share of common word triples from which a reply repeats an earlier one, or echoes the manager."""
+WELL: Final = "reads_well"
+"""The finding without which a reply is not excellent."""
+VIVID: Final = 0.8
+"""Chance of being excellent from which a reply reads well."""
+DOUBT: Final = 0.25
+"""Chance of being flawed from which a reply is marked down for how it reads."""
+WORST: Final = -1.95
+"""Most that is taken off for how a reply reads: words alone show no severe fault."""
 OPINIONS: Final = (Skill.FLUENCY, Skill.SCOPE)
 
 _SLIPS: Final = re.compile(
@@ -244,7 +254,7 @@ _COMMON: Final = frozenset(
 )
 
 
-def rate(now: RatedSituation, reading: RaterReading) -> ReplyRating:
+def rate(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> ReplyRating:
     """Rate one reply, in the situation before it."""
     heard = now.heard
     if not reading.words:
@@ -258,8 +268,19 @@ def rate(now: RatedSituation, reading: RaterReading) -> ReplyRating:
     findings += _repetition(now, reading, heard)
     findings += _register(reading)
     findings += _warmth(now, reading, heard)
+    findings += _manner(phrasing(now, record, reading))
     findings += _address(now, reading)
     return rate_reply(START, findings, OPINIONS, MERITS)
+
+
+def _manner(read: Phrasing) -> Iterator[Finding]:
+    """How the words read, by weights fitted on written replies: like a good agent's, or like a flawed one's."""
+    if read.flawed >= DOUBT:
+        words = ", ".join(word for word in read.words if not word.startswith("=")) or "its way with what was said"
+        points = max(WORST, -3.5 * (read.flawed - DOUBT) - 0.1)
+        yield Finding("reads_flawed", points, f"reads like a flawed reply: {words}", Skill.FLUENCY)
+    elif read.excellent >= VIVID:
+        yield Finding(WELL, 0.75, "speaks to this person about this matter", Skill.FLUENCY)
 
 
 def rate_dialogue(replies: tuple[ReplyRating, ...]) -> DialogueRating:
@@ -280,9 +301,9 @@ def _form(reading: RaterReading) -> Iterator[Finding]:
         yield Finding("letter_style", -1.0, f"a letter in a chat: {hit.text}", Skill.FLUENCY, hit.span)
     first = reading.text.lstrip()[:1]
     if first.isalpha() and first.islower():
-        yield Finding("small_start", -0.25, "starts with a small letter")
+        yield Finding("small_start", -0.05, "starts with a small letter")
     if not reading.sentences[-1].stopped and len(reading.words) > 12:
-        yield Finding("breaks_off", -0.75, "breaks off", Skill.FLUENCY)
+        yield Finding("breaks_off", -0.4, "breaks off", Skill.FLUENCY)
     elif not reading.sentences[-1].stopped:
         yield Finding("no_stop", -0.25, "does not end its last sentence")
     shouted = sum(1 for word in reading.text.split() if len(word) > 4 and word.isalpha() and word.isupper())
@@ -296,8 +317,8 @@ def _grammar(now: RatedSituation, reading: RaterReading) -> Iterator[Finding]:
         yield Finding("no_words", -2.5, f"is not made of words: {strange[0][:20]}", Skill.FLUENCY)
     broken = [pair for sentence in reading.sentences for pair in clashes(sentence)]
     if broken:
-        # One slip in a long reply is a slip; several, or one in a few words, is no English.
-        points = -0.5 if len(broken) == 1 and len(reading.words) > 24 else -1.0 if len(broken) == 1 else -2.0
+        # One in a dozen is how people write in a chat.
+        points = -0.25 if len(broken) == 1 else -0.75 if len(broken) == 2 and len(reading.words) > 24 else -1.9
         yield Finding("word_order", points, f"words out of order: {', '.join(broken[:3])}", Skill.FLUENCY)
     if name := next((n for n in _names(now) if _is_broken(n, reading)), ""):
         yield Finding("broken_name", -0.75, f"tears a name apart: {name}", Skill.FLUENCY)
@@ -390,9 +411,11 @@ def _sentences(plain: str) -> list[str]:
 
 
 def _register(reading: RaterReading) -> Iterator[Finding]:
-    for name, points, reason in (("rude", -2.5, "rude"), ("blunt", -0.75, "blunt"), ("slang", -0.75, "slang")):
+    if hit := insult(reading):
+        yield Finding("rude_words", -2.5, f"rude: {hit.text}", Skill.FLUENCY, hit.span)
+    for name, points in (("blunt", -0.5), ("slang", -0.25)):
         if hit := find(name, reading):
-            yield Finding(f"{name}_words", points, f"{reason}: {hit.text}", Skill.FLUENCY, hit.span)
+            yield Finding(f"{name}_words", points, f"{name}: {hit.text}", Skill.FLUENCY, hit.span)
     if hit := find("courtesy", reading):
         yield Finding("courteous", 0.25, f"courteous: {hit.text}", Skill.FLUENCY, hit.span)
 
@@ -419,7 +442,7 @@ def _address(now: RatedSituation, reading: RaterReading) -> Iterator[Finding]:
     if hit := find("wrong_side", reading):
         yield Finding("wrong_side", -1.5, f"speaks as somebody else: {hit.text}", Skill.SCOPE, hit.span)
     if now.number > 1 and len(reading.words) >= 10 and not _to_the_matter(reading):
-        yield Finding("beside_the_matter", -1.25, "has nothing to do with rates and rooms", Skill.SCOPE)
+        yield Finding("beside_the_matter", -0.7, "has nothing to do with rates and rooms", Skill.SCOPE)
 
 
 def _to_the_matter(reading: RaterReading) -> bool:

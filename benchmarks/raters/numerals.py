@@ -117,7 +117,8 @@ def _in_words(run: str) -> list[tuple[int, bool]]:
             if len(after) > 2 and after[2][2] == "hundred":
                 value, at = value + 100 * after[1][0], at + 2
                 after = [p for p in parts[at - 1 : at + 1]]
-            if len(after) > 1 and not after[1][2] and after[1][0] < 100:
+            price = len(after) > 2 and after[1][0] < 10 and not after[2][2] and after[2][0] >= 10  # "and five seventy"
+            if len(after) > 1 and not after[1][2] and after[1][0] < 100 and not price:
                 value, ordinal, at = value + after[1][0], after[1][1], at + 1
         elif 1 <= value <= 9 and after and not after[0][2] and after[0][0] >= 10:
             value, ordinal, at = 100 * value + after[0][0], after[0][1], at + 1

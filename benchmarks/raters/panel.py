@@ -15,7 +15,7 @@ from statistics import fmean
 from typing import Final, NamedTuple
 
 from benchmarks.raters import compliance, language, task
-from benchmarks.raters.rating import DialogueRating, ReplyRating, Skill
+from benchmarks.raters.rating import DENIES, DialogueRating, ReplyRating, Skill
 from benchmarks.raters.situation import Hidden, RatedSituation, as_said, hidden_of, walk
 from benchmarks.raters.wordlists import read
 from negotiation_env.game.scenario import Scenario
@@ -29,6 +29,8 @@ LEADS: Final = {
     Skill.SCOPE: task.NAME,
 }
 """Whose field a skill is."""
+MADE_UP: Final = 0.5
+"""What the others can make up for, where one rater finds a reply badly said or not allowed."""
 SEVERE_CAP: Final = 2.0
 """The consensus on a reply with a severe fault is no higher."""
 SEVERE_DIALOGUE_CAP: Final = 3.0
@@ -94,7 +96,7 @@ def rate_turn(now: RatedSituation, record: TurnRecord) -> RatedReply:
     record = as_said(now, record, reading)
     ratings = {
         task.NAME: task.rate(now, record, reading),
-        language.NAME: language.rate(now, reading),
+        language.NAME: language.rate(now, record, reading),
         compliance.NAME: compliance.rate(now, record, reading),
     }
     return RatedReply(agree(ratings), ratings)
@@ -107,11 +109,12 @@ def agree(ratings: dict[str, ReplyRating]) -> ReplyRating:
     the three call it so and none finds more than a blemish.
     """
     findings = tuple(f for rating in ratings.values() for f in rating.findings)
-    score = fmean(rating.score for rating in ratings.values())
+    least = min(rating.score for name, rating in ratings.items() if name != task.NAME)
+    score = min(fmean(rating.score for rating in ratings.values()), least + MADE_UP)
     if any(f.severe for f in findings):
         score = min(score, SEVERE_CAP)
-    votes = sum(rating.excellent for rating in ratings.values())
-    excellent = votes >= 2 and not any(f.points < -0.5 for f in findings)
+    faults = [f for f in findings if f.points <= DENIES]
+    excellent = any(f.id == language.WELL for f in findings) and not faults
     return ReplyRating(score, {skill: _skill(skill, ratings) for skill in Skill}, excellent, findings)
 
 

@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from benchmarks.raters.numerals import Numeral, numerals
+from benchmarks.checks.scene import BIDS
+from benchmarks.raters.numerals import Numeral, numerals, said_days
 from benchmarks.raters.rating import Finding, Skill
 from benchmarks.raters.situation import RatedSituation
 from benchmarks.raters.truth_dates import SURE, LIKELY, sentences
 from negotiation_env.game.scenario import further_figures
+from negotiation_env.play.records import TurnRecord
 
 _UP: Final = (
     r"up|higher|more|ris\w+|rose|risen|above|climb\w*|grow\w*|grew|extra|plus|gains?|lifts?|stronger|busier|increas\w*|"
@@ -229,3 +231,67 @@ def _wrong_retold(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) -
 def _thing(plain: str, number: Numeral) -> str:
     match = re.match(r"[ -]([a-z]{4,}s)\b", plain[number.span[1] :])
     return match[1] if match and not number.percent and match[1] not in ("nights", "percents", "yuans") else ""
+
+
+def untraced(now: RatedSituation, record: TurnRecord, plain: str) -> Iterator[Finding]:
+    """Large figures that are no price of the talk, follow from none, and could be no bid."""
+    if _ASKS_BACK.search(plain):
+        return
+    found = [n for n in numerals(plain) if n.value >= 60 and n.value != 100 and not n.percent]
+    tops = [float(t.selling_price) for t in now.card.tickets]
+    days = {d.span for d in said_days(plain)}
+    known = _known(now, record)
+    for number in found:
+        value = number.value
+        if number.span in days or value in now.figures or 2020 <= value <= 2035 or _OFF.match(plain[number.span[1] :]):
+            continue
+        if _IN_NAME.search(plain[: number.span[0]]) or any(abs(value - x) <= 1.01 for x in known):
+            continue
+        if 0.45 * min(tops) <= value <= max(tops):
+            continue  # it may be a bid
+        others = {n.value for n in found if n is not number} | known
+        if not any(_follows(value, x, others, now) for x in others):
+            yield Finding(
+                "unfounded_figure", SURE, f"says {value:g}, which comes from nowhere", Skill.WORKFLOW, number.span
+            )
+
+
+def _known(now: RatedSituation, record: TurnRecord) -> set[float]:
+    """Return the prices of the card, of the talk, and of the reply's own bids."""
+    prices = {float(now.card.facts.competitor_price)} | {value for value, _ in further_figures(now.card.facts)}
+    for k, ticket in enumerate(now.card.tickets):
+        for price in (float(ticket.selling_price), now.standing.quotes.get(k), now.standing.bids.get(k)):
+            if price is not None:
+                prices |= {price, price * (1.0 - ticket.commission)}
+    tops = [t.selling_price for t in now.card.tickets]
+    for act in record.acts:
+        if act.kind in BIDS and act.price is not None and 0.4 * min(tops) <= act.price <= 1.05 * max(tops):
+            prices |= {
+                act.price,
+                *(
+                    f
+                    for t in now.card.tickets
+                    for f in (act.price * (1.0 - t.commission), act.price / (1.0 - t.commission))
+                ),
+            }
+    return prices
+
+
+def _follows(value: float, one: float, others: set[float], now: RatedSituation) -> bool:
+    """Whether a figure follows from others: a share, a stay's total, a sum or a difference."""
+    for ticket in now.card.tickets:
+        for part in (1.0 - ticket.commission, ticket.commission, 1.0 / (1.0 - ticket.commission)):
+            if abs(value - one * part) <= 1.01:
+                return True
+        if any(abs(value - one * n) <= max(2.0, 0.004 * value) for n in range(2, 2 * ticket.nights + 1)):
+            return True
+    return any(abs(value - abs(one - other)) <= 1.01 or abs(value - one - other) <= 1.01 for other in others)
+
+
+_ASKS_BACK: Final = re.compile(r"\b(?:do|did) you mean\b")
+_OFF: Final = re.compile(
+    r"^\W*(?:off|discount|cut|reduction|lower|less|cheaper|more|below|down|higher|difference|stars?|-star)\b"
+)
+_IN_NAME: Final = re.compile(
+    r"\b(?:room|rooms|paragraph|number|no\.|extension|code|line|flight|bus|case|ticket|section|clause)\s*$|[a-z#-]$"
+)

@@ -68,7 +68,9 @@ def fit(data: Sequence[Sample]) -> tuple[list[str], NDArray[np.float64], NDArray
     places = [[rows[mark] for mark in sorted(found) if mark in rows] for found, _ in data]
     edges = np.cumsum([0, *map(len, places)])
     ones = np.ones(edges[-1])
-    table = sparse.csr_matrix((ones, np.concatenate([np.array(p, dtype=np.int64) for p in places]), edges), (len(data), len(names)))
+    table = sparse.csr_matrix(
+        (ones, np.concatenate([np.array(p, dtype=np.int64) for p in places]), edges), (len(data), len(names))
+    )
     truth = np.eye(len(KINDS))[[kind for _, kind in data]]
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
