@@ -15,7 +15,7 @@ from benchmarks.checks.scene import BIDS, CLAIMS
 from benchmarks.raters.rating import DialogueRating, Finding, ReplyRating, Skill, of_replies, rate_reply
 from benchmarks.raters.situation import REASONS, RatedSituation, named_tickets
 from benchmarks.raters.truth_dates import wrong_days
-from benchmarks.raters.truth_figures import untraced, wrong_figures
+from benchmarks.raters.truth_figures import turned, untraced, wrong_figures
 from benchmarks.raters.truth_names import wrong_names
 from benchmarks.raters.wordlists import RaterReading, find, insult
 from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
@@ -78,6 +78,10 @@ def _promises(now: RatedSituation, record: TurnRecord, reading: RaterReading) ->
         hit = None
     if hit:
         yield Finding("oversells", -2.5, f"promises what it may not: {hit.text}", Skill.WORKFLOW, hit.span)
+    elif pledge := find("pledge", reading, affirmed=True):
+        yield Finding(
+            "pledges", -1.5, f"promises more than anybody can keep: {pledge.text}", Skill.WORKFLOW, pledge.span
+        )
     elif wrong and wrong != "other":
         yield Finding("oversells", -2.5, f"promises what the card does not allow: {wrong}", Skill.WORKFLOW)
 
@@ -99,6 +103,7 @@ def _truth(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> It
     """What is not so, once of each kind, the worst first."""
     found = [*wrong_days(now, reading.plain), *wrong_names(now, reading.plain, reading.text)]
     found += [*wrong_figures(now, reading.plain), *untraced(now, record, reading.plain)]
+    found += turned(now, record, reading.plain)
     seen: set[str] = set()
     for finding in sorted(found, key=lambda f: f.points):
         if finding.id not in seen:
@@ -121,7 +126,7 @@ def _agreements(now: RatedSituation, record: TurnRecord, reading: RaterReading) 
         return
     loose = [a for a in fresh if a.price is None or (a.ticket is None and len(now.open) > 1)]
     if loose:
-        yield Finding("loose_agreement", -1.0, "agrees without naming the figure or the room", Skill.WORKFLOW)
+        yield Finding("loose_agreement", -0.7, "agrees without naming the figure or the room", Skill.WORKFLOW)
     else:
         yield Finding("full_agreement", 0.5, "names what is agreed", Skill.WORKFLOW)
     left = set(now.open) - {k for act in claims for k in now.scene.taken_by(act, now.standing)}
@@ -156,7 +161,7 @@ def _types(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> It
     elif says_net or says_selling:
         yield Finding("names_type", 0.25, "names the price type", Skill.WORKFLOW)
     elif now.standing.net:
-        yield Finding("type_missing", -1.0, "leaves open whether the price is net", Skill.WORKFLOW)
+        yield Finding("type_missing", -0.7, "leaves open whether the price is net", Skill.WORKFLOW)
 
 
 def _mixed(now: RatedSituation, act: DialogueAct) -> bool:
@@ -184,7 +189,7 @@ def _steps(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> It
     faults = 0
     if now.number == 1:
         if not greets:
-            yield Finding("no_greeting_step", -1.25, "starts without a greeting", Skill.WORKFLOW)
+            yield Finding("no_greeting_step", -0.75, "starts without a greeting", Skill.WORKFLOW)
         elif not find("identity", reading):
             yield Finding("unnamed_caller", -0.25, "does not say who is calling", Skill.WORKFLOW)
         else:
@@ -199,7 +204,7 @@ def _steps(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> It
     reasons = [a for a in record.acts if a.kind in (Act.INFORM, Act.PROMISE) and (a.tactic in REASONS or a.detail)]
     told = any(now.used[t] for t in REASONS)
     if kinds & BIDS and not told and not reasons:
-        yield Finding("figure_before_reason", -0.7, "names a figure before any reason was given", Skill.WORKFLOW)
+        yield Finding("figure_before_reason", -0.3, "names a figure before any reason was given", Skill.WORKFLOW)
         faults += 1
     if reasons and not told:
         yield Finding("reason_step", 0.25, "gives a reason before bargaining", Skill.WORKFLOW)

@@ -177,7 +177,7 @@ SAME_SHAPE, SAME_WORDS = 0.72, 0.55
 """Share of common word triples from which a reply repeats an earlier one, or echoes the manager."""
 WELL: Final = "reads_well"
 """The finding without which a reply is not excellent."""
-VIVID: Final = 0.8
+VIVID: Final = 0.7
 """Chance of being excellent from which a reply reads well."""
 DOUBT: Final = 0.25
 """Chance of being flawed from which a reply is marked down for how it reads."""
@@ -342,7 +342,9 @@ def _is_broken(name: str, reading: RaterReading) -> bool:
 
 def _languages(reading: RaterReading, heard: RaterReading) -> Iterator[Finding]:
     other = _SCRIPT.search(reading.plain)
-    if other is not None and _SCRIPT.search(heard.plain) is None:
+    whole = 3 * len(_SCRIPT.findall(reading.plain)) > len(re.findall("[a-z]", reading.plain))
+    alone = whole and not heard.words  # the first message is in whatever language the writer takes the hotel to speak
+    if other is not None and _SCRIPT.search(heard.plain) is None and not alone:
         yield Finding("other_script", -2.0, "mixes in another script", Skill.FLUENCY, other.span())
     if len({m[0] for m in pattern("foreign").finditer(reading.plain)}) >= 2 and find("foreign", heard) is None:
         yield Finding("other_language", -1.75, "mixes in another language", Skill.FLUENCY)
@@ -428,7 +430,7 @@ def _warmth(now: RatedSituation, reading: RaterReading, heard: RaterReading) -> 
                 "comforts", 0.75, f"meets the manager's feelings: {comfort.text}", Skill.FLUENCY, comfort.span
             )
         else:
-            yield Finding("cold", -1.25, "passes over the manager's feelings", Skill.FLUENCY)
+            yield Finding("cold", -0.75, "passes over the manager's feelings", Skill.FLUENCY)
     elif comfort:
         yield Finding("attentive", 0.25, f"listens: {comfort.text}", Skill.FLUENCY, comfort.span)
     ours = {w for w in reading.words if len(w) > 3 and w.isalpha()} - _COMMON
@@ -442,7 +444,7 @@ def _address(now: RatedSituation, reading: RaterReading) -> Iterator[Finding]:
     if hit := find("wrong_side", reading):
         yield Finding("wrong_side", -1.5, f"speaks as somebody else: {hit.text}", Skill.SCOPE, hit.span)
     if now.number > 1 and len(reading.words) >= 10 and not _to_the_matter(reading):
-        yield Finding("beside_the_matter", -0.7, "has nothing to do with rates and rooms", Skill.SCOPE)
+        yield Finding("beside_the_matter", -0.5, "has nothing to do with rates and rooms", Skill.SCOPE)
 
 
 def _to_the_matter(reading: RaterReading) -> bool:

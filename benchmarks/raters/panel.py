@@ -29,6 +29,8 @@ LEADS: Final = {
     Skill.SCOPE: task.NAME,
 }
 """Whose field a skill is."""
+WEIGHTS: Final = {task.NAME: 0.2, language.NAME: 0.4, compliance.NAME: 0.4}
+"""What each rater's score counts in the consensus: a good reply may bring the talk on by one small step only."""
 MADE_UP: Final = 0.5
 """What the others can make up for, where one rater finds a reply badly said or not allowed."""
 SEVERE_CAP: Final = 2.0
@@ -110,7 +112,7 @@ def agree(ratings: dict[str, ReplyRating]) -> ReplyRating:
     """
     findings = tuple(f for rating in ratings.values() for f in rating.findings)
     least = min(rating.score for name, rating in ratings.items() if name != task.NAME)
-    score = min(fmean(rating.score for rating in ratings.values()), least + MADE_UP)
+    score = min(sum(WEIGHTS[name] * rating.score for name, rating in ratings.items()), least + MADE_UP)
     if any(f.severe for f in findings):
         score = min(score, SEVERE_CAP)
     faults = [f for f in findings if f.points <= DENIES]

@@ -90,6 +90,8 @@ class RatedSituation:
     """What either side has said, in small letters, oldest first."""
     figures: set[float] = field(default_factory=set)
     """Every number that either side has said."""
+    hotel_figures: set[float] = field(default_factory=set)
+    """Every number that the hotel has said."""
     days: set[tuple[int, int | None]] = field(default_factory=set)
     """Every day of the month that either side has said, with its month where that was said."""
     hotel_days: bool = False
@@ -176,6 +178,7 @@ def _hear_manager(now: RatedSituation, record: TurnRecord) -> None:
         return
     now.heard = _read_answer(record.answer)
     _note(now, now.heard.plain)
+    now.hotel_figures |= {number.value for number in numerals(now.heard.plain)}
     now.hotel_days |= bool(said_days(now.heard.plain)) or WEEKDAY.search(now.heard.plain) is not None
     now.silent, now.answered = 0, True
     now.upset, now.asks_why = find("distress", now.heard) is not None, False

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
-from benchmarks.raters.numerals import SaidDay, numerals, said_days
+from benchmarks.raters.numerals import WEEKDAYS, SaidDay, numerals, said_days
 from benchmarks.raters.rating import Finding, Skill
 from benchmarks.raters.situation import RatedSituation
 from negotiation_env.game.scenario import TaskCard
@@ -25,6 +25,11 @@ _FROM: Final = re.compile(r"(?:\bfrom|\bon|\bstarting|\bbeginning|\barriving|\bs
 _OUT: Final = re.compile(
     r"\b(?:out|last night|ends?|ending|closes|check-?out|leaves?|leaving|gone)(?: by| on| is|,)?\s+(?:the |\w+day,? (?:the )?)?$"
 )
+_LAST_NIGHT: Final = re.compile(r"\blast (?:night|one)(?: is| on|:|,| being| of it)?\s+(?:the |\w+day,? (?:the )?)?$")
+_GOES: Final = re.compile(
+    r"\b(?:out|check-?out|departure|leaving|leaves?)(?: on| by| is|:)?\s+(?:the |\w+day,? (?:the )?)?$"
+)
+_LAST_WEEKDAY: Final = re.compile(rf"\blast (?:night|one)(?: is| on|:|,| being)?(?: the| a)? ({'|'.join(WEEKDAYS)})\b")
 _TO: Final = re.compile(r"\s?(?:to|till|until|through|-|–|—)\s?(?:the )?")
 SURE, LIKELY = -2.25, -1.25
 """Points of what the card or the calendar refutes, and of what nothing bears out."""
@@ -73,6 +78,8 @@ def wrong_days(now: RatedSituation, plain: str) -> Iterator[Finding]:
             yield Finding("wrong_date", LIKELY, f"ends on the {words}, where no stay ends", Skill.WORKFLOW, said.span)
     if not now.hotel_days:
         yield from _wrong_ranges(now, plain, found, card)
+    yield from _wrong_ends(now, plain, found, card)
+    yield from _wrong_counts(plain, found, sum(s.nights for s in card))
     yield from _wrong_nights(now, plain, found, card)
 
 
@@ -85,7 +92,54 @@ def _wrong_ranges(now: RatedSituation, plain: str, found: tuple[SaidDay, ...], c
         ends = {d.day for s in own for d in (s.out, s.out - timedelta(days=1))}
         if own and last.day not in ends and not any(day == last.day for day, _ in now.days):
             yield Finding(
-                "wrong_date", LIKELY, f"ends a stay on the {last.day}., which it does not", Skill.WORKFLOW, last.span
+                "wrong_date", SURE, f"ends a stay on the {last.day}., which it does not", Skill.WORKFLOW, last.span
+            )
+
+
+def _wrong_ends(now: RatedSituation, plain: str, found: tuple[SaidDay, ...], card: list[Stay]) -> Iterator[Finding]:
+    """A last night that is the morning of check-out, or the other way round; a last night by a wrong weekday."""
+    outs = {s.out.day for s in card}
+    lasts = {(s.out - timedelta(days=1)).day for s in card}
+    for said in found:
+        if any(day == said.day for day, _ in now.days):
+            continue
+        before = plain[max(0, said.span[0] - 40) : said.span[0]]
+        last, out = _LAST_NIGHT.search(before), _GOES.search(before)
+        if last and said.day in outs - lasts:
+            yield Finding("wrong_date", SURE, f"calls the {said.day}. a last night", Skill.WORKFLOW, said.span)
+        elif out and not last and said.day in lasts - outs:
+            yield Finding("wrong_date", SURE, f"ends a stay on the {said.day}., a day early", Skill.WORKFLOW, said.span)
+    if now.hotel_days:
+        return
+    for match in _LAST_WEEKDAY.finditer(plain):
+        if not any((s.out - timedelta(days=1)).weekday() == _weekday(match[1]) for s in card):
+            yield Finding("wrong_date", SURE, f"ends a stay on a {match[1]}", Skill.WORKFLOW, match.span(1))
+
+
+def _weekday(name: str) -> int:
+    return next(i for i, full in enumerate(WEEKDAYS) if full.startswith(name[:3]))
+
+
+def _wrong_counts(plain: str, found: tuple[SaidDay, ...], total: int) -> Iterator[Finding]:
+    """A number of nights that the days beside it do not make: "14 to 26, fourteen nights"."""
+    for first, last in zip(found, found[1:], strict=False):
+        if not _TO.fullmatch(plain[first.span[1] : last.span[0]]) or first.day >= last.day:
+            continue
+        start, end = next(((s, e) for s, e in sentences(plain) if s <= first.span[0] < e), (0, len(plain)))
+        if re.search(
+            r"\b(?:without|not|except|minus|less|but|bar|save|then|and|other|out|of|most|least|more|longer)\b",
+            plain[start:end],
+        ):
+            continue
+        counts = [n for n in numerals(plain) if start <= n.span[0] < end and NIGHTS.match(plain[n.span[1] :])]
+        gap = last.day - first.day
+        if (
+            len(counts) == 1
+            and sum(start <= d.span[0] < end for d in found) == 2
+            and counts[0].value not in (gap, gap + 1, total)
+        ):
+            yield Finding(
+                "wrong_nights", SURE, f"counts {counts[0].value:g} nights of {gap}", Skill.WORKFLOW, counts[0].span
             )
 
 
@@ -135,6 +189,11 @@ def _edge(now: RatedSituation, said: SaidDay, card: list[Stay]) -> bool:
     return any(day == said.day for day, _ in now.days)
 
 
+_STAYS: Final = re.compile(
+    r"\b(?:stay|stays|staying|stayed|least|minimum|most|longer|and more|only|other|left|leaves|that's|without|party|guests?)\b"
+)
+
+
 def _wrong_nights(now: RatedSituation, plain: str, found: tuple[SaidDay, ...], card: list[Stay]) -> Iterator[Finding]:
     """Numbers of nights that no stay has, and that nobody said; and a stay's first day with another stay's nights."""
     spans = {d.span for d in found}
@@ -153,6 +212,9 @@ def _wrong_nights(now: RatedSituation, plain: str, found: tuple[SaidDay, ...], c
                         "wrong_date", SURE, f"gives {value} nights to another stay", Skill.WORKFLOW, number.span
                     )
             continue
+        start, end = next(((a, b) for a, b in sentences(plain) if a <= number.span[0] < b), (0, len(plain)))
+        if _STAYS.search(plain, start, end):
+            continue  # how long guests stay, what is left of a stay
         if not now.hotel_days and value not in now.figures:
             yield Finding(
                 "wrong_nights", LIKELY, f"says {value} nights, which no stay has", Skill.WORKFLOW, number.span

@@ -172,7 +172,7 @@ def _wrong_rival(now: RatedSituation, plain: str, number: Numeral, start: int) -
     rest = plain[place + len(words[0]) : number.span[0]]
     for word in words[1:]:
         rest = rest.replace(word, "", 1)
-    if len(rest) <= 60 and _RIVAL_ASKS.fullmatch(rest) and number.value not in now.figures:
+    if len(rest) <= 60 and _RIVAL_ASKS.fullmatch(rest) and number.value not in now.hotel_figures:
         reason = f"gives {number.value:g} for the competitor, the card says {facts.competitor_price}"
         yield Finding("wrong_fact", SURE, reason, Skill.WORKFLOW, number.span)
 
@@ -225,6 +225,34 @@ def _wrong_retold(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) -
                 f"says {number.value:g} {thing}, the hotel said {heard[thing]:g}",
                 Skill.WORKFLOW,
                 number.span,
+            )
+
+
+def turned(now: RatedSituation, record: TurnRecord, plain: str) -> Iterator[Finding]:
+    """Figures that nobody said and that are one of the card's or of the hotel's with its digits in another order."""
+    facts, found = now.card.facts, numerals(plain)
+    said = {n.value for n in found}
+    known = {float(x) for x in (facts.exposure, facts.conversion, abs(facts.demand), facts.competitor_price)}
+    known |= {
+        float(round(100 * now.card.hotel.occupancy)),
+        *(float(round(100 * t.commission)) for t in now.card.tickets),
+    } | {n.value for n in numerals(now.heard.plain)}
+    prices = {act.price for act in record.acts} | _known(now, record)
+    for number in found:
+        value = number.value
+        if (
+            (value < 32 and not number.percent)
+            or value != int(value)
+            or value in now.figures | known
+            or number.ordinal
+            or value in prices
+        ):
+            continue
+        if any(
+            sorted(str(int(x))) == sorted(str(int(value))) and x not in said for x in known if x == int(x) and x >= 12
+        ):
+            yield Finding(
+                "wrong_retold", LIKELY, f"says {value:g}, which turns a figure round", Skill.WORKFLOW, number.span
             )
 
 

@@ -40,6 +40,10 @@ _NO_ROOM: Final = re.compile(
     r"|-(?:check|glaz|book))"
 )
 _AS_VERB: Final = re.compile(r"(?:\bto|\bwill|\bnot|\bcan|\bwould|n't|\bi|\bwe|\byou|\bthe view|\bon the|\ba) $")
+_FULL_ROOM: Final = re.compile(
+    r"\b(?:deluxe|superior|family|standard|garden(?: view)?|executive) (?:king|twin|suite|double|queen|room)\b"
+)
+_ROOM_TYPES: Final = frozenset([*(name.lower() for name in world.ROOM_TYPES), "garden queen"])
 _HOUSE_WORD: Final = r"(?:Hotel|Inn|Resort|Guesthouse|House|Court|Lodge|Willow|Gate|Palace|Blossom|Plaza|Hostel)"
 _HOUSE: Final = re.compile(rf"\b((?:[A-Z][a-z]+ ){{1,2}}{_HOUSE_WORD})\b")
 _NAMES: Final = tuple(name.lower() for name in (*world.NAME_STARTS, *world.COMPETITORS))
@@ -77,6 +81,15 @@ def wrong_names(now: RatedSituation, plain: str, text: str) -> Iterator[Finding]
                 yield Finding(
                     "wrong_room", SURE, f"speaks of the {match[0]}, which is on no ticket", Skill.WORKFLOW, match.span()
                 )
+    for match in _FULL_ROOM.finditer(plain):
+        if (
+            match[0] not in _ROOM_TYPES
+            and match[0] not in talk
+            and not any(t.room.lower() == match[0] for t in card.tickets)
+        ):
+            yield Finding(
+                "wrong_room", SURE, f"speaks of a {match[0]}, which is no room here", Skill.WORKFLOW, match.span()
+            )
     yield from _wrong_houses(now, plain, text, talk)
     yield from _wrong_pairs(now, plain)
 
@@ -103,7 +116,7 @@ def _wrong_houses(now: RatedSituation, plain: str, text: str, talk: str) -> Iter
             )
     for name in (own, rival):
         first, *rest = name.split()
-        for match in re.finditer(rf"\b{re.escape(first)} (\w+)", plain):
+        for match in re.finditer(rf"\b{re.escape(first)} ([a-z]+)\b", plain):
             if not rest or match[1] in rest or match[0] in talk or match[1] in _AFTER_NAME or match[0] in own + rival:
                 continue
             if text[match.start(1)].isupper() and text[match.start()].isupper():
