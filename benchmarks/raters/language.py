@@ -177,7 +177,7 @@ SAME_SHAPE, SAME_WORDS = 0.72, 0.55
 """Share of common word triples from which a reply repeats an earlier one, or echoes the manager."""
 WELL: Final = "reads_well"
 """The finding without which a reply is not excellent."""
-VIVID: Final = 0.7
+VIVID: Final = 0.78
 """Chance of being excellent from which a reply reads well."""
 DOUBT: Final = 0.25
 """Chance of being flawed from which a reply is marked down for how it reads."""

@@ -15,7 +15,7 @@ from statistics import fmean
 from typing import Final, NamedTuple
 
 from benchmarks.raters import compliance, language, task
-from benchmarks.raters.rating import DENIES, DialogueRating, ReplyRating, Skill
+from benchmarks.raters.rating import DialogueRating, ReplyRating, Skill
 from benchmarks.raters.situation import Hidden, RatedSituation, as_said, hidden_of, walk
 from benchmarks.raters.wordlists import read
 from negotiation_env.game.scenario import Scenario
@@ -31,6 +31,8 @@ LEADS: Final = {
 """Whose field a skill is."""
 WEIGHTS: Final = {task.NAME: 0.2, language.NAME: 0.4, compliance.NAME: 0.4}
 """What each rater's score counts in the consensus: a good reply may bring the talk on by one small step only."""
+MORE_THAN_A_BLEMISH: Final = -1.2
+"""Points of a fault with which no reply is excellent."""
 MADE_UP: Final = 0.5
 """What the others can make up for, where one rater finds a reply badly said or not allowed."""
 SEVERE_CAP: Final = 2.0
@@ -115,7 +117,7 @@ def agree(ratings: dict[str, ReplyRating]) -> ReplyRating:
     score = min(sum(WEIGHTS[name] * rating.score for name, rating in ratings.items()), least + MADE_UP)
     if any(f.severe for f in findings):
         score = min(score, SEVERE_CAP)
-    faults = [f for f in findings if f.points <= DENIES]
+    faults = [f for f in findings if f.points <= MORE_THAN_A_BLEMISH]
     excellent = any(f.id == language.WELL for f in findings) and not faults
     return ReplyRating(score, {skill: _skill(skill, ratings) for skill in Skill}, excellent, findings)
 

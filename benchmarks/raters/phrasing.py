@@ -9,7 +9,8 @@ phrase book as bland ones. What no word tells, a wrong date or room, is the comp
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -46,6 +47,15 @@ class Phrasing(NamedTuple):
     """What speaks most for a flaw, most telling first."""
 
 
+class Weights(NamedTuple):
+    """What marks weigh: rows by mark, weights [M, 3] and bias [3] in the order of ``KINDS``, and the common words."""
+
+    rows: Mapping[str, int]
+    table: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    common: frozenset[str]
+
+
 @lru_cache(maxsize=256)
 def _names(card: TaskCard) -> frozenset[str]:
     """Return the words of a card's names, in small letters."""
@@ -53,10 +63,11 @@ def _names(card: TaskCard) -> frozenset[str]:
     return frozenset(w for name in names for w in _TOKEN.findall(name.lower())) - {"the"}
 
 
-def marks(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> set[str]:
+def marks(now: RatedSituation, record: TurnRecord, reading: RaterReading, common: frozenset[str]) -> set[str]:
     """Return what a reply is weighed by: its words, pairs of them, and marks of what it does, which begin with "=".
 
-    Names of the card are one word, figures another.
+    Names of the card are one word, figures another. ``common``: words that many replies have; the others are those
+    that are said to this person only.
     """
     names = _names(now.card)
     tokens = ["^"]
@@ -64,7 +75,20 @@ def marks(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> set
         tokens.append("#" if token[0].isdigit() else "@" if token in names and len(token) > 2 else token)
     tokens.append("$")
     found = {*tokens, *map(" ".join, zip(tokens, tokens[1:], strict=False))}
+    rare = {t for t in tokens if len(t) > 2 and t[0].isalpha() and t not in common}
+    plain = max(1, sum(t[0].isalpha() for t in tokens))
+    heard = set(_TOKEN.findall(now.heard.plain))
+    moment = "open" if now.number == 1 else "talk"
+    found |= {f"=rare {min(6, len(rare))} {moment}", f"=rare part {min(9, 20 * len(rare) // plain)}"}
+    found |= {f"=rare heard {min(3, len(rare & heard))} {moment}", f"=figures {min(4, tokens.count('#'))} {moment}"}
     return found | _context(now, record, reading)
+
+
+def common_words(texts: Iterable[str]) -> frozenset[str]:
+    """Return the words that at least one in three hundred texts has."""
+    counted = Counter(word for text in texts for word in set(_TOKEN.findall(text)))
+    least = max(2, counted.total() // 6000)
+    return frozenset(word for word, count in counted.items() if count >= least and word[0].isalpha())
 
 
 def _context(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> set[str]:
@@ -104,17 +128,18 @@ def content(plain: str) -> frozenset[str]:
 
 
 @cache
-def weights() -> tuple[Mapping[str, int], NDArray[np.float32], NDArray[np.float32]]:
-    """Return the marks' rows, the weights [M, 3] and the bias [3]."""
+def weights() -> Weights:
+    """Return the fitted weights, read once."""
     with np.load(PATH) as data:
         rows = {str(mark): i for i, mark in enumerate(data["marks"])}
-        return rows, data["weights"].astype(np.float32), data["bias"].astype(np.float32)
+        common = frozenset(map(str, data["common"]))
+        return Weights(rows, data["weights"].astype(np.float64), data["bias"].astype(np.float64), common)
 
 
 def phrasing(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> Phrasing:
     """Return how a reply reads in its situation."""
-    rows, table, bias = weights()
-    known = sorted(mark for mark in marks(now, record, reading) if mark in rows)
+    rows, table, bias, common = weights()
+    known = sorted(mark for mark in marks(now, record, reading, common) if mark in rows)
     places = [rows[mark] for mark in known]
     logits = bias + table[places].sum(axis=0) if places else bias
     shares = np.exp(logits - logits.max())

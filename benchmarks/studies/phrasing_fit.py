@@ -16,7 +16,7 @@ import typer
 from numpy.typing import NDArray
 from scipy import optimize, sparse
 
-from benchmarks.raters.phrasing import KINDS, PATH, marks
+from benchmarks.raters.phrasing import KINDS, PATH, common_words, marks
 from benchmarks.raters.situation import hidden_of, walk
 from benchmarks.raters.wordlists import read
 from benchmarks.studies.written_raters import situations
@@ -32,7 +32,7 @@ FACTUAL: Final = frozenset(
 )
 LEAST: Final = 5
 """Replies that a mark has to come in."""
-PENALTY: Final = 2.0
+PENALTY: Final = 5.0
 """Weight of half the squared weights, against the sum of the replies' losses."""
 KEPT: Final = 0.02
 """Marks whose weights are all smaller are left out."""
@@ -42,22 +42,22 @@ TEMPLATES: Final = 120
 Sample = tuple[set[str], int]
 
 
-def samples(authors: Sequence[WrittenDialogue]) -> Iterator[Sample]:
+def samples(authors: Sequence[WrittenDialogue], common: frozenset[str]) -> Iterator[Sample]:
     """Yield the marks of written replies, and their kind's place in ``KINDS``."""
     for turn in situations(authors, load_reader("rules")):
         for reply, record in zip(turn.replies, turn.records, strict=True):
             if not FACTUAL & set(reply.flaws):
                 kind = 0 if reply.quality >= 4 else 1 if reply.quality == 3 else 2
-                yield marks(turn.now, record, read(record.text)), kind
+                yield marks(turn.now, record, read(record.text), common), kind
 
 
-def templates() -> Iterator[Sample]:
+def templates(common: frozenset[str]) -> Iterator[Sample]:
     """Yield the marks of the phrase book's replies, as bland ones."""
     scenarios = [sample_scenario(SCENARIOS["rater validity"][-1 - i]) for i in range(TEMPLATES)]
     episodes = rollout(load_policy("intent-driven"), scenarios, manager=load_manager("rules"), reward=Unscored())
     for episode, scenario in zip(episodes, scenarios, strict=True):
         for now, record in walk(episode, hidden_of(episode, scenario)):
-            yield marks(now, record, read(record.text)), 1
+            yield marks(now, record, read(record.text), common), 1
 
 
 def fit(data: Sequence[Sample]) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64]]:
@@ -92,7 +92,11 @@ def fit(data: Sequence[Sample]) -> tuple[list[str], NDArray[np.float64], NDArray
 
 def study(out: Annotated[Path, typer.Option(help="File to write.")] = PATH) -> None:
     """Fit how the raters weigh words, on the training authors."""
-    data = [*samples(written_dialogues("train")), *templates()]
-    names, weights, bias = fit(data)
-    np.savez_compressed(out, marks=np.array(names), weights=weights.astype(np.float16), bias=bias)
+    authors = written_dialogues("train")
+    common = common_words(
+        reply.text.lower() for dialogue in authors for turn in dialogue.turns for reply in turn.replies
+    )
+    names, weights, bias = fit(data := [*samples(authors, common), *templates(common)])
+    arrays = {"marks": np.array(names), "weights": weights.astype(np.float16), "bias": bias}
+    np.savez_compressed(out, common=np.array(sorted(common)), **arrays)
     typer.echo(f"{len(data)} replies, {len(names)} marks, {out.stat().st_size / 1024:.0f} KiB: {out}")
