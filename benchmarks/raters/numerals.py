@@ -27,12 +27,14 @@ _WORD: Final = "|".join(sorted([*_CARDINAL, *_ORDINAL, "hundred", "thousand", "o
 _FOUND: Final = re.compile(
     rf"(?<![\w.])(?P<digits>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?)(?P<th>st|nd|rd|th)?(?![a-z\d])"
     rf"|(?<![\w'])(?P<words>(?:{_WORD})(?:(?:[ -]|(?<=hundred) and |(?<=thousand) and )(?:{_WORD}))*)(?![\w])"
-    r"|(?<=[\u4e00-\u9fff¥])(?P<bare>\d+(?:\.\d+)?)"
+    r"|(?<=[\u4e00-\u9fff¥])(?P<bare>\d+(?:\.\d+)?)|(?P<han>[零〇一二两三四五六七八九十百]+)(?=[号日晚月成%％]|个点)"
 )
 _PERCENT: Final = re.compile(r"\s?%|[ -]percent\b|[ -]per cent\b|个点|个百分点")
 MONTHS: Final = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
                  "november", "december")  # fmt: skip
-_MONTH: Final = re.compile(rf"\b({'|'.join(MONTHS)}|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b|(1[0-2]|[1-9])月")
+_MONTH: Final = re.compile(
+    rf"\b({'|'.join(MONTHS)}|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b|(1[0-2]|[1-9]|十[一二]?|[一二三四五六七八九])月"
+)
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 WEEKDAY: Final = re.compile(r"\b(mon|tues?|wed|thur?s?|fri|sat|sun)(?:day|nesday|urday)?\b")
 _JOIN: Final = re.compile(
@@ -76,7 +78,11 @@ def numerals(plain: str) -> tuple[Numeral, ...]:
     found: list[Numeral] = []
     for match in _FOUND.finditer(plain):
         percent = _PERCENT.match(plain, match.end()) is not None
-        if match["words"]:
+        if match["han"]:
+            value = float(_in_han(match["han"]))
+            tenths = plain[match.end() : match.end() + 1] == "成"
+            found.append(Numeral(10.0 * value if tenths else value, match.span(), percent or tenths, False))
+        elif match["words"]:
             found += [
                 Numeral(float(value), match.span(), percent, ordinal) for value, ordinal in _in_words(match["words"])
             ]
@@ -84,6 +90,22 @@ def numerals(plain: str) -> tuple[Numeral, ...]:
             value = float((match["digits"] or match["bare"]).replace(",", ""))
             found.append(Numeral(value, match.span(), percent, match["th"] is not None))
     return tuple(found)
+
+
+def _in_han(run: str) -> int:
+    """Return the number that Chinese figures say: 十二, 二十一, 三百八十, 五七六."""
+    if not set(run) & set("十百"):
+        return int("".join(str(_HAN[sign]) for sign in run))
+    total, digit = 0, 0
+    for sign in run:
+        if sign in "十百":
+            total, digit = total + max(digit, 1) * (10 if sign == "十" else 100), 0
+        else:
+            digit = _HAN[sign]
+    return total + digit
+
+
+_HAN: Final = dict(zip("零〇一二两三四五六七八九", (0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9), strict=True))
 
 
 def _in_words(run: str) -> list[tuple[int, bool]]:
@@ -150,6 +172,9 @@ def said_days(plain: str) -> tuple[SaidDay, ...]:
     for number in small:
         day, month_said = int(number.value), months.get(number.span)
         weekday = _weekday_before(plain, number.span[0])
+        if plain[number.span[1] : number.span[1] + 1] in ("号", "日"):
+            found.append(SaidDay(day, month_said, None, number.span))
+            continue
         alone = (
             number.ordinal
             and (day > 5 or plain[number.span[0]].isdigit())
@@ -163,7 +188,9 @@ def said_days(plain: str) -> tuple[SaidDay, ...]:
 
 
 def _month(match: re.Match[str]) -> int:
-    return int(match[2]) if match[2] else next(i for i, m in enumerate(MONTHS, 1) if m.startswith(match[1][:3]))
+    if match[2]:
+        return int(match[2]) if match[2].isdigit() else _in_han(match[2])
+    return next(i for i, m in enumerate(MONTHS, 1) if m.startswith(match[1][:3]))
 
 
 def _give_before(
@@ -171,6 +198,8 @@ def _give_before(
 ) -> bool:
     """Note that a month belongs to the numbers joined to it before ("10, 12 and 17 June"); return if there are any."""
     edge, later, found = match.start(), 99, False
+    if match[2]:
+        return False
     for number in reversed([n for n in small if n.span[1] <= match.start()]):
         between = plain[number.span[1] : edge]
         if number.span in months or not (_JOIN.fullmatch(between) or (not found and between == " of ")):
@@ -188,6 +217,9 @@ def _give_behind(
 ) -> None:
     """Note that a month belongs to the numbers joined to it behind ("June 10 to 12")."""
     edge = match.end()
+    if match[2]:
+        months |= {n.span: month for n in small if n.span[0] == edge}
+        return
     for number in small:
         if number.span[0] >= match.end():
             join = plain[edge : number.span[0]]

@@ -75,20 +75,34 @@ def marks(now: RatedSituation, record: TurnRecord, reading: RaterReading, common
         tokens.append("#" if token[0].isdigit() else "@" if token in names and len(token) > 2 else token)
     tokens.append("$")
     found = {*tokens, *map(" ".join, zip(tokens, tokens[1:], strict=False))}
-    rare = {t for t in tokens if len(t) > 2 and t[0].isalpha() and t not in common}
-    plain = max(1, sum(t[0].isalpha() for t in tokens))
-    heard = set(_TOKEN.findall(now.heard.plain))
-    moment = "open" if now.number == 1 else "talk"
-    found |= {f"=rare {min(6, len(rare))} {moment}", f"=rare part {min(9, 20 * len(rare) // plain)}"}
+    chinese = sum(t > "\x7f" and t.isalpha() for t in tokens)
+    said = words(reading.plain)
+    rare = {w for w in said if w not in common}
+    heard = words(now.heard.plain)
+    moment = f"{'open' if now.number == 1 else 'talk'}{' zh' if 2 * chinese > len(tokens) else ''}"
+    found |= {
+        f"=rare {min(6, len(rare))} {moment}",
+        f"=rare part {min(9, 20 * len(rare) // max(1, len(said)))} {moment}",
+    }
     found |= {f"=rare heard {min(3, len(rare & heard))} {moment}", f"=figures {min(4, tokens.count('#'))} {moment}"}
     return found | _context(now, record, reading)
 
 
+@lru_cache(maxsize=8192)
+def words(plain: str) -> frozenset[str]:
+    """Return the words of a text in small letters; of Chinese, its pairs of characters."""
+    letters = re.findall(r"[a-z]+(?:'[a-z]+)?", plain)
+    runs = re.findall(r"[\u4e00-\u9fff]{2,}", plain)
+    return frozenset(
+        [*(w for w in letters if len(w) > 2), *(run[i : i + 2] for run in runs for i in range(len(run) - 1))]
+    )
+
+
 def common_words(texts: Iterable[str]) -> frozenset[str]:
-    """Return the words that at least one in three hundred texts has."""
-    counted = Counter(word for text in texts for word in set(_TOKEN.findall(text)))
-    least = max(2, counted.total() // 6000)
-    return frozenset(word for word, count in counted.items() if count >= least and word[0].isalpha())
+    """Return the words that at least one in three hundred texts of their script has."""
+    counted = Counter(word for text in texts for word in words(text))
+    total = {script: sum(n for w, n in counted.items() if w.isascii() is script) for script in (True, False)}
+    return frozenset(word for word, count in counted.items() if count >= max(2, total[word.isascii()] // 6000))
 
 
 def _context(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> set[str]:

@@ -16,7 +16,7 @@ from benchmarks.raters.rating import Finding, Skill
 from benchmarks.raters.situation import RatedSituation
 from negotiation_env.game.scenario import TaskCard
 
-NIGHTS: Final = re.compile(r"^[ -](?:more |other |quiet |full |calm |remaining |single )?nights?\b")
+NIGHTS: Final = re.compile(r"^[ -](?:more |other |quiet |full |calm |remaining |single )?nights?\b|^(?:个?晚|夜|间夜)")
 _LATER: Final = re.compile(
     r"\b(?:call|ring|phone|write|send|speak|talk|hear|come|back|again|ask|answer|mail|email|letter|report|by|before|"
     r"after|photographer|until|till|ready|visit|look|next|since|last|bill|invoice|paid|pay|owner|boss|deadline|line)\b"
@@ -153,7 +153,7 @@ def _said_otherwise(now: RatedSituation, said: SaidDay) -> bool:
 def sentences(plain: str) -> Iterator[tuple[int, int]]:
     """Yield where the sentences of a text begin and end."""
     start = 0
-    for match in re.finditer(r"[.!?;\n](?!\d)", plain):
+    for match in re.finditer(r"[.!?;\n。！？；](?!\d)", plain):
         yield start, match.start()
         start = match.end()
     yield start, len(plain)
@@ -213,7 +213,8 @@ def _wrong_nights(now: RatedSituation, plain: str, found: tuple[SaidDay, ...], c
                     )
             continue
         start, end = next(((a, b) for a, b in sentences(plain) if a <= number.span[0] < b), (0, len(plain)))
-        if _STAYS.search(plain, start, end):
+        han = plain[number.span[1]] > "\x7f"
+        if _STAYS.search(plain, start, end) or (han and now.number > 1):
             continue  # how long guests stay, what is left of a stay
         if not now.hotel_days and value not in now.figures:
             yield Finding(

@@ -26,9 +26,11 @@ _DOWN: Final = (
     r"down|lower|fewer|less|falls?|fell|fallen|falling|below|drop\w*|under|off|minus|softer|weaker|quieter|thinner|"
     r"declin\w*|decreas\w*|slower|slip\w*|short of|missing|behind|cooler|sink\w*|sank"
 )
-_TREND: Final = re.compile(rf"\b(?:(?P<up>{_UP})|(?P<down>{_DOWN}))\b")
+_TREND: Final = re.compile(
+    rf"\b(?:(?P<up>{_UP})|(?P<down>{_DOWN}))\b|(?P<more>[多涨升增高旺])|(?P<fewer>[少跌降减低落冷淡])(?!了?解)"
+)
 _DEMAND: Final = re.compile(
-    r"\b(?:demand|search\w*|people look\w*|looking for|look for|interest|queries|enquir\w+|travell?ers|visitors)\b|搜索|需求"
+    r"\b(?:demand|search\w*|people look\w*|looking for|look for|interest|queries|enquir\w+|travell?ers|visitors)\b|搜|需求|客流|人气"
 )
 _FAMILIES: Final = {
     "exposure": re.compile(r"\b(?:exposure|visib\w+|views?|impressions|eyes|seen|shown|noticed|traffic|clicks?)\b"),
@@ -133,8 +135,10 @@ def _wrong_trend(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) ->
     for number in found:
         if number.value != change or not (number.percent or _DEMAND.search(plain)):
             continue
-        start = max(plain.rfind(mark, 0, number.span[0]) for mark in ".!?;\n") + 1
-        end = min((p for mark in ".!?;\n" if (p := plain.find(mark, number.span[1])) >= 0), default=len(plain))
+        start = max(plain.rfind(mark, 0, number.span[0]) for mark in ".!?;\n。！？；，") + 1
+        end = min(
+            (p for mark in ".!?;\n。！？；，" if (p := plain.find(mark, number.span[1])) >= 0), default=len(plain)
+        )
         text = plain[start:end]
         asked = _DEMAND.search(text) is not None
         if not (asked or number.percent) or (change in (facts.exposure, facts.conversion) and not asked):
@@ -146,7 +150,10 @@ def _wrong_trend(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) ->
             )
             return
         near = [
-            (min(abs(m.start() + start - number.span[1]), abs(number.span[0] - m.end() - start)), bool(m["up"]))
+            (
+                min(abs(m.start() + start - number.span[1]), abs(number.span[0] - m.end() - start)),
+                bool(m["up"] or m["more"]),
+            )
             for m in _TREND.finditer(text)
             if not (m.start() + start < number.span[1] and m.end() + start > number.span[0])
         ]

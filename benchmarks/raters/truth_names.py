@@ -33,7 +33,28 @@ _ROOMS: Final = {
     "triple": r"triples?|triple rooms?",
     "bungalow": r"bungalows?",
 }  # fmt: skip
-ROOM: Final = re.compile("|".join(rf"(?P<{name}>\b(?:{words})\b)" for name, words in _ROOMS.items()))
+_HAN_ROOMS: Final = {
+    "king": "豪华大床|大床王",
+    "twin": "(?:高级)?双床",
+    "suite": "家庭套房?|套房|家庭房",
+    "double": "标准大床|标大|标准双人",
+    "queen": "园景大?床?|花园景大?床?|花园房",
+    "executive": "行政",
+}
+ROOM: Final = re.compile(
+    "|".join(
+        rf"(?P<{name}>\b(?:{words})\b" + (f"|{_HAN_ROOMS[name]})" if name in _HAN_ROOMS else ")")
+        for name, words in _ROOMS.items()
+    )
+)
+_HAN_RIVALS: Final = {
+    "天鹅居": "swan house",
+    "兰苑": "orchid court",
+    "蓝门": "blue gate hotel",
+    "梅花": "plum blossom inn",
+    "城市之星": "city star hotel",
+    "星城": "city star hotel",
+}
 _NO_ROOM: Final = re.compile(
     r"^(?:[ -](?:the (?:amount|price|rate|number|usual)|check|checked|booked|booking|booked|glaz\w+|as|bed|beds|meaning|"
     r"edged|size|sized|life|that|it|your (?:money|bookings)|digit|figures?|decision|summary|board|chef|lounge|club|floor)\b"
@@ -108,6 +129,10 @@ def _wrong_houses(now: RatedSituation, plain: str, text: str, talk: str) -> Iter
             "wrong_house", SURE, f"speaks of {name.title()}, which is neither house", Skill.WORKFLOW, match.span()
         )
     names = {w for name in (own, rival) for w in name.split()} - _KINDS
+    for han, name in _HAN_RIVALS.items():
+        if han in plain and name != rival and han not in talk:
+            at = plain.index(han)
+            yield Finding("wrong_house", SURE, f"speaks of {name}", Skill.WORKFLOW, (at, at + len(han)))
     for match in _HOUSE.finditer(text):
         words = [w for w in match[1].lower().split() if w not in _KINDS and w not in _BEFORE_NAME]
         if words and not set(words) <= names and words[0] not in talk and not any(w in talk for w in words):
