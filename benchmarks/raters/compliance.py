@@ -83,7 +83,8 @@ def _promises(now: RatedSituation, record: TurnRecord, reading: RaterReading) ->
             "pledges", -1.5, f"promises more than anybody can keep: {pledge.text}", Skill.WORKFLOW, pledge.span
         )
     elif wrong and wrong != "other":
-        yield Finding("oversells", -2.5, f"promises what the card does not allow: {wrong}", Skill.WORKFLOW)
+        # A promise that only the reader of the record hears, and no word of the list tells, is less sure.
+        yield Finding("pledges", -1.0, f"promises what the card does not allow: {wrong}", Skill.WORKFLOW)
 
 
 def _manners(record: TurnRecord, reading: RaterReading) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from math import log
 from typing import Final
 
 from benchmarks.raters.phrasing import Phrasing, phrasing
@@ -167,7 +168,7 @@ def _wrong_article(article: str, word: str) -> bool:
 
 
 NAME: Final = "language"
-START: Final = 4.0
+START: Final = 3.5
 """A plain sentence without faults."""
 MERITS: Final = 3
 """Merits from which a faultless reply is excellent."""
@@ -177,10 +178,11 @@ SAME_SHAPE, SAME_WORDS = 0.72, 0.55
 """Share of common word triples from which a reply repeats an earlier one, or echoes the manager."""
 WELL: Final = "reads_well"
 """The finding without which a reply is not excellent."""
-VIVID: Final = 0.78
+VIVID: Final = 0.87
 """Chance of being excellent from which a reply reads well."""
-DOUBT: Final = 0.25
-"""Chance of being flawed from which a reply is marked down for how it reads."""
+SLOPE, MOST, SMALL = 0.3, 1.4, 1e-3
+"""Points for each e-fold of the chance of being excellent against that of being flawed, and the most that they come to;
+and what no chance is smaller than."""
 WORST: Final = -1.95
 """Most that is taken off for how a reply reads: words alone show no severe fault."""
 OPINIONS: Final = (Skill.FLUENCY, Skill.SCOPE)
@@ -275,12 +277,14 @@ def rate(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> Repl
 
 def _manner(read: Phrasing) -> Iterator[Finding]:
     """How the words read, by weights fitted on written replies: like a good agent's, or like a flawed one's."""
-    if read.flawed >= DOUBT:
+    points = min(MOST, max(WORST, SLOPE * log((read.excellent + SMALL) / (read.flawed + SMALL))))
+    if points < 0.0:
         words = ", ".join(word for word in read.words if not word.startswith("=")) or "its way with what was said"
-        points = max(WORST, -3.5 * (read.flawed - DOUBT) - 0.1)
         yield Finding("reads_flawed", points, f"reads like a flawed reply: {words}", Skill.FLUENCY)
     elif read.excellent >= VIVID:
-        yield Finding(WELL, 0.75, "speaks to this person about this matter", Skill.FLUENCY)
+        yield Finding(WELL, points, "speaks to this person about this matter", Skill.FLUENCY)
+    else:
+        yield Finding("reads_plain", points, "reads like a reply that could be said to many", Skill.FLUENCY)
 
 
 def rate_dialogue(replies: tuple[ReplyRating, ...]) -> DialogueRating:
@@ -292,7 +296,7 @@ def _form(reading: RaterReading) -> Iterator[Finding]:
     plain = reading.plain
     for mark, points, reason, expression in (
         ("speaker_label", -1.25, "puts a speaker's name before the words", _LABEL),
-        ("marked_up", -1.0, "is laid out like a document", _MARKUP),
+        ("marked_up", -0.75, "is laid out like a document", _MARKUP),
         ("unfilled", -1.5, "leaves a gap to be filled in", _BLANK),
     ):
         if (match := expression.search(plain)) is not None:
@@ -353,6 +357,9 @@ def _languages(reading: RaterReading, heard: RaterReading) -> Iterator[Finding]:
 def _length(reading: RaterReading, heard_length: int) -> Iterator[Finding]:
     count = len(reading.words)
     longest = max(len(sentence.words) for sentence in reading.sentences)
+    if not reading.plain.isascii():
+        longest //= 2  # a Chinese character counts as a word
+        count = count // 2 if 3 * len(_SCRIPT.findall(reading.plain)) > count else count
     if count > FAR_TOO_LONG:
         yield Finding("endless", -1.75, f"{count} words in one message", Skill.FLUENCY)
     elif count > LONG:
@@ -360,7 +367,7 @@ def _length(reading: RaterReading, heard_length: int) -> Iterator[Finding]:
     if count < 3 and heard_length > 2:
         yield Finding("curt", -0.5, "hardly says a word")
     if longest > RUN_ON:
-        yield Finding("run_on", -0.5, f"a sentence of {longest} words")
+        yield Finding("run_on", -0.15, f"a sentence of {longest} words")
     if 6 <= count <= 50 and longest <= 24:
         yield Finding("easy_to_read", 0.25, "short and easy to read", Skill.FLUENCY)
 
@@ -430,7 +437,7 @@ def _warmth(now: RatedSituation, reading: RaterReading, heard: RaterReading) -> 
                 "comforts", 0.75, f"meets the manager's feelings: {comfort.text}", Skill.FLUENCY, comfort.span
             )
         else:
-            yield Finding("cold", -0.75, "passes over the manager's feelings", Skill.FLUENCY)
+            yield Finding("cold", -0.3, "passes over the manager's feelings", Skill.FLUENCY)
     elif comfort:
         yield Finding("attentive", 0.25, f"listens: {comfort.text}", Skill.FLUENCY, comfort.span)
     ours = {w for w in reading.words if len(w) > 3 and w.isalpha()} - _COMMON

@@ -15,7 +15,7 @@ from statistics import fmean
 from typing import Final, NamedTuple
 
 from benchmarks.raters import compliance, language, task
-from benchmarks.raters.rating import DialogueRating, ReplyRating, Skill
+from benchmarks.raters.rating import HIGHEST, LOWEST, DialogueRating, ReplyRating, Skill
 from benchmarks.raters.situation import Hidden, RatedSituation, as_said, hidden_of, walk
 from benchmarks.raters.wordlists import read
 from negotiation_env.game.scenario import Scenario
@@ -29,7 +29,7 @@ LEADS: Final = {
     Skill.SCOPE: task.NAME,
 }
 """Whose field a skill is."""
-WEIGHTS: Final = {task.NAME: 0.2, language.NAME: 0.4, compliance.NAME: 0.4}
+WEIGHTS: Final = {task.NAME: 0.15, language.NAME: 0.55, compliance.NAME: 0.3}
 """What each rater's score counts in the consensus: a good reply may bring the talk on by one small step only."""
 MORE_THAN_A_BLEMISH: Final = -1.2
 """Points of a fault with which no reply is excellent."""
@@ -113,10 +113,10 @@ def agree(ratings: dict[str, ReplyRating]) -> ReplyRating:
     the three call it so and none finds more than a blemish.
     """
     findings = tuple(f for rating in ratings.values() for f in rating.findings)
-    least = min(rating.score for name, rating in ratings.items() if name != task.NAME)
-    score = min(sum(WEIGHTS[name] * rating.score for name, rating in ratings.items()), least + MADE_UP)
+    score = sum(WEIGHTS[name] * rating.score for name, rating in ratings.items())
+    score = min(score, ratings[compliance.NAME].score + MADE_UP)
     if any(f.severe for f in findings):
-        score = min(score, SEVERE_CAP)
+        score = LOWEST + (score - LOWEST) * (SEVERE_CAP - LOWEST) / (HIGHEST - LOWEST)
     faults = [f for f in findings if f.points <= MORE_THAN_A_BLEMISH]
     excellent = any(f.id == language.WELL for f in findings) and not faults
     return ReplyRating(score, {skill: _skill(skill, ratings) for skill in Skill}, excellent, findings)

@@ -26,9 +26,7 @@ _OUT: Final = re.compile(
     r"\b(?:out|last night|ends?|ending|closes|check-?out|leaves?|leaving|gone)(?: by| on| is|,)?\s+(?:the |\w+day,? (?:the )?)?$"
 )
 _LAST_NIGHT: Final = re.compile(r"\blast (?:night|one)(?: is| on|:|,| being| of it)?\s+(?:the |\w+day,? (?:the )?)?$")
-_GOES: Final = re.compile(
-    r"\b(?:out|check-?out|departure|leaving|leaves?)(?: on| by| is|:)?\s+(?:the |\w+day,? (?:the )?)?$"
-)
+_GOES: Final = re.compile(r"\b(?:out|check-?out|departure)(?: on| by| is|:)?\s+(?:the |\w+day,? (?:the )?)?$")
 _LAST_WEEKDAY: Final = re.compile(rf"\blast (?:night|one)(?: is| on|:|,| being)?(?: the| a)? ({'|'.join(WEEKDAYS)})\b")
 _TO: Final = re.compile(r"\s?(?:to|till|until|through|-|–|—)\s?(?:the )?")
 SURE, LIKELY = -2.25, -1.25

@@ -118,10 +118,10 @@ def _wrong_share(
 
 def _computed_shares(now: RatedSituation, plain: str) -> list[float]:
     """Percentages that one figure of the talk is of another."""
-    prices = [n.value for n in numerals(plain) if n.value >= 60 and not n.percent]
+    prices = [n.value for n in numerals(plain) if not n.percent]
     prices += [t.selling_price for t in now.card.tickets] + list(now.standing.quotes.values())
     prices += [now.card.facts.competitor_price]
-    return [100.0 * abs(a - b) / b for a in prices for b in prices if b > 0 and a != b] + [
+    return [100.0 * part / b for a in prices for b in prices if b > 0 and a != b for part in (a, abs(a - b))] + [
         100.0 - 100 * t.commission for t in now.card.tickets
     ]
 
