@@ -168,7 +168,7 @@ def _wrong_article(article: str, word: str) -> bool:
 
 
 NAME: Final = "language"
-START: Final = 3.5
+START: Final = 3.0
 """A plain sentence without faults."""
 MERITS: Final = 3
 """Merits from which a faultless reply is excellent."""
@@ -180,7 +180,7 @@ WELL: Final = "reads_well"
 """The finding without which a reply is not excellent."""
 VIVID: Final = 0.87
 """Chance of being excellent from which a reply reads well."""
-SLOPE, MOST, SMALL = 0.3, 1.4, 1e-3
+SLOPE, MOST, SMALL = 0.28, 1.9, 1e-3
 """Points for each e-fold of the chance of being excellent against that of being flawed, and the most that they come to;
 and what no chance is smaller than."""
 WORST: Final = -1.95
@@ -369,7 +369,7 @@ def _length(reading: RaterReading, heard_length: int) -> Iterator[Finding]:
     if longest > RUN_ON:
         yield Finding("run_on", -0.15, f"a sentence of {longest} words")
     if 6 <= count <= 50 and longest <= 24:
-        yield Finding("easy_to_read", 0.25, "short and easy to read", Skill.FLUENCY)
+        yield Finding("easy_to_read", 0.1, "short and easy to read", Skill.FLUENCY)
 
 
 def _repetition(now: RatedSituation, reading: RaterReading, heard: RaterReading) -> Iterator[Finding]:
@@ -426,7 +426,7 @@ def _register(reading: RaterReading) -> Iterator[Finding]:
         if hit := find(name, reading):
             yield Finding(f"{name}_words", points, f"{name}: {hit.text}", Skill.FLUENCY, hit.span)
     if hit := find("courtesy", reading):
-        yield Finding("courteous", 0.25, f"courteous: {hit.text}", Skill.FLUENCY, hit.span)
+        yield Finding("courteous", 0.05, f"courteous: {hit.text}", Skill.FLUENCY, hit.span)
 
 
 def _warmth(now: RatedSituation, reading: RaterReading, heard: RaterReading) -> Iterator[Finding]:
@@ -434,15 +434,15 @@ def _warmth(now: RatedSituation, reading: RaterReading, heard: RaterReading) -> 
     if now.upset:
         if comfort:
             yield Finding(
-                "comforts", 0.75, f"meets the manager's feelings: {comfort.text}", Skill.FLUENCY, comfort.span
+                "comforts", 0.3, f"meets the manager's feelings: {comfort.text}", Skill.FLUENCY, comfort.span
             )
         else:
             yield Finding("cold", -0.3, "passes over the manager's feelings", Skill.FLUENCY)
     elif comfort:
-        yield Finding("attentive", 0.25, f"listens: {comfort.text}", Skill.FLUENCY, comfort.span)
+        yield Finding("attentive", 0.1, f"listens: {comfort.text}", Skill.FLUENCY, comfort.span)
     ours = {w for w in reading.words if len(w) > 3 and w.isalpha()} - _COMMON
     if ours & set(heard.words):
-        yield Finding("picks_up", 0.25, "picks up the manager's words", Skill.SCOPE)
+        yield Finding("picks_up", 0.05, "picks up the manager's words", Skill.SCOPE)
 
 
 def _address(now: RatedSituation, reading: RaterReading) -> Iterator[Finding]:

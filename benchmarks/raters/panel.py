@@ -29,11 +29,11 @@ LEADS: Final = {
     Skill.SCOPE: task.NAME,
 }
 """Whose field a skill is."""
-WEIGHTS: Final = {task.NAME: 0.15, language.NAME: 0.55, compliance.NAME: 0.3}
+WEIGHTS: Final = {task.NAME: 0.1, language.NAME: 0.6, compliance.NAME: 0.3}
 """What each rater's score counts in the consensus: a good reply may bring the talk on by one small step only."""
 MORE_THAN_A_BLEMISH: Final = -1.2
 """Points of a fault with which no reply is excellent."""
-MADE_UP: Final = 0.5
+MADE_UP: Final = 0.75
 """What the others can make up for, where one rater finds a reply badly said or not allowed."""
 SEVERE_CAP: Final = 2.0
 """The consensus on a reply with a severe fault is no higher."""
