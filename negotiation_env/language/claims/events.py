@@ -71,11 +71,10 @@ def event_claims(talk: Talk) -> list[Claim]:
     for match in _EVENT.finditer(talk.low):
         words, generic = _said(match)
         true = bool(words & known)
-        if not generic and not true and words:
-            pass
-        elif generic and not true and (_is_plain(talk, match) or not words):
+        if not words or (generic and not true and _is_plain(talk, match)):
             continue
-        elif not words:
+        sentence = talk.sentence(match.start())
+        if not true and _LONG_AGO.search(talk.low, sentence.start, sentence.end):
             continue
         if true or not any(word in talk.earlier_low for word in words):
             found.append(
@@ -121,7 +120,13 @@ def _is_plain(talk: Talk, match: re.Match[str]) -> bool:
         _NO_EVENT_BEFORE.search(talk.before(match.start(), 24)) is not None
         or _NO_EVENT_AFTER.match(talk.low, match.end()) is not None
         or _TELLING.search(talk.before(match.start(), 24)) is None
+        or (match[0] == "fair" and not _OF_FAIR.search(talk.low, max(0, match.start() - 4), match.end() + 12))
     )
+
+
+_OF_FAIR: Final = re.compile(r"the fair|fair(?:[ -](?:weeks?|days?|search|demand|time)|s\b)")
+_LONG_AGO: Final = re.compile(r"\b(?:did|ago|back then|last time)\b")
+"""What tells of other years."""
 
 
 _TELLING: Final = re.compile(

@@ -48,7 +48,7 @@ _REFUSED: Final = re.compile(
     r"drop|leave out|off)\b|n't\b|不|没|别|免提"
 )
 _REFUSED_AFTER: Final = re.compile(
-    r",? (?:(?:\w+ ){0,2}(?:isn't|aren't|is not|i can't|i cannot|i may not|i can not|i won't|won't|can't|ended|was|were|had)\b|\w+ n't)"
+    r",? (?:no\b|(?:\w+ ){0,2}(?:isn't|aren't|is not|i can't|i cannot|i may not|i can not|i won't|won't|can't|ended|was|were|had)\b|\w+ n't)"
 )
 _OF_OTHERS: Final = re.compile(
     r"\b(?:they|he|she|his|her|their|neighbours?|others|partners|houses|star|court|willow|gate|inn|blossom|last (?:year|time))\b"

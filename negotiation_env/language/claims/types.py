@@ -19,24 +19,28 @@ _WHOSE: Final = r"(?:your|the|his|her|their|my)(?: own)?"
 _SHARE: Final = r"(?:us\b|(?:our|the|your) (?:\w+ ){0,2}?(?:share|cut|part|commission|percent|tenth|fee|eight|ten|twelve|fifteen|eighteen|twenty)\b)"
 _NET: Final = re.compile(
     rf"\bnet\b(?! (?:effect|result|gain|of (?!commission)))|\bin {_WHOSE} {_PURSE}\b|\bin hand\b|\b(?:to|for) you\b(?! to\b)"
-    rf"|\b(?:it |they |that |which )?reach(?:es)? (?:you|the house|the hotel|her|him)\b|\bleft for you\b|\bheld by you\b"
-    rf"|\b(?:you|the house|the hotel)(?:'d| would|'ll| will)? (?:still )?(?:keeps?|holds?|gets?|receives?|takes? home|pockets?)\b"
+    rf"|\b(?:it |they |that |which )?reach(?:es)? (?:you|the house|the hotel|her|him)\b|\b(?:left|stays?|remains?) (?:for|with) (?:you|the house)\b|\b(?:truly )?arrives\b|\bheld by you\b"
+    rf"|\b(?:you|the house|the hotel)(?:'d| would|'ll| will)? (?:still )?(?:keeps?|holds?|gets?|receives?|takes? home|pockets?|get to keep)\b"
     rf"|\b(?:of it |is |are )?yours\b|\bafter {_SHARE}|(?<=[0-9]) you(?=[.,;!?)]|$)|到手|净价|净收|落袋"
 )
 _SELLING: Final = re.compile(
     rf"\bselling\b|\bgross\b|\bon (?:the|your) (?:page|site|screen|listing)\b|\bat the front\b|\bin the window\b"
-    rf"|\b(?:to )?(?:the )?guests? (?:pays?|sees?|reads?|would pay)\b|\b(?:to|by|for) (?:the )?guests?\b|\bbefore {_SHARE}"
+    rf"|\b(?:to )?(?:the )?guests? (?:would |will )?(?:pays?|sees?|reads?)\b|\bthey (?:read|see|pay)\b|\b(?:to|by|for) (?:the )?guests?\b|\bbefore {_SHARE}"
     rf"|\bshown on\b|\bguest price\b|(?<=[0-9]) the guest(?=[.,;!?)]|$)|卖价|售价|客人付|客人看|客人给"
 )
 _MARK: Final = re.compile(rf"(?P<net>{_NET.pattern})|(?P<selling>{_SELLING.pattern})")
 _BEHIND: Final = re.compile(
-    r"(?: yuan)?(?: a night| per night| each| the night)?[,:]? ?\(?(?:(?:is|are|was|it's|that's|as|so) )?(?:what )?(?:it |they )?"
+    r"(?: yuan)?(?: a night| per night| each| the night)?[,:]? ?\(?(?:(?:is|are|was|it's|that's|as|so) )?(?:(?:all )?(?:what|that|the price) )?(?:it |they )?"
 )
 """What may stand between a figure and the words for its type behind it."""
 _AHEAD: Final = re.compile(
-    r"(?:[:,]|,? then:?|,? (?:it's|it is|that's|that is|is|are|at|about|some|only|now|just|around|as|price|prices|rate|of))* ?[¥$]?"
+    r"(?:: (?:the |your )?(?:[a-z]+ ){1,2}|[:,]|,? then:?|,? (?:it's|it is|that's|that is|is|are|at|about|some|only|now|just|around|as|price|prices|rate|of))* ?[¥$]?"
 )
-_LIST: Final = re.compile(r"(?: (?:for|on|in) (?:the |your )?[a-z]+(?: [a-z]+)?)?(?:, | and |,? and |/| & |、|和)")
+_VERB: Final = re.compile(r"(?:keep|hold|get|receive|take|pocket|pay|see|read|arrive|付|给|看|到手|落袋)s?$|^(?:to|for) |^in ")
+"""Words that the figure follows."""
+_LIST: Final = re.compile(
+    r"(?: (?:for|on|in) (?:the |your )?[a-z]+(?: [a-z]+)?)?(?:, | and |,? and |/| & |、|和)(?:the |your )?(?:(?!and )[a-z]+ ){0,2}"
+)
 _ALL: Final = re.compile(
     r"(?:\b(?:both|all|each|every|three|two)\b|[都两三]个?(?:都|是)?)[^.;:0-9]{0,14}$|^[ ,]*$|[:,;] ?$"
 )
@@ -80,11 +84,10 @@ def type_claims(talk: Talk) -> list[Claim]:
     for number, net in typed:
         value, own, other = number.value, nets if net else selling, selling if net else nets
         asks = _asks(talk, number)
-        if net:
-            turned = any(_is(value * keep, said - {value}) for keep in keeps) or value > highest_net + 2.0
-        else:
-            turned = not asks and any(_is(value, {figure * keep for figure in said - {value}}) for keep in keeps)
-        if _is(value, own):
+        left = any(_is(value, {figure * keep for figure in said - {value}}) for keep in keeps)
+        leaves = any(_is(value * keep, said - {value}) for keep in keeps)
+        turned = (leaves or value > highest_net + 2.0) if net else left and not asks
+        if _is(value, own) or (left if net else leaves):
             true: bool | None = True
         elif _is(value, other) and (net or not asks):
             true = False
@@ -119,7 +122,8 @@ def _known(talk: Talk) -> tuple[AbstractSet[float], AbstractSet[float]]:
     for k, ticket in enumerate(talk.card.tickets):
         prices = {float(ticket.selling_price)}
         if talk.game is not None:
-            prices |= {value for value in (talk.game.quote[k], talk.game.bid[k], talk.game.agreed[k]) if value > 0.0}
+            standing = (talk.game.quote[k], talk.game.agreed[k]) if talk.game.quoted[k] else (talk.game.bid[k],)
+            prices |= {value for value in standing if value > 0.0}
         selling |= prices
         nets |= {price * (1.0 - ticket.commission) for price in prices}
     return selling, nets
@@ -139,9 +143,11 @@ def _typed(talk: Talk, marks: Sequence[_Mark], figures: Sequence[Number]) -> lis
         sentence = talk.sentence(mark.start)
         before = within(figures, sentence.start, mark.start)
         after = within(figures, mark.end, sentence.end)
-        if before and _BEHIND.fullmatch(talk.low, before[-1].end, mark.start):
+        ahead = after and _AHEAD.fullmatch(talk.low, mark.end, after[0].start)
+        verb = ahead and _VERB.search(talk.low, mark.start, mark.end)
+        if before and not verb and _BEHIND.fullmatch(talk.low, before[-1].end, mark.start):
             found[before[-1].start] = (before[-1], mark.net)
-        elif after and _AHEAD.fullmatch(talk.low, mark.end, after[0].start):
+        elif ahead:
             for number in _listed(talk, after, marks):
                 found.setdefault(number.start, (number, mark.net))
         elif _of_all(talk, mark, sentence):
