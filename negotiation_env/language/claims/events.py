@@ -52,7 +52,7 @@ _PLAIN: Final = word_set(
     "good great short first second real local city town weekend week weeks"
 )
 """Words before an event that tell it from no other."""
-_GENERIC: Final = frozenset(("holiday", "vacation", "festival", "fair", "race", "season", "expo", "tour", "exam", "rain"))
+_GENERIC: Final = frozenset(("holiday", "vacation", "festival", "fair", "season", "expo", "tour", "exam", "rain"))
 _NO_EVENT_BEFORE: Final = re.compile(
     r"\b(?:happy|nice|good|enjoy (?:your|the)|your|my|his|her|their|on|a|an|bank|only|more|than|is|was|be|be a|seems?|"
     r"it's|that's|sounds?|not|as|too|so|very|quite|call it|hardly|pretty)(?: [a-z]+)? $"
@@ -74,7 +74,12 @@ def event_claims(talk: Talk) -> list[Claim]:
         if not words or (generic and not true and _is_plain(talk, match)):
             continue
         sentence = talk.sentence(match.start())
-        if not true and _LONG_AGO.search(talk.low, sentence.start, sentence.end):
+        other = _LONG_AGO.search(talk.low, sentence.start, sentence.end) or _BESIDE.search(talk.before(match.start(), 24))
+        adjective = match["head"] in ("fair", "fairs", "race", "races") and not (
+            talk.before(match.start(), 6).endswith(("the ", "this ", "that ", "your ", "our ")) or match.start() == sentence.start
+            or _OF_FAIR.search(talk.low, match.end() - 4, match.end() + 12) or _TELLING.search(talk.before(match.start(), 24))
+        )
+        if not true and (other or adjective):
             continue
         if true or not any(word in talk.earlier_low for word in words):
             found.append(
@@ -89,7 +94,7 @@ def event_claims(talk: Talk) -> list[Claim]:
 
 
 def _root(word: str) -> str:
-    return {"leaves": "leaf", "foliage": "leaf", "races": "race"}.get(word, word.removesuffix("s"))
+    return {"leaves": "leaf", "foliage": "leaf", "races": "marathon", "race": "marathon", "runners": "marathon", "concerts": "music", "concert": "music"}.get(word, word.removesuffix("s"))
 
 
 def _roots(event: str) -> frozenset[str]:
@@ -119,7 +124,7 @@ def _is_plain(talk: Talk, match: re.Match[str]) -> bool:
     return (
         _NO_EVENT_BEFORE.search(talk.before(match.start(), 24)) is not None
         or _NO_EVENT_AFTER.match(talk.low, match.end()) is not None
-        or _TELLING.search(talk.before(match.start(), 24)) is None
+        or (_TELLING.search(talk.before(match.start(), 24)) is None and not _DEMAND.search(talk.low, *talk.sentence(match.start())))
         or (match[0] == "fair" and not _OF_FAIR.search(talk.low, max(0, match.start() - 4), match.end() + 12))
     )
 
@@ -127,9 +132,11 @@ def _is_plain(talk: Talk, match: re.Match[str]) -> bool:
 _OF_FAIR: Final = re.compile(r"the fair|fair(?:[ -](?:weeks?|days?|search|demand|time)|s\b)")
 _LONG_AGO: Final = re.compile(r"\b(?:did|ago|back then|last time)\b")
 """What tells of other years."""
+_BESIDE: Final = re.compile(r"\b(?:before|after|outside|ahead of|next to|until) (?:the )?$")
+_DEMAND: Final = re.compile(r"%|per ?cent|\b(?:demand|search|searches|busy|busier|town|people|guests|fills?)\b")
 
 
 _TELLING: Final = re.compile(
-    r"\b(?:around|round|during|for|over|because of|thanks to|with|by|before|after|in|into|outside|until) (?:the |these |those )?$|\bthe $"
+    r"\b(?:around|round|during|for|over|because of|thanks to|with|by|before|after|in|into|outside|until) (?:the |these |those )?$"
     r"|^ ?$|[.?!:,;\"] ?$"
 )

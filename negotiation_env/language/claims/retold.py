@@ -98,12 +98,15 @@ def _days_unheard(talk: Talk, now: Told, nights: Sequence[Nights], before: _Befo
     """
     if _PARTS.search(talk.earlier_low):
         return
+    heard = frozenset(day for groups in before.nights for there in groups for day in there.days)
     for group in nights:
         new = [day for day in _unheard(group, before) if any(_near(day, ticket) for ticket in talk.card.tickets)]
         sentence = sentence_at(now, group.start)
         if not new or is_asked(now, sentence) or _are_nights(group, talk.card.tickets):
             continue
         clause = talk.clause(group.start)
+        if any(day - _DAY in heard or day + _DAY in heard for day in new):
+            continue
         if any(sentence.start <= there.start < sentence.end for there in now.weekdays):
             continue
         if not _OWN_DAY.search(talk.low, max(clause.start, group.start - 60), min(clause.end, group.end + 40)):
@@ -115,13 +118,13 @@ _PARTS: Final = re.compile(
 )
 _OWN_DAY: Final = re.compile(
     r"\b(?:i|we|i'll|we'll|you|report|call|ring|write|send|photograph\w*|photos?|banner|badge|decide|answer|by|before|"
-    r"until then|deadline|birthday|meet\w*|visit|paid|pay|payout|review|again|not|without|except|no|but)\b|再|之前|打给|发您|除"
+    r"until then|deadline|birthday|meet\w*|visit|paid|pay|payout|review|again|not|without|except|no|but)\b|再|之前|打给|发您|除|吗|呢"
 )
 """Words beside a day on which somebody does something, or that is left out."""
 
 
 def _near(day: date, ticket: Ticket) -> bool:
-    return ticket.check_in - 2 * _DAY <= day <= ticket.check_out + 2 * _DAY
+    return ticket.check_in <= day <= ticket.check_out
 
 
 def _are_nights(group: Nights, tickets: Sequence[Ticket]) -> bool:

@@ -31,7 +31,7 @@ _START_BEFORE: Final = re.compile(
     r"[ ,:]*(?:on )?(?:(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?,? )?(?:the )?$|从$"
 )
 _END_BEFORE: Final = re.compile(
-    rf"(?:\b(?:to|until|till|through|out|leav\w+|depart\w+|check(?:ing)?[ -]?out)(?: on)?|-|到|"
+    rf"(?:\b(?:(?:to|until|till|through)(?: the (?:morning|night|evening) of)?|out|leav\w+|depart\w+|check(?:ing)?[ -]?out)(?: on)?|-|到|"
     rf"至)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?$"
 )
 _ROUGHLY_BEFORE: Final = re.compile(rf"\b(?:and|around|round|about|between|near)(?: {WEEKDAY},?)? (?:the )?$")
@@ -200,8 +200,9 @@ def _end_claims(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], sai
                 last: bool) -> list[Claim]:  # fmt: skip
     """Return the claim that a date is a stay's last night, or the day on which the guests leave."""
     ends = {ticket.check_out - timedelta(days=int(last)) for ticket in tickets}
+    shorter = {t.check_in + timedelta(days=n - int(last)) for t in tickets for n in _nights_said(talk) if n <= t.nights}
     wrong = last and any(mention.days[-1].day == ticket.check_out.day for ticket in tickets)
-    true = any(mention.days[-1].day == end.day for end in ends) or (not wrong and set(mention.days) <= said)
+    true = any(mention.days[-1].day == end.day for end in ends | shorter) or (not wrong and set(mention.days) <= said)
     truth = ", ".join(sorted(end.isoformat() for end in ends))
     return [talk.claim("date", mention.start, mention.end, _iso(mention.days[-1]), truth, true)]
 
@@ -424,7 +425,7 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
             if not (about or at_once) or mention.nights == total:
                 continue
             partly = mention.nights < longest and talk.earlier and not swapped
-            if partly and not exact and (meant is None or part) and (part or _is_a_part(talk, sentence, dates, nights)):
+            if partly and not exact and (part or _is_a_part(talk, sentence, dates)):
                 continue
         found.append(talk.claim("nights", mention.start, mention.end, float(mention.nights),
                                 ", ".join(map(str, lengths)), true))  # fmt: skip
@@ -495,7 +496,7 @@ _FROM_DATE: Final = re.compile(rf",? from (?:{WEEKDAY},? ?)?(?:the )?")
 _BARE_END: Final = re.compile(r"[.;,)!?:]|$| and\b")
 
 
-def _is_a_part(talk: Talk, sentence: Span, dates: Sequence[DateMention], nights: Sequence[NightsMention]) -> bool:
+def _is_a_part(talk: Talk, sentence: Span, dates: Sequence[DateMention]) -> bool:
     """Return whether the talk has told of a part of a stay, or the sentence tells which nights are meant."""
     tickets = talk.card.tickets
     named = within(dates, sentence.start, sentence.end)

@@ -21,6 +21,7 @@ _NET: Final = re.compile(
     rf"\bnet\b(?! (?:effect|result|gain|of (?!commission)))|\bin {_WHOSE} {_PURSE}\b|\bin hand\b|\b(?:to|for) you\b(?! to\b)"
     rf"|\b(?:it |they |that |which )?reach(?:es)? (?:you|the house|the hotel|her|him)\b|\b(?:left|stays?|remains?) (?:for|with) (?:you|the house)\b|\b(?:truly )?arrives\b|\bheld by you\b"
     rf"|\b(?:you|the house|the hotel)(?:'d| would|'ll| will)? (?:still )?(?:keeps?|holds?|gets?|receives?|takes? home|pockets?|get to keep)\b"
+    rf"|\bleav(?:es?|ing)(?: (?:you|the house|the hotel|her|him|me))?(?: with)?(?= (?:about |some |only |roughly |around )?[0-9])"
     rf"|\b(?:of it |is |are )?yours\b|\bafter {_SHARE}|(?<=[0-9]) you(?=[.,;!?)]|$)|到手|净价|净收|落袋"
 )
 _SELLING: Final = re.compile(
@@ -36,10 +37,12 @@ _BEHIND: Final = re.compile(
 _AHEAD: Final = re.compile(
     r"(?:: (?:the |your )?(?:[a-z]+ ){1,2}|[:,]|,? then:?|,? (?:it's|it is|that's|that is|is|are|at|about|some|only|now|just|around|as|price|prices|rate|of))* ?[¥$]?"
 )
-_VERB: Final = re.compile(r"(?:keep|hold|get|receive|take|pocket|pay|see|read|arrive|付|给|看|到手|落袋)s?$|^(?:to|for) |^in ")
+_VERB: Final = re.compile(r"(?:keep|hold|get|receive|take|pocket|pay|see|read|arrive|leave|leaving|you|付|给|看|到手|落袋)s?$|^(?:to|for) |^in ")
 """Words that the figure follows."""
+_VERB_ALONE: Final = re.compile(r"you(?:'d| would|'ll| will)? (?:still )?[a-z ]+s?$")
+_END: Final = re.compile(r" ?(?:[.,;:!?)]|$|(?:a|per|each) night)")
 _LIST: Final = re.compile(
-    r"(?: (?:for|on|in) (?:the |your )?[a-z]+(?: [a-z]+)?)?(?:, | and |,? and |/| & |、|和)(?:the |your )?(?:(?!and )[a-z]+ ){0,2}"
+    r"(?: (?:for|on|in) (?:the |your )?[a-z]+(?: [a-z]+)?)?(?:, | and |,? and |/| & |、|和)(?:the |your )?(?:(?!and |at |of |to |from |page |guests? |against |then |over |under )[a-z]+ ){0,2}"
 )
 _ALL: Final = re.compile(
     r"(?:\b(?:both|all|each|every|three|two)\b|[都两三]个?(?:都|是)?)[^.;:0-9]{0,14}$|^[ ,]*$|[:,;] ?$"
@@ -144,10 +147,11 @@ def _typed(talk: Talk, marks: Sequence[_Mark], figures: Sequence[Number]) -> lis
         before = within(figures, sentence.start, mark.start)
         after = within(figures, mark.end, sentence.end)
         ahead = after and _AHEAD.fullmatch(talk.low, mark.end, after[0].start)
-        verb = ahead and _VERB.search(talk.low, mark.start, mark.end)
+        verb = ahead and (_VERB.search(talk.low, mark.start, mark.end) or talk.low[mark.start - 2 : mark.start] in (": ", ", "))
+        verb = verb or (_VERB_ALONE.search(talk.low, mark.start, mark.end) and not _END.match(talk.low, mark.end))
         if before and not verb and _BEHIND.fullmatch(talk.low, before[-1].end, mark.start):
             found[before[-1].start] = (before[-1], mark.net)
-        elif ahead:
+        elif ahead and not talk.low.endswith("yours", mark.start, mark.end):
             for number in _listed(talk, after, marks):
                 found.setdefault(number.start, (number, mark.net))
         elif _of_all(talk, mark, sentence):
