@@ -22,7 +22,7 @@ _NET: Final = re.compile(
     rf"|\b(?:it |they |that |which )?reach(?:es)? (?:you|the house|the hotel|her|him)\b|\b(?:left|stays?|remains?) (?:for|with) (?:you|the house)\b|\b(?:truly )?arrives\b|\bheld by you\b"
     rf"|\b(?:you|the house|the hotel)(?:'d| would|'ll| will)? (?:still )?(?:keeps?|holds?|gets?|receives?|takes? home|pockets?|get to keep)\b"
     rf"|\bleav(?:es?|ing)(?: (?:you|the house|the hotel|her|him|me))?(?: with)?(?= (?:about |some |only |roughly |around )?[0-9])"
-    rf"|\b(?:of it |is |are )?yours\b|\bafter {_SHARE}|(?<=[0-9]) you(?=[.,;!?)]|$)|到手|净价|净收|落袋"
+    rf"|\b(?:of it|is|are) yours\b|\bafter {_SHARE}|(?<=[0-9]) you(?=[.,;!?)]|$)|到手|净价|净收|落袋"
 )
 _SELLING: Final = re.compile(
     rf"\bselling\b|\bgross\b|\bon (?:the|your) (?:page|site|screen|listing)\b|\bat the front\b|\bin the window\b"
@@ -90,9 +90,10 @@ def type_claims(talk: Talk) -> list[Claim]:
         left = any(_is(value, {figure * keep for figure in said - {value}}) for keep in keeps)
         leaves = any(_is(value * keep, said - {value}) for keep in keeps)
         turned = (leaves or value > highest_net + 2.0) if net else left and not asks
-        if _is(value, own) or (left if net else leaves):
+        near, far = _apart(value, own), _apart(value, other)
+        if (near <= _SAME and near <= far) or (left if net else leaves):
             true: bool | None = True
-        elif _is(value, other) and (net or not asks):
+        elif far <= _SAME and (net or not asks):
             true = False
         else:
             true = False if turned else None
@@ -112,6 +113,10 @@ def _left(talk: Talk, number: Number, said: AbstractSet[float], nets: AbstractSe
     truth = min((figure * keep for figure in whole for keep in keeps), key=lambda left: abs(left - value))
     true = abs(truth - value) <= _SAME or talk.was_said(value, _SAME)
     return [talk.claim("net-price", number.start, number.end, value, round(truth, 2), true)]
+
+
+def _apart(value: float, others: AbstractSet[float]) -> float:
+    return min(abs(value - other) for other in others)
 
 
 def _is(value: float, others: AbstractSet[float]) -> bool:
@@ -150,6 +155,8 @@ def _typed(talk: Talk, marks: Sequence[_Mark], figures: Sequence[Number]) -> lis
         verb = ahead and (_VERB.search(talk.low, mark.start, mark.end) or talk.low[mark.start - 2 : mark.start] in (": ", ", "))
         verb = verb or (_VERB_ALONE.search(talk.low, mark.start, mark.end) and not _END.match(talk.low, mark.end))
         if before and not verb and _BEHIND.fullmatch(talk.low, before[-1].end, mark.start):
+            for number in _listed_before(talk, before, mark):
+                found.setdefault(number.start, (number, mark.net))
             found[before[-1].start] = (before[-1], mark.net)
         elif ahead and not talk.low.endswith("yours", mark.start, mark.end):
             for number in _listed(talk, after, marks):
@@ -168,6 +175,21 @@ def _listed(talk: Talk, figures: Sequence[Number], marks: Sequence[_Mark]) -> Se
     if last > 1 and any(_BEHIND.fullmatch(talk.low, figures[last - 1].end, mark.start) for mark in marks if mark.start >= figures[last - 1].end):
         last -= 1  # the last one has a type of its own
     return figures[:last]
+
+
+def _listed_before(talk: Talk, figures: Sequence[Number], mark: _Mark) -> Sequence[Number]:
+    """Return the last figures, those that are listed one right after the other: "462, 610 and 538, selling".
+
+    In "320, 272 net" the last one alone is net.
+    """
+    first = len(figures) - 1
+    while first and talk.low[figures[first - 1].end : figures[first].start] in _JOINTS:
+        first -= 1
+    plain = talk.low[figures[-2].end : figures[-1].start] == ", " if first < len(figures) - 1 else True
+    return figures[-1:] if plain and talk.low[figures[-1].end] != "," else figures[first:]
+
+
+_JOINTS: Final = (", ", " and ", ", and ", "/", "、", "和", " ")
 
 
 def _of_all(talk: Talk, mark: _Mark, sentence: Span) -> bool:
