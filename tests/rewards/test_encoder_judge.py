@@ -10,15 +10,15 @@ from typer.testing import CliRunner
 for package in ("torch", "peft", "onnx", "onnxruntime"):
     pytest.importorskip(package)
 
-from benchmarks.cli.main import app
-from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.game.lanes import FLOATS
-from negotiation_env.language.encoder_build import base_folder
-from rewards.judge.encoder_judge import EncoderJudge, case_text
-from rewards.judge.rubric import SHIPPED, Rubric
-from rewards.loading import load_judge
-from rewards.rules.rule_reward import EXAMPLE_CARD, example_view
-from rewards.sources import Judge
+from benchmarks.cli.main import app  # noqa: E402
+from negotiation_env.errors import DataFileError, UsageError  # noqa: E402
+from negotiation_env.game.lanes import FLOATS  # noqa: E402
+from negotiation_env.language.encoder_build import base_folder  # noqa: E402
+from rewards.judge.encoder_judge import EncoderJudge, case_text  # noqa: E402
+from rewards.judge.rubric import SHIPPED, Rubric  # noqa: E402
+from rewards.loading import load_judge  # noqa: E402
+from rewards.rules.rule_reward import EXAMPLE_CARD, example_view  # noqa: E402
+from rewards.sources import Judge  # noqa: E402
 
 try:
     base_folder()
