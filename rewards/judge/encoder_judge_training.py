@@ -178,7 +178,7 @@ def held_out(folder: Path, most: int | None = None) -> dict[str, Any]:
     replies = [r for turn in turns for r in turn]
     told = judge.answers([r.view for r in replies])
     figures = agreement(told, turns, judge.rubric)
-    figures |= by_grade(points_of(told, judge.rubric, judge.answered.ordinary), turns)
+    figures |= by_grade(points_of(told, judge.rubric, judge.answered.ordinary), turns, judge.rubric)
     sound = [r.view for r in replies if r.quality >= 3]
     return figures | {"injection": injection_shift(judge.answers, sound, judge.rubric)}
 
