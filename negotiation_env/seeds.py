@@ -22,6 +22,8 @@ SCENARIOS: Final = MappingProxyType(
         "reward cost": range(5_000_000, 5_100_000),
         "trl speed": range(6_000_000, 6_100_000),
         "manager study": range(7_000_000, 9_000_000),
+        "manager swap": range(9_000_000, 9_100_000),
+        "reward lab": range(9_100_000, 9_200_000),
         "sb3 quality": range(1_000_000_000, 1_001_000_000),
         "on-policy held out": range(2_000_000_000, 2_001_000_000),
         "on-policy training": range(3_000_000_000, 1 << 33),
@@ -97,8 +99,10 @@ class Stream(IntEnum):
     ADAPTER_EPOCH = 0x7EA1
     MODEL_VALIDATION = 0x5A11D
     PAIR_NOTE = 0x20735
+    WRITTEN_PAIR = 0x3417E
     JUDGE_LABEL = 0x1ABE1
     JUDGE_INJECTION = 0x7E57
     BOOTSTRAP = 0xB007
     HOSTILE_REPLY = 0x5BEED
+    REWARD_LAB = 0x1AB
     LABELLED_REPLY = 0x52

@@ -14,7 +14,8 @@ from rewards.judge.case_questions import ANSWERED
 from rewards.judge.distilled_judge import SHIPPED, DistilledJudge
 from rewards.judge.llm_judge import LlmJudge
 from rewards.judge.rubric import Rubric
-from rewards.model.preference_model import PreferenceModel
+from rewards.model.encoder_model import REFERENCE, EncoderRewardModel
+from rewards.model.ngram_model import NgramRewardModel
 from rewards.repo import Composition, RepoReward
 from rewards.rules.rule_reward import RuleReward
 from rewards.sources import Judge, RewardModel
@@ -58,20 +59,22 @@ def repo_lm() -> RepoReward:
 def load_model(spec: str) -> RewardModel:
     """Return a reward model.
 
-    "ngram" and "small" are shipped, the latter a LoRA adapter on SmolLM2; else the path of an .npz file of n-gram
-    weights, or of an adapter folder.
+    "ngram", "encoder" (on MiniLM) and "small" (a LoRA adapter on SmolLM2) are shipped; else the path of an .npz file of
+    n-gram weights, of an encoder's folder, or of an adapter's.
     """
     if spec == "ngram":
-        return PreferenceModel.shipped()
+        return NgramRewardModel.shipped()
     if spec.endswith(".npz"):
-        return PreferenceModel.from_file(spec)
+        return NgramRewardModel.from_file(spec)
+    if spec == "encoder" or (Path(spec) / REFERENCE).is_file():
+        return EncoderRewardModel.shipped() if spec == "encoder" else EncoderRewardModel.from_folder(spec)
     if spec == "small" or _is_adapter(spec):
         kind = optional_module("rewards.model.adapter_model", "llm").AdapterRewardModel
         model: RewardModel = kind.shipped() if spec == "small" else kind.from_folder(spec)
         return model
     raise UsageError(
-        f"reward model: expected 'ngram', 'small', an .npz file or an adapter folder, got {spec!r}."
-        f"{did_you_mean(spec, ('ngram', 'small'))}"
+        "reward model: expected 'ngram', 'encoder', 'small', an .npz file, or the folder of an encoder or an adapter, "
+        f"got {spec!r}.{did_you_mean(spec, ('ngram', 'encoder', 'small'))}"
     )
 
 

@@ -7,17 +7,30 @@ Good behaviour raises a positive model reward and softens a negative one, bad be
 deepens a negative one; the sign never flips and |R_total| <= 2 |R_model|. A model reward of exactly 0 stays 0,
 whatever judge and rules say: the enhancement scales the model's opinion and has none of its own.
 
-``Composition`` also has what ablations need: another ``n``, a plain sum, and any source left out. A source that could
-not score is None, and then so is the total, unless the composition leaves that source out: unscored is not zero. A
-source that is left out is still scored and recorded, so that episodes of all ablations show the same figures. This
-module knows no text, no rule, no weight; the sources do.
+``Composition`` also has what ablations need: another ``n``, any source left out, and other formulas:
+
+- ``sum``: R_model + E_enh / n; points count whatever R_model is, and can flip its sign.
+- ``hero``: the strata of HERO (arXiv 2510.07242): a reply that violates lies below every one that does not, and R_model
+  grades inside each stratum. HERO scales the model's scores by the least and greatest of a group of replies; this
+  R_model is cut to [-1, 1] instead, so that a reply's reward is its own. The model's share (HERO's alpha and beta) is
+  ours, and so is the zero, which is that of a routine reply that violates nothing.
+- ``gate``: the constraints of CGPO (arXiv 2409.20370): a reply that violates gets no positive reward, any other has
+  R_model.
+
+A reply violates from ``VIOLATION`` points on, of the judge or of the rules; less counts nothing in these two, nor does
+``n``. What normalises every source for itself over a group of replies (GDPO, arXiv 2601.05242) needs the group, and
+stands with ``policies.training.on_policy.methods.Grpo``.
+
+A source that could not score is None, and then so is the total, unless the composition leaves that source out: unscored
+is not zero. A source that is left out is still scored and recorded, so that episodes of all ablations show the same
+figures. This module knows no text, no rule, no weight; the sources do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, get_args
 
 import numpy as np
 
@@ -25,14 +38,21 @@ from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView, RewardBreakdown
 from rewards.judge.distilled_judge import DistilledJudge
-from rewards.model.preference_model import PreferenceModel
+from rewards.model.ngram_model import NgramRewardModel
 from rewards.rules.rule_reward import RuleReward
 from rewards.sources import Judge, RewardModel, Rules, RuleScore, Verdict
 
 DEFAULT_N = 100.0
 """The paper's n: points of enhancement that double a reward or bring it to nothing."""
 SOURCES = ("model", "judge", "rules")
-FORMULAS = ("repo", "sum")
+Formula = Literal["repo", "sum", "hero", "gate"]
+FORMULAS: Final[tuple[Formula, ...]] = get_args(Formula)
+VIOLATION: Final = -40.0
+"""Points of the judge or of the rules from which a reply violates: what a major breach costs, not a blemish."""
+STRATUM: Final = 0.4
+"""How far R_model moves a reply inside its stratum, up or down; strata lie 1 apart, so they do not touch."""
+NEAR_ZERO: Final = 0.25
+"""A model reward of less leaves judge and rules little to scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +60,7 @@ class Composition:
     """How three sources become one number.
 
     Attributes:
-        formula: "repo" is the paper's; "sum" is R_model + E_enh / n, in which points count whatever R_model is, and
-            can flip its sign.
+        formula: see the module.
         n: points at which the enhancement is clipped, > 0.
         without: sources left out, of ``SOURCES``. Without the judge or the rules their points count as 0; without
             the model the total is E_enh / n, in [-1, 1]. "judge" and "rules" both left out is the reward model alone.
@@ -50,13 +69,12 @@ class Composition:
         UsageError: on an unknown formula or source, on ``n`` out of range, or if every source is left out.
     """
 
-    formula: Literal["repo", "sum"] = "repo"
+    formula: Formula = "repo"
     n: float = DEFAULT_N
     without: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        if self.formula not in FORMULAS:
-            raise UsageError(f"formula: expected one of {FORMULAS}, got {self.formula!r}")
+        _formula(self.formula)
         if not 0.0 < self.n < float("inf"):
             raise UsageError(f"expected n > 0 points, got {self.n}: the paper's value is {DEFAULT_N:g}")
         for name in self.without:
@@ -67,21 +85,20 @@ class Composition:
 
     @classmethod
     def parse(cls, text: str) -> Composition:
-        """Read "n=25", "formula=sum", "without=judge+rules", or several by comma; "" is the paper's."""
-        formula, n, without = "repo", DEFAULT_N, frozenset[str]()
+        """Read "n=25", "formula=hero", "without=judge+rules", or several by comma; "" is the paper's."""
+        formula: Formula = "repo"
+        n, without = DEFAULT_N, frozenset[str]()
         for part in filter(None, (p.strip() for p in text.split(","))):
             key, _, value = part.partition("=")
             if key == "formula":
-                formula = value
+                formula = _formula(value)
             elif key == "n":
                 n = _points(value)
             elif key == "without":
                 without = frozenset(value.split("+"))
             else:
                 raise UsageError(f"reward: unknown setting {key!r}.{did_you_mean(key, ('formula', 'n', 'without'))}")
-        if formula not in FORMULAS:
-            raise UsageError(f"formula: expected one of {FORMULAS}, got {formula!r}")
-        return cls("sum" if formula == "sum" else "repo", n, without)
+        return cls(formula, n, without)
 
     def missing(self, model: Num | None, judge: Num | None, rules: Num | None) -> tuple[str, ...]:
         """Return the names of the sources that this composition needs and that are None."""
@@ -102,7 +119,30 @@ class Composition:
         share = self.enhancement(judge, rules) / self.n
         if "model" in self.without or model is None:
             return share
-        return model + share * (abs(model) if self.formula == "repo" else 1.0)
+        if self.formula == "repo":
+            return model + share * abs(model)
+        if self.formula == "sum":
+            return model + share
+        violates = self._violates(judge, rules)
+        if self.formula == "gate":
+            return np.where(violates, np.minimum(model, 0.0), model)[()]
+        return (STRATUM * np.clip(model, -1.0, 1.0) - np.where(violates, 1.0, 0.0))[()]
+
+    def _violates(self, judge: Num | None, rules: Num | None) -> Num:
+        """Return whether the judge or the rules find a violation; sources left out find none."""
+        found = [
+            points <= VIOLATION
+            for name, points in (("judge", judge), ("rules", rules))
+            if points is not None and name not in self.without
+        ]
+        return np.any(np.array(found), axis=0) if found else False
+
+
+def _formula(name: str) -> Formula:
+    for formula in FORMULAS:
+        if name == formula:
+            return formula
+    raise UsageError(f"formula: expected one of {FORMULAS}, got {name!r}.{did_you_mean(name, FORMULAS)}")
 
 
 def _points(text: str) -> float:
@@ -129,7 +169,7 @@ class RepoReward:
         rules: Rules | None = None,
         composition: Composition | None = None,
     ) -> None:
-        self.model: RewardModel = PreferenceModel.shipped() if model is None else model
+        self.model: RewardModel = NgramRewardModel.shipped() if model is None else model
         self.judge: Judge = DistilledJudge.shipped() if judge is None else judge
         self.rules: Rules = RuleReward.shipped() if rules is None else rules
         self.composition = Composition() if composition is None else composition
@@ -173,3 +213,24 @@ class RepoReward:
                 return RewardBreakdown(None, model, judged, ruled, None, terms, fault)
         points = self.composition.enhancement(judged, ruled)
         return RewardBreakdown(self.composition.total(model, judged, ruled), model, judged, ruled, points, terms)
+
+
+def relations(breakdowns: Sequence[RewardBreakdown]) -> dict[str, float]:
+    """Return what the sources contribute over some replies, unscored ones left out.
+
+    ``model_with_e`` and ``total_with_model`` are Pearson's correlations, left out where nothing varies; ``near_zero``
+    is the share of replies with |R_model| below ``NEAR_ZERO``.
+    """
+    known = [
+        (b.model, b.enhancement, b.total)
+        for b in breakdowns
+        if b.model is not None and b.enhancement is not None and b.total is not None
+    ]
+    if not known:
+        return {}
+    model, points, total = np.array(known, dtype=np.float64).T
+    found = {"near_zero": float((np.abs(model) < NEAR_ZERO).mean())}
+    for name, other in (("model_with_e", points), ("total_with_model", total)):
+        if model.std() > 0.0 and other.std() > 0.0:
+            found[name] = float(np.corrcoef(model, other)[0, 1])
+    return found

@@ -161,7 +161,7 @@ def rescore(
     rubric: Annotated[Path | None, typer.Option(help="A rubric file; default: the shipped rubric.toml.")] = None,
     rm: Annotated[str, typer.Option(help="Reward model: ngram, or a path.")] = "ngram",
     judge: Annotated[str, typer.Option(help="Judge: distilled, a path, or an engine spec.")] = "distilled",
-    compose: Annotated[str, typer.Option(help="Composition: n=25, formula=sum, without=judge; by comma.")] = "",
+    compose: Annotated[str, typer.Option(help="Composition: n=25, formula=hero, without=judge; by comma.")] = "",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the re-scored episodes here.")] = None,
 ) -> None:
     """Score recorded episodes anew without replaying them, and print what moved."""

@@ -172,13 +172,7 @@ def reader(
     """Train the encoder reader on written dialogues and drills: a LoRA and heads on MiniLM."""
     module = optional_module("policies.training.reader", "train")
     settings = module.read_settings(preset, _with_seed(overrides, seed))
-    with Progress(console=Console(), transient=True) as progress:
-        task = progress.add_task("training the reader", total=None)
-
-        def show(done: int, steps: int, loss: float) -> None:
-            progress.update(task, completed=done, total=steps, description=f"training the reader, loss {loss:.3f}")
-
-        folder = module.train(settings, out, resume, command=_typed(), on_step=show)
+    folder = _watched("the reader", partial(module.train, settings, out, resume, command=_typed()))
     _tell(f"Reader: {folder}; measure it with negotiate study reading validation --reader encoder:{folder}")
 
 
@@ -230,15 +224,19 @@ def rm(
     overrides: SetOption = None,
     resume: ResumeOption = False,
 ) -> None:
-    """Train the LoRA reward model on preference pairs; preset "ngram": the n-gram model."""
+    """Train the LoRA reward model on preference pairs; "encoder": on a sentence encoder; "ngram": the light model."""
     if preset == NGRAM:
         if resume:
             raise UsageError(f"train rm: expected no --resume with the preset {NGRAM!r}, whose run takes two minutes")
-        light = optional_module("rewards.training.ngram_training", "train")
+        light = optional_module("rewards.model.ngram_fit", "train")
         folder = light.train(preset, out, _with_seed(overrides, seed))
-        for line in light.figure_lines(folder):
-            _tell(line)
-        _tell(f"Reward model: {folder}; its figures: {folder}/report.json")
+        _tell(f"Reward model: {folder}/preference.npz; its figures: {folder}/preference.json")
+        return
+    if preset.startswith(ENCODER):
+        encoder = optional_module("rewards.model.encoder_training", "train")
+        settings = encoder.read_settings(preset, _with_seed(overrides, seed))
+        folder = _watched("the reward model", partial(encoder.train, settings, out, resume, command=_typed()))
+        _tell(f"Reward model: {folder}; use it with --reward repo:model={folder}")
         return
     module = optional_module("rewards.model.model_training", "train")
     folder = module.train(preset, out, _with_seed(overrides, seed), resume=resume, command=_typed())

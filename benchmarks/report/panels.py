@@ -17,6 +17,7 @@ from benchmarks.suites.case import CATEGORIES
 from negotiation_env.errors import DataFileError
 from negotiation_env.files import read_lines
 from negotiation_env.play.records import recorded_views
+from rewards.repo import NEAR_ZERO
 
 MOST_DOTS: Final = 400
 """Replies of each policy in the scatter: the first so many."""
@@ -30,6 +31,12 @@ class Curve(NamedTuple):
     over: str
 
 
+RELATIONS: Final = {
+    "model_with_e": "R_model with E r = {:.2f}",
+    "total_with_model": "with R_total r = {:.2f}",
+    "near_zero": f"|R_model| < {NEAR_ZERO:g} in {{:.0%}}",
+}
+"""How the legend says what reward sources have to do with each other (``rewards.repo.relations``)."""
 AXES: Final = {"replies": "replies sampled", "step": "optimiser step"}
 CURVES: Final = (
     Curve("total", "mean R_total of a reply, in training", "replies"),
@@ -40,6 +47,8 @@ CURVES: Final = (
     Curve("held_out/success", "success per ticket, held-out dialogues", "replies"),
     Curve("held_out/persuasion", "persuasion score, held-out dialogues", "replies"),
     Curve("held_out/kl_to_start", "KL to the starting policy, nats a token", "replies"),
+    Curve("advantage_share_of_e", "share of the advantages' variance from E", "replies"),
+    Curve("held_out/total_with_model", "correlation of R_total and R_model, held-out dialogues", "replies"),
     Curve("entropy", "entropy in training, nats a token", "replies"),
     Curve("reply_tokens", "tokens of a reply in training", "replies"),
     Curve("loss", "training loss", "step"),
@@ -86,8 +95,11 @@ def reward_scatter(report: Report) -> str:
             continue
         rewards = [turn.reward for policy, _, p in report.played if policy == name for turn in p.episode.turns]
         scored = [r for r in rewards if r.model is not None and r.enhancement is not None][:MOST_DOTS]
+        known = report.data["policies"][name]["sources"]
+        said = [text.format(known[key]) for key, text in RELATIONS.items() if key in known]
+        label = f"{name}: {', '.join(said)}" if said else name
         clouds.append(
-            Series(name, [r.enhancement or 0.0 for r in scored], [r.model or 0.0 for r in scored], colour=colour)
+            Series(label, [r.enhancement or 0.0 for r in scored], [r.model or 0.0 for r in scored], colour=colour)
         )
     title = "Reward sources: R_model against E_enh = clip(E_judge + E_func), one dot a reply"
     return scatter_chart(clouds, title, "E_enh, points", "R_model")

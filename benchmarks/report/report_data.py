@@ -13,6 +13,7 @@ from benchmarks.metrics.policy_metrics import ALL_METRICS, METRICS, is_percent, 
 from benchmarks.metrics.rating_metrics import agreement
 from benchmarks.statistics import Figure
 from negotiation_env.engines.answers import cause_of
+from rewards.repo import relations
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,10 @@ def build_report(
             ],
             "fault_causes": _counts(cause_of(p.episode.fault) for _, p in own if p.episode.fault is not None),
             "reply_fault_causes": _counts(_source(f) for _, p in own for turn in p.episode.turns for f in turn.faults),
+            "sources": {
+                name: round(value, 6)
+                for name, value in relations([turn.reward for _, p in own for turn in p.episode.turns]).items()
+            },
             "episodes": len(own),
             "withheld": withheld,
         }

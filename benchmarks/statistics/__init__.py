@@ -14,7 +14,18 @@ from benchmarks.statistics.differences import (
     holm,
     mcnemar,
 )
-from benchmarks.statistics.intervals import LEVEL, NOTHING, RESAMPLES, Figure, Sums, mean, share, sums_of, wilson
+from benchmarks.statistics.intervals import (
+    LEVEL,
+    NOTHING,
+    RESAMPLES,
+    Figure,
+    Sums,
+    correlation,
+    mean,
+    share,
+    sums_of,
+    wilson,
+)
 
 __all__ = [
     "LEVEL",
@@ -26,6 +37,7 @@ __all__ = [
     "Sums",
     "compare_means",
     "compare_shares",
+    "correlation",
     "difference",
     "holm",
     "mcnemar",

@@ -360,3 +360,35 @@ def mean(
         return Figure(value, None, None, n)
     unseen = 1.0 - (1.0 - level) ** (1.0 / len(parts.sums))
     return Figure(value, value + unseen * (within[0] - value), value + unseen * (within[1] - value), n)
+
+
+def correlation(clusters: Sequence[Sequence[tuple[float, float]]], *, seed: int = 0, level: float = LEVEL) -> Figure:
+    """Return Pearson's correlation over all pairs of values with a percentile bootstrap interval over clusters.
+
+    The value is None where one of both does not vary; resamples in which that is so are left out.
+    """
+    # Per cluster: count and the sums of x, y, xx, yy, xy, less the means of all, which keeps squares small.
+    filled = [np.asarray(cluster, dtype=np.float64) for cluster in clusters if len(cluster)]
+    if not filled:
+        return NOTHING
+    centre = np.concatenate(filled).mean(axis=0)
+    sums = np.array([_moments(pairs - centre) for pairs in filled])
+    n, value = int(sums[:, 0].sum()), _pearson(sums.sum(axis=0)[None])[0]
+    if np.isnan(value) or len(filled) == 1:
+        return Figure(None if np.isnan(value) else float(value), None, None, n)
+    found = _pearson(resamples(len(filled), np.random.default_rng(seed)).T @ sums)
+    low, high = np.nanquantile(found, [0.5 - level / 2.0, 0.5 + level / 2.0])
+    return Figure(float(value), float(low), float(high), n)
+
+
+def _moments(pairs: Array) -> Array:
+    x, y = pairs.T
+    return np.array([len(x), x.sum(), y.sum(), x @ x, y @ y, x @ y])
+
+
+def _pearson(sums: Array) -> Array:
+    """Return the correlations of rows of sums [R, 6]; nan where one of both does not vary."""
+    n, x, y, xx, yy, xy = sums.T
+    spread = np.maximum(n * xx - x * x, 0.0) * np.maximum(n * yy - y * y, 0.0)
+    varies = spread > 1e-20
+    return np.where(varies, (n * xy - x * y) / np.sqrt(np.where(varies, spread, 1.0)), np.nan)

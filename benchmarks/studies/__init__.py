@@ -1,10 +1,11 @@
 """One-off measurements: ``negotiate study NAME``. Each is imported when it runs, for many need torch or an extra.
 
-Of the environment: ``speed``, ``conformance``, ``manager``, ``robustness``, ``price_understanding``,
-``reading_quality``, ``voice_quality``. Of rewards: ``rule_measures``
-(on ``rule_labels``), ``adapter_quality``, ``reward_cost``, ``gaming``. Of raters: ``rater_validity`` (on
-``labelled_pairs`` and ``degradations``). Of training: ``methods``, ``trl_speed`` (with ``trl_speed_sides``),
-``sb3_quality``. Of the statistics: ``coverage``. ``bad_case_files`` renews what is made from the bad cases.
+Of the environment: ``speed``, ``conformance``, ``manager``, ``manager_swap``, ``robustness``,
+``price_understanding``, ``reading_quality``, ``voice_quality``. Of rewards: ``reward_study``, ``reward_lab`` (with
+``light_model``), ``rule_measures`` (on ``rule_labels``), ``adapter_quality``, ``reward_cost``, ``gaming``. Of raters:
+``rater_validity`` (on ``labelled_pairs``, ``degradations`` and ``written_raters``); ``phrasing_fit`` makes what they
+weigh words by. Of training: ``methods``, ``trl_speed`` (with ``trl_speed_sides``), ``sb3_quality``. Of the statistics:
+``coverage``. ``bad_case_files`` renews what is made from the bad cases.
 
 A new study is a module with a function whose parameters are typer options and which returns the exit status (None is
 0), and a line in ``STUDIES``.
@@ -36,7 +37,10 @@ STUDIES: Final[dict[str, Study]] = {
     ),
     "conformance": Study(".conformance:study", "Whether the simulated manager keeps its word and its secrets."),
     "manager": Study(".manager.manager_study:study", "What a manager does with words and figures, beside people."),
+    "swap": Study(".manager_swap:study", "How a ranking of policies moves when the manager is swapped."),
     "robustness": Study(".robustness:study", "Hostile messages: no exception, no hang, no growing memory."),
+    "rewards": Study(".reward_study:study", "What each reward source sees in written, graded replies."),
+    "rewards-lab": Study(".reward_lab:study", "When judge and rules help a reward model: three experiments."),
     "rules": Study(".rule_measures:quality", "Precision and recall of the rules on labelled replies."),
     "rule-speed": Study(".rule_measures:speed", "Time per rule on hostile replies."),
     "prices": Study(".price_understanding:study", "How well prices are read in human messages."),
@@ -46,6 +50,7 @@ STUDIES: Final[dict[str, Study]] = {
     "reward-cost": Study(".reward_cost:study", "What scoring a reply costs against generating it."),
     "gaming": Study(".gaming:study", "What gaming the reward earns."),
     "raters": Study(".rater_validity:study", "Whether the automated raters see what was spoiled."),
+    "rater-phrasing": Study(".phrasing_fit:study", "Fit how the raters weigh words, on written replies."),
     "coverage": Study(".coverage:study", "How often intervals cover the truth, by simulation."),
     "sb3": Study(".sb3_quality:study", "The numeric PPO agent against the heuristic.", "sb3"),
     "methods": Study(".methods.command:study", "Train and compare all methods, or REPO's ablations.", "train"),

@@ -133,7 +133,7 @@ def study(
     texts: Annotated[bool, typer.Option(help="Give the misread messages' texts.")] = True,
 ) -> int:
     """Measure a reader on written dialogues; exit status 1 if one of its targets is missed."""
-    messages = [m for name in files for dialogue in _dialogues(name) for m in written_messages(dialogue)]
+    messages = [m for name in files for dialogue in dialogues_of(name) for m in written_messages(dialogue)]
     judged = judge(messages, load_reader(reader))
     figures = measures(judged)
     if as_json:
@@ -150,7 +150,8 @@ def study(
     return int(any(_misses(name, figure, reader) for name, figure in figures.items()))
 
 
-def _dialogues(name: str) -> Sequence[WrittenDialogue]:
+def dialogues_of(name: str) -> Sequence[WrittenDialogue]:
+    """Return the dialogues of a split, or of a file in the corpus' format."""
     if name in SPLITS:
         return written_dialogues(name)
     return tuple(read_lines(Path(name), WrittenDialogue))

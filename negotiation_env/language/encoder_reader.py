@@ -23,9 +23,9 @@ from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType, Tactic
 from negotiation_env.language.encoder_build import (
     FOLDER,
     base_folder,
+    encoder_weights,
     missing,
     onnx_model,
-    reader_weights,
     settings,
 )
 from negotiation_env.language.encoder_heads import (
@@ -468,4 +468,4 @@ def load_encoder(folder: str = "") -> EncoderReader:
     tokenizer = Tokenizer.from_file(str(base_folder() / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    return EncoderReader(session, reader_weights(place), tokenizer, Thresholds(**settings(place).thresholds))
+    return EncoderReader(session, encoder_weights(place), tokenizer, Thresholds(**settings(place).thresholds))

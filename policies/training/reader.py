@@ -1,18 +1,13 @@
 """Trains the encoder reader, MiniLM with a LoRA and heads, on written dialogues and drills: ``negotiate train reader``.
 
 A step is a batch of messages of like length; the loss is the sum of the cross-entropies of figures' roles, scales and
-price types, of takings, stands and topics, masked labels aside. The base is frozen, in bfloat16. Its layers and the
-heads have dropout: without it the loss was four times as high on new authors as on those trained on. What is written in
-the end is a running mean of the weights along the steps (Polyak and Juditsky 1992), with a share of those that it began
-with if it is to be. A run goes on from its last whole epoch; ``reader.safetensors`` and ``reader.json`` are what
-``encoder_build`` reads. In the end the thresholds are chosen on the validation authors (``reader_thresholds``).
+price types, of takings, stands and topics, masked labels aside (``negotiation_env.training.encoder`` has the steps).
+``encoder.safetensors`` and ``encoder.json`` are what ``encoder_build`` reads. In the end the thresholds are chosen on
+the validation authors (``reader_thresholds``).
 """
 
 from __future__ import annotations
 
-import math
-import random
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
@@ -20,15 +15,11 @@ from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
 import numpy as np
-import peft
 import torch
 from pydantic import Field
 from safetensors.numpy import save_file as save_arrays
-from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as fn
-from transformers import BertModel
 
 from negotiation_env.files import read_json, write_file, write_json, write_text
 from negotiation_env.game.acts import MAX_TICKETS
@@ -44,18 +35,14 @@ from negotiation_env.language.encoder_heads import (
 )
 from negotiation_env.language.encoder_input import MESSAGE_FEATURES, PAIR_FEATURES, SCALES, TICKET_FEATURES
 from negotiation_env.language.encoder_reader import MOST_TOKENS, Thresholds, load_encoder
-from negotiation_env.training.lora import lora_config
-from negotiation_env.training.presets import AdapterPreset, Count, LearningRate, Share, read_preset
+from negotiation_env.training.encoder import AdaptedEncoder, EncoderPreset, encoder_tokenizer, head, run
+from negotiation_env.training.presets import read_preset
 from negotiation_env.training.run_folder import (
     CARD,
     RunFolder,
-    TrainingStoppedError,
     model_card,
     provenance,
-    restore,
-    settings_of,
     sha256,
-    state_tensors,
 )
 from policies.training.reader_thresholds import choose_thresholds
 from policies.training.settings import PRESETS
@@ -71,29 +58,15 @@ RARE: Final = [
 """Topics whose few examples count four times."""
 DECISIVE: Final = [i for i, (name, _) in enumerate(TOPICS) if name in ("close", "walk", "overpromise")]
 """Topics that change the game: they count three times."""
-STATE, SCHEDULE = "state.safetensors", "schedule.json"
 
 
-class ReaderPreset(AdapterPreset):
-    """Settings of a run; ``learning_rate`` is the LoRA's and falls to a fiftieth along a cosine, as ``head_rate`` does.
+class ReaderPreset(EncoderPreset):
+    """Settings of a run; ``batch_size`` counts messages."""
 
-    ``batch_size`` counts messages; ``start`` is the folder of a reader of the same shape.
-    """
-
-    head_rate: LearningRate
-    epochs: Count
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
-    """Of the encoder's layers."""
-    head_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.2
-    averaging: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    """What a step leaves of the running mean of the weights; 0 keeps the last step's weights alone."""
-    start_share: Share = 0.0
-    """Share of ``start`` in what is written, by which it reads unlike authors better (Wortsman et al. 2022)."""
     drill_repeats: Annotated[int, Field(ge=0)]
     """How often the drills stand in the data."""
     most_messages: int | None = None
     """Cuts the data short, for tests."""
-    torch_threads: Annotated[int, Field(ge=1, le=64)] = 1
 
 
 class Heads(nn.Module):
@@ -102,16 +75,10 @@ class Heads(nn.Module):
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__()
         on_ticket = 4 * HIDDEN + TICKET_FEATURES + 2 + MESSAGE_FEATURES
-        self.figure = _head(3 * HIDDEN + PAIR_FEATURES, len(ROLES) + len(SCALES) + 1, dropout)
-        self.pair = _head(3 * HIDDEN + PAIR_FEATURES, 1, dropout)
-        self.ticket = _head(on_ticket, 1 + len(FORCES) + len(STANDS), dropout)
-        self.message = _head(2 * HIDDEN + MESSAGE_FEATURES, len(TOPICS), dropout)
-
-
-def _head(wide: int, out: int, dropout: float) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Linear(wide, WIDTH), nn.GELU(approximate="tanh"), nn.Dropout(dropout), nn.Linear(WIDTH, out)
-    )
+        self.figure = head(3 * HIDDEN + PAIR_FEATURES, WIDTH, len(ROLES) + len(SCALES) + 1, dropout)
+        self.pair = head(3 * HIDDEN + PAIR_FEATURES, WIDTH, 1, dropout)
+        self.ticket = head(on_ticket, WIDTH, 1 + len(FORCES) + len(STANDS), dropout)
+        self.message = head(2 * HIDDEN + MESSAGE_FEATURES, WIDTH, len(TOPICS), dropout)
 
 
 class Encoded(NamedTuple):
@@ -307,18 +274,6 @@ def loss_of(out: Logits, batch: Batch) -> Tensor:
     return loss
 
 
-def batches(data: Sequence[Encoded], size: int, rng: random.Random) -> list[list[Encoded]]:
-    """Return an epoch's batches, in random order, of messages of like length."""
-    order = list(range(len(data)))
-    rng.shuffle(order)
-    made = []
-    for start in range(0, len(order), size * 20):
-        chunk = sorted(order[start : start + size * 20], key=lambda i: len(data[i].ids))
-        made += [[data[i] for i in chunk[s : s + size]] for s in range(0, len(chunk), size)]
-    rng.shuffle(made)
-    return made
-
-
 def training_data(settings: ReaderPreset) -> list[LabelledMessage]:
     """Return the training authors' messages and the drills."""
     if settings.most_messages is None:
@@ -333,91 +288,11 @@ def read_settings(preset: Mapping[str, Any] | str | Path, overrides: Sequence[st
     return read_preset(ReaderPreset, preset, PRESETS / "reader", overrides)
 
 
-class ReaderModel:
-    """Base with LoRA, and heads; their optimiser and its schedule over ``steps``."""
-
-    def __init__(self, settings: ReaderPreset, steps: int) -> None:
-        torch.manual_seed(settings.seed)
-        body = BertModel.from_pretrained(
-            base_folder(),
-            add_pooling_layer=False,
-            attn_implementation="eager",
-            hidden_dropout_prob=settings.dropout,
-            attention_probs_dropout_prob=0.0,
-        )
-        half: Any = body.to(torch.bfloat16)  # type: ignore[arg-type]
-        self.body: Any = peft.get_peft_model(half, lora_config(settings, task="FEATURE_EXTRACTION"))
-        self.body.train()
-        self.heads = Heads(settings.head_dropout)
-        if settings.start:
-            self._put(load_file(Path(settings.start) / WEIGHTS))
-        self.averaging, self.start_share = settings.averaging, settings.start_share
-        self.start = self.tensors()
-        self.average = self.tensors()
-        self.trained = [p for p in self.body.parameters() if p.requires_grad]
-        groups = [
-            {"params": self.trained, "lr": settings.learning_rate},
-            {"params": list(self.heads.parameters()), "lr": settings.head_rate},
-        ]
-        self.optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
-
-        def part(step: int) -> float:
-            return min(1.0, (step + 1) / (settings.warmup_steps + 1)) * max(
-                0.02, 0.5 * (1.0 + math.cos(math.pi * step / max(1, steps)))
-            )
-
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, part)
-
-    def step(self, batch: Batch) -> float:
-        """Take one optimiser step; return the loss."""
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            hidden = self.body(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
-        loss = loss_of(forward(hidden.float(), self.heads, batch), batch)
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_([*self.trained, *self.heads.parameters()], 1.0)
-        self.optimizer.step()
-        self.schedule.step()
-        # a short memory at first, so that the first weights do not weigh on the mean
-        kept = min(self.averaging, self.schedule.last_epoch / (self.schedule.last_epoch + 10))
-        for name, tensor in self.tensors().items():
-            self.average[name].lerp_(tensor, 1.0 - kept)
-        return loss.item()
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return what is trained, by the names that ``encoder_build`` knows."""
-        found = {
-            name.removeprefix("base_model.model.").replace(".default.weight", ""): tensor
-            for name, tensor in self.body.state_dict().items()
-            if ".lora_" in name
-        }
-        found |= dict(self.heads.state_dict())
-        return {name: tensor.detach().to(torch.float32, copy=True).contiguous() for name, tensor in found.items()}
-
-    def written(self) -> dict[str, Tensor]:
-        """Return the weights that the run comes to."""
-        return {name: mean.lerp(self.start[name], self.start_share) for name, mean in self.average.items()}
-
-    def _put(self, weights: Mapping[str, Tensor]) -> None:
-        """Set what is trained."""
-        body = {f"base_model.model.{name}.default.weight": t for name, t in weights.items() if ".lora_" in name}
-        self.body.load_state_dict(body, strict=False)
-        self.heads.load_state_dict({name: tensor.float() for name, tensor in weights.items() if ".lora_" not in name})
-
-    def load(self, path: Path) -> None:
-        """Go on from a checkpoint."""
-        held = load_file(path / STATE)
-        self._put({name: held[name] for name in self.average})
-        self.average = {name: held[f"average.{name}"] for name in self.average}
-        told = read_json(path / SCHEDULE, dict[str, Any])
-        restore(self.optimizer, held, "optimizer", told["groups"])
-        self.schedule.last_epoch = told["step"]
-
-    def save(self, path: Path) -> None:
-        """Write a checkpoint into a folder."""
-        average = {f"average.{name}": tensor for name, tensor in self.average.items()}
-        save_file(self.tensors() | average | state_tensors(self.optimizer, "optimizer"), path / STATE)
-        write_json(path / SCHEDULE, {"groups": settings_of(self.optimizer), "step": self.schedule.last_epoch})
+def _loss(model: AdaptedEncoder, part: Sequence[Encoded]) -> Tensor:
+    """Return the loss of a batch."""
+    batch = collate(part)
+    heads: Any = model.heads
+    return loss_of(forward(model.hidden(batch.ids, batch.mask), heads, batch), batch)
 
 
 def train(
@@ -427,7 +302,7 @@ def train(
     command: str = "",
     on_step: Callable[[int, int, float], None] | None = None,
 ) -> Path:
-    """Train and return the run's folder, which holds ``reader.safetensors`` and ``reader.json``.
+    """Train and return the run's folder, which holds ``encoder.safetensors`` and ``encoder.json``.
 
     Args:
         settings: see ``read_settings``.
@@ -443,37 +318,22 @@ def train(
     torch.set_num_threads(settings.torch_threads)
     folder = RunFolder(out, unit="epoch")
     checkpoint = folder.claim({"method": "reader", **settings.model_dump(mode="json")}, resume)
-    log = folder.log(checkpoint)
-    tokenizer = Tokenizer.from_file(str(base_folder() / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    data = encode(training_data(settings), tokenizer)
-    a_round = math.ceil(len(data) / settings.batch_size)
-    steps = settings.epochs * a_round
-    model = ReaderModel(settings, steps)
-    done = 0 if checkpoint is None else folder.number(checkpoint)
-    if checkpoint is not None:
-        model.load(checkpoint)
-    began = time.monotonic()
-    for epoch in range(done, settings.epochs):
-        torch.manual_seed(settings.seed + 1000 * (epoch + 1))
-        losses = []
-        for place, part in enumerate(
-            batches(data, settings.batch_size, random.Random(settings.seed + 1000 * epoch)), 1
-        ):
-            losses.append(model.step(collate(part)))
-            if not math.isfinite(losses[-1]):
-                raise TrainingStoppedError(f"{out}: expected a finite loss, got {losses[-1]} in epoch {epoch + 1}")
-            if on_step is not None:
-                on_step(epoch * a_round + place, steps, losses[-1])
-        folder.save(epoch + 1, model.save)
-        log.write(epoch + 1, {"loss": float(np.mean(losses)), "seconds": round(time.monotonic() - began)})
+    data = encode(training_data(settings), encoder_tokenizer())
+    model, reached = run(
+        lambda steps: AdaptedEncoder(settings, Heads, steps),
+        settings,
+        data,
+        lambda e: len(e.ids),
+        _loss,
+        folder,
+        checkpoint,
+        on_step,
+    )
     publish(model, settings, out)
     cost = _settle(settings, out)
     figures = {
         "training messages": len(data),
-        "optimiser steps": steps,
-        "loss of the last epoch": log.read()[-1]["loss"],
+        **reached,
         "trained parameters": sum(t.numel() for t in model.tensors().values()),
         "cost of the thresholds on the validation authors": round(cost, 4),
     }
@@ -490,7 +350,7 @@ def _settle(settings: ReaderPreset, out: Path) -> float:
     return cost
 
 
-def publish(model: ReaderModel, settings: ReaderPreset, out: Path) -> None:
+def publish(model: AdaptedEncoder, settings: ReaderPreset, out: Path) -> None:
     """Write the reader's files: weights in half precision, settings with the thresholds to begin with."""
     arrays = {name: tensor.numpy().astype(np.float16) for name, tensor in model.written().items()}
     write_file(out / WEIGHTS, partial(save_arrays, arrays))
@@ -519,4 +379,4 @@ def _card(settings: ReaderPreset, command: str, figures: Mapping[str, Any]) -> s
     )
 
 
-__all__ = ["ReaderModel", "ReaderPreset", "read_settings", "train"]
+__all__ = ["ReaderPreset", "read_settings", "train"]

@@ -175,6 +175,8 @@ class OnPolicyPreset(PolicyPreset):
     """Discount per turn of later replies' rewards; 0: a reply answers for itself alone."""
     group_size: Count
     """Replies sampled in each state; 1 where the method compares none."""
+    decoupled: bool = False
+    """Whether a group's replies are compared by each source of the reward for itself (GDPO), not by R_model; grpo's."""
     kl_weight: Annotated[float, Field(ge=0.0)]
     """Weight of the divergence from the start; 0 for none."""
 

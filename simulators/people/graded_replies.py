@@ -123,6 +123,11 @@ def edited_replies(path: Path, dialogues: Iterable[WrittenDialogue], reader: Rea
     return found
 
 
+def edit_texts(path: Path) -> list[tuple[str, str, str]]:
+    """Return a file's minimal edits as texts: dialogue and turn ("d0120:3"), the true reply, the false one."""
+    return [(f"{edit.dialogue}:{edit.turn}", edit.true, edit.false) for edit in read_lines(path, _Edit)]
+
+
 class _State(NamedTuple):
     """What stands before a turn's reply."""
 

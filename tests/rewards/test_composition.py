@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from negotiation_env.errors import UsageError
+from negotiation_env.play.protocols import RewardBreakdown
 from negotiation_env.play.registry import load_reward
-from rewards.repo import Composition, RepoReward
+from rewards.repo import FORMULAS, STRATUM, Composition, RepoReward, relations
 
 MODEL = st.floats(-50.0, 50.0)
 POINTS = st.floats(-500.0, 500.0)
 COMPOSITIONS = st.builds(
     Composition,
-    st.sampled_from(["repo", "sum"]),
+    st.sampled_from(FORMULAS),
     st.sampled_from([25.0, 100.0, 400.0]),
     st.sets(st.sampled_from(["model", "judge", "rules"]), max_size=2).map(frozenset),
 )
@@ -34,7 +36,11 @@ def test_every_composition_is_bounded_by_the_model_and_one(
     composition: Composition, model: float, judge: float, rules: float
 ) -> None:
     total = composition.total(model, judge, rules)
-    if composition.formula == "repo" and "model" not in composition.without:
+    if composition.formula == "hero" and "model" not in composition.without:
+        assert abs(total) <= 1.0 + STRATUM
+    elif composition.formula == "gate" and "model" not in composition.without:
+        assert abs(total) <= abs(model)
+    elif composition.formula == "repo" and "model" not in composition.without:
         assert abs(total) <= 2.0 * abs(model) + 1e-9
         assert total * model >= 0.0
     else:
@@ -62,6 +68,32 @@ def test_each_alternative_gives_the_figure_that_it_says() -> None:
     assert Composition(without=frozenset({"judge", "rules"})).total(-2.0, 30.0, 20.0) == -2.0
 
 
+def test_a_reply_that_violates_lies_below_any_other_in_strata_and_gets_no_positive_reward_at_a_gate() -> None:
+    hero, gate = Composition("hero"), Composition("gate")
+    assert hero.total(1.0, 0.0, -50.0) < hero.total(-1.0, 0.0, -15.0) < 0.0 == hero.total(0.0, -39.0, 0.0)
+    assert hero.total(0.5, 0.0, -50.0) > hero.total(0.4, 0.0, -50.0)  # the model grades in either stratum
+    assert hero.total(9.0, -60.0, 0.0) == pytest.approx(STRATUM - 1.0)
+    assert [gate.total(m, 0.0, -50.0) for m in (0.9, -0.9)] == [0.0, -0.9]
+    assert [gate.total(m, 30.0, -15.0) for m in (0.9, -0.9)] == [0.9, -0.9]
+    assert Composition("gate", without=frozenset({"rules"})).total(0.9, 0.0, -50.0) == 0.9
+
+
+def test_arrays_of_moves_are_composed_as_single_ones() -> None:
+    model, judge, rules = np.array([0.5, -0.5, 2.0]), np.array([10.0, -60.0, 0.0]), np.array([0.0, 0.0, -100.0])
+    for formula in FORMULAS:
+        composition = Composition(formula)
+        single = [composition.total(*map(float, row)) for row in zip(model, judge, rules, strict=True)]
+        assert composition.total(model, judge, rules).tolist() == pytest.approx(single)
+
+
+def test_what_sources_have_to_do_with_each_other_leaves_the_unscored_out() -> None:
+    scored = [RewardBreakdown(m * 1.5, m, 50.0 * m, 0.0, 50.0 * m) for m in (0.1, 0.5, -0.4)]
+    found = relations([*scored, RewardBreakdown(None, None, 0.0, 0.0, None)])
+    assert found == pytest.approx({"near_zero": 1 / 3, "model_with_e": 1.0, "total_with_model": 1.0})
+    assert relations(scored[:1]) == {"near_zero": 1.0}
+    assert relations([]) == {}
+
+
 def test_a_model_reward_of_zero_stays_zero_in_the_paper_s_formula_only() -> None:
     assert Composition().total(0.0, 90.0, 0.0) == 0.0
     assert Composition("sum").total(0.0, 90.0, 0.0) == pytest.approx(0.9)
@@ -72,6 +104,7 @@ def test_a_model_reward_of_zero_stays_zero_in_the_paper_s_formula_only() -> None
     [
         ("", Composition()),
         ("n=25", Composition(n=25.0)),
+        ("formula=hero", Composition("hero")),
         ("formula=sum, without=judge+rules", Composition("sum", without=frozenset({"judge", "rules"}))),
     ],
 )

@@ -25,6 +25,7 @@ from policies.training.on_policy.actor_critic import ActorCritic
 from policies.training.on_policy.losses import token_mean
 from policies.training.on_policy.samples import Sample, SampledRound, SamplingAgent, play
 from policies.training.settings import OnPolicyPreset
+from rewards.repo import relations
 
 HELD_OUT_SEEDS = SCENARIOS["on-policy held out"]
 """Seeds of the scenarios on which checkpoints are compared; the same for every run."""
@@ -75,7 +76,7 @@ def evaluate(
         batch_size=preset.rollout_batch,
     )
     replies = [turn.reward for episode in played.episodes for turn in episode.turns]
-    figures = reward_means(replies) | outcome_means(played.episodes)
+    figures = reward_means(replies) | relations(replies) | outcome_means(played.episodes)
     figures |= _divergence(actor, played.samples, preset.part_tokens)
     figures["persuasion"] = figures.get("judge", 0.0) if rate is None else rate(played.episodes)
     return figures
@@ -109,6 +110,7 @@ def round_figures(played: SampledRound) -> dict[str, float]:
     count = len(played.samples)
     return (
         reward_means(played.breakdowns)
+        | relations(played.breakdowns)
         | outcome_means(played.episodes)
         | {
             "credit": sum(s.reward for s in played.samples) / count,

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from shutil import copytree
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ from policies.training.on_policy.evaluation import (
     start_and_best,
     training_scenarios,
 )
-from policies.training.on_policy.losses import token_mean, value_loss
+from policies.training.on_policy.losses import share_beyond, token_mean, value_loss
 from policies.training.on_policy.methods import LossTensors, Method, RoundTensors, Targets, load_method
 from policies.training.on_policy.samples import Sample, SampledRound, SamplingAgent, TokenBatch, play
 from policies.training.settings import OnPolicyPreset, policy_card
@@ -97,6 +98,8 @@ def train(
     draw(rows, f"{method.upper()} on {settings.base}, seed {settings.seed}", out)
     figures = start_and_best(rows, run.progress.best_round)
     figures |= {name.replace("_", " "): value for name, value in asdict(run.progress).items()}
+    if shares := [row["advantage_share_of_e"] for row in rows if "advantage_share_of_e" in row]:
+        figures["share of the advantages' variance from E, mean over rounds"] = f"{fmean(shares):.3f}"
     folder.publish(newest / BEST, policy_card(method, settings, command, figures))
     return out
 
@@ -305,6 +308,9 @@ class Learner:
         figures["largest_ratio"] = max(step["largest_ratio"] for step in steps)
         # Measured before the first step, on the policy that sampled.
         figures["sampling_gap"] = abs(steps[0]["log_ratio"])
+        if played.sources is not None:
+            beyond_model = played.rewards - played.sources[:, 0]
+            figures["advantage_share_of_e"] = share_beyond(beyond_model, played.rewards, played.before)
         if played.values is not None and targets.values is not None:
             errors = (targets.values - played.values)[played.mask]
             spread = float(targets.values[played.mask].var(unbiased=False))
@@ -332,7 +338,8 @@ class Learner:
             if start is not None:
                 start[rows, :own] = self.actor.start_logprobs(batch)
         groups = torch.tensor(_numbered(s.group for s in samples), device=device)
-        return RoundTensors(rewards, groups, mask, logprobs, values, start)
+        sources = torch.tensor([s.sources or (0.0, 0.0, 0.0) for s in samples], device=device)
+        return RoundTensors(rewards, groups, mask, logprobs, values, start, sources)
 
     def _step(
         self, samples: Sequence[Sample], chosen: list[int], played: RoundTensors, targets: Targets

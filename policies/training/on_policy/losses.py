@@ -89,12 +89,45 @@ def group_advantages(rewards: torch.Tensor, groups: torch.Tensor) -> torch.Tenso
 
     The standard deviation is the population's.
     """
-    _, place, counts = torch.unique(groups, return_inverse=True, return_counts=True)
-    means = torch.zeros(len(counts), dtype=rewards.dtype).index_add_(0, place, rewards) / counts
-    centred = rewards - means[place]
-    variances = torch.zeros(len(counts), dtype=rewards.dtype).index_add_(0, place, centred.square()) / counts
-    compared: torch.Tensor = centred / (variances.sqrt()[place] + GROUP_EPSILON)
+    centred = rewards - group_means(rewards, groups)
+    compared: torch.Tensor = centred / (group_means(centred.square(), groups).sqrt() + GROUP_EPSILON)
     return compared
+
+
+def group_means(rewards: torch.Tensor, groups: torch.Tensor) -> torch.Tensor:
+    """Return for each reply the mean of its group, (replies,)."""
+    _, place, counts = torch.unique(groups, return_inverse=True, return_counts=True)
+    sums = torch.zeros(len(counts), dtype=rewards.dtype, device=rewards.device).index_add_(0, place, rewards)
+    means: torch.Tensor = (sums / counts)[place]
+    return means
+
+
+def decoupled_advantages(sources: torch.Tensor, groups: torch.Tensor) -> torch.Tensor:
+    """Return each reply's advantages by source against its group's, summed and whitened over all replies.
+
+    GDPO (arXiv 2601.05242): a source that varies little counts as much as one that varies a lot.
+
+    Args:
+        sources: (replies, sources).
+        groups: (replies,), equal for replies to the same prompt.
+    """
+    summed = torch.stack([group_advantages(source, groups) for source in sources.unbind(dim=1)]).sum(dim=0)
+    return whiten(summed, torch.ones_like(summed, dtype=torch.bool))
+
+
+def share_beyond(extra: torch.Tensor, rewards: torch.Tensor, before: torch.Tensor) -> float:
+    """Return the share of the advantages' variance that a part of the reward brings: Cov(A, part) / Var(A).
+
+    Shares of all parts of a reward add up to 1; a part that works against the others has a negative one.
+
+    Args:
+        extra: (replies,), the part of each reward.
+        rewards: (replies,).
+        before: (replies,), what was expected of each reply: A is the reward less this.
+    """
+    advantages = rewards - before
+    centred = advantages - advantages.mean()
+    return float((centred * (extra - extra.mean())).mean() / centred.square().mean().clamp(min=1e-12))
 
 
 class PolicyLoss(NamedTuple):

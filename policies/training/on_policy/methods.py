@@ -18,8 +18,10 @@ from negotiation_env.training.presets import read_preset
 from policies.training.on_policy.losses import (
     PolicyLoss,
     clipped_policy_loss,
+    decoupled_advantages,
     gae,
     group_advantages,
+    group_means,
     kl_k1,
     kl_k3,
     on_last_token,
@@ -43,6 +45,13 @@ class RoundTensors(NamedTuple):
     """V before each token, where the method has a value model."""
     start_logprobs: torch.Tensor | None
     """Under the policy that training started from, where the method wants them."""
+    sources: torch.Tensor | None = None
+    """(replies, 3): R_model, E_judge and E_func of each reply."""
+
+    @property
+    def before(self) -> torch.Tensor:
+        """(replies,): what was expected of each reply before it: V, or the mean of its group."""
+        return group_means(self.rewards, self.groups) if self.values is None else self.values[:, 0]
 
 
 class Targets(NamedTuple):
@@ -94,6 +103,8 @@ class _ActorCriticMethod:
     def __init__(self, preset: OnPolicyPreset) -> None:
         if preset.group_size != 1:
             raise UsageError(f"group_size: expected 1, got {preset.group_size}: only grpo samples groups")
+        if preset.decoupled:
+            raise UsageError("decoupled: expected false, got true: only grpo compares sources within a group")
         self.preset = preset
         self.wants_start = preset.kl_weight > 0.0
 
@@ -205,6 +216,12 @@ class Grpo:
     with R the reward model's reward, and D the estimator k3 of the divergence from the policy that training started
     from, inside the loss.
 
+    With ``decoupled`` the advantage is GDPO's (arXiv 2601.05242) instead: every source of the composed reward is
+    normalised within the group for itself, so that none is drowned by another's scale; the sum is whitened over the
+    round's replies. R is then R_model, E_judge and E_func, in equal weights:
+
+        (4)  A_i = whiten(sum_k (R_k,i - mean(R_k,1 .. R_k,G)) / std(R_k,1 .. R_k,G))
+
     The REPO paper names GRPO as a baseline and leaves open, and this is ours:
 
     - G = 4; that the reward is the reward model's alone; beta (``kl_weight``);
@@ -232,12 +249,15 @@ class Grpo:
         self.wants_start = preset.kl_weight > 0.0
 
     def read(self, breakdown: RewardBreakdown) -> float | None:
-        """R_model."""
-        return breakdown.model
+        """R_model; R_total where sources are decoupled, so that a reply which one could not score is left out."""
+        return breakdown.total if self.preset.decoupled else breakdown.model
 
     def targets(self, played: RoundTensors) -> Targets:
-        """Equation 1, at every token."""
-        advantages = group_advantages(played.rewards, played.groups)
+        """Equation 1, or 4, at every token."""
+        if self.preset.decoupled:
+            advantages = decoupled_advantages(_wanted(played.sources, "sources"), played.groups)
+        else:
+            advantages = group_advantages(played.rewards, played.groups)
         return Targets(torch.where(played.mask, advantages[:, None], 0.0), None)
 
     def loss(self, part: LossTensors) -> PolicyLoss:

@@ -45,6 +45,8 @@ class Sample(NamedTuple):
     """Equal for replies to the same prompt."""
     dialogue: int = 0
     """Equal for replies of the same dialogue."""
+    sources: tuple[float, ...] = ()
+    """R_model, E_judge and E_func; one that could not score counts as 0."""
 
 
 class SampledRound(NamedTuple):
@@ -181,7 +183,8 @@ def play(
                 sampled += 1
                 empty += not text
                 if reward is not None and tokens:
-                    samples.append(Sample(state.prompt, tokens, logprobs, reward, group, episode.seed))
+                    own = breakdown.model or 0.0, breakdown.judge or 0.0, breakdown.rules or 0.0
+                    samples.append(Sample(state.prompt, tokens, logprobs, reward, group, episode.seed, own))
                     breakdowns.append(breakdown)
     unscored = sampled - faults - len(samples)
     return SampledRound(samples, episodes, sampled, unscored, faults, empty, breakdowns)

@@ -14,12 +14,14 @@ import torch
 from policies.training.on_policy.losses import (
     GROUP_EPSILON,
     clipped_policy_loss,
+    decoupled_advantages,
     dialogue_returns,
     gae,
     group_advantages,
     kl_k1,
     kl_k3,
     on_last_token,
+    share_beyond,
     token_mean,
     value_loss,
     whiten,
@@ -97,6 +99,28 @@ def test_group_statistics_are_each_groups_own() -> None:
     found = group_advantages(rewards, groups).tolist()
     deviation = math.sqrt(((1 - 3) ** 2 + 0 + (5 - 3) ** 2) / 3) + GROUP_EPSILON
     assert found == pytest.approx([-2 / deviation, 0.0, 0.0, 0.0, 2 / deviation, 0.0])
+
+
+def test_decoupled_sources_count_alike_whatever_their_scale() -> None:
+    groups = torch.tensor([0, 0, 0, 1, 1])
+    one = torch.tensor([0.1, 0.2, 0.3, 0.1, 0.2], dtype=torch.float64)
+    other = torch.tensor([-50.0, 0.0, 50.0, 40.0, -40.0], dtype=torch.float64)
+    found = decoupled_advantages(torch.stack([one, other], dim=1), groups)
+    scaled = decoupled_advantages(torch.stack([one, 100.0 * other], dim=1), groups)
+    assert found.tolist() == pytest.approx(scaled.tolist(), abs=1e-2)
+    assert found[2] > found[1] > found[0]
+    assert abs(float(found[3] - found[4])) < 0.02  # in the second group the sources cancel out
+    assert float(found.mean()) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_shares_of_a_reward_s_parts_in_the_advantages_add_up_to_one() -> None:
+    rng = np.random.default_rng(2)
+    model, extra, before = (torch.tensor(rng.normal(size=40)) for _ in range(3))
+    rewards = model + 0.5 * extra
+    shares = [share_beyond(part, rewards, before) for part in (model, 0.5 * extra, -before)]
+    assert sum(shares) == pytest.approx(1.0)
+    assert share_beyond(torch.zeros(40), rewards, before) == 0.0
+    assert 0.0 < shares[1] < shares[0]
 
 
 @pytest.mark.parametrize("dual_clip", [math.inf, 1.5])

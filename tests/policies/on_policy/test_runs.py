@@ -86,8 +86,15 @@ def test_a_run_writes_adapter_card_metrics_and_picture(name: str, base: Path, tm
     needed = {"total", "model", "judge", "rules", "success", "kl_to_start", "entropy", "reply_tokens", "persuasion"}
     assert needed <= {key.removeprefix("held_out/") for key in measured[-1] if key.startswith("held_out/")}
     assert abs(measured[1]["log_ratio"]) < 1e-4
+    assert {"near_zero", "advantage_share_of_e"} <= set(measured[1])
+    assert (measured[1]["advantage_share_of_e"] == 0.0) is (name != "repo")  # the others learn from R_model alone
     assert {p.name for p in (tmp_path / "checkpoints").iterdir()} == {f"round-{measured[-1]['step']:06d}"}
     assert ("value_loss" in measured[-1]) is (name != "grpo")
+
+
+def test_a_group_may_be_compared_by_each_source_for_itself(base: Path, tmp_path: Path) -> None:
+    out = train("grpo", settings(base, group_size=3, decoupled=True), tmp_path, show=False)
+    assert rows(out)[1]["advantage_share_of_e"] != 0.0
 
 
 def test_another_seed_gives_other_weights(unbroken: Path, base: Path, tmp_path: Path) -> None:
@@ -236,6 +243,7 @@ def test_methods_of_a_scale_differ_in_nothing_but_the_method(scale: str) -> None
 def test_a_method_refuses_settings_that_are_not_its_own(base: Path, tmp_path: Path) -> None:
     for method, changes, match in (
         ("repo", {"group_size": 2}, "group_size"),
+        ("repo", {"decoupled": True}, "decoupled"),
         ("ppo", {"group_size": 2}, "group_size"),
         ("grpo", {"group_size": 1}, "group_size"),
         ("grpo", {"group_size": 2, "turn_discount": 0.5}, "turn_discount"),

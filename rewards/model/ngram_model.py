@@ -1,0 +1,213 @@
+"""The light reward model: a Bradley-Terry model (Bradley and Terry 1952) on the words of a talk's end and a reply.
+
+Linear in words and pairs of words of the reply, in the words again where it is the first message or answers a question,
+and in a few numbers that compare it with the talk (what it takes up, repeats, brings). It sees no card, no acts and no
+state. Trained by ``rewards.model.ngram_fit``. NumPy is not needed to score.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from pydantic import ValidationError
+
+from negotiation_env.errors import DataFileError
+from negotiation_env.game.features import FEATURES
+from negotiation_env.game.lanes import Lanes, Num
+from negotiation_env.play.protocols import ReplyView
+from rewards.model.reference import Reference
+
+SHIPPED: Final = Path(__file__).parents[1] / "weights" / "preference.npz"
+WORD_VALUE: Final = 0.25
+"""What an n-gram counts beside a number."""
+RARE: Final = 3.0
+"""What a number counts that few training replies have, and that settles the matter where they do."""
+MOST_CHARACTERS: Final = 900
+LENGTH: Final = "<length>"
+"""Log of the reply's characters: its weight takes out what scores had to do with length."""
+SENTENCE: Final = 60
+"""Characters below which a reply is not the better for being shorter."""
+SHORT, VERY_SHORT, LONG = 5, 3, 45
+"""Words below which a reply is short, and above which it is long."""
+_STEM: Final = 6
+_CONTENT: Final = 4
+"""Letters that a word has at least to be compared, and that are compared of it."""
+_TOKEN: Final = re.compile(r"[a-z][a-z'’]+|[a-z]|\d+|[\u3400-\u9fff]|[^\w\s]")
+_COMMON: Final = frozenset(
+    (
+        "that",
+        "this",
+        "with",
+        "your",
+        "from",
+        "have",
+        "what",
+        "will",
+        "would",
+        "could",
+        "there",
+        "here",
+        "they",
+        "them",
+        "been",
+    )
+)
+
+
+@lru_cache(maxsize=256)
+def _tokens(text: str) -> tuple[str, ...]:
+    """Return a text's words, signs and Chinese characters; figures by how many digits they have."""
+    found = _TOKEN.findall(text[:MOST_CHARACTERS].lower())
+    return tuple(f"<{min(len(t), 5)} digits>" if t[0].isdigit() else t for t in found)
+
+
+@lru_cache(maxsize=256)
+def _stems(text: str) -> frozenset[str]:
+    """Return the beginnings of a text's longer words, and its Chinese characters."""
+    return frozenset(
+        t[:_STEM] for t in _tokens(text) if (len(t) >= _CONTENT and t[0] != "<" and t not in _COMMON) or t > "\u3400"
+    )
+
+
+def entries(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, float]:
+    """Return what is read of a reply: n-grams, and numbers in angle brackets; each with its value.
+
+    ``own`` and ``heard`` are what both sides said before, oldest first.
+    """
+    tokens, last = _tokens(reply), heard[-1] if heard else ""
+    found = dict.fromkeys(tokens, WORD_VALUE)
+    edges = ("<start>", *tokens, "<end>")
+    for a, b in pairwise(edges):
+        found[f"{a} {b}"] = WORD_VALUE
+    place = "first:" if not own else "asked:" if "?" in last else ""
+    if place:
+        for token in set(tokens):
+            found[place + token] = WORD_VALUE
+    for name, value in _numbers(own, heard, reply, tokens, last):
+        if value:
+            found[name] = value
+    return found
+
+
+def _numbers(
+    own: Sequence[str], heard: Sequence[str], reply: str, tokens: tuple[str, ...], last: str
+) -> list[tuple[str, float]]:
+    """Return how a reply compares with the talk before it."""
+    mine, theirs = _stems(reply), _stems(last)
+    earlier: set[str] = set().union(*map(_stems, heard[:-1]))
+    said: set[str] = set().union(*map(_stems, own))
+    copied = bool(last) and reply.strip() == last.strip()
+    taken, count = 0 if copied else len(mine & theirs), len(tokens)
+    pairs, before = set(pairwise(tokens)), set[tuple[str, str]]()
+    for text in own:
+        words = _tokens(text)
+        before.update(pairwise(words))
+    return [
+        ("<takes up one>", float(taken >= 1)),
+        ("<takes up two>", float(taken >= 2)),
+        ("<takes up three>", float(taken >= 3)),
+        ("<takes up earlier>", min(3, len(mine & earlier)) / 3.0),
+        ("<own words>", len(mine & said) / max(3, len(mine))),
+        ("<own pairs>", len(pairs & before) / max(4, count)),
+        ("<new words>", min(8, len(mine - theirs - earlier - said)) / 8.0),
+        ("<short>", float(count < SHORT)),
+        ("<very short>", float(count < VERY_SHORT)),
+        ("<long>", max(0, min(40, count - LONG)) / 40.0),
+        ("<twice>", (count - len(set(tokens))) / max(12, count)),
+        ("<capitals>", float(reply.isupper() and len(reply) > 3)),
+        ("<empty>", RARE * (not tokens)),
+        ("<echo>", taken / max(3, len(mine))),
+        ("<copied>", RARE * copied),
+        ("<said before>", RARE * (reply in own)),
+        (LENGTH, length_value(reply)),
+    ]
+
+
+def raw_score(weights: Mapping[str, float], own: Sequence[str], heard: Sequence[str], reply: str) -> float:
+    """Return the unbounded score that weights by entry give a reply behind what both sides said."""
+    return math.fsum(weights[e] * value for e, value in entries(own, heard, reply).items() if e in weights)
+
+
+def length_value(reply: str) -> float:
+    """Return what the length counts: its log, the same for all that is shorter than a sentence."""
+    return math.log(min(max(len(reply), SENTENCE), MOST_CHARACTERS))
+
+
+class NgramRewardModel:
+    """R_model from n-grams.
+
+    Args:
+        weights: by entry.
+        reference: of R_model's zero.
+        acts: weights of ``FEATURES`` and a constant behind them, by which moves without text are scored.
+    """
+
+    def __init__(self, weights: Mapping[str, float], reference: Reference, acts: Sequence[float]) -> None:
+        self.weights, self.reference, self.acts = dict(weights), reference, tuple(acts)
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> NgramRewardModel:
+        """Load weights from an ``.npz`` file; raises ``DataFileError`` where it holds none."""
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                held: dict[str, Any] = {name: archive[name] for name in archive.files}
+            words, values, acts = held["entries"].tolist(), held["weights"], held["acts"]
+            reference = Reference.model_validate_json(str(held["reference"]))
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, ValidationError) as error:
+            raise DataFileError(f"{path}: expected n-gram weights of a reward model: {error}") from error
+        if len(acts) != len(FEATURES) + 1 or len(words) != len(values) or not np.isfinite(values).all():
+            raise DataFileError(
+                f"{path}: expected finite weights and one for each of {len(FEATURES)} act-level features: train again "
+                "(negotiate train rm --preset ngram)"
+            )
+        return cls(dict(zip(words, values.astype(float).tolist(), strict=True)), reference, acts.tolist())
+
+    def save(self, path: Path) -> None:
+        """Write the model."""
+        np.savez_compressed(
+            path,
+            allow_pickle=False,
+            entries=np.array(list(self.weights)),
+            weights=np.array(list(self.weights.values()), dtype=np.float32),
+            acts=np.array(self.acts, dtype=np.float32),
+            reference=np.array(self.reference.model_dump_json()),
+        )
+
+    @classmethod
+    def shipped(cls) -> NgramRewardModel:
+        """Return the shipped model, loaded once per process."""
+        return _shipped()
+
+    def raw(self, own: Sequence[str], heard: Sequence[str], reply: str) -> float:
+        """Return the unbounded score of a reply behind what both sides said."""
+        return raw_score(self.weights, own, heard, reply)
+
+    def score(self, view: ReplyView) -> float:
+        """Return R_model of one reply, in [-1, 1]."""
+        own, heard = ([u.text for u in said] for said in (view.agent_said, view.manager_said))
+        return self.reference.bounded(self.raw(own, heard, view.text), int(view.stage))
+
+    def score_batch(self, views: Sequence[ReplyView]) -> list[float | None]:
+        """Score replies in order; each score is what ``score`` gives alone."""
+        return [self.score(view) for view in views]
+
+    def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> Num:
+        """Return R_model of moves without text: what replies that do this reach in the mean."""
+        total = lanes.full(features[0], self.acts[-1])
+        for value, weight in zip(features, self.acts[:-1], strict=True):
+            if weight:
+                total = total + weight * value
+        return lanes.clip(total, -1.0, 1.0)
+
+
+@cache
+def _shipped() -> NgramRewardModel:
+    return NgramRewardModel.from_file(SHIPPED)
