@@ -10,7 +10,7 @@ about others, so whether these are answered with no depends on the reply's grade
 - a reply of grade 3 or more without a flaw has none.
 
 Whether a reply hears the manager is told by ``soothe`` and ``address:*``, where the manager was moved (``upset``,
-``concern:*``, ``objection:*``); without these an excellent reply, or one that was made of an excellent one, stays untold.
+``concern:*``, ``objection:*``); without these an excellent reply, or one made of an excellent one, stays untold.
 
 Acts answer the rest: ``identify`` that the reply introduces itself, ``inform:*`` that it reasons, ``ask:concern`` that
 it asks for needs, ``promise:*`` within ``may_promise`` that it offers, ``decline`` that it declines, ``accept`` and
