@@ -236,9 +236,10 @@ def worded_reply(negotiation: Negotiation, decision: Decision, remark: str = "")
     if decision.silent:
         return ManagerReply("", acts, decision)
     context = context_of(scenario.card, game, "manager")
+    earlier = [one.text for one in negotiation.manager_said if one.text]
 
     def worded(part: Sequence[DialogueAct]) -> str:
-        return word(part, scenario.card, context, seat.book, scenario.seed, int(game.turn), seat.tone)
+        return word(part, scenario.card, context, seat.book, scenario.seed, int(game.turn), seat.tone, earlier)
 
     first = 1 if acts[0].kind is Act.GREET else 0
     before, after = seat.aside.before, seat.aside.after
