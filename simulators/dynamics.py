@@ -486,7 +486,7 @@ def _answer_rate(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading:
     """Return the chance that the manager answers the message."""
     traits = seat.traits
     opening = traits.answers + lanes.minimum(heard.invites, 0.0) - 0.1 * reading.lowball
-    opening = lanes.clip(opening * (1.0 - 0.25 * (game.silent_streak > 0.0)), 0.0, 1.0)
+    opening = lanes.clip(opening, 0.0, 1.0)
     # What invites multiplies the odds: who answers half of all plain messages answers most that are meant for it.
     odds = 1.0 + INVITED * lanes.maximum(heard.invites, 0.0)
     opening = opening * odds / (1.0 + opening * (odds - 1.0))
