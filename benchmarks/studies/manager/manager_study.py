@@ -190,8 +190,8 @@ def _people(on: _Trial) -> Iterator[Measure]:
         sums = sum_bargains(deals)
         for field, what in _LIKENESS.items():
             yield Measure(f"{name}: {what}", _plain(getattr(sums, field), sums.deals))
-            halves = "between two halves" if name == "people" else "distance to people"
-            yield Measure(f"{name}: {what}, {halves}", _plain(getattr(apart, field), sums.deals))
+            from_whom = "between two halves" if name == "people" else "distance to people"
+            yield Measure(f"{name}: {what}, {from_whom}", _plain(getattr(apart, field), sums.deals))
 
 
 _LIKENESS: Final = {
