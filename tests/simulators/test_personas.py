@@ -122,7 +122,7 @@ def test_sampling_follows_the_weights() -> None:
     for persona in personas:
         share = persona.weight / total
         # Six standard deviations of a binomial share.
-        assert abs(drawn[persona.name] / count - share) < 6 * (share * (1 - share) / count) ** 0.5
+        assert abs(drawn[persona.name] / count - share) <= 6 * (share * (1 - share) / count) ** 0.5
 
 
 def test_sampling_names_the_persona_that_the_dynamics_draw() -> None:

@@ -20,9 +20,11 @@ GRID: Final[dict[str, tuple[float, ...]]] = {
     "beta": (0.3, 0.5, 0.8, 1.2, 1.8, 2.7, 4.0),
     "time_weight": (0.2, 0.35, 0.5, 0.65, 0.8, 0.95),
     "deadline": (3.0, 4.0, 5.0, 6.0, 8.0, 10.0),
-    "takes": (0.0, 0.15, 0.3, 0.5, 0.75, 1.0),
-    "moves": (0.1, 0.3, 0.5, 0.7, 0.9, 1.0),
-    "step": (0.0, 0.01, 0.02, 0.03, 0.045),
+    "takes": (0.0, 0.3, 0.6, 1.0, 1.5, 2.0, 3.0),
+    "keeps": (0.0, 0.3, 0.6, 1.0),
+    "meets": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
+    "moves": (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0),
+    "step": (0.0, 0.01, 0.02, 0.035, 0.05, 0.08),
     "patience": (2.0, 3.0, 4.0, 5.5, 7.0),
     "answers": (0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
     "keeps_answering": (0.8, 0.85, 0.9, 0.95, 1.0),
@@ -30,8 +32,8 @@ GRID: Final[dict[str, tuple[float, ...]]] = {
 }
 """What is fitted, in this order, and the values that are tried."""
 FIRST: Final[dict[str, float]] = {
-    "beta": 1.8, "time_weight": 0.8, "deadline": 4.0, "takes": 0.5, "moves": 0.9, "step": 0.01, "patience": 4.0,
-    "answers": 0.8, "keeps_answering": 0.95, "reciprocity": 0.4,
+    "beta": 0.8, "time_weight": 0.8, "deadline": 4.0, "takes": 2.0, "keeps": 0.3, "meets": 0.6, "moves": 0.5,
+    "step": 0.035, "patience": 4.0, "answers": 0.6, "keeps_answering": 0.95, "reciprocity": 0.2,
 }  # fmt: skip
 GIVEN: Final[dict[str, float]] = {
     "concern": 0.1, "mood": 0.2, "temper": 0.3, "forgiving": 0.6, "trust": 0.7, "wants_reason": 0.2,
@@ -60,8 +62,8 @@ def halves(people: Sequence[Bargain]) -> tuple[list[Bargain], list[Bargain]]:
 
 
 def loss(apart: Distances, share: float) -> float:
-    """Return how far deals are from people's in all, where so large a share of the talks were deals."""
-    return sum(a / far for a, far in zip(apart, FAR, strict=True)) + 10.0 * max(0.0, LEAST_DEALS - share)
+    """Return how far deals are from people's in all, what is far counting most, where so large a share of the talks were deals."""
+    return sum((a / far) ** 2 for a, far in zip(apart, FAR, strict=True)) + 10.0 * max(0.0, LEAST_DEALS - share)
 
 
 def fit_people(
