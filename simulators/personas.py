@@ -203,6 +203,11 @@ def builtin_personas() -> list[Path]:
     return sorted(PACKS.glob("*.toml"))
 
 
+def fitted_personas() -> list[Path]:
+    """Return the paths of the shipped personas that are asked for by name alone, and no data is made with."""
+    return sorted((PACKS / "fitted").glob("*.toml"))
+
+
 class BrokenPluginWarning(UserWarning):
     """A plug-in was passed over, since it cannot be imported or what it provides is no persona."""
 
@@ -217,7 +222,7 @@ def all_personas() -> tuple[Persona, ...]:
         UsageError: two personas share a name.
     """
     found: dict[str, tuple[Persona, str]] = {}
-    for source, personas in (("the shipped packs", _read(builtin_personas())), *_plugged_in()):
+    for source, personas in (("the shipped packs", _read(builtin_personas() + fitted_personas())), *_plugged_in()):
         for persona in personas:
             if persona.name in found:
                 raise UsageError(

@@ -22,7 +22,7 @@ from negotiation_env.play.registry import load_policy
 from negotiation_env.play.rollout import answered_first, rollout
 from simulators.managers.rule_manager import RuleManager
 from simulators.persona_phrases import phrase_problems
-from simulators.personas import Persona, all_personas, builtin_personas, load_persona
+from simulators.personas import Persona, all_personas, builtin_personas, fitted_personas, load_persona
 
 NEGOTIATIONS = 20
 SHOWN = 6
@@ -114,7 +114,7 @@ def new(path: NewFile) -> None:
 @app.command("export")
 def export(name: Annotated[str, typer.Argument(help="Name of a shipped persona.")], path: NewFile) -> None:
     """Write a shipped persona as a file, to change it; give it another name."""
-    files = {file.stem: file for file in builtin_personas()}
+    files = {file.stem: file for file in builtin_personas() + fitted_personas()}
     if name not in files:
         raise UsageError(f"expected the name of a shipped persona, got {name!r}.{did_you_mean(name, files)}")
     write_new(path, files[name].read_text(encoding="utf-8"))

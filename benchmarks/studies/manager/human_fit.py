@@ -62,7 +62,7 @@ def halves(people: Sequence[Bargain]) -> tuple[list[Bargain], list[Bargain]]:
 
 
 def loss(apart: Distances, share: float) -> float:
-    """Return how far deals are from people's in all, what is far counting most, where so large a share of the talks were deals."""
+    """Return how far deals are from people's, large distances above all; ``share``: of the talks that were deals."""
     return sum((a / far) ** 2 for a, far in zip(apart, FAR, strict=True)) + 10.0 * max(0.0, LEAST_DEALS - share)
 
 
