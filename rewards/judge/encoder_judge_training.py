@@ -101,7 +101,8 @@ def read_settings(preset: Mapping[str, Any] | str | Path, overrides: Sequence[st
 def asked_replies(settings: EncoderJudgePreset, rubric: Rubric) -> list[AskedReply]:
     """Return what a run learns from."""
     rng = np.random.default_rng((Stream.JUDGE_INJECTION, settings.seed))
-    tokenizer, found = encoder_tokenizer(), []
+    tokenizer = encoder_tokenizer()
+    found: list[AskedReply] = []
     turns = chain(written_replies("train", rubric), simulated_replies(settings.situations, settings.seed, rubric))
     for reply in chain.from_iterable(turns):
         if len(found) == settings.most_replies:

@@ -146,8 +146,7 @@ def _logistic(examples: _Examples, settings: LightPreset) -> tuple[Floats, Float
 
     start = np.zeros((WIDTH + 1) * count)
     start[-count:] = np.log(((weight * yes).sum(axis=0) + 0.5) / ((weight * (1.0 - yes)).sum(axis=0) + 0.5))
-    options = {"maxiter": settings.steps, "maxcor": 6}
-    theta = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
+    theta = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": settings.steps, "maxcor": 6}).x
     return theta[:-count].reshape(WIDTH, count), theta[-count:]
 
 
