@@ -27,6 +27,7 @@ _GIFTS: Final[dict[str, re.Pattern[str]]] = {
         r"|\b(?:higher|better|further up)\b(?: \w+){0,3} (?:in|on) (?:the |our )?(?:search\b|list\b|results)"
         r"|\b(?:lift|move|push|raise|bring|nudge)(?:s|ed|ing)? (?:you|your \w+|it|them|both|the \w+)(?: \w+){0,3} "
         r"(?:up|higher) (?:\w+ ){0,2}?(?:in|on) (?:the |our )?(?:search\b|list\b|results)"
+        r"|\b(?:lift|move|push|raise)(?:s|ed|ing)? (?:you|your \w+|it|them|both)(?: \w+)? in (?:the |our )?(?:search|list)\b"
         r"|搜索(?:位|推|提|加权|靠前|往前|排)|(?:推|排|往)(?:到|您|你)?(?:搜索)?(?:前面|靠前|上面)|(?<=[\u4e00-\u9fff]) ?boost"
     ),
     "photo-refresh": re.compile(

@@ -171,6 +171,8 @@ def _listed(talk: Talk, figures: Sequence[Number], marks: Sequence[_Mark]) -> Se
     """Return the figures that are listed one after the other, without words for a type between them."""
     last = 1
     while last < len(figures) and _LIST.fullmatch(talk.low, figures[last - 1].end, figures[last].start):
+        if any(figures[last - 1].end <= mark.start < figures[last].start for mark in marks):
+            break
         last += 1
     if last > 1 and any(_BEHIND.fullmatch(talk.low, figures[last - 1].end, mark.start) for mark in marks if mark.start >= figures[last - 1].end):
         last -= 1  # the last one has a type of its own
