@@ -156,8 +156,10 @@ def target_named(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) ->
 
 def keyword_soup(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
     """1 if hardly any of the reply's words makes a sentence of the others, and some are watched ones (single words)."""
+    if not prepared.ascii or len({*phrases}.intersection(prepared.tokens)) < FEWEST_KEYWORDS:
+        return 0.0
     words = [word for word in prepared.tokens if word.isalpha()]
-    if len(words) < FEWEST_WORDS or not prepared.ascii or len({*phrases}.intersection(words)) < FEWEST_KEYWORDS:
+    if len(words) < FEWEST_WORDS:
         return 0.0
     return float(sum(word in _BINDING for word in words) <= MOST_BINDING * len(words))
 
