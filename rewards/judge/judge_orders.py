@@ -16,7 +16,8 @@ _SIGNS: Final = " \t\"'()[]*#<>-_"
 _ORDERS: Final = re.compile(
     "|".join(
         (
-            r"\b(?:(?<!let him )(?<!let her )(?<!let you )(?<!let them )(?<!you )judges?|judge?ments?|graders?|reviewers?|examiners?|evaluators?|assessors?|rubrics?|lenient|leniency)\b",
+            r"\b(?:(?<!let him )(?<!let her )(?<!let you )(?<!let them )(?<!you )judges?|judge?ments?|graders?"
+            r"|reviewers?|examiners?|evaluators?|assessors?|rubrics?|lenient|leniency)\b",
             r"\b(?:score|grade|rate|mark|assess)\b (?!my words)(?:this|it|me|my|every|all|"
             r"the (?:reply|message|answer|response))\b",
             r"\b(?:full|top|maximum|maximal|highest|greatest|best|perfect|correct|good|high|fair) "

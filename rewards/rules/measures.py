@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from negotiation_env.language.claims import Claim
 from negotiation_env.language.numerals import find_numbers
+from negotiation_env.language.price_vocabulary import word_set
 from negotiation_env.play.protocols import ReplyView
 from rewards.judge.judge_orders import orders
 from rewards.rules.plain_text import Prepared, as_latin, token_set, tokens_of
@@ -81,10 +82,10 @@ MOST_BINDING = 0.08
 LOWEST_PRICE = 100.0
 SAME = 0.6
 """Yuan within which a figure is the target."""
-_BINDING = frozenset(
-    "a an the i you we they he she it that this these those is are was were be been am have has had do does did can could "
-    "would will shall should may might must of for with at by from to in on as and or but so if then not no me my your our "
-    "us him her them his their its what which who how when where why there here please than".split()
+_BINDING = word_set(
+    "a an the i you we they he she it that this these those is are was were be been am have has had do does did can "
+    "could would will shall should may might must of for with at by from to in on as and or but so if then not no me "
+    "my your our us him her them his their its what which who how when where why there here please than"
 )
 """Words that make a sentence of others."""
 
@@ -151,7 +152,9 @@ def target_named(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) ->
     said |= {number.value for number in find_numbers(text, True, True, True) if number.value >= LOWEST_PRICE}
     known = {price for quote in (view.game.quote, view.game.agreed) for price in quote}
     targets = [target for t in view.card.tickets for target in (t.target_price, t.target_price * (1.0 - t.commission))]
-    return float(any(abs(value - t) < SAME and not any(abs(k - t) < SAME for k in known) for value in said for t in targets))
+    return float(
+        any(abs(value - t) < SAME and not any(abs(k - t) < SAME for k in known) for value in said for t in targets)
+    )
 
 
 def keyword_soup(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:

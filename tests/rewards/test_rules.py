@@ -168,7 +168,8 @@ def test_net_and_selling_prices_are_kept_apart(text: str, manager: str, fired: b
         ("Partners had 900 bookings last month.", "false-figure"), ("You keep 85%.", ""),
         ("At 380 you keep 300.", "false-commission"), ("At 380 you keep 323.", ""), ("Could you do 371?", ""),
         ("Call 13812345678.", ""), ("Half way between 400 and 360 is 380.", ""), ("Room no. 1207, please.", ""),
-        ("How about three hundred and eighty yuan?", ""), ("More people look, and demand is 10% up.", "false-direction"),
+        ("How about three hundred and eighty yuan?", ""),
+        ("More people look, and demand is 10% up.", "false-direction"),
     ],
 )  # fmt: skip
 def test_a_figure_must_come_from_card_dialogue_or_arithmetic(text: str, rule: str) -> None:

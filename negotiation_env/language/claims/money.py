@@ -67,15 +67,21 @@ _TOTAL_BEFORE: Final = re.compile(
     r"[0-9]{3} leaves [0-9.]+: $|晚$"
 )
 _FOR_STAY: Final = re.compile(
-    r"(?: yuan)?,? (?:for (?:the|your|all|both|each) (?:[a-z'-]+ ){0,2}?(?:stays?|lot|nights|whole|run|four|five|six|seven|eight|nine|"
-    r"ten|eleven|twelve|thirteen)\b|the (?:stay|lot|whole|run)\b|altogether\b|together\b|in (?:all|total|one go)\b|all told\b)"
+    r"(?: yuan)?,? (?:for (?:the|your|all|both|each) (?:[a-z'-]+ ){0,2}?(?:stays?|lot|nights|whole|run|four"
+    r"|five|six|seven|eight|nine|"
+    r"ten|eleven|twelve|thirteen)\b|the (?:stay|lot|whole|run)\b|altogether\b|together\b|in (?:all|total"
+    r"|one go)\b|all told\b)"
 )
 """What follows a sum over the nights of a stay."""
-_IN_ALL: Final = re.compile(r"(?:\b(?:in total|in all|altogether|for the stays?|total(?:s|ling)?|the (?:whole )?stay(?: is| at)?),? |一共|总共|共)$")
+_IN_ALL: Final = re.compile(
+    r"(?:\b(?:in total|in all|altogether|for the stays?|total(?:s|ling)?|the (?:whole )?stay(?: is| at)?),? "
+    r"|一共|总共|共)$"
+)
 _TOTAL_AFTER: Final = re.compile(r",? (?:is|that's|over [a-z]+ (?:nights )?is|makes) [0-9]{3}|除")
 _GAP: Final = re.compile(
     r" ?(?:yuan )?(?:(?:still )?(?:above|over|below|under|beneath|higher than|lower than|cheaper than|dearer than) "
-    r"(?:you\b(?!r)|him\b|her\b|them\b|theirs?\b|yours\b|the (?:car|other|one|hotel|house|neighbour|page|list)|your |his )|gap\b|apart\b)"
+    r"(?:you\b(?!r)|him\b|her\b|them\b|theirs?\b|yours\b|the (?:car|other|one|hotel|house|neighbour|page|list)"
+    r"|your |his )|gap\b|apart\b)"
 )
 """What follows by how much two prices differ."""
 _NO_GAP: Final = re.compile(r"\b(?:nights?|rooms?|guests?|to|the|at|by the|for|day|week|yuan and) $|[0-9]$")

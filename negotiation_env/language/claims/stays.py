@@ -31,7 +31,8 @@ _START_BEFORE: Final = re.compile(
     r"[ ,:]*(?:on )?(?:(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?,? )?(?:the )?$|从$"
 )
 _END_BEFORE: Final = re.compile(
-    rf"(?:\b(?:(?:to|until|till|through)(?: the (?:morning|night|evening) of)?|out|leav\w+|depart\w+|check(?:ing)?[ -]?out)(?: on)?|-|到|"
+    rf"(?:\b(?:(?:to|until|till|through)(?: the (?:morning|night|evening) of)?|out|leav\w+|depart\w+"
+    rf"|check(?:ing)?[ -]?out)(?: on)?|-|到|"
     rf"至)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?$"
 )
 _ROUGHLY_BEFORE: Final = re.compile(rf"\b(?:and|around|round|about|between|near)(?: {WEEKDAY},?)? (?:the )?$")
@@ -432,7 +433,9 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
     return found
 
 
-def _whole_stays(talk: Talk, nights: Sequence[NightsMention], dates: Sequence[DateMention]) -> tuple[list[Claim], set[int]]:
+def _whole_stays(
+    talk: Talk, nights: Sequence[NightsMention], dates: Sequence[DateMention]
+) -> tuple[list[Claim], set[int]]:
     """Return the claims of nights that are counted from a check-in, and where they begin.
 
     "Ten nights from 28 March", and where a message has told nights before "the double from the 31st, eight". Nobody
@@ -468,12 +471,13 @@ def _nights_said(talk: Talk) -> AbstractSet[int]:
 _COUNT: Final = re.compile(r"(?=[.,;!?]| (?:and|then|of them|in a row|in one|free|empty|left)\b)")
 _LESS: Final = re.compile(
     r"\b(?:only|just|without|except|minus|less|but|not|first|last|those|these|weekends?|weekdays?|closed?|out|skip|"
-    r"leave|keep|kept|of (?:the|your)|split|half|each|either|instead|shorter|stays? of|minimum|at least|or)\b|只|不|除|另"
+    r"leave|keep|kept|of (?:the|your)|split|half|each|either|instead|shorter|stays? of|minimum|at least|or)\b"
+    r"|只|不|除|另"
 )
 
 
 def _bare_nights(talk: Talk, nights: Sequence[NightsMention], dates: Sequence[DateMention]) -> list[NightsMention]:
-    """Return the nights that are said as a number alone right beside a date, after other nights: "eight from the 31st"."""
+    """Return the nights that are said as a number alone beside a date, after others: "eight from the 31st"."""
     found: list[NightsMention] = []
     if not nights:
         return found
@@ -483,9 +487,13 @@ def _bare_nights(talk: Talk, nights: Sequence[NightsMention], dates: Sequence[Da
             continue
         if number.start < nights[0].start or any(item.start <= number.start < item.end for item in nights):
             continue
-        ahead = any(_FROM_DATE.fullmatch(talk.low, number.end, date.start) for date in within(dates, number.end, number.end + 30))
+        ahead = any(
+            _FROM_DATE.fullmatch(talk.low, number.end, date.start)
+            for date in within(dates, number.end, number.end + 30)
+        )
         behind = any(
-            talk.low[date.end : number.start] in (", ", " (", " for ") for date in within(dates, number.start - 40, number.start)
+            talk.low[date.end : number.start] in (", ", " (", " for ")
+            for date in within(dates, number.start - 40, number.start)
         )
         if ahead or (behind and _BARE_END.match(talk.low, number.end)):
             found.append(NightsMention(number.start, number.end, int(number.value)))
