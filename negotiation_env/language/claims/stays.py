@@ -273,7 +273,7 @@ def _fits(talk: Talk, mention: DateMention, ticket: Ticket, start: bool, nights:
         return False
     if not start and _OUT_BEFORE.search(talk.before(mention.start, 24)):
         days = [found for found in _days(first, ticket) if found <= ticket.check_out]
-        counts = {item.nights for item in within(nights, mention.start - 80, mention.end + 80)}
+        counts = {item.nights for item in within(nights, mention.start - 80, mention.end + 80)} | _nights_said(talk)
         return any(found == ticket.check_out or (found - ticket.check_in).days in counts for found in days)
     if not start or mention.is_range:
         return True
