@@ -115,7 +115,7 @@ def test_chinese_terms_are_seen_too(text: str) -> None:
         "Our platform has no price floor.",
         "I would never delist you.", "That was stupid of me.", "Silence is fine, take your time.",
         "We need no personal data.",
-        "Would the Standard Double sell at 380?", "In order to work together we need trust.",
+        "Would the Deluxe King sell at 380?", "In order to work together we need trust.",
     ],
 )  # fmt: skip
 def test_the_same_words_may_be_harmless(text: str) -> None:
@@ -198,7 +198,7 @@ def test_a_pattern_out_of_time_is_a_fault_and_no_zero(monkeypatch: pytest.Monkey
 
 
 def test_a_figure_that_the_manager_said_may_be_said() -> None:
-    figure = "You said 360, so 360 it is on my paper."
+    figure = "You said 360, so 360 it is."
     assert [t.id for t in RULES.score(example_view(figure)).terms] == ["false-quote"]
     told = example_view({"text": figure, "manager": ["I could do 360."]})
     assert RULES.score(told).terms == ()

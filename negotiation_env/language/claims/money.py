@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from typing import Final
 
@@ -280,19 +281,20 @@ _UNDERCUTS: Final = re.compile(
 def _gap_claims(talk: Talk, prices: list[Number], taken: Collection[int]) -> list[Claim]:
     """Return by how much two prices are said to differ; the prices are any of the message, the card and the talk."""
     found: list[Claim] = []
-    known: list[float] | None = None
+    gaps: list[float] | None = None
     for number in talk.numbers:
         if not 2 <= number.value <= 400 or number.start in taken or not _GAP.match(talk.low, number.end):
             continue
         if _NO_GAP.search(talk.before(number.start, 12)):
             continue
-        if known is None:
+        if gaps is None:
             known = [price.value for price in prices]
             known += [float(ticket.selling_price) for ticket in talk.card.tickets]
             known += [*talk.earlier_values, float(talk.card.facts.competitor_price)]
             known = [value for value in known if value >= 100.0][:MOST_KNOWN]
-        gaps = {abs(a - b) for a in known for b in known} | {value for value in talk.earlier_values if value < 400}
-        truth = min(gaps, key=lambda gap: abs(gap - number.value))
+            gaps = sorted({abs(a - b) for a in known for b in known} | {v for v in talk.earlier_values if v < 400})
+        at = bisect_left(gaps, number.value)
+        truth = min(gaps[max(0, at - 1) : at + 1], key=lambda gap: abs(gap - number.value))
         true = abs(truth - number.value) <= 1.5 or number.value == round(talk.card.hotel.occupancy * 100)
         found.append(talk.claim("total", number.start, number.end, number.value, truth, true))
     return found

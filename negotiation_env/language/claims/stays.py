@@ -16,7 +16,6 @@ from negotiation_env.language.claims.dates import (
     DateMention,
     Day,
     NightsMention,
-    find_dates,
     find_months,
     find_nights,
     weekday_row,
@@ -24,6 +23,7 @@ from negotiation_env.language.claims.dates import (
 )
 from negotiation_env.language.claims.houses import RoomMention
 from negotiation_env.language.claims.talk import Claim, Span, Talk, within
+from negotiation_env.language.numerals import find_numbers
 
 _START_BEFORE: Final = re.compile(
     r"\b(?:from|starting|starts?|begins?|beginning|as of|check(?:ing)?[ -]?in(?: is| on| date)?|"
@@ -155,7 +155,7 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
                 nights: Sequence[NightsMention]) -> list[Claim]:  # fmt: skip
     """Return a claim for each date that is said to be one of a stay."""
     found: list[Claim] = []
-    said = _days_said(talk.earlier_low) if dates else frozenset[Day]()
+    said = _days_said(talk) if dates else frozenset[Day]()
     for mention in dates:
         tickets = tickets_meant(talk, rooms, mention.start, mention.end)
         opening = not talk.earlier and not mention.is_range and len(mention.days) == 1
@@ -208,9 +208,9 @@ def _end_claims(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], sai
     return [talk.claim("date", mention.start, mention.end, _iso(mention.days[-1]), truth, true)]
 
 
-def _days_said(low: str) -> AbstractSet[Day]:
-    """Return the days that a text names, with their months and without."""
-    days = {day for mention in find_dates(low) for day in mention.days}
+def _days_said(talk: Talk) -> AbstractSet[Day]:
+    """Return the days that were said before, with their months and without."""
+    days = {day for mention in talk.earlier_dates for day in mention.days}
     return days | {Day(None, day.day) for day in days}
 
 
@@ -463,9 +463,15 @@ def _whole_stays(
 
 def _nights_said(talk: Talk) -> AbstractSet[int]:
     """Return the numbers of nights that were said before, and what other nights leave of a stay."""
-    said = {item.nights for item in find_nights(talk.earlier_low, talk.earlier_numbers)}
-    said |= {ticket.nights - count for ticket in talk.card.tickets for count in said}
-    return said | {int(item.value) for item in talk.earlier_numbers if _COUNT.match(talk.earlier_low, item.end)}
+    return _nights_of(talk.earlier_low, tuple(ticket.nights for ticket in talk.card.tickets))
+
+
+@lru_cache(maxsize=64)
+def _nights_of(low: str, lengths: tuple[int, ...]) -> AbstractSet[int]:
+    numbers = find_numbers(low, True, True, True)
+    said = {item.nights for item in find_nights(low, numbers)}
+    said |= {length - count for length in lengths for count in said}
+    return said | {int(item.value) for item in numbers if _COUNT.match(low, item.end)}
 
 
 _COUNT: Final = re.compile(r"(?=[.,;!?]| (?:and|then|of them|in a row|in one|free|empty|left)\b)")
@@ -513,10 +519,10 @@ def _is_a_part(talk: Talk, sentence: Span, dates: Sequence[DateMention]) -> bool
     if _PART_TOLD.search(talk.earlier_low):
         return True
     lengths = {ticket.nights for ticket in tickets} | {sum(ticket.nights for ticket in tickets)}
-    if any(item.nights not in lengths for item in find_nights(talk.earlier_low, talk.earlier_numbers)):
+    if any(item.nights not in lengths for item in talk.earlier_nights):
         return True
     edges = {day for ticket in tickets for day in (ticket.check_in.day, ticket.check_out.day)}
-    return any(day.day not in edges for mention in find_dates(talk.earlier_low) for day in mention.days)
+    return any(day.day not in edges for mention in talk.earlier_dates for day in mention.days)
 
 
 _PART_TOLD: Final = re.compile(
