@@ -95,7 +95,7 @@ _NO_MORE: Final = re.compile(r",? (?:and )?(?:no more|not one more|no longer)\b"
 _AND_NIGHTS: Final = re.compile(r" and (?:[a-z]+|[0-9]+)(?:[,.;:?!)]|$)")
 _AT_ONCE: Final = re.compile(r" in one go\b| at a stretch\b| on end\b")
 _LEAST: Final = re.compile(
-    r"\b(?:minimum|min|at least|or more|or longer|least|every|each|per|more than|under|limit|up to|over|a|any|"
+    r"\b(?:minimum|min|at least|or more|or longer|least|every|each|per|more than|under|limit|up to|over|any|"
                            r"who|guests?|stays?|people|long)\b|换|洗|以上|连住|起住|至少|最少")  # fmt: skip
 
 
@@ -406,10 +406,11 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
             true = 1 in lengths
             found.append(talk.claim("nights", mention.start, mention.end, 1.0, ", ".join(map(str, lengths)), true))
         exact = _NO_MORE.match(after) is not None  # "three nights and no more"
-        if mention.nights < 2 or (_LEAST.search(around) and not exact) or mention.nights > 45:
+        loose = _LEAST.search(around) or talk.before(mention.start, 3).endswith(" a ")
+        if mention.nights < 2 or (loose and not exact) or mention.nights > 45:
             continue
         sentence = talk.sentence(mention.start)
-        meant = _named_beside(talk, mention, rooms, dates)
+        meant = _named_beside(talk, mention, rooms, dates) or _priced_beside(talk, mention)
         if _AND_NIGHTS.match(talk.low, mention.end):  # "suite and double, eight nights and ten" are in order
             meant = None
         true = mention.nights in ((*lengths, total) if meant is None else {ticket.nights for ticket in meant})
@@ -534,6 +535,23 @@ _PART_TOLD: Final = re.compile(
 def _just_before(dates: Sequence[DateMention], mention: NightsMention) -> bool:
     """Return whether a date stands right before a number of nights."""
     return any(0 <= mention.start - date.end <= 2 for date in dates)
+
+
+def _priced_beside(talk: Talk, mention: NightsMention) -> tuple[Ticket, ...] | None:
+    """Return the ticket for which the figure right before some nights stands: "625 for seven nights"."""
+    before = within(talk.numbers, mention.start - 24, mention.start)
+    if talk.game is None or not before or not _FOR_NIGHTS.fullmatch(talk.low, before[-1].end, mention.start):
+        return None
+    value, game = before[-1].value, talk.game
+    fitting = [
+        ticket
+        for k, ticket in enumerate(talk.card.tickets)
+        if any(abs(value - price) < 1.0 for price in (game.quote[k], game.agreed[k]) if price > 0.0)
+    ]
+    return tuple(fitting) if len(fitting) == 1 and len(talk.card.tickets) > 1 else None
+
+
+_FOR_NIGHTS: Final = re.compile(r"(?: yuan)?(?: net| selling)?,? for (?:the |all )?")
 
 
 def _named_beside(talk: Talk, mention: NightsMention, rooms: Sequence[RoomMention],
