@@ -259,6 +259,15 @@ def test_a_rule_is_added_without_code(tmp_path: Path) -> None:
     assert [(t.id, t.points, t.message) for t in scored.terms] == [("new", -5.0, "says hello")]
 
 
+def test_points_follow_from_severity_unless_the_file_gives_them(tmp_path: Path) -> None:
+    path = tmp_path / "rules.toml"
+    for severity, points in (("minor", -15), ("major", -50), ("severe", -100)):
+        path.write_text(RULE.replace("points = -5\n", "").replace("minor", severity))
+        (rule,) = load_rules(path)
+        assert rule.points == points
+    assert {r.points for r in RULES.rules} == {-15, -50, -100}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
