@@ -19,7 +19,13 @@ from negotiation_env.language.claims.dates import find_dates, find_nights
 from negotiation_env.language.claims.events import event_claims
 from negotiation_env.language.claims.gifts import gift_claims
 from negotiation_env.language.claims.houses import find_houses, find_rooms, house_claims, room_claims
-from negotiation_env.language.claims.money import count_claims, money_claims, saying_claims, standing_claims
+from negotiation_env.language.claims.money import (
+    count_claims,
+    money_claims,
+    saying_claims,
+    standing_claims,
+    taken_claims,
+)
 from negotiation_env.language.claims.retold import retold_claims
 from negotiation_env.language.claims.shares import find_shares, share_claims, trend_claims
 from negotiation_env.language.claims.stays import date_claims, month_claims, nights_claims
@@ -57,6 +63,7 @@ def find_claims(
         *saying_claims(talk),
         *standing_claims(talk, rooms, dates, nights),
         *count_claims(talk),
+        *taken_claims(talk),
         *sum_claims(talk, houses),
         *gift_claims(talk),
         *type_claims(talk),
