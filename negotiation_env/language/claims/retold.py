@@ -118,7 +118,8 @@ _PARTS: Final = re.compile(
 )
 _OWN_DAY: Final = re.compile(
     r"\b(?:i|we|i'll|we'll|you|report|call|ring|write|send|photograph\w*|photos?|banner|badge|decide|answer|by|before|"
-    r"until then|deadline|birthday|meet\w*|visit|paid|pay|payout|review|again|not|without|except|no|but)\b|再|之前|打给|发您|除|吗|呢"
+    r"until then|deadline|birthday|meet\w*|visit|paid|pay|payout|review|again|not|without|except|no|but)\b|再|之前"
+    r"|打给|发您|除|吗|呢"
 )
 """Words beside a day on which somebody does something, or that is left out."""
 
