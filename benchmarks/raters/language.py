@@ -277,7 +277,8 @@ def rate(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> Repl
 
 def _manner(read: Phrasing) -> Iterator[Finding]:
     """How the words read, by weights fitted on written replies: like a good agent's, or like a flawed one's."""
-    points = min(MOST, max(WORST, SLOPE * log((read.excellent + SMALL) / (read.flawed + SMALL))))
+    leaning = SLOPE * (1.0 - read.bland) * log((read.excellent + SMALL) / (read.flawed + SMALL))
+    points = min(MOST, max(WORST, leaning))
     if points < 0.0:
         words = ", ".join(word for word in read.words if not word.startswith("=")) or "its way with what was said"
         yield Finding("reads_flawed", points, f"reads like a flawed reply: {words}", Skill.FLUENCY)
@@ -433,9 +434,7 @@ def _warmth(now: RatedSituation, reading: RaterReading, heard: RaterReading) -> 
     comfort = find("comfort", reading)
     if now.upset:
         if comfort:
-            yield Finding(
-                "comforts", 0.3, f"meets the manager's feelings: {comfort.text}", Skill.FLUENCY, comfort.span
-            )
+            yield Finding("comforts", 0.3, f"meets the manager's feelings: {comfort.text}", Skill.FLUENCY, comfort.span)
         else:
             yield Finding("cold", -0.3, "passes over the manager's feelings", Skill.FLUENCY)
     elif comfort:

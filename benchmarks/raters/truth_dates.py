@@ -137,7 +137,7 @@ def _wrong_counts(plain: str, found: tuple[SaidDay, ...], total: int) -> Iterato
             and counts[0].value not in (gap, gap + 1, total)
         ):
             yield Finding(
-                "wrong_nights", SURE, f"counts {counts[0].value:g} nights of {gap}", Skill.WORKFLOW, counts[0].span
+                "wrong_date", SURE, f"counts {counts[0].value:g} nights of {gap}", Skill.WORKFLOW, counts[0].span
             )
 
 
@@ -215,10 +215,8 @@ def _wrong_nights(now: RatedSituation, plain: str, found: tuple[SaidDay, ...], c
         if _STAYS.search(plain, start, end) or (han and now.number > 1):
             continue  # how long guests stay, what is left of a stay
         if not now.hotel_days and value not in now.figures:
-            yield Finding(
-                "wrong_nights", LIKELY, f"says {value} nights, which no stay has", Skill.WORKFLOW, number.span
-            )
+            yield Finding("wrong_date", LIKELY, f"says {value} nights, which no stay has", Skill.WORKFLOW, number.span)
         elif value > max(all_nights) and value not in now.figures:
             yield Finding(
-                "wrong_nights", LIKELY, f"says {value} nights, longer than any stay", Skill.WORKFLOW, number.span
+                "wrong_date", LIKELY, f"says {value} nights, longer than any stay", Skill.WORKFLOW, number.span
             )

@@ -227,7 +227,7 @@ def _wrong_retold(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) -
             and not number.ordinal
         ):
             yield Finding(
-                "wrong_retold",
+                "wrong_fact",
                 LIKELY,
                 f"says {number.value:g} {thing}, the hotel said {heard[thing]:g}",
                 Skill.WORKFLOW,
@@ -259,7 +259,7 @@ def turned(now: RatedSituation, record: TurnRecord, plain: str) -> Iterator[Find
             sorted(str(int(x))) == sorted(str(int(value))) and x not in said for x in known if x == int(x) and x >= 12
         ):
             yield Finding(
-                "wrong_retold", LIKELY, f"says {value:g}, which turns a figure round", Skill.WORKFLOW, number.span
+                "wrong_fact", LIKELY, f"says {value:g}, which turns a figure round", Skill.WORKFLOW, number.span
             )
 
 

@@ -196,7 +196,7 @@ def _wrong_pairs(now: RatedSituation, plain: str) -> Iterator[Finding]:
             if len(wrong) >= 2 or (near and rival != wrong[0][1] and (kind != "price" or _just_said(now, wrong[0][1]))):
                 k, value, span = wrong[0]
                 yield Finding(
-                    "other_room",
+                    "wrong_room",
                     SURE,
                     f"gives the {now.card.tickets[k].room} another's {kind}: {value}",
                     Skill.WORKFLOW,
