@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from benchmarks.raters.numerals import WEEKDAYS, SaidDay, numerals, said_days
@@ -23,7 +24,8 @@ _LATER: Final = re.compile(
 )
 _FROM: Final = re.compile(r"(?:\bfrom|\bon|\bstarting|\bbeginning|\barriving|\bsince)\s+(?:the |\w+day,? (?:the )?)?$")
 _OUT: Final = re.compile(
-    r"\b(?:out|last night|ends?|ending|closes|check-?out|leaves?|leaving|gone)(?: by| on| is|,)?\s+(?:the |\w+day,? (?:the )?)?$"
+    r"\b(?:out|last night|ends?|ending|closes|check-?out|leaves?|leaving|gone)(?: by| on| is|,)?\s+"
+    r"(?:the |\w+day,? (?:the )?)?$"
 )
 _LAST_NIGHT: Final = re.compile(r"\blast (?:night|one)(?: is| on|:|,| being| of it)?\s+(?:the |\w+day,? (?:the )?)?$")
 _GOES: Final = re.compile(r"\b(?:out|check-?out|departure)(?: on| by| is|:)?\s+(?:the |\w+day,? (?:the )?)?$")
@@ -83,7 +85,7 @@ def wrong_days(now: RatedSituation, plain: str) -> Iterator[Finding]:
 
 def _wrong_ranges(now: RatedSituation, plain: str, found: tuple[SaidDay, ...], card: list[Stay]) -> Iterator[Finding]:
     """A first day with a last one that is another stay's, or none."""
-    for first, last in zip(found, found[1:], strict=False):
+    for first, last in pairwise(found):
         if not _TO.fullmatch(plain[first.span[1] : last.span[0]]):
             continue
         own = [s for s in card if s.first.day == first.day]
@@ -120,7 +122,7 @@ def _weekday(name: str) -> int:
 
 def _wrong_counts(plain: str, found: tuple[SaidDay, ...], total: int) -> Iterator[Finding]:
     """A number of nights that the days beside it do not make: "14 to 26, fourteen nights"."""
-    for first, last in zip(found, found[1:], strict=False):
+    for first, last in pairwise(found):
         if not _TO.fullmatch(plain[first.span[1] : last.span[0]]) or first.day >= last.day:
             continue
         start, end = next(((s, e) for s, e in sentences(plain) if s <= first.span[0] < e), (0, len(plain)))
@@ -188,7 +190,8 @@ def _edge(now: RatedSituation, said: SaidDay, card: list[Stay]) -> bool:
 
 
 _STAYS: Final = re.compile(
-    r"\b(?:stay|stays|staying|stayed|least|minimum|most|longer|and more|only|other|left|leaves|that's|without|party|guests?)\b"
+    r"\b(?:stay|stays|staying|stayed|least|minimum|most|longer|and more|only|other|left|leaves|that's|"
+    r"without|party|guests?)\b"
 )
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 from benchmarks.checks.scene import BIDS
 from benchmarks.raters.numerals import Numeral, numerals, said_days
 from benchmarks.raters.rating import Finding, Skill
 from benchmarks.raters.situation import RatedSituation
-from benchmarks.raters.truth_dates import SURE, LIKELY, sentences
+from benchmarks.raters.truth_dates import LIKELY, SURE, sentences
 from negotiation_env.game.scenario import further_figures
 from negotiation_env.play.records import TurnRecord
 
@@ -30,7 +31,8 @@ _TREND: Final = re.compile(
     rf"\b(?:(?P<up>{_UP})|(?P<down>{_DOWN}))\b|(?P<more>[多涨升增高旺])|(?P<fewer>[少跌降减低落冷淡])(?!了?解)"
 )
 _DEMAND: Final = re.compile(
-    r"\b(?:demand|search\w*|people look\w*|looking for|look for|interest|queries|enquir\w+|travell?ers|visitors)\b|搜|需求|客流|人气"
+    r"\b(?:demand|search\w*|people look\w*|looking for|look for|interest|queries|enquir\w+|travell?ers|visitors)\b"
+    r"|搜|需求|客流|人气"
 )
 _FAMILIES: Final = {
     "exposure": re.compile(r"\b(?:exposure|visib\w+|views?|impressions|eyes|seen|shown|noticed|traffic|clicks?)\b"),
@@ -83,7 +85,7 @@ def _clauses(plain: str) -> list[tuple[int, int]]:
         *(m.end() for m in re.finditer(r"[.!?;\n](?!\d)|,? but |, and (?=[a-z]+ (?:is|are|sells|stands|has))", plain)),
         len(plain),
     ]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def _wrong_share(
@@ -109,11 +111,11 @@ def _wrong_share(
             Skill.WORKFLOW,
             number.span,
         )
-    elif value not in known and abs(value - occupied) > 1.01 and abs(100 - value - occupied) > 1.01 and 0 < value < 100:
-        if not any(abs(value - part) < 0.6 for part in _computed_shares(now, plain)):
-            yield Finding(
-                "unfounded_figure", SURE, f"says {value:g}%, which comes from nowhere", Skill.WORKFLOW, number.span
-            )
+        return
+    near = {occupied, 100.0 - occupied, *_computed_shares(now, plain)}
+    if 0.0 < value < 100.0 and value not in known and not any(abs(value - part) <= 1.01 for part in near):
+        reason = f"says {value:g}%, which comes from nowhere"
+        yield Finding("unfounded_figure", SURE, reason, Skill.WORKFLOW, number.span)
 
 
 def _computed_shares(now: RatedSituation, plain: str) -> list[float]:

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
+from benchmarks.raters.numerals import numerals, said_days
 from benchmarks.raters.rating import Finding, Skill
 from benchmarks.raters.situation import RatedSituation
-from benchmarks.raters.numerals import numerals, said_days
 from benchmarks.raters.truth_dates import NIGHTS, SURE, sentences
 from negotiation_env.game import world
 from negotiation_env.game.scenario import TaskCard
@@ -56,8 +56,8 @@ _HAN_RIVALS: Final = {
     "星城": "city star hotel",
 }
 _NO_ROOM: Final = re.compile(
-    r"^(?:[ -](?:the (?:amount|price|rate|number|usual)|check|checked|booked|booking|booked|glaz\w+|as|bed|beds|meaning|"
-    r"edged|size|sized|life|that|it|your (?:money|bookings)|digit|figures?|decision|summary|board|chef|lounge|club|floor)\b"
+    r"^(?:[ -](?:the (?:amount|price|rate|number|usual)|check|checked|booked|booking|glaz\w+|as|beds?|meaning|edged|"
+    r"size|sized|life|that|it|your (?:money|bookings)|digit|figures?|decision|summary|board|chef|lounge|club|floor)\b"
     r"|-(?:check|glaz|book))"
 )
 _AS_VERB: Final = re.compile(r"(?:\bto|\bwill|\bnot|\bcan|\bwould|n't|\bi|\bwe|\byou|\bthe view|\bon the|\ba) $")
@@ -112,16 +112,18 @@ def wrong_names(now: RatedSituation, plain: str, text: str) -> Iterator[Finding]
                 "wrong_room", SURE, f"speaks of a {match[0]}, which is no room here", Skill.WORKFLOW, match.span()
             )
     yield from _wrong_houses(now, plain, text, talk)
+    yield from _misnamed(now, plain, text, talk)
     yield from _wrong_pairs(now, plain)
 
 
 def _wrong_houses(now: RatedSituation, plain: str, text: str, talk: str) -> Iterator[Finding]:
+    """Houses that are neither the hotel nor its competitor."""
     own, rival = now.card.hotel.name.lower(), now.card.facts.competitor_name.lower()
     for stem, name in _STEMS.items():
         if own.startswith(name) or rival == name or stem in talk or (stem in rival or stem in own):
             continue
         match = re.search(rf"\b{re.escape(stem)}\b", plain)
-        if match is None or not text[match.start()].isupper() and " " not in stem:
+        if match is None or (not text[match.start()].isupper() and " " not in stem):
             continue
         if stem in ("old town", "lotus", "moonlight") and not text[match.start()].isupper():
             continue
@@ -139,6 +141,11 @@ def _wrong_houses(now: RatedSituation, plain: str, text: str, talk: str) -> Iter
             yield Finding(
                 "wrong_house", SURE, f"speaks of {match[1]}, which is neither house", Skill.WORKFLOW, match.span()
             )
+
+
+def _misnamed(now: RatedSituation, plain: str, text: str, talk: str) -> Iterator[Finding]:
+    """The hotel or its competitor by a name that is nearly theirs, or the one by the other's."""
+    own, rival = now.card.hotel.name.lower(), now.card.facts.competitor_name.lower()
     for name in (own, rival):
         first, *rest = name.split()
         for match in re.finditer(rf"\b{re.escape(first)} ([a-z]+)\b", plain):
@@ -226,6 +233,8 @@ NEAR: Final = 16
 """Characters within which a lone figure belongs to a lone room."""
 _KINDS: Final = {"hotel", "inn", "resort", "guesthouse", "house", "court", "lodge", "boutique", "airport", "family",
                  "palace", "plaza", "hostel", "gate"}  # fmt: skip
-_BEFORE_NAME: Final = frozenset("the your for at and then both dear from with in of to is my our sister mr ms".split())
-_AFTER_NAME: Final = frozenset("is at sells asks has shows on and or stands to in for the".split())
+_BEFORE: Final = "above below under over the your for at and then both dear from with in of to is my our sister mr ms"
+_BEFORE_NAME: Final = frozenset(_BEFORE.split())
+_AFTER: Final = "is at sells asks has shows on and or stands to in for the"
+_AFTER_NAME: Final = frozenset(_AFTER.split())
 ROOM_WORDS: Final = "king|twin|suite|double|queen|executive"

@@ -3,8 +3,9 @@
 Of the environment: ``speed``, ``conformance``, ``manager``, ``robustness``, ``price_understanding``,
 ``reading_quality``, ``voice_quality``. Of rewards: ``rule_measures``
 (on ``rule_labels``), ``adapter_quality``, ``reward_cost``, ``gaming``. Of raters: ``rater_validity`` (on
-``labelled_pairs``, ``degradations`` and ``written_raters``); ``phrasing_fit`` makes what they weigh words by. Of training: ``methods``, ``trl_speed`` (with ``trl_speed_sides``),
-``sb3_quality``. Of the statistics: ``coverage``. ``bad_case_files`` renews what is made from the bad cases.
+``labelled_pairs``, ``degradations`` and ``written_raters``); ``phrasing_fit`` makes what they weigh words by. Of
+training: ``methods``, ``trl_speed`` (with ``trl_speed_sides``), ``sb3_quality``. Of the statistics: ``coverage``.
+``bad_case_files`` renews what is made from the bad cases.
 
 A new study is a module with a function whose parameters are typer options and which returns the exit status (None is
 0), and a line in ``STUDIES``.

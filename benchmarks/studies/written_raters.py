@@ -2,8 +2,9 @@
 
 Each message of a written dialogue and its alternatives are rated in the state in which they were said: what came before
 is taken as annotated, the reply as a reader hears it, as in a benchmark. Quality 4 and 5 counts as excellent, 3 as
-bland, 1 and 2 as flawed. A tie is no preference. With ``--no-texts`` no text is given. Intervals are Wilson's, clustered by dialogue. What raters were tuned
-on is not what they are reported on: the corpus' test authors, or a file of one's own.
+bland, 1 and 2 as flawed. A tie is no preference. With ``--no-texts`` no text is given. Intervals are Wilson's,
+clustered by dialogue. What raters were tuned on is not what they are reported on: the corpus' test authors, or a file
+of one's own.
 """
 
 from __future__ import annotations
