@@ -450,7 +450,7 @@ def _address(now: RatedSituation, reading: RaterReading) -> Iterator[Finding]:
     if hit := find("wrong_side", reading):
         yield Finding("wrong_side", -1.5, f"speaks as somebody else: {hit.text}", Skill.SCOPE, hit.span)
     if now.number > 1 and len(reading.words) >= 10 and not _to_the_matter(reading):
-        yield Finding("beside_the_matter", -0.5, "has nothing to do with rates and rooms", Skill.SCOPE)
+        yield Finding("beside_the_matter", -0.3, "has nothing to do with rates and rooms", Skill.SCOPE)
 
 
 def _to_the_matter(reading: RaterReading) -> bool:

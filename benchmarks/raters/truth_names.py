@@ -23,7 +23,7 @@ _ROOMS: Final = {
     "twin": r"(?:superior )?twins?",
     "suite": r"(?:family )?suites?",
     "double": r"(?:standard )?doubles?",
-    "queen": r"(?:garden(?:[ -]view)? )?queens?",
+    "queen": r"(?:garden(?:[ -]view)? )?queens?|gvq",
     "executive": r"execs?|executives?(?: rooms?)?",
     "studio": r"studios?",
     "single": r"single rooms?",
@@ -114,6 +114,23 @@ def wrong_names(now: RatedSituation, plain: str, text: str) -> Iterator[Finding]
     yield from _wrong_houses(now, plain, text, talk)
     yield from _misnamed(now, plain, text, talk)
     yield from _wrong_pairs(now, plain)
+    yield from _forgotten(now, plain)
+
+
+def _forgotten(now: RatedSituation, plain: str) -> Iterator[Finding]:
+    """Rooms that the first message leaves out where it names the others, or counts too few."""
+    count = len(now.card.tickets)
+    if now.number > 1 or count < 2:
+        return
+    named = {k for k, _ in named_rooms(now.card, plain)}
+    told = [int(n.value) for n in numerals(plain) if _ROOMS_COUNTED.match(plain[n.span[1] :])]
+    if 0 < len(named) < count or (told and told[0] < count and not named):
+        yield Finding("settles_one_room", FORGOTTEN, "names some rooms and leaves others out", Skill.SCOPE)
+
+
+_ROOMS_COUNTED: Final = re.compile(r"^ (?:of your |\w+ )?(?:rooms|stays|room types)\b")
+FORGOTTEN: Final = -0.9
+"""Points of a first message that leaves a room out."""
 
 
 def _wrong_houses(now: RatedSituation, plain: str, text: str, talk: str) -> Iterator[Finding]:
