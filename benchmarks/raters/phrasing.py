@@ -32,8 +32,8 @@ _STOCK_WORDS: Final = (
     "about with that this have from your what will more they them then than been into also just some would could "
     "should their there which these those where while hello thank thanks please rate rates price prices room rooms "
     "offer yuan selling night nights hotel lower king twin suite double queen executive deluxe superior family "
-    "standard garden view guest guests okay good morning evening afternoon sorry when only very well much here were does "
-    "each both for the and you our are not but can may"
+    "standard garden view guest guests okay good morning evening afternoon sorry when only very well much here were "
+    "does each both for the and you our are not but can may"
 )
 _STOCK: Final = frozenset(_STOCK_WORDS.split())
 """Words that do not show whether somebody was heard."""
