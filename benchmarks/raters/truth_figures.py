@@ -75,6 +75,7 @@ def wrong_figures(now: RatedSituation, plain: str) -> Iterator[Finding]:
         elif number.value >= 60:
             yield from _wrong_rival(now, plain, number, start)
     yield from _wrong_types(now, plain, found)
+    yield from _wrong_kept(now, plain, found)
     yield from _wrong_retold(now, plain, found)
     yield from _wrong_trend(now, plain, found)
 
@@ -210,6 +211,23 @@ def _wrong_types(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) ->
                 Skill.WORKFLOW,
                 wrong[0].span,
             )
+
+
+def _wrong_kept(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) -> Iterator[Finding]:
+    """What is said to be kept of a price: it has to be the price less the commission."""
+    for match in _KEPT.finditer(plain):
+        kept = next((n for n in found if n.span[0] == match.end()), None)
+        start = max(plain.rfind(mark, 0, match.start()) for mark in ".!?;\n") + 1
+        before = [n for n in found if start <= n.span[0] < match.start() and n.value >= 100 and not n.percent]
+        if kept is None or kept.value < 100 or not before:
+            continue
+        right = {before[-1].value * (1.0 - t.commission) for t in now.card.tickets}
+        if abs(kept.value - before[-1].value) <= 1.01 and not any(abs(kept.value - x) <= 1.6 for x in right):
+            reason = f"says that {kept.value:g} is kept of {before[-1].value:g}"
+            yield Finding("type_mixed_up", SURE, reason, Skill.WORKFLOW, kept.span)
+
+
+_KEPT: Final = re.compile(r"\b(?:you|you'd|would) (?:would )?(?:keep|leave you|get|have|hold)(?: about| some)? ")
 
 
 def _near(number: Numeral, prices: set[int]) -> bool:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from benchmarks.raters.numerals import numerals, said_days
 from benchmarks.raters.rating import Finding, Skill
 from benchmarks.raters.situation import RatedSituation
-from benchmarks.raters.truth_dates import NIGHTS, SURE, sentences
+from benchmarks.raters.truth_dates import NIGHTS, SURE, TO, sentences
 from negotiation_env.game import world
 from negotiation_env.game.scenario import TaskCard
 
@@ -194,14 +195,16 @@ def _wrong_pairs(now: RatedSituation, plain: str) -> Iterator[Finding]:
     if len(now.card.tickets) < 2 or not rooms:
         return
     own = [_belongings(now, k) for k in range(len(now.card.tickets))]
-    days = {d.span: d.day for d in said_days(plain)}
+    found = said_days(plain)
+    lasts = {b.span for a, b in pairwise(found) if TO.fullmatch(plain[a.span[1] : b.span[0]])}
+    days = {d.span: d.day for d in found}
     for start, end in sentences(plain):
         places = [(position, k) for k, position in rooms if start <= position < end]
         told: dict[str, list[tuple[int, int, tuple[int, int]]]] = {"day": [], "nights": [], "price": []}
         for number in numerals(plain) if places else ():
             if start <= number.span[0] < end and not number.percent:
                 kind = "day" if number.span in days else "nights" if NIGHTS.match(plain[number.span[1] :]) else "price"
-                if kind != "price" or number.value >= 100:
+                if (kind != "price" or number.value >= 100) and number.span not in lasts:
                     told[kind].append((number.span[0], round(number.value), number.span))
         for kind, marks in told.items():
             if len(marks) != len(places) or (kind != "price" and now.hotel_days):
