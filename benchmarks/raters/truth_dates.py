@@ -33,9 +33,8 @@ _LAST_WEEKDAY: Final = re.compile(rf"\blast (?:night|one)(?: is| on|:|,| being)?
 _OFFERED: Final = re.compile(
     r"\b(?:kings?|twins?|suites?|doubles?|queens?|execs?|executives?|rooms?|nights?)\b|晚|房|床"
 )
-_IN_MONTH: Final = re.compile(
-    rf"\b(?:in|for|of|early|late|mid|this|your)[ -](?:early |late |mid-)?({'|'.join(MONTHS)})\b"
-)
+_IN_MONTH: Final = re.compile(rf"\b(?:in|for|early|late|mid|this)[ -](?:early |late |mid-)?({'|'.join(MONTHS)})\b")
+_PAST: Final = re.compile(r"\b(?:was|were|did|saw|had|put|wrote|last|happened|read|sent|went|told|said|turned|since)\b")
 TO: Final = re.compile(r"\s?(?:to|till|until|through|-|–|—)\s?(?:the )?")
 SURE, LIKELY = -2.25, -1.25
 """Points of what the card or the calendar refutes, and of what nothing bears out."""
