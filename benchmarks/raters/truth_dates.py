@@ -12,8 +12,8 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from benchmarks.raters.numerals import MONTHS, WEEKDAYS, SaidDay, numerals, said_days
 from benchmarks.raters.rating import Finding, Skill
+from benchmarks.raters.said_numbers import MONTHS, WEEKDAYS, SaidDay, numerals, said_days
 from benchmarks.raters.situation import RatedSituation
 from negotiation_env.game.scenario import TaskCard
 

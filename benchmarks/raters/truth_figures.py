@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import Final
 
 from benchmarks.checks.scene import BIDS
-from benchmarks.raters.numerals import Numeral, numerals, said_days
 from benchmarks.raters.rating import Finding, Skill
+from benchmarks.raters.said_numbers import SaidNumber, numerals, said_days
 from benchmarks.raters.situation import RatedSituation
 from benchmarks.raters.truth_dates import LIKELY, SURE, sentences
 from negotiation_env.game.scenario import further_figures
@@ -90,7 +90,7 @@ def _clauses(plain: str) -> list[tuple[int, int]]:
 
 
 def _wrong_share(
-    now: RatedSituation, plain: str, number: Numeral, start: int, end: int, count: int
+    now: RatedSituation, plain: str, number: SaidNumber, start: int, end: int, count: int
 ) -> Iterator[Finding]:
     """A percentage of what the sentence names, or of nothing."""
     facts, value = now.card.facts, number.value
@@ -129,7 +129,7 @@ def _computed_shares(now: RatedSituation, plain: str) -> list[float]:
     ]
 
 
-def _wrong_trend(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) -> Iterator[Finding]:
+def _wrong_trend(now: RatedSituation, plain: str, found: tuple[SaidNumber, ...]) -> Iterator[Finding]:
     """The card's change of demand, told the wrong way round."""
     facts = now.card.facts
     change = abs(facts.demand)
@@ -172,7 +172,7 @@ def _wrong_trend(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) ->
             return
 
 
-def _wrong_rival(now: RatedSituation, plain: str, number: Numeral, start: int) -> Iterator[Finding]:
+def _wrong_rival(now: RatedSituation, plain: str, number: SaidNumber, start: int) -> Iterator[Finding]:
     """The competitor's price: its name, a verb of asking, a figure."""
     facts = now.card.facts
     words = facts.competitor_name.lower().split()
@@ -187,7 +187,7 @@ def _wrong_rival(now: RatedSituation, plain: str, number: Numeral, start: int) -
         yield Finding("wrong_fact", SURE, reason, Skill.WORKFLOW, number.span)
 
 
-def _wrong_types(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) -> Iterator[Finding]:
+def _wrong_types(now: RatedSituation, plain: str, found: tuple[SaidNumber, ...]) -> Iterator[Finding]:
     """Prices that are known as net called selling, or the other way round, in a sentence that names one type."""
     sold, kept = set[int](), set[int]()
     for k, ticket in enumerate(now.card.tickets):
@@ -213,7 +213,7 @@ def _wrong_types(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) ->
             )
 
 
-def _wrong_kept(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) -> Iterator[Finding]:
+def _wrong_kept(now: RatedSituation, plain: str, found: tuple[SaidNumber, ...]) -> Iterator[Finding]:
     """What is said to be kept of a price: it has to be the price less the commission."""
     for match in _KEPT.finditer(plain):
         kept = next((n for n in found if n.span[0] == match.end()), None)
@@ -230,11 +230,11 @@ def _wrong_kept(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) -> 
 _KEPT: Final = re.compile(r"\b(?:you|you'd|would) (?:would )?(?:keep|leave you|get|have|hold)(?: about| some)? ")
 
 
-def _near(number: Numeral, prices: set[int]) -> bool:
+def _near(number: SaidNumber, prices: set[int]) -> bool:
     return any(abs(number.value - price) <= 1.01 for price in prices)
 
 
-def _wrong_retold(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) -> Iterator[Finding]:
+def _wrong_retold(now: RatedSituation, plain: str, found: tuple[SaidNumber, ...]) -> Iterator[Finding]:
     """A number of things that the hotel has just given another number of: "four no-shows" for its two."""
     heard = {w: n.value for n in numerals(now.heard.plain) if (w := _thing(now.heard.plain, n))}
     nights = {float(t.nights) for t in now.card.tickets}
@@ -283,7 +283,7 @@ def turned(now: RatedSituation, record: TurnRecord, plain: str) -> Iterator[Find
             )
 
 
-def _thing(plain: str, number: Numeral) -> str:
+def _thing(plain: str, number: SaidNumber) -> str:
     match = re.match(r"[ -]([a-z]{4,}s)\b", plain[number.span[1] :])
     return match[1] if match and not number.percent and match[1] not in ("nights", "percents", "yuans") else ""
 

@@ -12,8 +12,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-from benchmarks.raters.numerals import numerals, said_days
 from benchmarks.raters.rating import Finding, Skill
+from benchmarks.raters.said_numbers import numerals, said_days
 from benchmarks.raters.situation import RatedSituation
 from benchmarks.raters.truth_dates import NIGHTS, SURE, TO, sentences
 from negotiation_env.game import world

@@ -54,7 +54,7 @@ _NEXT: Final = re.compile(r"\.? (?:the )?")
 _ALONE: Final = re.compile(r"(?:\bthe|\bfrom|\buntil|\btill|\bto|\bof|\band|\bor|,|\bon)\s*$")
 
 
-class Numeral(NamedTuple):
+class SaidNumber(NamedTuple):
     """A number in a text, and where it stands."""
 
     value: float
@@ -73,22 +73,22 @@ class SaidDay(NamedTuple):
 
 
 @lru_cache(maxsize=8192)
-def numerals(plain: str) -> tuple[Numeral, ...]:
+def numerals(plain: str) -> tuple[SaidNumber, ...]:
     """Return the numbers of a text in small letters, in order."""
-    found: list[Numeral] = []
+    found: list[SaidNumber] = []
     for match in _FOUND.finditer(plain):
         percent = _PERCENT.match(plain, match.end()) is not None
         if match["han"]:
             value = float(_in_han(match["han"]))
             tenths = plain[match.end() : match.end() + 1] == "成"
-            found.append(Numeral(10.0 * value if tenths else value, match.span(), percent or tenths, False))
+            found.append(SaidNumber(10.0 * value if tenths else value, match.span(), percent or tenths, False))
         elif match["words"]:
             found += [
-                Numeral(float(value), match.span(), percent, ordinal) for value, ordinal in _in_words(match["words"])
+                SaidNumber(float(value), match.span(), percent, ordinal) for value, ordinal in _in_words(match["words"])
             ]
         else:
             value = float((match["digits"] or match["bare"]).replace(",", ""))
-            found.append(Numeral(value, match.span(), percent, match["th"] is not None))
+            found.append(SaidNumber(value, match.span(), percent, match["th"] is not None))
     return tuple(found)
 
 
@@ -194,7 +194,7 @@ def _month(match: re.Match[str]) -> int:
 
 
 def _give_before(
-    plain: str, small: list[Numeral], match: re.Match[str], month: int, months: dict[tuple[int, int], int]
+    plain: str, small: list[SaidNumber], match: re.Match[str], month: int, months: dict[tuple[int, int], int]
 ) -> bool:
     """Note that a month belongs to the numbers joined to it before ("10, 12 and 17 June"); return if there are any."""
     edge, later, found = match.start(), 99, False
@@ -213,7 +213,7 @@ def _give_before(
 
 
 def _give_behind(
-    plain: str, small: list[Numeral], match: re.Match[str], month: int, months: dict[tuple[int, int], int]
+    plain: str, small: list[SaidNumber], match: re.Match[str], month: int, months: dict[tuple[int, int], int]
 ) -> None:
     """Note that a month belongs to the numbers joined to it behind ("June 10 to 12")."""
     edge = match.end()
