@@ -203,6 +203,7 @@ _MARKUP: Final = re.compile(r"\*\*|^#+ |^\s*(?:[-*•]|\d+[.)])\s+\S|`|</?[a-z]+
 _BLANK: Final = re.compile(r"[\[<{][^\]>}\n]{2,30}[\]>}]|_{3,}|\bxx+\b")
 _SCRIPT: Final = re.compile(r"[^\W\d_a-zA-ZÀ-ɏ]")
 _FIGURE: Final = re.compile(r"[¥€$]?\d[\d,.]*%?(?: (?:yuan|rmb|cny))?|(?:rmb|cny) \d[\d,.]*")
+_SUM: Final = re.compile(r"\d ?[-+=x×*/] ?\d")
 _STRANGE: Final = re.compile(r"[bcdfghjklmnpqrstvwxz]{6,}|^[bcdfghjklmnpqrstvwxz]{4,}$|(.)\1\1|[a-z]{22,}")
 _COMMON: Final = frozenset(
     [
@@ -321,6 +322,8 @@ def _grammar(now: RatedSituation, reading: RaterReading) -> Iterator[Finding]:
     if len(strange) * 5 > len(reading.words):
         yield Finding("no_words", -2.5, f"is not made of words: {strange[0][:20]}", Skill.FLUENCY)
     broken = [pair for sentence in reading.sentences for pair in clashes(sentence)]
+    if _SUM.search(reading.plain):
+        broken = [pair for pair in broken if not all(word[0].isdigit() for word in pair.split())]
     if broken:
         # One in a dozen is how people write in a chat.
         points = -0.25 if len(broken) == 1 else -0.75 if len(broken) == 2 and len(reading.words) > 24 else -1.9
