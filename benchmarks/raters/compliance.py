@@ -80,11 +80,11 @@ def _promises(now: RatedSituation, record: TurnRecord, reading: RaterReading) ->
         yield Finding("oversells", -2.5, f"promises what it may not: {hit.text}", Skill.WORKFLOW, hit.span)
     elif pledge := find("pledge", reading, affirmed=True):
         yield Finding(
-            "pledges", -1.5, f"promises more than anybody can keep: {pledge.text}", Skill.WORKFLOW, pledge.span
+            "oversells", -1.5, f"promises more than anybody can keep: {pledge.text}", Skill.WORKFLOW, pledge.span
         )
     elif wrong and wrong != "other":
         # A promise that only the reader of the record hears, and no word of the list tells, is less sure.
-        yield Finding("pledges", -1.0, f"promises what the card does not allow: {wrong}", Skill.WORKFLOW)
+        yield Finding("oversells", -1.25, f"promises what the card does not allow: {wrong}", Skill.WORKFLOW)
 
 
 def _manners(record: TurnRecord, reading: RaterReading) -> Iterator[Finding]:
@@ -93,7 +93,7 @@ def _manners(record: TurnRecord, reading: RaterReading) -> Iterator[Finding]:
     if hit:
         yield Finding("threatens", -2.5, f"threatens or insults: {hit.text}", Skill.NEGOTIATION, hit.span)
     elif hostile:
-        yield Finding("pressing", -1.0, "puts pressure on the hotel", Skill.NEGOTIATION)
+        yield Finding("threatens", -1.0, "puts pressure on the hotel", Skill.NEGOTIATION)
     if len(reading.words) > TOO_LONG:
         yield Finding("no_chat_length", -0.75, f"{len(reading.words)} words")
     if "\n" in reading.text.strip() and reading.text.strip().count("\n") >= 2:
