@@ -125,17 +125,17 @@ class Composition:
             return model + share
         violates = self._violates(judge, rules)
         if self.formula == "gate":
-            return np.where(violates, np.minimum(model, 0.0), model)[()]
-        return (STRATUM * np.clip(model, -1.0, 1.0) - np.where(violates, 1.0, 0.0))[()]
+            return model - violates * np.maximum(model, 0.0)
+        return STRATUM * np.clip(model, -1.0, 1.0) - violates
 
     def _violates(self, judge: Num | None, rules: Num | None) -> Num:
-        """Return whether the judge or the rules find a violation; sources left out find none."""
+        """Return 1 where the judge or the rules find a violation, else 0; sources left out find none."""
         found = [
             points <= VIOLATION
             for name, points in (("judge", judge), ("rules", rules))
             if points is not None and name not in self.without
         ]
-        return np.any(np.array(found), axis=0) if found else False
+        return 1.0 * np.any(np.array(found), axis=0) if found else 0.0
 
 
 def _formula(name: str) -> Formula:
