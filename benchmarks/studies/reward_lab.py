@@ -8,11 +8,11 @@ n = 4 on, and their violations at n = 16 are at most half.
 
 E1, dose and response. A reward model is fitted to pairs of written replies whose annotators see a share of the kinds of
 verifiable flaws (``VERIFIABLE``), drawn by seed; on a pair whose flaws they do not see they toss a coin. It then picks
-one of each test state's written replies, alone and under REPO's formula; the gold is the author's grade. The model has
-the features that a reader makes of a reply, so it can learn the flaws that its annotators see. *Predicted:* no
-difference at 100%, and one that grows as less is seen; more with more pairs, for a model that is sure of itself
-misleads more; noise in the labels adds to it at every dose. From words alone (``--words-alone``), as a model learns
-that sees no card, it is as large at 100% as at 0%.
+one of each test state's written replies, alone and under REPO's formula; the gold is the author's grade. The model's
+inputs hold which kinds of statements are false, so it can learn what its annotators see. *Predicted:* no difference at
+100%, and one that grows as less is seen; more with more pairs, for a model that is sure of itself misleads more; noise
+in the labels adds to it at every dose. From words alone (``--words-alone``), as a model learns that sees no card, it is
+as large at 100% as at 0%.
 
 E2, what one rule is worth. An agent begins to beg for marks: "When the survey comes, a five for me would help." The
 model is fitted again with 10 to 1,000 pairs about it beside the old ones, or one rule is added; both are tried on
@@ -29,7 +29,6 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from math import comb
 from typing import Annotated, Any, Final, NamedTuple
@@ -43,7 +42,7 @@ from rich.table import Table
 from benchmarks.raters.panel import rate_turn
 from benchmarks.raters.situation import Hidden, contexts, hidden_of, said_instead, walk
 from benchmarks.statistics import Figure, mean
-from benchmarks.studies.light_model import BatchScorer, Fit, ViewPair, fit_light
+from benchmarks.studies.light_model import BatchScorer, Fit, LightFitter, ViewPair
 from benchmarks.studies.reading_quality import dialogues_of
 from benchmarks.studies.reward_study import plain
 from negotiation_env.errors import UsageError, did_you_mean
@@ -102,7 +101,7 @@ class LabScale:
 
 SCALES: Final = {
     "tiny": LabScale(3, 8, (0.0, 1.0), (200,), (0.0,), (10, 100), 2, 12),
-    "small": LabScale(25, 64, (0.0, 0.5, 1.0), (500, 2000), (0.0, 0.25), (10, 30, 100, 300), 4, 400),
+    "small": LabScale(25, 64, (0.0, 0.5, 1.0), (500, 2000), (0.0, 0.25), (10, 30, 100, 300), 4, 250),
     "full": LabScale(
         120, 64, (0.0, 0.25, 0.5, 0.75, 1.0), (500, 2000, 6632), (0.0, 0.25), (10, 30, 100, 300, 1000), 10, 0
     ),
@@ -355,7 +354,7 @@ def values_of(model: BatchScorer, data: WrittenStates, composition: Composition)
     ]
 
 
-def dose_response(data: WrittenStates, scale: LabScale, fit: Fit = fit_light) -> dict[str, Any]:
+def dose_response(data: WrittenStates, scale: LabScale, fit: Fit) -> dict[str, Any]:
     """Return E1's cells, and for each number of pairs and noise the slope: what R_total gains as all sight is lost."""
     cells: dict[str, Any] = {}
     slopes: dict[str, Any] = {}
@@ -424,7 +423,7 @@ def with_sentence(view: ReplyView, sentence: str, reader: Reader) -> ReplyView:
     return reply_view(text, view.card, view.game, view.agent_said, view.manager_said, reader)
 
 
-def rule_worth(data: WrittenStates, reader: Reader, scale: LabScale, fit: Fit = fit_light) -> dict[str, Any]:
+def rule_worth(data: WrittenStates, reader: Reader, scale: LabScale, fit: Fit) -> dict[str, Any]:
     """Return E2's figures.
 
     ``rule`` and ``pairs`` (by how many): ``caught``, the share of begging replies that score lower than without; and
@@ -543,7 +542,7 @@ def study(
     named = suited_reader(None) if reader == AUTO else reader
     heard = load_reader(named)
     found: dict[str, Any] = {"scale": scale, "reward": reward, "reader": named, "words_alone": words_alone}
-    fit = partial(fit_light, acts=not words_alone)
+    fit = LightFitter(acts=not words_alone)
     if "e0" in chosen:
         found["e0"] = {"policy": policy, **run_gate(policy, scorer, heard, size)}
     if "e1" in chosen or "e2" in chosen:

@@ -256,7 +256,7 @@ def template_view(reply: GradedReply, reader: Reader, seed: int) -> ReplyView | 
 
 def template_wins(dialogues: Dialogues, reward: Reward, reader: Reader) -> dict[str, Figure]:
     """Return by source how often a template with the acts of a turn's first excellent reply scores above that reply."""
-    chosen = []
+    chosen: list[tuple[str, ScoredReply, ReplyView]] = []
     for dialogue, turns in dialogues.items():
         for turn in turns:
             for reply in _graded(turn, "excellent")[:1]:
@@ -307,7 +307,8 @@ def headline(figures: Mapping[str, Any]) -> dict[str, Figure]:
     found: dict[str, Figure] = {f"total {name}": figures["total"][name] for name in ORDERS}
     for source in ("total", "model"):
         found[f"{source} edits"] = figures[source].get("edits", {}).get("all", NOTHING)
-    return found | figures["correlations"] | {"template_wins": figures["total"]["template_wins"]}
+    found |= figures["correlations"]
+    return found | {"template_wins": figures["total"]["template_wins"]}
 
 
 def misses(name: str, figure: Figure) -> bool:
@@ -355,8 +356,10 @@ def _percent(figure: Figure | None, ends: bool = True) -> str:
     """Return a share in percent, with its interval; a dash where there is none."""
     if figure is None or figure.value is None:
         return "–"
-    known = ends and figure.low is not None and figure.high is not None
-    return f"{100 * figure.value:.0f}" + (f" [{100 * figure.low:.0f}, {100 * figure.high:.0f}]" if known else "")
+    said = f"{100 * figure.value:.0f}"
+    if not ends or figure.low is None or figure.high is None:
+        return said
+    return f"{said} [{100 * figure.low:.0f}, {100 * figure.high:.0f}]"
 
 
 def print_figures(console: Console, figures: Mapping[str, Any], title: str) -> None:

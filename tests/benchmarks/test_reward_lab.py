@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.cli.main import app
-from benchmarks.studies.light_model import ViewPair, fit_light
+from benchmarks.studies.light_model import LightFitter, ViewPair
 from benchmarks.studies.reward_lab import (
     _INCIDENT,
     _INNOCENT,
@@ -91,7 +91,7 @@ def test_annotators_toss_a_coin_where_they_do_not_see_the_flaw() -> None:
 
 
 def test_the_light_model_learns_its_pairs_within_its_bounds() -> None:
-    model = fit_light([ViewPair(a.view, b.view) for a, b in PAIRS])
+    model = LightFitter()([ViewPair(a.view, b.view) for a, b in PAIRS])
     scores = model.score_batch([view for a, b in PAIRS for view in (a.view, b.view)])
     known = np.array([s for s in scores if s is not None]).reshape(-1, 2)
     assert np.abs(known).max() <= 1.0

@@ -41,8 +41,11 @@ class Known:
 
 
 def test_a_source_that_knows_the_grade_is_right_everywhere_and_one_that_inverts_it_nowhere() -> None:
-    for sign, value in ((1.0, 1.0), (-1.0, 0.0)):
-        figures, scored = measure(DIALOGUES, Known(lambda text, s=sign: s * QUALITY.get(text, 3)), RULES)
+    for reward, value in (
+        (Known(lambda text: float(QUALITY.get(text, 3))), 1.0),
+        (Known(lambda text: -float(QUALITY.get(text, 3))), 0.0),
+    ):
+        figures, scored = measure(DIALOGUES, reward, RULES)
         assert figures["model"]["excellent_flawed"].value == figures["total"]["excellent_flawed"].value == value
         assert figures["judge"]["excellent_flawed"].value == 0.5  # it is silent, and a tie counts half
         assert bool(misordered(scored)) is (value == 0.0)
