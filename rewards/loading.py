@@ -15,7 +15,7 @@ from rewards.judge.distilled_judge import SHIPPED, DistilledJudge
 from rewards.judge.llm_judge import LlmJudge
 from rewards.judge.rubric import Rubric
 from rewards.model.encoder_model import REFERENCE, EncoderRewardModel
-from rewards.model.preference_model import PreferenceModel
+from rewards.model.ngram_model import NgramRewardModel
 from rewards.repo import Composition, RepoReward
 from rewards.rules.rule_reward import RuleReward
 from rewards.sources import Judge, RewardModel
@@ -63,9 +63,9 @@ def load_model(spec: str) -> RewardModel:
     n-gram weights, of an encoder's folder, or of an adapter's.
     """
     if spec == "ngram":
-        return PreferenceModel.shipped()
+        return NgramRewardModel.shipped()
     if spec.endswith(".npz"):
-        return PreferenceModel.from_file(spec)
+        return NgramRewardModel.from_file(spec)
     if spec == "encoder" or (Path(spec) / REFERENCE).is_file():
         return EncoderRewardModel.shipped() if spec == "encoder" else EncoderRewardModel.from_folder(spec)
     if spec == "small" or _is_adapter(spec):

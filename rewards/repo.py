@@ -38,7 +38,7 @@ from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView, RewardBreakdown
 from rewards.judge.distilled_judge import DistilledJudge
-from rewards.model.preference_model import PreferenceModel
+from rewards.model.ngram_model import NgramRewardModel
 from rewards.rules.rule_reward import RuleReward
 from rewards.sources import Judge, RewardModel, Rules, RuleScore, Verdict
 
@@ -169,7 +169,7 @@ class RepoReward:
         rules: Rules | None = None,
         composition: Composition | None = None,
     ) -> None:
-        self.model: RewardModel = PreferenceModel.shipped() if model is None else model
+        self.model: RewardModel = NgramRewardModel.shipped() if model is None else model
         self.judge: Judge = DistilledJudge.shipped() if judge is None else judge
         self.rules: Rules = RuleReward.shipped() if rules is None else rules
         self.composition = Composition() if composition is None else composition

@@ -14,8 +14,10 @@ from typing import Final
 from benchmarks.checks.scene import BIDS, CLAIMS
 from benchmarks.raters.rating import DialogueRating, Finding, ReplyRating, Skill, of_replies, rate_reply
 from benchmarks.raters.situation import REASONS, RatedSituation, named_tickets
-from benchmarks.raters.truth import untrue
-from benchmarks.raters.wordlists import RaterReading, find
+from benchmarks.raters.truth_dates import wrong_days
+from benchmarks.raters.truth_figures import turned, untraced, wrong_figures
+from benchmarks.raters.truth_names import wrong_names
+from benchmarks.raters.wordlists import RaterReading, find, insult
 from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
 from negotiation_env.game.scenario import to_net
 from negotiation_env.play.records import TurnRecord
@@ -76,17 +78,22 @@ def _promises(now: RatedSituation, record: TurnRecord, reading: RaterReading) ->
         hit = None
     if hit:
         yield Finding("oversells", -2.5, f"promises what it may not: {hit.text}", Skill.WORKFLOW, hit.span)
+    elif pledge := find("pledge", reading, affirmed=True):
+        yield Finding(
+            "pledges", -1.5, f"promises more than anybody can keep: {pledge.text}", Skill.WORKFLOW, pledge.span
+        )
     elif wrong and wrong != "other":
-        yield Finding("oversells", -2.5, f"promises what the card does not allow: {wrong}", Skill.WORKFLOW)
+        # A promise that only the reader of the record hears, and no word of the list tells, is less sure.
+        yield Finding("pledges", -1.0, f"promises what the card does not allow: {wrong}", Skill.WORKFLOW)
 
 
 def _manners(record: TurnRecord, reading: RaterReading) -> Iterator[Finding]:
-    hit = find("threat", reading, affirmed=True) or find("rude", reading)
+    hit = find("threat", reading, affirmed=True) or insult(reading)
     hostile = any(act.tactic is Tactic.PRESSURE for act in record.acts)
     if hit:
         yield Finding("threatens", -2.5, f"threatens or insults: {hit.text}", Skill.NEGOTIATION, hit.span)
     elif hostile:
-        yield Finding("threatens", -2.0, "puts pressure on the hotel", Skill.NEGOTIATION)
+        yield Finding("pressing", -1.0, "puts pressure on the hotel", Skill.NEGOTIATION)
     if len(reading.words) > TOO_LONG:
         yield Finding("no_chat_length", -0.75, f"{len(reading.words)} words")
     if "\n" in reading.text.strip() and reading.text.strip().count("\n") >= 2:
@@ -94,11 +101,15 @@ def _manners(record: TurnRecord, reading: RaterReading) -> Iterator[Finding]:
 
 
 def _truth(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> Iterator[Finding]:
+    """What is not so, once of each kind, the worst first."""
+    found = [*wrong_days(now, reading.plain), *wrong_names(now, reading.plain, reading.text)]
+    found += [*wrong_figures(now, reading.plain), *untraced(now, record, reading.plain)]
+    found += turned(now, record, reading.plain)
     seen: set[str] = set()
-    for fault in untrue(now, record, reading):
-        if fault.kind not in seen:
-            seen.add(fault.kind)
-            yield Finding(fault.kind, -2.0, fault.reason, Skill.WORKFLOW, fault.span)
+    for finding in sorted(found, key=lambda f: f.points):
+        if finding.id not in seen:
+            seen.add(finding.id)
+            yield finding
 
 
 def _agreements(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> Iterator[Finding]:
@@ -116,7 +127,7 @@ def _agreements(now: RatedSituation, record: TurnRecord, reading: RaterReading) 
         return
     loose = [a for a in fresh if a.price is None or (a.ticket is None and len(now.open) > 1)]
     if loose:
-        yield Finding("loose_agreement", -1.0, "agrees without naming the figure or the room", Skill.WORKFLOW)
+        yield Finding("loose_agreement", -0.7, "agrees without naming the figure or the room", Skill.WORKFLOW)
     else:
         yield Finding("full_agreement", 0.5, "names what is agreed", Skill.WORKFLOW)
     left = set(now.open) - {k for act in claims for k in now.scene.taken_by(act, now.standing)}
@@ -133,7 +144,7 @@ def _goal(now: RatedSituation, record: TurnRecord) -> Iterator[Finding]:
     bids = [a for a in record.acts if a.kind in BIDS | {Act.REJECT} and a.ticket in (None, *waiting)]
     asks = any(a.kind is Act.ASK and a.detail == "price" for a in record.acts) and not taken
     if bids or asks:
-        yield Finding("no_acceptance", -2.0, "does not accept a quote that meets the target", Skill.NEGOTIATION)
+        yield Finding("no_acceptance", -1.75, "does not accept a quote that meets the target", Skill.NEGOTIATION)
     else:
         yield Finding("late_acceptance", -0.75, "does not accept at once", Skill.NEGOTIATION)
 
@@ -151,7 +162,7 @@ def _types(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> It
     elif says_net or says_selling:
         yield Finding("names_type", 0.25, "names the price type", Skill.WORKFLOW)
     elif now.standing.net:
-        yield Finding("type_missing", -1.0, "leaves open whether the price is net", Skill.WORKFLOW)
+        yield Finding("type_missing", -0.7, "leaves open whether the price is net", Skill.WORKFLOW)
 
 
 def _mixed(now: RatedSituation, act: DialogueAct) -> bool:
@@ -179,9 +190,9 @@ def _steps(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> It
     faults = 0
     if now.number == 1:
         if not greets:
-            yield Finding("no_greeting_step", -1.25, "starts without a greeting", Skill.WORKFLOW)
+            yield Finding("no_greeting_step", -0.75, "starts without a greeting", Skill.WORKFLOW)
         elif not find("identity", reading):
-            yield Finding("unnamed_caller", -0.75, "does not say who is calling", Skill.WORKFLOW)
+            yield Finding("unnamed_caller", -0.25, "does not say who is calling", Skill.WORKFLOW)
         else:
             yield Finding("proper_opening", 0.5, "greets and says who is calling", Skill.WORKFLOW)
         faults += not greets
@@ -189,12 +200,12 @@ def _steps(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> It
         yield Finding("opens_twice", -0.5, "opens the talk a second time")
         faults += 1
     elif kinds <= {Act.OFF_TOPIC, Act.GREET, Act.SILENCE} and not _off_record(now, reading):
-        yield Finding("no_step", -1.25, "takes no step of the procedure", Skill.WORKFLOW)
+        yield Finding("no_step", -0.75, "takes no step of the procedure", Skill.WORKFLOW)
         faults += 1
     reasons = [a for a in record.acts if a.kind in (Act.INFORM, Act.PROMISE) and (a.tactic in REASONS or a.detail)]
     told = any(now.used[t] for t in REASONS)
     if kinds & BIDS and not told and not reasons:
-        yield Finding("figure_before_reason", -1.0, "names a figure before any reason was given", Skill.WORKFLOW)
+        yield Finding("figure_before_reason", -0.3, "names a figure before any reason was given", Skill.WORKFLOW)
         faults += 1
     if reasons and not told:
         yield Finding("reason_step", 0.25, "gives a reason before bargaining", Skill.WORKFLOW)

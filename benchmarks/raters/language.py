@@ -10,11 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from math import log
 from typing import Final
 
+from benchmarks.raters.phrasing import Phrasing, phrasing
 from benchmarks.raters.rating import DialogueRating, Finding, ReplyRating, Skill, of_replies, rate_reply
 from benchmarks.raters.situation import RatedSituation
-from benchmarks.raters.wordlists import RaterReading, RaterSentence, find, pattern
+from benchmarks.raters.wordlists import RaterReading, RaterSentence, find, insult, pattern
+from negotiation_env.play.records import TurnRecord
 
 _WORDS: Final = {
     "article": "the a an your our my their its every",
@@ -165,7 +168,7 @@ def _wrong_article(article: str, word: str) -> bool:
 
 
 NAME: Final = "language"
-START: Final = 4.0
+START: Final = 3.0
 """A plain sentence without faults."""
 MERITS: Final = 3
 """Merits from which a faultless reply is excellent."""
@@ -173,6 +176,15 @@ LONG, FAR_TOO_LONG, RUN_ON = 80, 140, 38
 """Words of a reply, and of a sentence, from which it is hard to read in a chat."""
 SAME_SHAPE, SAME_WORDS = 0.72, 0.55
 """Share of common word triples from which a reply repeats an earlier one, or echoes the manager."""
+WELL: Final = "reads_well"
+"""The finding without which a reply is not excellent."""
+VIVID: Final = 0.87
+"""Chance of being excellent from which a reply reads well."""
+SLOPE, MOST, SMALL = 0.28, 1.9, 1e-3
+"""Points for each e-fold of the chance of being excellent against that of being flawed, and the most that they come to;
+and what no chance is smaller than."""
+WORST: Final = -1.95
+"""Most that is taken off for how a reply reads: words alone show no severe fault."""
 OPINIONS: Final = (Skill.FLUENCY, Skill.SCOPE)
 
 _SLIPS: Final = re.compile(
@@ -244,7 +256,7 @@ _COMMON: Final = frozenset(
 )
 
 
-def rate(now: RatedSituation, reading: RaterReading) -> ReplyRating:
+def rate(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> ReplyRating:
     """Rate one reply, in the situation before it."""
     heard = now.heard
     if not reading.words:
@@ -258,8 +270,21 @@ def rate(now: RatedSituation, reading: RaterReading) -> ReplyRating:
     findings += _repetition(now, reading, heard)
     findings += _register(reading)
     findings += _warmth(now, reading, heard)
+    findings += _manner(phrasing(now, record, reading))
     findings += _address(now, reading)
     return rate_reply(START, findings, OPINIONS, MERITS)
+
+
+def _manner(read: Phrasing) -> Iterator[Finding]:
+    """How the words read, by weights fitted on written replies: like a good agent's, or like a flawed one's."""
+    points = min(MOST, max(WORST, SLOPE * log((read.excellent + SMALL) / (read.flawed + SMALL))))
+    if points < 0.0:
+        words = ", ".join(word for word in read.words if not word.startswith("=")) or "its way with what was said"
+        yield Finding("reads_flawed", points, f"reads like a flawed reply: {words}", Skill.FLUENCY)
+    elif read.excellent >= VIVID:
+        yield Finding(WELL, points, "speaks to this person about this matter", Skill.FLUENCY)
+    else:
+        yield Finding("reads_plain", points, "reads like a reply that could be said to many", Skill.FLUENCY)
 
 
 def rate_dialogue(replies: tuple[ReplyRating, ...]) -> DialogueRating:
@@ -271,7 +296,7 @@ def _form(reading: RaterReading) -> Iterator[Finding]:
     plain = reading.plain
     for mark, points, reason, expression in (
         ("speaker_label", -1.25, "puts a speaker's name before the words", _LABEL),
-        ("marked_up", -1.0, "is laid out like a document", _MARKUP),
+        ("marked_up", -0.75, "is laid out like a document", _MARKUP),
         ("unfilled", -1.5, "leaves a gap to be filled in", _BLANK),
     ):
         if (match := expression.search(plain)) is not None:
@@ -280,9 +305,9 @@ def _form(reading: RaterReading) -> Iterator[Finding]:
         yield Finding("letter_style", -1.0, f"a letter in a chat: {hit.text}", Skill.FLUENCY, hit.span)
     first = reading.text.lstrip()[:1]
     if first.isalpha() and first.islower():
-        yield Finding("small_start", -0.25, "starts with a small letter")
+        yield Finding("small_start", -0.05, "starts with a small letter")
     if not reading.sentences[-1].stopped and len(reading.words) > 12:
-        yield Finding("breaks_off", -0.75, "breaks off", Skill.FLUENCY)
+        yield Finding("breaks_off", -0.4, "breaks off", Skill.FLUENCY)
     elif not reading.sentences[-1].stopped:
         yield Finding("no_stop", -0.25, "does not end its last sentence")
     shouted = sum(1 for word in reading.text.split() if len(word) > 4 and word.isalpha() and word.isupper())
@@ -296,8 +321,8 @@ def _grammar(now: RatedSituation, reading: RaterReading) -> Iterator[Finding]:
         yield Finding("no_words", -2.5, f"is not made of words: {strange[0][:20]}", Skill.FLUENCY)
     broken = [pair for sentence in reading.sentences for pair in clashes(sentence)]
     if broken:
-        # One slip in a long reply is a slip; several, or one in a few words, is no English.
-        points = -0.5 if len(broken) == 1 and len(reading.words) > 24 else -1.0 if len(broken) == 1 else -2.0
+        # One in a dozen is how people write in a chat.
+        points = -0.25 if len(broken) == 1 else -0.75 if len(broken) == 2 and len(reading.words) > 24 else -1.9
         yield Finding("word_order", points, f"words out of order: {', '.join(broken[:3])}", Skill.FLUENCY)
     if name := next((n for n in _names(now) if _is_broken(n, reading)), ""):
         yield Finding("broken_name", -0.75, f"tears a name apart: {name}", Skill.FLUENCY)
@@ -321,7 +346,9 @@ def _is_broken(name: str, reading: RaterReading) -> bool:
 
 def _languages(reading: RaterReading, heard: RaterReading) -> Iterator[Finding]:
     other = _SCRIPT.search(reading.plain)
-    if other is not None and _SCRIPT.search(heard.plain) is None:
+    whole = 3 * len(_SCRIPT.findall(reading.plain)) > len(re.findall("[a-z]", reading.plain))
+    alone = whole and not heard.words  # the first message is in whatever language the writer takes the hotel to speak
+    if other is not None and _SCRIPT.search(heard.plain) is None and not alone:
         yield Finding("other_script", -2.0, "mixes in another script", Skill.FLUENCY, other.span())
     if len({m[0] for m in pattern("foreign").finditer(reading.plain)}) >= 2 and find("foreign", heard) is None:
         yield Finding("other_language", -1.75, "mixes in another language", Skill.FLUENCY)
@@ -330,6 +357,9 @@ def _languages(reading: RaterReading, heard: RaterReading) -> Iterator[Finding]:
 def _length(reading: RaterReading, heard_length: int) -> Iterator[Finding]:
     count = len(reading.words)
     longest = max(len(sentence.words) for sentence in reading.sentences)
+    if not reading.plain.isascii():
+        longest //= 2  # a Chinese character counts as a word
+        count = count // 2 if 3 * len(_SCRIPT.findall(reading.plain)) > count else count
     if count > FAR_TOO_LONG:
         yield Finding("endless", -1.75, f"{count} words in one message", Skill.FLUENCY)
     elif count > LONG:
@@ -337,9 +367,9 @@ def _length(reading: RaterReading, heard_length: int) -> Iterator[Finding]:
     if count < 3 and heard_length > 2:
         yield Finding("curt", -0.5, "hardly says a word")
     if longest > RUN_ON:
-        yield Finding("run_on", -0.5, f"a sentence of {longest} words")
+        yield Finding("run_on", -0.15, f"a sentence of {longest} words")
     if 6 <= count <= 50 and longest <= 24:
-        yield Finding("easy_to_read", 0.25, "short and easy to read", Skill.FLUENCY)
+        yield Finding("easy_to_read", 0.1, "short and easy to read", Skill.FLUENCY)
 
 
 def _repetition(now: RatedSituation, reading: RaterReading, heard: RaterReading) -> Iterator[Finding]:
@@ -390,11 +420,13 @@ def _sentences(plain: str) -> list[str]:
 
 
 def _register(reading: RaterReading) -> Iterator[Finding]:
-    for name, points, reason in (("rude", -2.5, "rude"), ("blunt", -0.75, "blunt"), ("slang", -0.75, "slang")):
+    if hit := insult(reading):
+        yield Finding("rude_words", -2.5, f"rude: {hit.text}", Skill.FLUENCY, hit.span)
+    for name, points in (("blunt", -0.5), ("slang", -0.25)):
         if hit := find(name, reading):
-            yield Finding(f"{name}_words", points, f"{reason}: {hit.text}", Skill.FLUENCY, hit.span)
+            yield Finding(f"{name}_words", points, f"{name}: {hit.text}", Skill.FLUENCY, hit.span)
     if hit := find("courtesy", reading):
-        yield Finding("courteous", 0.25, f"courteous: {hit.text}", Skill.FLUENCY, hit.span)
+        yield Finding("courteous", 0.05, f"courteous: {hit.text}", Skill.FLUENCY, hit.span)
 
 
 def _warmth(now: RatedSituation, reading: RaterReading, heard: RaterReading) -> Iterator[Finding]:
@@ -402,15 +434,15 @@ def _warmth(now: RatedSituation, reading: RaterReading, heard: RaterReading) -> 
     if now.upset:
         if comfort:
             yield Finding(
-                "comforts", 0.75, f"meets the manager's feelings: {comfort.text}", Skill.FLUENCY, comfort.span
+                "comforts", 0.3, f"meets the manager's feelings: {comfort.text}", Skill.FLUENCY, comfort.span
             )
         else:
-            yield Finding("cold", -1.25, "passes over the manager's feelings", Skill.FLUENCY)
+            yield Finding("cold", -0.3, "passes over the manager's feelings", Skill.FLUENCY)
     elif comfort:
-        yield Finding("attentive", 0.25, f"listens: {comfort.text}", Skill.FLUENCY, comfort.span)
+        yield Finding("attentive", 0.1, f"listens: {comfort.text}", Skill.FLUENCY, comfort.span)
     ours = {w for w in reading.words if len(w) > 3 and w.isalpha()} - _COMMON
     if ours & set(heard.words):
-        yield Finding("picks_up", 0.25, "picks up the manager's words", Skill.SCOPE)
+        yield Finding("picks_up", 0.05, "picks up the manager's words", Skill.SCOPE)
 
 
 def _address(now: RatedSituation, reading: RaterReading) -> Iterator[Finding]:
@@ -419,7 +451,7 @@ def _address(now: RatedSituation, reading: RaterReading) -> Iterator[Finding]:
     if hit := find("wrong_side", reading):
         yield Finding("wrong_side", -1.5, f"speaks as somebody else: {hit.text}", Skill.SCOPE, hit.span)
     if now.number > 1 and len(reading.words) >= 10 and not _to_the_matter(reading):
-        yield Finding("beside_the_matter", -1.25, "has nothing to do with rates and rooms", Skill.SCOPE)
+        yield Finding("beside_the_matter", -0.5, "has nothing to do with rates and rooms", Skill.SCOPE)
 
 
 def _to_the_matter(reading: RaterReading) -> bool:

@@ -15,7 +15,7 @@ from statistics import fmean
 from typing import Final, NamedTuple
 
 from benchmarks.raters import compliance, language, task
-from benchmarks.raters.rating import DialogueRating, ReplyRating, Skill
+from benchmarks.raters.rating import HIGHEST, LOWEST, DialogueRating, ReplyRating, Skill
 from benchmarks.raters.situation import Hidden, RatedSituation, as_said, hidden_of, walk
 from benchmarks.raters.wordlists import read
 from negotiation_env.game.scenario import Scenario
@@ -29,6 +29,12 @@ LEADS: Final = {
     Skill.SCOPE: task.NAME,
 }
 """Whose field a skill is."""
+WEIGHTS: Final = {task.NAME: 0.1, language.NAME: 0.6, compliance.NAME: 0.3}
+"""What each rater's score counts in the consensus: a good reply may bring the talk on by one small step only."""
+MORE_THAN_A_BLEMISH: Final = -1.2
+"""Points of a fault with which no reply is excellent."""
+MADE_UP: Final = 0.75
+"""What the others can make up for, where one rater finds a reply badly said or not allowed."""
 SEVERE_CAP: Final = 2.0
 """The consensus on a reply with a severe fault is no higher."""
 SEVERE_DIALOGUE_CAP: Final = 3.0
@@ -94,7 +100,7 @@ def rate_turn(now: RatedSituation, record: TurnRecord) -> RatedReply:
     record = as_said(now, record, reading)
     ratings = {
         task.NAME: task.rate(now, record, reading),
-        language.NAME: language.rate(now, reading),
+        language.NAME: language.rate(now, record, reading),
         compliance.NAME: compliance.rate(now, record, reading),
     }
     return RatedReply(agree(ratings), ratings)
@@ -107,11 +113,12 @@ def agree(ratings: dict[str, ReplyRating]) -> ReplyRating:
     the three call it so and none finds more than a blemish.
     """
     findings = tuple(f for rating in ratings.values() for f in rating.findings)
-    score = fmean(rating.score for rating in ratings.values())
+    score = sum(WEIGHTS[name] * rating.score for name, rating in ratings.items())
+    score = min(score, ratings[compliance.NAME].score + MADE_UP)
     if any(f.severe for f in findings):
-        score = min(score, SEVERE_CAP)
-    votes = sum(rating.excellent for rating in ratings.values())
-    excellent = votes >= 2 and not any(f.points < -0.5 for f in findings)
+        score = LOWEST + (score - LOWEST) * (SEVERE_CAP - LOWEST) / (HIGHEST - LOWEST)
+    faults = [f for f in findings if f.points <= MORE_THAN_A_BLEMISH]
+    excellent = any(f.id == language.WELL for f in findings) and not faults
     return ReplyRating(score, {skill: _skill(skill, ratings) for skill in Skill}, excellent, findings)
 
 

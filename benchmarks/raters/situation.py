@@ -14,7 +14,8 @@ from functools import lru_cache
 from typing import Final
 
 from benchmarks.checks.scene import BIDS, CLAIMS, Scene, Standing
-from benchmarks.raters.wordlists import NOTHING, RaterReading, find, read
+from benchmarks.raters.numerals import WEEKDAY, numerals, said_days
+from benchmarks.raters.wordlists import NOTHING, RaterReading, find, plain_of, read
 from negotiation_env.errors import UsageError
 from negotiation_env.game.acts import Act, DialogueAct, Tactic
 from negotiation_env.game.lanes import FLOATS
@@ -27,7 +28,6 @@ from negotiation_env.play.records import Episode, TurnRecord
 from simulators.personas import load_persona
 
 _EVERY: Final = re.compile(r"\b(?:both|all|each|every|others?|the rest|remaining|two rooms|three rooms)\b")
-_NUMBER: Final = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 _AGREES: Final = re.compile(
     r"\b(?:deal|agreed?|accept\w*|confirm\w*|settled|booked|works for (?:us|me)|"
     r"(?:we|i)(?:'ll| will)? take (?:it|that))\b"
@@ -86,8 +86,16 @@ class RatedSituation:
     """The agent's earlier replies."""
     heard: RaterReading = NOTHING
     """The manager's last message; nothing before the first, and where it was silent."""
+    told: list[str] = field(default_factory=list)
+    """What either side has said, in small letters, oldest first."""
     figures: set[float] = field(default_factory=set)
     """Every number that either side has said."""
+    hotel_figures: set[float] = field(default_factory=set)
+    """Every number that the hotel has said."""
+    days: set[tuple[int, int | None]] = field(default_factory=set)
+    """Every day of the month that either side has said, with its month where that was said."""
+    hotel_days: bool = False
+    """Whether the hotel has spoken of days: a stay may have been cut or moved since."""
     heard_acts: tuple[DialogueAct, ...] = ()
     refused: set[int] = field(default_factory=set)
     used: Counter[Tactic] = field(default_factory=Counter)
@@ -151,7 +159,7 @@ def walk(episode: Episode, hidden: Hidden | None = None) -> Iterator[tuple[Rated
 
 def _hear_agent(now: RatedSituation, record: TurnRecord) -> None:
     now.said.append(record.text)
-    now.figures |= numbers(record.text)
+    _note(now, plain_of(record.text))
     for act in record.acts:
         if act.kind is Act.GREET:
             now.greeted = True
@@ -169,7 +177,9 @@ def _hear_manager(now: RatedSituation, record: TurnRecord) -> None:
         now.silent, now.heard = now.silent + 1, NOTHING
         return
     now.heard = _read_answer(record.answer)
-    now.figures |= numbers(now.heard.plain)
+    _note(now, now.heard.plain)
+    now.hotel_figures |= {number.value for number in numerals(now.heard.plain)}
+    now.hotel_days |= bool(said_days(now.heard.plain)) or WEEKDAY.search(now.heard.plain) is not None
     now.silent, now.answered = 0, True
     now.upset, now.asks_why = find("distress", now.heard) is not None, False
     now.objection = Tactic.NONE
@@ -190,9 +200,12 @@ def _read_answer(text: str) -> RaterReading:
     return read(text)
 
 
-def numbers(text: str) -> set[float]:
-    """Return the numbers that a text says in figures."""
-    return {float(found.replace(",", "")) for found in _NUMBER.findall(text)}
+def _note(now: RatedSituation, plain: str) -> None:
+    """Note what a message of either side says in numbers and days."""
+    now.told.append(plain)
+    now.figures |= {number.value for number in numerals(plain)}
+    now.days |= {(int(number.value), None) for number in numerals(plain) if number.ordinal}
+    now.days |= {(found.day, found.month) for found in said_days(plain)}
 
 
 def as_said(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> TurnRecord:

@@ -67,7 +67,7 @@ def rate(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> Repl
     bargains = any(act.kind in PRICED_ACTS for act in now.heard_acts)
     listens = not bargains and any(act.kind is Act.SOOTHE for act in record.acts)
     if not helps and not asks_back and not listens and not any(f.points <= -0.7 for f in findings):
-        findings.append(Finding("no_progress", -1.25, "brings the talk no further", Skill.NEGOTIATION))
+        findings.append(Finding("no_progress", -0.75, "brings the talk no further", Skill.NEGOTIATION))
     rating = rate_reply(START, findings, OPINIONS, MERITS)
     if rating.score < START - 0.5:
         return rating._replace(skills={**rating.skills, Skill.NEGOTIATION: False})
@@ -145,7 +145,7 @@ def _bid(now: RatedSituation, k: int, price: float, fresh: bool) -> Iterator[Fin
     ceiling = ticket.selling_price if quote is None else quote
     floor = now.hidden.floors[k] if now.hidden else 0
     if price > ceiling + SAME:
-        yield Finding("outbids", -2.0, f"asks for {price:.0f} where {ceiling:.0f} stands", Skill.NEGOTIATION)
+        yield Finding("outbids", -1.5, f"asks for {price:.0f} where {ceiling:.0f} stands", Skill.NEGOTIATION)
     elif price < 0.65 * ticket.selling_price or price < 0.8 * floor:
         yield Finding("unreal_bid", -1.0, f"asks for {price:.0f}, which no hotel could give", Skill.NEGOTIATION)
     elif last is None:
@@ -159,11 +159,11 @@ def _bid(now: RatedSituation, k: int, price: float, fresh: bool) -> Iterator[Fin
         if step < -SAME:
             yield Finding("backs_down", -1.25, f"asks for {price:.0f} after {last:.0f}", Skill.NEGOTIATION)
         elif step > BIG_STEP * gap and step > 0.02 * ticket.selling_price:
-            yield Finding("leaps", -0.75, f"gives up {step:.0f} of a gap of {gap:.0f} at once", Skill.NEGOTIATION)
+            yield Finding("leaps", -0.25, f"gives up {step:.0f} of a gap of {gap:.0f} at once", Skill.NEGOTIATION)
         elif step >= SMALL_STEP * ticket.selling_price or (step > 0.5 and fresh):
             yield Finding("calibrated", 0.5, f"moves by {step:.0f} of {gap:.0f}", Skill.NEGOTIATION)
         elif not fresh:
-            yield Finding("stands_still", -0.75, "asks for as much as before and says nothing new", Skill.NEGOTIATION)
+            yield Finding("stands_still", -0.5, "asks for as much as before and says nothing new", Skill.NEGOTIATION)
 
 
 def _goal(now: RatedSituation, record: TurnRecord) -> Iterator[Finding]:
@@ -180,7 +180,7 @@ def _goal(now: RatedSituation, record: TurnRecord) -> Iterator[Finding]:
     )
     quote = now.standing.quotes[missed[0]]
     if presses:
-        yield Finding("presses_on", -2.0, f"goes on although {quote:.0f} meets the goal", Skill.NEGOTIATION)
+        yield Finding("presses_on", -1.75, f"goes on although {quote:.0f} meets the goal", Skill.NEGOTIATION)
     else:
         yield Finding("leaves_goal", -1.0, f"leaves {quote:.0f} lying, which meets the goal", Skill.NEGOTIATION)
 

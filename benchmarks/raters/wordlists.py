@@ -87,6 +87,22 @@ def find(name: str, reading: RaterReading, *, affirmed: bool = False) -> Hit | N
     return None
 
 
+def insult(reading: RaterReading) -> Hit | None:
+    """Return an insult: a rude word that is said to somebody, or one that is rude whomever it is about."""
+    for match in pattern("rude").finditer(reading.plain):
+        start = max(reading.plain.rfind(mark, 0, match.start()) for mark in ".!?;\n") + 1
+        near = reading.plain[start : match.end() + 24]
+        if match[0] in word_lists()["mild"] and not _AT_YOU.search(near):
+            continue
+        if not _OF_SELF.search(reading.plain[start : match.start()]):
+            return Hit(match[0], match.span())
+    return None
+
+
+_AT_YOU: Final = re.compile(r"\byou(?:r|rs|'re| are)?\b")
+_OF_SELF: Final = re.compile(r"\b(?:i|we|my|our|i'm|i was|ours|it was|that was|not|no|never)\b[^,]{0,24}$")
+
+
 @cache
 def _bit(name: str) -> int:
     return 1 << list(word_lists()).index(name)
@@ -130,12 +146,18 @@ def _denied(plain: str, position: int) -> bool:
     return _DENIAL.search(plain, start + 1, position) is not None
 
 
+def plain_of(text: str) -> str:
+    """Return a text in small letters with straight apostrophes; every letter keeps its place."""
+    plain = text[:MAX_READ].lower().replace("’", "'")
+    if len(plain) != len(text[:MAX_READ]):  # a letter whose small form is longer would shift every position
+        plain = "".join(low if len(low := c.lower()) == 1 else c for c in text[:MAX_READ]).replace("’", "'")
+    return plain
+
+
 def read(text: str) -> RaterReading:
     """Cut a reply into sentences and words."""
     text = text[:MAX_READ]
-    plain = text.lower().replace("’", "'")
-    if len(plain) != len(text):  # a letter whose small form is longer would shift every position
-        plain = "".join(low if len(low := c.lower()) == 1 else c for c in text).replace("’", "'")
+    plain = plain_of(text)
     sentences = []
     for piece in _BREAK.split(plain):
         tokens = TOKEN.findall(piece)

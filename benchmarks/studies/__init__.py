@@ -3,9 +3,9 @@
 Of the environment: ``speed``, ``conformance``, ``manager``, ``manager_swap``, ``robustness``,
 ``price_understanding``, ``reading_quality``, ``voice_quality``. Of rewards: ``reward_study``, ``reward_lab`` (with
 ``light_model``), ``rule_measures`` (on ``rule_labels``), ``adapter_quality``, ``reward_cost``, ``gaming``. Of raters:
-``rater_validity`` (on ``labelled_pairs`` and ``degradations``). Of training: ``methods``, ``trl_speed`` (with
-``trl_speed_sides``), ``sb3_quality``. Of the statistics: ``coverage``. ``bad_case_files`` renews what is made from the
-bad cases.
+``rater_validity`` (on ``labelled_pairs``, ``degradations`` and ``written_raters``); ``phrasing_fit`` makes what they
+weigh words by. Of training: ``methods``, ``trl_speed`` (with ``trl_speed_sides``), ``sb3_quality``. Of the statistics:
+``coverage``. ``bad_case_files`` renews what is made from the bad cases.
 
 A new study is a module with a function whose parameters are typer options and which returns the exit status (None is
 0), and a line in ``STUDIES``.
@@ -50,6 +50,7 @@ STUDIES: Final[dict[str, Study]] = {
     "reward-cost": Study(".reward_cost:study", "What scoring a reply costs against generating it."),
     "gaming": Study(".gaming:study", "What gaming the reward earns."),
     "raters": Study(".rater_validity:study", "Whether the automated raters see what was spoiled."),
+    "rater-phrasing": Study(".phrasing_fit:study", "Fit how the raters weigh words, on written replies."),
     "coverage": Study(".coverage:study", "How often intervals cover the truth, by simulation."),
     "sb3": Study(".sb3_quality:study", "The numeric PPO agent against the heuristic.", "sb3"),
     "methods": Study(".methods.command:study", "Train and compare all methods, or REPO's ablations.", "train"),

@@ -33,7 +33,7 @@ from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.play.registry import load_manager, load_policy, load_reward
 from negotiation_env.play.rollout import rollout
 from rewards.judge.distilled_judge import DistilledJudge
-from rewards.model.preference_model import PreferenceModel
+from rewards.model.ngram_model import NgramRewardModel
 from rewards.repo import RepoReward
 from rewards.rules.rule_reward import RuleReward
 from simulators.dynamics import Dynamics
@@ -42,7 +42,7 @@ from simulators.managers.llm_manager import LlmManager, voice_engine
 PARTS: tuple[tuple[str, tuple[tuple[object, str], ...]], ...] = (
     ("reading", ((steps, "readings_of"),)),
     ("what the reply does", ((steps, "_take_in"),)),
-    ("reward model", ((PreferenceModel, "score_batch"),)),
+    ("reward model", ((NgramRewardModel, "score_batch"),)),
     ("judge", ((DistilledJudge, "judge"),)),
     ("rules", ((RuleReward, "score"),)),
     ("composition", ((RepoReward, "_compose"),)),
@@ -268,7 +268,8 @@ class VoicedSpeed(NamedTuple):
 def voiced_speed(dialogues: int, engine: str = "smollm2", turns: int = VOICED_TURNS) -> VoicedSpeed:
     """Play dialogues with a voiced manager in lock-step, then have the bare engine make the same replies.
 
-    It is asked for them in the order of the dialogues, ``LLM_LANES`` at a time; prompts are new to it both times.
+    It is asked for them in the order of the dialogues, in full batches of as many as there are dialogues; prompts are
+    new to it both times.
     """
     bare = load_engine(voice_engine(engine))
     agent, reward = load_policy("heuristic"), load_reward("repo")
@@ -288,7 +289,7 @@ def voiced_speed(dialogues: int, engine: str = "smollm2", turns: int = VOICED_TU
     played = time.perf_counter() - start
     _forget_prompts(bare)
     start = time.perf_counter()
-    again = [bare.generate(asked.asked[k : k + LLM_LANES]) for k in range(0, len(asked.asked), LLM_LANES)]
+    again = [bare.generate(asked.asked[k : k + dialogues]) for k in range(0, len(asked.asked), dialogues)]
     alone = time.perf_counter() - start
     tokens = sum(len(reply.token_ids) for replies in again for reply in replies)
     return VoicedSpeed(answers, len(asked.asked), (asked.tokens, tokens), (played, alone))

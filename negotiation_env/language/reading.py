@@ -130,10 +130,20 @@ SHIPPED: Final = frozenset({"rules", "encoder"})
 
 
 def reader_label(reader: Reader) -> str:
-    """Return a reader's name and version for records, such as ``"rules 2"``.
+    """Return a reader's name and version for records, such as ``"rules 2"`` or ``"rules:claims 2"``.
 
     A shipped reader's version is ``READER_VERSION`` unless it has a ``version`` of its own; another's is its
     ``version``, or nothing.
     """
     version = getattr(reader, "version", READER_VERSION if reader.name in SHIPPED else "")
-    return f"{reader.name} {version}".rstrip()
+    also = _CLAIMS if reader.name != "encoder" and getattr(reader, "checks_claims", False) else ""
+    return f"{reader.name}{also} {version}".rstrip()
+
+
+_CLAIMS: Final = ":claims"
+
+
+def checks_claims(label: str) -> bool:
+    """Return whether the reader of a ``reader_label`` checks what a message states."""
+    name = label.split(" ")[0]
+    return name == "encoder" or name.endswith(_CLAIMS)

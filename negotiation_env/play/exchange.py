@@ -29,7 +29,7 @@ from negotiation_env.game.state import (
     settle,
     stage_of,
 )
-from negotiation_env.language.claims import find_claims
+from negotiation_env.language.claims import Claim, find_claims
 from negotiation_env.language.own_promises import has_own_promises, with_own_promises
 from negotiation_env.language.reading import Reader, Reading, context_of, spoken
 from negotiation_env.language.rule_reader import RULES
@@ -91,9 +91,10 @@ def exchange(
         if isinstance(found, Fault):
             faults[place] = f"reader: {found.cause}"
         readings.append(_UNREAD._replace(reader=reader.name) if isinstance(found, Fault) else found)
-    if getattr(reader, "checks_claims", False):
+    checked = bool(getattr(reader, "checks_claims", False))
+    if checked:
         readings = [
-            _checked(meant, text, n.card, n.game, n.agent_said, n.manager_said)
+            meant._replace(claims=claims_in(text, n.card, n.game, n.agent_said, n.manager_said))
             for meant, text, n in zip(readings, said, negotiations, strict=True)
         ]
     readings = [
@@ -101,7 +102,7 @@ def exchange(
         for meant, text, context in zip(readings, said, contexts, strict=True)
     ]
     taken = [
-        _take_in(text, meant, n.card, n.game, n.agent_said, n.manager_said)
+        take_in(text, meant, n.card, n.game, n.agent_said, n.manager_said, checked)
         for n, text, meant in zip(negotiations, said, readings, strict=True)
     ]
     views = [t.view for t in taken]
@@ -135,7 +136,7 @@ def _silence(game: GameState, fault: str) -> ManagerReply:
     return ManagerReply("", acts, decision_of(acts, game), (fault,))
 
 
-class _Taken(NamedTuple):
+class Taken(NamedTuple):
     """A reply as understood in its situation, which nothing has changed yet."""
 
     view: ReplyView
@@ -156,28 +157,28 @@ def reply_view(
     heard = manager_said[-1].text if manager_said else ""
     context = context_of(card, game, "agent", heard)
     (meant,) = reader.read([text], [context])
-    if getattr(reader, "checks_claims", False):
-        meant = _checked(meant, text, card, game, agent_said, manager_said)
+    checked = bool(getattr(reader, "checks_claims", False))
+    if checked:
+        meant = meant._replace(claims=claims_in(text, card, game, agent_said, manager_said))
     if has_own_promises(card.promises):
         meant = with_own_promises(meant, text, context, reader)
-    return _take_in(text, meant, card, game, agent_said, manager_said).view
+    return take_in(text, meant, card, game, agent_said, manager_said, checked).view
 
 
-def _checked(
-    meant: Reading,
+def claims_in(
     text: str,
     card: TaskCard,
     game: GameState,
     agent_said: Sequence[Utterance],
     manager_said: Sequence[Utterance],
-) -> Reading:
-    """Return a reading with what the message states about the card and the talk."""
+) -> tuple[Claim, ...]:
+    """Return what an agent's message states about the card and the talk."""
     both = [u.text for pair in zip_longest(agent_said, manager_said) for u in pair if u is not None]
     claims = find_claims(spoken(text), card, game, both)
     if card.facts.more:  # a figure of the further facts is no false one of another fact
         told = {figure for figure, _ in further_figures(card.facts)}
         claims = tuple(c for c in claims if c.true or not isinstance(c.value, float) or abs(c.value) not in told)
-    return meant._replace(claims=claims)
+    return claims
 
 
 def _cut(text: str) -> str:
@@ -187,22 +188,31 @@ def _cut(text: str) -> str:
     return text[:MAX_MESSAGE]
 
 
-def _take_in(
+def take_in(
     text: str,
     meant: Reading,
     card: TaskCard,
     game: GameState,
     agent_said: Sequence[Utterance],
     manager_said: Sequence[Utterance],
-) -> _Taken:
-    """Say what a reply does, and describe it for the reward."""
+    checked: bool,
+) -> Taken:
+    """Say what a reply does, and describe it for the reward.
+
+    Where its statements are ``checked``, they alone tell what is false: a figure of an act may be one of two.
+    """
     move = move_of(meant.acts, card, game)
-    if any(not claim.true for claim in meant.claims):
-        move = move._replace(false_fact=True)
+    if checked:
+        false = {claim.kind for claim in meant.claims if not claim.true}
+        over = move.overpromise or "promise" in false
+        move = move._replace(false_fact=bool(false - {"promise"}), overpromise=over, promise=move.promise or over)
     claims = settle(FLOATS, game, move)
     features = reply_features(FLOATS, game, move, claims)
-    view = ReplyView(card, game, stage_of(game), agent_said, manager_said, text, meant.words, meant.acts, features)
-    return _Taken(view, move, claims)
+    stage = stage_of(game)
+    view = ReplyView(
+        card, game, stage, agent_said, manager_said, text, meant.words, meant.acts, features, meant.claims
+    )
+    return Taken(view, move, claims)
 
 
 def end_of(game: GameState) -> str:

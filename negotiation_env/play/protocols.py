@@ -14,6 +14,7 @@ from negotiation_env.game.acts import DialogueAct
 from negotiation_env.game.lanes import Lanes, Num, Trio
 from negotiation_env.game.scenario import CardNumbers, Scenario, TaskCard
 from negotiation_env.game.state import Decision, GameState, Move, Stage
+from negotiation_env.language.claims.talk import Claim
 
 
 class Utterance(NamedTuple):
@@ -90,6 +91,8 @@ class ReplyView(NamedTuple):
     acts: tuple[DialogueAct, ...]
     features: tuple[float, ...]
     """Act-level features in the order of ``features.FEATURES``."""
+    claims: tuple[Claim, ...] = ()
+    """What ``text`` states about the card and the talk, checked; empty where its reader checks none."""
 
 
 class AgentView(NamedTuple):

@@ -17,14 +17,14 @@ from pydantic import BeforeValidator
 
 from negotiation_env.files import append_lines, named, parse, read_lines, write_lines
 from negotiation_env.game.acts import Act, DialogueAct, Tactic
-from negotiation_env.game.features import reply_features
 from negotiation_env.game.lanes import FLOATS
-from negotiation_env.game.moves import decision_of, move_of
+from negotiation_env.game.moves import decision_of
 from negotiation_env.game.scenario import TaskCard, card_numbers
-from negotiation_env.game.state import Stage, apply_decision, apply_move, new_game, settle, stage_of
+from negotiation_env.game.state import Stage, apply_decision, apply_move, new_game
 from negotiation_env.language.describe import act_to_json
-from negotiation_env.language.reading import context_of
+from negotiation_env.language.reading import Reading, checks_claims, context_of
 from negotiation_env.language.rule_reader import understand
+from negotiation_env.play.exchange import claims_in, take_in
 from negotiation_env.play.protocols import ReplyView, RewardBreakdown, Utterance
 
 
@@ -154,25 +154,16 @@ def recorded_views(episode: Episode) -> list[ReplyView]:
     game = new_game(FLOATS, card_numbers(card))
     said: list[Utterance] = []
     answers: list[Utterance] = []
+    checked = checks_claims(episode.versions.get("reader", ""))
     views = []
     for turn in episode.turns:
-        move = move_of(turn.acts, card, game)
-        claims = settle(FLOATS, game, move)
-        views.append(
-            ReplyView(
-                card=card,
-                game=copy(game),
-                stage=stage_of(game),
-                agent_said=tuple(said),
-                manager_said=tuple(answers),
-                text=turn.text,
-                # The words alone: what was meant stands in the record, whoever read it.
-                words=understand(turn.text, context_of(card, game, "agent")).words,
-                acts=turn.acts,
-                features=reply_features(FLOATS, game, move, claims),
-            )
-        )
-        apply_move(FLOATS, game, move, claims)
+        # The words alone: what was meant stands in the record, whoever read it.
+        words = understand(turn.text, context_of(card, game, "agent")).words
+        claims = claims_in(turn.text, card, game, said, answers) if checked else ()
+        meant = Reading(turn.acts, words, turn.confidence, claims=claims)
+        taken = take_in(turn.text, meant, card, copy(game), tuple(said), tuple(answers), checked)
+        views.append(taken.view)
+        apply_move(FLOATS, game, taken.move, taken.claims)
         said.append(Utterance(turn.text, turn.acts))
         apply_decision(FLOATS, game, decision_of(turn.answer_acts, game))
         answers.append(Utterance(turn.answer, turn.answer_acts))

@@ -73,7 +73,7 @@ def verdict(rubric: Rubric, yes: Sequence[float | None], ordinary: Sequence[floa
     limit = rubric.least if total < rubric.least else rubric.most
     if not rubric.least <= total <= rubric.most:
         terms = [term._replace(points=term.points * limit / total) for term in terms]
-        total = sum([term.points for term in terms])
+        total = limit
     return Verdict(total, tuple(terms))
 
 

@@ -15,7 +15,6 @@ from typing import Annotated, Any, Final, NamedTuple
 
 import numpy as np
 import torch
-from negotiation_env.training.encoder import AdaptedEncoder, EncoderPreset, encoder_tokenizer, head, run
 from pydantic import Field
 from safetensors.numpy import save_file as save_arrays
 from torch import Tensor, nn
@@ -25,6 +24,7 @@ from negotiation_env.files import write_file, write_json, write_text
 from negotiation_env.language.encoder_build import SETTINGS, WEIGHTS, base_folder
 from negotiation_env.language.encoder_heads import HIDDEN
 from negotiation_env.seeds import Stream
+from negotiation_env.training.encoder import AdaptedEncoder, EncoderPreset, encoder_tokenizer, head, run
 from negotiation_env.training.presets import Share, read_preset
 from negotiation_env.training.run_folder import CARD, RunFolder, model_card, provenance, sha256
 from rewards.judge.case_questions import ANSWERED
@@ -100,7 +100,7 @@ def read_settings(preset: Mapping[str, Any] | str | Path, overrides: Sequence[st
 
 def asked_replies(settings: EncoderJudgePreset, rubric: Rubric) -> list[AskedReply]:
     """Return what a run learns from."""
-    rng = np.random.default_rng((Stream.JUDGE_LABEL, settings.seed, 3))
+    rng = np.random.default_rng((Stream.JUDGE_INJECTION, settings.seed))
     tokenizer, found = encoder_tokenizer(), []
     turns = chain(written_replies("train", rubric), simulated_replies(settings.situations, settings.seed, rubric))
     for reply in chain.from_iterable(turns):

@@ -12,10 +12,10 @@ about others, so whether these are answered with no depends on the reply's grade
 Whether a reply hears the manager is told where the manager was moved (``upset``, ``concern:*``, ``objection:*``): by
 ``soothe`` and ``address:*``; without these an excellent reply, or one that was made of an excellent one, stays untold.
 
-Acts answer the rest: ``identify`` that the reply introduces
-itself, ``inform:*`` that it reasons, ``ask:concern`` that it asks for needs, ``promise:*`` within ``may_promise`` that
-it offers, ``decline`` that it declines, ``accept`` and ``confirm`` that it confirms. That a reply is in its own words
-is told by grades: 5 is one that "names what they said", 3 is "correct and bland".
+Acts answer the rest: ``identify`` that the reply introduces itself, ``inform:*`` that it reasons, ``ask:concern`` that
+it asks for needs, ``promise:*`` within ``may_promise`` that it offers, ``decline`` that it declines, ``accept`` and
+``confirm`` that it confirms. That a reply is in its own words is told by grades: 5 is one that "names what they said",
+3 is "correct and bland".
 
 Simulated replies (``simulators.people.preferences``) are made of acts in phrase-book words, some with a sentence of
 damage. Their answers follow from the damage and from act-level features; they fill in what written dialogues lack,

@@ -1,8 +1,8 @@
 """What the light judge sees of a reply in its case: named features, each there or not, hashed into a fixed width.
 
-Three families: words and pairs of words of the reply ("w"); facts about reply and case, such as acts, marks, lengths,
-how many words it shares with what was said before, and products of these with what the manager did ("f"); and the
-manager's last words ("m"), alone. Nothing tells of targets or floors: features that compare with a target are left out.
+Four families: words and pairs of words of the reply ("w"); facts about reply and case, such as acts, marks and lengths,
+and how many words it shares with what was said before ("f"); products of these with what the manager did ("x"); and the
+manager's last words ("m"). Nothing tells of targets or floors: features that compare with a target are left out.
 Chinese is read through its gloss, so that both languages share their words.
 """
 
@@ -99,7 +99,7 @@ def _reply_facts(view: ReplyView, said: Sequence[str]) -> list[str]:
     facts += [f"words>={n}" for n in (3, 6, 10, 15, 22, 30, 40, 55, 75, 100) if len(said) >= n]
     facts += _count("figures", said.count("#")) + _count("questions", said.count("?"))
     facts += _count("sentences", sum(view.text.count(sign) for sign in ".!?。！？"))
-    facts += _count("commas", said and (view.text.count(",") + view.text.count("，")) * 10 / len(said))
+    facts += _count("commas", 10.0 * (view.text.count(",") + view.text.count("，")) / max(1, len(said)))
     priced = {act.ticket for act in view.acts if act.price is not None and act.ticket is not None}
     left = [k for k in unsettled(view.game) if k not in priced]
     if priced and left:
@@ -142,7 +142,7 @@ def _figures(texts: Iterable[str]) -> set[str]:
 def _case_facts(view: ReplyView) -> list[str]:
     """Describe the case."""
     game, here = view.game, cases(view)
-    facts = [name for name in ("answered", "asked", "several-open", "quoted", "granted", "may-promise") if name in here]
+    facts = sorted(str(name) for name in here - {"always", "first-message", "spoken-before"})
     facts += ["first"] if "first-message" in here else [] if "answered" in here else ["silent"]
     facts += ["upset"] if game.upset else []
     facts += ["why"] if game.wants_reason else []

@@ -93,7 +93,7 @@ def fit(
     written: Sequence[JudgedReply], simulated: Sequence[JudgedReply], rubric: Rubric, settings: LightPreset
 ) -> LightWeights:
     """Return the weights that explain the replies' answers best, less what penalties take off."""
-    rng = np.random.default_rng((Stream.JUDGE_LABEL, settings.seed, 2))
+    rng = np.random.default_rng((Stream.JUDGE_INJECTION, settings.seed))
     replies = [*written, *simulated]
     aimed = rng.random(len(replies)) < settings.injected
     views = [
@@ -137,7 +137,7 @@ def _logistic(examples: _Examples, settings: LightPreset) -> tuple[Floats, Float
     for family, (first, end) in RANGES.items():
         penalty[first:end] = settings.penalties[family]
 
-    def loss(theta: Floats) -> tuple[float, Floats]:
+    def loss(theta: Any) -> tuple[float, Any]:
         w, bias = theta[:-count].reshape(WIDTH, count), theta[-count:]
         odds = x @ w + bias
         slope = weight * (1.0 / (1.0 + np.exp(-np.clip(odds, -60.0, 60.0))) - yes)
@@ -162,7 +162,7 @@ def _flawed(reply: JudgedReply, rubric: Rubric) -> bool:
 def _acts(judge: DistilledJudge, replies: Sequence[JudgedReply]) -> tuple[Floats, float]:
     """Return points by act-level inputs, and what is added, that come nearest to the points of these replies."""
     x = np.array([inputs_of(r.view.features) for r in replies])
-    points = points_of(judge.answers([r.view for r in replies]), judge.rubric, judge.weights.ordinary)
+    points = points_of(judge.answers([r.view for r in replies]), judge.rubric, judge.weights.ordinary.tolist())
     centre, level = x.mean(axis=0), float(points.mean())
     inner = (x - centre).T @ (x - centre) + _ACT_PENALTY * np.eye(len(centre))
     acts = np.linalg.solve(inner, (x - centre).T @ (points - level))
@@ -182,13 +182,13 @@ def report(judge: DistilledJudge, settings: LightPreset) -> dict[str, Any]:
         told = judge.answers([r.view for r in replies])
         found[name] = agreement(told, turns, rubric)
         if name == "validation_authors":
-            found[name] |= by_grade(points_of(told, rubric, judge.weights.ordinary), turns)
+            found[name] |= by_grade(points_of(told, rubric, judge.weights.ordinary.tolist()), turns)
             sound = [r.view for r in replies if r.quality >= 3]
             found["injection"] = injection_shift(judge.answers, sound, rubric)
         else:
             plain = [r for r in replies if r.sound and r.view.text]
             acts = [judge.score_features(FLOATS, r.view.features) for r in plain]
-            text = [v.total for v in judge.judge([r.view for r in plain])]
+            text = [v.total or 0.0 for v in judge.judge([r.view for r in plain])]
             found[name] |= {"mean_points": float(np.mean(text)), "mean_points_by_acts": float(np.mean(acts))}
     return found
 

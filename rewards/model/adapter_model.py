@@ -1,7 +1,7 @@
 """RM: the reward model as a LoRA adapter, which reads a reply behind its dialogue.
 
-Trained by ``negotiate train rm``. Scores are centred and scaled by an honest agent's replies (``reward_scale``), so
-they mean what the n-gram model's mean. Needs the text: moves without words it cannot score. A text's score does not
+Trained by ``negotiate train rm``. Scores are centred and scaled by an honest agent's replies (``reward_scale``), and so
+not bounded as the other models' are. Needs the text: moves without words it cannot score. A text's score does not
 depend on the texts beside it.
 """
 
@@ -19,10 +19,12 @@ from pydantic import BaseModel, Field
 from negotiation_env.files import Table, Text, read_json, write_json
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView
-from rewards.model.preference_model import ROUTINE_LEVEL
 from rewards.reply_reader import REWARD, ReplyReader, shipped_folder, shipped_reader
 
 FILE = "reward_scale.json"
+ROUTINE_LEVEL = -0.45
+"""Mean R_model of an honest agent's routine replies, in units of the standard deviation of its replies, deals included:
+zero lies so that talking on costs a little and a deal pays."""
 
 
 class _ScaleFile(Table):

@@ -2,13 +2,13 @@
 
 The loss is that of the encoder reward model (``encoder_training``): Bradley-Terry with the annotators' certainty, ties
 among it, and each chosen reply drawn above 0, each rejected one below. AdaGrad on sparse rows; afterwards the weight of
-the length is set so that scores correlate with it no more than ``Settings.length_correlation``.
+the length is set so that R_model correlates with it no more than ``NgramPreset.length_correlation``.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +21,7 @@ from scipy.sparse import csr_array
 from negotiation_env.files import write_json
 from negotiation_env.game.features import FEATURES
 from negotiation_env.training.presets import Preset, read_preset
-from rewards.model.ngram_model import LENGTH, NgramRewardModel, entries
+from rewards.model.ngram_model import LENGTH, NgramRewardModel, entries, length_value, raw_score
 from rewards.model.reference import Reference
 from rewards.training.held_out_figures import correlation, share
 from rewards.training.reward_presets import PRESETS
@@ -56,10 +56,9 @@ class NgramPreset(Preset):
 
 
 class _Rows(NamedTuple):
-    """Different replies as sparse rows, their lengths, and the pairs by row with the annotator's certainty."""
+    """Different replies as sparse rows, and the pairs by row with the annotator's certainty."""
 
     x: csr_array
-    length: Floats
     chosen: NDArray[np.int64]
     rejected: NDArray[np.int64]
     sure: Floats
@@ -93,10 +92,8 @@ def fit(pairs: Sequence[PreferencePair], settings: NgramPreset) -> dict[str, flo
     }
     sure = np.array([1.0 if pair.sure is None else pair.sure for pair in pairs])
     chosen, rejected = np.array(ends, dtype=np.int64).reshape(-1, 2).T
-    rows = _Rows(_matrix(read, vocabulary), _column(read), chosen, rejected, sure)
+    rows = _Rows(_matrix(read, vocabulary), chosen, rejected, sure)
     w = _descend(rows, settings)
-    if LENGTH in vocabulary:
-        w[vocabulary[LENGTH]] += _length_weight(rows.x @ w, rows.length, settings.length_correlation)
     return {e: round(float(w[i]), 4) for e, i in vocabulary.items() if abs(w[i]) >= SMALLEST}
 
 
@@ -109,10 +106,6 @@ def _matrix(read: Sequence[Mapping[str, float]], vocabulary: Mapping[str, int]) 
                 columns.append(vocabulary[entry])
                 values.append(value)
     return csr_array((values, (rows, columns)), shape=(len(read), len(vocabulary)))
-
-
-def _column(read: Sequence[Mapping[str, float]]) -> Floats:
-    return np.array([row.get(LENGTH, 0.0) for row in read])
 
 
 def _descend(rows: _Rows, settings: NgramPreset) -> Floats:
@@ -140,13 +133,24 @@ def _sigmoid(x: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(x, -40.0, 40.0))))
 
 
-def _length_weight(scores: Floats, length: Floats, most: float) -> float:
-    """Return what to add to the weight of the length so that scores correlate with it at most so much."""
+def without_length(weights: Mapping[str, float], replies: Sequence[GradedReply], most: float) -> dict[str, float]:
+    """Return weights with that of the length such that R_model's correlation with characters is at most so much."""
+    scores = np.array([_raw(weights, reply) for reply in replies])
+    characters = np.array([float(len(reply.view.text)) for reply in replies])
+    lengths = np.array([length_value(reply.view.text) for reply in replies])
+    bland = np.array([reply.grade == "bland" for reply in replies])
 
     def excess(b: float) -> float:
-        return float(np.corrcoef(scores - b * length, length)[0, 1]) - most
+        left = scores - b * lengths
+        return float(np.corrcoef(np.tanh((left - left[bland].mean()) / 2.0), characters)[0, 1]) - most
 
-    return -float(brentq(excess, 0.0, 10.0)) if excess(0.0) > 0.0 else 0.0
+    b = float(brentq(excess, 0.0, 10.0)) if excess(0.0) > 0.0 else 0.0
+    return {**weights, LENGTH: round(weights.get(LENGTH, 0.0) - b, 4)}
+
+
+def _raw(weights: Mapping[str, float], reply: GradedReply) -> float:
+    own, heard = ([u.text for u in said] for said in (reply.view.agent_said, reply.view.manager_said))
+    return raw_score(weights, own, heard, reply.view.text)
 
 
 def graded(split: str) -> list[GradedReply]:
@@ -154,21 +158,19 @@ def graded(split: str) -> list[GradedReply]:
     return [r for dialogue in written_dialogues(split) for turn in graded_turns(dialogue) for r in turn.replies]
 
 
-def finished(weights: Mapping[str, float], replies: Iterable[GradedReply]) -> NgramRewardModel:
+def finished(weights: Mapping[str, float], replies: Sequence[GradedReply]) -> NgramRewardModel:
     """Return the model of these weights; zero and the acts' form are told by written replies."""
-    replies = list(replies)
-    bare = NgramRewardModel(weights, Reference(stages={}, other=0.0), (0.0,) * (len(FEATURES) + 1))
-
-    def raw(reply: GradedReply) -> float:
-        own, heard = ([u.text for u in said] for said in (reply.view.agent_said, reply.view.manager_said))
-        return bare.raw(own, heard, reply.view.text)
-
-    reference = Reference.of((int(r.view.stage), raw(r)) for r in replies if r.grade == "bland")
-    model = NgramRewardModel(weights, reference, bare.acts)
+    reference = Reference.of((int(r.view.stage), _raw(weights, r)) for r in replies if r.grade == "bland")
+    model = NgramRewardModel(weights, reference, (0.0,) * (len(FEATURES) + 1))
     x = np.array([[*r.view.features, 1.0] for r in replies])
     y = np.array([model.score(r.view) for r in replies])
     ridge = np.diag([ACT_RIDGE] * len(FEATURES) + [0.0])
     return NgramRewardModel(weights, reference, np.round(np.linalg.solve(x.T @ x + ridge, x.T @ y), 5).tolist())
+
+
+def read_settings(preset: Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()) -> NgramPreset:
+    """Return the settings of a fit; raises ``DataFileError`` or ``UsageError`` where they are wrong."""
+    return read_preset(NgramPreset, preset, PRESETS, overrides)
 
 
 def train(
@@ -181,14 +183,15 @@ def train(
     Raises:
         DataFileError: a wrong preset, or a data file that cannot be used: names file, line and field.
     """
-    settings = read_preset(NgramPreset, preset, PRESETS, overrides)
+    settings = read_settings(preset, overrides)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     if settings.data:
         pairs = read_preferences(settings.data)
     else:
         pairs = [*written_pairs("train", settings.pairs or None, settings.seed), *tied_pairs("train")]
-    model = finished(fit(pairs, settings), graded("train"))
+    replies = graded("train")
+    model = finished(without_length(fit(pairs, settings), replies, settings.length_correlation), replies)
     model.save(folder / "preference.npz")
     report = {"settings": settings.model_dump(), "pairs": len(pairs), **held_out(model)}
     write_json(folder / "preference.json", report, indent=1)
@@ -210,6 +213,6 @@ def held_out(model: NgramRewardModel) -> dict[str, Any]:
     return {
         "entries": len(model.weights),
         "accuracy on validation authors": share(chosen > rejected),
-        "true over false, validation edits": share(true > false),
+        "true over false, validation edits (ties half)": float((np.sign(true - false) + 1.0).mean() / 2.0),
         "correlation with length": correlation(np.concatenate([chosen, rejected]), lengths),
     }

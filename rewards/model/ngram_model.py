@@ -28,9 +28,13 @@ from rewards.model.reference import Reference
 SHIPPED: Final = Path(__file__).parents[1] / "weights" / "preference.npz"
 WORD_VALUE: Final = 0.25
 """What an n-gram counts beside a number."""
+RARE: Final = 3.0
+"""What a number counts that few training replies have, and that settles the matter where they do."""
 MOST_CHARACTERS: Final = 900
 LENGTH: Final = "<length>"
 """Log of the reply's characters: its weight takes out what scores had to do with length."""
+SENTENCE: Final = 60
+"""Characters below which a reply is not the better for being shorter."""
 SHORT, VERY_SHORT, LONG = 5, 3, 45
 """Words below which a reply is short, and above which it is long."""
 _STEM: Final = 6
@@ -100,7 +104,8 @@ def _numbers(
     mine, theirs = _stems(reply), _stems(last)
     earlier: set[str] = set().union(*map(_stems, heard[:-1]))
     said: set[str] = set().union(*map(_stems, own))
-    taken, count = len(mine & theirs), len(tokens)
+    copied = bool(last) and reply.strip() == last.strip()
+    taken, count = 0 if copied else len(mine & theirs), len(tokens)
     pairs, before = set(pairwise(tokens)), set[tuple[str, str]]()
     for text in own:
         words = _tokens(text)
@@ -118,11 +123,22 @@ def _numbers(
         ("<long>", max(0, min(40, count - LONG)) / 40.0),
         ("<twice>", (count - len(set(tokens))) / max(12, count)),
         ("<capitals>", float(reply.isupper() and len(reply) > 3)),
-        ("<empty>", float(not tokens)),
-        ("<copied>", float(bool(last) and reply.strip() == last.strip())),
-        ("<said before>", float(reply in own)),
-        (LENGTH, math.log1p(min(len(reply), MOST_CHARACTERS))),
+        ("<empty>", RARE * (not tokens)),
+        ("<echo>", taken / max(3, len(mine))),
+        ("<copied>", RARE * copied),
+        ("<said before>", RARE * (reply in own)),
+        (LENGTH, length_value(reply)),
     ]
+
+
+def raw_score(weights: Mapping[str, float], own: Sequence[str], heard: Sequence[str], reply: str) -> float:
+    """Return the unbounded score that weights by entry give a reply behind what both sides said."""
+    return math.fsum(weights[e] * value for e, value in entries(own, heard, reply).items() if e in weights)
+
+
+def length_value(reply: str) -> float:
+    """Return what the length counts: its log, the same for all that is shorter than a sentence."""
+    return math.log(min(max(len(reply), SENTENCE), MOST_CHARACTERS))
 
 
 class NgramRewardModel:
@@ -172,8 +188,7 @@ class NgramRewardModel:
 
     def raw(self, own: Sequence[str], heard: Sequence[str], reply: str) -> float:
         """Return the unbounded score of a reply behind what both sides said."""
-        known = self.weights
-        return math.fsum(known[e] * value for e, value in entries(own, heard, reply).items() if e in known)
+        return raw_score(self.weights, own, heard, reply)
 
     def score(self, view: ReplyView) -> float:
         """Return R_model of one reply, in [-1, 1]."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from negotiation_env.game.acts import PriceType
+from negotiation_env.language.claims import Claim
 from negotiation_env.play.protocols import ReplyView
 from rewards.judge.judge_orders import orders
 from rewards.rules.plain_text import Prepared, as_latin, token_set, tokens_of
@@ -132,6 +133,22 @@ def price_type_mixups(view: ReplyView, prepared: Prepared, phrases: Sequence[str
     return float(sum(a.price_type is PriceType.NET and a.price is not None and a.price > limit for a in view.acts))
 
 
+def false_claims(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
+    """Number of false statements of the watched kinds, as the reader has found them (``claims.KINDS``, "direction")."""
+    return float(sum(not claim.true and _falsehood(claim) in phrases for claim in view.claims)) if view.claims else 0.0
+
+
+def _falsehood(claim: Claim) -> str:
+    """Return what is false of a false claim: its kind, or "direction" where only up and down have changed places."""
+    if claim.kind not in _MOVING or claim.value is None:
+        return claim.kind
+    turned = isinstance(claim.value, str) or (isinstance(claim.truth, float) and claim.value == -claim.truth)
+    return "direction" if turned else claim.kind
+
+
+_MOVING = frozenset(("demand", "exposure", "conversion"))
+
+
 def judge_orders(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
     """Number of sentences that speak to whoever judges the reply."""
     return float(len(orders(prepared.raw)))
@@ -148,6 +165,7 @@ MEASURES: dict[str, Measure] = {
     "unfounded-thanks": unfounded_thanks,
     "price-type-mixups": price_type_mixups,
     "judge-orders": judge_orders,
+    "false-claims": false_claims,
 }
 """Measurements by the name that ``rules.toml`` uses."""
 LENGTHS = frozenset({"characters", "words"})

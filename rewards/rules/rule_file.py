@@ -18,6 +18,8 @@ from rewards.rules.plain_text import DIGIT, LONGEST_READ
 
 PROBE_SECONDS: Final = 0.1
 """A pattern that twice takes longer than this on one hostile text is refused."""
+POINTS: Final = {"minor": -15, "major": -50, "severe": -100}
+"""What a rule that fires costs, by its severity: one severe breach takes all of a good R_model at n = 100."""
 _NEED: Final = regex.compile("[a-z0-9]+(?: [a-z0-9]+)*")
 _UNITS: Final = (
     "a", "1", " ", "a ", "ab", "a1", "a-", "A.", "((", "[{", "\n", "- \n", "<a ", "you ", "we will ", "not ", "的",
@@ -60,7 +62,7 @@ class Rule:
 
     Attributes:
         id: unique name in lower case.
-        points: added to E_func when the rule fires, -100 to 100.
+        points: added to E_func when the rule fires, -100 to 100; a file that gives none means those of the severity.
         severity: "minor", "major" or "severe".
         message: why, for the breakdown.
         group: rules of one group count once, at the lowest points.
@@ -113,7 +115,8 @@ def load_rules(path: Path, probe: bool = True) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     for number, table in enumerate(read_toml(path, _RuleFile).rule, 1):
         where = f"{path}: rule {table.get('id', number)!r}"
-        rule = parse(Rule, table, where)
+        points = POINTS.get(str(table.get("severity")), 0)
+        rule = parse(Rule, {"points": points, **table}, where)
         _check_condition(rule, where)
         if rule.id in [other.id for other in rules]:
             raise DataFileError(f"{where}: id: expected a name that no other rule has, got {rule.id!r}")

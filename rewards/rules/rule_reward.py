@@ -23,7 +23,7 @@ from negotiation_env.game.moves import decision_of
 from negotiation_env.game.scenario import Facts, Hotel, TaskCard, Ticket, card_numbers
 from negotiation_env.game.state import apply_decision, new_game
 from negotiation_env.language.reading import context_of
-from negotiation_env.language.rule_reader import understand
+from negotiation_env.language.rule_reader import RuleReader, understand
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.protocols import ReplyView, RewardTerm, Utterance
 from rewards.rules.measures import LENGTHS, MEASURES, Measure
@@ -274,7 +274,10 @@ def example_view(example: Example) -> ReplyView:
         apply_decision(FLOATS, game, decision_of(meant.acts, game))
         manager.append(Utterance(text, meant.acts))
     text = str(table["text"]) * int(table.get("repeat", 1))
-    return reply_view(text, card, game, said, manager)
+    return reply_view(text, card, game, said, manager, _CHECKING)
+
+
+_CHECKING = RuleReader("claims")
 
 
 def tried_rules(path: Path) -> RuleReward:

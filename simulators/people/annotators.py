@@ -3,7 +3,7 @@
 Preference pairs come from four sources, as in the source paper (arXiv 2510.04214); each has one simulated annotator of
 its own. All share the same values (``VALUES``, ``DAMAGE``, ``COURTESY``); a source sees some aspects of a reply fully
 and has only a faint view of the others (``SOURCES``), errs at its own rate, and passes over pairs that it can hardly
-tell apart. One rubric annotator gives each dimension of ``rubric.toml`` a choice. The errors are documented constants,
+tell apart. The errors are documented constants,
 so the best accuracy that any model can reach is known.
 """
 

@@ -42,7 +42,7 @@ AGENTS: Final = frozenset(("ignores-question", "asks-again", "private-data"))
 """Flaws that somebody notices who does this work; the other seen ones are against the procedure."""
 PAIRS: Final = 6632
 """Of the source paper."""
-MADE_SHARE: Final = 0.08
+MADE_SHARE: Final = 0.2
 """Of the specialists' pairs: those whose rejected reply was made by code."""
 OPENING: Final[ChatMessage] = {"role": "user", "content": "(The hotel has picked up.)"}
 NO_ANSWER: Final = "(No answer.)"

@@ -60,7 +60,7 @@ def test_what_is_shipped_can_be_shown_and_exported(tmp_path: Path, kind: str, wo
         ("rules", 'id = "shouts-final-offer"', 'id = "promises-too-much"', ["id: expected a name"]),
         ("rules", 'yes = ["We guarantee', 'yes = ["Hello, we like', ["promises-too-much", "misses"]),
         ("rules", '"overpromise"', '"overpromises"', ["Did you mean 'overpromise'?"]),
-        ("rubric", 'when = "answered"', 'when = "heard"', ["question.1.when", "'heard'"]),
+        ("rubric", 'when = "answered"', 'when = "heard"', ["dimension.1.question.1.when", "'heard'"]),
         (
             "scenario",
             'promises = ["',

@@ -24,7 +24,7 @@ from negotiation_env.play.records import Episode, recorded_views
 from negotiation_env.play.registry import load_manager, load_policy
 from negotiation_env.play.rollout import rollout
 from rewards.judge.distilled_judge import DistilledJudge
-from rewards.model.preference_model import PreferenceModel
+from rewards.model.ngram_model import NgramRewardModel
 from rewards.rules.rule_reward import RuleReward, example_view
 
 FILE = Path(__file__).parent / "versions.json"
@@ -67,7 +67,7 @@ def judge() -> Iterable[object]:
 
 
 def model() -> Iterable[object]:
-    return (round(PreferenceModel.shipped().score(view), 6) for view in views())
+    return (round(NgramRewardModel.shipped().score(view), 6) for view in views())
 
 
 def checks() -> Iterable[object]:

@@ -19,8 +19,12 @@ from negotiation_env.errors import DataFileError, UsageError  # noqa: E402
 from negotiation_env.files import write_json  # noqa: E402
 from negotiation_env.game.lanes import FLOATS  # noqa: E402
 from rewards.loading import load_model, load_repo  # noqa: E402
-from rewards.model.adapter_model import FILE, AdapterRewardModel, RewardScale  # noqa: E402
-from rewards.model.preference_model import ROUTINE_LEVEL  # noqa: E402
+from rewards.model.adapter_model import (  # noqa: E402
+    FILE,
+    ROUTINE_LEVEL,
+    AdapterRewardModel,
+    RewardScale,
+)
 from rewards.reply_reader import READING, ReplyReader  # noqa: E402
 from rewards.rules.rule_reward import example_view  # noqa: E402
 from rewards.sources import RewardModel  # noqa: E402

@@ -70,7 +70,8 @@ def test_an_ordinary_reply_gets_nothing_and_sure_answers_weigh_more() -> None:
     (verdict,) = LlmJudge(Scripted(answer)).judge([example_view("Hello.")])
     assert verdict.total == 0.0
     sure = 0.9
-    ((*yes,),) = (a for a in LlmJudge(Scripted(answer)).answers([example_view("Hello.")]) if a is not None)
+    (yes,) = LlmJudge(Scripted(answer)).answers([example_view("Hello.")])
+    assert yes is not None
     assert {round(x, 6) for x in yes if x is not None} == {0.9, 0.1}
     assert [x is not None for x in yes] == [q in {a.question for a in ASKED} for q in RUBRIC.questions]
 
@@ -219,7 +220,7 @@ def test_a_verdict_is_what_a_reply_gets_alone_and_targets_are_not_seen() -> None
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('when = "answered"', 'when = "replied"', r"dimension\.1: question\.1\.when"),
+        ('when = "answered"', 'when = "replied"', r"dimension\.1\.question\.1\.when"),
         ("yes = 14.0", "yes = 0.0", "expected other points than for no"),
         ("yes = 14.0", "yes = 'x'", "yes: expected a number"),
         ("yes = 14.0", "yes = 140.0", "yes: expected a number of at most 100"),

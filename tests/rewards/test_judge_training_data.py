@@ -156,7 +156,7 @@ def test_a_judge_that_is_right_agrees_wholly_and_one_that_is_wrong_does_not() ->
     report = agreement([_known(r, True) for r in replies], turns, RUBRIC)
     assert report["readable"] == 1.0
     for found in (*report["dimensions"].values(), *report["questions"].values()):
-        assert found["kappa"] == 1.0
+        assert found["kappa"] == pytest.approx(1.0)
     wrong = agreement([_known(r, False) for r in replies], turns, RUBRIC)
     assert all(found["kappa"] < 0.1 for found in wrong["dimensions"].values())
     unread = agreement([None, *(_known(r, True) for r in replies[1:])], turns, RUBRIC)

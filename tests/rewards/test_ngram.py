@@ -1,4 +1,4 @@
-"""The n-gram reward model: what it reaches, what words can do, and weights on disk."""
+"""The n-gram reward model: what it reaches on unseen authors, what it cannot see, and weights on disk."""
 
 from __future__ import annotations
 
@@ -12,53 +12,82 @@ from typer.testing import CliRunner
 
 from benchmarks.cli.main import app
 from negotiation_env.errors import DataFileError
-from rewards.linear import INPUTS, LinearWeights, load_weights, text_marks
-from rewards.model.preference_model import SHIPPED, PreferenceModel
+from negotiation_env.game.lanes import ARRAYS, FLOATS
+from rewards.linear import text_marks
+from rewards.model.ngram_fit import graded, held_out, read_settings, talk_of, train
+from rewards.model.ngram_model import RARE, SHIPPED, NgramRewardModel, entries
 from rewards.rules.rule_reward import example_view
-from rewards.training.ngram_training import WEIGHTS, honest_replies, train
-from simulators.people.preferences import preference_pairs
-from simulators.people.training_files import PreferencePair, split_lines, write_lines
+from simulators.people.training_files import PreferencePair, write_lines
+from simulators.people.written_pairs import written_pairs
 
-PAIRS = preference_pairs(240, seed=11, held_out=True)
-SMALL = ("pairs=400", "held_out=60", "honest=150", "seed=3")
-
-
-def test_the_shipped_model_ranks_held_out_pairs() -> None:
-    model = PreferenceModel.shipped()
-    right = [model.score(p.chosen.view) > model.score(p.rejected.view) for p in PAIRS]
-    assert np.mean(right) > 0.83
+MODEL = NgramRewardModel.shipped()
+REPORT: dict[str, Any] = json.loads(SHIPPED.with_name("preference.json").read_text(encoding="utf-8"))
+SMALL = ("pairs=60", "epochs=2")
 
 
-def test_the_shipped_report_meets_what_is_asked() -> None:
-    report: dict[str, Any] = json.loads((WEIGHTS / "report.json").read_text(encoding="utf-8"))["reward_model"]
-    accuracy = report["accuracy"]
-    assert accuracy["low"] > 0.85
-    assert accuracy["value"] < report["ceiling"]
-    assert set(report["accuracy_by_source"]) == {"production", "specialist", "bd-agent", "sop-path"}
-    assert abs(report["length_correlation"]) <= 0.2
-    assert report["calibration"]["ece_scaled"] <= 0.08
-    curve = [report["margin_curve"][grade]["value"] for grade in sorted(report["margin_curve"])]
-    assert curve[0] < curve[2] < curve[-1] + 0.02
+def test_the_shipped_model_reaches_what_its_report_says_on_authors_it_has_not_seen() -> None:
+    found = held_out(MODEL)
+    assert found["accuracy on validation authors"]["low"] > 0.82
+    told = "accuracy on validation authors"
+    assert found[told] == REPORT[told]
+    assert found["entries"] == REPORT["entries"]
 
 
-def test_an_honest_routine_reply_lies_a_little_below_zero() -> None:
-    model = PreferenceModel.shipped()
-    views, routine = honest_replies(300, seed=9)
-    scores = np.array([model.score(view) for view in views])
-    assert -0.6 < scores[np.array(routine)].mean() < -0.1
-    assert scores[~np.array(routine)].mean() > scores[np.array(routine)].mean() + 0.3
+def test_what_the_chat_does_not_show_leaves_it_at_chance() -> None:
+    assert abs(REPORT["true over false, validation edits (ties half)"] - 0.5) < 0.1
 
 
-@pytest.mark.parametrize("idle", ["I understand your position.", "I will keep it short.", "Take your time, please."])
-def test_an_idle_reply_earns_less_than_nothing(idle: str) -> None:
-    assert PreferenceModel.shipped().score(example_view(idle)) < -0.2
+def test_scores_are_bounded_and_an_excellent_reply_lies_above_a_bland_one() -> None:
+    scores: dict[str, list[float]] = {"excellent": [], "bland": [], "flawed": []}
+    for reply in graded("validation"):
+        scores[reply.grade].append(MODEL.score(reply.view))
+    assert all(-1.0 <= s <= 1.0 for some in scores.values() for s in some)
+    assert np.mean(scores["excellent"]) > 0.3
+    assert abs(np.mean(scores["bland"])) < 0.3
+    assert np.mean(np.array(scores["excellent"]) < 0.0) < 0.2
 
 
-def test_no_word_makes_a_reply_better() -> None:
-    model = PreferenceModel.shipped()
-    assert model.weights.word_weights.max() <= 0.0
-    assert model.text_part(tuple(w for w in model.weights.words if " " not in w)) >= model.weights.low[0]
-    assert model.text_part(()) == 0.0
+@pytest.mark.parametrize(
+    "idle", ["", "Ok.", "Noted.", "Good. I will write it down.", "price rate exposure partner deal"]
+)
+def test_a_non_answer_earns_less_than_nothing(idle: str) -> None:
+    assert MODEL.score(example_view({"text": idle, "said": ["Hello."], "manager": ["My roof leaks again."]})) < -0.2
+
+
+def test_a_copied_line_loses_to_an_answer() -> None:
+    asked = "The roof leaked on two guests. What do you want?"
+    talk = {"said": ["Hello, it is Lin from the platform."], "manager": [asked]}
+    copied, answer = (
+        MODEL.score(example_view({"text": text, **talk}))
+        for text in (
+            asked,
+            "Two guests under a leak, that's a bad night. Are they dry by now, and is the roof mended?",
+        )
+    )
+    assert copied < 0.0 < answer
+
+
+def test_neither_card_nor_acts_are_read() -> None:
+    view = example_view("Would 360 for the king suit you?")
+    other = view._replace(
+        card=view.card._replace(promises=()) if hasattr(view.card, "_replace") else view.card, acts=()
+    )
+    assert MODEL.score(view) == MODEL.score(other._replace(features=(0.0,) * len(view.features)))
+
+
+def test_numbers_compare_a_reply_with_the_talk() -> None:
+    found = entries(["Hello there."], ["My boiler broke."], "A broken boiler in January, of all months!")
+    assert found["<takes up one>"] == 1.0
+    assert "<copied>" not in found
+    assert entries(["So it is."], [""], "So it is.")["<said before>"] == RARE
+    assert entries([], [], "")["<empty>"] == RARE
+
+
+def test_moves_without_text_score_alike_alone_and_together() -> None:
+    rows = np.array([example_view(t).features for t in ("Hello.", "Could you do 350?", "")])
+    together = MODEL.score_features(ARRAYS, tuple(rows.T))
+    assert together == pytest.approx([MODEL.score_features(FLOATS, tuple(row)) for row in rows.tolist()])
+    assert np.all(np.abs(together) <= 1.0)
 
 
 @pytest.mark.parametrize(
@@ -86,53 +115,50 @@ def test_what_was_just_said_is_marked() -> None:
 
 
 def test_training_writes_the_same_weights_for_the_same_seed_by_command_too(tmp_path: Path) -> None:
-    first = load_weights(train(out=tmp_path / "a", overrides=SMALL) / "preference.npz")
-    sets = [word for s in SMALL for word in ("--set", s)]
-    command = ["train", "rm", "--preset", "ngram", "--out", str(tmp_path / "b"), *sets]
+    path = tmp_path / "mine.jsonl"
+    write_lines(path, written_pairs("validation", 60))
+    sets = (*SMALL, f"data={path}")
+    first = NgramRewardModel.from_file(train(out=tmp_path / "a", overrides=sets) / "preference.npz")
+    words = [word for s in sets for word in ("--set", s)]
+    command = ["train", "rm", "--preset", "ngram", "--out", str(tmp_path / "b"), *words]
     result = CliRunner().invoke(app, command, catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    assert "held-out pairs: accuracy" in result.output
-    second = load_weights(tmp_path / "b" / "preference.npz")
-    assert first.words == second.words
-    np.testing.assert_array_equal(first.acts, second.acts)
-    np.testing.assert_array_equal(first.word_weights, second.word_weights)
-    report = json.loads((tmp_path / "a" / "report.json").read_text())
-    assert report["reward_model"]["accuracy"]["n"] == 60
+    second = NgramRewardModel.from_file(tmp_path / "b" / "preference.npz")
+    assert first.weights == second.weights
+    assert first.acts == second.acts
+    assert first.reference == second.reference
 
 
-def test_training_on_a_file_of_one_s_own(tmp_path: Path) -> None:
-    path = tmp_path / "mine.jsonl"
-    lines = [pair.line() for pair in preference_pairs(200, seed=4)]
-    _, test = split_lines(lines)
-    write_lines(path, lines)
-    folder = train(out=tmp_path / "out", overrides=(*SMALL, f"data={path}"))
-    assert json.loads((folder / "report.json").read_text())["reward_model"]["accuracy"]["n"] == len(test)
+def test_a_pair_s_talk_is_what_its_chat_says() -> None:
+    pair = next(p for p in written_pairs("validation", None) if len(p.prompt) > 3)
+    own, heard = talk_of(pair)
+    assert len(own) == len(heard) == (len(pair.prompt) - 1) // 2
     bare = PreferencePair(({"role": "user", "content": "Hello?"},), "Hello.", "Pay.")
-    write_lines(path, [bare] * 30)
-    with pytest.raises(DataFileError, match=r"mine\.jsonl: replay: expected the public state"):
-        train(out=tmp_path / "out", overrides=(*SMALL, f"data={path}"))
+    assert talk_of(bare) == ([], [])
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(DataFileError, match="pairs"):
+        read_settings("ngram", ("pairs=-1",))
 
 
 def test_wrong_weight_files_are_named(tmp_path: Path) -> None:
     missing = tmp_path / "none.npz"
     with pytest.raises(DataFileError, match=r"none\.npz"):
-        load_weights(missing)
+        NgramRewardModel.from_file(missing)
     missing.write_bytes(b"no archive")
-    with pytest.raises(DataFileError, match=r"expected an \.npz file"):
-        load_weights(missing)
-    np.savez(tmp_path / "old.npz", inputs=np.array(["a"]))
-    with pytest.raises(DataFileError, match="train again"):
-        load_weights(tmp_path / "old.npz")
-    np.savez(tmp_path / "objects.npz", inputs=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(DataFileError, match="expected n-gram weights"):
+        NgramRewardModel.from_file(missing)
+    np.savez(tmp_path / "objects.npz", entries=np.array([{"a": 1}], dtype=object))
     with pytest.raises(DataFileError, match="objects"):
-        load_weights(tmp_path / "objects.npz")
+        NgramRewardModel.from_file(tmp_path / "objects.npz")
+    short = NgramRewardModel(MODEL.weights, MODEL.reference, (0.0,))
+    short.save(tmp_path / "short.npz")
+    with pytest.raises(DataFileError, match="train again"):
+        NgramRewardModel.from_file(tmp_path / "short.npz")
 
 
 def test_weights_survive_a_round_trip(tmp_path: Path) -> None:
-    shipped = load_weights(SHIPPED)
-    shipped.save(tmp_path / "copy.npz")
-    copy = load_weights(tmp_path / "copy.npz")
-    assert isinstance(copy, LinearWeights)
-    assert copy.words == shipped.words
-    np.testing.assert_array_equal(copy.acts, shipped.acts)
-    assert copy.acts.shape == (len(INPUTS), 1)
+    MODEL.save(tmp_path / "copy.npz")
+    copy = NgramRewardModel.from_file(tmp_path / "copy.npz")
+    assert (copy.weights, copy.reference, copy.acts) == (MODEL.weights, MODEL.reference, MODEL.acts)

@@ -1,7 +1,7 @@
 """Finds what an agent's message states about the card and the talk, and checks it.
 
-``find_claims`` reads ``stays`` (dates, weekdays, months, nights, which ``dates`` finds), ``houses`` (rooms, the hotel,
-its city, the event and the competitor), ``shares`` (demand, exposure, conversion, occupancy, commission) and ``money``
+``find_claims`` reads ``stays`` (dates, weekdays, months, nights, which ``dates`` finds), ``houses`` (rooms, the hotel, its city
+and the competitor), ``events``, ``shares`` (demand, exposure, conversion, occupancy, commission) and ``money``
 (prices of the competitor, prices that stand, net prices, totals, what was said before); ``sums`` checks what figures
 are said to add up to; ``retold`` holds what is said back against what was told before (``told``); ``talk`` holds a
 message beside its card. A figure that is offered is a bid and no claim, and the
@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.game.state import GameState
 from negotiation_env.language.claims.dates import find_dates, find_nights
+from negotiation_env.language.claims.events import event_claims
+from negotiation_env.language.claims.gifts import gift_claims
 from negotiation_env.language.claims.houses import find_houses, find_rooms, house_claims, room_claims
 from negotiation_env.language.claims.money import count_claims, money_claims, saying_claims, standing_claims
 from negotiation_env.language.claims.retold import retold_claims
@@ -22,6 +24,7 @@ from negotiation_env.language.claims.shares import find_shares, share_claims, tr
 from negotiation_env.language.claims.stays import date_claims, month_claims, nights_claims
 from negotiation_env.language.claims.sums import sum_claims
 from negotiation_env.language.claims.talk import KINDS, MAX_LENGTH, Claim, Talk
+from negotiation_env.language.claims.types import type_claims
 
 __all__ = ["KINDS", "Claim", "find_claims"]
 
@@ -43,6 +46,7 @@ def find_claims(
     claims = [
         *room_claims(talk, rooms),
         *house_claims(talk, houses, rooms),
+        *event_claims(talk),
         *date_claims(talk, dates, rooms, nights),
         *month_claims(talk, dates, rooms),
         *nights_claims(talk, nights, rooms, dates),
@@ -53,6 +57,8 @@ def find_claims(
         *standing_claims(talk, rooms, dates, nights),
         *count_claims(talk),
         *sum_claims(talk, houses),
+        *gift_claims(talk),
+        *type_claims(talk),
     ]
     accused = {(claim.kind, claim.start) for claim in claims if not claim.true}
     claims += [claim for claim in retold_claims(talk) if (claim.kind, claim.start) not in accused]

@@ -1,4 +1,4 @@
-"""Claims about names: room types, the hotel that is addressed, its city, the competitor and the event."""
+"""Claims about names: room types, the hotel that is addressed, its city and the competitor."""
 
 from __future__ import annotations
 
@@ -124,6 +124,8 @@ def _mention(low: str, group: Sequence[re.Match[str]], owns: Sequence[frozenset[
             return [RoomMention(start, end, words, (place,))]
     fitting = tuple(place for place, own in enumerate(owns) if all(word & own for word in words))
     alone = len(group) == 1 and not (words[0] & _HEADS if group[0][1] else group[0][2] in _CHINESE_ALONE)
+    if "single" in words[0] and not re.match(r"(?: bed)? ?rooms?\b", low[end : end + 10]):
+        return []
     if alone and (
         "single" in words[0] or not re.match(r" view|(?: view)?(?: rooms?\b|s\b)|景|房|大床", low[end : end + 12])
     ):
@@ -236,39 +238,11 @@ _YOUR_HOUSE: Final = re.compile(
 )
 
 
-_EVENT: Final = re.compile(
-    r"\b(?P<name>(?:(?!the |your |our |this |that |a |an |for |of |in |and |to |at |around |during |next |no |my |by |"
-    r"her |his |their |its |with |before |after |when |until |is |like |every |each |because |little |big |whole )"
-    r"[a-z-]+ ){0,2}?)(?P<head>fair|festival|marathon|holidays|carnival|regatta|races|expo|parade|congress|"
-    r"concerts?|tournament|conference)\b"
-)
-_IN_TOWN: Final = re.compile(
-    r"\bwith the ((?:[a-z-]+ ){1,2}[a-z-]+) "
-    r"(?:in town|coming up|around the corner|(?:that|those) (?:week|days|nights))\b"
-)
-"""Something that goes on at the time of the stay: "with the lantern riddles in town that week"."""
-_NO_EVENTS: Final = word_set(
-    "room rooms price prices rate rates badge banner photos pictures report season weekend holiday holidays guests "
-    "people nights stay money crowd crowds demand summer winter spring autumn year month families weather heat "
-    "cold rain"
-)
-_EVENT_TELLING: Final = re.compile(
-    r"\b(?:around|during|for|over|coming for|in town for|because of|thanks to|with) (?:the |your )?$"
-)
-_NO_EVENT_WORDS: Final = word_set(
-    "those these one two three four five six seven eight nine ten fewer more less down up winter "
-    "summer autumn spring long last whole busy quiet big small our your his her same own all"
-)
-_GENERIC_EVENTS: Final = frozenset(("fair", "festival", "holidays", "races", "expo", "parade", "congress"))
-"""Heads that tell no event from another; with words before them they do."""
 _RIVAL: Final = re.compile(
     r"\b[Tt]he ((?:[A-Z][a-z]+ ?){1,3})(?:next door|around the corner|across the (?:road|street)|down the road|opposite"
     r"|over the road)?(?: is| are)? ?(?:sells|asks|lists|charges|stands|sits|goes|shows|wants|undercuts|at|has)\b"
 )
 """A house that is no hotel by its name: "the Ritz next door sells at 454"."""
-_DEMAND: Final = re.compile(r"\b(?:demand|search(?:es)?|more people|fewer people|travell?ers)\b")
-
-
 _CHINESE_HOUSES: Final = {
     "梅花": "plum blossom", "城市之星": "city star", "兰苑": "orchid court", "兰庭": "orchid court",
     "兰院": "orchid court", "蓝门": "blue gate", "大柳树": "grand willow", "柳树": "grand willow",
@@ -396,7 +370,7 @@ def house_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
                 found.append(talk.claim("competitor", house.start, house.end, name, competitor, True))
         elif house.core not in talk.earlier_low and name not in talk.earlier_low:
             found.append(talk.claim("competitor", house.start, house.end, name, competitor, False))
-    found += _city_claims(talk, houses, rooms) + _event_claims(talk)
+    found += _city_claims(talk, houses, rooms)
     found += _near_name_claims(talk, houses, rooms) + _near_rival_claims(talk)
     if not talk.earlier and own in _OWN_SIGNS:
         for match in _CHINESE_OWN.finditer(talk.low):
@@ -501,29 +475,4 @@ def _city_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
                 found.append(
                     talk.claim("city", match.start(), match.end(), talk.text[match.start() : match.end()], city, true)
                 )
-    return found
-
-
-def _event_claims(talk: Talk) -> list[Claim]:
-    """Return a claim for each event that is said to move demand; one that was spoken of before is not accused."""
-    event = talk.card.facts.event
-    known = set(re.findall(r"[a-z-]+", event.lower()))
-    found: list[Claim] = []
-    for match in _EVENT.finditer(talk.low):
-        words = set(match["name"].split()) - _NO_EVENT_WORDS
-        head = match["head"]
-        if not words and head in _GENERIC_EVENTS and head not in known:
-            continue
-        sentence = talk.sentence(match.start())
-        telling = _DEMAND.search(talk.low, sentence.start, sentence.end) or _EVENT_TELLING.search(
-            talk.before(match.start(), 20)
-        )
-        true = (head in known and (not words or bool(words & known))) or bool(words & known)
-        said = talk.low[match.start() : match.end()]
-        if telling and (true or not any(word in talk.earlier_low for word in (words or {head}))):
-            found.append(talk.claim("event", match.start(), match.end(), said, event, true))
-    for match in _IN_TOWN.finditer(talk.low) if not found else ():
-        words = set(match[1].split()) - _NO_EVENT_WORDS
-        if words and not words & _NO_EVENTS and not any(word in talk.earlier_low for word in words):
-            found.append(talk.claim("event", match.start(1), match.end(1), match[1], event, bool(words & known)))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from negotiation_env.language.claims.dates import DateMention, NightsMention
@@ -66,12 +66,28 @@ _TOTAL_BEFORE: Final = re.compile(
     r"[0-9](?: a night)?(?: (?:times|for|over) [a-z0-9 ]{2,14})?,? (?:is|are|makes|make|comes to|=) $|"
     r"[0-9]{3} leaves [0-9.]+: $|晚$"
 )
+_FOR_STAY: Final = re.compile(
+    r"(?: yuan)?,? (?:for (?:the|your|all|both|each) (?:[a-z'-]+ ){0,2}?(?:stays?|lot|nights|whole|run|four|five|six|seven|eight|nine|"
+    r"ten|eleven|twelve|thirteen)\b|the (?:stay|lot|whole|run)\b|altogether\b|together\b|in (?:all|total|one go)\b|all told\b)"
+)
+"""What follows a sum over the nights of a stay."""
+_IN_ALL: Final = re.compile(r"(?:\b(?:in total|in all|altogether|for the stays?|total(?:s|ling)?|the (?:whole )?stay(?: is| at)?),? |一共|总共|共)$")
 _TOTAL_AFTER: Final = re.compile(r",? (?:is|that's|over [a-z]+ (?:nights )?is|makes) [0-9]{3}|除")
+_GAP: Final = re.compile(
+    r" ?(?:yuan )?(?:(?:still )?(?:above|over|below|under|beneath|higher than|lower than|cheaper than|dearer than) "
+    r"(?:you\b(?!r)|him\b|her\b|them\b|theirs?\b|yours\b|the (?:car|other|one|hotel|house|neighbour|page|list)|your |his )|gap\b|apart\b)"
+)
+"""What follows by how much two prices differ."""
+_NO_GAP: Final = re.compile(r"\b(?:nights?|rooms?|guests?|to|the|at|by the|for|day|week|yuan and) $|[0-9]$")
 _NOW_BEFORE: Final = re.compile(
     r"\b(?:stands at|standing at|currently(?: at)?|list(?:ed|s)? (?:price )?(?:at|of|is)|rack rate(?: of|"
     r" is)?|(?:now|today) (?:at|on)|"
     r"current(?:ly)? (?:selling )?(?:price|rate)?(?: of| is| at)?|selling (?:now )?at) $|(?:现价|挂牌|现在(?:卖|挂))$"
 )
+
+
+MOST_KNOWN: Final = 40
+"""Figures of a talk of which the differences are looked at."""
 
 
 def money_claims(talk: Talk, houses: list[House]) -> list[Claim]:
@@ -89,7 +105,8 @@ def money_claims(talk: Talk, houses: list[House]) -> list[Claim]:
     taken = {claim.start for claim in claims}
     claims += [claim for claim in _unnamed_claims(talk, houses, prices) if claim.start not in taken]
     claims += _net_claims(talk, prices) + _present_claims(talk, houses, prices)
-    return claims + _difference_claims(talk, houses, prices) + _beside_claims(talk, houses) + _total_claims(talk)
+    claims += _difference_claims(talk, houses, prices) + _beside_claims(talk, houses) + _total_claims(talk)
+    return claims + _gap_claims(talk, prices, {claim.start for claim in claims})
 
 
 def _may_be_price(talk: Talk, number: Number) -> bool:
@@ -254,6 +271,27 @@ _UNDERCUTS: Final = re.compile(
 )
 
 
+def _gap_claims(talk: Talk, prices: list[Number], taken: Collection[int]) -> list[Claim]:
+    """Return by how much two prices are said to differ; the prices are any of the message, the card and the talk."""
+    found: list[Claim] = []
+    known: list[float] | None = None
+    for number in talk.numbers:
+        if not 2 <= number.value <= 400 or number.start in taken or not _GAP.match(talk.low, number.end):
+            continue
+        if _NO_GAP.search(talk.before(number.start, 12)):
+            continue
+        if known is None:
+            known = [price.value for price in prices]
+            known += [float(ticket.selling_price) for ticket in talk.card.tickets]
+            known += [*talk.earlier_values, float(talk.card.facts.competitor_price)]
+            known = [value for value in known if value >= 100.0][:MOST_KNOWN]
+        gaps = {abs(a - b) for a in known for b in known} | {value for value in talk.earlier_values if value < 400}
+        truth = min(gaps, key=lambda gap: abs(gap - number.value))
+        true = abs(truth - number.value) <= 1.5 or number.value == round(talk.card.hotel.occupancy * 100)
+        found.append(talk.claim("total", number.start, number.end, number.value, truth, true))
+    return found
+
+
 def _beside_claims(talk: Talk, houses: list[House]) -> list[Claim]:
     """Return whether the competitor is said to be cheaper or dearer than this house, held against every price named."""
     other = core_name(talk.card.facts.competitor_name)
@@ -282,7 +320,8 @@ def _total_claims(talk: Talk) -> list[Claim]:
     for number in talk.numbers:
         if not highest * 1.5 < number.value < highest * 32 or not rates:
             continue
-        if not _TOTAL_BEFORE.search(talk.before(number.start, 40)) and not _TOTAL_AFTER.match(talk.low, number.end):
+        cue = _TOTAL_BEFORE.search(talk.before(number.start, 40)) or _TOTAL_AFTER.match(talk.low, number.end)
+        if not cue and not _FOR_STAY.match(talk.low, number.end) and not _IN_ALL.search(talk.before(number.start, 30)):
             continue
         keeps = {1.0, *(1.0 - ticket.commission for ticket in talk.card.tickets)}
         sums = [rate * count * keep for rate in rates for count in counts for keep in keeps]

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from itertools import combinations
 from typing import Final, NamedTuple
 
+from negotiation_env.game.scenario import Ticket
 from negotiation_env.language.claims.talk import MAX_EARLIER, MAX_LENGTH, Claim, Talk, within
 from negotiation_env.language.claims.told import (
     Count,
@@ -59,11 +60,12 @@ class _Before(NamedTuple):
 
 def retold_claims(talk: Talk) -> list[Claim]:
     """Return a claim for each date, weekday and count that says back another one; none in a talk's first messages."""
-    if len(talk.earlier) < 2 or not talk.earlier[-1]:
-        return []
     now, before = told(talk.text), _before(talk)
     nights = nights_on(now, talk.card.tickets)
+    if len(talk.earlier) < 2 or not talk.earlier[-1]:
+        return list(_days_unheard(talk, now, nights, before))
     found = [
+        *_days_unheard(talk, now, nights, before),
         *_dates_said_back(talk, now, nights, before),
         *_lists_moved(talk, now, nights, before),
         *_dates_of_words(talk, now, nights, before),
@@ -86,6 +88,50 @@ def _before(talk: Talk) -> _Before:
     for ticket in talk.card.tickets:
         days |= {ticket.check_in.day, ticket.check_out.day, (ticket.check_out - _DAY).day}
     return _Before(messages, [nights_on(message, talk.card.tickets) for message in messages], frozenset(days))
+
+
+def _days_unheard(talk: Talk, now: Told, nights: Sequence[Nights], before: _Before) -> Iterator[Claim]:
+    """Yield the days of a stay that nobody has said and that no stay begins or ends with.
+
+    None are those of questions, those that are told with a day of the week, for somebody has counted them, and any
+    where the talk has spoken of parts of the week or of nights that are shut: what they leave over may be new.
+    """
+    if _PARTS.search(talk.earlier_low):
+        return
+    heard = frozenset(day for groups in before.nights for there in groups for day in there.days)
+    for group in nights:
+        new = [day for day in _unheard(group, before) if any(_near(day, ticket) for ticket in talk.card.tickets)]
+        sentence = sentence_at(now, group.start)
+        if not new or is_asked(now, sentence) or _are_nights(group, talk.card.tickets):
+            continue
+        clause = talk.clause(group.start)
+        if any(day - _DAY in heard or day + _DAY in heard for day in new):
+            continue
+        if any(sentence.start <= there.start < sentence.end for there in now.weekdays):
+            continue
+        if not _OWN_DAY.search(talk.low, max(clause.start, group.start - 60), min(clause.end, group.end + 40)):
+            yield _date_claim(talk, group, new[0])
+
+
+_PARTS: Final = re.compile(
+    r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekends?|weekdays?|midweek|closed?|shut|blocked)\b|周|平日|关房"
+)
+_OWN_DAY: Final = re.compile(
+    r"\b(?:i|we|i'll|we'll|you|report|call|ring|write|send|photograph\w*|photos?|banner|badge|decide|answer|by|before|"
+    r"until then|deadline|birthday|meet\w*|visit|paid|pay|payout|review|again|not|without|except|no|but)\b|再|之前|打给|发您|除|吗|呢"
+)
+"""Words beside a day on which somebody does something, or that is left out."""
+
+
+def _near(day: date, ticket: Ticket) -> bool:
+    return ticket.check_in <= day <= ticket.check_out
+
+
+def _are_nights(group: Nights, tickets: Sequence[Ticket]) -> bool:
+    """Return whether listed days are all nights of a stay."""
+    return any(
+        group.edges == {ticket.check_in + number * _DAY for number in range(ticket.nights)} for ticket in tickets
+    )
 
 
 def _unheard(nights: Nights, before: _Before) -> list[date]:

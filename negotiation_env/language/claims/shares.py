@@ -29,6 +29,7 @@ _FRACTION: Final = re.compile(
 )
 _RATIO: Final = re.compile(r"(?: [a-z]+)? ?(?:in|out of|of(?: (?:your|the))?) ?$")
 _HUNDRED: Final = re.compile(r"(?: [a-z]+){0,2} (?:in|out of|per|of) (?:a |one |every )?hundred\b")
+_EVERY_HUNDRED: Final = re.compile(r" (?:of|in) every hundred\b")
 _OF_HUNDRED: Final = re.compile(r"\bof (?:every|each|a) hundred(?: yuan)?,? $")
 _CHANGES_TO: Final = re.compile(r"\b(?:drops?|falls?|goes|cuts?|lower(?:ed)?|reduced?|down) to $")
 _OF_OTHERS: Final = re.compile(
@@ -271,7 +272,7 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
     of_house = _YOUR_HOUSE.search(before) or _OF_HOUSE.match(talk.low, share.end)
     if of_house and any(abs(share.percent - value) <= 1 for value in holds["occupancy"]):
         subjects.insert(0, "occupancy")
-    if before.endswith("at "):
+    if _HUNDRED.match(talk.low, share.end) or _EVERY_HUNDRED.match(talk.low, share.end) or before.endswith("at "):
         subjects += [kind for kind in ("commission",) if any(abs(share.percent - value) < 0.6 for value in holds[kind])]
     if (
         _MOVED.match(talk.low, share.end)

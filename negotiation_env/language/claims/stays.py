@@ -18,6 +18,7 @@ from negotiation_env.language.claims.dates import (
     NightsMention,
     find_dates,
     find_months,
+    find_nights,
     weekday_row,
     weekdays_of,
 )
@@ -30,7 +31,7 @@ _START_BEFORE: Final = re.compile(
     r"[ ,:]*(?:on )?(?:(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?,? )?(?:the )?$|从$"
 )
 _END_BEFORE: Final = re.compile(
-    rf"(?:\b(?:to|until|till|through|out|leav\w+|depart\w+|check(?:ing)?[ -]?out)(?: on)?|-|到|"
+    rf"(?:\b(?:(?:to|until|till|through)(?: the (?:morning|night|evening) of)?|out|leav\w+|depart\w+|check(?:ing)?[ -]?out)(?: on)?|-|到|"
     rf"至)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?$"
 )
 _ROUGHLY_BEFORE: Final = re.compile(rf"\b(?:and|around|round|about|between|near)(?: {WEEKDAY},?)? (?:the )?$")
@@ -199,8 +200,9 @@ def _end_claims(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], sai
                 last: bool) -> list[Claim]:  # fmt: skip
     """Return the claim that a date is a stay's last night, or the day on which the guests leave."""
     ends = {ticket.check_out - timedelta(days=int(last)) for ticket in tickets}
+    shorter = {t.check_in + timedelta(days=n - int(last)) for t in tickets for n in _nights_said(talk) if n <= t.nights}
     wrong = last and any(mention.days[-1].day == ticket.check_out.day for ticket in tickets)
-    true = any(mention.days[-1].day == end.day for end in ends) or (not wrong and set(mention.days) <= said)
+    true = any(mention.days[-1].day == end.day for end in ends | shorter) or (not wrong and set(mention.days) <= said)
     truth = ", ".join(sorted(end.isoformat() for end in ends))
     return [talk.claim("date", mention.start, mention.end, _iso(mention.days[-1]), truth, true)]
 
@@ -390,7 +392,11 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
     found: list[Claim] = []
     lengths = sorted({ticket.nights for ticket in talk.card.tickets})
     total = sum(ticket.nights for ticket in talk.card.tickets)
+    whole, told = _whole_stays(talk, nights, dates)
+    found += whole
     for mention in nights:
+        if mention.start in told:
+            continue
         # A word that the window cuts is no word.
         after = re.sub(r"[a-z]+$", "", talk.after(mention.end, 18))
         around = re.sub(r"^[a-z]+", "", talk.before(mention.start, 18)) + "|" + after
@@ -419,11 +425,96 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
             if not (about or at_once) or mention.nights == total:
                 continue
             partly = mention.nights < longest and talk.earlier and not swapped
-            if partly and not exact and (meant is None or part):
+            if partly and not exact and (part or _is_a_part(talk, sentence, dates)):
                 continue
         found.append(talk.claim("nights", mention.start, mention.end, float(mention.nights),
                                 ", ".join(map(str, lengths)), true))  # fmt: skip
     return found
+
+
+def _whole_stays(talk: Talk, nights: Sequence[NightsMention], dates: Sequence[DateMention]) -> tuple[list[Claim], set[int]]:
+    """Return the claims of nights that are counted from a check-in, and where they begin.
+
+    "Ten nights from 28 March", and where a message has told nights before "the double from the 31st, eight". Nobody
+    has said that number of nights before, and nothing in the sentence says that a part of the stay is meant.
+    """
+    found: list[Claim] = []
+    heard: AbstractSet[int] | None = None
+    for mention in (*nights, *_bare_nights(talk, nights, dates)):
+        near = within(dates, mention.start - 60, mention.end + 40)
+        begun = [date for date in near if len(date.days) == 1 and _counted_from(talk, mention, date)]
+        lengths = {t.nights for date in begun for t in talk.card.tickets if _begins(date.days[0], t)}
+        if not lengths:
+            continue
+        true = mention.nights in lengths
+        if not true:
+            sentence = talk.sentence(mention.start)
+            heard = _nights_said(talk) if heard is None else heard
+            told = mention.nights in heard or _LESS.search(talk.low, sentence.start, sentence.end) is not None
+            if told or any(len(date.days) > 1 for date in within(dates, sentence.start, sentence.end)):
+                continue
+        truth = ", ".join(map(str, sorted(lengths)))
+        found.append(talk.claim("nights", mention.start, mention.end, float(mention.nights), truth, true))
+    return found, {claim.start for claim in found}
+
+
+def _nights_said(talk: Talk) -> AbstractSet[int]:
+    """Return the numbers of nights that were said before, and what other nights leave of a stay."""
+    said = {item.nights for item in find_nights(talk.earlier_low, talk.earlier_numbers)}
+    said |= {ticket.nights - count for ticket in talk.card.tickets for count in said}
+    return said | {int(item.value) for item in talk.earlier_numbers if _COUNT.match(talk.earlier_low, item.end)}
+
+
+_COUNT: Final = re.compile(r"(?=[.,;!?]| (?:and|then|of them|in a row|in one|free|empty|left)\b)")
+_LESS: Final = re.compile(
+    r"\b(?:only|just|without|except|minus|less|but|not|first|last|those|these|weekends?|weekdays?|closed?|out|skip|"
+    r"leave|keep|kept|of (?:the|your)|split|half|each|either|instead|shorter|stays? of|minimum|at least|or)\b|只|不|除|另"
+)
+
+
+def _bare_nights(talk: Talk, nights: Sequence[NightsMention], dates: Sequence[DateMention]) -> list[NightsMention]:
+    """Return the nights that are said as a number alone right beside a date, after other nights: "eight from the 31st"."""
+    found: list[NightsMention] = []
+    if not nights:
+        return found
+    dated = {place for date in dates for place in range(date.start, date.end)}
+    for number in talk.numbers:
+        if not 2 <= number.value <= 31 or number.value != int(number.value) or number.start in dated:
+            continue
+        if number.start < nights[0].start or any(item.start <= number.start < item.end for item in nights):
+            continue
+        ahead = any(_FROM_DATE.fullmatch(talk.low, number.end, date.start) for date in within(dates, number.end, number.end + 30))
+        behind = any(
+            talk.low[date.end : number.start] in (", ", " (", " for ") for date in within(dates, number.start - 40, number.start)
+        )
+        if ahead or (behind and _BARE_END.match(talk.low, number.end)):
+            found.append(NightsMention(number.start, number.end, int(number.value)))
+    return found
+
+
+_FROM_DATE: Final = re.compile(rf",? from (?:{WEEKDAY},? ?)?(?:the )?")
+_BARE_END: Final = re.compile(r"[.;,)!?:]|$| and\b")
+
+
+def _is_a_part(talk: Talk, sentence: Span, dates: Sequence[DateMention]) -> bool:
+    """Return whether the talk has told of a part of a stay, or the sentence tells which nights are meant."""
+    tickets = talk.card.tickets
+    named = within(dates, sentence.start, sentence.end)
+    if any(len(date.days) > 1 for date in named) or len(named) > len(tickets):
+        return True
+    if _PART_TOLD.search(talk.earlier_low):
+        return True
+    lengths = {ticket.nights for ticket in tickets} | {sum(ticket.nights for ticket in tickets)}
+    if any(item.nights not in lengths for item in find_nights(talk.earlier_low, talk.earlier_numbers)):
+        return True
+    edges = {day for ticket in tickets for day in (ticket.check_in.day, ticket.check_out.day)}
+    return any(day.day not in edges for mention in find_dates(talk.earlier_low) for day in mention.days)
+
+
+_PART_TOLD: Final = re.compile(
+    rf"\b(?:{WEEKDAY}s?|weekends?|weekdays?|midweek|closed?|shut|blocked)\b|周|平日|关房|国庆|中秋|春节"
+)
+"""What tells that not all nights of a stay are spoken of."""
 
 
 def _just_before(dates: Sequence[DateMention], mention: NightsMention) -> bool:

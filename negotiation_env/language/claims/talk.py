@@ -17,12 +17,13 @@ KINDS: Final = frozenset(
     (
         "hotel", "city", "event", "room", "date", "weekday", "nights", "competitor", "competitor-price", "demand",
         "exposure", "conversion", "occupancy", "commission", "list-price", "net-price", "total", "performance",
-        "earlier", "standing-price",
+        "earlier", "standing-price", "promise", "price-type",
     )
 )  # fmt: skip
 """Every ``Claim.kind``. "performance" is a figure about how houses fare that no fact of the card bears out; "earlier"
 is what a side is said to have said, or what is said to be agreed; "standing-price" is the figure of one room, said of
-another."""
+another; "promise" is a gift beside the price, true where the card allows it; "price-type" is a figure said to be net
+or selling."""
 MAX_LENGTH: Final = 2000
 """Characters of a message that are looked at; nobody writes longer ones, and the rest holds no claim for us."""
 MAX_EARLIER: Final = 20_000

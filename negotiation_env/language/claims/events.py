@@ -1,0 +1,142 @@
+"""Claims about what goes on at the time of the stay: the fair, the festival, the holidays that the card names."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from negotiation_env.language.claims.talk import Claim, Talk
+from negotiation_env.language.price_vocabulary import word_set
+
+_NAME: Final = (
+    r"(?:(?!the |your |our |this |that |a |an |for |of |in |and |to |at |around |round |during |next |no |my |by |her |"
+    r"his |their |its |with |before |after |when |until |is |are |like |every |each |because |little |big |whole |those |"
+    r"these |says? |on |over |from |as |than |but |so |if |while |any |some |one |two |three )[a-z][a-z-]*[ -]){0,2}?"
+)
+_HEADS: Final = (
+    r"fairs?|festivals?|marathons?|holidays?|vacations?|carnival|regatta|races?|expos?|exhibition|parade|congress|"
+    r"concerts?|tournament|conference|summit|derby|convention"
+)
+_SEASONS: Final = (
+    r"(?:leaf|leaves|foliage|blossom|cherry|plum|harvest|ski|gull|rains?|tours?|study tours?|exams?|lantern|music|boat|"
+    r"crab|tea|lotus|snow|ice)"
+)
+_EVENT: Final = re.compile(
+    rf"\b(?P<name>{_NAME})(?P<head>{_HEADS})\b"
+    rf"|\b(?P<of>(?:autumn |spring |red )?{_SEASONS})[ -](?P<season>seasons?|weeks?|weekend|days|time)\b"
+    r"|\bfor the (?P<alone>leaves|blossoms?|lanterns|gulls|exams)\b"
+    r"|(?P<chinese>红叶|樱花|梅花(?=季|节)|油菜花|音乐|美食|马拉松|交易会|博览会|展销会|暑假|寒假|国庆|五一|中秋|春节|元宵|灯会|龙舟|红嘴鸥|火把节|学生假)"
+    r"(?:节|季|周|假期|那几天|那阵|那段|期间)?"
+)
+_CHINESE: Final[dict[str, str]] = {
+    "红叶": "leaf", "樱花": "blossom cherry", "梅花": "plum blossom", "油菜花": "blossom rapeseed", "音乐": "music",
+    "美食": "food", "马拉松": "marathon", "交易会": "trade fair", "博览会": "expo fair", "展销会": "fair expo",
+    "暑假": "school holidays summer", "寒假": "school holidays winter", "学生假": "school holidays",
+    "国庆": "national holiday", "五一": "labour may holiday", "中秋": "mid-autumn", "春节": "spring-festival spring festival",
+    "元宵": "lantern", "灯会": "lantern", "龙舟": "dragon boat", "红嘴鸥": "gull", "火把节": "torch",
+}  # fmt: skip
+"""Events in Chinese, and the words of an event's name of which one bears them out."""
+_IN_TOWN: Final = re.compile(
+    r"\bwith the ((?:[a-z-]+ ){1,2}[a-z-]+) "
+    r"(?:in town|coming up|around the corner|(?:that|those) (?:week|days|nights))\b"
+)
+"""Something that goes on at the time of the stay: "with the lantern riddles in town that week"."""
+_NO_EVENTS: Final = word_set(
+    "room rooms price prices rate rates badge banner photos pictures report season weekend holiday holidays guests "
+    "people nights stay money crowd crowds demand summer winter spring autumn year month families weather heat "
+    "cold rain"
+)
+_PLAIN: Final = word_set(
+    "those these one two three four five six seven eight nine ten fewer more less down up winter summer autumn spring "
+    "long last whole busy quiet big small our your his her same own all public bank next coming past early late full "
+    "good great short first second real local city town weekend week weeks"
+)
+"""Words before an event that tell it from no other."""
+_GENERIC: Final = frozenset(("holiday", "vacation", "festival", "fair", "season", "expo", "tour", "exam", "rain"))
+_NO_EVENT_BEFORE: Final = re.compile(
+    r"\b(?:happy|nice|good|enjoy (?:your|the)|your|my|his|her|their|on|a|an|bank|only|more|than|is|was|be|be a|seems?|"
+    r"it's|that's|sounds?|not|as|too|so|very|quite|call it|hardly|pretty)(?: [a-z]+)? $"
+)
+_NO_EVENT_AFTER: Final = re.compile(
+    r"(?:,? enough|,? and square| price| figure| deal| point| question| answer| share| trade|-minded| rates?\b| lists?\b|"
+    r"ly\b| to (?:you|me|us|both|him|her)| against| between| by)"
+)
+
+
+def event_claims(talk: Talk) -> list[Claim]:
+    """Return a claim for each event that is named; one that was spoken of before is not accused."""
+    event = talk.card.facts.event
+    known = _roots(event)
+    found: list[Claim] = []
+    for match in _EVENT.finditer(talk.low):
+        words, generic = _said(match)
+        true = bool(words & known)
+        if not words or (generic and not true and _is_plain(talk, match)):
+            continue
+        sentence = talk.sentence(match.start())
+        other = _LONG_AGO.search(talk.low, sentence.start, sentence.end) or _BESIDE.search(talk.before(match.start(), 24))
+        adjective = match["head"] in ("fair", "fairs", "race", "races") and not (
+            talk.before(match.start(), 6).endswith(("the ", "this ", "that ", "your ", "our ")) or match.start() == sentence.start
+            or _OF_FAIR.search(talk.low, match.end() - 4, match.end() + 12) or _TELLING.search(talk.before(match.start(), 24))
+        )
+        if not true and (other or adjective):
+            continue
+        if true or not any(word in talk.earlier_low for word in words):
+            found.append(
+                talk.claim("event", match.start(), match.end(), talk.low[match.start() : match.end()], event, true)
+            )
+    for match in _IN_TOWN.finditer(talk.low) if not found else ():
+        words = frozenset(match[1].split()) - _PLAIN
+        if words and not words & _NO_EVENTS and not any(word in talk.earlier_low for word in words):
+            true = bool({_root(word) for word in words} & known)
+            found.append(talk.claim("event", match.start(1), match.end(1), match[1], event, true))
+    return found
+
+
+def _root(word: str) -> str:
+    return {"leaves": "leaf", "foliage": "leaf", "races": "marathon", "race": "marathon", "runners": "marathon", "concerts": "music", "concert": "music"}.get(word, word.removesuffix("s"))
+
+
+def _roots(event: str) -> frozenset[str]:
+    """Return the words of an event's name without a plural's s."""
+    return frozenset(_root(word) for word in re.findall(r"[a-z]+(?:-[a-z]+)?", event.lower())) | frozenset(
+        _root(word) for word in re.findall(r"[a-z]+", event.lower())
+    )
+
+
+def _said(match: re.Match[str]) -> tuple[frozenset[str], bool]:
+    """Return the words that tell an event, and whether it is only called a fair, a festival or the holidays."""
+    if match["chinese"]:
+        return frozenset(map(_root, _CHINESE[match["chinese"]].split())), False
+    if match["alone"]:
+        return frozenset((_root(match["alone"]),)), False
+    if match["of"]:
+        return frozenset(map(_root, match["of"].split())) - _PLAIN, False
+    words = frozenset(_root(word) for word in re.findall(r"[a-z]+", match["name"])) - _PLAIN
+    head = _root(match["head"])
+    if words:
+        return words, False
+    return frozenset((head,)), head in _GENERIC
+
+
+def _is_plain(talk: Talk, match: re.Match[str]) -> bool:
+    """Return whether "fair", "holiday" or "race" by itself is no event: "fair enough", "on holiday"."""
+    return (
+        _NO_EVENT_BEFORE.search(talk.before(match.start(), 24)) is not None
+        or _NO_EVENT_AFTER.match(talk.low, match.end()) is not None
+        or (_TELLING.search(talk.before(match.start(), 24)) is None and not _DEMAND.search(talk.low, *talk.sentence(match.start())))
+        or (match[0] == "fair" and not _OF_FAIR.search(talk.low, max(0, match.start() - 4), match.end() + 12))
+    )
+
+
+_OF_FAIR: Final = re.compile(r"the fair|fair(?:[ -](?:weeks?|days?|search|demand|time)|s\b)")
+_LONG_AGO: Final = re.compile(r"\b(?:did|ago|back then|last time)\b")
+"""What tells of other years."""
+_BESIDE: Final = re.compile(r"\b(?:before|after|outside|ahead of|next to|until) (?:the )?$")
+_DEMAND: Final = re.compile(r"%|per ?cent|\b(?:demand|search|searches|busy|busier|town|people|guests|fills?)\b")
+
+
+_TELLING: Final = re.compile(
+    r"\b(?:around|round|during|for|over|because of|thanks to|with|by|before|after|in|into|outside|until) (?:the |these |those )?$"
+    r"|^ ?$|[.?!:,;\"] ?$"
+)

@@ -1,0 +1,80 @@
+"""Claims about what the agent's side gives beside the price: a gift by name is true where the card allows it.
+
+A gift that is named is offered, with a verb or without one ("385, badge included"), in a question too ("with a banner,
+could you do 385?"). What is refused, wished away or told of others is no offer. Gifts that no list knows are heard by
+``promises``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from negotiation_env.game import world
+from negotiation_env.language.claims.talk import Claim, Talk
+
+_EACH_WEEK: Final = (
+    r"(?:(?:each|every|per|a) (?:week|(?:mon|tues|wednes|thurs|fri|satur|sun)day)"
+    r"|(?:on |of a )?(?:mon|tues|wednes|thurs|fri|satur|sun)days)"
+)
+_PICTURES: Final = r"(?:photos?|photographs?|pictures?)"
+_GIFTS: Final[dict[str, re.Pattern[str]]] = {
+    "banner": re.compile(r"\bbanners?\b|横幅|(?<=[\u4e00-\u9fff]) ?banner"),
+    "badge": re.compile(r"\bbadges?\b|\bbest[- ]value (?:label|sticker|sign|mark)\b|徽[章标]|(?<=[\u4e00-\u9fff]) ?badge"),
+    "search-boost": re.compile(
+        r"\b(?:search|list) (?:boost|lift|push)\b|\bboost(?:s|ed)?\b(?! (?:your|the|its) (?:bookings|sales|revenue))"
+        r"|\b(?:search|list) (?:place|spot|position)\b|\b(?:spot|place|position) (?:up )?in (?:the |our )?search\b"
+        r"|\b(?:higher|better|further up)\b(?: \w+){0,3} (?:in|on) (?:the |our )?(?:search\b|list\b|results)"
+        r"|\b(?:lift|move|push|raise|bring|nudge)(?:s|ed|ing)? (?:you|your \w+|it|them|both|the \w+)(?: \w+){0,3} "
+        r"(?:up|higher) (?:\w+ ){0,2}?(?:in|on) (?:the |our )?(?:search\b|list\b|results)"
+        r"|搜索(?:位|推|提|加权|靠前|往前|排)|(?:推|排|往)(?:到|您|你)?(?:搜索)?(?:前面|靠前|上面)|(?<=[\u4e00-\u9fff]) ?boost"
+    ),
+    "photo-refresh": re.compile(
+        rf"\b(?:new|fresh|free|better|proper|redone) (?:\w+ ){{0,2}}{_PICTURES}\b|\bphoto (?:refresh|shoot|session|update)\b"
+        rf"|\b{_PICTURES}(?: of \w+ \w+)?(?: (?:are|get|be|made|taken|done|come))* (?:redone|retaken|renewed|refreshed|anew|again|free)"
+        rf"|\bredo (?:\w+ )?{_PICTURES}\b|\b(?:a|our|the) photographer\b|\b(?:we|i|and|come)(?:'ll| will| can)? photograph (?:the|your|it|them)\b"
+        r"|新照片|重新?拍|摄影师|免费拍|拍(?:一组|一套|几张|照片)|(?<=[\u4e00-\u9fff]) ?photo"
+    ),
+    "weekly-report": re.compile(
+        r"\b(?:weekly|week by week) (?:\w+ )?(?:reports?|sheets?|figures|numbers)\b|\bweekly (?:line|page|letter)\b"
+        rf"|\b(?:reports?|sheet|page|letter|paper|figures|numbers)(?: \w+){{0,2}} {_EACH_WEEK}"
+        rf"|\b{_EACH_WEEK},? (?:\w+ ){{0,4}}(?:reports?|sheet|a page|figures|numbers)\b"
+        r"|\b(?:the|your|a|first|one|and) reports?\b(?! (?:from|said|says|of the|about|i read))|周报|每(?:周|个?礼拜|个?星期).{0,8}(?:表|报|一张|一页|纸)"
+        r"|(?<=[\u4e00-\u9fff]) ?(?:weekly )?report"
+    ),
+}  # fmt: skip
+_REFUSED: Final = re.compile(
+    r"\b(?:no|not|never|nor|neither|without|instead of|rather than|nobody|nothing|isn't|cannot|stop|forget|minus|skip|less|"
+    r"drop|leave out|off)\b|n't\b|不|没|别|免提"
+)
+_REFUSED_AFTER: Final = re.compile(
+    r",? (?:no\b|(?:\w+ ){0,2}(?:isn't|aren't|is not|i can't|i cannot|i may not|i can not|i won't|won't|can't|ended|was|were|had)\b|\w+ n't)"
+)
+_OF_OTHERS: Final = re.compile(
+    r"\b(?:they|he|she|his|her|their|neighbours?|others|partners|houses|star|court|willow|gate|inn|blossom|last (?:year|time))\b"
+    r"[^,;.]{0,30}$"
+)
+
+
+def gift_claims(talk: Talk) -> list[Claim]:
+    """Return a claim for each gift that is offered by name, true where the card allows it; one of each kind."""
+    allowed = talk.card.promises
+    own = " ".join(promise for promise in allowed if promise not in world.PROMISES).lower()
+    found: list[Claim] = []
+    for gift, pattern in _GIFTS.items():
+        for match in pattern.finditer(talk.low):
+            if _is_offered(talk, match):
+                true = gift in allowed or (bool(own) and pattern.search(own) is not None)
+                truth = ", ".join(allowed)
+                found.append(talk.claim("promise", match.start(), match.end(), gift, truth, true))
+                break
+    return found
+
+
+def _is_offered(talk: Talk, match: re.Match[str]) -> bool:
+    """Return whether a gift that is named is offered."""
+    clause = talk.clause(match.start())
+    before = talk.low[max(clause.start, match.start() - 40) : match.start()]
+    if _REFUSED.search(before) or _OF_OTHERS.search(before):
+        return False
+    return _REFUSED_AFTER.match(talk.low, match.end()) is None
