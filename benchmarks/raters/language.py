@@ -433,9 +433,7 @@ def _warmth(now: RatedSituation, reading: RaterReading, heard: RaterReading) -> 
     comfort = find("comfort", reading)
     if now.upset:
         if comfort:
-            yield Finding(
-                "comforts", 0.3, f"meets the manager's feelings: {comfort.text}", Skill.FLUENCY, comfort.span
-            )
+            yield Finding("comforts", 0.3, f"meets the manager's feelings: {comfort.text}", Skill.FLUENCY, comfort.span)
         else:
             yield Finding("cold", -0.3, "passes over the manager's feelings", Skill.FLUENCY)
     elif comfort:
