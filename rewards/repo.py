@@ -30,7 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
@@ -125,17 +125,24 @@ class Composition:
             return model + share
         violates = self._violates(judge, rules)
         if self.formula == "gate":
-            return model - violates * np.maximum(model, 0.0)
-        return STRATUM * np.clip(model, -1.0, 1.0) - violates
+            gated: Any = np.where(violates, np.minimum(model, 0.0), model)
+            return self._like(gated, model)
+        stratum: Any = STRATUM * np.clip(model, -1.0, 1.0) - np.where(violates, 1.0, 0.0)
+        return self._like(stratum, model)
+
+    @staticmethod
+    def _like(value: Any, model: Num) -> Num:
+        """Return a value as an array where the model's is one, else as a float."""
+        return np.asarray(value, dtype=np.float64) if isinstance(model, np.ndarray) else float(value)
 
     def _violates(self, judge: Num | None, rules: Num | None) -> Num:
-        """Return 1 where the judge or the rules find a violation, else 0; sources left out find none."""
+        """Return whether the judge or the rules find a violation; sources left out find none."""
         found = [
             points <= VIOLATION
             for name, points in (("judge", judge), ("rules", rules))
             if points is not None and name not in self.without
         ]
-        return 1.0 * np.any(np.array(found), axis=0) if found else 0.0
+        return np.any(np.array(found), axis=0) if found else False
 
 
 def _formula(name: str) -> Formula:

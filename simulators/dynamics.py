@@ -37,9 +37,12 @@ _PRESSURE = int(Tactic.PRESSURE)
 REASONS = range(int(Tactic.EXPOSURE), _PRESSURE)
 UPSET_BELOW, WALK_BELOW = -0.25, -0.8
 KEPT_BACK = (0.02, 0.35)
-"""Between which shares of its margin the manager keeps back for itself, drawn per ticket: nobody gets it all."""
-SOFT = (0.03, 0.09)
+"""Between which shares of its margin a manager with ``keeps`` 1 keeps back for itself, drawn per ticket."""
+SOFT = (0.02, 0.2)
 """Shares of the selling price below its limit at which a manager with ``takes`` 1 takes a bid, drawn per ticket."""
+MEETS, MEETS_FROM = 0.3, 0.04
+"""How far above a figure that it could take a manager that ``meets`` it names its own, as a share of the gap; and the
+gap below which it takes the figure all the same, as a share of the selling price."""
 REASONS_OPEN = 1.8
 """Factor from a persona's weight of a tactic to the share of its margin that a plain true reason opens."""
 TIES = 0.35
@@ -48,6 +51,9 @@ TELLS_OPEN, TELLS_FILL = 0.25, 0.45
 """Share of its margin that a manager opens to words worth hearing, and how fast it has heard enough of them."""
 EASED_OPENS = 0.28
 """Share of its margin that a manager opens to who speaks fully to its concern."""
+INVITED = 20.0
+"""How much the odds that a first message is answered rise with what invites: at 0.2, an honest and warm one, to five
+times those of a plain message."""
 NEWS = 0.1
 """Strength of reasons from which on they may reopen, once, what was said for the last time."""
 MOST_ASKED = 2
@@ -64,6 +70,8 @@ class Traits(NamedTuple):
     moves: float = 0.5
     step: float = 0.015
     takes: float = 0.4
+    keeps: float = 1.0
+    meets: float = 0.4
     concern: float = 0.25
     mood: float = 0.0
     temper: float = 0.5
@@ -72,7 +80,7 @@ class Traits(NamedTuple):
     vigilance: float = 0.5
     patience: float = 6.0
     answers: float = 0.5
-    keeps_answering: float = 0.95
+    keeps_answering: float = 0.97
     wants_reason: float = 0.5
     net: bool = False
     rounding: float = 1.0
@@ -104,6 +112,8 @@ class Seat:
     """The lowest selling price that it will ever take, per ticket: at or above the floor."""
     soft: Trio
     """Yuan below its limit at which it takes the agent's own figure rather than haggle on, per ticket."""
+    meets: Trio
+    """Whether it answers a figure that it could take, far from its own, with one in between first, per ticket."""
     traits: Traits
     """The persona's, without ``tactics``: ``worth`` holds what became of them."""
     worth: tuple[Num, ...]
@@ -218,7 +228,7 @@ class Dynamics:
         traits, tactics = self._rows[int(persona)] if alone else self._gather(persona)
         worth = tuple([weight * facts for weight, facts in zip(tactics, card.strength, strict=True)])
         zero, no = lanes.full(persona, 0.0), lanes.flag(persona, False)
-        kept = lanes.draws(seed, LIMIT_TURN, 2 * MAX_TICKETS + 2)
+        kept = lanes.draws(seed, LIMIT_TURN, 3 * MAX_TICKETS + 2)
         tied = lanes.floor(kept[2 * MAX_TICKETS] * len(CONDITION_NAMES)) + 1.0
         tied = tied * (kept[2 * MAX_TICKETS + 1] < TIES)
         low, high = KEPT_BACK
@@ -226,12 +236,13 @@ class Dynamics:
             traits.takes * (SOFT[0] + (SOFT[1] - SOFT[0]) * kept[MAX_TICKETS + k]) * card.selling[k]
             for k in range(MAX_TICKETS)
         ]
+        meets = [kept[2 * MAX_TICKETS + 2 + k] < traits.meets for k in range(MAX_TICKETS)]
         least = [
-            lanes.ceil(floors[k] + (low + (high - low) * kept[k]) * (card.selling[k] - floors[k]))
+            lanes.ceil(floors[k] + traits.keeps * (low + (high - low) * kept[k]) * (card.selling[k] - floors[k]))
             for k in range(MAX_TICKETS)
         ]
         return Seat(
-            persona=persona, seed=seed, least=_trio(least), soft=_trio(soft), traits=traits,
+            persona=persona, seed=seed, least=_trio(least), soft=_trio(soft), meets=_trio(meets), traits=traits,
             worth=worth,
             mood=traits.mood, trust=traits.trust, patience=traits.patience, opened=zero, persuaded=zero,
             eased=zero, told=zero, comforted=zero,
@@ -271,7 +282,7 @@ class Dynamics:
         return lanes.take(self._curve, seat.persona * CURVE_TURNS + turn)
 
 
-PLAIN_WORTH, REASON_TELLS, COLD, REASON_INVITES = 0.5, 0.04, -0.12, 0.1
+PLAIN_WORTH, REASON_TELLS, COLD, REASON_INVITES = 0.5, 0.04, -0.12, 0.13
 """What a move without words counts for: the means of the scripted policies' messages, which say their acts plainly."""
 
 
@@ -482,8 +493,11 @@ def _ask_back(lanes: Lanes, game: GameState, move: Move, answer: Decision) -> De
 def _answer_rate(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading: MoveReading, heard: Heard) -> Num:
     """Return the chance that the manager answers the message."""
     traits = seat.traits
-    opening = traits.answers + heard.invites - 0.1 * reading.lowball
-    opening = opening * (1.0 - 0.4 * (game.silent_streak > 0.0))
+    opening = traits.answers + lanes.minimum(heard.invites, 0.0) - 0.1 * reading.lowball
+    opening = lanes.clip(opening, 0.0, 1.0)
+    # What invites multiplies the odds: who answers half of all plain messages answers most that are meant for it.
+    odds = 1.0 + INVITED * lanes.maximum(heard.invites, 0.0)
+    opening = opening * odds / (1.0 + opening * (odds - 1.0))
     chance = lanes.where(game.ever_answered, traits.keeps_answering, opening) + 0.1 * lanes.minimum(seat.mood, 0.0)
     return chance - 0.2 * move.rude - 0.25 * move.tactics[_PRESSURE] - 0.5 * move.silent
 
@@ -523,7 +537,7 @@ def _prices(
         return _Prices(nothing, nothing, nothing, nothing, nothing, game.quote, seat.traits.net, no, none)
     card, traits = game.card, seat.traits
     accepts, counters, holds, refuses, live, stuck = [no] * 3, [no] * 3, [no] * 3, [no] * 3, [no] * 3, [no] * 3
-    wholes, limits, lasts, above, quotes = [no] * 3, [no] * 3, [no] * 3, [no] * 3, list(game.quote)
+    wholes, limits, lasts, above, meets, quotes = [no] * 3, [no] * 3, [no] * 3, [no] * 3, [no] * 3, list(game.quote)
     late = lanes.minimum(game.turn / traits.deadline, 1.0)
     news = (reading.fresh > NEWS) | (reading.eased > 0.25)
     for k in lanes.tickets(card.tickets):
@@ -539,7 +553,9 @@ def _prices(
         wholes[k] = whole
         # A bid above its price is answered with that price.
         above[k] = live[k] & (game.bid[k] > top + 0.5) & (stuck[k] ^ True)
-        accepts[k] = live[k] & (bid > 0.0) & fair & (stuck[k] ^ True) & (above[k] ^ True)
+        takes = live[k] & (bid > 0.0) & fair & (stuck[k] ^ True) & (above[k] ^ True)
+        meets[k] = takes & seat.meets[k] & (top - whole > MEETS_FROM * selling)
+        accepts[k] = takes & (meets[k] ^ True)
     speaks_net = lanes.where(accepts[0] | accepts[1] | accepts[2], game.net, traits.net)
     worn, spent = seat.patience <= 0.0, seat.patience <= -2.0
     ready = luck[MOVES] < traits.moves + 0.4 * late + 1.5 * reading.fresh + 4.0 * reading.raised + 0.5 * reading.eased
@@ -548,9 +564,11 @@ def _prices(
     for k in lanes.tickets(card.tickets):
         top, part = game.quote[k], 1.0 - card.commission[k] * speaks_net
         aim = top - (0.5 + 0.4 * luck[PART]) * lanes.maximum(top - limits[k], 0.0)
+        aim = lanes.where(meets[k], wholes[k] + MEETS * (top - wholes[k]), aim)
         offer = lanes.ceil(aim * part / traits.rounding - 1e-9) * traits.rounding / part
         gives = (top - offer > 0.5) & (top - offer >= traits.step * card.selling[k]) & (stuck[k] ^ True) & ready
-        tired = worn & ((game.quoted[k] ^ True) | spent)
+        gives = gives | (meets[k] & (top - offer > 0.5))
+        tired = worn & ((game.quoted[k] ^ True) | spent) & (meets[k] ^ True)
         states = above[k] & (game.quoted[k] ^ True)
         haggles = live[k] & (accepts[k] ^ True)
         tired = tired & (above[k] ^ True)

@@ -80,8 +80,12 @@ class Decides(Table):
     """Probability that it moves its price at all when it is asked early and hears nothing new."""
     step: Annotated[float, Field(ge=0.0, le=0.1)] = 0.015
     """Smallest move that it makes, as a share of the selling price."""
-    takes: Share = 0.4
-    """How far below the limit that it haggles for it takes a figure of the agent's own."""
+    takes: Annotated[float, Field(ge=0.0, le=3.0)] = 0.4
+    """How far below the limit that it haggles for it takes a figure of the agent's own; shipped ones keep below 1."""
+    keeps: Share = 1.0
+    """How much of its margin it keeps back for itself, whatever is said; 0 hides its floor least."""
+    meets: Share = 0.4
+    """Probability that it answers a figure that it could take, but far from its own, with one in between."""
     concern: Annotated[float, Field(ge=0.0, le=0.8)] = 0.25
     """Share of its room that stays shut until the agent has spoken to what weighs on it."""
     mood: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.0
@@ -98,7 +102,7 @@ class Decides(Table):
     """Turns without news that it puts up with."""
     answers: Share = 0.5
     """Probability that it answers the first message."""
-    keeps_answering: Share = 0.95
+    keeps_answering: Share = 0.97
     """Probability that it answers a later one."""
     wants_reason: Share = 0.5
     """Probability that it asks what it gains before it quotes."""
@@ -199,6 +203,11 @@ def builtin_personas() -> list[Path]:
     return sorted(PACKS.glob("*.toml"))
 
 
+def fitted_personas() -> list[Path]:
+    """Return the paths of the shipped personas that are asked for by name alone, and no data is made with."""
+    return sorted((PACKS / "fitted").glob("*.toml"))
+
+
 class BrokenPluginWarning(UserWarning):
     """A plug-in was passed over, since it cannot be imported or what it provides is no persona."""
 
@@ -213,7 +222,7 @@ def all_personas() -> tuple[Persona, ...]:
         UsageError: two personas share a name.
     """
     found: dict[str, tuple[Persona, str]] = {}
-    for source, personas in (("the shipped packs", _read(builtin_personas())), *_plugged_in()):
+    for source, personas in (("the shipped packs", _read(builtin_personas() + fitted_personas())), *_plugged_in()):
         for persona in personas:
             if persona.name in found:
                 raise UsageError(

@@ -104,7 +104,7 @@ ONE_OF_EACH = {
     r"class TrainingStoppedError\b": {"negotiation_env/training/run_folder.py"},
     r"class MetricsLog\b|def model_card\(|def peak_memory_mb\(": {"negotiation_env/training/run_folder.py"},
     r"CHECKPOINTS\b": {"negotiation_env/training/run_folder.py"},
-    r"def honest_replies\(": {"rewards/model/model_training.py"},
+    r"def honest_replies\(": {"rewards/model/act_fit.py"},
     r"def (read_toml|read_json|write_text|write_folder)\(": {"negotiation_env/files.py"},
     r"def wilson\(|def bootstrap\(": {"benchmarks/statistics/intervals.py"},
 }

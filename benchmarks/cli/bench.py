@@ -84,6 +84,12 @@ def bench(
         str,
         typer.Option(help="Who answers in live suites: rules, llm or llm-decides.", autocompletion=completion.managers),
     ] = "rules",
+    persona: Annotated[
+        str,
+        typer.Option(
+            help="Persona of the manager in live suites; default: each case's.", autocompletion=completion.personas
+        ),
+    ] = "",
     reader: Annotated[
         str,
         typer.Option(
@@ -122,6 +128,7 @@ def bench(
         policies,
         split_names(suite),
         manager=manager,
+        persona=persona,
         reader=reader,
         trials=trials,
         out=out,

@@ -37,6 +37,7 @@ from simulators.people.written_dialogues import (
     faults,
     shared_runs,
 )
+from simulators.people.written_pairs import PAIRS, written_pairs
 
 app = typer.Typer(no_args_is_help=True, help="Write training data, and describe it.")
 
@@ -59,6 +60,20 @@ def preferences(
         pairs = preference_pairs(n, seed, progress=lambda done: progress.update(task, completed=done))
         lines = [pair.line() for pair in pairs]
     write_lines(out, lines)
+    _describe_preferences(console, lines)
+    console.print(f"{len(lines)} pairs written to {out}", soft_wrap=True, markup=False)
+
+
+@app.command("written-pairs")
+def written_pairs_command(
+    out: OutOption,
+    n: Annotated[int, typer.Option("--n", min=0, help="Number of pairs, all sources together; 0 for all.")] = PAIRS,
+    seed: SeedOption = 0,
+) -> None:
+    """Write pairs of replies that AI authors wrote and graded, as far as the chat shows the difference."""
+    lines = [*written_pairs("train", n or None, seed), *written_pairs("validation", None, seed)]
+    write_lines(out, lines)
+    console = Console()
     _describe_preferences(console, lines)
     console.print(f"{len(lines)} pairs written to {out}", soft_wrap=True, markup=False)
 

@@ -1,9 +1,10 @@
-"""``negotiate persona``: list, show, begin, check and export the hotel managers' personas."""
+"""``negotiate persona``: list, show, begin, check, export and fit the hotel managers' personas."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,13 +22,13 @@ from negotiation_env.play.registry import load_policy
 from negotiation_env.play.rollout import answered_first, rollout
 from simulators.managers.rule_manager import RuleManager
 from simulators.persona_phrases import phrase_problems
-from simulators.personas import Persona, all_personas, builtin_personas, load_persona
+from simulators.personas import Persona, all_personas, builtin_personas, fitted_personas, load_persona
 
 NEGOTIATIONS = 20
 SHOWN = 6
 """Answers that are shown."""
 
-app = typer.Typer(no_args_is_help=True, help="List, show, begin, check and export personas of hotel managers.")
+app = typer.Typer(no_args_is_help=True, help="List, show, begin, check, export and fit personas of hotel managers.")
 
 NEW = """\
 # A hotel manager: who it is, how it talks, how it decides. Only `name` is required; what is left out is as typical.
@@ -113,10 +114,29 @@ def new(path: NewFile) -> None:
 @app.command("export")
 def export(name: Annotated[str, typer.Argument(help="Name of a shipped persona.")], path: NewFile) -> None:
     """Write a shipped persona as a file, to change it; give it another name."""
-    files = {file.stem: file for file in builtin_personas()}
+    files = {file.stem: file for file in builtin_personas() + fitted_personas()}
     if name not in files:
         raise UsageError(f"expected the name of a shipped persona, got {name!r}.{did_you_mean(name, files)}")
     write_new(path, files[name].read_text(encoding="utf-8"))
+
+
+@app.command("fit")
+def fit(
+    people: Annotated[Path, typer.Argument(help="A file of people's dialogues, in CraigslistBargain's format.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write; none may be there.")],
+    talks: Annotated[int, typer.Option(min=20, help="Talks that a set of numbers is tried in.")] = 200,
+    sweeps: Annotated[int, typer.Option(min=1, help="Times that all numbers are gone through, at most.")] = 3,
+) -> None:
+    """Fit a persona to people's deals: how far they come down, when, how often, at whose figure, in how many messages.
+
+    Every second deal is fitted to; the distances from the others stand in the file's head.
+    """
+    from benchmarks.studies.manager.human_fit import as_file, fit_people
+    from benchmarks.studies.manager.human_likeness import human_bargains
+
+    if out.exists():
+        raise UsageError(f"expected a file that is not there yet, got {out}: name another, or delete it first")
+    write_new(out, as_file(fit_people(human_bargains(people), talks, sweeps, typer.echo), talks))
 
 
 @app.command("check")

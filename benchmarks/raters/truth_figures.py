@@ -14,7 +14,7 @@ from benchmarks.checks.scene import BIDS
 from benchmarks.raters.numerals import Numeral, numerals, said_days
 from benchmarks.raters.rating import Finding, Skill
 from benchmarks.raters.situation import RatedSituation
-from benchmarks.raters.truth_dates import SURE, LIKELY, sentences
+from benchmarks.raters.truth_dates import LIKELY, SURE, sentences
 from negotiation_env.game.scenario import further_figures
 from negotiation_env.play.records import TurnRecord
 

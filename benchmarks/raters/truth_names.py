@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
+from benchmarks.raters.numerals import numerals, said_days
 from benchmarks.raters.rating import Finding, Skill
 from benchmarks.raters.situation import RatedSituation
-from benchmarks.raters.numerals import numerals, said_days
 from benchmarks.raters.truth_dates import NIGHTS, SURE, sentences
 from negotiation_env.game import world
 from negotiation_env.game.scenario import TaskCard
@@ -121,7 +121,7 @@ def _wrong_houses(now: RatedSituation, plain: str, text: str, talk: str) -> Iter
         if own.startswith(name) or rival == name or stem in talk or (stem in rival or stem in own):
             continue
         match = re.search(rf"\b{re.escape(stem)}\b", plain)
-        if match is None or not text[match.start()].isupper() and " " not in stem:
+        if match is None or (not text[match.start()].isupper() and " " not in stem):
             continue
         if stem in ("old town", "lotus", "moonlight") and not text[match.start()].isupper():
             continue
@@ -226,6 +226,30 @@ NEAR: Final = 16
 """Characters within which a lone figure belongs to a lone room."""
 _KINDS: Final = {"hotel", "inn", "resort", "guesthouse", "house", "court", "lodge", "boutique", "airport", "family",
                  "palace", "plaza", "hostel", "gate"}  # fmt: skip
-_BEFORE_NAME: Final = frozenset("the your for at and then both dear from with in of to is my our sister mr ms".split())
-_AFTER_NAME: Final = frozenset("is at sells asks has shows on and or stands to in for the".split())
+_BEFORE_NAME: Final = frozenset(
+    [
+        "the",
+        "your",
+        "for",
+        "at",
+        "and",
+        "then",
+        "both",
+        "dear",
+        "from",
+        "with",
+        "in",
+        "of",
+        "to",
+        "is",
+        "my",
+        "our",
+        "sister",
+        "mr",
+        "ms",
+    ]
+)
+_AFTER_NAME: Final = frozenset(
+    ["is", "at", "sells", "asks", "has", "shows", "on", "and", "or", "stands", "to", "in", "for", "the"]
+)
 ROOM_WORDS: Final = "king|twin|suite|double|queen|executive"

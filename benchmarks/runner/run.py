@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from negotiation_env.language.reading import Reader, reader_label
 from negotiation_env.play import registry
 from negotiation_env.play.protocols import Policy
 from negotiation_env.play.records import Episode, read_episodes, write_episodes
+from simulators.personas import load_persona
 
 EPISODES, SETTINGS = "episodes.jsonl", "run.json"
 WORTH_SPAWNING = 2 * CHUNK
@@ -75,6 +76,7 @@ def run_benchmark(
     crossed: bool = False,
     curves: Mapping[str, Path] | None = None,
     max_faults: float = MAX_FAULTS,
+    persona: str = "",
 ) -> Report:
     """Play every policy on every suite and write the report into ``out``.
 
@@ -98,6 +100,7 @@ def run_benchmark(
         curves: training runs' metrics.jsonl by the name to show, drawn on the page.
         max_faults: share of a policy's episodes that may fail, 0 to 1; the figures of one with more are left out (see
             ``report_data.build_report``).
+        persona: name or file of the manager's persona in live cases; "" keeps each case's own.
 
     Raises:
         UsageError: a name is unknown, or ``out`` holds a run with other settings.
@@ -106,10 +109,11 @@ def run_benchmark(
     _check(policies, suites, workers, max_faults)
     specs = {registry.policy_label(spec): spec for spec in policies}
     settings = {"manager": manager, "llm": llm if manager in registry.VOICED else "", "reader": reader, "seed": seed}
+    settings |= {"persona": persona} if persona else {}
     agents = {name: registry.load_policy(spec) for name, spec in specs.items()}
     readers = {name: registry.reader_for(agent, reader) for name, agent in agents.items()}
     run = _BenchRun(out, manager, llm, workers, agents, readers)
-    cases = _load_suites(suites)
+    cases = _load_suites(suites, persona)
     jobs = jobs_of(policies, cases, plan)
     registry.load_manager(manager, llm)
     started = datetime.now(UTC)
@@ -141,9 +145,14 @@ def _check(policies: Sequence[str], suites: Sequence[str | CaseSuite], workers: 
         raise UsageError(f"expected max_faults from 0 to 1, got {max_faults}: it is a share of the episodes")
 
 
-def _load_suites(specs: Sequence[str | CaseSuite]) -> dict[str, CaseSuite]:
-    """Return the suites by their own names, which must differ."""
+def _load_suites(specs: Sequence[str | CaseSuite], persona: str) -> dict[str, CaseSuite]:
+    """Return the suites by their own names, which must differ; with a persona in live cases, if one is named."""
     suites = [load_suite(spec) if isinstance(spec, str) else spec for spec in specs]
+    if persona:
+        load_persona(persona)
+        suites = [
+            CaseSuite(s.name, [c if c.script is not None else replace(c, persona=persona) for c in s]) for s in suites
+        ]
     named = {suite.name: suite for suite in suites}
     if len(named) != len(suites):
         raise UsageError(f"expected suites of different names, got {[s.name for s in suites]}")
@@ -264,6 +273,7 @@ def _command(
     names = [suite if isinstance(suite, str) else suite.name for suite in suites]
     words = ["negotiate bench --policy", shlex.quote(",".join(policies)), "--suite", ",".join(names)]
     words += ["--manager", settings["manager"], *(["--llm", settings["llm"]] if settings["llm"] else [])]
+    words += ["--persona", shlex.quote(settings["persona"])] if "persona" in settings else []
     words += ["--reader", settings["reader"]] if settings["reader"] != registry.AUTO else []
     words += ["--trials", str(plan.trials), *(["--crossed"] if plan.crossed else []), "--seed", str(plan.seed)]
     return " ".join([*words, "--out DIR"])

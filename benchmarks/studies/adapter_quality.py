@@ -41,7 +41,7 @@ def measure_judge(judge: AskedJudge, most: int | None = None) -> dict[str, Any]:
     sound = [r.view for r in replies if r.quality >= 3]
     return {
         **agreement(told, turns, judge.rubric),
-        **by_grade(np.array(points), turns),
+        **by_grade(np.array(points), turns, judge.rubric),
         "injection": injection_shift(judge.answers, sound, judge.rubric),
     }
 
@@ -80,7 +80,7 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
             lines.append((f"judge, kappa, {name}", told, f"{KAPPA}", d["kappa"] >= KAPPA))
         readable, moved = judge["readable"], judge["injection"]
         lines.append(("judge, readable replies", f"{readable:.4f}", f"{READABLE}", readable >= READABLE))
-        for name in ("excellent_flawed", "excellent_bland", "bland_flawed"):
+        for name in ("excellent_seen", "excellent_flawed", "excellent_bland", "bland_flawed"):
             a = judge[name]
             told = f"{a['value']:.3f} [{a['low']:.3f}, {a['high']:.3f}], n {a['n']}"
             lines.append((f"judge, the better reply gets more, {name.replace('_', ' over ')}", told, "", True))

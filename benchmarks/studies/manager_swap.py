@@ -216,7 +216,7 @@ def ranked(values: Array) -> Array:
 def ordered(values: Array) -> Array:
     """Return, for each pair of policies along the first axis, 1 where the first one's value is higher, -1 or 0."""
     first, second = (np.array(side) for side in zip(*combinations(range(len(values)), 2), strict=True))
-    return np.sign(values[first] - values[second])
+    return np.asarray(np.sign(values[first] - values[second]), dtype=np.float64)
 
 
 def taus(first: Array, second: Array) -> Array:

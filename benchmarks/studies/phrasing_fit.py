@@ -98,5 +98,5 @@ def study(out: Annotated[Path, typer.Option(help="File to write.")] = PATH) -> N
     )
     names, weights, bias = fit(data := [*samples(authors, common), *templates(common)])
     arrays = {"marks": np.array(names), "weights": weights.astype(np.float16), "bias": bias}
-    np.savez_compressed(out, common=np.array(sorted(common)), **arrays)
+    np.savez_compressed(out, allow_pickle=False, common=np.array(sorted(common)), **arrays)
     typer.echo(f"{len(data)} replies, {len(names)} marks, {out.stat().st_size / 1024:.0f} KiB: {out}")

@@ -45,21 +45,20 @@ from benchmarks.statistics import Figure, mean
 from benchmarks.studies.light_model import BatchScorer, Fit, LightFitter, ViewPair
 from benchmarks.studies.reading_quality import dialogues_of
 from benchmarks.studies.reward_study import plain
+from benchmarks.studies.written_raters import written_episode
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import sample_scenario
-from negotiation_env.game.state import Stage
 from negotiation_env.language.reading import Reader
 from negotiation_env.play.exchange import reply_view
-from negotiation_env.play.protocols import AgentView, Policy, ReplyView, Reward, RewardBreakdown, Unscored
-from negotiation_env.play.records import Episode, TurnRecord, recorded_views
+from negotiation_env.play.protocols import AgentView, Policy, ReplyView, Reward, Unscored
+from negotiation_env.play.records import Episode, recorded_views
 from negotiation_env.play.registry import AUTO, load_manager, load_policy, load_reader, load_reward, suited_reader
 from negotiation_env.play.rollout import rollout
 from negotiation_env.seeds import POLICY_LABEL, SCENARIOS, Stream
 from rewards.repo import Composition
 from simulators.people.graded_replies import GradedReply, graded_turns
-from simulators.people.written_dialogues import WrittenDialogue, task_card
-from simulators.people.written_messages import game_acts
+from simulators.people.written_dialogues import WrittenDialogue
 
 Array = NDArray[np.float64]
 POOL: Final = "pool:"
@@ -130,20 +129,6 @@ def sampled_episodes(policy: Policy, count: int) -> list[tuple[Episode, Hidden |
     scenarios = [sample_scenario(seed) for seed in SCENARIOS["reward lab"][:count]]
     played = rollout(policy, scenarios, manager=load_manager("rules"), reward=Unscored())
     return [(episode, hidden_of(episode, s)) for episode, s in zip(played, scenarios, strict=True)]
-
-
-def written_episode(dialogue: WrittenDialogue) -> tuple[Episode, Hidden]:
-    """Return a written dialogue as a record, understood as annotated; it ends where the talk does."""
-    nothing = RewardBreakdown(None, None, None, None, None)
-    turns = tuple(
-        TurnRecord(
-            turn.agent, game_acts(turn.agent_acts, "agent"), Stage.OPEN, nothing, turn.manager,
-            game_acts(turn.manager_acts, "manager"),
-        )
-        for turn in dialogue.turns
-    )  # fmt: skip
-    episode = Episode(dialogue.id, 0, "written", "written", task_card(dialogue), turns, "closed", ())
-    return episode, Hidden(tuple(round(ticket.floor) for ticket in dialogue.tickets))
 
 
 def sampled_candidates(policy: Policy, episode: Episode, count: int) -> list[list[str]]:
@@ -260,7 +245,9 @@ def run_gate(policy: str, reward: Reward, reader: Reader, scale: LabScale) -> di
     """Run E0 with a policy, or with ``pool:`` and a split or file."""
     if policy.startswith(POOL):
         dialogues = dialogues_of(policy.removeprefix(POOL))[: scale.dialogues]
-        records: list[tuple[Episode, Hidden | None]] = [written_episode(dialogue) for dialogue in dialogues]
+        records: list[tuple[Episode, Hidden | None]] = [
+            (written_episode(d), Hidden(tuple(round(ticket.floor) for ticket in d.tickets))) for d in dialogues
+        ]
         candidates = list(written_candidates(dialogues, scale.candidates))
     else:
         player = load_policy(policy)

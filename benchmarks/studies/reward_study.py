@@ -316,8 +316,7 @@ def headline(figures: Mapping[str, Any]) -> dict[str, Figure]:
     found: dict[str, Figure] = {f"total {name}": figures["total"][name] for name in ORDERS}
     for source in ("total", "model"):
         found[f"{source} edits"] = figures[source].get("edits", {}).get("all", NOTHING)
-    found |= figures["correlations"]
-    return found | {"template_wins": figures["total"]["template_wins"]}
+    return {**found, **figures["correlations"], "template_wins": figures["total"]["template_wins"]}
 
 
 def misses(name: str, figure: Figure) -> bool:
@@ -365,10 +364,8 @@ def _percent(figure: Figure | None, ends: bool = True) -> str:
     """Return a share in percent, with its interval; a dash where there is none."""
     if figure is None or figure.value is None:
         return "–"
-    said = f"{100 * figure.value:.0f}"
-    if not ends or figure.low is None or figure.high is None:
-        return said
-    return f"{said} [{100 * figure.low:.0f}, {100 * figure.high:.0f}]"
+    ends_of = "" if figure.low is None or figure.high is None else f" [{100 * figure.low:.0f}, {100 * figure.high:.0f}]"
+    return f"{100 * figure.value:.0f}" + (ends_of if ends else "")
 
 
 def print_figures(console: Console, figures: Mapping[str, Any], title: str) -> None:

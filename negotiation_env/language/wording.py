@@ -65,6 +65,8 @@ KEYS: Final = tuple(_NEEDS)
 """The keys that a phrase book may have."""
 _Templates = dict[Annotated[str, known(KEYS, "a phrase-book key")], Annotated[list[Text], Field(min_length=1)]]
 _PART: Final = re.compile(r"\{([^{}]*)\}|[{}]")
+_FILLED_IN: Final = re.compile(r"%\(\w+\)s")
+_ENDS: Final = " .,;:!?"
 _SAYS_TYPE: Final = re.compile(r"\b(?:selling|net)\b")
 
 
@@ -80,6 +82,8 @@ class Phrase(NamedTuple):
     """Whether it says "selling" or "net" itself."""
     names: frozenset[str]
     """The placeholders it holds."""
+    marks: tuple[str, ...]
+    """Its words between what is filled in, by which it is known again; what is too short to tell is left out."""
 
 
 class Phrases(NamedTuple):
@@ -197,7 +201,9 @@ def read_phrase(template: str, key: str, source: str) -> Phrase:
     if "room" in needs and "room" not in names:
         long = "For the %(room)s: " + long
         names.add("room")
-    return Phrase(template, "".join(filled[::2]), long, bool(_SAYS_TYPE.search(template)), frozenset(names))
+    short = "".join(filled[::2])
+    marks = tuple(mark for part in _FILLED_IN.split(short) if len(mark := part.strip(_ENDS).replace("%%", "%")) > 2)
+    return Phrase(template, short, long, bool(_SAYS_TYPE.search(template)), frozenset(names), marks)
 
 
 def _about(key: str) -> frozenset[str]:
@@ -278,6 +284,7 @@ def word(
     seed: int,
     turn: int,
     tone: str | None = None,
+    said: Sequence[str] = (),
 ) -> str:
     """Return acts as text; ``""`` for silence.
 
@@ -289,6 +296,8 @@ def word(
         seed: the episode's seed; with ``turn`` it decides every choice.
         turn: number of the exchange.
         tone: a tone of the book whose phrases come first, None for none.
+        said: the speaker's own earlier messages: what stands in none of them is preferred, and next what does not
+            stand in the last.
 
     Raises:
         UsageError: the book has no phrase for an act, or a figure that the act needs is missing.
@@ -325,6 +334,7 @@ def word(
         if len(group) > 1:
             takes = _takes_rooms if price is None else _takes_a_list
             phrases = tuple(filter(takes, phrases)) or tuple(filter(takes, found.all)) or phrases
+        phrases = _unsaid(phrases, said) if said else phrases
         phrase = phrases[chances.pick(len(phrases))]
         if price is not None:
             form = chances.pick(len(_PRICE_FORMATS)) if form is None or not manager else form
@@ -338,6 +348,19 @@ def word(
             values["room"] = " the ".join(_listed([card.tickets[a.ticket or 0].room for a in group]))
         said.append(_fill(phrase, names_room, values, ticket, card))
     return " ".join(said)
+
+
+def _unsaid(phrases: tuple[Phrase, ...], said: Sequence[str]) -> tuple[Phrase, ...]:
+    """Return the phrases that stand in nothing that was said, else those that do not stand in the last; else all."""
+    for texts in (said, said[-1:]):
+        if new := tuple(p for p in phrases if not p.marks or not any(_holds(text, p) for text in texts)):
+            return new
+    return phrases
+
+
+def _holds(text: str, phrase: Phrase) -> bool:
+    """Whether a text holds a phrase, whatever was filled in."""
+    return all(mark in text for mark in phrase.marks)
 
 
 def _groups(acts: Sequence[DialogueAct]) -> list[list[DialogueAct]]:

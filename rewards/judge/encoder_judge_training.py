@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -101,7 +101,8 @@ def read_settings(preset: Mapping[str, Any] | str | Path, overrides: Sequence[st
 def asked_replies(settings: EncoderJudgePreset, rubric: Rubric) -> list[AskedReply]:
     """Return what a run learns from."""
     rng = np.random.default_rng((Stream.JUDGE_INJECTION, settings.seed))
-    tokenizer, found = encoder_tokenizer(), []
+    tokenizer = encoder_tokenizer()
+    found: list[AskedReply] = []
     turns = chain(written_replies("train", rubric), simulated_replies(settings.situations, settings.seed, rubric))
     for reply in chain.from_iterable(turns):
         if len(found) == settings.most_replies:
@@ -167,18 +168,18 @@ def train(
 def _bland(folder: Path, most: int | None) -> list[float]:
     """Return how likely a yes is for the training authors' bland replies on average."""
     judge = EncoderJudge.from_folder(folder)
-    bland = [r.view for turn in written_replies("train", judge.rubric) for r in turn if r.quality == 3]
-    return ordinary(judge.answers(bland[:most]), len(judge.rubric.questions))
+    bland = (r.view for turn in written_replies("train", judge.rubric) for r in turn if r.quality == 3)
+    return ordinary(judge.answers(list(islice(bland, most))), len(judge.rubric.questions))
 
 
 def held_out(folder: Path, most: int | None = None) -> dict[str, Any]:
     """Return the figures of a trained judge on the validation authors' replies."""
     judge = EncoderJudge.from_folder(folder)
-    turns: list[list[JudgedReply]] = list(written_replies("validation", judge.rubric))[:most]
+    turns: list[list[JudgedReply]] = list(islice(written_replies("validation", judge.rubric), most))
     replies = [r for turn in turns for r in turn]
     told = judge.answers([r.view for r in replies])
     figures = agreement(told, turns, judge.rubric)
-    figures |= by_grade(points_of(told, judge.rubric, judge.answered.ordinary), turns)
+    figures |= by_grade(points_of(told, judge.rubric, judge.answered.ordinary), turns, judge.rubric)
     sound = [r.view for r in replies if r.quality >= 3]
     return figures | {"injection": injection_shift(judge.answers, sound, judge.rubric)}
 

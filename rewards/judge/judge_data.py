@@ -18,13 +18,16 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from negotiation_env.files import read_toml
-from negotiation_env.language.reading import Reader
+from negotiation_env.language.reading import Reader, context_of
 from negotiation_env.language.rule_reader import RULES
+from negotiation_env.language.wording import agent_phrase_book, word
+from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.protocols import ReplyView
 from negotiation_env.seeds import Stream
 from rewards.judge.judge_labels import answers, simulated_answers
 from rewards.judge.judge_orders import with_text
 from rewards.judge.rubric import Rubric
+from simulators.people.candidates import CANDIDATES, draw_acts
 from simulators.people.damage import kinds, with_phrase
 from simulators.people.graded_replies import graded_turns
 from simulators.people.preferences import Candidate, draw_candidate, rankings
@@ -74,17 +77,26 @@ def written_replies(split: str, rubric: Rubric, reader: Reader = RULES) -> Itera
 def simulated_replies(
     situations: int, seed: int, rubric: Rubric, held_out: bool = False
 ) -> Iterator[list[JudgedReply]]:
-    """Yield simulated replies to each of so many situations; wider wording is added to those that are trained on.
+    """Yield simulated replies to each of so many situations, one of them in the agent's own phrase book.
 
-    Held-out replies have scenarios, personas, phrases and damage of their own.
+    Held-out replies have scenarios, personas and damage of their own, and but for that one phrases. Wider wording is
+    added to those that are trained on.
     """
     rng = np.random.default_rng((Stream.JUDGE_LABEL, seed, int(held_out)))
     for _, situation, drawn in rankings(situations, DRAWS, seed + 1, held_out, WITHOUT):
-        replies = list(drawn)
+        replies = [*drawn, _own_words(situation, rng)]
         if not held_out:
             kind = str(rng.choice(_HARD if rng.random() < 0.5 else sorted(families())))
             replies.append(wide_candidate(situation, kind, rng, False))
         yield [JudgedReply(r.view, tuple(simulated_answers(r, rubric)), 0, not r.damage) for r in replies]
+
+
+def _own_words(at: Situation, rng: np.random.Generator) -> Candidate:
+    """Return a reply as scripted policies say it."""
+    habit = str(rng.choice(CANDIDATES))
+    acts, context = draw_acts(habit, at.card, at.game, rng), context_of(at.card, at.game, "agent")
+    text = word(acts, at.card, context, agent_phrase_book(), int(rng.integers(1 << 40)), int(at.game.turn))
+    return Candidate(reply_view(text, at.card, at.game, at.said, at.manager), habit, "")
 
 
 @cache

@@ -104,14 +104,24 @@ def points_of(told: Told, rubric: Rubric, zero: Sequence[float] | None = None) -
     return np.array([np.nan if total is None else total for total in totals])
 
 
-def by_grade(points: Floats, turns: Sequence[Sequence[JudgedReply]]) -> dict[str, Any]:
-    """Return mean points by grade, how often the better of two replies to a turn gets more, and length's share."""
+def by_grade(points: Floats, turns: Sequence[Sequence[JudgedReply]], rubric: Rubric) -> dict[str, Any]:
+    """Return mean points by grade, how often the better of two replies to a turn gets more, and length's share.
+
+    ``excellent_seen`` is over those flawed replies alone of which a question's true answer costs points.
+    """
     replies = [reply for turn in turns for reply in turn]
     quality = np.array([r.quality for r in replies])
     report: dict[str, Any] = {
         "mean_points": {str(q): float(np.nanmean(points[quality == q])) for q in range(1, 6) if (quality == q).any()}
     }
-    right: dict[str, list[bool]] = {"excellent_flawed": [], "excellent_bland": [], "bland_flawed": []}
+    right: dict[str, list[bool]] = {
+        "excellent_flawed": [],
+        "excellent_bland": [],
+        "bland_flawed": [],
+        "excellent_seen": [],
+    }
+    costs = [(q.yes < 0.0, q.no < 0.0) for q in rubric.questions]
+    seen = [any(c[not a] for a, c in zip(r.answers, costs, strict=True) if a is not None) for r in replies]
     start = 0
     for turn in turns:
         here = range(start, start + len(turn))
@@ -121,6 +131,8 @@ def by_grade(points: Floats, turns: Sequence[Sequence[JudgedReply]]) -> dict[str
                 name = "_".join((_grade(quality[a]), _grade(quality[b])))
                 if name in right:
                     right[name].append(bool(points[a] > points[b]))
+                if name == "excellent_flawed" and seen[b]:
+                    right["excellent_seen"].append(bool(points[a] > points[b]))
     report |= {name: share(np.array(found, dtype=bool)) for name, found in right.items()}
     lengths = np.array([float(len(r.view.text)) for r in replies])
     read = np.isfinite(points)

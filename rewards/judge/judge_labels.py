@@ -9,8 +9,8 @@ about others, so whether these are answered with no depends on the reply's grade
   insults mostly ignores feelings too, and authors name what is worst;
 - a reply of grade 3 or more without a flaw has none.
 
-Whether a reply hears the manager is told where the manager was moved (``upset``, ``concern:*``, ``objection:*``): by
-``soothe`` and ``address:*``; without these an excellent reply, or one that was made of an excellent one, stays untold.
+Whether a reply hears the manager is told by ``soothe`` and ``address:*``, where the manager was moved (``upset``,
+``concern:*``, ``objection:*``); without these an excellent reply, or one made of an excellent one, stays untold.
 
 Acts answer the rest: ``identify`` that the reply introduces itself, ``inform:*`` that it reasons, ``ask:concern`` that
 it asks for needs, ``promise:*`` within ``may_promise`` that it offers, ``decline`` that it declines, ``accept`` and
@@ -112,10 +112,9 @@ def _act_answer(name: str, reply: GradedReply, heard: Sequence[str]) -> bool | N
     """Answer the questions that acts and grades tell."""
     flaws = set(reply.flaws)
     if name == "hears":
-        if not any(act.startswith(_MOVED) for act in heard):
-            return None
+        moved = any(act.startswith(_MOVED) for act in heard)
         if _does(reply, "soothe", "address"):
-            return None if "ignores-feeling" in flaws else True
+            return True if moved and "ignores-feeling" not in flaws else None
         return None if reply.quality >= 4 or (flaws and flaws <= FACTS) else False
     if name == "asks-needs":
         return _does(reply, "ask:concern") or (None if _does(reply, "ask:other") else False)
@@ -201,8 +200,6 @@ def _simulated(name: str, reply: Candidate) -> bool | None:
         return None
     if reply.damage in _DAMAGE.get(name, ()) or has(*_FEATURES[name]):
         return True
-    if name == "hears" and not reply.view.game.upset:
-        return None
     if name == "takes-early" and has("take_above_target"):
         return None
     return None if reply.damage in _UNLIKE and name in _DAMAGE else False

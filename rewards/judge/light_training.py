@@ -146,8 +146,7 @@ def _logistic(examples: _Examples, settings: LightPreset) -> tuple[Floats, Float
 
     start = np.zeros((WIDTH + 1) * count)
     start[-count:] = np.log(((weight * yes).sum(axis=0) + 0.5) / ((weight * (1.0 - yes)).sum(axis=0) + 0.5))
-    options = {"maxiter": settings.steps, "maxcor": 6}
-    theta = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
+    theta = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": settings.steps, "maxcor": 6}).x
     return theta[:-count].reshape(WIDTH, count), theta[-count:]
 
 
@@ -182,7 +181,7 @@ def report(judge: DistilledJudge, settings: LightPreset) -> dict[str, Any]:
         told = judge.answers([r.view for r in replies])
         found[name] = agreement(told, turns, rubric)
         if name == "validation_authors":
-            found[name] |= by_grade(points_of(told, rubric, judge.weights.ordinary.tolist()), turns)
+            found[name] |= by_grade(points_of(told, rubric, judge.weights.ordinary.tolist()), turns, rubric)
             sound = [r.view for r in replies if r.quality >= 3]
             found["injection"] = injection_shift(judge.answers, sound, rubric)
         else:
@@ -207,7 +206,7 @@ def figure_lines(folder: Path) -> list[str]:
     found = read_json(folder / "judge.json", dict[str, Any])
     authors = found["validation_authors"]
     kappas = ", ".join(f"{name} {d['kappa']:.2f}" for name, d in authors["dimensions"].items())
-    better = ", ".join(f"{name} {authors[name]['value']:.3f}" for name in ("excellent_flawed", "bland_flawed"))
+    better = ", ".join(f"{name} {authors[name]['value']:.3f}" for name in ("excellent_seen", "excellent_bland"))
     return [
         f"validation authors: kappa {kappas}",
         f"mean points by grade {authors['mean_points']}; the better reply gets more: {better}",

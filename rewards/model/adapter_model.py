@@ -19,12 +19,10 @@ from pydantic import BaseModel, Field
 from negotiation_env.files import Table, Text, read_json, write_json
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView
+from rewards.model.act_fit import ROUTINE_LEVEL
 from rewards.reply_reader import REWARD, ReplyReader, shipped_folder, shipped_reader
 
 FILE = "reward_scale.json"
-ROUTINE_LEVEL = -0.45
-"""Mean R_model of an honest agent's routine replies, in units of the standard deviation of its replies, deals included:
-zero lies so that talking on costs a little and a deal pays."""
 
 
 class _ScaleFile(Table):

@@ -24,11 +24,7 @@ from negotiation_env.engines.exact.trees import Ids, TextTree, uppermost
 from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import UsageError
 from negotiation_env.files import write_json
-from negotiation_env.language.reading import context_of
-from negotiation_env.language.wording import agent_phrase_book, word
-from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.prompts import prompt
-from negotiation_env.play.protocols import ReplyView
 from negotiation_env.seeds import Stream
 from negotiation_env.training.lora import WEIGHTS, lora_config
 from negotiation_env.training.presets import read_preset
@@ -36,6 +32,7 @@ from negotiation_env.training.run_folder import RunFolder, sha256
 from rewards.judge.judge_form import JudgeForm
 from rewards.judge.judge_orders import without_orders
 from rewards.judge.rubric import Rubric
+from rewards.model.act_fit import honest_replies
 from rewards.model.adapter_model import RewardScale
 from rewards.model.noted_pairs import (
     NotedPairs,
@@ -51,9 +48,7 @@ from rewards.training.adapter_training import TrainedAdapter, write_adapter
 from rewards.training.frozen_layers import TrunkStates, preference_reader
 from rewards.training.held_out_figures import pair_report, share
 from rewards.training.reward_presets import PRESETS, RmPreset
-from simulators.people.candidates import HONEST, ROUTINE, draw_acts
 from simulators.people.preferences import draw_candidate
-from simulators.people.situations import Situation, sample_situation
 from simulators.people.training_files import PreferencePair, split_lines
 
 MOST_TOKENS = 1024
@@ -271,37 +266,6 @@ def fit_scale(trainer: Trainer, form: JudgeForm | None, situations: int = 150) -
         tree = TextTree(chat.prompt_ids(prompt(view)), (_read(view.text, notes(view), chat, form),))
         examples.append(Example(tree, tree.ends(), None))
     return RewardScale.fit([float(out[0]) for out in trainer.predict(examples)], routine)
-
-
-def honest_replies(
-    count: int,
-    seed: int,
-    first: int | None = None,
-    say: Callable[[Situation, str, np.random.Generator], ReplyView] | None = None,
-) -> tuple[list[ReplyView], list[bool]]:
-    """Return an honest agent's replies, by which a learnt reward's zero and unit are set, and which are routine.
-
-    Args:
-        count: replies, each to a situation of its own.
-        seed: of the habits, and of what ``say`` draws.
-        first: number of the first situation; None for those of this seed's own range.
-        say: returns a habit's reply to a situation; None for the agent's own phrase book.
-    """
-    views, routine, habits = [], [], sorted(HONEST)
-    for number in range(count):
-        rng = np.random.default_rng((Stream.HONEST_REPLY, seed, number))
-        situation = sample_situation((seed << 32 if first is None else first) + number)
-        habit = habits[int(rng.integers(len(habits)))]
-        views.append((say or _own_words)(situation, habit, rng))
-        routine.append(habit in ROUTINE)
-    return views, routine
-
-
-def _own_words(at: Situation, habit: str, rng: np.random.Generator) -> ReplyView:
-    """Return a habit's reply, worded by the agent's own phrase book."""
-    acts, context = draw_acts(habit, at.card, at.game, rng), context_of(at.card, at.game, "agent")
-    text = word(acts, at.card, context, agent_phrase_book(), int(rng.integers(1 << 40)), int(at.game.turn))
-    return reply_view(text, at.card, at.game, at.said, at.manager)
 
 
 def train_with_trl(

@@ -19,8 +19,8 @@ from scipy.optimize import brentq
 from scipy.sparse import csr_array
 
 from negotiation_env.files import write_json
-from negotiation_env.game.features import FEATURES
 from negotiation_env.training.presets import Preset, read_preset
+from rewards.model.act_fit import fit_acts
 from rewards.model.ngram_model import LENGTH, NgramRewardModel, entries, length_value, raw_score
 from rewards.model.reference import Reference
 from rewards.training.held_out_figures import correlation, share
@@ -32,8 +32,6 @@ from simulators.people.written_pairs import NO_ANSWER, tied_pairs, written_pairs
 
 Floats = NDArray[np.float64]
 BATCH: Final = 256
-ACT_RIDGE: Final = 30.0
-"""Ridge of the fit of act-level features."""
 SMALLEST: Final = 0.01
 """Weights below this are dropped."""
 
@@ -53,6 +51,10 @@ class NgramPreset(Preset):
     fewest: int = Field(ge=1)
     """Training replies that hold an entry for it to be read."""
     length_correlation: float = Field(ge=0.0, le=1.0)
+    act_pairs: int = Field(ge=20)
+    """Generated pairs by which moves without text are scored."""
+    honest: int = Field(ge=20)
+    """Honest replies that set zero and unit of those."""
 
 
 class _Rows(NamedTuple):
@@ -158,14 +160,9 @@ def graded(split: str) -> list[GradedReply]:
     return [r for dialogue in written_dialogues(split) for turn in graded_turns(dialogue) for r in turn.replies]
 
 
-def finished(weights: Mapping[str, float], replies: Sequence[GradedReply]) -> NgramRewardModel:
-    """Return the model of these weights; zero and the acts' form are told by written replies."""
-    reference = Reference.of((int(r.view.stage), _raw(weights, r)) for r in replies if r.grade == "bland")
-    model = NgramRewardModel(weights, reference, (0.0,) * (len(FEATURES) + 1))
-    x = np.array([[*r.view.features, 1.0] for r in replies])
-    y = np.array([model.score(r.view) for r in replies])
-    ridge = np.diag([ACT_RIDGE] * len(FEATURES) + [0.0])
-    return NgramRewardModel(weights, reference, np.round(np.linalg.solve(x.T @ x + ridge, x.T @ y), 5).tolist())
+def reference_of(weights: Mapping[str, float], replies: Sequence[GradedReply]) -> Reference:
+    """Return the zero of R_model: what bland replies score."""
+    return Reference.of((int(r.view.stage), _raw(weights, r)) for r in replies if r.grade == "bland")
 
 
 def read_settings(preset: Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()) -> NgramPreset:
@@ -178,7 +175,7 @@ def train(
     out: str | Path = Path(__file__).parents[1] / "weights",
     overrides: Sequence[str] = (),
 ) -> Path:
-    """Fit the model and write ``preference.npz`` and ``preference.json``, its figures, into a folder.
+    """Fit the model and write ``preference.npz``, ``acts.npz`` and ``preference.json``, its figures, into a folder.
 
     Raises:
         DataFileError: a wrong preset, or a data file that cannot be used: names file, line and field.
@@ -191,7 +188,9 @@ def train(
     else:
         pairs = [*written_pairs("train", settings.pairs or None, settings.seed), *tied_pairs("train")]
     replies = graded("train")
-    model = finished(without_length(fit(pairs, settings), replies, settings.length_correlation), replies)
+    weights = without_length(fit(pairs, settings), replies, settings.length_correlation)
+    acts = fit_acts(settings.act_pairs, settings.honest, settings.seed)
+    model = NgramRewardModel(weights, reference_of(weights, replies), acts)
     model.save(folder / "preference.npz")
     report = {"settings": settings.model_dump(), "pairs": len(pairs), **held_out(model)}
     write_json(folder / "preference.json", report, indent=1)

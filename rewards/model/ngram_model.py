@@ -2,7 +2,7 @@
 
 Linear in words and pairs of words of the reply, in the words again where it is the first message or answers a question,
 and in a few numbers that compare it with the talk (what it takes up, repeats, brings). It sees no card, no acts and no
-state. Trained by ``rewards.model.ngram_fit``. NumPy is not needed to score.
+state; moves without text are another matter (``act_fit``). Trained by ``rewards.model.ngram_fit``.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ import numpy as np
 from pydantic import ValidationError
 
 from negotiation_env.errors import DataFileError
-from negotiation_env.game.features import FEATURES
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView
+from rewards.linear import LinearWeights, load_weights
 from rewards.model.reference import Reference
 
 SHIPPED: Final = Path(__file__).parents[1] / "weights" / "preference.npz"
+ACTS: Final = "acts.npz"
 WORD_VALUE: Final = 0.25
 """What an n-gram counts beside a number."""
 RARE: Final = 3.0
@@ -147,39 +148,43 @@ class NgramRewardModel:
     Args:
         weights: by entry.
         reference: of R_model's zero.
-        acts: weights of ``FEATURES`` and a constant behind them, by which moves without text are scored.
+        acts: by which moves without text are scored (``act_fit``); None where they cannot be.
     """
 
-    def __init__(self, weights: Mapping[str, float], reference: Reference, acts: Sequence[float]) -> None:
-        self.weights, self.reference, self.acts = dict(weights), reference, tuple(acts)
+    def __init__(self, weights: Mapping[str, float], reference: Reference, acts: LinearWeights | None = None) -> None:
+        self.weights, self.reference, self.acts = dict(weights), reference, acts
 
     @classmethod
     def from_file(cls, path: str | Path) -> NgramRewardModel:
-        """Load weights from an ``.npz`` file; raises ``DataFileError`` where it holds none."""
+        """Load weights from an ``.npz`` file, and those of acts that lie beside it as ``acts.npz``.
+
+        Raises:
+            DataFileError: where a file holds no such weights.
+        """
+        beside = Path(path).with_name(ACTS)
         try:
             with np.load(path, allow_pickle=False) as archive:
                 held: dict[str, Any] = {name: archive[name] for name in archive.files}
-            words, values, acts = held["entries"].tolist(), held["weights"], held["acts"]
+            words, values = held["entries"].tolist(), held["weights"]
             reference = Reference.model_validate_json(str(held["reference"]))
         except (OSError, ValueError, KeyError, zipfile.BadZipFile, ValidationError) as error:
             raise DataFileError(f"{path}: expected n-gram weights of a reward model: {error}") from error
-        if len(acts) != len(FEATURES) + 1 or len(words) != len(values) or not np.isfinite(values).all():
-            raise DataFileError(
-                f"{path}: expected finite weights and one for each of {len(FEATURES)} act-level features: train again "
-                "(negotiate train rm --preset ngram)"
-            )
-        return cls(dict(zip(words, values.astype(float).tolist(), strict=True)), reference, acts.tolist())
+        if len(words) != len(values) or not np.isfinite(values).all():
+            raise DataFileError(f"{path}: expected a finite weight for each of {len(words)} entries, got {len(values)}")
+        weights = dict(zip(words, values.astype(float).tolist(), strict=True))
+        return cls(weights, reference, load_weights(beside) if beside.is_file() else None)
 
     def save(self, path: Path) -> None:
-        """Write the model."""
+        """Write the model; weights of acts go beside it."""
         np.savez_compressed(
             path,
             allow_pickle=False,
             entries=np.array(list(self.weights)),
             weights=np.array(list(self.weights.values()), dtype=np.float32),
-            acts=np.array(self.acts, dtype=np.float32),
             reference=np.array(self.reference.model_dump_json()),
         )
+        if self.acts is not None:
+            self.acts.save(path.with_name(ACTS))
 
     @classmethod
     def shipped(cls) -> NgramRewardModel:
@@ -199,13 +204,9 @@ class NgramRewardModel:
         """Score replies in order; each score is what ``score`` gives alone."""
         return [self.score(view) for view in views]
 
-    def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> Num:
-        """Return R_model of moves without text: what replies that do this reach in the mean."""
-        total = lanes.full(features[0], self.acts[-1])
-        for value, weight in zip(features, self.acts[:-1], strict=True):
-            if weight:
-                total = total + weight * value
-        return lanes.clip(total, -1.0, 1.0)
+    def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> Num | None:
+        """Return R_model of moves without text, which has a unit of its own (``act_fit``); None without its weights."""
+        return None if self.acts is None else self.acts.act_parts(features)[0]
 
 
 @cache

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -31,9 +30,8 @@ from negotiation_env.language.reading import Reader, context_of
 from negotiation_env.play.protocols import ManagerReply, Negotiation
 from negotiation_env.play.registry import load_reader
 from negotiation_env.seeds import VOICE_LABEL
-from simulators.concerns import concern, concerns, in_words
-from simulators.content import telling_words
-from simulators.managers.rule_manager import ManagerSeat, RuleManager, answer, with_conditions
+from simulators.concerns import concern
+from simulators.managers.rule_manager import ManagerSeat, RuleManager, answer, remember, with_conditions
 from simulators.managers.voice_check import AnswerScene, candidates, same_sentence, sentences_of, verdicts
 from simulators.managers.voice_prompt import (
     REMARKS,
@@ -54,10 +52,6 @@ MAX_TOKENS: Final = 96
 TEMPERATURE: Final = 0.8
 TOP_P: Final = 0.95
 STOPS: Final = ("\n",)
-SHARED_BY: Final = 2
-"""Concerns that may share a word that still tells of each."""
-LEAST_OWN: Final = 2
-"""Words of a concern that an answer must hold to have shown it."""
 
 
 @dataclass(slots=True)
@@ -261,7 +255,7 @@ class LlmManager:
             if one is not None:
                 self.count(negotiation.seat, counted(one))
                 reply = reply._replace(text=one.text, faults=(*reply.faults, *filter(None, (one.fault,))))
-            _remember(negotiation, reply.text)
+            remember(negotiation, reply.text)
             found.append(reply)
         return found
 
@@ -277,27 +271,6 @@ def _keep(seat: ManagerSeat, newest: str, turn: int) -> None:
     if isinstance(seat, VoicedSeat):
         seat.notes += [""] * (turn - len(seat.notes))
         seat.notes.append(newest)
-
-
-def _remember(negotiation: Negotiation, text: str) -> None:
-    """Remember what an answer shows of the concern; a model may have left the remark out."""
-    seat: ManagerSeat = negotiation.seat
-    if seat.remark is None:
-        return
-    if in_words(seat.remark.line, negotiation.card.hotel) in text:
-        seat.memory.shown |= telling_words(seat.remark.line)
-        return
-    said = telling_words(text) & own_words()[seat.concern]
-    if len(said) >= LEAST_OWN:
-        seat.memory.shown |= said
-
-
-@cache
-def own_words() -> dict[str, frozenset[str]]:
-    """Return the telling words of each concern's lines and sentences that hardly another concern has."""
-    found = {n: telling_words(" ".join((*one.lines, *one.brief))) for n, one in concerns().items()}
-    often = Counter(word for words in found.values() for word in words)
-    return {name: frozenset(word for word in words if often[word] <= SHARED_BY) for name, words in found.items()}
 
 
 def speaker_of(persona: Persona, scenario: Scenario) -> Speaker:

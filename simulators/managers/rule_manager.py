@@ -11,6 +11,7 @@ message would read as another one with it, it is left out. A policy that is to d
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -28,7 +29,7 @@ from negotiation_env.language.rule_reader import understand
 from negotiation_env.language.wording import PhraseBook, load_phrase_book, word
 from negotiation_env.play.protocols import ManagerReply, Negotiation
 from negotiation_env.seeds import CHANNELS
-from simulators.concerns import concern, draw_concern, in_words
+from simulators.concerns import concern, concerns, draw_concern, in_words
 from simulators.content import Memory, content_of, hear, telling_words
 from simulators.dynamics import Dynamics, Heard, Seat
 from simulators.personas import Persona, all_personas, load_persona, weight_edges
@@ -147,10 +148,8 @@ class RuleManager:
     def respond(self, negotiations: Sequence[Negotiation], moves: Sequence[Move]) -> list[ManagerReply]:
         """Answer each agent's last message (already in ``game``); updates each seat."""
         replies = [answer(n, m) for n, m in zip(negotiations, moves, strict=True)]
-        for negotiation in negotiations:
-            seat: ManagerSeat = negotiation.seat
-            if seat.remark is not None:
-                seat.memory.shown |= telling_words(seat.remark.line)
+        for negotiation, reply in zip(negotiations, replies, strict=True):
+            remember(negotiation, reply.text)
         return replies
 
 
@@ -176,6 +175,31 @@ def answer(negotiation: Negotiation, move: Move) -> ManagerReply:
         return worded_reply(negotiation, decision)
     seat.remarked.append(seat.remark.line)
     return worded_reply(negotiation, decision, in_words(seat.remark.line, negotiation.card.hotel))
+
+
+SHARED_BY, LEAST_OWN = 2, 2
+"""Concerns that may share a word that still tells of each, and words of one that an answer must hold to show it."""
+
+
+def remember(negotiation: Negotiation, text: str) -> None:
+    """Remember what an answer shows of the concern; a model may have left the remark out."""
+    seat: ManagerSeat = negotiation.seat
+    if seat.remark is None:
+        return
+    if in_words(seat.remark.line, negotiation.card.hotel) in text:
+        seat.memory.shown |= telling_words(seat.remark.line)
+        return
+    said = telling_words(text) & own_words()[seat.concern]
+    if len(said) >= LEAST_OWN:
+        seat.memory.shown |= said
+
+
+@cache
+def own_words() -> dict[str, frozenset[str]]:
+    """Return the telling words of each concern's lines and sentences that hardly another concern has."""
+    found = {n: telling_words(" ".join((*one.lines, *one.brief))) for n, one in concerns().items()}
+    often = Counter(word for words in found.values() for word in words)
+    return {name: frozenset(word for word in words if often[word] <= SHARED_BY) for name, words in found.items()}
 
 
 def _may_ask(seat: ManagerSeat, game: GameState, decision: Decision) -> tuple[str, ...]:
@@ -236,9 +260,10 @@ def worded_reply(negotiation: Negotiation, decision: Decision, remark: str = "")
     if decision.silent:
         return ManagerReply("", acts, decision)
     context = context_of(scenario.card, game, "manager")
+    earlier = [one.text for one in negotiation.manager_said if one.text]
 
     def worded(part: Sequence[DialogueAct]) -> str:
-        return word(part, scenario.card, context, seat.book, scenario.seed, int(game.turn), seat.tone)
+        return word(part, scenario.card, context, seat.book, scenario.seed, int(game.turn), seat.tone, earlier)
 
     first = 1 if acts[0].kind is Act.GREET else 0
     before, after = seat.aside.before, seat.aside.after

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -40,12 +41,13 @@ class Known:
         raise NotImplementedError
 
 
+def _signed(sign: float, text: str) -> float:
+    return sign * QUALITY.get(text, 3)
+
+
 def test_a_source_that_knows_the_grade_is_right_everywhere_and_one_that_inverts_it_nowhere() -> None:
-    for reward, value in (
-        (Known(lambda text: float(QUALITY.get(text, 3))), 1.0),
-        (Known(lambda text: -float(QUALITY.get(text, 3))), 0.0),
-    ):
-        figures, scored = measure(DIALOGUES, reward, RULES)
+    for sign, value in ((1.0, 1.0), (-1.0, 0.0)):
+        figures, scored = measure(DIALOGUES, Known(partial(_signed, sign)), RULES)
         assert figures["model"]["excellent_flawed"].value == figures["total"]["excellent_flawed"].value == value
         assert figures["judge"]["excellent_flawed"].value == 0.5  # it is silent, and a tie counts half
         assert bool(misordered(scored)) is (value == 0.0)

@@ -92,6 +92,22 @@ def test_no_floor_is_written(tmp_path: Path) -> None:
         assert not any(f"{before}137{after}" in text for before in " :" for after in ",}")
 
 
+def test_a_persona_answers_every_live_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    met: set[object] = set()
+
+    class Meeting(SamePlay):
+        def start(self, scenario: Any, persona: object | None = None) -> Any:
+            met.add(persona)
+            return super().start(scenario, persona)
+
+    monkeypatch.setattr(registry, "load_manager", lambda spec, llm="": Meeting())
+    report = run(tmp_path, suites=["online", FEW], persona="silent-type")
+    assert met == {"silent-type"}
+    assert "--persona silent-type" in report.data["provenance"]["command"]
+    with pytest.raises(UsageError, match="silent-type"):
+        run(tmp_path, suites=["online", FEW], persona="silent-typ")
+
+
 def test_a_rerun_plays_nothing_and_says_the_same(tmp_path: Path) -> None:
     run(tmp_path)
     episodes, report = (tmp_path / "episodes.jsonl").read_bytes(), without_times(tmp_path / "report.json")

@@ -122,6 +122,18 @@ def cases() -> Iterator[tuple[str, PhraseBook, str]]:
                     yield speaker, only, key
 
 
+def test_what_was_said_is_said_otherwise() -> None:
+    card = CARDS[0]
+    where = context(card, "manager", False, (None,) * len(card.tickets), (None,) * len(card.tickets))
+    said: list[str] = []
+    for turn in range(len(MANAGER.lookup("hold.bare", None).all)):
+        said.append(word([DialogueAct(Act.REJECT, ticket=0, detail="hold")], card, where, MANAGER, 7, turn, None, said))
+    bare = [text.replace(f" for the {card.tickets[0].room}", "") for text in said]
+    assert len(set(bare)) == len(bare)
+    # All are used up: any but the last one.
+    assert word([DialogueAct(Act.REJECT, ticket=0, detail="hold")], card, where, MANAGER, 7, 99, None, said) != said[-1]
+
+
 @pytest.mark.parametrize("speaker", ["agent", "manager"])
 def test_every_phrase_reads_back(speaker: str) -> None:
     misread: list[str] = []

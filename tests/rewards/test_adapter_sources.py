@@ -19,9 +19,9 @@ from negotiation_env.errors import DataFileError, UsageError  # noqa: E402
 from negotiation_env.files import write_json  # noqa: E402
 from negotiation_env.game.lanes import FLOATS  # noqa: E402
 from rewards.loading import load_model, load_repo  # noqa: E402
+from rewards.model.act_fit import ROUTINE_LEVEL  # noqa: E402
 from rewards.model.adapter_model import (  # noqa: E402
     FILE,
-    ROUTINE_LEVEL,
     AdapterRewardModel,
     RewardScale,
 )
@@ -70,7 +70,8 @@ def test_equal_replies_are_read_once(folder: Path, monkeypatch: pytest.MonkeyPat
     assert scores[0] == scores[2]
     assert model.score_batch(VIEWS[1:2]) == scores[1:2]
     assert AdapterRewardModel.from_folder(folder).score_batch(VIEWS) == pytest.approx(scores, abs=1e-5)
-    assert isinstance(model, RewardModel) and model.score_features(FLOATS, VIEWS[0].features) is None
+    source: RewardModel = model
+    assert source.score_features(FLOATS, VIEWS[0].features) is None
     assert model.score_batch([]) == []
 
 

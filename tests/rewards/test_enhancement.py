@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -138,13 +139,9 @@ def test_the_default_scores_moves_as_arrays_and_floats_alike() -> None:
         assert alone.total == batch.total[i]  # type: ignore[index]
 
 
-def test_the_acts_count_the_same_with_and_without_text() -> None:
-    views = [example_view(text) for text in ("Hello, could you lower the rate?", "Could you do 380 yuan?", "Bye.")]
-    model, rules = (getattr(RepoReward(), name) for name in ("model", "rules"))
-    mean = float(model.weights.text_mean[0])
-    for view in views:
-        acts_only = model.score(view) - model.text_part(view.words) + mean
-        assert model.score_features(FLOATS, view.features) == pytest.approx(acts_only)
+def test_feature_rules_count_the_same_with_and_without_text() -> None:
+    rules: Any = RepoReward().rules
+    for view in (example_view(text) for text in ("Hello, could you lower the rate?", "Could you do 380 yuan?", "Bye.")):
         feature_terms = [t for t in rules.score(view).terms if _reads_features(rules, t.id)]
         assert rules.score_features(FLOATS, view.features) == sum(t.points for t in feature_terms)
 

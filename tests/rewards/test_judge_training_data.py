@@ -121,7 +121,7 @@ def test_flaws_and_acts_tell_the_true_answers() -> None:
     assert edited["hears"] is True and edited["overpromises"] is True and edited["passes-over"] is False
     assert edited["offers"] is False and edited["reasons"] is False
     unmoved = _told(_graded("Could you do 380?", 3, (), ("propose@0=380",), "400."))
-    assert unmoved["hears"] is None
+    assert unmoved["hears"] is False
 
 
 def test_every_flaw_that_asks_about_manner_has_its_question() -> None:
@@ -164,8 +164,10 @@ def test_a_judge_that_is_right_agrees_wholly_and_one_that_is_wrong_does_not() ->
 
 
 def test_points_by_grade_compare_the_replies_of_a_turn() -> None:
-    turn = [JudgedReply(example_view(t), (), q) for t, q in (("Good.", 5), ("Bland.", 3), ("Flawed.", 1))]
-    report = by_grade(np.array([10.0, 0.0, 5.0]), [turn])
+    turn = [
+        JudgedReply(example_view(t), (None,) * len(IDS), q) for t, q in (("Good.", 5), ("Bland.", 3), ("Flawed.", 1))
+    ]
+    report = by_grade(np.array([10.0, 0.0, 5.0]), [turn], RUBRIC)
     assert report["mean_points"] == {"1": 5.0, "3": 0.0, "5": 10.0}
     values = [report[name]["value"] for name in ("excellent_flawed", "excellent_bland", "bland_flawed")]
     assert values == [1.0, 1.0, 0.0]

@@ -22,7 +22,7 @@ from simulators.people.written_pairs import written_pairs
 
 MODEL = NgramRewardModel.shipped()
 REPORT: dict[str, Any] = json.loads(SHIPPED.with_name("preference.json").read_text(encoding="utf-8"))
-SMALL = ("pairs=60", "epochs=2")
+SMALL = ("pairs=60", "epochs=2", "act_pairs=60", "honest=40")
 
 
 def test_the_shipped_model_reaches_what_its_report_says_on_authors_it_has_not_seen() -> None:
@@ -86,8 +86,20 @@ def test_numbers_compare_a_reply_with_the_talk() -> None:
 def test_moves_without_text_score_alike_alone_and_together() -> None:
     rows = np.array([example_view(t).features for t in ("Hello.", "Could you do 350?", "")])
     together = MODEL.score_features(ARRAYS, tuple(rows.T))
-    assert together == pytest.approx([MODEL.score_features(FLOATS, tuple(row)) for row in rows.tolist()])
-    assert np.all(np.abs(together) <= 1.0)
+    assert np.asarray(together).tolist() == [MODEL.score_features(FLOATS, tuple(row)) for row in rows.tolist()]
+    assert NgramRewardModel(MODEL.weights, MODEL.reference).score_features(FLOATS, tuple(rows[0])) is None
+
+
+def test_without_text_talking_on_costs_and_a_deal_pays() -> None:
+    idle = MODEL.score_features(FLOATS, example_view("Thank you for explaining that.").features)
+    deal = MODEL.score_features(
+        FLOATS,
+        example_view({"text": "350 for the Deluxe King, agreed.", "manager": ["I can do 350 for the king."]}).features,
+    )
+    assert idle is not None
+    assert deal is not None
+    assert idle < 0.0
+    assert deal > 0.5
 
 
 @pytest.mark.parametrize(
@@ -125,7 +137,9 @@ def test_training_writes_the_same_weights_for_the_same_seed_by_command_too(tmp_p
     assert result.exit_code == 0, result.output
     second = NgramRewardModel.from_file(tmp_path / "b" / "preference.npz")
     assert first.weights == second.weights
-    assert first.acts == second.acts
+    assert first.acts is not None
+    assert second.acts is not None
+    np.testing.assert_array_equal(first.acts.acts, second.acts.acts)
     assert first.reference == second.reference
 
 
@@ -152,13 +166,12 @@ def test_wrong_weight_files_are_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "objects.npz", entries=np.array([{"a": 1}], dtype=object))
     with pytest.raises(DataFileError, match="objects"):
         NgramRewardModel.from_file(tmp_path / "objects.npz")
-    short = NgramRewardModel(MODEL.weights, MODEL.reference, (0.0,))
-    short.save(tmp_path / "short.npz")
-    with pytest.raises(DataFileError, match="train again"):
-        NgramRewardModel.from_file(tmp_path / "short.npz")
 
 
 def test_weights_survive_a_round_trip(tmp_path: Path) -> None:
     MODEL.save(tmp_path / "copy.npz")
     copy = NgramRewardModel.from_file(tmp_path / "copy.npz")
-    assert (copy.weights, copy.reference, copy.acts) == (MODEL.weights, MODEL.reference, MODEL.acts)
+    assert (copy.weights, copy.reference) == (MODEL.weights, MODEL.reference)
+    assert copy.acts is not None
+    assert MODEL.acts is not None
+    np.testing.assert_array_equal(copy.acts.acts, MODEL.acts.acts)

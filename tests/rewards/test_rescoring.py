@@ -102,7 +102,7 @@ def test_a_rule_that_contradicts_its_examples_is_refused(episodes: list[Episode]
     [
         (["nowhere.jsonl"], "expected a file of episodes"),
         (["{file}", "--out", "{file}"], "which would be lost"),
-        (["{file}", "--rm", "large"], "expected 'ngram', 'small'"),
+        (["{file}", "--rm", "large"], "expected 'ngram', 'encoder', 'small'"),
         (["{file}", "--compose", "n=0"], "n > 0"),
     ],
 )

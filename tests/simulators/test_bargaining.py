@@ -132,6 +132,16 @@ def test_going_back_and_forth_earns_no_more_than_one_raise(manager: RuleManager)
     assert np.mean(sawing) < np.mean(honest)
 
 
+def test_a_first_message_that_invites_is_mostly_answered(manager: RuleManager) -> None:
+    answered = {}
+    for invites in (-0.4, 0.0, 0.2):
+        heard = Heard(1.0, 0.0, 0.0, 0.0, invites)
+        tried = [opened(manager, seed) for seed in range(400)]
+        silent = [act(n, action(n.game, 0.0), heard).silent for n in tried]
+        answered[invites] = 1.0 - float(np.mean(silent))
+    assert answered[-0.4] < 0.25 and 0.35 < answered[0.0] < 0.55 and answered[0.2] > 0.7
+
+
 def test_comfort_without_cause_wears_off(manager: RuleManager) -> None:
     negotiation = opened(manager, 3, "revenue-analyst")
     moods = [negotiation.seat.state.mood]

@@ -67,6 +67,17 @@ def test_it_remembers_what_the_manager_has_shown() -> None:
     assert heard(text, memory=told).eases > heard(text).eases
 
 
+def test_who_recites_the_card_or_ticks_off_every_trouble_is_half_heard() -> None:
+    hotel, facts = AIRPORT.hotel, AIRPORT.facts
+    rooms = ", ".join(f"{t.room} in {t.check_in:%B}" for t in AIRPORT.tickets)
+    recited = f"{hotel.name}, {hotel.city}: {rooms}, {facts.event}, {facts.competitor_name}, Grand Lotus, Silver Court."
+    said = f"Guests who come to {hotel.city} for {facts.event} ask me for your {AIRPORT.tickets[0].room} first."
+    assert heard(recited).worth < heard(said).worth / 2 and heard(recited).offends > 0.1 > heard(said).offends
+    roof = "How is the roof after the storm? Please see to the leak first, the rate can wait until it is dry."
+    listed = "Sorry for the storm, the roof, your staff, your loss, the bills, the noise, late payouts and bad guests."
+    assert heard(listed).eases < heard(roof).eases / 3 and heard(listed).offends > 0.1 > heard(roof).offends
+
+
 def test_insults_offend_and_courtesy_does_not() -> None:
     rude = "Are you stupid? Do as I say or I will throw your miserable hotel off our site."
     assert heard(rude).offends > 0.15 > heard("Good morning, may I ask how your week is going?").offends

@@ -6,12 +6,20 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal
 
+import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from negotiation_env.files import read_lines
 from simulators.people import written_dialogues as written
 
-FILE = Path(written.__file__).parent / "edits" / "edits.jsonl"
+FOLDER = Path(written.__file__).parent / "edits"
+FILES = (
+    ("edits", "test", 600, 70),
+    ("train_a", "train", 500, 60),
+    ("train_b", "train", 500, 60),
+    ("validation", "validation", 400, 40),
+)
+"""File, split, and fewest edits, in all and of a kind."""
 KINDS = Literal["date", "nights", "room", "hotel", "event", "direction", "figure", "price-type", "promise"]
 
 
@@ -27,10 +35,13 @@ class MinimalEdit(BaseModel):
     changed: str
 
 
-def test_every_edit_changes_one_thing_in_a_test_authors_dialogue() -> None:
-    edits = list(read_lines(FILE, MinimalEdit))
-    turns = {dialogue.id: len(dialogue.turns) for dialogue in written.written_dialogues("test")}
-    assert len({edit.id for edit in edits}) == len(edits) >= 600
+@pytest.mark.parametrize(("name", "split", "fewest", "of_a_kind"), FILES)
+def test_every_edit_changes_one_thing_in_a_dialogue_of_its_split(
+    name: str, split: str, fewest: int, of_a_kind: int
+) -> None:
+    edits = list(read_lines(FOLDER / f"{name}.jsonl", MinimalEdit))
+    turns = {dialogue.id: len(dialogue.turns) for dialogue in written.written_dialogues(split)}
+    assert len({edit.id for edit in edits}) == len(edits) >= fewest
     for edit in edits:
         assert edit.turn < turns[edit.dialogue], edit.id
         assert edit.true != edit.false, edit.id
@@ -39,4 +50,4 @@ def test_every_edit_changes_one_thing_in_a_test_authors_dialogue() -> None:
         same = next((i for i, (a, b) in enumerate(zip(before[::-1], after[::-1], strict=False)) if a != b), len(before))
         changed = max(len(before), len(after)) - start - same
         assert changed <= 24, edit.id
-    assert min(Counter(edit.kind for edit in edits).values()) >= 70
+    assert min(Counter(edit.kind for edit in edits).values()) >= of_a_kind

@@ -1,5 +1,6 @@
 """The rule-based manager: floors, determinism, words that mean the decision."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +161,21 @@ def test_a_phrase_that_means_something_else_is_found() -> None:
     assert "greet" in problems[0]
     assert "COUNTER" in problems[0]
     assert "soothe" in problems[1]
+
+
+def test_no_sentence_is_said_twice_running(manager: RuleManager) -> None:
+    again = 0
+    for seed in range(60):
+        negotiation = open_negotiation(sample_scenario(seed), manager)
+        before: set[str] = set()
+        for _ in range(10):
+            if negotiation.game.end:
+                break
+            (text,) = say(manager, [negotiation], ["I can't do that, how about a selling price of 200 yuan?"])
+            sentences = {s for s in re.split(r"(?<=[.!?]) ", text) if len(s.split()) > 2}
+            again += len(sentences & before)
+            before = sentences
+    assert again == 0
 
 
 def test_the_numbers_of_an_open_negotiation_are_not_touched_by_wording(manager: RuleManager) -> None:

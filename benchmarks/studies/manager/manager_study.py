@@ -26,6 +26,7 @@ from benchmarks.studies.manager.content_probes import (
 )
 from benchmarks.studies.manager.exploits import measure_exploits
 from benchmarks.studies.manager.floor_guesses import measure_floors
+from benchmarks.studies.manager.human_fit import halves
 from benchmarks.studies.manager.human_likeness import (
     PlainBuyer,
     ceiling,
@@ -174,18 +175,23 @@ def _people(on: _Trial) -> Iterator[Measure]:
     people = human_bargains(path)
     scenarios = scenarios_where("people", on.size.buyers, lambda s: len(s.card.tickets) == 1)
     bought = {"people": people}
-    for policy in (PlainBuyer(), load_policy("intent-driven"), load_policy("heuristic")):
-        bought[policy.name] = manager_bargains(play_talks(played_by(policy), scenarios, on.manager))
+    # The fitted persona is held against the deals that it was not fitted to.
+    beside = {"people": people}
+    for persona, theirs in ((None, people), ("human-mix", halves(people)[1])):
+        for policy in (PlainBuyer(), load_policy("intent-driven"), load_policy("heuristic")):
+            name = f"{persona}, {policy.name}" if persona else policy.name
+            talks = play_talks(played_by(policy), scenarios, on.manager, personas=[persona] * len(scenarios))
+            bought[name], beside[name] = manager_bargains(talks), theirs
     for name, deals in bought.items():
-        apart = ceiling(people) if name == "people" else distances(deals, people) if deals else None
+        apart = ceiling(people) if name == "people" else distances(deals, beside[name]) if deals else None
         if apart is None:
             yield Measure(f"{name}: no deal", NOTHING)
             continue
         sums = sum_bargains(deals)
         for field, what in _LIKENESS.items():
             yield Measure(f"{name}: {what}", _plain(getattr(sums, field), sums.deals))
-            halves = "between two halves" if name == "people" else "distance to people"
-            yield Measure(f"{name}: {what}, {halves}", _plain(getattr(apart, field), sums.deals))
+            from_whom = "between two halves" if name == "people" else "distance to people"
+            yield Measure(f"{name}: {what}, {from_whom}", _plain(getattr(apart, field), sums.deals))
 
 
 _LIKENESS: Final = {

@@ -64,7 +64,7 @@ def measure_personas(manager: Manager, scenarios: int) -> Separation:
 def persona_names(manager: Manager) -> list[str]:
     """Return the personas that a manager draws from; those that ship where it does not tell."""
     inner = getattr(manager, "_rules", manager)
-    return [p.name for p in getattr(inner, "personas", ())] or [p.name for p in all_personas()]
+    return [p.name for p in getattr(inner, "personas", ()) or all_personas() if p.weight > 0.0]
 
 
 def _times_chance(hits: NDArray[np.bool_], where: Array, personas: int) -> Figure:
