@@ -8,11 +8,11 @@ n = 4 on, and their violations at n = 16 are at most half.
 
 E1, dose and response. A reward model is fitted to pairs of written replies whose annotators see a share of the kinds of
 verifiable flaws (``VERIFIABLE``), drawn by seed; on a pair whose flaws they do not see they toss a coin. It then picks
-one of each test state's written replies, alone and under REPO's formula; the gold is the author's grade. The model has
-the features that a reader makes of a reply, so it can learn the flaws that its annotators see. *Predicted:* no
-difference at 100%, and one that grows as less is seen; more with more pairs, for a model that is sure of itself
-misleads more; noise in the labels adds to it at every dose. From words alone (``--words-alone``), as a model learns
-that sees no card, it is as large at 100% as at 0%.
+one of each test state's written replies, alone and under REPO's formula; the gold is the author's grade. The model's
+inputs hold which kinds of statements are false, so it can learn what its annotators see. *Predicted:* no difference at
+100%, and one that grows as less is seen; more with more pairs, for a model that is sure of itself misleads more; noise
+in the labels adds to it at every dose. From words alone (``--words-alone``), as a model learns that sees no card, it is
+as large at 100% as at 0%.
 
 E2, what one rule is worth. An agent begins to beg for marks: "When the survey comes, a five for me would help." The
 model is fitted again with 10 to 1,000 pairs about it beside the old ones, or one rule is added; both are tried on
@@ -29,7 +29,6 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from math import comb
 from typing import Annotated, Any, Final, NamedTuple
@@ -43,24 +42,23 @@ from rich.table import Table
 from benchmarks.raters.panel import rate_turn
 from benchmarks.raters.situation import Hidden, contexts, hidden_of, said_instead, walk
 from benchmarks.statistics import Figure, mean
-from benchmarks.studies.light_model import BatchScorer, Fit, ViewPair, fit_light
+from benchmarks.studies.light_model import BatchScorer, Fit, LightFitter, ViewPair
 from benchmarks.studies.reading_quality import dialogues_of
 from benchmarks.studies.reward_study import plain
+from benchmarks.studies.written_raters import written_episode
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import sample_scenario
-from negotiation_env.game.state import Stage
 from negotiation_env.language.reading import Reader
 from negotiation_env.play.exchange import reply_view
-from negotiation_env.play.protocols import AgentView, Policy, ReplyView, Reward, RewardBreakdown, Unscored
-from negotiation_env.play.records import Episode, TurnRecord, recorded_views
+from negotiation_env.play.protocols import AgentView, Policy, ReplyView, Reward, Unscored
+from negotiation_env.play.records import Episode, recorded_views
 from negotiation_env.play.registry import AUTO, load_manager, load_policy, load_reader, load_reward, suited_reader
 from negotiation_env.play.rollout import rollout
 from negotiation_env.seeds import POLICY_LABEL, SCENARIOS, Stream
 from rewards.repo import Composition
 from simulators.people.graded_replies import GradedReply, graded_turns
-from simulators.people.written_dialogues import WrittenDialogue, task_card
-from simulators.people.written_messages import game_acts
+from simulators.people.written_dialogues import WrittenDialogue
 
 Array = NDArray[np.float64]
 POOL: Final = "pool:"
@@ -102,7 +100,7 @@ class LabScale:
 
 SCALES: Final = {
     "tiny": LabScale(3, 8, (0.0, 1.0), (200,), (0.0,), (10, 100), 2, 12),
-    "small": LabScale(25, 64, (0.0, 0.5, 1.0), (500, 2000), (0.0, 0.25), (10, 30, 100, 300), 4, 400),
+    "small": LabScale(25, 64, (0.0, 0.5, 1.0), (500, 2000), (0.0, 0.25), (10, 30, 100, 300), 4, 250),
     "full": LabScale(
         120, 64, (0.0, 0.25, 0.5, 0.75, 1.0), (500, 2000, 6632), (0.0, 0.25), (10, 30, 100, 300, 1000), 10, 0
     ),
@@ -131,20 +129,6 @@ def sampled_episodes(policy: Policy, count: int) -> list[tuple[Episode, Hidden |
     scenarios = [sample_scenario(seed) for seed in SCENARIOS["reward lab"][:count]]
     played = rollout(policy, scenarios, manager=load_manager("rules"), reward=Unscored())
     return [(episode, hidden_of(episode, s)) for episode, s in zip(played, scenarios, strict=True)]
-
-
-def written_episode(dialogue: WrittenDialogue) -> tuple[Episode, Hidden]:
-    """Return a written dialogue as a record, understood as annotated; it ends where the talk does."""
-    nothing = RewardBreakdown(None, None, None, None, None)
-    turns = tuple(
-        TurnRecord(
-            turn.agent, game_acts(turn.agent_acts, "agent"), Stage.OPEN, nothing, turn.manager,
-            game_acts(turn.manager_acts, "manager"),
-        )
-        for turn in dialogue.turns
-    )  # fmt: skip
-    episode = Episode(dialogue.id, 0, "written", "written", task_card(dialogue), turns, "closed", ())
-    return episode, Hidden(tuple(round(ticket.floor) for ticket in dialogue.tickets))
 
 
 def sampled_candidates(policy: Policy, episode: Episode, count: int) -> list[list[str]]:
@@ -261,7 +245,9 @@ def run_gate(policy: str, reward: Reward, reader: Reader, scale: LabScale) -> di
     """Run E0 with a policy, or with ``pool:`` and a split or file."""
     if policy.startswith(POOL):
         dialogues = dialogues_of(policy.removeprefix(POOL))[: scale.dialogues]
-        records: list[tuple[Episode, Hidden | None]] = [written_episode(dialogue) for dialogue in dialogues]
+        records: list[tuple[Episode, Hidden | None]] = [
+            (written_episode(d), Hidden(tuple(round(ticket.floor) for ticket in d.tickets))) for d in dialogues
+        ]
         candidates = list(written_candidates(dialogues, scale.candidates))
     else:
         player = load_policy(policy)
@@ -355,7 +341,7 @@ def values_of(model: BatchScorer, data: WrittenStates, composition: Composition)
     ]
 
 
-def dose_response(data: WrittenStates, scale: LabScale, fit: Fit = fit_light) -> dict[str, Any]:
+def dose_response(data: WrittenStates, scale: LabScale, fit: Fit) -> dict[str, Any]:
     """Return E1's cells, and for each number of pairs and noise the slope: what R_total gains as all sight is lost."""
     cells: dict[str, Any] = {}
     slopes: dict[str, Any] = {}
@@ -424,7 +410,7 @@ def with_sentence(view: ReplyView, sentence: str, reader: Reader) -> ReplyView:
     return reply_view(text, view.card, view.game, view.agent_said, view.manager_said, reader)
 
 
-def rule_worth(data: WrittenStates, reader: Reader, scale: LabScale, fit: Fit = fit_light) -> dict[str, Any]:
+def rule_worth(data: WrittenStates, reader: Reader, scale: LabScale, fit: Fit) -> dict[str, Any]:
     """Return E2's figures.
 
     ``rule`` and ``pairs`` (by how many): ``caught``, the share of begging replies that score lower than without; and
@@ -543,7 +529,7 @@ def study(
     named = suited_reader(None) if reader == AUTO else reader
     heard = load_reader(named)
     found: dict[str, Any] = {"scale": scale, "reward": reward, "reader": named, "words_alone": words_alone}
-    fit = partial(fit_light, acts=not words_alone)
+    fit = LightFitter(acts=not words_alone)
     if "e0" in chosen:
         found["e0"] = {"policy": policy, **run_gate(policy, scorer, heard, size)}
     if "e1" in chosen or "e2" in chosen:

@@ -13,7 +13,7 @@ reported on: the corpus' test authors, or a file of one's own.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -197,6 +197,14 @@ def relations(dialogues: Dialogues) -> dict[str, Figure]:
     }
 
 
+def fired_on_excellent(dialogues: Dialogues) -> dict[str, int]:
+    """Return which rules took points off excellent replies, and how often, the most frequent first."""
+    replies = (r for turns in dialogues.values() for turn in turns for r in _graded(turn, "excellent"))
+    return dict(
+        Counter(t.id for r in replies for t in r.scored.terms if t.source == "rules" and t.points < 0.0).most_common()
+    )
+
+
 def _correlation(replies: Sequence[Sequence[ScoredReply]], part: str) -> Figure:
     """Return the correlation of R_model with another part of the breakdown, or with the number of words for ""."""
     clusters = []
@@ -299,6 +307,7 @@ def measure(
         found[source]["edits"] = figures
     for source in SOURCES:
         found[source]["template_wins"] = templates[source]
+    found["rules"]["fired_on_excellent"] = fired_on_excellent(scored)
     return found | {"correlations": relations(scored)}, scored
 
 
@@ -374,6 +383,8 @@ def print_figures(console: Console, figures: Mapping[str, Any], title: str) -> N
         said = (" / ".join(_percent(cell.get(key), ends=False) for key in ("over", "noticed")) for cell in cells)
         flaws.add_row(flaw, *said, str(max(cell["noticed"].n for cell in cells if cell)))
     console.print(orders, flaws)
+    fired = ", ".join(f"{count} {name}" for name, count in figures["rules"]["fired_on_excellent"].items())
+    console.print(f"rules that fire on excellent replies: {fired or 'none'}", markup=False, highlight=False)
     for name, figure in headline(figures).items():
         if figure.value is None:
             continue

@@ -87,7 +87,7 @@ def situations(dialogues: Iterable[WrittenDialogue], reader: Reader) -> Iterator
         said = [m for m in written_messages(dialogue) if m.side == "agent"]
         heard = iter(zip(said, reader.read([m.text for m in said], [m.context for m in said]), strict=True))
         hidden = Hidden(tuple(round(ticket.floor) for ticket in dialogue.tickets))
-        for turn, (now, _) in zip(dialogue.turns, walk(_episode(dialogue), hidden), strict=True):
+        for turn, (now, _) in zip(dialogue.turns, walk(written_episode(dialogue), hidden), strict=True):
             given = [next(heard) for _ in turn.replies]
             records = tuple(TurnRecord(m.text, reading.acts, Stage.OPEN, _UNSCORED, "", ()) for m, reading in given)
             yield WrittenSituation(now, turn.replies, tuple(m for m, _ in given), records)
@@ -102,7 +102,7 @@ def rate_writing(dialogues: Iterable[WrittenDialogue], reader: Reader) -> Iterat
         ]
 
 
-def _episode(dialogue: WrittenDialogue) -> Episode:
+def written_episode(dialogue: WrittenDialogue) -> Episode:
     """Return a dialogue as a record, with its acts as annotated."""
     turns = tuple(
         TurnRecord(turn.agent, game_acts(turn.agent_acts, "agent"), Stage.OPEN, _UNSCORED, turn.manager,

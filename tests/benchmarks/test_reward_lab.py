@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.cli.main import app
-from benchmarks.studies.light_model import ViewPair, fit_light
+from benchmarks.raters.situation import Hidden
+from benchmarks.studies.light_model import LightFitter, ViewPair
 from benchmarks.studies.reward_lab import (
     _INCIDENT,
     _INNOCENT,
@@ -28,8 +29,8 @@ from benchmarks.studies.reward_lab import (
     proxies,
     with_sentence,
     written_candidates,
-    written_episode,
 )
+from benchmarks.studies.written_raters import written_episode
 from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play.registry import load_reward
 from simulators.people.graded_replies import graded_turns
@@ -67,7 +68,7 @@ def test_a_gate_separates_where_the_model_is_blind_to_what_the_rules_see() -> No
 
 
 def test_written_dialogues_are_rated_as_recorded_ones() -> None:
-    episode, hidden = written_episode(DIALOGUES[0])
+    episode, hidden = written_episode(DIALOGUES[0]), Hidden(tuple(round(t.floor) for t in DIALOGUES[0].tickets))
     candidates = next(written_candidates(DIALOGUES, 4))
     assert len(candidates) == len(DIALOGUES[0].turns)
     assert all(
@@ -91,7 +92,7 @@ def test_annotators_toss_a_coin_where_they_do_not_see_the_flaw() -> None:
 
 
 def test_the_light_model_learns_its_pairs_within_its_bounds() -> None:
-    model = fit_light([ViewPair(a.view, b.view) for a, b in PAIRS])
+    model = LightFitter()([ViewPair(a.view, b.view) for a, b in PAIRS])
     scores = model.score_batch([view for a, b in PAIRS for view in (a.view, b.view)])
     known = np.array([s for s in scores if s is not None]).reshape(-1, 2)
     assert np.abs(known).max() <= 1.0

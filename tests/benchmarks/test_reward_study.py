@@ -61,6 +61,7 @@ def test_each_source_notices_what_it_sees() -> None:
         seen = {source: figures[source]["by_flaw"][flaw]["noticed"].value for source in SOURCES}
         assert seen == {"model": 0.0, "judge": 0.0, "rules": 1.0, "total": 1.0}
     assert figures["rules"]["false_notice"].value == figures["correlations"]["rule_wrong"].value == 0.0
+    assert figures["rules"]["fired_on_excellent"] == {}
 
 
 def test_relations_of_sources() -> None:
