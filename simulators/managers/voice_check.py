@@ -216,6 +216,8 @@ def _figure_fault(scene: AnswerScene, text: str) -> str:
     """
     own, small = _own_figures(scene), None
     low = lower(text)
+    for name in (scene.card.facts.competitor_name, scene.card.hotel.name):  # "Grand Willow" is no thousand
+        low = low.replace(lower(name), " " * len(name))
     for number in find_numbers(low, digits=True, words=True, chinese=True):
         value = float(number.value)
         if any(abs(value - figure) < 0.005 for figure in own):

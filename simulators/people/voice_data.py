@@ -5,9 +5,9 @@ plain wording in which the rules would say the annotated decision, put together 
 (``rule_manager.in_order``). What play never decides is left out (small talk, requests that no agent may grant, words
 that only sound like yes), and so are Chinese messages, which the models that are trained here hardly write.
 
-Examples to learn from come from two sources: ``voice/reworded.jsonl``, plain wordings of simulated play and of written
-situations with an answer written for each (see its data card), and those answers of training authors that say what the
-plain wording says, shortly and without a fact of their own.
+What is learnt from stands in ``voice/reworded.jsonl``: plain wordings of simulated play and of training authors'
+situations, with an answer written for each (see its data card). The authors' own answers are no such examples: they
+invent, and leave out, as novelists do.
 """
 
 from __future__ import annotations
@@ -23,17 +23,15 @@ from pydantic import Field
 
 from negotiation_env.engines.chat_model import ChatMessage
 from negotiation_env.files import Many, Table, Text, known, read_lines
-from negotiation_env.game.acts import Act, DialogueAct
+from negotiation_env.game.acts import DialogueAct
 from negotiation_env.game.moves import decision_of
 from negotiation_env.game.scenario import Hotel
 from negotiation_env.game.state import decision_acts
-from negotiation_env.language.reading import Reader
-from negotiation_env.language.rule_reader import RULES
 from negotiation_env.language.wording import word
 from simulators.concerns import concern as concern_named
 from simulators.concerns import in_words
 from simulators.managers.rule_manager import in_order, manager_book
-from simulators.managers.voice_check import AnswerScene, content_words, verdicts
+from simulators.managers.voice_check import AnswerScene
 from simulators.managers.voice_prompt import MOODS, Speaker, SpokenTurn, chat, clipped, concern_told, note
 from simulators.people.written_dialogues import WrittenDialogue, WrittenTurn, written_dialogues
 from simulators.people.written_messages import WrittenMessage, written_messages
@@ -45,15 +43,17 @@ _NEVER_DECIDED: Final = frozenset({"off_topic", "ask:forbidden", "maybe"})
 """Annotated acts of hotels for which the rules have no decision."""
 _WHO_ASKS: Final = ("Who is speaking, please?", "And who are you?", "Whom do I have the pleasure with?", "Who is this?")
 """Plain wordings of ``ask:identity``."""
-MOST_LEARNT: Final = 20
-"""Words of an author's answer that is learnt."""
-MOST_NEW: Final = 1
-"""Content words in it that neither the plain wording nor the agent's message holds."""
 SHIFTS: Final = tuple(range(-60, 190, 7))
 """What is added to all prices of an example, so that figures are copied and not learnt."""
 _PRICE: Final = re.compile(r"(?<![\d.,/:])[1-9]\d{2,3}(?![\d%]|[.,:]\d|-\w| ?per ?cent| percent)")
+HELD_OUT: Final = 16
+"""Every so manieth line of ``REWORDED`` is kept for choosing the best adapter."""
 EXAMPLES: Final = (0, 1, 2, 3, 4, 5, 6, 7)
 """Lines of ``REWORDED`` that a model without an adapter is shown."""
+
+
+VoiceExample = tuple[ChatMessage, ...]
+"""A chat in the voice's prompt, the answer to learn last."""
 
 
 class VoiceSituation(NamedTuple):
@@ -197,36 +197,19 @@ class _PlainWords:
         return lines[(self._seed + number) % len(lines)] if lines else ""
 
 
-def is_learnt(one: VoiceSituation) -> bool:
-    """Whether an author's answer is short and says nothing but the plain wording and what the agent has said."""
-    new = content_words(one.written) - content_words(f"{one.plain} {one.agent}")
-    acts = {act.kind for act in one.scene.acts}
-    return len(one.written.split()) <= MOST_LEARNT and len(new) <= MOST_NEW and acts != {Act.CLOSE}
-
-
-def written_examples(split: str, reader: Reader = RULES, most: int | None = None) -> list[tuple[ChatMessage, ...]]:
-    """Return a split's situations with their authors' answers as chats to learn from, the answer last.
-
-    Args:
-        split: "train" or "validation".
-        reader: tells which answers read back as their decision.
-        most: examples, spread over the authors; None for all.
-    """
-    found = [one for dialogue in written_dialogues(split) for one in situations(dialogue) if is_learnt(one)]
-    passed = verdicts([one.scene for one in found], [[one.written] for one in found], reader)
-    good = [one for one, verdict in zip(found, passed, strict=True) if verdict.text == one.written]
-    if most is not None and most < len(good):
-        good = [good[i * len(good) // most] for i in range(most)]
-    return [(*one.prompt, ChatMessage(role="assistant", content=one.written)) for one in good]
-
-
-def reworded_examples(copies: int) -> list[tuple[ChatMessage, ...]]:
-    """Return each rewording ``copies`` times as a chat to learn from, every time with other prices."""
+def training_examples(copies: int, most: int) -> list[VoiceExample]:
+    """Return what is trained on: at most ``most`` rewordings, each ``copies`` times and every time with other prices."""
+    learnt = [(place, one) for place, one in enumerate(rewordings()) if place % HELD_OUT][:most]
     return [
         one.messages(SHIFTS[zlib.crc32(f"{place} {copy}".encode()) % len(SHIFTS)] if copy else 0)
         for copy in range(copies)
-        for place, one in enumerate(rewordings())
+        for place, one in learnt
     ]
+
+
+def held_out_examples(most: int) -> list[VoiceExample]:
+    """Return what the best adapter is chosen on: at most ``most`` rewordings that are not trained on."""
+    return [one.messages() for one in rewordings()[::HELD_OUT]][:most]
 
 
 @cache
