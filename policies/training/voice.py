@@ -1,4 +1,4 @@
-"""Trains the hotel manager's voice, a LoRA on a small base, to say plain wordings as a person: ``negotiate train voice``.
+"""Trains the hotel manager's voice, a LoRA on a small base that says a plain wording as a person: ``train voice``.
 
 An example is one answer in the prompt that the manager speaks with (``simulators.managers.voice_prompt``): a written
 rewording, ``copies`` times with other prices (``simulators.people.voice_data``). The loss is on the answer's tokens and
@@ -179,8 +179,8 @@ def _card(settings: VoicePreset, command: str, figures: Mapping[str, Any], diges
             "A LoRA adapter that says a simulated hotel manager's decision as that person would, hearing the agent's "
             "message; the prompt is that of `simulators.managers.voice_prompt`. What it says is checked before it goes "
             "out (`simulators.managers.voice_check`).",
-            "Trained on rewordings that an AI author wrote for this project; no real person, hotel or conversation stands "
-            "behind them.",
+            "Trained on rewordings that an AI author wrote for this project; no real person, hotel or conversation "
+            "stands behind them.",
         ),
         base=settings.base,
         tags=("lora", "negotiation", "voice"),

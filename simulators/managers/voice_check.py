@@ -71,26 +71,6 @@ _ASKS: Final = re.compile(
     re.IGNORECASE,
 )
 
-_CONTENT: Final = re.compile(r"[a-z][a-z'’]+")
-_EMPTY: Final = frozenset(
-    _CONTENT.findall(
-        """
-        about above after again against all also always and another any anything are around because been before
-        being below between both but can can't cannot could day did does doing don't done down each every for from
-        gets give given gives good great had has have having hello here how i'd i'll i'm i've into isn't it's its
-        just know let let's like look made make many may maybe might more morning most much must name near need
-        never next nice not nothing now off once one only other our out over per please really right said same say
-        see shall she should since some something still such sure take than thank thanks that that's the their them
-        then there there's these they they're this those three through time too two under until upon very want was
-        way we we'd we'll we're we've well were what what's when where which while who why will with without won't
-        would year yes yet you you'd you'll you're you've your yours price prices rate rates yuan selling net night
-        nights room rooms figure figures offer offers cost costs list percent deal agree agreed confirm hotel house
-        platform
-        """
-    )
-)
-"""Words that refer to nothing, and those of prices."""
-
 
 class AnswerScene(NamedTuple):
     """What an answer is checked against: the decision, and the state of the game in which it is said."""
@@ -126,13 +106,6 @@ def same_sentence(sentence: str) -> str:
     """Return a sentence in the form in which two that say the same words are equal; "" for one under four words."""
     said = _WORD.findall(sentence.lower())
     return " ".join(said) if len(said) > 3 else ""
-
-
-def content_words(text: str) -> set[str]:
-    """Return the words of a text that say what it is about, each as its first six letters."""
-    rooms = {word for room in world.ROOM_TYPES for word in room.lower().split()}
-    said = _CONTENT.findall(text.lower().replace("’", "'"))
-    return {word[:6] for word in said if len(word) > 3 and word not in _EMPTY and word not in rooms}
 
 
 def candidates(text: str, cut: bool) -> list[str]:

@@ -2,9 +2,9 @@
 
 A chat: the system message says what to do, who the manager is, of which house, and how they talk; then come the last
 turns of the dialogue, the agent as ``user`` and the hotel as ``assistant``. Behind the agent's newest words stands a
-note in brackets: the mood in a word, what weighs on the manager once it is shown, and the whole answer in plain wording,
-which the model is to say as that person would. No limit, weight or mood number enters. A model that has no adapter for
-this gets a few examples, and more of the turns before.
+note in brackets: the mood in a word, what weighs on the manager once it is shown, and the whole answer in plain
+wording, which the model is to say as that person would. No limit, weight or mood number enters. A model that has no
+adapter for this gets a few examples, and more of the turns before.
 
 What stays the same comes first, so that engines keep what they computed for it from turn to turn. Adapters are trained
 with this prompt: who changes it has to train them anew.

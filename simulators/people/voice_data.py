@@ -33,13 +33,13 @@ from simulators.concerns import in_words
 from simulators.managers.rule_manager import in_order, manager_book
 from simulators.managers.voice_check import AnswerScene
 from simulators.managers.voice_prompt import MOODS, Speaker, SpokenTurn, chat, clipped, concern_told, note
-from simulators.people.written_dialogues import WrittenDialogue, WrittenTurn, written_dialogues
+from simulators.people.written_dialogues import WrittenDialogue, WrittenTurn
 from simulators.people.written_messages import WrittenMessage, written_messages
 from simulators.subjects import OtherSubjects, replies, subjects
 
 REWORDED: Final = Path(__file__).with_name("voice") / "reworded.jsonl"
 _CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
-_NEVER_DECIDED: Final = frozenset({"off_topic", "ask:forbidden", "maybe"})
+NEVER_DECIDED: Final = frozenset({"off_topic", "ask:forbidden", "maybe"})
 """Annotated acts of hotels for which the rules have no decision."""
 _WHO_ASKS: Final = ("Who is speaking, please?", "And who are you?", "Whom do I have the pleasure with?", "Who is this?")
 """Plain wordings of ``ask:identity``."""
@@ -132,7 +132,7 @@ def situations(dialogue: WrittenDialogue) -> Iterator[VoiceSituation]:
         if message is not None:
             shown = words.concern
             plain, scene = words.of(number, turn, message)
-            usual = plain and not _NEVER_DECIDED & set(turn.manager_acts)
+            usual = plain and not NEVER_DECIDED & set(turn.manager_acts)
             if usual and not _CHINESE.search(turn.agent + turn.manager):
                 yield VoiceSituation(
                     f"{dialogue.id}:{number}", speaker, tuple(turns), turn.agent, MOODS[turn.mood + 2],
@@ -198,7 +198,7 @@ class _PlainWords:
 
 
 def training_examples(copies: int, most: int) -> list[VoiceExample]:
-    """Return what is trained on: at most ``most`` rewordings, each ``copies`` times and every time with other prices."""
+    """Return what is trained on: at most ``most`` rewordings, each ``copies`` times, every time with other prices."""
     learnt = [(place, one) for place, one in enumerate(rewordings()) if place % HELD_OUT][:most]
     return [
         one.messages(SHIFTS[zlib.crc32(f"{place} {copy}".encode()) % len(SHIFTS)] if copy else 0)
