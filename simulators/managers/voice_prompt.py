@@ -1,10 +1,12 @@
 """What a language model is told before it speaks as the hotel manager; the same in training and in play.
 
 A chat: the system message says what to do, who the manager is, of which house, and how they talk; then come the last
-turns of the dialogue, the agent as ``user`` and the hotel as ``assistant``. Behind the agent's newest words stands a
+turns of the dialogue, the agent as ``user`` and the hotel as ``assistant``, for a model that has no adapter for this.
+Behind the agent's newest words stands a
 note in brackets: the mood in a word, what weighs on the manager once it is shown, and the whole answer in plain
-wording, which the model is to say as that person would. No limit, weight or mood number enters. A model that has no
-adapter for this gets a few examples, and more of the turns before.
+wording, which the model is to say as that person would. No limit, weight or mood number enters. An adapter hears the
+agent's newest message alone: it has learned from short examples, and the plain wording holds what is to be said. A model
+without one gets a few examples too.
 
 What stays the same comes first, so that engines keep what they computed for it from turn to turn. Adapters are trained
 with this prompt: who changes it has to train them anew.
@@ -20,14 +22,11 @@ from negotiation_env.game.scenario import Hotel
 from simulators.concerns import Concern
 
 TASK: Final = (
-    "You are a hotel manager and answer a booking platform's agent. The note in brackets holds the answer in plain "
-    "words. Say the same in your own words, as the person below would: take up what the agent said, keep every figure "
-    "and room, add no figure, fact or promise."
+    "You are a hotel manager. Say the plain answer behind Say: in your own words, as the person below would. Take up what "
+    "the agent said, keep all figures and rooms, add nothing."
 )
 HISTORY_CHARACTERS: Final = 2400
 """Most of the earlier turns, of which the oldest are left out first."""
-ADAPTED_HISTORY_CHARACTERS: Final = 300
-"""The same for an adapter, which learns from short examples."""
 MESSAGE_CHARACTERS: Final = 900
 """Most of one message; of a longer one, beginning and end."""
 NO_WORDS: Final = "(no words)"
@@ -77,9 +76,9 @@ def note(mood: str, concern: str, plain: str) -> str:
     return f"[You are {mood}.{weighs}{SAY}{plain}]"
 
 
-def recent(turns: Sequence[SpokenTurn], most: int = HISTORY_CHARACTERS) -> Sequence[SpokenTurn]:
-    """Return the last turns, as many as fit whole into ``most`` characters."""
-    kept, left = len(turns), most
+def recent(turns: Sequence[SpokenTurn]) -> Sequence[SpokenTurn]:
+    """Return the last turns, as many as fit whole into ``HISTORY_CHARACTERS``."""
+    kept, left = len(turns), HISTORY_CHARACTERS
     while kept and (left := left - len(turns[kept - 1].agent) - len(turns[kept - 1].hotel)) >= 0:
         kept -= 1
     return turns[kept:]
@@ -99,7 +98,7 @@ def chat(
     """
     messages: list[ChatMessage] = [{"role": "system", "content": system_text(speaker, examples)}]
     waiting: list[str] = []
-    for turn in recent(turns, HISTORY_CHARACTERS if examples else ADAPTED_HISTORY_CHARACTERS):
+    for turn in recent(turns) if examples else ():
         waiting.append(spoken_to(turn.agent))
         if turn.hotel:
             messages.append({"role": "user", "content": "\n".join(waiting)})

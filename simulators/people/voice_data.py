@@ -89,8 +89,6 @@ class Rewording(Table):
     talk: Text
     hotel: Annotated[Many[str | int | float], Field(min_length=6, max_length=6)]
     """The fields of ``Hotel``, in order."""
-    before: Annotated[Many[str], Field(max_length=2)] = ()
-    """The turn before: the agent's words and the hotel's."""
     agent: str
     mood: Annotated[str, known(MOODS, "a mood")]
     concern: str = ""
@@ -99,15 +97,11 @@ class Rewording(Table):
 
     def messages(self, shift: int = 0) -> tuple[ChatMessage, ...]:
         """Return it as a chat in the voice's prompt, its answer last, with ``shift`` added to each price in it."""
-        before, agent, plain, answer = (
-            tuple(shifted(text, shift) for text in texts)
-            for texts in (self.before, (self.agent,), (self.plain,), (self.answer,))
-        )
+        agent, plain, answer = (shifted(text, shift) for text in (self.agent, self.plain, self.answer))
         name, city, kind, stars, season, occupancy = self.hotel
         house = Hotel(str(name), str(city), str(kind), int(stars), str(season), float(occupancy))
-        turns = (SpokenTurn(before[0], before[1]),) if before else ()
-        prompt = chat(Speaker(self.who, self.talk, house), turns, agent[0], note(self.mood, self.concern, plain[0]))
-        return (*prompt, ChatMessage(role="assistant", content=answer[0]))
+        prompt = chat(Speaker(self.who, self.talk, house), (), agent, note(self.mood, self.concern, plain))
+        return (*prompt, ChatMessage(role="assistant", content=answer))
 
 
 def shifted(text: str, by: int) -> str:
