@@ -60,7 +60,7 @@ _GIVES: Final = re.compile(
 """Something given beyond the rate, or promised."""
 _AGREES: Final = re.compile(
     r"(?<!no )(?<!not )(?<!not a )(?<!n't )\b(?:(?:it's|it is|that's|that is|we have|you have|you've got) a deal|"
-    r"(?:agreed|deal|done|settled|sold|accepted)(?=[.!,]|$))",
+    r"(?:agreed|deal|(?<!are )(?<!'re )(?<!am )(?<!'m )done|settled|sold|accepted)(?=[.!,]|$))",
     re.IGNORECASE,
 )
 """An agreement in so many words; a question or a story that holds one is not asked for often enough to matter."""

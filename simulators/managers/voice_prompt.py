@@ -5,8 +5,8 @@ turns of the dialogue, the agent as ``user`` and the hotel as ``assistant``, for
 Behind the agent's newest words stands a
 note in brackets: the mood in a word, what weighs on the manager once it is shown, and the whole answer in plain
 wording, which the model is to say as that person would. No limit, weight or mood number enters. An adapter hears the
-agent's newest message alone: it has learned from short examples, and the plain wording holds what is to be said. A model
-without one gets a few examples too.
+agent's newest message alone: it has learned from short examples, and the plain wording holds what is to be said. A
+model without one gets a few examples too.
 
 What stays the same comes first, so that engines keep what they computed for it from turn to turn. Adapters are trained
 with this prompt: who changes it has to train them anew.
@@ -22,8 +22,8 @@ from negotiation_env.game.scenario import Hotel
 from simulators.concerns import Concern
 
 TASK: Final = (
-    "You are a hotel manager. Say the plain answer behind Say: in your own words, as the person below would. Take up what "
-    "the agent said, keep all figures and rooms, add nothing."
+    "You are a hotel manager. Say the plain answer behind Say: in your own words, as the person below would. Take up "
+    "what the agent said, keep all figures and rooms, add nothing."
 )
 HISTORY_CHARACTERS: Final = 2400
 """Most of the earlier turns, of which the oldest are left out first."""

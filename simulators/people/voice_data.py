@@ -48,7 +48,7 @@ SHIFTS: Final = tuple(range(-60, 190, 7))
 _PRICE: Final = re.compile(r"(?<![\d.,/:])[1-9]\d{2,3}(?![\d%]|[.,:]\d|-\w| ?per ?cent| percent)")
 HELD_OUT: Final = 16
 """Every so manieth line of ``REWORDED`` is kept for choosing the best adapter."""
-EXAMPLES: Final = (0, 1, 2, 3, 4, 5, 6, 7)
+EXAMPLES: Final = (448, 238, 210, 749, 399, 756, 735, 22)
 """Lines of ``REWORDED`` that a model without an adapter is shown."""
 
 

@@ -36,7 +36,7 @@ SPEAKER = Speaker("Auntie Su, 61", "short", Hotel("Lotus", "Dali", "family", 3, 
 
 def test_silence_joins_the_messages_that_were_not_answered() -> None:
     turns = [SpokenTurn("Hello?", ""), SpokenTurn("Anyone?", "Yes. Hello.")]
-    messages = chat(SPEAKER, turns, "The king?", "[You are calm. Say: I could do 435.]")
+    messages = chat(SPEAKER, turns, "The king?", "[You are calm. Say: I could do 435.]", few_shot())
     assert [m["role"] for m in messages] == ["system", "user", "assistant", "user"]
     assert messages[1]["content"] == "Hello?\nAnyone?"
     assert messages[-1]["content"] == "The king?\n[You are calm. Say: I could do 435.]"
@@ -54,7 +54,7 @@ def test_the_oldest_turns_are_left_out_whole() -> None:
     kept = recent(turns)
     assert kept == turns[-len(kept) :] and 0 < len(kept) < 10
     assert sum(len(t.agent) + len(t.hotel) for t in kept) <= HISTORY_CHARACTERS
-    assert len(chat(SPEAKER, turns, "The king?", "")) == 2 < len(chat(SPEAKER, turns, "The king?", "", few_shot()))
+    assert len(chat(SPEAKER, turns, "The king?", "")) == 2, "expected an adapter to be told no turns before"
 
 
 def test_a_note_ends_in_the_plain_wording() -> None:
