@@ -50,8 +50,6 @@ HELD_OUT: Final = 16
 """Every so manieth line of ``REWORDED`` is kept for choosing the best adapter."""
 EXAMPLES: Final = (448, 238, 210, 749, 399, 756, 735, 22)
 """Lines of ``REWORDED`` that a model without an adapter is shown."""
-
-
 VoiceExample = tuple[ChatMessage, ...]
 """A chat in the voice's prompt, the answer to learn last."""
 
@@ -124,13 +122,12 @@ def situations(dialogue: WrittenDialogue) -> Iterator[VoiceSituation]:
     for number, turn in enumerate(dialogue.turns):
         message = messages.get(str(number))
         if message is not None:
-            shown = words.concern
             plain, scene = words.of(number, turn, message)
             usual = plain and not NEVER_DECIDED & set(turn.manager_acts)
             if usual and not _CHINESE.search(turn.agent + turn.manager):
                 yield VoiceSituation(
                     f"{dialogue.id}:{number}", speaker, tuple(turns), turn.agent, MOODS[turn.mood + 2],
-                    words.concern or shown, plain, scene, clipped(turn.manager),
+                    words.concern, plain, scene, clipped(turn.manager),
                 )  # fmt: skip
         turns.append(SpokenTurn(turn.agent, turn.manager))
 
