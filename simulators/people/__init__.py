@@ -6,6 +6,6 @@
 ``written_dialogues`` are dialogues in free language by AI authors (``dialogues``, with their data card),
 ``written_messages`` their messages, each in the state of the game in which it was said; ``reading_labels`` what a
 reader is to find in them and in the drills (``drills``), ``reading_effects`` what a misreading changes in the game,
-``voice_data`` what the manager's voice learns from them.
+``voice_data`` what the manager's voice learns: situations of them and rewordings (``voice``).
 A new kind of damage or habit is an entry in ``phrases/*.toml`` or ``candidates.HABITS``.
 """
