@@ -1,4 +1,5 @@
-"""What every training run shares: ``presets`` (settings), ``run_folder`` (files of a run), ``lora`` (adapters).
+"""What every training run shares: ``presets`` (settings), ``run_folder`` (files of a run), ``lora`` (adapters), ``encoder``
+(a LoRA and heads on a sentence encoder).
 
 Importing ``presets`` and ``run_folder`` imports no torch.
 """
