@@ -128,6 +128,13 @@ def test_sound_replies_have_no_severe_fault(reply: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["9" * 900 + "th of May", "三" * 900 + "号", "1e999% " * 99, "5月" * 500, "seven " * 300]
+)
+def test_odd_numbers_are_rated(text: str) -> None:
+    assert 1.0 <= last(HELLO, f"{text} {text}", text).consensus.score <= 5.0
+
+
+@pytest.mark.parametrize(
     "reply",
     [
         "We accept 438 for the Deluxe King. A refund of no-shows is nothing that I may promise.",
