@@ -288,6 +288,7 @@ def test_raters_import_nothing_of_the_rewards(path: Path) -> None:
     imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     assert not {name for name in imported if name.split(".")[0] == "rewards"}
+    assert not {name for name in imported if name.startswith("negotiation_env.language.claims")}
     assert "negotiation_env.game.features" not in imported
 
 
