@@ -27,7 +27,7 @@ _WORD: Final = "|".join(sorted([*_CARDINAL, *_ORDINAL, "hundred", "thousand", "o
 _FOUND: Final = re.compile(
     rf"(?<![\w.])(?P<digits>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?)(?P<th>st|nd|rd|th)?(?![a-z\d])"
     rf"|(?<![\w'])(?P<words>(?:{_WORD})(?:(?:[ -]|(?<=hundred) and |(?<=thousand) and )(?:{_WORD}))*)(?![\w])"
-    r"|(?<=[\u4e00-\u9fff¥])(?P<bare>\d+(?:\.\d+)?)|(?P<han>[零〇一二两三四五六七八九十百]+)(?=[号日晚月成%％]|个点)"
+    r"|(?<=[\u4e00-\u9fff¥])(?P<bare>\d+(?:\.\d+)?)|(?P<han>[零〇一二两三四五六七八九十百]{1,8})(?=[号日晚月成%％]|个点)"
 )
 _PERCENT: Final = re.compile(r"\s?%|[ -]percent\b|[ -]per cent\b|个点|个百分点")
 MONTHS: Final = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
@@ -52,6 +52,10 @@ _ENDS: Final = re.compile(
 """What follows a day that stands without its month."""
 _NEXT: Final = re.compile(r"\.? (?:the )?")
 _ALONE: Final = re.compile(r"(?:\bthe|\bfrom|\buntil|\btill|\bto|\bof|\band|\bor|,|\bon)\s*$")
+
+
+MOST: Final = 1e12
+"""A larger number counts as this one."""
 
 
 class SaidNumber(NamedTuple):
@@ -87,7 +91,7 @@ def numerals(plain: str) -> tuple[SaidNumber, ...]:
                 SaidNumber(float(value), match.span(), percent, ordinal) for value, ordinal in _in_words(match["words"])
             ]
         else:
-            value = float((match["digits"] or match["bare"]).replace(",", ""))
+            value = min(MOST, float((match["digits"] or match["bare"]).replace(",", "")))
             found.append(SaidNumber(value, match.span(), percent, match["th"] is not None))
     return tuple(found)
 

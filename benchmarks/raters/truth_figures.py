@@ -43,7 +43,6 @@ _FAMILIES: Final = {
 }
 _OFFER: Final = re.compile(r"^\s*(?:off|less on|discount|cut|reduction|cheaper|commission|of (?:it|that|the rate))\b")
 _OF_OWN: Final = re.compile(r"\b(?:full|sold|occup\w+|empty|booked|taken|filled|house|rooms? (?:sold|taken))\b")
-_SHARE: Final = re.compile(r"\b(?:commission|our share|keeps?|ours|take|cut)\b")
 _RIVAL_ASKS: Final = re.compile(
     r"\s*(?:'s)?\s*(?:(?:is|stands|sits|sells|asks|shows|has|offers|goes|lists|charges|starts|runs|hangs|wants|takes|"
     r"lets|still|now|today|just|currently|already|for|a|an|its|similar|room|rooms|king|twin|suite|double|queen|executive|"

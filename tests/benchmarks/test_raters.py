@@ -128,6 +128,13 @@ def test_sound_replies_have_no_severe_fault(reply: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["9" * 900 + "th of May", "三" * 900 + "号", "1e999% " * 99, "5月" * 500, "seven " * 300]
+)
+def test_odd_numbers_are_rated(text: str) -> None:
+    assert 1.0 <= last(HELLO, f"{text} {text}", text).consensus.score <= 5.0
+
+
+@pytest.mark.parametrize(
     "reply",
     [
         "We accept 438 for the Deluxe King. A refund of no-shows is nothing that I may promise.",
@@ -281,6 +288,7 @@ def test_raters_import_nothing_of_the_rewards(path: Path) -> None:
     imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     assert not {name for name in imported if name.split(".")[0] == "rewards"}
+    assert not {name for name in imported if name.startswith("negotiation_env.language.claims")}
     assert "negotiation_env.game.features" not in imported
 
 
