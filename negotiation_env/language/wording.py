@@ -202,7 +202,8 @@ def read_phrase(template: str, key: str, source: str) -> Phrase:
         long = "For the %(room)s: " + long
         names.add("room")
     short = "".join(filled[::2])
-    marks = tuple(mark for part in _FILLED_IN.split(short) if len(mark := part.strip(_ENDS).replace("%%", "%")) > 2)
+    parts = [part.strip(_ENDS).replace("%%", "%") for piece in filled[::2] for part in _FILLED_IN.split(piece)]
+    marks = tuple(part for part in parts if len(part) > 2)
     return Phrase(template, short, long, bool(_SAYS_TYPE.search(template)), frozenset(names), marks)
 
 
