@@ -26,7 +26,7 @@ _EVENT: Final = re.compile(
     rf"\b(?P<name>{_NAME})(?P<head>{_HEADS})\b"
     rf"|\b(?P<of>(?:autumn |spring |red )?{_SEASONS})[ -](?P<season>seasons?|weeks?|weekend|days|time)\b"
     r"|\bfor the (?P<alone>leaves|blossoms?|lanterns|gulls|exams)\b"
-    r"|(?P<chinese>红叶|樱花|梅花(?=季|节)|油菜花|音乐|美食|马拉松|交易会|博览会|展销会|暑假|寒假|国庆|五一|中秋|春节|元宵|灯会|龙舟|红嘴鸥|火把节|学生假)"
+    r"|(?P<chinese>红叶|樱花|梅花(?=季|节)|油菜花|音乐|美食|马拉松|交易会|博览会|展销会|暑假|寒假|国庆|(?<![一二三四五六七八九十百])五一(?![一二三四五六七八九十百、，])|中秋|春节|元宵|灯会|龙舟|红嘴鸥|火把节|学生假)"
     r"(?:节|季|周|假期|那几天|那阵|那段|期间)?"
 )
 _CHINESE: Final[dict[str, str]] = {

@@ -76,7 +76,8 @@ def gift_claims(talk: Talk) -> list[Claim]:
     found: list[Claim] = []
     for gift, pattern in _GIFTS.items():
         for match in pattern.finditer(talk.low):
-            if _is_offered(talk, match):
+            told = "photographer" in match[0] and "photographer" in talk.earlier_low
+            if not told and _is_offered(talk, match):
                 true = gift in allowed or (bool(own) and pattern.search(own) is not None)
                 truth = ", ".join(allowed)
                 found.append(talk.claim("promise", match.start(), match.end(), gift, truth, true))

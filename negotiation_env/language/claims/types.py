@@ -49,7 +49,6 @@ _AHEAD: Final = re.compile(
 )
 _VERB: Final = re.compile(
     r"(?:keep|hold|get|receive|take|pocket|pay|see|read|arrive|leave|leaving|you|付|给|看|到手|落袋)s?$"
-    r"|^(?:to|for) |^in "
 )
 """Words that the figure follows."""
 _VERB_ALONE: Final = re.compile(r"you(?:'d| would|'ll| will)? (?:still )?[a-z ]+s?$")
