@@ -430,7 +430,7 @@ def rule_worth(data: WrittenStates, reader: Reader, scale: LabScale, fit: Fit) -
     needed: list[float | None] = []
     ruled = Composition()
     for seed in range(scale.seeds):
-        rng = np.random.default_rng((Stream.REWARD_LAB, 2, seed))
+        rng = np.random.default_rng((Stream.REWARD_LAB_RULE, seed))
         base = [data.pairs[int(i)] for i in rng.permutation(len(data.pairs))[: scale.pairs[-1]]]
         labelled = [ViewPair(better.view, worse.view) for better, worse in base]
         views = [fresh[int(i)] for i in rng.permutation(len(fresh))[: max(scale.added)]]

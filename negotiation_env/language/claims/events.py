@@ -55,6 +55,8 @@ _PLAIN: Final = word_set(
 )
 """Words before an event that tell it from no other."""
 _GENERIC: Final = frozenset(("holiday", "vacation", "festival", "fair", "season", "expo", "tour", "exam", "rain"))
+_NONE: Final = re.compile(r"\b(?:no|not an?|without an?|isn't an?|any) $")
+"""Before an event that there is not: "no festival at your end"."""
 _NO_EVENT_BEFORE: Final = re.compile(
     r"\b(?:happy|nice|good|enjoy (?:your|the)|your|my|his|her|their|on|a|an|bank|only|more|than|is|was|be|be a|seems?|"
     r"it's|that's|sounds?|not|as|too|so|very|quite|call it|hardly|pretty)(?: [a-z]+)? $"
@@ -75,6 +77,8 @@ def event_claims(talk: Talk) -> list[Claim]:
         words, generic = _said(match)
         true = bool(words & known)
         if not words or (generic and not true and _is_plain(talk, match)):
+            continue
+        if not true and _NONE.search(talk.before(match.start(), 12)):
             continue
         sentence = talk.sentence(match.start())
         other = _LONG_AGO.search(talk.low, sentence.start, sentence.end) or _BESIDE.search(
