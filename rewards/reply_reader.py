@@ -73,7 +73,7 @@ def notes(view: ReplyView) -> str:
         found.append(text)
     found += [MARKS[mark] for mark in text_marks(view)]
     prepared = prepare(view.text)
-    if any(not claim.true for claim in view.claims):
+    if any(not claim.true and isinstance(claim.value, float) for claim in view.claims):
         found.append("unknown figure")
     if _names_goal(view):
         found.append("names the goal")

@@ -35,8 +35,9 @@ InitOption = Annotated[str | None, typer.Option("--init", help="Adapter to start
 DataOption = Annotated[Path | None, typer.Option("--data", help="JSON Lines to train on; default: generated.")]
 
 NGRAM: Final = "ngram"
-ENCODER: Final = "encoder"
 """Preset of the light reward model, whose training needs no torch."""
+ENCODER: Final = "encoder"
+"""Beginning of the presets of scorers on a sentence encoder."""
 TRAINED_SHARE: Final = 0.85
 """About the share of generated data that is trained on, for a plan; the rest is held out."""
 
@@ -227,7 +228,7 @@ def rm(
     """Train the LoRA reward model on preference pairs; "encoder": on a sentence encoder; "ngram": the light model."""
     if preset == NGRAM:
         if resume:
-            raise UsageError(f"train rm: expected no --resume with the preset {NGRAM!r}, whose run takes two minutes")
+            raise UsageError(f"train rm: expected no --resume with the preset {NGRAM!r}, whose run takes a minute")
         light = optional_module("rewards.model.ngram_fit", "train")
         folder = light.train(preset, out, _with_seed(overrides, seed))
         _tell(f"Reward model: {folder}/preference.npz; its figures: {folder}/preference.json")

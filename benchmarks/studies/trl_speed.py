@@ -146,7 +146,6 @@ class Given(NamedTuple):
     overrides: tuple[str, ...]
     rounds: int
     reward: str
-    adapters: tuple[Path, Path] | None
     trl_reward: str
 
 
@@ -162,7 +161,7 @@ def measure_side(side: str, given: Given) -> MeasuredSide:
 
     method = load_method("repo", given.preset, given.overrides)
     if side == "repo":
-        return sides.measure_repo(method, given.rounds, given.reward, given.adapters)
+        return sides.measure_repo(method, given.rounds, given.reward)
     return sides.measure_trl(method.preset, given.rounds, side == "trl-dialogues", given.trl_reward)
 
 
@@ -179,11 +178,7 @@ def study(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Replaces a preset's value.")
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds that count, after one to warm up.")] = 3,
-    reward: Annotated[str, typer.Option(help="REPO's reward.")] = "repo:model=small,judge=small",
-    adapters: Annotated[
-        tuple[Path, Path] | None,
-        typer.Option(metavar="RM JUDGE", help="Folders of reward model and judge, in place of --reward."),
-    ] = None,
+    reward: Annotated[str, typer.Option(help="REPO's reward.")] = "repo:model=small",
     trl_reward: Annotated[str, typer.Option(help="The reward on TRL's side.")] = "repo",
     sides: Annotated[str, typer.Option(help="Which to measure, by comma; REPO's is always.")] = ",".join(SIDES),
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the figures.")] = Path("out/trl-speed"),
@@ -195,7 +190,7 @@ def study(
     chosen = list(dict.fromkeys(["repo", *filter(None, sides.split(","))]))
     if odd := [side for side in chosen if side not in SIDES]:
         raise UsageError(f"--sides: expected some of {', '.join(SIDES)}, got {', '.join(odd)}")
-    given = Given(preset, tuple(overrides or ()), rounds, reward, adapters, trl_reward)
+    given = Given(preset, tuple(overrides or ()), rounds, reward, trl_reward)
     settings = load_method("repo", preset, given.overrides).preset
     out.mkdir(parents=True, exist_ok=True)
     found = []

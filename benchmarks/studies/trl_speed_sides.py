@@ -24,7 +24,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,10 +53,6 @@ from policies.training.on_policy.methods import Method
 from policies.training.on_policy.samples import SampledRound, SamplingAgent, play
 from policies.training.settings import OnPolicyPreset
 from policies.training.supervised import load_base, with_adapter
-from rewards.loading import load_judge
-from rewards.model.adapter_model import AdapterRewardModel, base_of
-from rewards.reply_reader import ReplyReader
-from rewards.repo import RepoReward
 
 GROUP = 4
 """Replies to one prompt, as in this project's own GRPO presets."""
@@ -132,26 +127,17 @@ class _TimedAgent(SamplingAgent):
             return super().reply(views)
 
 
-def open_reward(spec: str, adapters: tuple[Path, Path] | None) -> Reward:
-    """Return a reward by name, or REPO's with these folders as reward model and judge."""
-    if adapters is None:
-        return load_reward(spec)
-    reader = ReplyReader(base_of(adapters[0]))
-    return RepoReward(AdapterRewardModel(reader, adapters[0]), load_judge(str(adapters[1])))
-
-
-def measure_repo(method: Method, rounds: int, reward: str, adapters: tuple[Path, Path] | None = None) -> MeasuredSide:
+def measure_repo(method: Method, rounds: int, reward: str) -> MeasuredSide:
     """Run REPO's rounds, one to warm up and then ``rounds``.
 
     Args:
         method: REPO with its preset; the preset's own ``reward`` is not read.
         rounds: rounds that count, at least 1.
         reward: name of the reward.
-        adapters: folders of reward model and judge, in place of ``reward``.
     """
     preset, clock = method.preset, Clock()
     torch.set_num_threads(preset.torch_threads)
-    manager, scorer = load_manager(preset.manager), TimedReward(open_reward(reward, adapters), clock)
+    manager, scorer = load_manager(preset.manager), TimedReward(load_reward(reward), clock)
     engine = TransformersEngine(preset.base, dtype=preset.dtype, max_prompt_tokens=preset.max_prompt_tokens)
     found: list[Round] = []
     with ActorCritic(engine, preset, with_value=method.has_value) as actor:
@@ -183,7 +169,7 @@ def measure_repo(method: Method, rounds: int, reward: str, adapters: tuple[Path,
                 learner.learn(played.samples, number)
             found.append(_round(played, learner.steps - before, clock))
         device = actor.base.device
-    what = f"REPO, value model, reward {'of adapters' if adapters else reward}"
+    what = f"REPO, value model, reward {reward}"
     return MeasuredSide("repo", what, found[1:], peak_memory_mb(), str(device), torch.get_num_threads())
 
 

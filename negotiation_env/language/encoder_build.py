@@ -109,11 +109,7 @@ def onnx_model(folder: Path = FOLDER, eight_bit: bool = False) -> Path:
     """
     path = _onnx_path(folder)
     if eight_bit:
-        whole, path = onnx_model(folder), path.with_suffix(".int8.onnx")
-        with FileLock(path.with_suffix(".lock")):
-            if not path.is_file():
-                write_file(path, lambda fresh: _quantise(whole, fresh))
-        return path
+        return _eight_bit_model(folder, path.with_suffix(".int8.onnx"))
     if path.is_file():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,10 +127,19 @@ def onnx_model(folder: Path = FOLDER, eight_bit: bool = False) -> Path:
     return path
 
 
-def _quantise(whole: Path, path: Path) -> None:
+def _eight_bit_model(folder: Path, path: Path) -> Path:
+    """Return the eight-bit model, made of the whole one on first use."""
+    if path.is_file():
+        return path
+    if find_spec("onnx") is None:
+        raise UsageError(f"expected the package onnx, which makes the encoder's eight-bit weights: {EXTRA_COMMAND}")
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    quantize_dynamic(str(whole), str(path), weight_type=QuantType.QInt8)
+    whole = onnx_model(folder)
+    with FileLock(path.with_suffix(".lock")):
+        if not path.is_file():
+            write_file(path, lambda fresh: quantize_dynamic(str(whole), str(fresh), weight_type=QuantType.QInt8))
+    return path
 
 
 def merged_model(base: Path, weights: Mapping[str, Floats], scale: float) -> Any:

@@ -40,6 +40,7 @@ from simulators.people.written_pairs import NO_ANSWER, tied_pairs, written_pairs
 
 WIDTH: Final = 256
 """Of the head's hidden layer."""
+LEAST_SPREAD: Final = 1e-6
 
 
 class EncoderRmPreset(EncoderPreset):
@@ -131,8 +132,8 @@ def loss_of(model: AdaptedEncoder, part: Sequence[TalkPairs], settings: EncoderR
         loss = loss + settings.level * drawn
     if settings.length and len(found) > 2:
         long = torch.log1p(torch.tensor([float(n) for talk in part for n in talk.lengths]))
-        both = torch.stack([found, long])
-        loss = loss + settings.length * torch.corrcoef(both)[0, 1].nan_to_num() ** 2
+        if found.std() > LEAST_SPREAD and long.std() > LEAST_SPREAD:  # else there is no correlation, and no gradient
+            loss = loss + settings.length * torch.corrcoef(torch.stack([found, long]))[0, 1] ** 2
     return loss
 
 

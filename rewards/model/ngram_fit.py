@@ -89,9 +89,7 @@ def fit(pairs: Sequence[PreferencePair], settings: NgramPreset) -> dict[str, flo
             both.append(texts[pair.scenario, key, reply])
         ends.append((both[0], both[1]))
     counts = Counter(e for row in read for e in row)
-    vocabulary = {
-        e: i for i, e in enumerate(sorted(e for e, n in counts.items() if n >= settings.fewest or e[0] == "<"))
-    }
+    vocabulary = {e: i for i, e in enumerate(sorted(e for e, n in counts.items() if n >= settings.fewest))}
     sure = np.array([1.0 if pair.sure is None else pair.sure for pair in pairs])
     chosen, rejected = np.array(ends, dtype=np.int64).reshape(-1, 2).T
     rows = _Rows(_matrix(read, vocabulary), chosen, rejected, sure)

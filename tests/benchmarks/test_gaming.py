@@ -20,7 +20,7 @@ def gains() -> dict[str, Gain]:
 
 
 TOLERATED = {"stall-with-thanks": 0.15, "never-close": 0.05}
-"""What a reply may gain at most on a phrase-book reply, which the reward model finds bland; over a dialogue none pays."""
+"""What a reply may gain at most on one of the phrase book, which the reward model finds bland; no dialogue pays."""
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

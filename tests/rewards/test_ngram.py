@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +70,9 @@ def test_a_copied_line_loses_to_an_answer() -> None:
 
 def test_neither_card_nor_acts_are_read() -> None:
     view = example_view("Would 360 for the king suit you?")
-    other = view._replace(
-        card=view.card._replace(promises=()) if hasattr(view.card, "_replace") else view.card, acts=()
-    )
-    assert MODEL.score(view) == MODEL.score(other._replace(features=(0.0,) * len(view.features)))
+    card = replace(view.card, promises=(), tickets=(replace(view.card.tickets[0], target_price=300),))
+    bare = view._replace(card=card, acts=(), features=(0.0,) * len(view.features))
+    assert MODEL.score(view) == MODEL.score(bare)
 
 
 def test_numbers_compare_a_reply_with_the_talk() -> None:
