@@ -252,7 +252,7 @@ def test_a_judge_trained_on_other_questions_is_refused_and_points_may_be_others(
     path.write_text(SHIPPED.read_text().replace("yes = -50.0", "yes = -5.0"))
     rude = [example_view("You are greedy and stupid. Lower it.")]
     (mild,), (shipped,) = load_judge("distilled", path).judge(rude), load_judge("distilled").judge(rude)
-    assert _points(mild)["emotional-value"] > _points(shipped)["emotional-value"] + 15.0
+    assert _points(mild)["emotional-value"] > _points(shipped)["emotional-value"] + 5.0
 
 
 def test_light_weights_of_another_shape_are_named(tmp_path: Path) -> None:
