@@ -158,7 +158,7 @@ def written_candidates(dialogues: Sequence[WrittenDialogue], count: int) -> Iter
         for number, turn in enumerate(dialogue.turns):
             stock[min(number, 5), len(dialogue.tickets)] += [reply.text for reply in turn.replies]
     for place, dialogue in enumerate(dialogues):
-        rng = np.random.default_rng((Stream.REWARD_LAB, 0, place))
+        rng = np.random.default_rng((Stream.LAB_CANDIDATE, place))
         found = []
         for number, turn in enumerate(dialogue.turns):
             own, others = [r.text for r in turn.replies], stock[min(number, 5), len(dialogue.tickets)]
@@ -351,7 +351,7 @@ def dose_response(data: WrittenStates, scale: LabScale, fit: Fit) -> dict[str, A
             for dose in scale.doses:
                 rows = []
                 for seed in range(scale.seeds):
-                    rng = np.random.default_rng((Stream.REWARD_LAB, 1, seed))
+                    rng = np.random.default_rng((Stream.LAB_ANNOTATOR, seed))
                     kinds = rng.permutation(len(VERIFIABLE))[: round(dose * len(VERIFIABLE))]
                     chosen = [data.pairs[int(i)] for i in rng.permutation(len(data.pairs))[:count]]
                     model = fit(annotated(chosen, frozenset(VERIFIABLE[int(k)] for k in kinds), noise, rng))
@@ -430,7 +430,7 @@ def rule_worth(data: WrittenStates, reader: Reader, scale: LabScale, fit: Fit) -
     needed: list[float | None] = []
     ruled = Composition()
     for seed in range(scale.seeds):
-        rng = np.random.default_rng((Stream.REWARD_LAB, 2, seed))
+        rng = np.random.default_rng((Stream.LAB_INCIDENT, seed))
         base = [data.pairs[int(i)] for i in rng.permutation(len(data.pairs))[: scale.pairs[-1]]]
         labelled = [ViewPair(better.view, worse.view) for better, worse in base]
         views = [fresh[int(i)] for i in rng.permutation(len(fresh))[: max(scale.added)]]
