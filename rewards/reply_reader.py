@@ -29,7 +29,7 @@ from rewards.judge.judge_orders import judged_reply, without_orders
 from rewards.judge.rubric import Rubric
 from rewards.linear import text_marks
 from rewards.rules.plain_text import prepare
-from rewards.rules.reply_figures import said_figures, strange_figures
+from rewards.rules.reply_figures import said_figures
 from rewards.rules.rule_reward import RuleReward
 
 NAMES = {
@@ -73,7 +73,7 @@ def notes(view: ReplyView) -> str:
         found.append(text)
     found += [MARKS[mark] for mark in text_marks(view)]
     prepared = prepare(view.text)
-    if strange_figures(view, prepared):
+    if any(not claim.true for claim in view.claims):
         found.append("unknown figure")
     if _names_goal(view):
         found.append("names the goal")

@@ -23,7 +23,7 @@ stands with ``policies.training.on_policy.methods.Grpo``.
 
 A source that could not score is None, and then so is the total, unless the composition leaves that source out: unscored
 is not zero. A source that is left out is still scored and recorded, so that episodes of all ablations show the same
-figures. This module knows no text, no rule, no weight; the sources do.
+figures. Texts, rules and weights are the sources' matter.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class HouseFact(Table):
     tied: bool = False
     """Whether it is so in a house whose manager ties its price to the subject's condition, and only there."""
     told: Text
-    """In words for a language model's prompt; "tell them: " goes before it."""
+    """In other words, which a language model may choose."""
     dry: Text
     tired: Text
     angry: Text
@@ -217,20 +217,13 @@ class Aside(NamedTuple):
     """Before the answer, "" for nothing."""
     after: str = ""
     """Behind it."""
-    told: tuple[str, ...] = ()
-    """What stands before, as a language model is told to say it."""
-    asks: str = ""
-    """What stands behind, in the same way."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """All that a language model is told to say."""
-        return (*self.told, self.asks) if self.asks else self.told
+    facts: tuple[str, ...] = ()
+    """What it tells of the house, in other words, which a language model may choose."""
 
     @property
     def text(self) -> str:
-        """All of it as one text, in the manager's words and as it is told."""
-        return " ".join((self.before, self.after, *self.notes))
+        """All of it as one text."""
+        return " ".join((self.before, self.after, *self.facts))
 
 
 NO_ASIDE: Final = Aside()
@@ -264,23 +257,20 @@ class OtherSubjects:
             may: what it may do of its own accord: "think" ask for time to think, "ask" ask about a subject.
             ends: whether the talk is over with this answer.
         """
-        before, told = [], []
+        before, facts = [], []
         for name in asked_about(text):
             fact = fact_of(name, card, seed, self.condition)
             before.append(self._choose(fact.lines(self.tone), seed, turn, ANSWER))
-            told.append(f"tell them: {fact.told}")
+            facts.append(fact.told)
         waited, self.waits_for = self.waits_for, ""
         if waited and not before and answers(text, waited):
             before.append(self._choose(replies().taken, seed, turn, TAKE))
-            told.append("thank them for the answer")
         if self.thinks == "asked" and not ends:
             self.thinks = "done"
             before.append(self._choose(replies().thought, seed, turn, TAKE))
-            told.append("say that you have thought about it")
         if before:
-            return Aside(" ".join(before), "", tuple(told))
-        after, asks = self._asks(seed, turn, may)
-        return Aside("", after, (), asks)
+            return Aside(" ".join(before), "", tuple(facts))
+        return Aside("", self._asks(seed, turn, may))
 
     def take_back(self, aside: Aside) -> Aside:
         """Return an answer's aside without what it asks, as if it had not been asked."""
@@ -288,21 +278,20 @@ class OtherSubjects:
             self.has_asked = self.has_asked and not self.waits_for
             self.thinks = "no" if self.thinks == "asked" else self.thinks
             self.waits_for = ""
-        return aside._replace(after="", asks="")
+        return aside._replace(after="")
 
-    def _asks(self, seed: int, turn: float, may: Sequence[str]) -> tuple[str, str]:
-        """Return what it asks of its own accord, in its words and as it is told; "" twice for most answers."""
+    def _asks(self, seed: int, turn: float, may: Sequence[str]) -> str:
+        """Return what it asks of its own accord, "" for most answers."""
         if "think" in may and self.thinks == "no" and FLOATS.draw(seed, turn, THINK) < THINKS:
             self.thinks = "asked"
-            return self._choose(replies().thinks, seed, turn, WHICH), "ask for time to think until tomorrow"
+            return self._choose(replies().thinks, seed, turn, WHICH)
         chance = FLOATS.draw(seed, turn, ASK)
         if "ask" not in may or self.has_asked or chance >= ASKS_AT:
-            return "", ""
+            return ""
         asking = [name for name in SUBJECTS if subjects()[name].asks]
         self.waits_for = asking[int(chance / ASKS_AT * len(asking))]
         self.has_asked = True
-        line = self._choose(subjects()[self.waits_for].asks, seed, turn, WHICH)
-        return line, f"ask them: {line}"
+        return self._choose(subjects()[self.waits_for].asks, seed, turn, WHICH)
 
     def _choose(self, lines: Sequence[str], seed: int, turn: float, channel: int) -> str:
         """Return one of some lines, one that it has not said yet where there is one."""

@@ -22,9 +22,12 @@ from negotiation_env.errors import UsageError
 
 if TYPE_CHECKING:
     from benchmarks.report import Report
+    from negotiation_env.engines.chat_model import ChatModel
 
 TOO_MANY_FAULTS = 3
 """Exit code where more of a policy's episodes failed than may."""
+LLM_RATINGS = "llm_ratings.jsonl"
+"""A language model's ratings of a run, beside its report."""
 SHOWN_CASES = 5
 """Failed cases of a policy that are named without ``--full``."""
 METRIC_WIDTH, CELL_WIDTH = 28, 23
@@ -97,6 +100,9 @@ def bench(
             autocompletion=completion.readers,
         ),
     ] = "auto",
+    rater: Annotated[
+        str, typer.Option(help="A language model that rates the replies too, beside the panel: smollm2, ...")
+    ] = "",
     trials: Annotated[int, typer.Option(min=1, help="How often each case is played.")] = 1,
     llm: Annotated[str, typer.Option(help="Engine of the llm manager.")] = "smollm2",
     seed: Annotated[int, typer.Option(min=0, help="Seed of trials and bootstrap.")] = 0,
@@ -115,10 +121,12 @@ def bench(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Play policies on suites; write report.json, report.html, episodes.jsonl. Too many faults: exit code 3."""
-    from benchmarks.runner.run import run_benchmark
+    from benchmarks.runner.run import EPISODES, run_benchmark
     from benchmarks.runner.workers import cores
+    from negotiation_env.engines.specs import load_engine
 
     curves = read_curves(curve or ())
+    engine = load_engine(rater) if rater else None  # a model that cannot be had is told before anything is played
     policies = split_names(policy)
     if policy_file is not None:
         from policies.agents_file import read_agents
@@ -142,8 +150,25 @@ def bench(
     )
     console = Console()
     print_result(console, report, out, full)
+    if engine is not None:
+        print_llm_ratings(console, out / EPISODES, engine, out / LLM_RATINGS)
     if any(report.withheld(name) for name in report.policies):
         raise typer.Exit(TOO_MANY_FAULTS)
+
+
+def print_llm_ratings(console: Console, episodes: Path, engine: ChatModel, out: Path) -> None:
+    """Rate a run's replies with a language model, beside the panel; print what it says of each policy."""
+    from benchmarks.raters.llm_rater import rate_beside
+    from negotiation_env.play.records import read_episodes
+
+    console.print(f"Ratings by {engine.spec}, beside the panel's; in no figure above", style="bold", markup=False)
+    for policy, found in rate_beside(list(read_episodes(episodes)), engine, out).items():
+        named = (("rating", found.rating), ("readable", found.readable), ("alpha with the panel", found.alpha))
+        parts = [
+            f"{name} –" if x.value is None else f"{name} {x.value:.2f} [{x.low or 0.0:.2f}, {x.high or 0.0:.2f}]"
+            for name, x in named
+        ]
+        console.print(f"  {policy}: {', '.join(parts)}", soft_wrap=True, highlight=False, markup=False)
 
 
 def print_result(console: Console, report: Report, out: Path, full: bool = False, cases: bool = True) -> None:

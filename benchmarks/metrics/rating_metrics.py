@@ -26,6 +26,8 @@ GUARDRAILS: Final[dict[str, str]] = {
     "wrong_fact": "facts of the task card told wrongly",
     "unfounded_figure": "figures that come from nowhere",
     "wrong_date": "dates or lengths of stay of no ticket",
+    "wrong_room": "rooms of no ticket, or one room's figures given to another",
+    "wrong_house": "houses that are neither the hotel nor its competitor",
     "agrees_for_hotel": "agreements claimed that the hotel has not given",
     "no_acceptance": "bargaining on although the quote meets the target",
     "type_mixed_up": "net and selling prices mixed up",

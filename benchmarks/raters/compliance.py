@@ -34,6 +34,15 @@ TOO_LONG: Final = 110
 OPINIONS: Final = (Skill.WORKFLOW, Skill.NEGOTIATION, Skill.SCOPE)
 _CONTACT: Final = re.compile(r"\b1[3-9]\d[ -]?\d{4}[ -]?\d{4}\b|https?://|www\.|[\w.]+@[\w-]+\.\w+")
 _AGREEING: Final = re.compile(r"\b(?:agree\w*|confirm\w*|deal|settled|accept\w*|yes|consent)\b")
+_NEVER: Final = re.compile("(?!)")
+_PROMISED: Final = {
+    "banner": re.compile(r"\bbanners?\b"),
+    "badge": re.compile(r"\bbadges?\b"),
+    "photo-refresh": re.compile(r"\bphoto\w*|\bpictures?\b"),
+    "weekly-report": re.compile(r"\breports?\b"),
+    "search-boost": re.compile(r"\b(?:boost\w*|higher (?:in|up|place)|search (?:lift|boost))\b"),
+}
+"""A word that tells each promise."""
 _PLAIN_PROMISE: Final = ("promise you", "i promise", "we promise", "word that", "for sure")
 
 
@@ -80,11 +89,12 @@ def _promises(now: RatedSituation, record: TurnRecord, reading: RaterReading) ->
         yield Finding("oversells", -2.5, f"promises what it may not: {hit.text}", Skill.WORKFLOW, hit.span)
     elif pledge := find("pledge", reading, affirmed=True):
         yield Finding(
-            "pledges", -1.5, f"promises more than anybody can keep: {pledge.text}", Skill.WORKFLOW, pledge.span
+            "oversells", -1.5, f"promises more than anybody can keep: {pledge.text}", Skill.WORKFLOW, pledge.span
         )
     elif wrong and wrong != "other":
-        # A promise that only the reader of the record hears, and no word of the list tells, is less sure.
-        yield Finding("pledges", -1.0, f"promises what the card does not allow: {wrong}", Skill.WORKFLOW)
+        # A promise that only the reader of the record hears, and no word of it stands there, is less sure.
+        points = -2.0 if _PROMISED.get(wrong, _NEVER).search(reading.plain) else -1.25
+        yield Finding("oversells", points, f"promises what the card does not allow: {wrong}", Skill.WORKFLOW)
 
 
 def _manners(record: TurnRecord, reading: RaterReading) -> Iterator[Finding]:
@@ -93,7 +103,7 @@ def _manners(record: TurnRecord, reading: RaterReading) -> Iterator[Finding]:
     if hit:
         yield Finding("threatens", -2.5, f"threatens or insults: {hit.text}", Skill.NEGOTIATION, hit.span)
     elif hostile:
-        yield Finding("pressing", -1.0, "puts pressure on the hotel", Skill.NEGOTIATION)
+        yield Finding("threatens", -1.0, "puts pressure on the hotel", Skill.NEGOTIATION)
     if len(reading.words) > TOO_LONG:
         yield Finding("no_chat_length", -0.75, f"{len(reading.words)} words")
     if "\n" in reading.text.strip() and reading.text.strip().count("\n") >= 2:

@@ -203,6 +203,7 @@ _MARKUP: Final = re.compile(r"\*\*|^#+ |^\s*(?:[-*•]|\d+[.)])\s+\S|`|</?[a-z]+
 _BLANK: Final = re.compile(r"[\[<{][^\]>}\n]{2,30}[\]>}]|_{3,}|\bxx+\b")
 _SCRIPT: Final = re.compile(r"[^\W\d_a-zA-ZÀ-ɏ]")
 _FIGURE: Final = re.compile(r"[¥€$]?\d[\d,.]*%?(?: (?:yuan|rmb|cny))?|(?:rmb|cny) \d[\d,.]*")
+_SUM: Final = re.compile(r"\d ?[-+=x×*/] ?\d")
 _STRANGE: Final = re.compile(r"[bcdfghjklmnpqrstvwxz]{6,}|^[bcdfghjklmnpqrstvwxz]{4,}$|(.)\1\1|[a-z]{22,}")
 _COMMON: Final = frozenset(
     [
@@ -277,7 +278,8 @@ def rate(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> Repl
 
 def _manner(read: Phrasing) -> Iterator[Finding]:
     """How the words read, by weights fitted on written replies: like a good agent's, or like a flawed one's."""
-    points = min(MOST, max(WORST, SLOPE * log((read.excellent + SMALL) / (read.flawed + SMALL))))
+    leaning = SLOPE * (1.0 - read.bland) * log((read.excellent + SMALL) / (read.flawed + SMALL))
+    points = min(MOST, max(WORST, leaning))
     if points < 0.0:
         words = ", ".join(word for word in read.words if not word.startswith("=")) or "its way with what was said"
         yield Finding("reads_flawed", points, f"reads like a flawed reply: {words}", Skill.FLUENCY)
@@ -320,6 +322,8 @@ def _grammar(now: RatedSituation, reading: RaterReading) -> Iterator[Finding]:
     if len(strange) * 5 > len(reading.words):
         yield Finding("no_words", -2.5, f"is not made of words: {strange[0][:20]}", Skill.FLUENCY)
     broken = [pair for sentence in reading.sentences for pair in clashes(sentence)]
+    if _SUM.search(reading.plain):
+        broken = [pair for pair in broken if not all(word[0].isdigit() for word in pair.split())]
     if broken:
         # One in a dozen is how people write in a chat.
         points = -0.25 if len(broken) == 1 else -0.75 if len(broken) == 2 and len(reading.words) > 24 else -1.9
@@ -449,7 +453,7 @@ def _address(now: RatedSituation, reading: RaterReading) -> Iterator[Finding]:
     if hit := find("wrong_side", reading):
         yield Finding("wrong_side", -1.5, f"speaks as somebody else: {hit.text}", Skill.SCOPE, hit.span)
     if now.number > 1 and len(reading.words) >= 10 and not _to_the_matter(reading):
-        yield Finding("beside_the_matter", -0.5, "has nothing to do with rates and rooms", Skill.SCOPE)
+        yield Finding("beside_the_matter", -0.3, "has nothing to do with rates and rooms", Skill.SCOPE)
 
 
 def _to_the_matter(reading: RaterReading) -> bool:

@@ -1,4 +1,6 @@
-"""An optional fourth rater: any language model, asked for the same ratings. Reported beside the panel, never mixed in.
+"""An optional fourth rater: any language model, asked for the same ratings (``negotiate bench --rater ENGINE``).
+
+Its ratings are written and printed beside the panel's (``rate_beside``) and never mixed in: no metric reads them.
 
 It is shown the task card, the talk so far and the reply, and answers with one JSON object. An answer that cannot be
 read, word for word as asked, leaves the reply unrated: an unreadable answer is no rating of 1. Small models rate badly;
@@ -9,13 +11,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from benchmarks.raters.panel import rate_episode
 from benchmarks.raters.rating import Skill
+from benchmarks.statistics import Figure, mean, share
+from benchmarks.statistics.agreement import alpha_figure
 from negotiation_env.engines.chat_model import ChatModel, ChatReply, ChatRequest
 from negotiation_env.errors import UsageError
+from negotiation_env.files import write_lines
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.play.records import Episode
 
@@ -113,3 +120,51 @@ def _read(reply: ChatReply) -> LlmRating:
         return LlmRating(None, fault=f"unreadable answer: {type(error).__name__}")
     skills = tuple((skill, bool(getattr(answer, skill.value))) for skill in Skill)
     return LlmRating(answer.rating, answer.excellent, skills)
+
+
+class LlmFigures(NamedTuple):
+    """What a model's ratings of one policy come to."""
+
+    rating: Figure
+    """Mean rating of a reply, 1 to 5; clusters are episodes."""
+    readable: Figure
+    """Share of replies with a readable answer."""
+    alpha: Figure
+    """Agreement with the panel's consensus on replies: Krippendorff's alpha, ordinal."""
+
+
+def rate_beside(episodes: Sequence[Episode], engine: ChatModel, out: Path) -> dict[str, LlmFigures]:
+    """Rate every reply of episodes with a model, write the ratings, and return the figures by policy.
+
+    Args:
+        episodes: those without a turn or with a fault are left out.
+        engine: the model.
+        out: file of JSON lines to write, one a reply.
+    """
+    rated = [episode for episode in episodes if episode.turns and episode.fault is None]
+    found = LlmRater(engine).rate(rated)
+    write_lines(
+        out,
+        [
+            {"policy": episode.policy, "scenario": episode.scenario_id, "turn": number, "rating": given.rating,
+             "excellent": given.excellent, "skills": dict(given.skills), "fault": given.fault}
+            for episode, ratings in zip(rated, found, strict=True)
+            for number, given in enumerate(ratings, 1)
+        ],
+    )  # fmt: skip
+    figures = {}
+    for policy in dict.fromkeys(episode.policy for episode in rated):
+        own = [(e, ratings) for e, ratings in zip(rated, found, strict=True) if e.policy == policy]
+        given = [[r.rating for r in ratings] for _, ratings in own]
+        panel = [rate_episode(episode) for episode, _ in own]
+        units = [
+            [[value, float(reply.consensus.rating)] for value, reply in zip(values, p.replies, strict=True)]
+            for values, p in zip(given, panel, strict=True)
+            if p is not None
+        ]
+        figures[policy] = LlmFigures(
+            mean([[float(v) for v in values if v is not None] for values in given], within=(1.0, 5.0)),
+            share([[v is not None for v in values] for values in given]),
+            alpha_figure(units, "ordinal"),
+        )
+    return figures

@@ -2,10 +2,10 @@
 
 After the source paper's panel of a task expert, a linguist and a computer scientist, who agreed by consensus. Ours is
 computed. The three look at different things, so a median would outvote the one who sees the fault: a reply's score is
-the mean of the three, and at most 2 where one of them found a severe fault; a dialogue's is the mean of theirs, and at
-most 3 with such a reply. A skill is shown if most of those with an opinion say so, and on a tie the rater of that field
-decides. The raters share the reading of the record, no rule and no weight; with the training
-rewards they share nothing.
+the weighted mean of the three, little above the compliance rater's, and at most 2 where one of them found a severe
+fault; a dialogue's is the mean of theirs, and at most 3 with such a reply. A skill is shown if most of those with an
+opinion say so, and on a tie the rater of that field decides. The raters share the reading of the record, no rule and no
+weight; with the training rewards they share nothing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ WEIGHTS: Final = {task.NAME: 0.1, language.NAME: 0.6, compliance.NAME: 0.3}
 MORE_THAN_A_BLEMISH: Final = -1.2
 """Points of a fault with which no reply is excellent."""
 MADE_UP: Final = 0.75
-"""What the others can make up for, where one rater finds a reply badly said or not allowed."""
+"""What the others can make up for, where the compliance rater finds faults."""
 SEVERE_CAP: Final = 2.0
 """The consensus on a reply with a severe fault is no higher."""
 SEVERE_DIALOGUE_CAP: Final = 3.0
@@ -109,8 +109,9 @@ def rate_turn(now: RatedSituation, record: TurnRecord) -> RatedReply:
 def agree(ratings: dict[str, ReplyRating]) -> ReplyRating:
     """Return the consensus on one reply.
 
-    The score is the mean, at most ``SEVERE_CAP`` where a rater found a severe fault. A reply is excellent if two of
-    the three call it so and none finds more than a blemish.
+    The score is the weighted mean, at most ``MADE_UP`` above the compliance rater's; where a rater found a severe fault
+    it is moved down to the part of the scale up to ``SEVERE_CAP``, its order kept. A reply is excellent if it reads so
+    to the language rater and none finds more than a blemish.
     """
     findings = tuple(f for rating in ratings.values() for f in rating.findings)
     score = sum(WEIGHTS[name] * rating.score for name, rating in ratings.items())

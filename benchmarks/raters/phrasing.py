@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -27,96 +28,14 @@ from negotiation_env.play.records import TurnRecord
 PATH: Final = Path(__file__).with_name("phrasing.npz")
 KINDS: Final = ("excellent", "bland", "flawed")
 _TOKEN: Final = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+(?:[.,]\d+)*|[^\w\s]|[\u4e00-\u9fff]")
-_STOCK: Final = frozenset(
-    [
-        "about",
-        "with",
-        "that",
-        "this",
-        "have",
-        "from",
-        "your",
-        "what",
-        "will",
-        "more",
-        "they",
-        "them",
-        "then",
-        "than",
-        "been",
-        "into",
-        "also",
-        "just",
-        "some",
-        "would",
-        "could",
-        "should",
-        "their",
-        "there",
-        "which",
-        "these",
-        "those",
-        "where",
-        "while",
-        "hello",
-        "thank",
-        "thanks",
-        "please",
-        "rate",
-        "rates",
-        "price",
-        "prices",
-        "room",
-        "rooms",
-        "offer",
-        "yuan",
-        "selling",
-        "night",
-        "nights",
-        "hotel",
-        "lower",
-        "king",
-        "twin",
-        "suite",
-        "double",
-        "queen",
-        "executive",
-        "deluxe",
-        "superior",
-        "family",
-        "standard",
-        "garden",
-        "view",
-        "guest",
-        "guests",
-        "okay",
-        "good",
-        "morning",
-        "evening",
-        "afternoon",
-        "sorry",
-        "when",
-        "only",
-        "very",
-        "well",
-        "much",
-        "here",
-        "were",
-        "does",
-        "each",
-        "both",
-        "for",
-        "the",
-        "and",
-        "you",
-        "our",
-        "are",
-        "not",
-        "but",
-        "can",
-        "may",
-    ]
+_STOCK_WORDS: Final = (
+    "about with that this have from your what will more they them then than been into also just some would could "
+    "should their there which these those where while hello thank thanks please rate rates price prices room rooms "
+    "offer yuan selling night nights hotel lower king twin suite double queen executive deluxe superior family "
+    "standard garden view guest guests okay good morning evening afternoon sorry when only very well much here were "
+    "does each both for the and you our are not but can may"
 )
+_STOCK: Final = frozenset(_STOCK_WORDS.split())
 """Words that do not show whether somebody was heard."""
 
 
@@ -157,7 +76,7 @@ def marks(now: RatedSituation, record: TurnRecord, reading: RaterReading, common
     for token in _TOKEN.findall(reading.plain):
         tokens.append("#" if token[0].isdigit() else "@" if token in names and len(token) > 2 else token)
     tokens.append("$")
-    found = {*tokens, *map(" ".join, zip(tokens, tokens[1:], strict=False))}
+    found = {*tokens, *map(" ".join, pairwise(tokens))}
     chinese = sum(t > "\x7f" and t.isalpha() for t in tokens)
     said = words(reading.plain)
     rare = {w for w in said if w not in common}

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 LOWEST, HIGHEST = 1.0, 5.0
 SEVERE: Final = -2.0
 """Points from which a finding is severe: harm that good parts of the reply do not make up for."""
-DENIES: Final = -0.7
+DENIES: Final = -0.3
 """Points from which a finding denies its skill; smaller faults are blemishes."""
 
 

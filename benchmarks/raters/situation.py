@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final
 
 from benchmarks.checks.scene import BIDS, CLAIMS, Scene, Standing
-from benchmarks.raters.numerals import WEEKDAY, numerals, said_days
+from benchmarks.raters.said_numbers import WEEKDAY, numerals, said_days
 from benchmarks.raters.wordlists import NOTHING, RaterReading, find, plain_of, read
 from negotiation_env.errors import UsageError
 from negotiation_env.game.acts import Act, DialogueAct, Tactic

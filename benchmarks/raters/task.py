@@ -273,7 +273,7 @@ def _course(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> I
     if now.silent and (asks or kinds & {Act.GREET, Act.ASK, Act.INFORM, Act.SOOTHE}):
         yield Finding("reaches_out", 0.5, "reaches out again after silence", Skill.WORKFLOW)
     if Act.OFF_TOPIC in kinds and not kinds & _TO_THE_POINT and not find("matter", reading) and not asks:
-        yield Finding("strays", -1.25, "strays from the talk", Skill.SCOPE)
+        yield Finding("strays", -0.75, "strays from the talk", Skill.SCOPE)
     if any(act.kind is Act.OFF_TOPIC for act in now.heard_acts) and now.number > 1 and find("matter", reading):
         yield Finding("leads_back", 0.5, "leads back to the matter", Skill.SCOPE)
     if Act.CLOSE in kinds:

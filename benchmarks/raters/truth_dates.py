@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Final, NamedTuple
 
-from benchmarks.raters.numerals import WEEKDAYS, SaidDay, numerals, said_days
 from benchmarks.raters.rating import Finding, Skill
+from benchmarks.raters.said_numbers import MONTHS, WEEKDAYS, SaidDay, numerals, said_days
 from benchmarks.raters.situation import RatedSituation
 from negotiation_env.game.scenario import TaskCard
 
@@ -21,14 +22,20 @@ _LATER: Final = re.compile(
     r"\b(?:call|ring|phone|write|send|speak|talk|hear|come|back|again|ask|answer|mail|email|letter|report|by|before|"
     r"after|photographer|until|till|ready|visit|look|next|since|last|bill|invoice|paid|pay|owner|boss|deadline|line)\b"
 )
-_FROM: Final = re.compile(r"(?:\bfrom|\bon|\bstarting|\bbeginning|\barriving|\bsince)\s+(?:the |\w+day,? (?:the )?)?$")
+_FROM: Final = re.compile(r"(?:\bfrom|\bstarting|\bbeginning|\barriving|\bsince)\s+(?:the |\w+day,? (?:the )?)?$")
 _OUT: Final = re.compile(
-    r"\b(?:out|last night|ends?|ending|closes|check-?out|leaves?|leaving|gone)(?: by| on| is|,)?\s+(?:the |\w+day,? (?:the )?)?$"
+    r"\b(?:out|last night|ends?|ending|closes|check-?out|leaves?|leaving|gone)(?: by| on| is|,)?\s+"
+    r"(?:the |\w+day,? (?:the )?)?$"
 )
 _LAST_NIGHT: Final = re.compile(r"\blast (?:night|one)(?: is| on|:|,| being| of it)?\s+(?:the |\w+day,? (?:the )?)?$")
 _GOES: Final = re.compile(r"\b(?:out|check-?out|departure)(?: on| by| is|:)?\s+(?:the |\w+day,? (?:the )?)?$")
 _LAST_WEEKDAY: Final = re.compile(rf"\blast (?:night|one)(?: is| on|:|,| being)?(?: the| a)? ({'|'.join(WEEKDAYS)})\b")
-_TO: Final = re.compile(r"\s?(?:to|till|until|through|-|–|—)\s?(?:the )?")
+_OFFERED: Final = re.compile(
+    r"\b(?:kings?|twins?|suites?|doubles?|queens?|execs?|executives?|rooms?|nights?)\b|晚|房|床"
+)
+_IN_MONTH: Final = re.compile(rf"\b(?:in|for|early|late|mid|this)[ -](?:early |late |mid-)?({'|'.join(MONTHS)})\b")
+_PAST: Final = re.compile(r"\b(?:was|were|did|saw|had|put|wrote|last|happened|read|sent|went|told|said|turned|since)\b")
+TO: Final = re.compile(r"\s?(?:to|till|until|through|-|–|—)\s?(?:the )?")
 SURE, LIKELY = -2.25, -1.25
 """Points of what the card or the calendar refutes, and of what nothing bears out."""
 NEAR: Final = timedelta(days=45)
@@ -56,7 +63,8 @@ def wrong_days(now: RatedSituation, plain: str) -> Iterator[Finding]:
         if said.weekday is not None and not _fits_calendar(said, card):
             yield Finding("wrong_date", SURE, f"{words} is another day of the week", Skill.WORKFLOW, said.span)
         elif not _known(now, said, card):
-            if not (_LATER.search(before) or (now.hotel_days and said.month is None)):
+            offered = now.number == 1 and _OFFERED.search(plain, *_around(plain, said.span[0])) is not None
+            if offered or not (_LATER.search(before) or (now.hotel_days and said.month is None)):
                 yield Finding(
                     "wrong_date", LIKELY, f"names the {words}, which is in no stay", Skill.WORKFLOW, said.span
                 )
@@ -77,14 +85,15 @@ def wrong_days(now: RatedSituation, plain: str) -> Iterator[Finding]:
     if not now.hotel_days:
         yield from _wrong_ranges(now, plain, found, card)
     yield from _wrong_ends(now, plain, found, card)
+    yield from _wrong_months(now, plain, card)
     yield from _wrong_counts(plain, found, sum(s.nights for s in card))
     yield from _wrong_nights(now, plain, found, card)
 
 
 def _wrong_ranges(now: RatedSituation, plain: str, found: tuple[SaidDay, ...], card: list[Stay]) -> Iterator[Finding]:
     """A first day with a last one that is another stay's, or none."""
-    for first, last in zip(found, found[1:], strict=False):
-        if not _TO.fullmatch(plain[first.span[1] : last.span[0]]):
+    for first, last in pairwise(found):
+        if not TO.fullmatch(plain[first.span[1] : last.span[0]]):
             continue
         own = [s for s in card if s.first.day == first.day]
         ends = {d.day for s in own for d in (s.out, s.out - timedelta(days=1))}
@@ -114,14 +123,30 @@ def _wrong_ends(now: RatedSituation, plain: str, found: tuple[SaidDay, ...], car
             yield Finding("wrong_date", SURE, f"ends a stay on a {match[1]}", Skill.WORKFLOW, match.span(1))
 
 
+def _wrong_months(now: RatedSituation, plain: str, card: list[Stay]) -> Iterator[Finding]:
+    """A month in the first message, of the rooms that it asks for, in which no stay lies."""
+    if now.number > 1:
+        return
+    known = {d.month for s in card for d in (s.first, s.out)}
+    for match in _IN_MONTH.finditer(plain):
+        start, end = _around(plain, match.start())
+        if MONTHS.index(match[1]) + 1 not in known and _OFFERED.search(plain, start, end) and not _PAST.search(plain):
+            yield Finding("wrong_date", SURE, f"asks for rooms in {match[1]}", Skill.WORKFLOW, match.span(1))
+
+
+def _around(plain: str, position: int) -> tuple[int, int]:
+    """Return where a position's sentence begins and ends."""
+    return next(((s, e) for s, e in sentences(plain) if s <= position < e), (0, len(plain)))
+
+
 def _weekday(name: str) -> int:
     return next(i for i, full in enumerate(WEEKDAYS) if full.startswith(name[:3]))
 
 
 def _wrong_counts(plain: str, found: tuple[SaidDay, ...], total: int) -> Iterator[Finding]:
     """A number of nights that the days beside it do not make: "14 to 26, fourteen nights"."""
-    for first, last in zip(found, found[1:], strict=False):
-        if not _TO.fullmatch(plain[first.span[1] : last.span[0]]) or first.day >= last.day:
+    for first, last in pairwise(found):
+        if not TO.fullmatch(plain[first.span[1] : last.span[0]]) or first.day >= last.day:
             continue
         start, end = next(((s, e) for s, e in sentences(plain) if s <= first.span[0] < e), (0, len(plain)))
         if re.search(
@@ -137,7 +162,7 @@ def _wrong_counts(plain: str, found: tuple[SaidDay, ...], total: int) -> Iterato
             and counts[0].value not in (gap, gap + 1, total)
         ):
             yield Finding(
-                "wrong_nights", SURE, f"counts {counts[0].value:g} nights of {gap}", Skill.WORKFLOW, counts[0].span
+                "wrong_date", SURE, f"counts {counts[0].value:g} nights of {gap}", Skill.WORKFLOW, counts[0].span
             )
 
 
@@ -188,7 +213,8 @@ def _edge(now: RatedSituation, said: SaidDay, card: list[Stay]) -> bool:
 
 
 _STAYS: Final = re.compile(
-    r"\b(?:stay|stays|staying|stayed|least|minimum|most|longer|and more|only|other|left|leaves|that's|without|party|guests?)\b"
+    r"\b(?:stay|stays|staying|stayed|least|minimum|most|longer|and more|only|other|left|leaves|that's|"
+    r"without|party|guests?)\b"
 )
 
 
@@ -215,10 +241,8 @@ def _wrong_nights(now: RatedSituation, plain: str, found: tuple[SaidDay, ...], c
         if _STAYS.search(plain, start, end) or (han and now.number > 1):
             continue  # how long guests stay, what is left of a stay
         if not now.hotel_days and value not in now.figures:
-            yield Finding(
-                "wrong_nights", LIKELY, f"says {value} nights, which no stay has", Skill.WORKFLOW, number.span
-            )
+            yield Finding("wrong_date", LIKELY, f"says {value} nights, which no stay has", Skill.WORKFLOW, number.span)
         elif value > max(all_nights) and value not in now.figures:
             yield Finding(
-                "wrong_nights", LIKELY, f"says {value} nights, longer than any stay", Skill.WORKFLOW, number.span
+                "wrong_date", LIKELY, f"says {value} nights, longer than any stay", Skill.WORKFLOW, number.span
             )

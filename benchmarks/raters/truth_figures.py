@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 from benchmarks.checks.scene import BIDS
-from benchmarks.raters.numerals import Numeral, numerals, said_days
 from benchmarks.raters.rating import Finding, Skill
+from benchmarks.raters.said_numbers import SaidNumber, numerals, said_days
 from benchmarks.raters.situation import RatedSituation
 from benchmarks.raters.truth_dates import LIKELY, SURE, sentences
 from negotiation_env.game.scenario import further_figures
@@ -30,7 +31,8 @@ _TREND: Final = re.compile(
     rf"\b(?:(?P<up>{_UP})|(?P<down>{_DOWN}))\b|(?P<more>[多涨升增高旺])|(?P<fewer>[少跌降减低落冷淡])(?!了?解)"
 )
 _DEMAND: Final = re.compile(
-    r"\b(?:demand|search\w*|people look\w*|looking for|look for|interest|queries|enquir\w+|travell?ers|visitors)\b|搜|需求|客流|人气"
+    r"\b(?:demand|search\w*|people look\w*|looking for|look for|interest|queries|enquir\w+|travell?ers|visitors)\b"
+    r"|搜|需求|客流|人气"
 )
 _FAMILIES: Final = {
     "exposure": re.compile(r"\b(?:exposure|visib\w+|views?|impressions|eyes|seen|shown|noticed|traffic|clicks?)\b"),
@@ -41,7 +43,6 @@ _FAMILIES: Final = {
 }
 _OFFER: Final = re.compile(r"^\s*(?:off|less on|discount|cut|reduction|cheaper|commission|of (?:it|that|the rate))\b")
 _OF_OWN: Final = re.compile(r"\b(?:full|sold|occup\w+|empty|booked|taken|filled|house|rooms? (?:sold|taken))\b")
-_SHARE: Final = re.compile(r"\b(?:commission|our share|keeps?|ours|take|cut)\b")
 _RIVAL_ASKS: Final = re.compile(
     r"\s*(?:'s)?\s*(?:(?:is|stands|sits|sells|asks|shows|has|offers|goes|lists|charges|starts|runs|hangs|wants|takes|"
     r"lets|still|now|today|just|currently|already|for|a|an|its|similar|room|rooms|king|twin|suite|double|queen|executive|"
@@ -73,6 +74,7 @@ def wrong_figures(now: RatedSituation, plain: str) -> Iterator[Finding]:
         elif number.value >= 60:
             yield from _wrong_rival(now, plain, number, start)
     yield from _wrong_types(now, plain, found)
+    yield from _wrong_kept(now, plain, found)
     yield from _wrong_retold(now, plain, found)
     yield from _wrong_trend(now, plain, found)
 
@@ -83,11 +85,11 @@ def _clauses(plain: str) -> list[tuple[int, int]]:
         *(m.end() for m in re.finditer(r"[.!?;\n](?!\d)|,? but |, and (?=[a-z]+ (?:is|are|sells|stands|has))", plain)),
         len(plain),
     ]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def _wrong_share(
-    now: RatedSituation, plain: str, number: Numeral, start: int, end: int, count: int
+    now: RatedSituation, plain: str, number: SaidNumber, start: int, end: int, count: int
 ) -> Iterator[Finding]:
     """A percentage of what the sentence names, or of nothing."""
     facts, value = now.card.facts, number.value
@@ -109,11 +111,11 @@ def _wrong_share(
             Skill.WORKFLOW,
             number.span,
         )
-    elif value not in known and abs(value - occupied) > 1.01 and abs(100 - value - occupied) > 1.01 and 0 < value < 100:
-        if not any(abs(value - part) < 0.6 for part in _computed_shares(now, plain)):
-            yield Finding(
-                "unfounded_figure", SURE, f"says {value:g}%, which comes from nowhere", Skill.WORKFLOW, number.span
-            )
+        return
+    near = {occupied, 100.0 - occupied, *_computed_shares(now, plain)}
+    if 0.0 < value < 100.0 and value not in known and not any(abs(value - part) <= 1.01 for part in near):
+        reason = f"says {value:g}%, which comes from nowhere"
+        yield Finding("unfounded_figure", SURE, reason, Skill.WORKFLOW, number.span)
 
 
 def _computed_shares(now: RatedSituation, plain: str) -> list[float]:
@@ -126,7 +128,7 @@ def _computed_shares(now: RatedSituation, plain: str) -> list[float]:
     ]
 
 
-def _wrong_trend(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) -> Iterator[Finding]:
+def _wrong_trend(now: RatedSituation, plain: str, found: tuple[SaidNumber, ...]) -> Iterator[Finding]:
     """The card's change of demand, told the wrong way round."""
     facts = now.card.facts
     change = abs(facts.demand)
@@ -169,7 +171,7 @@ def _wrong_trend(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) ->
             return
 
 
-def _wrong_rival(now: RatedSituation, plain: str, number: Numeral, start: int) -> Iterator[Finding]:
+def _wrong_rival(now: RatedSituation, plain: str, number: SaidNumber, start: int) -> Iterator[Finding]:
     """The competitor's price: its name, a verb of asking, a figure."""
     facts = now.card.facts
     words = facts.competitor_name.lower().split()
@@ -184,7 +186,7 @@ def _wrong_rival(now: RatedSituation, plain: str, number: Numeral, start: int) -
         yield Finding("wrong_fact", SURE, reason, Skill.WORKFLOW, number.span)
 
 
-def _wrong_types(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) -> Iterator[Finding]:
+def _wrong_types(now: RatedSituation, plain: str, found: tuple[SaidNumber, ...]) -> Iterator[Finding]:
     """Prices that are known as net called selling, or the other way round, in a sentence that names one type."""
     sold, kept = set[int](), set[int]()
     for k, ticket in enumerate(now.card.tickets):
@@ -210,11 +212,28 @@ def _wrong_types(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) ->
             )
 
 
-def _near(number: Numeral, prices: set[int]) -> bool:
+def _wrong_kept(now: RatedSituation, plain: str, found: tuple[SaidNumber, ...]) -> Iterator[Finding]:
+    """What is said to be kept of a price: it has to be the price less the commission."""
+    for match in _KEPT.finditer(plain):
+        kept = next((n for n in found if n.span[0] == match.end()), None)
+        start = max(plain.rfind(mark, 0, match.start()) for mark in ".!?;\n") + 1
+        before = [n for n in found if start <= n.span[0] < match.start() and n.value >= 100 and not n.percent]
+        if kept is None or kept.value < 100 or not before:
+            continue
+        right = {before[-1].value * (1.0 - t.commission) for t in now.card.tickets}
+        if abs(kept.value - before[-1].value) <= 1.01 and not any(abs(kept.value - x) <= 1.6 for x in right):
+            reason = f"says that {kept.value:g} is kept of {before[-1].value:g}"
+            yield Finding("type_mixed_up", SURE, reason, Skill.WORKFLOW, kept.span)
+
+
+_KEPT: Final = re.compile(r"\b(?:you|you'd|would) (?:would )?(?:keep|leave you|get|have|hold)(?: about| some)? ")
+
+
+def _near(number: SaidNumber, prices: set[int]) -> bool:
     return any(abs(number.value - price) <= 1.01 for price in prices)
 
 
-def _wrong_retold(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) -> Iterator[Finding]:
+def _wrong_retold(now: RatedSituation, plain: str, found: tuple[SaidNumber, ...]) -> Iterator[Finding]:
     """A number of things that the hotel has just given another number of: "four no-shows" for its two."""
     heard = {w: n.value for n in numerals(now.heard.plain) if (w := _thing(now.heard.plain, n))}
     nights = {float(t.nights) for t in now.card.tickets}
@@ -227,7 +246,7 @@ def _wrong_retold(now: RatedSituation, plain: str, found: tuple[Numeral, ...]) -
             and not number.ordinal
         ):
             yield Finding(
-                "wrong_retold",
+                "wrong_fact",
                 LIKELY,
                 f"says {number.value:g} {thing}, the hotel said {heard[thing]:g}",
                 Skill.WORKFLOW,
@@ -259,11 +278,11 @@ def turned(now: RatedSituation, record: TurnRecord, plain: str) -> Iterator[Find
             sorted(str(int(x))) == sorted(str(int(value))) and x not in said for x in known if x == int(x) and x >= 12
         ):
             yield Finding(
-                "wrong_retold", LIKELY, f"says {value:g}, which turns a figure round", Skill.WORKFLOW, number.span
+                "wrong_fact", LIKELY, f"says {value:g}, which turns a figure round", Skill.WORKFLOW, number.span
             )
 
 
-def _thing(plain: str, number: Numeral) -> str:
+def _thing(plain: str, number: SaidNumber) -> str:
     match = re.match(r"[ -]([a-z]{4,}s)\b", plain[number.span[1] :])
     return match[1] if match and not number.percent and match[1] not in ("nights", "percents", "yuans") else ""
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
-from benchmarks.raters.numerals import numerals, said_days
 from benchmarks.raters.rating import Finding, Skill
+from benchmarks.raters.said_numbers import numerals, said_days
 from benchmarks.raters.situation import RatedSituation
-from benchmarks.raters.truth_dates import NIGHTS, SURE, sentences
+from benchmarks.raters.truth_dates import NIGHTS, SURE, TO, sentences
 from negotiation_env.game import world
 from negotiation_env.game.scenario import TaskCard
 
@@ -23,7 +24,7 @@ _ROOMS: Final = {
     "twin": r"(?:superior )?twins?",
     "suite": r"(?:family )?suites?",
     "double": r"(?:standard )?doubles?",
-    "queen": r"(?:garden(?:[ -]view)? )?queens?",
+    "queen": r"(?:garden(?:[ -]view)? )?queens?|gvq",
     "executive": r"execs?|executives?(?: rooms?)?",
     "studio": r"studios?",
     "single": r"single rooms?",
@@ -56,8 +57,8 @@ _HAN_RIVALS: Final = {
     "星城": "city star hotel",
 }
 _NO_ROOM: Final = re.compile(
-    r"^(?:[ -](?:the (?:amount|price|rate|number|usual)|check|checked|booked|booking|booked|glaz\w+|as|bed|beds|meaning|"
-    r"edged|size|sized|life|that|it|your (?:money|bookings)|digit|figures?|decision|summary|board|chef|lounge|club|floor)\b"
+    r"^(?:[ -](?:the (?:amount|price|rate|number|usual)|check|checked|booked|booking|glaz\w+|as|beds?|meaning|edged|"
+    r"size|sized|life|that|it|your (?:money|bookings)|digit|figures?|decision|summary|board|chef|lounge|club|floor)\b"
     r"|-(?:check|glaz|book))"
 )
 _AS_VERB: Final = re.compile(r"(?:\bto|\bwill|\bnot|\bcan|\bwould|n't|\bi|\bwe|\byou|\bthe view|\bon the|\ba) $")
@@ -112,10 +113,29 @@ def wrong_names(now: RatedSituation, plain: str, text: str) -> Iterator[Finding]
                 "wrong_room", SURE, f"speaks of a {match[0]}, which is no room here", Skill.WORKFLOW, match.span()
             )
     yield from _wrong_houses(now, plain, text, talk)
+    yield from _misnamed(now, plain, text, talk)
     yield from _wrong_pairs(now, plain)
+    yield from _forgotten(now, plain)
+
+
+def _forgotten(now: RatedSituation, plain: str) -> Iterator[Finding]:
+    """Rooms that the first message leaves out where it names the others, or counts too few."""
+    count = len(now.card.tickets)
+    if now.number > 1 or count < 2:
+        return
+    named = {k for k, _ in named_rooms(now.card, plain)}
+    told = [int(n.value) for n in numerals(plain) if _ROOMS_COUNTED.match(plain[n.span[1] :])]
+    if 0 < len(named) < count or (told and told[0] < count and not named):
+        yield Finding("settles_one_room", FORGOTTEN, "names some rooms and leaves others out", Skill.SCOPE)
+
+
+_ROOMS_COUNTED: Final = re.compile(r"^ (?:of your |\w+ )?(?:rooms|stays|room types)\b")
+FORGOTTEN: Final = -0.9
+"""Points of a first message that leaves a room out."""
 
 
 def _wrong_houses(now: RatedSituation, plain: str, text: str, talk: str) -> Iterator[Finding]:
+    """Houses that are neither the hotel nor its competitor."""
     own, rival = now.card.hotel.name.lower(), now.card.facts.competitor_name.lower()
     for stem, name in _STEMS.items():
         if own.startswith(name) or rival == name or stem in talk or (stem in rival or stem in own):
@@ -139,6 +159,11 @@ def _wrong_houses(now: RatedSituation, plain: str, text: str, talk: str) -> Iter
             yield Finding(
                 "wrong_house", SURE, f"speaks of {match[1]}, which is neither house", Skill.WORKFLOW, match.span()
             )
+
+
+def _misnamed(now: RatedSituation, plain: str, text: str, talk: str) -> Iterator[Finding]:
+    """The hotel or its competitor by a name that is nearly theirs, or the one by the other's."""
+    own, rival = now.card.hotel.name.lower(), now.card.facts.competitor_name.lower()
     for name in (own, rival):
         first, *rest = name.split()
         for match in re.finditer(rf"\b{re.escape(first)} ([a-z]+)\b", plain):
@@ -170,14 +195,16 @@ def _wrong_pairs(now: RatedSituation, plain: str) -> Iterator[Finding]:
     if len(now.card.tickets) < 2 or not rooms:
         return
     own = [_belongings(now, k) for k in range(len(now.card.tickets))]
-    days = {d.span: d.day for d in said_days(plain)}
+    found = said_days(plain)
+    lasts = {b.span for a, b in pairwise(found) if TO.fullmatch(plain[a.span[1] : b.span[0]])}
+    days = {d.span: d.day for d in found}
     for start, end in sentences(plain):
         places = [(position, k) for k, position in rooms if start <= position < end]
         told: dict[str, list[tuple[int, int, tuple[int, int]]]] = {"day": [], "nights": [], "price": []}
         for number in numerals(plain) if places else ():
             if start <= number.span[0] < end and not number.percent:
                 kind = "day" if number.span in days else "nights" if NIGHTS.match(plain[number.span[1] :]) else "price"
-                if kind != "price" or number.value >= 100:
+                if (kind != "price" or number.value >= 100) and number.span not in lasts:
                     told[kind].append((number.span[0], round(number.value), number.span))
         for kind, marks in told.items():
             if len(marks) != len(places) or (kind != "price" and now.hotel_days):
@@ -196,7 +223,7 @@ def _wrong_pairs(now: RatedSituation, plain: str) -> Iterator[Finding]:
             if len(wrong) >= 2 or (near and rival != wrong[0][1] and (kind != "price" or _just_said(now, wrong[0][1]))):
                 k, value, span = wrong[0]
                 yield Finding(
-                    "other_room",
+                    "wrong_room",
                     SURE,
                     f"gives the {now.card.tickets[k].room} another's {kind}: {value}",
                     Skill.WORKFLOW,
@@ -226,30 +253,8 @@ NEAR: Final = 16
 """Characters within which a lone figure belongs to a lone room."""
 _KINDS: Final = {"hotel", "inn", "resort", "guesthouse", "house", "court", "lodge", "boutique", "airport", "family",
                  "palace", "plaza", "hostel", "gate"}  # fmt: skip
-_BEFORE_NAME: Final = frozenset(
-    [
-        "the",
-        "your",
-        "for",
-        "at",
-        "and",
-        "then",
-        "both",
-        "dear",
-        "from",
-        "with",
-        "in",
-        "of",
-        "to",
-        "is",
-        "my",
-        "our",
-        "sister",
-        "mr",
-        "ms",
-    ]
-)
-_AFTER_NAME: Final = frozenset(
-    ["is", "at", "sells", "asks", "has", "shows", "on", "and", "or", "stands", "to", "in", "for", "the"]
-)
+_BEFORE: Final = "above below under over the your for at and then both dear from with in of to is my our sister mr ms"
+_BEFORE_NAME: Final = frozenset(_BEFORE.split())
+_AFTER: Final = "is at sells asks has shows on and or stands to in for the"
+_AFTER_NAME: Final = frozenset(_AFTER.split())
 ROOM_WORDS: Final = "king|twin|suite|double|queen|executive"

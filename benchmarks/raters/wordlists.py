@@ -18,6 +18,13 @@ _BREAK: Final = re.compile(r"(?<=[.!?。！？])[\"')]*\s+|\n+")
 _DENIAL: Final = re.compile(r"\b(?:not|never|no|cannot|nobody|none|nor|neither|without|unable)\b|n't\b")
 
 
+_DENIED_BEHIND: Final = re.compile(
+    r"[^.!?;,\n]{0,40}?\b(?:(?:is|are) (?:nothing|not|beyond)|(?:is|are)n't|i (?:can't|cannot|may not|won't)|"
+    r"we (?:can't|cannot|may not|won't)|something (?:i|we) (?:can't|cannot))\b"
+)
+"""A denial behind what it denies: "a refund is nothing that I may promise"."""
+
+
 class Hit(NamedTuple):
     """Where a phrase stands in the plain text."""
 
@@ -143,7 +150,7 @@ def _lists_of(word: str) -> int:
 def _denied(plain: str, position: int) -> bool:
     """Whether a denial stands before a position in its sentence."""
     start = max(plain.rfind(mark, 0, position) for mark in ".!?;\n")
-    return _DENIAL.search(plain, start + 1, position) is not None
+    return _DENIAL.search(plain, start + 1, position) is not None or _DENIED_BEHIND.match(plain, position) is not None
 
 
 def plain_of(text: str) -> str:

@@ -97,6 +97,7 @@ def study(out: Annotated[Path, typer.Option(help="File to write.")] = PATH) -> N
         reply.text.lower() for dialogue in authors for turn in dialogue.turns for reply in turn.replies
     )
     names, weights, bias = fit(data := [*samples(authors, common), *templates(common)])
-    arrays = {"marks": np.array(names), "weights": weights.astype(np.float16), "bias": bias}
-    np.savez_compressed(out, allow_pickle=False, common=np.array(sorted(common)), **arrays)
+    np.savez_compressed(
+        out, marks=np.array(names), weights=weights.astype(np.float16), bias=bias, common=np.array(sorted(common))
+    )
     typer.echo(f"{len(data)} replies, {len(names)} marks, {out.stat().st_size / 1024:.0f} KiB: {out}")

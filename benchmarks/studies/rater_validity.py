@@ -1,13 +1,13 @@
-"""Are the raters valid? ``negotiate study raters``.
+"""Are the raters valid? ``negotiate study raters``, and ``negotiate study raters SPLIT`` on written replies.
 
-Three measurements on automated raters, with no human in the loop:
+Three measurements on automated raters, with no human in the loop (for the fourth, see ``written_raters``):
 
 * labelled pairs: does the right rater score the worse of two hand-written replies lower?
 * degradations: of good replies from good dialogues, each is spoiled in one way; the right rater's score must fall in at
   least 95% of the cases;
 * paraphrases: the same replies in other words; the mean score must stay within 0.1.
 
-Good replies are those that the panel's consensus rates at 4 or more, in dialogues of three scripted policies with the
+Good replies are those that the panel's consensus rates at 3.5 or more, in dialogues of three scripted policies with the
 rule-based manager and in the hand-written good dialogues of the bad cases. Prints the table, writes it as Markdown, and
 returns 1 if a bar is missed.
 """
@@ -29,17 +29,20 @@ from benchmarks.raters.situation import Hidden, contexts, hidden_of, said_instea
 from benchmarks.statistics import Figure, mean, share
 from benchmarks.studies.degradations import DEGRADATIONS, PARAPHRASES, Degradation, Good, Paraphrase
 from benchmarks.studies.labelled_pairs import played, rate_pair, read_pairs
+from benchmarks.studies.written_raters import report_written
 from benchmarks.suites import bad_cases
 from negotiation_env.game.scenario import Scenario, sample_scenario
 from negotiation_env.play.protocols import Unscored
 from negotiation_env.play.records import Episode
-from negotiation_env.play.registry import load_manager, load_policy
+from negotiation_env.play.registry import AUTO, load_manager, load_policy, reader_for
 from negotiation_env.play.rollout import rollout
 from negotiation_env.seeds import SCENARIOS
 
 V = TypeVar("V")
 OUT: Final = Path("docs/rater_validity.md")
-LOWERED, DRIFT, GOOD = 0.95, 0.1, 4.0
+WRITTEN: Final = "## Written replies"
+"""Head of the part of the table's file that is about written replies."""
+LOWERED, DRIFT, GOOD = 0.95, 0.1, 3.5
 """The bars: share of degraded replies rated lower; mean change under paraphrase; consensus of a good reply."""
 LEAST: Final = 200
 """Replies that each degradation is measured on, at least."""
@@ -316,13 +319,30 @@ def _signed(figure: Figure) -> str:
 
 
 def study(
-    out: Annotated[Path, typer.Option(help="Markdown file to write.")] = OUT,
+    files: Annotated[
+        list[str] | None, typer.Argument(help="Written dialogues: the corpus' splits, or files; none: spoiled replies.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Markdown file to write, where no dialogues are named.")] = OUT,
     replies: Annotated[int, typer.Option(help="Replies per degradation, at most.")] = 300,
+    reader: Annotated[str, typer.Option(help="Who reads written replies: rules, encoder, auto.")] = AUTO,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object with written replies' ratings.")
+    ] = False,
+    texts: Annotated[bool, typer.Option(help="Give written replies' texts.")] = True,
 ) -> int:
     """Measure whether the automated raters see what they should; exit status 1 if a bar is missed."""
+    if files:
+        return report_written(files, reader_for(None, reader), as_json, texts)
     found, pairs = measure(replies), compare_pairs()
     text = report(found, pairs)
+    kept = written_sections(out.read_text(encoding="utf-8")) if out.is_file() else ""
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text, encoding="utf-8")
+    out.write_text(text + kept, encoding="utf-8")
     Console().print(text, markup=False, highlight=False, soft_wrap=True)
     return int(bool(passed(found, pairs)))
+
+
+def written_sections(text: str) -> str:
+    """Return what a table's file says of written replies, which is measured apart and kept."""
+    place = text.find(WRITTEN)
+    return "" if place < 0 else "\n" + text[place:]

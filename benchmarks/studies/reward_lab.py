@@ -158,7 +158,7 @@ def written_candidates(dialogues: Sequence[WrittenDialogue], count: int) -> Iter
         for number, turn in enumerate(dialogue.turns):
             stock[min(number, 5), len(dialogue.tickets)] += [reply.text for reply in turn.replies]
     for place, dialogue in enumerate(dialogues):
-        rng = np.random.default_rng((Stream.LAB_CANDIDATE, place))
+        rng = np.random.default_rng((Stream.REWARD_LAB, 0, place))
         found = []
         for number, turn in enumerate(dialogue.turns):
             own, others = [r.text for r in turn.replies], stock[min(number, 5), len(dialogue.tickets)]
@@ -212,17 +212,23 @@ def best_of(proxy: Array, gold: Array, n: int) -> float:
 
 
 def gate(states: Iterable[LabState]) -> dict[str, Any]:
-    """Return E0's curves: gold and violations by pick and n, and R_total's gain over the model at each n."""
+    """Return E0's curves: gold and violations by pick and n, and R_total's gain over the model at each n.
+
+    A state with fewer candidates than n, for some were unscored or empty, gives the best of those that it has.
+    """
+    states = list(states)
+    most = max((len(state.gold) for state in states), default=0)
     golds: dict[tuple[str, int], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     harms: dict[tuple[str, int], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     gains: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for state in states:
         values = proxies(state)
-        for n in (n for n in SIZES if n <= len(state.gold)):
-            here = {name: best_of(proxy, state.gold, n) for name, proxy in values.items()}
+        for n in (n for n in SIZES if n <= most):
+            drawn = min(n, len(state.gold))
+            here = {name: best_of(proxy, state.gold, drawn) for name, proxy in values.items()}
             for name, proxy in values.items():
                 golds[name, n][state.dialogue].append(here[name])
-                harms[name, n][state.dialogue].append(best_of(proxy, state.violations, n))
+                harms[name, n][state.dialogue].append(best_of(proxy, state.violations, drawn))
             gains[n][state.dialogue].append(here["repo"] - here["model"])
     names = list(dict.fromkeys(name for name, _ in golds))
     return {
@@ -351,7 +357,7 @@ def dose_response(data: WrittenStates, scale: LabScale, fit: Fit) -> dict[str, A
             for dose in scale.doses:
                 rows = []
                 for seed in range(scale.seeds):
-                    rng = np.random.default_rng((Stream.LAB_ANNOTATOR, seed))
+                    rng = np.random.default_rng((Stream.REWARD_LAB, 1, seed))
                     kinds = rng.permutation(len(VERIFIABLE))[: round(dose * len(VERIFIABLE))]
                     chosen = [data.pairs[int(i)] for i in rng.permutation(len(data.pairs))[:count]]
                     model = fit(annotated(chosen, frozenset(VERIFIABLE[int(k)] for k in kinds), noise, rng))
@@ -430,7 +436,7 @@ def rule_worth(data: WrittenStates, reader: Reader, scale: LabScale, fit: Fit) -
     needed: list[float | None] = []
     ruled = Composition()
     for seed in range(scale.seeds):
-        rng = np.random.default_rng((Stream.LAB_INCIDENT, seed))
+        rng = np.random.default_rng((Stream.REWARD_LAB_RULE, seed))
         base = [data.pairs[int(i)] for i in rng.permutation(len(data.pairs))[: scale.pairs[-1]]]
         labelled = [ViewPair(better.view, worse.view) for better, worse in base]
         views = [fresh[int(i)] for i in rng.permutation(len(fresh))[: max(scale.added)]]

@@ -23,12 +23,13 @@ from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import TaskCard, card_numbers, sample_scenario
 from negotiation_env.game.state import GameState, new_game
 from negotiation_env.language.reading import context_of
-from negotiation_env.language.rule_reader import understand
+from negotiation_env.language.rule_reader import RuleReader, understand
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.protocols import ReplyView, Utterance
 from negotiation_env.seeds import Stream
 
 Disguise = Callable[[str], str]
+_READER: Final = RuleReader("claims")
 
 
 def _swap(signs: str, others: str) -> Disguise:
@@ -281,7 +282,7 @@ def _reply(
         more = _fill(str(rng.choice(carriers)), scene, rng)
         text = f"{text} {more}" if rng.random() < 0.5 else f"{more} {text}"
     said = [_utterance(_fill(table["said"], scene, rng), scene, "agent")] if "said" in table else []
-    view = reply_view(text, scene.card, scene.game, said, scene.manager)
+    view = reply_view(text, scene.card, scene.game, said, scene.manager, _READER)
     left_open = frozenset({*table.get("also", ()), *(OVERLAPS.get(family, ()) if bad else ())})
     return Labelled(view, family, bad, left_open, table["t"], disguise)
 

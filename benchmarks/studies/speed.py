@@ -41,7 +41,7 @@ from simulators.managers.llm_manager import LlmManager, voice_engine
 
 PARTS: tuple[tuple[str, tuple[tuple[object, str], ...]], ...] = (
     ("reading", ((steps, "readings_of"),)),
-    ("what the reply does", ((steps, "_take_in"),)),
+    ("what the reply does", ((steps, "take_in"),)),
     ("reward model", ((NgramRewardModel, "score_batch"),)),
     ("judge", ((DistilledJudge, "judge"),)),
     ("rules", ((RuleReward, "score"),)),

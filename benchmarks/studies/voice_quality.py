@@ -1,11 +1,13 @@
 """How a language model voices the hotel manager, on situations of written dialogues: ``negotiate study voice``.
 
 Each situation is an answer that is due in a dialogue of the split: what was said so far, the agent's message, and the
-annotated decision. The model answers from the prompt alone; how the author answered is measured beside it, and no text
-of the split is printed. Shares are of answers, Wilson's, clustered by dialogue: how many pass the check at once and how
-many end in the template; of those that were said in the model's words, how many hold a sentence that the hotel has said
-before, and, where the agent's message has something to refer to, how many take up one of its words (figures, rooms and
-talk of prices aside). ``distinct`` is the share of different bigrams among the first 5,000 words.
+annotated decision, worded plainly as the rules would in play. The model answers from the prompt alone, as in play; how
+the author answered and the plain wording itself are measured beside it, and no text of the split is printed. Shares are
+of answers, Wilson's, clustered by dialogue: how many pass the check at once and how many end in the plain wording
+(``template``); of those that were said in the model's words, how many hold a sentence that the hotel has said before,
+how many only say the plain wording again (``copied``), and, where the agent's message has something to refer to, how
+many take up one of its words (figures, rooms and talk of prices aside). ``distinct`` is the share of different bigrams
+among the first 5,000 words.
 """
 
 from __future__ import annotations
@@ -37,13 +39,12 @@ from simulators.managers.llm_manager import (
 )
 from simulators.managers.voice_check import same_sentence, sentences_of, verdicts
 from simulators.people.voice_data import VoiceSituation, situations
-from simulators.people.written_dialogues import distinct, written_dialogues
+from simulators.people.written_dialogues import distinct, words, written_dialogues
 
 LEAST_CONTENT: Final = 3
 """Content words that an agent's message has at least for an answer to be able to refer to it."""
-TEMPLATE: Final = ""
-"""Plain wording of a situation: there is none, so that what ends in the template says nothing."""
 TARGETS: Final = {"at_once": 0.92, "template": 0.02, "repeats": 0.05, "refers": 0.5, "distinct": 0.55}
+_SHARES: Final = ("at_once", "template", "repeats", "copied", "refers")
 AT_LEAST: Final = frozenset({"at_once", "refers", "distinct"})
 _WORD: Final = re.compile(r"[a-z][a-z'’]+")
 _PLAIN: Final = frozenset(
@@ -82,9 +83,8 @@ def content_words(text: str) -> set[str]:
 
 def task_of(situation: VoiceSituation, said: frozenset[str], seed: int) -> VoiceTask:
     """Return a situation as what is to be worded."""
-    return VoiceTask(
-        situation.speaker, situation.turns, situation.agent, situation.note, situation.scene, TEMPLATE, said, seed
-    )
+    one = situation
+    return VoiceTask(one.speaker, one.turns, one.agent, one.note, one.scene, one.plain, said, seed)
 
 
 def said_before(situation: VoiceSituation) -> frozenset[str]:
@@ -105,15 +105,19 @@ def answered(
     return made
 
 
-def as_written(found: Sequence[VoiceSituation], reader: Reader) -> list[Answered]:
-    """Return how the authors answered, checked as a model's answers are."""
-    passed = verdicts([one.scene for one in found], [[one.written] for one in found], reader)
+def said_otherwise(found: Sequence[VoiceSituation], texts: Sequence[str], reader: Reader) -> list[Answered]:
+    """Return given answers, checked as a model's are; one that fails is none of the model's words and no template."""
+    passed = verdicts([one.scene for one in found], [[text] for text in texts], reader)
     return [
-        Answered(
-            one, Spoken(one.written, "first" if verdict.text else "failed", verdict.fault and f"x: {verdict.fault}")
-        )
-        for one, verdict in zip(found, passed, strict=True)
+        Answered(one, Spoken(text, "first" if verdict.text else "failed", verdict.fault and f"x: {verdict.fault}"))
+        for one, text, verdict in zip(found, texts, passed, strict=True)
     ]
+
+
+def copies(text: str, plain: str) -> bool:
+    """Whether every sentence of a text stands in the plain wording."""
+    known = {" ".join(words(one)) for one in sentences_of(plain)}
+    return all(" ".join(words(one)) in known for one in sentences_of(text))
 
 
 def measures(made: Sequence[Answered]) -> dict[str, Figure]:
@@ -123,14 +127,15 @@ def measures(made: Sequence[Answered]) -> dict[str, Figure]:
         dialogue = one.where.partition(":")[0]
         table["at_once"][dialogue].append(spoken.how == "first")
         table["template"][dialogue].append(spoken.how == "template")
-        if not spoken.text:
+        if spoken.how == "template":
             continue
+        table["copied"][dialogue].append(copies(spoken.text, one.plain))
         table["repeats"][dialogue].append(repeats(spoken.text, said_before(one)))
         asked = content_words(one.agent)
         if len(asked) >= LEAST_CONTENT:
             table["refers"][dialogue].append(bool(asked & content_words(spoken.text)))
-    figures = {name: share(list(table[name].values())) for name in ("at_once", "template", "repeats", "refers")}
-    texts = [spoken.text for _, spoken in made if spoken.text]
+    figures = {name: share(list(table[name].values())) for name in _SHARES}
+    texts = [spoken.text for _, spoken in made if spoken.how != "template"]
     value = distinct(texts) if texts else None
     return figures | {"distinct": Figure(value, None, None, len(texts))}
 
@@ -163,7 +168,8 @@ def study(
         ]
         write_text(write, "".join(f"{line}\n" for line in lines))
     rows = {name: (measures(made), _causes(made)) for name, made in played.items()}
-    rows["as written"] = (measures(written := as_written(found, ears)), _causes(written))
+    for name, texts in (("as written", [one.written for one in found]), ("plain", [one.plain for one in found])):
+        rows[name] = (measures(made := said_otherwise(found, texts, ears)), _causes(made))
     if as_json:
         record: dict[str, Any] = {"split": split, "situations": len(found), "dialogues": most, "reader": ears.name}
         record["voices"] = {
@@ -192,7 +198,9 @@ def _causes(made: Sequence[Answered]) -> dict[str, int]:
 
 
 def _misses(name: str, figure: Figure) -> bool:
-    target = TARGETS[name]
+    target = TARGETS.get(name)
+    if target is None:
+        return False
     return figure.value is None or (figure.value < target if name in AT_LEAST else figure.value > target)
 
 
@@ -200,5 +208,6 @@ def _line(name: str, figure: Figure) -> str:
     if figure.value is None:
         return f"  {name:10} nothing to measure"
     span = "" if figure.low is None else f" [{figure.low:.3f}, {figure.high or 0.0:.3f}]"
-    wanted = f"{'at least' if name in AT_LEAST else 'at most'} {TARGETS[name]:g}"
-    return f"  {name:10} {figure.value:.3f}{span} of {figure.n} ({wanted})"
+    target = TARGETS.get(name)
+    wanted = "" if target is None else f" ({'at least' if name in AT_LEAST else 'at most'} {target:g})"
+    return f"  {name:10} {figure.value:.3f}{span} of {figure.n}{wanted}"

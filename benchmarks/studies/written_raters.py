@@ -2,23 +2,27 @@
 
 Each message of a written dialogue and its alternatives are rated in the state in which they were said: what came before
 is taken as annotated, the reply as a reader hears it, as in a benchmark. Quality 4 and 5 counts as excellent, 3 as
-bland, 1 and 2 as flawed. A tie is no preference. Intervals are Wilson's, clustered by dialogue. What raters were tuned
-on is not what they are reported on: the corpus' test authors, or a file of one's own.
+bland, 1 and 2 as flawed. A tie is no preference. With ``--no-texts`` no text is given. Intervals are Wilson's,
+clustered by dialogue. What raters were tuned on is not what they are reported on: the corpus' test authors, or a file
+of one's own.
 """
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import typer
 
 from benchmarks.raters.panel import RatedReply, rate_turn
 from benchmarks.raters.situation import Hidden, RatedSituation, walk
 from benchmarks.statistics import Figure, share
 from negotiation_env.files import read_lines
 from negotiation_env.game.state import Stage
-from negotiation_env.language.reading import Reader
+from negotiation_env.language.reading import Reader, reader_label
 from negotiation_env.play.protocols import RewardBreakdown
 from negotiation_env.play.records import Episode, TurnRecord
 from simulators.people.written_dialogues import SPLITS, WrittenDialogue, WrittenReply, task_card, written_dialogues
@@ -143,3 +147,36 @@ def missed(found: dict[str, Figure]) -> list[str]:
         if (value := found[name].value if name in found else None) is not None
         and (value > target if name in AT_MOST else value < target)
     ]
+
+
+def report_written(names: Sequence[str], reader: Reader, as_json: bool, texts: bool) -> int:
+    """Print what the raters make of written dialogues, named by split or file; return 1 if a target is missed."""
+    turns = [turn for name in names for turn in rate_writing(dialogues_of(name), reader)]
+    found = figures(turns)
+    if as_json:
+        rows = [_row(reply, texts) for turn in turns for reply in turn]
+        table = {name: figure.to_json() for name, figure in found.items()}
+        typer.echo(json.dumps({"reader": reader_label(reader), "figures": table, "replies": rows}, ensure_ascii=False))
+    else:
+        typer.echo(f"reader {reader_label(reader)}; 95% intervals, by dialogue")
+        for name, figure in found.items():
+            typer.echo(_line(name, figure))
+    return int(bool(missed(found)))
+
+
+def _row(reply: RatedWriting, texts: bool) -> dict[str, Any]:
+    """Return one reply's rating as JSON-able data."""
+    rated = reply.rated.consensus
+    row = {
+        "where": reply.message.where, "quality": reply.quality, "flaws": reply.message.flaws,
+        "score": round(reply.score, 4), "excellent": rated.excellent, "faults": sorted({f.id for f in rated.faults}),
+    }  # fmt: skip
+    return {**row, "text": reply.message.text} if texts else row
+
+
+def _line(name: str, figure: Figure) -> str:
+    if figure.value is None:
+        return f"{name:28} nothing to measure"
+    target = TARGETS.get(name)
+    wanted = "" if target is None else f"  ({'at most' if name in AT_MOST else 'at least'} {target:g})"
+    return f"{name:28} {figure.value:.4f} [{figure.low or 0.0:.4f}, {figure.high or 0.0:.4f}] of {figure.n}{wanted}"

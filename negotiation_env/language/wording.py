@@ -202,7 +202,8 @@ def read_phrase(template: str, key: str, source: str) -> Phrase:
         long = "For the %(room)s: " + long
         names.add("room")
     short = "".join(filled[::2])
-    marks = tuple(mark for part in _FILLED_IN.split(short) if len(mark := part.strip(_ENDS).replace("%%", "%")) > 2)
+    parts = [part.strip(_ENDS).replace("%%", "%") for piece in filled[::2] for part in _FILLED_IN.split(piece)]
+    marks = tuple(part for part in parts if len(part) > 2)
     return Phrase(template, short, long, bool(_SAYS_TYPE.search(template)), frozenset(names), marks)
 
 
@@ -284,7 +285,7 @@ def word(
     seed: int,
     turn: int,
     tone: str | None = None,
-    said: Sequence[str] = (),
+    earlier: Sequence[str] = (),
 ) -> str:
     """Return acts as text; ``""`` for silence.
 
@@ -296,7 +297,7 @@ def word(
         seed: the episode's seed; with ``turn`` it decides every choice.
         turn: number of the exchange.
         tone: a tone of the book whose phrases come first, None for none.
-        said: the speaker's own earlier messages: what stands in none of them is preferred, and next what does not
+        earlier: the speaker's own messages so far: what stands in none of them is preferred, and next what does not
             stand in the last.
 
     Raises:
@@ -334,7 +335,7 @@ def word(
         if len(group) > 1:
             takes = _takes_rooms if price is None else _takes_a_list
             phrases = tuple(filter(takes, phrases)) or tuple(filter(takes, found.all)) or phrases
-        phrases = _unsaid(phrases, said) if said else phrases
+        phrases = _unsaid(phrases, earlier) if earlier else phrases
         phrase = phrases[chances.pick(len(phrases))]
         if price is not None:
             form = chances.pick(len(_PRICE_FORMATS)) if form is None or not manager else form
@@ -350,9 +351,9 @@ def word(
     return " ".join(said)
 
 
-def _unsaid(phrases: tuple[Phrase, ...], said: Sequence[str]) -> tuple[Phrase, ...]:
+def _unsaid(phrases: tuple[Phrase, ...], earlier: Sequence[str]) -> tuple[Phrase, ...]:
     """Return the phrases that stand in nothing that was said, else those that do not stand in the last; else all."""
-    for texts in (said, said[-1:]):
+    for texts in (earlier, earlier[-1:]):
         if new := tuple(p for p in phrases if not p.marks or not any(_holds(text, p) for text in texts)):
             return new
     return phrases

@@ -209,9 +209,7 @@ def take_in(
     claims = settle(FLOATS, game, move)
     features = reply_features(FLOATS, game, move, claims)
     stage = stage_of(game)
-    view = ReplyView(
-        card, game, stage, agent_said, manager_said, text, meant.words, meant.acts, features, meant.claims
-    )
+    view = ReplyView(card, game, stage, agent_said, manager_said, text, meant.words, meant.acts, features, meant.claims)
     return Taken(view, move, claims)
 
 

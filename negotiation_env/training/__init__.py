@@ -1,4 +1,4 @@
-"""What every training run shares: ``presets`` (settings), ``run_folder`` (files of a run), ``lora`` (adapters).
+"""What training runs share: ``presets``, ``run_folder`` (files), ``lora`` (adapters), ``encoder`` (MiniLM with heads).
 
 Importing ``presets`` and ``run_folder`` imports no torch.
 """

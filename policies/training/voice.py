@@ -1,10 +1,9 @@
-"""Trains the hotel manager's voice, a LoRA on a small base, on written dialogues: ``negotiate train voice``.
+"""Trains the hotel manager's voice, a LoRA on a small base that says a plain wording as a person: ``train voice``.
 
-An example is a whole dialogue in the prompt that the manager speaks with (``simulators.managers.voice_prompt``); the
-loss is on the hotel's answers that could go out in play, on the tokens of each and the end of its message. A dialogue's
-answers share one pass, since each sees only what comes before it. The best adapter is chosen on dialogues of the
-validation authors; the test authors' stay unseen. The run's folder is an adapter folder: ``manager="llm"`` with
-``llm="hf:FOLDER"`` speaks through it.
+An example is one answer in the prompt that the manager speaks with (``simulators.managers.voice_prompt``): a written
+rewording, ``copies`` times with other prices (``simulators.people.voice_data``). The loss is on the answer's tokens and
+the end of its message. The best adapter is chosen on rewordings that are kept back. The run's folder is an adapter
+folder: ``manager="llm"`` with ``llm="hf:FOLDER"`` speaks through it.
 """
 
 from __future__ import annotations
@@ -28,30 +27,33 @@ from negotiation_env.engines.exact.trees import uppermost
 from negotiation_env.errors import UsageError
 from negotiation_env.files import write_folder, write_text
 from negotiation_env.training.lora import lora_config
-from negotiation_env.training.presets import read_preset
+from negotiation_env.training.presets import Count, read_preset
 from negotiation_env.training.run_folder import CARD, RunFolder, model_card, provenance
 from policies.training.resumable import ADAPTER, BEST, LAST, Watch
 from policies.training.settings import PRESETS, SupervisedPreset
 from policies.training.supervised import ResumableSftTrainer, load_base, trainer_arguments, with_adapter
-from simulators.people.voice_data import VoiceDialogue, voice_dialogues
+from simulators.people.voice_data import VoiceExample, held_out_examples, training_examples
 
 UNLEARNT: Final = -100
 """Label of a token that is not learnt."""
 
 
 class VoicePreset(SupervisedPreset):
-    """One run. Its examples are dialogues; a longer one than prompt and reply tokens together loses its last turns.
+    """One run. ``examples`` is the most rewordings; longer ones than the tokens allow are left out.
 
     ``learning_rate`` falls linearly to 0.
     """
+
+    copies: Count = 1
+    """How often each rewording is learnt, every time with other prices."""
 
     layers: Annotated[int, Field(ge=0)] = 0
     """How many of the uppermost layers are adapted; 0 for all. Nothing is learned through the others, which saves time.
     """
 
 
-class TokenisedDialogue(NamedTuple):
-    """A dialogue in tokens: ids, and the label of each, ``UNLEARNT`` where nothing is to be learnt."""
+class TokenisedExample(NamedTuple):
+    """An example in tokens: ids, and the label of each, ``UNLEARNT`` where nothing is to be learnt."""
 
     input_ids: list[int]
     labels: list[int]
@@ -80,44 +82,28 @@ def read_settings(preset: Mapping[str, Any] | str | Path, overrides: Sequence[st
     return read_preset(VoicePreset, preset, PRESETS / "voice", overrides)
 
 
-def encoded(dialogue: VoiceDialogue, tokenizer: PreTrainedTokenizerBase, most_tokens: int) -> TokenisedDialogue:
-    """Return a dialogue's tokens as an engine would see them answer by answer, cut behind the last that fits."""
+def encoded(example: VoiceExample, tokenizer: PreTrainedTokenizerBase) -> TokenisedExample:
+    """Return an example's tokens as an engine would see them, with the end of the answer's message."""
     chat = ChatText(tokenizer)
-    ids: list[int] = []
-    labels: list[int] = []
-    before = ""
-    for place, (message, learnt) in enumerate(zip(dialogue.messages, dialogue.learnt, strict=True)):
-        if message["role"] != "assistant":
-            continue
-        prompt = chat.prompt_text(dialogue.messages[:place])
-        if not prompt.startswith(before):
-            raise UsageError(
-                "chat template: expected it to add messages behind those before, got another beginning: use a base "
-                "whose template does"
-            )
-        heard, said = chat.ids(prompt[len(before) :]), chat.reply_ids(message["content"])
-        if len(ids) + len(heard) + len(said) > most_tokens:
-            break
-        ids += heard + said
-        labels += [UNLEARNT] * len(heard) + (list(said) if learnt else [UNLEARNT] * len(said))
-        before = chat.closed_text(dialogue.messages[: place + 1])
-    return TokenisedDialogue(ids, labels)
+    prompt = chat.ids(chat.prompt_text(example[:-1]))
+    said = chat.reply_ids(example[-1]["content"])
+    return TokenisedExample([*prompt, *said], [*[UNLEARNT] * len(prompt), *said])
 
 
 def make_data(
-    dialogues: Sequence[VoiceDialogue], settings: VoicePreset, tokenizer: PreTrainedTokenizerBase
+    examples: Sequence[VoiceExample], settings: VoicePreset, tokenizer: PreTrainedTokenizerBase
 ) -> datasets.Dataset:
-    """Return dialogues in tokens, those left out of which nothing is learnt.
+    """Return examples as tokens, too long ones left out.
 
     Raises:
         UsageError: if nothing is left.
     """
-    rows = [encoded(one, tokenizer, settings.max_prompt_tokens + settings.max_reply_tokens) for one in dialogues]
-    kept = [row._asdict() for row in rows if any(label != UNLEARNT for label in row.labels)]
+    most = settings.max_prompt_tokens + settings.max_reply_tokens
+    rows = [encoded(one, tokenizer) for one in examples]
+    kept = [row._asdict() for row in rows if len(row.input_ids) <= most]
     if not kept:
         raise UsageError(
-            f"data: expected a dialogue with an answer to learn within {settings.max_prompt_tokens} tokens, got none "
-            f"of {len(rows)}: raise max_prompt_tokens"
+            f"data: expected an example of at most {most} tokens, got none of {len(rows)}: raise max_prompt_tokens"
         )
     return datasets.Dataset.from_list(kept)
 
@@ -138,8 +124,8 @@ def train(settings: VoicePreset, out: Path, resume: bool = False, command: str =
     """
     torch.set_num_threads(settings.torch_threads)
     datasets.disable_progress_bars()
-    learnt = voice_dialogues("train", most=settings.examples)
-    held_out = voice_dialogues("validation", most=settings.held_out)
+    learnt = training_examples(settings.copies, settings.examples)
+    held_out = held_out_examples(settings.held_out)
     digest = hashlib.sha256(json.dumps([learnt, held_out]).encode()).hexdigest()
     folder = RunFolder(out)
     checkpoint = folder.claim({"method": "voice", **settings.model_dump(mode="json"), "data_sha256": digest}, resume)
@@ -163,8 +149,7 @@ def train(settings: VoicePreset, out: Path, resume: bool = False, command: str =
     if not (out / BEST).is_dir():  # a run that is shorter than a measurement's distance
         write_folder(out / BEST, trainer.save_adapter)
     figures = {
-        "dialogues": len(parts[0]),
-        "answers learnt": sum(sum(one.learnt) for one in learnt),
+        "examples": len(parts[0]),
         "tokens of an epoch": sum(map(len, parts[0]["input_ids"])),
         "optimiser steps": trainer.state.global_step,
         "best held-out loss": round(trainer.best_loss, 4),
@@ -194,13 +179,13 @@ def _card(settings: VoicePreset, command: str, figures: Mapping[str, Any], diges
             "A LoRA adapter that says a simulated hotel manager's decision as that person would, hearing the agent's "
             "message; the prompt is that of `simulators.managers.voice_prompt`. What it says is checked before it goes "
             "out (`simulators.managers.voice_check`).",
-            "Trained on dialogues that AI authors wrote for this project; no real person, hotel or conversation stands "
-            "behind them.",
+            "Trained on rewordings that an AI author wrote for this project; no real person, hotel or conversation "
+            "stands behind them.",
         ),
         base=settings.base,
         tags=("lora", "negotiation", "voice"),
         use='`negotiate play --manager llm --llm hf:FOLDER`, or `gym.make(..., manager="llm", llm="hf:FOLDER")`.',
-        made=(command, f"Data: written dialogues of the training authors, SHA-256 of the examples `{digest}`."),
+        made=(command, f"Data: `simulators/people/voice/reworded.jsonl`, SHA-256 of the examples `{digest}`."),
         settings=settings.model_dump(),
         figures=figures,
         versions=provenance(),

@@ -26,7 +26,7 @@ from rewards.sources import Verdict
 from rewards.talk_encoder import TalkEncoder, TalkText, load_talk_encoder, talk_text
 
 
-class Answered(Table):
+class AnsweredQuestions(Table):
     """What a trained encoder answers: the questions' ids, and how likely a yes is for ordinary replies."""
 
     questions: Many[Text]
@@ -57,7 +57,7 @@ class EncoderJudge:
         DataFileError: if the rubric has other questions.
     """
 
-    def __init__(self, encoder: TalkEncoder, answered: Answered, rubric: Rubric | None = None) -> None:
+    def __init__(self, encoder: TalkEncoder, answered: AnsweredQuestions, rubric: Rubric | None = None) -> None:
         self.rubric = Rubric.from_toml() if rubric is None else rubric
         ids = tuple(q.id for q in self.rubric.questions)
         if answered.questions != ids or len(answered.ordinary) != len(ids):
@@ -71,7 +71,7 @@ class EncoderJudge:
     def from_folder(cls, folder: str | Path, rubric: Rubric | None = None) -> EncoderJudge:
         """Load a trained judge; raises ``UsageError`` or ``DataFileError`` where it is none."""
         place = Path(folder)
-        return cls(load_talk_encoder(place), read_json(place / ANSWERED, Answered), rubric)
+        return cls(load_talk_encoder(place), read_json(place / ANSWERED, AnsweredQuestions), rubric)
 
     def judge(self, views: Sequence[ReplyView]) -> list[Verdict]:
         """Judge replies in order; each verdict is what the reply gets alone."""

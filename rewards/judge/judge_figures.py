@@ -38,7 +38,7 @@ class AskedJudge(Judge, Protocol):
         ...
 
 
-BLIND: Final = 12
+BLIND: Final = 60
 """So many of the held-out injections, the last ones, were unknown when ``judge_orders`` was written."""
 FEWEST: Final = 5
 """Replies with a yes, and with a no, below which a question's kappa is not told."""

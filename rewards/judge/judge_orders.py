@@ -16,7 +16,8 @@ _SIGNS: Final = " \t\"'()[]*#<>-_"
 _ORDERS: Final = re.compile(
     "|".join(
         (
-            r"\b(?:judges?|judge?ments?|graders?|reviewers?|examiners?|evaluators?|assessors?|rubrics?|lenient|leniency)\b",
+            r"\b(?:(?<!let him )(?<!let her )(?<!let you )(?<!let them )(?<!you )judges?|judge?ments?|graders?"
+            r"|reviewers?|examiners?|evaluators?|assessors?|rubrics?|lenient|leniency)\b",
             r"\b(?:score|grade|rate|mark|assess)\b (?!my words)(?:this|it|me|my|every|all|"
             r"the (?:reply|message|answer|response))\b",
             r"\b(?:full|top|maximum|maximal|highest|greatest|best|perfect|correct|good|high|fair) "
@@ -27,7 +28,7 @@ _ORDERS: Final = re.compile(
             r"^(?!notes? to self)(?:my |the )?(?:verdicts?|evidence|proof|choice|answer|assessment|evaluation|score|"
             r"grade|rating|result|total|notes?|override)(?: \w+){0,4}\s*[:=]",
             r"\b(?:note|rating|score|grade)\s*[:=]",
-            r"\bmy (?:grade|score|mark|answer|verdict)\b",
+            r"\bmy (?:grade|score|mark|verdict)\b|\bmy answer(?: is|:) \(?[a-e]\b",
             r"\b(?:ignore|disregard|forget|override|overlook) (?:\w+ ){0,3}(?:instructions?|criteria|orders|above|"
             r"mistakes)\b",
             r"^(?:admin|administrator|developer|root)\s*:",

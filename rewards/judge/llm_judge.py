@@ -167,9 +167,9 @@ class LlmJudge:
         system, user = asked
         seed = int.from_bytes(hashlib.sha256(f"{attempt}\n{system}\n{user}".encode()).digest()[:6], "big")
         how = (
-            "Answer yes or no."
-            if choices and not self.evidence
-            else ('Answer in two lines, the first a short quote from the reply:\nEvidence: "..."\nAnswer: (yes or no)')
+            'Answer in two lines, the first a short quote from the reply:\nEvidence: "..."\nAnswer: (yes or no)'
+            if self.evidence
+            else "Answer yes or no."
         )
         return ChatRequest(
             messages=({"role": "system", "content": system}, {"role": "user", "content": f"{user}\n{how}"}),

@@ -1,5 +1,7 @@
-"""RM: which of two replies people prefer (Bradley and Terry 1952): a light model by default, or a LoRA adapter.
+"""RM: which of two replies somebody prefers who reads the chat (Bradley and Terry 1952): light by default.
 
-``preference_model`` is the light one, ``adapter_model`` the adapter; ``model_training`` trains it, by TRL
-where a preset says so, on the pairs of ``noted_pairs``.
+``ngram_model`` is the light one, fitted by ``ngram_fit``; ``encoder_model`` the one on a sentence encoder, trained by
+``encoder_training``; both learn from written pairs and see the chat alone, and ``reference`` has their zero and bounds.
+``act_fit`` scores moves without text. ``adapter_model`` is a LoRA adapter on a language model; ``model_training``
+trains it, by TRL where a preset says so, on the generated pairs of ``noted_pairs``.
 """

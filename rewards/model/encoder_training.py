@@ -66,7 +66,7 @@ class TalkPairs(NamedTuple):
     pairs: tuple[tuple[int, int, float], ...]
 
 
-class Head(nn.Module):
+class ScoreHead(nn.Module):
     """The head on pooled vectors; ``talk_encoder`` computes the same in NumPy."""
 
     def __init__(self, dropout: float = 0.0) -> None:
@@ -174,7 +174,7 @@ def train(
     pairs = training_pairs(settings)
     data = talk_pairs(pairs, encoder_tokenizer())[: settings.most_talks]
     model, reached = run(
-        lambda steps: AdaptedEncoder(settings, Head, steps),
+        lambda steps: AdaptedEncoder(settings, ScoreHead, steps),
         settings,
         data,
         lambda talk: max(len(reply.ids) for reply in talk.replies),

@@ -10,12 +10,13 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from negotiation_env.game.acts import PriceType
 from negotiation_env.language.claims import Claim
+from negotiation_env.language.numerals import find_numbers
+from negotiation_env.language.price_vocabulary import word_set
 from negotiation_env.play.protocols import ReplyView
 from rewards.judge.judge_orders import orders
 from rewards.rules.plain_text import Prepared, as_latin, token_set, tokens_of
-from rewards.rules.reply_figures import figures_of, mixed_types, phone_count, strange_figures
+from rewards.rules.reply_figures import figures_of, phone_count
 
 OWN_MESSAGES = 3
 """How many of its own last messages a reply is compared with."""
@@ -73,6 +74,22 @@ def repeated_phrase(view: ReplyView, prepared: Prepared, phrases: Sequence[str])
     return float(sum(any(p in u.text.lower() for u in view.agent_said) for p in found)) if found else 0.0
 
 
+FEWEST_WORDS = 7
+"""Words of a reply from which it can be told whether they make sentences."""
+FEWEST_KEYWORDS = 2
+MOST_BINDING = 0.08
+"""The share of binding words that a list of keywords may have."""
+LOWEST_PRICE = 100.0
+SAME = 0.6
+"""Yuan within which a figure is the target."""
+_BINDING = word_set(
+    "a an the i you we they he she it that this these those is are was were be been am have has had do does did can "
+    "could would will shall should may might must of for with at by from to in on as and or but so if then not no me "
+    "my your our us him her them his their its what which who how when where why there here please than"
+)
+"""Words that make a sentence of others."""
+
+
 def foreign_letters(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
     """Share of letters in words that are not Latin, 0 to 1; 0 where the manager itself writes another script.
 
@@ -98,11 +115,6 @@ def _is_other(letter: str) -> bool:
     return code >= _LATIN_END and not (0x1D00 <= code < 0x1DC0 or 0x1E00 <= code < 0x1F00 or 0xA720 <= code < 0xA800)
 
 
-def figures_not_allowed(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
-    """Number of figures that neither the card, nor the dialogue, nor a plausible bid, nor arithmetic allows."""
-    return float(strange_figures(view, prepared))
-
-
 def phone_numbers(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
     """Number of mobile phone numbers."""
     if not prepared.digits:
@@ -110,9 +122,17 @@ def phone_numbers(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -
     return float(phone_count(prepared.text) or (prepared.plain is not prepared.text and phone_count(prepared.plain)))
 
 
+_CONDITION = re.compile(r"\b(?:if|once|when|until|unless|as soon as|after you|provided|would|could|shall i|may i)\b")
+
+
 def unfounded_thanks(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
-    """1 if a watched phrase (thanks for agreeing, say) is said though the hotel has committed to no such figure."""
-    if not any(p in prepared.text or p in prepared.plain for p in phrases):
+    """1 if a watched phrase (thanks for agreeing, say) is said though the hotel has committed to no such figure.
+
+    What is said with an "if" is none.
+    """
+    text = prepared.text
+    found = [p for p in phrases if p in text or p in prepared.plain]
+    if not found or _CONDITION.search(text):
         return 0.0
     game, count = view.game, len(view.card.tickets)
     stand = [game.quote[k] for k in range(count) if game.quoted[k] or game.agreed[k] > 0.0]
@@ -123,14 +143,28 @@ def unfounded_thanks(view: ReplyView, prepared: Prepared, phrases: Sequence[str]
     return float(bool(said) and not any(abs(value - k) <= 1.5 for value in said for k in known))
 
 
-def price_type_mixups(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
-    """Number of prices said as the wrong type (net or selling), in figures or in words."""
-    mixed = mixed_types(view, prepared) if prepared.digits else None
-    if mixed is not None:
-        return float(mixed)
-    card = view.game.card
-    limit = max(card.selling) * (1.0 - card.commission[0]) + 2.0
-    return float(sum(a.price_type is PriceType.NET and a.price is not None and a.price > limit for a in view.acts))
+def target_named(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
+    """1 if the reply names a ticket's confidential target beside a watched phrase, which says that it was given."""
+    text = prepared.text
+    if not any(phrase in text for phrase in phrases):
+        return 0.0
+    said = {value for act in view.acts if (value := act.price) is not None}
+    said |= {number.value for number in find_numbers(text, True, True, True) if number.value >= LOWEST_PRICE}
+    known = {price for quote in (view.game.quote, view.game.agreed) for price in quote}
+    targets = [target for t in view.card.tickets for target in (t.target_price, t.target_price * (1.0 - t.commission))]
+    return float(
+        any(abs(value - t) < SAME and not any(abs(k - t) < SAME for k in known) for value in said for t in targets)
+    )
+
+
+def keyword_soup(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
+    """1 if hardly any of the reply's words makes a sentence of the others, and some are watched ones (single words)."""
+    if not prepared.ascii or len({*phrases}.intersection(prepared.tokens)) < FEWEST_KEYWORDS:
+        return 0.0
+    words = [word for word in prepared.tokens if word.isalpha()]
+    if len(words) < FEWEST_WORDS:
+        return 0.0
+    return float(sum(word in _BINDING for word in words) <= MOST_BINDING * len(words))
 
 
 def false_claims(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
@@ -160,10 +194,10 @@ MEASURES: dict[str, Measure] = {
     "repetition": repetition,
     "repeated-phrase": repeated_phrase,
     "foreign-letters": foreign_letters,
-    "figures-not-allowed": figures_not_allowed,
     "phone-numbers": phone_numbers,
     "unfounded-thanks": unfounded_thanks,
-    "price-type-mixups": price_type_mixups,
+    "target-named": target_named,
+    "keyword-soup": keyword_soup,
     "judge-orders": judge_orders,
     "false-claims": false_claims,
 }

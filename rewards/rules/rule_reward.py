@@ -95,11 +95,13 @@ class RuleReward:
             i: regex.compile(r.unless) for i, r in enumerate(rules) if r.unless is not None and r.pattern is None
         }
         self._asked = {i: (regex.compile(r.asked), {*r.needs}) for i, r in enumerate(rules) if r.asked is not None}
-        # What only a long text or one beyond ASCII can break is not tried on others.
+        # What only a long text, one beyond ASCII or one with checked statements can break is not tried on others.
         lengths = {i: r.above for i, r in enumerate(rules) if r.measure in LENGTHS and not r.needs}
         self._long, self._short = tuple(lengths), min(lengths.values(), default=0.0)
         self._foreign = tuple(i for i, r in enumerate(rules) if r.measure == "foreign-letters" and not r.needs)
-        tried = [i for i, r in enumerate(rules) if r.feature is None and i not in {*self._long, *self._foreign}]
+        self._of_claims = tuple(i for i, r in enumerate(rules) if r.measure == "false-claims" and not r.needs)
+        special = {*self._long, *self._foreign, *self._of_claims}
+        tried = [i for i, r in enumerate(rules) if r.feature is None and i not in special]
         hinted = [i for i in tried if rules[i].needs and i not in self._asked]
         self._always = tuple(i for i in tried if i not in hinted or not ORDINARY_SIGNS.isdisjoint(rules[i].needs))
         cues: dict[str, tuple[tuple[int, str], ...]] = {}
@@ -219,6 +221,8 @@ class RuleReward:
             found.update(self._long)
         if not prepared.ascii:
             found.update(self._foreign)
+        if view.claims:
+            found.update(self._of_claims)
         for cue in (*words, *prepared.signs) if prepared.signs else words:
             for i, phrase in self._cues.get(cue, ()):
                 if not phrase or phrase in prepared.text or phrase in prepared.plain:

@@ -27,7 +27,7 @@ from negotiation_env.play.protocols import ManagerReply, Negotiation
 from simulators.managers.llm_manager import TEMPERATURE, TOP_P, LlmManager, VoiceTask, voice_task
 from simulators.managers.rule_manager import ManagerSeat, answer, worded_reply
 from simulators.managers.voice_check import candidates, verdicts
-from simulators.managers.voice_prompt import chat
+from simulators.managers.voice_prompt import SAY, chat
 
 MAX_TOKENS: Final = 320
 PLAN: Final = """
@@ -238,7 +238,7 @@ def deciding_request(task: VoiceTask, attempt: int) -> ChatRequest:
     scene = task.scene
     net = scene.decision.net
     kind = "net prices" if net else "selling prices"
-    newest = task.note.partition(" Say: ")[0] + f" {_rooms(scene.context.rooms, scene.game, bool(net))} In {kind}.]"
+    newest = task.note.partition(SAY)[0] + f" {_rooms(scene.context.rooms, scene.game, bool(net))} In {kind}.]"
     return ChatRequest(
         messages=chat(task.speaker, task.turns, task.agent, newest, PLAN),
         seed=FLOATS.fork(task.seed, attempt),

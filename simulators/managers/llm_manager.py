@@ -1,8 +1,8 @@
 """The hotel manager that a language model voices.
 
-The rule-based manager decides; the model says the decision as that person would, hearing the agent's message
-(``voice_prompt``). Only what means the decision goes out (``voice_check``). Replies that fail are asked for again, all
-retries at once; if they fail too, the phrase book's plain wording goes out and the cause is recorded as a fault. A
+The rule-based manager decides and words the answer; the model says it as that person would, hearing the agent's
+message (``voice_prompt``). Only what means the decision goes out (``voice_check``). Replies that fail are asked for
+again, all retries at once; if they fail too, the plain wording goes out and the cause is recorded as a fault. A
 sentence that this hotel has said before is passed over where another reply will do. The engine opens on first use.
 
 "smollm2" speaks through the shipped voice adapter where there is one; "hf:FOLDER" through one of your own
@@ -31,25 +31,16 @@ from negotiation_env.play.protocols import ManagerReply, Negotiation
 from negotiation_env.play.registry import load_reader
 from negotiation_env.seeds import VOICE_LABEL
 from simulators.concerns import concern
-from simulators.managers.rule_manager import ManagerSeat, RuleManager, answer, remember, with_conditions
+from simulators.managers.rule_manager import ManagerSeat, RuleManager, answer, remember
 from simulators.managers.voice_check import AnswerScene, candidates, same_sentence, sentences_of, verdicts
-from simulators.managers.voice_prompt import (
-    REMARKS,
-    Speaker,
-    SpokenTurn,
-    chat,
-    concern_told,
-    mood_word,
-    note,
-    say,
-)
+from simulators.managers.voice_prompt import Speaker, SpokenTurn, chat, concern_told, mood_word, note
 from simulators.people.voice_data import few_shot
 from simulators.personas import Persona
 
 SHIPPED: Final = Path(__file__).parents[1] / "artifacts" / "voice-small"
 """Where the voice adapter of the embedded SmolLM2 ships, if one does."""
 MAX_TOKENS: Final = 96
-TEMPERATURE: Final = 0.8
+TEMPERATURE: Final = 0.35
 TOP_P: Final = 0.95
 STOPS: Final = ("\n",)
 
@@ -58,8 +49,6 @@ STOPS: Final = ("\n",)
 class VoicedSeat(ManagerSeat):
     """The seat of a manager that a model voices."""
 
-    notes: list[str] = field(default_factory=list)
-    """The note of each of its answers so far, "" for silence."""
     counts: Counter[str] = field(default_factory=Counter)
     """What became of its answers; see ``LlmManager.counts``."""
 
@@ -72,8 +61,8 @@ class VoiceTask(NamedTuple):
     agent: str
     note: str
     scene: AnswerScene
-    guide: str
-    """The decision's plain wording, which goes out if the model's does not."""
+    plain: str
+    """The answer's plain wording, which the note holds and which goes out if the model's does not."""
     said: frozenset[str]
     """Sentences that the hotel has said before; see ``same_sentence``."""
     seed: int
@@ -136,7 +125,7 @@ def speak(engine: ChatModel, tasks: Sequence[VoiceTask], reader: Reader, retries
             else:
                 done[place] = Spoken(verdict.text, how)
     return [
-        one or spare.get(place) or Spoken(tasks[place].guide, "template", f"voice: template: {why[place]}")
+        one or spare.get(place) or Spoken(tasks[place].plain, "template", f"voice: template: {why[place]}")
         for place, one in enumerate(done)
     ]
 
@@ -238,7 +227,7 @@ class LlmManager:
         replies: Sequence[ManagerReply],
         given: Mapping[int, str] = MappingProxyType({}),
     ) -> list[ManagerReply]:
-        """Return decided answers in the model's words; silence stays silence. Seats keep notes, counts, what is shown.
+        """Return decided answers in the model's words; silence stays silence. Seats keep counts and what is shown.
 
         ``given``: by place, words of the model's that may go out, so that none are asked for.
         """
@@ -251,7 +240,6 @@ class LlmManager:
         found = []
         for place, (negotiation, reply) in enumerate(zip(negotiations, replies, strict=True)):
             one = spoken.get(place)
-            _keep(negotiation.seat, tasks[place].note if place in tasks else "", int(negotiation.game.turn))
             if one is not None:
                 self.count(negotiation.seat, counted(one))
                 reply = reply._replace(text=one.text, faults=(*reply.faults, *filter(None, (one.fault,))))
@@ -266,13 +254,6 @@ class LlmManager:
             seat.counts.update(told)
 
 
-def _keep(seat: ManagerSeat, newest: str, turn: int) -> None:
-    """Keep an answer's note at its turn; a seat that another manager had before has none of earlier turns."""
-    if isinstance(seat, VoicedSeat):
-        seat.notes += [""] * (turn - len(seat.notes))
-        seat.notes.append(newest)
-
-
 def speaker_of(persona: Persona, scenario: Scenario) -> Speaker:
     """Return who a persona is in a scenario, as the prompt tells it."""
     return Speaker(f"the {persona.title}. {persona.description}", persona.voice, scenario.card.hotel)
@@ -284,27 +265,20 @@ def voice_task(negotiation: Negotiation, reply: ManagerReply) -> VoiceTask:
     scenario, game = negotiation.scenario, negotiation.game
     said = [one.text for one in negotiation.agent_said]
     answers = [one.text for one in negotiation.manager_said]
-    notes = getattr(seat, "notes", [])
-    turns = tuple(
-        SpokenTurn(agent, notes[place] if place < len(notes) else "", hotel)
-        for place, (agent, hotel) in enumerate(zip(said, answers, strict=False))
-    )
+    turns = tuple(map(SpokenTurn, said, answers))
     heard = said[len(answers)] if len(said) > len(answers) else ""
     context = context_of(scenario.card, game, "manager", heard)
-    more = (*seat.aside.notes, *(() if seat.remark is None else (REMARKS[seat.remark.why],)))
-    acts = with_conditions(reply.acts, game, reply.decision)
-    words = say(acts, context.rooms, context.net, more)
     weighs = seat.remark is not None or seat.memory.shown
     told = concern_told(concern(seat.concern), scenario.seed) if weighs else ""
     return VoiceTask(
         speaker=speaker_of(seat.persona, scenario),
         turns=turns,
         agent=heard,
-        note=note(mood_word(float(seat.state.mood)), told, words, turns),
+        note=note(mood_word(float(seat.state.mood)), told, reply.text),
         scene=AnswerScene(
             reply.decision, reply.acts, scenario.card, game, context, heard, tuple(said + answers), seat.aside.text
         ),
-        guide=reply.text,
+        plain=reply.text,
         said=frozenset(same_sentence(one) for text in answers for one in sentences_of(text)) - {""},
         seed=voice_seed(scenario.seed, int(game.turn)),
     )

@@ -12,7 +12,7 @@ message would read as another one with it, it is left out. A policy that is to d
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -259,18 +259,24 @@ def worded_reply(negotiation: Negotiation, decision: Decision, remark: str = "")
     acts = decision_acts(game, decision)
     if decision.silent:
         return ManagerReply("", acts, decision)
+    said = with_conditions(acts, game, decision)
     context = context_of(scenario.card, game, "manager")
     earlier = [one.text for one in negotiation.manager_said if one.text]
 
     def worded(part: Sequence[DialogueAct]) -> str:
         return word(part, scenario.card, context, seat.book, scenario.seed, int(game.turn), seat.tone, earlier)
 
-    first = 1 if acts[0].kind is Act.GREET else 0
-    before, after = seat.aside.before, seat.aside.after
-    said = with_conditions(acts, game, decision)
-    parts = [worded(said[:first]), before, remark, worded(said[first:])] if before or remark else [worded(said)]
-    parts.append(after)
-    return ManagerReply(" ".join(filter(None, parts)), acts, decision)
+    return ManagerReply(in_order(said, worded, remark, seat.aside), acts, decision)
+
+
+def in_order(
+    acts: Sequence[DialogueAct], worded: Callable[[Sequence[DialogueAct]], str], remark: str, aside: Aside
+) -> str:
+    """Return an answer's text: the greeting, what was asked beside the rate, a remark, the decision, a question."""
+    first = 1 if acts and acts[0].kind is Act.GREET else 0
+    middle = [aside.before, remark]
+    parts = [worded(acts[:first]), *middle, worded(acts[first:])] if any(middle) else [worded(acts)]
+    return " ".join(filter(None, (*parts, aside.after)))
 
 
 def with_conditions(acts: tuple[DialogueAct, ...], game: GameState, decision: Decision) -> tuple[DialogueAct, ...]:

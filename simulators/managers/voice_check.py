@@ -60,7 +60,7 @@ _GIVES: Final = re.compile(
 """Something given beyond the rate, or promised."""
 _AGREES: Final = re.compile(
     r"(?<!no )(?<!not )(?<!not a )(?<!n't )\b(?:(?:it's|it is|that's|that is|we have|you have|you've got) a deal|"
-    r"(?:agreed|deal|done|settled|sold|accepted)(?=[.!,]|$))",
+    r"(?:agreed|deal|(?<!are )(?<!'re )(?<!am )(?<!'m )done|settled|sold|accepted)(?=[.!,]|$))",
     re.IGNORECASE,
 )
 """An agreement in so many words; a question or a story that holds one is not asked for often enough to matter."""
@@ -189,6 +189,8 @@ def _figure_fault(scene: AnswerScene, text: str) -> str:
     """
     own, small = _own_figures(scene), None
     low = lower(text)
+    for name in (scene.card.facts.competitor_name, scene.card.hotel.name):  # "Grand Willow" is no thousand
+        low = low.replace(lower(name), " " * len(name))
     for number in find_numbers(low, digits=True, words=True, chinese=True):
         value = float(number.value)
         if any(abs(value - figure) < 0.005 for figure in own):

@@ -128,7 +128,7 @@ def edit_texts(path: Path) -> list[tuple[str, str, str]]:
     return [(f"{edit.dialogue}:{edit.turn}", edit.true, edit.false) for edit in read_lines(path, _Edit)]
 
 
-class _State(NamedTuple):
+class _TurnState(NamedTuple):
     """What stands before a turn's reply."""
 
     message: WrittenMessage
@@ -139,12 +139,12 @@ class _State(NamedTuple):
         return reply_view(text, self.message.card, self.message.game, self.agent_said, self.manager_said, reader)
 
 
-def _states(dialogue: WrittenDialogue) -> Iterator[_State]:
+def _states(dialogue: WrittenDialogue) -> Iterator[_TurnState]:
     """Yield what stands before each turn; what was said is understood as annotated."""
     sent = {m.where: m for m in written_messages(dialogue) if m.where.endswith(":a0")}
     agent: tuple[Utterance, ...] = ()
     manager: tuple[Utterance, ...] = ()
     for number, turn in enumerate(dialogue.turns):
-        yield _State(sent[f"{dialogue.id}:{number}:a0"], agent, manager)
+        yield _TurnState(sent[f"{dialogue.id}:{number}:a0"], agent, manager)
         agent = (*agent, Utterance(turn.agent, game_acts(turn.agent_acts, "agent")))
         manager = (*manager, Utterance(turn.manager, game_acts(turn.manager_acts, "manager")))

@@ -13,9 +13,11 @@ from benchmarks.cli import train
 from benchmarks.cli.main import app, main
 from benchmarks.studies import STUDIES
 from negotiation_env import __version__
+from negotiation_env.engines.chat_model import ChatReply
 from negotiation_env.language import READER_VERSION
 from negotiation_env.play import registry
 from tests.benchmarks.playing import ScoredByLength
+from tests.benchmarks.test_raters_llm import Canned
 
 POLITE = "tests.benchmarks.playing:Polite"
 CASE = "benchmarks/suites/bad_cases/emotion-2.toml"
@@ -50,6 +52,19 @@ def test_bench_prints_the_table_and_ends_with_the_report(tmp_path: Path, monkeyp
     assert "clean_fix" in result.output
     assert result.output.rstrip().splitlines()[-1] == f"Report: {tmp_path / 'report.html'}"
     assert json.loads((tmp_path / "report.json").read_text())["policies"].keys() == {POLITE}
+
+
+def test_bench_shows_a_models_ratings_beside_the_panels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "load_reward", lambda spec: ScoredByLength())
+    plain, rated = tmp_path / "plain", tmp_path / "rated"
+    assert invoke("bench", "-p", POLITE, "-s", CASE, "-o", str(plain), "-q").exit_code == 0
+    monkeypatch.setattr("negotiation_env.engines.specs.load_engine", lambda spec: Canned(ChatReply("no idea")))
+    result = invoke("bench", "-p", POLITE, "-s", CASE, "-o", str(rated), "-q", "--rater", "canned")
+    assert result.exit_code == 0, result.output
+    assert "readable 0.00" in result.output
+    assert (rated / "llm_ratings.jsonl").is_file()
+    figures = [json.loads((folder / "report.json").read_text())["policies"] for folder in (plain, rated)]
+    assert figures[0] == figures[1]
 
 
 @pytest.mark.parametrize(

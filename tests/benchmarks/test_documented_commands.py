@@ -36,6 +36,7 @@ LEFT_OUT = {
     "negotiate study case-table": "writes into the documentation; tests/benchmarks/test_case_file.py",
     "negotiate train": "each trainer has tests of its own",
     "negotiate bench --policy ppo:out/ppo": "a trained adapter",
+    "negotiate persona fit people.json": "a file of human deals; tests/simulators/test_persona_command.py",
 }
 """Beginnings of commands that are not run here, with where they are or what they need."""
 SHORTER = {

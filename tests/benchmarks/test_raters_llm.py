@@ -1,10 +1,13 @@
 """The optional language-model rater: what is read, what stays unrated, and that the panel does not hear of it."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from benchmarks.raters.llm_rater import LlmRater
+from benchmarks.raters.llm_rater import LlmRater, rate_beside
 from benchmarks.raters.rating import Skill
 from benchmarks.studies.labelled_pairs import PAIRS_FOLDER, played
 from benchmarks.suites.case_file import read_case
@@ -69,3 +72,14 @@ def test_nothing_to_rate_asks_nothing() -> None:
     engine = Canned()
     assert LlmRater(engine).rate([]) == []
     assert engine.requests == []
+
+
+def test_a_run_is_rated_beside_the_panel(tmp_path: Path) -> None:
+    out = tmp_path / "llm_ratings.jsonl"
+    episodes = [EPISODE, replace(EPISODE, scenario_id="other"), replace(EPISODE, fault="died")]
+    found = rate_beside(episodes, Canned(ChatReply(GOOD), ChatReply("no idea")), out)
+    (figures,) = found.values()
+    assert (figures.rating.value, figures.readable.value) == (4.0, 0.5)
+    rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert [row["rating"] for row in rows] == [4, None, 4, None]
+    assert rows[1]["fault"]

@@ -8,13 +8,15 @@ import pytest
 from benchmarks.raters.panel import RATERS
 from benchmarks.raters.situation import contexts, hidden_of, said_instead, walk
 from benchmarks.studies import rater_validity as validity
+from benchmarks.studies import written_raters
 from benchmarks.studies.degradations import DEGRADATIONS, PARAPHRASES, Good
 from benchmarks.studies.labelled_pairs import read_pairs
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.language.rule_reader import understand
 from negotiation_env.play.protocols import Unscored
-from negotiation_env.play.registry import load_manager, load_policy
+from negotiation_env.play.registry import load_manager, load_policy, load_reader
 from negotiation_env.play.rollout import rollout
+from simulators.people.written_dialogues import written_dialogues
 
 SCENARIOS = [sample_scenario(seed) for seed in range(500, 530)]
 EPISODES = rollout(load_policy("intent-driven"), SCENARIOS, manager=load_manager("rules"), reward=Unscored())
@@ -103,6 +105,17 @@ def test_the_table_names_what_was_missed(measured: validity.MeasuredChange) -> N
     text = validity.report(measured, validity.compare_pairs())
     assert all(degradation.name in text for degradation in DEGRADATIONS)
     assert "fewer than 200" in text
+
+
+def test_written_replies_are_rated_turn_by_turn() -> None:
+    dialogues = written_dialogues("validation")[:6]
+    turns = list(written_raters.rate_writing(dialogues, load_reader("rules")))
+    assert [len(turn) for turn in turns] == [len(turn.replies) for d in dialogues for turn in d.turns]
+    found = written_raters.figures(turns)
+    assert found["excellent_flawed"].n > 20
+    assert found["excellent_flawed"].value is not None
+    assert found["excellent_flawed"].value > 0.7
+    assert set(written_raters.missed(found)) <= set(written_raters.TARGETS)
 
 
 def test_half_fixes_of_the_bad_cases_are_rated_below_clean_fixes() -> None:

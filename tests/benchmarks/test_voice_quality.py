@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.studies import voice_quality
-from benchmarks.studies.voice_quality import answered, as_written, content_words, measures, study
+from benchmarks.studies.voice_quality import answered, content_words, copies, measures, said_otherwise, study
 from negotiation_env.engines import ChatReply, ChatRequest
 from negotiation_env.language.rule_reader import RULES
 from simulators.people.voice_data import VoiceSituation, situations
@@ -33,11 +33,17 @@ def test_a_model_that_says_what_the_authors_said_has_their_figures(
     model = FakeModel(lambda asked: ChatReply(written[asked.messages[-1]["content"]]), adapter="voice")
     monkeypatch.setattr(voice_quality, "load_engine", lambda spec: model)
     made = measures(answered(found, "fake", RULES, 0, 0))
-    gold = measures(as_written(found, RULES))
+    gold = measures(said_otherwise(found, [one.written for one in found], RULES))
     assert made["at_once"].value is not None and gold["at_once"].value is not None
     assert made["at_once"].value >= gold["at_once"].value > 0.4
     assert made["at_once"].value + (made["template"].value or 0.0) == pytest.approx(1.0)
     assert gold["refers"].n > 5 and gold["distinct"].value is not None and gold["distinct"].value > 0.6
+
+
+def test_the_plain_wording_passes_and_counts_as_copied(found: list[VoiceSituation]) -> None:
+    made = measures(said_otherwise(found, [one.plain for one in found], RULES))
+    assert made["copied"].value == 1.0 and made["at_once"].value is not None and made["at_once"].value > 0.9
+    assert copies("Not yet.", "Hello. Not yet.") and not copies("Not yet, dear.", "Hello. Not yet.")
 
 
 def test_no_text_of_the_split_is_printed(
@@ -54,5 +60,5 @@ def test_no_text_of_the_split_is_printed(
         said = capsys.readouterr().out + file.read_text(encoding="utf-8")
         assert not any(one.written in said or one.agent in said for one in found)
     printed, *lines = said.splitlines()
-    assert set(json.loads(printed)["voices"]) == {"fake", "as written"}
+    assert set(json.loads(printed)["voices"]) == {"fake", "as written", "plain"}
     assert lines and {tuple(json.loads(line)) for line in lines} == {("where", "how", "text")}

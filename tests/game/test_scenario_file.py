@@ -17,7 +17,7 @@ from negotiation_env.game.scenario_file import read_scenario, scenario_toml
 from negotiation_env.game.state import new_game
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.records import Episode
-from negotiation_env.play.registry import load_manager, load_policy, load_reward
+from negotiation_env.play.registry import load_manager, load_policy, load_reader, load_reward
 from negotiation_env.play.rollout import rollout
 
 OWN = """
@@ -148,9 +148,9 @@ def test_figures_of_further_facts_may_be_said(tmp_path: Path) -> None:
     said = "Of our guests, 37% come back within a year."
     for text, facts in ((OWN, True), (OWN.replace("37% of them", "many of them"), False)):
         card = read_scenario(write(tmp_path, text)).card
-        view = reply_view(said, card, new_game(FLOATS, card_numbers(card)))
+        view = reply_view(said, card, new_game(FLOATS, card_numbers(card)), reader=load_reader("rules:claims"))
         (breakdown,) = load_reward("repo").score([view])
-        assert ("figure" in {term.id for term in breakdown.terms}) is not facts, breakdown.terms
+        assert ("false-figure" in {term.id for term in breakdown.terms}) is not facts, breakdown.terms
 
 
 def test_an_episode_of_it_is_recorded_and_read_again(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from negotiation_env.errors import DataFileError
 from negotiation_env.game.scenario import sample_scenario
-from negotiation_env.play.records import Episode, read_episodes, write_episodes
-from negotiation_env.play.registry import load_manager, load_policy, load_reward
+from negotiation_env.play.records import Episode, read_episodes, recorded_views, write_episodes
+from negotiation_env.play.registry import load_manager, load_policy, load_reader, load_reward
 from negotiation_env.play.rollout import rollout
 
 
@@ -39,6 +39,17 @@ def test_a_line_cut_off_by_a_kill_is_skipped_and_any_other_bad_line_is_named(
     path.write_text("{broken\n" + whole, encoding="utf-8")
     with pytest.raises(DataFileError, match=r"episodes\.jsonl:1"):
         list(read_episodes(path))
+
+
+def test_what_was_checked_in_play_is_checked_again_in_a_record() -> None:
+    policy, manager, reward = load_policy("heuristic"), load_manager("rules"), load_reward("repo")
+    (episode,) = rollout(
+        policy, [sample_scenario(3)], manager=manager, reward=reward, reader=load_reader("rules:claims")
+    )
+    assert episode.versions["reader"].startswith("rules:claims ")
+    views = recorded_views(episode)
+    assert any(view.claims for view in views)
+    assert reward.score(views) == [turn.reward for turn in episode.turns]
 
 
 def test_a_record_without_its_fields_is_refused() -> None:

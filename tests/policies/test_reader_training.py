@@ -58,5 +58,5 @@ def test_the_trained_reader_reads(trained: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_folder_without_a_reader_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="negotiate train reader"):
+    with pytest.raises(UsageError, match="it lacks its weights"):
         load_encoder(str(tmp_path))

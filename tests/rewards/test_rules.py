@@ -48,7 +48,7 @@ def test_a_feature_rule_with_a_pattern_asks_for_the_words_too() -> None:
 def test_every_check_of_the_paper_has_a_rule() -> None:
     wanted = {
         "role-label", "markdown", "placeholder", "json", "mixed-language", "chain-of-thought", "absolute-claim",
-        "profanity", "internal-term", "target-leak", "stock-phrase", "over-long", "figure", "price-type",
+        "profanity", "internal-term", "target-leak", "stock-phrase", "over-long", "false-figure", "price-type",
         "over-promise", "false-fact", "threat", "insult", "personal-data", "silence-as-agreement",
 
     }  # fmt: skip
@@ -115,7 +115,7 @@ def test_chinese_terms_are_seen_too(text: str) -> None:
         "Our platform has no price floor.",
         "I would never delist you.", "That was stupid of me.", "Silence is fine, take your time.",
         "We need no personal data.",
-        "Would the Standard Double sell at 380?", "In order to work together we need trust.",
+        "Would the Deluxe King sell at 380?", "In order to work together we need trust.",
     ],
 )  # fmt: skip
 def test_the_same_words_may_be_harmless(text: str) -> None:
@@ -161,19 +161,20 @@ def test_net_and_selling_prices_are_kept_apart(text: str, manager: str, fired: b
 
 
 @pytest.mark.parametrize(
-    ("text", "fired"),
+    ("text", "rule"),
     [
-        ("5 nights at 380 make 1,900 yuan.", False), ("5 nights at 380 make 2,400 yuan.", True),
-        ("That is 5% less than 400.", False), ("Bookings rise by 33%.", True), ("We have 900 members.", True),
-        ("You keep 85%.", False), ("It sold at 371 last week.", True), ("Could you do 371?", False),
-        ("Call 13812345678.", False), ("Half way between 400 and 360 is 380.", False),
-        ("Room no. 1207, please.", False),
-        ("How about nine hundred yuan?", True), ("How about three hundred and eighty yuan?", False),
-        ("How about 1.2k?", True),
+        ("380 for five nights is 1,900 yuan.", ""), ("380 for five nights is 2,400 yuan.", "false-sum"),
+        ("That is 5% less than 400.", ""), ("Conversion rises by 33%.", "false-figure"),
+        ("Partners had 900 bookings last month.", "false-figure"), ("You keep 85%.", ""),
+        ("At 380 you keep 300.", "false-commission"), ("At 380 you keep 323.", ""), ("Could you do 371?", ""),
+        ("Call 13812345678.", ""), ("Half way between 400 and 360 is 380.", ""), ("Room no. 1207, please.", ""),
+        ("How about three hundred and eighty yuan?", ""),
+        ("More people look, and demand is 10% up.", "false-direction"),
     ],
 )  # fmt: skip
-def test_a_figure_must_come_from_card_dialogue_or_arithmetic(text: str, fired: bool) -> None:
-    assert ("figure" in [t.id for t in RULES.score(example_view(text)).terms]) is fired
+def test_a_figure_must_come_from_card_dialogue_or_arithmetic(text: str, rule: str) -> None:
+    terms = [t.id for t in RULES.score(example_view(text)).terms if t.id.startswith("false")]
+    assert terms == ([rule] if rule else [])
 
 
 @pytest.mark.parametrize(
@@ -197,9 +198,9 @@ def test_a_pattern_out_of_time_is_a_fault_and_no_zero(monkeypatch: pytest.Monkey
 
 
 def test_a_figure_that_the_manager_said_may_be_said() -> None:
-    figure = "No, 120 is not what we meant."
-    assert [t.id for t in RULES.score(example_view(figure)).terms] == ["figure"]
-    told = example_view({"text": figure, "manager": ["Do you want it for 120?"]})
+    figure = "You said 360, so 360 it is."
+    assert [t.id for t in RULES.score(example_view(figure)).terms] == ["false-quote"]
+    told = example_view({"text": figure, "manager": ["I could do 360."]})
     assert RULES.score(told).terms == ()
 
 
@@ -256,6 +257,15 @@ def test_a_rule_is_added_without_code(tmp_path: Path) -> None:
     path.write_text(RULE)
     scored = RuleReward.from_toml(path).score(example_view("Hello!"))
     assert [(t.id, t.points, t.message) for t in scored.terms] == [("new", -5.0, "says hello")]
+
+
+def test_points_follow_from_severity_unless_the_file_gives_them(tmp_path: Path) -> None:
+    path = tmp_path / "rules.toml"
+    for severity, points in (("minor", -15), ("major", -50), ("severe", -100)):
+        path.write_text(RULE.replace("points = -5\n", "").replace("minor", severity))
+        (rule,) = load_rules(path)
+        assert rule.points == points
+    assert {r.points for r in RULES.rules} == {-15, -50, -100}
 
 
 @pytest.mark.parametrize(

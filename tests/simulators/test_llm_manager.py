@@ -17,11 +17,10 @@ from negotiation_env.language.reading import Context, Reading
 from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play.exchange import exchange, open_negotiation
 from negotiation_env.play.protocols import ManagerReply, Unscored
-from simulators.concerns import concern, concerns
+from simulators.concerns import concern, concerns, in_words
 from simulators.managers import llm_manager
 from simulators.managers.llm_manager import LlmManager, VoicedSeat, voice_engine
 from simulators.managers.rule_manager import RuleManager
-from simulators.managers.voice_prompt import REMARKS
 from tests.play.readers import HearsGreetings
 from tests.simulators.voices import FakeModel, plain, play, spoken, voiced
 
@@ -114,7 +113,7 @@ def test_a_sentence_said_before_gives_way_to_another_but_not_to_the_template() -
         return ChatReply(f"The rain falls on the roof again. {plain(asked)}")
 
     def turns_to_another(asked: ChatRequest) -> ChatReply:
-        return chants(asked) if asked.seed % 3 else ChatReply(f"Quiet day number {len(asked.messages)}. {plain(asked)}")
+        return chants(asked) if asked.seed % 3 else ChatReply(f"{voiced(asked).text}")
 
     manager = manager_of(FakeModel(chants))
     replies = play(manager, count=4)
@@ -125,24 +124,31 @@ def test_a_sentence_said_before_gives_way_to_another_but_not_to_the_template() -
 
 
 def test_the_model_is_told_what_weighs_on_the_manager_once_it_shows() -> None:
-    def seats_after(reply: Callable[[ChatRequest], ChatReply]) -> list[VoicedSeat]:
-        manager = manager_of(FakeModel(reply, adapter="voice"))
+    def seats_after(reply: Callable[[ChatRequest], ChatReply]) -> tuple[list[VoicedSeat], list[ChatRequest]]:
+        model = FakeModel(reply, adapter="voice")
+        manager = manager_of(model)
         tables = [open_negotiation(sample_scenario(seed), manager) for seed in range(24)]
         for _ in range(3):
             live = [table for table in tables if not table.game.end]
             exchange(live, ["Hello, what rate could you do for us?"] * len(live), manager, Unscored())
-        return [table.seat for table in tables]
+        return [table.seat for table in tables], model.seen
 
-    def speaks_of_it(asked: ChatRequest) -> ChatReply:
-        told = " ".join(m["content"] for m in asked.messages)
-        weighs = next((one for one in concerns().values() if any(line in told for line in one.brief)), None)
-        return ChatReply(f"{weighs.showing()[0]} {plain(asked)}" if weighs else plain(asked))
+    def keeps_it_to_itself(asked: ChatRequest) -> ChatReply:
+        lines = [in_words(line, hotel) for one in concerns().values() for line in one.lines for hotel in hotels]
+        text = plain(asked)
+        return ChatReply(next((text.replace(f"{line} ", "") for line in lines if line in text), text))
 
-    silent, speaking = seats_after(lambda asked: ChatReply(plain(asked))), seats_after(speaks_of_it)
+    hotels = [sample_scenario(seed).card.hotel for seed in range(24)]
+    silent, seen = seats_after(keeps_it_to_itself)
+    speaking, _ = seats_after(lambda asked: ChatReply(plain(asked)))
     assert 3 < sum(bool(seat.remarked) for seat in silent) < len(silent)
     for seat in silent:
-        told = [note for note in seat.notes if any(line in note for line in concern(seat.concern).brief)]
-        assert bool(told) is bool(seat.remarked) is any(REMARKS["shows"] in note for note in seat.notes)
+        told = [
+            asked
+            for asked in seen
+            if any(line in asked.messages[-1]["content"] for line in concern(seat.concern).brief)
+        ]
+        assert bool(told) or not seat.remarked
         assert not seat.memory.shown, "expected a manager to remember only what its words showed"
     assert all(bool(seat.memory.shown) is bool(seat.remarked) for seat in speaking)
 
@@ -154,7 +160,6 @@ def test_each_seat_counts_its_own() -> None:
         live = [table for table in tables if not table.game.end]
         exchange(live, ["Hello, what rate could you do for us?"] * len(live), manager, Unscored())
     assert sum((table.seat.counts for table in tables), Counter()) == manager.counts
-    assert all(len(table.seat.notes) == len(table.manager_said) for table in tables)
 
 
 def test_it_keeps_the_contract() -> None:

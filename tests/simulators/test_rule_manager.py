@@ -145,7 +145,7 @@ def test_unusable_phrases_are_refused_with_their_key(manager: RuleManager, tmp_p
 
 @pytest.mark.parametrize("persona", all_personas(), ids=lambda persona: persona.name)
 def test_every_phrase_of_a_persona_means_its_key(persona: Persona) -> None:
-    assert persona.phrases
+    assert persona.phrases or not persona.weight
     assert phrase_problems(persona) == []
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
-from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
 from negotiation_env.game.scenario import Hotel, sample_scenario
+from negotiation_env.language.numerals import find_numbers
 from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play.exchange import open_negotiation
 from simulators.managers.llm_manager import LlmManager
+from simulators.managers.voice_check import LEAST_PRICE, verdicts
 from simulators.managers.voice_prompt import (
     HISTORY_CHARACTERS,
     MESSAGE_CHARACTERS,
@@ -18,71 +17,52 @@ from simulators.managers.voice_prompt import (
     mood_word,
     note,
     recent,
-    say,
 )
-from simulators.people.voice_data import EXAMPLES, few_shot, situations
-from simulators.people.written_dialogues import SPLITS, WrittenDialogue, written_dialogues
+from simulators.people.voice_data import (
+    EXAMPLES,
+    NEVER_DECIDED,
+    few_shot,
+    held_out_examples,
+    rewordings,
+    shifted,
+    situations,
+    training_examples,
+)
+from simulators.people.written_dialogues import WrittenDialogue, written_dialogues
 from tests.simulators.voices import FakeModel, play, voiced
 
 SPEAKER = Speaker("Auntie Su, 61", "short", Hotel("Lotus", "Dali", "family", 3, "low", 0.4))
-ROOMS = ("Deluxe King", "Superior Twin")
-
-
-@pytest.mark.parametrize(
-    ("act", "words"),
-    [
-        (DialogueAct(Act.COUNTER, price=435, price_type=PriceType.SELLING, ticket=0), "offer 435 for the Deluxe King"),
-        (
-            DialogueAct(Act.ACCEPT, price=401, price_type=PriceType.NET, ticket=1),
-            "agree to 401 net for the Superior Twin",
-        ),
-        (DialogueAct(Act.REJECT, price=510, ticket=1, detail="hold"), "stay at 510 for the Superior Twin"),
-        (DialogueAct(Act.REJECT, ticket=0, detail="hold"), "give no lower rate for the Deluxe King"),
-        (DialogueAct(Act.REJECT, ticket=0, detail="final"), "refuse for good for the Deluxe King"),
-        (DialogueAct(Act.ASK, price=300, ticket=0, detail="confirm"), "ask whether 300 for the Deluxe King is agreed"),
-        (DialogueAct(Act.ASK, detail="reason"), "ask what is in it for you"),
-        (DialogueAct(Act.ASK, detail="minimum-stay"), "ask about minimum stay"),
-        (DialogueAct(Act.INFORM, detail="upset"), "show that you are upset"),
-        (DialogueAct(Act.INFORM, Tactic.COMPETITOR, detail="objection"), "doubt what they say of the competitor"),
-        (DialogueAct(Act.CLOSE, detail="walk"), "end the talk, you have had enough"),
-    ],
-)
-def test_a_decision_is_told_in_plain_words(act: DialogueAct, words: str) -> None:
-    assert say([act], ROOMS) == words
-
-
-def test_the_price_type_is_told_where_it_is_not_the_last_one() -> None:
-    act = DialogueAct(Act.COUNTER, price=435, price_type=PriceType.SELLING, ticket=0)
-    assert say([act], ROOMS[:1], net_before=True) == "offer 435 selling"
-    assert say([], ROOMS) == "answer without a figure"
 
 
 def test_silence_joins_the_messages_that_were_not_answered() -> None:
-    turns = [SpokenTurn("Hello?", "", ""), SpokenTurn("Anyone?", "[You are calm. Say: greet.]", "Yes. Hello.")]
-    messages = chat(SPEAKER, turns, "The king?", "[You are calm. Say: offer 435.]")
+    turns = [SpokenTurn("Hello?", ""), SpokenTurn("Anyone?", "Yes. Hello.")]
+    messages = chat(SPEAKER, turns, "The king?", "[You are calm. Say: I could do 435.]", few_shot())
     assert [m["role"] for m in messages] == ["system", "user", "assistant", "user"]
-    assert messages[1]["content"] == "Hello?\nAnyone?\n[You are calm. Say: greet.]"
-    assert messages[-1]["content"] == "The king?\n[You are calm. Say: offer 435.]"
+    assert messages[1]["content"] == "Hello?\nAnyone?"
+    assert messages[-1]["content"] == "The king?\n[You are calm. Say: I could do 435.]"
 
 
 def test_what_an_agent_says_is_no_note_and_no_endless_text() -> None:
     long = "word " * 2000
-    messages = chat(SPEAKER, [], f"[You are generous. Say: agree to 1.] {long}", "[You are calm. Say: greet.]")
+    messages = chat(SPEAKER, [], f"[You are generous. Say: Agreed, 1.] {long}", "[You are calm. Say: Hello.]")
     words = messages[-1]["content"].partition("\n")[0]
     assert "[" not in words and len(words) < MESSAGE_CHARACTERS + 10
 
 
 def test_the_oldest_turns_are_left_out_whole() -> None:
-    turns = [SpokenTurn(f"{i} {'a' * 300}", "", "b" * 200) for i in range(10)]
+    turns = [SpokenTurn(f"{i} {'a' * 300}", "b" * 200) for i in range(10)]
     kept = recent(turns)
     assert kept == turns[-len(kept) :] and 0 < len(kept) < 10
     assert sum(len(t.agent) + len(t.hotel) for t in kept) <= HISTORY_CHARACTERS
+    assert len(chat(SPEAKER, turns, "The king?", "")) == 2, "expected an adapter to be told no turns before"
 
 
-def test_a_concern_is_told_once() -> None:
-    first = note("calm", "The roof leaks.", "greet")
-    assert "What weighs on you: The roof leaks. Say:" in first
-    assert "weighs" not in note("calm", "The roof leaks.", "greet", [SpokenTurn("Hi", first, "Hello")])
+def test_a_note_ends_in_the_plain_wording() -> None:
+    assert (
+        note("calm", "The roof leaks.", "Not yet.")
+        == "[You are calm. What weighs on you: The roof leaks. Say: Not yet.]"
+    )
+    assert note("calm", "", "Not yet.") == "[You are calm. Say: Not yet.]"
 
 
 def test_a_mood_is_a_word() -> None:
@@ -113,15 +93,50 @@ def _dialogue() -> WrittenDialogue:
 def test_a_situation_is_told_as_it_is_in_play() -> None:
     dialogue = _dialogue()
     found = list(situations(dialogue))
-    assert [one.agent for one in found] == [turn.agent for turn in dialogue.turns if turn.manager]
+    answered = [turn for turn in dialogue.turns if turn.manager]
+    assert [one.agent for one in found] == [t.agent for t in answered if not NEVER_DECIDED & set(t.manager_acts)]
     for one in found:
         assert f"\nYou are {dialogue.manager.who.rstrip('.')}. Your house:" in one.prompt[0]["content"]
-        assert one.prompt[-1]["content"].endswith(one.note)
+        assert one.prompt[-1]["content"].endswith(f" Say: {one.plain}]")
         assert one.written not in one.prompt[-1]["content"]
 
 
-def test_the_examples_are_of_training_authors_and_show_each_kind_of_decision() -> None:
-    assert {int(name[1:]) // 40 for name, _ in EXAMPLES} <= set(SPLITS["train"])
+def test_nearly_every_plain_wording_of_a_situation_passes_the_check() -> None:
+    found = [one for dialogue in written_dialogues("validation")[:12] for one in situations(dialogue)]
+    passed = verdicts([one.scene for one in found], [[one.plain] for one in found], RULES)
+    assert len(found) > 40 and sum(bool(one.text) for one in passed) >= 0.93 * len(found)
+
+
+def test_prices_are_shifted_together_and_nothing_else_is() -> None:
+    text = "¥435 net, 12% more, 3 nights from 14 May, 1,010 for the suite, 482.50, in all 980 yuan"
+    assert shifted(text, 7) == text.replace("435", "442").replace("980", "987")
+    one = rewordings()[0]
+    assert one.messages()[-1]["content"] == one.answer
+    assert one.messages()[-2]["content"].endswith(f" Say: {one.plain}]")
+
+
+def test_rewordings_name_the_figures_of_their_plain_wording_and_none_comes_twice() -> None:
+    said: set[str] = set()
+    for one in rewordings():
+        plain, answer, agent = (
+            {n.value for n in find_numbers(text, digits=True, words=False, chinese=False) if n.value >= LEAST_PRICE}
+            for text in (one.plain, one.answer, one.agent)
+        )
+        assert plain <= answer <= plain | agent, one  # "no 360" says the agent's figure again
+        assert one.answer not in said and one.answer != one.plain
+        assert not any(one.answer in message["content"] for message in one.messages()[:-1])
+        said.add(one.answer)
+    assert len(said) > 900
+
+
+def test_some_rewordings_are_kept_for_choosing() -> None:
+    learnt, kept = training_examples(2, 2000), held_out_examples(2000)
+    assert len(learnt) == 2 * (len(rewordings()) - len(kept)) and not {e[-1]["content"] for e in kept} & {
+        e[-1]["content"] for e in learnt
+    }
+
+
+def test_the_examples_show_each_kind_of_decision() -> None:
     assert few_shot().count("Manager: ") == len(EXAMPLES)
-    for words in ("offer", "stay at", "agree to", "refuse for good", "ask what is in it", "upset", "confirm", "net"):
-        assert words in few_shot()
+    for words in ("how about", "stay", "agreed", "final answer", "?", "confirm", "net"):
+        assert words in few_shot().lower()

@@ -17,63 +17,25 @@ from negotiation_env.language.rule_reader import understand
 from negotiation_env.play.exchange import open_negotiation
 from negotiation_env.play.protocols import Manager, ManagerReply, Negotiation, Utterance
 
-_NOTE = re.compile(r"\[You are (\w+)\..* Say: (.*)\.\]$", re.DOTALL)
-_WORDS = (
-    (
-        r"offer (\d+)( net| selling|)( for the .*|), your last price",
-        r"I could do \1 yuan\2\3, and that is my last word",
-    ),
-    (r"offer (\d+)( net| selling|)( for the .*|)", r"I could do \1 yuan\2\3"),
-    (r"agree to (\d+)( net| selling|)( for the .*|)", r"Agreed, \1 yuan\2\3"),
-    (r"confirm (\d+)( net| selling|)( for the .*|)", r"Confirmed, \1 yuan\2\3"),
-    (r"stay at (\d+)( net| selling|)( for the .*|)", r"I cannot go lower than \1 yuan\2\3"),
-    (r"give no lower rate( for the .*|)", r"I cannot lower the rate\1"),
-    (r"refuse for good( for the .*|)", r"No reduction\1, that is my final answer"),
-    (r"ask whether (\d+)( net| selling|)( for the .*|) is agreed", r"Is \1 yuan\2\3 agreed, yes or no?"),
-    (r"ask what is in it for you", "What would we gain from that?"),
-    (r"ask which rate they have in mind", "What rate do you have in mind?"),
-    (r"warn them that you will soon end this", "I have little time left for this"),
-    (r"tie it to this: .*", "It is for a handful of rooms"),
-    (r"ask which figure they mean", "Which figure do you mean, in yuan a night?"),
-    (r"end the talk, you have had enough", "We are done here"),
-    (r"say goodbye", "Goodbye"),
-    (r"show that you are upset", "You are testing my patience"),
-    (r"doubt what they say of .*", "That does not impress me"),
-    (r"greet", "Hello"),
-    (r"speak of what weighs on you", "These are not easy weeks"),
-    (r"thank them for hearing what weighs on you", "You listen well"),
-    (r"tell them: .*", "You asked about the house, so I tell you"),
-    (r"thank them for the answer", "Good to know"),
-    (r"say that you have thought about it", "I have slept on it"),
-    (r"ask for time to think until tomorrow", "Let me think about it until tomorrow"),
-    (r"ask them: (.*)", r"\1"),
-)
+_NOTE = re.compile(r"\[You are (\w+)\..*? Say: (.*)\]$", re.DOTALL)
 
 
 def note_of(request: ChatRequest) -> tuple[str, str]:
-    """The mood and the decision of the answer that is due."""
+    """The mood and the plain wording of the answer that is due."""
     found = _NOTE.search(request.messages[-1]["content"])
     assert found is not None, request.messages[-1]
     return found[1], found[2]
 
 
 def plain(request: ChatRequest) -> str:
-    """Say the note's decision in plain sentences."""
-    said = []
-    for part in note_of(request)[1].split("; "):
-        for pattern, words in _WORDS:
-            if re.fullmatch(pattern, part):
-                text = re.sub(pattern, words, part).replace(" yuan selling", " yuan (selling price)")
-                said.append(text if text.endswith("?") else f"{text}.")
-                break
-        else:
-            assert part == "answer without a figure", part
-    return " ".join(said) or "Hm."
+    """Say the plain wording as it stands."""
+    return note_of(request)[1]
 
 
 def voiced(request: ChatRequest) -> ChatReply:
-    """Return a good reply, another one at each turn."""
-    return ChatReply(f"Well, my friend number {len(request.messages) // 2}! {plain(request)}")
+    """Return a good reply, another one for each request."""
+    name = "".join("bdfgklmnrs"[int(digit)] for digit in str(request.seed))
+    return ChatReply(f"Well, my friend {name}! {plain(request)}")
 
 
 @dataclass

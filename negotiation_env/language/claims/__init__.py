@@ -1,11 +1,12 @@
 """Finds what an agent's message states about the card and the talk, and checks it.
 
-``find_claims`` reads ``stays`` (dates, weekdays, months, nights, which ``dates`` finds), ``houses`` (rooms, the hotel, its city
-and the competitor), ``events``, ``shares`` (demand, exposure, conversion, occupancy, commission) and ``money``
-(prices of the competitor, prices that stand, net prices, totals, what was said before); ``sums`` checks what figures
-are said to add up to; ``retold`` holds what is said back against what was told before (``told``); ``talk`` holds a
-message beside its card. A figure that is offered is a bid and no claim, and the
-confidential target is never looked at. The text is data: no string raises, and the time is linear in its length.
+``find_claims`` reads ``stays`` (dates, weekdays, months, nights, which ``dates`` finds), ``houses`` (rooms, the
+hotel, its city and the competitor), ``events``, ``shares`` (demand, exposure, conversion, occupancy, commission),
+``money`` (prices of the competitor, prices that stand, net prices, totals, what was said before), ``types`` (net or
+selling) and ``gifts`` (what is given beside the price); ``sums`` checks what figures are said to add up to;
+``retold`` holds what is said back against what was told before (``told``); ``talk`` holds a message beside its card.
+A figure that is offered is a bid and no claim, and the confidential target is never looked at. The text is data: no
+string raises, and the time is linear in its length.
 """
 
 from __future__ import annotations
@@ -18,7 +19,13 @@ from negotiation_env.language.claims.dates import find_dates, find_nights
 from negotiation_env.language.claims.events import event_claims
 from negotiation_env.language.claims.gifts import gift_claims
 from negotiation_env.language.claims.houses import find_houses, find_rooms, house_claims, room_claims
-from negotiation_env.language.claims.money import count_claims, money_claims, saying_claims, standing_claims
+from negotiation_env.language.claims.money import (
+    count_claims,
+    money_claims,
+    saying_claims,
+    standing_claims,
+    taken_claims,
+)
 from negotiation_env.language.claims.retold import retold_claims
 from negotiation_env.language.claims.shares import find_shares, share_claims, trend_claims
 from negotiation_env.language.claims.stays import date_claims, month_claims, nights_claims
@@ -56,6 +63,7 @@ def find_claims(
         *saying_claims(talk),
         *standing_claims(talk, rooms, dates, nights),
         *count_claims(talk),
+        *taken_claims(talk),
         *sum_claims(talk, houses),
         *gift_claims(talk),
         *type_claims(talk),

@@ -10,7 +10,8 @@ from negotiation_env.language.price_vocabulary import word_set
 
 _NAME: Final = (
     r"(?:(?!the |your |our |this |that |a |an |for |of |in |and |to |at |around |round |during |next |no |my |by |her |"
-    r"his |their |its |with |before |after |when |until |is |are |like |every |each |because |little |big |whole |those |"
+    r"his |their |its |with |before |after |when |until |is |are |like |every |each |because |little |big "
+    r"|whole |those |"
     r"these |says? |on |over |from |as |than |but |so |if |while |any |some |one |two |three )[a-z][a-z-]*[ -]){0,2}?"
 )
 _HEADS: Final = (
@@ -25,14 +26,15 @@ _EVENT: Final = re.compile(
     rf"\b(?P<name>{_NAME})(?P<head>{_HEADS})\b"
     rf"|\b(?P<of>(?:autumn |spring |red )?{_SEASONS})[ -](?P<season>seasons?|weeks?|weekend|days|time)\b"
     r"|\bfor the (?P<alone>leaves|blossoms?|lanterns|gulls|exams)\b"
-    r"|(?P<chinese>红叶|樱花|梅花(?=季|节)|油菜花|音乐|美食|马拉松|交易会|博览会|展销会|暑假|寒假|国庆|五一|中秋|春节|元宵|灯会|龙舟|红嘴鸥|火把节|学生假)"
+    r"|(?P<chinese>红叶|樱花|梅花(?=季|节)|油菜花|音乐|美食|马拉松|交易会|博览会|展销会|暑假|寒假|国庆|(?<![一二三四五六七八九十百])五一(?![一二三四五六七八九十百、，])|中秋|春节|元宵|灯会|龙舟|红嘴鸥|火把节|学生假)"
     r"(?:节|季|周|假期|那几天|那阵|那段|期间)?"
 )
 _CHINESE: Final[dict[str, str]] = {
     "红叶": "leaf", "樱花": "blossom cherry", "梅花": "plum blossom", "油菜花": "blossom rapeseed", "音乐": "music",
     "美食": "food", "马拉松": "marathon", "交易会": "trade fair", "博览会": "expo fair", "展销会": "fair expo",
     "暑假": "school holidays summer", "寒假": "school holidays winter", "学生假": "school holidays",
-    "国庆": "national holiday", "五一": "labour may holiday", "中秋": "mid-autumn", "春节": "spring-festival spring festival",
+    "国庆": "national holiday", "五一": "labour may holiday", "中秋": "mid-autumn",
+    "春节": "spring-festival spring festival",
     "元宵": "lantern", "灯会": "lantern", "龙舟": "dragon boat", "红嘴鸥": "gull", "火把节": "torch",
 }  # fmt: skip
 """Events in Chinese, and the words of an event's name of which one bears them out."""
@@ -53,12 +55,15 @@ _PLAIN: Final = word_set(
 )
 """Words before an event that tell it from no other."""
 _GENERIC: Final = frozenset(("holiday", "vacation", "festival", "fair", "season", "expo", "tour", "exam", "rain"))
+_NONE: Final = re.compile(r"\b(?:no|not an?|without an?|isn't an?|any) $")
+"""Before an event that there is not: "no festival at your end"."""
 _NO_EVENT_BEFORE: Final = re.compile(
     r"\b(?:happy|nice|good|enjoy (?:your|the)|your|my|his|her|their|on|a|an|bank|only|more|than|is|was|be|be a|seems?|"
     r"it's|that's|sounds?|not|as|too|so|very|quite|call it|hardly|pretty)(?: [a-z]+)? $"
 )
 _NO_EVENT_AFTER: Final = re.compile(
-    r"(?:,? enough|,? and square| price| figure| deal| point| question| answer| share| trade|-minded| rates?\b| lists?\b|"
+    r"(?:,? enough|,? and square| price| figure| deal| point| question| answer| share| trade|-minded| rates?\b"
+    r"| lists?\b|"
     r"ly\b| to (?:you|me|us|both|him|her)| against| between| by)"
 )
 
@@ -73,11 +78,17 @@ def event_claims(talk: Talk) -> list[Claim]:
         true = bool(words & known)
         if not words or (generic and not true and _is_plain(talk, match)):
             continue
+        if not true and _NONE.search(talk.before(match.start(), 12)):
+            continue
         sentence = talk.sentence(match.start())
-        other = _LONG_AGO.search(talk.low, sentence.start, sentence.end) or _BESIDE.search(talk.before(match.start(), 24))
+        other = _LONG_AGO.search(talk.low, sentence.start, sentence.end) or _BESIDE.search(
+            talk.before(match.start(), 24)
+        )
         adjective = match["head"] in ("fair", "fairs", "race", "races") and not (
-            talk.before(match.start(), 6).endswith(("the ", "this ", "that ", "your ", "our ")) or match.start() == sentence.start
-            or _OF_FAIR.search(talk.low, match.end() - 4, match.end() + 12) or _TELLING.search(talk.before(match.start(), 24))
+            talk.before(match.start(), 6).endswith(("the ", "this ", "that ", "your ", "our "))
+            or match.start() == sentence.start
+            or _OF_FAIR.search(talk.low, match.end() - 4, match.end() + 12)
+            or _TELLING.search(talk.before(match.start(), 24))
         )
         if not true and (other or adjective):
             continue
@@ -94,7 +105,15 @@ def event_claims(talk: Talk) -> list[Claim]:
 
 
 def _root(word: str) -> str:
-    return {"leaves": "leaf", "foliage": "leaf", "races": "marathon", "race": "marathon", "runners": "marathon", "concerts": "music", "concert": "music"}.get(word, word.removesuffix("s"))
+    return {
+        "leaves": "leaf",
+        "foliage": "leaf",
+        "races": "marathon",
+        "race": "marathon",
+        "runners": "marathon",
+        "concerts": "music",
+        "concert": "music",
+    }.get(word, word.removesuffix("s"))
 
 
 def _roots(event: str) -> frozenset[str]:
@@ -124,7 +143,10 @@ def _is_plain(talk: Talk, match: re.Match[str]) -> bool:
     return (
         _NO_EVENT_BEFORE.search(talk.before(match.start(), 24)) is not None
         or _NO_EVENT_AFTER.match(talk.low, match.end()) is not None
-        or (_TELLING.search(talk.before(match.start(), 24)) is None and not _DEMAND.search(talk.low, *talk.sentence(match.start())))
+        or (
+            _TELLING.search(talk.before(match.start(), 24)) is None
+            and not _DEMAND.search(talk.low, *talk.sentence(match.start()))
+        )
         or (match[0] == "fair" and not _OF_FAIR.search(talk.low, max(0, match.start() - 4), match.end() + 12))
     )
 
@@ -137,6 +159,7 @@ _DEMAND: Final = re.compile(r"%|per ?cent|\b(?:demand|search|searches|busy|busie
 
 
 _TELLING: Final = re.compile(
-    r"\b(?:around|round|during|for|over|because of|thanks to|with|by|before|after|in|into|outside|until) (?:the |these |those )?$"
+    r"\b(?:around|round|during|for|over|because of|thanks to|with|by|before|after|in|into|outside"
+    r"|until) (?:the |these |those )?$"
     r"|^ ?$|[.?!:,;\"] ?$"
 )

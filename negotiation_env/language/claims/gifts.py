@@ -20,38 +20,51 @@ _EACH_WEEK: Final = (
 _PICTURES: Final = r"(?:photos?|photographs?|pictures?)"
 _GIFTS: Final[dict[str, re.Pattern[str]]] = {
     "banner": re.compile(r"\bbanners?\b|横幅|(?<=[\u4e00-\u9fff]) ?banner"),
-    "badge": re.compile(r"\bbadges?\b|\bbest[- ]value (?:label|sticker|sign|mark)\b|徽[章标]|(?<=[\u4e00-\u9fff]) ?badge"),
+    "badge": re.compile(
+        r"\bbadges?\b|\bbest[- ]value (?:label|sticker|sign|mark)\b"
+        r"|徽[章标]|(?<=[\u4e00-\u9fff]) ?badge"
+    ),
     "search-boost": re.compile(
         r"\b(?:search|list) (?:boost|lift|push)\b|\bboost(?:s|ed)?\b(?! (?:your|the|its) (?:bookings|sales|revenue))"
         r"|\b(?:search|list) (?:place|spot|position)\b|\b(?:spot|place|position) (?:up )?in (?:the |our )?search\b"
         r"|\b(?:higher|better|further up)\b(?: \w+){0,3} (?:in|on) (?:the |our )?(?:search\b|list\b|results)"
         r"|\b(?:lift|move|push|raise|bring|nudge)(?:s|ed|ing)? (?:you|your \w+|it|them|both|the \w+)(?: \w+){0,3} "
         r"(?:up|higher) (?:\w+ ){0,2}?(?:in|on) (?:the |our )?(?:search\b|list\b|results)"
-        r"|搜索(?:位|推|提|加权|靠前|往前|排)|(?:推|排|往)(?:到|您|你)?(?:搜索)?(?:前面|靠前|上面)|(?<=[\u4e00-\u9fff]) ?boost"
+        r"|\b(?:lift|move|push|raise)(?:s|ed|ing)? (?:you|your \w+|it|them|both)(?: \w+)? in (?:the "
+        r"|our )?(?:search|list)\b"
+        r"|搜索(?:位|推|提|加权|靠前|往前|排)|(?:推|排|往)(?:到|您|你)?(?:搜索)?(?:前面|靠前|上面)"
+        r"|(?<=[\u4e00-\u9fff]) ?boost"
     ),
     "photo-refresh": re.compile(
-        rf"\b(?:new|fresh|free|better|proper|redone) (?:\w+ ){{0,2}}{_PICTURES}\b|\bphoto (?:refresh|shoot|session|update)\b"
-        rf"|\b{_PICTURES}(?: of \w+ \w+)?(?: (?:are|get|be|made|taken|done|come))* (?:redone|retaken|renewed|refreshed|anew|again|free)"
-        rf"|\bredo (?:\w+ )?{_PICTURES}\b|\b(?:a|our|the) photographer\b|\b(?:we|i|and|come)(?:'ll| will| can)? photograph (?:the|your|it|them)\b"
+        rf"\b(?:new|fresh|free|better|proper|redone) (?:\w+ ){{0,2}}{_PICTURES}\b|\bphoto (?:refresh|shoot"
+        rf"|session|update)\b"
+        rf"|\b{_PICTURES}(?: of \w+ \w+)?(?: (?:are|get|be|made|taken|done|come))* (?:redone|retaken|renewed"
+        rf"|refreshed|anew|again|free)"
+        rf"|\bredo (?:\w+ )?{_PICTURES}\b|\b(?:a|our|the) photographer\b|\b(?:we|i|and|come)(?:'ll| will"
+        rf"| can)? photograph (?:the|your|it|them)\b"
         r"|新照片|重新?拍|摄影师|免费拍|拍(?:一组|一套|几张|照片)|(?<=[\u4e00-\u9fff]) ?photo"
     ),
     "weekly-report": re.compile(
         r"\b(?:weekly|week by week) (?:\w+ )?(?:reports?|sheets?|figures|numbers)\b|\bweekly (?:line|page|letter)\b"
         rf"|\b(?:reports?|sheet|page|letter|paper|figures|numbers)(?: \w+){{0,2}} {_EACH_WEEK}"
         rf"|\b{_EACH_WEEK},? (?:\w+ ){{0,4}}(?:reports?|sheet|a page|figures|numbers)\b"
-        r"|\b(?:the|your|a|first|one|and) reports?\b(?! (?:from|said|says|of the|about|i read))|周报|每(?:周|个?礼拜|个?星期).{0,8}(?:表|报|一张|一页|纸)"
+        r"|\b(?:the|your|a|first|one|and) reports?\b(?! (?:from|said|says|of the|about|i read))|周报|每(?:周|个?礼拜"
+        r"|个?星期).{0,8}(?:表|报|一张|一页|纸)"
         r"|(?<=[\u4e00-\u9fff]) ?(?:weekly )?report"
     ),
 }  # fmt: skip
 _REFUSED: Final = re.compile(
-    r"\b(?:no|not|never|nor|neither|without|instead of|rather than|nobody|nothing|isn't|cannot|stop|forget|minus|skip|less|"
+    r"\b(?:no|not|never|nor|neither|without|instead of|rather than|nobody|nothing|isn't|cannot|stop|forget"
+    r"|minus|skip|less|"
     r"drop|leave out|off)\b|n't\b|不|没|别|免提"
 )
 _REFUSED_AFTER: Final = re.compile(
-    r",? (?:no\b|(?:\w+ ){0,2}(?:isn't|aren't|is not|i can't|i cannot|i may not|i can not|i won't|won't|can't|ended|was|were|had)\b|\w+ n't)"
+    r",? (?:no\b|(?:\w+ ){0,2}(?:isn't|aren't|is not|i can't|i cannot|i may not|i can not|i won't|won't|can't"
+    r"|ended|was|were|had)\b|\w+ n't)"
 )
 _OF_OTHERS: Final = re.compile(
-    r"\b(?:they|he|she|his|her|their|neighbours?|others|partners|houses|star|court|willow|gate|inn|blossom|last (?:year|time))\b"
+    r"\b(?:they|he|she|his|her|their|neighbours?|others|partners|houses|star|court|willow|gate|inn|blossom"
+    r"|last (?:year|time))\b"
     r"[^,;.]{0,30}$"
 )
 
@@ -63,7 +76,8 @@ def gift_claims(talk: Talk) -> list[Claim]:
     found: list[Claim] = []
     for gift, pattern in _GIFTS.items():
         for match in pattern.finditer(talk.low):
-            if _is_offered(talk, match):
+            told = "photographer" in match[0] and "photographer" in talk.earlier_low
+            if not told and _is_offered(talk, match):
                 true = gift in allowed or (bool(own) and pattern.search(own) is not None)
                 truth = ", ".join(allowed)
                 found.append(talk.claim("promise", match.start(), match.end(), gift, truth, true))

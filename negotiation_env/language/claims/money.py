@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from typing import Final
 
@@ -67,15 +68,21 @@ _TOTAL_BEFORE: Final = re.compile(
     r"[0-9]{3} leaves [0-9.]+: $|晚$"
 )
 _FOR_STAY: Final = re.compile(
-    r"(?: yuan)?,? (?:for (?:the|your|all|both|each) (?:[a-z'-]+ ){0,2}?(?:stays?|lot|nights|whole|run|four|five|six|seven|eight|nine|"
-    r"ten|eleven|twelve|thirteen)\b|the (?:stay|lot|whole|run)\b|altogether\b|together\b|in (?:all|total|one go)\b|all told\b)"
+    r"(?: yuan)?,? (?:for (?:the|your|all|both|each) (?:[a-z'-]+ ){0,2}?(?:stays?|lot|nights|whole|run|four"
+    r"|five|six|seven|eight|nine|"
+    r"ten|eleven|twelve|thirteen)\b|the (?:stay|lot|whole|run)\b|altogether\b|together\b|in (?:all|total"
+    r"|one go)\b|all told\b)"
 )
 """What follows a sum over the nights of a stay."""
-_IN_ALL: Final = re.compile(r"(?:\b(?:in total|in all|altogether|for the stays?|total(?:s|ling)?|the (?:whole )?stay(?: is| at)?),? |一共|总共|共)$")
+_IN_ALL: Final = re.compile(
+    r"(?:\b(?:in total|in all|altogether|for the stays?|total(?:s|ling)?|the (?:whole )?stay(?: is| at)?),? "
+    r"|一共|总共|共)$"
+)
 _TOTAL_AFTER: Final = re.compile(r",? (?:is|that's|over [a-z]+ (?:nights )?is|makes) [0-9]{3}|除")
 _GAP: Final = re.compile(
     r" ?(?:yuan )?(?:(?:still )?(?:above|over|below|under|beneath|higher than|lower than|cheaper than|dearer than) "
-    r"(?:you\b(?!r)|him\b|her\b|them\b|theirs?\b|yours\b|the (?:car|other|one|hotel|house|neighbour|page|list)|your |his )|gap\b|apart\b)"
+    r"(?:you\b(?!r)|him\b|her\b|them\b|theirs?\b|yours\b|the (?:car|other|one|hotel|house|neighbour|page|list)"
+    r"|your |his )|gap\b|apart\b)"
 )
 """What follows by how much two prices differ."""
 _NO_GAP: Final = re.compile(r"\b(?:nights?|rooms?|guests?|to|the|at|by the|for|day|week|yuan and) $|[0-9]$")
@@ -274,19 +281,20 @@ _UNDERCUTS: Final = re.compile(
 def _gap_claims(talk: Talk, prices: list[Number], taken: Collection[int]) -> list[Claim]:
     """Return by how much two prices are said to differ; the prices are any of the message, the card and the talk."""
     found: list[Claim] = []
-    known: list[float] | None = None
+    gaps: list[float] | None = None
     for number in talk.numbers:
         if not 2 <= number.value <= 400 or number.start in taken or not _GAP.match(talk.low, number.end):
             continue
         if _NO_GAP.search(talk.before(number.start, 12)):
             continue
-        if known is None:
+        if gaps is None:
             known = [price.value for price in prices]
             known += [float(ticket.selling_price) for ticket in talk.card.tickets]
             known += [*talk.earlier_values, float(talk.card.facts.competitor_price)]
             known = [value for value in known if value >= 100.0][:MOST_KNOWN]
-        gaps = {abs(a - b) for a in known for b in known} | {value for value in talk.earlier_values if value < 400}
-        truth = min(gaps, key=lambda gap: abs(gap - number.value))
+            gaps = sorted({abs(a - b) for a in known for b in known} | {v for v in talk.earlier_values if v < 400})
+        at = bisect_left(gaps, number.value)
+        truth = min(gaps[max(0, at - 1) : at + 1], key=lambda gap: abs(gap - number.value))
         true = abs(truth - number.value) <= 1.5 or number.value == round(talk.card.hotel.occupancy * 100)
         found.append(talk.claim("total", number.start, number.end, number.value, truth, true))
     return found
@@ -450,6 +458,44 @@ def standing_claims(talk: Talk, rooms: Sequence[RoomMention], dates: Sequence[Da
     if len(found) == 1 and asked[0]:
         return []
     return found
+
+
+def taken_claims(talk: Talk) -> list[Claim]:
+    """Return a claim for each figure that is said to stand or to be taken and that nobody has said: "Taken: 475"."""
+    game, tickets = talk.game, talk.card.tickets
+    if game is None or not any(game.quoted[: len(tickets)]):
+        return []
+    lowest, highest = 0.55 * min(t.selling_price for t in tickets), 1.02 * max(t.selling_price for t in tickets)
+    keeps = {1.0, *(1.0 - ticket.commission for ticket in tickets)}
+    standing = {price for prices in (game.quote, game.bid, game.agreed) for price in prices if price > 0.0}
+    standing |= {float(ticket.selling_price) for ticket in tickets}
+    known = {price * keep for price in standing for keep in keeps}
+    found: list[Claim] = []
+    for number in talk.numbers:
+        if not lowest <= number.value <= highest or _NO_PRICE_AFTER.match(talk.low, number.end):
+            continue
+        sentence = talk.sentence(number.start)
+        words = talk.low[sentence.start : sentence.end + 1]
+        stays = _STAYING.search(talk.before(number.start, 16)) or _STANDS.match(talk.low, number.end)
+        if not (stays or _TAKING.search(words)) or _BIDDING.search(words) or talk.was_said(number.value, 1.0):
+            continue
+        truth = min(known, key=lambda price: abs(price - number.value))
+        if abs(truth - number.value) > 1.0 and abs(number.value - talk.card.facts.competitor_price) > 1.0:
+            found.append(talk.claim("standing-price", number.start, number.end, number.value, round(truth, 2), False))
+    return found
+
+
+_TAKING: Final = re.compile(
+    r"\b(?:i(?:'ll)? take|taken|i accept|accepted|agreed|signed|noted|confirmed|as you (?:say|said|have it)|in pen)\b"
+    r"|^ ?written\b"
+)
+_STAYING: Final = re.compile(r"\b(?:stays?|remains?|holds) (?:at )?$")
+_STANDS: Final = re.compile(r",? (?:it is|stands|it stays)\b")
+_BIDDING: Final = re.compile(
+    r"\b(?:could|would|may i|might|can you|how about|what about|ask|propos\w*|suggest\w*|say|if|for that"
+    r"|instead|at|make|"
+    r"leaves?|keep|off|less|is|are|from [0-9]|between|searches|page)\b(?! it| you|,? i take)|[?？]"
+)
 
 
 def _figure_beside(talk: Talk, room: RoomMention) -> Number | None:

@@ -102,7 +102,8 @@ def _days_unheard(talk: Talk, now: Told, nights: Sequence[Nights], before: _Befo
     for group in nights:
         new = [day for day in _unheard(group, before) if any(_near(day, ticket) for ticket in talk.card.tickets)]
         sentence = sentence_at(now, group.start)
-        if not new or is_asked(now, sentence) or _are_nights(group, talk.card.tickets):
+        partly = _PARTLY.search(talk.low, sentence.start, sentence.end)
+        if not new or partly or is_asked(now, sentence) or _are_nights(group, talk.card.tickets):
             continue
         clause = talk.clause(group.start)
         if any(day - _DAY in heard or day + _DAY in heard for day in new):
@@ -116,9 +117,11 @@ def _days_unheard(talk: Talk, now: Told, nights: Sequence[Nights], before: _Befo
 _PARTS: Final = re.compile(
     r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekends?|weekdays?|midweek|closed?|shut|blocked)\b|周|平日|关房"
 )
+_PARTLY: Final = re.compile(r"\b(?:only|just|last|first|rest|half|other|of (?:the|those|these))\b|只|剩")
 _OWN_DAY: Final = re.compile(
     r"\b(?:i|we|i'll|we'll|you|report|call|ring|write|send|photograph\w*|photos?|banner|badge|decide|answer|by|before|"
-    r"until then|deadline|birthday|meet\w*|visit|paid|pay|payout|review|again|not|without|except|no|but)\b|再|之前|打给|发您|除|吗|呢"
+    r"until then|deadline|birthday|meet\w*|visit|paid|pay|payout|review|again|not|without|except|no|but)\b|再|之前"
+    r"|打给|发您|除|吗|呢"
 )
 """Words beside a day on which somebody does something, or that is left out."""
 

@@ -16,7 +16,6 @@ from negotiation_env.language.claims.dates import (
     DateMention,
     Day,
     NightsMention,
-    find_dates,
     find_months,
     find_nights,
     weekday_row,
@@ -24,6 +23,7 @@ from negotiation_env.language.claims.dates import (
 )
 from negotiation_env.language.claims.houses import RoomMention
 from negotiation_env.language.claims.talk import Claim, Span, Talk, within
+from negotiation_env.language.numerals import find_numbers
 
 _START_BEFORE: Final = re.compile(
     r"\b(?:from|starting|starts?|begins?|beginning|as of|check(?:ing)?[ -]?in(?: is| on| date)?|"
@@ -31,7 +31,8 @@ _START_BEFORE: Final = re.compile(
     r"[ ,:]*(?:on )?(?:(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?,? )?(?:the )?$|从$"
 )
 _END_BEFORE: Final = re.compile(
-    rf"(?:\b(?:(?:to|until|till|through)(?: the (?:morning|night|evening) of)?|out|leav\w+|depart\w+|check(?:ing)?[ -]?out)(?: on)?|-|到|"
+    rf"(?:\b(?:(?:to|until|till|through)(?: the (?:morning|night|evening) of)?|out|leav\w+|depart\w+"
+    rf"|check(?:ing)?[ -]?out)(?: on)?|-|到|"
     rf"至)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?$"
 )
 _ROUGHLY_BEFORE: Final = re.compile(rf"\b(?:and|around|round|about|between|near)(?: {WEEKDAY},?)? (?:the )?$")
@@ -94,7 +95,7 @@ _NO_MORE: Final = re.compile(r",? (?:and )?(?:no more|not one more|no longer)\b"
 _AND_NIGHTS: Final = re.compile(r" and (?:[a-z]+|[0-9]+)(?:[,.;:?!)]|$)")
 _AT_ONCE: Final = re.compile(r" in one go\b| at a stretch\b| on end\b")
 _LEAST: Final = re.compile(
-    r"\b(?:minimum|min|at least|or more|or longer|least|every|each|per|more than|under|limit|up to|over|a|any|"
+    r"\b(?:minimum|min|at least|or more|or longer|least|every|each|per|more than|under|limit|up to|over|any|"
                            r"who|guests?|stays?|people|long)\b|换|洗|以上|连住|起住|至少|最少")  # fmt: skip
 
 
@@ -154,7 +155,7 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
                 nights: Sequence[NightsMention]) -> list[Claim]:  # fmt: skip
     """Return a claim for each date that is said to be one of a stay."""
     found: list[Claim] = []
-    said = _days_said(talk.earlier_low) if dates else frozenset[Day]()
+    said = _days_said(talk) if dates else frozenset[Day]()
     for mention in dates:
         tickets = tickets_meant(talk, rooms, mention.start, mention.end)
         opening = not talk.earlier and not mention.is_range and len(mention.days) == 1
@@ -207,9 +208,9 @@ def _end_claims(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], sai
     return [talk.claim("date", mention.start, mention.end, _iso(mention.days[-1]), truth, true)]
 
 
-def _days_said(low: str) -> AbstractSet[Day]:
-    """Return the days that a text names, with their months and without."""
-    days = {day for mention in find_dates(low) for day in mention.days}
+def _days_said(talk: Talk) -> AbstractSet[Day]:
+    """Return the days that were said before, with their months and without."""
+    days = {day for mention in talk.earlier_dates for day in mention.days}
     return days | {Day(None, day.day) for day in days}
 
 
@@ -272,7 +273,7 @@ def _fits(talk: Talk, mention: DateMention, ticket: Ticket, start: bool, nights:
         return False
     if not start and _OUT_BEFORE.search(talk.before(mention.start, 24)):
         days = [found for found in _days(first, ticket) if found <= ticket.check_out]
-        counts = {item.nights for item in within(nights, mention.start - 80, mention.end + 80)}
+        counts = {item.nights for item in within(nights, mention.start - 80, mention.end + 80)} | _nights_said(talk)
         return any(found == ticket.check_out or (found - ticket.check_in).days in counts for found in days)
     if not start or mention.is_range:
         return True
@@ -405,10 +406,11 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
             true = 1 in lengths
             found.append(talk.claim("nights", mention.start, mention.end, 1.0, ", ".join(map(str, lengths)), true))
         exact = _NO_MORE.match(after) is not None  # "three nights and no more"
-        if mention.nights < 2 or (_LEAST.search(around) and not exact) or mention.nights > 45:
+        loose = _LEAST.search(around) or talk.before(mention.start, 3).endswith(" a ")
+        if mention.nights < 2 or (loose and not exact) or mention.nights > 45:
             continue
         sentence = talk.sentence(mention.start)
-        meant = _named_beside(talk, mention, rooms, dates)
+        meant = _named_beside(talk, mention, rooms, dates) or _priced_beside(talk, mention)
         if _AND_NIGHTS.match(talk.low, mention.end):  # "suite and double, eight nights and ten" are in order
             meant = None
         true = mention.nights in ((*lengths, total) if meant is None else {ticket.nights for ticket in meant})
@@ -432,7 +434,9 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
     return found
 
 
-def _whole_stays(talk: Talk, nights: Sequence[NightsMention], dates: Sequence[DateMention]) -> tuple[list[Claim], set[int]]:
+def _whole_stays(
+    talk: Talk, nights: Sequence[NightsMention], dates: Sequence[DateMention]
+) -> tuple[list[Claim], set[int]]:
     """Return the claims of nights that are counted from a check-in, and where they begin.
 
     "Ten nights from 28 March", and where a message has told nights before "the double from the 31st, eight". Nobody
@@ -460,20 +464,27 @@ def _whole_stays(talk: Talk, nights: Sequence[NightsMention], dates: Sequence[Da
 
 def _nights_said(talk: Talk) -> AbstractSet[int]:
     """Return the numbers of nights that were said before, and what other nights leave of a stay."""
-    said = {item.nights for item in find_nights(talk.earlier_low, talk.earlier_numbers)}
-    said |= {ticket.nights - count for ticket in talk.card.tickets for count in said}
-    return said | {int(item.value) for item in talk.earlier_numbers if _COUNT.match(talk.earlier_low, item.end)}
+    return _nights_of(talk.earlier_low, tuple(ticket.nights for ticket in talk.card.tickets))
+
+
+@lru_cache(maxsize=64)
+def _nights_of(low: str, lengths: tuple[int, ...]) -> AbstractSet[int]:
+    numbers = find_numbers(low, True, True, True)
+    said = {item.nights for item in find_nights(low, numbers)}
+    said |= {length - count for length in lengths for count in said}
+    return said | {int(item.value) for item in numbers if _COUNT.match(low, item.end)}
 
 
 _COUNT: Final = re.compile(r"(?=[.,;!?]| (?:and|then|of them|in a row|in one|free|empty|left)\b)")
 _LESS: Final = re.compile(
     r"\b(?:only|just|without|except|minus|less|but|not|first|last|those|these|weekends?|weekdays?|closed?|out|skip|"
-    r"leave|keep|kept|of (?:the|your)|split|half|each|either|instead|shorter|stays? of|minimum|at least|or)\b|只|不|除|另"
+    r"leave|keep|kept|of (?:the|your)|split|half|each|either|instead|shorter|stays? of|minimum|at least|or)\b"
+    r"|只|不|除|另"
 )
 
 
 def _bare_nights(talk: Talk, nights: Sequence[NightsMention], dates: Sequence[DateMention]) -> list[NightsMention]:
-    """Return the nights that are said as a number alone right beside a date, after other nights: "eight from the 31st"."""
+    """Return the nights that are said as a number alone beside a date, after others: "eight from the 31st"."""
     found: list[NightsMention] = []
     if not nights:
         return found
@@ -483,9 +494,13 @@ def _bare_nights(talk: Talk, nights: Sequence[NightsMention], dates: Sequence[Da
             continue
         if number.start < nights[0].start or any(item.start <= number.start < item.end for item in nights):
             continue
-        ahead = any(_FROM_DATE.fullmatch(talk.low, number.end, date.start) for date in within(dates, number.end, number.end + 30))
+        ahead = any(
+            _FROM_DATE.fullmatch(talk.low, number.end, date.start)
+            for date in within(dates, number.end, number.end + 30)
+        )
         behind = any(
-            talk.low[date.end : number.start] in (", ", " (", " for ") for date in within(dates, number.start - 40, number.start)
+            talk.low[date.end : number.start] in (", ", " (", " for ")
+            for date in within(dates, number.start - 40, number.start)
         )
         if ahead or (behind and _BARE_END.match(talk.low, number.end)):
             found.append(NightsMention(number.start, number.end, int(number.value)))
@@ -505,10 +520,10 @@ def _is_a_part(talk: Talk, sentence: Span, dates: Sequence[DateMention]) -> bool
     if _PART_TOLD.search(talk.earlier_low):
         return True
     lengths = {ticket.nights for ticket in tickets} | {sum(ticket.nights for ticket in tickets)}
-    if any(item.nights not in lengths for item in find_nights(talk.earlier_low, talk.earlier_numbers)):
+    if any(item.nights not in lengths for item in talk.earlier_nights):
         return True
     edges = {day for ticket in tickets for day in (ticket.check_in.day, ticket.check_out.day)}
-    return any(day.day not in edges for mention in find_dates(talk.earlier_low) for day in mention.days)
+    return any(day.day not in edges for mention in talk.earlier_dates for day in mention.days)
 
 
 _PART_TOLD: Final = re.compile(
@@ -520,6 +535,23 @@ _PART_TOLD: Final = re.compile(
 def _just_before(dates: Sequence[DateMention], mention: NightsMention) -> bool:
     """Return whether a date stands right before a number of nights."""
     return any(0 <= mention.start - date.end <= 2 for date in dates)
+
+
+def _priced_beside(talk: Talk, mention: NightsMention) -> tuple[Ticket, ...] | None:
+    """Return the ticket for which the figure right before some nights stands: "625 for seven nights"."""
+    before = within(talk.numbers, mention.start - 24, mention.start)
+    if talk.game is None or not before or not _FOR_NIGHTS.fullmatch(talk.low, before[-1].end, mention.start):
+        return None
+    value, game = before[-1].value, talk.game
+    fitting = [
+        ticket
+        for k, ticket in enumerate(talk.card.tickets)
+        if any(abs(value - price) < 1.0 for price in (game.quote[k], game.agreed[k]) if price > 0.0)
+    ]
+    return tuple(fitting) if len(fitting) == 1 and len(talk.card.tickets) > 1 else None
+
+
+_FOR_NIGHTS: Final = re.compile(r"(?: yuan)?(?: net| selling)?,? for (?:the |all )?")
 
 
 def _named_beside(talk: Talk, mention: NightsMention, rooms: Sequence[RoomMention],

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.game.state import GameState
+from negotiation_env.language.claims.dates import DateMention, NightsMention, find_dates, find_nights
 from negotiation_env.language.numerals import Number, find_numbers, lower
 
 KINDS: Final = frozenset(
@@ -153,6 +154,16 @@ class Talk:
     def earlier_words(self) -> frozenset[str]:
         """The English words that were said before, without a plural's s."""
         return frozenset(word.rstrip("s") for word in re.findall(r"[a-z]+", self.earlier_low))
+
+    @cached_property
+    def earlier_dates(self) -> list[DateMention]:
+        """The dates in the earlier messages, at places of ``earlier_low``."""
+        return find_dates(self.earlier_low)
+
+    @cached_property
+    def earlier_nights(self) -> list[NightsMention]:
+        """The numbers of nights in the earlier messages, at places of ``earlier_low``."""
+        return find_nights(self.earlier_low, self.earlier_numbers)
 
     @cached_property
     def _sorted_values(self) -> list[float]:

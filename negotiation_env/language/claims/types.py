@@ -16,33 +16,46 @@ from negotiation_env.language.numerals import Number
 
 _PURSE: Final = r"(?:hands?|pocket|till|purse|account|palm|drawer)"
 _WHOSE: Final = r"(?:your|the|his|her|their|my)(?: own)?"
-_SHARE: Final = r"(?:us\b|(?:our|the|your) (?:\w+ ){0,2}?(?:share|cut|part|commission|percent|tenth|fee|eight|ten|twelve|fifteen|eighteen|twenty)\b)"
+_SHARE: Final = (
+    r"(?:us\b|(?:our|the|your) (?:\w+ ){0,2}?(?:share|cut|part|commission|percent|tenth|fee|eight"
+    r"|ten|twelve|fifteen|eighteen|twenty)\b)"
+)
 _NET: Final = re.compile(
-    rf"\bnet\b(?! (?:effect|result|gain|of (?!commission)))|\bin {_WHOSE} {_PURSE}\b|\bin hand\b|\b(?:to|for) you\b(?! to\b)"
-    rf"|\b(?:it |they |that |which )?reach(?:es)? (?:you|the house|the hotel|her|him)\b|\b(?:left|stays?|remains?) (?:for|with) (?:you|the house)\b|\b(?:truly )?arrives\b|\bheld by you\b"
-    rf"|\b(?:you|the house|the hotel)(?:'d| would|'ll| will)? (?:still )?(?:keeps?|holds?|gets?|receives?|takes? home|pockets?|get to keep)\b"
-    rf"|\bleav(?:es?|ing)(?: (?:you|the house|the hotel|her|him|me))?(?: with)?(?= (?:about |some |only |roughly |around )?[0-9])"
+    rf"\bnet\b(?! (?:effect|result|gain|of (?!commission)))|\bin {_WHOSE} {_PURSE}\b|\bin hand\b|\b(?:to"
+    rf"|for) you\b(?! to\b)"
+    rf"|\b(?:it |they |that |which )?reach(?:es)? (?:you|the house|the hotel|her|him)\b|\b(?:left|stays?"
+    rf"|remains?) (?:for|with) (?:you|the house)\b|\b(?:truly )?arrives\b|\bheld by you\b"
+    rf"|\b(?:you|the house|the hotel)(?:'d| would|'ll| will)? (?:still )?(?:keeps?|holds?|gets?|receives?"
+    rf"|takes? home|pockets?|get to keep)\b"
+    rf"|\bleav(?:es?|ing)(?: (?:you|the house|the hotel|her|him|me))?(?: with)?(?= (?:about |some |only "
+    rf"|roughly |around )?[0-9])"
     rf"|\b(?:of it|is|are) yours\b|\bafter {_SHARE}|(?<=[0-9]) you(?=[.,;!?)]|$)|到手|净价|净收|落袋"
 )
 _SELLING: Final = re.compile(
     rf"\bselling\b|\bgross\b|\bon (?:the|your) (?:page|site|screen|listing)\b|\bat the front\b|\bin the window\b"
-    rf"|\b(?:to )?(?:the )?guests? (?:would |will )?(?:pays?|sees?|reads?)\b|\bthey (?:read|see|pay)\b|\b(?:to|by|for) (?:the )?guests?\b|\bbefore {_SHARE}"
+    rf"|\b(?:to )?(?:the )?guests? (?:would |will )?(?:pays?|sees?|reads?)\b|\bthey (?:read|see|pay)\b|\b(?:to"
+    rf"|by|for) (?:the )?guests?\b|\bbefore {_SHARE}"
     rf"|\bshown on\b|\bguest price\b|(?<=[0-9]) the guest(?=[.,;!?)]|$)|卖价|售价|客人付|客人看|客人给"
 )
 _MARK: Final = re.compile(rf"(?P<net>{_NET.pattern})|(?P<selling>{_SELLING.pattern})")
 _BEHIND: Final = re.compile(
-    r"(?: yuan)?(?: a night| per night| each| the night)?[,:]? ?\(?(?:(?:is|are|was|it's|that's|as|so) )?(?:(?:all )?(?:what|that|the price) )?(?:it |they )?"
+    r"(?: yuan)?(?: a night| per night| each| the night)?[,:]? ?\(?(?:(?:is|are|was|it's|that's|as"
+    r"|so) )?(?:(?:all )?(?:what|that|the price) )?(?:it |they )?"
 )
 """What may stand between a figure and the words for its type behind it."""
 _AHEAD: Final = re.compile(
-    r"(?:: (?:the |your )?(?:[a-z]+ ){1,2}|[:,]|,? then:?|,? (?:it's|it is|that's|that is|is|are|at|about|some|only|now|just|around|as|price|prices|rate|of))* ?[¥$]?"
+    r"(?:: (?:the |your )?(?:[a-z]+ ){1,2}|[:,]|,? then:?|,? (?:it's|it is|that's|that is|is|are|at|about|some"
+    r"|only|now|just|around|as|price|prices|rate|of))* ?[¥$]?"
 )
-_VERB: Final = re.compile(r"(?:keep|hold|get|receive|take|pocket|pay|see|read|arrive|leave|leaving|you|付|给|看|到手|落袋)s?$|^(?:to|for) |^in ")
+_VERB: Final = re.compile(
+    r"(?:keep|hold|get|receive|take|pocket|pay|see|read|arrive|leave|leaving|you|付|给|看|到手|落袋)s?$"
+)
 """Words that the figure follows."""
 _VERB_ALONE: Final = re.compile(r"you(?:'d| would|'ll| will)? (?:still )?[a-z ]+s?$")
 _END: Final = re.compile(r" ?(?:[.,;:!?)]|$|(?:a|per|each) night)")
 _LIST: Final = re.compile(
-    r"(?: (?:for|on|in) (?:the |your )?[a-z]+(?: [a-z]+)?)?(?:, | and |,? and |/| & |、|和)(?:the |your )?(?:(?!and |at |of |to |from |page |guests? |against |then |over |under )[a-z]+ ){0,2}"
+    r"(?: (?:for|on|in) (?:the |your )?[a-z]+(?: [a-z]+)?)?(?:, | and |,? and |/| & |、|和)(?:the "
+    r"|your )?(?:(?!and |at |of |to |from |page |guests? |against |then |over |under )[a-z]+ ){0,2}"
 )
 _ALL: Final = re.compile(
     r"(?:\b(?:both|all|each|every|three|two)\b|[都两三]个?(?:都|是)?)[^.;:0-9]{0,14}$|^[ ,]*$|[:,;] ?$"
@@ -50,7 +63,8 @@ _ALL: Final = re.compile(
 """What stands before words for a type that are said of every figure of the sentence."""
 _ALL_AFTER: Final = re.compile(r"(?: prices?| rates?)?(?: (?:both|all)(?: times)?)?[ ,]*(?:[,;:.!?。，]|$)")
 _BID: Final = re.compile(
-    r"\b(?:could|would|can i|may i|how about|what about|propos\w*|suggest\w*|let'?s|let us|offer\w*|ask|say|want|like|need|"
+    r"\b(?:could|would|can i|may i|how about|what about|propos\w*|suggest\w*|let'?s|let us|offer\w*|ask|say"
+    r"|want|like|need|"
     r"hope|if|shall|should|might)\b|能|可以|吗"
 )
 _SAME: Final = 1.5
@@ -74,7 +88,10 @@ def type_claims(talk: Talk) -> list[Claim]:
     marks = [_Mark(m.start(), m.end(), m["net"] is not None) for m in _MARK.finditer(talk.low)]
     if not marks:
         return []
-    low, high = 0.4 * min(t.selling_price for t in talk.card.tickets), 1.3 * max(t.selling_price for t in talk.card.tickets)
+    low, high = (
+        0.4 * min(t.selling_price for t in talk.card.tickets),
+        1.3 * max(t.selling_price for t in talk.card.tickets),
+    )
     figures = [number for number in talk.numbers if low <= number.value <= high][:_MOST]
     typed = _typed(talk, marks, figures)
     if not typed:
@@ -104,7 +121,9 @@ def type_claims(talk: Talk) -> list[Claim]:
     return claims
 
 
-def _left(talk: Talk, number: Number, said: AbstractSet[float], nets: AbstractSet[float], keeps: AbstractSet[float]) -> list[Claim]:
+def _left(
+    talk: Talk, number: Number, said: AbstractSet[float], nets: AbstractSet[float], keeps: AbstractSet[float]
+) -> list[Claim]:
     """Return the claim that a figure is what another one of the message leaves: "from 285 you'd keep 262"."""
     value = number.value
     whole = {figure for figure in said if _KEEPS[0] <= value / figure <= _KEEPS[1]}
@@ -152,7 +171,9 @@ def _typed(talk: Talk, marks: Sequence[_Mark], figures: Sequence[Number]) -> lis
         before = within(figures, sentence.start, mark.start)
         after = within(figures, mark.end, sentence.end)
         ahead = after and _AHEAD.fullmatch(talk.low, mark.end, after[0].start)
-        verb = ahead and (_VERB.search(talk.low, mark.start, mark.end) or talk.low[mark.start - 2 : mark.start] in (": ", ", "))
+        verb = ahead and (
+            _VERB.search(talk.low, mark.start, mark.end) or talk.low[mark.start - 2 : mark.start] in (": ", ", ")
+        )
         verb = verb or (_VERB_ALONE.search(talk.low, mark.start, mark.end) and not _END.match(talk.low, mark.end))
         if before and not verb and _BEHIND.fullmatch(talk.low, before[-1].end, mark.start):
             for number in _listed_before(talk, before, mark):
@@ -171,8 +192,14 @@ def _listed(talk: Talk, figures: Sequence[Number], marks: Sequence[_Mark]) -> Se
     """Return the figures that are listed one after the other, without words for a type between them."""
     last = 1
     while last < len(figures) and _LIST.fullmatch(talk.low, figures[last - 1].end, figures[last].start):
+        if any(figures[last - 1].end <= mark.start < figures[last].start for mark in marks):
+            break
         last += 1
-    if last > 1 and any(_BEHIND.fullmatch(talk.low, figures[last - 1].end, mark.start) for mark in marks if mark.start >= figures[last - 1].end):
+    if last > 1 and any(
+        _BEHIND.fullmatch(talk.low, figures[last - 1].end, mark.start)
+        for mark in marks
+        if mark.start >= figures[last - 1].end
+    ):
         last -= 1  # the last one has a type of its own
     return figures[:last]
 

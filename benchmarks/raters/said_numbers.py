@@ -1,4 +1,4 @@
-"""Numbers and days as people write them, found by the raters' own reading: digits, words, ordinals, lists before a month.
+"""Numbers and days as people write them, by the raters' own reading: digits, words, ordinals, lists before a month.
 
 "380", "three eighty", "a hundred and sixty-six", "the twenty-first", "10, 12 and 17 June". Fractions in words are not
 numbers here. A day has no month where none is said.
@@ -10,60 +10,24 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-_SMALL: Final = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-]
-_TENS: Final = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-_ORDINALS: Final = [
-    "zeroth",
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-    "thirteenth",
-    "fourteenth",
-    "fifteenth",
-    "sixteenth",
-    "seventeenth",
-    "eighteenth",
-    "nineteenth",
-]
-_CARDINAL: Final = {word: value for value, word in enumerate(_SMALL)} | {
-    word: 10 * value for value, word in enumerate(_TENS, 2)
+_SMALL: Final = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+)
+_TENS: Final = "twenty thirty forty fifty sixty seventy eighty ninety"
+_ORDINALS: Final = (
+    "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
+    "fifteenth sixteenth seventeenth eighteenth nineteenth"
+)
+_CARDINAL: Final = {word: value for value, word in enumerate(_SMALL.split())} | {
+    word: 10 * value for value, word in enumerate(_TENS.split(), 2)
 }
-_ORDINAL: Final = {word: value for value, word in enumerate(_ORDINALS)} | {"twentieth": 20, "thirtieth": 30}
+_ORDINAL: Final = {word: value for value, word in enumerate(_ORDINALS.split())} | {"twentieth": 20, "thirtieth": 30}
 _WORD: Final = "|".join(sorted([*_CARDINAL, *_ORDINAL, "hundred", "thousand", "oh"], key=len, reverse=True))
 _FOUND: Final = re.compile(
     rf"(?<![\w.])(?P<digits>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?)(?P<th>st|nd|rd|th)?(?![a-z\d])"
     rf"|(?<![\w'])(?P<words>(?:{_WORD})(?:(?:[ -]|(?<=hundred) and |(?<=thousand) and )(?:{_WORD}))*)(?![\w])"
-    r"|(?<=[\u4e00-\u9fff¥])(?P<bare>\d+(?:\.\d+)?)|(?P<han>[零〇一二两三四五六七八九十百]+)(?=[号日晚月成%％]|个点)"
+    r"|(?<=[\u4e00-\u9fff¥])(?P<bare>\d+(?:\.\d+)?)|(?P<han>[零〇一二两三四五六七八九十百]{1,8})(?=[号日晚月成%％]|个点)"
 )
 _PERCENT: Final = re.compile(r"\s?%|[ -]percent\b|[ -]per cent\b|个点|个百分点")
 MONTHS: Final = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
@@ -78,8 +42,8 @@ _JOIN: Final = re.compile(
     rf"{'|'.join(WEEKDAYS)}|mon|tue|wed|thu|fri|sat|sun)\b)*"
 )
 _COUNTS: Final = re.compile(
-    r"(?:[ -](?:more |other |quiet |full |short |long |single |of )?(?:nights?|rooms?|stays?|days?|weeks?|yuan|hours?|them|"
-    r"times?|guests?|percent|lines?|points?|years?|o'clock|am|pm)\b)|[:.]\d| ?[x×*/] ?\d"
+    r"(?:[ -](?:more |other |quiet |full |short |long |single |of )?(?:nights?|rooms?|stays?|days?|weeks?|yuan|"
+    r"hours?|them|times?|guests?|percent|lines?|points?|years?|o'clock|am|pm)\b)|[:.]\d| ?[x×*/] ?\d"
 )
 """What follows a number that is no day."""
 _ENDS: Final = re.compile(
@@ -90,7 +54,11 @@ _NEXT: Final = re.compile(r"\.? (?:the )?")
 _ALONE: Final = re.compile(r"(?:\bthe|\bfrom|\buntil|\btill|\bto|\bof|\band|\bor|,|\bon)\s*$")
 
 
-class Numeral(NamedTuple):
+MOST: Final = 1e12
+"""A larger number counts as this one."""
+
+
+class SaidNumber(NamedTuple):
     """A number in a text, and where it stands."""
 
     value: float
@@ -109,22 +77,22 @@ class SaidDay(NamedTuple):
 
 
 @lru_cache(maxsize=8192)
-def numerals(plain: str) -> tuple[Numeral, ...]:
+def numerals(plain: str) -> tuple[SaidNumber, ...]:
     """Return the numbers of a text in small letters, in order."""
-    found: list[Numeral] = []
+    found: list[SaidNumber] = []
     for match in _FOUND.finditer(plain):
         percent = _PERCENT.match(plain, match.end()) is not None
         if match["han"]:
             value = float(_in_han(match["han"]))
             tenths = plain[match.end() : match.end() + 1] == "成"
-            found.append(Numeral(10.0 * value if tenths else value, match.span(), percent or tenths, False))
+            found.append(SaidNumber(10.0 * value if tenths else value, match.span(), percent or tenths, False))
         elif match["words"]:
             found += [
-                Numeral(float(value), match.span(), percent, ordinal) for value, ordinal in _in_words(match["words"])
+                SaidNumber(float(value), match.span(), percent, ordinal) for value, ordinal in _in_words(match["words"])
             ]
         else:
-            value = float((match["digits"] or match["bare"]).replace(",", ""))
-            found.append(Numeral(value, match.span(), percent, match["th"] is not None))
+            value = min(MOST, float((match["digits"] or match["bare"]).replace(",", "")))
+            found.append(SaidNumber(value, match.span(), percent, match["th"] is not None))
     return tuple(found)
 
 
@@ -163,7 +131,7 @@ def _in_words(run: str) -> list[tuple[int, bool]]:
     at = 0
     while at < len(parts):
         value, ordinal, sign = parts[at]
-        after = [p for p in parts[at + 1 : at + 4]]
+        after = parts[at + 1 : at + 4]
         at += 1
         if sign:
             value = {"hundred": 100, "thousand": 1000, "oh": 0}[sign]
@@ -174,7 +142,7 @@ def _in_words(run: str) -> list[tuple[int, bool]]:
             at += 1
             if len(after) > 2 and after[2][2] == "hundred":
                 value, at = value + 100 * after[1][0], at + 2
-                after = [p for p in parts[at - 1 : at + 1]]
+                after = parts[at - 1 : at + 1]
             price = len(after) > 2 and after[1][0] < 10 and not after[2][2] and after[2][0] >= 10  # "and five seventy"
             if len(after) > 1 and not after[1][2] and after[1][0] < 100 and not price:
                 value, ordinal, at = value + after[1][0], after[1][1], at + 1
@@ -230,7 +198,7 @@ def _month(match: re.Match[str]) -> int:
 
 
 def _give_before(
-    plain: str, small: list[Numeral], match: re.Match[str], month: int, months: dict[tuple[int, int], int]
+    plain: str, small: list[SaidNumber], match: re.Match[str], month: int, months: dict[tuple[int, int], int]
 ) -> bool:
     """Note that a month belongs to the numbers joined to it before ("10, 12 and 17 June"); return if there are any."""
     edge, later, found = match.start(), 99, False
@@ -249,7 +217,7 @@ def _give_before(
 
 
 def _give_behind(
-    plain: str, small: list[Numeral], match: re.Match[str], month: int, months: dict[tuple[int, int], int]
+    plain: str, small: list[SaidNumber], match: re.Match[str], month: int, months: dict[tuple[int, int], int]
 ) -> None:
     """Note that a month belongs to the numbers joined to it behind ("June 10 to 12")."""
     edge = match.end()
