@@ -212,17 +212,23 @@ def best_of(proxy: Array, gold: Array, n: int) -> float:
 
 
 def gate(states: Iterable[LabState]) -> dict[str, Any]:
-    """Return E0's curves: gold and violations by pick and n, and R_total's gain over the model at each n."""
+    """Return E0's curves: gold and violations by pick and n, and R_total's gain over the model at each n.
+
+    A state with fewer candidates than n, for some were unscored or empty, gives the best of those that it has.
+    """
+    states = list(states)
+    most = max((len(state.gold) for state in states), default=0)
     golds: dict[tuple[str, int], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     harms: dict[tuple[str, int], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     gains: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for state in states:
         values = proxies(state)
-        for n in (n for n in SIZES if n <= len(state.gold)):
-            here = {name: best_of(proxy, state.gold, n) for name, proxy in values.items()}
+        for n in (n for n in SIZES if n <= most):
+            drawn = min(n, len(state.gold))
+            here = {name: best_of(proxy, state.gold, drawn) for name, proxy in values.items()}
             for name, proxy in values.items():
                 golds[name, n][state.dialogue].append(here[name])
-                harms[name, n][state.dialogue].append(best_of(proxy, state.violations, n))
+                harms[name, n][state.dialogue].append(best_of(proxy, state.violations, drawn))
             gains[n][state.dialogue].append(here["repo"] - here["model"])
     names = list(dict.fromkeys(name for name, _ in golds))
     return {
