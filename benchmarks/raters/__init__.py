@@ -9,5 +9,5 @@ is measured by ``negotiate study raters``.
 
 from typing import Final
 
-RATERS_VERSION: Final = 1
+RATERS_VERSION: Final = 2
 """Raised with every change that can move a rating."""
