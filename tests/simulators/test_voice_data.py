@@ -152,7 +152,10 @@ def test_the_examples_show_each_kind_of_decision() -> None:
         ("The plumber had his soup cold. How about ¥445?", "leaves something out"),
         ("435 it is, how about that?", "leaves something out"),
         ("The plumber had his soup cold, ¥435.", "leaves something out"),
-        ("The plumber, a tall quiet dentist from Harbin with three parrots, had his soup cold. ¥435?", "adds something"),
+        (
+            "The plumber, a tall quiet dentist from Harbin with three parrots, had his soup cold. ¥435?",
+            "adds something",
+        ),
         (
             "I heard that the boiler is off in both wings. The plumber had his soup cold. ¥435?",
             "says the agent's words",
