@@ -13,7 +13,6 @@ among the first 5,000 words.
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +23,6 @@ import typer
 from benchmarks.statistics import Figure, share
 from negotiation_env.engines import load_engine
 from negotiation_env.files import write_text
-from negotiation_env.game import world
 from negotiation_env.language.reading import Reader
 from negotiation_env.play.registry import load_reader
 from simulators.managers.llm_manager import (
@@ -37,7 +35,7 @@ from simulators.managers.llm_manager import (
     voice_engine,
     voice_seed,
 )
-from simulators.managers.voice_check import same_sentence, sentences_of, verdicts
+from simulators.managers.voice_check import content_words, same_sentence, sentences_of, verdicts
 from simulators.people.voice_data import VoiceSituation, situations
 from simulators.people.written_dialogues import distinct, words, written_dialogues
 
@@ -46,25 +44,6 @@ LEAST_CONTENT: Final = 3
 TARGETS: Final = {"at_once": 0.92, "template": 0.02, "repeats": 0.05, "refers": 0.5, "distinct": 0.55}
 _SHARES: Final = ("at_once", "template", "repeats", "copied", "refers")
 AT_LEAST: Final = frozenset({"at_once", "refers", "distinct"})
-_WORD: Final = re.compile(r"[a-z][a-z'’]+")
-_PLAIN: Final = frozenset(
-    _WORD.findall(
-        """
-        about above after again against all also always and another any anything are around because been before
-        being below between both but can can't cannot could day did does doing don't done down each every for from
-        gets give given gives good great had has have having hello here how i'd i'll i'm i've into isn't it's its
-        just know let let's like look made make many may maybe might more morning most much must name near need
-        never next nice not nothing now off once one only other our out over per please really right said same say
-        see shall she should since some something still such sure take than thank thanks that that's the their them
-        then there there's these they they're this those three through time too two under until upon very want was
-        way we we'd we'll we're we've well were what what's when where which while who why will with without won't
-        would year yes yet you you'd you'll you're you've your yours price prices rate rates yuan selling net night
-        nights room rooms figure figures offer offers cost costs list percent deal agree agreed confirm hotel house
-        platform
-        """
-    )
-)
-"""Words that refer to nothing, and those of prices."""
 
 
 class Answered(NamedTuple):
@@ -72,13 +51,6 @@ class Answered(NamedTuple):
 
     situation: VoiceSituation
     spoken: Spoken
-
-
-def content_words(text: str) -> set[str]:
-    """Return the words of a text that say what it is about, each as its first six letters."""
-    rooms = {word for room in world.ROOM_TYPES for word in room.lower().split()}
-    said = _WORD.findall(text.lower().replace("’", "'"))
-    return {word[:6] for word in said if len(word) > 3 and word not in _PLAIN and word not in rooms}
 
 
 def task_of(situation: VoiceSituation, said: frozenset[str], seed: int) -> VoiceTask:

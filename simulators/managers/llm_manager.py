@@ -32,7 +32,14 @@ from negotiation_env.play.registry import load_reader
 from negotiation_env.seeds import VOICE_LABEL
 from simulators.concerns import concern
 from simulators.managers.rule_manager import ManagerSeat, RuleManager, answer, remember
-from simulators.managers.voice_check import AnswerScene, candidates, same_sentence, sentences_of, verdicts
+from simulators.managers.voice_check import (
+    AnswerScene,
+    candidates,
+    reworded_fault,
+    same_sentence,
+    sentences_of,
+    verdicts,
+)
 from simulators.managers.voice_prompt import Speaker, SpokenTurn, chat, concern_told, mood_word, note
 from simulators.people.voice_data import few_shot
 from simulators.personas import Persona
@@ -118,9 +125,13 @@ def speak(engine: ChatModel, tasks: Sequence[VoiceTask], reader: Reader, retries
             if done[place] is not None:
                 continue
             how = "retry" if attempt else "first"
-            if not verdict.text:
-                why[place] = why[place] or (verdict.fault if reply.fault is None else f"engine: {reply.fault}")
-            elif repeats(verdict.text, tasks[place].said):
+            task = tasks[place]
+            fault = verdict.fault if reply.fault is None else f"engine: {reply.fault}"
+            if verdict.text and not examples:
+                fault = reworded_fault(verdict.text, task.plain, task.agent, task.speaker.who)
+            if fault or not verdict.text:
+                why[place] = why[place] or fault
+            elif repeats(verdict.text, task.said):
                 spare.setdefault(place, Spoken(verdict.text, how, repeats=True))
             else:
                 done[place] = Spoken(verdict.text, how)

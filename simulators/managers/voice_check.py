@@ -71,6 +71,36 @@ _ASKS: Final = re.compile(
     re.IGNORECASE,
 )
 
+_CONTENT: Final = re.compile(r"[a-z][a-z'’]+")
+_EMPTY: Final = frozenset(
+    _CONTENT.findall(
+        """
+        about above after again against all also always and another any anything are around because been before
+        being below between both but can can't cannot could day did does doing don't done down each every for from
+        gets give given gives good great had has have having hello here how i'd i'll i'm i've into isn't it's its
+        just know let let's like look made make many may maybe might more morning most much must name near need
+        never next nice not nothing now off once one only other our out over per please really right said same say
+        see shall she should since some something still such sure take than thank thanks that that's the their them
+        then there there's these they they're this those three through time too two under until upon very want was
+        way we we'd we'll we're we've well were what what's when where which while who why will with without won't
+        would year yes yet you you'd you'll you're you've your yours price prices rate rates yuan selling net night
+        nights room rooms figure figures offer offers cost costs list percent deal agree agreed confirm hotel house
+        platform
+        """
+    )
+)
+"""Words that refer to nothing, and those of prices."""
+MOST_NEW: Final = 4
+"""Content words of a rewording that neither the plain wording nor the agent's message holds."""
+LEAST_KEPT: Final = 0.5
+"""Share of the plain wording's content words that a rewording keeps, of ``LEAST_CONTENT`` and more."""
+LEAST_CONTENT: Final = 4
+ECHO: Final = 6
+"""Words in a row that are the agent's and not the plain wording's."""
+_CALLED: Final = re.compile(
+    r"\b(?:Mr|Mrs|Ms|Miss|Madam|Madame|Uncle|Aunt|Auntie|Granny|Director|Manager|Dear) ([A-Z]\w+)"
+)
+
 
 class AnswerScene(NamedTuple):
     """What an answer is checked against: the decision, and the state of the game in which it is said."""
@@ -106,6 +136,42 @@ def same_sentence(sentence: str) -> str:
     """Return a sentence in the form in which two that say the same words are equal; "" for one under four words."""
     said = _WORD.findall(sentence.lower())
     return " ".join(said) if len(said) > 3 else ""
+
+
+def content_words(text: str) -> set[str]:
+    """Return the words of a text that say what it is about, each as its first six letters."""
+    rooms = {word for room in world.ROOM_TYPES for word in room.lower().split()}
+    said = _CONTENT.findall(text.lower().replace("’", "'"))
+    return {word[:6] for word in said if len(word) > 3 and word not in _EMPTY and word not in rooms}
+
+
+def reworded_fault(text: str, plain: str, heard: str, who: str) -> str:
+    """Return how a text is no rewording of a plain wording, "" if it is one.
+
+    For a small model's words: a larger one may say the same in words of which the plain wording has none.
+
+    Args:
+        text: what the model says.
+        plain: what it was to say.
+        heard: the agent's message.
+        who: who answers; calls nobody by that name.
+    """
+    said, told = (
+        {number.value for number in find_numbers(lower(one), digits=True, words=True, chinese=False)
+         if number.value >= LEAST_PRICE} for one in (text, plain)
+    )  # fmt: skip
+    words, meant = content_words(text), content_words(plain)
+    kept = len(words & meant) >= LEAST_KEPT * len(meant) or len(meant) < LEAST_CONTENT
+    if not told <= said or not kept or ("?" in plain and not ("?" in text or _ASKS.search(text))):
+        return "leaves something out"
+    if len(words - meant - content_words(heard)) > MOST_NEW:
+        return "adds something"
+    runs = [{tuple(part[i : i + ECHO]) for i in range(len(part) - ECHO + 1)}
+            for part in (_WORD.findall(one.lower()) for one in (text, heard, plain))]  # fmt: skip
+    if (runs[0] & runs[1]) - runs[2]:
+        return "says the agent's words"
+    called = {found[1] for found in _CALLED.finditer(text)}
+    return "speaks to itself" if called & set(_WORD.findall(who)) & set(_WORD.findall(heard)) else ""
 
 
 def candidates(text: str, cut: bool) -> list[str]:

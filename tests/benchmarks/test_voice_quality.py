@@ -29,8 +29,11 @@ def test_content_words_are_what_a_message_is_about() -> None:
 def test_a_model_that_says_what_the_authors_said_has_their_figures(
     found: list[VoiceSituation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = {one.prompt[-1]["content"]: one.written for one in found}
-    model = FakeModel(lambda asked: ChatReply(written[asked.messages[-1]["content"]]), adapter="voice")
+    def as_written(asked: ChatRequest) -> ChatReply:
+        last = asked.messages[-1]["content"]
+        return ChatReply(next(one.written for one in found if last.endswith(one.prompt[-1]["content"])))
+
+    model = FakeModel(as_written)
     monkeypatch.setattr(voice_quality, "load_engine", lambda spec: model)
     made = measures(answered(found, "fake", RULES, 0, 0))
     gold = measures(said_otherwise(found, [one.written for one in found], RULES))

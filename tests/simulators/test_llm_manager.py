@@ -125,7 +125,7 @@ def test_a_sentence_said_before_gives_way_to_another_but_not_to_the_template() -
 
 def test_the_model_is_told_what_weighs_on_the_manager_once_it_shows() -> None:
     def seats_after(reply: Callable[[ChatRequest], ChatReply]) -> tuple[list[VoicedSeat], list[ChatRequest]]:
-        model = FakeModel(reply, adapter="voice")
+        model = FakeModel(reply)
         manager = manager_of(model)
         tables = [open_negotiation(sample_scenario(seed), manager) for seed in range(24)]
         for _ in range(3):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from negotiation_env.game.scenario import Hotel, sample_scenario
 from negotiation_env.language.numerals import find_numbers
 from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play.exchange import open_negotiation
 from simulators.managers.llm_manager import LlmManager
-from simulators.managers.voice_check import LEAST_PRICE, verdicts
+from simulators.managers.voice_check import LEAST_PRICE, reworded_fault, verdicts
 from simulators.managers.voice_prompt import (
     HISTORY_CHARACTERS,
     MESSAGE_CHARACTERS,
@@ -140,3 +142,28 @@ def test_the_examples_show_each_kind_of_decision() -> None:
     assert few_shot().count("Manager: ") == len(EXAMPLES)
     for words in ("how about", "stay", "agreed", "final answer", "?", "confirm", "net"):
         assert words in few_shot().lower()
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("Boiler off, so the plumber had his soup cold. 435, hm?", ""),
+        ("The plumber had his soup cold. How about ¥435?", ""),
+        ("The plumber had his soup cold. How about ¥445?", "leaves something out"),
+        ("435 it is, how about that?", "leaves something out"),
+        ("The plumber had his soup cold, ¥435.", "leaves something out"),
+        (
+            "The plumber, a tall quiet dentist from Harbin with three parrots, had his soup cold. ¥435?",
+            "adds something",
+        ),
+        (
+            "I heard that the boiler is off in both wings. The plumber had his soup cold. ¥435?",
+            "says the agent's words",
+        ),
+        ("Mr Tang, the plumber had his soup cold. How about ¥435?", "speaks to itself"),
+    ],
+)
+def test_a_small_models_words_are_a_rewording(text: str, fault: str) -> None:
+    heard = "Mr Tang, I heard that the boiler is off in both wings. What could you do?"
+    plain = "The plumber ate his soup cold, poor man. How about ¥435?"
+    assert reworded_fault(text, plain, heard, "Mr Tang, who runs the inn") == fault
