@@ -2,7 +2,8 @@
 
 Trained by ``negotiate train judge --preset light`` (``light_training``) on written replies whose authors named their
 flaws and acts, and on simulated ones. It reads a reply in its case as ``light_features`` describes it, without target
-prices or anything of the manager's private side, and without what the reply says to a judge (``judge_orders``).
+prices or anything of the manager's private side, and without what the reply says to a judge: what ``judge_orders``
+finds, and sentences that sound so to weights of their own.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import zipfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +22,16 @@ from negotiation_env.errors import DataFileError
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView
 from rewards.judge.case_questions import cases, verdict
-from rewards.judge.judge_orders import judged_reply
-from rewards.judge.light_features import WIDTH, features, places
+from rewards.judge.judge_orders import judged_reply, sentences_of, with_text
+from rewards.judge.light_features import WIDTH, features, places, word_places
 from rewards.judge.rubric import Rubric
 from rewards.linear import INPUTS, LinearWeights
 from rewards.sources import Verdict
 
 SHIPPED = Path(__file__).parents[1] / "weights" / "judge.npz"
-_FLOATS = ("step", "bias", "ordinary", "acts", "acts_bias")
+AIMED_FROM: Final = -1.0
+"""Log-odds from which a sentence is taken to be aimed at a judge."""
+_FLOATS = ("step", "bias", "ordinary", "acts", "acts_bias", "aimed_step")
 
 
 class LightWeights(NamedTuple):
@@ -42,6 +45,8 @@ class LightWeights(NamedTuple):
         ordinary: how likely a yes is for an ordinary reply where the question is asked, [Q]; it is to get 0 points.
         acts: total points by act-level inputs (``linear.INPUTS``) for moves without text, [len(INPUTS)].
         acts_bias: what is added to them, [1].
+        aimed: of the words of a sentence by itself, whether it is aimed at a judge, in units of ``aimed_step[0]``, int8
+            [WIDTH]; ``aimed_step[1]`` is the log-odds without a word.
     """
 
     questions: tuple[str, ...]
@@ -51,12 +56,19 @@ class LightWeights(NamedTuple):
     ordinary: NDArray[np.float64]
     acts: NDArray[np.float64]
     acts_bias: NDArray[np.float64]
+    aimed: NDArray[np.int8]
+    aimed_step: NDArray[np.float64]
 
     def save(self, path: Path) -> None:
         """Write them as an ``.npz`` file, floats as float32."""
         numbers = {name: getattr(self, name).astype(np.float32) for name in _FLOATS}
         np.savez_compressed(
-            path, allow_pickle=False, questions=np.array(self.questions), weights=self.weights, **numbers
+            path,
+            allow_pickle=False,
+            questions=np.array(self.questions),
+            weights=self.weights,
+            aimed=self.aimed,
+            **numbers,
         )
 
 
@@ -71,17 +83,18 @@ def load_light(path: Path) -> LightWeights:
             arrays: dict[str, Any] = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise DataFileError(f"{path}: expected an .npz file of weights: {error}") from error
-    missing = {"questions", "weights", *_FLOATS} - arrays.keys()
+    missing = {"questions", "weights", "aimed", *_FLOATS} - arrays.keys()
     if missing:
         raise DataFileError(f"{path}: expected the arrays {sorted(missing)}, which are not there: train again")
     asked = tuple(arrays["questions"].tolist())
     shapes = {"weights": (WIDTH, len(asked)), "acts": (len(INPUTS),), "acts_bias": (1,)}
-    for name in ("weights", *_FLOATS):
+    shapes |= {"aimed": (WIDTH,), "aimed_step": (2,)}
+    for name in ("weights", "aimed", *_FLOATS):
         shape = shapes.get(name, (len(asked),))
         if arrays[name].shape != shape or not np.isfinite(arrays[name]).all():
             raise DataFileError(f"{path}: {name}: expected finite numbers of shape {shape}, got {arrays[name].shape}")
     numbers = {name: arrays[name].astype(np.float64) for name in _FLOATS}
-    return LightWeights(asked, arrays["weights"].astype(np.int8), **numbers)
+    return LightWeights(asked, arrays["weights"].astype(np.int8), aimed=arrays["aimed"].astype(np.int8), **numbers)
 
 
 class DistilledJudge:
@@ -133,7 +146,7 @@ class DistilledJudge:
         return [self._answers(view) for view in views]
 
     def _answers(self, view: ReplyView) -> list[float | None]:
-        view = judged_reply(view)
+        view = self._spoken(judged_reply(view))
         here = cases(view)
         # Whole numbers add up exactly, in whatever order.
         found = self.weights.weights[places(features(view))].sum(axis=0, dtype=np.int64)
@@ -142,6 +155,17 @@ class DistilledJudge:
             1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, x)))) if when in here else None
             for x, when in zip(odds, self._whens, strict=True)
         ]
+
+    def _spoken(self, view: ReplyView) -> ReplyView:
+        """Return a reply without the sentences that sound as if they were aimed at a judge, unless none is left."""
+        parts = sentences_of(view.text)
+        kept = [part for part in parts if not self._is_aimed(part)]
+        text = "".join(kept).strip()
+        return view if len(kept) == len(parts) or not text else with_text(view, text)
+
+    def _is_aimed(self, sentence: str) -> bool:
+        step, bias = self.weights.aimed_step.tolist()
+        return int(self.weights.aimed[word_places(sentence)].sum(dtype=np.int64)) * step + bias > AIMED_FROM
 
     def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> Num:
         """Return the points of moves without text: what replies that make such moves get on average."""

@@ -69,17 +69,17 @@ LONGEST: Final = 4000
 
 def orders(text: str) -> list[str]:
     """Return the sentences that speak to a judge."""
-    return [part for part in _sentences(text) if _is_order(part)]
+    return [part for part in sentences_of(text) if _is_order(part)]
 
 
 def without_orders(text: str) -> str:
     """Return a text without the sentences that speak to a judge; the text itself where there are none."""
-    parts = _sentences(text)
+    parts = sentences_of(text)
     kept = [part for part in parts if not _is_order(part)]
     return text if len(kept) == len(parts) else "".join(kept).strip()
 
 
-def _sentences(text: str) -> list[str]:
+def sentences_of(text: str) -> list[str]:
     """Return the sentences of a text, which together are the text."""
     head = [match[0] for match in _SENTENCE.finditer(text[:LONGEST]) if match[0]]
     return [*head, text[LONGEST:]] if len(text) > LONGEST else head

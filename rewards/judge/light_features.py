@@ -81,6 +81,12 @@ def places(names: Iterable[str]) -> list[int]:
     return list(dict.fromkeys(found))
 
 
+def word_places(text: str) -> list[int]:
+    """Return where the words and pairs of a sentence by itself lie."""
+    said = tokens(text)
+    return places([*(f"w {a}" for a in said), *(f"w {a} {b}" for a, b in pairwise(("^", *said, "$")))])
+
+
 def _count(name: str, value: float) -> list[str]:
     """Return a count as steps that it reaches."""
     return [f"{name}>={step}" for step in _STEPS if value >= step]

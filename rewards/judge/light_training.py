@@ -25,10 +25,19 @@ from negotiation_env.game.lanes import FLOATS
 from negotiation_env.seeds import Stream
 from negotiation_env.training.presets import Preset, read_preset
 from rewards.judge.distilled_judge import DistilledJudge, LightWeights
-from rewards.judge.judge_data import JudgedReply, injection, simulated_replies, written_replies
+from rewards.judge.judge_data import (
+    HARMLESS,
+    JudgedReply,
+    families,
+    injection,
+    injections,
+    simulated_replies,
+    spelt,
+    written_replies,
+)
 from rewards.judge.judge_figures import agreement, by_grade, injection_shift, ordinary, points_of
-from rewards.judge.judge_orders import judged_reply, with_text
-from rewards.judge.light_features import RANGES, WIDTH, features, places
+from rewards.judge.judge_orders import judged_reply, sentences_of, with_text
+from rewards.judge.light_features import RANGES, WIDTH, features, places, word_places
 from rewards.judge.rubric import Rubric
 from rewards.linear import INPUTS, inputs_of
 
@@ -37,6 +46,9 @@ PRESETS: Final = Path(__file__).parents[1] / "training" / "presets" / "judge"
 WEIGHTS: Final = Path(__file__).parents[1] / "weights"
 SMALLEST: Final = 0.75
 """Weights of less than so many of their units are dropped, so that the file stays small."""
+SPOKEN: Final = 16_000
+"""Sentences of written replies that show what is not aimed at a judge."""
+AIMED_PENALTY: Final = 0.3
 _ACT_PENALTY: Final = 3.0
 Floats = NDArray[np.float64]
 
@@ -112,13 +124,33 @@ def fit(
     none = np.zeros(len(rubric.questions))
     weights = LightWeights(
         tuple(q.id for q in rubric.questions), np.rint(whole).astype(np.int8), step, bias, none,
-        np.zeros(len(INPUTS)), np.zeros(1),
+        np.zeros(len(INPUTS)), np.zeros(1), *aimed_weights([r.view.text for r in written], rng),
     )  # fmt: skip
     bland = [r.view for r in written if r.quality == 3 and not _flawed(r, rubric)]
     told = DistilledJudge(weights).answers(bland)
     weights = weights._replace(ordinary=np.array(ordinary(told, len(rubric.questions))))
     acts, level = _acts(DistilledJudge(weights), [r for r in simulated if r.sound and r.view.text])
     return weights._replace(acts=acts, acts_bias=np.array([level]))
+
+
+def aimed_weights(replies: Sequence[str], rng: np.random.Generator) -> tuple[NDArray[np.int8], Floats]:
+    """Return ``aimed`` and ``aimed_step`` of ``LightWeights``: injections' words against those of replies."""
+    spoken = list(dict.fromkeys(part.strip() for text in replies for part in sentences_of(text) if part.strip()))
+    spoken = [spoken[i] for i in rng.permutation(len(spoken))[:SPOKEN]]
+    harmless = [spelt(line, rng) for line in families()[HARMLESS] for _ in range(6)]
+    aimed = list(dict.fromkeys(spelt(line, rng) for line in injections(False) for _ in range(25)))
+    x = matrix([word_places(sentence) for sentence in (*spoken, *harmless, *aimed)])
+    back, yes = x.T.tocsr(), np.repeat([0.0, 1.0], [len(spoken) + len(harmless), len(aimed)])
+
+    def loss(theta: Any) -> tuple[float, Any]:
+        w, odds = theta[:-1], x @ theta[:-1] + theta[-1]
+        slope = 1.0 / (1.0 + np.exp(-np.clip(odds, -60.0, 60.0))) - yes
+        value = float((np.logaddexp(0.0, odds) - yes * odds).sum() + 0.5 * AIMED_PENALTY * (w @ w))
+        return value, np.append(back @ slope + AIMED_PENALTY * w, slope.sum())
+
+    theta = minimize(loss, np.zeros(WIDTH + 1), jac=True, method="L-BFGS-B", options={"maxiter": 60}).x
+    step = max(float(np.abs(theta[:-1]).max()), 1e-6) / 127.0
+    return np.rint(theta[:-1] / step).astype(np.int8), np.array([step, theta[-1]])
 
 
 def matrix(found: Sequence[Sequence[int]]) -> csr_array:
