@@ -129,8 +129,8 @@ def test_what_was_just_said_is_marked() -> None:
 
 def test_training_writes_the_same_weights_for_the_same_seed_by_command_too(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
-    test = replace(written_pairs("validation", 1)[0], split="test", chosen="zyzzyva " * 9)
-    write_lines(path, [*(replace(pair, split="train") for pair in written_pairs("validation", 60)), *[test] * 9])
+    pairs = [replace(pair, split="train") for pair in written_pairs("validation", 60)]
+    write_lines(path, [*pairs, *[replace(pairs[0], split="test", chosen="zyzzyva " * 9)] * 9])
     sets = (*SMALL, f"data={path}")
     first = NgramRewardModel.from_file(train(out=tmp_path / "a", overrides=sets) / "preference.npz")
     words = [word for s in sets for word in ("--set", s)]
@@ -148,7 +148,7 @@ def test_training_writes_the_same_weights_for_the_same_seed_by_command_too(tmp_p
 
 def test_a_file_of_test_lines_alone_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
-    write_lines(path, written_pairs("validation", 3))
+    write_lines(path, written_pairs("validation", 60))
     with pytest.raises(DataFileError, match="at least one line for training"):
         train(out=tmp_path / "a", overrides=(*SMALL, f"data={path}"))
 
