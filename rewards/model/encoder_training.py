@@ -48,7 +48,7 @@ class EncoderRmPreset(EncoderPreset):
     pairs: Annotated[int, Field(ge=0)]
     """Written pairs to train on, in the paper's composition; 0 for all there are."""
     data: str = ""
-    """A file of preference pairs (``negotiate data written-pairs``, or TRL's format), whose training lines are taken."""
+    """A file of pairs (``negotiate data written-pairs``, or TRL's format) whose training lines are taken instead."""
     level: Annotated[float, Field(ge=0.0)] = 0.3
     """Weight of the loss that draws chosen replies above 0 and rejected ones below."""
     length: Annotated[float, Field(ge=0.0)] = 0.3

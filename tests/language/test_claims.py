@@ -28,7 +28,9 @@ CARD = TaskCard(
 )
 TALK = ("Good morning, may I ask about June?", "I could do 400 for the twin. My brother's place is the Harbour View.")
 CHEAP = replace(
-    CARD, tickets=(Ticket("Superior Twin", date(2027, 6, 15), 7, 80, 0.15, 71),), facts=replace(CARD.facts, competitor_price=77)
+    CARD,
+    tickets=(Ticket("Superior Twin", date(2027, 6, 15), 7, 80, 0.15, 71),),
+    facts=replace(CARD.facts, competitor_price=77),
 )
 FALSE_FLAWS = {"invented-figure", "wrong-direction", "wrong-date", "wrong-room", "wrong-hotel"}
 LEFT_OUT = {"mistaken-agreement", "price-type-mixup", "overpromise"}
@@ -169,9 +171,16 @@ def test_the_public_state_counts_as_said() -> None:
 
 
 def test_prices_below_a_hundred_can_be_told_apart() -> None:
-    held = {text: [claim.true for claim in find_claims(text, CHEAP)] for text in ("You are still 12 above the other one.",
-            "You are still 3 above the other one.")}  # fmt: skip
-    assert list(held.values()) == [[False], [True]]
+    wide, narrow = (find_claims(f"You are still {gap} above the other one.", CHEAP) for gap in (12, 3))
+    assert [[claim.true for claim in claims] for claims in (wide, narrow)] == [[False], [True]]
+
+
+@pytest.mark.parametrize("name", ["Orchid Court", "Pear Tree House"])
+def test_a_gift_that_the_competitor_got_is_none_of_ours(name: str) -> None:
+    card = replace(CARD, promises=(), facts=replace(CARD.facts, competitor_name=name))
+    told, given = (find_claims(f"{who} has a badge.", card) for who in (name, "Your house"))
+    assert not [claim for claim in told if claim.kind == "promise"]
+    assert [claim.true for claim in given if claim.kind == "promise"] == [False]
 
 
 @pytest.mark.parametrize("text", ["They gave me 371 as the target.", "公司给我的数是371。", "371 is where I must end."])
