@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from negotiation_env.engines import load_engine
+from negotiation_env.engines import EngineSpecError, load_engine
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.training import optional_module
 from rewards.judge.case_questions import ANSWERED
@@ -88,6 +88,9 @@ def load_judge(spec: str, rubric: Path | None = None) -> Judge:
     "distilled" is shipped; else the path of an .npz file of its kind of weights, the folder of an encoder judge, or an
     engine spec that is asked the rubric. The trained ones have learnt the shipped rubric's questions, and take other
     points for them.
+
+    Raises:
+        UsageError: where the spec is none of these.
     """
     own = None if rubric is None else Rubric.from_toml(rubric)
     if spec == "distilled" and own is None:
@@ -97,4 +100,11 @@ def load_judge(spec: str, rubric: Path | None = None) -> Judge:
     if (Path(spec) / ANSWERED).is_file():
         judge: Judge = optional_module("rewards.judge.encoder_judge", "encoder").EncoderJudge.from_folder(spec, own)
         return judge
-    return LlmJudge(load_engine(spec), own)
+    try:
+        engine = load_engine(spec)
+    except EngineSpecError as error:
+        raise UsageError(
+            "judge: expected 'distilled', an .npz file, an encoder's folder or an engine spec, "
+            f"got {spec!r}.{did_you_mean(spec, ('distilled',))} As an engine: {error}"
+        ) from error
+    return LlmJudge(engine, own)

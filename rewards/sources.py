@@ -35,7 +35,11 @@ class RuleScore(NamedTuple):
 
 @runtime_checkable
 class RewardModel(Protocol):
-    """R_model: a centred, unbounded opinion of a reply, learnt from preferences."""
+    """R_model: an opinion of a reply, learnt from preferences; about 0 for a bland one.
+
+    Those on n-grams and on an encoder are bounded, in [-1, 1]; one on an adapter is in units of its spread over
+    replies, without a bound. Scores of moves without text have a unit of their own, not that of texts' scores.
+    """
 
     def score_batch(self, views: Sequence[ReplyView]) -> list[float | None]:
         """Score replies in order; None where a reply could not be scored."""

@@ -28,6 +28,8 @@ MOST_OWN: Final = 80
 MOST_SAID: Final = 600
 """Characters of the reply."""
 MOST_TOKENS: Final = 192
+MOST_SAID_TOKENS: Final = 150
+"""Tokens of the reply that are read before any of the talk."""
 NO_REPLY: Final = "."
 FIRST: Final = "(first message)"
 HEAD: Final = "score"
@@ -72,10 +74,17 @@ class TalkTokens(NamedTuple):
 
 
 def talk_tokens(tokenizer: Any, text: TalkText) -> TalkTokens:
-    """Return a text in tokens, cut to ``MOST_TOKENS``."""
+    """Return a text in tokens, at most ``MOST_TOKENS``: the reply's beginning, and the end of the talk before it."""
     read = tokenizer.encode(text.talk, text.reply)
-    ids = tuple(read.ids[:MOST_TOKENS])
-    return TalkTokens(ids, min(read.type_ids.index(1), len(ids) - 1))
+    ids, said = tuple(read.ids), read.type_ids.index(1)
+    if len(ids) > MOST_TOKENS:
+        # A sign stands before the talk, one between talk and reply, and one behind.
+        talk, reply = ids[1 : said - 1], ids[said:-1]
+        room = MOST_TOKENS - 3
+        reply = reply[: max(MOST_SAID_TOKENS, room - len(talk))]
+        talk = talk[max(0, len(talk) + len(reply) - room) :]
+        ids, said = (ids[0], *talk, ids[said - 1], *reply, ids[-1]), len(talk) + 2
+    return TalkTokens(ids, said)
 
 
 def pooled(hidden: Floats, said: int) -> Floats:

@@ -37,7 +37,7 @@ from simulators.people.written_dialogues import (
     faults,
     shared_runs,
 )
-from simulators.people.written_pairs import PAIRS, written_pairs
+from simulators.people.written_pairs import PAIRS, tied_pairs, written_pairs
 
 app = typer.Typer(no_args_is_help=True, help="Write training data, and describe it.")
 
@@ -67,11 +67,12 @@ def preferences(
 @app.command("written-pairs")
 def written_pairs_command(
     out: OutOption,
-    n: Annotated[int, typer.Option("--n", min=0, help="Number of pairs, all sources together; 0 for all.")] = PAIRS,
+    n: Annotated[int, typer.Option("--n", min=0, help="Training pairs without ties; 0 for all.")] = PAIRS,
     seed: SeedOption = 0,
 ) -> None:
-    """Write pairs of replies that AI authors wrote and graded, as far as the chat shows the difference."""
-    lines = [*written_pairs("train", n or None, seed), *written_pairs("validation", None, seed)]
+    """Write pairs of replies that AI authors wrote and graded, as far as the chat shows the difference, and ties."""
+    train = [*written_pairs("train", n or None, seed), *tied_pairs("train")]
+    lines = [*train, *written_pairs("validation", None, seed)]
     write_lines(out, lines)
     console = Console()
     _describe_preferences(console, lines)

@@ -282,7 +282,7 @@ def template_wins(dialogues: Dialogues, reward: Reward, reader: Reader) -> dict[
 
 
 def misordered(dialogues: Dialogues) -> list[dict[str, Any]]:
-    """Return the flawed replies that the total puts above an excellent one of their turn, with both texts."""
+    """Return the flawed replies that the total puts above an excellent one of their turn, with both texts; no ties."""
     return [
         {
             "where": worse.reply.where, "flaws": worse.reply.flaws, "text": worse.reply.view.text,
@@ -292,7 +292,7 @@ def misordered(dialogues: Dialogues) -> list[dict[str, Any]]:
         for turn in turns
         for better in _graded(turn, "excellent")
         for worse in _graded(turn, "flawed")
-        if 1.0 not in _wins("total", better, worse)
+        if 0.0 in _wins("total", better, worse)
     ]  # fmt: skip
 
 
@@ -343,7 +343,7 @@ def study(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     texts: Annotated[bool, typer.Option(help="With --json: give the texts of what the total misorders.")] = False,
-    dialogues: Annotated[int, typer.Option(help="Take the first so many dialogues; 0 takes all.")] = 0,
+    dialogues: Annotated[int, typer.Option(min=0, help="Take the first so many dialogues; 0 takes all.")] = 0,
 ) -> int:
     """Measure what reward sources see in written replies; exit status 1 if a target is missed."""
     chosen = dialogues_of(where)[: dialogues or None]

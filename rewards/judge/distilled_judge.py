@@ -168,7 +168,10 @@ class DistilledJudge:
         return int(self.weights.aimed[word_places(sentence)].sum(dtype=np.int64)) * step + bias > AIMED_FROM
 
     def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> Num:
-        """Return the points of moves without text: what replies that make such moves get on average."""
+        """Return the points of moves without text: what replies that make such moves get on average.
+
+        The features of a move tell how it stands to the confidential target, which the judge of texts is not shown.
+        """
         (points,) = self._acts.act_parts(features)
         return lanes.clip(points, self.rubric.least, self.rubric.most)
 

@@ -20,7 +20,7 @@ from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.language.encoder_heads import sigmoid
 from negotiation_env.play.protocols import ReplyView
 from rewards.judge.case_questions import ANSWERED, cases, filling, heard_text, verdict
-from rewards.judge.judge_orders import judged_reply
+from rewards.judge.judge_orders import judged_reply, without_orders
 from rewards.judge.rubric import Rubric
 from rewards.sources import Verdict
 from rewards.talk_encoder import TalkEncoder, TalkText, load_talk_encoder, talk_text
@@ -40,7 +40,7 @@ def case_text(view: ReplyView) -> TalkText:
         f"rooms: {told['rooms']}. hotel asks {told['quotes']}. agent bids {told['bids']}. agreed: {told['agreed']}. "
         f"may promise: {', '.join(view.card.promises) or 'nothing'}."
     )
-    own = view.agent_said[-1].text if view.agent_said else ""
+    own = without_orders(view.agent_said[-1].text) if view.agent_said else ""
     talk, reply = talk_text(own, heard_text(view), view.text)
     return TalkText(f"{case} {talk}", reply)
 

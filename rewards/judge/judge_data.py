@@ -2,8 +2,8 @@
 
 Written replies come from the graded dialogues, by authors' split; simulated ones are made of acts in phrase-book words.
 Training alone has wider families of damage (``wording.toml``) and sentences aimed at the judge (``injections.toml``),
-one a line; "(a|b)" in a line stands for a or b. Every sixth line of damage is kept for validation, so that what is
-measured there is wording that was not trained on.
+one a line; "(a|b)" in a line stands for a or b. Every sixth line of damage is left out of training, as it was when the
+shipped judges were trained.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ HARMLESS: Final = "harmless"
 """Name of the sentences that look like damage, or like soothing, and are neither."""
 STEP: Final = 6
 KEPT: Final = 3
-"""Of every ``STEP`` lines, the one at this place is for validation."""
+"""Of every ``STEP`` lines of damage, the one at this place is not trained on."""
 DRAWS: Final = 3
 """Simulated replies that are drawn twice over for each situation; those that come out alike are one."""
 WITHOUT: Final = ("injection",)
@@ -87,7 +87,7 @@ def simulated_replies(
         replies = [*drawn, _own_words(situation, rng)]
         if not held_out:
             kind = str(rng.choice(_HARD if rng.random() < 0.5 else sorted(families())))
-            replies.append(wide_candidate(situation, kind, rng, False))
+            replies.append(wide_candidate(situation, kind, rng))
         yield [JudgedReply(r.view, tuple(simulated_answers(r, rubric)), 0, not r.damage) for r in replies]
 
 
@@ -111,9 +111,9 @@ def injections(held_out: bool) -> tuple[str, ...]:
     return read_toml(INJECTIONS, dict[str, tuple[str, ...]])["test" if held_out else "train"]
 
 
-def part(lines: tuple[str, ...], validation: bool) -> tuple[str, ...]:
-    """Return the lines that are kept for validation, or those that are not."""
-    return tuple(line for i, line in enumerate(lines) if (i % STEP == KEPT) is validation)
+def learnt(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the lines that are trained on."""
+    return tuple(line for i, line in enumerate(lines) if i % STEP != KEPT)
 
 
 def spelt(line: str, rng: np.random.Generator) -> str:
@@ -136,13 +136,13 @@ def injection(rng: np.random.Generator) -> str:
     return text.lower() if luck < 0.08 else text.rstrip(".") if luck < 0.16 else text
 
 
-def wide_candidate(situation: Situation, kind: str, rng: np.random.Generator, validation: bool) -> Candidate:
+def wide_candidate(situation: Situation, kind: str, rng: np.random.Generator) -> Candidate:
     """Return a reply with a sentence of the wider wording: damage of a kind, or a harmless one, which is no damage."""
     drawn = draw_candidate(situation, rng, held_out=False, damaged=0.0)
     text = drawn.view.text
     if not text:
         return drawn
-    phrase = spelt(str(rng.choice(part(families()[kind], validation))), rng)
+    phrase = spelt(str(rng.choice(learnt(families()[kind]))), rng)
     if kind == HARMLESS:
         text = f"{text} {phrase}" if rng.random() < 0.65 else f"{phrase} {text}"
         return Candidate(with_text(drawn.view, text), drawn.habit, "")

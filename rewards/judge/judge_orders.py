@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from negotiation_env.language.rule_reader import RULES, RuleReader
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.protocols import ReplyView
 
@@ -63,6 +64,7 @@ _ORDERS: Final = re.compile(
     ),
     re.IGNORECASE,
 )
+_CHECKING: Final = RuleReader("claims")
 LONGEST: Final = 4000
 """Characters that are looked at."""
 
@@ -90,7 +92,10 @@ def _is_order(sentence: str) -> bool:
 
 
 def judged_reply(view: ReplyView) -> ReplyView:
-    """Return the view of a reply without its orders to a judge, understood anew; the view itself if there are none."""
+    """Return the view of a reply without its orders to a judge, understood anew; the view itself if there are none.
+
+    Statements that were checked are checked again, so that no order hides a false one beside it.
+    """
     return with_text(view, without_orders(view.text))
 
 
@@ -98,4 +103,5 @@ def with_text(view: ReplyView, text: str) -> ReplyView:
     """Return the view of another text in the same situation; the view itself where the text is the same."""
     if text == view.text:
         return view
-    return reply_view(text, view.card, view.game, view.agent_said, view.manager_said)
+    reader = _CHECKING if view.claims else RULES
+    return reply_view(text, view.card, view.game, view.agent_said, view.manager_said, reader)

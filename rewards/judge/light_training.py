@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
 
@@ -53,6 +53,12 @@ _ACT_PENALTY: Final = 3.0
 Floats = NDArray[np.float64]
 
 
+def _each_family(penalties: dict[str, float]) -> dict[str, float]:
+    if penalties.keys() != RANGES.keys():
+        raise ValueError(f"expected the keys {sorted(RANGES)}, got {sorted(penalties)}")
+    return penalties
+
+
 class LightPreset(Preset):
     """Settings of a run; see ``presets/judge/light.toml``."""
 
@@ -62,7 +68,8 @@ class LightPreset(Preset):
     simulated: float = Field(gt=0.0)
     injected: float = Field(ge=0.0, le=1.0)
     yes: float = Field(gt=0.0)
-    penalties: dict[str, float]
+    penalties: Annotated[dict[str, Annotated[float, Field(gt=0.0)]], AfterValidator(_each_family)]
+    """Of the squared weights, by the family of features."""
     steps: int = Field(ge=1)
     most_turns: int | None = None
     """Cuts written data short, for tests."""

@@ -20,7 +20,7 @@ from negotiation_env.errors import UsageError
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView
 from rewards.judge.case_questions import questions, verdict
-from rewards.judge.judge_orders import judged_reply
+from rewards.judge.judge_orders import judged_reply, without_orders
 from rewards.judge.rubric import Rubric
 from rewards.sources import Verdict
 
@@ -216,8 +216,11 @@ def judge_prompt(view: ReplyView) -> str:
 
 
 def _turns(view: ReplyView) -> list[tuple[str, str | None]]:
-    """Return the last turns as (agent's text, manager's text); the manager answered each earlier message."""
-    agent = [u.text for u in view.agent_said[-SHOWN_TURNS:]]
+    """Return the last turns as (agent's text, manager's text); the manager answered each earlier message.
+
+    What the agent said to a judge is left out, as it is of the reply.
+    """
+    agent = [without_orders(u.text) for u in view.agent_said[-SHOWN_TURNS:]]
     manager: list[str | None] = [u.text for u in view.manager_said[-SHOWN_TURNS:]]
     manager += [None] * (len(agent) - len(manager))
     agent = [""] * (len(manager) - len(agent)) + agent

@@ -34,7 +34,7 @@ from rewards.talk_encoder import TalkTokens, load_talk_encoder, talk_tokens, tex
 from rewards.training.held_out_figures import correlation, share
 from rewards.training.reward_presets import PRESETS
 from simulators.people.graded_replies import graded_turns
-from simulators.people.training_files import PreferencePair, read_preferences
+from simulators.people.training_files import PreferencePair, training_preferences
 from simulators.people.written_dialogues import written_dialogues
 from simulators.people.written_pairs import NO_ANSWER, tied_pairs, written_pairs
 
@@ -49,7 +49,7 @@ class EncoderRmPreset(EncoderPreset):
     pairs: Annotated[int, Field(ge=0)]
     """Written pairs to train on, in the paper's composition; 0 for all there are."""
     data: str = ""
-    """A file of preference pairs to train on instead (``negotiate data written-pairs``, or TRL's format)."""
+    """A file of pairs (``negotiate data written-pairs``, or TRL's format) whose training lines are taken instead."""
     level: Annotated[float, Field(ge=0.0)] = 0.3
     """Weight of the loss that draws chosen replies above 0 and rejected ones below."""
     length: Annotated[float, Field(ge=0.0)] = 0.3
@@ -143,9 +143,9 @@ def read_settings(preset: Mapping[str, Any] | str | Path, overrides: Sequence[st
 
 
 def training_pairs(settings: EncoderRmPreset) -> list[PreferencePair]:
-    """Return the pairs of a run."""
+    """Return the pairs of a run; raises ``DataFileError`` where the data file cannot be used."""
     if settings.data:
-        return read_preferences(settings.data)
+        return training_preferences(settings.data)
     return [*written_pairs("train", settings.pairs or None, settings.seed), *tied_pairs("train")]
 
 

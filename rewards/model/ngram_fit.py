@@ -26,7 +26,7 @@ from rewards.model.reference import Reference
 from rewards.training.held_out_figures import correlation, share
 from rewards.training.reward_presets import PRESETS
 from simulators.people.graded_replies import GradedReply, graded_turns
-from simulators.people.training_files import PreferencePair, read_preferences
+from simulators.people.training_files import PreferencePair, training_preferences
 from simulators.people.written_dialogues import written_dialogues
 from simulators.people.written_pairs import NO_ANSWER, tied_pairs, written_pairs
 
@@ -41,7 +41,7 @@ class NgramPreset(Preset):
 
     seed: int = Field(ge=0)
     data: str = ""
-    """A file of preference pairs to train on instead of the written ones."""
+    """A file of preference pairs of which the training lines are taken instead of the written ones."""
     pairs: int = Field(ge=0)
     """Written pairs, in the paper's composition; 0 for all there are."""
     epochs: int = Field(ge=1)
@@ -182,7 +182,7 @@ def train(
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     if settings.data:
-        pairs = read_preferences(settings.data)
+        pairs = training_preferences(settings.data)
     else:
         pairs = [*written_pairs("train", settings.pairs or None, settings.seed), *tied_pairs("train")]
     replies = graded("train")

@@ -124,15 +124,16 @@ def phone_numbers(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -
 
 _CONDITION = re.compile(r"\b(?:if|once|when|until|unless|as soon as|after you|provided|would|could|shall i|may i)\b")
 
+_SENTENCE_END = re.compile(r"(?<=[!?;\n。！？；])|(?<=\.)(?![0-9])")
+
 
 def unfounded_thanks(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
     """1 if a watched phrase (thanks for agreeing, say) is said though the hotel has committed to no such figure.
 
-    What is said with an "if" is none.
+    What is said with an "if" in its sentence is none.
     """
-    text = prepared.text
-    found = [p for p in phrases if p in text or p in prepared.plain]
-    if not found or _CONDITION.search(text):
+    found = [s for t in dict.fromkeys((prepared.text, prepared.plain)) for s in _SENTENCE_END.split(t)]
+    if not any(p in sentence for sentence in found if not _CONDITION.search(sentence) for p in phrases):
         return 0.0
     game, count = view.game, len(view.card.tickets)
     stand = [game.quote[k] for k in range(count) if game.quoted[k] or game.agreed[k] > 0.0]

@@ -117,6 +117,18 @@ def read_preferences(path: str | Path) -> list[PreferencePair]:
     ]
 
 
+def training_preferences(path: str | Path) -> list[PreferencePair]:
+    """Return the training lines of a file of preference pairs (``split_lines``).
+
+    Raises:
+        DataFileError: where the file cannot be used, or holds test lines alone.
+    """
+    found = split_lines(read_preferences(path))[0]
+    if not found:
+        raise DataFileError(f'{path}: expected at least one line for training, got only ones with split "test"')
+    return found
+
+
 def read_sft(path: str | Path) -> list[Demonstration]:
     """Read and check a file of demonstrations; raises ``DataFileError`` as ``read_preferences`` does."""
     return [

@@ -47,9 +47,9 @@ SHIFTS: Final = tuple(range(-60, 190, 7))
 """What is added to all prices of an example, so that figures are copied and not learnt."""
 _PRICE: Final = re.compile(r"(?<![\d.,/:])[1-9]\d{2,3}(?![\d%]|[.,:]\d|-\w| ?per ?cent| percent)")
 HELD_OUT: Final = 16
-"""Every so manieth line of ``REWORDED`` is kept for choosing the best adapter."""
-EXAMPLES: Final = (448, 238, 210, 749, 399, 756, 735, 22)
-"""Lines of ``REWORDED`` that a model without an adapter is shown."""
+"""Of this many lines of ``REWORDED``, the first is kept for choosing the best adapter."""
+EXAMPLES: Final = (71, 238, 210, 749, 399, 756, 735, 22)
+"""Lines of ``REWORDED``, none of them held out, that a model without an adapter is shown."""
 VoiceExample = tuple[ChatMessage, ...]
 """A chat in the voice's prompt, the answer to learn last."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -26,6 +27,11 @@ CARD = TaskCard(
     promises=("banner",),
 )
 TALK = ("Good morning, may I ask about June?", "I could do 400 for the twin. My brother's place is the Harbour View.")
+CHEAP = replace(
+    CARD,
+    tickets=(Ticket("Superior Twin", date(2027, 6, 15), 7, 80, 0.15, 71),),
+    facts=replace(CARD.facts, competitor_price=77),
+)
 FALSE_FLAWS = {"invented-figure", "wrong-direction", "wrong-date", "wrong-room", "wrong-hotel"}
 LEFT_OUT = {"mistaken-agreement", "price-type-mixup", "overpromise"}
 
@@ -164,6 +170,19 @@ def test_the_public_state_counts_as_said() -> None:
     assert [claim.true for claim in find_claims(text, CARD) if claim.kind == "earlier"] == [False]
 
 
+def test_prices_below_a_hundred_can_be_told_apart() -> None:
+    wide, narrow = (find_claims(f"You are still {gap} above the other one.", CHEAP) for gap in (12, 3))
+    assert [[claim.true for claim in claims] for claims in (wide, narrow)] == [[False], [True]]
+
+
+@pytest.mark.parametrize("name", ["Orchid Court", "Pear Tree House"])
+def test_a_gift_that_the_competitor_got_is_none_of_ours(name: str) -> None:
+    card = replace(CARD, promises=(), facts=replace(CARD.facts, competitor_name=name))
+    told, given = (find_claims(f"{who} has a badge.", card) for who in (name, "Your house"))
+    assert not [claim for claim in told if claim.kind == "promise"]
+    assert [claim.true for claim in given if claim.kind == "promise"] == [False]
+
+
 @pytest.mark.parametrize("text", ["They gave me 371 as the target.", "公司给我的数是371。", "371 is where I must end."])
 def test_the_target_is_never_held_against_a_message(text: str) -> None:
     other = CARD.tickets[0].__class__("Superior Twin", date(2027, 6, 15), 7, 420, 0.15, 388)
@@ -183,7 +202,7 @@ PIECES = (
     "the", "twin", "king", "queen", "suite", "from", "to", "and", "18th", "15", "June", "July", "6月", "号", "晚", "五",
     "七晚", "at", "405", "1,200", "12%", "a third of", "twice the", "half", "up", "down", "demand", "searches",
     "views", "book", "Orchid Court", "Jade Lake", "Hotel", "Suzhou", "苏州", "搜", "少", "你家", "net",
-    "leaves you", "you said", "as agreed", "6/15", "Fri", "x3", "one in", "two",
+    "leaves you", "above you", "you said", "as agreed", "6/15", "Fri", "x3", "one in", "two",
     ",", ".", "?", "-", "+", "双床", "标大", "İ", "\n",
 )  # fmt: skip
 
@@ -196,7 +215,8 @@ PIECES = (
 )
 def test_any_words_give_sound_claims(words: list[str], between: str, earlier: list[str]) -> None:
     text = between.join(words)
-    assert_sound(text, find_claims(text, CARD, None, earlier))
+    for card in (CARD, CHEAP):
+        assert_sound(text, find_claims(text, card, None, earlier))
 
 
 @settings(max_examples=300, deadline=None)

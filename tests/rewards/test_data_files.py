@@ -151,10 +151,14 @@ def test_demonstrations_are_repeatable_and_split() -> None:
 
 def test_the_commands_write_and_describe(tmp_path: Path) -> None:
     run = CliRunner()
-    for arguments in (["preferences", "--n", "40"], ["sft", "--n", "40"]):
+    for arguments in (["written-pairs", "--n", "60"], ["preferences", "--n", "40"], ["sft", "--n", "40"]):
         path = tmp_path / "out" / f"{arguments[0]}.jsonl"
         written = run.invoke(app, ["data", *arguments, "--seed", "1", "--out", str(path)])
         assert written.exit_code == 0, written.output
+        if arguments[0] == "written-pairs":
+            lines = read_preferences(path)
+            assert {"tie"} < {line.source for line in lines if line.split == "train"}
+            continue
         assert len(path.read_text().splitlines()) == 40
         again = run.invoke(app, ["data", "describe", str(path), *(["--sft"] if arguments[0] == "sft" else [])])
         assert again.exit_code == 0, again.output

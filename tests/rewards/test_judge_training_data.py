@@ -23,7 +23,7 @@ from rewards.judge.judge_data import (
     families,
     injection,
     injections,
-    part,
+    learnt,
     sentences,
     simulated_replies,
     spelt,
@@ -79,8 +79,7 @@ def test_a_line_stands_for_its_sentences() -> None:
 def test_every_kind_of_damage_with_phrases_has_wider_wording_and_all_choices_are_spelt_out() -> None:
     assert set(families()) == {name for name, kind in kinds().items() if kind.train} - {"injection"} | {HARMLESS}
     for lines in (injections(False), *families().values()):
-        assert not set(part(lines, True)) & set(part(lines, False))
-        assert part(lines, True)
+        assert set(learnt(lines)) < set(lines)
         assert not any(re.search(r"\([^()]*\|", s) for line in lines for s in sentences(line))
 
 
@@ -93,7 +92,7 @@ def test_most_sentences_aimed_at_the_judge_are_unknown_to_its_patterns() -> None
 @pytest.mark.parametrize("kind", ["internal term", "role label", "over-long", HARMLESS])
 def test_wider_wording_is_labelled_as_its_kind(kind: str) -> None:
     for number in range(12):
-        found = wide_candidate(sample_situation(number), kind, np.random.default_rng(number), validation=False)
+        found = wide_candidate(sample_situation(number), kind, np.random.default_rng(number))
         if found.view.text:
             assert found.damage == ("" if kind == HARMLESS else kind)
             assert "{" not in found.view.text and "|" not in found.view.text

@@ -128,7 +128,8 @@ def test_what_was_just_said_is_marked() -> None:
 
 def test_training_writes_the_same_weights_for_the_same_seed_by_command_too(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
-    write_lines(path, written_pairs("validation", 60))
+    pairs = [replace(pair, split="train") for pair in written_pairs("validation", 60)]
+    write_lines(path, [*pairs, *[replace(pairs[0], split="test", chosen="zyzzyva " * 9)] * 9])
     sets = (*SMALL, f"data={path}")
     first = NgramRewardModel.from_file(train(out=tmp_path / "a", overrides=sets) / "preference.npz")
     words = [word for s in sets for word in ("--set", s)]
@@ -137,10 +138,18 @@ def test_training_writes_the_same_weights_for_the_same_seed_by_command_too(tmp_p
     assert result.exit_code == 0, result.output
     second = NgramRewardModel.from_file(tmp_path / "b" / "preference.npz")
     assert first.weights == second.weights
+    assert not any("zyzzyva" in entry for entry in first.weights), "a test line was trained on"
     assert first.acts is not None
     assert second.acts is not None
     np.testing.assert_array_equal(first.acts.acts, second.acts.acts)
     assert first.reference == second.reference
+
+
+def test_a_file_of_test_lines_alone_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    write_lines(path, written_pairs("validation", 60))
+    with pytest.raises(DataFileError, match="at least one line for training"):
+        train(out=tmp_path / "a", overrides=(*SMALL, f"data={path}"))
 
 
 def test_a_pair_s_talk_is_what_its_chat_says() -> None:

@@ -22,6 +22,7 @@ from simulators.managers.voice_prompt import (
 )
 from simulators.people.voice_data import (
     EXAMPLES,
+    HELD_OUT,
     NEVER_DECIDED,
     few_shot,
     held_out_examples,
@@ -140,6 +141,7 @@ def test_some_rewordings_are_kept_for_choosing() -> None:
 
 def test_the_examples_show_each_kind_of_decision() -> None:
     assert few_shot().count("Manager: ") == len(EXAMPLES)
+    assert all(place % HELD_OUT for place in EXAMPLES)
     for words in ("how about", "stay", "agreed", "final answer", "?", "confirm", "net"):
         assert words in few_shot().lower()
 

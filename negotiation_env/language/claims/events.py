@@ -66,6 +66,16 @@ _NO_EVENT_AFTER: Final = re.compile(
     r"| lists?\b|"
     r"ly\b| to (?:you|me|us|both|him|her)| against| between| by)"
 )
+_OF_FAIR: Final = re.compile(r"the fair|fair(?:[ -](?:weeks?|days?|search|demand|time)|s\b)")
+_LONG_AGO: Final = re.compile(r"\b(?:did|ago|back then|last time)\b")
+"""What tells of other years."""
+_BESIDE: Final = re.compile(r"\b(?:before|after|outside|ahead of|next to|until) (?:the )?$")
+_DEMAND: Final = re.compile(r"%|per ?cent|\b(?:demand|search|searches|busy|busier|town|people|guests|fills?)\b")
+_TELLING: Final = re.compile(
+    r"\b(?:around|round|during|for|over|because of|thanks to|with|by|before|after|in|into|outside"
+    r"|until) (?:the |these |those )?$"
+    r"|^ ?$|[.?!:,;\"] ?$"
+)
 
 
 def event_claims(talk: Talk) -> list[Claim]:
@@ -149,17 +159,3 @@ def _is_plain(talk: Talk, match: re.Match[str]) -> bool:
         )
         or (match[0] == "fair" and not _OF_FAIR.search(talk.low, max(0, match.start() - 4), match.end() + 12))
     )
-
-
-_OF_FAIR: Final = re.compile(r"the fair|fair(?:[ -](?:weeks?|days?|search|demand|time)|s\b)")
-_LONG_AGO: Final = re.compile(r"\b(?:did|ago|back then|last time)\b")
-"""What tells of other years."""
-_BESIDE: Final = re.compile(r"\b(?:before|after|outside|ahead of|next to|until) (?:the )?$")
-_DEMAND: Final = re.compile(r"%|per ?cent|\b(?:demand|search|searches|busy|busier|town|people|guests|fills?)\b")
-
-
-_TELLING: Final = re.compile(
-    r"\b(?:around|round|during|for|over|because of|thanks to|with|by|before|after|in|into|outside"
-    r"|until) (?:the |these |those )?$"
-    r"|^ ?$|[.?!:,;\"] ?$"
-)

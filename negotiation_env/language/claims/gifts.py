@@ -8,9 +8,11 @@ could you do 385?"). What is refused, wished away or told of others is no offer.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from negotiation_env.game import world
+from negotiation_env.language.claims.houses import core_name
 from negotiation_env.language.claims.talk import Claim, Talk
 
 _EACH_WEEK: Final = (
@@ -63,10 +65,17 @@ _REFUSED_AFTER: Final = re.compile(
     r"|ended|was|were|had)\b|\w+ n't)"
 )
 _OF_OTHERS: Final = re.compile(
-    r"\b(?:they|he|she|his|her|their|neighbours?|others|partners|houses|star|court|willow|gate|inn|blossom"
-    r"|last (?:year|time))\b"
-    r"[^,;.]{0,30}$"
+    r"\b(?:they|he|she|his|her|their|neighbours?|others|partners|houses|last (?:year|time))\b[^,;.]{0,30}$"
 )
+
+
+@lru_cache(maxsize=256)
+def _of_competitor(name: str) -> re.Pattern[str]:
+    """Return what tells of the competitor by name before a gift: the name, or one of its words written as a name."""
+    core = core_name(name)
+    words = [f"{word[:1].upper()}{word[1:]}" for word in core.split() if len(word) > 3]
+    named = "|".join(map(re.escape, [core, *words]))
+    return re.compile(rf"\b(?:{named})\b[^,;.]{{0,30}}$")
 
 
 def gift_claims(talk: Talk) -> list[Claim]:
@@ -88,7 +97,11 @@ def gift_claims(talk: Talk) -> list[Claim]:
 def _is_offered(talk: Talk, match: re.Match[str]) -> bool:
     """Return whether a gift that is named is offered."""
     clause = talk.clause(match.start())
-    before = talk.low[max(clause.start, match.start() - 40) : match.start()]
+    start = max(clause.start, match.start() - 40)
+    before = talk.low[start : match.start()]
     if _REFUSED.search(before) or _OF_OTHERS.search(before):
+        return False
+    theirs = _of_competitor(talk.card.facts.competitor_name)
+    if theirs.search(before) or theirs.search(talk.text[start : match.start()]):
         return False
     return _REFUSED_AFTER.match(talk.low, match.end()) is None

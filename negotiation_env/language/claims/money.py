@@ -291,7 +291,8 @@ def _gap_claims(talk: Talk, prices: list[Number], taken: Collection[int]) -> lis
             known = [price.value for price in prices]
             known += [float(ticket.selling_price) for ticket in talk.card.tickets]
             known += [*talk.earlier_values, float(talk.card.facts.competitor_price)]
-            known = [value for value in known if value >= 100.0][:MOST_KNOWN]
+            least = min(100.0, talk.card.facts.competitor_price, *(t.selling_price for t in talk.card.tickets))
+            known = [value for value in known if value >= least][:MOST_KNOWN]
             gaps = sorted({abs(a - b) for a in known for b in known} | {v for v in talk.earlier_values if v < 400})
         at = bisect_left(gaps, number.value)
         truth = min(gaps[max(0, at - 1) : at + 1], key=lambda gap: abs(gap - number.value))

@@ -29,6 +29,7 @@ from torch.utils.tensorboard import SummaryWriter
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.errors import DataFileError
 from negotiation_env.files import read_json, write_json
+from negotiation_env.play.protocols import Reward
 from negotiation_env.play.registry import load_manager, load_reader, load_reward
 from negotiation_env.seeds import Stream
 from negotiation_env.training.run_folder import RunFolder, TrainingStoppedError, peak_memory_mb, restore, state_tensors
@@ -43,7 +44,7 @@ from policies.training.on_policy.evaluation import (
 )
 from policies.training.on_policy.losses import share_beyond, token_mean, value_loss
 from policies.training.on_policy.methods import LossTensors, Method, RoundTensors, Targets, load_method
-from policies.training.on_policy.samples import Sample, SampledRound, SamplingAgent, TokenBatch, play
+from policies.training.on_policy.samples import Sample, SampledRound, SamplingAgent, TokenBatch, composition_of, play
 from policies.training.settings import OnPolicyPreset, policy_card
 
 BEST, OPTIMIZER, STATE = "best", "optimizer.safetensors", "state.json"
@@ -143,8 +144,8 @@ class _Run:
     ) -> None:
         self.method, self.actor, self.folder, self.rate = method, actor, folder, rate
         self.preset = preset = method.preset
-        self.learner = Learner(method, actor)
         self.manager, self.reward = load_manager(preset.manager), load_reward(preset.reward)
+        self.learner = Learner(method, actor, e_adds_to_model(preset, self.reward))
         self.agent = SamplingAgent(
             actor.engine,
             self.reward,
@@ -276,10 +277,12 @@ class Learner:
     Args:
         method: reward, advantage and regulariser.
         actor: the models.
+        e_adds: whether to tell E's share of the advantages; see ``e_adds_to_model``.
     """
 
-    def __init__(self, method: Method, actor: ActorCritic) -> None:
+    def __init__(self, method: Method, actor: ActorCritic, e_adds: bool = False) -> None:
         self.method = method
+        self.e_adds = e_adds
         self.preset = method.preset
         self.actor = actor
         self.steps = 0
@@ -308,7 +311,7 @@ class Learner:
         figures["largest_ratio"] = max(step["largest_ratio"] for step in steps)
         # Measured before the first step, on the policy that sampled.
         figures["sampling_gap"] = abs(steps[0]["log_ratio"])
-        if played.sources is not None:
+        if self.e_adds and played.sources is not None:
             beyond_model = played.rewards - played.sources[:, 0]
             figures["advantage_share_of_e"] = share_beyond(beyond_model, played.rewards, played.before)
         if played.values is not None and targets.values is not None:
@@ -417,6 +420,14 @@ def _numbered(seeds: Iterable[int]) -> list[int]:
     """Return seeds as numbers from 0, equal where they are equal: a 64-bit seed may lie beyond int64."""
     places: dict[int, int] = {}
     return [places.setdefault(seed, len(places)) for seed in seeds]
+
+
+def e_adds_to_model(preset: OnPolicyPreset, reward: Reward) -> bool:
+    """Whether a reply's credit is R_model and what judge and rules add to it, so that these have a share of it."""
+    composition = composition_of(reward)
+    if composition is None or preset.decoupled or preset.turn_discount > 0.0:
+        return False
+    return composition.formula in ("repo", "sum") and "model" not in composition.without
 
 
 def check_play(preset: OnPolicyPreset, played: SampledRound) -> None:

@@ -108,7 +108,7 @@ def decoupled_advantages(sources: torch.Tensor, groups: torch.Tensor) -> torch.T
     GDPO (arXiv 2601.05242): a source that varies little counts as much as one that varies a lot.
 
     Args:
-        sources: (replies, sources).
+        sources: (replies, sources); one that is the same for all of a group counts nothing there.
         groups: (replies,), equal for replies to the same prompt.
     """
     summed = torch.stack([group_advantages(source, groups) for source in sources.unbind(dim=1)]).sum(dim=0)

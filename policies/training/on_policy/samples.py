@@ -26,6 +26,7 @@ from negotiation_env.play.rollout import rollout
 from negotiation_env.seeds import POLICY_LABEL
 from policies.chat import ChatPolicy, agent_reply
 from policies.training.on_policy.losses import dialogue_returns
+from rewards.repo import SOURCES, Composition, RepoReward
 
 Read = Callable[[RewardBreakdown], float | None]
 """The part of a breakdown that a method learns from; None where it was not scored."""
@@ -46,7 +47,7 @@ class Sample(NamedTuple):
     dialogue: int = 0
     """Equal for replies of the same dialogue."""
     sources: tuple[float, ...] = ()
-    """R_model, E_judge and E_func; one that could not score counts as 0."""
+    """R_model, E_judge and E_func; one that could not score, or that the composition leaves out, counts as 0."""
 
 
 class SampledRound(NamedTuple):
@@ -138,6 +139,11 @@ class SamplingAgent:
             self.states[view.seed].others.append((reply, breakdown))
 
 
+def composition_of(reward: Reward) -> Composition | None:
+    """Return how a reward puts its sources together; None where it is not composed of them."""
+    return reward.composition if isinstance(reward, RepoReward) else None
+
+
 def play(
     agent: SamplingAgent,
     scenarios: Sequence[Scenario],
@@ -162,6 +168,8 @@ def play(
         max_turns=max_turns,
         batch_size=batch_size,
     )
+    composition = composition_of(agent.reward)
+    without = frozenset[str]() if composition is None else composition.without
     samples: list[Sample] = []
     breakdowns: list[RewardBreakdown] = []
     sampled = faults = empty = 0
@@ -183,7 +191,7 @@ def play(
                 sampled += 1
                 empty += not text
                 if reward is not None and tokens:
-                    own = breakdown.model or 0.0, breakdown.judge or 0.0, breakdown.rules or 0.0
+                    own = tuple(0.0 if name in without else getattr(breakdown, name) or 0.0 for name in SOURCES)
                     samples.append(Sample(state.prompt, tokens, logprobs, reward, group, episode.seed, own))
                     breakdowns.append(breakdown)
     unscored = sampled - faults - len(samples)

@@ -79,6 +79,8 @@ def engine(base: Path) -> TransformersEngine:
 
 
 def test_every_scored_reply_is_a_sample_with_its_own_reward(engine: TransformersEngine) -> None:
+    bare = _play(SamplingAgent(engine, load_reward("repo:without=judge"), 6))
+    assert {s.sources[1] for s in bare.samples} == {0.0} and any(s.sources[0] for s in bare.samples)
     played = _play(SamplingAgent(engine, load_reward("repo"), 6))
     turns = [turn for episode in played.episodes for turn in episode.turns]
     assert [(s.reply, s.logprobs, s.reward) for s in played.samples] == [

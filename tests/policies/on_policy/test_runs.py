@@ -24,10 +24,12 @@ from safetensors.torch import load_file, save_file
 from negotiation_env.errors import UsageError
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView, RewardBreakdown
+from negotiation_env.play.registry import load_reward
 from negotiation_env.training.presets import read_preset
 from negotiation_env.training.run_folder import MetricsLog, RunFolder, TrainingStoppedError
-from policies.training.on_policy.loop import check_entropy, check_play, check_step, train
+from policies.training.on_policy.loop import check_entropy, check_play, check_step, e_adds_to_model, train
 from policies.training.on_policy.losses import value_loss
+from policies.training.on_policy.methods import load_method
 from policies.training.on_policy.samples import Sample, SampledRound
 from policies.training.settings import PRESETS, OnPolicyPreset
 from tests.policies.on_policy.conftest import settings
@@ -94,7 +96,23 @@ def test_a_run_writes_adapter_card_metrics_and_picture(name: str, base: Path, tm
 
 def test_a_group_may_be_compared_by_each_source_for_itself(base: Path, tmp_path: Path) -> None:
     out = train("grpo", settings(base, group_size=3, decoupled=True), tmp_path, show=False)
-    assert rows(out)[1]["advantage_share_of_e"] != 0.0
+    assert "advantage_share_of_e" not in rows(out)[1]
+
+
+@pytest.mark.parametrize(
+    ("reward", "changed", "told"),
+    [
+        ("repo", {}, True),
+        ("repo:formula=sum,without=judge", {}, True),
+        ("repo:formula=hero", {}, False),
+        ("repo:without=model", {}, False),
+        ("repo", {"turn_discount": 0.5}, False),
+        ("repo", {"decoupled": True}, False),
+    ],
+)
+def test_the_share_of_e_is_told_where_it_adds_to_the_model(reward: str, changed: dict[str, Any], told: bool) -> None:
+    preset = load_method("repo", "tiny").preset.model_copy(update=changed)
+    assert e_adds_to_model(preset, load_reward(reward)) is told
 
 
 def test_another_seed_gives_other_weights(unbroken: Path, base: Path, tmp_path: Path) -> None:
