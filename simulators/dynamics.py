@@ -99,7 +99,8 @@ class Heard(NamedTuple):
     offends: Num
     """How far it mocks, belittles, or speaks past the person, 0 to 1."""
     invites: Num
-    """What it adds to the chance that a first message is answered, -0.5 to 0.4."""
+    """What it does to the chance that a first message is answered, -0.5 to 0.4: below 0 what it takes off the chance,
+    above 0 how far it raises the odds, times ``INVITED``."""
 
 
 @dataclass(slots=True)
@@ -113,7 +114,8 @@ class Seat:
     soft: Trio
     """Yuan below its limit at which it takes the agent's own figure rather than haggle on, per ticket."""
     meets: Trio
-    """Whether it answers a figure that it could take, far from its own, with one in between first, per ticket."""
+    """Whether it still answers a figure that it could take, far from its own, with one in between first, per ticket;
+    it does so once, and never after its last price."""
     traits: Traits
     """The persona's, without ``tactics``: ``worth`` holds what became of them."""
     worth: tuple[Num, ...]
@@ -554,7 +556,12 @@ def _prices(
         # A bid above its price is answered with that price.
         above[k] = live[k] & (game.bid[k] > top + 0.5) & (stuck[k] ^ True)
         takes = live[k] & (bid > 0.0) & fair & (stuck[k] ^ True) & (above[k] ^ True)
-        meets[k] = takes & seat.meets[k] & (top - whole > MEETS_FROM * selling)
+        meets[k] = takes & seat.meets[k] & (seat.final[k] ^ True) & (top - whole > MEETS_FROM * selling)
+        # A figure in between that rounding lifts to the quote, in either price type, is none: the bid is taken then.
+        between = whole + MEETS * (top - whole)
+        for net in (game.net, traits.net):
+            offer = _rounded_up(lanes, between, 1.0 - card.commission[k] * net, traits.rounding)
+            meets[k] = meets[k] & (top - offer > 0.5)
         accepts[k] = takes & (meets[k] ^ True)
     speaks_net = lanes.where(accepts[0] | accepts[1] | accepts[2], game.net, traits.net)
     worn, spent = seat.patience <= 0.0, seat.patience <= -2.0
@@ -565,9 +572,9 @@ def _prices(
         top, part = game.quote[k], 1.0 - card.commission[k] * speaks_net
         aim = top - (0.5 + 0.4 * luck[PART]) * lanes.maximum(top - limits[k], 0.0)
         aim = lanes.where(meets[k], wholes[k] + MEETS * (top - wholes[k]), aim)
-        offer = lanes.ceil(aim * part / traits.rounding - 1e-9) * traits.rounding / part
+        offer = _rounded_up(lanes, aim, part, traits.rounding)
         gives = (top - offer > 0.5) & (top - offer >= traits.step * card.selling[k]) & (stuck[k] ^ True) & ready
-        gives = gives | (meets[k] & (top - offer > 0.5))
+        gives = gives | meets[k]
         tired = worn & ((game.quoted[k] ^ True) | spent) & (meets[k] ^ True)
         states = above[k] & (game.quoted[k] ^ True)
         haggles = live[k] & (accepts[k] ^ True)
@@ -577,11 +584,12 @@ def _prices(
         moves = haggles & gives & (tired ^ True) & (above[k] ^ True)
         counters[k] = moves | states
         holds[k] = haggles ^ refuses[k] ^ counters[k]
-        lasts[k] = moves & (settling | seat.final[k])
+        lasts[k] = moves & (settling | seat.final[k]) & (meets[k] ^ True)
         kept = (accepts[k] | counters[k]) ^ True
         quotes[k] = top * kept + wholes[k] * accepts[k] + lanes.where(states, top, offer) * counters[k]
     warn = tired_of_any & (seat.warned ^ True) & (settles ^ True)
     seat.warned = seat.warned | warn
+    seat.meets = _trio([seat.meets[k] & (meets[k] ^ True) for k in range(MAX_TICKETS)])
     seat.taken = _trio([seat.taken[k] | accepts[k] | above[k] for k in range(MAX_TICKETS)])
     seat.reopened = _trio([seat.reopened[k] | (seat.final[k] & counters[k]) for k in range(MAX_TICKETS)])
     seat.final = _trio([seat.final[k] | lasts[k] for k in range(MAX_TICKETS)])
@@ -591,6 +599,11 @@ def _prices(
         _trio(accepts), _trio(counters), _trio(holds), _trio(refuses), _trio(lasts), _trio(quotes), speaks_net, warn,
         _trio(tied),
     )  # fmt: skip
+
+
+def _rounded_up(lanes: Lanes, price: Num, part: Num, rounding: Num) -> Num:
+    """Return a selling price whose figure, ``part`` of it, is rounded up to the manager's steps."""
+    return lanes.ceil(price * part / rounding - 1e-9) * rounding / part
 
 
 def _trio(values: Sequence[Num]) -> Trio:

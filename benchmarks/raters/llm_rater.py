@@ -136,6 +136,9 @@ class LlmFigures(NamedTuple):
 def rate_beside(episodes: Sequence[Episode], engine: ChatModel, out: Path) -> dict[str, LlmFigures]:
     """Rate every reply of episodes with a model, write the ratings, and return the figures by policy.
 
+    The panel beside it has the records alone: it draws the hidden floors again from their seeds, and judges by the
+    target where a record's seed does not give its card (see ``rate_episode``).
+
     Args:
         episodes: those without a turn or with a fault are left out.
         engine: the model.

@@ -4,8 +4,8 @@ After the source paper's panel of a task expert, a linguist and a computer scien
 computed. The three look at different things, so a median would outvote the one who sees the fault: a reply's score is
 the weighted mean of the three, little above the compliance rater's, and at most 2 where one of them found a severe
 fault; a dialogue's is the mean of theirs, and at most 3 with such a reply. A skill is shown if most of those with an
-opinion say so, and on a tie the rater of that field decides. The raters share the reading of the record, no rule and no
-weight; with the training rewards they share nothing.
+opinion say so, and on a tie the rater of that field decides. The raters share the reading of the record and what an
+insult is (``wordlists.insult``), no other rule and no weight; with the training rewards they share nothing.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ LEADS: Final = {
 """Whose field a skill is."""
 WEIGHTS: Final = {task.NAME: 0.1, language.NAME: 0.6, compliance.NAME: 0.3}
 """What each rater's score counts in the consensus: a good reply may bring the talk on by one small step only."""
-MORE_THAN_A_BLEMISH: Final = -1.2
-"""Points of a fault with which no reply is excellent."""
+NOT_EXCELLENT: Final = -1.2
+"""Points of a fault from which on no reply is excellent."""
 MADE_UP: Final = 0.75
 """What the others can make up for, where the compliance rater finds faults."""
 SEVERE_CAP: Final = 2.0
@@ -111,14 +111,14 @@ def agree(ratings: dict[str, ReplyRating]) -> ReplyRating:
 
     The score is the weighted mean, at most ``MADE_UP`` above the compliance rater's; where a rater found a severe fault
     it is moved down to the part of the scale up to ``SEVERE_CAP``, its order kept. A reply is excellent if it reads so
-    to the language rater and none finds more than a blemish.
+    to the language rater and none finds a fault of ``NOT_EXCELLENT`` or worse.
     """
     findings = tuple(f for rating in ratings.values() for f in rating.findings)
     score = sum(WEIGHTS[name] * rating.score for name, rating in ratings.items())
     score = min(score, ratings[compliance.NAME].score + MADE_UP)
     if any(f.severe for f in findings):
         score = LOWEST + (score - LOWEST) * (SEVERE_CAP - LOWEST) / (HIGHEST - LOWEST)
-    faults = [f for f in findings if f.points <= MORE_THAN_A_BLEMISH]
+    faults = [f for f in findings if f.points <= NOT_EXCELLENT]
     excellent = any(f.id == language.WELL for f in findings) and not faults
     return ReplyRating(score, {skill: _skill(skill, ratings) for skill in Skill}, excellent, findings)
 

@@ -27,9 +27,9 @@ _WORD: Final = "|".join(sorted([*_CARDINAL, *_ORDINAL, "hundred", "thousand", "o
 _FOUND: Final = re.compile(
     rf"(?<![\w.])(?P<digits>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?)(?P<th>st|nd|rd|th)?(?![a-z\d])"
     rf"|(?<![\w'])(?P<words>(?:{_WORD})(?:(?:[ -]|(?<=hundred) and |(?<=thousand) and )(?:{_WORD}))*)(?![\w])"
-    r"|(?<=[\u4e00-\u9fff¥])(?P<bare>\d+(?:\.\d+)?)|(?P<han>[零〇一二两三四五六七八九十百]{1,8})(?=[号日晚月成%％]|个点)"
+    r"|(?<=[\u4e00-\u9fff¥])(?P<bare>\d+(?:\.\d+)?)|(?P<han>[零〇一二两三四五六七八九十百]{1,8})(?=[号日晚月成%％]|个点|个百分点)"
 )
-_PERCENT: Final = re.compile(r"\s?%|[ -]percent\b|[ -]per cent\b|个点|个百分点")
+_PERCENT: Final = re.compile(r"\s?[%％]|[ -]percent\b|[ -]per cent\b|个点|个百分点")
 MONTHS: Final = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
                  "november", "december")  # fmt: skip
 _MONTH: Final = re.compile(
@@ -37,6 +37,12 @@ _MONTH: Final = re.compile(
 )
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 WEEKDAY: Final = re.compile(r"\b(mon|tues?|wed|thur?s?|fri|sat|sun)(?:day|nesday|urday)?\b")
+WEEKDAY_ALONE: Final = re.compile(
+    rf"\b(?:{'|'.join(WEEKDAYS)}|mon|tues?|thur?s?|fri)\b|\b(?:wed|sat|sun)\b(?=\.? (?:the )?\d)"
+)
+"""A weekday that needs no day beside it; "sat", "sun" and "wed" are words, but for one before a figure."""
+_VERB: Final = re.compile(r"\s+(?:i|we|you|he|she|it|they|one|this|that|be|not|well)\b")
+"""What follows "may" or "march" where it is no month."""
 _JOIN: Final = re.compile(
     r"(?:\s|,|;|-|–|—|&|\b(?:and|to|or|till|until|through|the|plus|then|"
     rf"{'|'.join(WEEKDAYS)}|mon|tue|wed|thu|fri|sat|sun)\b)*"
@@ -167,7 +173,7 @@ def said_days(plain: str) -> tuple[SaidDay, ...]:
         if 1 <= n.value <= 31 and n.value == int(n.value) and not n.percent and not _COUNTS.match(plain[n.span[1] :])
     ]
     months: dict[tuple[int, int], int] = {}
-    named = [(match, _month(match)) for match in _MONTH.finditer(plain)]
+    named = [(match, _month(match)) for match in _MONTH.finditer(plain) if _is_month(plain, small, match)]
     led = [_give_before(plain, small, match, month, months) for match, month in named]
     for (match, month), taken in zip(named, led, strict=True):
         if not taken:
@@ -189,6 +195,20 @@ def said_days(plain: str) -> tuple[SaidDay, ...]:
             continue
         found.append(SaidDay(day, month_said, weekday, number.span))
     return tuple(found)
+
+
+def _is_month(plain: str, small: list[SaidNumber], match: re.Match[str]) -> bool:
+    """Whether a month's name means the month: "may" and "march" do right beside a number and before no pronoun."""
+    if match[1] not in ("may", "march"):
+        return True
+    if _VERB.match(plain, match.end()):
+        return False
+    return any(
+        re.fullmatch(r"[\s-]*(?:of )?", plain[n.span[1] : match.start()])
+        if n.span[1] <= match.start()
+        else _NEXT.fullmatch(plain[match.end() : n.span[0]])
+        for n in small
+    )
 
 
 def _month(match: re.Match[str]) -> int:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final
 
 from benchmarks.checks.scene import BIDS, CLAIMS, Scene, Standing
-from benchmarks.raters.said_numbers import WEEKDAY, numerals, said_days
+from benchmarks.raters.said_numbers import WEEKDAY_ALONE, numerals, said_days
 from benchmarks.raters.wordlists import NOTHING, RaterReading, find, plain_of, read
 from negotiation_env.errors import UsageError
 from negotiation_env.game.acts import Act, DialogueAct, Tactic
@@ -179,7 +179,7 @@ def _hear_manager(now: RatedSituation, record: TurnRecord) -> None:
     now.heard = _read_answer(record.answer)
     _note(now, now.heard.plain)
     now.hotel_figures |= {number.value for number in numerals(now.heard.plain)}
-    now.hotel_days |= bool(said_days(now.heard.plain)) or WEEKDAY.search(now.heard.plain) is not None
+    now.hotel_days |= bool(said_days(now.heard.plain)) or WEEKDAY_ALONE.search(now.heard.plain) is not None
     now.silent, now.answered = 0, True
     now.upset, now.asks_why = find("distress", now.heard) is not None, False
     now.objection = Tactic.NONE

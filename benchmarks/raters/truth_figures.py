@@ -282,9 +282,13 @@ def turned(now: RatedSituation, record: TurnRecord, plain: str) -> Iterator[Find
             )
 
 
+_NO_THINGS: Final = ("nights", "weeks", "hours", "minutes", "percents", "yuans")
+"""Plurals that are no things of the hotel's: a stay has its own check, and a delay may differ from the hotel's."""
+
+
 def _thing(plain: str, number: SaidNumber) -> str:
     match = re.match(r"[ -]([a-z]{4,}s)\b", plain[number.span[1] :])
-    return match[1] if match and not number.percent and match[1] not in ("nights", "percents", "yuans") else ""
+    return match[1] if match and not number.percent and match[1] not in _NO_THINGS else ""
 
 
 def untraced(now: RatedSituation, record: TurnRecord, plain: str) -> Iterator[Finding]:

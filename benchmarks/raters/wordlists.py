@@ -99,7 +99,7 @@ def insult(reading: RaterReading) -> Hit | None:
     for match in pattern("rude").finditer(reading.plain):
         start = max(reading.plain.rfind(mark, 0, match.start()) for mark in ".!?;\n") + 1
         near = reading.plain[start : match.end() + 24]
-        if match[0] in word_lists()["mild"] and not _AT_YOU.search(near):
+        if pattern("mild").fullmatch(match[0]) and not _AT_YOU.search(near):
             continue
         if not _OF_SELF.search(reading.plain[start : match.start()]):
             return Hit(match[0], match.span())

@@ -2,11 +2,10 @@
 
 A chat: the system message says what to do, who the manager is, of which house, and how they talk; then come the last
 turns of the dialogue, the agent as ``user`` and the hotel as ``assistant``, for a model that has no adapter for this.
-Behind the agent's newest words stands a
-note in brackets: the mood in a word, what weighs on the manager once it is shown, and the whole answer in plain
-wording, which the model is to say as that person would. No limit, weight or mood number enters. An adapter hears the
-agent's newest message alone: it has learned from short examples, and the plain wording holds what is to be said. A
-model without one gets a few examples too.
+Behind the agent's newest words stands a note in brackets: the mood in a word, what weighs on the manager once it is
+shown, and the whole answer in plain wording, which the model is to say as that person would. No limit, weight or mood
+number enters. An adapter hears the agent's newest message alone: it has learned from short examples, and the plain
+wording holds what is to be said. A model without one gets a few examples too.
 
 What stays the same comes first, so that engines keep what they computed for it from turn to turn. Adapters are trained
 with this prompt: who changes it has to train them anew.

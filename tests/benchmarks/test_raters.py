@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 import benchmarks.raters
-from benchmarks.raters import rating
+from benchmarks.raters import language, rating
 from benchmarks.raters.panel import RATERS, RatedEpisode, RatedReply, agree, rate_episode, rate_record
 from benchmarks.raters.rating import Finding, ReplyRating, Skill
+from benchmarks.raters.said_numbers import WEEKDAY_ALONE, numerals, said_days
 from benchmarks.raters.situation import Hidden, hidden_of
-from benchmarks.raters.wordlists import find, read, word_lists
+from benchmarks.raters.wordlists import find, insult, read, word_lists
 from benchmarks.studies.labelled_pairs import PAIRS_FOLDER, played
 from benchmarks.suites.case_file import read_case
 from negotiation_env.game.scenario import sample_scenario
@@ -204,6 +205,16 @@ def test_a_severe_fault_is_not_outvoted() -> None:
     assert not found.excellent
 
 
+@pytest.mark.parametrize(("points", "excellent"), [(-1.1, True), (rating.DENIES, True), (-1.2, False)])
+def test_a_reply_that_reads_well_is_excellent_but_for_a_fault_of_weight(points: float, excellent: bool) -> None:
+    fine = ReplyRating(4.5, {}, True)
+    well = ReplyRating(4.5, {}, True, (Finding(language.WELL, 0.5, ""),))
+    slip = ReplyRating(4.0, {}, False, (Finding("slip", points, ""),))
+    assert agree({"task": fine, "language": well, "compliance": slip}).excellent is excellent
+    assert agree({"task": fine, "language": well, "compliance": fine}).excellent
+    assert not agree({"task": fine, "language": fine, "compliance": fine}).excellent
+
+
 def test_a_tied_skill_is_decided_by_its_own_rater() -> None:
     yes, no = (ReplyRating(4.0, {Skill.WORKFLOW: shown}, False) for shown in (True, False))
     none = ReplyRating(4.0, {}, False)
@@ -247,6 +258,7 @@ def test_better_players_are_rated_higher() -> None:
         episodes = rollout(load_policy(name), scenarios, manager=manager, reward=NoReward())
         found = [rate_episode(episode) for episode in episodes]
         scores[name] = sum(one.consensus.score for one in found if one) / len(found)
+    # Both speak in the phrase book's words, which are bland (3) on the written dialogues' scale: only the gap tells.
     assert scores["intent-driven"] > scores["random"] + 0.3
 
 
@@ -272,6 +284,43 @@ def test_denied_phrases_do_not_count_as_said() -> None:
     assert find("oversold", read("We guarantee it."), affirmed=True)
     assert not find("oversold", read("We cannot guarantee it."), affirmed=True)
     assert find("oversold", read("I do not know. We guarantee it."), affirmed=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "months"),
+    [
+        ("for the 10th to the 12th, may i ask for 380?", []),
+        ("the rate of 16, may be less", []),
+        ("on the 12th may we meet you?", []),
+        ("10, 12 and 17 may", [5, 5, 5]),
+        ("from may 3 to 9", [5, 5]),
+        ("the 16th of may and march 2", [5, 3]),
+        ("the 4th of june", [6]),
+    ],
+)
+def test_may_is_a_month_right_beside_a_day_only(text: str, months: list[int]) -> None:
+    assert [day.month for day in said_days(text) if day.month] == months
+
+
+def test_sat_and_sun_are_words_and_days() -> None:
+    assert not any(WEEKDAY_ALONE.search(text) for text in ("we sat in the sun.", "they wed in our garden"))
+    assert all(WEEKDAY_ALONE.search(text) for text in ("on sat 5", "sun. the 6th", "saturday is full", "fri and thurs"))
+
+
+def test_chinese_shares_are_read_in_any_form() -> None:
+    for text, value in (("三十％", 30.0), ("30％", 30.0), ("五个百分点", 5.0), ("三成", 30.0)):
+        assert [(number.value, number.percent) for number in numerals(text)] == [(value, True)], text
+
+
+def test_a_mild_word_is_an_insult_only_to_somebody() -> None:
+    assert insult(read("The weather joked with us.")) is None
+    assert insult(read("Your offer is a joke.")) is not None
+
+
+def test_things_are_counted_as_the_hotel_did_but_not_hours() -> None:
+    talk = (HELLO, "438 for the Deluxe King. The boiler was out for four hours, and six guests left.")
+    assert "wrong_fact" in ids(last(*talk, "Nine guests left: I am sorry to hear it."), "compliance")
+    assert "wrong_fact" not in ids(last(*talk, "I shall call again in three hours."), "compliance")
 
 
 # --- Nothing is shared with the training rewards ---

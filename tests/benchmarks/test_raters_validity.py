@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.raters.panel import RATERS
 from benchmarks.raters.situation import contexts, hidden_of, said_instead, walk
+from benchmarks.statistics import Figure
 from benchmarks.studies import rater_validity as validity
 from benchmarks.studies import written_raters
 from benchmarks.studies.degradations import DEGRADATIONS, PARAPHRASES, Good
@@ -115,7 +116,16 @@ def test_written_replies_are_rated_turn_by_turn() -> None:
     assert found["excellent_flawed"].n > 20
     assert found["excellent_flawed"].value is not None
     assert found["excellent_flawed"].value > 0.7
-    assert set(written_raters.missed(found)) <= set(written_raters.TARGETS)
+
+
+def test_a_target_is_missed_just_beyond_it() -> None:
+    def missed(change: float) -> list[str]:
+        targets = written_raters.TARGETS.items()
+        return written_raters.missed({name: Figure(target + change, None, None, 100) for name, target in targets})
+
+    assert set(missed(0.001)) == written_raters.AT_MOST
+    assert set(missed(-0.001)) == set(written_raters.TARGETS) - written_raters.AT_MOST
+    assert missed(0.0) == []
 
 
 def test_half_fixes_of_the_bad_cases_are_rated_below_clean_fixes() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from negotiation_env.errors import DataFileError
-from simulators.people.graded_replies import EDITS, KINDS, edited_replies, graded_turns
+from simulators.people.graded_replies import EDITS, KINDS, edit_texts, edited_replies, graded_turns
 from simulators.people.written_dialogues import written_dialogues
 
 DIALOGUE = written_dialogues("validation")[0]
@@ -62,6 +62,11 @@ def test_edits_of_other_dialogues_are_left_out_and_a_turn_too_many_is_told(tmp_p
 
 
 def test_shipped_edits_are_of_known_kinds_and_of_the_test_authors() -> None:
-    found = edited_replies(EDITS / "edits.jsonl", written_dialogues("test")[:40])
+    path, dialogues = EDITS / "edits.jsonl", written_dialogues("test")
+    others = len({where.split(":")[0] for where, _, _ in edit_texts(path)} - {dialogue.id for dialogue in dialogues})
+    assert not others, "edits of dialogues that are not the test authors'"
+    found = edited_replies(path, dialogues[:40])
+    count = len(found)  # no assertion shows a text of theirs
+    assert count > 0
     assert {e.kind for e in found} <= set(KINDS)
     assert all(e.true.text != e.false.text for e in found)

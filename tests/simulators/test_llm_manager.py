@@ -12,6 +12,7 @@ from negotiation_env.engines import ChatReply, ChatRequest
 from negotiation_env.engines.recorded import RecordedEngine, RecordingEngine, RecordMissError
 from negotiation_env.errors import UsageError
 from negotiation_env.game.acts import Act, DialogueAct
+from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.language.reading import Context, Reading
 from negotiation_env.language.rule_reader import RULES
@@ -19,10 +20,10 @@ from negotiation_env.play.exchange import exchange, open_negotiation
 from negotiation_env.play.protocols import ManagerReply, Unscored
 from simulators.concerns import concern, concerns, in_words
 from simulators.managers import llm_manager
-from simulators.managers.llm_manager import LlmManager, VoicedSeat, voice_engine
+from simulators.managers.llm_manager import LlmManager, VoicedSeat, voice_engine, voice_seed
 from simulators.managers.rule_manager import RuleManager
 from tests.play.readers import HearsGreetings
-from tests.simulators.voices import FakeModel, plain, play, spoken, voiced
+from tests.simulators.voices import FakeModel, plain, play, reworded, spoken, voiced
 
 
 def manager_of(model: FakeModel, retries: int = 2) -> LlmManager:
@@ -36,6 +37,14 @@ def test_a_good_reply_goes_out_in_the_voice_and_changes_no_decision() -> None:
     replies = spoken(said)
     assert all("my friend" in reply.text and not reply.faults for reply in replies)
     assert manager.counts["first"] == len(replies)
+
+
+def test_a_reply_in_other_words_goes_out_at_once() -> None:
+    manager = manager_of(FakeModel(reworded))
+    replies, rules = spoken(play(manager)), spoken(play(RuleManager()))
+    other = [r for r, plainly in zip(replies, rules, strict=True) if plainly.text not in r.text]
+    assert len(other) > len(replies) / 2
+    assert manager.counts["first"] == len(replies) and not any(reply.faults for reply in replies)
 
 
 def test_words_that_follow_the_decision_and_change_it_are_cut_off() -> None:
@@ -113,7 +122,7 @@ def test_a_sentence_said_before_gives_way_to_another_but_not_to_the_template() -
         return ChatReply(f"The rain falls on the roof again. {plain(asked)}")
 
     def turns_to_another(asked: ChatRequest) -> ChatReply:
-        return chants(asked) if asked.seed % 3 else ChatReply(f"{voiced(asked).text}")
+        return chants(asked) if asked.seed % 3 else voiced(asked)
 
     manager = manager_of(FakeModel(chants))
     replies = play(manager, count=4)
@@ -124,14 +133,18 @@ def test_a_sentence_said_before_gives_way_to_another_but_not_to_the_template() -
 
 
 def test_the_model_is_told_what_weighs_on_the_manager_once_it_shows() -> None:
-    def seats_after(reply: Callable[[ChatRequest], ChatReply]) -> tuple[list[VoicedSeat], list[ChatRequest]]:
+    def seats_after(reply: Callable[[ChatRequest], ChatReply]) -> list[tuple[VoicedSeat, list[ChatRequest]]]:
         model = FakeModel(reply)
         manager = manager_of(model)
         tables = [open_negotiation(sample_scenario(seed), manager) for seed in range(24)]
         for _ in range(3):
             live = [table for table in tables if not table.game.end]
             exchange(live, ["Hello, what rate could you do for us?"] * len(live), manager, Unscored())
-        return [table.seat for table in tables], model.seen
+        return [(table.seat, [r for r in model.seen if r.seed in seeds_of(seed)]) for seed, table in enumerate(tables)]
+
+    def seeds_of(seed: int) -> set[int]:
+        episode = sample_scenario(seed).seed
+        return {FLOATS.fork(voice_seed(episode, turn), attempt) for turn in range(5) for attempt in range(3)}
 
     def keeps_it_to_itself(asked: ChatRequest) -> ChatReply:
         lines = [in_words(line, hotel) for one in concerns().values() for line in one.lines for hotel in hotels]
@@ -139,18 +152,14 @@ def test_the_model_is_told_what_weighs_on_the_manager_once_it_shows() -> None:
         return ChatReply(next((text.replace(f"{line} ", "") for line in lines if line in text), text))
 
     hotels = [sample_scenario(seed).card.hotel for seed in range(24)]
-    silent, seen = seats_after(keeps_it_to_itself)
-    speaking, _ = seats_after(lambda asked: ChatReply(plain(asked)))
-    assert 3 < sum(bool(seat.remarked) for seat in silent) < len(silent)
-    for seat in silent:
-        told = [
-            asked
-            for asked in seen
-            if any(line in asked.messages[-1]["content"] for line in concern(seat.concern).brief)
-        ]
-        assert bool(told) or not seat.remarked
+    silent = seats_after(keeps_it_to_itself)
+    speaking = seats_after(lambda asked: ChatReply(plain(asked)))
+    assert 3 < sum(bool(seat.remarked) for seat, _ in silent) < len(silent)
+    for seat, seen in silent:
+        told = [r for r in seen if any(line in r.messages[-1]["content"] for line in concern(seat.concern).brief)]
+        assert bool(told) is bool(seat.remarked)
         assert not seat.memory.shown, "expected a manager to remember only what its words showed"
-    assert all(bool(seat.memory.shown) is bool(seat.remarked) for seat in speaking)
+    assert all(bool(seat.memory.shown) is bool(seat.remarked) for seat, _ in speaking)
 
 
 def test_each_seat_counts_its_own() -> None:

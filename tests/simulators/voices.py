@@ -38,6 +38,22 @@ def voiced(request: ChatRequest) -> ChatReply:
     return ChatReply(f"Well, my friend {name}! {plain(request)}")
 
 
+def reworded(request: ChatRequest) -> ChatReply:
+    """Say the plain wording with other small words, another one for each request."""
+    text = voiced(request).text
+    for word, other in _OTHER_WORDS:
+        text = re.sub(word, other, text)
+    return ChatReply(text)
+
+
+_OTHER_WORDS = (
+    (r"\bcan't\b", "am not able to"), (r"\bdon't\b", "do not"), (r"\bI'm\b", "I am"), (r"\bit's\b", "it is"),
+    (r"\bThat's\b", "That is"), (r"\bI'd\b", "I would"), (r"\bGood day\b", "Good afternoon"), (r"\byet\b", "so far"),
+    (r"\bfor now\b", "at the moment"), (r"\bWhat would\b", "And what would"), (r"\bI could\b", "I might"),
+    (r"\bHow about\b", "What about"), (r"\b[Tt]hank you\b", "many thanks"), (r"\bHello\b", "Good morning"),
+)  # fmt: skip
+
+
 @dataclass
 class FakeModel:
     """A ChatModel that answers by a function of the request."""
