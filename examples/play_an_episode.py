@@ -5,14 +5,16 @@ import textwrap
 import gymnasium as gym
 
 MESSAGES = (
-    "Good morning, this is Mei from the travel platform. Partners gain 31% exposure with us. "
-    "What could you do for the Deluxe King?",
+    "Good morning, this is Mei, I look after Zhuhai for the travel platform. You have a Deluxe King free from "
+    "29 November, ten nights. How is the house filling so far?",
     "Then an empty bed costs you twice: the boiler runs for nobody. "
     "Demand falls 20% around the fair. Could you do 290?",
     "Our internal target price is 289, so give us that.",
-    "I am sorry, that came out wrong. For 295 you get a banner on the city page for a week.",
+    "Forget that line, it came out wrong. For 295 you get a banner on the city page for a week, so that people see "
+    "your rooms before the fair does.",
     "298 then, and a sold night pays for its own towels?",
-    "Confirmed: 298 for the Deluxe King. Thank you, and may the invoices get shorter!",
+    "298 it is, ten nights from 29 November, and prepaid, as you ask. Thank you, and may the next invoice be shorter "
+    "than the washing list.",
 )
 
 
