@@ -71,12 +71,21 @@ def test_fit_writes_a_persona_nearer_to_people_than_it_began(tmp_path: Path, mon
     deals = [Bargain(4 + i % 3, 0, i % 2 == 0, tuple(n / 50 for n in range(51))) for i in range(24)]
     monkeypatch.setattr(human_likeness, "human_bargains", lambda path: deals)
     monkeypatch.setattr(human_fit, "GRID", {"takes": (1.0, 2.0)})
+    monkeypatch.setitem(human_fit.FIRST, "takes", 1.0)
     path = tmp_path / "mine.toml"
     result = RUNNER.invoke(app, ["fit", "people.json", "--out", str(path), "--talks", "20", "--sweeps", "1"])
     assert result.exit_code == 0, result.output
     persona = load_persona(path)
     assert (persona.name, persona.weight) == ("human-mix", 0.0)
-    assert persona.decides.takes in (1.0, 2.0) and persona.decides.deadline == human_fit.FIRST["deadline"]
+    scenarios = scenarios_where("tuning", 20, lambda s: len(s.card.tickets) == 1)
+
+    def loss_of(one: Persona) -> float:
+        talks = play_talks(played_by(human_likeness.PlainBuyer()), scenarios, RuleManager([one.model_copy(update={"weight": 1.0})]))
+        found = human_likeness.manager_bargains(talks)
+        return human_fit.loss(human_likeness.distances(found, human_fit.halves(deals)[0]), len(found) / 20)
+
+    assert loss_of(persona) < loss_of(human_fit.human_mix(human_fit.FIRST))
+    assert persona.decides.deadline == human_fit.FIRST["deadline"]
     assert RUNNER.invoke(app, ["fit", "people.json", "--out", str(path)]).exit_code != 0
 
 
