@@ -10,11 +10,9 @@ MESSAGES = (
     "Then an empty bed costs you twice: the boiler runs for nobody. "
     "Demand falls 20% around the fair. Could you do 290?",
     "Our internal target price is 289, so give us that.",
-    "Forget that line, it came out wrong. For 295 you get a banner on the city page for a week, so that people see "
-    "your rooms before the fair does.",
+    "Forget that, it came out wrong. For 295 you get a banner for a week, so that people see your rooms.",
     "298 then, and a sold night pays for its own towels?",
-    "298 it is, ten nights from 29 November, and prepaid, as you ask. Thank you, and may the next invoice be shorter "
-    "than the washing list.",
+    "298 it is, ten nights from 29 November, and prepaid, as you ask. Thank you, and may the invoices get shorter!",
 )
 
 

@@ -8,8 +8,8 @@ stays above a limit of its own that no agent is told. Written once for one negot
 ``negotiation_env.game.lanes``); it never quotes or accepts a figure below the ticket's floor, by construction: every
 figure is rounded up from ``selling - opened * (selling - least)`` with ``opened`` in [0, 1] and ``least`` >= floor.
 
-It sees acts, numbers, and what the words are worth to this manager (``Heard``), never text; what it decides is worded,
-and checked, elsewhere. The functional forms are Faratin's where named; the weights of mood and trust are ours.
+It sees acts, numbers, and what the words are worth to this manager (``Heard``), never text. The functional forms are
+Faratin's where named; the weights of mood and trust are ours.
 """
 
 from __future__ import annotations
@@ -41,8 +41,7 @@ KEPT_BACK = (0.02, 0.35)
 SOFT = (0.02, 0.2)
 """Shares of the selling price below its limit at which a manager with ``takes`` 1 takes a bid, drawn per ticket."""
 MEETS, MEETS_FROM = 0.3, 0.04
-"""How far above a figure that it could take a manager that ``meets`` it names its own, as a share of the gap; and the
-gap below which it takes the figure all the same, as a share of the selling price."""
+"""How far above a figure that it could take its own lies, as a share of the gap; the gap that is too small for that."""
 REASONS_OPEN = 1.8
 """Factor from a persona's weight of a tactic to the share of its margin that a plain true reason opens."""
 TIES = 0.35
@@ -52,8 +51,7 @@ TELLS_OPEN, TELLS_FILL = 0.25, 0.45
 EASED_OPENS = 0.28
 """Share of its margin that a manager opens to who speaks fully to its concern."""
 INVITED = 20.0
-"""How much the odds that a first message is answered rise with what invites: at 0.2, an honest and warm one, to five
-times those of a plain message."""
+"""How the odds of a first answer rise with what invites: at 0.2, an honest and warm message, to five times."""
 NEWS = 0.1
 """Strength of reasons from which on they may reopen, once, what was said for the last time."""
 MOST_ASKED = 2
@@ -99,8 +97,7 @@ class Heard(NamedTuple):
     offends: Num
     """How far it mocks, belittles, or speaks past the person, 0 to 1."""
     invites: Num
-    """What it does to the chance that a first message is answered, -0.5 to 0.4: below 0 what it takes off the chance,
-    above 0 how far it raises the odds, times ``INVITED``."""
+    """What a first message takes off the chance of an answer, below 0, or adds to its odds, times ``INVITED``."""
 
 
 @dataclass(slots=True)
@@ -114,8 +111,7 @@ class Seat:
     soft: Trio
     """Yuan below its limit at which it takes the agent's own figure rather than haggle on, per ticket."""
     meets: Trio
-    """Whether it still answers a figure that it could take, far from its own, with one in between first, per ticket;
-    it does so once, and never after its last price."""
+    """Whether it answers a figure that it could take with one in between first, once and not after its last price."""
     traits: Traits
     """The persona's, without ``tactics``: ``worth`` holds what became of them."""
     worth: tuple[Num, ...]
@@ -214,10 +210,8 @@ class Dynamics:
         self._edges = np.array(by_house).T[:-1]
         self._rows = [(t._replace(tactics=()), t.tactics) for t in traits]
         self._table = np.array([(*map(float, t[:-1]), *t.tactics) for t in traits])
-        turns = np.arange(CURVE_TURNS)
-        self._curve = np.concatenate(
-            [np.minimum(turns / t.deadline, 1.0) ** (1.0 / t.beta) * t.time_weight for t in traits]
-        )
+        at = np.arange(CURVE_TURNS)
+        self._curve = np.concatenate([np.minimum(at / t.deadline, 1.0) ** (1 / t.beta) * t.time_weight for t in traits])
 
     def start(self, lanes: Lanes, seed: Num, card: CardNumbers, floors: Trio, persona: Num | None = None) -> Seat:
         """Return the private state before the first message; ``persona`` None draws it from the seed."""
@@ -315,8 +309,7 @@ def _open(
 ) -> None:
     """Open more of the margin: by time, reasons, reciprocity, promises; never close any of it."""
     belief = (0.3 + 0.7 * seat.trust) * (1.0 + 0.4 * seat.mood)
-    first_promise = move.promise & (seat.promised ^ True)
-    told = heard.tells * (1.0 - seat.told)
+    first_promise, told = move.promise & (seat.promised ^ True), heard.tells * (1.0 - seat.told)
     seat.told = seat.told + TELLS_FILL * told
     earned = (reading.fresh + 0.06 * first_promise + EASED_OPENS * reading.eased + TELLS_OPEN * told) * belief
     earned = earned + seat.traits.reciprocity * lanes.minimum(2.0 * reading.raised, 0.2)
@@ -324,7 +317,7 @@ def _open(
     if lanes.some(pressed):
         earned = earned + pressed * seat.worth[_PRESSURE]
     seat.persuaded = lanes.clip(seat.persuaded + earned - 0.06 * reading.retreats, 0.0, 1.0)
-    seat.promised = seat.promised | move.promise
+    seat.promised |= move.promise
     wish = (by_time + seat.persuaded) * (0.6 + 0.4 * seat.trust) + 0.03 * noise
     wish = wish * (1.0 - seat.traits.concern * (1.0 - seat.eased))
     seat.opened = lanes.maximum(seat.opened, lanes.clip(wish, 0.0, 1.0))
@@ -332,14 +325,12 @@ def _open(
 
 def _read(lanes: Lanes, seat: Seat, game: GameState, move: Move, heard: Heard) -> MoveReading:
     """Weigh the move's reasons and figures against what was said before."""
-    fresh, weak, none = lanes.full(game.turn, 0.0), lanes.tally(game.turn), lanes.tally(game.turn)
-    count = lanes.tally(game.turn)
+    fresh, (weak, none, count) = lanes.full(game.turn, 0.0), (lanes.tally(game.turn) for _ in range(3))
     reasons = lanes.flag(game.turn, False)
     for k in REASONS:
-        used = move.tactics[k]
+        used, worth = move.tactics[k], seat.worth[k]
         if not lanes.some(used):
             continue
-        worth = seat.worth[k]
         fresh = fresh + used * worth * (game.used[k] <= 1.5)
         count = count + used
         weak = lanes.maximum(weak, (none + (used & (worth < 0.06))) * k)
@@ -497,7 +488,6 @@ def _answer_rate(lanes: Lanes, seat: Seat, game: GameState, move: Move, reading:
     traits = seat.traits
     opening = traits.answers + lanes.minimum(heard.invites, 0.0) - 0.1 * reading.lowball
     opening = lanes.clip(opening, 0.0, 1.0)
-    # What invites multiplies the odds: who answers half of all plain messages answers most that are meant for it.
     odds = 1.0 + INVITED * lanes.maximum(heard.invites, 0.0)
     opening = opening * odds / (1.0 + opening * (odds - 1.0))
     chance = lanes.where(game.ever_answered, traits.keeps_answering, opening) + 0.1 * lanes.minimum(seat.mood, 0.0)

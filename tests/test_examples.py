@@ -12,7 +12,7 @@ import pytest
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 MOST_LINES = 39
 WHAT_COMES_OUT = {
-    "play_an_episode": ["reward -", "names the confidential target", "->"],
+    "play_an_episode": ["reward -", "leaks an internal term", "->"],
     "vector_env": ["episodes, mean return"],
     "train_sb3": ["AGENT: ", "ended: "],
     "own_reward": ["brief: 1.00", "repo_and_brief: ", "outcome: 0.00"],

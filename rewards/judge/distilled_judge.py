@@ -165,7 +165,8 @@ class DistilledJudge:
 
     def _is_aimed(self, sentence: str) -> bool:
         step, bias = self.weights.aimed_step.tolist()
-        return int(self.weights.aimed[word_places(sentence)].sum(dtype=np.int64)) * step + bias > AIMED_FROM
+        points = int(self.weights.aimed[word_places(sentence)].sum(dtype=np.int64))
+        return bool(points * step + bias > AIMED_FROM)
 
     def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> Num:
         """Return the points of moves without text: what replies that make such moves get on average.

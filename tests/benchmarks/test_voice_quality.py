@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.studies import voice_quality
-from benchmarks.studies.voice_quality import answered, content_words, copies, measures, said_otherwise, study
+from benchmarks.studies.voice_quality import answered, copies, measures, said_otherwise, study
 from negotiation_env.engines import ChatReply, ChatRequest
 from negotiation_env.language.rule_reader import RULES
+from simulators.managers.voice_check import content_words
 from simulators.people.voice_data import VoiceSituation, situations
 from simulators.people.written_dialogues import written_dialogues
 from tests.simulators.voices import FakeModel

@@ -80,7 +80,9 @@ def test_fit_writes_a_persona_nearer_to_people_than_it_began(tmp_path: Path, mon
     scenarios = scenarios_where("tuning", 20, lambda s: len(s.card.tickets) == 1)
 
     def loss_of(one: Persona) -> float:
-        talks = play_talks(played_by(human_likeness.PlainBuyer()), scenarios, RuleManager([one.model_copy(update={"weight": 1.0})]))
+        talks = play_talks(
+            played_by(human_likeness.PlainBuyer()), scenarios, RuleManager([one.model_copy(update={"weight": 1.0})])
+        )
         found = human_likeness.manager_bargains(talks)
         return human_fit.loss(human_likeness.distances(found, human_fit.halves(deals)[0]), len(found) / 20)
 

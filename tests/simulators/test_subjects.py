@@ -12,7 +12,7 @@ import pytest
 
 from negotiation_env.errors import DataFileError
 from negotiation_env.files import parse, read_toml
-from negotiation_env.game.acts import Act, DialogueAct
+from negotiation_env.game.acts import Act, DialogueAct, Force
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.moves import move_of
 from negotiation_env.game.scenario import TaskCard, sample_scenario
@@ -162,8 +162,8 @@ def misread(before: list[str], after: tuple[str, ...]) -> Iterator[tuple[str, st
 
 
 def acting(acts: tuple[DialogueAct, ...]) -> list[DialogueAct]:
-    """The acts that would do something to the game."""
-    return [act for act in acts if act.kind in ENDS or act.price is not None]
+    """The acts that would do something to the game; what is short of firm binds nobody."""
+    return [act for act in acts if act.force is Force.FIRM and (act.kind in ENDS or act.price is not None)]
 
 
 @pytest.mark.skipif(not encoder_installed(), reason="the encoder is not installed here")
