@@ -93,13 +93,15 @@ _BINDING = word_set(
 def foreign_letters(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
     """Share of letters in words that are not Latin, 0 to 1; 0 where the manager itself writes another script.
 
-    A Latin word with look-alikes of another alphabet in it is disguised, not foreign.
+    A Latin word with look-alikes of another alphabet in it is disguised, not foreign. A first message that is mostly in
+    another script chooses the language of the talk and mixes nothing.
     """
     if prepared.ascii or any(_is_foreign(word) for u in view.manager_said for word in _WORD.findall(u.text)):
         return 0.0
     words = _WORD.findall(prepared.raw)
     foreign = sum(len(word) for word in words if _is_foreign(word))
-    return foreign / sum(map(len, words)) if words else 0.0
+    share = foreign / sum(map(len, words)) if words else 0.0
+    return 0.0 if share > 0.5 and not view.manager_said and not view.agent_said else share
 
 
 def _is_foreign(word: str) -> bool:

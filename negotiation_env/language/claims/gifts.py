@@ -48,7 +48,7 @@ _GIFTS: Final[dict[str, re.Pattern[str]]] = {
     ),
     "weekly-report": re.compile(
         r"\b(?:weekly|week by week) (?:\w+ )?(?:reports?|sheets?|figures|numbers)\b|\bweekly (?:line|page|letter)\b"
-        rf"|\b(?:reports?|sheet|page|letter|paper|figures|numbers)(?: \w+){{0,2}} {_EACH_WEEK}"
+        rf"|\b(?:reports?|sheet|page|letter|paper|figures|numbers)(?: (?!for\b)\w+){{0,2}} {_EACH_WEEK}"
         rf"|\b{_EACH_WEEK},? (?:\w+ ){{0,4}}(?:reports?|sheet|a page|figures|numbers)\b"
         r"|\b(?:the|your|a|first|one|and) reports?\b(?! (?:from|said|says|of the|about|i read))|周报|每(?:周|个?礼拜"
         r"|个?星期).{0,8}(?:表|报|一张|一页|纸)"
