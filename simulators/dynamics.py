@@ -317,7 +317,7 @@ def _open(
     if lanes.some(pressed):
         earned = earned + pressed * seat.worth[_PRESSURE]
     seat.persuaded = lanes.clip(seat.persuaded + earned - 0.06 * reading.retreats, 0.0, 1.0)
-    seat.promised |= move.promise
+    seat.promised = seat.promised | move.promise
     wish = (by_time + seat.persuaded) * (0.6 + 0.4 * seat.trust) + 0.03 * noise
     wish = wish * (1.0 - seat.traits.concern * (1.0 - seat.eased))
     seat.opened = lanes.maximum(seat.opened, lanes.clip(wish, 0.0, 1.0))
