@@ -11,6 +11,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
@@ -18,13 +19,14 @@ import numpy as np
 import peft
 import torch
 from pydantic import Field
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import BertModel
 
-from negotiation_env.files import read_json, write_json
-from negotiation_env.language.encoder_build import WEIGHTS, base_folder
+from negotiation_env.files import read_json, write_file, write_json
+from negotiation_env.language.encoder_build import SETTINGS, WEIGHTS, base_folder
 from negotiation_env.training.lora import lora_config
 from negotiation_env.training.presets import AdapterPreset, Count, LearningRate, Share
 from negotiation_env.training.run_folder import (
@@ -32,6 +34,7 @@ from negotiation_env.training.run_folder import (
     TrainingStoppedError,
     restore,
     settings_of,
+    sha256,
     state_tensors,
 )
 
@@ -223,3 +226,17 @@ def run(
         folder.save(epoch + 1, made.save)
         log.write(epoch + 1, {"loss": float(np.mean(losses)), "seconds": round(time.monotonic() - began)})
     return made, {"optimiser steps": steps, "loss of the last epoch": log.read()[-1]["loss"]}
+
+
+def publish(
+    model: AdaptedEncoder, settings: EncoderPreset, out: Path, thresholds: Mapping[str, float] | None = None
+) -> None:
+    """Write what ``encoder_build`` reads: weights in half precision, settings, a reader's first thresholds."""
+    arrays = {name: tensor.numpy().astype(np.float16) for name, tensor in model.written().items()}
+    write_file(out / WEIGHTS, partial(save_arrays, arrays))
+    said = {
+        "lora_rank": settings.lora_rank,
+        "lora_alpha": settings.lora_alpha,
+        "base_sha256": sha256(base_folder() / "model.safetensors"),
+    }
+    write_json(out / SETTINGS, said | ({} if thresholds is None else {"thresholds": dict(thresholds)}), indent=1)

@@ -9,7 +9,6 @@ the validation authors (``reader_thresholds``).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
@@ -17,13 +16,12 @@ from typing import Annotated, Any, Final, NamedTuple
 import numpy as np
 import torch
 from pydantic import Field
-from safetensors.numpy import save_file as save_arrays
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from negotiation_env.files import read_json, write_file, write_json, write_text
+from negotiation_env.files import read_json, write_json, write_text
 from negotiation_env.game.acts import MAX_TICKETS
-from negotiation_env.language.encoder_build import SETTINGS, WEIGHTS, base_folder
+from negotiation_env.language.encoder_build import SETTINGS
 from negotiation_env.language.encoder_heads import (
     FORCES,
     HIDDEN,
@@ -35,14 +33,13 @@ from negotiation_env.language.encoder_heads import (
 )
 from negotiation_env.language.encoder_input import MESSAGE_FEATURES, PAIR_FEATURES, SCALES, TICKET_FEATURES
 from negotiation_env.language.encoder_reader import MOST_TOKENS, Thresholds, load_encoder
-from negotiation_env.training.encoder import AdaptedEncoder, EncoderPreset, encoder_tokenizer, head, run
+from negotiation_env.training.encoder import AdaptedEncoder, EncoderPreset, encoder_tokenizer, head, publish, run
 from negotiation_env.training.presets import read_preset
 from negotiation_env.training.run_folder import (
     CARD,
     RunFolder,
     model_card,
     provenance,
-    sha256,
 )
 from policies.training.reader_thresholds import choose_thresholds
 from policies.training.settings import PRESETS
@@ -329,7 +326,7 @@ def train(
         checkpoint,
         on_step,
     )
-    publish(model, settings, out)
+    publish(model, settings, out, Thresholds()._asdict())
     cost = _settle(settings, out)
     figures = {
         "training messages": len(data),
@@ -348,19 +345,6 @@ def _settle(settings: ReaderPreset, out: Path) -> float:
     told = read_json(out / SETTINGS, dict[str, Any])
     write_json(out / SETTINGS, {**told, "thresholds": chosen._asdict()}, indent=1)
     return cost
-
-
-def publish(model: AdaptedEncoder, settings: ReaderPreset, out: Path) -> None:
-    """Write the reader's files: weights in half precision, settings with the thresholds to begin with."""
-    arrays = {name: tensor.numpy().astype(np.float16) for name, tensor in model.written().items()}
-    write_file(out / WEIGHTS, partial(save_arrays, arrays))
-    said = {
-        "lora_rank": settings.lora_rank,
-        "lora_alpha": settings.lora_alpha,
-        "base_sha256": sha256(base_folder() / "model.safetensors"),
-        "thresholds": Thresholds()._asdict(),
-    }
-    write_json(out / SETTINGS, said, indent=1)
 
 
 def _card(settings: ReaderPreset, command: str, figures: Mapping[str, Any]) -> str:

@@ -11,22 +11,19 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
 from pydantic import Field
-from safetensors.numpy import save_file as save_arrays
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as fn
 
-from negotiation_env.files import write_file, write_json, write_text
-from negotiation_env.language.encoder_build import SETTINGS, WEIGHTS, base_folder
-from negotiation_env.language.encoder_heads import HIDDEN
+from negotiation_env.files import write_json, write_text
 from negotiation_env.seeds import Stream
-from negotiation_env.training.encoder import AdaptedEncoder, EncoderPreset, encoder_tokenizer, head, run
+from negotiation_env.training.encoder import AdaptedEncoder, EncoderPreset, encoder_tokenizer, publish, run
 from negotiation_env.training.presets import Share, read_preset
-from negotiation_env.training.run_folder import CARD, RunFolder, model_card, provenance, sha256
+from negotiation_env.training.run_folder import CARD, RunFolder, model_card, provenance
 from rewards.judge.case_questions import ANSWERED
 from rewards.judge.encoder_judge import EncoderJudge, case_text
 from rewards.judge.judge_data import JudgedReply, injection, simulated_replies, written_replies
@@ -35,9 +32,7 @@ from rewards.judge.judge_orders import judged_reply, with_text
 from rewards.judge.rubric import Rubric
 from rewards.talk_encoder import TalkTokens, talk_tokens
 from rewards.training.reward_presets import PRESETS
-
-WIDTH: Final = 256
-"""Of the head's hidden layer."""
+from rewards.training.talk_head import TalkHead, talk_outputs
 
 
 class EncoderJudgePreset(EncoderPreset):
@@ -60,36 +55,12 @@ class AskedReply(NamedTuple):
     answers: tuple[int, ...]
 
 
-class _Head(nn.Module):
-    """The head on pooled vectors; ``talk_encoder`` computes the same in NumPy."""
-
-    def __init__(self, dropout: float, questions: int) -> None:
-        super().__init__()
-        self.score = head(3 * HIDDEN, WIDTH, questions, dropout)
-
-
-def odds(model: AdaptedEncoder, replies: Sequence[TalkTokens]) -> Tensor:
-    """Return the log-odds of a yes, [replies, questions]."""
-    longest = max(len(reply.ids) for reply in replies)
-    ids, mask = torch.zeros(len(replies), longest, dtype=torch.long), torch.zeros(len(replies), longest)
-    said = torch.zeros(len(replies), longest)
-    for row, reply in enumerate(replies):
-        ids[row, : len(reply.ids)] = torch.tensor(reply.ids)
-        mask[row, : len(reply.ids)] = 1.0
-        said[row, reply.said : len(reply.ids)] = 1.0
-    hidden, talk = model.hidden(ids, mask.long()), mask - said
-    mean_said, mean_talk = ((hidden * w[..., None]).sum(1) / w.sum(1, keepdim=True) for w in (said, talk))
-    heads: Any = model.heads
-    found: Tensor = heads.score(torch.cat([hidden[:, 0], mean_said, mean_said * mean_talk], 1))
-    return found
-
-
 def loss_of(model: AdaptedEncoder, part: Sequence[AskedReply], yes: float) -> Tensor:
     """Return the loss of a batch, a mean over replies."""
     truth = torch.tensor([reply.answers for reply in part], dtype=torch.float32)
     known = (truth >= 0.0).float()
     weight = torch.where(truth > 0.5, torch.full_like(truth, yes), torch.ones_like(truth)) * known
-    found = odds(model, [reply.tokens for reply in part])
+    found = talk_outputs(model, [reply.tokens for reply in part])
     return fn.binary_cross_entropy_with_logits(found, truth.clamp(min=0.0), weight, reduction="sum") / len(part)
 
 
@@ -141,7 +112,7 @@ def train(
     data = asked_replies(settings, rubric)
     asked = tuple(q.id for q in rubric.questions)
     model, reached = run(
-        lambda steps: AdaptedEncoder(settings, partial(_Head, questions=len(asked)), steps),
+        lambda steps: AdaptedEncoder(settings, partial(TalkHead, outputs=len(asked)), steps),
         settings,
         data,
         lambda reply: len(reply.tokens.ids),
@@ -150,14 +121,7 @@ def train(
         checkpoint,
         on_step,
     )
-    arrays = {name: tensor.numpy().astype(np.float16) for name, tensor in model.written().items()}
-    write_file(out / WEIGHTS, partial(save_arrays, arrays))
-    said = {
-        "lora_rank": settings.lora_rank,
-        "lora_alpha": settings.lora_alpha,
-        "base_sha256": sha256(base_folder() / "model.safetensors"),
-    }
-    write_json(out / SETTINGS, said, indent=1)
+    publish(model, settings, out)
     write_json(out / ANSWERED, {"questions": asked, "ordinary": [0.0] * len(asked)}, indent=1)
     write_json(out / ANSWERED, {"questions": asked, "ordinary": _bland(out, settings.most_replies)}, indent=1)
     figures = {"replies": len(data), **reached, **held_out(out, settings.most_replies)}

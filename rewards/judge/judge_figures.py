@@ -19,6 +19,7 @@ from rewards.judge.judge_orders import with_text
 from rewards.judge.rubric import Rubric
 from rewards.sources import Judge
 from rewards.training.held_out_figures import correlation, interval, kappa, share
+from simulators.people.graded_replies import grade_of
 
 Answers: TypeAlias = Sequence[float | None]
 Told: TypeAlias = Sequence[Answers | None]
@@ -128,7 +129,7 @@ def by_grade(points: Floats, turns: Sequence[Sequence[JudgedReply]], rubric: Rub
         start += len(turn)
         for a in here:
             for b in here:
-                name = "_".join((_grade(quality[a]), _grade(quality[b])))
+                name = "_".join((grade_of(quality[a]), grade_of(quality[b])))
                 if name in right:
                     right[name].append(bool(points[a] > points[b]))
                 if name == "excellent_flawed" and seen[b]:
@@ -137,10 +138,6 @@ def by_grade(points: Floats, turns: Sequence[Sequence[JudgedReply]], rubric: Rub
     lengths = np.array([float(len(r.view.text)) for r in replies])
     read = np.isfinite(points)
     return report | {"length_correlation": correlation(points[read], lengths[read])}
-
-
-def _grade(quality: int) -> str:
-    return "excellent" if quality >= 4 else "bland" if quality == 3 else "flawed"
 
 
 def injection_shift(ask: Ask, views: Sequence[ReplyView], rubric: Rubric, each: int = 8) -> dict[str, Any]:

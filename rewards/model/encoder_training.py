@@ -11,35 +11,30 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
 import numpy as np
 import torch
 from pydantic import Field
-from safetensors.numpy import save_file as save_arrays
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as fn
 
-from negotiation_env.files import write_file, write_json, write_text
-from negotiation_env.language.encoder_build import SETTINGS, WEIGHTS, base_folder
-from negotiation_env.language.encoder_heads import HIDDEN
-from negotiation_env.training.encoder import AdaptedEncoder, EncoderPreset, encoder_tokenizer, head, run
+from negotiation_env.files import write_json, write_text
+from negotiation_env.training.encoder import AdaptedEncoder, EncoderPreset, encoder_tokenizer, publish, run
 from negotiation_env.training.presets import read_preset
-from negotiation_env.training.run_folder import CARD, RunFolder, model_card, provenance, sha256
+from negotiation_env.training.run_folder import CARD, RunFolder, model_card, provenance
 from rewards.model.encoder_model import REFERENCE
 from rewards.model.reference import Reference
 from rewards.talk_encoder import TalkTokens, load_talk_encoder, talk_tokens, text_of_chat, text_of_view
 from rewards.training.held_out_figures import correlation, share
 from rewards.training.reward_presets import PRESETS
+from rewards.training.talk_head import TalkHead, talk_outputs
 from simulators.people.graded_replies import graded_turns
 from simulators.people.training_files import PreferencePair, training_preferences
 from simulators.people.written_dialogues import written_dialogues
 from simulators.people.written_pairs import NO_ANSWER, tied_pairs, written_pairs
 
-WIDTH: Final = 256
-"""Of the head's hidden layer."""
 LEAST_SPREAD: Final = 1e-6
 
 
@@ -67,14 +62,6 @@ class TalkPairs(NamedTuple):
     pairs: tuple[tuple[int, int, float], ...]
 
 
-class ScoreHead(nn.Module):
-    """The head on pooled vectors; ``talk_encoder`` computes the same in NumPy."""
-
-    def __init__(self, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.score = head(3 * HIDDEN, WIDTH, 1, dropout)
-
-
 def talk_pairs(pairs: Sequence[PreferencePair], tokenizer: Any) -> list[TalkPairs]:
     """Put pairs of one scenario and prompt together, each different reply once."""
     groups: dict[str, list[PreferencePair]] = defaultdict(list)
@@ -97,25 +84,9 @@ def talk_pairs(pairs: Sequence[PreferencePair], tokenizer: Any) -> list[TalkPair
     return found
 
 
-def scores(model: AdaptedEncoder, replies: Sequence[TalkTokens]) -> Tensor:
-    """Return the scores of replies, [N]."""
-    longest = max(len(reply.ids) for reply in replies)
-    ids, mask = torch.zeros(len(replies), longest, dtype=torch.long), torch.zeros(len(replies), longest)
-    said = torch.zeros(len(replies), longest)
-    for row, reply in enumerate(replies):
-        ids[row, : len(reply.ids)] = torch.tensor(reply.ids)
-        mask[row, : len(reply.ids)] = 1.0
-        said[row, reply.said : len(reply.ids)] = 1.0
-    hidden, talk = model.hidden(ids, mask.long()), mask - said
-    mean_said, mean_talk = ((hidden * w[..., None]).sum(1) / w.sum(1, keepdim=True) for w in (said, talk))
-    heads: Any = model.heads
-    found: Tensor = heads.score(torch.cat([hidden[:, 0], mean_said, mean_said * mean_talk], 1))[:, 0]
-    return found
-
-
 def loss_of(model: AdaptedEncoder, part: Sequence[TalkPairs], settings: EncoderRmPreset) -> Tensor:
     """Return the loss of a batch; see the module."""
-    found = scores(model, [reply for talk in part for reply in talk.replies])
+    found = talk_outputs(model, [reply for talk in part for reply in talk.replies])[:, 0]
     start, chosen, rejected, sure = 0, [], [], []
     for talk in part:
         chosen += [start + c for c, _, _ in talk.pairs]
@@ -175,7 +146,7 @@ def train(
     pairs = training_pairs(settings)
     data = talk_pairs(pairs, encoder_tokenizer())[: settings.most_talks]
     model, reached = run(
-        lambda steps: AdaptedEncoder(settings, ScoreHead, steps),
+        lambda steps: AdaptedEncoder(settings, TalkHead, steps),
         settings,
         data,
         lambda talk: max(len(reply.ids) for reply in talk.replies),
@@ -184,14 +155,7 @@ def train(
         checkpoint,
         on_step,
     )
-    arrays = {name: tensor.numpy().astype(np.float16) for name, tensor in model.written().items()}
-    write_file(out / WEIGHTS, partial(save_arrays, arrays))
-    said = {
-        "lora_rank": settings.lora_rank,
-        "lora_alpha": settings.lora_alpha,
-        "base_sha256": sha256(base_folder() / "model.safetensors"),
-    }
-    write_json(out / SETTINGS, said, indent=1)
+    publish(model, settings, out)
     write_json(out / REFERENCE, bland_reference(out, settings.most_talks).model_dump(mode="json"), indent=1)
     figures = {"pairs": len(pairs), "talks": len(data), **reached, **held_out(out, settings.most_talks)}
     write_text(out / CARD, _card(settings, command, figures))

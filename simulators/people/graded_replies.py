@@ -29,6 +29,11 @@ KINDS: Final = ("date", "nights", "room", "hotel", "event", "direction", "figure
 """What a minimal edit changes."""
 
 
+def grade_of(quality: int) -> Grade:
+    """Return a quality, 1 to 5, in three steps."""
+    return "excellent" if quality >= 4 else "bland" if quality == 3 else "flawed"
+
+
 class GradedReply(NamedTuple):
     """A reply that an author wrote and graded.
 
@@ -49,7 +54,7 @@ class GradedReply(NamedTuple):
     @property
     def grade(self) -> Grade:
         """The quality in three steps."""
-        return "excellent" if self.quality >= 4 else "bland" if self.quality == 3 else "flawed"
+        return grade_of(self.quality)
 
 
 class GradedTurn(NamedTuple):

@@ -20,7 +20,7 @@ import numpy as np
 from negotiation_env.engines.chat_model import ChatMessage
 from negotiation_env.seeds import Stream
 from simulators.people.annotators import SOURCES
-from simulators.people.graded_replies import EDITS, Grade, edit_texts
+from simulators.people.graded_replies import EDITS, edit_texts, grade_of
 from simulators.people.training_files import TEST, TRAIN, PreferencePair
 from simulators.people.written_dialogues import WrittenDialogue, WrittenReply, written_dialogues
 
@@ -67,11 +67,6 @@ def talk_messages(agent: Sequence[str], manager: Sequence[str]) -> tuple[ChatMes
         said.append({"role": "assistant", "content": mine})
         said.append({"role": "user", "content": theirs.strip() or NO_ANSWER})
     return tuple(said)
-
-
-def grade_of(reply: WrittenReply) -> Grade:
-    """Return a quality in three steps."""
-    return "excellent" if reply.quality >= 4 else "bland" if reply.quality == 3 else "flawed"
 
 
 def source_of(better: WrittenReply, worse: WrittenReply, sent: bool, luck: float) -> str:
@@ -148,7 +143,7 @@ def _choices(dialogue: WrittenDialogue) -> Iterator[_Choice]:
         seen = [(i, r) for i, r in enumerate(dialogue.turns[number].replies) if not r.flaws or set(r.flaws) - UNSEEN]
         for i, better in seen:
             for j, worse in seen:
-                if better.quality > worse.quality and grade_of(better) != grade_of(worse):
+                if better.quality > worse.quality and grade_of(better.quality) != grade_of(worse.quality):
                     yield _Choice(talk, dialogue.id, better, worse, i == 0 or j == 0)
 
 
