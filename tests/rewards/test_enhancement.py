@@ -17,7 +17,7 @@ from rewards.repo import Composition, RepoReward
 from rewards.rules.rule_reward import example_view
 from rewards.sources import RuleScore, Verdict
 
-enhance = Composition().total
+enhance = Composition(zero=0.0).total
 
 REWARDS = st.floats(-50.0, 50.0)
 POINTS = st.floats(-500.0, 500.0)
@@ -62,7 +62,7 @@ def test_arrays_give_what_floats_give(rows: list[tuple[float, float, float]]) ->
 
 
 def test_n_scales_the_enhancement() -> None:
-    assert Composition(n=40.0).total(1.0, 20.0, 0.0) == pytest.approx(1.5)
+    assert Composition(n=40.0, zero=0.0).total(1.0, 20.0, 0.0) == pytest.approx(1.5)
     with pytest.raises(UsageError, match="n > 0"):
         Composition(n=0.0)
 
