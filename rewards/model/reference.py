@@ -10,6 +10,7 @@ them nothing to scale there: measured on written replies, they then reorder half
 from __future__ import annotations
 
 import math
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import fmean
@@ -44,8 +45,7 @@ class Reference(BaseModel):
     def of(cls, nothing: Iterable[tuple[int, float]], bland: Sequence[tuple[int, float]]) -> Reference:
         """Return the reference of replies that say nothing and of bland ones, each told by its stage and score.
 
-        Raises:
-            ValueError: bland replies do not score above what says nothing.
+        Warns and leaves the unit at 1 where bland replies do not score above what says nothing.
         """
         by_stage: dict[int, list[float]] = defaultdict(list)
         for stage, score in nothing:
@@ -61,9 +61,9 @@ class Reference(BaseModel):
             return fmean(scaled.bounded(score, stage) for stage, score in bland) - ORDINARY
 
         if excess(_UNITS[0]) <= 0.0 or excess(_UNITS[1]) >= 0.0:
-            raise ValueError(
-                "expected bland replies to score above those that say nothing: the model has learnt too little"
-            )
+            told = "expected bland replies to score above those that say nothing: this model has learnt too little to be used"
+            warnings.warn(told, stacklevel=2)
+            return found
         return found.model_copy(update={"unit": float(brentq(excess, *_UNITS, xtol=1e-4))})
 
     def bounded(self, score: float, stage: int) -> float:
