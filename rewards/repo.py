@@ -5,17 +5,18 @@
 
 Good behaviour raises a positive model reward and softens a negative one, bad behaviour lowers a positive one and
 deepens a negative one: the enhancement scales the model's opinion and has none of its own, so where R_model is near 0
-judge and rules hardly count. The paper leaves open what R_model's 0 means. Here it is a reply that says nothing, so that
-nearly all that is worth judging can be judged; ``zero`` is the R_model of an ordinary reply (``sources.ORDINARY``) and
-is ours: without it every turn more would earn something. It is a constant, moves no comparison of two replies and no
-advantage of a reply that answers for itself, and ``zero=0`` leaves it out.
+judge and rules hardly count. The paper leaves open what R_model's 0 means. Here it is a reply that says nothing, so
+that nearly all that is worth judging can be judged; ``zero`` is the R_model of an ordinary reply (``sources.ORDINARY``)
+and is ours: without it every turn more would earn something. It is a constant, moves no comparison of two replies and
+no advantage of a reply that answers for itself, and ``zero=0`` leaves it out.
 
 ``Composition`` also has what ablations need: another ``n``, any source left out, and other formulas:
 
 - ``sum``: R_model - zero + E_enh / n; points count whatever R_model is, and can flip its sign.
 - ``hero``: the strata of HERO (arXiv 2510.07242): a reply that violates lies below every one that does not, and R_model
-  less zero grades inside each stratum. HERO scales the model's scores by the least and greatest of a group of replies; this
-  one is cut to [-1, 1] instead, so that a reply's reward is its own. The model's share (HERO's alpha and beta) is ours.
+  less zero grades inside each stratum. HERO scales the model's scores by the least and greatest of a group of replies;
+  this one is cut to [-1, 1] instead, so that a reply's reward is its own. The model's share (HERO's alpha and beta) is
+  ours.
 - ``gate``: the constraints of CGPO (arXiv 2409.20370): a reply that violates gets no positive reward, any other has
   R_model - zero.
 

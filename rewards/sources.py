@@ -39,10 +39,10 @@ ORDINARY: Final = 0.4
 
 @runtime_checkable
 class RewardModel(Protocol):
-    """R_model: an opinion of a reply, learnt from preferences; 0 for one that says nothing, ``ORDINARY`` for a bland one.
+    """R_model: an opinion of a reply, learnt from preferences.
 
-    The shipped ones are bounded, in [-1, 1]. Scores of moves without text have a unit of their own, not that of texts'
-    scores.
+    0 for a reply that says nothing, ``ORDINARY`` for a bland one. The shipped ones are bounded, in [-1, 1]. Scores of
+    moves without text have a unit of their own, not that of texts' scores.
     """
 
     def score_batch(self, views: Sequence[ReplyView]) -> list[float | None]:

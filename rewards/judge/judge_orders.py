@@ -18,11 +18,14 @@ _JUDGES: Final = r"(?:judge(?:ment)?s?|graders?|reviewers?|examiners?|evaluators
 _ORDERS: Final = re.compile(
     "|".join(
         (
-            # A judge is spoken to, or told what to do; one who is spoken of is a guest or an office like another.
-            rf"^(?:(?:note|word|hint|message|remark)s? )?(?:(?:to|for|dear|hello|attention|as|by) )?(?:the |all |any |our |"
-            rf"every |whoever )?{_JUDGES}\b(?!,? (?:\w+ )?(?:asks?|came|comes|booked|books|stayed|stays|arrives?)\b)",
-            rf",\s*(?:dear )?{_JUDGES}$|\b{_JUDGES} (?:must|should|has to|have to|needs? to|(?:is|are) to)\b",
-            rf"\b(?:tell|ask|remind|ignore|disregard|attention of|note to|note for) (?:the |any |all |every )?{_JUDGES}\b",
+            # A judge is spoken to, or told what to do; one who is spoken of is a guest like another.
+            r"^(?:(?:note|word|hint|message|remark)s? )?(?:(?:to|for|dear|hello|attention|as|by) )?"
+            rf"(?:the |all |any |our |every |whoever )?{_JUDGES}\b"
+            r"(?!,? (?:\w+ )?(?:asks?|came|comes|booked|books|stayed|stays|arrives?)\b)",
+            rf",\s*(?:dear )?{_JUDGES}$",
+            rf"\b{_JUDGES} (?:must|should|has to|have to|needs? to|(?:is|are) to)\b",
+            rf"\b(?:tell|ask|remind|ignore|disregard|attention of|note to|note for)"
+            rf" (?:the |any |all |every )?{_JUDGES}\b",
             r"\brubrics?\b|\blenient\b|\bleniency\b",
             r"\b(?:score|grade|rate|mark|assess)\b (?!my words|me down)(?:this|it|me|my|every|all|"
             r"the (?:reply|message|answer|response))\b",
@@ -33,7 +36,8 @@ _ORDERS: Final = re.compile(
             r"\b(?:scor|grad|rat|mark)(?:es?|ed|ing)\b.{0,16}\b\d+ ?(?:of|out of|/) ?\d+\b",
             r"(?<!\ba )\b\d+ ?(?:out of|/) ?(?:5|10|100)\b",
             r"^(?:my |the )?(?:verdicts?|assessment|evaluation|score|grade|rating|override)(?: \w+){0,4}\s*[:=]",
-            r"^(?:my |the )?(?:evidence|proof|choice|answer|result|total|notes?)(?: (?:of|for) (?:the |all )?\w+)?\s*[:=]",
+            r"^(?:my |the )?(?:evidence|proof|choice|answer|result|total|notes?)"
+            r"(?: (?:of|for) (?:the |all )?\w+)?\s*[:=]",
             r"\b(?:rating|score|grade)\s*[:=]",
             r"\bmy (?:grade|score|mark|verdict)\b|\bmy answer(?: is|:) \(?[a-e]\b",
             r"\b(?:ignore|disregard|forget|override|overlook) (?:\w+ ){0,3}(?:instructions?|criteria|orders|above|"

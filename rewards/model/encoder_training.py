@@ -18,7 +18,7 @@ from negotiation_env.files import write_json, write_text
 from negotiation_env.training.encoder import AdaptedEncoder, EncoderPreset, encoder_tokenizer, publish, run
 from negotiation_env.training.presets import read_preset
 from negotiation_env.training.run_folder import CARD, RunFolder, model_card, provenance
-from rewards.model.compared_talks import Compared, reference_of, compared_talks, comparison_loss, training_pairs
+from rewards.model.compared_talks import Compared, compared_talks, comparison_loss, reference_of, training_pairs
 from rewards.model.encoder_model import REFERENCE
 from rewards.talk_encoder import TalkTokens, load_talk_encoder, talk_tokens, text_of_chat, text_of_view
 from rewards.training.held_out_figures import held_out

@@ -32,9 +32,9 @@ from rewards.model.compared_talks import (
     TIE,
     Compared,
     ComparedTalk,
-    reference_of,
     compared_talks,
     comparison_loss,
+    reference_of,
     training_pairs,
 )
 from rewards.model.encoder_model import REFERENCE

@@ -61,8 +61,7 @@ class Reference(BaseModel):
             return fmean(scaled.bounded(score, stage) for stage, score in bland) - ORDINARY
 
         if excess(_UNITS[0]) <= 0.0 or excess(_UNITS[1]) >= 0.0:
-            told = "expected bland replies to score above those that say nothing: this model has learnt too little to be used"
-            warnings.warn(told, stacklevel=2)
+            warnings.warn("bland replies score no more than those that say nothing: train longer", stacklevel=2)
             return found
         return found.model_copy(update={"unit": float(brentq(excess, *_UNITS, xtol=1e-4))})
 

@@ -93,9 +93,9 @@ _BINDING = word_set(
 def foreign_letters(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
     """Share of words that are not Latin, 0 to 1; 0 in a talk in which another script is written already.
 
-    A Latin word with look-alikes of another alphabet in it is disguised, not foreign; a sign of Chinese counts as half a
-    word. A first message that is mostly in another script chooses the language of the talk and mixes nothing, and a
-    hotel that says nothing leaves it at that.
+    A Latin word with look-alikes of another alphabet in it is disguised, not foreign; a sign of Chinese is half a word.
+    A first message that is mostly in another script chooses the language of the talk and mixes nothing, and a hotel
+    that says nothing leaves it at that.
     """
     if prepared.ascii or any(map(_has_foreign, (u.text for u in view.manager_said))):
         return 0.0

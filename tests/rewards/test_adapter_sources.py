@@ -14,6 +14,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 pytest.importorskip("transformers")
 
+from rewards.reply_reader import READING, ReplyReader  # noqa: E402
+
 from negotiation_env.engines.scoring import ReadText, TextScorer  # noqa: E402
 from negotiation_env.errors import DataFileError, UsageError  # noqa: E402
 from negotiation_env.files import write_json  # noqa: E402
@@ -25,7 +27,6 @@ from rewards.model.adapter_model import (  # noqa: E402
     AdapterRewardModel,
     RewardScale,
 )
-from rewards.reply_reader import READING, ReplyReader  # noqa: E402
 from rewards.rules.rule_reward import example_view  # noqa: E402
 from rewards.sources import RewardModel  # noqa: E402
 from rewards.training.adapter_training import TrainedAdapter  # noqa: E402

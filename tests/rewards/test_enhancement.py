@@ -14,6 +14,7 @@ from negotiation_env.errors import UsageError
 from negotiation_env.game.lanes import ARRAYS, FLOATS, Lanes, Num
 from negotiation_env.play.protocols import ReplyView, Reward, RewardTerm
 from rewards.repo import Composition, RepoReward
+from rewards.sources import ORDINARY
 from rewards.rules.rule_reward import example_view
 from rewards.sources import RuleScore, Verdict
 
@@ -94,7 +95,7 @@ def test_the_breakdown_holds_every_source() -> None:
     (scored,) = reward.score([example_view("Hello.")])
     assert isinstance(reward, Reward)
     assert (scored.model, scored.judge, scored.rules, scored.enhancement) == (-2.0, 30.0, -10.0, 20.0)
-    assert scored.total == pytest.approx(-1.6)
+    assert scored.total == pytest.approx(-1.6 - ORDINARY)
     assert scored.terms == (RewardTerm("rules", "fixed", -10.0),)
     assert scored.fault is None
 
@@ -117,7 +118,7 @@ def test_an_unscored_source_leaves_the_total_unscored(
 
 def test_enhancement_is_clipped_at_n() -> None:
     (scored,) = RepoReward(Fixed(1.0), Fixed(90.0), Fixed(90.0)).score([example_view("Hello.")])
-    assert (scored.enhancement, scored.total) == (100.0, 2.0)
+    assert (scored.enhancement, scored.total) == (100.0, 2.0 - ORDINARY)
 
 
 def test_a_judge_that_needs_text_leaves_moves_unscored() -> None:
