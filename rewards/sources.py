@@ -37,8 +37,8 @@ class RuleScore(NamedTuple):
 class RewardModel(Protocol):
     """R_model: an opinion of a reply, learnt from preferences; about 0 for a bland one.
 
-    Those on n-grams and on an encoder are bounded, in [-1, 1]; one on an adapter is in units of its spread over
-    replies, without a bound. Scores of moves without text have a unit of their own, not that of texts' scores.
+    The shipped ones are bounded, in [-1, 1]. Scores of moves without text have a unit of their own, not that of texts'
+    scores.
     """
 
     def score_batch(self, views: Sequence[ReplyView]) -> list[float | None]:

@@ -15,6 +15,8 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
+FILE: Final = "reference.json"
+"""Beside a model's weights."""
 DIGITS: Final = 5
 FEWEST: Final = 30
 """Replies of a stage by which its reference is told."""
