@@ -14,8 +14,9 @@ from rewards.judge.case_questions import ANSWERED
 from rewards.judge.distilled_judge import SHIPPED, DistilledJudge
 from rewards.judge.llm_judge import LlmJudge
 from rewards.judge.rubric import Rubric
-from rewards.model.encoder_model import REFERENCE, EncoderRewardModel
+from rewards.model.encoder_model import EncoderRewardModel
 from rewards.model.ngram_model import NgramRewardModel
+from rewards.model.reference import FILE
 from rewards.repo import SETTINGS, Composition, RepoReward
 from rewards.rules.rule_reward import RuleReward
 from rewards.sources import Judge, RewardModel
@@ -65,20 +66,16 @@ def load_model(spec: str) -> RewardModel:
         return NgramRewardModel.shipped()
     if spec.endswith(".npz"):
         return NgramRewardModel.from_file(spec)
-    if spec == "encoder" or (Path(spec) / REFERENCE).is_file():
-        return EncoderRewardModel.shipped() if spec == "encoder" else EncoderRewardModel.from_folder(spec)
-    if spec == "small" or _is_adapter(spec):
+    if spec == "small" or (Path(spec) / "adapter_config.json").is_file():
         kind = optional_module("rewards.model.adapter_model", "llm").AdapterRewardModel
         model: RewardModel = kind.shipped() if spec == "small" else kind.from_folder(spec)
         return model
+    if spec == "encoder" or (Path(spec) / FILE).is_file():
+        return EncoderRewardModel.shipped() if spec == "encoder" else EncoderRewardModel.from_folder(spec)
     raise UsageError(
         "reward model: expected 'ngram', 'encoder', 'small', an .npz file, or the folder of an encoder or an adapter, "
         f"got {spec!r}.{did_you_mean(spec, ('ngram', 'encoder', 'small'))}"
     )
-
-
-def _is_adapter(spec: str) -> bool:
-    return (Path(spec) / "adapter_config.json").is_file()
 
 
 def load_judge(spec: str, rubric: Path | None = None) -> Judge:

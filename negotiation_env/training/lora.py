@@ -25,7 +25,6 @@ def lora_config(
     preset: AdapterPreset,
     layers: Sequence[int] | None = None,
     task: AdapterTask = "CAUSAL_LM",
-    vocabulary: bool = False,
 ) -> peft.LoraConfig:
     """Return the preset's adapter: no dropout, no biases, the base's name as the preset has it.
 
@@ -33,20 +32,13 @@ def lora_config(
         preset: base, rank, alpha and targets.
         layers: indices of the decoder layers that are adapted; None for all.
         task: what the adapted model returns.
-        vocabulary: whether the vocabulary's layer is adapted too; needs ``layers``.
     """
-    targets: list[str] | str = list(preset.lora_targets)
-    indices = None if layers is None else list(layers)
-    if vocabulary and indices is not None:
-        # The vocabulary's layer has no index, so PEFT would leave it out: it is told both by a pattern.
-        numbers, names = "|".join(map(str, indices)), "|".join(targets)
-        targets, indices = rf".*\.layers\.({numbers})\..*\.({names})|lm_head", None
     return peft.LoraConfig(
         r=preset.lora_rank,
         lora_alpha=preset.lora_alpha,  # type: ignore[arg-type]  # a fraction is fine, PEFT divides by the rank
         lora_dropout=0.0,
-        target_modules=targets,
-        layers_to_transform=indices,
+        target_modules=list(preset.lora_targets),
+        layers_to_transform=None if layers is None else list(layers),
         modules_to_save=["score"] if task == "SEQ_CLS" else None,
         task_type=task,
         base_model_name_or_path=preset.base,

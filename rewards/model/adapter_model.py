@@ -25,8 +25,7 @@ from negotiation_env.engines.scoring import ReadText, TextScorer, load_head, ope
 from negotiation_env.files import Text, read_json
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView
-from rewards.model.encoder_model import REFERENCE
-from rewards.model.reference import Reference
+from rewards.model.reference import FILE, Reference
 from simulators.people.written_pairs import talk_messages
 
 SHIPPED: Final = Path(__file__).parents[1] / "artifacts" / "rm-small"
@@ -79,7 +78,7 @@ class AdapterRewardModel:
         """
         place = Path(folder)
         named = read_json(place / "adapter_config.json", _AdapterFile, "name a PEFT adapter's folder")
-        reference = read_json(place / REFERENCE, Reference)
+        reference = read_json(place / FILE, Reference)
         return cls(open_base(named.base_model_name_or_path, device), place, reference)
 
     @classmethod

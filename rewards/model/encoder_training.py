@@ -19,7 +19,7 @@ from negotiation_env.training.encoder import AdaptedEncoder, EncoderPreset, enco
 from negotiation_env.training.presets import read_preset
 from negotiation_env.training.run_folder import CARD, RunFolder, model_card, provenance
 from rewards.model.compared_talks import Compared, compared_talks, comparison_loss, reference_of, training_pairs
-from rewards.model.encoder_model import REFERENCE
+from rewards.model.reference import FILE
 from rewards.talk_encoder import TalkTokens, load_talk_encoder, talk_tokens, text_of_chat, text_of_view
 from rewards.training.held_out_figures import held_out
 from rewards.training.reward_presets import PRESETS
@@ -111,7 +111,7 @@ def train(
     publish(model, settings, out)
     encoder, most = load_talk_encoder(out), settings.most_talks
     reference = reference_of(lambda views: encoder.outputs(list(map(text_of_view, views)))[:, 0].tolist(), most=most)
-    write_json(out / REFERENCE, reference.model_dump(mode="json"), indent=1)
+    write_json(out / FILE, reference.model_dump(mode="json"), indent=1)
     measured = held_out(
         lambda chats: encoder.outputs([text_of_chat(*chat, NO_ANSWER) for chat in chats])[:, 0].tolist(), most
     )

@@ -37,7 +37,7 @@ from rewards.model.compared_talks import (
     reference_of,
     training_pairs,
 )
-from rewards.model.encoder_model import REFERENCE
+from rewards.model.reference import FILE
 from rewards.training.adapter_loop import Example, Trainer
 from rewards.training.adapter_training import TrainedAdapter
 from rewards.training.frozen_layers import TrunkStates, preference_reader
@@ -170,7 +170,7 @@ def train(
     reference = reference_of(
         lambda views: chat_scores(trainer, [(talk_of_view(view), view.text) for view in views]), most=settings.bland
     )
-    write_json(made / REFERENCE, reference.model_dump(mode="json"), indent=1)
+    write_json(made / FILE, reference.model_dump(mode="json"), indent=1)
     figures |= held_out(lambda chats: chat_scores(trainer, chats), settings.most)
     write_json(made / "metrics.json", figures, indent=1)
     write_text(made / CARD, _card(settings, command, figures))

@@ -21,6 +21,8 @@ from scipy.optimize import brentq
 
 from rewards.sources import ORDINARY
 
+FILE: Final = "reference.json"
+"""Beside a model's weights."""
 DIGITS: Final = 5
 FEWEST: Final = 30
 """Replies of a stage by which its reference is told."""

@@ -14,9 +14,8 @@ from negotiation_env.errors import UsageError
 from negotiation_env.game.lanes import ARRAYS, FLOATS, Lanes, Num
 from negotiation_env.play.protocols import ReplyView, Reward, RewardTerm
 from rewards.repo import Composition, RepoReward
-from rewards.sources import ORDINARY
 from rewards.rules.rule_reward import example_view
-from rewards.sources import RuleScore, Verdict
+from rewards.sources import ORDINARY, RuleScore, Verdict
 
 enhance = Composition(zero=0.0).total
 
