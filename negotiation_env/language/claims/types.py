@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.language.claims.houses import RoomMention
 from negotiation_env.language.claims.money import figure_beside
-from negotiation_env.language.claims.talk import MAX_LENGTH, NEAR, Claim, Span, Talk, within
+from negotiation_env.language.claims.talk import MAX_LENGTH, Claim, Span, Talk, within
 from negotiation_env.language.numerals import Number
 
 _PURSE: Final = r"(?:hands?|pocket|till|purse|account|palm|drawer)"
@@ -26,21 +26,21 @@ _SHARE: Final = (
     r"|ten|twelve|fifteen|eighteen|twenty)\b)"
 )
 _NET: Final = re.compile(
-    rf"(?<![a-z])net\b(?! (?:effect|result|gain|of (?!commission)))|\bin {_WHOSE} {_PURSE}\b|\bin hand\b"
-    rf"|\bto (?:you\b(?! to\b)|me\b)"
+    rf"(?<![a-z])net\b(?! (?:effect|result|gain|of (?!commission)))|\bin {_WHOSE} (?:{_PURSE}|own {_PURSE}(?<!hand))\b"
+    rf"|(?<!cash )\bin hand\b|(?<!up )\bto (?:you\b(?! to\b| alone\b)|me\b)|\byou(?:'re| are) paid\b"
     rf"|\b(?:it |they |that |which )?reach(?:es)? (?:you|the house|the hotel|her|him)\b|\b(?:left|stays?"
     rf"|remains?) (?:for|with) (?:you|the house)\b|\b(?:truly )?arrives\b|\bheld by you\b"
     rf"|\b(?:you|the house|the hotel)(?:'d| would|'ll| will)? (?:still )?(?:keeps?|gets?|receives?"
     rf"|takes? home|pockets?|get to keep)\b|\bi (?:get|keep)\b"
     rf"|(?:\bleav(?:es|ing)|(?:'d|\bwould|\bwill) leave)(?: (?:you|the house|the hotel|her|him|me))?(?: with)?"
     rf"(?= (?:about |some |only |roughly |around )?[0-9])"
-    rf"|\b(?:of it|is|are) yours\b(?! to\b)|\bafter {_SHARE}|(?<=[0-9]) you(?=[.,;!?)]|$)|(?<=[0-9],) me(?=[.,;!?)]|$)"
+    rf"|\bof (?:it|that) (?:is |are )?yours\b|\bafter {_SHARE}|(?<=[0-9]) you(?=[.,;!?)]|$)|(?<=[0-9],) me(?=[.,;!?)]|$)"
     r"|到手|净价|净收|落袋|[您你]所得"
 )
 _SELLING: Final = re.compile(
     rf"\bselling\b|\bgross\b|\bon (?:the|your) (?:page|site|screen|listing)\b|\bat the front\b|\bin the window\b"
     rf"|\b(?:to )?(?:the )?guests? (?:would |will )?(?:pays?|sees?|reads?)\b|\bthey (?:read|see|pay)\b|\b(?:to"
-    rf"|by|for) (?:(?:the )?guests?|them)\b|\bbefore {_SHARE}"
+    rf"|by|for) (?:(?:the )?guests?|them)\b|\bfrom the guest\b|\bon the guest's bill\b|\bbefore {_SHARE}"
     rf"|\bshown on\b|\bguest price\b|(?<=[0-9])(?: the|, the) guest(?=[.,;!?)]|$)|卖价|售价|客人[付看给俾]"
 )
 _MARK: Final = re.compile(rf"(?P<net>{_NET.pattern})|(?P<selling>{_SELLING.pattern})")
@@ -48,7 +48,7 @@ _NEGATED: Final = re.compile(r"(?:\bnot|\bno|n't|\binstead of|\bor|\bworth [0-9a
 """Before words for a type that are denied, one of two, or no type: "worth 575 to you"."""
 _BEHIND: Final = re.compile(
     r"(?: ?yuan|块[0-9]?|元)?(?: a night| per night| each| the night)?[,:，]? ?\(?(?:(?:is|are|was|it's|that's|as"
-    r"|so) )?(?:(?:all )?(?:what|that|the price) )?(?:it |they )?(?:都?[是系])?[您你]?"
+    r"|so) )?(?:(?:all )?(?:what|that|the price) )?(?:it |they |shows? |stands? )?(?:都?[是系])?[您你]?"
 )
 """What may stand between a figure and the words for its type behind it."""
 _AHEAD: Final = re.compile(
@@ -60,7 +60,7 @@ _VERB: Final = re.compile(r"(?:keep|get|receive|take|pocket|pay|see|read|arrive|
 _VERB_ALONE: Final = re.compile(r"you(?:'d| would|'ll| will)? (?:still )?[a-z ]+s?$")
 _END: Final = re.compile(r" ?(?:[.,;:!?)]|$|(?:a|per|each) night)")
 _CONVERTS: Final = re.compile(
-    r"(?: yuan)?,? (?:(?:is|are|makes?|means|would be|comes? to|against) |(?:above|below|under|over|cheaper|dearer|short)\b)"
+    r"(?: yuan)?,? (?:(?:is|are|makes?|means|would be|comes? to) |(?:above|below|under|over|cheaper|dearer|short)\b)"
 )
 """After a figure that is turned into another one, or that tells how far two are apart."""
 _LIST: Final = re.compile(
@@ -72,7 +72,7 @@ _ALL: Final = re.compile(
 )
 """What stands before words for a type that are said of every figure of the sentence."""
 _EACH: Final = re.compile(r"\b(?:both|all)(?: of them)?[ ,]*$")
-_ALL_AFTER: Final = re.compile(r"(?: prices?| rates?| them|的?价?)?(?: (?:both|all)(?: times)?)?[ ,]*(?:[,;:.!?。，]|$)")
+_ALL_AFTER: Final = re.compile(r"(?: prices?| rates?| them|的?价?)?(?:,? (?:both|all)(?: times)?)?[ ,]*(?:[,;:.!?。，]|$)")
 _LAST: Final = 12
 """Characters of a sentence before words for a type that may be said of the sentence before."""
 _BID: Final = re.compile(
@@ -85,6 +85,8 @@ _SAME: Final = 1.5
 """Yuan within which two figures are the same."""
 _EXACT: Final = 0.6
 """Yuan within which a figure is another one that is rounded."""
+_BESIDE: Final = 90
+"""Characters within which a figure may be what another one leaves."""
 _KEEPS: Final = (0.74, 0.96)
 """Shares of a selling price that a net one may be."""
 _MOST: Final = 24
@@ -102,27 +104,35 @@ class _Mark(NamedTuple):
 
 
 class _Typed(NamedTuple):
-    """A figure that words for a type are said of, with the ticket that it is said of; None if that is not known."""
+    """A figure that words for a type are said of.
+
+    Attributes:
+        number: the figure.
+        net: whether it is said to be net.
+        words: where the words for its type begin.
+        ticket: the ticket that it is said of; None if that is not known.
+    """
 
     number: Number
     net: bool
+    words: int
     ticket: int | None
 
 
 def type_claims(talk: Talk, rooms: Sequence[RoomMention]) -> list[Claim]:
     """Return a claim for each figure that is said to be net or selling and is known as one of them."""
     figures = _figures(talk)
-    typed = _typed(talk, figures) if figures else []
+    typed = _typed(talk, figures, False) if figures else []
     if not typed:
         return []
     tickets, claims = range(len(talk.card.tickets)), list[Claim]()
     placed = {number.start: room.tickets[0] for room in rooms if len(room.tickets) == 1
               and (number := figure_beside(talk, room)) is not None}  # fmt: skip
     heard, told = _heard(talk, 0), _heard(talk, 1)
-    nets = {number.start for number, net, _ in typed if net}
-    for number, net, place in typed:
-        value, asks = number.value, _asks(talk, number)
-        near = {figure.value for figure in within(figures, number.start - NEAR, number.start + NEAR)} - {value}
+    nets = {figure.number.start for figure in typed if figure.net}
+    for number, net, words, place in typed:
+        value, asks = number.value, _asks(talk, number, min(words, number.start))
+        near = {figure.value for figure in within(figures, number.start - _BESIDE, number.start + _BESIDE)} - {value}
         ticket = placed.get(number.start, place)
         keeps = {1.0 - talk.card.tickets[k].commission for k in tickets}
         left = any(_is(value, {figure * keep for figure in near}) for keep in keeps)
@@ -159,21 +169,21 @@ def _heard(talk: Talk, side: int) -> dict[bool, AbstractSet[float]]:
     """Return the figures that were lately said to be net (True) and selling, by this side (0) or the hotel (1)."""
     found: dict[bool, set[float]] = {True: set(), False: set()}
     for message in talk.earlier[-1 - (1 - side) : -_LATELY - 1 : -2]:
-        for value, net in _typed_in(message[:MAX_LENGTH], talk.card):
+        for value, net in _typed_in(message[:MAX_LENGTH], talk.card, side == 1):
             found[net].add(value)
     return {net: frozenset(values) for net, values in found.items()}
 
 
 @lru_cache(maxsize=1024)
-def _typed_in(message: str, card: TaskCard) -> tuple[tuple[float, bool], ...]:
+def _typed_in(message: str, card: TaskCard, of_hotel: bool) -> tuple[tuple[float, bool], ...]:
     talk = Talk(message, card, None, ())
-    return tuple((typed.number.value, typed.net) for typed in _typed(talk, _figures(talk)))
+    return tuple((typed.number.value, typed.net) for typed in _typed(talk, _figures(talk), of_hotel))
 
 
 def _left(talk: Talk, number: Number, figures: Sequence[Number], keeps: AbstractSet[float]) -> list[Claim]:
-    """Return the claim that a figure is what another one of the sentence leaves: "from 285 you'd keep 262"."""
+    """Return the claim that a figure is what one before it in the sentence leaves: "from 285 you'd keep 262"."""
     value, sentence = number.value, talk.sentence(number.start)
-    said = {figure.value for figure in within(figures, sentence.start, sentence.end)}
+    said = {figure.value for figure in within(figures, sentence.start, number.start)}
     whole = {figure for figure in said if _KEEPS[0] <= value / figure <= _KEEPS[1]}
     if not whole:
         return []
@@ -206,18 +216,17 @@ def _known(talk: Talk, tickets: Sequence[int], net: bool, bids: bool) -> Abstrac
     return found
 
 
-def _asks(talk: Talk, number: Number) -> bool:
-    """Return whether a figure is asked for and not told."""
+def _asks(talk: Talk, number: Number, start: int) -> bool:
+    """Return whether a figure is asked for and not told; ``start`` is where it or the words for its type begin."""
     sentence = talk.sentence(number.start)
     asked = talk.low[sentence.end : sentence.end + 1] in ("?", "？") or _PLEASE.match(talk.low, number.end) is not None
-    return asked or _BID.search(talk.low, talk.clause(number.start).start, number.start) is not None
+    return asked or _BID.search(talk.low, talk.clause(start).start, start) is not None
 
 
-def _typed(talk: Talk, figures: Sequence[Number]) -> list[_Typed]:
-    """Return the figures that words for a type are said of."""
+def _typed(talk: Talk, figures: Sequence[Number], of_hotel: bool) -> list[_Typed]:
+    """Return the figures that words for a type are said of, by the hotel or by the agent."""
     low = talk.low
-    marks = [_Mark(m.start(), m.end(), m["net"] is not None) for m in _MARK.finditer(low)] if figures else []
-    marks = [mark for mark in marks if not _NEGATED.search(talk.before(mark.start, 36)) and not low.startswith(" or ", mark.end)]
+    marks = _marks(talk, of_hotel) if figures else []
     found: dict[int, _Typed] = {}
     for mark in marks:
         sentence = talk.sentence(mark.start)
@@ -240,10 +249,28 @@ def _typed(talk: Talk, figures: Sequence[Number]) -> list[_Typed]:
             continue
         in_order = len(listed) == len(talk.card.tickets)
         for place, number in enumerate(listed):
-            typed = _Typed(number, mark.net, place if in_order else None)
+            typed = _Typed(number, mark.net, mark.start, place if in_order else None)
             if number.start not in found or (overrides and number is listed[-1]):
                 found[number.start] = typed
     return [found[start] for start in sorted(found)]
+
+
+def _marks(talk: Talk, of_hotel: bool) -> list[_Mark]:
+    """Return the words for a type; none that are denied, and none of two that are told in a breath: "net or selling"."""
+    low = talk.low
+    marks = [_Mark(m.start(), m.end(), m["net"] is not None) for m in _MARK.finditer(low)]
+    told = []
+    for place, mark in enumerate(marks):
+        near = (*marks[max(0, place - 1) : place], *marks[place + 1 : place + 2])
+        twice = any(other.net != mark.net and _IN_A_BREATH.fullmatch(low, min(mark.end, other.end), max(mark.start, other.start))
+                    for other in near)  # fmt: skip
+        mine = low.startswith(("i ", "to me", " me"), mark.start) and not of_hotel
+        if not twice and not mine and not _NEGATED.search(talk.before(mark.start, 36)):
+            told.append(mark)
+    return told
+
+
+_IN_A_BREATH: Final = re.compile(r" (?:and|or|or what|beside|next to|with) (?:the )?")
 
 
 def _is_ahead(low: str, mark: _Mark, end: int) -> bool:
@@ -291,11 +318,16 @@ def _of_all(talk: Talk, mark: _Mark, sentence: Span) -> bool:
     return _ALL_AFTER.match(talk.low, mark.end) is not None
 
 
+_EVERY: Final = re.compile(r"\ball\b|都|均")
+
+
 def _of_last(talk: Talk, mark: _Mark, sentence: Span, figures: Sequence[Number]) -> Sequence[Number]:
-    """Return the figures of the sentence before, if the words for a type begin this one."""
+    """Return the figures of the sentence before, if the words for a type begin this one; "all" are those of all."""
     ahead = within(figures, 0, sentence.start)
     apart = mark.start - sentence.start > _LAST and not talk.low.startswith(", ", mark.start - 2)
     if not ahead or apart or talk.low[sentence.end : sentence.end + 1] in ("?", "？"):
         return ()
+    if _EVERY.search(talk.low, sentence.start, sentence.end):
+        return ahead
     last = talk.sentence(ahead[-1].start)
     return within(figures, last.start, last.end) if last.end + 3 >= sentence.start else ()
