@@ -124,6 +124,8 @@ def _mention(low: str, group: Sequence[re.Match[str]], owns: Sequence[frozenset[
             return [RoomMention(start, end, words, (place,))]
     fitting = tuple(place for place, own in enumerate(owns) if all(word & own for word in words))
     alone = len(group) == 1 and not (words[0] & _HEADS if group[0][1] else group[0][2] in _CHINESE_ALONE)
+    if group[-1][1] == "double" and re.match(r"[ -]book", low[end : end + 5]):
+        return []
     if "single" in words[0] and not re.match(r"(?: bed)? ?rooms?\b", low[end : end + 10]):
         return []
     if alone and (
