@@ -23,7 +23,7 @@ from negotiation_env.language.claims.dates import (
 )
 from negotiation_env.language.claims.houses import RoomMention
 from negotiation_env.language.claims.talk import Claim, Span, Talk, within
-from negotiation_env.language.claims.told import Nights, nights_on, parted, told
+from negotiation_env.language.claims.told import Nights, days_out, nights_on, parted, told
 from negotiation_env.language.numerals import find_numbers
 
 _START_BEFORE: Final = re.compile(
@@ -436,6 +436,7 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
             found.append(talk.claim("nights", mention.start, mention.end, 1.0, ", ".join(map(str, lengths)), true))
         exact = _NO_MORE.match(after) is not None  # "three nights and no more"
         loose = _LEAST.search(around) or talk.before(mention.start, 3).endswith((" a ", "这", "那"))
+        loose = loose or talk.low.startswith("起", mention.end)
         if mention.nights < 2 or (loose and not exact) or mention.nights > 45:
             continue
         sentence = talk.sentence(mention.start)
@@ -451,13 +452,17 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
             about = bool(
                 within(rooms, sentence.start, sentence.end) or within(dates, sentence.start, sentence.end)
             ) or _names_price(talk, sentence)
-            part = _PART.search(talk.low[sentence.start : sentence.end]) or talk.was_said(mention.nights)
+            span = sentence if meant is None else talk.clause(mention.start)
+            heard = mention.nights in _nights_said(talk) if meant is not None else talk.was_said(mention.nights)
+            part = _PART.search(talk.low, span.start, span.end) or heard
             at_once = mention.nights > longest and _AT_ONCE.match(talk.low, mention.end)
             if not (about or at_once) or mention.nights == total:
                 continue
-            partly = mention.nights < longest and talk.earlier
-            partly = partly and not (swapped and not _PART_TOLD.search(talk.earlier_low))
-            if partly and not exact and (part or _is_a_part(talk, sentence, dates)):
+            partly = mention.nights < longest and talk.earlier and not swapped
+            asked = talk.low[sentence.end : sentence.end + 1] in ("?", "？")
+            part = part or (asked or meant is None) and _is_a_part(talk, sentence, dates)
+            parts, left = _parts_told(talk, meant or talk.card.tickets) if talk.earlier else (frozenset[int](), frozenset[int]())
+            if mention.nights in left or (partly and not exact and (part or mention.nights in parts)):
                 continue
         found.append(talk.claim("nights", mention.start, mention.end, float(mention.nights),
                                 ", ".join(map(str, lengths)), true))  # fmt: skip
@@ -486,7 +491,8 @@ def _whole_stays(
         if not true:
             sentence = talk.sentence(mention.start)
             heard = _nights_said(talk) if heard is None else heard
-            told = mention.nights in heard or _LESS.search(talk.low, sentence.start, sentence.end) is not None
+            first, last = talk.clause(mention.start).start, talk.clause(mention.end).end
+            told = mention.nights in heard or _LESS.search(talk.low, first, last) is not None
             if told or any(len(date.days) > 1 for date in within(dates, sentence.start, sentence.end)):
                 continue
         truth = ", ".join(map(str, sorted(lengths)))
@@ -502,7 +508,7 @@ def _nights_said(talk: Talk) -> AbstractSet[int]:
 @lru_cache(maxsize=64)
 def _nights_of(low: str, lengths: tuple[int, ...]) -> AbstractSet[int]:
     numbers = find_numbers(low, True, True, True)
-    said = {item.nights for item in find_nights(low, numbers)}
+    said = {item.nights for item in find_nights(low, numbers) if item.nights > 1}
     said |= {length - count for length in lengths for count in said}
     return said | {int(item.value) for item in numbers if _COUNT.match(low, item.end)}
 
@@ -541,6 +547,28 @@ def _bare_nights(talk: Talk, nights: Sequence[NightsMention], dates: Sequence[Da
 
 _FROM_DATE: Final = re.compile(rf",? from (?:{WEEKDAY},? ?)?(?:the )?")
 _BARE_END: Final = re.compile(r"[.;,)!?:]|$| and\b")
+
+
+def _parts_told(talk: Talk, meant: Sequence[Ticket]) -> tuple[AbstractSet[int], AbstractSet[int]]:
+    """Return how many nights the days that were told are and part stays into, and how many they leave of them."""
+    parts: set[int] = set()
+    left: set[int] = set()
+    for text in (*talk.earlier[-_LATELY:], talk.text):
+        said = told(text)
+        groups = nights_on(said, talk.card.tickets)
+        dated = days_out(said._replace(weekdays=()), groups, talk.card.tickets)
+        parts |= {len(group.days) - last for group in groups for last in (0, 1)}
+        for ticket in meant:
+            nights = {ticket.check_in + timedelta(days=night) for night in range(ticket.nights)}
+            for days in (dated, days_out(said, (), talk.card.tickets), days_out(said, groups, talk.card.tickets)):
+                parts.add(len(nights & days))
+                left |= {ticket.nights - len(nights & days)} if nights & days else set()
+            parts |= {abs((edge - day).days) for day in dated for edge in (ticket.check_in, ticket.check_out)}
+    return parts, left
+
+
+_LATELY: Final = 10
+"""Earlier messages of which the days may have told a part of a stay."""
 
 
 def _is_a_part(talk: Talk, sentence: Span, dates: Sequence[DateMention]) -> bool:
