@@ -150,7 +150,8 @@ def find_dates(low: str) -> list[DateMention]:
     for match in _BARE.finditer(low):
         if not taken.intersection(range(match.start(), match.end())) and _is_day(low, match):
             days = tuple(Day(None, _ordinal(day[0])) for day in _ONE_DAY.finditer(match[0]))
-            found.append(_with_weekday(low, match.start(), match.end(), days, _RANGE.search(match[0]) is not None))
+            is_range = len(days) > 1 and _RANGE.search(match[0]) is not None  # "the twenty-second" is one day
+            found.append(_with_weekday(low, match.start(), match.end(), days, is_range))
     for match in _WEEKDAY_DAY.finditer(low):
         if not taken.intersection(range(match.start(2), match.end(2))):
             found.append(
