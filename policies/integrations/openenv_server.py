@@ -163,8 +163,13 @@ def make_app(
     """Return the server as a FastAPI application.
 
     Args:
-        manager, reward, suite, persona, llm, max_turns: as ``gymnasium.make`` takes them.
+        manager: the hotel's side, as ``gymnasium.make`` takes it.
+        reward: as ``gymnasium.make`` takes it.
         reader: name or object; "auto" takes what suits a language model.
+        suite: whose scenarios are played; None: sampled ones.
+        persona: the manager's, as ``gymnasium.make`` takes it.
+        llm: engine spec of a manager that speaks through a language model.
+        max_turns: replies after which a negotiation is cut off.
         sessions: how many may be open at a time, at least 1.
 
     Raises:

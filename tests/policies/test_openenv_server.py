@@ -1,4 +1,4 @@
-"""The OpenEnv server plays the text environment's game, gives each reply its own reward, and keeps the hotel's secrets."""
+"""The OpenEnv server plays the text environment's game, rewards every reply, and sends nothing that the hotel hides."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_an_unscored_reply_has_no_reward_instead_of_0() -> None:
 
 @pytest.mark.parametrize("wrong", [{"max_turns": 0}, {"sessions": 0}, {"manager": "rule"}, {"suite": "bad-case"}])
 def test_a_wrong_setting_is_an_error(wrong: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="expected|unknown"):
+    with pytest.raises(UsageError, match="expected"):
         make_app(**wrong)
 
 
@@ -201,16 +201,16 @@ def test_a_reward_at_turn_two_reaches_turn_two_s_tokens_and_those_it_is_credited
 
     tokenizer = AutoTokenizer.from_pretrained(base_path("tiny"))
     rewards, ids, turns = list[float | None](), list[int](), list[int]()
-    with served(reward=RewardsByTurn((0.0, 1.0, 0.0)), max_turns=3) as url:
-        with NegotiationClient(base_url=url).sync() as client:
-            heard = client.reset(seed=3)
-            while not heard.done:
-                before = tokenizer(f"{heard.observation.message or 'Hello?'}\n", add_special_tokens=False)["input_ids"]
-                reply, _ = tiny_reply([*ids, *before], 6)
-                heard = client.step(Say(message=tokenizer.decode(reply, skip_special_tokens=True)))
-                rewards.append(heard.reward)
-                ids += [*before, *reply]
-                turns += [0] * len(before) + [len(rewards)] * len(reply)
+    reward = RewardsByTurn((0.0, 1.0, 0.0))
+    with served(reward=reward, max_turns=3) as url, NegotiationClient(base_url=url).sync() as client:
+        heard = client.reset(seed=3)
+        while not heard.done:
+            before = tokenizer(f"{heard.observation.message or 'Hello?'}\n", add_special_tokens=False)["input_ids"]
+            reply, _ = tiny_reply([*ids, *before], 6)
+            heard = client.step(Say(message=tokenizer.decode(reply, skip_special_tokens=True)))
+            rewards.append(heard.reward)
+            ids += [*before, *reply]
+            turns += [0] * len(before) + [len(rewards)] * len(reply)
     (by_turn, _) = turn_advantages([rewards, [0.0] * len(rewards)], [0, 0], discount)
     advantages = [by_turn[turn - 1] if turn else 0.0 for turn in turns]
     gradient = policy_gradient(tiny_model(), ids, advantages, [turn > 0 for turn in turns])
