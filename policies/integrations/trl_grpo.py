@@ -181,8 +181,7 @@ class TurnGRPOTrainer(GRPOTrainer):
     """TRL's GRPOTrainer with an advantage for each reply, from the rewards by turn of ``DialogueRollout``.
 
     A reply's credit is compared with that of the same turn in its group's other dialogues (``turn_advantages``);
-    ``GRPOConfig.scale_rewards`` says what the difference is divided by. What the reward functions say is logged, and
-    learned from by no token.
+    ``GRPOConfig.scale_rewards`` says what the difference is divided by. What the reward functions say is only logged.
 
     Args:
         turn_discount: of later replies' rewards in a reply's credit, in [0, 1]; 0: a reply answers for itself alone.
@@ -212,9 +211,10 @@ class TurnGRPOTrainer(GRPOTrainer):
         size = self.num_generations if self.model.training else self.num_generations_eval
         groups = [place // size for place in range(len(everyone))]
         found = turn_advantages(everyone, groups, self.turn_discount, self.scale_rewards)
-        own = found[self.accelerator.process_index * len(inputs) :]
+        first = self.accelerator.process_index * len(inputs)
+        own = found[first : first + len(inputs)]
         advantages = torch.zeros(output["completion_ids"].shape, device=output["completion_ids"].device)
-        for row, by_turn, place in zip(inputs, own, advantages, strict=False):
+        for row, by_turn, place in zip(inputs, own, advantages, strict=True):
             place[: len(row[TURNS])] = torch.tensor([by_turn[turn - 1] if turn else 0.0 for turn in row[TURNS]])
         output["advantages"] = advantages
         return output
