@@ -13,9 +13,9 @@ source is a class with the protocol of ``sources`` and a name in ``loading``.
 
 from typing import Final
 
-RULES_VERSION: Final = 3
+RULES_VERSION: Final = 4
 """Raised with every change that can move a rule's points."""
-JUDGE_VERSION: Final = 4
+JUDGE_VERSION: Final = 5
 """Raised with every change that can move the default judge's points."""
-MODEL_VERSION: Final = 4
+MODEL_VERSION: Final = 5
 """Raised with every change that can move the default reward model's score, or the composition."""
