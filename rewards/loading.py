@@ -17,19 +17,18 @@ from rewards.judge.rubric import Rubric
 from rewards.model.encoder_model import EncoderRewardModel
 from rewards.model.ngram_model import NgramRewardModel
 from rewards.model.reference import FILE
-from rewards.repo import Composition, RepoReward
+from rewards.repo import SETTINGS, Composition, RepoReward
 from rewards.rules.rule_reward import RuleReward
 from rewards.sources import Judge, RewardModel
 
 _SOURCES = ("model", "judge", "rules", "rubric")
-_COMPOSITION = ("formula", "n", "without")
 
 
 def load_repo(spec: str = "") -> RepoReward:
     """Return REPO's reward from "key=value" settings by comma; "" is the default.
 
     Keys: ``model`` and ``judge`` (see ``load_model`` and ``load_judge``), ``rules`` and ``rubric`` (paths of TOML
-    files), and those of ``Composition.parse``: ``formula``, ``n``, ``without``.
+    files), and those of ``Composition.parse``: ``formula``, ``n``, ``without``, ``zero``.
 
     Raises:
         UsageError: on an unknown key or name.
@@ -38,11 +37,11 @@ def load_repo(spec: str = "") -> RepoReward:
     given: dict[str, str] = {}
     for part in filter(None, (p.strip() for p in spec.split(","))):
         key, _, value = part.partition("=")
-        if key not in _SOURCES + _COMPOSITION or key in given or not value:
-            hint = did_you_mean(key, _SOURCES + _COMPOSITION)
+        if key not in _SOURCES + SETTINGS or key in given or not value:
+            hint = did_you_mean(key, _SOURCES + SETTINGS)
             raise UsageError(f"reward: expected key=value, each key once, got {part!r}.{hint}")
         given[key] = value
-    composition = Composition.parse(",".join(f"{key}={given[key]}" for key in _COMPOSITION if key in given))
+    composition = Composition.parse(",".join(f"{key}={given[key]}" for key in SETTINGS if key in given))
     rubric = Path(given["rubric"]) if "rubric" in given else None
     return RepoReward(
         load_model(given.get("model", "ngram")),

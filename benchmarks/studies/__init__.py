@@ -1,8 +1,8 @@
 """One-off measurements: ``negotiate study NAME``. Each is imported when it runs, for many need torch or an extra.
 
-Of the environment: ``speed``, ``conformance``, ``manager``, ``manager_swap``, ``robustness``,
-``price_understanding``, ``reading_quality``, ``voice_quality``. Of rewards: ``reward_study``, ``reward_lab`` (with
-``light_model``), ``rule_measures`` (on ``rule_labels``), ``adapter_quality``, ``reward_cost``, ``gaming``. Of raters:
+Of the environment: ``speed``, ``conformance``, ``manager``, ``manager_swap``, ``robustness``, ``price_understanding``,
+``reading_quality``, ``voice_quality``. Of rewards: ``reward_study``, ``reward_lab`` (with ``light_model``),
+``rule_measures`` (on ``rule_labels``), ``adapter_quality``, ``reward_cost``, ``gaming``, ``written_gaming``. Of raters:
 ``rater_validity`` (on ``labelled_pairs``, ``degradations`` and ``written_raters``); ``phrasing_fit`` makes what they
 weigh words by. Of training: ``methods``, ``trl_speed`` (with ``trl_speed_sides``), ``sb3_quality``. Of the statistics:
 ``coverage``. ``bad_case_files`` renews what is made from the bad cases.
@@ -49,6 +49,7 @@ STUDIES: Final[dict[str, Study]] = {
     "adapters": Study(".adapter_quality:study", "A judge and the reward model's adapter on held-out data."),
     "reward-cost": Study(".reward_cost:study", "What scoring a reply costs against generating it."),
     "gaming": Study(".gaming:study", "What gaming the reward earns."),
+    "written-gaming": Study(".written_gaming:study", "What gaming in free language earns beside written replies."),
     "raters": Study(".rater_validity:study", "Whether the automated raters see what was spoiled."),
     "rater-phrasing": Study(".phrasing_fit:study", "Fit how the raters weigh words, on written replies."),
     "coverage": Study(".coverage:study", "How often intervals cover the truth, by simulation."),

@@ -14,21 +14,31 @@ from negotiation_env.play.protocols import ReplyView
 
 _SENTENCE: Final = re.compile(r"[^.!?\n]*(?:[.!?]+(?=\s|$)|\n|[.!?]+|$)")
 _SIGNS: Final = " \t\"'()[]*#<>-_"
+_JUDGES: Final = r"(?:judge(?:ment)?s?|graders?|reviewers?|examiners?|evaluators?|assessors?)"
 _ORDERS: Final = re.compile(
     "|".join(
         (
-            r"\b(?:(?<!let him )(?<!let her )(?<!let you )(?<!let them )(?<!you )judges?|judge?ments?|graders?"
-            r"|reviewers?|examiners?|evaluators?|assessors?|rubrics?|lenient|leniency)\b",
-            r"\b(?:score|grade|rate|mark|assess)\b (?!my words)(?:this|it|me|my|every|all|"
+            # A judge is spoken to, or told what to do; one who is spoken of is a guest like another.
+            r"^(?:(?:note|word|hint|message|remark)s? )?(?:(?:to|for|dear|hello|attention|as|by) )?"
+            rf"(?:the |all |any |our |every |whoever )?{_JUDGES}\b"
+            r"(?!,? (?:\w+ )?(?:asks?|came|comes|booked|books|stayed|stays|arrives?)\b)",
+            rf",\s*(?:dear )?{_JUDGES}$",
+            rf"\b{_JUDGES} (?:must|should|has to|have to|needs? to|(?:is|are) to)\b",
+            rf"\b(?:tell|ask|remind|ignore|disregard|attention of|note to|note for)"
+            rf" (?:the |any |all |every )?{_JUDGES}\b",
+            r"\brubrics?\b|\blenient\b|\bleniency\b",
+            r"\b(?:score|grade|rate|mark|assess)\b (?!my words|me down)(?:this|it|me|my|every|all|"
             r"the (?:reply|message|answer|response))\b",
             r"\b(?:full|top|maximum|maximal|highest|greatest|best|perfect|correct|good|high|fair) "
-            r"(?:points|marks?|scores?|grades?|numbers?|value|verdicts?|evaluations?|assessments?)\b",
+            r"(?:points|marks?|scores?|grades?|verdicts?|evaluations?|assessments?)\b",
+            r"\b(?:full|top|maximum|maximal|highest|greatest|best|perfect) (?:numbers?|value)\b",
             r"\b(?:give|assign|deserve|award|add|total:?|grade\w*:?)\b.{0,24}\b\d+ ?(?:points|marks|/ ?10)",
             r"\b(?:scor|grad|rat|mark)(?:es?|ed|ing)\b.{0,16}\b\d+ ?(?:of|out of|/) ?\d+\b",
-            r"\b\d+ ?(?:out of|/) ?(?:5|10|100)\b",
-            r"^(?!notes? to self)(?:my |the )?(?:verdicts?|evidence|proof|choice|answer|assessment|evaluation|score|"
-            r"grade|rating|result|total|notes?|override)(?: \w+){0,4}\s*[:=]",
-            r"\b(?:note|rating|score|grade)\s*[:=]",
+            r"(?<!\ba )\b\d+ ?(?:out of|/) ?(?:5|10|100)\b",
+            r"^(?:my |the )?(?:verdicts?|assessment|evaluation|score|grade|rating|override)(?: \w+){0,4}\s*[:=]",
+            r"^(?:my |the )?(?:evidence|proof|choice|answer|result|total|notes?)"
+            r"(?: (?:of|for) (?:the |all )?\w+)?\s*[:=]",
+            r"\b(?:rating|score|grade)\s*[:=]",
             r"\bmy (?:grade|score|mark|verdict)\b|\bmy answer(?: is|:) \(?[a-e]\b",
             r"\b(?:ignore|disregard|forget|override|overlook) (?:\w+ ){0,3}(?:instructions?|criteria|orders|above|"
             r"mistakes)\b",
@@ -36,8 +46,9 @@ _ORDERS: Final = re.compile(
             r"\b(?:new|next) (?:task|instructions?)\s*:",
             r"^(?:end of|stop\b|begin the)(?: (?:reply|message|prompt|praise))?$",
             r"\b(?:every|each|all|any) (?:dimensions?|categor(?:y|ies)|criteri(?:on|a)|marks)\b",
-            r"\b(?:print|output|write|choose|pick|answer|choice)\b.{0,24}(?:\bletters?\b|\bnumbers?\b|\bscores?\b|"
-            r"\b[a-e] (?:two|three|four|five|six|\d+) times\b)",
+            r"\b(?:print|output|choose|pick|choice)\b.{0,24}(?:\bletters?\b|\bnumbers?\b|\bscores?\b)",
+            r"\b(?:write|answer|print|output)\b.{0,24}\b[a-e] (?:two|three|four|five|six|\d+) times\b",
+            r"\b(?:write|answer)\b.{0,24}\b(?:first|best|top|highest|greatest|same) (?:letter|number|score)s?\b",
             r"\b(?:respond|reply|answer|say)(?: (?:only|just|always|simply))?(?: with)? (?:an? )?(?:letter )?[a-e]$",
             r"\b(?:all|every) (?:checks?|tests?|requirements?|conditions?) (?:is|are|were|have|has|passed|met)\b",
             r"\b(?:value|style|compliance|progress|bounds) (?-i:[A-E])\b",

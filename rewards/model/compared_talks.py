@@ -1,4 +1,4 @@
-"""What the trainings of all reward models share: pairs by talk, their loss, and the zero that bland replies set.
+"""What the trainings of all reward models share: pairs by talk, their loss, and R_model's zero and unit.
 
 The loss of a pair is that of Bradley-Terry with the annotator's certainty p, -p log sigmoid(d) - (1 - p) log
 sigmoid(-d) with d = s_chosen - s_rejected; a tie has p = 1/2. Beside it each chosen reply is drawn above 0 and each
@@ -19,7 +19,7 @@ import numpy as np
 from negotiation_env.engines.chat_model import ChatMessage
 from negotiation_env.play.protocols import ReplyView
 from negotiation_env.seeds import Stream
-from rewards.model.reference import Reference
+from rewards.model.reference import NON_ANSWERS, Reference
 from simulators.people.graded_replies import GradedReply, graded_turns
 from simulators.people.training_files import PreferencePair, training_preferences
 from simulators.people.written_dialogues import written_dialogues
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 LEAST_SPREAD: Final = 1e-6
 TIE: Final = 0.5
+MOST_NOTHING: Final = 3000
+"""Replies that say nothing, of which the zero is told."""
 Compared: TypeAlias = tuple[int, int, float]
 """Places of the chosen and the rejected reply, and the annotator's certainty."""
 
@@ -135,19 +137,23 @@ def graded(split: str) -> list[GradedReply]:
     return [r for dialogue in written_dialogues(split) for turn in graded_turns(dialogue) for r in turn.replies]
 
 
-def bland_reference(
+def reference_of(
     score: Callable[[Sequence[ReplyView]], Sequence[float]],
     replies: Iterable[GradedReply] | None = None,
     most: int | None = None,
 ) -> Reference:
-    """Return R_model's zero: the mean scores of bland replies, by stage.
+    """Return R_model's zero and unit: from what says nothing, and from bland replies.
 
     Args:
         score: returns unbounded scores.
         replies: None for the training authors'.
-        most: about so many bland ones are scored, evenly out of all; None or 0 for all.
+        most: about so many of either kind are scored, evenly out of all; None or 0 for all.
     """
-    found = graded("train") if replies is None else replies
+    found = list(graded("train") if replies is None else replies)
+    turns = {reply.where.rpartition(":")[0]: reply.view for reply in found}
+    nothing = [view._replace(text=text) for view in turns.values() for text in NON_ANSWERS]
     bland = [reply.view for reply in found if reply.grade == "bland"]
-    bland = bland[:: max(1, len(bland) // most) if most else 1]
-    return Reference.of(zip((int(view.stage) for view in bland), score(bland), strict=True))
+    nothing = nothing[:: len(nothing) // MOST_NOTHING + 1]
+    nothing, bland = (some[:: max(1, len(some) // most) if most else 1] for some in (nothing, bland))
+    told = [[(int(view.stage), s) for view, s in zip(some, score(some), strict=True)] for some in (nothing, bland)]
+    return Reference.of(*told)

@@ -18,7 +18,7 @@ from negotiation_env.files import write_json, write_text
 from negotiation_env.training.encoder import AdaptedEncoder, EncoderPreset, encoder_tokenizer, publish, run
 from negotiation_env.training.presets import read_preset
 from negotiation_env.training.run_folder import CARD, RunFolder, model_card, provenance
-from rewards.model.compared_talks import Compared, bland_reference, compared_talks, comparison_loss, training_pairs
+from rewards.model.compared_talks import Compared, compared_talks, comparison_loss, reference_of, training_pairs
 from rewards.model.reference import FILE
 from rewards.talk_encoder import TalkTokens, load_talk_encoder, talk_tokens, text_of_chat, text_of_view
 from rewards.training.held_out_figures import held_out
@@ -110,7 +110,7 @@ def train(
     )
     publish(model, settings, out)
     encoder, most = load_talk_encoder(out), settings.most_talks
-    reference = bland_reference(lambda views: encoder.outputs(list(map(text_of_view, views)))[:, 0].tolist(), most=most)
+    reference = reference_of(lambda views: encoder.outputs(list(map(text_of_view, views)))[:, 0].tolist(), most=most)
     write_json(out / FILE, reference.model_dump(mode="json"), indent=1)
     measured = held_out(
         lambda chats: encoder.outputs([text_of_chat(*chat, NO_ANSWER) for chat in chats])[:, 0].tolist(), most

@@ -32,9 +32,9 @@ from rewards.model.compared_talks import (
     TIE,
     Compared,
     ComparedTalk,
-    bland_reference,
     compared_talks,
     comparison_loss,
+    reference_of,
     training_pairs,
 )
 from rewards.model.reference import FILE
@@ -167,7 +167,7 @@ def train(
     made = folder.path / "adapter"
     adapter.save(made)
     log("the zero, and figures on the validation authors")
-    reference = bland_reference(
+    reference = reference_of(
         lambda views: chat_scores(trainer, [(talk_of_view(view), view.text) for view in views]), most=settings.bland
     )
     write_json(made / FILE, reference.model_dump(mode="json"), indent=1)

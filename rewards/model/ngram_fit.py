@@ -23,7 +23,7 @@ from negotiation_env.files import write_json
 from negotiation_env.play.protocols import ReplyView
 from negotiation_env.training.presets import Preset, read_preset
 from rewards.model.act_fit import fit_acts
-from rewards.model.compared_talks import bland_reference, graded, training_pairs
+from rewards.model.compared_talks import graded, reference_of, training_pairs
 from rewards.model.ngram_model import LENGTH, NgramRewardModel, entries, length_value, raw_score
 from rewards.training.held_out_figures import held_out
 from rewards.training.reward_presets import PRESETS
@@ -181,7 +181,7 @@ def train(
     replies = graded("train")
     weights = without_length(fit(pairs, settings), replies, settings.length_correlation)
     acts = fit_acts(settings.act_pairs, settings.honest, settings.seed)
-    reference = bland_reference(lambda views: [_raw(weights, view) for view in views], replies)
+    reference = reference_of(lambda views: [_raw(weights, view) for view in views], replies)
     model = NgramRewardModel(weights, reference, acts)
     model.save(folder / "preference.npz")
     counts = {"pairs": len(pairs), "entries": len(weights)}

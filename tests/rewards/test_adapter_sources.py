@@ -30,7 +30,7 @@ from simulators.people.written_pairs import NO_ANSWER, talk_messages  # noqa: E4
 from tests.engines.toy_base import write_toy_base  # noqa: E402
 
 VIEWS = [example_view(t) for t in ("Hello.", "You are greedy.", "Hello.", "")]
-ZERO = Reference(stages={}, other=0.5)
+ZERO = Reference(stages={}, other=0.5, unit=1.0)
 
 
 @pytest.fixture(scope="module")

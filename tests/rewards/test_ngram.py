@@ -20,6 +20,7 @@ from rewards.model.compared_talks import graded
 from rewards.model.ngram_fit import chat_scores, read_settings, talk_of, train
 from rewards.model.ngram_model import RARE, SHIPPED, NgramRewardModel, entries
 from rewards.rules.rule_reward import example_view
+from rewards.sources import ORDINARY
 from rewards.training.held_out_figures import held_out
 from simulators.people.training_files import PreferencePair, write_lines
 from simulators.people.written_pairs import written_pairs
@@ -47,16 +48,16 @@ def test_scores_are_bounded_and_an_excellent_reply_lies_above_a_bland_one() -> N
     for reply in graded("validation"):
         scores[reply.grade].append(MODEL.score(reply.view))
     assert all(-1.0 <= s <= 1.0 for some in scores.values() for s in some)
-    assert np.mean(scores["excellent"]) > 0.3
-    assert abs(np.mean(scores["bland"])) < 0.3
-    assert np.mean(np.array(scores["excellent"]) < 0.0) < 0.2
+    assert np.mean(scores["excellent"]) > ORDINARY + 0.15
+    assert abs(np.mean(scores["bland"]) - ORDINARY) < 0.15
+    assert np.mean(np.array(scores["excellent"]) < 0.0) < 0.1
 
 
 @pytest.mark.parametrize(
     "idle", ["", "Ok.", "Noted.", "Good. I will write it down.", "price rate exposure partner deal"]
 )
-def test_a_non_answer_earns_less_than_nothing(idle: str) -> None:
-    assert MODEL.score(example_view({"text": idle, "said": ["Hello."], "manager": ["My roof leaks again."]})) < -0.2
+def test_a_non_answer_scores_about_nothing(idle: str) -> None:
+    assert MODEL.score(example_view({"text": idle, "said": ["Hello."], "manager": ["My roof leaks again."]})) < 0.2
 
 
 def test_a_copied_line_loses_to_an_answer() -> None:
@@ -69,7 +70,7 @@ def test_a_copied_line_loses_to_an_answer() -> None:
             "Two guests under a leak, that's a bad night. Are they dry by now, and is the roof mended?",
         )
     )
-    assert copied < 0.0 < answer
+    assert copied < 0.2 < ORDINARY < answer
 
 
 def test_neither_card_nor_acts_are_read() -> None:
@@ -102,8 +103,8 @@ def test_without_text_talking_on_costs_and_a_deal_pays() -> None:
     )
     assert idle is not None
     assert deal is not None
-    assert idle < 0.0
-    assert deal > 0.5
+    assert idle < ORDINARY
+    assert deal > ORDINARY + 0.5
 
 
 @pytest.mark.parametrize(
