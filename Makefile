@@ -12,10 +12,10 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser screenshots demo test check format format-check lint types imports docs bench-speed
+.PHONY: help setup browser screenshots demo test test-verifiers test-openenv check format format-check lint types imports docs bench-speed
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## create .venv and install the project with what demo and tests need
 
@@ -45,6 +45,20 @@ screenshots: setup browser  ## the pictures of report and play in docs/images
 
 test: setup browser  ## the default test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
+
+# Libraries that cannot stand beside the others' versions have a venv each; torch comes first, at the pinned version.
+test-verifiers:  ## the verifiers environment, in a venv of its own
+	$(call in_own_venv,verifiers,-e environments/hotel_negotiation)
+
+test-openenv:  ## the OpenEnv server and client, in a venv of their own
+	$(call in_own_venv,openenv,)
+
+define in_own_venv
+test -x .venv-$(1)/bin/python || $(PYTHON) -m venv .venv-$(1)
+.venv-$(1)/bin/python -m pip install -q $(shell grep '^torch==' $(CONSTRAINTS))
+.venv-$(1)/bin/python -m pip install -q -e '.[llm,$(1)]' $(2) pytest hypothesis
+.venv-$(1)/bin/python -m pytest -q tests/policies/test_$(1)_*.py
+endef
 
 check: format-check lint types imports docs test  ## format, lint, types, imports, docs, tests
 

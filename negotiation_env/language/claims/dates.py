@@ -59,7 +59,7 @@ _CHINESE: Final = re.compile(
     rf"(?: ?(?:到|至|-|~|和|跟|、) ?(?:({_ZH_NUMBER}) ?月 ?)?({_ZH_NUMBER}) ?[号日]?"
     r"(?![0-9一二两三四五六七八九十晚间%]))?"
     rf"|(?<![0-9月])({_ZH_NUMBER})[号日]?(?:到|至|-|~|和|跟|、)({_ZH_NUMBER})[号日]|"
-    rf"(?<![0-9月一二三四五六七八九十周期])({_ZH_NUMBER})[号日](?!楼|线|店)"
+    rf"(?<![0-9月一二三四五六七八九十周期头第])({_ZH_NUMBER})[号日](?!楼|线|店)"
     rf"|(?<![0-9月])([0-9]{{1,2}})到([0-9]{{1,2}})(?![0-9%晚])"
     rf"|(?<![0-9/])(1[0-2]|[1-9])/(3[01]|[12][0-9]|[1-9])(?![0-9/])"
 )
@@ -150,7 +150,8 @@ def find_dates(low: str) -> list[DateMention]:
     for match in _BARE.finditer(low):
         if not taken.intersection(range(match.start(), match.end())) and _is_day(low, match):
             days = tuple(Day(None, _ordinal(day[0])) for day in _ONE_DAY.finditer(match[0]))
-            found.append(_with_weekday(low, match.start(), match.end(), days, _RANGE.search(match[0]) is not None))
+            is_range = len(days) > 1 and _RANGE.search(match[0]) is not None  # "the twenty-second" is one day
+            found.append(_with_weekday(low, match.start(), match.end(), days, is_range))
     for match in _WEEKDAY_DAY.finditer(low):
         if not taken.intersection(range(match.start(2), match.end(2))):
             found.append(
@@ -168,11 +169,16 @@ def find_dates(low: str) -> list[DateMention]:
     return _joined(low, sorted(found))
 
 
+_SPELLED: Final = re.compile(r"[0-9]-[0-9]-[0-9]")
+
+
 def _english(low: str, match: re.Match[str]) -> DateMention | None:
     if match[5]:
         month, days, words = int(match[5]), [int(match[6])], ""
     else:
         words = match[1] or match[4]
+        if _SPELLED.search(words):  # "at 5-7-5, 30 October"
+            words = words.rpartition(",")[2]
         month = MONTHS.index((match[2] or match[3])[:3]) + 1
         days = [_ordinal(day[0]) for day in _ONE_DAY.finditer(words)]
     if not 1 <= month <= 12 or not days or re.search(r"[0-9]-$", low[max(0, match.start() - 2) : match.start()]):
@@ -211,7 +217,7 @@ def _is_day(low: str, match: re.Match[str]) -> bool:
     """Return whether "18th" or "eighteenth" is a day: a word before and what comes after must allow it."""
     first = match[0]
     unit = first in _UNITS[:5] and not _ROOM_ON.search(low[max(0, match.start() - 24) : match.start()])
-    if unit or re.match(r"\W*(?:floor|line|night|room|one|time)", low[match.end() : match.end() + 8]):
+    if unit or re.match(r"\W*(?:floor|line|night|room|one|time|in (?:a|every) (?:hundred|ten))", low[match.end() : match.end() + 18]):
         return False
     if len(_ONE_DAY.findall(first)) > 1 and _RANGE.search(first):
         return True

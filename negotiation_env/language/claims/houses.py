@@ -124,6 +124,8 @@ def _mention(low: str, group: Sequence[re.Match[str]], owns: Sequence[frozenset[
             return [RoomMention(start, end, words, (place,))]
     fitting = tuple(place for place, own in enumerate(owns) if all(word & own for word in words))
     alone = len(group) == 1 and not (words[0] & _HEADS if group[0][1] else group[0][2] in _CHINESE_ALONE)
+    if group[-1][1] == "double" and re.match(r"[ -]book", low[end : end + 5]):
+        return []
     if "single" in words[0] and not re.match(r"(?: bed)? ?rooms?\b", low[end : end + 10]):
         return []
     if alone and (
@@ -254,7 +256,9 @@ _CHINESE_HOUSE: Final = re.compile(
     r"(?=客栈|酒店|旅馆|宾馆|别院|之家|民宿|居|苑|庄|那|都|才|还|也|现在|挂|卖|降|跌|平日|"
     r".?(?:总|经理|老板|店长)| ?[0-9])"
 )
-_CHINESE_ADDRESS: Final = re.compile(r"(?:酒店|客栈)?(?:的)?(?:.?(?:总|经理|老板|店长|掌柜)|[0-9]{1,2}月)")
+_CHINESE_ADDRESS: Final = re.compile(
+    r"(?:酒店|客栈|[居苑])?[的有]?(?:.?(?:总|经理|老板|店长|掌柜)|[0-9]{1,2}月|[一二两三][个段间]|行政|大床|双床|套房|家庭|标间|豪华|高级)"
+)
 _OWN_SIGNS: Final = {
     "jade lake": "玉翠翡碧湖", "red lantern": "红灯", "bamboo court": "竹", "harbour view": "港海湾",
     "golden phoenix": "金凤", "quiet garden": "静幽宁园", "west gate": "西", "cloud terrace": "云",
@@ -362,8 +366,8 @@ def house_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
         elif house.core == other:
             addressed = _OWN_HOUSE_BEFORE.search(before) is not None or _OWN_HOUSE_AFTER.match(after) is not None
             addressed = addressed or _is_asked_of(talk, house, rooms)
-            if not talk.earlier and _CHINESE_ADDRESS.match(talk.low, house.end):
-                addressed = True
+            if not talk.earlier and not any(named.core == own for named in houses):
+                addressed = addressed or _is_addressed_first(talk, house)
             if addressed:
                 found.append(talk.claim("hotel", house.start, house.end, name, hotel.name, False))
             else:
@@ -435,6 +439,26 @@ def _near_rival_claims(talk: Talk) -> list[Claim]:
                 talk.claim("competitor", match.start(), end, talk.text[match.start() : end], competitor, False)
             )
     return found
+
+
+def _is_addressed_first(talk: Talk, house: House) -> bool:
+    """Return whether a first message, which does not name this house, takes another for it: "two rooms at the Lotus"."""
+    if _CHINESE_ADDRESS.match(talk.low, house.end):
+        return True
+    at_it = _AT_HOUSE.search(talk.before(house.start, 16)) is not None
+    told = _OF_OTHERS.search(talk.before(house.start, 60)) or _DOES.match(talk.low, house.end)
+    priced = re.match(r"[^.;?!]{0,40}[0-9]{3}", talk.low[house.end : house.end + 44]) is not None
+    return at_it and not told and not priced
+
+
+_AT_HOUSE: Final = re.compile(r"\b(?:at|of|behind)(?: the)? $")
+_OF_OTHERS: Final = re.compile(
+    r"\b(?:from|hear|heard|told|told us|same|like|between|against|than|under|over|above|below|near|beside|neighbours?|owner"
+    r"|manager|price|rate|friend|cousin|brother|sister|uncle|aunt)\b"
+)
+_DOES: Final = re.compile(
+    r"'s\b| (?:is|are|was|asks?|asked|told|has|have|had|lists?|sells?|signed|says?|said|and you|stands?|charges?)\b|那|都|才|也|挂|卖"
+)
 
 
 def _is_asked_of(talk: Talk, house: House, rooms: list[RoomMention]) -> bool:

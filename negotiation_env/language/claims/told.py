@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -42,11 +43,14 @@ _PLAIN: Final = word_set(
 _ROOM: Final = frozenset(("room", "king", "queen", "twin", "double", "suite", "executive", "guest"))
 """What a house has a number of: as words they tie no sentences, behind a number they do."""
 _DAY_NAMES: Final = "mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun"
-_WEEKDAY: Final = re.compile(rf"\b({_DAY_NAMES})(?:day)?s?\b")
+_WEEKDAY: Final = re.compile(
+    rf"\b({_DAY_NAMES})(?:day)?s?\b|(?:(?:周|礼拜|星期)|(?<=(?:周|拜|期)[一二三四五六])[、和]?)([一二三四五六日天])(?![月号点个])"
+)
+_CHINESE_DAYS: Final = "一二三四五六日天"
 _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WEEK_PART: Final = re.compile(r"\b(?:weekends?|weekdays?|midweek|in the week)\b|周|星期|礼拜|平日")
-_WEEK_LIST: Final = re.compile(r"(?:,? (?:and|&|\+) |, ?| ?/ ?| )(?:the )?")
-_WEEK_RANGE: Final = re.compile(r",? ?(?:to|until|till|through|-) ?(?:and including )?(?:the )?")
+_WEEK_LIST: Final = re.compile(r"(?:,? (?:and|&|\+) |, ?| ?/ ?| )(?:the )?|[、和跟]?")
+_WEEK_RANGE: Final = re.compile(r",? ?(?:to|until|till|through|-) ?(?:and including )?(?:the )?|[到至]")
 _COUNT_UNIT: Final = re.compile(
     r" ?(?:%|per ?cent|points?\b|o'clock|am\b|pm\b|:[0-9]|st\b|nd\b|rd\b|th\b|-?[0-9]|yuan\b|net\b|[晚月号日间点])"
     r"|[ -]?(?:[a-z]+ )?nights?\b"
@@ -167,13 +171,17 @@ def told(text: str) -> Told:
         low,
         tuple(sentences_of(low)),
         tuple(_groups(low, dates)),
-        tuple(Weekday(m.start(), m.end(), _WEEKDAYS.index(m[1][:3])) for m in _WEEKDAY.finditer(low)),
+        tuple(Weekday(m.start(), m.end(), _weekday(m)) for m in _WEEKDAY.finditer(low)),
         _WEEK_PART.search(low) is not None,
         counts,
         tuple(word for word in words if word.stem not in _STOPPED and low[word.start : word.end] not in _PLAIN),
         tuple(word for word in words if word.stem in _ROOM_STEMS),
         frozenset(days),
     )
+
+
+def _weekday(match: re.Match[str]) -> int:
+    return _WEEKDAYS.index(match[1][:3]) if match[1] else min(6, _CHINESE_DAYS.index(match[2]))
 
 
 _STOPPED: Final = frozenset(stem(word) for word in _PLAIN)
@@ -205,6 +213,37 @@ def nights_on(said: Told, tickets: Sequence[Ticket]) -> list[Nights]:
         if days:
             found.append(Nights(group[0].start, group[-1].end, frozenset(days), frozenset(edges)))
     return found
+
+
+def parted(
+    groups: Sequence[Nights], tickets: Sequence[Ticket], others: AbstractSet[date] = frozenset()
+) -> list[Nights]:
+    """Return the groups of a message that part one stay between them: "14 to 18 and 21, 22; the 19th and 20th out".
+
+    They lie in it, no night is in two of them, and they hold all of its nights (but for ``others``, which were told
+    before), or one begins where another ends.
+    """
+    found: list[Nights] = []
+    for ticket in tickets:
+        nights = {ticket.check_in + timedelta(days=night) for night in range(ticket.nights)}
+        inside = [group for group in groups if all(ticket.check_in <= day <= ticket.check_out for day in group.days)]
+        held = frozenset[date]().union(*(group.days for group in inside))
+        if sum(len(group.days) for group in inside) < len(held) + len(inside) and len(inside) > 1:
+            if nights <= held or nights == (held & nights) ^ (others & nights):
+                found += inside
+            for one in inside:
+                for other in inside:
+                    if 0 <= (min(other.days) - max(one.days)).days <= 1 and len(one.days) + len(other.days) > 2:
+                        found += (one, other)
+        found += [group for group in inside if others and nights == (group.days & nights) ^ (others & nights)]
+    return found
+
+
+def days_out(said: Told, groups: Sequence[Nights], tickets: Sequence[Ticket]) -> AbstractSet[date]:
+    """Return the days of stays that a message names by date or by day of the week."""
+    named = {there.weekday for there in said.weekdays}
+    stays = {ticket.check_in + timedelta(days=night) for ticket in tickets for night in range(ticket.nights)}
+    return {day for day in stays if day.weekday() in named} | {day for group in groups for day in group.days}
 
 
 def _dates_of(mention: DateMention, tickets: Sequence[Ticket]) -> list[date]:

@@ -25,7 +25,7 @@ from negotiation_env.play.records import Episode
 from negotiation_env.play.rollout import rollout
 from negotiation_env.seeds import POLICY_LABEL
 from policies.chat import ChatPolicy, agent_reply
-from policies.training.on_policy.losses import dialogue_returns
+from policies.turn_credit import dialogue_returns
 from rewards.repo import SOURCES, Composition, RepoReward
 
 Read = Callable[[RewardBreakdown], float | None]
