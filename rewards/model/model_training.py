@@ -166,7 +166,7 @@ def train(
         figures["accuracy on the training authors' pairs that chose it"] = state.best
     made = folder.path / "adapter"
     adapter.save(made)
-    log("the zero, and figures on the validation authors")
+    log("zero and unit, and figures on the validation authors")
     reference = reference_of(
         lambda views: chat_scores(trainer, [(talk_of_view(view), view.text) for view in views]), most=settings.bland
     )
@@ -291,7 +291,7 @@ def _card(settings: RmPreset, command: str, figures: Mapping[str, Any]) -> str:
         base=settings.base,
         tags=("lora", "negotiation", "reward-model"),
         use='`rewards.model.adapter_model.AdapterRewardModel.from_folder(FOLDER)`, or `reward="repo:model=FOLDER"`; '
-        "`reference.json` holds its zero. In PEFT it is a SEQ_CLS adapter, read at the reply's last token.",
+        "`reference.json` holds zero and unit. In PEFT it is a SEQ_CLS adapter, read at the reply's last token.",
         made=[command],
         settings=settings.model_dump(mode="json"),
         figures=figures,

@@ -19,7 +19,7 @@ class RmPreset(AdapterPreset):
         data: a JSON Lines file of pairs in TRL's format whose training lines are taken; "" for the written pairs.
         pairs: written pairs, in the composition of the source paper, which has 6,632; 0 for all there are.
         ties: minimal edits, which the chat does not tell apart; 0 for all there are.
-        bland: bland replies, evenly out of all, by which the zero is set; 0 for all there are.
+        bland: replies, of those that say nothing and of bland ones, by which zero and unit are set; 0 for all.
         level: weight of the loss that draws chosen replies above 0 and rejected ones below.
         length: weight of the squared correlation of score and length.
         batch_size: examples (talks with their replies) of an optimiser step.

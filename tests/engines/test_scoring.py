@@ -86,7 +86,10 @@ def test_adapters_of_the_shared_base_change_nothing(base: Path, folders: tuple[P
     shared = open_base(str(own), "cpu", "float32")
     text = [ReadText(TEXTS[0], {"reward": (5,)})]
     before = TextScorer(shared, {"reward": load_head(shared, folders[0])}).read(text)
-    shared.add_adapter(str(folders[1]))
+    config = peft.LoraConfig(r=4, target_modules=["v_proj"], task_type="CAUSAL_LM", init_lora_weights=False)
+    model = transformers.AutoModelForCausalLM.from_pretrained(own)
+    peft.get_peft_model(model, config).save_pretrained(tmp_path / "policy")
+    shared.add_adapter(str(tmp_path / "policy"))
     after = TextScorer(shared, {"reward": load_head(shared, folders[0])}).read(text)
     assert torch.equal(before[0]["reward"], after[0]["reward"])
 

@@ -15,6 +15,7 @@ pytest.importorskip("transformers")
 from safetensors.torch import load_file  # noqa: E402
 
 from benchmarks.studies import adapter_quality  # noqa: E402
+from negotiation_env.engines.chat_model import ChatMessage  # noqa: E402
 from negotiation_env.errors import DataFileError, UsageError  # noqa: E402
 from negotiation_env.training.presets import LINEAR_LAYERS, read_preset  # noqa: E402
 from rewards.loading import load_model  # noqa: E402
@@ -46,9 +47,11 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for n in range(60):
         name = f"hotel {n // 2}"
         for k in range(3):
-            good, bad = f"please {rng.integers(100)}", f"{'please' if k == 2 else 'now'} {rng.integers(100)}"
+            one, other = rng.choice(100, 2, replace=False)
+            good, bad = f"please {one}", f"{'please' if k == 2 else 'now'} {other}"
             sure = 0.5 if k == 2 else 1.0
-            lines.append(PreferencePair(({"role": "user", "content": name},), good, bad, "made up", name, sure=sure))
+            prompt: tuple[ChatMessage, ...] = ({"role": "user", "content": name},)
+            lines.append(PreferencePair(prompt, good, bad, "made up", name, sure=sure))
     path = tmp_path_factory.mktemp("data") / "pairs.jsonl"
     write_lines(path, lines)
     return path
@@ -136,8 +139,8 @@ def test_a_tie_draws_scores_together_and_length_is_charged() -> None:
 
 
 def test_replies_to_one_talk_stand_together_each_once() -> None:
-    prompt = ({"role": "user", "content": "Hello?"},)
-    both = [PreferencePair(prompt, "a", "b", scenario="x"), PreferencePair(prompt, "c", "a", scenario="x", sure=0.5)]  # type: ignore[arg-type]
+    prompt: tuple[ChatMessage, ...] = ({"role": "user", "content": "Hello?"},)
+    both = [PreferencePair(prompt, "a", "b", scenario="x"), PreferencePair(prompt, "c", "a", scenario="x", sure=0.5)]
     (talk,) = compared_talks(both)
     assert talk.replies == ("a", "b", "c")
     assert talk.pairs == ((0, 1, 1.0), (2, 0, 0.5))
