@@ -20,10 +20,9 @@ from negotiation_env.language.claims.told import (
     Nights,
     Told,
     Word,
-    days_out,
     is_asked,
     nights_on,
-    parted,
+    parts_of,
     sentence_at,
     told,
     week_parts,
@@ -64,9 +63,7 @@ def retold_claims(talk: Talk) -> list[Claim]:
     """Return a claim for each date, weekday and count that says back another one; none in a talk's first messages."""
     now, before = told(talk.text), _before(talk)
     nights = nights_on(now, talk.card.tickets)
-    out = [days_out(message, groups, talk.card.tickets)
-           for message, groups in list(zip(before.messages, before.nights, strict=True))[::-2]]  # fmt: skip
-    parts = [part for days in (frozenset[date](), *out) for part in parted(nights, talk.card.tickets, days)]
+    parts = parts_of(talk.text, talk.earlier, talk.card.tickets)
     nights = [group for group in nights if group not in parts]
     if len(talk.earlier) < 2 or not talk.earlier[-1]:
         return list(_days_unheard(talk, now, nights, before))

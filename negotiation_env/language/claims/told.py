@@ -246,6 +246,37 @@ def days_out(said: Told, groups: Sequence[Nights], tickets: Sequence[Ticket]) ->
     return {day for day in stays if day.weekday() in named} | {day for group in groups for day in group.days}
 
 
+def parts_of(text: str, earlier: Sequence[str], tickets: Sequence[Ticket]) -> list[Nights]:
+    """Return the groups of a message that part a stay, by themselves or with days that the hotel has told."""
+    groups = nights_on(told(text), tickets)
+    found = parted(groups, tickets) if groups else []
+    for said in map(told, earlier[: -2 * _LATELY : -2] if groups else ()):
+        found += parted(groups, tickets, days_out(said, nights_on(said, tickets), tickets))
+    return found
+
+
+def parts_told(messages: Sequence[str], tickets: Sequence[Ticket]) -> tuple[AbstractSet[int], AbstractSet[int]]:
+    """Return how many nights the days that messages tell are and part stays into, and how many they leave of them."""
+    parts: set[int] = set()
+    left: set[int] = set()
+    for text in messages[-_LATELY:]:
+        said = told(text)
+        groups = nights_on(said, tickets)
+        dated = days_out(said._replace(weekdays=()), groups, tickets)
+        parts |= {len(group.days) - last for group in groups for last in (0, 1)}
+        for ticket in tickets:
+            nights = {ticket.check_in + timedelta(days=night) for night in range(ticket.nights)}
+            for days in (dated, days_out(said, (), tickets), days_out(said, groups, tickets)):
+                parts.add(len(nights & days))
+                left |= {ticket.nights - len(nights & days)} if nights & days else set()
+            parts |= {abs((edge - day).days) for day in dated for edge in (ticket.check_in, ticket.check_out)}
+    return parts, left
+
+
+_LATELY: Final = 10
+"""Messages of which the days may tell a part of a stay."""
+
+
 def _dates_of(mention: DateMention, tickets: Sequence[Ticket]) -> list[date]:
     """Return days as dates: each the one nearest to a stay, on its weekday, and none before the one listed before."""
     found: list[date] = []
