@@ -21,6 +21,7 @@ from negotiation_env.language.claims.told import (
     Told,
     Word,
     is_asked,
+    is_moved,
     nights_on,
     parts_of,
     sentence_at,
@@ -113,9 +114,6 @@ def _days_unheard(talk: Talk, now: Told, nights: Sequence[Nights], before: _Befo
             continue
         if any(sentence.start <= there.start < sentence.end for there in now.weekdays) or _WEEK.search(talk.low):
             continue
-        counted = {number.value for number in within(talk.numbers, group.start - NEAR, group.end + NEAR)}
-        if any((ticket.check_out - day).days in counted for day in new for ticket in talk.card.tickets):
-            continue  # "the last two from the 23rd"
         if not _OWN_DAY.search(talk.low, max(clause.start, group.start - 60), min(clause.end, group.end + 40)):
             yield _date_claim(talk, group, new[0])
 
@@ -191,7 +189,7 @@ def _lists_moved(talk: Talk, now: Told, nights: Sequence[Nights], before: _Befor
         new = _unheard(group, before)
         if len(group.days) < 2 or not new or is_asked(now, sentence_at(now, group.start)):
             continue
-        moved = any(group.days & days and group.days - days and days - group.days for days in lists)
+        moved = any(is_moved(group.days, days) for days in lists)
         if moved and not _is_left_over(talk, group, new, heard):
             yield _date_claim(talk, group, new[0])
 
@@ -246,6 +244,7 @@ def _weekdays_said_back(talk: Talk, now: Told, before: _Before) -> Iterator[Clai
 
 
 _WEEK_DAYS: Final = frozenset(range(7))
+_WEEKEND: Final = re.compile(r"weekend|周末")
 _WEEKENDS: Final = {frozenset((4, 5)), frozenset((5, 6))}
 
 
@@ -263,12 +262,13 @@ def _weekdays_moved(talk: Talk, now: Told, nights: Sequence[Nights], before: _Be
     stays = {frozenset((ticket.check_in + number * _DAY).weekday() for number in range(ticket.nights))
              for ticket in talk.card.tickets}  # fmt: skip
     known |= stays | {stay - days for stay in (*stays, _WEEK_DAYS) for days in heard}
-    known |= _WEEKENDS if "weekend" in talk.earlier_low or "周末" in talk.earlier_low else set()
+    if _WEEKEND.search(talk.earlier_low) and not _WEEKENDS.intersection(heard):
+        known |= _WEEKENDS
     for part in week_parts(now):
         dated = any(group.start - DATED <= part.start < group.end for group in nights)
         if dated or not 2 <= len(part.weekdays) <= WEEK_PART or part.weekdays in known:
             continue
-        moved = any(part.weekdays & days and part.weekdays - days and days - part.weekdays for days in heard)
+        moved = any(is_moved(part.weekdays, days) for days in heard)
         if moved and not is_asked(now, sentence_at(now, part.start)):
             yield talk.claim("weekday", part.start, part.end, talk.low[part.start : part.end], None, False)
 

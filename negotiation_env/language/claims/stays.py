@@ -158,7 +158,8 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
         elif len(mention.days) == 2 and mention.is_range and _half_fits(talk, mention, tickets, said, dates, nights):
             true = False
         elif len(mention.days) > 1 and (not mention.is_range or len(tickets) == len(talk.card.tickets)):
-            fits = _inside if mention.is_range else _is_night  # "11 and 12 April" are nights
+            between = talk.before(mention.start, 12).endswith(("between ", "between the "))
+            fits = _inside if mention.is_range or between else _is_night  # "11 and 12 April" are nights
             true = all(any(fits(day, ticket) for ticket in talk.card.tickets) for day in mention.days)
         else:
             true = any(_fits(talk, mention, ticket, start, nights) for ticket in tickets)

@@ -47,10 +47,11 @@ _TO_PAGE: Final = re.compile(
 _FROM_PAGE: Final = re.compile(r"# selling(?: price)?,? (?:and |or |so )?#(?= net| to you)")
 """A selling price and what it is said to leave the hotel."""
 _TYPE: Final = (
-    r"(?: (?:entered|shown|clean|net|selling|gross|staying|in|hand|your|the|for|to|you|guest|on|page|window|till))"
+    r"(?:(?: (?:on|in|to|for|at))?(?: (?:the|your|my|his|her))?"
+    r" (?:entered|shown|clean|net|selling|gross|staying|hand|guest|page|window|till|you))"
 )
 _AS_OTHER: Final = re.compile(
-    rf"#{_TYPE}{{1,4}}(?: is| makes| means| =|, that's|就是) #(?! ?(?:%|per ?cent|under|over|below|above))"
+    rf"#{_TYPE}{{1,2}}(?: is| makes| means| =|, that's|就是) #(?! ?(?:%|per ?cent|under|over|below|above))"
     rf"|(?<=, )# is #(?=[.;?!]|$)"
 )
 """A price of one type and the same of the other: "280 in hand is 350 for the guest, 284 is 355"."""

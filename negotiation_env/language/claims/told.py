@@ -12,13 +12,15 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from negotiation_env.game.scenario import Ticket
 from negotiation_env.language.claims.dates import DateMention, Day, find_dates, ordinals
 from negotiation_env.language.claims.talk import MAX_LENGTH, Span, sentences_of, within
 from negotiation_env.language.numerals import find_numbers, lower
 from negotiation_env.language.price_vocabulary import word_set
+
+T = TypeVar("T")
 
 _WORD: Final = re.compile(r"[a-z]{3,}")
 _ENDING: Final = re.compile(r"(?:ing|ers|ies|ed|es|er|s)$")
@@ -247,12 +249,23 @@ def days_out(said: Told, groups: Sequence[Nights], tickets: Sequence[Ticket]) ->
 
 
 def parts_of(text: str, earlier: Sequence[str], tickets: Sequence[Ticket]) -> list[Nights]:
-    """Return the groups of a message that part a stay, by themselves or with days that the hotel has told."""
+    """Return the groups of a message that part a stay, by themselves or with days that the hotel has told.
+
+    A group that shares some days with those that the hotel has listed and not all is none.
+    """
     groups = nights_on(told(text), tickets)
-    found = parted(groups, tickets) if groups else []
-    for said in map(told, earlier[: -2 * _LATELY : -2] if groups else ()):
-        found += parted(groups, tickets, days_out(said, nights_on(said, tickets), tickets))
+    heard = [(said, nights_on(said, tickets)) for said in map(told, earlier[: -2 * _LATELY : -2] if groups else ())]
+    lists = [group.days for _, there in heard for group in there if len(group.days) > 1]
+    groups = [group for group in groups if not any(is_moved(group.days, days) for days in lists)]
+    found = parted(groups, tickets)
+    for said, there in heard:
+        found += parted(groups, tickets, days_out(said, there, tickets))
     return found
+
+
+def is_moved(days: AbstractSet[T], others: AbstractSet[T]) -> bool:
+    """Return whether days share some with others, lack some of these, and have some of their own."""
+    return bool(days & others and days - others and others - days)
 
 
 def parts_told(messages: Sequence[str], tickets: Sequence[Ticket]) -> tuple[AbstractSet[int], AbstractSet[int]]:

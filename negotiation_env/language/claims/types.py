@@ -54,7 +54,7 @@ _BEHIND: Final = re.compile(
 """What may stand between a figure and the words for its type behind it."""
 _AHEAD: Final = re.compile(
     r"(?:: (?:the |your )?(?:[a-z]+ ){1,2}|[:,：，]|,? then:?|,? (?:it's|it is|that's|that is|is|are|at|about|some"
-    r"|only|now|just|around|as|price|prices|rate|of)|[我就]?[挂是按])* ?[¥$]?"
+    r"|only|now|just|around|as|price|prices|rate|of)|[我就]?[挂是按约])* ?[¥$]?"
 )
 _VERB: Final = re.compile(
     r"(?:keep|get|receive|take|pocket|pay|see|read|arrive|leave|付|给|看|到手|落袋)s?$|\bleav(?:es?|ing)\b"
