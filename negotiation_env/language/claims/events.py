@@ -56,12 +56,13 @@ _PLAIN: Final = word_set(
 )
 """Words before an event that tell it from no other."""
 _EVENT_WORDS: Final = word_set(
-    "music food leaf foliage marathon school trade cherry blossom plum rapeseed lantern regatta boat dragon tea harvest "
-    "exam gull torch tourism beer wine sailing ice snow ski beach jazz rock opera film book art craft flower peony orchid "
-    "lotus osmanthus ginkgo maple crab fishery fish fruit lychee orange rice moon mid-autumn spring-festival lunar national "
-    "labour labor day qingming new-year christmas summer winter spring autumn university graduation entrance student expo "
-    "export import electronics car motor toy textile furniture machine machinery auto travel culture dance theatre kite "
-    "firework light balloon temple water swimming cycling running golf tennis horse sports games fashion wedding"
+    "music food leaf foliage marathon school trade cherry blossom plum rapeseed lantern regatta boat dragon tea "
+    "harvest exam gull torch tourism beer wine sailing ice snow ski beach jazz rock opera film book art craft "
+    "flower peony orchid lotus osmanthus ginkgo maple crab fishery fish fruit lychee orange rice moon mid-autumn "
+    "spring-festival lunar national labour labor day qingming new-year christmas summer winter spring autumn "
+    "university graduation entrance student expo export import electronics car motor toy textile furniture machine "
+    "machinery auto travel culture dance theatre kite firework light balloon temple water swimming cycling running "
+    "golf tennis horse sports games fashion wedding"
 )
 """Words before a fair, a festival or holidays that tell it from others."""
 _HOLIDAYS: Final = (
@@ -116,10 +117,8 @@ def event_claims(talk: Talk) -> list[Claim]:
         )
         adjective = match["head"] in ("fair", "fairs", "race", "races") and not (
             talk.before(match.start(), 6).endswith(("the ", "this ", "that ", "your ", "our "))
-            or match.start() == sentence.start
-            or words & _EVENT_WORDS
-            or _OF_FAIR.search(talk.low, match.end() - 4, match.end() + 12)
-            or (match["head"].startswith("fair") and _TELLING.search(talk.before(match.start(), 24)))
+            or words & _EVENT_WORDS - {"marathon"}
+            or (match["head"].startswith("fair") and _is_fair(talk, match, sentence.start))
         )
         if not true and (other or adjective):
             continue
@@ -133,6 +132,12 @@ def event_claims(talk: Talk) -> list[Claim]:
             true = bool({_root(word) for word in words} & known)
             found.append(talk.claim("event", match.start(1), match.end(1), match[1], event, true))
     return found
+
+
+def _is_fair(talk: Talk, match: re.Match[str], start: int) -> bool:
+    """Return whether "fair" is an event by where it stands in the sentence that begins at ``start``."""
+    telling = _TELLING.search(talk.before(match.start(), 24)) is not None
+    return telling or match.start() == start or _OF_FAIR.search(talk.low, match.end() - 4, match.end() + 12) is not None
 
 
 def _root(word: str) -> str:

@@ -50,8 +50,8 @@ _GIFTS: Final[dict[str, re.Pattern[str]]] = {
         r"\b(?:weekly|week by week) (?:\w+ )?(?:reports?|sheets?|figures|numbers)\b|\bweekly (?:line|page|letter)\b"
         rf"|\b(?:reports?|sheet|page|letter|paper|figures|numbers)(?: (?!for\b)\w+){{0,2}} {_EACH_WEEK}"
         rf"|\b{_EACH_WEEK},? (?:\w+ ){{0,4}}(?:reports?|sheet|a page|figures|numbers)\b"
-        r"|\b(?:the|your|a|first|one|and) reports?\b(?! (?:from|said|says|of the|about|i read|to\b|on [0-9]))|周报|每(?:周|个?礼拜"
-        r"|个?星期).{0,8}(?:表|报|一张|一页|纸)"
+        r"|\b(?:the|your|a|first|one|and) reports?\b(?! (?:from|said|says|of the|about|i read|to\b|on [0-9]))"
+        r"|周报|每(?:周|个?礼拜|个?星期).{0,8}(?:表|报|一张|一页|纸)"
         r"|(?<=[\u4e00-\u9fff]) ?(?:weekly )?report"
     ),
 }  # fmt: skip

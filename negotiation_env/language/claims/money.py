@@ -131,7 +131,7 @@ def _competitor_claims(talk: Talk, houses: list[House], prices: list[Number]) ->
         # "Willow's 599": one telling word of the name, as a name.
         short = re.compile(
             rf"\b(?:{'|'.join(map(re.escape, words))})(?='s\b| (?:is|asks|sells|has|at|does|stands|takes|"
-            rf"sits|went|dropped)\b)"
+            rf"sits|went|dropped)\b|[才都也现挂卖])"
         )
         spans += [match.span() for match in short.finditer(talk.low) if talk.text[match.start()].isupper()
                   and not any(start <= match.start() < end for start, end in spans)]  # fmt: skip

@@ -20,10 +20,10 @@ from negotiation_env.language.claims.told import (
     Nights,
     Told,
     Word,
-    days_out,
     is_asked,
+    is_moved,
     nights_on,
-    parted,
+    parts_of,
     sentence_at,
     told,
     week_parts,
@@ -64,9 +64,7 @@ def retold_claims(talk: Talk) -> list[Claim]:
     """Return a claim for each date, weekday and count that says back another one; none in a talk's first messages."""
     now, before = told(talk.text), _before(talk)
     nights = nights_on(now, talk.card.tickets)
-    out = [days_out(message, groups, talk.card.tickets)
-           for message, groups in list(zip(before.messages, before.nights, strict=True))[::-2]]  # fmt: skip
-    parts = [part for days in (frozenset[date](), *out) for part in parted(nights, talk.card.tickets, days)]
+    parts = parts_of(talk.text, talk.earlier, talk.card.tickets)
     nights = [group for group in nights if group not in parts]
     if len(talk.earlier) < 2 or not talk.earlier[-1]:
         return list(_days_unheard(talk, now, nights, before))
@@ -116,9 +114,6 @@ def _days_unheard(talk: Talk, now: Told, nights: Sequence[Nights], before: _Befo
             continue
         if any(sentence.start <= there.start < sentence.end for there in now.weekdays) or _WEEK.search(talk.low):
             continue
-        counted = {number.value for number in within(talk.numbers, group.start - NEAR, group.end + NEAR)}
-        if any((ticket.check_out - day).days in counted for day in new for ticket in talk.card.tickets):
-            continue  # "the last two from the 23rd"
         if not _OWN_DAY.search(talk.low, max(clause.start, group.start - 60), min(clause.end, group.end + 40)):
             yield _date_claim(talk, group, new[0])
 
@@ -194,7 +189,7 @@ def _lists_moved(talk: Talk, now: Told, nights: Sequence[Nights], before: _Befor
         new = _unheard(group, before)
         if len(group.days) < 2 or not new or is_asked(now, sentence_at(now, group.start)):
             continue
-        moved = any(group.days & days and group.days - days and days - group.days for days in lists)
+        moved = any(is_moved(group.days, days) for days in lists)
         if moved and not _is_left_over(talk, group, new, heard):
             yield _date_claim(talk, group, new[0])
 
@@ -249,6 +244,7 @@ def _weekdays_said_back(talk: Talk, now: Told, before: _Before) -> Iterator[Clai
 
 
 _WEEK_DAYS: Final = frozenset(range(7))
+_WEEKEND: Final = re.compile(r"weekend|周末")
 _WEEKENDS: Final = {frozenset((4, 5)), frozenset((5, 6))}
 
 
@@ -266,12 +262,13 @@ def _weekdays_moved(talk: Talk, now: Told, nights: Sequence[Nights], before: _Be
     stays = {frozenset((ticket.check_in + number * _DAY).weekday() for number in range(ticket.nights))
              for ticket in talk.card.tickets}  # fmt: skip
     known |= stays | {stay - days for stay in (*stays, _WEEK_DAYS) for days in heard}
-    known |= _WEEKENDS if "weekend" in talk.earlier_low or "周末" in talk.earlier_low else set()
+    if _WEEKEND.search(talk.earlier_low) and not _WEEKENDS.intersection(heard):
+        known |= _WEEKENDS
     for part in week_parts(now):
         dated = any(group.start - DATED <= part.start < group.end for group in nights)
         if dated or not 2 <= len(part.weekdays) <= WEEK_PART or part.weekdays in known:
             continue
-        moved = any(part.weekdays & days and part.weekdays - days and days - part.weekdays for days in heard)
+        moved = any(is_moved(part.weekdays, days) for days in heard)
         if moved and not is_asked(now, sentence_at(now, part.start)):
             yield talk.claim("weekday", part.start, part.end, talk.low[part.start : part.end], None, False)
 

@@ -118,7 +118,9 @@ _OF_HOUSE: Final = re.compile(r" of (?:the |your |its )?(?:guests|rooms|house|be
 _UP_DOWN: Final = re.compile(r" (?:up|down)\b")
 _UP_DOWN_BEFORE: Final = re.compile(r"\b(?:up|down) $")
 _FEWER: Final = re.compile(r" (?:fewer|less|down|below|under)\b")
-_MOVED: Final = re.compile(r" (?:more|fewer|less|up|down|above|below|over|under|softer|quieter|weaker|stronger|busier)\b")
+_MOVED: Final = re.compile(
+    r" (?:more|fewer|less|up|down|above|below|over|under|softer|quieter|weaker|stronger|busier)\b"
+)
 _THIRD: Final = re.compile(
     r"\b(?:houses|hotels|partners?|neighbou?rs?|resorts|guest ?houses|inns|homestays|competitors|"
     r"others|average|measured|proven|model|figures|"
@@ -163,12 +165,14 @@ _UNCERTAIN: Final = re.compile(
 
 _BETTER: Final = re.compile(
     r" (?:more|better|higher|extra|stronger) "
-    r"(?:(conversions?|bookings|reservations|of (?:those|them|the people|people) who (?:look|see|view|open))|exposure|visibility|views|clicks)\b"
+    r"(?:(conversions?|bookings|reservations"
+    r"|of (?:those|them|the people|people) who (?:look|see|view|open))|exposure|visibility|views|clicks)\b"
 )
 _LESS: Final = re.compile(r"(?:[0-9]|\b(?:rates?|prices?)) (?:less|minus) $|\bnot $")
 """Before a share that is taken off a price, or that is denied."""
 _LOOKERS: Final = re.compile(
-    r" (?:more|extra|additional) (?:people|guests|travellers|ppl)(?: who)?(?: (?:look\w*|see\w*|on|in|at|open\w*)\b)|的人(?:会|能|来)?[看翻]"
+    r" (?:more|extra|additional) (?:people|guests|travellers|ppl)(?: who)?"
+    r"(?: (?:look\w*|see\w*|on|in|at|open\w*)\b)|的人(?:会|能|来)?[看翻]"
 )
 """People who look at a page."""
 _CLOSE: Final = re.compile(r"\b(?:sells?|closes?|sold) $")

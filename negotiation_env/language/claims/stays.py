@@ -21,9 +21,9 @@ from negotiation_env.language.claims.dates import (
     weekday_row,
     weekdays_of,
 )
-from negotiation_env.language.claims.houses import RoomMention
+from negotiation_env.language.claims.houses import DATE_ASIDE, RoomMention, tickets_meant
 from negotiation_env.language.claims.talk import Claim, Span, Talk, within
-from negotiation_env.language.claims.told import Nights, days_out, nights_on, parted, told
+from negotiation_env.language.claims.told import parts_of, parts_told
 from negotiation_env.language.numerals import find_numbers
 
 _START_BEFORE: Final = re.compile(
@@ -38,7 +38,8 @@ _END_BEFORE: Final = re.compile(
 )
 _ROUGHLY_BEFORE: Final = re.compile(rf"\b(?:and|around|round|about|between|near)(?: {WEEKDAY},?)? (?:the )?$")
 _OUT_BEFORE: Final = re.compile(
-    rf"\b(?:out|leaves|leaving|(?<!we )(?<!i )leave|depart\w+|check(?:ing)?[ -]?out)(?: on)? (?:{WEEKDAY},? ?)?(?:the )?$"
+    rf"\b(?:out|leaves|leaving|(?<!we )(?<!i )leave|depart\w+|check(?:ing)?[ -]?out)(?: on)? (?:{WEEKDAY},? ?)?"
+    r"(?:the )?$"
 )
 _LAST_BEFORE: Final = re.compile(
     rf"\blast (?:night|one)(?: is| being| of (?:it|them))?(?: on)?,? (?:{WEEKDAY},? ?)?(?:the )?$"
@@ -69,9 +70,11 @@ _START_AFTER: Final = re.compile(
 _OTHER_DAY: Final = re.compile(
     r"\b(?:by|before|until|till|since|after|latest|ago|paid|pays?|payout|ring|call|phone|visit\w*|meet\w*|"
     r"send|report|mail|write|pictures|photos|"
-    r"come|back|unsold|deadline|birthday|opens?|reopen\w*|closed?|shut|outside|not|never|today|tomorrow|last year|yesterday|"
+    r"come|back|unsold|"
+    r"deadline|birthday|opens?|reopen\w*|closed?|shut|outside|not|never|today|tomorrow|last year|yesterday|"
     r"expires?|valid|invoice|contract|decide|answer|review|check again|wedding|exam\w*|opened|deliver\w*|photograph\w*|"
-    r"were|was|had|hadn't|wasn't|stood|done|finish\w*|ready|holiday|festival|fair|new year)\b|再|之前|前$|联系|打给|回您|结算|发您|除了|不含|合同"
+    r"were|was|had|hadn't|wasn't|stood|done|finish\w*|ready|holiday|festival|fair|new year)\b"
+    r"|再|之前|前$|联系|打给|回您|结算|发您|除了|不含|合同"
 )
 _I_WRITE: Final = re.compile(
     r"\b(?:i|we)(?:'m| am)? (?:writ\w+|call\w*|phon\w+|ring\w*) (?:you |to you )?(?:about|for)\b"
@@ -95,74 +98,19 @@ _PART: Final = re.compile(
     r"less|free)\b|只|其中|剩|另外|平日|周"
 )
 _ONE_NIGHT: Final = re.compile(r"[,.;)]|$")
-_DATE_ASIDE: Final = re.compile(rf"(?:[ ,:(]|\b(?:from|on|the|starting|for|{WEEKDAY})\b)*")
 _NO_MORE: Final = re.compile(r",? (?:and )?(?:no more|not one more|no longer)\b")
 _AND_NIGHTS: Final = re.compile(r"/[0-9]| and (?:[a-z]+|[0-9]+)(?:[,.;:?!)]|$)")
 _AT_ONCE: Final = re.compile(r" in one go\b| at a stretch\b| on end\b")
 _LEAST: Final = re.compile(
     r"\b(?:minimum|min|at least|or more|or longer|least|every|each|per|more than|under|limit|up to|over|any|"
-                           r"who|guests?|stays?|people|long|whatever|which|of the)\b|哪|都有|换|洗|以上|连住|起住|至少|最少")  # fmt: skip
+                           r"who|guests?|stays?|people|long|whatever|which|of the)\b"
+    r"|哪|都有|换|洗|以上|连住|起住|至少|最少")  # fmt: skip
 
 
-_ROOM_BEHIND: Final = re.compile(
-    r",? (?:in|of|for) (?:the|your|a) |起?的?|(?:起|进|入住|住进来|住|号|[、，]|[0-9一二两三四五六七八九十]{1,3}晚){1,4}的"
-)
-_NO_ROOM: Final = re.compile(r"\b(?:no|not|without|except|but)(?: the| your)? $")
-_NEXT_ROOM: Final = re.compile(r"(?=,? and (?:the |your )?$|.{0,20}\band [0-9]{3}).*", re.S)
-"""Between a date and a room of which the words go on: "the twin from the 10th and the king from the 7th"."""
-
-
-def tickets_meant(talk: Talk, rooms: Sequence[RoomMention], start: int, end: int) -> tuple[Ticket, ...]:
-    """Return the tickets that words at ``low[start:end]`` speak of.
-
-    Those are the rooms named last before them in the sentence (all of "suite and double"), or the ones named next if
-    no room stands before the words or the sentence says the figures first ("from the 6th for twelve in the twin");
-    else all tickets.
-    """
-    tickets = talk.card.tickets
-    sentence = talk.sentence(start)
-    inside = [room for room in within(rooms, sentence.start, sentence.end)
-              if not _NO_ROOM.search(talk.before(room.start, 16))]  # fmt: skip
-    before = [room for room in inside if room.end <= start]
-    after = [room for room in inside if room.start >= end]
-    clause = talk.clause(start)
-    between = talk.low[end : after[0].start] if after else " "
-    spaced = talk.low[start:end].endswith(" ")  # it parts clauses in Chinese
-    behind = not spaced and _ROOM_BEHIND.fullmatch(between) is not None
-    if before and not behind and not (after and after[0].start < clause.end and before[-1].start < clause.start):
-        group = [before[-1]]
-        beside = _DATE_ASIDE.fullmatch(talk.low[before[-1].end : start])
-        if before[-1].start < clause.start and len({room.tickets for room in before}) > 1 and not beside:
-            group = before  # "the Queen and the Executive, nights from the 9th and from the 12th"
-        for room in reversed(before[:-1]):
-            if not re.fullmatch(r"[ ,]*(?:and|&|\+|/|,|和|、)? ?(?:the |your )?", talk.low[room.end : group[-1].start]):
-                break
-            group.append(room)
-    elif after and (len(inside) == 1 or after[0].start < clause.end) and not _NEXT_ROOM.fullmatch(between):
-        group = after[:1]
-    else:
-        group = _named_last(talk, rooms, sentence)
-    meant = tuple(tickets[place] for room in group for place in room.tickets)
-    return meant or tickets
-
-
-_OTHERS: Final = re.compile(r"\b(?:all|both|others?|each|rest|everything|they)\b|都|其他|其余")
 _ALL_FROM: Final = re.compile(
     rf"\b(?:all(?: (?:two|three))?|both)(?: of them| rooms)?,? (?:from|starting) (?:{WEEKDAY},? )?(?:the )?$"
 )
 _EACH: Final = re.compile(r" each\b")
-
-
-def _named_last(talk: Talk, rooms: Sequence[RoomMention], sentence: Span) -> list[RoomMention]:
-    """Return the room of the sentence before, if it names one: "Your queen is at 487. Could she go for 435?"."""
-    before = [room for room in rooms if room.end <= sentence.start]
-    if not before:
-        return []
-    last = talk.sentence(before[-1].start)
-    inside = [room for room in before if room.start >= last.start]
-    alone = len({room.tickets for room in inside}) == 1 and last.end + 4 >= sentence.start
-    alone = alone and not _OTHERS.search(talk.low, sentence.start, sentence.end)
-    return inside[-1:] if alone else []
 
 
 def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMention],
@@ -170,7 +118,7 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
     """Return a claim for each date that is said to be one of a stay."""
     found: list[Claim] = []
     said = _days_said(talk) if dates else frozenset[Day]()
-    parts = _parts(talk) if len(dates) > 1 and talk.earlier else ()
+    parts = parts_of(talk.text, talk.earlier, talk.card.tickets) if dates and talk.earlier else ()
     for mention in dates:
         tickets = tickets_meant(talk, rooms, mention.start, mention.end)
         opening = not talk.earlier and not mention.is_range and len(mention.days) == 1
@@ -178,8 +126,8 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
         found += _weekday_claims(talk, mention)
         if _OTHER_START.search(talk.before(mention.start, 32)) or _NO_DAY_AFTER.match(talk.low, mention.end):
             continue
-        if talk.low[mention.start - 1 : mention.start] == "、":  # the end of a list, "8、9、10号"
-            continue
+        if talk.low[mention.start - 1 : mention.start] == "、" and mention.days[0].month is None:
+            continue  # the end of a list, "8、9、10号"
         if any(part.start <= mention.start < part.end for part in parts):
             continue
         if any(_AND_DAY.fullmatch(talk.low, date.end, mention.start) and date.days[-1].day + 1 == mention.days[0].day
@@ -210,16 +158,13 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
         elif len(mention.days) == 2 and mention.is_range and _half_fits(talk, mention, tickets, said, dates, nights):
             true = False
         elif len(mention.days) > 1 and (not mention.is_range or len(tickets) == len(talk.card.tickets)):
-            true = all(any(_inside(day, ticket) for ticket in talk.card.tickets) for day in mention.days)
+            between = talk.before(mention.start, 12).endswith(("between ", "between the "))
+            fits = _inside if mention.is_range or between else _is_night  # "11 and 12 April" are nights
+            true = all(any(fits(day, ticket) for ticket in talk.card.tickets) for day in mention.days)
         else:
             true = any(_fits(talk, mention, ticket, start, nights) for ticket in tickets)
         found.append(talk.claim("date", mention.start, mention.end, _iso(mention.days[0]), truth, true))
     return found
-
-
-def _parts(talk: Talk) -> Sequence[Nights]:
-    """Return the dates of a message that part a stay."""
-    return parted(nights_on(told(talk.text), talk.card.tickets), talk.card.tickets)
 
 
 def _end_claims(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], said: AbstractSet[Day],
@@ -229,6 +174,8 @@ def _end_claims(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], sai
     shorter = {t.check_in + timedelta(days=n - int(last)) for t in tickets for n in _nights_said(talk) if n <= t.nights}
     wrong = last and any(mention.days[-1].day == ticket.check_out.day for ticket in tickets)
     true = any(mention.days[-1].day == end.day for end in ends | shorter) or (not wrong and set(mention.days) <= said)
+    begins = not mention.is_range or any(_inside(mention.days[0], ticket) for ticket in tickets)
+    true = true and begins
     truth = ", ".join(sorted(end.isoformat() for end in ends))
     return [talk.claim("date", mention.start, mention.end, _iso(mention.days[-1]), truth, true)]
 
@@ -460,8 +407,12 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
                 continue
             partly = mention.nights < longest and talk.earlier and not swapped
             asked = talk.low[sentence.end : sentence.end + 1] in ("?", "？")
-            part = part or (asked or meant is None) and _is_a_part(talk, sentence, dates)
-            parts, left = _parts_told(talk, meant or talk.card.tickets) if talk.earlier else (frozenset[int](), frozenset[int]())
+            part = part or ((asked or meant is None) and _is_a_part(talk, sentence, dates))
+            parts, left = (
+                parts_told((*talk.earlier, talk.text), meant or talk.card.tickets)
+                if talk.earlier
+                else (frozenset[int](), frozenset[int]())
+            )
             if mention.nights in left or (partly and not exact and (part or mention.nights in parts)):
                 continue
         found.append(talk.claim("nights", mention.start, mention.end, float(mention.nights),
@@ -549,28 +500,6 @@ _FROM_DATE: Final = re.compile(rf",? from (?:{WEEKDAY},? ?)?(?:the )?")
 _BARE_END: Final = re.compile(r"[.;,)!?:]|$| and\b")
 
 
-def _parts_told(talk: Talk, meant: Sequence[Ticket]) -> tuple[AbstractSet[int], AbstractSet[int]]:
-    """Return how many nights the days that were told are and part stays into, and how many they leave of them."""
-    parts: set[int] = set()
-    left: set[int] = set()
-    for text in (*talk.earlier[-_LATELY:], talk.text):
-        said = told(text)
-        groups = nights_on(said, talk.card.tickets)
-        dated = days_out(said._replace(weekdays=()), groups, talk.card.tickets)
-        parts |= {len(group.days) - last for group in groups for last in (0, 1)}
-        for ticket in meant:
-            nights = {ticket.check_in + timedelta(days=night) for night in range(ticket.nights)}
-            for days in (dated, days_out(said, (), talk.card.tickets), days_out(said, groups, talk.card.tickets)):
-                parts.add(len(nights & days))
-                left |= {ticket.nights - len(nights & days)} if nights & days else set()
-            parts |= {abs((edge - day).days) for day in dated for edge in (ticket.check_in, ticket.check_out)}
-    return parts, left
-
-
-_LATELY: Final = 10
-"""Earlier messages of which the days may have told a part of a stay."""
-
-
 def _is_a_part(talk: Talk, sentence: Span, dates: Sequence[DateMention]) -> bool:
     """Return whether the talk has told of a part of a stay, or the sentence tells which nights are meant."""
     tickets = talk.card.tickets
@@ -623,7 +552,7 @@ def _named_beside(talk: Talk, mention: NightsMention, rooms: Sequence[RoomMentio
         between = talk.low[named[-1].end : mention.start]
         for date in reversed(within(dates, named[-1].end, mention.start)):
             between = between[: date.start - named[-1].end] + between[date.end - named[-1].end :]
-        if len(within(dates, named[-1].end, mention.start)) == 1 and _DATE_ASIDE.fullmatch(between):
+        if len(within(dates, named[-1].end, mention.start)) == 1 and DATE_ASIDE.fullmatch(between):
             return tuple(talk.card.tickets[place] for place in named[-1].tickets)
     for room in within(rooms, mention.start - 60, mention.end + 24):
         after = 0 <= room.start - mention.end <= 20 and re.fullmatch(

@@ -12,13 +12,15 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from negotiation_env.game.scenario import Ticket
 from negotiation_env.language.claims.dates import DateMention, Day, find_dates, ordinals
 from negotiation_env.language.claims.talk import MAX_LENGTH, Span, sentences_of, within
 from negotiation_env.language.numerals import find_numbers, lower
 from negotiation_env.language.price_vocabulary import word_set
+
+T = TypeVar("T")
 
 _WORD: Final = re.compile(r"[a-z]{3,}")
 _ENDING: Final = re.compile(r"(?:ing|ers|ies|ed|es|er|s)$")
@@ -244,6 +246,48 @@ def days_out(said: Told, groups: Sequence[Nights], tickets: Sequence[Ticket]) ->
     named = {there.weekday for there in said.weekdays}
     stays = {ticket.check_in + timedelta(days=night) for ticket in tickets for night in range(ticket.nights)}
     return {day for day in stays if day.weekday() in named} | {day for group in groups for day in group.days}
+
+
+def parts_of(text: str, earlier: Sequence[str], tickets: Sequence[Ticket]) -> list[Nights]:
+    """Return the groups of a message that part a stay, by themselves or with days that the hotel has told.
+
+    A group that shares some days with those that the hotel has listed and not all is none.
+    """
+    groups = nights_on(told(text), tickets)
+    heard = [(said, nights_on(said, tickets)) for said in map(told, earlier[: -2 * _LATELY : -2] if groups else ())]
+    lists = [group.days for _, there in heard for group in there if len(group.days) > 1]
+    groups = [group for group in groups if not any(is_moved(group.days, days) for days in lists)]
+    found = parted(groups, tickets)
+    for said, there in heard:
+        found += parted(groups, tickets, days_out(said, there, tickets))
+    return found
+
+
+def is_moved(days: AbstractSet[T], others: AbstractSet[T]) -> bool:
+    """Return whether days share some with others, lack some of these, and have some of their own."""
+    return bool(days & others and days - others and others - days)
+
+
+def parts_told(messages: Sequence[str], tickets: Sequence[Ticket]) -> tuple[AbstractSet[int], AbstractSet[int]]:
+    """Return how many nights the days that messages tell are and part stays into, and how many they leave of them."""
+    parts: set[int] = set()
+    left: set[int] = set()
+    for text in messages[-_LATELY:]:
+        said = told(text)
+        groups = nights_on(said, tickets)
+        dated = days_out(said._replace(weekdays=()), groups, tickets)
+        parts |= {len(group.days) - last for group in groups for last in (0, 1)}
+        for ticket in tickets:
+            nights = {ticket.check_in + timedelta(days=night) for night in range(ticket.nights)}
+            for days in (dated, days_out(said, (), tickets), days_out(said, groups, tickets)):
+                parts.add(len(nights & days))
+                left |= {ticket.nights - len(nights & days)} if nights & days else set()
+            parts |= {abs((edge - day).days) for day in dated for edge in (ticket.check_in, ticket.check_out)}
+    return parts, left
+
+
+_LATELY: Final = 10
+"""Messages of which the days may tell a part of a stay."""
 
 
 def _dates_of(mention: DateMention, tickets: Sequence[Ticket]) -> list[date]:

@@ -34,7 +34,8 @@ _NET: Final = re.compile(
     rf"|takes? home|pockets?|get to keep)\b|\bi (?:get|keep)\b"
     rf"|(?:\bleav(?:es|ing)|(?:'d|\bwould|\bwill) leave)(?: (?:you|the house|the hotel|her|him|me))?(?: with)?"
     rf"(?= (?:about |some |only |roughly |around )?[0-9])"
-    rf"|\bof (?:it|that) (?:is |are )?yours\b|\bafter {_SHARE}|(?<=[0-9]) you(?=[.,;!?)]|$)|(?<=[0-9],) me(?=[.,;!?)]|$)"
+    rf"|\bof (?:it|that) (?:is |are )?yours\b|\bafter {_SHARE}|(?<=[0-9]) you(?=[.,;!?)]|$)"
+    rf"|(?<=[0-9],) me(?=[.,;!?)]|$)"
     r"|到手|净价|净收|落袋|[您你]所得"
 )
 _SELLING: Final = re.compile(
@@ -53,9 +54,11 @@ _BEHIND: Final = re.compile(
 """What may stand between a figure and the words for its type behind it."""
 _AHEAD: Final = re.compile(
     r"(?:: (?:the |your )?(?:[a-z]+ ){1,2}|[:,：，]|,? then:?|,? (?:it's|it is|that's|that is|is|are|at|about|some"
-    r"|only|now|just|around|as|price|prices|rate|of)|[我就]?[挂是按])* ?[¥$]?"
+    r"|only|now|just|around|as|price|prices|rate|of)|[我就]?[挂是按约])* ?[¥$]?"
 )
-_VERB: Final = re.compile(r"(?:keep|get|receive|take|pocket|pay|see|read|arrive|leave|付|给|看|到手|落袋)s?$|\bleav(?:es?|ing)\b")
+_VERB: Final = re.compile(
+    r"(?:keep|get|receive|take|pocket|pay|see|read|arrive|leave|付|给|看|到手|落袋)s?$|\bleav(?:es?|ing)\b"
+)
 """Words that the figure follows."""
 _VERB_ALONE: Final = re.compile(r"you(?:'d| would|'ll| will)? (?:still )?[a-z ]+s?$")
 _END: Final = re.compile(r" ?(?:[.,;:!?)]|$|(?:a|per|each) night)")
@@ -65,14 +68,17 @@ _CONVERTS: Final = re.compile(
 """After a figure that is turned into another one, or that tells how far two are apart."""
 _LIST: Final = re.compile(
     r"(?: (?:for|on|in) (?:the |your )?[a-z]+(?: [a-z]+)?)?(?:, | and |,? and |/| & |、|和)(?:the "
-    r"|your )?(?:(?!and |at |of |to |from |page |guests? |against |then |over |under |so |that |which |leav)[a-z]+ ){0,2}"
+    r"|your )?(?:(?!and |at |of |to |from |page |guests? |against |then |over |under |so |that |which "
+    r"|leav)[a-z]+ ){0,2}"
 )
 _ALL: Final = re.compile(
     r"(?:\b(?:both|all|each|every one)\b[^.,;:0-9]{0,18}|[都均两三]个?(?:都|是|系|按|您|你)*)[ ,]*$|^[ ,]*$|[:,;，] ?$"
 )
 """What stands before words for a type that are said of every figure of the sentence."""
 _EACH: Final = re.compile(r"\b(?:both|all)(?: of them)?[ ,]*$")
-_ALL_AFTER: Final = re.compile(r"(?: prices?| rates?| them|的?价?)?(?:,? (?:both|all)(?: times)?)?[ ,]*(?:[,;:.!?。，]|$)")
+_ALL_AFTER: Final = re.compile(
+    r"(?: prices?| rates?| them|的?价?)?(?:,? (?:both|all)(?: times)?)?[ ,]*(?:[,;:.!?。，]|$)"
+)
 _LAST: Final = 12
 """Characters of a sentence before words for a type that may be said of the sentence before."""
 _BID: Final = re.compile(
@@ -87,6 +93,8 @@ _EXACT: Final = 0.6
 """Yuan within which a figure is another one that is rounded."""
 _BESIDE: Final = 90
 """Characters within which a figure may be what another one leaves."""
+_CLOSE: Final = 8
+"""Characters within which a figure before a net one is what leaves it, in a question too."""
 _KEEPS: Final = (0.74, 0.96)
 """Shares of a selling price that a net one may be."""
 _MOST: Final = 24
@@ -153,8 +161,9 @@ def type_claims(talk: Talk, rooms: Sequence[RoomMention]) -> list[Claim]:
             true = False if turned and not asks else None
         if true is not None:
             claims.append(talk.claim("price-type", number.start, number.end, value, "selling" if net else "net", true))
-        elif net and not asks:
-            claims += _left(talk, number, [figure for figure in figures if figure.start not in nets], keeps)
+        elif net:
+            whole = [figure for figure in figures if figure.start not in nets]
+            claims += _left(talk, number, [f for f in whole if not asks or f.end > number.start - _CLOSE], keeps)
     return claims
 
 
@@ -256,14 +265,14 @@ def _typed(talk: Talk, figures: Sequence[Number], of_hotel: bool) -> list[_Typed
 
 
 def _marks(talk: Talk, of_hotel: bool) -> list[_Mark]:
-    """Return the words for a type; none that are denied, and none of two that are told in a breath: "net or selling"."""
+    """Return the words for a type; none that are denied, and none of two in a breath: "net or selling"."""
     low = talk.low
     marks = [_Mark(m.start(), m.end(), m["net"] is not None) for m in _MARK.finditer(low)]
     told = []
     for place, mark in enumerate(marks):
         near = (*marks[max(0, place - 1) : place], *marks[place + 1 : place + 2])
-        twice = any(other.net != mark.net and _IN_A_BREATH.fullmatch(low, min(mark.end, other.end), max(mark.start, other.start))
-                    for other in near)  # fmt: skip
+        spans = [(min(mark.end, other.end), max(mark.start, other.start)) for other in near if other.net != mark.net]
+        twice = any(_IN_A_BREATH.fullmatch(low, *span) for span in spans)
         mine = low.startswith(("i ", "to me", " me"), mark.start) and not of_hotel
         if not twice and not mine and not _NEGATED.search(talk.before(mark.start, 36)):
             told.append(mark)
@@ -276,7 +285,9 @@ _IN_A_BREATH: Final = re.compile(r" (?:and|or|or what|beside|next to|with) (?:th
 def _is_ahead(low: str, mark: _Mark, end: int) -> bool:
     """Return whether words for a type between two figures are said of the second: "410, you keep 330"."""
     apart = any(sign in low[end : mark.start] for sign in ",:，(")
-    if _VERB.search(low, mark.start, mark.end) or (_VERB_ALONE.search(low, mark.start, mark.end) and not _END.match(low, mark.end)):
+    if _VERB.search(low, mark.start, mark.end) or (
+        _VERB_ALONE.search(low, mark.start, mark.end) and not _END.match(low, mark.end)
+    ):
         return True
     return apart and not low.startswith((",", "，", " is ", " are "), mark.end)
 
