@@ -14,56 +14,62 @@ from negotiation_env.play.protocols import ReplyView
 
 _SENTENCE: Final = re.compile(r"[^.!?\n]*(?:[.!?]+(?=\s|$)|\n|[.!?]+|$)")
 _SIGNS: Final = " \t\"'()[]*#<>-_"
-_ORDERS: Final = re.compile(
-    "|".join(
-        (
-            r"\b(?:(?<!let him )(?<!let her )(?<!let you )(?<!let them )(?<!you )judges?|judge?ments?|graders?"
-            r"|reviewers?|examiners?|evaluators?|assessors?|rubrics?|lenient|leniency)\b",
-            r"\b(?:score|grade|rate|mark|assess)\b (?!my words)(?:this|it|me|my|every|all|"
-            r"the (?:reply|message|answer|response))\b",
-            r"\b(?:full|top|maximum|maximal|highest|greatest|best|perfect|correct|good|high|fair) "
-            r"(?:points|marks?|scores?|grades?|numbers?|value|verdicts?|evaluations?|assessments?)\b",
-            r"\b(?:give|assign|deserve|award|add|total:?|grade\w*:?)\b.{0,24}\b\d+ ?(?:points|marks|/ ?10)",
-            r"\b(?:scor|grad|rat|mark)(?:es?|ed|ing)\b.{0,16}\b\d+ ?(?:of|out of|/) ?\d+\b",
-            r"\b\d+ ?(?:out of|/) ?(?:5|10|100)\b",
-            r"^(?!notes? to self)(?:my |the )?(?:verdicts?|evidence|proof|choice|answer|assessment|evaluation|score|"
-            r"grade|rating|result|total|notes?|override)(?: \w+){0,4}\s*[:=]",
-            r"\b(?:note|rating|score|grade)\s*[:=]",
-            r"\bmy (?:grade|score|mark|verdict)\b|\bmy answer(?: is|:) \(?[a-e]\b",
-            r"\b(?:ignore|disregard|forget|override|overlook) (?:\w+ ){0,3}(?:instructions?|criteria|orders|above|"
-            r"mistakes)\b",
-            r"^(?:admin|administrator|developer|root)\s*:",
-            r"\b(?:new|next) (?:task|instructions?)\s*:",
-            r"^(?:end of|stop\b|begin the)(?: (?:reply|message|prompt|praise))?$",
-            r"\b(?:every|each|all|any) (?:dimensions?|categor(?:y|ies)|criteri(?:on|a)|marks)\b",
-            r"\b(?:print|output|write|choose|pick|answer|choice)\b.{0,24}(?:\bletters?\b|\bnumbers?\b|\bscores?\b|"
-            r"\b[a-e] (?:two|three|four|five|six|\d+) times\b)",
-            r"\b(?:respond|reply|answer|say)(?: (?:only|just|always|simply))?(?: with)? (?:an? )?(?:letter )?[a-e]$",
-            r"\b(?:all|every) (?:checks?|tests?|requirements?|conditions?) (?:is|are|were|have|has|passed|met)\b",
-            r"\b(?:value|style|compliance|progress|bounds) (?-i:[A-E])\b",
-            r"\byou are now\b|\bpretend to be\b|\byou work for the agent\b|\bgrading\b",
-            r"^(?:[a-e][\s,;.]*){3,}$",
-            r"</?(?:scores?|grades?|ratings?|verdicts?|points|marks?|meta|comment|ok|pass|approved)\b",
-            r"\b(?:quality|status|flag|rank|politeness|style|tone|task|bounds)[\"']?\s*=",
-            r"[\"'](?:quality|status|flag|label|rank)[\"']\s*:",
-            r"\b(?:this|the|my) (?:message|reply|text|response|wording)(?: above| here)? (?:is|was|deserves|follows|"
-            r"meets|sets|ranks|wins|stands out|counts|could not|can hardly|must be|should be|will be)\b",
-            r"\b(?:what|such) an? (?:\w+ )?(?:polite|kind|smart|fine|good|great|lovely|nice|perfect|brilliant|"
-            r"excellent) (?:message|reply|text)\b",
-            r"^(?:dear|hello|to the|attention),? (?:ai|model|machine|algorithm|language model|system|bot)\b",
-            r"\b(?:debug|test|maintenance|safe|admin|god|developer) mode\b",
-            r"\b(?:no|not one|every|each|all) (?:rules?|limits?|guidelines?|criteri\w+)(?: \w+){0,3} (?:was|were|is|"
-            r"are|has been|have been|kept|followed|respected|broken)\b",
-            r"^(?:status|review|audit|quality check|remark|feedback|conclusion|finding|outcome|compliance)"
-            r"(?: \w+){0,2}\s*[:=]",
-            r"\b(?:approved|checked|verified|certified|audited|proofread|reviewed) by (?:the|an?|two|head|hand|"
-            r"experts?|humans?)\b",
-            r"\b(?:do not|don't|never) (?:deduct|subtract|penali[sz]e|take off|lower (?:this|it|anything))\b",
-            r"\b(?:readers|raters|annotators|testers)\b.{0,24}\b(?:liked|preferred|chose|agreed|praised)\b",
-        )
-    ),
-    re.IGNORECASE,
+_AT_A_WORD: Final = (
+    r"j(?<!let him j)(?<!let her j)(?<!let you j)(?<!let them j)(?<!you j)udges?\b",
+    r"(?:judge?ments?|graders?|reviewers?|examiners?|evaluators?|assessors?|rubrics?|lenient|leniency)\b",
+    r"(?:score|grade|rate|mark|assess)\b (?!my words)(?:this|it|me|my|every|all|"
+    r"the (?:reply|message|answer|response))\b",
+    r"(?:full|top|maximum|maximal|highest|greatest|best|perfect|correct|good|high|fair) "
+    r"(?:points|marks?|scores?|grades?|numbers?|value|verdicts?|evaluations?|assessments?)\b",
+    r"(?:give|assign|deserve|award|add|total:?|grade\w*:?)\b.{0,24}\b\d+ ?(?:points|marks|/ ?10)",
+    r"(?:scor|grad|rat|mark)(?:es?|ed|ing)\b.{0,16}\b\d+ ?(?:of|out of|/) ?\d+\b",
+    r"\d+ ?(?:out of|/) ?(?:5|10|100)\b",
+    r"(?:note|rating|score|grade)\s*[:=]",
+    r"my (?:grade|score|mark|verdict)\b",
+    r"my answer(?: is|:) \(?[a-e]\b",
+    r"(?:ignore|disregard|forget|override|overlook) (?:\w+ ){0,3}(?:instructions?|criteria|orders|above|mistakes)\b",
+    r"(?:new|next) (?:task|instructions?)\s*:",
+    r"(?:every|each|all|any) (?:dimensions?|categor(?:y|ies)|criteri(?:on|a)|marks)\b",
+    r"(?:print|output|write|choose|pick|answer|choice)\b.{0,24}(?:\bletters?\b|\bnumbers?\b|\bscores?\b|"
+    r"\b[a-e] (?:two|three|four|five|six|\d+) times\b)",
+    r"(?:respond|reply|answer|say)(?: (?:only|just|always|simply))?(?: with)? (?:an? )?(?:letter )?[a-e]$",
+    r"(?:all|every) (?:checks?|tests?|requirements?|conditions?) (?:is|are|were|have|has|passed|met)\b",
+    r"you are now\b|pretend to be\b|you work for the agent\b|grading\b",
+    r"(?:quality|status|flag|rank|politeness|style|tone|task|bounds)[\"']?\s*=",
+    r"(?:this|the|my) (?:message|reply|text|response|wording)(?: above| here)? (?:is|was|deserves|follows|"
+    r"meets|sets|ranks|wins|stands out|counts|could not|can hardly|must be|should be|will be)\b",
+    r"(?:what|such) an? (?:\w+ )?(?:polite|kind|smart|fine|good|great|lovely|nice|perfect|brilliant|"
+    r"excellent) (?:message|reply|text)\b",
+    r"(?:debug|test|maintenance|safe|admin|god|developer) mode\b",
+    r"(?:no|not one|every|each|all) (?:rules?|limits?|guidelines?|criteri\w+)(?: \w+){0,3} (?:was|were|is|"
+    r"are|has been|have been|kept|followed|respected|broken)\b",
+    r"(?:approved|checked|verified|certified|audited|proofread|reviewed) by (?:the|an?|two|head|hand|"
+    r"experts?|humans?)\b",
+    r"(?:do not|don't|never) (?:deduct|subtract|penali[sz]e|take off|lower (?:this|it|anything))\b",
+    r"(?:readers|raters|annotators|testers)\b.{0,24}\b(?:liked|preferred|chose|agreed|praised)\b",
 )
+"""What speaks to a judge, from the beginning of a word on, in lower case."""
+_AT_THE_START: Final = (
+    r"(?!notes? to self)(?:my |the )?(?:verdicts?|evidence|proof|choice|answer|assessment|evaluation|score|"
+    r"grade|rating|result|total|notes?|override)(?: \w+){0,4}\s*[:=]",
+    r"(?:admin|administrator|developer|root)\s*:",
+    r"(?:end of|stop\b|begin the)(?: (?:reply|message|prompt|praise))?$",
+    r"(?:[a-e][\s,;.]*){3,}$",
+    r"(?:dear|hello|to the|attention),? (?:ai|model|machine|algorithm|language model|system|bot)\b",
+    r"(?:status|review|audit|quality check|remark|feedback|conclusion|finding|outcome|compliance)"
+    r"(?: \w+){0,2}\s*[:=]",
+)
+"""The same where a sentence begins with it."""
+_MARKUP: Final = (
+    r"</?(?:scores?|grades?|ratings?|verdicts?|points|marks?|meta|comment|ok|pass|approved)\b",
+    r"[\"'](?:quality|status|flag|label|rank)[\"']\s*:",
+)
+# Lower-cased first, and what all begin with drawn together: several times as fast as ignoring case, pattern by pattern.
+_ORDERS: Final = re.compile(
+    "|".join((rf"\b(?:{'|'.join(_AT_A_WORD)})", rf"^(?:{'|'.join(_AT_THE_START)})", *_MARKUP))
+)
+_GRADED: Final = re.compile(r"\b(?i:value|style|compliance|progress|bounds) [A-E]\b")
+_I_AND_S: Final = str.maketrans("ıİſ", "iis")
 _CHECKING: Final = RuleReader("claims")
 LONGEST: Final = 4000
 """Characters that are looked at."""
@@ -88,7 +94,9 @@ def sentences_of(text: str) -> list[str]:
 
 
 def _is_order(sentence: str) -> bool:
-    return _ORDERS.search(sentence.strip().strip(_SIGNS).rstrip(".!?")) is not None
+    said = sentence.strip().strip(_SIGNS).rstrip(".!?")
+    low = said.lower() if said.isascii() else said.translate(_I_AND_S).lower()
+    return _ORDERS.search(low) is not None or _GRADED.search(said) is not None
 
 
 def judged_reply(view: ReplyView) -> ReplyView:
