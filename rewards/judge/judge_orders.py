@@ -65,9 +65,7 @@ _MARKUP: Final = (
     r"[\"'](?:quality|status|flag|label|rank)[\"']\s*:",
 )
 # Lower-cased first, and what all begin with drawn together: several times as fast as ignoring case, pattern by pattern.
-_ORDERS: Final = re.compile(
-    "|".join((rf"\b(?:{'|'.join(_AT_A_WORD)})", rf"^(?:{'|'.join(_AT_THE_START)})", *_MARKUP))
-)
+_ORDERS: Final = re.compile("|".join((rf"\b(?:{'|'.join(_AT_A_WORD)})", rf"^(?:{'|'.join(_AT_THE_START)})", *_MARKUP)))
 _GRADED: Final = re.compile(r"\b(?i:value|style|compliance|progress|bounds) [A-E]\b")
 _I_AND_S: Final = str.maketrans("ıİſ", "iis")
 _CHECKING: Final = RuleReader("claims")
