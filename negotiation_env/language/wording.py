@@ -354,14 +354,18 @@ def word(
 def _unsaid(phrases: tuple[Phrase, ...], earlier: Sequence[str]) -> tuple[Phrase, ...]:
     """Return the phrases that stand in nothing that was said, else those that do not stand in the last; else all."""
     for texts in (earlier, earlier[-1:]):
-        if new := tuple(p for p in phrases if not p.marks or not any(_holds(text, p) for text in texts)):
+        together = "\n".join(texts)
+        if new := tuple([p for p in phrases if not (_holds(together, p) and any(_holds(text, p) for text in texts))]):
             return new
     return phrases
 
 
 def _holds(text: str, phrase: Phrase) -> bool:
-    """Whether a text holds a phrase, whatever was filled in."""
-    return all(mark in text for mark in phrase.marks)
+    """Whether a text holds a phrase that can be known again, whatever was filled in."""
+    for mark in phrase.marks:
+        if mark not in text:
+            return False
+    return bool(phrase.marks)
 
 
 def _groups(acts: Sequence[DialogueAct]) -> list[list[DialogueAct]]:
