@@ -26,7 +26,7 @@ STATUS: Final = frozenset(("accept", "confirm", "hold", "hold_bound", "final", "
 _AGREES: Final = frozenset(("accept", "confirm"))
 _SETTLED: Final = STATUS | {"accept_weak", "approve"}
 _OWN_STATEMENT: Final = STATUS | {"accept_weak", "reject_weak", "cond", "offer", "competitor"}
-_REMEMBERED: Final = 4096
+_REMEMBERED: Final = 256
 _LONGEST_REMEMBERED: Final = 300
 """Characters; a longer sentence will hardly come again."""
 _MAX_FIGURES: Final = 12

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 from zlib import crc32
 
 from negotiation_env.game.acts import Act, Force, Tactic
@@ -50,43 +50,38 @@ _KINDS: Final = [kind.name.lower() for kind in Act]
 _TACTICS: Final = ["" if tactic is Tactic.NONE else tactic.name.lower() for tactic in Tactic]
 
 
-class _Words(NamedTuple):
-    """The words of a message, and what is compared of them with other messages."""
-
-    tokens: tuple[str, ...]
-    pairs: frozenset[tuple[str, str]]
-    telling: frozenset[str]
-    """Without those that say little."""
-    long: frozenset[str]
-    """Of more than two letters."""
-    figures: frozenset[str]
-    """As written, but for commas."""
-
-
 def tokens(text: str) -> tuple[str, ...]:
     """Return the words of a text in lower case, with "#" for a figure and the signs ? ! … as words."""
     found = _TOKEN.findall(gloss(text[:2000]).lower().replace("’", "'"))
     return tuple(["#" if word[0].isdigit() else word for word in found[:MOST_WORDS]])
 
 
+# Every later turn compares its message with the earlier ones, so what is read of them is remembered: as tuples of
+# strings, which the garbage collector leaves alone. Thousands of sets would cost more than they save.
+_tokens: Final = lru_cache(maxsize=4096)(tokens)
+
+
 @lru_cache(maxsize=4096)
-def _words(text: str) -> _Words:
-    """Return the words of a text. Remembered: every later turn compares its message with it."""
-    said = tokens(text)
-    telling = frozenset(said) - _GREYS
-    figures = frozenset([figure.replace(",", "") for figure in _FIGURE.findall(text)])
-    return _Words(said, frozenset(pairwise(said)), telling, frozenset([w for w in telling if len(w) > 2]), figures)
+def _pairs(text: str) -> tuple[str, ...]:
+    """Return the pairs of words of a text."""
+    return tuple([f"{a} {b}" for a, b in pairwise(_tokens(text))])
+
+
+@lru_cache(maxsize=4096)
+def _figures(text: str) -> tuple[str, ...]:
+    """Return the figures of a text as written, but for commas."""
+    return tuple([figure.replace(",", "") for figure in _FIGURE.findall(text)])
 
 
 def places(view: ReplyView, here: frozenset[When]) -> list[int]:
     """Return where the features lie that a reply has in its case (``case_questions.cases``), each place once."""
-    reply, heard = _words(view.text), _words(heard_text(view))
+    said, heard = _tokens(view.text), heard_text(view)
     case = _case_facts(view, here)
-    found = _word_places(reply.tokens)
-    found += _laid_out("m", [crc32(word, _HEARD) for word in _encoded(heard.tokens)])
+    found = _word_places(said)
+    found += _laid_out("m", [crc32(word, _HEARD) for word in _encoded(_tokens(heard))])
     found += _named("f", [f"case {x}" for x in case])
     crossed = tuple([c for c in case if c.startswith(_CROSSED)])
-    for fact in (*_reply_facts(view, reply.tokens), *_shared(view, reply, heard)):
+    for fact in (*_reply_facts(view, said), *_shared(view, said, heard)):
         found += _fact_places(fact, crossed)
     return list(dict.fromkeys(found))
 
@@ -116,9 +111,9 @@ def _encoded(words: Sequence[str]) -> list[bytes]:
 
 
 @lru_cache(maxsize=8192)
-def _fact_places(fact: str, case: tuple[str, ...]) -> list[int]:
+def _fact_places(fact: str, case: tuple[str, ...]) -> tuple[int, ...]:
     """Return where a fact of the reply lies, and its products with what the manager did. Remembered: few are new."""
-    return _named("f", [fact]) + _named("x", [f"{c} {fact}" for c in case])
+    return (*_named("f", [fact]), *_named("x", [f"{c} {fact}" for c in case]))
 
 
 def _named(family: str, names: Sequence[str]) -> list[int]:
@@ -156,7 +151,7 @@ def _reply_facts(view: ReplyView, said: Sequence[str]) -> list[str]:
     left = [k for k in unsettled(view.game) if k not in priced]
     if priced and left:
         facts.append("figures for some rooms only")
-        rest = {word for k in left for word in _words(view.card.tickets[k].room).tokens} - {"room", "view"}
+        rest = {word for k in left for word in _tokens(view.card.tickets[k].room)} - {"room", "view"}
         facts.append("names the rest" if rest & set(said) else "does not name the rest")
     return facts
 
@@ -166,24 +161,29 @@ def _name(kind: Act, tactic: Tactic, detail: str) -> str:
     return " ".join(filter(None, (_KINDS[kind], _TACTICS[tactic], known)))
 
 
-def _shared(view: ReplyView, reply: _Words, heard: _Words) -> list[str]:
+def _shared(view: ReplyView, said: Sequence[str], heard: str) -> list[str]:
     """Describe what a reply shares with what was said before."""
-    mine, theirs = ([_words(u.text) for u in said] for said in (view.agent_said, view.manager_said))
-    facts = _count("shared", len(reply.long & heard.long))
-    rest = reply.long - heard.long
-    facts += _count("shared earlier", len(rest) - len(rest.difference(*[words.long for words in theirs[:-1]])))
-    if mine and reply.tokens:
-        pairs, own = reply.pairs, reply.telling
-        again = max([len(pairs & words.pairs) for words in mine]) / max(1, len(pairs))
+    own = set(said) - _GREYS
+    long = {w for w in own if len(w) > 2}
+    new = long.difference(_tokens(heard))
+    facts = _count("shared", len(long) - len(new))
+    facts += _count(
+        "shared earlier", len(new) - len(new.difference(*[_tokens(u.text) for u in view.manager_said[:-1]]))
+    )
+    if view.agent_said and said:
+        pairs = {*_pairs(view.text)}
+        again = max([len(pairs.intersection(_pairs(u.text))) for u in view.agent_said]) / max(1, len(pairs))
         facts += [f"again>={share}" for share in (0.1, 0.2, 0.35, 0.5, 0.8) if again >= share]
-        again = max([len(own & words.telling) for words in mine]) / max(1, len(own))
+        again = max([len(own.intersection(_tokens(u.text))) for u in view.agent_said]) / max(1, len(own))
         facts += [f"words again>={share}" for share in (0.3, 0.5, 0.7, 0.9) if again >= share]
-    figures, last = reply.figures, heard.figures
-    before = figures - figures.difference(*[w.figures for w in mine])
-    facts += _count("own figures", len(before)) + _count("their figures", len(figures & last))
-    older = figures - last
-    facts += _count("their older figures", len(older) - len(older.difference(*[w.figures for w in theirs])))
-    facts += _count("new figures", len((figures - before).difference(*[w.figures for w in theirs])))
+    if figures := {*_figures(view.text)}:
+        unsaid = figures.difference(*[_figures(u.text) for u in view.agent_said])
+        theirs = [_figures(u.text) for u in view.manager_said]
+        older = figures.difference(_figures(heard))
+        facts += _count("own figures", len(figures) - len(unsaid))
+        facts += _count("their figures", len(figures) - len(older))
+        facts += _count("their older figures", len(older) - len(older.difference(*theirs)))
+        facts += _count("new figures", len(unsaid.difference(*theirs)))
     return facts
 
 

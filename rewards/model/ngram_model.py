@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from pydantic import ValidationError
@@ -63,23 +63,26 @@ _COMMON: Final = frozenset(
 )
 
 
-class _Words(NamedTuple):
-    """What is read of one message."""
-
-    tokens: tuple[str, ...]
-    """Words, signs and Chinese characters; figures by how many digits they have."""
-    pairs: frozenset[tuple[str, str]]
-    stems: frozenset[str]
-    """The beginnings of longer words, and Chinese characters."""
+# Every later turn compares its reply with a message, so what is read of one is remembered: as tuples of strings, which
+# the garbage collector leaves alone.
+@lru_cache(maxsize=4096)
+def _tokens(text: str) -> tuple[str, ...]:
+    """Return a text's words, signs and Chinese characters; figures by how many digits they have."""
+    found = _TOKEN.findall(text[:MOST_CHARACTERS].lower())
+    return tuple([f"<{min(len(t), 5)} digits>" if t[0].isdigit() else t for t in found])
 
 
 @lru_cache(maxsize=4096)
-def _words(text: str) -> _Words:
-    """Return what is read of a message. Remembered: every later turn compares its reply with it."""
-    found = _TOKEN.findall(text[:MOST_CHARACTERS].lower())
-    tokens = tuple([f"<{min(len(t), 5)} digits>" if t[0].isdigit() else t for t in found])
-    stems = [t[:_STEM] for t in tokens if (len(t) >= _CONTENT and t[0] != "<" and t not in _COMMON) or t > "\u3400"]
-    return _Words(tokens, frozenset(pairwise(tokens)), frozenset(stems))
+def _pairs(text: str) -> tuple[str, ...]:
+    """Return the pairs of a text's neighbouring tokens."""
+    return tuple([f"{a} {b}" for a, b in pairwise(_tokens(text))])
+
+
+@lru_cache(maxsize=4096)
+def _stems(text: str) -> tuple[str, ...]:
+    """Return the beginnings of a text's longer words, and its Chinese characters."""
+    said = _tokens(text)
+    return tuple([t[:_STEM] for t in said if (len(t) >= _CONTENT and t[0] != "<" and t not in _COMMON) or t > "\u3400"])
 
 
 def entries(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, float]:
@@ -87,9 +90,9 @@ def entries(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, f
 
     ``own`` and ``heard`` are what both sides said before, oldest first.
     """
-    tokens, last = _words(reply).tokens, heard[-1] if heard else ""
-    found = dict.fromkeys(tokens, WORD_VALUE)
-    found |= dict.fromkeys([f"{a} {b}" for a, b in pairwise(("<start>", *tokens, "<end>"))], WORD_VALUE)
+    tokens, last = _tokens(reply), heard[-1] if heard else ""
+    ends = (f"<start> {tokens[0]}", f"{tokens[-1]} <end>") if tokens else ("<start> <end>",)
+    found = dict.fromkeys((*tokens, *_pairs(reply), *ends), WORD_VALUE)
     place = "first:" if not own else "asked:" if "?" in last else ""
     if place:
         found |= dict.fromkeys([place + token for token in tokens], WORD_VALUE)
@@ -99,20 +102,20 @@ def entries(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, f
 
 def _numbers(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, float]:
     """Return how a reply compares with the talk before it."""
-    tokens, pairs, mine = _words(reply)
-    said, (*earlier, last) = [_words(text) for text in own], [_words(text) for text in heard or ("",)]
-    unsaid = mine.difference(*[words.stems for words in said])
-    of_old = [words.stems for words in earlier]
-    copied = bool(heard and heard[-1]) and reply.strip() == heard[-1].strip()
-    taken, count = 0 if copied else len(mine & last.stems), len(tokens)
+    tokens, pairs, mine = _tokens(reply), {*_pairs(reply)}, {*_stems(reply)}
+    last, earlier = heard[-1] if heard else "", [_stems(text) for text in heard[:-1]]
+    unsaid = mine.difference(*[_stems(text) for text in own])
+    unheard = mine.difference(_stems(last))
+    copied = bool(last) and reply.strip() == last.strip()
+    taken, count = 0 if copied else len(mine) - len(unheard), len(tokens)
     return {
         "<takes up one>": float(taken >= 1),
         "<takes up two>": float(taken >= 2),
         "<takes up three>": float(taken >= 3),
-        "<takes up earlier>": min(3, len(mine) - len(mine.difference(*of_old))) / 3.0,
+        "<takes up earlier>": min(3, len(mine) - len(mine.difference(*earlier))) / 3.0,
         "<own words>": (len(mine) - len(unsaid)) / max(3, len(mine)),
-        "<own pairs>": (len(pairs) - len(pairs.difference(*[words.pairs for words in said]))) / max(4, count),
-        "<new words>": min(8, len(unsaid.difference(last.stems, *of_old))) / 8.0,
+        "<own pairs>": (len(pairs) - len(pairs.difference(*[_pairs(text) for text in own]))) / max(4, count),
+        "<new words>": min(8, len(unheard.intersection(unsaid).difference(*earlier))) / 8.0,
         "<short>": float(count < SHORT),
         "<very short>": float(count < VERY_SHORT),
         "<long>": max(0, min(40, count - LONG)) / 40.0,
