@@ -119,8 +119,6 @@ class DistilledJudge:
             )
         self.weights = weights
         self._scale = Scale(self.rubric, weights.ordinary.tolist())
-        # Whole numbers of this size add up exactly, in whatever order, as floats of 32 bits too.
-        self._weights = weights.weights.astype(np.float32)
         self._aimed: list[int] = weights.aimed.tolist()
         self._aimed_step: list[float] = weights.aimed_step.tolist()
         self._whens = tuple(q.when for q in self.rubric.questions)
@@ -152,7 +150,8 @@ class DistilledJudge:
     def _answers(self, view: ReplyView) -> list[float | None]:
         view = self._spoken(judged_reply(view))
         here = cases(view)
-        found = self._weights[places(view, here)].sum(axis=0)
+        # Whole numbers add up exactly, in whatever order.
+        found = np.add.reduce(self.weights.weights[places(view, here)], axis=0, dtype=np.int32)
         odds = (found * self.weights.step + self.weights.bias).tolist()
         return [
             1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, x)))) if when in here else None
@@ -162,6 +161,8 @@ class DistilledJudge:
     def _spoken(self, view: ReplyView) -> ReplyView:
         """Return a reply without the sentences that sound as if they were aimed at a judge, unless none is left."""
         parts = sentences_of(view.text)
+        if len(parts) < 2:
+            return view
         kept = [part for part in parts if not self._is_aimed(part)]
         text = "".join(kept).strip()
         return view if len(kept) == len(parts) or not text else with_text(view, text)
