@@ -46,16 +46,16 @@ class WordModels:
 
     def __init__(self, models: Sequence[WordModel]) -> None:
         grams_of_all = dict.fromkeys(gram for model in models for gram in model.weights)
-        self._rows = {gram: row for row, gram in enumerate(grams_of_all)}
+        self._rows = {gram: row for row, gram in enumerate(grams_of_all, 1)}
         # Whole thousandths add up exactly, so that the order of a set does not matter.
-        columns = [[round(1000.0 * model.weights.get(gram, 0.0)) for gram in grams_of_all] for model in models]
+        columns = [[0, *[round(1000.0 * model.weights.get(gram, 0.0)) for gram in grams_of_all]] for model in models]
         self._thousandths = np.array(columns, dtype=np.int32).T.copy()
         self._biases = [model.bias for model in models]
 
     def scores(self, found: AbstractSet[str]) -> list[float]:
         """Return each model's score of a message with these words and pairs, in order."""
-        rows = [row for gram in found if (row := self._rows.get(gram)) is not None]
-        totals = self._thousandths[rows].sum(axis=0).tolist()
+        rows = [*filter(None, map(self._rows.get, found))]
+        totals = np.add.reduce(self._thousandths[rows], axis=0).tolist()
         size = math.sqrt(max(1, len(found)))
         return [total / 1000.0 / size + bias for total, bias in zip(totals, self._biases, strict=True)]
 

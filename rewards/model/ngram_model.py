@@ -131,8 +131,8 @@ def _numbers(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, 
 
 def raw_score(weights: Mapping[str, float], own: Sequence[str], heard: Sequence[str], reply: str) -> float:
     """Return the unbounded score that weights by entry give a reply behind what both sides said."""
-    known = [(weights.get(name), value) for name, value in entries(own, heard, reply).items()]
-    return math.fsum([weight * value for weight, value in known if weight is not None])
+    found = entries(own, heard, reply)
+    return math.fsum([weight * value for name, value in found.items() if (weight := weights.get(name)) is not None])
 
 
 def length_value(reply: str) -> float:
