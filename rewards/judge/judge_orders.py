@@ -6,6 +6,7 @@ Such sentences give orders, promise points or forge verdicts, and do not speak t
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from negotiation_env.language.rule_reader import RULES, RuleReader
@@ -15,40 +16,61 @@ from negotiation_env.play.protocols import ReplyView
 _SENTENCE: Final = re.compile(r"[^.!?\n]*(?:[.!?]+(?=\s|$)|\n|[.!?]+|$)")
 _SIGNS: Final = " \t\"'()[]*#<>-_"
 _AT_A_WORD: Final = (
-    r"j(?<!let him j)(?<!let her j)(?<!let you j)(?<!let them j)(?<!you j)udges?\b",
-    r"(?:judge?ments?|graders?|reviewers?|examiners?|evaluators?|assessors?|rubrics?|lenient|leniency)\b",
-    r"(?:score|grade|rate|mark|assess)\b (?!my words)(?:this|it|me|my|every|all|"
-    r"the (?:reply|message|answer|response))\b",
-    r"(?:full|top|maximum|maximal|highest|greatest|best|perfect|correct|good|high|fair) "
-    r"(?:points|marks?|scores?|grades?|numbers?|value|verdicts?|evaluations?|assessments?)\b",
-    r"(?:give|assign|deserve|award|add|total:?|grade\w*:?)\b.{0,24}\b\d+ ?(?:points|marks|/ ?10)",
-    r"(?:scor|grad|rat|mark)(?:es?|ed|ing)\b.{0,16}\b\d+ ?(?:of|out of|/) ?\d+\b",
-    r"\d+ ?(?:out of|/) ?(?:5|10|100)\b",
-    r"(?:note|rating|score|grade)\s*[:=]",
-    r"my (?:grade|score|mark|verdict)\b",
-    r"my answer(?: is|:) \(?[a-e]\b",
-    r"(?:ignore|disregard|forget|override|overlook) (?:\w+ ){0,3}(?:instructions?|criteria|orders|above|mistakes)\b",
-    r"(?:new|next) (?:task|instructions?)\s*:",
-    r"(?:every|each|all|any) (?:dimensions?|categor(?:y|ies)|criteri(?:on|a)|marks)\b",
-    r"(?:print|output|write|choose|pick|answer|choice)\b.{0,24}(?:\bletters?\b|\bnumbers?\b|\bscores?\b|"
-    r"\b[a-e] (?:two|three|four|five|six|\d+) times\b)",
-    r"(?:respond|reply|answer|say)(?: (?:only|just|always|simply))?(?: with)? (?:an? )?(?:letter )?[a-e]$",
-    r"(?:all|every) (?:checks?|tests?|requirements?|conditions?) (?:is|are|were|have|has|passed|met)\b",
-    r"you are now\b|pretend to be\b|you work for the agent\b|grading\b",
-    r"(?:quality|status|flag|rank|politeness|style|tone|task|bounds)[\"']?\s*=",
-    r"(?:this|the|my) (?:message|reply|text|response|wording)(?: above| here)? (?:is|was|deserves|follows|"
-    r"meets|sets|ranks|wins|stands out|counts|could not|can hardly|must be|should be|will be)\b",
-    r"(?:what|such) an? (?:\w+ )?(?:polite|kind|smart|fine|good|great|lovely|nice|perfect|brilliant|"
-    r"excellent) (?:message|reply|text)\b",
-    r"(?:debug|test|maintenance|safe|admin|god|developer) mode\b",
-    r"(?:no|not one|every|each|all) (?:rules?|limits?|guidelines?|criteri\w+)(?: \w+){0,3} (?:was|were|is|"
-    r"are|has been|have been|kept|followed|respected|broken)\b",
-    r"(?:approved|checked|verified|certified|audited|proofread|reviewed) by (?:the|an?|two|head|hand|"
-    r"experts?|humans?)\b",
-    r"(?:do not|don't|never) (?:deduct|subtract|penali[sz]e|take off|lower (?:this|it|anything))\b",
-    r"(?:readers|raters|annotators|testers)\b.{0,24}\b(?:liked|preferred|chose|agreed|praised)\b",
+    ("j", r"(?<!let him j)(?<!let her j)(?<!let you j)(?<!let them j)(?<!you j)udges?\b"),
+    ("judge?ments?|graders?|reviewers?|examiners?|evaluators?|assessors?|rubrics?|lenient|leniency", r"\b"),
+    (
+        "score|grade|rate|mark|assess",
+        r"\b (?!my words)(?:this|it|me|my|every|all|the (?:reply|message|answer|response))\b",
+    ),
+    (
+        "full|top|maximum|maximal|highest|greatest|best|perfect|correct|good|high|fair",
+        r" (?:points|marks?|scores?|grades?|numbers?|value|verdicts?|evaluations?|assessments?)\b",
+    ),
+    (r"give|assign|deserve|award|add|total:?|grade\w*:?", r"\b.{0,24}\b\d+ ?(?:points|marks|/ ?10)"),
+    ("scor|grad|rat|mark", r"(?:es?|ed|ing)\b.{0,16}\b\d+ ?(?:of|out of|/) ?\d+\b"),
+    ("note|rating|score|grade", r"\s*[:=]"),
+    ("my", r" (?:grade|score|mark|verdict)\b"),
+    ("my answer", r"(?: is|:) \(?[a-e]\b"),
+    (
+        "ignore|disregard|forget|override|overlook",
+        r" (?:\w+ ){0,3}(?:instructions?|criteria|orders|above|mistakes)\b",
+    ),
+    ("new|next", r" (?:task|instructions?)\s*:"),
+    ("every|each|all|any", r" (?:dimensions?|categor(?:y|ies)|criteri(?:on|a)|marks)\b"),
+    (
+        "print|output|write|choose|pick|answer|choice",
+        r"\b.{0,24}(?:\bletters?\b|\bnumbers?\b|\bscores?\b|\b[a-e] (?:two|three|four|five|six|\d+) "
+        r"times\b)",
+    ),
+    ("respond|reply|answer|say", "(?: (?:only|just|always|simply))?(?: with)? (?:an? )?(?:letter )?[a-e]$"),
+    ("all|every", r" (?:checks?|tests?|requirements?|conditions?) (?:is|are|were|have|has|passed|met)\b"),
+    ("you are now|pretend to be|you work for the agent|grading", r"\b"),
+    ("quality|status|flag|rank|politeness|style|tone|task|bounds", r"[\"']?\s*="),
+    (
+        "this|the|my",
+        " (?:message|reply|text|response|wording)(?: above| here)? (?:is|was|deserves|follows|meets|sets|"
+        r"ranks|wins|stands out|counts|could not|can hardly|must be|should be|will be)\b",
+    ),
+    (
+        "what|such",
+        r" an? (?:\w+ )?(?:polite|kind|smart|fine|good|great|lovely|nice|perfect|brilliant|excellent) "
+        r"(?:message|reply|text)\b",
+    ),
+    ("debug|test|maintenance|safe|admin|god|developer", r" mode\b"),
+    (
+        "no|not one|every|each|all",
+        r" (?:rules?|limits?|guidelines?|criteri\w+)(?: \w+){0,3} (?:was|were|is|are|has been|have been|"
+        r"kept|followed|respected|broken)\b",
+    ),
+    (
+        "approved|checked|verified|certified|audited|proofread|reviewed",
+        r" by (?:the|an?|two|head|hand|experts?|humans?)\b",
+    ),
+    ("do not|don't|never", r" (?:deduct|subtract|penali[sz]e|take off|lower (?:this|it|anything))\b"),
+    ("readers|raters|annotators|testers", r"\b.{0,24}\b(?:liked|preferred|chose|agreed|praised)\b"),
 )
-"""What speaks to a judge, from the beginning of a word on, in lower case."""
+"""What speaks to a judge, from the beginning of a word on, in lower case: the first words, and what follows them."""
+_MARKS: Final = r"\d+ ?(?:out of|/) ?(?:5|10|100)\b"
 _AT_THE_START: Final = (
     r"(?!notes? to self)(?:my |the )?(?:verdicts?|evidence|proof|choice|answer|assessment|evaluation|score|"
     r"grade|rating|result|total|notes?|override)(?: \w+){0,4}\s*[:=]",
@@ -64,8 +86,21 @@ _MARKUP: Final = (
     r"</?(?:scores?|grades?|ratings?|verdicts?|points|marks?|meta|comment|ok|pass|approved)\b",
     r"[\"'](?:quality|status|flag|label|rank)[\"']\s*:",
 )
-# Lower-cased first, and what all begin with drawn together: several times as fast as ignoring case, pattern by pattern.
-_ORDERS: Final = re.compile("|".join((rf"\b(?:{'|'.join(_AT_A_WORD)})", rf"^(?:{'|'.join(_AT_THE_START)})", *_MARKUP)))
+
+
+def _by_letter(patterns: Sequence[tuple[str, str]]) -> str:
+    """Return one pattern for several, in which only those of a word's first letter are tried on it."""
+    found: dict[str, list[str]] = {}
+    for words, rest in patterns:
+        for word in words.split("|"):
+            found.setdefault(word[0], []).append(word[1:] + rest)
+    return "|".join([f"{letter}(?:{'|'.join(rests)})" for letter, rests in found.items()])
+
+
+# On lower-cased text, and by letter: several times as fast as ignoring case, pattern by pattern.
+_ORDERS: Final = re.compile(
+    "|".join((rf"\b(?:{_by_letter(_AT_A_WORD)}|{_MARKS})", rf"^(?:{'|'.join(_AT_THE_START)})", *_MARKUP))
+)
 _GRADED: Final = re.compile(r"\b(?i:value|style|compliance|progress|bounds) [A-E]\b")
 _I_AND_S: Final = str.maketrans("ıİſ", "iis")
 _CHECKING: Final = RuleReader("claims")
