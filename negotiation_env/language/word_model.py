@@ -13,7 +13,6 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 _FIGURE: Final = re.compile(r"\d[\d,.]*")
@@ -45,17 +44,22 @@ class WordModels:
     """
 
     def __init__(self, models: Sequence[WordModel]) -> None:
-        grams_of_all = dict.fromkeys(gram for model in models for gram in model.weights)
-        self._rows = {gram: row for row, gram in enumerate(grams_of_all, 1)}
         # Whole thousandths add up exactly, so that the order of a set does not matter.
-        columns = [[0, *[round(1000.0 * model.weights.get(gram, 0.0)) for gram in grams_of_all]] for model in models]
-        self._thousandths = np.array(columns, dtype=np.int32).T.copy()
+        table: dict[str, list[tuple[int, int]]] = {}
+        for place, model in enumerate(models):
+            for gram, weight in model.weights.items():
+                table.setdefault(gram, []).append((place, round(1000.0 * weight)))
+        self._weights = {gram: tuple(weights) for gram, weights in table.items()}
         self._biases = [model.bias for model in models]
 
     def scores(self, found: AbstractSet[str]) -> list[float]:
         """Return each model's score of a message with these words and pairs, in order."""
-        rows = [*filter(None, map(self._rows.get, found))]
-        totals = np.add.reduce(self._thousandths[rows], axis=0).tolist()
+        known = self._weights
+        totals = [0] * len(self._biases)
+        for gram in found:
+            if gram in known:
+                for place, weight in known[gram]:
+                    totals[place] += weight
         size = math.sqrt(max(1, len(found)))
         return [total / 1000.0 / size + bias for total, bias in zip(totals, self._biases, strict=True)]
 
