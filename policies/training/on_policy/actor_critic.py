@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from negotiation_env.engines.exact.trees import uppermost
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.training.lora import check_shape, lora_config, read_adapter, save_adapter
+from negotiation_env.training.processes import Processes
 from policies.adapters import start_folder
 from policies.training.on_policy.samples import Sample, TokenBatch, token_batches
 from policies.training.settings import OnPolicyPreset
@@ -42,13 +43,21 @@ class ActorCritic:
         engine: holds the preset's base; samples from the policy from now on.
         preset: the adapters' shape, the seed of their first weights, and the adapter that the policy starts from.
         with_value: whether there is a value model. Its head starts at 0 (see ``expect``), its adapter afresh.
+        processes: of the run; None to find out. All hold the same adapters.
 
     Raises:
         UsageError: if the start is none, or one for another base or of another shape.
     """
 
-    def __init__(self, engine: TransformersEngine, preset: OnPolicyPreset, with_value: bool = True) -> None:
+    def __init__(
+        self,
+        engine: TransformersEngine,
+        preset: OnPolicyPreset,
+        with_value: bool = True,
+        processes: Processes | None = None,
+    ) -> None:
         self.engine = engine
+        self.processes = processes or Processes()
         self.base = engine.base
         start = start_folder(preset.start) if preset.start else None
         if start is not None:
@@ -105,8 +114,9 @@ class ActorCritic:
         return self._parameters[VALUE] | {f"head.{name}": p for name, p in self.head.named_parameters()}
 
     def batches(self, samples: Sequence[Sample], most_tokens: int) -> Iterator[TokenBatch]:
-        """Yield samples as batches for this model, each of at most ``most_tokens`` tokens (see ``token_batches``)."""
-        return token_batches(samples, most_tokens, self.base.device, self.base.model.dtype)
+        """Yield this process's samples as batches, each of at most ``most_tokens`` tokens (see ``token_batches``)."""
+        at = self.processes
+        return token_batches(samples, most_tokens, self.base.device, self.base.model.dtype, at.rank, at.count)
 
     def policy(self, batch: TokenBatch, adapter: str = POLICY) -> Scores:
         """Return log-probabilities (with gradient) and entropies of the replies' tokens at the preset's temperature."""

@@ -198,6 +198,19 @@ def play(
     return SampledRound(samples, episodes, sampled, unscored, faults, empty, breakdowns)
 
 
+def joined(parts: Sequence[SampledRound]) -> SampledRound:
+    """Return parts of a round, each of other scenarios, as one, in their order."""
+    return SampledRound(
+        samples=[sample for part in parts for sample in part.samples],
+        episodes=[episode for part in parts for episode in part.episodes],
+        sampled=sum(part.sampled for part in parts),
+        unscored=sum(part.unscored for part in parts),
+        faults=sum(part.faults for part in parts),
+        empty=sum(part.empty for part in parts),
+        breakdowns=[breakdown for part in parts for breakdown in part.breakdowns],
+    )
+
+
 LEAST_SHARE = 0.25
 """Part of a prompt from which a beginning in common is worth it: the first words of all prompts are the same."""
 
@@ -206,7 +219,7 @@ class TokenBatch(NamedTuple):
     """Prompts with their replies behind them, for one pass: without padding, beginnings in common once."""
 
     rows: list[int]
-    """Which samples these are, ascending."""
+    """Which samples these are, ascending; of a blank batch, some sample."""
     laid: TreePass
     """The tokens of the pass."""
     before: torch.Tensor
@@ -220,7 +233,7 @@ class TokenBatch(NamedTuple):
 
 
 def token_batches(
-    samples: Sequence[Sample], most_tokens: int, device: torch.device, number: torch.dtype
+    samples: Sequence[Sample], most_tokens: int, device: torch.device, number: torch.dtype, rank: int = 0, count: int = 1
 ) -> Iterator[TokenBatch]:
     """Yield samples in batches of at most ``most_tokens`` tokens, each sample once; a longer one is a batch of its own.
 
@@ -229,10 +242,26 @@ def token_batches(
         most_tokens: of a batch; what is in common counts once.
         device: of the tensors.
         number: the model's number format.
+        rank: number of this process, from 0; yields its batches alone.
+        count: of processes. Each gets as many batches, so that all go through the model as often; some may be blank.
     """
+    if count > 1:
+        tokens = sum(len(sample.prompt) + len(sample.reply) for sample in samples)
+        most_tokens = min(most_tokens, -(-tokens // count))
     trees = _trees(samples, most_tokens)
-    for pack in packs([tree.size for tree, _ in trees], most_tokens):
-        yield _token_batch(samples, [trees[i] for i in pack], device, number)
+    parts = packs([tree.size for tree, _ in trees], most_tokens)
+    for part in range(rank, len(parts) + -len(parts) % count, count):
+        if part < len(parts):
+            yield _token_batch(samples, [trees[i] for i in parts[part]], device, number)
+        else:
+            yield _blank(device, number)
+
+
+def _blank(device: torch.device, number: torch.dtype) -> TokenBatch:
+    """Return a batch without a reply token: its losses are 0, and so are their gradients."""
+    laid, none = lay_out([TextTree((), ((0,),))], device, number), torch.zeros(0, dtype=torch.long, device=device)
+    nothing = torch.zeros(1, 1, device=device)
+    return TokenBatch([0], laid, none, none, nothing.bool(), nothing)
 
 
 def _trees(samples: Sequence[Sample], most_tokens: int) -> list[tuple[TextTree, list[int]]]:

@@ -1,0 +1,77 @@
+"""What each process of a launched run does, for ``test_processes``: ``python launched.py FOLDER STAGE``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from negotiation_env.training.processes import Processes
+from policies.training import supervised
+from policies.training.on_policy import loop
+from policies.training.on_policy.samples import Sample
+from tests.policies.on_policy.conftest import settings
+from tests.policies.tiny_models import table, write_preferences, write_sft
+
+TINY = {"lora_rank": 16, "lora_alpha": 32, "learning_rate": 4e-4}
+"""The shipped tiny base of 2.5 M parameters."""
+
+
+def on_policy(method: str, out: Path, resume: bool = False, **changes: Any) -> Path:
+    """Three rounds of two steps or so."""
+    tiny = {"start": "sft-tiny", "value_learning_rate": 2e-3, "max_reply_tokens": 24, "temperature": 0.7, "held_out": 3}
+    small = {"dialogues": 5, "max_turns": 3, "batch_size": 7, "replies": 40, "evaluate_every": 2}
+    preset = settings(Path("tiny"), **TINY, **tiny, **small | changes)
+    return loop.train(method, preset, out, resume=resume, show=False)
+
+
+def on_data(method: str, out: Path, data: Path, resume: bool = False, **changes: Any) -> Path:
+    """Five steps."""
+    write = write_sft if method == "sft" else write_preferences
+    if Processes().is_main and not data.exists():
+        write(data, 33)
+    Processes().wait()
+    preset = table(Path("tiny"), **TINY, epochs=1, batch_size=4, micro_batch_size=2, held_out=3, measure_every=2)
+    preset |= {"start": "sft-tiny", "beta": 0.1} if method == "dpo" else {}
+    return supervised.train(supervised.read_settings(method, preset | changes), out, data, resume, quiet=True)
+
+
+RUNS: dict[str, Callable[[Path, bool], Path]] = {
+    "ppo": lambda out, resume: on_policy("ppo", out, resume, kl_weight=0.1),
+    "repo": lambda out, resume: on_policy("repo", out, resume),
+    "grpo": lambda out, resume: on_policy("grpo", out, resume, group_size=2, kl_weight=0.1, replies=20),
+    "sft": lambda out, resume: on_data("sft", out, out.parent / "sft.jsonl", resume),
+    "dpo": lambda out, resume: on_data("dpo", out, out.parent / "pairs.jsonl", resume),
+}
+"""By name; each takes a folder, and whether it goes on there."""
+
+
+def kill_in_round(number: int) -> None:
+    """Have the second process kill itself once it has played a round."""
+    learn = loop.Learner.learn
+
+    def killing(self: loop.Learner, samples: Sequence[Sample], round_number: int) -> dict[str, float]:
+        if round_number == number and Processes().rank == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return learn(self, samples, round_number)
+
+    loop.Learner.learn = killing  # type: ignore[method-assign]
+
+
+def main(folder: Path, stage: str) -> None:
+    """Do a stage: "whole" runs, ending in one that is killed; then what comes "after" the kill."""
+    loop.draw = lambda *_: folder  # takes longer than a run
+    if stage == "whole":
+        for name, run in RUNS.items():
+            run(folder / name, False)
+        kill_in_round(2)
+        RUNS["repo"](folder / "killed", False)
+    else:
+        RUNS["repo"](folder / "killed", True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
