@@ -24,12 +24,13 @@ from negotiation_env.engines import smollm2
 from negotiation_env.errors import NegotiationError
 from negotiation_env.language.encoder_reader import encoder_installed
 from negotiation_env.training import optional_module
+from policies.training.settings import LAUNCH_FILES
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 CORE = ("gymnasium", "numpy", "scipy", "pydantic", "rich", "typer", "jinja2")
 OPTIONAL = {
-    "torch": "llm", "transformers": "llm", "peft": "llm", "stable-baselines3": "sb3",
+    "torch": "llm", "transformers": "llm", "peft": "llm", "accelerate": "llm", "stable-baselines3": "sb3",
     "openai": "openai", "vllm": "vllm", "ray": "ray",
 }  # fmt: skip
 """Optional packages, and the extra that brings each."""
@@ -119,6 +120,7 @@ def doctor() -> None:
         "" if writable else "set NEGOTIATION_ENV_CACHE to a folder that can be written",
     )
     table.add_row(*_encoder())
+    table.add_row(*_several_processes())
     table.add_row("built-in policies", *_policies())
     Console().print(table)
     if not sound:
@@ -150,6 +152,13 @@ def _encoder() -> tuple[str, str, str]:
     if encoder_installed():
         return "reader encoder", "ready", ""
     return "reader encoder", "not installed", "optional: what people and models write is read by rules"
+
+
+def _several_processes() -> tuple[str, str, str]:
+    """Whether training can run in several processes, and where the files that say how to lie."""
+    if any(util.find_spec(name) is None for name in ("accelerate", "trl")):
+        return "several processes", "not installed", r"optional: pip install 'negotiation-env\[train]'"
+    return "several processes", "accelerate launch --config_file FILE", f"files: {LAUNCH_FILES}"
 
 
 def _writable(folder: Path) -> bool:

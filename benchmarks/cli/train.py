@@ -5,6 +5,7 @@ The modules import their libraries at their top, so each is imported only when i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -53,7 +54,9 @@ def _with_seed(overrides: list[str] | None, seed: int | None) -> tuple[str, ...]
 
 
 def _tell(text: str) -> None:
-    Console().print(text, soft_wrap=True, markup=False)
+    """Print a line; of several processes of a run, the first alone does."""
+    if os.environ.get("RANK", "0") == "0":
+        Console().print(text, soft_wrap=True, markup=False)
 
 
 def _typed() -> str:

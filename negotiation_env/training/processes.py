@@ -1,4 +1,4 @@
-"""The processes of one training run: several under ``accelerate launch``, else one, for which all here is nothing to do.
+"""The processes of one training run: several under ``accelerate launch``, else one, for which all this is nothing.
 
 What Accelerate has is used as it is; here stand the few things that a run does with it. Every process of a run holds
 the same adapters and optimiser. Work is dealt out by number and what comes of it is gathered in the order of that
@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object, parse_flag_from_env, reduce
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 from negotiation_env.errors import NegotiationError
 
@@ -90,3 +91,15 @@ class Processes:
     def wait(self) -> None:
         """Wait until every process has come here."""
         self._state.wait_for_everyone()
+
+
+def whole(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor of which each process may hold a part (FSDP2) as one; then every process must ask for it."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def divided(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """Return a whole tensor, the same in every process, divided over the processes as ``like`` of its shape is."""
+    if isinstance(like, DTensor) and tensor.shape == like.shape:
+        return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements)
+    return tensor

@@ -23,7 +23,7 @@ TINY = {"lora_rank": 16, "lora_alpha": 32, "learning_rate": 4e-4}
 def on_policy(method: str, out: Path, resume: bool = False, **changes: Any) -> Path:
     """Three rounds of two steps or so."""
     tiny = {"start": "sft-tiny", "value_learning_rate": 2e-3, "max_reply_tokens": 24, "temperature": 0.7, "held_out": 3}
-    small = {"dialogues": 5, "max_turns": 3, "batch_size": 7, "replies": 40, "evaluate_every": 2}
+    small = {"dialogues": 5, "max_turns": 3, "batch_size": 6, "replies": 40, "evaluate_every": 2}
     preset = settings(Path("tiny"), **TINY, **tiny, **small | changes)
     return loop.train(method, preset, out, resume=resume, show=False)
 
@@ -62,7 +62,7 @@ def kill_in_round(number: int) -> None:
 
 
 def main(folder: Path, stage: str) -> None:
-    """Do a stage: "whole" runs, ending in one that is killed; then what comes "after" the kill."""
+    """Do a stage: "whole" runs, ending in one that is killed; then what comes "after" the kill, and FSDP."""
     loop.draw = lambda *_: folder  # takes longer than a run
     if stage == "whole":
         for name, run in RUNS.items():
@@ -71,6 +71,8 @@ def main(folder: Path, stage: str) -> None:
         RUNS["repo"](folder / "killed", False)
     else:
         RUNS["repo"](folder / "killed", True)
+        os.environ["ACCELERATE_USE_FSDP"] = "true"
+        RUNS["repo"](folder / "divided", False)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,10 @@ import torch
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 
-from negotiation_env.engines.exact.trees import uppermost
+from negotiation_env.engines.exact.trees import decoder_of, uppermost
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.training.lora import check_shape, lora_config, read_adapter, save_adapter
 from negotiation_env.training.processes import Processes
@@ -85,14 +87,39 @@ class ActorCritic:
             self.head = torch.nn.Linear(int(shape.hidden_size), 1, device=self.base.device)
             torch.nn.init.zeros_(self.head.weight)
             torch.nn.init.zeros_(self.head.bias)
+        self.preset = preset
         self.temperature = preset.temperature
         self._base_name = preset.base
         self._saves_memory = preset.gradient_checkpointing
         if self._saves_memory:
             model: Any = self.base.model
             model.gradient_checkpointing_enable({"use_reentrant": False})
+        self._divided: list[Any] = self._divide() if self.processes.sharded else []
         engine.adapter = POLICY
         engine.forget_prompts()
+
+    def _divide(self) -> list[Any]:
+        """Divide the base's layers over the processes by FSDP2, and return them; adapters stay whole in each process.
+
+        A layer is put together when it is computed. Each process goes through the layers as often (``token_batches``).
+        """
+        mesh = init_device_mesh(self.base.device.type, (self.processes.count,))
+        own = {parameter for found in self._parameters.values() for parameter in found.values()}
+        layers: Any = decoder_of(self.base.model).layers
+        return [fully_shard(layer, mesh=mesh, ignored_params=own) for layer in layers]
+
+    @contextmanager
+    def whole_base(self) -> Iterator[None]:
+        """The base whole in every process, as sampling needs it, where each makes passes at its own pace."""
+        for layer in self._divided:
+            layer.set_reshard_after_forward(False)
+            layer.unshard()
+        try:
+            yield
+        finally:
+            for layer in self._divided:
+                layer.set_reshard_after_forward(True)
+                layer.reshard()
 
     def __enter__(self) -> ActorCritic:
         return self

@@ -23,8 +23,8 @@ from negotiation_env.play.records import Episode
 from negotiation_env.seeds import SCENARIOS
 from policies.training.on_policy.actor_critic import ActorCritic
 from policies.training.on_policy.losses import token_mean
+from policies.training.on_policy.sampler import Sampler
 from policies.training.on_policy.samples import Sample, SampledRound, SamplingAgent, joined, play
-from policies.training.settings import OnPolicyPreset
 from rewards.repo import relations
 
 HELD_OUT_SEEDS = SCENARIOS["on-policy held out"]
@@ -56,28 +56,24 @@ Rater = Callable[[Sequence[Episode]], float]
 
 
 def evaluate(
-    actor: ActorCritic,
-    preset: OnPolicyPreset,
-    manager: Manager,
-    reward: Reward,
-    reader: Reader,
-    rate: Rater | None = None,
+    sampler: Sampler, manager: Manager, reward: Reward, reader: Reader, rate: Rater | None = None
 ) -> dict[str, float]:
     """Play the held-out dialogues and return figures: rewards by source per reply, success per ticket, divergence.
 
     Each process plays its share; ``rate`` may be another in each.
     """
-    actor.engine.forget_prompts()
-    agent = SamplingAgent(actor.engine, reward, preset.max_reply_tokens, temperature=preset.temperature, reader=reader)
-    part = play(
-        agent,
-        actor.processes.share(held_out_scenarios(preset.held_out)),
-        lambda breakdown: breakdown.total,
-        manager=manager,
-        max_turns=preset.max_turns,
-        turn_discount=0.0,
-        batch_size=preset.rollout_batch,
-    )
+    actor, preset = sampler.actor, sampler.actor.preset
+    with sampler.current() as engine:
+        agent = SamplingAgent(engine, reward, preset.max_reply_tokens, temperature=preset.temperature, reader=reader)
+        part = play(
+            agent,
+            actor.processes.share(held_out_scenarios(preset.held_out)),
+            lambda breakdown: breakdown.total,
+            manager=manager,
+            max_turns=preset.max_turns,
+            turn_discount=0.0,
+            batch_size=preset.rollout_batch,
+        )
     played = joined(actor.processes.gather(part))
     replies = [turn.reward for episode in played.episodes for turn in episode.turns]
     figures = reward_means(replies) | relations(replies) | outcome_means(played.episodes)

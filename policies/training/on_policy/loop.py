@@ -57,6 +57,7 @@ from policies.training.on_policy.evaluation import (
 )
 from policies.training.on_policy.losses import share_beyond, token_mean, value_loss
 from policies.training.on_policy.methods import LossTensors, Method, RoundTensors, Targets, load_method
+from policies.training.on_policy.sampler import Sampler
 from policies.training.on_policy.samples import (
     Sample,
     SampledRound,
@@ -164,8 +165,9 @@ class _Run:
         self.preset = preset = method.preset
         self.manager, self.reward = load_manager(preset.manager), load_reward(preset.reward)
         self.learner = Learner(method, actor, e_adds_to_model(preset, self.reward))
+        self.sampler = Sampler(actor, folder.path)
         self.agent = SamplingAgent(
-            actor.engine,
+            self.sampler.engine,
             self.reward,
             preset.max_reply_tokens,
             preset.group_size,
@@ -206,16 +208,16 @@ class _Run:
         preset, progress, began = self.preset, self.progress, time.monotonic()
         # A method that samples groups plays fewer dialogues, so that a round has about as many replies.
         dialogues = max(1, round(preset.dialogues / preset.group_size))
-        self.actor.engine.forget_prompts()
-        part = play(
-            self.agent,
-            self.processes.share(training_scenarios(preset.seed, progress.dialogues, dialogues)),
-            self.method.read,
-            manager=self.manager,
-            max_turns=preset.max_turns,
-            turn_discount=preset.turn_discount,
-            batch_size=preset.rollout_batch,
-        )
+        with self.sampler.current():
+            part = play(
+                self.agent,
+                self.processes.share(training_scenarios(preset.seed, progress.dialogues, dialogues)),
+                self.method.read,
+                manager=self.manager,
+                max_turns=preset.max_turns,
+                turn_discount=preset.turn_discount,
+                batch_size=preset.rollout_batch,
+            )
         played = joined(self.processes.gather(part))
         check_play(preset, played)
         played_at = time.monotonic()
@@ -244,7 +246,7 @@ class _Run:
         progress = self.progress
         found: dict[str, float] = {}
         if measure:
-            found = evaluate(self.actor, self.preset, self.manager, self.reward, self.agent.reader, self.rate)
+            found = evaluate(self.sampler, self.manager, self.reward, self.agent.reader, self.rate)
         score = found.get("total")
         is_best = score is not None and (progress.best_reward is None or score > progress.best_reward)
         if is_best:
@@ -295,9 +297,10 @@ class _Run:
         return progress
 
     def close(self) -> None:
-        """Close what the run writes to all the time."""
+        """Close what the run writes to all the time, and remove what it needs while it runs alone."""
         if self.processes.is_main:
             self.board.close()
+            self.sampler.close()
 
     def publish(self, command: str) -> None:
         """Put the best policy, its card and the learning curve into the run's folder."""

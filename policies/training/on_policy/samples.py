@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import torch
 
+from negotiation_env.engines.chat_model import RolloutEngine
 from negotiation_env.engines.exact.trees import TextTree, TreePass, lay_out, packs
-from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import Scenario
 from negotiation_env.language.reading import Reader
@@ -94,7 +94,7 @@ class SamplingAgent:
 
     def __init__(
         self,
-        engine: TransformersEngine,
+        engine: RolloutEngine,
         reward: Reward,
         reply_tokens: int,
         group_size: int = 1,
@@ -233,7 +233,12 @@ class TokenBatch(NamedTuple):
 
 
 def token_batches(
-    samples: Sequence[Sample], most_tokens: int, device: torch.device, number: torch.dtype, rank: int = 0, count: int = 1
+    samples: Sequence[Sample],
+    most_tokens: int,
+    device: torch.device,
+    number: torch.dtype,
+    rank: int = 0,
+    count: int = 1,
 ) -> Iterator[TokenBatch]:
     """Yield samples in batches of at most ``most_tokens`` tokens, each sample once; a longer one is a batch of its own.
 
