@@ -37,7 +37,8 @@ class Processes:
     """
 
     def __init__(self) -> None:
-        self._state: Any = PartialState(timeout=LONGEST_WAIT)
+        # Without being told so, Accelerate takes processes without a GPU for strangers to each other.
+        self._state: Any = PartialState(cpu=not torch.cuda.is_available(), timeout=LONGEST_WAIT)
         self.rank, self.count = int(self._state.process_index), int(self._state.num_processes)
         self.sharded: bool = self.count > 1 and parse_flag_from_env("ACCELERATE_USE_FSDP")
 

@@ -22,8 +22,8 @@ TINY = {"lora_rank": 16, "lora_alpha": 32, "learning_rate": 4e-4}
 
 def on_policy(method: str, out: Path, resume: bool = False, **changes: Any) -> Path:
     """Three rounds of two steps or so."""
-    tiny = {"start": "sft-tiny", "value_learning_rate": 2e-3, "max_reply_tokens": 24, "temperature": 0.7, "held_out": 3}
-    small = {"dialogues": 5, "max_turns": 3, "batch_size": 6, "replies": 40, "evaluate_every": 2}
+    tiny = {"start": "sft-tiny", "value_learning_rate": 2e-3, "max_reply_tokens": 16, "temperature": 0.7, "held_out": 2}
+    small = {"dialogues": 4, "max_turns": 2, "batch_size": 4, "micro_batch_size": 2, "evaluate_every": 9}
     preset = settings(Path("tiny"), **TINY, **tiny, **small | changes)
     return loop.train(method, preset, out, resume=resume, show=False)
 
@@ -42,7 +42,6 @@ def on_data(method: str, out: Path, data: Path, resume: bool = False, **changes:
 RUNS: dict[str, Callable[[Path, bool], Path]] = {
     "ppo": lambda out, resume: on_policy("ppo", out, resume, kl_weight=0.1),
     "repo": lambda out, resume: on_policy("repo", out, resume),
-    "grpo": lambda out, resume: on_policy("grpo", out, resume, group_size=2, kl_weight=0.1, replies=20),
     "sft": lambda out, resume: on_data("sft", out, out.parent / "sft.jsonl", resume),
     "dpo": lambda out, resume: on_data("dpo", out, out.parent / "pairs.jsonl", resume),
 }
