@@ -123,7 +123,7 @@ def train(
             "test loss of the best": "not measured" if tested is None else round(tested, 4),
             "seconds of this process": round(time.monotonic() - began),
         }
-        figures |= _last_figures(log)
+        figures |= _last_figures(log) | ({"processes": processes.count} if processes.count > 1 else {})
         told = f"Data: {len(lines)} lines, SHA-256 `{digest}`."
         card = policy_card(method, settings, command, figures, told)
         write_text(out / LAST / CARD, card)

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,9 @@ def on_data(method: str, out: Path, data: Path, resume: bool = False, **changes:
     """Five steps."""
     write = write_sft if method == "sft" else write_preferences
     if Processes().is_main and not data.exists():
-        write(data, 33)
+        write(data, 32)  # of which 20 are trained on: whole batches, in two processes as in one
     Processes().wait()
-    preset = table(Path("tiny"), **TINY, epochs=1, batch_size=4, micro_batch_size=2, held_out=3, measure_every=2)
+    preset = table(Path("tiny"), **TINY, epochs=1, batch_size=4, micro_batch_size=2, held_out=4, measure_every=2)
     preset |= {"start": "sft-tiny", "beta": 0.1} if method == "dpo" else {}
     return supervised.train(supervised.read_settings(method, preset | changes), out, data, resume, quiet=True)
 
@@ -60,15 +61,35 @@ def kill_in_round(number: int) -> None:
     loop.Learner.learn = killing  # type: ignore[method-assign]
 
 
+class StoppedError(Exception):
+    """Stands for what stops every process."""
+
+
+def on_data_stopped(folder: Path) -> None:
+    """Have SFT stop after its third step, with a checkpoint of the second."""
+    step_end = supervised.Watch.on_step_end
+
+    def stopping(self: supervised.Watch, args: Any, state: Any, control: Any, **kwargs: object) -> None:
+        step_end(self, args, state, control, **kwargs)
+        if state.global_step == 3:
+            raise StoppedError
+
+    supervised.Watch.on_step_end = stopping  # type: ignore[method-assign]
+    with suppress(StoppedError):
+        RUNS["sft"](folder, False)
+
+
 def main(folder: Path, stage: str) -> None:
     """Do a stage: "whole" runs, ending in one that is killed; then what comes "after" the kill, and FSDP."""
     loop.draw = lambda *_: folder  # takes longer than a run
     if stage == "whole":
         for name, run in RUNS.items():
             run(folder / name, False)
+        on_data_stopped(folder / "stopped")
         kill_in_round(2)
         RUNS["repo"](folder / "killed", False)
     else:
+        RUNS["sft"](folder / "stopped", True)
         RUNS["repo"](folder / "killed", True)
         os.environ["ACCELERATE_USE_FSDP"] = "true"
         RUNS["repo"](folder / "divided", False)

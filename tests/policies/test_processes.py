@@ -96,6 +96,7 @@ def test_the_first_process_alone_writes(name: str, one: Path, two: Path) -> None
 
 def test_a_run_with_a_killed_process_goes_on_to_the_same_weights(two: Path) -> None:
     assert furthest(two / "repo", two / "killed") == 0.0
+    assert furthest(two / "sft", two / "stopped") == 0.0
 
 
 def test_a_base_divided_over_the_processes_ends_with_the_same_weights(one: Path, two: Path) -> None:

@@ -311,6 +311,7 @@ class _Run:
         draw(rows, f"{self.method.name.upper()} on {preset.base}, seed {preset.seed}", out)
         figures = start_and_best(rows, self.progress.best_round)
         figures |= {name.replace("_", " "): value for name, value in asdict(self.progress).items()}
+        figures |= {"processes": self.processes.count} if self.processes.count > 1 else {}
         if shares := [row["advantage_share_of_e"] for row in rows if "advantage_share_of_e" in row]:
             figures["share of the advantages' variance from E, mean over rounds"] = f"{fmean(shares):.3f}"
         self.folder.publish(newest / BEST, policy_card(self.method.name, preset, command, figures))
