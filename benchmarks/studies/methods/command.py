@@ -13,7 +13,6 @@ from rich.console import Console
 
 from benchmarks.report import format_figure
 from benchmarks.runner.provenance import typed_command
-from benchmarks.runner.workers import cores
 from benchmarks.studies.methods.experiment import Experiment
 from benchmarks.studies.methods.results import make_table
 from benchmarks.studies.methods.runs import STOPPED, Run, outcome, progress
@@ -22,6 +21,7 @@ from benchmarks.studies.methods.tables import markdown
 from benchmarks.studies.methods.work import Ended, Execute, RunTask, in_processes, is_done, scores_of
 from negotiation_env.errors import UsageError
 from negotiation_env.files import write_json, write_text
+from negotiation_env.play.workers import cores
 
 Tell = Callable[[str], None]
 

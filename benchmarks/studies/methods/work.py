@@ -30,7 +30,6 @@ from benchmarks.raters.panel import persuasion
 from benchmarks.report import REPORT_JSON
 from benchmarks.runner.provenance import VERSIONS
 from benchmarks.runner.run import run_benchmark
-from benchmarks.runner.workers import interrupts_held_back
 from benchmarks.studies.methods.runs import (
     FINISHED,
     ON_POLICY,
@@ -48,6 +47,7 @@ from benchmarks.studies.methods.runs import (
 from benchmarks.suites import CaseSuite, load_suite
 from negotiation_env.errors import DataFileError, NegotiationError, UsageError
 from negotiation_env.files import read_json, write_json
+from negotiation_env.play.workers import interrupts_held_back
 from negotiation_env.training import optional_module
 from negotiation_env.training.run_folder import TrainingStoppedError
 
