@@ -5,14 +5,16 @@ Each has one CPU, and where there are GPUs its share of them. Ray starts an acto
 room for it, and gives it the item again that it was at.
 
 Every node needs this package, and what a path names: a policy's adapter, a suite. The actors' working folder is this
-process's, where their node has it. An actor computes with as many threads as ``OMP_NUM_THREADS`` says here, or as it
-has CPUs.
+process's, where their node has it. An actor computes with as many threads as ``OMP_NUM_THREADS`` says here; where it
+says nothing, with one.
 """
 
 from __future__ import annotations
 
 import os
+import platform
 import socket
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -73,7 +75,7 @@ class RayActors:
                 max_restarts=-1,
                 max_task_retries=TRIES,
                 scheduling_strategy=PlacementGroupSchedulingStrategy(self._group),
-                runtime_env={"env_vars": {name: os.environ[name] for name in _PASSED_ON if name in os.environ}},
+                runtime_env={} if address == LOCAL else {"env_vars": _passed_on()},
             )
             self._actors = [actor.remote(make, str(Path.cwd())) for _ in range(self.count)]
             self._pool = ActorPool(self._actors)
@@ -129,7 +131,11 @@ class RayActors:
 
 
 _PASSED_ON: Final = ("OMP_NUM_THREADS", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "NEGOTIATION_ENV_CACHE")
-"""Variables of this process's environment that the actors have too."""
+
+
+def _passed_on() -> dict[str, str]:
+    """Return what other nodes' actors have of this process's environment; this machine's have all of it."""
+    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
 
 
 class _Actor:
@@ -145,6 +151,32 @@ class _Actor:
         if self._state is None:
             self._state = self._make()
         yield from do(self._state, item, *shared)
+
+
+def tried(address: str) -> str:
+    """Have one actor of a cluster answer; return in words what the cluster has, and how long that took.
+
+    Raises:
+        UsageError: there is no such cluster, or it has no room for an actor.
+        WorkerLostError: the actor dies.
+    """
+    began = time.monotonic()
+    with RayActors(_python, address, 1) as actors:
+        ((_, version),) = actors.run(_version, [None])
+        has = ray.cluster_resources()
+        nodes = len([node for node in ray.nodes() if node["Alive"]])
+    return (
+        f"{nodes} nodes, {has.get('CPU', 0):.0f} CPUs, {has.get('GPU', 0):.0f} GPUs; an actor with Python {version} "
+        f"answered after {time.monotonic() - began:.0f} s"
+    )
+
+
+def _python() -> str:
+    return platform.python_version()
+
+
+def _version(state: str, item: None) -> Iterator[str]:
+    yield state
 
 
 def _start(address: str, count: int) -> None:
