@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -82,6 +83,40 @@ def test_language_models_speak_on_actors_as_they_do_here(tmp_path: Path, cluster
     live = CaseSuite("live", tuple(replace(case, max_turns=2) for case in LIVE.cases[:4]))
     voiced = {"policies": ["base:tiny", "sft:tiny"], "suites": [live], "batch": 2, "manager": "llm", "llm": "tiny"}
     assert run(tmp_path / "ray", ray="local", workers=2, **voiced) == run(tmp_path / "local", **voiced)
+
+
+def test_training_on_actors_ends_with_the_weights_of_a_local_run(
+    tmp_path: Path, cluster: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for needed in ("peft", "tensorboard", "matplotlib"):
+        pytest.importorskip(needed)
+    loop = importlib.import_module("policies.training.on_policy.loop")
+    monkeypatch.setattr(loop, "draw", lambda *_: None)
+    small = importlib.import_module("tests.policies.on_policy.conftest")
+    small.write_base(tmp_path / "base")
+    preset = small.settings(
+        tmp_path / "base", dialogues=12, replies=40, held_out=9
+    )  # a round and a measurement of two parts
+    places = {"local": None, "ray": "local"}
+    for name, ray_address in places.items():
+        loop.train("repo", preset, tmp_path / name, show=False, ray=ray_address, workers=2)
+    files = [{p.relative_to(tmp_path / n): p for p in (tmp_path / n).rglob("*.safetensors")} for n in places]
+    assert files[0].keys() == files[1].keys()
+    assert all(path.read_bytes() == files[1][name].read_bytes() for name, path in files[0].items())
+    rows = [(tmp_path / n / "metrics.jsonl").read_text(encoding="utf-8").splitlines() for n in places]
+    figures = [
+        [{k: v for k, v in json.loads(line).items() if not k.startswith(("seconds", "peak"))} for line in found]
+        for found in rows
+    ]
+    assert figures[0] == figures[1]
+
+
+def test_studies_play_on_actors(cluster: None) -> None:
+    swap, gaming = (importlib.import_module(f"benchmarks.studies.{name}") for name in ("manager_swap", "gaming"))
+    tables = [swap.play_swaps(["random", "heuristic"], ["rules", "demanding:1"], 4, ray=r) for r in (None, "local")]
+    assert repr(tables[0]) == repr(tables[1])
+    gains = [gaming.measure("repo", "heuristic", 4, ["empty", "flattery"], r, 2) for r in (None, "local")]
+    assert gains[0] == gains[1]
 
 
 def test_what_an_actor_cannot_open_is_told_as_it_is_here(tmp_path: Path, cluster: None) -> None:
