@@ -10,7 +10,7 @@ import os
 import platform
 from importlib import metadata, util
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -96,7 +96,11 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def doctor() -> None:
+def doctor(
+    ray: Annotated[
+        str, typer.Option("--ray", help="Try Ray too: local, auto, or a cluster's HOST:PORT; takes some seconds.")
+    ] = "",
+) -> None:
     """Show versions, optional parts, the embedded model and the cache folder."""
     table = Table(title=f"negotiation-env {__version__}")
     for heading in ("part", "state", "what to do"):
@@ -108,8 +112,12 @@ def doctor() -> None:
         sound = sound and version is not None
         table.add_row(name, version or "missing", "" if version else f"pip install {name}")
     for name, extra in OPTIONAL.items():
+        if name == "ray" and ray:
+            table.add_row(*_tried_ray(ray))
+            continue
         version = _version(name)
         advice = "" if version else rf"optional: pip install 'negotiation-env\[{extra}]'"
+        advice = "negotiate doctor --ray local tries it" if name == "ray" and version else advice
         table.add_row(name, version or "not installed", advice)
     table.add_row(*_embedded_model())
     cache = smollm2.cache_folder()
@@ -132,6 +140,15 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _tried_ray(address: str) -> tuple[str, str, str]:
+    """Whether Ray's actors work at an address."""
+    try:
+        found = optional_module("negotiation_env.play.ray_workers", "ray").tried(address)
+    except NegotiationError as error:
+        return "ray", f"{_version('ray') or 'not installed'}, does not work", _plain(str(error))
+    return "ray", f"{_version('ray')}, works: {found}", ""
 
 
 def _embedded_model() -> tuple[str, str, str]:

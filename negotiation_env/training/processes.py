@@ -27,8 +27,11 @@ LONGEST_WAIT: Final = timedelta(hours=4)
 """For another process: longer than any process plays, measures or writes while the others have nothing to do."""
 
 
-class Processes:
+class ProcessGroup:
     """This process among those of its run.
+
+    Args:
+        alone: it is the only one, however it was started, as an actor of Ray is.
 
     Attributes:
         rank: its number, from 0.
@@ -36,10 +39,13 @@ class Processes:
         sharded: whether the launch asks for FSDP, so that each process is to hold a part of the base alone.
     """
 
-    def __init__(self) -> None:
-        # Without being told so, Accelerate takes processes without a GPU for strangers to each other.
-        self._state: Any = PartialState(cpu=not torch.cuda.is_available(), timeout=LONGEST_WAIT)
-        self.rank, self.count = int(self._state.process_index), int(self._state.num_processes)
+    def __init__(self, alone: bool = False) -> None:
+        self._state: Any = None
+        self.rank, self.count = 0, 1
+        if not alone:
+            # Without being told so, Accelerate takes processes without a GPU for strangers to each other.
+            self._state = PartialState(cpu=not torch.cuda.is_available(), timeout=LONGEST_WAIT)
+            self.rank, self.count = int(self._state.process_index), int(self._state.num_processes)
         self.sharded: bool = self.count > 1 and parse_flag_from_env("ACCELERATE_USE_FSDP")
 
     @property
@@ -49,12 +55,14 @@ class Processes:
 
     def share(self, items: Sequence[T]) -> Sequence[T]:
         """Return this process's items: a block; the processes' blocks, one behind another, are all of them."""
+        if self.count == 1:
+            return items
         with self._state.split_between_processes(list(items)) as own:
             return list(own)
 
     def gather(self, found: T) -> list[T]:
         """Return what each process found, in the order of their numbers."""
-        return list(gather_object([found]))
+        return [found] if self.count == 1 else list(gather_object([found]))
 
     def add_up(self, tensors: Iterable[torch.Tensor]) -> None:
         """Put into each tensor its sum over the processes; they are the same, of one number format, in each of them."""
@@ -70,8 +78,8 @@ class Processes:
             return
         # NCCL takes tensors of its own devices alone.
         held = torch.cat([tensor.detach().reshape(-1) for tensor in tensors]).to(self._state.device)
-        whole: Any = reduce(held, how)
-        for tensor, part in zip(tensors, whole.split([tensor.numel() for tensor in tensors]), strict=True):
+        found: Any = reduce(held, how)
+        for tensor, part in zip(tensors, found.split([tensor.numel() for tensor in tensors]), strict=True):
             tensor.detach().copy_(part.view_as(tensor))
 
     def on_main(self, work: Callable[[], T]) -> T:
@@ -91,7 +99,8 @@ class Processes:
 
     def wait(self) -> None:
         """Wait until every process has come here."""
-        self._state.wait_for_everyone()
+        if self.count > 1:
+            self._state.wait_for_everyone()
 
 
 def whole(tensor: torch.Tensor) -> torch.Tensor:

@@ -37,7 +37,7 @@ from negotiation_env.errors import UsageError
 from negotiation_env.files import write_text
 from negotiation_env.training.lora import check_shape, lora_config
 from negotiation_env.training.presets import read_preset
-from negotiation_env.training.processes import Processes
+from negotiation_env.training.processes import ProcessGroup
 from negotiation_env.training.run_folder import CARD, MetricsLog, RunFolder, sha256
 from policies.adapters import start_folder
 from policies.training.resumable import ADAPTER, BEST, LAST, Resumable, Watch
@@ -95,7 +95,7 @@ def train(
     torch.set_num_threads(settings.torch_threads)
     datasets.disable_progress_bars()
     lines: Sequence[Any] = read_preferences(data) if method == "dpo" else read_sft(data)
-    processes, folder, digest = Processes(), RunFolder(out), sha256(data)
+    processes, folder, digest = ProcessGroup(), RunFolder(out), sha256(data)
     wanted = {"method": method, **settings.model_dump(mode="json"), "data_sha256": digest}
     checkpoint = processes.on_main(lambda: folder.claim(wanted, resume))
     model, tokenizer = load_base(settings)
@@ -335,5 +335,5 @@ def generated_data(method: str, settings: SupervisedPreset, out: Path, tell: Cal
         else:
             write_lines(file, (pair.line() for pair in preference_pairs(settings.examples, settings.seed)))
 
-    Processes().on_main(write)
+    ProcessGroup().on_main(write)
     return file

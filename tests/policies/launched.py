@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from negotiation_env.training.processes import Processes
+from negotiation_env.training.processes import ProcessGroup
 from policies.training import supervised
 from policies.training.on_policy import loop
 from policies.training.on_policy.samples import Sample
@@ -32,9 +32,9 @@ def on_policy(method: str, out: Path, resume: bool = False, **changes: Any) -> P
 def on_data(method: str, out: Path, data: Path, resume: bool = False, **changes: Any) -> Path:
     """Five steps."""
     write = write_sft if method == "sft" else write_preferences
-    if Processes().is_main and not data.exists():
+    if ProcessGroup().is_main and not data.exists():
         write(data, 32)  # of which 20 are trained on: whole batches, in two processes as in one
-    Processes().wait()
+    ProcessGroup().wait()
     preset = table(Path("tiny"), **TINY, epochs=1, batch_size=4, micro_batch_size=2, held_out=4, measure_every=2)
     preset |= {"start": "sft-tiny", "beta": 0.1} if method == "dpo" else {}
     return supervised.train(supervised.read_settings(method, preset | changes), out, data, resume, quiet=True)
@@ -54,7 +54,7 @@ def kill_in_round(number: int) -> None:
     learn = loop.Learner.learn
 
     def killing(self: loop.Learner, samples: Sequence[Sample], round_number: int) -> dict[str, float]:
-        if round_number == number and Processes().rank == 1:
+        if round_number == number and ProcessGroup().rank == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         return learn(self, samples, round_number)
 

@@ -22,8 +22,9 @@ pytest.importorskip("matplotlib")
 import torch
 from safetensors.torch import load_file
 
-from negotiation_env.training.processes import Processes
-from policies.training.on_policy.samples import Sample, SampledRound, joined, token_batches
+from negotiation_env.training.processes import ProcessGroup
+from policies.training.on_policy.samples import Sample, SampledRound, token_batches
+from policies.training.on_policy.shared_play import together
 from policies.training.settings import LAUNCH_FILES
 from tests.policies import launched
 
@@ -120,13 +121,13 @@ def test_each_sample_is_in_one_process_s_batches_and_all_have_as_many(count: int
 
 def test_parts_of_a_round_are_joined_in_order() -> None:
     parts = [SampledRound([sample(3, 1, i)], [], 3, 1, 1, 0, []) for i in range(3)]
-    whole = joined(parts)
+    whole = together(parts)
     assert [s.dialogue for s in whole.samples] == [0, 1, 2]
     assert (whole.sampled, whole.unscored, whole.faults, whole.empty) == (9, 3, 3, 0)
 
 
 def test_a_process_alone_has_everything_and_waits_for_nobody() -> None:
-    alone = Processes()
+    alone = ProcessGroup()
     tensor = torch.ones(2)
     alone.add_up([tensor])
     alone.wait()

@@ -21,7 +21,7 @@ from torch.distributed.fsdp import fully_shard
 from negotiation_env.engines.exact.trees import decoder_of, uppermost
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.training.lora import check_shape, lora_config, read_adapter, save_adapter
-from negotiation_env.training.processes import Processes
+from negotiation_env.training.processes import ProcessGroup
 from policies.adapters import start_folder
 from policies.training.on_policy.samples import Sample, TokenBatch, token_batches
 from policies.training.settings import OnPolicyPreset
@@ -56,10 +56,10 @@ class ActorCritic:
         engine: TransformersEngine,
         preset: OnPolicyPreset,
         with_value: bool = True,
-        processes: Processes | None = None,
+        processes: ProcessGroup | None = None,
     ) -> None:
         self.engine = engine
-        self.processes = processes or Processes()
+        self.processes = processes or ProcessGroup()
         self.base = engine.base
         start = start_folder(preset.start) if preset.start else None
         if start is not None:

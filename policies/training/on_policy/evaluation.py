@@ -17,14 +17,13 @@ from matplotlib.figure import Figure
 
 from negotiation_env.errors import UsageError
 from negotiation_env.game.scenario import Scenario, sample_scenario
-from negotiation_env.language.reading import Reader
-from negotiation_env.play.protocols import Manager, Reward, RewardBreakdown
+from negotiation_env.play.protocols import RewardBreakdown
 from negotiation_env.play.records import Episode
 from negotiation_env.seeds import SCENARIOS
 from policies.training.on_policy.actor_critic import ActorCritic
 from policies.training.on_policy.losses import token_mean
-from policies.training.on_policy.sampler import Sampler
-from policies.training.on_policy.samples import Sample, SampledRound, SamplingAgent, joined, play
+from policies.training.on_policy.samples import Sample, SampledRound
+from policies.training.settings import OnPolicyPreset
 from rewards.repo import relations
 
 HELD_OUT_SEEDS = SCENARIOS["on-policy held out"]
@@ -56,25 +55,9 @@ Rater = Callable[[Sequence[Episode]], float]
 
 
 def evaluate(
-    sampler: Sampler, manager: Manager, reward: Reward, reader: Reader, rate: Rater | None = None
+    actor: ActorCritic, preset: OnPolicyPreset, played: SampledRound, rate: Rater | None = None
 ) -> dict[str, float]:
-    """Play the held-out dialogues and return figures: rewards by source per reply, success per ticket, divergence.
-
-    Each process plays its share; ``rate`` may be another in each.
-    """
-    actor, preset = sampler.actor, sampler.actor.preset
-    with sampler.current() as engine:
-        agent = SamplingAgent(engine, reward, preset.max_reply_tokens, temperature=preset.temperature, reader=reader)
-        part = play(
-            agent,
-            actor.processes.share(held_out_scenarios(preset.held_out)),
-            lambda breakdown: breakdown.total,
-            manager=manager,
-            max_turns=preset.max_turns,
-            turn_discount=0.0,
-            batch_size=preset.rollout_batch,
-        )
-    played = joined(actor.processes.gather(part))
+    """Return figures of played held-out dialogues: rewards by source per reply, success per ticket, divergence."""
     replies = [turn.reward for episode in played.episodes for turn in episode.turns]
     figures = reward_means(replies) | relations(replies) | outcome_means(played.episodes)
     figures |= _divergence(actor, played.samples, preset.part_tokens)

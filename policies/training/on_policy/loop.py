@@ -1,6 +1,6 @@
 """The loop of every on-policy method, and a round of it from top to bottom.
 
-``_Run._round`` plays dialogues, in which replies are sampled and scored (``samples.play``), and has the ``Learner``
+``_Run._round`` has dialogues played, in which replies are sampled and scored (``shared_play``), and has the ``Learner``
 learn from them: advantages and loss are the method's (``methods``), the optimiser's step is here. A round ends with a
 measurement, where it is time for one, and a checkpoint. All random draws follow from the seed and the round, so a run
 that was killed goes on from its last checkpoint and ends with the weights of an unbroken one (on one machine, with as
@@ -35,9 +35,9 @@ from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.errors import DataFileError
 from negotiation_env.files import read_json, write_json
 from negotiation_env.play.protocols import Reward
-from negotiation_env.play.registry import load_manager, load_reader, load_reward
+from negotiation_env.play.registry import load_reward
 from negotiation_env.seeds import Stream
-from negotiation_env.training.processes import Processes
+from negotiation_env.training.processes import ProcessGroup
 from negotiation_env.training.run_folder import (
     MetricsLog,
     RunFolder,
@@ -51,22 +51,15 @@ from policies.training.on_policy.evaluation import (
     Rater,
     draw,
     evaluate,
+    held_out_scenarios,
     round_figures,
     start_and_best,
     training_scenarios,
 )
 from policies.training.on_policy.losses import share_beyond, token_mean, value_loss
 from policies.training.on_policy.methods import LossTensors, Method, RoundTensors, Targets, load_method
-from policies.training.on_policy.sampler import Sampler
-from policies.training.on_policy.samples import (
-    Sample,
-    SampledRound,
-    SamplingAgent,
-    TokenBatch,
-    composition_of,
-    joined,
-    play,
-)
+from policies.training.on_policy.samples import Sample, SampledRound, TokenBatch, composition_of
+from policies.training.on_policy.shared_play import SharedPlay
 from policies.training.settings import OnPolicyPreset, policy_card
 
 BEST, OPTIMIZER, STATE = "best", "optimizer.safetensors", "state.json"
@@ -83,6 +76,8 @@ def train(
     rate: Rater | None = None,
     command: str = "",
     show: bool = True,
+    ray: str | None = None,
+    workers: int = 0,
 ) -> Path:
     """Train until the budget is used up; write the best policy, its card and the learning curve into ``out``.
 
@@ -95,6 +90,8 @@ def train(
         rate: rates held-out dialogues for the learning curve.
         command: what the user typed, for the model card.
         show: whether to show a progress bar on stderr.
+        ray: a Ray cluster whose actors play the dialogues, see ``workers.actors_or_here``.
+        workers: how many actors; 0 for as many as fit.
 
     Raises:
         DataFileError, UsageError: on settings that do not fit, or a folder that holds another run.
@@ -102,13 +99,16 @@ def train(
     """
     learns = load_method(method, preset, overrides)
     settings = learns.preset
-    processes, folder = Processes(), RunFolder(out, "round", digits=6)
+    processes, folder = ProcessGroup(), RunFolder(out, "round", digits=6)
     wanted = {"method": method, **settings.model_dump(mode="json")}
     checkpoint = processes.on_main(lambda: folder.claim(wanted, resume))
     torch.set_num_threads(settings.torch_threads)
     engine = TransformersEngine(settings.base, dtype=settings.dtype, max_prompt_tokens=settings.max_prompt_tokens)
-    with ActorCritic(engine, settings, with_value=learns.has_value, processes=processes) as actor:
-        run = _Run(learns, actor, folder, checkpoint, rate)
+    with (
+        ActorCritic(engine, settings, with_value=learns.has_value, processes=processes) as actor,
+        SharedPlay(learns, actor, out, ray, workers) as shared,
+    ):
+        run = _Run(learns, actor, folder, checkpoint, rate, shared)
         try:
             run.go(show and processes.is_main)
         except TrainingStoppedError as stop:
@@ -151,6 +151,7 @@ class _Run:
         folder: of the run.
         checkpoint: to go on from; None to begin.
         rate: rates held-out dialogues.
+        shared: plays the dialogues.
     """
 
     log: MetricsLog
@@ -158,22 +159,19 @@ class _Run:
     """Both the first process's alone."""
 
     def __init__(
-        self, method: Method, actor: ActorCritic, folder: RunFolder, checkpoint: Path | None, rate: Rater | None
+        self,
+        method: Method,
+        actor: ActorCritic,
+        folder: RunFolder,
+        checkpoint: Path | None,
+        rate: Rater | None,
+        shared: SharedPlay,
     ) -> None:
-        self.method, self.actor, self.folder, self.processes = method, actor, folder, actor.processes
+        self.method, self.actor, self.folder, self.shared = method, actor, folder, shared
+        self.processes = actor.processes
         self.rate = rate if self.processes.is_main else None
         self.preset = preset = method.preset
-        self.manager, self.reward = load_manager(preset.manager), load_reward(preset.reward)
-        self.learner = Learner(method, actor, e_adds_to_model(preset, self.reward))
-        self.sampler = Sampler(actor, folder.path)
-        self.agent = SamplingAgent(
-            self.sampler.engine,
-            self.reward,
-            preset.max_reply_tokens,
-            preset.group_size,
-            temperature=preset.temperature,
-            reader=load_reader(preset.reader),
-        )
+        self.learner = Learner(method, actor, e_adds_to_model(preset, load_reward(preset.reward)))
         self.began = checkpoint is None
         self.progress = Progress() if checkpoint is None else self._load(checkpoint)
         if self.processes.is_main:
@@ -208,17 +206,7 @@ class _Run:
         preset, progress, began = self.preset, self.progress, time.monotonic()
         # A method that samples groups plays fewer dialogues, so that a round has about as many replies.
         dialogues = max(1, round(preset.dialogues / preset.group_size))
-        with self.sampler.current():
-            part = play(
-                self.agent,
-                self.processes.share(training_scenarios(preset.seed, progress.dialogues, dialogues)),
-                self.method.read,
-                manager=self.manager,
-                max_turns=preset.max_turns,
-                turn_discount=preset.turn_discount,
-                batch_size=preset.rollout_batch,
-            )
-        played = joined(self.processes.gather(part))
+        played = self.shared.play(training_scenarios(preset.seed, progress.dialogues, dialogues))
         check_play(preset, played)
         played_at = time.monotonic()
         figures = self.learner.learn(played.samples, progress.round)
@@ -246,7 +234,8 @@ class _Run:
         progress = self.progress
         found: dict[str, float] = {}
         if measure:
-            found = evaluate(self.sampler, self.manager, self.reward, self.agent.reader, self.rate)
+            played = self.shared.play(held_out_scenarios(self.preset.held_out), training=False)
+            found = evaluate(self.actor, self.preset, played, self.rate)
         score = found.get("total")
         is_best = score is not None and (progress.best_reward is None or score > progress.best_reward)
         if is_best:
@@ -297,10 +286,9 @@ class _Run:
         return progress
 
     def close(self) -> None:
-        """Close what the run writes to all the time, and remove what it needs while it runs alone."""
+        """Close what the run writes to all the time."""
         if self.processes.is_main:
             self.board.close()
-            self.sampler.close()
 
     def publish(self, command: str) -> None:
         """Put the best policy, its card and the learning curve into the run's folder."""

@@ -9,9 +9,8 @@ log-probabilities are not exactly those of the trained model; the figure ``sampl
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from shutil import rmtree
 
 from negotiation_env.engines import load_engine
 from negotiation_env.engines.chat_model import RolloutEngine
@@ -25,7 +24,7 @@ class Sampler:
 
     Args:
         actor: the models; its preset's ``rollout`` says which engine it is.
-        folder: of the run; weights go into ``rollout`` in it, which every process can read.
+        folder: the weights go into it; one that every process can read.
 
     Raises:
         EngineSpecError, EngineMissingError: if the engine cannot be opened.
@@ -33,7 +32,7 @@ class Sampler:
     """
 
     def __init__(self, actor: ActorCritic, folder: Path) -> None:
-        self.actor, self._folder = actor, folder.resolve() / "rollout"
+        self.actor, self._folder = actor, folder.resolve()
         self.engine: RolloutEngine = actor.engine
         if actor.preset.rollout is not None:
             self._write()
@@ -45,22 +44,20 @@ class Sampler:
                 )
             self.engine = engine
 
-    @contextmanager
-    def current(self) -> Iterator[RolloutEngine]:
-        """The engine with the policy's weights as they are now."""
+    def renew(self) -> None:
+        """Give the engine the policy's weights as they are now."""
         if self.engine is self.actor.engine:
             self.actor.engine.forget_prompts()
-            with self.actor.whole_base():
-                yield self.engine
         else:
             self._write()
             self.engine.renew()
+
+    @contextmanager
+    def ready(self) -> Iterator[RolloutEngine]:
+        """The engine, for as long as replies are sampled."""
+        with self.actor.whole_base() if self.engine is self.actor.engine else nullcontext():
             yield self.engine
 
     def _write(self) -> None:
         """Write the policy's weights. What comes of the last ones has been gathered, so each process has read them."""
         self.actor.processes.on_main(lambda: write_folder(self._folder, self.actor.save_policy))
-
-    def close(self) -> None:
-        """Remove the weights that were written for the engine."""
-        rmtree(self._folder, ignore_errors=True)

@@ -198,19 +198,6 @@ def play(
     return SampledRound(samples, episodes, sampled, unscored, faults, empty, breakdowns)
 
 
-def joined(parts: Sequence[SampledRound]) -> SampledRound:
-    """Return parts of a round, each of other scenarios, as one, in their order."""
-    return SampledRound(
-        samples=[sample for part in parts for sample in part.samples],
-        episodes=[episode for part in parts for episode in part.episodes],
-        sampled=sum(part.sampled for part in parts),
-        unscored=sum(part.unscored for part in parts),
-        faults=sum(part.faults for part in parts),
-        empty=sum(part.empty for part in parts),
-        breakdowns=[breakdown for part in parts for breakdown in part.breakdowns],
-    )
-
-
 LEAST_SHARE = 0.25
 """Part of a prompt from which a beginning in common is worth it: the first words of all prompts are the same."""
 
