@@ -2,6 +2,6 @@
 
 A round is ``loop``'s, from top to bottom: ``samples.play`` samples replies and has them scored, here or on other
 machines (``shared_play``), ``methods`` says advantage and loss (formulas in ``losses``), and the loop's ``Learner``
-steps the two adapters of ``actor_critic``. ``sampler`` keeps the engine that replies come from at the policy's weights;
-``evaluation`` measures on held-out dialogues. A new method is a class in ``methods``.
+steps the two adapters of ``actor_critic``. ``evaluation`` measures on held-out dialogues. A new method is a class in
+``methods``.
 """
