@@ -1,5 +1,6 @@
-"""A run's dialogues, played by the learner's own process or shared out over the actors of a Ray cluster.
+"""A run's dialogues, played by the learner's own processes or shared out over the actors of a Ray cluster.
 
+Of several processes under ``accelerate launch`` each plays a block, and all get all of it, in the scenarios' order.
 Every actor holds an engine of its own, which gets the policy's adapter with each round. A round is cut into parts that
 do not depend on how many actors there are, and put together in the scenarios' order. A reply depends on its own request
 alone (see ``TransformersEngine``), so a run's weights are the same, bit by bit, as those of a run without Ray on
