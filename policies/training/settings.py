@@ -161,9 +161,9 @@ class OnPolicyPreset(PolicyPreset):
     computed once, which saves a third of the tokens; but replies of one dialogue are alike, so steps differ more."""
     rollout_batch: Count
     """Dialogues in play at a time."""
-    rollout: Literal["hf", "vllm"] | None = None
-    """Kind of an engine of its own to sample from, which takes the policy's weights before each round; None samples
-    from the trained base itself."""
+    rollout: Annotated[str, Field(pattern=r"^(hf|vllm(\?.+)?)$")] | None = None
+    """An engine of its own to sample from, which takes the policy's weights before each round: "hf", or "vllm" with the
+    options of its spec, if any; None samples from the trained base itself."""
 
     value_learning_rate: LearningRate
     """Of the value model's adapter and head."""

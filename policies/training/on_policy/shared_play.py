@@ -76,13 +76,16 @@ class Sampler:
         self.engine: RolloutEngine = actor.engine
         if actor.preset.rollout is not None:
             self._write()
-            engine = load_engine(f"{actor.preset.rollout}:{self._folder}")
-            if not isinstance(engine, RolloutEngine):
-                raise UsageError(
-                    f"rollout: expected an engine that takes weights, got {actor.preset.rollout!r}: "
-                    "leave it out to sample from the trained base"
-                )
-            self.engine = engine
+            self.engine = self._opened(actor.preset.rollout)
+
+    def _opened(self, rollout: str) -> RolloutEngine:
+        preset, (kind, mark, options) = self.actor.preset, rollout.partition("?")
+        if kind == "hf":  # as the trained base is, but for the adapter
+            return TransformersEngine(str(self._folder), dtype=preset.dtype, max_prompt_tokens=preset.max_prompt_tokens)
+        engine = load_engine(f"{kind}:{self._folder}{mark}{options}")
+        if not isinstance(engine, RolloutEngine):
+            raise UsageError(f"rollout: expected an engine that takes weights, got {rollout!r}: leave it out")
+        return engine
 
     def renew(self) -> None:
         """Give the engine the policy's weights as they are now."""
