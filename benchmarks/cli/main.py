@@ -10,7 +10,7 @@ import os
 import platform
 from importlib import metadata, util
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -24,12 +24,13 @@ from negotiation_env.engines import smollm2
 from negotiation_env.errors import NegotiationError
 from negotiation_env.language.encoder_reader import encoder_installed
 from negotiation_env.training import optional_module
+from policies.training.settings import LAUNCH_FILES
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 CORE = ("gymnasium", "numpy", "scipy", "pydantic", "rich", "typer", "jinja2")
 OPTIONAL = {
-    "torch": "llm", "transformers": "llm", "peft": "llm", "stable-baselines3": "sb3",
+    "torch": "llm", "transformers": "llm", "peft": "llm", "accelerate": "llm", "stable-baselines3": "sb3",
     "openai": "openai", "vllm": "vllm", "ray": "ray",
 }  # fmt: skip
 """Optional packages, and the extra that brings each."""
@@ -95,7 +96,11 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def doctor() -> None:
+def doctor(
+    ray: Annotated[
+        str, typer.Option("--ray", help="Try Ray too: local, auto, or a cluster's HOST:PORT; takes some seconds.")
+    ] = "",
+) -> None:
     """Show versions, optional parts, the embedded model and the cache folder."""
     table = Table(title=f"negotiation-env {__version__}")
     for heading in ("part", "state", "what to do"):
@@ -107,8 +112,12 @@ def doctor() -> None:
         sound = sound and version is not None
         table.add_row(name, version or "missing", "" if version else f"pip install {name}")
     for name, extra in OPTIONAL.items():
+        if name == "ray" and ray:
+            table.add_row(*_tried_ray(ray))
+            continue
         version = _version(name)
         advice = "" if version else rf"optional: pip install 'negotiation-env\[{extra}]'"
+        advice = "negotiate doctor --ray local tries it" if name == "ray" and version else advice
         table.add_row(name, version or "not installed", advice)
     table.add_row(*_embedded_model())
     cache = smollm2.cache_folder()
@@ -119,6 +128,7 @@ def doctor() -> None:
         "" if writable else "set NEGOTIATION_ENV_CACHE to a folder that can be written",
     )
     table.add_row(*_encoder())
+    table.add_row(*_several_processes())
     table.add_row("built-in policies", *_policies())
     Console().print(table)
     if not sound:
@@ -130,6 +140,15 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _tried_ray(address: str) -> tuple[str, str, str]:
+    """Whether Ray's actors work at an address."""
+    try:
+        found = optional_module("negotiation_env.play.ray_workers", "ray").tried(address)
+    except NegotiationError as error:
+        return "ray", f"{_version('ray') or 'not installed'}, does not work", _plain(str(error))
+    return "ray", f"{_version('ray')}, works: {found}", ""
 
 
 def _embedded_model() -> tuple[str, str, str]:
@@ -150,6 +169,13 @@ def _encoder() -> tuple[str, str, str]:
     if encoder_installed():
         return "reader encoder", "ready", ""
     return "reader encoder", "not installed", "optional: what people and models write is read by rules"
+
+
+def _several_processes() -> tuple[str, str, str]:
+    """Whether training can run in several processes, and where the files that say how to lie."""
+    if any(util.find_spec(name) is None for name in ("accelerate", "trl")):
+        return "several processes", "not installed", r"optional: pip install 'negotiation-env\[train]'"
+    return "several processes", "accelerate launch --config_file FILE", f"files: {LAUNCH_FILES}"
 
 
 def _writable(folder: Path) -> bool:

@@ -15,6 +15,7 @@ from negotiation_env.engines.checkpoints import adapter_tensors, tensor_mismatch
 from negotiation_env.errors import DataFileError, UsageError
 from negotiation_env.files import write_json
 from negotiation_env.training.presets import AdapterPreset
+from negotiation_env.training.processes import whole
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 AdapterTask = Literal["CAUSAL_LM", "SEQ_CLS", "FEATURE_EXTRACTION"]
@@ -73,7 +74,16 @@ def read_adapter(folder: Path, own: Mapping[str, torch.Tensor]) -> dict[str, tor
     return tensors
 
 
-def save_adapter(model: Any, adapter: str, base: str, folder: Path) -> None:
+def adapter_state(model: Any, adapter: str) -> dict[str, torch.Tensor]:
+    """Return the tensors of one adapter of a PEFT model as they are saved; under FSDP2 every process must ask."""
+    # The vocabulary's layer is adapted by LoRA alone, so the embedding need not be saved.
+    state = peft.get_peft_model_state_dict(model, adapter_name=adapter, save_embedding_layers=False)
+    return {name: whole(tensor).detach().cpu().contiguous() for name, tensor in state.items()}
+
+
+def save_adapter(
+    model: Any, adapter: str, base: str, folder: Path, state: Mapping[str, torch.Tensor] | None = None
+) -> None:
     """Write one adapter of a PEFT model as a PEFT folder; the files do not depend on the process.
 
     Args:
@@ -81,12 +91,10 @@ def save_adapter(model: Any, adapter: str, base: str, folder: Path) -> None:
         adapter: its name.
         base: the base's name, as the adapter is to note it, whatever its folder on this machine.
         folder: made if need be.
+        state: what ``adapter_state`` told, where that was asked before.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # The vocabulary's layer is adapted by LoRA alone, so the embedding need not be saved.
-    state = peft.get_peft_model_state_dict(model, adapter_name=adapter, save_embedding_layers=False)
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
+    save_file(dict(state or adapter_state(model, adapter)), folder / WEIGHTS, metadata={"format": "pt"})
     settings = model.peft_config[adapter].to_dict()
     targets = settings["target_modules"]
     settings |= {

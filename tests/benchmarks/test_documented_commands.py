@@ -68,7 +68,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CliRunner:
     monkeypatch.setattr(suites, "bad_cases", lambda: bad)
     monkeypatch.setattr(suites, "online", lambda: live)
     monkeypatch.setattr(suites, "ab", lambda: few)
-    monkeypatch.setattr("benchmarks.runner.workers.cores", lambda: 1)
+    monkeypatch.setattr("negotiation_env.play.workers.cores", lambda: 1)
     monkeypatch.chdir(tmp_path)
     return CliRunner()
 
