@@ -80,7 +80,9 @@ def reply_tokens(folder: Path) -> int:
 def trained_policy(method: str, which: str = "", options: Mapping[str, Any] | None = None) -> ChatPolicy:
     """Return the policy that plays a method's adapter; see ``adapter_folder``.
 
-    "vllm" or "vllm:WHICH" plays on vLLM; "auto" in its place where vLLM has a GPU, else as without. Prompt and most tokens of a reply are those it was trained with, unless ``options`` (see ``ChatOptions``) say
+    "vllm" or "vllm:WHICH" plays on vLLM; "auto" in its place where vLLM has a GPU, else as without.
+
+    Prompt and most tokens of a reply are those it was trained with, unless ``options`` (see ``ChatOptions``) say
     otherwise; a reply that was cut there is spoken as it stands, as it was in training.
     """
     first, _, rest = which.partition(":")

@@ -14,6 +14,8 @@ from __future__ import annotations
 import os
 import platform
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -31,7 +33,9 @@ from negotiation_env.play.workers import Do, Make, Result, WorkerLostError, core
 LOCAL: Final = "local"
 """The address that starts Ray on this machine."""
 REACHED_WITHIN: Final = 10.0
-"""Seconds for a cluster's address to answer."""
+"""Seconds for something to listen at a cluster's address."""
+JOINED_WITHIN: Final = 60.0
+"""Seconds for that to answer as a Ray cluster."""
 PLACED_WITHIN: Final = 120.0
 """Seconds for a cluster to make room for the actors."""
 TRIES: Final = 3
@@ -205,7 +209,7 @@ def _start(address: str, count: int) -> None:
 
 
 def _knock(address: str) -> None:
-    """Raise ``UsageError`` where nothing listens at an address: Ray itself would go on asking for minutes."""
+    """Raise ``UsageError`` where no cluster is at an address: Ray itself would go on asking, and not hear of Ctrl-C."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         raise UsageError(f"--ray: expected local, auto or HOST:PORT, got {address!r}: `ray status` prints a cluster's")
@@ -216,3 +220,14 @@ def _knock(address: str) -> None:
             f"--ray {address}: expected a Ray cluster there, nothing answers ({error}): start one with "
             f"`ray start --head --port {port}`, or use --ray local"
         ) from error
+    joins = [sys.executable, "-c", "import ray, sys; ray.init(address=sys.argv[1])", address]
+    try:
+        tried = subprocess.run(joins, capture_output=True, text=True, timeout=JOINED_WITHIN, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise UsageError(
+            f"--ray {address}: expected a Ray cluster there, it did not answer as one within {JOINED_WITHIN:.0f} s: "
+            "see `ray status` on the first node"
+        ) from error
+    if tried.returncode:
+        said = tried.stderr.strip().splitlines() or ["no word"]
+        raise UsageError(f"--ray {address}: expected a Ray cluster that can be joined from here, Ray says: {said[-1]}")

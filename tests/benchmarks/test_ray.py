@@ -60,7 +60,9 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return run(tmp_path_factory.mktemp("local"))
 
 
-@pytest.mark.parametrize("actors", [1, 2, MOST])
+@pytest.mark.parametrize(
+    "actors", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(MOST, marks=pytest.mark.slow)]
+)
 def test_actors_leave_the_files_of_a_local_run(
     tmp_path: Path, cluster: None, local: dict[str, Any], actors: int
 ) -> None:
@@ -78,6 +80,7 @@ def test_a_killed_actor_loses_nothing_and_nothing_is_played_twice(
     assert found == run(tmp_path / "local", policies=[LOST])
 
 
+@pytest.mark.slow
 def test_language_models_speak_on_actors_as_they_do_here(tmp_path: Path, cluster: None) -> None:
     pytest.importorskip("torch")
     live = CaseSuite("live", tuple(replace(case, max_turns=2) for case in LIVE.cases[:4]))
@@ -111,6 +114,7 @@ def test_training_on_actors_ends_with_the_weights_of_a_local_run(
     assert figures[0] == figures[1]
 
 
+@pytest.mark.slow
 def test_studies_play_on_actors(cluster: None) -> None:
     swap, gaming = (importlib.import_module(f"benchmarks.studies.{name}") for name in ("manager_swap", "gaming"))
     tables = [swap.play_swaps(["random", "heuristic"], ["rules", "demanding:1"], 4, ray=r) for r in (None, "local")]
@@ -141,6 +145,13 @@ def test_an_address_without_a_cluster_is_told_at_once(
         run(tmp_path / "out", ray=address)
     assert time.monotonic() - began < 20
     assert not (tmp_path / "out").exists()
+
+
+def test_what_listens_and_is_no_cluster_is_told_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr("negotiation_env.play.ray_workers.JOINED_WITHIN", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as deaf, pytest.raises(UsageError, match=r"not answer as one within"):
+        run(tmp_path / "out", ray=f"127.0.0.1:{deaf.getsockname()[1]}")
 
 
 def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
