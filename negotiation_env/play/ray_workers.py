@@ -59,11 +59,13 @@ class RayActors:
     """
 
     def __init__(self, make: Make, address: str, count: int = 0) -> None:
+        if count < 0:
+            raise UsageError(f"--workers: expected at least 0 actors, got {count}")
         self._ours = not ray.is_initialized()
         if self._ours:
             _start(address, count)
         try:
-            free = ray.available_resources()
+            free = ray.available_resources() or ray.cluster_resources()
             gpus = float(free.get("GPU", 0.0))
             self.count = count or int(gpus) or max(1, int(free.get("CPU", 1.0)))
             share = {"CPU": 1.0} | ({"GPU": int(min(1.0, gpus / self.count) * 1e4) / 1e4} if gpus else {})
@@ -170,7 +172,7 @@ def tried(address: str) -> str:
         has = ray.cluster_resources()
         nodes = len([node for node in ray.nodes() if node["Alive"]])
     return (
-        f"{nodes} nodes, {has.get('CPU', 0):.0f} CPUs, {has.get('GPU', 0):.0f} GPUs; an actor with Python {version} "
+        f"nodes {nodes}, CPUs {has.get('CPU', 0):.0f}, GPUs {has.get('GPU', 0):.0f}; an actor with Python {version} "
         f"answered after {time.monotonic() - began:.0f} s"
     )
 

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from benchmarks.cli.main import app
 from benchmarks.runner.run import run_benchmark
 from benchmarks.suites import CaseSuite, bad_cases, online
 from negotiation_env.errors import UsageError
@@ -145,6 +147,14 @@ def test_an_address_without_a_cluster_is_told_at_once(
         run(tmp_path / "out", ray=address)
     assert time.monotonic() - began < 20
     assert not (tmp_path / "out").exists()
+
+
+def test_doctor_says_whether_ray_works(cluster: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    works = CliRunner().invoke(app, ["doctor", "--ray", "local"])
+    assert works.exit_code == 0 and "works" in works.output and "answered" in works.output, works.output
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    fails = CliRunner().invoke(app, ["doctor", "--ray", "127.0.0.1:9"])
+    assert fails.exit_code == 1 and "nothing" in fails.output, fails.output
 
 
 def test_what_listens_and_is_no_cluster_is_told_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
