@@ -24,6 +24,8 @@ from benchmarks.runner.run import run_benchmark
 from benchmarks.suites import CaseSuite, bad_cases, online
 from negotiation_env.errors import UsageError
 from negotiation_env.play.records import read_episodes
+from negotiation_env.play.workers import WorkerLostError, actors_or_here
+from tests.benchmarks.playing import deadly
 
 ray = pytest.importorskip("ray", reason="needs the ray extra: pip install 'negotiation-env[ray]'")
 
@@ -80,6 +82,19 @@ def test_a_killed_actor_loses_nothing_and_nothing_is_played_twice(
     names = [episode.scenario_id for episode in read_episodes(tmp_path / "ray" / "episodes.jsonl")]
     assert len(names) == len(set(names)) == len(FEW) + len(LIVE)
     assert found == run(tmp_path / "local", policies=[LOST])
+
+
+@pytest.mark.slow
+def test_work_that_kills_every_actor_ends_with_an_error(cluster: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("negotiation_env.play.ray_workers.TRIES", 1)
+    found = []
+    with (
+        pytest.raises(WorkerLostError, match="2 were lost over the same work"),
+        actors_or_here(dict, "local", 1) as one,
+    ):
+        for place, result in one.run(deadly, [0, 1]):
+            found.append((place, result))
+    assert found == [(0, 0), (1, 1), (1, 1)]
 
 
 @pytest.mark.slow
