@@ -127,14 +127,14 @@ class RayActors:
     def run(self, do: Do[Result], items: Iterable[Any], *shared: object) -> Iterator[tuple[int, Result]]:
         """Yield each result with its item's place; see ``Workers.run``. To be read to its end before another."""
         everywhere = [ray.put(value) for value in shared]
-        waiting = deque(enumerate(items))
-        streams: dict[Any, tuple[int, Any, Any]] = {}
+        waiting: deque[tuple[int, Any]] = deque(enumerate(items))
+        streams: dict[Any, tuple[int | None, Any, Any]] = {}
         losses: Counter[int | None] = Counter()
         while waiting or streams:
             while waiting and self._pool.has_free():
-                (place, item), actor = waiting.popleft(), self._pool.pop_idle()
+                (number, item), actor = waiting.popleft(), self._pool.pop_idle()
                 stream = actor.do.options(num_returns="streaming").remote(do, item, *everywhere)
-                streams[stream] = place, item, actor
+                streams[stream] = number, item, actor
             ready, _ = ray.wait([*streams, *self._starting], num_returns=1, timeout=None if streams else STARTED_WITHIN)
             if not ready:
                 raise WorkerLostError(
@@ -142,7 +142,8 @@ class RayActors:
                     "finished is kept"
                 )
             for one in ready:
-                place, item, actor = streams.get(one) or (None, None, self._starting.pop(one, None))
+                # Either an actor that has started, or an item's stream.
+                place, item, actor = streams.get(one) or (None, None, self._starting.pop(one))
                 try:
                     result = ray.get(one if place is None else next(one))
                 except StopIteration:

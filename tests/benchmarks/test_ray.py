@@ -140,6 +140,17 @@ def test_studies_play_on_actors(cluster: None) -> None:
     assert gains[0] == gains[1]
 
 
+@pytest.mark.slow
+def test_runs_of_a_comparison_are_done_on_actors(tmp_path: Path, cluster: None) -> None:
+    pytest.importorskip("peft")
+    methods = importlib.import_module("benchmarks.studies.methods.work")
+    runs = importlib.import_module("benchmarks.studies.methods.runs")
+    broken = runs.Run(runs.METHODS[0], 0, tmp_path / "broken", "tiny", {"base": str(tmp_path / "nowhere")})
+    task = methods.RunTask(broken, methods.Evaluation(1, 1, 2, 1))
+    (ended,) = methods.on_actors([task], "local", 1)
+    assert ended.task == task and "nowhere" in ended.error and "log.txt" in ended.error
+
+
 def test_what_an_actor_cannot_open_is_told_as_it_is_here(tmp_path: Path, cluster: None) -> None:
     with pytest.raises(UsageError, match=r"got 'heuristics'\. Did you mean 'heuristic'"):
         run(tmp_path / "out", policies=["heuristics"], ray="local", workers=1)
