@@ -89,6 +89,8 @@ class VLLMSettings(Table):
     """Memory for keys and values; on a CPU without it vLLM takes most of the machine's."""
     max_num_seqs: Annotated[int, Field(ge=1)] | None = None
     """Replies made at once."""
+    enforce_eager: bool = False
+    """Compile nothing: vLLM starts sooner and runs slower."""
     max_loras: Annotated[int, Field(ge=1, le=64)] = 4
     """Adapters in one batch."""
     max_lora_rank: Annotated[int, Field(ge=1, le=512)] | None = None

@@ -17,6 +17,7 @@ from jinja2 import TemplateError
 from vllm import LLM, SamplingParams
 from vllm.lora.request import LoRARequest
 from vllm.sampling_params import StructuredOutputsParams
+from vllm.v1.engine.exceptions import EngineDeadError
 
 from negotiation_env.engines.answers import settled_reply
 from negotiation_env.engines.chat_model import INT64, ChatReply, ChatRequest, EngineSpecError, fault_reply
@@ -95,6 +96,11 @@ class VLLMEngine:
         """Name of the adapter on the base, None if there is none."""
         return None if self._adapter is None else str(self._adapter.lora_name)
 
+    @property
+    def llm(self) -> Any:
+        """The engine as vLLM has it; it serves one caller at a time."""
+        return self._shared.llm
+
     def __repr__(self) -> str:
         return f"VLLMEngine({self.spec!r})"
 
@@ -153,6 +159,9 @@ def _sampled(shared: _Shared, rows: Sequence[_Row]) -> list[ChatReply]:
                 lora_request=[row.adapter for row in rows],
                 use_tqdm=False,
             )
+    except EngineDeadError as error:
+        told = f"vLLM has stopped: {error}; run again, with a longer VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS if it was slow"
+        return [fault_reply(told)] * len(rows)
     except (RuntimeError, ValueError) as error:
         if len(rows) > 1:
             return [reply for row in rows for reply in _sampled(shared, [row])]
