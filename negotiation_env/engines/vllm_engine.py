@@ -19,6 +19,11 @@ from vllm.lora.request import LoRARequest
 from vllm.sampling_params import StructuredOutputsParams
 from vllm.v1.engine.exceptions import EngineDeadError
 
+try:
+    from vllm.exceptions import VLLMError
+except ImportError:  # before 0.20 what vLLM refused was a ValueError
+    VLLMError = ValueError
+
 from negotiation_env.engines.answers import settled_reply
 from negotiation_env.engines.chat_model import INT64, ChatReply, ChatRequest, EngineSpecError, fault_reply
 from negotiation_env.engines.chat_text import RequestText
@@ -162,7 +167,7 @@ def _sampled(shared: _Shared, rows: Sequence[_Row]) -> list[ChatReply]:
     except EngineDeadError as error:
         told = f"vLLM has stopped: {error}; run again, with a longer VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS if it was slow"
         return [fault_reply(told)] * len(rows)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, VLLMError) as error:
         if len(rows) > 1:
             return [reply for row in rows for reply in _sampled(shared, [row])]
         return [fault_reply(f"{type(error).__name__}: {str(error)[:300]}")]

@@ -90,8 +90,13 @@ def test_seed_beginning_and_choices_are_kept(served: VLLMEngine) -> None:
     assert first.text == again.text != other.text
     (begun,) = served.generate([ask(5, begin="Good morning,")])
     assert begun.text.startswith("Good morning,")
-    (chosen,) = served.generate([ask(6, choices=("yes", "no"))])
-    assert chosen.text in ("yes", "no")
+    (chosen,) = served.generate([ask(6, choices=("yes", "no, never"), max_tokens=1)])
+    assert chosen.text in ("yes", "no, never")
+
+
+def test_what_vllm_refuses_is_the_fault_of_that_request_alone(served: VLLMEngine) -> None:
+    first, bad, last = served.generate([ask(1), ask(2, schema='{"type": "no such type"}'), ask(3)])
+    assert first.fault is None and last.fault is None and bad.fault is not None and bad.finish == "fault"
 
 
 def test_a_shipped_policy_plays_on_vllm(served: VLLMEngine) -> None:
