@@ -126,7 +126,9 @@ def faults(episodes: int, away: float, out: Path, seed: int = 0) -> int:
             _Figure("episodes twice", f"{len(found) - len(ids)}", "0", len(found) == len(ids)),
             _Figure("episodes with a fault", f"{spoiled}", "0", spoiled == 0),
             _Figure("episodes file as from a sound server", "same" if same else "differs", "same", same),
-            _Figure("requests answered again, the first answer too late", f"{sum(n > 1 for n in server.answered.values())}"),
+            _Figure(
+                "requests answered again, the first answer too late", f"{sum(n > 1 for n in server.answered.values())}"
+            ),
             _Figure("seconds, sound and failing", f"{sound:.0f}, {failing:.0f}"),
         ],
     )

@@ -12,7 +12,7 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,10 +33,11 @@ class FaultPlan:
 
     Attributes:
         seed: which calls fail, and how.
-        share: of the calls that fail, 0 to 1, in all ways alike.
+        share: of the calls that fail, 0 to 1, in all its ways alike.
         hold: seconds for which a call without an answer, or with a dripping one, is held; longer than callers wait.
         away_after: calls after which the server goes away once; 0 for never.
         away_for: seconds until it is back.
+        ways: in which calls fail, of ``FAULTS``.
     """
 
     seed: int = 0
@@ -44,13 +45,14 @@ class FaultPlan:
     hold: float = 3.0
     away_after: int = 0
     away_for: float = 60.0
+    ways: Sequence[str] = FAULTS
 
     def fault(self, asked: str, before: int) -> str:
         """Return how a call fails, "" if it does not. ``before``: how often the same was asked before."""
         drawn = hashlib.sha256(f"{self.seed} {before} {asked}".encode()).digest()
         if int.from_bytes(drawn[:4]) / 2**32 >= self.share:
             return ""
-        return FAULTS[int.from_bytes(drawn[4:8]) % len(FAULTS)]
+        return self.ways[int.from_bytes(drawn[4:8]) % len(self.ways)]
 
 
 def completion_body(text: str) -> bytes:

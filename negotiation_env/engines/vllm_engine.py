@@ -21,7 +21,7 @@ from vllm.v1.engine.exceptions import EngineDeadError
 
 try:
     from vllm.exceptions import VLLMError
-except ImportError:  # before 0.20 what vLLM refused was a ValueError
+except ImportError:  # older ones raise ValueError for what they refuse
     VLLMError = ValueError
 
 from negotiation_env.engines.answers import settled_reply

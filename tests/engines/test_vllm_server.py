@@ -104,8 +104,8 @@ def test_seeds_stops_beginnings_choices_and_schemas_are_kept(url: str) -> None:
     assert begun.text.startswith("Good morning,")
     (chosen,) = engine.generate([ask("Is it so?", choices=("yes", "no"))])
     assert chosen.text in ("yes", "no")
-    schema = {"type": "object", "properties": {"price": {"type": "integer"}}, "required": ["price"]}
-    schema["additionalProperties"] = False
+    price = {"type": "object", "properties": {"price": {"type": "integer"}}, "required": ["price"]}
+    schema = {**price, "additionalProperties": False}
     (form,) = engine.generate([ask("What price?", schema=json.dumps(schema), max_tokens=100)])
     found = found_object(form.text)
     assert form.finish == "length" or (found is not None and set(found) == {"price"})
