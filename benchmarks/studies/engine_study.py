@@ -50,12 +50,15 @@ from negotiation_env.seeds import SCENARIOS
 from negotiation_env.training.lora import lora_config, save_adapter
 from negotiation_env.training.presets import AdapterPreset
 from policies.chat import ChatPolicy
+from rewards.reply_reader import ARTIFACTS
 
 Part = Literal["faults", "agreement", "adapters", "rollout", "memory"]
 SEEDS: Final = SCENARIOS["engine study"]
 ROLES: Final = ("policy", "voice", "judge", "value")
 RANK: Final = 16
-REWARD_MODEL: Final = Path(__file__).parents[2] / "rewards" / "artifacts" / "rm-small"
+REWARD_MODEL: Final = ARTIFACTS / "rm-small"
+_AT_ONCE: Final = 50
+"""Replies compared at a time."""
 _KEYS_AND_VALUES: Final = 1 << 30
 """Bytes that vLLM gets for keys and values."""
 _LINES: Final = (
@@ -163,15 +166,24 @@ def _gap(engine: TransformersEngine, request: ChatRequest, one: ChatReply, other
 
 
 def agreement(states: int, base: str) -> int:
-    """Compare greedy first replies on vLLM and on transformers."""
+    """Compare greedy first replies on vLLM and on transformers, and tell of each part as it is done."""
     requests = first_requests(states)
-    local = TransformersEngine(base, dtype="float32")
-    theirs = local.generate(requests)
-    ours = _on_vllm(base).generate(requests)
-    differing = [k for k, (a, b) in enumerate(zip(theirs, ours, strict=True)) if a.text != b.text]
-    gaps = [_gap(local, requests[k], theirs[k], ours[k]) for k in differing]
-    for k, (place, gap) in zip(differing, gaps, strict=True):
-        print(f"state {k}: token {place} of {len(theirs[k].token_ids)}, gap {gap:.2g} nats")
+    local, served = TransformersEngine(base, dtype="float32"), _on_vllm(base)
+    theirs: list[ChatReply] = []
+    ours: list[ChatReply] = []
+    differing: list[int] = []
+    gaps: list[float] = []
+    for start in range(0, states, _AT_ONCE):
+        some = requests[start : start + _AT_ONCE]
+        theirs += local.generate(some)
+        ours += served.generate(some)
+        for k in range(start, len(theirs)):
+            if theirs[k].text != ours[k].text:
+                place, gap = _gap(local, requests[k], theirs[k], ours[k])
+                print(f"state {k}: token {place} of {len(theirs[k].token_ids)}, gap {gap:.2g} nats")
+                differing.append(k)
+                gaps.append(gap)
+        print(f"{len(theirs)} states, {len(differing)} differ", flush=True)
     apart = [
         abs(x - y)
         for a, b in zip(theirs, ours, strict=True)
@@ -184,7 +196,7 @@ def agreement(states: int, base: str) -> int:
         f"Greedy first replies of {base} in {states} states, float32",
         [
             _Figure("equal to transformers", f"{share:.1%} ({tokens} tokens)", ">= 95%", share >= 0.95),
-            _Figure("largest gap where they part, nats", f"{max((g for _, g in gaps), default=0.0):.2g}"),
+            _Figure("largest gap where they part, nats", f"{max(gaps, default=0.0):.2g}"),
             _Figure("log-probabilities apart, most", f"{max(apart, default=0.0):.2g}"),
             _Figure("faults", f"{sum(r.fault is not None for r in (*theirs, *ours))}", "0"),
         ],
