@@ -142,6 +142,20 @@ def test_the_option_record_records_what_any_engine_says(tmp_path: Path) -> None:
         load_engine(f"recorded:{first}?timeout=3")
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("timeout=3", "timeout"),
+        ("max_loras=0", "max_loras"),
+        ("dtype=float8", "dtype"),
+        ("max_model_len=big", "max_model_len"),
+    ],
+)
+def test_options_of_vllm_are_checked_before_it_is_looked_for(options: str, told: str) -> None:
+    with pytest.raises(UsageError, match=f"options of vllm:tiny: {told}: "):
+        load_engine(f"vllm:tiny?{options}")
+
+
 def test_a_damaged_record_names_its_line(tmp_path: Path) -> None:
     path = tmp_path / "replies.jsonl"
     path.write_text("nonsense\n")
