@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,10 @@ GPU_BYTES = 80e9
 """Memory of one data-centre GPU of the layout."""
 HEADROOM = 0.85
 """Share of a GPU's memory that the layout fills: the rest is for fragments, buffers, and the estimate's error."""
-GPU_FLOPS = 989e12 * 0.35
-"""Products a second of one H100 in bfloat16, at an assumed utilisation of 35 %."""
+TRAINING_SHARE = 0.35
+"""Part of a GPU's peak products that training is assumed to reach."""
+GPU_FLOPS = 989e12 * TRAINING_SHARE
+"""Products a second of one H100 in bfloat16."""
 _FLOAT = 4
 _MOST_GPUS = 64
 
@@ -110,7 +112,9 @@ class TrainingPlan:
     tokens: float
     """Of all passes with gradients; prompts are counted with every reply."""
     sampled_tokens: float
+    learning_flops: float
     flops: float
+    """Of learning and sampling."""
     layout: Layout | None
     """None where everything fits onto one device by far."""
 
@@ -118,6 +122,21 @@ class TrainingPlan:
     def trained(self) -> int:
         """Parameters with gradients."""
         return round(self.shape.adapter * self.work.trained_adapters)
+
+    @property
+    def number_bytes(self) -> int:
+        """Of a number of the base."""
+        return _number_bytes(self.settings)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest prompt with the longest reply."""
+        return self.settings.max_prompt_tokens + self.settings.max_reply_tokens
+
+    @property
+    def cell_bytes(self) -> int:
+        """Of one token's keys and values."""
+        return 2 * self.shape.layers * self.shape.keys * self.number_bytes
 
 
 def base_config(name: str) -> Any:
@@ -173,10 +192,13 @@ def _activation_values(shape: Shape, settings: PolicyPreset) -> float:
     return float(shape.layers * inside)
 
 
+def _number_bytes(settings: PolicyPreset) -> int:
+    return 2 if settings.dtype == "bfloat16" else 4
+
+
 def make_plan(settings: PolicyPreset, work: Work) -> TrainingPlan:
     """Work a run out. Raises ``UsageError`` where the base's configuration is not at hand."""
-    shape = shape_of(settings)
-    number = 2 if settings.dtype == "bfloat16" else 4
+    shape, number = shape_of(settings), _number_bytes(settings)
     prompt = settings.max_prompt_tokens if work.prompt_tokens is None else work.prompt_tokens
     reply = settings.max_reply_tokens if work.reply_tokens is None else work.reply_tokens
     trained = shape.adapter * work.trained_adapters
@@ -195,11 +217,12 @@ def make_plan(settings: PolicyPreset, work: Work) -> TrainingPlan:
     passes = 4.0 + (2.0 if settings.gradient_checkpointing else 0.0) + 2.0 * work.forward_passes
     tokens = work.sequences * (prompt + reply)
     sampled = work.sampled * (prompt + reply)
-    flops = tokens * (passes * shape.base + 6.0 * trained) + 2.0 * sampled * shape.base
-    plan = TrainingPlan(settings, work, shape, memory, tokens, work.sampled * reply, flops, None)
+    learning = tokens * (passes * shape.base + 6.0 * trained)
+    flops = learning + 2.0 * sampled * shape.base
+    plan = TrainingPlan(settings, work, shape, memory, tokens, work.sampled * reply, learning, flops, None)
     if sum(memory.values()) <= HEADROOM * GPU_BYTES:
         return plan
-    return TrainingPlan(settings, work, shape, memory, tokens, work.sampled * reply, flops, _layout(plan, number))
+    return replace(plan, layout=_layout(plan, number))
 
 
 def _layout(plan: TrainingPlan, number: int) -> Layout:
@@ -260,8 +283,14 @@ def supervised_work(method: str, settings: SupervisedPreset, train_examples: int
     )
 
 
-def on_policy_plan(name: str, preset: Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()) -> TrainingPlan:
-    """Return what a run of "ppo", "grpo" or "repo" will take.
+def on_policy_plan(
+    name: str,
+    preset: Mapping[str, Any] | str | Path,
+    overrides: Sequence[str] = (),
+    prompt_tokens: float | None = None,
+    reply_tokens: float | None = None,
+) -> TrainingPlan:
+    """Return what a run of "ppo", "grpo" or "repo" will take; ``prompt_tokens`` and ``reply_tokens`` as in ``Work``.
 
     Raises:
         DataFileError, UsageError: where settings are wrong, or the base's configuration is not at hand.
@@ -284,6 +313,8 @@ def on_policy_plan(name: str, preset: Mapping[str, Any] | str | Path, overrides:
         forward_passes=read * settings.replies / sequences,
         sampled=settings.replies,
         rollout_batch=min(settings.rollout_batch * settings.group_size, settings.dialogues),
+        prompt_tokens=prompt_tokens,
+        reply_tokens=reply_tokens,
     )
     return make_plan(settings, work)
 

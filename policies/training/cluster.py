@@ -1,0 +1,195 @@
+"""What a launch takes: memory by device, and how fast its engines sample and its learner learns, worked out in advance.
+
+A launch is ``launch/NAME.toml`` (model and machine) beside the files that start it. Times are a roofline: an engine's
+decoding step reads the weights and each dialogue's keys and values once; prompts and learning are bound by products.
+How much of a device's peak is reached is assumed, and the assumptions are the constants of this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple
+
+from pydantic import Field
+
+from negotiation_env.errors import UsageError, did_you_mean
+from negotiation_env.files import Many, Number, Table, Text, known, read_toml
+from policies.training.plan import HEADROOM, TRAINING_SHARE, TrainingPlan
+
+LAUNCHES = Path(__file__).with_name("launch")
+Several = Annotated[int, Field(ge=0, le=4096)]
+
+
+class Device(NamedTuple):
+    """A GPU, by its maker's data sheet.
+
+    Attributes:
+        memory: bytes.
+        products: floating-point operations a second in bfloat16, dense.
+        bandwidth: bytes a second from its memory.
+        link: bytes a second, each way, to the GPUs beside it.
+    """
+
+    memory: float
+    products: float
+    bandwidth: float
+    link: float
+
+
+DEVICES: Final = {
+    "H100 SXM": Device(80e9, 989e12, 3.35e12, 450e9),
+    "RTX 4090": Device(24e9, 165e12, 1.008e12, 32e9),
+}
+PROMPT_SHARE: Final = 0.5
+"""Part of a device's peak products that an engine reaches on prompts."""
+BANDWIDTH_SHARE: Final = 0.6
+"""Part of a device's memory bandwidth that a decoding step reaches."""
+LINK_SHARE: Final = 0.7
+"""Part of the links' bandwidth that gathering weights reaches."""
+STEP_SECONDS: Final = 0.003
+"""Of a decoding step of vLLM beside reading: launching, sampling, the exchange among tensor-parallel GPUs."""
+EAGER_LAYER_SECONDS: Final = 0.001
+"""Of a decoding step of the engine in the training process, for each layer: kernels are launched one by one."""
+LORA_SLOWER: Final = 1.2
+"""By how much an adapter slows an engine down."""
+FILE_SPEED: Final = 1e9
+"""Bytes a second at which an adapter is written to, and read from, a file system that all nodes share."""
+SERVED_ADAPTERS: Final = 2
+"""Adapters in bfloat16 on a rollout engine: the policy's, and one for the hotel's voice."""
+ENGINE_BYTES: Final = 3e9
+"""Of a rollout GPU for the engine's own buffers and graphs."""
+IN_PROCESS_CELLS: Final = 65_536
+"""Tokens whose keys and values the engine in the training process holds at once (``max_batch_tokens``)."""
+
+
+class Launch(Table):
+    """A model on a machine, as ``launch/NAME.toml`` has it."""
+
+    what: Text
+    """The machine, in words."""
+    overrides: Many[Text] = ()
+    """Values in place of those of the preset ``paper`` of ``negotiate train repo``, as "key=value"."""
+    device: Annotated[str, known(DEVICES, "a device")]
+    training_gpus: Annotated[Several, Field(ge=1)]
+    """GPUs that learn, the base divided among them (FSDP)."""
+    rollout_gpus: Several
+    """GPUs that sample; 0 where the training GPU does so in turn with learning."""
+    tensor_parallel: Annotated[Several, Field(ge=1)] = 1
+    """GPUs of one rollout engine."""
+    price: Annotated[Number, Field(gt=0.0)]
+    """Of a GPU-hour, in US dollars: assumed, for an order of magnitude."""
+
+    @property
+    def gpus(self) -> int:
+        """All of them."""
+        return self.training_gpus + self.rollout_gpus
+
+    @property
+    def engines(self) -> int:
+        """Rollout engines."""
+        return max(1, self.rollout_gpus // self.tensor_parallel)
+
+
+def launches() -> dict[str, Launch]:
+    """Return the shipped launches by name."""
+    return {path.stem: read_toml(path, Launch) for path in sorted(LAUNCHES.glob("*.toml"))}
+
+
+def launch_called(name: str) -> Launch:
+    """Return a shipped launch. Raises ``UsageError`` where there is none of this name."""
+    found = launches()
+    if name not in found:
+        raise UsageError(f"launch: expected one of {', '.join(found)}, got {name!r}.{did_you_mean(name, found)}")
+    return found[name]
+
+
+def training_memory(launch: Launch, plan: TrainingPlan) -> dict[str, float]:
+    """Return the bytes of each training GPU by part, at most.
+
+    FSDP divides weights, adapters, gradients and optimiser by the number of GPUs. Activations are each GPU's own, and
+    so are the layer at work and the next one, which are whole on each. Where the GPU samples too, its keys and values
+    and its activations follow one another, so the larger counts.
+    """
+    memory, gpus = plan.memory, launch.training_gpus
+    found = {name: memory[name] / gpus for name in ("base weights", "adapters", "gradients", "optimiser (two moments)")}
+    learning = memory["activations, about"] + memory["logits, about"]
+    found["activations and logits, about"] = learning
+    if gpus > 1:
+        found["two layers gathered whole"] = 2.0 * plan.number_bytes * plan.shape.largest_layer
+    if not launch.rollout_gpus:
+        cells = min(plan.work.rollout_batch * plan.longest, IN_PROCESS_CELLS)
+        found["keys and values beyond these"] = max(0.0, cells * plan.cell_bytes - learning)
+    return found
+
+
+def rollout_memory(launch: Launch, plan: TrainingPlan) -> dict[str, float]:
+    """Return the bytes of each rollout GPU by part, at most; empty where there is none."""
+    if not launch.rollout_gpus:
+        return {}
+    parallel, number = launch.tensor_parallel, plan.number_bytes
+    dialogues = -(-plan.work.rollout_batch // launch.engines)
+    return {
+        "base weights": plan.shape.base * number / parallel,
+        "adapters": SERVED_ADAPTERS * plan.shape.adapter * number / parallel,
+        "keys and values": dialogues * plan.longest * plan.cell_bytes / parallel,
+        "engine": ENGINE_BYTES,
+    }
+
+
+def fits(launch: Launch, memory: dict[str, float]) -> bool:
+    """Whether a device holds this with its headroom left free."""
+    return sum(memory.values()) <= HEADROOM * DEVICES[launch.device].memory
+
+
+class EngineSpeed(NamedTuple):
+    """How long an engine takes for a batch of replies.
+
+    Attributes:
+        prompt_token: seconds for each prompt token that is not remembered from an earlier turn.
+        step: seconds for each decoding step, of which there are as many as the longest reply has tokens.
+        row: seconds for each token of each reply.
+        call: seconds for each batch.
+    """
+
+    prompt_token: float
+    step: float
+    row: float
+    call: float = 0.0
+
+    def seconds(self, prompt_tokens: float, replies: Sequence[float]) -> float:
+        """Return the seconds for a batch: new tokens of all prompts, and each reply's tokens."""
+        decoding = self.step * max(replies) + self.row * sum(replies)
+        return self.call + self.prompt_token * prompt_tokens + decoding
+
+
+def engine_speed(launch: Launch, plan: TrainingPlan, context: float) -> EngineSpeed:
+    """Return the speed of one rollout engine; ``context``: tokens that a decoding step looks back on, on average."""
+    device = DEVICES[launch.device]
+    gpus = launch.tensor_parallel if launch.rollout_gpus else 1
+    reads, products = gpus * device.bandwidth * BANDWIDTH_SHARE, gpus * device.products * PROMPT_SHARE
+    token = 2.0 * plan.shape.base / products
+    beside = STEP_SECONDS if launch.rollout_gpus else EAGER_LAYER_SECONDS * plan.shape.layers
+    step = plan.shape.base * plan.number_bytes / reads + beside
+    row = context * plan.cell_bytes / reads + token
+    return EngineSpeed(LORA_SLOWER * token, LORA_SLOWER * step, LORA_SLOWER * row)
+
+
+def learning_seconds(launch: Launch, plan: TrainingPlan) -> float:
+    """Return the seconds of all the run's passes with and without gradients, where the plan's tokens are as expected.
+
+    Under FSDP a pass cannot be shorter than gathering the weights once forward and, where activations are computed
+    anew, once more backward.
+    """
+    device, gpus = DEVICES[launch.device], launch.training_gpus
+    computing = plan.learning_flops / (gpus * device.products * TRAINING_SHARE)
+    if gpus == 1:
+        return computing
+    passes = plan.tokens / (gpus * plan.work.at_once * plan.longest)
+    gathered = 2.0 * plan.shape.base * plan.number_bytes * (gpus - 1) / gpus
+    return max(computing, passes * gathered / (device.link * LINK_SHARE))
+
+
+def sync_seconds(launch: Launch, plan: TrainingPlan) -> float:
+    """Return the seconds to bring the policy's adapter to the engines: written once, read by all at the same time."""
+    return 2.0 * 4.0 * plan.shape.adapter / FILE_SPEED if launch.rollout_gpus else 0.0
