@@ -113,7 +113,7 @@ def training_memory(launch: Launch, plan: TrainingPlan) -> dict[str, float]:
     """
     memory, gpus = plan.memory, launch.training_gpus
     found = {name: memory[name] / gpus for name in ("base weights", "adapters", "gradients", "optimiser (two moments)")}
-    learning = memory["activations, about"] + memory["logits, about"]
+    learning = memory["activations kept, about"] + memory["layer at work or logits, about"]
     found["activations and logits, about"] = learning
     if gpus > 1:
         found["two layers gathered whole"] = 2.0 * plan.number_bytes * plan.shape.largest_layer

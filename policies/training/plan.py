@@ -180,16 +180,24 @@ def shape_of(settings: PolicyPreset) -> Shape:
     )
 
 
-def _activation_values(shape: Shape, settings: PolicyPreset) -> float:
-    """Return the numbers per token that the backward pass needs: layer inputs, and what is inside of layers.
+def _pass_bytes(shape: Shape, settings: PolicyPreset, at_once: int) -> tuple[float, float]:
+    """Return what a pass with gradients holds: activations kept for the backward pass, and the most beside them.
 
-    Counted from the layer's parts as Korthikanti et al. (2022, arXiv 2205.05198) do, for attention that keeps no
-    score matrix: both norms' inputs and outputs, queries, keys, values, their mix, and the gated feed-forward.
+    Counted from a layer's parts as Korthikanti et al. (2022, arXiv 2205.05198) do, for attention that keeps no score
+    matrix. A layer keeps, in the base's format: three of the layer's width (norms' outputs, the residual), five of all
+    query heads' (queries, keys and values repeated for them, their mix twice) and four of the feed-forward's; in
+    float32 what its norms read. Beside them are either one layer's own, where it is computed anew, with the gradients
+    of its feed-forward, or the logits of all replies three times over in float32, whichever is more.
     """
-    inside = 4 * shape.hidden + 2 * shape.queries + 2 * shape.keys + 4 * shape.intermediate
+    number, tokens = _number_bytes(settings), at_once * (settings.max_prompt_tokens + settings.max_reply_tokens)
+    inside = number * (3 * shape.hidden + 5 * shape.queries + 4 * shape.intermediate)
+    inside += _FLOAT * (2 * shape.hidden + shape.queries + shape.keys)
+    logits = 3.0 * _FLOAT * at_once * settings.max_reply_tokens * shape.vocabulary
+    gradients = 2 * number * shape.intermediate
     if settings.gradient_checkpointing:
-        return float(shape.layers * shape.hidden + inside)
-    return float(shape.layers * inside)
+        kept = shape.layers * shape.hidden * number
+        return float(tokens * kept), max(tokens * (inside + gradients), logits)
+    return float(tokens * shape.layers * inside), max(tokens * gradients, logits)
 
 
 def _number_bytes(settings: PolicyPreset) -> int:
@@ -203,13 +211,14 @@ def make_plan(settings: PolicyPreset, work: Work) -> TrainingPlan:
     reply = settings.max_reply_tokens if work.reply_tokens is None else work.reply_tokens
     trained = shape.adapter * work.trained_adapters
     longest = settings.max_prompt_tokens + settings.max_reply_tokens
+    kept, beside = _pass_bytes(shape, settings, work.at_once)
     memory = {
         "base weights": float(shape.base * number),
         "adapters": float(_FLOAT * shape.adapter * (work.trained_adapters + work.frozen_adapters)),
         "gradients": float(_FLOAT * trained),
         "optimiser (two moments)": float(2 * _FLOAT * trained),
-        "activations, about": work.at_once * longest * _activation_values(shape, settings) * number,
-        "logits, about": 2.0 * _FLOAT * work.at_once * settings.max_reply_tokens * shape.vocabulary,
+        "activations kept, about": kept,
+        "layer at work or logits, about": beside,
     }
     if work.sampled:
         cell = 2 * shape.layers * shape.keys * number
@@ -233,7 +242,7 @@ def _layout(plan: TrainingPlan, number: int) -> Layout:
     """
     memory, limit = plan.memory, HEADROOM * GPU_BYTES
     divided = sum(memory[k] for k in ("base weights", "adapters", "gradients", "optimiser (two moments)"))
-    whole = memory["activations, about"] + memory["logits, about"] + 2.0 * number * plan.shape.largest_layer
+    whole = memory["activations kept, about"] + memory["layer at work or logits, about"] + 2.0 * number * plan.shape.largest_layer
     training = _fewest(lambda gpus: divided / gpus + whole, limit)
     cache_bytes = memory.get("keys and values of rollouts, at most", 0.0)
     served = memory["base weights"] + memory["adapters"] + cache_bytes
