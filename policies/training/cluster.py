@@ -8,6 +8,8 @@ How much of a device's peak is reached is assumed, and the assumptions are the c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
@@ -142,7 +144,8 @@ def fits(launch: Launch, memory: dict[str, float]) -> bool:
     return sum(memory.values()) <= HEADROOM * DEVICES[launch.device].memory
 
 
-class EngineSpeed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class EngineSpeed:
     """How long an engine takes for a batch of replies.
 
     Attributes:
@@ -193,3 +196,110 @@ def learning_seconds(launch: Launch, plan: TrainingPlan) -> float:
 def sync_seconds(launch: Launch, plan: TrainingPlan) -> float:
     """Return the seconds to bring the policy's adapter to the engines: written once, read by all at the same time."""
     return 2.0 * 4.0 * plan.shape.adapter / FILE_SPEED if launch.rollout_gpus else 0.0
+
+
+Turn = tuple[int, int]
+"""Prompt tokens that the turn before did not have, and tokens of the reply."""
+Talk = Sequence[Turn]
+"""A dialogue, as its engine sees it."""
+
+
+class Speeds(NamedTuple):
+    """Seconds of what a round consists of.
+
+    Attributes:
+        engine: of one worker.
+        turn: of a dialogue's turn beside the engine: reading, the hotel's side, rewards, on a core of the worker's own.
+        learning: of the learner for a reply, all passes over it together.
+        sync: to bring new weights to all workers, once a round.
+        voices: replies that the engine makes a turn: 2 where the hotel speaks through it too.
+    """
+
+    engine: EngineSpeed
+    turn: float
+    learning: float
+    sync: float
+    voices: int = 1
+
+
+class RoundTimes(NamedTuple):
+    """Where a round's time goes, in seconds; the first three add up to what the slowest worker takes.
+
+    Attributes:
+        sampling: in engines, mean over workers.
+        playing: in the rest of the turns, mean over workers.
+        waiting: of a worker for the slowest one, mean over workers; those without a dialogue wait all the time.
+        learning, sync: after the last dialogue.
+        replies, reply_tokens: of the round.
+    """
+
+    sampling: float
+    playing: float
+    waiting: float
+    learning: float
+    sync: float
+    replies: float
+    reply_tokens: float
+
+    @property
+    def rollout(self) -> float:
+        """Until the last dialogue ends."""
+        return self.sampling + self.playing + self.waiting
+
+    @property
+    def seconds(self) -> float:
+        """Of a round whose rollout and learning follow one another, as in the loop."""
+        return self.rollout + self.learning + self.sync
+
+    @property
+    def overlapped(self) -> float:
+        """Of a round that is sampled while the one before is learned from; the loop does not do that."""
+        return max(self.rollout, self.learning) + self.sync
+
+    @property
+    def starved(self) -> float:
+        """Part of an overlapped round in which the learner has nothing to learn from."""
+        return 1.0 - self.learning / self.overlapped
+
+
+def _play_share(talks: Sequence[Talk], speeds: Speeds, batch: int) -> tuple[float, float]:
+    """Return a worker's seconds in its engine and beside it.
+
+    It plays as ``play.rollout`` does: in lock-step, ``batch`` dialogues at a time, one that ended replaced at once.
+    """
+    waiting = iter(talks)
+    tables: list[tuple[Talk, int]] = []
+    sampling = playing = 0.0
+    while True:
+        tables += [(talk, 0) for talk in islice(waiting, batch - len(tables))]
+        if not tables:
+            return sampling, playing
+        turns = [talk[place] for talk, place in tables]
+        new, replies = sum(turn[0] for turn in turns), [turn[1] for turn in turns]
+        sampling += speeds.voices * speeds.engine.seconds(new, replies)
+        playing += speeds.turn * len(turns)
+        tables = [(talk, place + 1) for talk, place in tables if place + 1 < len(talk)]
+
+
+def simulate(talks: Sequence[Talk], workers: int, speeds: Speeds, batch: int) -> RoundTimes:
+    """Play a round out on so many workers, each with an engine, its dialogues dealt out beforehand.
+
+    Args:
+        talks: the round's dialogues.
+        workers: at least 1; some have nothing to do where there are more than dialogues.
+        speeds: of workers and learner.
+        batch: most dialogues of a worker at a time.
+    """
+    shares = [_play_share(talks[k::workers], speeds, batch) for k in range(workers)]
+    slowest = max(sampling + playing for sampling, playing in shares)
+    sampling, playing = (sum(part) / workers for part in zip(*shares, strict=True))
+    replies = sum(len(talk) for talk in talks)
+    return RoundTimes(
+        sampling,
+        playing,
+        slowest - sampling - playing,
+        speeds.learning * replies,
+        speeds.sync,
+        replies,
+        sum(reply for talk in talks for _, reply in talk),
+    )

@@ -242,7 +242,11 @@ def _layout(plan: TrainingPlan, number: int) -> Layout:
     """
     memory, limit = plan.memory, HEADROOM * GPU_BYTES
     divided = sum(memory[k] for k in ("base weights", "adapters", "gradients", "optimiser (two moments)"))
-    whole = memory["activations kept, about"] + memory["layer at work or logits, about"] + 2.0 * number * plan.shape.largest_layer
+    whole = (
+        memory["activations kept, about"]
+        + memory["layer at work or logits, about"]
+        + 2.0 * number * plan.shape.largest_layer
+    )
     training = _fewest(lambda gpus: divided / gpus + whole, limit)
     cache_bytes = memory.get("keys and values of rollouts, at most", 0.0)
     served = memory["base weights"] + memory["adapters"] + cache_bytes
