@@ -49,11 +49,11 @@ from policies.training.cluster import (
     fits,
     launch_called,
     launches,
+    learner_memory,
     learning_seconds,
     rollout_memory,
     simulate,
     sync_seconds,
-    training_memory,
 )
 from policies.training.meta_run import TOLERANCE, dry_run
 from policies.training.on_policy.actor_critic import ActorCritic
@@ -347,7 +347,7 @@ def _memory_rows(launch: Launch, plan: TrainingPlan) -> list[list[str]]:
     """Return each kind of device, its parts in GB, their sum, and whether it fits."""
     rows = []
     for count, what, memory in (
-        (launch.training_gpus, "training", training_memory(launch, plan)),
+        (launch.training_gpus, "training", learner_memory(launch, plan)),
         (launch.rollout_gpus, "rollout", rollout_memory(launch, plan)),
     ):
         if count:

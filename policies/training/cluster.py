@@ -17,7 +17,7 @@ from pydantic import Field
 
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.files import Many, Number, Table, Text, known, read_toml
-from policies.training.plan import HEADROOM, TRAINING_SHARE, TrainingPlan
+from policies.training.plan import HEADROOM, TRAINING_SHARE, TrainingPlan, training_memory
 
 LAUNCHES = Path(__file__).with_name("launch")
 Several = Annotated[int, Field(ge=0, le=4096)]
@@ -106,22 +106,15 @@ def launch_called(name: str) -> Launch:
     return found[name]
 
 
-def training_memory(launch: Launch, plan: TrainingPlan) -> dict[str, float]:
+def learner_memory(launch: Launch, plan: TrainingPlan) -> dict[str, float]:
     """Return the bytes of each training GPU by part, at most.
 
-    FSDP divides weights, adapters, gradients and optimiser by the number of GPUs. Activations are each GPU's own, and
-    so are the layer at work and the next one, which are whole on each. Where the GPU samples too, its keys and values
-    and its activations follow one another, so the larger counts.
+    Where it samples too, keys and values of rollouts and a pass follow one another, so the larger counts.
     """
-    memory, gpus = plan.memory, launch.training_gpus
-    found = {name: memory[name] / gpus for name in ("base weights", "adapters", "gradients", "optimiser (two moments)")}
-    learning = memory["activations kept, about"] + memory["layer at work or logits, about"]
-    found["activations and logits, about"] = learning
-    if gpus > 1:
-        found["two layers gathered whole"] = 2.0 * plan.number_bytes * plan.shape.largest_layer
+    found = training_memory(plan, launch.training_gpus)
     if not launch.rollout_gpus:
         cells = min(plan.work.rollout_batch * plan.longest, IN_PROCESS_CELLS)
-        found["keys and values beyond these"] = max(0.0, cells * plan.cell_bytes - learning)
+        found["keys and values beyond a pass"] = max(0.0, cells * plan.cell_bytes - found["a pass"])
     return found
 
 

@@ -23,13 +23,12 @@ from negotiation_env.engines.exact.trees import TextTree, lay_out, uppermost
 from negotiation_env.errors import UsageError
 from negotiation_env.training.lora import lora_config
 from policies.training.on_policy.actor_critic import POLICY, START, VALUE
-from policies.training.plan import TrainingPlan, base_config
+from policies.training.plan import PASS_PARTS, TrainingPlan, base_config
 from policies.training.settings import OnPolicyPreset
 
 TOLERANCE: Final = 0.05
 """Most that a counted size may differ from the plan's, as a part of the plan's."""
 PASS: Final = "activations and logits of a pass"
-PASS_PARTS: Final = ("activations kept, about", "layer at work or logits, about")
 KEYS: Final = "keys and values of rollouts, at most"
 _META: Final = torch.device("meta")
 

@@ -37,6 +37,8 @@ TRAINING_SHARE = 0.35
 """Part of a GPU's peak products that training is assumed to reach."""
 GPU_FLOPS = 989e12 * TRAINING_SHARE
 """Products a second of one H100 in bfloat16."""
+PASS_PARTS = ("activations kept, about", "layer at work or logits, about")
+"""Parts of a plan's memory that a pass with gradients takes."""
 _FLOAT = 4
 _MOST_GPUS = 64
 
@@ -231,27 +233,39 @@ def make_plan(settings: PolicyPreset, work: Work) -> TrainingPlan:
     plan = TrainingPlan(settings, work, shape, memory, tokens, work.sampled * reply, learning, flops, None)
     if sum(memory.values()) <= HEADROOM * GPU_BYTES:
         return plan
-    return replace(plan, layout=_layout(plan, number))
+    return replace(plan, layout=_layout(plan))
 
 
-def _layout(plan: TrainingPlan, number: int) -> Layout:
-    """Return the fewest GPUs, in powers of two, that hold training under FSDP and rollouts under tensor parallelism.
+def training_memory(plan: TrainingPlan, gpus: int) -> dict[str, float]:
+    """Return the bytes of each training GPU by part, at most, where keys and values of rollouts are elsewhere.
 
-    FSDP divides weights, adapters, gradients and optimiser by the number of GPUs; activations are each GPU's own, and
-    the layer at work, with the next one on its way, is whole on each.
+    FSDP divides the base's decoder layers among the GPUs; the layer at work and the next one, on its way, are whole on
+    each, and so are embeddings, adapters, gradients and optimiser. Gradients are summed up as one message, of which
+    there are two copies; activations are gone by then.
     """
+    memory, number, shape = plan.memory, plan.number_bytes, plan.shape
+    layers = float(shape.layers * shape.largest_layer * number)
+    passing = sum(memory[name] for name in PASS_PARTS)
+    found = {"decoder layers": layers / gpus, "embeddings": shape.base * number - layers}
+    found |= {name: memory[name] for name in ("adapters", "gradients", "optimiser (two moments)")}
+    if gpus == 1:
+        return found | {"a pass": passing}
+    found["two layers whole"] = 2.0 * number * shape.largest_layer
+    return found | {"a pass, or gradients on their way": max(passing, 2.0 * memory["gradients"])}
+
+
+def _layout(plan: TrainingPlan) -> Layout:
+    """Return the fewest GPUs, in powers of two, that hold training under FSDP and rollouts under tensor parallelism."""
     memory, limit = plan.memory, HEADROOM * GPU_BYTES
-    divided = sum(memory[k] for k in ("base weights", "adapters", "gradients", "optimiser (two moments)"))
-    whole = (
-        memory["activations kept, about"]
-        + memory["layer at work or logits, about"]
-        + 2.0 * number * plan.shape.largest_layer
-    )
-    training = _fewest(lambda gpus: divided / gpus + whole, limit)
+
+    def training(gpus: int) -> float:
+        return sum(training_memory(plan, gpus).values())
+
     cache_bytes = memory.get("keys and values of rollouts, at most", 0.0)
-    served = memory["base weights"] + memory["adapters"] + cache_bytes
+    served = memory["base weights"] + plan.number_bytes * plan.shape.adapter + cache_bytes
+    learners = _fewest(training, limit)
     rollout = _fewest(lambda gpus: served / gpus, limit) if plan.work.sampled else 0
-    return Layout(training, divided / training + whole, rollout, served / rollout if rollout else 0.0)
+    return Layout(learners, training(learners), rollout, served / rollout if rollout else 0.0)
 
 
 def _fewest(need: Callable[[int], float], limit: float) -> int:
