@@ -79,6 +79,8 @@ class Launch(Table):
     """GPUs that sample; 0 where the training GPU does so in turn with learning."""
     tensor_parallel: Annotated[Several, Field(ge=1)] = 1
     """GPUs of one rollout engine."""
+    nodes: Annotated[Several, Field(ge=1)] = 1
+    """Machines that the GPUs are in, as many in each."""
     price: Annotated[Number, Field(gt=0.0)]
     """Of a GPU-hour, in US dollars: assumed, for an order of magnitude."""
 
