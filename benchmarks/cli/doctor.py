@@ -126,7 +126,7 @@ def machine(gpus: list[Gpu]) -> list[Finding]:
     """Return cores, memory, GPUs, and how processes of a training run talk to each other."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     found = [Finding("processor", f"{cores} cores, {platform.machine()}{_free_memory()}"), _gpu_finding(gpus)]
-    shared = Path("/dev/shm")  # noqa: S108  # not a temporary file: it is measured
+    shared = Path("/dev/shm")  # not a temporary file: it is measured
     if shared.is_dir():
         size = shutil.disk_usage(shared).total
         small = "" if size >= SHARED_MEMORY else "Ray and several GPUs want 1 GB: docker run --shm-size=1g"
