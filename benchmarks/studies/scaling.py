@@ -39,20 +39,24 @@ from negotiation_env.play.registry import load_manager, load_reader, load_reward
 from negotiation_env.seeds import Stream
 from negotiation_env.training.run_folder import provenance
 from policies.training.cluster import (
+    DEVICES,
+    PART,
+    ROLLOUT_SHARE,
     EngineSpeed,
     Launch,
     RoundTimes,
     Speeds,
     Talk,
     Turn,
+    actor_memory,
     engine_speed,
     fits,
     launch_called,
     launches,
     learner_memory,
     learning_seconds,
-    rollout_memory,
     simulate,
+    starting_memory,
     sync_seconds,
 )
 from policies.training.meta_run import TOLERANCE, dry_run
@@ -61,7 +65,7 @@ from policies.training.on_policy.evaluation import training_scenarios
 from policies.training.on_policy.loop import Learner
 from policies.training.on_policy.methods import load_method
 from policies.training.on_policy.samples import Sample, SamplingAgent, play
-from policies.training.plan import TrainingPlan, on_policy_plan
+from policies.training.plan import HEADROOM, TrainingPlan, on_policy_plan
 from policies.training.settings import OnPolicyPreset
 from simulators.people.written_dialogues import written_dialogues
 
@@ -74,6 +78,7 @@ LARGE: Final = "qwen3-32b_2nodes"
 OUT: Final = Path("out/scaling")
 BIG_ROUND: Final = 2048
 """Dialogues of a round that is large enough for 256 workers."""
+FITS: Final = "yes"
 BATCHES: Final = (32, 8, 2)
 """Dialogues of the measured rounds of one worker, so that the engine is seen with many and with few."""
 
@@ -125,9 +130,30 @@ def drawn(talks: Sequence[Talk], dialogues: int, number: int) -> list[Talk]:
     return [talks[int(i)] for i in draws.integers(len(talks), size=dialogues)]
 
 
-def mean_round(talks: Sequence[Talk], dialogues: int, workers: int, speeds: Speeds, batch: int) -> RoundTimes:
+class Setting(NamedTuple):
+    """A cluster to be played out at any number of workers; see ``simulate``.
+
+    Attributes:
+        name: what it is called.
+        talks: dialogues to draw from.
+        dialogues: of a round.
+        speeds, batch, part: as ``simulate`` takes them.
+    """
+
+    name: str
+    talks: list[Talk]
+    dialogues: int
+    speeds: Speeds
+    batch: int
+    part: int = 0
+
+
+def mean_round(setting: Setting, workers: int) -> RoundTimes:
     """Return the mean of rounds played out on so many workers; the draws are the same for any number."""
-    rounds = [simulate(drawn(talks, dialogues, k), workers, speeds, batch) for k in range(DRAWN)]
+    talks, speeds = setting.talks, setting.speeds
+    rounds = [
+        simulate(drawn(talks, setting.dialogues, k), workers, speeds, setting.batch, setting.part) for k in range(DRAWN)
+    ]
     return RoundTimes(*(fmean(part) for part in zip(*rounds, strict=True)))
 
 
@@ -163,12 +189,12 @@ def forecast(launch: Launch, measured: Measured) -> Forecast:
         measured.turn_seconds,
         learning_seconds(launch, plan) / plan.work.sampled,
         sync_seconds(launch, plan),
-        voices=2 if settings.manager.startswith("llm") else 1,
     )
-    batch, engines = settings.rollout_batch, launch.engines
-    one = mean_round(talks, settings.dialogues, engines, speeds, batch)
+    cluster = Setting("", talks, settings.dialogues, speeds, settings.rollout_batch, PART if launch.rollout_gpus else 0)
+    one = mean_round(cluster, launch.workers)
     rounds = settings.replies / one.replies
-    judged = mean_round(talks, settings.held_out, engines, speeds, batch).rollout * (rounds / settings.evaluate_every)
+    measured_on = cluster._replace(dialogues=settings.held_out)
+    judged = mean_round(measured_on, launch.workers).rollout * (rounds / settings.evaluate_every)
     return Forecast(plan, speeds, one, rounds, (rounds * one.seconds + judged) / 3600.0)
 
 
@@ -345,22 +371,24 @@ def _gb(size: float) -> str:
 
 def _memory_rows(launch: Launch, plan: TrainingPlan) -> list[list[str]]:
     """Return each kind of device, its parts in GB, their sum, and whether it fits."""
+    whole = {"base whole, and adapters": starting_memory(plan)}
     rows = []
-    for count, what, memory in (
-        (launch.training_gpus, "training", learner_memory(launch, plan)),
-        (launch.rollout_gpus, "rollout", rollout_memory(launch, plan)),
+    for count, what, memory, share in (
+        (launch.training_gpus, "training", learner_memory(launch, plan), HEADROOM),
+        (launch.training_gpus, "training, at the start", whole, ROLLOUT_SHARE),
+        (launch.rollout_gpus, "rollout", actor_memory(launch, plan), ROLLOUT_SHARE),
     ):
         if count:
-            parts = ", ".join(f"{name.removesuffix(', about')} {_gb(size)}" for name, size in memory.items())
-            fit = "fits" if fits(launch, memory) else "does not fit"
-            rows.append([f"{count} {what}", parts, _gb(sum(memory.values())), fit])
+            parts = ", ".join(f"{name} {_gb(size)}" for name, size in memory.items())
+            room = f"{_gb(share * DEVICES[launch.device].memory)}"
+            fit = FITS if fits(launch, memory, share) else "no"
+            rows.append([f"{count} {what}", parts, _gb(sum(memory.values())), room, fit])
     return rows
 
 
 def _forecast_rows(launch: Launch, found: Forecast) -> list[list[str]]:
     """Return what a run takes, as name and figure."""
-    one, settings = found.round, found.plan.settings
-    tokens = one.reply_tokens * found.speeds.voices
+    one, tokens, settings = found.round, found.round.reply_tokens, found.plan.settings
     hours = found.hours * launch.gpus
     return [
         ["replies of a round, rounds", f"{one.replies:.0f}, {found.rounds:.0f}"],
@@ -391,7 +419,7 @@ def launch_study(
     for name, launch in chosen.items():
         found = forecast(launch, inputs)
         tables = [
-            (("GPUs", "GB on each, at most", "together", ""), _memory_rows(launch, found.plan)),
+            (("GPUs", "GB on each, at most", "together", "room", "fits"), _memory_rows(launch, found.plan)),
             (("a run", "expected"), _forecast_rows(launch, found)),
         ]
         if count:
@@ -399,7 +427,7 @@ def launch_study(
             rows = [[part, _gb(c.planned), _gb(c.counted), f"{c.off:+.1%}"] for part, c in counted.items()]
             tables.append((("counted on the meta device, on one device", "planned, GB", "counted, GB", "off"), rows))
             status |= any(abs(c.off) > TOLERANCE for c in counted.values())
-        status |= any(row[-1] != "fits" for row in tables[0][1])
+        status |= any(row[-1] != FITS for row in tables[0][1])
         for header, rows in tables:
             _show(f"{name}: {launch.what}", header, rows)
         page = "\n".join(markdown(header, rows) for header, rows in tables)
@@ -409,26 +437,20 @@ def launch_study(
     return int(status)
 
 
-class Setting(NamedTuple):
-    """A cluster to be played out at every number of workers."""
-
-    name: str
-    talks: list[Talk]
-    dialogues: int
-    speeds: Speeds
-    batch: int
-
-
 def settings_of(measured: Measured) -> list[Setting]:
-    """Return the tiny scale as measured, and the launch on two nodes with a round of its preset and with a big one."""
+    """Return the tiny scale as measured, and the launch on two nodes: as it is, with big rounds, and those on vLLM."""
     tiny = Speeds(measured.engine, measured.turn_seconds, measured.learning_seconds, measured.sync_seconds)
-    large = forecast(launch_called(LARGE), measured)
-    talks, batch = stretched(measured), 64
-    preset = cast(OnPolicyPreset, large.plan.settings)
+    launch = launch_called(LARGE)
+    here = forecast(launch, measured)
+    there = forecast(launch.model_copy(update={"engine": "vllm"}), measured)
+    preset, talks = cast(OnPolicyPreset, here.plan.settings), stretched(measured)
+    name, batch = preset.base.rpartition("/")[2], preset.rollout_batch
+    big = f"{BIG_ROUND:,} dialogues a round"
     return [
-        Setting("tiny, as measured", measured.talks, BATCHES[0], tiny, batch),
-        Setting(f"{preset.base}, {preset.dialogues} dialogues a round", talks, preset.dialogues, large.speeds, batch),
-        Setting(f"{preset.base}, {BIG_ROUND} dialogues a round", talks, BIG_ROUND, large.speeds, batch),
+        Setting(f"tiny as measured, {BATCHES[0]} dialogues a round", measured.talks, BATCHES[0], tiny, 64),
+        Setting(f"{name}, {preset.dialogues} dialogues a round", talks, preset.dialogues, here.speeds, batch, PART),
+        Setting(f"{name}, {big}", talks, BIG_ROUND, here.speeds, batch, PART),
+        Setting(f"{name}, {big}, sampled by vLLM", talks, BIG_ROUND, there.speeds, batch, batch),
     ]
 
 
@@ -489,7 +511,7 @@ def beside_measured(measured: Measured) -> list[list[str]]:
     tiny = settings_of(measured)[0]
     rows = []
     for played in measured.played:
-        one = mean_round(tiny.talks, played.dialogues, played.workers, tiny.speeds, tiny.batch)
+        one = mean_round(tiny._replace(dialogues=played.dialogues), played.workers)
         # As many replies as were measured: the drawn rounds have some more or fewer.
         told = one.rollout * played.replies / one.replies
         off = told / played.processor_seconds - 1.0
@@ -531,10 +553,7 @@ def study(
     tables = [("Rollout of the tiny scale, measured and simulated", COMPARED, beside_measured(inputs), "")]
     played: dict[str, dict[int, RoundTimes]] = {}
     for setting in settings_of(inputs):
-        played[setting.name] = rounds = {
-            workers: mean_round(setting.talks, setting.dialogues, workers, setting.speeds, setting.batch)
-            for workers in WORKERS
-        }
+        played[setting.name] = rounds = {workers: mean_round(setting, workers) for workers in WORKERS}
         tables.append((setting.name, SCALED, scaling_rows(rounds), starving(rounds)))
     for title, header, rows, told in tables:
         _show(title, header, rows)

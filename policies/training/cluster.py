@@ -7,17 +7,18 @@ How much of a device's peak is reached is assumed, and the assumptions are the c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import heapq
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import Field
 
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.files import Many, Number, Table, Text, known, read_toml
-from policies.training.plan import HEADROOM, TRAINING_SHARE, TrainingPlan, training_memory
+from policies.training.plan import TRAINING_SHARE, TrainingPlan, training_memory
 
 LAUNCHES = Path(__file__).with_name("launch")
 Several = Annotated[int, Field(ge=0, le=4096)]
@@ -40,29 +41,32 @@ class Device(NamedTuple):
 
 
 DEVICES: Final = {
-    "H100 SXM": Device(80e9, 989e12, 3.35e12, 450e9),
-    "RTX 4090": Device(24e9, 165e12, 1.008e12, 32e9),
+    "H100 SXM": Device(84.9e9, 989e12, 3.35e12, 450e9),
+    "RTX 4090": Device(25.3e9, 165e12, 1.008e12, 32e9),
 }
+"""Memory as torch reports it of cards of "80 GB" and "24 GB"."""
 PROMPT_SHARE: Final = 0.5
 """Part of a device's peak products that an engine reaches on prompts."""
 BANDWIDTH_SHARE: Final = 0.6
 """Part of a device's memory bandwidth that a decoding step reaches."""
 LINK_SHARE: Final = 0.7
 """Part of the links' bandwidth that gathering weights reaches."""
-STEP_SECONDS: Final = 0.003
+VLLM_STEP_SECONDS: Final = 0.003
 """Of a decoding step of vLLM beside reading: launching, sampling, the exchange among tensor-parallel GPUs."""
 EAGER_LAYER_SECONDS: Final = 0.001
-"""Of a decoding step of the engine in the training process, for each layer: kernels are launched one by one."""
+"""Of a decoding step of this project's engine, for each layer: kernels, an adapter's too, are launched one by one."""
 LORA_SLOWER: Final = 1.2
-"""By how much an adapter slows an engine down."""
-FILE_SPEED: Final = 1e9
-"""Bytes a second at which an adapter is written to, and read from, a file system that all nodes share."""
-SERVED_ADAPTERS: Final = 2
-"""Adapters in bfloat16 on a rollout engine: the policy's, and one for the hotel's voice."""
-ENGINE_BYTES: Final = 3e9
-"""Of a rollout GPU for the engine's own buffers and graphs."""
-IN_PROCESS_CELLS: Final = 65_536
-"""Tokens whose keys and values the engine in the training process holds at once (``max_batch_tokens``)."""
+"""By how much an adapter slows vLLM down."""
+WEIGHTS_SPEED: Final = 1e9
+"""Bytes a second at which an adapter goes to Ray's object store, and from there to all actors."""
+ROLLOUT_SHARE: Final = 0.9
+"""Part of a rollout GPU's memory that may be taken."""
+BUFFERS: Final = 1e9
+"""Bytes of an actor for the engine's memory of prompts and for what a step makes."""
+PART: Final = 8
+"""Dialogues that an actor is handed at a time (``shared_play.PART``)."""
+CELLS: Final = 65_536
+"""Tokens whose keys and values this project's engine holds at once (``max_batch_tokens``)."""
 
 
 class Launch(Table):
@@ -76,9 +80,9 @@ class Launch(Table):
     training_gpus: Annotated[Several, Field(ge=1)]
     """GPUs that learn, the base divided among them (FSDP)."""
     rollout_gpus: Several
-    """GPUs that sample; 0 where the training GPU does so in turn with learning."""
-    tensor_parallel: Annotated[Several, Field(ge=1)] = 1
-    """GPUs of one rollout engine."""
+    """GPUs that sample, each with an actor of Ray's; 0 where the training GPU does so in turn with learning."""
+    engine: Literal["transformers", "vllm"] = "transformers"
+    """Of an actor."""
     nodes: Annotated[Several, Field(ge=1)] = 1
     """Machines that the GPUs are in, as many in each."""
     price: Annotated[Number, Field(gt=0.0)]
@@ -90,9 +94,9 @@ class Launch(Table):
         return self.training_gpus + self.rollout_gpus
 
     @property
-    def engines(self) -> int:
-        """Rollout engines."""
-        return max(1, self.rollout_gpus // self.tensor_parallel)
+    def workers(self) -> int:
+        """Engines that sample."""
+        return max(1, self.rollout_gpus)
 
 
 def launches() -> dict[str, Launch]:
@@ -115,28 +119,31 @@ def learner_memory(launch: Launch, plan: TrainingPlan) -> dict[str, float]:
     """
     found = training_memory(plan, launch.training_gpus)
     if not launch.rollout_gpus:
-        cells = min(plan.work.rollout_batch * plan.longest, IN_PROCESS_CELLS)
+        cells = min(plan.work.rollout_batch * plan.longest, CELLS)
         found["keys and values beyond a pass"] = max(0.0, cells * plan.cell_bytes - found["a pass"])
     return found
 
 
-def rollout_memory(launch: Launch, plan: TrainingPlan) -> dict[str, float]:
-    """Return the bytes of each rollout GPU by part, at most; empty where there is none."""
+def actor_memory(launch: Launch, plan: TrainingPlan) -> dict[str, float]:
+    """Return the bytes of each rollout GPU by part, at most, with an actor of Ray's; empty where there is none."""
     if not launch.rollout_gpus:
         return {}
-    parallel, number = launch.tensor_parallel, plan.number_bytes
-    dialogues = -(-plan.work.rollout_batch // launch.engines)
     return {
-        "base weights": plan.shape.base * number / parallel,
-        "adapters": SERVED_ADAPTERS * plan.shape.adapter * number / parallel,
-        "keys and values": dialogues * plan.longest * plan.cell_bytes / parallel,
-        "engine": ENGINE_BYTES,
+        "base weights": plan.memory["base weights"],
+        "policy and start": 2.0 * 4.0 * plan.shape.adapter,
+        "keys and values": float(PART * plan.longest * plan.cell_bytes),
+        "buffers": BUFFERS,
     }
 
 
-def fits(launch: Launch, memory: dict[str, float]) -> bool:
-    """Whether a device holds this with its headroom left free."""
-    return sum(memory.values()) <= HEADROOM * DEVICES[launch.device].memory
+def starting_memory(plan: TrainingPlan) -> float:
+    """Return the bytes of a training GPU before the base is divided: each process reads it whole."""
+    return plan.memory["base weights"] + plan.memory["adapters"]
+
+
+def fits(launch: Launch, memory: Mapping[str, float], share: float) -> bool:
+    """Whether a device has room for this with ``share`` of its memory."""
+    return sum(memory.values()) <= share * DEVICES[launch.device].memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +169,14 @@ class EngineSpeed:
 
 
 def engine_speed(launch: Launch, plan: TrainingPlan, context: float) -> EngineSpeed:
-    """Return the speed of one rollout engine; ``context``: tokens that a decoding step looks back on, on average."""
+    """Return the speed of one engine; ``context``: tokens that a decoding step looks back on, on average."""
     device = DEVICES[launch.device]
-    gpus = launch.tensor_parallel if launch.rollout_gpus else 1
-    reads, products = gpus * device.bandwidth * BANDWIDTH_SHARE, gpus * device.products * PROMPT_SHARE
-    token = 2.0 * plan.shape.base / products
-    beside = STEP_SECONDS if launch.rollout_gpus else EAGER_LAYER_SECONDS * plan.shape.layers
-    step = plan.shape.base * plan.number_bytes / reads + beside
-    row = context * plan.cell_bytes / reads + token
-    return EngineSpeed(LORA_SLOWER * token, LORA_SLOWER * step, LORA_SLOWER * row)
+    reads = device.bandwidth * BANDWIDTH_SHARE
+    token = 2.0 * plan.shape.base / (device.products * PROMPT_SHARE)
+    step, row = plan.memory["base weights"] / reads, context * plan.cell_bytes / reads + token
+    if launch.engine == "transformers":
+        return EngineSpeed(token, step + EAGER_LAYER_SECONDS * plan.shape.layers, row)
+    return EngineSpeed(LORA_SLOWER * token, LORA_SLOWER * step + VLLM_STEP_SECONDS, LORA_SLOWER * row)
 
 
 def learning_seconds(launch: Launch, plan: TrainingPlan) -> float:
@@ -189,8 +195,8 @@ def learning_seconds(launch: Launch, plan: TrainingPlan) -> float:
 
 
 def sync_seconds(launch: Launch, plan: TrainingPlan) -> float:
-    """Return the seconds to bring the policy's adapter to the engines: written once, read by all at the same time."""
-    return 2.0 * 4.0 * plan.shape.adapter / FILE_SPEED if launch.rollout_gpus else 0.0
+    """Return the seconds to bring the policy's adapter to the actors: put away once, fetched by all at the same time."""
+    return 2.0 * 4.0 * plan.shape.adapter / WEIGHTS_SPEED if launch.rollout_gpus else 0.0
 
 
 Turn = tuple[int, int]
@@ -207,23 +213,21 @@ class Speeds(NamedTuple):
         turn: of a dialogue's turn beside the engine: reading, the hotel's side, rewards, on a core of the worker's own.
         learning: of the learner for a reply, all passes over it together.
         sync: to bring new weights to all workers, once a round.
-        voices: replies that the engine makes a turn: 2 where the hotel speaks through it too.
     """
 
     engine: EngineSpeed
     turn: float
     learning: float
     sync: float
-    voices: int = 1
 
 
 class RoundTimes(NamedTuple):
-    """Where a round's time goes, in seconds; the first three add up to what the slowest worker takes.
+    """Where a round's time goes, in seconds; the first three add up to what the last worker takes.
 
     Attributes:
         sampling: in engines, mean over workers.
         playing: in the rest of the turns, mean over workers.
-        waiting: of a worker for the slowest one, mean over workers; those without a dialogue wait all the time.
+        waiting: of a worker for the last one, mean over workers; those without a dialogue wait all the time.
         learning, sync: after the last dialogue.
         replies, reply_tokens: of the round.
     """
@@ -271,28 +275,34 @@ def _play_share(talks: Sequence[Talk], speeds: Speeds, batch: int) -> tuple[floa
             return sampling, playing
         turns = [talk[place] for talk, place in tables]
         new, replies = sum(turn[0] for turn in turns), [turn[1] for turn in turns]
-        sampling += speeds.voices * speeds.engine.seconds(new, replies)
+        sampling += speeds.engine.seconds(new, replies)
         playing += speeds.turn * len(turns)
         tables = [(talk, place + 1) for talk, place in tables if place + 1 < len(talk)]
 
 
-def simulate(talks: Sequence[Talk], workers: int, speeds: Speeds, batch: int) -> RoundTimes:
-    """Play a round out on so many workers, each with an engine, its dialogues dealt out beforehand.
+def simulate(talks: Sequence[Talk], workers: int, speeds: Speeds, batch: int, part: int = 0) -> RoundTimes:
+    """Play a round out on so many workers, each with an engine.
 
     Args:
         talks: the round's dialogues.
-        workers: at least 1; some have nothing to do where there are more than dialogues.
+        workers: at least 1.
         speeds: of workers and learner.
         batch: most dialogues of a worker at a time.
+        part: dialogues that a worker is handed at a time, as Ray's actors are; 0 for all its share at once, as the
+            processes of a run have it.
     """
-    shares = [_play_share(talks[k::workers], speeds, batch) for k in range(workers)]
-    slowest = max(sampling + playing for sampling, playing in shares)
-    sampling, playing = (sum(part) / workers for part in zip(*shares, strict=True))
+    part = part or -(-len(talks) // workers)
+    free = [0.0] * workers
+    sampled = played = 0.0
+    for cut in range(0, len(talks), part):
+        sampling, playing = _play_share(talks[cut : cut + part], speeds, batch)
+        heapq.heapreplace(free, free[0] + sampling + playing)  # whoever is free first takes it
+        sampled, played = sampled + sampling, played + playing
     replies = sum(len(talk) for talk in talks)
     return RoundTimes(
-        sampling,
-        playing,
-        slowest - sampling - playing,
+        sampled / workers,
+        played / workers,
+        max(free) - (sampled + played) / workers,
         speeds.learning * replies,
         speeds.sync,
         replies,
