@@ -213,5 +213,5 @@ def launch_findings(gpus: list[Gpu]) -> list[Finding]:
         there = sum(gpu.memory >= 0.95 * least for gpu in gpus)
         fits = f"this machine is one of its {launch.nodes} nodes" if launch.nodes > 1 else "fits here"
         state = fits if there >= node else f"no: wants {node} GPUs of {_gb(least)} a node, {there} here"
-        found.append(Finding(name, state, f"bash {cluster.LAUNCHES / name}.sh" if there >= node else ""))
+        found.append(Finding(name, state, f"bash {cluster.LAUNCHES / name}.sh OUT" if there >= node else ""))
     return found

@@ -195,7 +195,7 @@ def learning_seconds(launch: Launch, plan: TrainingPlan) -> float:
 
 
 def sync_seconds(launch: Launch, plan: TrainingPlan) -> float:
-    """Return the seconds to bring the policy's adapter to the actors: put away once, fetched by all at the same time."""
+    """Return the seconds to bring the adapter to the actors: put away once, fetched by all at the same time."""
     return 2.0 * 4.0 * plan.shape.adapter / WEIGHTS_SPEED if launch.rollout_gpus else 0.0
 
 
