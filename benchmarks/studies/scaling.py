@@ -79,7 +79,7 @@ OUT: Final = Path("out/scaling")
 BIG_ROUND: Final = 2048
 """Dialogues of a round that is large enough for 256 workers."""
 FITS: Final = "yes"
-BATCHES: Final = (32, 8, 2)
+BATCHES: Final = (16, 4, 1)
 """Dialogues of the measured rounds of one worker, so that the engine is seen with many and with few."""
 
 
@@ -242,8 +242,8 @@ def _begin(barrier: Any) -> None:
     globals()["_together"] = barrier
 
 
-def _measure_share(place: int, workers: int, dialogues: int, rounds: int, learns: bool) -> list[_Share]:
-    """Play a worker's share of rounds, after one that warms up, as the loop does; learn from the last one."""
+def _measure_share(place: int, workers: int, sizes: Sequence[int], learns: bool) -> list[_Share]:
+    """Play a worker's share of rounds of so many dialogues as the loop does; the first one warms up, and is left out."""
     method = load_method("repo", "tiny")
     preset = method.preset
     torch.set_num_threads(1)
@@ -252,8 +252,8 @@ def _measure_share(place: int, workers: int, dialogues: int, rounds: int, learns
     found = []
     with ActorCritic(engine, preset, with_value=True) as actor, TemporaryDirectory() as folder:
         agent = SamplingAgent(engine, reward, preset.max_reply_tokens, temperature=preset.temperature, reader=reader)
-        for number in range(rounds + 1):
-            scenarios = training_scenarios(preset.seed, number * dialogues, dialogues)[place::workers]
+        for number, size in enumerate(sizes):
+            scenarios = training_scenarios(preset.seed, sum(sizes[:number]), size)[place::workers]
             engine.forget_prompts()
             engine.calls = []
             _together.wait()
@@ -261,7 +261,7 @@ def _measure_share(place: int, workers: int, dialogues: int, rounds: int, learns
             played = play(agent, scenarios, method.read, manager=manager, max_turns=preset.max_turns, turn_discount=0.0)
             taken = time.process_time() - processor, time.perf_counter() - wall
             learning = sync = 0.0
-            if learns and number:
+            if learns and number and size == BATCHES[0]:
                 start = time.process_time()
                 Learner(method, actor).learn(played.samples, 0)
                 learning = (time.process_time() - start) / len(played.samples)
@@ -288,11 +288,11 @@ def _turns(samples: Sequence[Sample]) -> tuple[dict[tuple[int, ...], Turn], list
     return by_prompt, list(talks.values())
 
 
-def _measure_workers(workers: int, dialogues: int, rounds: int, learns: bool) -> list[list[_Share]]:
+def _measure_workers(workers: int, sizes: Sequence[int], learns: bool) -> list[list[_Share]]:
     """Return, by round, the shares of so many workers, each a process, that play at the same time."""
     context = get_context("spawn")
     with ProcessPoolExecutor(workers, context, _begin, (context.Barrier(workers),)) as pool:
-        jobs = [pool.submit(_measure_share, k, workers, dialogues, rounds, learns) for k in range(workers)]
+        jobs = [pool.submit(_measure_share, k, workers, sizes, learns) for k in range(workers)]
         return [list(shares) for shares in zip(*(job.result() for job in jobs), strict=True)]
 
 
@@ -315,17 +315,18 @@ def _stretches(prompts: Sequence[Sequence[int]], reply: float) -> tuple[float, f
 def measure(rounds: int) -> Measured:
     """Measure rounds of 1 and 2 workers on this machine, each on one thread."""
     dialogues = BATCHES[0]
-    alone = [_measure_workers(1, batch, rounds, batch == dialogues) for batch in BATCHES]
-    both = {1: alone[0], 2: _measure_workers(2, dialogues, rounds, False)}
-    shares = [share for found in alone for (share,) in found]
+    alone = _measure_workers(1, [dialogues, *BATCHES * rounds], True)
+    large = [found for k, found in enumerate(alone) if BATCHES[k % len(BATCHES)] == dialogues]
+    both = {1: large, 2: _measure_workers(2, [dialogues] * (rounds + 1), False)}
+    shares = [share for (share,) in alone]
     calls = [
         (sum(share.talks.get(p, (len(p), 0))[0] for p in call.prompts), call.replies, call.seconds)
         for share in shares
         for call in share.calls
     ]
     beside = sum(share.processor_seconds - sum(call.seconds for call in share.calls) for share in shares)
-    talks = [talk for (share,) in alone[0] for talk in share.dialogues]
-    prompts = [prompt for (share,) in alone[0] for prompt in share.talks]
+    talks = [talk for (share,) in large for talk in share.dialogues]
+    prompts = [prompt for (share,) in large for prompt in share.talks]
     reply = fmean(reply for talk in talks for _, reply in talk)
     played = [
         Played(
@@ -342,8 +343,8 @@ def measure(rounds: int) -> Measured:
         provenance() | {"command": typed_command(), "threads": "1 a worker", "rounds": str(rounds)},
         fitted(calls),
         beside / sum(share.turns for share in shares),
-        fmean(share.learning_seconds for (share,) in alone[0]),
-        fmean(share.sync_seconds for (share,) in alone[0]),
+        fmean(share.learning_seconds for (share,) in large),
+        fmean(share.sync_seconds for (share,) in large),
         played,
         fmean(map(len, prompts)),
         prompt_stretch,
