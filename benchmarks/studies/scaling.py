@@ -177,10 +177,14 @@ class Forecast(NamedTuple):
     """Of the whole run, evaluations included."""
 
 
-def forecast(launch: Launch, measured: Measured) -> Forecast:
-    """Return what a launch's run will be like with dialogues as they were measured."""
+def forecast(launch: Launch, measured: Measured, longest: bool = False) -> Forecast:
+    """Return what a launch's run will be like: its dialogues as they were measured, or as long as they may be."""
     talks = stretched(measured)
     prompt = measured.prompt_tokens * measured.prompt_stretch
+    if longest:
+        most = on_policy_plan("repo", "paper", launch.overrides).settings
+        stretch, prompt = most.max_prompt_tokens / prompt, float(most.max_prompt_tokens)
+        talks = [[(round(new * stretch), most.max_reply_tokens) for new, _ in talk] for talk in talks]
     reply = fmean(reply for talk in talks for _, reply in talk)
     plan = on_policy_plan("repo", "paper", launch.overrides, prompt, reply)
     settings = cast(OnPolicyPreset, plan.settings)
@@ -243,7 +247,7 @@ def _begin(barrier: Any) -> None:
 
 
 def _measure_share(place: int, workers: int, sizes: Sequence[int], learns: bool) -> list[_Share]:
-    """Play a worker's share of rounds of so many dialogues as the loop does; the first one warms up, and is left out."""
+    """Play a worker's share of rounds of so many dialogues, as the loop does; the first warms up and is left out."""
     method = load_method("repo", "tiny")
     preset = method.preset
     torch.set_num_threads(1)
@@ -387,10 +391,10 @@ def _memory_rows(launch: Launch, plan: TrainingPlan) -> list[list[str]]:
     return rows
 
 
-def _forecast_rows(launch: Launch, found: Forecast) -> list[list[str]]:
-    """Return what a run takes, as name and figure."""
-    one, tokens, settings = found.round, found.round.reply_tokens, found.plan.settings
-    hours = found.hours * launch.gpus
+def _forecast_rows(launch: Launch, found: Forecast, most: Forecast) -> list[list[str]]:
+    """Return what a run takes, as name and figure; ``most``: where all dialogues are as long as they may be."""
+    one, tokens = found.round, found.round.reply_tokens
+    hours, most_hours = found.hours * launch.gpus, most.hours * launch.gpus
     return [
         ["replies of a round, rounds", f"{one.replies:.0f}, {found.rounds:.0f}"],
         ["tokens of a prompt, of a reply", f"{found.plan.work.prompt_tokens:.0f}, {found.plan.work.reply_tokens:.0f}"],
@@ -400,7 +404,7 @@ def _forecast_rows(launch: Launch, found: Forecast) -> list[list[str]]:
         ["tokens a second learned from, all passes", f"{found.plan.tokens / (found.rounds * one.learning):,.0f}"],
         ["hours of a run", f"{found.hours:.1f}"],
         ["GPU-hours", f"{hours:.0f}, about ${hours * launch.price:,.0f} at ${launch.price:g} an hour"],
-        ["micro-batch, most tokens of prompt and reply", f"{settings.micro_batch_size}, {found.plan.longest}"],
+        [f"GPU-hours where all texts have the most tokens, {most.plan.longest}", f"{most_hours:.0f}"],
     ]
 
 
@@ -421,7 +425,7 @@ def launch_study(
         found = forecast(launch, inputs)
         tables = [
             (("GPUs", "GB on each, at most", "together", "room", "fits"), _memory_rows(launch, found.plan)),
-            (("a run", "expected"), _forecast_rows(launch, found)),
+            (("a run", "expected"), _forecast_rows(launch, found, forecast(launch, inputs, True))),
         ]
         if count:
             counted = dry_run(found.plan)
