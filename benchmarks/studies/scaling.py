@@ -71,7 +71,7 @@ from simulators.people.written_dialogues import written_dialogues
 
 MEASURED: Final = Path(__file__).with_name("scaling.json")
 WORKERS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-DRAWN: Final = 20
+DRAWN: Final = 8
 """Rounds that are drawn and played out for each figure."""
 LARGE: Final = "qwen3-32b_2nodes"
 """The launch whose engines and learner are scaled."""
