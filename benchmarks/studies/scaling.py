@@ -59,7 +59,7 @@ from policies.training.cluster import (
     starting_memory,
     sync_seconds,
 )
-from policies.training.meta_run import TOLERANCE, dry_run
+from policies.training.meta_run import TOLERANCE, Counted, dry_run
 from policies.training.on_policy.actor_critic import ActorCritic
 from policies.training.on_policy.evaluation import training_scenarios
 from policies.training.on_policy.loop import Learner
@@ -420,6 +420,7 @@ def launch_study(
 ) -> int:
     """Say what the shipped launches take; exit status 1 where one does not fit, or the count is another."""
     inputs, status, pages = read_json(measured, Measured), 0, []
+    counts: dict[tuple[str, ...], dict[str, Counted]] = {}
     chosen = {name: launch_called(name) for name in names} if names else launches()
     for name, launch in chosen.items():
         found = forecast(launch, inputs)
@@ -428,7 +429,7 @@ def launch_study(
             (("a run", "expected"), _forecast_rows(launch, found, forecast(launch, inputs, True))),
         ]
         if count:
-            counted = dry_run(found.plan)
+            counted = counts.get(launch.overrides) or counts.setdefault(launch.overrides, dry_run(found.plan))
             rows = [[part, _gb(c.planned), _gb(c.counted), f"{c.off:+.1%}"] for part, c in counted.items()]
             tables.append((("counted on the meta device, on one device", "planned, GB", "counted, GB", "off"), rows))
             status |= any(abs(c.off) > TOLERANCE for c in counted.values())
