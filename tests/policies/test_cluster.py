@@ -11,6 +11,7 @@ pytest.importorskip("peft")
 from policies.training.cluster import (
     DEVICES,
     LAUNCHES,
+    PART,
     EngineSpeed,
     Launch,
     Speeds,
@@ -131,3 +132,8 @@ def test_the_learner_starves_while_rollouts_take_longer() -> None:
     assert busy.starved == pytest.approx(0.0)
     assert starved.starved == pytest.approx(1.0 - starved.learning / starved.rollout)
     assert busy.overlapped == pytest.approx(busy.learning)
+
+
+def test_a_part_is_as_large_as_the_loop_s() -> None:
+    shared_play = pytest.importorskip("policies.training.on_policy.shared_play")
+    assert shared_play.PART == PART
