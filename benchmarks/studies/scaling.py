@@ -424,7 +424,7 @@ def launch_study(
     chosen = {name: launch_called(name) for name in names} if names else launches()
     for name, launch in chosen.items():
         found = forecast(launch, inputs)
-        tables = [
+        tables: list[tuple[Sequence[str], list[list[str]]]] = [
             (("GPUs", "GB on each, at most", "together", "room", "fits"), _memory_rows(launch, found.plan)),
             (("a run", "expected"), _forecast_rows(launch, found, forecast(launch, inputs, True))),
         ]
@@ -556,7 +556,8 @@ def study(
     if anew:
         write_json(measured, asdict(measure(anew)))
     inputs = read_json(measured, Measured)
-    tables = [("Rollout of the tiny scale, measured and simulated", COMPARED, beside_measured(inputs), "")]
+    told = "Rollout of the tiny scale, measured and simulated"
+    tables: list[tuple[str, Sequence[str], list[list[str]], str]] = [(told, COMPARED, beside_measured(inputs), "")]
     played: dict[str, dict[int, RoundTimes]] = {}
     for setting in settings_of(inputs):
         played[setting.name] = rounds = {workers: mean_round(setting, workers) for workers in WORKERS}
