@@ -15,7 +15,7 @@ export TOKENIZERS_PARALLELISM ?= false
 .PHONY: help setup browser screenshots demo test test-verifiers test-openenv test-vllm check format format-check lint types imports docs bench-speed
 
 help:  ## list the targets
-.PHONY: help setup browser screenshots demo test test-verifiers test-openenv test-vllm check format format-check lint types imports docs bench-speed
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## create .venv and install the project with what demo and tests need
 

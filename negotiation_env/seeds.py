@@ -107,3 +107,4 @@ class Stream(IntEnum):
     REWARD_LAB = 0x1AB
     REWARD_LAB_RULE = 0x1AC
     LABELLED_REPLY = 0x52
+    SCALING = 0x5CA1E

@@ -5,8 +5,8 @@ Of the environment: ``speed``, ``conformance``, ``manager``, ``manager_swap``, `
 ``reward_study``, ``reward_lab`` (with ``reward_gate`` and ``light_model``), ``rule_measures`` (on ``rule_labels``),
 ``adapter_quality``, ``reward_cost``, ``gaming``, ``written_gaming``. Of raters: ``rater_validity`` (on
 ``labelled_pairs``, ``degradations`` and ``written_raters``); ``phrasing_fit`` makes what they weigh words by. Of
-training: ``methods``, ``trl_speed`` (with ``trl_speed_sides``), ``sb3_quality``. Of the statistics: ``coverage``.
-``bad_case_files`` renews what is made from the bad cases.
+training: ``methods``, ``trl_speed`` (with ``trl_speed_sides``), ``sb3_quality``, ``scaling``. Of the statistics:
+``coverage``. ``bad_case_files`` renews what is made from the bad cases.
 
 A new study is a module with a function whose parameters are typer options and which returns the exit status (None is
 0), and a line in ``STUDIES``.
@@ -61,6 +61,10 @@ STUDIES: Final[dict[str, Study]] = {
     "methods": Study(".methods.command:study", "Train and compare all methods, or REPO's ablations.", "train"),
     "trl-speed": Study(".trl_speed:study", "REPO's loop against TRL's GRPOTrainer.", "train"),
     "trl-grpo": Study("policies.integrations.trl_grpo:example", "An example: GRPO on negotiations with TRL.", "train"),
+    "launches": Study(
+        ".scaling:launch_study", "What the shipped launch files take, counted on the meta device.", "train"
+    ),
+    "scaling": Study(".scaling:study", "A cluster of 1 to 256 workers, simulated: when the learner starves.", "train"),
     "record-failures": Study(".bad_case_files:record", "Record a failing dialogue beside each bad case."),
     "case-table": Study(".bad_case_files:rewrite_document", "Rewrite the tables of docs/bad_cases.md."),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,12 @@ GPU_BYTES = 80e9
 """Memory of one data-centre GPU of the layout."""
 HEADROOM = 0.85
 """Share of a GPU's memory that the layout fills: the rest is for fragments, buffers, and the estimate's error."""
-GPU_FLOPS = 989e12 * 0.35
-"""Products a second of one H100 in bfloat16, at an assumed utilisation of 35 %."""
+TRAINING_SHARE = 0.35
+"""Part of a GPU's peak products that training is assumed to reach."""
+GPU_FLOPS = 989e12 * TRAINING_SHARE
+"""Products a second of one H100 in bfloat16."""
+PASS_PARTS = ("activations kept, about", "layer at work or logits, about")
+"""Parts of a plan's memory that a pass with gradients takes."""
 _FLOAT = 4
 _MOST_GPUS = 64
 
@@ -110,7 +114,9 @@ class TrainingPlan:
     tokens: float
     """Of all passes with gradients; prompts are counted with every reply."""
     sampled_tokens: float
+    learning_flops: float
     flops: float
+    """Of learning and sampling."""
     layout: Layout | None
     """None where everything fits onto one device by far."""
 
@@ -118,6 +124,21 @@ class TrainingPlan:
     def trained(self) -> int:
         """Parameters with gradients."""
         return round(self.shape.adapter * self.work.trained_adapters)
+
+    @property
+    def number_bytes(self) -> int:
+        """Of a number of the base."""
+        return _number_bytes(self.settings)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest prompt with the longest reply."""
+        return self.settings.max_prompt_tokens + self.settings.max_reply_tokens
+
+    @property
+    def cell_bytes(self) -> int:
+        """Of one token's keys and values."""
+        return 2 * self.shape.layers * self.shape.keys * self.number_bytes
 
 
 def base_config(name: str) -> Any:
@@ -161,33 +182,45 @@ def shape_of(settings: PolicyPreset) -> Shape:
     )
 
 
-def _activation_values(shape: Shape, settings: PolicyPreset) -> float:
-    """Return the numbers per token that the backward pass needs: layer inputs, and what is inside of layers.
+def _pass_bytes(shape: Shape, settings: PolicyPreset, at_once: int) -> tuple[float, float]:
+    """Return what a pass with gradients holds: activations kept for the backward pass, and the most beside them.
 
-    Counted from the layer's parts as Korthikanti et al. (2022, arXiv 2205.05198) do, for attention that keeps no
-    score matrix: both norms' inputs and outputs, queries, keys, values, their mix, and the gated feed-forward.
+    Counted from a layer's parts as Korthikanti et al. (2022, arXiv 2205.05198) do, for attention that keeps no score
+    matrix. A layer keeps, in the base's format: three of the layer's width (norms' outputs, the residual), five of all
+    query heads' (queries, keys and values repeated for them, their mix twice) and four of the feed-forward's; in
+    float32 what its norms read. Beside them are either one layer's own, where it is computed anew, with the gradients
+    of its feed-forward, or the logits of all replies three times over in float32, whichever is more.
     """
-    inside = 4 * shape.hidden + 2 * shape.queries + 2 * shape.keys + 4 * shape.intermediate
+    number, tokens = _number_bytes(settings), at_once * (settings.max_prompt_tokens + settings.max_reply_tokens)
+    inside = number * (3 * shape.hidden + 5 * shape.queries + 4 * shape.intermediate)
+    inside += _FLOAT * (2 * shape.hidden + shape.queries + shape.keys)
+    logits = 3.0 * _FLOAT * at_once * settings.max_reply_tokens * shape.vocabulary
+    gradients = 2 * number * shape.intermediate
     if settings.gradient_checkpointing:
-        return float(shape.layers * shape.hidden + inside)
-    return float(shape.layers * inside)
+        kept = shape.layers * shape.hidden * number
+        return float(tokens * kept), max(tokens * (inside + gradients), logits)
+    return float(tokens * shape.layers * inside), max(tokens * gradients, logits)
+
+
+def _number_bytes(settings: PolicyPreset) -> int:
+    return 2 if settings.dtype == "bfloat16" else 4
 
 
 def make_plan(settings: PolicyPreset, work: Work) -> TrainingPlan:
     """Work a run out. Raises ``UsageError`` where the base's configuration is not at hand."""
-    shape = shape_of(settings)
-    number = 2 if settings.dtype == "bfloat16" else 4
+    shape, number = shape_of(settings), _number_bytes(settings)
     prompt = settings.max_prompt_tokens if work.prompt_tokens is None else work.prompt_tokens
     reply = settings.max_reply_tokens if work.reply_tokens is None else work.reply_tokens
     trained = shape.adapter * work.trained_adapters
     longest = settings.max_prompt_tokens + settings.max_reply_tokens
+    kept, beside = _pass_bytes(shape, settings, work.at_once)
     memory = {
         "base weights": float(shape.base * number),
         "adapters": float(_FLOAT * shape.adapter * (work.trained_adapters + work.frozen_adapters)),
         "gradients": float(_FLOAT * trained),
         "optimiser (two moments)": float(2 * _FLOAT * trained),
-        "activations, about": work.at_once * longest * _activation_values(shape, settings) * number,
-        "logits, about": 2.0 * _FLOAT * work.at_once * settings.max_reply_tokens * shape.vocabulary,
+        "activations kept, about": kept,
+        "layer at work or logits, about": beside,
     }
     if work.sampled:
         cell = 2 * shape.layers * shape.keys * number
@@ -195,27 +228,44 @@ def make_plan(settings: PolicyPreset, work: Work) -> TrainingPlan:
     passes = 4.0 + (2.0 if settings.gradient_checkpointing else 0.0) + 2.0 * work.forward_passes
     tokens = work.sequences * (prompt + reply)
     sampled = work.sampled * (prompt + reply)
-    flops = tokens * (passes * shape.base + 6.0 * trained) + 2.0 * sampled * shape.base
-    plan = TrainingPlan(settings, work, shape, memory, tokens, work.sampled * reply, flops, None)
+    learning = tokens * (passes * shape.base + 6.0 * trained)
+    flops = learning + 2.0 * sampled * shape.base
+    plan = TrainingPlan(settings, work, shape, memory, tokens, work.sampled * reply, learning, flops, None)
     if sum(memory.values()) <= HEADROOM * GPU_BYTES:
         return plan
-    return TrainingPlan(settings, work, shape, memory, tokens, work.sampled * reply, flops, _layout(plan, number))
+    return replace(plan, layout=_layout(plan))
 
 
-def _layout(plan: TrainingPlan, number: int) -> Layout:
-    """Return the fewest GPUs, in powers of two, that hold training under FSDP and rollouts under tensor parallelism.
+def training_memory(plan: TrainingPlan, gpus: int) -> dict[str, float]:
+    """Return the bytes of each training GPU by part, at most, where keys and values of rollouts are elsewhere.
 
-    FSDP divides weights, adapters, gradients and optimiser by the number of GPUs; activations are each GPU's own, and
-    the layer at work, with the next one on its way, is whole on each.
+    FSDP divides the base's decoder layers among the GPUs; the layer at work and the next one, on its way, are whole on
+    each, and so are embeddings, adapters, gradients and optimiser. Gradients are summed up as one message, of which
+    there are two copies; activations are gone by then.
     """
+    memory, number, shape = plan.memory, plan.number_bytes, plan.shape
+    layers = float(shape.layers * shape.largest_layer * number)
+    passing = sum(memory[name] for name in PASS_PARTS)
+    found = {"decoder layers": layers / gpus, "embeddings": shape.base * number - layers}
+    found |= {name: memory[name] for name in ("adapters", "gradients", "optimiser (two moments)")}
+    if gpus == 1:
+        return found | {"a pass": passing}
+    found["two layers whole"] = 2.0 * number * shape.largest_layer
+    return found | {"a pass, or gradients on their way": max(passing, 2.0 * memory["gradients"])}
+
+
+def _layout(plan: TrainingPlan) -> Layout:
+    """Return the fewest GPUs, in powers of two, that hold training under FSDP and rollouts under tensor parallelism."""
     memory, limit = plan.memory, HEADROOM * GPU_BYTES
-    divided = sum(memory[k] for k in ("base weights", "adapters", "gradients", "optimiser (two moments)"))
-    whole = memory["activations, about"] + memory["logits, about"] + 2.0 * number * plan.shape.largest_layer
-    training = _fewest(lambda gpus: divided / gpus + whole, limit)
+
+    def training(gpus: int) -> float:
+        return sum(training_memory(plan, gpus).values())
+
     cache_bytes = memory.get("keys and values of rollouts, at most", 0.0)
-    served = memory["base weights"] + memory["adapters"] + cache_bytes
+    served = memory["base weights"] + plan.number_bytes * plan.shape.adapter + cache_bytes
+    learners = _fewest(training, limit)
     rollout = _fewest(lambda gpus: served / gpus, limit) if plan.work.sampled else 0
-    return Layout(training, divided / training + whole, rollout, served / rollout if rollout else 0.0)
+    return Layout(learners, training(learners), rollout, served / rollout if rollout else 0.0)
 
 
 def _fewest(need: Callable[[int], float], limit: float) -> int:
@@ -260,8 +310,14 @@ def supervised_work(method: str, settings: SupervisedPreset, train_examples: int
     )
 
 
-def on_policy_plan(name: str, preset: Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()) -> TrainingPlan:
-    """Return what a run of "ppo", "grpo" or "repo" will take.
+def on_policy_plan(
+    name: str,
+    preset: Mapping[str, Any] | str | Path,
+    overrides: Sequence[str] = (),
+    prompt_tokens: float | None = None,
+    reply_tokens: float | None = None,
+) -> TrainingPlan:
+    """Return what a run of "ppo", "grpo" or "repo" will take; ``prompt_tokens`` and ``reply_tokens`` as in ``Work``.
 
     Raises:
         DataFileError, UsageError: where settings are wrong, or the base's configuration is not at hand.
@@ -284,6 +340,8 @@ def on_policy_plan(name: str, preset: Mapping[str, Any] | str | Path, overrides:
         forward_passes=read * settings.replies / sequences,
         sampled=settings.replies,
         rollout_batch=min(settings.rollout_batch * settings.group_size, settings.dialogues),
+        prompt_tokens=prompt_tokens,
+        reply_tokens=reply_tokens,
     )
     return make_plan(settings, work)
 

@@ -1,5 +1,6 @@
 """The ``negotiate`` command: what people see, exit codes, and that help stays quick."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -212,6 +213,22 @@ def test_doctor_names_the_parts() -> None:
     assert result.exit_code == 0, result.output
     for part in ("Python", "gymnasium", "torch", "SmolLM2", "cache", "writable", "intent-driven"):
         assert part in result.output
+
+
+def test_doctor_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks.cli import doctor
+
+    monkeypatch.setattr(doctor, "_version", lambda name: None if name in ("ray", "vllm") else "1.0")
+    found = {finding.part: finding for finding in doctor.packages()}
+    assert found["ray"] == ("ray", "not installed", "optional: pip install 'negotiation-env[ray]'")
+    assert "venv of its own" in found["vllm"].remedy
+    card = doctor.Gpu("NVIDIA GeForce RTX 4090", 25_282_805_760)
+    assert doctor.machine([card])[1].state == "1: NVIDIA GeForce RTX 4090, 25.3 GB"
+    if importlib.util.find_spec("peft") is not None:
+        here = {finding.part: finding for finding in doctor.launch_findings([card])}
+        assert here["qwen3-1.7b_24gb"].state == "fits here"
+        assert here["qwen3-1.7b_24gb"].remedy.endswith("qwen3-1.7b_24gb.sh OUT")
+        assert here["qwen3-32b_2nodes"].state.startswith("no: wants 8 GPUs of 84.9 GB")
 
 
 def test_train_hands_over_to_the_training_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

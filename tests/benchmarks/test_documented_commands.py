@@ -35,6 +35,7 @@ LEFT_OUT = {
     "negotiate demo": "tests/benchmarks/test_play_and_demo.py",
     "negotiate study record-failures": "a language model",
     "negotiate study case-table": "writes into the documentation; tests/benchmarks/test_case_file.py",
+    "negotiate study launches": "counts a large model: a minute; tests/benchmarks/test_scaling.py",
     "negotiate train": "each trainer has tests of its own",
     "negotiate bench --policy ppo:out/ppo": "a trained adapter",
     "negotiate persona fit people.json": "a file of human deals; tests/simulators/test_persona_command.py",
