@@ -113,7 +113,9 @@ def doctor(
         table.add_row(name, version or "missing", "" if version else f"pip install {name}")
     for name, extra in OPTIONAL.items():
         if name == "ray" and ray:
-            table.add_row(*_tried_ray(ray))
+            row = _tried_ray(ray)
+            table.add_row(*row)
+            sound = sound and not row[-1]
             continue
         version = _version(name)
         advice = "" if version else rf"optional: pip install 'negotiation-env\[{extra}]'"
@@ -143,7 +145,7 @@ def _version(name: str) -> str | None:
 
 
 def _tried_ray(address: str) -> tuple[str, str, str]:
-    """Whether Ray's actors work at an address."""
+    """Whether Ray's actors work at an address; what to do is "" where they do."""
     try:
         found = optional_module("negotiation_env.play.ray_workers", "ray").tried(address)
     except NegotiationError as error:

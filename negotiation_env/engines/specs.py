@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -74,8 +75,8 @@ def base_path(name: str) -> str:
 
 RECORD: Final = "record"
 """Option of every engine: a file to which its replies are added, and from which what was asked before is answered."""
-FORMS = "smollm2, tiny, hf:ID_OR_PATH, vllm:ID_OR_PATH, openai:BASE_URL#MODEL, recorded:PATH"
-KINDS = ("smollm2", "tiny", "hf", "vllm", "openai", "recorded")
+FORMS = "smollm2, tiny, hf:ID_OR_PATH, vllm:ID_OR_PATH, auto:ID_OR_PATH, openai:BASE_URL#MODEL, recorded:PATH"
+KINDS = ("smollm2", "tiny", "hf", "vllm", "auto", "openai", "recorded")
 """What an engine spec begins with."""
 _TEXTS: Final = frozenset({"name", "prompt", "cut", "key_env", "prefix", "limit", "record"})
 """Options that are texts even where they look like numbers."""
@@ -166,7 +167,8 @@ def checked(kind: type[T], options: Mapping[str, Any], where: str) -> T:
 def load_engine(spec: str) -> ChatModel:
     """The engine that a spec names; the same spec gives the same engine within a process.
 
-    With the option ``record=PATH`` its replies are kept in a file, which ``recorded:PATH`` replays.
+    With the option ``record=PATH`` its replies are kept in a file, which ``recorded:PATH`` replays. ``auto:`` is
+    ``vllm:`` where vLLM is installed and sees a GPU, else ``hf:``.
 
     Raises EngineSpecError (a ValueError) for a spec that names nothing, EngineMissingError (an
     ImportError) where a package is not installed, saying which to install, UsageError for an
@@ -182,6 +184,9 @@ def load_engine(spec: str) -> ChatModel:
         raise EngineSpecError(f"engine: expected {kind} with nothing after it, got {spec!r}")
     if kind not in NAMED_BASES and not rest:
         raise EngineSpecError(f"engine: expected one of {FORMS}; got {spec!r} with nothing after :")
+    if kind == "auto":
+        kind = "vllm" if vllm_has_gpu() else "hf"
+        head = f"{kind}:{rest}"
     key = join_spec(head, options)
     record = options.pop(RECORD, "")
     if options and kind != "openai":
@@ -192,6 +197,13 @@ def load_engine(spec: str) -> ChatModel:
             engine = load_engine(head) if record and not options else _make(kind, rest, head, settings)
             _open[key] = _module("recorded", "llm").RecordingEngine(engine, record) if record else engine
         return _open[key]
+
+
+def vllm_has_gpu() -> bool:
+    """Whether vLLM is installed here, and there is a GPU for it."""
+    if importlib.util.find_spec("vllm") is None:
+        return False
+    return bool(importlib.import_module("torch").cuda.is_available())
 
 
 def _make(kind: str, rest: str, spec: str, settings: ServerSettings) -> ChatModel:

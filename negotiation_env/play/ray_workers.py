@@ -1,8 +1,8 @@
 """Work done by the actors of a Ray cluster; imported only where a cluster is named.
 
-Actors are of Ray's ``ActorPool``, placed by a placement group, and their results come one by one, as Ray streams them.
-Each has one CPU, and where there are GPUs its share of them. Ray starts an actor that was lost anew, where there is
-room for it, and gives it the item again that it was at.
+Ray places the actors (a placement group), says who is free (its ``ActorPool``) and streams their results, one by one.
+Each has one CPU, and where there are GPUs its share of them. What an actor was at that is lost is done by the next one
+that is free, while Ray looks for a place where another can start.
 
 Every node needs this package, and what a path names: a policy's adapter, a suite. The actors' working folder is this
 process's, where their node has it. An actor computes with as many threads as ``OMP_NUM_THREADS`` says here; where it
@@ -14,13 +14,16 @@ from __future__ import annotations
 import os
 import platform
 import socket
+import subprocess
+import sys
 import time
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import ray
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayError, RayTaskError
 from ray.util import placement_group, remove_placement_group
 from ray.util.actor_pool import ActorPool
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
@@ -31,11 +34,15 @@ from negotiation_env.play.workers import Do, Make, Result, WorkerLostError, core
 LOCAL: Final = "local"
 """The address that starts Ray on this machine."""
 REACHED_WITHIN: Final = 10.0
-"""Seconds for a cluster's address to answer."""
+"""Seconds for something to listen at a cluster's address."""
+JOINED_WITHIN: Final = 60.0
+"""Seconds for that to answer as a Ray cluster."""
 PLACED_WITHIN: Final = 120.0
 """Seconds for a cluster to make room for the actors."""
+STARTED_WITHIN: Final = 300.0
+"""Seconds for an actor to start where none is left."""
 TRIES: Final = 3
-"""How often an item is given to an actor again whose process was lost."""
+"""How often work is given to another actor, or an actor started again, after one was lost over it."""
 STORE: Final = 256 << 20
 """Bytes of a local cluster's object store; the largest object is an adapter."""
 
@@ -55,11 +62,13 @@ class RayActors:
     """
 
     def __init__(self, make: Make, address: str, count: int = 0) -> None:
+        if count < 0:
+            raise UsageError(f"--workers: expected at least 0 actors, got {count}")
         self._ours = not ray.is_initialized()
         if self._ours:
             _start(address, count)
         try:
-            free = ray.available_resources()
+            free = ray.available_resources() or ray.cluster_resources()
             gpus = float(free.get("GPU", 0.0))
             self.count = count or int(gpus) or max(1, int(free.get("CPU", 1.0)))
             share = {"CPU": 1.0} | ({"GPU": int(min(1.0, gpus / self.count) * 1e4) / 1e4} if gpus else {})
@@ -69,16 +78,18 @@ class RayActors:
                     f"--ray: expected room for {self.count} actors with {share} each, the cluster has "
                     f"{ray.cluster_resources()} and not as much is free: lower --workers, or add nodes"
                 )
-            actor = ray.remote(_Actor).options(
+            self._new: Any = ray.remote(_Actor).options(
                 num_cpus=1,
                 num_gpus=share.get("GPU", 0.0),
-                max_restarts=-1,
-                max_task_retries=TRIES,
                 scheduling_strategy=PlacementGroupSchedulingStrategy(self._group),
                 runtime_env={} if address == LOCAL else {"env_vars": _passed_on()},
             )
-            self._actors = [actor.remote(make, str(Path.cwd())) for _ in range(self.count)]
-            self._pool = ActorPool(self._actors)
+            self._make = make
+            self._actors: set[Any] = set()
+            self._starting: dict[Any, Any] = {}
+            self._pool = ActorPool([])
+            for _ in range(self.count):
+                self._start_one()
         except BaseException:
             self._leave()
             raise
@@ -96,38 +107,63 @@ class RayActors:
         if self._ours:
             ray.shutdown()
 
+    def _start_one(self) -> None:
+        actor = self._new.remote(self._make, str(Path.cwd()))
+        self._actors.add(actor)
+        self._starting[actor.ready.remote()] = actor
+
+    def _replace(self, actor: Any, losses: int, error: RayError) -> None:
+        """Start an actor in place of one that was lost. Raises ``WorkerLostError`` after too many losses."""
+        self._actors.discard(actor)
+        if losses > TRIES:
+            said = str(error).strip().splitlines() or [type(error).__name__]
+            raise WorkerLostError(
+                f"expected an actor to stay alive, {losses} were lost over the same work (memory?): what was finished "
+                f"is kept, run again with fewer --workers; Ray says: {said[0]} {said[-1]}"
+            ) from error
+        ray.kill(actor)  # where it is only out of reach
+        self._start_one()
+
     def run(self, do: Do[Result], items: Iterable[Any], *shared: object) -> Iterator[tuple[int, Result]]:
         """Yield each result with its item's place; see ``Workers.run``. To be read to its end before another."""
         everywhere = [ray.put(value) for value in shared]
-        streams: dict[Any, int] = {}
-
-        def begin(actor: Any, numbered: tuple[int, object]) -> Any:
-            stream = actor.do.options(num_returns="streaming").remote(do, numbered[1], *everywhere)
-            streams[stream] = numbered[0]
-            return stream.completed()
-
-        for numbered in enumerate(items):
-            self._pool.submit(begin, numbered)
-        try:
-            while streams:
-                ready, _ = ray.wait(list(streams), num_returns=1)
-                for stream in ready:
-                    try:
-                        result = ray.get(next(stream))
-                    except StopIteration:
-                        del streams[stream]
-                        self._pool.get_next_unordered()  # one that is done: its actor takes up another item
+        waiting: deque[tuple[int, Any]] = deque(enumerate(items))
+        streams: dict[Any, tuple[int | None, Any, Any]] = {}
+        losses: Counter[int | None] = Counter()
+        while waiting or streams:
+            while waiting and self._pool.has_free():
+                (number, item), actor = waiting.popleft(), self._pool.pop_idle()
+                stream = actor.do.options(num_returns="streaming").remote(do, item, *everywhere)
+                streams[stream] = number, item, actor
+            ready, _ = ray.wait([*streams, *self._starting], num_returns=1, timeout=None if streams else STARTED_WITHIN)
+            if not ready:
+                raise WorkerLostError(
+                    f"expected an actor to start within {STARTED_WITHIN:.0f} s, none did: see `ray status`; what was "
+                    "finished is kept"
+                )
+            for one in ready:
+                # Either an actor that has started, or an item's stream.
+                place, item, actor = streams.get(one) or (None, None, self._starting.pop(one))
+                try:
+                    result = ray.get(one if place is None else next(one))
+                except StopIteration:
+                    del streams[one]
+                    self._pool.push(actor)
+                except RayTaskError as error:
+                    if isinstance(error.cause, NegotiationError):
+                        raise error.cause from None
+                    raise
+                except RayError as error:
+                    losses[place] += 1
+                    if place is not None:
+                        del streams[one]
+                        waiting.appendleft((place, item))
+                    self._replace(actor, losses[place], error)
+                else:
+                    if place is None:
+                        self._pool.push(actor)
                     else:
-                        yield streams[stream], result
-        except RayTaskError as error:
-            if isinstance(error.cause, NegotiationError):
-                raise error.cause from None
-            raise
-        except RayActorError as error:
-            raise WorkerLostError(
-                f"expected an actor to stay alive, it died {TRIES + 1} times over the same work (memory?): what was "
-                f"finished is kept, run again with fewer --workers; Ray says: {str(error).strip().splitlines()[0]}"
-            ) from error
+                        yield place, result
 
 
 _PASSED_ON: Final = ("OMP_NUM_THREADS", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "NEGOTIATION_ENV_CACHE")
@@ -146,6 +182,9 @@ class _Actor:
         self._state: object = None
         if Path(folder).is_dir():
             os.chdir(folder)
+
+    def ready(self) -> None:
+        """Say that the actor has started."""
 
     def do(self, do: Do[Result], item: object, *shared: object) -> Iterator[Result]:
         if self._state is None:
@@ -166,7 +205,7 @@ def tried(address: str) -> str:
         has = ray.cluster_resources()
         nodes = len([node for node in ray.nodes() if node["Alive"]])
     return (
-        f"{nodes} nodes, {has.get('CPU', 0):.0f} CPUs, {has.get('GPU', 0):.0f} GPUs; an actor with Python {version} "
+        f"nodes {nodes}, CPUs {has.get('CPU', 0):.0f}, GPUs {has.get('GPU', 0):.0f}; an actor with Python {version} "
         f"answered after {time.monotonic() - began:.0f} s"
     )
 
@@ -205,7 +244,7 @@ def _start(address: str, count: int) -> None:
 
 
 def _knock(address: str) -> None:
-    """Raise ``UsageError`` where nothing listens at an address: Ray itself would go on asking for minutes."""
+    """Raise ``UsageError`` where no cluster is at an address: Ray itself would go on asking, and not hear of Ctrl-C."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         raise UsageError(f"--ray: expected local, auto or HOST:PORT, got {address!r}: `ray status` prints a cluster's")
@@ -216,3 +255,14 @@ def _knock(address: str) -> None:
             f"--ray {address}: expected a Ray cluster there, nothing answers ({error}): start one with "
             f"`ray start --head --port {port}`, or use --ray local"
         ) from error
+    joins = [sys.executable, "-c", "import ray, sys; ray.init(address=sys.argv[1])", address]
+    try:
+        tried = subprocess.run(joins, capture_output=True, text=True, timeout=JOINED_WITHIN, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise UsageError(
+            f"--ray {address}: expected a Ray cluster there, it did not answer as one within {JOINED_WITHIN:.0f} s: "
+            "see `ray status` on the first node"
+        ) from error
+    if tried.returncode:
+        said = tried.stderr.strip().splitlines() or ["no word"]
+        raise UsageError(f"--ray {address}: expected a Ray cluster that can be joined from here, Ray says: {said[-1]}")

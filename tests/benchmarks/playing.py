@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.metrics.judging import AssessedEpisode, judge
@@ -89,6 +89,13 @@ class Breaking(Polite):
             AgentReply("", fault="engine lost") if self.broken and view.agent_said and view.card.tickets[1:] else reply
             for view, reply in zip(views, replies, strict=True)
         ]
+
+
+def deadly(state: object, item: int) -> Iterator[int]:
+    """Work whose process is killed, but for item 0."""
+    yield item
+    if item:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class LostOnce(HeuristicPolicy):

@@ -17,11 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from benchmarks.cli.main import app
 from benchmarks.runner.run import run_benchmark
 from benchmarks.suites import CaseSuite, bad_cases, online
 from negotiation_env.errors import UsageError
 from negotiation_env.play.records import read_episodes
+from negotiation_env.play.workers import WorkerLostError, actors_or_here
+from tests.benchmarks.playing import deadly
 
 ray = pytest.importorskip("ray", reason="needs the ray extra: pip install 'negotiation-env[ray]'")
 
@@ -60,7 +64,9 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return run(tmp_path_factory.mktemp("local"))
 
 
-@pytest.mark.parametrize("actors", [1, 2, MOST])
+@pytest.mark.parametrize(
+    "actors", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(MOST, marks=pytest.mark.slow)]
+)
 def test_actors_leave_the_files_of_a_local_run(
     tmp_path: Path, cluster: None, local: dict[str, Any], actors: int
 ) -> None:
@@ -78,6 +84,20 @@ def test_a_killed_actor_loses_nothing_and_nothing_is_played_twice(
     assert found == run(tmp_path / "local", policies=[LOST])
 
 
+@pytest.mark.slow
+def test_work_that_kills_every_actor_ends_with_an_error(cluster: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("negotiation_env.play.ray_workers.TRIES", 1)
+    found = []
+    with (
+        pytest.raises(WorkerLostError, match="2 were lost over the same work"),
+        actors_or_here(dict, "local", 1) as one,
+    ):
+        for place, result in one.run(deadly, [0, 1]):
+            found.append((place, result))
+    assert found == [(0, 0), (1, 1), (1, 1)]
+
+
+@pytest.mark.slow
 def test_language_models_speak_on_actors_as_they_do_here(tmp_path: Path, cluster: None) -> None:
     pytest.importorskip("torch")
     live = CaseSuite("live", tuple(replace(case, max_turns=2) for case in LIVE.cases[:4]))
@@ -111,12 +131,24 @@ def test_training_on_actors_ends_with_the_weights_of_a_local_run(
     assert figures[0] == figures[1]
 
 
+@pytest.mark.slow
 def test_studies_play_on_actors(cluster: None) -> None:
     swap, gaming = (importlib.import_module(f"benchmarks.studies.{name}") for name in ("manager_swap", "gaming"))
     tables = [swap.play_swaps(["random", "heuristic"], ["rules", "demanding:1"], 4, ray=r) for r in (None, "local")]
     assert repr(tables[0]) == repr(tables[1])
     gains = [gaming.measure("repo", "heuristic", 4, ["empty", "flattery"], r, 2) for r in (None, "local")]
     assert gains[0] == gains[1]
+
+
+@pytest.mark.slow
+def test_runs_of_a_comparison_are_done_on_actors(tmp_path: Path, cluster: None) -> None:
+    pytest.importorskip("peft")
+    methods = importlib.import_module("benchmarks.studies.methods.work")
+    runs = importlib.import_module("benchmarks.studies.methods.runs")
+    broken = runs.Run(runs.METHODS[0], 0, tmp_path / "broken", "tiny", {"base": str(tmp_path / "nowhere")})
+    task = methods.RunTask(broken, methods.Evaluation(1, 1, 2, 1))
+    (ended,) = methods.on_actors([task], "local", 1)
+    assert ended.task == task and "nowhere" in ended.error and "log.txt" in ended.error
 
 
 def test_what_an_actor_cannot_open_is_told_as_it_is_here(tmp_path: Path, cluster: None) -> None:
@@ -141,6 +173,21 @@ def test_an_address_without_a_cluster_is_told_at_once(
         run(tmp_path / "out", ray=address)
     assert time.monotonic() - began < 20
     assert not (tmp_path / "out").exists()
+
+
+def test_doctor_says_whether_ray_works(cluster: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    works = CliRunner().invoke(app, ["doctor", "--ray", "local"])
+    assert works.exit_code == 0 and "works" in works.output and "answered" in works.output, works.output
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    fails = CliRunner().invoke(app, ["doctor", "--ray", "127.0.0.1:9"])
+    assert fails.exit_code == 1 and "nothing" in fails.output, fails.output
+
+
+def test_what_listens_and_is_no_cluster_is_told_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr("negotiation_env.play.ray_workers.JOINED_WITHIN", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as deaf, pytest.raises(UsageError, match=r"not answer as one within"):
+        run(tmp_path / "out", ray=f"127.0.0.1:{deaf.getsockname()[1]}")
 
 
 def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
