@@ -28,7 +28,6 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import torch
 import typer
-from rewards.reply_reader import ARTIFACTS
 from rich.console import Console
 from rich.table import Table
 
@@ -51,12 +50,13 @@ from negotiation_env.seeds import SCENARIOS
 from negotiation_env.training.lora import lora_config, save_adapter
 from negotiation_env.training.presets import AdapterPreset
 from policies.chat import ChatPolicy
+from rewards.model.adapter_model import SHIPPED
 
 Part = Literal["faults", "agreement", "adapters", "rollout", "memory"]
 SEEDS: Final = SCENARIOS["engine study"]
 ROLES: Final = ("policy", "voice", "judge", "value")
 RANK: Final = 16
-REWARD_MODEL: Final = ARTIFACTS / "rm-small"
+REWARD_MODEL: Final = SHIPPED
 _AT_ONCE: Final = 50
 """Replies compared at a time."""
 _KEYS_AND_VALUES: Final = 1 << 30

@@ -139,7 +139,8 @@ class NegotiationClient(EnvClient[Say, Talks, State]):
     """The client of a server of this module; ``sync()`` gives one that is not awaited."""
 
     def _step_payload(self, action: Say) -> dict[str, Any]:
-        return action.model_dump()
+        payload: dict[str, Any] = action.model_dump()
+        return payload
 
     def _parse_result(self, payload: dict[str, Any]) -> StepResult[Talks]:
         reward, done = payload.get("reward"), payload.get("done", False)

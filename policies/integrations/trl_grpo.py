@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import torch
 import typer
@@ -39,7 +39,7 @@ from negotiation_env.play.prompts import NO_ANSWER, prompt
 from negotiation_env.play.protocols import Manager, Negotiation, Reward
 from negotiation_env.play.registry import AUTO, load_manager, load_reward, reader_for
 from negotiation_env.play.rollout import agent_view
-from policies.turn_credit import turn_advantages
+from policies.turn_credit import Scale, turn_advantages
 
 TURNS, TURN_REWARDS = "turns", "turn_rewards"
 """What a rollout says beside TRL's own: of each token its reply, of each reply its reward."""
@@ -208,9 +208,10 @@ class TurnGRPOTrainer(GRPOTrainer):
             raise UsageError("expected replies' rewards by turn, got none: pass a DialogueRollout as rollout_func")
         # A group's dialogues may be another process's. All processes have as many dialogues, in the prompts' order.
         everyone = gather_object([row[TURN_REWARDS] for row in inputs])
-        size = self.num_generations if self.model.training else self.num_generations_eval
+        model: Any = self.model
+        size = int((self.num_generations if model.training else self.num_generations_eval) or 1)
         groups = [place // size for place in range(len(everyone))]
-        found = turn_advantages(everyone, groups, self.turn_discount, self.scale_rewards)
+        found = turn_advantages(everyone, groups, self.turn_discount, cast(Scale, self.scale_rewards))
         first = self.accelerator.process_index * len(inputs)
         own = found[first : first + len(inputs)]
         advantages = torch.zeros(output["completion_ids"].shape, device=output["completion_ids"].device)

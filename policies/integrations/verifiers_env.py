@@ -30,7 +30,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
-from itertools import zip_longest
 from statistics import fmean
 from typing import Annotated, Any, Literal
 
@@ -297,5 +296,6 @@ def assign_turn_advantages(episodes: Sequence[vf.Episode], turn_discount: float 
     for trace, by_turn in zip(traces, turn_advantages(rewards, [0] * len(traces), turn_discount, scale), strict=True):
         replies = [node for node in trace.nodes if node.sampled]
         # A last reply that came too late to be played has tokens and no reward.
-        for node, advantage in zip_longest(replies, by_turn[: len(replies)], fillvalue=0.0):
+        own = [*by_turn, *[0.0] * len(replies)]
+        for node, advantage in zip(replies, own, strict=False):
             node.advantages = [advantage] * sum(node.mask)

@@ -67,21 +67,22 @@ class StoppedError(Exception):
 
 def on_data_stopped(folder: Path) -> None:
     """Have SFT stop after its third step, with a checkpoint of the second."""
-    step_end = supervised.Watch.on_step_end
+    watch: Any = vars(supervised)["Watch"]
+    step_end = watch.on_step_end
 
-    def stopping(self: supervised.Watch, args: Any, state: Any, control: Any, **kwargs: object) -> None:
+    def stopping(self: Any, args: Any, state: Any, control: Any, **kwargs: object) -> None:
         step_end(self, args, state, control, **kwargs)
         if state.global_step == 3:
             raise StoppedError
 
-    supervised.Watch.on_step_end = stopping  # type: ignore[method-assign]
+    watch.on_step_end = stopping
     with suppress(StoppedError):
         RUNS["sft"](folder, False)
 
 
 def main(folder: Path, stage: str) -> None:
     """Do a stage: "whole" runs, ending in one that is killed; then what comes "after" the kill, and FSDP."""
-    loop.draw = lambda *_: folder  # takes longer than a run
+    vars(loop)["draw"] = lambda *_: folder  # takes longer than a run
     if stage == "whole":
         for name, run in RUNS.items():
             run(folder / name, False)

@@ -75,7 +75,7 @@ def played(seed: int, turns: int) -> list[tuple[Any, ...]]:
     """The same of the text environment in this process."""
     environment = HotelNegotiationEnv(max_turns=turns, reader=reader_for(None, "auto"))
     seen, _ = environment.reset(seed=seed)
-    rows = [(seen["task"], "", (), 0, None, False, False, None)]
+    rows: list[tuple[Any, ...]] = [(seen["task"], "", (), 0, None, False, False, None)]
     for message in MESSAGES[:turns]:
         seen, reward, ended, cut, info = environment.step(message)
         outcome = info.get("outcome")

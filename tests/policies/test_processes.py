@@ -64,7 +64,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     """The models' tensors that a run ends with, and the best one's."""
-    found = {}
+    found: dict[str, torch.Tensor] = {}
     for path in sorted(folder.rglob("*.safetensors")):
         if "optimizer" not in path.name:
             found |= {f"{path.relative_to(folder)}/{name}": tensor for name, tensor in load_file(path).items()}

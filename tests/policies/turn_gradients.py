@@ -43,5 +43,5 @@ def policy_gradient(model: Any, ids: Sequence[int], advantages: Sequence[float],
     ratio = (logprobs - logprobs.detach()).exp()
     mask = torch.tensor(own[1:])
     loss = -(ratio * torch.tensor(advantages[1:]))[mask].sum() / mask.sum()
-    loss.backward()  # type: ignore[no-untyped-call]
+    torch.autograd.backward(loss)
     return [0.0, *logprobs.grad.tolist()]

@@ -116,9 +116,11 @@ def test_neither_card_nor_acts_are_read(folder: Path) -> None:
 
 
 def test_a_talk_is_read_from_its_end() -> None:
+    half = MOST_TALK // 2
     talk: list[ChatMessage] = [
-        {"role": role, "content": letter * (MOST_TALK // 2)}
-        for letter, role in (("a", "user"), ("b", "assistant"), ("c", "user"))
+        {"role": "user", "content": "a" * half},
+        {"role": "assistant", "content": "b" * half},
+        {"role": "user", "content": "c" * half},
     ]
     assert talk_end(talk) == [ROLE, *talk[1:]]
     talk[2]["content"] += "!"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,7 +67,7 @@ def gradients(
         learner = Learner(method, actor)
         learner.steps = 1  # the value model keeps its 0, instead of beginning at the mean reward
         policy, backward = actor.policy, learner._backward
-        seen: list[tuple[list[int], torch.Tensor, torch.Tensor]] = []
+        seen: list[tuple[list[int], Any, torch.Tensor]] = []
         of_part: list[Any] = []
 
         def spied_policy(batch: Any, *rest: Any) -> Any:
@@ -80,7 +81,8 @@ def gradients(
             seen.append((rows, of_part.pop(), batch.mask))
             return found
 
-        actor.policy, learner._backward = spied_policy, spied_backward  # type: ignore[method-assign]
+        setattr(actor, "policy", spied_policy)  # noqa: B010
+        setattr(learner, "_backward", spied_backward)  # noqa: B010
         learner.learn(played.samples, 0)
     found = {
         row: at[own].tolist()
@@ -92,7 +94,7 @@ def gradients(
 
 def made(name: str, **changes: Any) -> Method:
     return load_method(
-        name, settings("tiny", batch_size=32, micro_batch_size=32, gae_lambda=1.0, max_turns=TURNS, **changes)
+        name, settings(Path("tiny"), batch_size=32, micro_batch_size=32, gae_lambda=1.0, max_turns=TURNS, **changes)
     )
 
 
