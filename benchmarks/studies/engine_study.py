@@ -302,7 +302,7 @@ def rollout_speed(dialogues: int, turns: int, base: str) -> int:
 
     play(4)  # what is compiled, is compiled
     ours = [play(dialogues)]
-    asked = watched.batches
+    asked = [[made for made in batch if made[0].token_ids] for batch in watched.batches]
     tokens = sum(len(reply.token_ids) for batch in asked for reply, _ in batch)
     inside = watched.seconds
     by_turn = [alone(asked)]
