@@ -468,7 +468,7 @@ PARTS: Final[dict[str, str]] = {
 
 
 COMPARED: Final = ("workers", "replies", "processor s", "simulated s", "off", "clock s")
-SCALED: Final = ("workers", "s a round", *PARTS.values(), "replies/s", "efficiency", "s if overlapped", "starved")
+SCALED: Final = ("workers", "s a round", *PARTS.values(), "replies/s", "efficiency", "starved")
 
 
 def scaling_rows(found: Mapping[int, RoundTimes]) -> list[list[str]]:
@@ -481,7 +481,6 @@ def scaling_rows(found: Mapping[int, RoundTimes]) -> list[list[str]]:
             *(f"{getattr(one, part) / one.seconds:.0%}" for part in PARTS),
             f"{one.replies / one.seconds:,.1f}",
             f"{first.rollout / one.rollout / workers:.0%}",
-            f"{one.overlapped:.1f}",
             f"{one.starved:.0%}",
         ]
         for workers, one in found.items()

@@ -302,7 +302,7 @@ def simulate(talks: Sequence[Talk], workers: int, speeds: Speeds, batch: int, pa
     return RoundTimes(
         sampled / workers,
         played / workers,
-        max(free) - (sampled + played) / workers,
+        max(0.0, max(free) - (sampled + played) / workers),
         speeds.learning * replies,
         speeds.sync,
         replies,
