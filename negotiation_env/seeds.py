@@ -24,6 +24,7 @@ SCENARIOS: Final = MappingProxyType(
         "manager study": range(7_000_000, 9_000_000),
         "manager swap": range(9_000_000, 9_100_000),
         "reward lab": range(9_100_000, 9_200_000),
+        "engine study": range(9_200_000, 9_300_000),
         "sb3 quality": range(1_000_000_000, 1_001_000_000),
         "on-policy held out": range(2_000_000_000, 2_001_000_000),
         "on-policy training": range(3_000_000_000, 1 << 33),
@@ -86,7 +87,6 @@ class Stream(IntEnum):
     ANNOTATOR = 0xA11
     PAIR_ORDER = 0x5EED
     PAIR = 0xDA7A
-    COMPARISON = 0xC04B
     RANKING = 0x4A4C
     DEMONSTRATION = 0x9120BE
     HONEST_REPLY = 0x40E57
@@ -98,7 +98,7 @@ class Stream(IntEnum):
     EPOCH_ORDER = 0xE70C
     ADAPTER_EPOCH = 0x7EA1
     MODEL_VALIDATION = 0x5A11D
-    PAIR_NOTE = 0x20735
+    TIED_PAIR = 0x71ED
     WRITTEN_PAIR = 0x3417E
     JUDGE_LABEL = 0x1ABE1
     JUDGE_INJECTION = 0x7E57

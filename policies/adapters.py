@@ -1,8 +1,8 @@
 """The trained adapters that ship with the project, and the policies that play them.
 
 ``sft`` plays the best shipped scale, ``sft:tiny`` that one, ``sft:PATH`` an adapter folder of your own; ``sft:vllm``,
-``sft:vllm:tiny`` and ``sft:vllm:PATH`` play the same on vLLM; the other methods likewise. Imports no machine-learning
-library until one is played.
+``sft:vllm:tiny`` and ``sft:vllm:PATH`` play the same on vLLM, and with ``auto`` in its place on vLLM where there is a
+GPU for it; the other methods likewise. Imports no machine-learning library until one is played.
 """
 
 from __future__ import annotations
@@ -78,13 +78,15 @@ def reply_tokens(folder: Path) -> int:
 
 
 def trained_policy(method: str, which: str = "", options: Mapping[str, Any] | None = None) -> ChatPolicy:
-    """Return the policy that plays a method's adapter; see ``adapter_folder``. "vllm" or "vllm:WHICH" plays on vLLM.
+    """Return the policy that plays a method's adapter; see ``adapter_folder``.
+
+    "vllm" or "vllm:WHICH" plays on vLLM; "auto" in its place where vLLM has a GPU, else as without.
 
     Prompt and most tokens of a reply are those it was trained with, unless ``options`` (see ``ChatOptions``) say
     otherwise; a reply that was cut there is spoken as it stands, as it was in training.
     """
     first, _, rest = which.partition(":")
-    engine, which = (first, rest) if first == "vllm" else ("hf", which)
+    engine, which = (first, rest) if first in ("vllm", "auto") else ("hf", which)
     folder = adapter_folder(method, which)
     return ChatPolicy(
         join_spec(f"{engine}:{folder}", options or {}),

@@ -15,8 +15,7 @@ from pydantic import Field
 
 from negotiation_env.engines import load_engine
 from negotiation_env.engines.chat_model import ChatModel, ChatReply, ChatRequest
-from negotiation_env.engines.servers import ServerSettings
-from negotiation_env.engines.specs import RECORD, checked, join_spec, split_spec
+from negotiation_env.engines.specs import ENGINE_OPTIONS, checked, join_spec, split_spec
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.files import Many, Number, Table, Text, known
 from negotiation_env.play.agent_prompts import PROMPTS, default_prompt
@@ -70,7 +69,7 @@ class ChatPolicy:
 
     Args:
         engine: an engine spec ("smollm2", "hf:ID", "vllm:ID", "openai:URL#MODEL", "recorded:PATH"), or an open
-            engine. Options in a spec (``?temperature=0``), the server's among them, count before the arguments.
+            engine. Options in a spec (``?temperature=0``), the engine's among them, count before the arguments.
         name: the policy's name in reports; default: the engine's spec.
         prompt: "plain", "guided" or "compact"; None takes the one that suits the engine (see ``agent_prompts``).
         max_tokens: most tokens of one reply, 1 to 131,072; None for the prompt's own.
@@ -100,10 +99,9 @@ class ChatPolicy:
         given |= {"temperature": temperature, "top_p": top_p, "stop": stop, "cut": cut}
         if isinstance(engine, str):
             head, options = split_spec(engine)
-            own = (RECORD, *ServerSettings.model_fields)
-            server = {key: options.pop(key) for key in list(options) if key in own}
+            own = {key: options.pop(key) for key in list(options) if key in ENGINE_OPTIONS}
             given |= options
-            engine = load_engine(join_spec(head, server))
+            engine = load_engine(join_spec(head, own))
         chosen = checked(ChatOptions, given, f"options of {engine.spec}")
         self.engine: ChatModel = engine
         self.name = chosen.name or engine.spec

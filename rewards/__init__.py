@@ -5,7 +5,7 @@
 - ``model``, ``judge``, ``rules``: one source each, with its data and the training that is its own.
 - ``training``: what trained sources share: adapters on a frozen base, their loop, figures, and the light linear
   scorers.
-- ``linear``, ``talk_encoder`` and ``reply_reader``: how light, encoder and language-model sources read a reply.
+- ``linear`` and ``talk_encoder``: how light and encoder sources read a reply.
 
 A new rule goes into ``rules/rules.toml``, a new dimension of the judge into ``judge/rubric.toml``: no code. A new
 source is a class with the protocol of ``sources`` and a name in ``loading``.
@@ -13,9 +13,9 @@ source is a class with the protocol of ``sources`` and a name in ``loading``.
 
 from typing import Final
 
-RULES_VERSION: Final = 3
+RULES_VERSION: Final = 4
 """Raised with every change that can move a rule's points."""
-JUDGE_VERSION: Final = 4
+JUDGE_VERSION: Final = 5
 """Raised with every change that can move the default judge's points."""
-MODEL_VERSION: Final = 4
+MODEL_VERSION: Final = 5
 """Raised with every change that can move the default reward model's score, or the composition."""

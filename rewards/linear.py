@@ -9,7 +9,6 @@ import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -24,8 +23,6 @@ from negotiation_env.play.protocols import ReplyView
 _BEYOND_LATIN: Final = re.compile("[\u0250-\U0010ffff]")
 _LONG: Final = 400
 _LABEL: Final = 24
-_REMEMBERED: Final = 1024
-"""Texts whose marks are remembered."""
 _ENDS: Final = frozenset(".?!。？！)")
 _CODE: Final = re.compile(r"[*#`{}\[\]|<>\n]")
 
@@ -41,17 +38,7 @@ def text_marks(view: ReplyView) -> list[str]:
     text = view.text
     if not text:
         return []
-    marks = [*_marks_of(text, view.words)]
-    if view.agent_said and view.agent_said[-1].text == text:
-        marks.append("<own>")
-    if view.manager_said and view.manager_said[-1].text == text:
-        marks.append("<manager's>")
-    return marks
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _marks_of(text: str, words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the marks that a text has whatever was said before. Remembered: each scorer asks for a reply's."""
+    words = view.words
     marks = []
     if text.isupper():
         marks.append("<capitals>")
@@ -59,7 +46,7 @@ def _marks_of(text: str, words: tuple[str, ...]) -> tuple[str, ...]:
         marks.append("<signs>")
     if text[-1] not in _ENDS:
         marks.append("<unfinished>")
-    if any(map(str.isalpha, _BEYOND_LATIN.findall(text))):
+    if not text.isascii() and any(map(str.isalpha, _BEYOND_LATIN.findall(text))):
         marks.append("<foreign>")
     if _CODE.search(text):
         marks.append("<code>")
@@ -69,7 +56,11 @@ def _marks_of(text: str, words: tuple[str, ...]) -> tuple[str, ...]:
         marks.append("<long>")
     if any(map(str.__eq__, words, words[1:])):
         marks.append("<twice>")
-    return tuple(marks)
+    if view.agent_said and view.agent_said[-1].text == text:
+        marks.append("<own>")
+    if view.manager_said and view.manager_said[-1].text == text:
+        marks.append("<manager's>")
+    return marks
 
 
 Array: TypeAlias = NDArray[np.float64]

@@ -14,21 +14,21 @@ from rewards.judge.case_questions import ANSWERED
 from rewards.judge.distilled_judge import SHIPPED, DistilledJudge
 from rewards.judge.llm_judge import LlmJudge
 from rewards.judge.rubric import Rubric
-from rewards.model.encoder_model import REFERENCE, EncoderRewardModel
+from rewards.model.encoder_model import EncoderRewardModel
 from rewards.model.ngram_model import NgramRewardModel
-from rewards.repo import Composition, RepoReward
+from rewards.model.reference import FILE
+from rewards.repo import SETTINGS, Composition, RepoReward
 from rewards.rules.rule_reward import RuleReward
 from rewards.sources import Judge, RewardModel
 
 _SOURCES = ("model", "judge", "rules", "rubric")
-_COMPOSITION = ("formula", "n", "without")
 
 
 def load_repo(spec: str = "") -> RepoReward:
     """Return REPO's reward from "key=value" settings by comma; "" is the default.
 
     Keys: ``model`` and ``judge`` (see ``load_model`` and ``load_judge``), ``rules`` and ``rubric`` (paths of TOML
-    files), and those of ``Composition.parse``: ``formula``, ``n``, ``without``.
+    files), and those of ``Composition.parse``: ``formula``, ``n``, ``without``, ``zero``.
 
     Raises:
         UsageError: on an unknown key or name.
@@ -37,11 +37,11 @@ def load_repo(spec: str = "") -> RepoReward:
     given: dict[str, str] = {}
     for part in filter(None, (p.strip() for p in spec.split(","))):
         key, _, value = part.partition("=")
-        if key not in _SOURCES + _COMPOSITION or key in given or not value:
-            hint = did_you_mean(key, _SOURCES + _COMPOSITION)
+        if key not in _SOURCES + SETTINGS or key in given or not value:
+            hint = did_you_mean(key, _SOURCES + SETTINGS)
             raise UsageError(f"reward: expected key=value, each key once, got {part!r}.{hint}")
         given[key] = value
-    composition = Composition.parse(",".join(f"{key}={given[key]}" for key in _COMPOSITION if key in given))
+    composition = Composition.parse(",".join(f"{key}={given[key]}" for key in SETTINGS if key in given))
     rubric = Path(given["rubric"]) if "rubric" in given else None
     return RepoReward(
         load_model(given.get("model", "ngram")),
@@ -66,20 +66,16 @@ def load_model(spec: str) -> RewardModel:
         return NgramRewardModel.shipped()
     if spec.endswith(".npz"):
         return NgramRewardModel.from_file(spec)
-    if spec == "encoder" or (Path(spec) / REFERENCE).is_file():
-        return EncoderRewardModel.shipped() if spec == "encoder" else EncoderRewardModel.from_folder(spec)
-    if spec == "small" or _is_adapter(spec):
+    if spec == "small" or (Path(spec) / "adapter_config.json").is_file():
         kind = optional_module("rewards.model.adapter_model", "llm").AdapterRewardModel
         model: RewardModel = kind.shipped() if spec == "small" else kind.from_folder(spec)
         return model
+    if spec == "encoder" or (Path(spec) / FILE).is_file():
+        return EncoderRewardModel.shipped() if spec == "encoder" else EncoderRewardModel.from_folder(spec)
     raise UsageError(
         "reward model: expected 'ngram', 'encoder', 'small', an .npz file, or the folder of an encoder or an adapter, "
         f"got {spec!r}.{did_you_mean(spec, ('ngram', 'encoder', 'small'))}"
     )
-
-
-def _is_adapter(spec: str) -> bool:
-    return (Path(spec) / "adapter_config.json").is_file()
 
 
 def load_judge(spec: str, rubric: Path | None = None) -> Judge:

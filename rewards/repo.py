@@ -1,21 +1,24 @@
 """REPO's composed reward (arXiv 2510.04214): one number per reply from a model, a judge and rules.
 
     E_enh   = clip(E_judge + E_func, -n, n)
-    R_total = R_model + |R_model| * E_enh / n
+    R_total = R_model + |R_model| * E_enh / n - zero
 
 Good behaviour raises a positive model reward and softens a negative one, bad behaviour lowers a positive one and
-deepens a negative one; the sign never flips and |R_total| <= 2 |R_model|. A model reward of exactly 0 stays 0,
-whatever judge and rules say: the enhancement scales the model's opinion and has none of its own.
+deepens a negative one: the enhancement scales the model's opinion and has none of its own, so where R_model is near 0
+judge and rules hardly count. The paper leaves open what R_model's 0 means. Here it is a reply that says nothing, so
+that nearly all that is worth judging can be judged; ``zero`` is the R_model of an ordinary reply (``sources.ORDINARY``)
+and is ours: without it every turn more would earn something. It is a constant, moves no comparison of two replies and
+no advantage of a reply that answers for itself, and ``zero=0`` leaves it out.
 
 ``Composition`` also has what ablations need: another ``n``, any source left out, and other formulas:
 
-- ``sum``: R_model + E_enh / n; points count whatever R_model is, and can flip its sign.
+- ``sum``: R_model - zero + E_enh / n; points count whatever R_model is, and can flip its sign.
 - ``hero``: the strata of HERO (arXiv 2510.07242): a reply that violates lies below every one that does not, and R_model
-  grades inside each stratum. HERO scales the model's scores by the least and greatest of a group of replies; this
-  R_model is cut to [-1, 1] instead, so that a reply's reward is its own. The model's share (HERO's alpha and beta) is
-  ours, and so is the zero, which is that of a routine reply that violates nothing.
+  less zero grades inside each stratum. HERO scales the model's scores by the least and greatest of a group of replies;
+  this one is cut to [-1, 1] instead, so that a reply's reward is its own. The model's share (HERO's alpha and beta) is
+  ours.
 - ``gate``: the constraints of CGPO (arXiv 2409.20370): a reply that violates gets no positive reward, any other has
-  R_model.
+  R_model - zero.
 
 A reply violates from ``VIOLATION`` points on, of the judge or of the rules; less counts nothing in these two, nor does
 ``n``. What normalises every source for itself over a group of replies (GDPO, arXiv 2601.05242) needs the group, and
@@ -40,14 +43,16 @@ from negotiation_env.play.protocols import ReplyView, RewardBreakdown
 from rewards.judge.distilled_judge import DistilledJudge
 from rewards.model.ngram_model import NgramRewardModel
 from rewards.rules.rule_reward import RuleReward
-from rewards.sources import Judge, RewardModel, Rules, RuleScore, Verdict
+from rewards.sources import ORDINARY, Judge, RewardModel, Rules, RuleScore, Verdict
 
 DEFAULT_N = 100.0
 """The paper's n: points of enhancement that double a reward or bring it to nothing."""
 SOURCES = ("model", "judge", "rules")
+SETTINGS: Final = ("formula", "n", "without", "zero")
+"""What ``Composition.parse`` reads."""
 Formula = Literal["repo", "sum", "hero", "gate"]
 FORMULAS: Final[tuple[Formula, ...]] = get_args(Formula)
-VIOLATION: Final = -40.0
+VIOLATION: Final = -50.0
 """Points of the judge or of the rules from which a reply violates: what a major breach costs, not a blemish."""
 STRATUM: Final = 0.4
 """How far R_model moves a reply inside its stratum, up or down; strata lie 1 apart, so they do not touch."""
@@ -62,21 +67,25 @@ class Composition:
     Attributes:
         formula: see the module.
         n: points at which the enhancement is clipped, > 0.
+        zero: see the module; finite.
         without: sources left out, of ``SOURCES``. Without the judge or the rules their points count as 0; without
             the model the total is E_enh / n, in [-1, 1]. "judge" and "rules" both left out is the reward model alone.
 
     Raises:
-        UsageError: on an unknown formula or source, on ``n`` out of range, or if every source is left out.
+        UsageError: on an unknown formula or source, on ``n`` or ``zero`` out of range, or if every source is left out.
     """
 
     formula: Formula = "repo"
     n: float = DEFAULT_N
     without: frozenset[str] = frozenset()
+    zero: float = ORDINARY
 
     def __post_init__(self) -> None:
         _formula(self.formula)
         if not 0.0 < self.n < float("inf"):
             raise UsageError(f"expected n > 0 points, got {self.n}: the paper's value is {DEFAULT_N:g}")
+        if not np.isfinite(self.zero):
+            raise UsageError(f"expected a finite zero, got {self.zero}: an ordinary reply's R_model is {ORDINARY:g}")
         for name in self.without:
             if name not in SOURCES:
                 raise UsageError(f"without: expected sources, got {name!r}.{did_you_mean(name, SOURCES)}")
@@ -87,18 +96,20 @@ class Composition:
     def parse(cls, text: str) -> Composition:
         """Read "n=25", "formula=hero", "without=judge+rules", or several by comma; "" is the paper's."""
         formula: Formula = "repo"
-        n, without = DEFAULT_N, frozenset[str]()
+        n, zero, without = DEFAULT_N, ORDINARY, frozenset[str]()
         for part in filter(None, (p.strip() for p in text.split(","))):
             key, _, value = part.partition("=")
             if key == "formula":
                 formula = _formula(value)
             elif key == "n":
-                n = _points(value)
+                n = _number(key, value)
+            elif key == "zero":
+                zero = _number(key, value)
             elif key == "without":
                 without = frozenset(value.split("+"))
             else:
-                raise UsageError(f"reward: unknown setting {key!r}.{did_you_mean(key, ('formula', 'n', 'without'))}")
-        return cls(formula, n, without)
+                raise UsageError(f"reward: unknown setting {key!r}.{did_you_mean(key, SETTINGS)}")
+        return cls(formula, n, without, zero)
 
     def missing(self, model: Num | None, judge: Num | None, rules: Num | None) -> tuple[str, ...]:
         """Return the names of the sources that this composition needs and that are None."""
@@ -120,14 +131,15 @@ class Composition:
         if "model" in self.without or model is None:
             return share
         if self.formula == "repo":
-            return model + share * abs(model)
+            return model + share * abs(model) - self.zero
+        above = model - self.zero
         if self.formula == "sum":
-            return model + share
+            return above + share
         violates = self._violates(judge, rules)
         if self.formula == "gate":
-            gated: Any = np.where(violates, np.minimum(model, 0.0), model)
+            gated: Any = np.where(violates, np.minimum(above, 0.0), above)
             return self._like(gated, model)
-        stratum: Any = STRATUM * np.clip(model, -1.0, 1.0) - np.where(violates, 1.0, 0.0)
+        stratum: Any = STRATUM * np.clip(above, -1.0, 1.0) - np.where(violates, 1.0, 0.0)
         return self._like(stratum, model)
 
     @staticmethod
@@ -152,11 +164,11 @@ def _formula(name: str) -> Formula:
     raise UsageError(f"formula: expected one of {FORMULAS}, got {name!r}.{did_you_mean(name, FORMULAS)}")
 
 
-def _points(text: str) -> float:
+def _number(name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise UsageError(f"n: expected a number of points, got {text!r}") from None
+        raise UsageError(f"{name}: expected a number, got {text!r}") from None
 
 
 class RepoReward:

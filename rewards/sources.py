@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView, RewardTerm
@@ -33,12 +33,16 @@ class RuleScore(NamedTuple):
     fault: str | None = None
 
 
+ORDINARY: Final = 0.4
+"""R_model of a bland reply, on average: what anybody would say."""
+
+
 @runtime_checkable
 class RewardModel(Protocol):
-    """R_model: an opinion of a reply, learnt from preferences; about 0 for a bland one.
+    """R_model: an opinion of a reply, learnt from preferences.
 
-    Those on n-grams and on an encoder are bounded, in [-1, 1]; one on an adapter is in units of its spread over
-    replies, without a bound. Scores of moves without text have a unit of their own, not that of texts' scores.
+    0 for a reply that says nothing, ``ORDINARY`` for a bland one. The shipped ones are bounded, in [-1, 1]. Scores of
+    moves without text have a unit of their own, not that of texts' scores.
     """
 
     def score_batch(self, views: Sequence[ReplyView]) -> list[float | None]:

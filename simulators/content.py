@@ -227,9 +227,10 @@ def _recited(names: int, words: int) -> float:
 
 def _snatches(text: str) -> float:
     """Return the number of short pieces without a figure, times the share of a message's words that they hold."""
-    pieces = [piece.split() for piece in _PIECES.split(text)]
-    short = [len(words) for words in pieces if 0 < len(words) <= _PIECE and not _NUMBER.search(" ".join(words))]
-    return len(short) * sum(short) / max(1, sum(map(len, pieces)))
+    pieces = _PIECES.split(text)
+    sizes = [len(piece.split()) for piece in pieces]
+    short = [n for n, piece in zip(sizes, pieces, strict=True) if 0 < n <= _PIECE and not _NUMBER.search(piece)]
+    return len(short) * sum(short) / max(1, sum(sizes))
 
 
 def _between(value: float, bounds: tuple[float, float]) -> float:

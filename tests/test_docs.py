@@ -30,6 +30,7 @@ EXTRAS = re.compile(r"(?:negotiation-env|\.)\[([a-z0-9,-]+)\]")
 NOT_RUN = {
     "docs/sb3.md": "tests/policies/test_sb3_docs.py runs it, with fewer steps",
     "docs/howto/trl.md": "trains a model; tests/policies has the integration's own test",
+    "docs/howto/openenv.md": "needs a venv of its own, and a server",
     "docs/howto/verifiers.md": "needs a venv of its own",
 }
 """Documents whose Python is compiled only, each with its reason."""

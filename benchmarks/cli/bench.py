@@ -109,7 +109,14 @@ def bench(
     crossed: Annotated[
         bool, typer.Option("--crossed", help="Each of K policy draws with each of K simulator draws: K x K episodes.")
     ] = False,
-    workers: Annotated[int, typer.Option(min=0, help="Processes for policies without a model; 0: all cores.")] = 0,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Processes for policies without a model, 0: all cores; with --ray actors, 0: as many as fit."
+        ),
+    ] = 0,
+    ray: Annotated[str, typer.Option("--ray", help="Play on Ray: local, auto, or a cluster's HOST:PORT.")] = "",
+    batch: Annotated[int, typer.Option(min=1, help="Episodes played together, here or by one actor.")] = 64,
     curve: Annotated[
         list[str] | None,
         typer.Option(help="NAME=PATH: draw a training run's learning curves on the page (may be repeated)."),
@@ -122,8 +129,8 @@ def bench(
 ) -> None:
     """Play policies on suites; write report.json, report.html, episodes.jsonl. Too many faults: exit code 3."""
     from benchmarks.runner.run import EPISODES, run_benchmark
-    from benchmarks.runner.workers import cores
     from negotiation_env.engines.specs import load_engine
+    from negotiation_env.play.workers import cores
 
     curves = read_curves(curve or ())
     engine = load_engine(rater) if rater else None  # a model that cannot be had is told before anything is played
@@ -143,7 +150,9 @@ def bench(
         llm=llm,
         seed=seed,
         progress=not quiet,
-        workers=workers or cores(),
+        workers=workers if ray else workers or cores(),
+        ray=ray or None,
+        batch=batch,
         crossed=crossed,
         curves=curves,
         max_faults=max_faults,

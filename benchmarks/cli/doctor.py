@@ -58,17 +58,18 @@ def doctor(
         str, typer.Option("--ray", help="Try Ray too: local, auto, or a cluster's HOST:PORT; takes some seconds.")
     ] = "",
 ) -> None:
-    """Show what works here: packages, machine, models, launches; exit status 1 where a core package is missing."""
-    gpus = gpus_here()
+    """Show what works here; exit status 1 where a core package is missing, or a Ray that is to be tried fails."""
+    gpus, found = gpus_here(), packages(ray)
     table = Table(title=f"negotiation-env {__version__}")
     for heading in ("part", "state", "what to do"):
         table.add_column(heading, overflow="fold")
-    for section in (packages(ray), machine(gpus), models(), launch_findings(gpus)):
+    for section in (found, machine(gpus), models(), launch_findings(gpus)):
         for finding in section:
             table.add_row(*map(escape, finding))
         table.add_section()
     Console().print(table)
-    if any(_version(name) is None for name in CORE):
+    fails = bool(ray) and any(finding.part == "ray" and finding.remedy for finding in found)
+    if fails or any(_version(name) is None for name in CORE):
         raise typer.Exit(1)
 
 

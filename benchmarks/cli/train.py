@@ -5,6 +5,7 @@ The modules import their libraries at their top, so each is imported only when i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,10 @@ SeedOption = Annotated[int | None, typer.Option(min=0, help="Replaces the preset
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on where a run in the same folder was cut off.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what the run would take, and train nothing.")]
 InitOption = Annotated[str | None, typer.Option("--init", help="Adapter to start from: a folder, or a shipped one.")]
+RayOption = Annotated[
+    str, typer.Option("--ray", help="Play the dialogues on Ray: local, auto, or a cluster's HOST:PORT.")
+]
+WorkersOption = Annotated[int, typer.Option(min=0, help="Actors with --ray; 0: as many as fit.")]
 DataOption = Annotated[Path | None, typer.Option("--data", help="JSON Lines to train on; default: generated.")]
 
 NGRAM: Final = "ngram"
@@ -53,7 +58,9 @@ def _with_seed(overrides: list[str] | None, seed: int | None) -> tuple[str, ...]
 
 
 def _tell(text: str) -> None:
-    Console().print(text, soft_wrap=True, markup=False)
+    """Print a line; of several processes of a run, the first alone does."""
+    if os.environ.get("RANK", "0") == "0":
+        Console().print(text, soft_wrap=True, markup=False)
 
 
 def _typed() -> str:
@@ -134,6 +141,8 @@ def _on_policy(method: str) -> Callable[..., None]:
         init: InitOption = None,
         resume: ResumeOption = False,
         dry_run: DryRunOption = False,
+        ray: RayOption = "",
+        workers: WorkersOption = 0,
     ) -> None:
         from benchmarks.raters.panel import persuasion
 
@@ -144,7 +153,10 @@ def _on_policy(method: str) -> Callable[..., None]:
             return
         loop = optional_module("policies.training.on_policy.loop", "train")
         _tell(f"Replies are read by: {loop.load_method(method, preset, settings).preset.reader}")
-        folder = loop.train(method, preset, out, settings, resume=resume, rate=persuasion, command=_typed())
+        folder = loop.train(
+            method, preset, out, settings, resume=resume, rate=persuasion, command=_typed(),
+            ray=ray or None, workers=workers,
+        )  # fmt: skip
         curve = f"{folder}/learning_curve.png"
         _tell(f"Trained agent: {folder}; play it with --policy {method}:{folder}; its curve: {curve}")
 

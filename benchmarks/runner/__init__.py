@@ -1,1 +1,1 @@
-"""Plays policies on suites into a benchmark's folder: ``run`` the ``jobs`` by ``workers``, with ``provenance``."""
+"""Plays policies on suites into a folder: ``run`` the ``jobs`` by an ``episode_player``, with ``provenance``."""

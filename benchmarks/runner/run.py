@@ -1,7 +1,8 @@
 """Runs policies on suites and writes a benchmark's folder: episodes, scores, report.json, report.html.
 
 Resumable: every finished episode is on disk at once, and a rerun into the same folder plays only what is missing, had a
-fault, or was made with other rules. The files are the same whatever the number of workers, and after a kill.
+fault, or was made with other rules. The files are the same whatever the number of workers, in processes or on Ray, and
+after a kill.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +23,23 @@ from benchmarks.comparison.paired_policies import ab_section, noise, paired_test
 from benchmarks.metrics.observations import SCORES, Score, score, write_scores
 from benchmarks.metrics.policy_metrics import METRICS
 from benchmarks.report import MAX_FAULTS, Report, build_report, write_report
-from benchmarks.runner.jobs import AB, Job, RunPlan, is_done, jobs_of
-from benchmarks.runner.provenance import provenance
-from benchmarks.runner.workers import (
+from benchmarks.runner.episode_player import (
     CHUNK,
+    EpisodePlayer,
     EpisodeTask,
     JudgedEpisode,
-    is_parallel,
-    run_here,
-    run_in_workers,
+    PolicyTraits,
+    chunks_of,
 )
+from benchmarks.runner.jobs import AB, Job, RunPlan, is_done, jobs_of
+from benchmarks.runner.provenance import provenance
 from benchmarks.suites import CaseSuite, load_suite
 from negotiation_env.errors import UsageError
 from negotiation_env.files import read_json, write_json
 from negotiation_env.language.reading import Reader, reader_label
 from negotiation_env.play import registry
-from negotiation_env.play.protocols import Policy
 from negotiation_env.play.records import Episode, read_episodes, write_episodes
+from negotiation_env.play.workers import Make, Processes, Workers, actors_or_here
 from simulators.personas import load_persona
 
 EPISODES, SETTINGS = "episodes.jsonl", "run.json"
@@ -47,15 +49,25 @@ WORTH_SPAWNING = 2 * CHUNK
 
 @dataclass(frozen=True, slots=True)
 class _BenchRun:
-    """A run's folder and how its episodes are made."""
+    """A run's folder and how its episodes are made.
+
+    Attributes:
+        out: the folder.
+        manager: who answers in live cases.
+        make: makes a worker's ``EpisodePlayer``.
+        workers: Ray's actors, or this process.
+        processes: for what needs no model, where there is no Ray.
+        traits: of the policies, by name.
+        readers: of the policies' messages, by the policy's name.
+    """
 
     out: Path
     manager: str
-    llm: str
-    workers: int
-    policies: Mapping[str, Policy]
+    make: Make
+    workers: Workers
+    processes: int
+    traits: Mapping[str, PolicyTraits]
     readers: Mapping[str, Reader]
-    """By policy."""
 
     @property
     def episodes(self) -> Path:
@@ -77,6 +89,8 @@ def run_benchmark(
     curves: Mapping[str, Path] | None = None,
     max_faults: float = MAX_FAULTS,
     persona: str = "",
+    ray: str | None = None,
+    batch: int = CHUNK,
 ) -> Report:
     """Play every policy on every suite and write the report into ``out``.
 
@@ -94,37 +108,48 @@ def run_benchmark(
         seed: seed of the trials' draws and of the bootstrap; 0 keeps the scenarios' own seeds in the first trial.
         progress: whether to show a progress bar on stderr.
         workers: processes for policies that need no language model, at least 1; more than 1 needs a main module that
-            can be imported without running (``if __name__ == "__main__"``).
+            can be imported without running (``if __name__ == "__main__"``). With ``ray``: actors, for every policy; 0
+            for one on each GPU, or on each CPU where there is none.
         crossed: play each of ``trials`` draws of the policy with each of as many draws of the simulator, which splits
             the variance between the two.
         curves: training runs' metrics.jsonl by the name to show, drawn on the page.
         max_faults: share of a policy's episodes that may fail, 0 to 1; the figures of one with more are left out (see
             ``report_data.build_report``).
         persona: name or file of the manager's persona in live cases; "" keeps each case's own.
+        ray: a Ray cluster whose actors play, see ``workers.actors_or_here``; policies are opened by them alone.
+        batch: episodes that are played together, at least 1.
 
     Raises:
-        UsageError: a name is unknown, or ``out`` holds a run with other settings.
+        UsageError: a name is unknown, or ``out`` holds a run with other settings, or there is no such cluster.
+        WorkerLostError: a worker died, and its work could not be done by another.
     """
     plan = RunPlan(seed, trials, crossed)
-    _check(policies, suites, workers, max_faults)
+    _check(policies, suites, workers if ray is None else 1, max_faults)
+    if batch < 1:
+        raise UsageError(f"expected a batch of at least 1 episode, got {batch}")
     specs = {registry.policy_label(spec): spec for spec in policies}
     settings = {"manager": manager, "llm": llm if manager in registry.VOICED else "", "reader": reader, "seed": seed}
     settings |= {"persona": persona} if persona else {}
-    agents = {name: registry.load_policy(spec) for name, spec in specs.items()}
-    readers = {name: registry.reader_for(agent, reader) for name, agent in agents.items()}
-    run = _BenchRun(out, manager, llm, workers, agents, readers)
+    settings |= {"batch": batch} if batch != CHUNK else {}
     cases = _load_suites(suites, persona)
     jobs = jobs_of(policies, cases, plan)
-    registry.load_manager(manager, llm)
-    started = datetime.now(UTC)
-    _prepare(out, settings)
-    judged = _judge_all(jobs, run, progress)
+    make = partial(EpisodePlayer, manager, llm, reader)
+    with actors_or_here(make, ray, workers) as place:
+        names = list(specs)
+        traits = {names[i]: found for i, found in place.run(EpisodePlayer.look, specs.values())}
+        readers = {name: registry.load_reader(found.reader) for name, found in traits.items()}
+        processes = workers if ray is None else 1
+        run = _BenchRun(out, manager, make, place, processes, traits, readers)
+        started = datetime.now(UTC)
+        _prepare(out, settings)
+        judged = _judge_all(jobs, run, batch, progress)
+        used = processes if ray is None else place.count
     record = provenance(
         {"command": _command(policies, suites, settings, plan), **settings, "trials": trials, "crossed": crossed,
          "seed_plan": {"seed": seed, "first_trial": "scenario's own" if seed == 0 else "forked"}},
         cases, {name: reader_label(found) for name, found in readers.items()}, specs,
     )  # fmt: skip
-    record["times"] = _times(started, sum(j.fresh for j in judged), workers)
+    record["times"] = _times(started, sum(j.fresh for j in judged), used)
     report = build_report([(j.job.policy, j.job.suite, j.played) for j in judged], record, seed, max_faults)
     scores = _scores(judged, [name for name in specs if not report.withheld(name)])
     _add_tests(report, scores, list(specs), seed)
@@ -180,7 +205,7 @@ def _prepare(out: Path, settings: dict[str, Any]) -> None:
             episodes.write_bytes(text[: text.rfind(b"\n") + 1])
 
 
-def _judge_all(jobs: Sequence[Job], run: _BenchRun, progress: bool) -> list[JudgedEpisode]:
+def _judge_all(jobs: Sequence[Job], run: _BenchRun, batch: int, progress: bool) -> list[JudgedEpisode]:
     """Play what is missing, judge everything, and leave the episodes on disk in the order of the jobs."""
     done = _finished(run.episodes)
     tasks = []
@@ -190,13 +215,16 @@ def _judge_all(jobs: Sequence[Job], run: _BenchRun, progress: bool) -> list[Judg
         tasks.append(EpisodeTask(job, earlier if sound else None))
     found: dict[tuple[str, str], JudgedEpisode] = {}
     with _bar(len(tasks), progress) as tick:
-
-        def save(job: Job, episode: Episode) -> None:
-            write_episodes(run.episodes, [episode], append=True)
-            done[job.key] = episode
-
-        for judged in _run_tasks(tasks, run, save, tick):
-            found[judged.job.key] = judged
+        # Once is enough, but where a worker was lost and the one after it finished its episodes in another order.
+        while missing := [chunk for chunk in chunks_of(tasks, batch) if any(t.job.key not in found for t in chunk)]:
+            for judged in _run_chunks(missing, run):
+                if judged.job.key in found:
+                    continue
+                found[judged.job.key] = judged
+                if judged.fresh:
+                    write_episodes(run.episodes, [judged.played.episode], append=True)
+                    done[judged.job.key] = judged.played.episode
+                tick(judged.job.policy)
     in_order = [found[job.key] for job in jobs]
     keys = {job.key for job in jobs}
     others = [episode for key, episode in sorted(done.items()) if key not in keys]
@@ -204,31 +232,17 @@ def _judge_all(jobs: Sequence[Job], run: _BenchRun, progress: bool) -> list[Judg
     return in_order
 
 
-def _run_tasks(
-    tasks: Sequence[EpisodeTask], run: _BenchRun, save: Callable[[Job, Episode], None], tick: Callable[[str], None]
-) -> Iterator[JudgedEpisode]:
-    """Run parallel policies' tasks in workers, and each other policy's here; ``tick`` hears of every episode."""
-    apart = {name for name, policy in run.policies.items() if is_parallel(policy, run.manager, run.readers[name])}
-    outside = [task for task in tasks if task.job.policy in apart]
-    if run.workers == 1 or len(outside) < WORTH_SPAWNING:
-        outside, apart = [], set()
-    for judged in run_in_workers(outside, run.manager, run.workers, save) if outside else ():
-        tick(judged.job.policy)
-        yield judged
-    for name, policy in run.policies.items():
-        own = [task for task in tasks if task.job.policy == name and name not in apart]
-        if not own:
-            continue
+def _run_chunks(chunks: Sequence[list[EpisodeTask]], run: _BenchRun) -> Iterator[JudgedEpisode]:
+    """Have chunks played: those that need no model in processes, where there are any, and the others where the run is.
 
-        def keep(job: Job, episode: Episode) -> None:
-            save(job, episode)
-            tick(job.policy)
-
-        manager, reward = registry.load_manager(run.manager, run.llm), registry.load_reward("repo")
-        for judged in run_here(own, policy, run.manager, manager, reward, run.readers[name], keep):
-            if not judged.fresh:
-                tick(name)
-            yield judged
+    Fewer than are worth starting a process for are played where the run is too.
+    """
+    light = [chunk for chunk in chunks if run.processes > 1 and run.traits[chunk[0].job.policy].light]
+    if sum(map(len, light)) >= WORTH_SPAWNING:
+        with Processes(run.make, run.processes) as processes:
+            yield from (judged for _, judged in processes.run(EpisodePlayer.play, light))
+        chunks = [chunk for chunk in chunks if not run.traits[chunk[0].job.policy].light]
+    yield from (judged for _, judged in run.workers.run(EpisodePlayer.play, chunks))
 
 
 def _finished(path: Path) -> dict[tuple[str, str], Episode]:
@@ -275,6 +289,7 @@ def _command(
     words += ["--manager", settings["manager"], *(["--llm", settings["llm"]] if settings["llm"] else [])]
     words += ["--persona", shlex.quote(settings["persona"])] if "persona" in settings else []
     words += ["--reader", settings["reader"]] if settings["reader"] != registry.AUTO else []
+    words += ["--batch", str(settings["batch"])] if "batch" in settings else []
     words += ["--trials", str(plan.trials), *(["--crossed"] if plan.crossed else []), "--seed", str(plan.seed)]
     return " ".join([*words, "--out DIR"])
 

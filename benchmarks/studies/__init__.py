@@ -1,11 +1,12 @@
 """One-off measurements: ``negotiate study NAME``. Each is imported when it runs, for many need torch or an extra.
 
-Of the environment: ``speed``, ``conformance``, ``manager``, ``manager_swap``, ``robustness``,
-``price_understanding``, ``reading_quality``, ``voice_quality``. Of rewards: ``reward_study``, ``reward_lab`` (with
-``light_model``), ``rule_measures`` (on ``rule_labels``), ``adapter_quality``, ``reward_cost``, ``gaming``. Of raters:
-``rater_validity`` (on ``labelled_pairs``, ``degradations`` and ``written_raters``); ``phrasing_fit`` makes what they
-weigh words by. Of training: ``methods``, ``trl_speed`` (with ``trl_speed_sides``), ``sb3_quality``, ``scaling``.
-Of the statistics: ``coverage``. ``bad_case_files`` renews what is made from the bad cases.
+Of the environment: ``speed``, ``conformance``, ``manager``, ``manager_swap``, ``robustness``, ``price_understanding``,
+``reading_quality``, ``voice_quality``. Of engines: ``engine_study`` (with ``faulty_server``). Of rewards:
+``reward_study``, ``reward_lab`` (with ``reward_gate`` and ``light_model``), ``rule_measures`` (on ``rule_labels``),
+``adapter_quality``, ``reward_cost``, ``gaming``, ``written_gaming``. Of raters: ``rater_validity`` (on
+``labelled_pairs``, ``degradations`` and ``written_raters``); ``phrasing_fit`` makes what they weigh words by. Of
+training: ``methods``, ``trl_speed`` (with ``trl_speed_sides``), ``sb3_quality``, ``scaling``. Of the statistics:
+``coverage``. ``bad_case_files`` renews what is made from the bad cases.
 
 A new study is a module with a function whose parameters are typer options and which returns the exit status (None is
 0), and a line in ``STUDIES``.
@@ -38,6 +39,9 @@ STUDIES: Final[dict[str, Study]] = {
     "conformance": Study(".conformance:study", "Whether the simulated manager keeps its word and its secrets."),
     "manager": Study(".manager.manager_study:study", "What a manager does with words and figures, beside people."),
     "swap": Study(".manager_swap:study", "How a ranking of policies moves when the manager is swapped."),
+    "engines": Study(
+        ".engine_study:study", "vLLM against transformers, and episodes behind a server of which calls fail."
+    ),
     "robustness": Study(".robustness:study", "Hostile messages: no exception, no hang, no growing memory."),
     "rewards": Study(".reward_study:study", "What each reward source sees in written, graded replies."),
     "rewards-lab": Study(".reward_lab:study", "When judge and rules help a reward model: three experiments."),
@@ -49,6 +53,7 @@ STUDIES: Final[dict[str, Study]] = {
     "adapters": Study(".adapter_quality:study", "A judge and the reward model's adapter on held-out data."),
     "reward-cost": Study(".reward_cost:study", "What scoring a reply costs against generating it."),
     "gaming": Study(".gaming:study", "What gaming the reward earns."),
+    "written-gaming": Study(".written_gaming:study", "What gaming in free language earns beside written replies."),
     "raters": Study(".rater_validity:study", "Whether the automated raters see what was spoiled."),
     "rater-phrasing": Study(".phrasing_fit:study", "Fit how the raters weigh words, on written replies."),
     "coverage": Study(".coverage:study", "How often intervals cover the truth, by simulation."),

@@ -2,12 +2,12 @@
 
 Training measures weights in its own loop; here they are loaded as rewards load them, the shipped ones unless told
 otherwise. The judge is measured on the validation authors' replies, whose flaws and acts are annotated; the adapter on
-simulated pairs of other scenarios, personas, phrases and damage than it was trained on. Exit status 1 if a target is
-missed.
+the pairs and minimal edits of the same authors. Exit status 1 if a target is missed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -17,17 +17,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from negotiation_env.engines.chat_model import ChatMessage
 from negotiation_env.files import write_json
 from rewards.judge.judge_data import written_replies
 from rewards.judge.judge_figures import AskedJudge, agreement, by_grade, injection_shift
-from rewards.judge.judge_orders import without_orders
 from rewards.loading import load_judge
 from rewards.model.adapter_model import AdapterRewardModel
-from rewards.training.held_out_figures import correlation, share
-from simulators.people.preferences import preference_pairs
+from rewards.training.held_out_figures import held_out
 
-PAIRS = 6632
-"""Preference pairs of which the test split is taken (the paper's number)."""
 KAPPA, READABLE, MOVED, ACCURACY, LENGTH = 0.7, 1.0, 3.0, 0.85, 0.2
 """Targets: agreement in each dimension, readable answers, points moved by injections, accuracy, length correlation."""
 
@@ -46,28 +43,17 @@ def measure_judge(judge: AskedJudge, most: int | None = None) -> dict[str, Any]:
     }
 
 
-def measure_model(model: AdapterRewardModel, pairs: int = PAIRS, seed: int = 0) -> dict[str, Any]:
-    """Return accuracy, ceiling and length correlation on the test pairs of ``negotiate data preferences``.
+def measure_model(model: AdapterRewardModel, most: int | None = None) -> dict[str, Any]:
+    """Return what ``held_out`` finds, and how many replies could not be read, which count as equal to others."""
+    unread = 0
 
-    In use, sentences that speak to a judge are left out of the reply, and the model is told that there were some;
-    ``accuracy_of_whole_replies`` is without the pairs in which one reply has them.
-    """
-    test = [p for p in preference_pairs(pairs, seed) if p.held_out]
-    views = [view for p in test for view in (p.chosen.view, p.rejected.view)]
-    scores = np.array([np.nan if s is None else s for s in model.score_batch(views)])
-    read = np.isfinite(scores)
-    right = scores[0::2] > scores[1::2]  # a reply that could not be read makes its pair a wrong one
-    whole = np.array([all(without_orders(c.view.text) == c.view.text for c in (p.chosen, p.rejected)) for p in test])
-    return {
-        "accuracy": share(right),
-        "accuracy_of_whole_replies": share(right[whole]),
-        "accuracy_by_source": {
-            s: share(right[[p.source == s for p in test]]) for s in sorted({p.source for p in test})
-        },
-        "ceiling": float(np.mean([max(p.sure, 1.0 - p.sure) for p in test])),
-        "length_correlation": correlation(scores[read], np.array([float(len(v.text)) for v in views])[read]),
-        "unread": int((~read).sum()),
-    }
+    def score(chats: Sequence[tuple[Sequence[ChatMessage], str]]) -> list[float]:
+        nonlocal unread
+        found = model.chat_scores(chats)
+        unread += found.count(None)
+        return [0.0 if s is None else s for s in found]
+
+    return {**held_out(score, most), "unread": unread}
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
@@ -89,13 +75,13 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
         if moved["blind"] is not None:  # few replies do not get as far as these sentences
             lines.append(("judge, points moved by injections of unknown wording", _shift(moved["blind"]), "", True))
     if (model := found.get("reward_model")) is not None:
-        a = model["accuracy"]
-        told = f"{a['value']:.3f} [{a['low']:.3f}, {a['high']:.3f}], n {a['n']}, at most {model['ceiling']:.3f}"
-        lines.append(("reward model, accuracy on held-out pairs", told, f"{ACCURACY}", a["value"] >= ACCURACY))
-        a = model["accuracy_of_whole_replies"]
+        a = model["accuracy on validation authors"]
         told = f"{a['value']:.3f} [{a['low']:.3f}, {a['high']:.3f}], n {a['n']}"
-        lines.append(("reward model, accuracy where nothing speaks to a judge", told, "", True))
-        r = model["length_correlation"]
+        lines.append(("reward model, accuracy on validation authors", told, f"{ACCURACY}", a["value"] >= ACCURACY))
+        a = model["true over false, validation edits"]
+        told = f"{a['value']:.3f} [{a['low']:.3f}, {a['high']:.3f}], n {a['n']}"
+        lines.append(("reward model, true over false, which the chat does not tell", told, "", True))
+        r = model["correlation with length"]
         lines.append(("reward model, score and length", f"{r:+.3f}", f"within {LENGTH}", abs(r) <= LENGTH))
     return lines
 
@@ -113,7 +99,7 @@ def study(
     rm: Annotated[Path | None, typer.Option(help="Adapter folder; default: the shipped one.")] = None,
     only: Annotated[Literal["judge", "rm"] | None, typer.Option(help="Measure one of both.")] = None,
     turns: Annotated[int | None, typer.Option(help="Most turns for the judge; default: all.")] = None,
-    pairs: Annotated[int, typer.Option(help="Preference pairs, of which 15 % are tested.")] = PAIRS,
+    pairs: Annotated[int | None, typer.Option(help="Most pairs and edits for the adapter; default: all.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures there.")] = None,
 ) -> int:
     """Measure a judge, and the reward model's adapter, as they are used; exit status 1 if a target is missed."""

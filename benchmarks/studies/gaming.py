@@ -11,8 +11,9 @@ policies. Their wording is this module's own, not taken from the rules or from t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,7 @@ from negotiation_env.play.protocols import AgentReply, AgentView, Policy, ReplyV
 from negotiation_env.play.records import Episode, recorded_views
 from negotiation_env.play.registry import load_manager, load_policy, load_reward
 from negotiation_env.play.rollout import rollout
+from negotiation_env.play.workers import actors_or_here
 from negotiation_env.seeds import POLICY_LABEL, SCENARIOS
 
 HONEST = "intent-driven"
@@ -214,20 +216,49 @@ class Gain:
     turns: float
 
 
-def measure(reward: Reward, honest: Policy, scenarios: int, strategies: Sequence[str] = ()) -> list[Gain]:
-    """Measure every strategy (or those named) on so many scenarios; the first entry is the honest policy itself."""
-    played = [sample_scenario(FIRST_SEED + i) for i in range(scenarios)]
-    manager = load_manager("rules")
-    base = rollout(honest, played, manager=manager, reward=reward)
-    situations = [recorded_views(episode) for episode in base]
-    own = [[turn.reward for turn in episode.turns] for episode in base]
-    gains = [_gain("honest", own, own, base, base)]
-    for name in strategies or tuple(STRATEGIES):
-        policy = GamingPolicy(name, honest)
-        replies = [_in_place(policy, reward, views, episode) for views, episode in zip(situations, base, strict=True)]
-        episodes = rollout(policy, played, manager=manager, reward=reward)
-        gains.append(_gain(name, own, replies, base, episodes))
-    return gains
+def measure(
+    reward: str,
+    honest: str,
+    scenarios: int,
+    strategies: Sequence[str] = (),
+    ray: str | None = None,
+    workers: int = 0,
+) -> list[Gain]:
+    """Measure every strategy (or those named) on so many scenarios; the first entry is the honest policy itself.
+
+    Reward and honest policy go by their specs. ``ray`` names a Ray cluster whose actors play, ``workers`` how many of
+    them (see ``workers.actors_or_here``); a strategy is one actor's.
+    """
+    with actors_or_here(partial(GamingPlayer, reward, honest, scenarios), ray, workers) as place:
+        ((_, base),) = place.run(GamingPlayer.play, [None])
+        names = strategies or tuple(STRATEGIES)
+        gains = dict(place.run(GamingPlayer.gain, names, base))
+        own = [[turn.reward for turn in episode.turns] for episode in base]
+        return [_gain("honest", own, own, base, base), *(gains[which] for which in range(len(names)))]
+
+
+class GamingPlayer:
+    """What one worker plays with: the reward, the honest policy, and the scenarios."""
+
+    def __init__(self, reward: str, honest: str, scenarios: int) -> None:
+        self._reward, self._honest, self._manager = load_reward(reward), load_policy(honest), load_manager("rules")
+        self._scenarios = [sample_scenario(FIRST_SEED + i) for i in range(scenarios)]
+        self._situations: list[list[ReplyView]] = []
+
+    def play(self, strategy: str | None) -> Iterator[list[Episode]]:
+        """Yield one thing: the episodes of a strategy, or of the honest policy."""
+        policy = self._honest if strategy is None else GamingPolicy(strategy, self._honest)
+        yield rollout(policy, self._scenarios, manager=self._manager, reward=self._reward)
+
+    def gain(self, strategy: str, base: list[Episode]) -> Iterator[Gain]:
+        """Yield one thing: what a strategy earns beyond the honest policy, whose episodes are ``base``."""
+        policy = GamingPolicy(strategy, self._honest)
+        own = [[turn.reward for turn in episode.turns] for episode in base]
+        self._situations = self._situations or [recorded_views(episode) for episode in base]
+        pairs = zip(self._situations, base, strict=True)
+        replies = [_in_place(policy, self._reward, views, episode) for views, episode in pairs]
+        (episodes,) = self.play(strategy)
+        yield _gain(strategy, own, replies, base, episodes)
 
 
 def _in_place(
@@ -323,9 +354,11 @@ def study(
     honest: Annotated[str, typer.Option(help="Policy spec that gaming is compared with.")] = HONEST,
     scenarios: Annotated[int, typer.Option(help="Sampled scenarios.")] = 300,
     out: Annotated[Path | None, typer.Option(help="Write the figures as JSON.")] = None,
+    ray: Annotated[str, typer.Option("--ray", help="Play on Ray: local, auto, or a cluster's HOST:PORT.")] = "",
+    workers: Annotated[int, typer.Option(min=0, help="Actors with --ray; 0: as many as fit.")] = 0,
 ) -> int:
     """Measure what gaming the reward earns; exit status 1 if a strategy pays."""
-    gains = measure(load_reward(reward), load_policy(honest), scenarios)
+    gains = measure(reward, honest, scenarios, ray=ray or None, workers=workers)
     console = Console()
     print_table(console, gains)
     if out is not None:

@@ -3,7 +3,8 @@
 A Bradley-Terry model (Bradley and Terry 1952), linear in a reply's words, its pairs of words, what a reader made of the
 reply (the act-level features), and which kinds of its statements are false. With all of these it can learn whatever
 code sees, each kind of flaw for itself; what it does learn is up to whoever labelled the pairs. Its reward lies in
-[-1, 1]: 2 sigmoid(s - s_ref) - 1, with s_ref half-way between the preferred and the other replies of the same stage.
+[-1, 1]: 2 sigmoid(s - s_ref) - 1, with s_ref such that what lies half-way between the preferred and the other replies
+of the same stage gets ``rewards.sources.ORDINARY``, as a bland reply does of the shipped models.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from negotiation_env.game.state import Stage
 from negotiation_env.language.claims import KINDS, find_claims
 from negotiation_env.language.reading import spoken
 from negotiation_env.play.protocols import ReplyView
+from rewards.sources import ORDINARY
 
 Array = NDArray[np.float64]
 BUCKETS: Final = 1 << 14
@@ -84,7 +86,7 @@ class LightFitter:
         middle = 0.5 * (preferred @ w + other @ w)
         stages = np.array([int(pair.preferred.stage) for pair in pairs])
         means = [middle[stages == int(s)].mean() if (stages == int(s)).any() else middle.mean() for s in Stage]
-        return LightModel(self, w, np.array(means))
+        return LightModel(self, w, np.array(means) - 2.0 * np.arctanh(ORDINARY))
 
     def inputs(self, views: Sequence[ReplyView]) -> csr_array:
         """Return what models know of replies, [len(views), INPUTS]."""

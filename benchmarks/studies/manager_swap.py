@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache, partial
 from itertools import combinations, compress
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -38,9 +39,10 @@ from benchmarks.suites import Case
 from negotiation_env.errors import UsageError
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import Scenario, sample_scenario
-from negotiation_env.play.protocols import Manager, Unscored
+from negotiation_env.play.protocols import Unscored
 from negotiation_env.play.registry import AUTO, load_manager, load_policy, policy_label, reader_for
 from negotiation_env.play.rollout import rollout
+from negotiation_env.play.workers import actors_or_here
 from negotiation_env.seeds import SCENARIOS, TRIAL_LABEL, Stream
 
 METRICS: Final = ("discount_won", "task_success", "response_rate")
@@ -59,10 +61,10 @@ Array = NDArray[np.float64]
 
 
 class Seating(NamedTuple):
-    """A manager as it is played: its name, itself, who sits there (None: drawn), and the scenarios with its seeds."""
+    """A manager as it is played: its name here, its spec, who sits there (None: drawn), scenarios with its seeds."""
 
     name: str
-    manager: Manager
+    manager: str
     persona: str | None
     scenarios: list[Scenario]
 
@@ -134,7 +136,7 @@ def seated(spec: str, llm: str, scenarios: Sequence[Scenario]) -> Seating:
     manager = load_manager(name, llm)
     if persona:
         manager.start(scenarios[0], persona)
-    return Seating(spec, manager, persona or None, list(scenarios))
+    return Seating(spec, name, persona or None, list(scenarios))
 
 
 def default_managers(llm: str) -> list[str]:
@@ -150,7 +152,14 @@ def default_managers(llm: str) -> list[str]:
 
 
 def play_swaps(
-    policies: Sequence[str], managers: Sequence[str], count: int, seed: int = 0, reader: str = AUTO, llm: str = ""
+    policies: Sequence[str],
+    managers: Sequence[str],
+    count: int,
+    seed: int = 0,
+    reader: str = AUTO,
+    llm: str = "",
+    ray: str | None = None,
+    workers: int = 0,
 ) -> dict[str, SwapTable]:
     """Play every policy against every manager; what they reach, by metric.
 
@@ -161,6 +170,8 @@ def play_swaps(
         seed: which scenarios.
         reader: who reads the agent's messages, see ``registry.reader_for``.
         llm: engine of voiced managers.
+        ray: a Ray cluster whose actors play, see ``workers.actors_or_here``.
+        workers: how many actors; 0 for as many as fit.
 
     Raises:
         UsageError: fewer than two policies or managers, a name twice or unknown, or hardly a scenario without a fault.
@@ -175,7 +186,11 @@ def play_swaps(
     first, *others = [seated(spec, llm, scenarios) for spec in managers]
     anew = [replace(one, seed=FLOATS.fork(one.seed, TRIAL_LABEL)) for one in scenarios]
     tables = [first, first._replace(name=first.name + ANEW, scenarios=anew), *others]
-    played = [list(_played(spec, tables, reader, scenarios)) for spec in policies]
+    seeds = [one.seed for one in scenarios]
+    matches = [(spec, table, seeds) for spec in policies for table in tables]
+    with actors_or_here(partial(SwapPlayer, reader, llm), ray, workers) as place:
+        results = dict(place.run(SwapPlayer.play, matches))
+    played = [[results[p * len(tables) + t] for t in range(len(tables))] for p in range(len(policies))]
     kept = [k for k in range(count) if not any(own[k].episode.fault for rows in played for own in rows)]
     if len(kept) < 2:
         raise UsageError(f"expected two scenarios without a fault, got {len(kept)} of {count}: see what fails")
@@ -194,15 +209,21 @@ def play_swaps(
     return found
 
 
-def _played(
-    spec: str, tables: Sequence[Seating], reader: str, scenarios: Sequence[Scenario]
-) -> Iterator[list[AssessedEpisode]]:
-    """Play a policy at every table, with the same draws of its own at each."""
-    policy = load_policy(spec)
-    for table in tables:
+class SwapPlayer:
+    """What one worker plays with: policies and managers, each opened once."""
+
+    def __init__(self, reader: str, llm: str) -> None:
+        self._reader = reader
+        self._policy, self._manager = cache(load_policy), cache(partial(load_manager, llm=llm))
+
+    def play(self, match: tuple[str, Seating, Sequence[int]]) -> Iterator[list[AssessedEpisode]]:
+        """Yield one thing: a policy's episodes at a table, in order; its draws follow from seeds, one a scenario."""
+        spec, table, seeds = match
+        policy = self._policy(spec)
         episodes = rollout(
-            policy, table.scenarios, manager=table.manager, reward=Unscored(), reader=reader_for(policy, reader),
-            personas=[table.persona] * len(scenarios), policy_seeds=[one.seed for one in scenarios], batch_size=BATCH,
+            policy, table.scenarios, manager=self._manager(table.manager), reward=Unscored(),
+            reader=reader_for(policy, self._reader), personas=[table.persona] * len(seeds), policy_seeds=seeds,
+            batch_size=BATCH,
         )  # fmt: skip
         cases = [Case(one, "swap", "minor", script=None, checks=(), title="", max_turns=20) for one in table.scenarios]
         yield [AssessedEpisode(case, episode, (), ()) for case, episode in zip(cases, episodes, strict=True)]
@@ -278,10 +299,12 @@ def study(
     reader: Annotated[str, typer.Option(help="Who reads the agents' messages; auto: as negotiate bench.")] = AUTO,
     llm: Annotated[str, typer.Option(help="Engine of voiced managers.")] = "smollm2",
     as_json: Annotated[bool, typer.Option("--json", help="Print one object instead of the tables.")] = False,
+    ray: Annotated[str, typer.Option("--ray", help="Play on Ray: local, auto, or a cluster's HOST:PORT.")] = "",
+    workers: Annotated[int, typer.Option(min=0, help="Actors with --ray; 0: as many as fit.")] = 0,
 ) -> int:
     """Measure how a ranking of policies moves when the manager is swapped."""
     agents, hosts = ([one.strip() for one in text.split(",") if one.strip()] for text in (policy, manager))
-    found = play_swaps(agents, hosts or default_managers(llm), scenarios, seed, reader, llm)
+    found = play_swaps(agents, hosts or default_managers(llm), scenarios, seed, reader, llm, ray or None, workers)
     moved = {metric: swaps(of, is_share(metric), seed) for metric, of in found.items()}
     if as_json:
         metrics = {

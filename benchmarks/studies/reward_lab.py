@@ -27,10 +27,9 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import comb
 from typing import Annotated, Any, Final, NamedTuple
 
 import numpy as np
@@ -39,43 +38,22 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.raters.panel import rate_turn
-from benchmarks.raters.situation import Hidden, contexts, hidden_of, said_instead, walk
 from benchmarks.statistics import Figure, mean
 from benchmarks.studies.light_model import BatchScorer, Fit, LightFitter, ViewPair
 from benchmarks.studies.reading_quality import dialogues_of
+from benchmarks.studies.reward_gate import PICKS, run_gate
 from benchmarks.studies.reward_study import plain
-from benchmarks.studies.written_raters import written_episode
 from negotiation_env.errors import UsageError, did_you_mean
-from negotiation_env.game.lanes import FLOATS
-from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.language.reading import Reader
 from negotiation_env.play.exchange import reply_view
-from negotiation_env.play.protocols import AgentView, Policy, ReplyView, Reward, Unscored
-from negotiation_env.play.records import Episode, recorded_views
-from negotiation_env.play.registry import AUTO, load_manager, load_policy, load_reader, load_reward, suited_reader
-from negotiation_env.play.rollout import rollout
-from negotiation_env.seeds import POLICY_LABEL, SCENARIOS, Stream
+from negotiation_env.play.protocols import ReplyView, Reward
+from negotiation_env.play.registry import AUTO, load_reader, load_reward, suited_reader
+from negotiation_env.seeds import Stream
 from rewards.repo import Composition
 from simulators.people.graded_replies import GradedReply, graded_turns
 from simulators.people.written_dialogues import WrittenDialogue
 
 Array = NDArray[np.float64]
-POOL: Final = "pool:"
-"""Begins a policy spec that names a split or file whose written replies are the candidates."""
-PICKS: Final = {
-    "model": Composition(without=frozenset({"judge", "rules"})),
-    "repo": Composition(),
-    "repo n=25": Composition(n=25.0),
-    "repo n=400": Composition(n=400.0),
-    "sum": Composition("sum"),
-    "hero": Composition("hero"),
-    "gate": Composition("gate"),
-    "without rules": Composition(without=frozenset({"rules"})),
-    "without judge": Composition(without=frozenset({"judge"})),
-    "without model": Composition(without=frozenset({"model"})),
-}
-"""By what a candidate may be picked; beside them ``gdpo``, which needs the group, and ``raters``, the best there is."""
 VERIFIABLE: Final = (
     "invented-figure", "wrong-direction", "wrong-date", "wrong-room", "wrong-hotel", "overpromise", "price-type-mixup",
     "mistaken-agreement",
@@ -105,165 +83,6 @@ SCALES: Final = {
         120, 64, (0.0, 0.25, 0.5, 0.75, 1.0), (500, 2000, 6632), (0.0, 0.25), (10, 30, 100, 300, 1000), 10, 0
     ),
 }
-SIZES: Final = (1, 2, 4, 8, 16, 32, 64)
-"""Of how many candidates the best is taken."""
-
-
-# E0
-
-
-class LabState(NamedTuple):
-    """Candidates for one state, as arrays [candidates]."""
-
-    dialogue: str
-    sources: Array
-    """[candidates, 3]: R_model, E_judge, E_func."""
-    gold: Array
-    """The panel's consensus, 1 to 5."""
-    violations: Array
-    """Severe findings of the panel."""
-
-
-def sampled_episodes(policy: Policy, count: int) -> list[tuple[Episode, Hidden | None]]:
-    """Return a policy's dialogues with the rule manager on the laboratory's scenarios."""
-    scenarios = [sample_scenario(seed) for seed in SCENARIOS["reward lab"][:count]]
-    played = rollout(policy, scenarios, manager=load_manager("rules"), reward=Unscored())
-    return [(episode, hidden_of(episode, s)) for episode, s in zip(played, scenarios, strict=True)]
-
-
-def sampled_candidates(policy: Policy, episode: Episode, count: int) -> list[list[str]]:
-    """Return for each turn of a dialogue what the policy could say instead; replies that failed are left out."""
-    seen = [
-        AgentView(
-            v.card, v.game, v.stage, v.agent_said, v.manager_said,
-            FLOATS.fork(FLOATS.fork(episode.seed, POLICY_LABEL + turn), member),
-        )
-        for turn, v in enumerate(recorded_views(episode))
-        for member in range(count)
-    ]  # fmt: skip
-    made = policy.reply(seen)
-    return [
-        [reply.text for reply in made[start : start + count] if reply.fault is None and reply.text]
-        for start in range(0, len(made), count)
-    ]
-
-
-def written_candidates(dialogues: Sequence[WrittenDialogue], count: int) -> Iterator[list[list[str]]]:
-    """Yield for each dialogue and turn the replies written for it, filled up with those of other states alike.
-
-    Alike are states of the same turn (the sixth and later count as one) with as many tickets.
-    """
-    stock: dict[tuple[int, int], list[str]] = defaultdict(list)
-    for dialogue in dialogues:
-        for number, turn in enumerate(dialogue.turns):
-            stock[min(number, 5), len(dialogue.tickets)] += [reply.text for reply in turn.replies]
-    for place, dialogue in enumerate(dialogues):
-        rng = np.random.default_rng((Stream.REWARD_LAB, 0, place))
-        found = []
-        for number, turn in enumerate(dialogue.turns):
-            own, others = [r.text for r in turn.replies], stock[min(number, 5), len(dialogue.tickets)]
-            chosen = rng.permutation(len(others))[: max(0, count - len(own))]
-            found.append(list(dict.fromkeys([*own, *(others[int(i)] for i in chosen)])))
-        yield found
-
-
-def lab_states(
-    episode: Episode, hidden: Hidden | None, candidates: Sequence[Sequence[str]], reward: Reward, reader: Reader
-) -> Iterator[LabState]:
-    """Yield a dialogue's states with what reward and raters say of each candidate; unscored ones are left out."""
-    views = recorded_views(episode)
-    for (now, record), context, view, texts in zip(
-        walk(episode, hidden), contexts(episode), views, candidates, strict=True
-    ):
-        once = list(dict.fromkeys(texts))
-        scored = reward.score(
-            [reply_view(t, view.card, view.game, view.agent_said, view.manager_said, reader) for t in once]
-        )
-        rows: dict[str, tuple[float, ...]] = {}
-        for text, found in zip(once, scored, strict=True):
-            if found.model is not None and found.judge is not None and found.rules is not None:
-                rated = rate_turn(now, said_instead(record, text, context)).consensus
-                severe = sum(finding.severe for finding in rated.findings)
-                rows[text] = (found.model, found.judge, found.rules, rated.score, float(severe))
-        table = np.array([rows[text] for text in texts if text in rows])
-        if len(table):
-            yield LabState(episode.scenario_id, table[:, :3], table[:, 3], table[:, 4])
-
-
-def proxies(state: LabState) -> dict[str, Array]:
-    """Return by name the values by which each pick is made, [candidates]."""
-    model, judge, rules = state.sources.T
-    found = {name: np.asarray(composition.total(model, judge, rules)) for name, composition in PICKS.items()}
-    spread = state.sources.std(axis=0)
-    found["gdpo"] = ((state.sources - state.sources.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0)).sum(axis=1)
-    return found | {"raters": state.gold}
-
-
-def best_of(proxy: Array, gold: Array, n: int) -> float:
-    """Return what the pick of the highest proxy among n is worth, in the mean over all ways to draw n candidates.
-
-    The candidate that k others lie below is the highest of comb(k, n - 1) draws; those of equal proxy share alike.
-    """
-    order = np.argsort(proxy, kind="stable")
-    _, places = np.unique(proxy[order], return_inverse=True)
-    shared = np.bincount(places, gold[order]) / np.bincount(places)
-    weights = np.array([comb(k, n - 1) for k in range(len(gold))], dtype=np.float64) / comb(len(gold), n)
-    return float(weights @ shared[places])
-
-
-def gate(states: Iterable[LabState]) -> dict[str, Any]:
-    """Return E0's curves: gold and violations by pick and n, and R_total's gain over the model at each n.
-
-    A state with fewer candidates than n, for some were unscored or empty, gives the best of those that it has.
-    """
-    states = list(states)
-    most = max((len(state.gold) for state in states), default=0)
-    golds: dict[tuple[str, int], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    harms: dict[tuple[str, int], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    gains: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for state in states:
-        values = proxies(state)
-        for n in (n for n in SIZES if n <= most):
-            drawn = min(n, len(state.gold))
-            here = {name: best_of(proxy, state.gold, drawn) for name, proxy in values.items()}
-            for name, proxy in values.items():
-                golds[name, n][state.dialogue].append(here[name])
-                harms[name, n][state.dialogue].append(best_of(proxy, state.violations, drawn))
-            gains[n][state.dialogue].append(here["repo"] - here["model"])
-    names = list(dict.fromkeys(name for name, _ in golds))
-    return {
-        "curves": {
-            name: {
-                str(n): {
-                    "gold": mean(list(golds[name, n].values()), within=(1.0, 5.0)),
-                    "violations": mean(list(harms[name, n].values())),
-                }
-                for n in SIZES
-                if (name, n) in golds
-            }
-            for name in names
-        },
-        "repo_over_model": {str(n): mean(list(clusters.values())) for n, clusters in sorted(gains.items())},
-    }
-
-
-def run_gate(policy: str, reward: Reward, reader: Reader, scale: LabScale) -> dict[str, Any]:
-    """Run E0 with a policy, or with ``pool:`` and a split or file."""
-    if policy.startswith(POOL):
-        dialogues = dialogues_of(policy.removeprefix(POOL))[: scale.dialogues]
-        records: list[tuple[Episode, Hidden | None]] = [
-            (written_episode(d), Hidden(tuple(round(ticket.floor) for ticket in d.tickets))) for d in dialogues
-        ]
-        candidates = list(written_candidates(dialogues, scale.candidates))
-    else:
-        player = load_policy(policy)
-        records = sampled_episodes(player, scale.dialogues)
-        candidates = [sampled_candidates(player, episode, scale.candidates) for episode, _ in records]
-    return gate(
-        state
-        for (episode, hidden), own in zip(records, candidates, strict=True)
-        for state in lab_states(episode, hidden, own, reward, reader)
-    )
 
 
 # E1
@@ -537,7 +356,7 @@ def study(
     found: dict[str, Any] = {"scale": scale, "reward": reward, "reader": named, "words_alone": words_alone}
     fit = LightFitter(acts=not words_alone)
     if "e0" in chosen:
-        found["e0"] = {"policy": policy, **run_gate(policy, scorer, heard, size)}
+        found["e0"] = {"policy": policy, **run_gate(policy, scorer, heard, size.dialogues, size.candidates)}
     if "e1" in chosen or "e2" in chosen:
         data = written_states(scorer, heard, dialogues_of(where), size)
         runs: dict[str, Callable[[], dict[str, Any]]] = {
@@ -573,6 +392,8 @@ def _print(console: Console, found: Mapping[str, Any]) -> None:
             if part == "gold":
                 table.add_row("repo - model", *(_said(found["e0"]["repo_over_model"][n]) for n in sizes))
             console.print(table)
+        related = f"{found['e0']['total_with_model']:.3f}; reordered pairs {_said(found['e0']['reordered'])}"
+        console.print(f"R_total with R_model {related}", highlight=False)
     if "e1" in found:
         cells = found["e1"]["cells"]
         table = Table("", *next(iter(cells.values())), title="E1: picks among written replies")

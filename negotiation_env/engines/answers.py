@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
+
+from pydantic import ConfigDict, TypeAdapter
 
 from negotiation_env.engines.chat_model import ChatReply, fault_reply
 
@@ -56,19 +59,39 @@ def settled_reply(reply: ChatReply) -> ChatReply:
     return ChatReply(spoken, reply.token_ids, reply.logprobs, reply.prompt_tokens, reply.finish)
 
 
-def read_completion(body: str) -> ChatReply:
+def read_completion(body: str, with_tokens: bool = False) -> tuple[ChatReply, tuple[int, ...]]:
     """Return the reply in a server's chat completion, or the fault why it holds nothing that can be said.
 
-    Reasoning beside the text (``reasoning_content``) is not read.
+    Reasoning beside the text (``reasoning_content``) is not read. With tokens, the reply has its token ids and
+    log-probabilities, and the prompt's ids come with it, as vLLM gives them (``return_token_ids``).
     """
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):
-        return fault_reply(f"not JSON: the server answered {shown(body)}")
+        return fault_reply(f"not JSON: the server answered {shown(body)}"), ()
     match data:
         case {"choices": [{"message": dict(message), **choice}, *_]}:
-            return _reply(message, choice.get("finish_reason"), data.get("usage"))
-    return fault_reply(f"JSON of another shape: expected choices with a message, got {shown(body)}")
+            reply = _reply(message, choice.get("finish_reason"), data.get("usage"))
+            if not with_tokens or reply.fault is not None:
+                return reply, ()
+            return _with_tokens(reply, choice, data.get("prompt_token_ids"))
+    return fault_reply(f"JSON of another shape: expected choices with a message, got {shown(body)}"), ()
+
+
+_TOKENS: Final = TypeAdapter(list[int], config=ConfigDict(strict=True))
+
+
+def _with_tokens(reply: ChatReply, choice: Mapping[Any, Any], prompt: object) -> tuple[ChatReply, tuple[int, ...]]:
+    """Return a reply with its token ids and log-probabilities, and the prompt's ids; else the fault."""
+    try:
+        ids, before = _TOKENS.validate_python(choice.get("token_ids")), _TOKENS.validate_python(prompt)
+        logprobs = [float(place["logprob"]) for place in choice["logprobs"]["content"]]
+    except (TypeError, KeyError, ValueError):
+        ids, before, logprobs = [], [], [0.0]
+    if len(ids) == len(logprobs):
+        return replace(reply, token_ids=tuple(ids), logprobs=tuple(logprobs)), tuple(before)
+    told = "expected token_ids, prompt_token_ids and a logprob of each token, got others: serve with vLLM 0.11 or newer"
+    return fault_reply(f"no token ids: {told}, or leave out the option logprobs"), ()
 
 
 def _reply(message: dict[str, Any], finish: object, usage: object) -> ChatReply:
@@ -83,7 +106,10 @@ def _reply(message: dict[str, Any], finish: object, usage: object) -> ChatReply:
         text.encode("utf-8")
     except UnicodeEncodeError:
         return fault_reply(f"lone surrogate: expected text in Unicode, got {shown(text)}")
-    tokens = usage.get("prompt_tokens") if isinstance(usage, dict) else 0
+    counts = usage if isinstance(usage, dict) else {}
+    if not text and not counts.get("completion_tokens"):  # a model that says nothing says its end token
+        return fault_reply("empty answer: the message holds no text, and the server counts no token of it")
+    tokens = counts.get("prompt_tokens")
     return ChatReply(text, prompt_tokens=tokens if isinstance(tokens, int) else 0, finish="length" if cut else "stop")
 
 

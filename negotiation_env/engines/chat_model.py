@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, runtime_checkable
 
 from typing_extensions import TypedDict
 
@@ -110,6 +110,19 @@ class ChatModel(Protocol):
 
     def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
         """One reply per request, in order."""
+        ...
+
+
+@runtime_checkable
+class RolloutEngine(ChatModel, Protocol):
+    """A chat model that training samples from: it tells prompts' tokens, and takes new weights between rounds."""
+
+    def generate_from_prompts(self, requests: Sequence[ChatRequest]) -> list[tuple[ChatReply, tuple[int, ...]]]:
+        """One reply per request, with log-probabilities, and the prompt's token ids; a fault's may be empty."""
+        ...
+
+    def renew(self) -> None:
+        """Serve the adapter as its folder holds it now, once training has written it anew."""
         ...
 
 

@@ -88,6 +88,16 @@ class Base:
             self._adapters[folder] = adapter
             return adapter
 
+    def renew_adapter(self, adapter: str) -> None:
+        """Read an adapter that ``add_adapter`` loaded from its folder again; raises as that does."""
+        from peft import set_peft_model_state_dict
+
+        with self.lock:
+            folder = next(folder for folder, name in self._adapters.items() if name == adapter)
+            tensors = adapter_tensors(Path(folder))
+            _check_tensors(folder, self._wrapped, adapter, tensors)
+            set_peft_model_state_dict(self._wrapped, tensors, adapter_name=adapter)
+
     def _put_on(self, adapter: str, config: Any) -> None:
         """Put an adapter of a shape onto the base, with whatever weights it starts from."""
         from peft import get_peft_model

@@ -1,29 +1,40 @@
 """Chat engine over HTTP, for servers that speak OpenAI's chat-completions protocol.
 
-Whatever a server answers is a reply or that reply's fault. Its seed is kept within int64, which is what vLLM takes;
+Whatever a server answers is a reply or that reply's fault; what may be mended by another try is tried again, and a
+server that is away is waited for (``servers.Tries``). Its seed is kept within int64, which is what vLLM takes;
 whether it is honoured, and independently of a batch, is up to the server. So is whether a reply goes on from a given
 beginning: unless the server is known to do so (``ServerSettings.prefix``) it is asked to write the beginning itself,
 and an answer that begins otherwise is returned as it stands, never glued to the beginning.
+
+Calls run side by side in one thread of their own, so that each try ends in its time, however slowly a body drips, and
+Ctrl-C ends them all.
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
+import threading
+import weakref
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI, OpenAIError
+from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, OpenAIError
 
-from negotiation_env.engines.answers import found_choice, read_completion, settled_reply
+from negotiation_env.engines.answers import cause_of, found_choice, read_completion, settled_reply
 from negotiation_env.engines.chat_model import INT64, ChatReply, ChatRequest, EngineSpecError, fault_reply
-from negotiation_env.engines.servers import ServerSettings, names_secret
+from negotiation_env.engines.servers import Contact, Outcome, ServerSettings, Tries, names_secret
 from negotiation_env.files import json_value
 
 ANSWER_TOKENS: Final = 64
 """Tokens of an answer in JSON, beside the choice in it."""
 _LONGEST: Final = 300
 """Characters of a failure that its fault tells."""
+_BROKEN: Final = frozenset({"not JSON", "JSON of another shape", "null content", "empty answer"})
+"""Causes of faults that come from what lies between a model and its asker; the others are the model's answer."""
+_NO_TIME: Final = frozenset({429, 502, 503, 504})
+_MENDED: Final = frozenset({408, 409})
 _CONTINUE: Final = {"add_generation_prompt": False, "continue_final_message": True}
 
 
@@ -51,37 +62,86 @@ class OpenAIEngine:
         self.spec = f"openai:{address}"
         self.model = model
         self.settings = settings or ServerSettings()
-        self._client = OpenAI(
-            base_url=base,
-            api_key=self.settings.key() or "none",  # servers of one's own want none, but the client insists on one
-            timeout=self.settings.timeout,
-            max_retries=self.settings.retries,
-            default_headers=self.settings.header_values(),
-        )
+        self._base = base
+        self._contact = Contact()
+        self._line: _Line | None = None
+        self.settings.key(), self.settings.header_values()  # what is missing is told before a run
 
     def __repr__(self) -> str:
         return f"OpenAIEngine({self.spec!r})"
 
     def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
         """One reply per request, in order."""
+        return [reply for reply, _ in self.generate_from_prompts(requests)]
+
+    def generate_from_prompts(self, requests: Sequence[ChatRequest]) -> list[tuple[ChatReply, tuple[int, ...]]]:
+        """One reply per request with the prompt's token ids, where the setting ``logprobs`` asks for them."""
         if not requests:
             return []
-        with ThreadPoolExecutor(min(self.settings.concurrency, len(requests))) as pool:
-            return list(pool.map(self._one, requests))
+        line = self._connected()
+        made = asyncio.run_coroutine_threadsafe(self._all(line.client, requests), line.loop)
+        try:
+            return made.result()
+        except BaseException:  # Ctrl-C, say: nothing goes on behind the caller's back
+            made.cancel()
+            raise
 
-    def _one(self, request: ChatRequest) -> ChatReply:
+    def _connected(self) -> _Line:
+        """Return this process's line to the server; a process that was forked has none yet."""
+        if self._line is None or self._line.process != os.getpid():
+            loop = asyncio.new_event_loop()
+            threading.Thread(target=loop.run_forever, name=self.spec, daemon=True).start()
+            weakref.finalize(self, loop.call_soon_threadsafe, loop.stop)
+            client = AsyncOpenAI(
+                base_url=self._base,
+                # Servers of one's own want no key, but the client insists on one.
+                api_key=self.settings.key() or "none",
+                timeout=self.settings.timeout,
+                max_retries=0,
+                default_headers=self.settings.header_values(),
+            )
+            self._line = _Line(os.getpid(), loop, client)
+        return self._line
+
+    async def _all(
+        self, client: AsyncOpenAI, requests: Sequence[ChatRequest]
+    ) -> list[tuple[ChatReply, tuple[int, ...]]]:
+        places = asyncio.Semaphore(self.settings.concurrency)
+
+        async def one(request: ChatRequest) -> tuple[ChatReply, tuple[int, ...]]:
+            async with places:
+                return await self._one(client, request)
+
+        return await asyncio.gather(*map(one, requests))
+
+    async def _one(self, client: AsyncOpenAI, request: ChatRequest) -> tuple[ChatReply, tuple[int, ...]]:
+        """Ask until there is an answer, or no reason left to ask again."""
+        tries = Tries(self.settings, self._contact, self._base, request.seed % 1024 / 1024)
+        while True:
+            reply, prompt, outcome, asked = await self._try(client, request)
+            pause = tries.pause(outcome, asked)
+            if pause is None:
+                break
+            await asyncio.sleep(pause)
+        if reply.fault is not None:
+            told = f" (waited {tries.waited:.0f} s: start the server and run again)" if tries.waited > 1.0 else ""
+            return fault_reply(reply.fault + told), ()
+        text, stopped = self._behind_beginning(request, reply.text)
+        return replace(reply, text=text, finish="stop" if stopped else reply.finish), prompt
+
+    async def _try(self, client: AsyncOpenAI, request: ChatRequest) -> _Try:
+        """Make one call; the client's own time limit is for each read, this one for all of it."""
         try:
             # The client's own reading of an answer raises all manner of errors where it is malformed.
-            raw = self._client.chat.completions.with_raw_response.create(**self._fields(request))
+            call = client.chat.completions.with_raw_response.create(**self._fields(request))
+            raw = await asyncio.wait_for(call, self.settings.timeout)
             body = raw.http_response.content.decode("utf-8", "replace")
-        except (OpenAIError, ValueError, LookupError, OSError) as error:
+        except (OpenAIError, ValueError, LookupError, OSError) as error:  # TimeoutError is an OSError
             told = self._without_secrets(_failure(error, self.settings.timeout))
-            return fault_reply(told[:_LONGEST])
-        reply = settled_reply(read_completion(self._without_secrets(body)))
-        if reply.fault is not None:
-            return reply
-        text, stopped = self._behind_beginning(request, reply.text)
-        return replace(reply, text=text, finish="stop" if stopped else reply.finish)
+            return _Try(fault_reply(told[:_LONGEST]), (), *_what_to_do(error))
+        reply, prompt = read_completion(self._without_secrets(body), self.settings.logprobs)
+        reply = settled_reply(reply)
+        return _Try(reply, prompt, "failed" if cause_of(reply.fault or "") in _BROKEN else "answered", 0.0)
 
     def _fields(self, request: ChatRequest) -> dict[str, Any]:
         """Return a request's fields as they are sent."""
@@ -106,6 +166,9 @@ class OpenAIEngine:
             **({"stop": stop} if stop else {}),
             **({"response_format": form} if form is not None else {}),
         }
+        if settings.logprobs:
+            fields["logprobs"] = True
+            extra["return_token_ids"] = True
         kept = {name: value for name, value in fields.items() if name not in settings.leave_out}
         messages = self._messages(request)
         return {"model": self.model, "messages": messages, settings.limit: limit, **kept, "extra_body": extra}
@@ -154,15 +217,66 @@ class OpenAIEngine:
         return text
 
 
+class _Line(NamedTuple):
+    """One process's line to a server: the loop that its calls run in, and the client."""
+
+    process: int
+    loop: asyncio.AbstractEventLoop
+    client: AsyncOpenAI
+
+
+class _Try(NamedTuple):
+    """What came of one call: a reply or fault, the prompt's ids if told, and how long the server wants to be left."""
+
+    reply: ChatReply
+    prompt: tuple[int, ...]
+    outcome: Outcome
+    asked: float
+
+
 def _failure(error: Exception, timeout: float) -> str:
     """Return why a call gave no answer, its cause first."""
-    if isinstance(error, APITimeoutError):
+    if isinstance(error, APITimeoutError | TimeoutError):
         return f"timeout: no answer within {timeout:g} s"
     if isinstance(error, APIConnectionError):
-        return f"no connection: {error.__cause__ or error!s}"
+        return f"no connection: {_root(error)}"
     if isinstance(error, APIStatusError):
         return f"HTTP {error.status_code}: {error!s}"
     return f"{type(error).__name__}: {error!s}"
+
+
+def _root(error: BaseException) -> str:
+    """Return what an error comes from in the end; where several addresses were tried, for the last of them."""
+    inner = error.exceptions[-1] if isinstance(error, BaseExceptionGroup) else error.__cause__ or error.__context__
+    if inner is not None:
+        return _root(inner)
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+
+
+def _what_to_do(error: Exception) -> tuple[Outcome, float]:
+    """Return what a failed call tells of the server, and the seconds for which it asks to be left alone."""
+    if isinstance(error, APITimeoutError | TimeoutError):
+        return "failed", 0.0
+    if isinstance(error, APIConnectionError):
+        # One that breaks off in the middle may do so because of what it was asked.
+        return ("away" if type(error.__cause__).__name__ == "ConnectError" else "failed"), 0.0
+    if isinstance(error, APIStatusError):
+        status, asked = error.status_code, _asked(error)
+        if status in _NO_TIME and error.code != "insufficient_quota":
+            return "away", asked
+        return ("failed" if status >= 500 or status in _MENDED else "answered"), asked
+    return "answered", 0.0
+
+
+def _asked(error: APIStatusError) -> float:
+    """Return the seconds in a response's Retry-After, 0 where it names none (a date is none)."""
+    headers = error.response.headers
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            return max(0.0, float(headers.get(name, "")) / unit)
+        except ValueError:
+            continue
+    return 0.0
 
 
 def _sendable(text: str) -> str:

@@ -25,8 +25,6 @@ from negotiation_env.engines.exact.trees import TextTree, decoder_of, lay_out, p
 from negotiation_env.errors import DataFileError
 from negotiation_env.files import read_json
 
-_READ_ROWS = 80
-"""Places are read so many at a time, always, so that a place's result does not depend on their number."""
 _PREFIX = "base_model.model."
 
 
@@ -42,36 +40,18 @@ class Head:
     """One adapter, ready to read.
 
     depth: first adapted layer; layers: merged copies of the layers from there on; norm: the decoder's last norm;
-    weight: (outputs, width) of the readout; pick: outputs that are handed back, or None for all; own: these outputs'
-    weights (len(pick), width) in float32, where the adapter changes them.
+    weight: (outputs, width) of the readout.
     """
 
     depth: int
     layers: list[Any]
     norm: Any
     weight: torch.Tensor
-    pick: tuple[int, ...] | None = None
-    own: torch.Tensor | None = None
 
     def read(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Return outputs (places, outputs or len(pick)) for hidden states (places, width).
-
-        With ``pick``, natural-log probabilities over all outputs; else the outputs themselves.
-        """
+        """Return outputs (places, outputs) for hidden states (places, width)."""
         normed: torch.Tensor = self.norm(hidden)
-        if self.pick is None:
-            return (normed.float()[:, None, :] * self.weight.float()[None]).sum(-1)
-        rows = []
-        for start in range(0, len(normed), _READ_ROWS):
-            part = normed.new_zeros(_READ_ROWS, normed.shape[1])
-            some = normed[start : start + _READ_ROWS]
-            part[: len(some)] = some
-            logits = torch.nn.functional.linear(part, self.weight).float()
-            if self.own is not None:
-                logits[:, list(self.pick)] = torch.nn.functional.linear(part.float(), self.own)
-            chosen = logits[:, list(self.pick)] - logits.logsumexp(dim=1, keepdim=True)
-            rows.append(chosen[: len(some)])
-        return torch.cat(rows)
+        return (normed.float()[:, None, :] * self.weight.float()[None]).sum(-1)
 
 
 class TextScorer:
@@ -131,14 +111,12 @@ def open_base(name: str, device: str = "auto", number: Number = "auto") -> Base:
     return open_checkpoint(name, device, number)[0]
 
 
-def load_head(base: Base, folder: str | Path, pick: tuple[int, ...] | None = None) -> Head:
+def load_head(base: Base, folder: str | Path) -> Head:
     """Return a LoRA adapter folder as a head.
 
     Args:
         base: the base that it was trained on.
-        folder: as PEFT saves one, in safetensors: task type SEQ_CLS with a saved ``score`` layer, or CAUSAL_LM.
-        pick: for CAUSAL_LM, the vocabulary ids to read. Where the adapter has LoRA weights for the vocabulary's layer,
-            they count for these ids alone; such an adapter is expected to leave the others be.
+        folder: as PEFT saves one, in safetensors: task type SEQ_CLS with a saved ``score`` layer.
 
     Raises:
         EngineSpecError: where the folder holds no such adapter, or one for another base.
@@ -159,22 +137,12 @@ def load_head(base: Base, folder: str | Path, pick: tuple[int, ...] | None = Non
     for stem in stems:
         number, _, path = stem.split(".layers.")[1].partition(".")
         _merge(layers[int(number) - depth], path, tensors, stem, scale)
-    if config.get("task_type") == "SEQ_CLS":
-        weight = tensors.get(f"{_PREFIX}score.weight")
-        if weight is None or weight.shape[1] != base.model.config.get_text_config().hidden_size:
-            raise EngineSpecError(
-                f"{folder}: expected a saved score layer as wide as the base; save it with the adapter"
-            )
-        return Head(depth, layers, decoder.norm, weight.to(base.device))
-    if pick is None:
+    if config.get("task_type") != "SEQ_CLS":
         raise EngineSpecError(f"{folder}: expected a SEQ_CLS adapter, got {config.get('task_type')}: train it as one")
-    vocabulary: Any = base.model.get_output_embeddings()  # type: ignore[no-untyped-call]
-    own = None
-    stem = f"{_PREFIX}lm_head"
-    if f"{stem}.lora_A.weight" in tensors:
-        rows = tensors[f"{stem}.lora_B.weight"][list(pick)].float() @ tensors[f"{stem}.lora_A.weight"].float()
-        own = vocabulary.weight[list(pick)].detach().float() + scale * rows.to(vocabulary.weight.device)
-    return Head(depth, layers, decoder.norm, vocabulary.weight, pick, own)
+    weight = tensors.get(f"{_PREFIX}score.weight")
+    if weight is None or weight.shape[1] != base.model.config.get_text_config().hidden_size:
+        raise EngineSpecError(f"{folder}: expected a saved score layer as wide as the base; save it with the adapter")
+    return Head(depth, layers, decoder.norm, weight.to(base.device))
 
 
 def _adapter_files(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -1,12 +1,18 @@
-"""How a server is spoken to: time, keys and headers, and what it is known to do otherwise.
+"""How a server is spoken to: time, keys and headers, what it is known to do otherwise, and what becomes of failures.
 
-A key is named by the environment variable that holds it; it stands in no spec, file, record or fault.
+A key is named by the environment variable that holds it; it stands in no spec, file, record or fault. A failed call is
+made again (``Tries``): a few times where the server failed at it, for as long as ``patience`` says where the server is
+away or has no time.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field
@@ -17,6 +23,11 @@ from negotiation_env.files import Many, Number, Table, Text
 ENVIRONMENT: Final = "env:"
 """Before the name of the environment variable that holds a header's value."""
 _SECRET: Final = re.compile(r"auth|key|token|secret|password|cookie|credential", re.IGNORECASE)
+LONGEST_PAUSE: Final = 30.0
+"""Seconds between two tries at most, unless the server asks for more."""
+_AWAY_PAUSE: Final = 5.0
+"""Seconds between two tries at most while a server is away; an absence longer than this is told."""
+_log = logging.getLogger(__name__)
 _NUMBER_OF_TOKENS: Final = re.compile(r"(?:max|min|num|reasoning|thinking)_(?:\w+_)?tokens?", re.IGNORECASE)
 
 
@@ -47,9 +58,15 @@ class ServerSettings(Table):
     headers: Annotated[dict[str, str], AfterValidator(_no_secret)] = Field(default_factory=dict)
     """Further headers; a value "env:NAME" is taken from the environment."""
     timeout: Annotated[Number, Field(gt=0.0)] = 60.0
-    """Seconds a try."""
-    retries: Annotated[int, Field(ge=0, le=20)] = 2
-    """Further tries after a failed one."""
+    """Seconds a try, from its first byte sent to its last byte read."""
+    retries: Annotated[int, Field(ge=0, le=20)] = 6
+    """Further tries after a failed one: an error of the server's, a timeout, a broken or empty answer. 0 makes no
+    second try, whatever failed."""
+    backoff: Annotated[Number, Field(gt=0.0)] = 0.5
+    """Seconds before the second try; each further pause is twice as long."""
+    patience: Annotated[Number, Field(ge=0.0)] = 600.0
+    """Seconds for which a server is waited for that refuses connections, or says that it has no time (429, 502, 503,
+    504). One that has never answered is given ``retries`` alone, unless this is set."""
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 16
     """Requests under way at once."""
     prefix: Literal["ask", "continue"] = "ask"
@@ -62,6 +79,8 @@ class ServerSettings(Table):
     reasoning_tokens: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """Tokens that are granted beyond each request's own, for models that reason before they answer. Where there are
     any, stop strings are looked for behind the reasoning, on this side."""
+    logprobs: bool = False
+    """Whether replies come with their token ids and log-probabilities, which training needs; vLLM tells both."""
     extra: Annotated[dict[str, Any], AfterValidator(_no_key)] = Field(default_factory=dict)
     """Further fields of every request, such as ``chat_template_kwargs``."""
 
@@ -103,3 +122,98 @@ class ServerSettings(Table):
         values = [os.environ.get(name, "") for name in (self.key_env, *named)]
         # The longer first, so that a key within another leaves no rest of it.
         return tuple(sorted((v for v in values if v), key=len, reverse=True))
+
+
+Outcome = Literal["answered", "failed", "away"]
+"""What came of a try: an answer that stands, a failure that another try may mend, or a server that is not there."""
+
+
+@dataclass(slots=True)
+class Contact:
+    """What all calls to one server have found out about it.
+
+    Attributes:
+        answered: whether it has ever answered.
+        away_since: when it was first found away, with no answer since; None if it is there.
+        told: whether its absence has been told.
+    """
+
+    answered: bool = False
+    away_since: float | None = None
+    told: bool = False
+
+
+class Tries:
+    """How one call goes on after each of its tries.
+
+    Args:
+        settings: the server's.
+        contact: what is known of the server, shared by its calls.
+        where: the server's address, for what is told.
+        jitter: 0 to 1; pauses are up to a quarter longer by it, so that calls do not come back all at once.
+        clock: seconds, growing.
+    """
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        contact: Contact,
+        where: str,
+        jitter: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.settings = settings
+        self.contact = contact
+        self.where = where
+        self._stretch = 1.0 + jitter / 4.0
+        self._clock = clock
+        self._failed = 0
+        self._absent = 0
+        self._away_since: float | None = None
+
+    @property
+    def waited(self) -> float:
+        """Seconds for which this call has waited for a server that is away; 0 if it is there."""
+        return 0.0 if self._away_since is None else self._clock() - self._away_since
+
+    def pause(self, outcome: Outcome, asked: float = 0.0) -> float | None:
+        """Return the seconds until the next try, None if there is to be none.
+
+        Args:
+            outcome: what came of the last try.
+            asked: seconds that the server asks to be left alone for.
+        """
+        contact, settings = self.contact, self.settings
+        asked = min(asked, settings.patience)
+        if outcome == "away":
+            return self._away(asked)
+        if outcome == "answered":
+            if contact.told and contact.away_since is not None:
+                _log.warning("%s: back after %.0f s", self.where, self._clock() - contact.away_since)
+            contact.answered, contact.away_since, contact.told = True, None, False
+            return None
+        self._away_since, self._absent = None, 0
+        self._failed += 1
+        if self._failed > settings.retries:
+            return None
+        return max(asked, min(LONGEST_PAUSE, settings.backoff * 2.0 ** (self._failed - 1)) * self._stretch)
+
+    def _away(self, asked: float) -> float | None:
+        contact, settings, now = self.contact, self.settings, self._clock()
+        if contact.away_since is None:
+            contact.away_since = now
+        if self._away_since is None:
+            self._away_since = now
+        self._absent += 1
+        known = contact.answered or "patience" in settings.model_fields_set
+        if settings.retries == 0 or (not known and self._absent > settings.retries):
+            return None
+        # A call that comes after the wait is over makes one try: the wait is the server's, not each call's.
+        left = settings.patience - (now - min(self._away_since, contact.away_since))
+        if known and left <= 0.0:
+            return None
+        pause = max(asked, min(_AWAY_PAUSE, settings.backoff * 2.0 ** min(self._absent - 1, 16)) * self._stretch)
+        if known and not contact.told and now - contact.away_since > _AWAY_PAUSE:
+            contact.told = True
+            _log.warning("%s: no answer; waiting for it for up to %.0f s more (option patience)", self.where, left)
+        return min(pause, left) if known else pause

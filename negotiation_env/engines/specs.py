@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar
 from urllib.parse import quote, unquote
+
+from pydantic import Field
 
 from negotiation_env.engines.chat_model import ChatModel, EngineMissingError, EngineSpecError
 from negotiation_env.engines.servers import ServerSettings, names_secret
 from negotiation_env.engines.smollm2 import smollm2_path
 from negotiation_env.errors import DataFileError, UsageError
-from negotiation_env.files import as_toml, parse, read_json, toml_value
+from negotiation_env.files import Number, Table, as_toml, parse, read_json, toml_value
 
 T = TypeVar("T")
 NAMED_BASES = ("tiny", "smollm2")
@@ -72,10 +75,37 @@ def base_path(name: str) -> str:
     return str(folder.resolve()) if folder.is_dir() else name
 
 
+class VLLMSettings(Table):
+    """How vLLM runs a base, in vLLM's own words; None leaves it to vLLM."""
+
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Numbers of weights and keys."""
+    tensor_parallel_size: Annotated[int, Field(ge=1)] = 1
+    """GPUs that one base is cut over."""
+    max_model_len: Annotated[int, Field(ge=32)] | None = None
+    """Tokens of a prompt and its reply together."""
+    gpu_memory_utilization: Annotated[Number, Field(gt=0.0, le=1.0)] | None = None
+    """Share of a GPU's memory to take."""
+    kv_cache_memory_bytes: Annotated[int, Field(ge=1 << 20)] | None = None
+    """Memory for keys and values; on a CPU without it vLLM takes most of the machine's."""
+    max_num_seqs: Annotated[int, Field(ge=1)] | None = None
+    """Replies made at once."""
+    enforce_eager: bool = False
+    """Compile nothing: vLLM starts sooner and runs slower."""
+    max_loras: Annotated[int, Field(ge=1, le=64)] = 4
+    """Adapters in one batch."""
+    max_lora_rank: Annotated[int, Field(ge=1, le=512)] | None = None
+    """Highest rank of the base's adapters; None for that of the first adapter, and no adapters where the base is opened
+    first."""
+
+
 RECORD: Final = "record"
 """Option of every engine: a file to which its replies are added, and from which what was asked before is answered."""
-FORMS = "smollm2, tiny, hf:ID_OR_PATH, vllm:ID_OR_PATH, openai:BASE_URL#MODEL, recorded:PATH"
-KINDS = ("smollm2", "tiny", "hf", "vllm", "openai", "recorded")
+FORMS = "smollm2, tiny, hf:ID_OR_PATH, vllm:ID_OR_PATH, auto:ID_OR_PATH, openai:BASE_URL#MODEL, recorded:PATH"
+ENGINE_OPTIONS: Final = frozenset({RECORD, *ServerSettings.model_fields, *VLLMSettings.model_fields})
+"""Options of a spec that are an engine's; a policy's are its own."""
+_SETTINGS: Final[Mapping[str, type[Table]]] = {"openai": ServerSettings, "vllm": VLLMSettings}
+KINDS = ("smollm2", "tiny", "hf", "vllm", "auto", "openai", "recorded")
 """What an engine spec begins with."""
 _TEXTS: Final = frozenset({"name", "prompt", "cut", "key_env", "prefix", "limit", "record"})
 """Options that are texts even where they look like numbers."""
@@ -166,7 +196,8 @@ def checked(kind: type[T], options: Mapping[str, Any], where: str) -> T:
 def load_engine(spec: str) -> ChatModel:
     """The engine that a spec names; the same spec gives the same engine within a process.
 
-    With the option ``record=PATH`` its replies are kept in a file, which ``recorded:PATH`` replays.
+    With the option ``record=PATH`` its replies are kept in a file, which ``recorded:PATH`` replays. ``auto:`` is
+    ``vllm:`` where vLLM is installed and sees a GPU, else ``hf:``.
 
     Raises EngineSpecError (a ValueError) for a spec that names nothing, EngineMissingError (an
     ImportError) where a package is not installed, saying which to install, UsageError for an
@@ -182,25 +213,35 @@ def load_engine(spec: str) -> ChatModel:
         raise EngineSpecError(f"engine: expected {kind} with nothing after it, got {spec!r}")
     if kind not in NAMED_BASES and not rest:
         raise EngineSpecError(f"engine: expected one of {FORMS}; got {spec!r} with nothing after :")
+    if kind == "auto":
+        kind = "vllm" if vllm_has_gpu() else "hf"
+        head = f"{kind}:{rest}"
     key = join_spec(head, options)
     record = options.pop(RECORD, "")
-    if options and kind != "openai":
+    if options and kind not in _SETTINGS:
         raise UsageError(f"{head}: expected no options of a server, got {', '.join(options)}: they are openai's")
     with _lock:
         if key not in _open:
-            settings = checked(ServerSettings, options, f"options of {head}")
+            settings = checked(_SETTINGS.get(kind, Table), options, f"options of {head}")
             engine = load_engine(head) if record and not options else _make(kind, rest, head, settings)
             _open[key] = _module("recorded", "llm").RecordingEngine(engine, record) if record else engine
         return _open[key]
 
 
-def _make(kind: str, rest: str, spec: str, settings: ServerSettings) -> ChatModel:
+def vllm_has_gpu() -> bool:
+    """Whether vLLM is installed here, and there is a GPU for it."""
+    if importlib.util.find_spec("vllm") is None:
+        return False
+    return bool(importlib.import_module("torch").cuda.is_available())
+
+
+def _make(kind: str, rest: str, spec: str, settings: Table) -> ChatModel:
     engine: ChatModel
     if kind in (*NAMED_BASES, "hf"):
         module = _module("transformers_engine", "llm")
         engine = module.TransformersEngine(rest or kind, spec=spec)
     elif kind == "vllm":
-        engine = _module("vllm_engine", "vllm").VLLMEngine(rest)
+        engine = _module("vllm_engine", "vllm").VLLMEngine(rest, settings)
     elif kind == "openai":
         engine = _module("openai_engine", "openai").OpenAIEngine(rest, settings)
     else:

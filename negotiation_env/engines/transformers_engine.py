@@ -70,6 +70,12 @@ class TransformersEngine:
         """Empty the memory of prompt blocks; call it after changing the model's weights."""
         self._store.clear()
 
+    def renew(self) -> None:
+        """Serve the adapter as its folder holds it now, once training has written it anew."""
+        if self.adapter is not None:
+            self.base.renew_adapter(self.adapter)
+            self.forget_prompts()
+
     def prompt_tokens(self, request: ChatRequest) -> tuple[int, ...]:
         """The token ids that the model is given for a request, cut to max_prompt_tokens.
 

@@ -118,6 +118,14 @@ class TextLane:
         return "\n".join(f"{names[i % 2]}: {text or '(no answer)'}" for i, text in enumerate(self.history))
 
 
+def plain_info(info: dict[str, Any]) -> dict[str, Any]:
+    """Return ``info`` as JSON has it, without the messages, which the observation holds."""
+    told = {name: value for name, value in info.items() if name != "messages"}
+    if "reward" in told:
+        told["reward"] = told["reward"] | {"terms": [term._asdict() for term in told["reward"]["terms"]]}
+    return told
+
+
 class TextTable:
     """What all negotiations of a text environment share; see ``HotelNegotiationEnv`` for the arguments.
 

@@ -26,7 +26,7 @@ STATUS: Final = frozenset(("accept", "confirm", "hold", "hold_bound", "final", "
 _AGREES: Final = frozenset(("accept", "confirm"))
 _SETTLED: Final = STATUS | {"accept_weak", "approve"}
 _OWN_STATEMENT: Final = STATUS | {"accept_weak", "reject_weak", "cond", "offer", "competitor"}
-_REMEMBERED: Final = 4096
+_REMEMBERED: Final = 256
 _LONGEST_REMEMBERED: Final = 300
 """Characters; a longer sentence will hardly come again."""
 _MAX_FIGURES: Final = 12
@@ -63,8 +63,6 @@ class Sentence(NamedTuple):
     """What a sentence says."""
 
     tokens: tuple[str, ...]
-    bare: tuple[str, ...]
-    """Tokens without "'s"."""
     words: tuple[str, ...]
     """Tokens without punctuation."""
     senses: frozenset[str]
@@ -101,7 +99,6 @@ def read_sentence(text: str, speaker: str) -> Sentence:
     percentages = _percentages(tokens)[:_MAX_FIGURES]
     return Sentence(
         tuple(tokens),
-        tuple([token.removesuffix("'s") for token in tokens]),
         tuple([token for token in tokens if token not in STOPS]),
         frozenset(senses - BREAKS),
         _clauses(tokens, marks, positions),
@@ -171,16 +168,19 @@ class _Piece:
         self.question = self.question or other.question
 
 
+_STOP: Final = frozenset(("stop",))
+
+
 def _clauses(tokens: Sequence[str], marks: Sequence[Mark], positions: Sequence[int]) -> tuple[Clause, ...]:
     """Cut a sentence at its breaks, put verbless parts back to the clause before, and say which clauses ask."""
     pieces: list[_Piece] = []
     piece = _Piece(0, "", 0)
     part, price, first_of_part = 0, 0, 0
-    for mark in (*marks, Mark(len(tokens), frozenset(("stop",)), len(tokens))):
-        breaks = mark.senses & BREAKS
-        if not breaks:
+    for mark in (*marks, Mark(len(tokens), _STOP, len(tokens))):
+        breaks = mark.senses
+        if breaks.isdisjoint(BREAKS):
             piece.marks.append(mark)
-            piece.senses |= mark.senses
+            piece.senses |= breaks
             continue
         while price < len(positions) and positions[price] < mark.start:
             piece.prices.append(price)
@@ -315,7 +315,7 @@ def parts_of(sentences: Sequence[Sentence], tree: dict[str, Any] | None) -> list
     parts: list[Part] = []
     number = 0
     for sentence in sentences:
-        rooms = find_phrases(sentence.bare, tree) if tree else ()
+        rooms = find_phrases([token.removesuffix("'s") for token in sentence.tokens], tree) if tree else ()
         last = 0
         for clause in sentence.clauses:
             if clause.part != last:

@@ -261,7 +261,7 @@ _QUOTED: Final = re.compile(r'" ([^"]{1,99}?) "')
 
 def gloss(text: str) -> str:
     """Return a message with its Chinese glossed in English, word by word; any other text is returned as it is."""
-    if not _HAS_HAN.search(text):
+    if text.isascii() or not _HAS_HAN.search(text):
         return text
     text = _PAUSE.sub(", ", text).replace("……", "…").translate(_SIGNS)
     text = _TIGHT.sub(lambda match: f"{match[0]} ", text)

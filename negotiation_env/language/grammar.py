@@ -126,6 +126,8 @@ def asks_without_mark(tokens: Sequence[str], start: int, end: int) -> bool:
 
 def a_not_a(tokens: Sequence[str]) -> int:
     """Return where a Chinese A-not-A question ("行不行", "可不可以", "有没有") stands, -1 if there is none."""
+    if "不" not in tokens and "没" not in tokens:
+        return -1
     for i in range(1, len(tokens) - 1):
         if tokens[i] in ("不", "没") and tokens[i - 1] == tokens[i + 1] and tokens[i - 1] > "\u2e80":
             return i - 1

@@ -380,7 +380,7 @@ def _cited_before(before: str, after: str) -> bool:
 
 
 # A name in capitals of two or three words, or of one after "the"; and what may stand between it and a figure.
-_NAME: Final = re.compile(r"(?<=[Tt]he )[A-Z][a-z]+|\b[A-Z][a-z]+(?: [A-Z][a-z]+){1,2}")
+_NAME: Final = re.compile(r"[A-Z](?:(?<=[Tt]he [A-Z])[a-z]+|(?<=\b[A-Z])[a-z]+(?: [A-Z][a-z]+){1,2})")
 _AFTER_NAME: Final = re.compile(r"(?:['’]s)?[a-z '’\u4e00-\u9fff]*(?:RMB |CNY )?")
 _LONGEST_AFTER_NAME: Final = 40
 _NO_RIVALS: Final = word_set(

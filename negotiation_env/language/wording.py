@@ -354,14 +354,15 @@ def word(
 def _unsaid(phrases: tuple[Phrase, ...], earlier: Sequence[str]) -> tuple[Phrase, ...]:
     """Return the phrases that stand in nothing that was said, else those that do not stand in the last; else all."""
     for texts in (earlier, earlier[-1:]):
-        if new := tuple(p for p in phrases if not p.marks or not any(_holds(text, p) for text in texts)):
+        together = "\n".join(texts)
+        if new := tuple([p for p in phrases if not p.marks or p.marks[0] not in together or not _stands(p, texts)]):
             return new
     return phrases
 
 
-def _holds(text: str, phrase: Phrase) -> bool:
-    """Whether a text holds a phrase, whatever was filled in."""
-    return all(mark in text for mark in phrase.marks)
+def _stands(phrase: Phrase, texts: Sequence[str]) -> bool:
+    """Whether one of some texts holds a phrase, whatever was filled in."""
+    return any(all(mark in text for mark in phrase.marks) for text in texts)
 
 
 def _groups(acts: Sequence[DialogueAct]) -> list[list[DialogueAct]]:

@@ -6,7 +6,7 @@ or reader, ends its own episode only, which is recorded with the cause; one of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from negotiation_env import __version__
@@ -62,9 +62,37 @@ def rollout(
     policy_seeds: Sequence[int | None] | None = None,
     max_turns: int = 20,
     batch_size: int = 64,
-    on_episode: Callable[[Episode], None] | None = None,
 ) -> list[Episode]:
-    """Play every scenario once and return the episodes in the scenarios' order.
+    """Play every scenario once and return the episodes in the scenarios' order; see ``finished_episodes``."""
+    found = dict(
+        finished_episodes(
+            policy,
+            scenarios,
+            manager=manager,
+            reward=reward,
+            reader=reader,
+            personas=personas,
+            policy_seeds=policy_seeds,
+            max_turns=max_turns,
+            batch_size=batch_size,
+        )
+    )
+    return [found[place] for place in range(len(scenarios))]
+
+
+def finished_episodes(
+    policy: Policy,
+    scenarios: Sequence[Scenario],
+    *,
+    manager: Manager,
+    reward: Reward,
+    reader: Reader = RULES,
+    personas: Sequence[object | None] | None = None,
+    policy_seeds: Sequence[int | None] | None = None,
+    max_turns: int = 20,
+    batch_size: int = 64,
+) -> Iterator[tuple[int, Episode]]:
+    """Play every scenario once and yield each episode with its scenario's place, as episodes finish.
 
     Args:
         policy: the agent.
@@ -77,7 +105,9 @@ def rollout(
             policy's draws can vary while the manager's stay as they are, and the other way round.
         max_turns: agent turns after which an episode is truncated, at least 1.
         batch_size: episodes in play at a time, at least 1; a finished one is replaced at once.
-        on_episode: called with each episode as it finishes, in the order of finishing.
+
+    Raises:
+        UsageError: on a number out of range, or lists of other lengths than the scenarios'.
     """
     if max_turns < 1 or batch_size < 1:
         raise UsageError(f"expected max_turns >= 1 and batch_size >= 1, got {max_turns} and {batch_size}")
@@ -87,24 +117,20 @@ def rollout(
         raise UsageError(f"expected one policy seed per scenario ({len(scenarios)}), got {len(policy_seeds)}")
     chosen = personas or [None] * len(scenarios)
     own_seeds = policy_seeds or [None] * len(scenarios)
-    episodes: list[Episode | None] = [None] * len(scenarios)
     waiting = iter(range(len(scenarios)))
     tables: list[_RolloutTable] = []
     while True:
         while len(tables) < batch_size and (place := next(waiting, None)) is not None:
             tables.append(_opened(place, scenarios[place], manager, chosen[place], own_seeds[place]))
         if not tables:
-            return [episode for episode in episodes if episode is not None]
+            return
         _play_turn(tables, policy, manager, reward, reader)
         still: list[_RolloutTable] = []
         for table in tables:
             if table.fault is None and not table.negotiation.game.end and len(table.turns) < max_turns:
                 still.append(table)
                 continue
-            episode = _episode(table, policy, manager, reader)
-            episodes[table.place] = episode
-            if on_episode is not None:
-                on_episode(episode)
+            yield table.place, _episode(table, policy, manager, reader)
         tables = still
 
 

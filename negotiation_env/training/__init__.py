@@ -1,5 +1,7 @@
 """What training runs share: ``presets``, ``run_folder`` (files), ``lora`` (adapters), ``encoder`` (MiniLM with heads).
 
+``processes`` is a run of several processes under ``accelerate launch``.
+
 Importing ``presets`` and ``run_folder`` imports no torch.
 """
 

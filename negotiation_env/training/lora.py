@@ -15,6 +15,7 @@ from negotiation_env.engines.checkpoints import adapter_tensors, tensor_mismatch
 from negotiation_env.errors import DataFileError, UsageError
 from negotiation_env.files import write_json
 from negotiation_env.training.presets import AdapterPreset
+from negotiation_env.training.processes import whole
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 AdapterTask = Literal["CAUSAL_LM", "SEQ_CLS", "FEATURE_EXTRACTION"]
@@ -25,7 +26,6 @@ def lora_config(
     preset: AdapterPreset,
     layers: Sequence[int] | None = None,
     task: AdapterTask = "CAUSAL_LM",
-    vocabulary: bool = False,
 ) -> peft.LoraConfig:
     """Return the preset's adapter: no dropout, no biases, the base's name as the preset has it.
 
@@ -33,20 +33,13 @@ def lora_config(
         preset: base, rank, alpha and targets.
         layers: indices of the decoder layers that are adapted; None for all.
         task: what the adapted model returns.
-        vocabulary: whether the vocabulary's layer is adapted too; needs ``layers``.
     """
-    targets: list[str] | str = list(preset.lora_targets)
-    indices = None if layers is None else list(layers)
-    if vocabulary and indices is not None:
-        # The vocabulary's layer has no index, so PEFT would leave it out: it is told both by a pattern.
-        numbers, names = "|".join(map(str, indices)), "|".join(targets)
-        targets, indices = rf".*\.layers\.({numbers})\..*\.({names})|lm_head", None
     return peft.LoraConfig(
         r=preset.lora_rank,
         lora_alpha=preset.lora_alpha,  # type: ignore[arg-type]  # a fraction is fine, PEFT divides by the rank
         lora_dropout=0.0,
-        target_modules=targets,
-        layers_to_transform=indices,
+        target_modules=list(preset.lora_targets),
+        layers_to_transform=None if layers is None else list(layers),
         modules_to_save=["score"] if task == "SEQ_CLS" else None,
         task_type=task,
         base_model_name_or_path=preset.base,
@@ -81,7 +74,16 @@ def read_adapter(folder: Path, own: Mapping[str, torch.Tensor]) -> dict[str, tor
     return tensors
 
 
-def save_adapter(model: Any, adapter: str, base: str, folder: Path) -> None:
+def adapter_state(model: Any, adapter: str) -> dict[str, torch.Tensor]:
+    """Return the tensors of one adapter of a PEFT model as they are saved; under FSDP2 every process must ask."""
+    # The vocabulary's layer is adapted by LoRA alone, so the embedding need not be saved.
+    state = peft.get_peft_model_state_dict(model, adapter_name=adapter, save_embedding_layers=False)
+    return {name: whole(tensor).detach().cpu().contiguous() for name, tensor in state.items()}
+
+
+def save_adapter(
+    model: Any, adapter: str, base: str, folder: Path, state: Mapping[str, torch.Tensor] | None = None
+) -> None:
     """Write one adapter of a PEFT model as a PEFT folder; the files do not depend on the process.
 
     Args:
@@ -89,12 +91,10 @@ def save_adapter(model: Any, adapter: str, base: str, folder: Path) -> None:
         adapter: its name.
         base: the base's name, as the adapter is to note it, whatever its folder on this machine.
         folder: made if need be.
+        state: what ``adapter_state`` told, where that was asked before.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # The vocabulary's layer is adapted by LoRA alone, so the embedding need not be saved.
-    state = peft.get_peft_model_state_dict(model, adapter_name=adapter, save_embedding_layers=False)
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
+    save_file(dict(state or adapter_state(model, adapter)), folder / WEIGHTS, metadata={"format": "pt"})
     settings = model.peft_config[adapter].to_dict()
     targets = settings["target_modules"]
     settings |= {

@@ -257,11 +257,16 @@ def _cell(value: object) -> str:
 
 
 def state_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, torch.Tensor]:
-    """Return the moments and step counts of all parameters, named ``PREFIX.INDEX.NAME``."""
+    """Return the moments and step counts of all parameters, named ``PREFIX.INDEX.NAME``.
+
+    Under FSDP2 every process must ask.
+    """
     import torch
 
+    from negotiation_env.training.processes import whole
+
     return {
-        f"{prefix}.{index}.{name}": torch.as_tensor(value).detach().contiguous()
+        f"{prefix}.{index}.{name}": whole(torch.as_tensor(value)).detach().contiguous()
         for index, state in optimizer.state_dict()["state"].items()
         for name, value in state.items()
     }
@@ -279,12 +284,15 @@ def restore(
     settings: list[dict[str, Any]] | None = None,
 ) -> None:
     """Put back what ``state_tensors`` (and ``settings_of``) told of an optimiser over the same parameters."""
+    from negotiation_env.training.processes import divided
+
     held = optimizer.state_dict()
     held["state"] = {}
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for key, value in tensors.items():
         if key.startswith(f"{prefix}."):
             index, name = key.removeprefix(f"{prefix}.").split(".", 1)
-            held["state"].setdefault(int(index), {})[name] = value
+            held["state"].setdefault(int(index), {})[name] = divided(value, parameters[int(index)])
     for group, known in zip(held["param_groups"], settings or [], strict=bool(settings)):
         # JSON has no tuples; the optimisers compare and unpack theirs either way.
         group.update({name: tuple(v) if name == "betas" else v for name, v in known.items() if name != "params"})

@@ -1,1 +1,4 @@
-"""The environment and its rewards behind other libraries' trainers: ``trl_grpo``, ``verifiers_env``."""
+"""The environment and its rewards behind other libraries: ``trl_grpo``, ``verifiers_env``, ``openenv_server``.
+
+Each gives a reply's own reward to that reply's tokens, by ``policies.turn_credit``.
+"""

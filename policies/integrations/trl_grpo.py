@@ -1,13 +1,13 @@
-"""Negotiations for TRL's GRPOTrainer: a rollout function, its dataset, and its reward function.
+"""Negotiations for TRL's GRPOTrainer: a rollout function, its dataset, its reward function, and credit by turn.
 
     rollout = DialogueRollout(seeds=range(64))
-    GRPOTrainer(model, reward_funcs=dialogue_return, rollout_func=rollout, train_dataset=rollout.dataset(), ...)
+    TurnGRPOTrainer(model, reward_funcs=dialogue_return, rollout_func=rollout, train_dataset=rollout.dataset(), ...)
 
 TRL's sample is a whole dialogue: the opening prompt, then replies and the hotel's answers in one sequence, with the
-answers masked out (``env_mask``), and one reward. The reward is the mean of R_total over the replies, so that talking
-on does not pay; credit for single replies is lost, which is what this project's own loop keeps
-(``policies.training.on_policy``). The prompt stays the opening's: unlike the prompt that this project's policies
-answer, it does not say where the talks stand.
+answers masked out (``env_mask``). With ``TurnGRPOTrainer`` each reply's tokens learn from that reply's own R_total, and
+from later ones' as far as ``turn_discount`` says. With TRL's own ``GRPOTrainer`` all of a dialogue's tokens learn from
+one reward, the mean of R_total over the replies, so that talking on does not pay. The prompt stays the opening's:
+unlike the prompt that this project's policies answer, it does not say where the talks stand.
 
 ``negotiate study trl-grpo`` trains the tiny base for a moment on the CPU. Needs the ``train`` extra.
 """
@@ -18,10 +18,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import torch
 import typer
+from accelerate.utils import gather_object
 from datasets import Dataset
 from peft import LoraConfig
 from transformers import PreTrainedTokenizerBase
@@ -38,6 +39,10 @@ from negotiation_env.play.prompts import NO_ANSWER, prompt
 from negotiation_env.play.protocols import Manager, Negotiation, Reward
 from negotiation_env.play.registry import AUTO, load_manager, load_reward, reader_for
 from negotiation_env.play.rollout import agent_view
+from policies.turn_credit import Scale, turn_advantages
+
+TURNS, TURN_REWARDS = "turns", "turn_rewards"
+"""What a rollout says beside TRL's own: of each token its reply, of each reply its reward."""
 
 
 @dataclass(slots=True)
@@ -48,9 +53,10 @@ class _Dialogue:
     messages: list[ChatMessage]
     prompt_ids: list[int]
     completion_ids: list[int] = field(default_factory=list)
-    own: list[int] = field(default_factory=list)
-    """1 for the policy's tokens, 0 for the hotel's."""
-    rewards: list[float] = field(default_factory=list)
+    turns: list[int] = field(default_factory=list)
+    """Of each token of the completion: the reply that it belongs to, from 1 on; 0 for the hotel's."""
+    rewards: list[float | None] = field(default_factory=list)
+    """R_total of each reply; None where it was not scored."""
 
     @property
     def over(self) -> bool:
@@ -104,6 +110,8 @@ class DialogueRollout:
 
     def __call__(self, prompts: Sequence[Any], trainer: Any) -> dict[str, Any]:
         """Play one negotiation a prompt (a list of chat messages) with the trainer's model, in lock-step."""
+        if getattr(trainer, "use_vllm", False):
+            raise UsageError("expected use_vllm=False: this rollout generates with the trainer's own model")
         tokenizer, model = trainer.processing_class, trainer.accelerator.unwrap_model(trainer.model)
         dialogues = [self._open(messages, tokenizer) for messages in prompts]
         for _ in range(self.max_turns):
@@ -116,8 +124,10 @@ class DialogueRollout:
             "prompt_ids": [d.prompt_ids for d in dialogues],
             "completion_ids": [d.completion_ids for d in dialogues],
             "logprobs": None,
-            "env_mask": [d.own for d in dialogues],
-            "mean_reward": [fmean(d.rewards) if d.rewards else None for d in dialogues],
+            "env_mask": [[int(turn > 0) for turn in d.turns] for d in dialogues],
+            TURNS: [d.turns for d in dialogues],
+            TURN_REWARDS: [d.rewards for d in dialogues],
+            "mean_reward": [_mean(d.rewards) for d in dialogues],
         }
 
     def _open(self, messages: list[ChatMessage], tokenizer: PreTrainedTokenizerBase) -> _Dialogue:
@@ -157,20 +167,68 @@ class DialogueRollout:
         played = exchange([d.negotiation for d in dialogues], texts, self._manager, self._reward, self._reader)
         for dialogue, ids, step in zip(dialogues, replies, played, strict=True):
             dialogue.completion_ids += ids
-            dialogue.own += [1] * len(ids)
-            if step.reward.total is not None:
-                dialogue.rewards.append(step.reward.total)
+            dialogue.rewards.append(step.reward.total)
+            dialogue.turns += [len(dialogue.rewards)] * len(ids)
             said = [*dialogue.messages, ChatMessage(role="assistant", content=step.text)]
             dialogue.messages = [*said, ChatMessage(role="user", content=step.answer.text or NO_ANSWER)]
             if not dialogue.over and len(dialogue.negotiation.agent_said) < self.max_turns:
                 between = _between(tokenizer, said, dialogue.messages, ids)
                 dialogue.completion_ids += between
-                dialogue.own += [0] * len(between)
+                dialogue.turns += [0] * len(between)
+
+
+class TurnGRPOTrainer(GRPOTrainer):
+    """TRL's GRPOTrainer with an advantage for each reply, from the rewards by turn of ``DialogueRollout``.
+
+    A reply's credit is compared with that of the same turn in its group's other dialogues (``turn_advantages``);
+    ``GRPOConfig.scale_rewards`` says what the difference is divided by. What the reward functions say is only logged.
+
+    Args:
+        turn_discount: of later replies' rewards in a reply's credit, in [0, 1]; 0: a reply answers for itself alone.
+        arguments, named: as ``GRPOTrainer`` takes them.
+
+    Raises:
+        UsageError: on a discount out of range, or a loss that mixes a dialogue's replies.
+    """
+
+    def __init__(self, *arguments: Any, turn_discount: float = 0.0, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        if self.importance_sampling_level != "token":
+            raise UsageError(
+                f"expected importance_sampling_level 'token', got {self.importance_sampling_level!r}: a ratio of the "
+                "whole dialogue gives every reply's tokens a part of each reply's advantage"
+            )
+        turn_advantages([], [], turn_discount)  # checks the discount
+        self.turn_discount = turn_discount
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        """TRL's own, which plays and scores; then advantages (dialogues, tokens) in place of (dialogues,)."""
+        output: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        if TURNS not in inputs[0]:
+            raise UsageError("expected replies' rewards by turn, got none: pass a DialogueRollout as rollout_func")
+        # A group's dialogues may be another process's. All processes have as many dialogues, in the prompts' order.
+        everyone = gather_object([row[TURN_REWARDS] for row in inputs])
+        model: Any = self.model
+        size = int((self.num_generations if model.training else self.num_generations_eval) or 1)
+        groups = [place // size for place in range(len(everyone))]
+        found = turn_advantages(everyone, groups, self.turn_discount, cast(Scale, self.scale_rewards))
+        first = self.accelerator.process_index * len(inputs)
+        own = found[first : first + len(inputs)]
+        advantages = torch.zeros(output["completion_ids"].shape, device=output["completion_ids"].device)
+        for row, by_turn, place in zip(inputs, own, advantages, strict=True):
+            place[: len(row[TURNS])] = torch.tensor([by_turn[turn - 1] if turn else 0.0 for turn in row[TURNS]])
+        output["advantages"] = advantages
+        return output
 
 
 def dialogue_return(completions: Sequence[Any], mean_reward: Sequence[float | None], **_: Any) -> list[float | None]:
     """TRL's reward function: the mean R_total of each dialogue's replies; None where none was scored."""
     return list(mean_reward)
+
+
+def _mean(rewards: Sequence[float | None]) -> float | None:
+    scored = [reward for reward in rewards if reward is not None]
+    return fmean(scored) if scored else None
 
 
 def _key(messages: Sequence[ChatMessage]) -> str:
@@ -226,7 +284,7 @@ def example(
         gradient_checkpointing=False,
         use_cpu=not torch.cuda.is_available(),
     )
-    trainer = GRPOTrainer(
+    trainer = TurnGRPOTrainer(
         model=str(base_path(base)),
         reward_funcs=dialogue_return,
         args=settings,

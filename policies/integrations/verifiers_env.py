@@ -10,9 +10,11 @@ sum, ``task.credit``) of R_total over its replies. Each reward source, success a
 ``trace.info["negotiation"]`` holds what the text environment gives as ``info``: the breakdown, stage and fault of each
 turn, and the outcome. The scenario's hidden side (floors, brief, the manager's state) is in no task, prompt or trace.
 
-As with TRL's rollout function (``trl_grpo``) a sample is a whole dialogue in one growing chat: the prompt stays the
-opening's, and credit for single replies is lost. A dialogue of which no reply was scored is an error of its trace, not
-a reward of 0. Playing a turn blocks the event loop for as long as manager and reward take.
+As with TRL's rollout function (``trl_grpo``) a sample is a whole dialogue in one growing chat, and the prompt stays the
+opening's. A trainer that learns from an episode's reward loses credit for single replies; ``assign_turn_advantages``
+keeps it, for a trainer that reads the advantages of a trace's nodes, as prime-rl does. A dialogue of which no reply was
+scored is an error of its trace, not a reward of 0. Playing a turn blocks the event loop for as long as manager and
+reward take.
 
 ``verifiers`` finds an environment by the name of a top-level module; ``environments/hotel_negotiation`` is that module
 as a package of its own, for ``vf-eval hotel-negotiation``. Within a process ``load_environment`` is enough. Needs the
@@ -26,7 +28,7 @@ network: the model is a rule behind an OpenAI-compatible server on this machine'
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from statistics import fmean
 from typing import Annotated, Any, Literal
@@ -37,7 +39,7 @@ from pydantic import Field
 from verifiers.v1.dialects.chat import message_to_wire
 
 from negotiation_env.engines.answers import without_reasoning
-from negotiation_env.envs.text import TextLane
+from negotiation_env.envs.text import TextLane, plain_info
 from negotiation_env.errors import UsageError
 from negotiation_env.files import known
 from negotiation_env.game.scenario import sample_scenario
@@ -46,6 +48,7 @@ from negotiation_env.play.exchange import exchange, open_negotiation
 from negotiation_env.play.prompts import NO_ANSWER
 from negotiation_env.play.registry import AUTO, load_manager, load_reward, reader_for
 from negotiation_env.play.rollout import agent_view
+from policies.turn_credit import Scale, turn_advantages
 
 __all__ = [
     "ChatHarness",
@@ -57,6 +60,7 @@ __all__ = [
     "NegotiationTaskConfig",
     "NegotiationTaskset",
     "NegotiationTasksetConfig",
+    "assign_turn_advantages",
     "load_environment",
 ]
 
@@ -223,19 +227,12 @@ class NegotiationEnv(vf.Env[NegotiationEnvConfig]):
                 text = without_reasoning(said.last_reply) or ""
                 (step,) = exchange([negotiation], [text], self._manager, self._reward, self._reader)
                 _, ended, truncated, info = lane.take(step)
-                turns.append(_plain(info))
+                turns.append({name: told for name, told in plain_info(info).items() if name != "outcome"})
                 if ended or truncated:
                     record["outcome"] = info["outcome"]
                     talk.trace.stop("max_turns" if truncated else info["outcome"]["end"])
                     break
                 said = await talk.turn(step.answer.text or NO_ANSWER)
-
-
-def _plain(info: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a turn's ``info`` as JSON has it, without the messages that the trace holds already."""
-    reward = dict(info["reward"])
-    reward["terms"] = [term._asdict() for term in reward["terms"]]
-    return {"reward": reward, "stage": info["stage"], "fault": info["fault"], "reading": info["reading"]}
 
 
 def load_environment(
@@ -276,3 +273,29 @@ def load_environment(
     except ValueError as error:
         raise UsageError(f"expected an environment's settings, got {error}") from error
     return NegotiationEnv(config)
+
+
+def assign_turn_advantages(episodes: Sequence[vf.Episode], turn_discount: float = 0.0, scale: Scale = "none") -> None:
+    """Give each reply's tokens the advantage of that reply over the same turn of the group's other dialogues.
+
+    This is an algorithm's part of group scoring in prime-rl (``Algorithm.score_group``), which trains every sampled
+    token on what stands in ``MessageNode.advantages``. Traces with an error are left alone, as they are not trained on.
+
+    Args:
+        episodes: a group: dialogues of one scenario, played by ``NegotiationEnv``.
+        turn_discount: of later replies' rewards in a reply's credit, in [0, 1]; 0: a reply answers for itself alone.
+        scale: what advantages are divided by, see ``turn_credit.Scale``.
+
+    Raises:
+        UsageError: on a discount out of range, or a trace of another environment.
+    """
+    traces = [trace for episode in episodes for trace in episode.traces if not trace.has_error]
+    if not all(RECORD in trace.info for trace in traces):
+        raise UsageError(f"expected traces with info[{RECORD!r}], got one without: play NegotiationEnv's episodes")
+    rewards = [[turn["reward"]["total"] for turn in trace.info[RECORD]["turns"]] for trace in traces]
+    for trace, by_turn in zip(traces, turn_advantages(rewards, [0] * len(traces), turn_discount, scale), strict=True):
+        replies = [node for node in trace.nodes if node.sampled]
+        # A last reply that came too late to be played has tokens and no reward.
+        own = [*by_turn, *[0.0] * len(replies)]
+        for node, advantage in zip(replies, own, strict=False):
+            node.advantages = [advantage] * sum(node.mask)

@@ -45,11 +45,11 @@ class Counted(NamedTuple):
         return self.counted / self.planned - 1.0 if self.planned else float(self.counted > 0.0)
 
 
-class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call, unused-ignore]
     """Counts the bytes of the tensors that operations make while they live; views share their storage."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call, unused-ignore]
         self.now = self.most = 0
         self._sizes: dict[int, int] = {}
 
@@ -96,9 +96,8 @@ def _adapted(settings: OnPolicyPreset) -> tuple[Any, dict[str, list[torch.nn.Par
     config = base_config(settings.base).get_text_config()
     dtype = torch.bfloat16 if settings.dtype == "bfloat16" else torch.float32
     with _META:
-        model: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
-            config, dtype=dtype, attn_implementation=ATTENTION
-        )
+        kind: Any = AutoModelForCausalLM
+        model: Any = kind.from_config(config, dtype=dtype, attn_implementation=ATTENTION)
         model.name_or_path = settings.base  # PEFT notes it in the adapter
         model.requires_grad_(False)
         value_layers = uppermost(settings.value_layers, int(config.num_hidden_layers))
@@ -130,7 +129,7 @@ def _policy_pass(model: Any, settings: OnPolicyPreset) -> None:
     del hidden, logits
     chosen = everything.gather(1, tokens[:, None]).sum()
     del everything
-    chosen.backward()  # type: ignore[no-untyped-call]
+    torch.autograd.backward(chosen)
 
 
 def _bytes(tensors: Iterable[torch.Tensor]) -> float:

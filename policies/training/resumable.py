@@ -2,13 +2,18 @@
 
 ``Resumable`` is mixed into a trainer; its checkpoints hold the adapter, the optimiser, the schedule and the best loss
 so far, as safetensors and JSON. A run killed at any moment goes on from its last checkpoint and, on the same machine
-and number of threads, ends with the weights of an unbroken run. ``Watch`` writes ``metrics.jsonl``, keeps the best
-adapter, shows progress, and stops a run whose loss is no number. Under FSDP or DeepSpeed, checkpoints are theirs.
+and number of threads and processes, ends with the weights of an unbroken run. ``Watch`` writes ``metrics.jsonl``, keeps
+the best adapter, shows progress, and stops a run whose loss is no number.
+
+Under ``accelerate launch`` the first process writes and speaks; what FSDP2 divides over the processes (the adapter and
+its optimiser, beside the base) is put together first, so the files are the same. Under FSDP1 or DeepSpeed, checkpoints
+are theirs.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +24,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer import TRAINER_STATE_NAME
 
 from negotiation_env.files import read_json, write_folder, write_json
-from negotiation_env.training.lora import read_adapter, save_adapter
+from negotiation_env.training.lora import adapter_state, read_adapter, save_adapter
+from negotiation_env.training.processes import divided
 from negotiation_env.training.run_folder import (
     MetricsLog,
     RunFolder,
@@ -53,34 +59,45 @@ class Resumable:
         """Send nothing: training needs no network."""
 
     def is_sharded(self) -> bool:
-        """Whether the model is divided over processes by FSDP or DeepSpeed."""
+        """Whether the model is divided over processes in a way that only FSDP1 or DeepSpeed itself can read."""
         here: Any = self
-        return bool(here.is_fsdp_enabled or here.is_deepspeed_enabled)
+        return bool(here.is_deepspeed_enabled or (here.is_fsdp_enabled and not here.accelerator.is_fsdp2))
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         here: Any = self
         if self.is_sharded():
             super()._save_checkpoint(model, trial)  # type: ignore[misc]
             return
-        self.folder.save(here.state.global_step, self._fill)
+        write = self._adapter_writer()
+        tensors = state_tensors(here.optimizer, _OPTIMIZER)
+
+        def fill(folder: Path) -> None:
+            write(folder)
+            save_file({**tensors, "random": torch.get_rng_state()}, folder / "optimizer.safetensors")
+            rest = {
+                "optimizer": settings_of(here.optimizer),
+                "schedule": {k: v for k, v in here.lr_scheduler.state_dict().items() if k != "lr_lambdas"},
+                "best_loss": self.best_loss,
+            }
+            write_json(folder / "optimizer.json", rest, indent=None)
+            here.state.save_to_json(str(folder / TRAINER_STATE_NAME))
+
+        if here.is_world_process_zero():
+            self.folder.save(here.state.global_step, fill)
 
     def save_adapter(self, folder: Path) -> None:
-        """Write the adapter as it is now."""
+        """Write the adapter as it is now, as a folder that appears whole; every process must ask."""
         here: Any = self
-        save_adapter(here.accelerator.unwrap_model(here.model), ADAPTER, self.base, folder)
+        write = self._adapter_writer()
+        if here.is_world_process_zero():
+            write_folder(folder, write)
 
-    def _fill(self, folder: Path) -> None:
+    def _adapter_writer(self) -> Callable[[Path], None]:
+        """Return what writes the adapter as it is now; every process must ask."""
         here: Any = self
-        self.save_adapter(folder)
-        tensors = state_tensors(here.optimizer, _OPTIMIZER)
-        save_file({**tensors, "random": torch.get_rng_state()}, folder / "optimizer.safetensors")
-        rest = {
-            "optimizer": settings_of(here.optimizer),
-            "schedule": {k: v for k, v in here.lr_scheduler.state_dict().items() if k != "lr_lambdas"},
-            "best_loss": self.best_loss,
-        }
-        write_json(folder / "optimizer.json", rest, indent=None)
-        here.state.save_to_json(str(folder / TRAINER_STATE_NAME))
+        model = here.accelerator.unwrap_model(here.model)
+        state = adapter_state(model, ADAPTER)
+        return lambda folder: save_adapter(model, ADAPTER, self.base, folder, state)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         if self.is_sharded():
@@ -98,7 +115,7 @@ class Resumable:
         }
         with torch.no_grad():
             for name, tensor in read_adapter(folder, parameters).items():
-                parameters[name].copy_(tensor)
+                parameters[name].copy_(divided(tensor, parameters[name]))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         here: Any = self
@@ -124,11 +141,11 @@ class Watch(TrainerCallback):
 
     Args:
         trainer: whose best adapter goes to ``best`` in its folder.
-        log: where figures go.
+        log: where figures go; None in other processes than the first.
         title: what the progress bar says; "" shows none.
     """
 
-    def __init__(self, trainer: Resumable, log: MetricsLog, title: str = "") -> None:
+    def __init__(self, trainer: Resumable, log: MetricsLog | None, title: str = "") -> None:
         self.trainer = trainer
         self.log = log
         self._bar = Progress(
@@ -150,7 +167,8 @@ class Watch(TrainerCallback):
         if not isinstance(logs, dict):
             return
         figures = {k: round(v, 6) for k, v in logs.items() if isinstance(v, int | float) and "per_second" not in k}
-        self.log.write(state.global_step, figures)
+        if self.log is not None:
+            self.log.write(state.global_step, figures)
         loss = figures.get("loss", figures.get(_HELD_OUT_LOSS, 0.0))
         self._bar.update(self._task, loss=f"loss {loss:.3f}")
         if not math.isfinite(loss):
@@ -175,8 +193,7 @@ class Watch(TrainerCallback):
         loss = float(metrics[_HELD_OUT_LOSS])
         if loss < self.trainer.best_loss:
             self.trainer.best_loss = loss
-            if state.is_world_process_zero:
-                write_folder(self.trainer.folder.path / BEST, self.trainer.save_adapter)
+            self.trainer.save_adapter(self.trainer.folder.path / BEST)
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object

@@ -16,6 +16,8 @@ from negotiation_env.training.presets import AdapterPreset, Count, LearningRate,
 from negotiation_env.training.run_folder import model_card, provenance
 
 PRESETS = Path(__file__).with_name("presets")
+LAUNCH_FILES = Path(__file__).with_name("launch")
+"""Accelerate's configurations of runs in several processes."""
 
 
 class PolicyPreset(AdapterPreset):
@@ -159,6 +161,9 @@ class OnPolicyPreset(PolicyPreset):
     computed once, which saves a third of the tokens; but replies of one dialogue are alike, so steps differ more."""
     rollout_batch: Count
     """Dialogues in play at a time."""
+    rollout: Annotated[str, Field(pattern=r"^(hf|vllm(\?.+)?)$")] | None = None
+    """An engine of its own to sample from, which takes the policy's weights before each round: "hf", or "vllm" with the
+    options of its spec, if any; None samples from the trained base itself."""
 
     value_learning_rate: LearningRate
     """Of the value model's adapter and head."""

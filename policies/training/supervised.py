@@ -34,9 +34,10 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import UsageError
-from negotiation_env.files import write_folder, write_text
+from negotiation_env.files import write_text
 from negotiation_env.training.lora import check_shape, lora_config
 from negotiation_env.training.presets import read_preset
+from negotiation_env.training.processes import ProcessGroup
 from negotiation_env.training.run_folder import CARD, MetricsLog, RunFolder, sha256
 from policies.adapters import start_folder
 from policies.training.resumable import ADAPTER, BEST, LAST, Resumable, Watch
@@ -94,21 +95,23 @@ def train(
     torch.set_num_threads(settings.torch_threads)
     datasets.disable_progress_bars()
     lines: Sequence[Any] = read_preferences(data) if method == "dpo" else read_sft(data)
-    folder, digest = RunFolder(out), sha256(data)
-    checkpoint = folder.claim({"method": method, **settings.model_dump(mode="json"), "data_sha256": digest}, resume)
+    processes, folder, digest = ProcessGroup(), RunFolder(out), sha256(data)
+    wanted = {"method": method, **settings.model_dump(mode="json"), "data_sha256": digest}
+    checkpoint = processes.on_main(lambda: folder.claim(wanted, resume))
     model, tokenizer = load_base(settings)
     parts = make_data(lines, settings, tokenizer)
     trainer = make_trainer(settings, with_adapter(model, settings), tokenizer, parts, folder)
     prepared = trainer.eval_dataset
     trainer.eval_dataset = prepared["held_out"]
-    log = folder.log(checkpoint)
+    log = folder.log(checkpoint) if processes.is_main else None
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Watch(trainer, log, "" if quiet else f"training {method}"))
+    trainer.add_callback(Watch(trainer, log, "" if quiet or log is None else f"training {method}"))
     began = time.monotonic()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    write_folder(out / LAST, trainer.save_adapter)
+    trainer.save_adapter(out / LAST)
+    processes.wait()  # until the best adapter is whole
     tested = _test_loss(trainer, prepared.get("test"))
-    if trainer.is_world_process_zero():
+    if log is not None:
         wrapped = trainer.accelerator.unwrap_model(trainer.model)
         figures = {
             "training examples": len(parts.train),
@@ -120,12 +123,13 @@ def train(
             "test loss of the best": "not measured" if tested is None else round(tested, 4),
             "seconds of this process": round(time.monotonic() - began),
         }
-        figures |= _last_figures(log)
+        figures |= _last_figures(log) | ({"processes": processes.count} if processes.count > 1 else {})
         told = f"Data: {len(lines)} lines, SHA-256 `{digest}`."
         card = policy_card(method, settings, command, figures, told)
         write_text(out / LAST / CARD, card)
         write_text(out / BEST / CARD, card)
         folder.publish(out / BEST, card)
+    processes.wait()
     return out
 
 
@@ -311,7 +315,7 @@ def trained_examples(method: str, data: Path) -> int:
 
 
 def generated_data(method: str, settings: SupervisedPreset, out: Path, tell: Callable[[str], None]) -> Path:
-    """Return the generated data of a run, written on its first start; a kill leaves no half of it.
+    """Return the generated data of a run, written on its first start by its first process; a kill leaves no half of it.
 
     Args:
         method: "sft" for demonstrations, "dpo" for preference pairs.
@@ -320,12 +324,16 @@ def generated_data(method: str, settings: SupervisedPreset, out: Path, tell: Cal
         tell: hears what is written, if anything is.
     """
     file = out / "data" / ("sft.jsonl" if method == "sft" else "preferences.jsonl")
-    if file.is_file():
-        return file
-    tell(f"generating {settings.examples} examples into {file}")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if method == "sft":
-        write_lines(file, demonstrations(settings.examples, settings.seed))
-    else:
-        write_lines(file, (pair.line() for pair in preference_pairs(settings.examples, settings.seed)))
+
+    def write() -> None:
+        if file.is_file():
+            return
+        tell(f"generating {settings.examples} examples into {file}")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if method == "sft":
+            write_lines(file, demonstrations(settings.examples, settings.seed))
+        else:
+            write_lines(file, (pair.line() for pair in preference_pairs(settings.examples, settings.seed)))
+
+    ProcessGroup().on_main(write)
     return file

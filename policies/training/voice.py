@@ -25,7 +25,7 @@ from trl.trainer.sft_config import SFTConfig
 from negotiation_env.engines.chat_text import ChatText
 from negotiation_env.engines.exact.trees import uppermost
 from negotiation_env.errors import UsageError
-from negotiation_env.files import write_folder, write_text
+from negotiation_env.files import write_text
 from negotiation_env.training.lora import lora_config
 from negotiation_env.training.presets import Count, read_preset
 from negotiation_env.training.run_folder import CARD, RunFolder, model_card, provenance
@@ -145,9 +145,9 @@ def train(settings: VoicePreset, out: Path, resume: bool = False, command: str =
     trainer.add_callback(Watch(trainer, log, "" if quiet else "training voice"))
     began = time.monotonic()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    write_folder(out / LAST, trainer.save_adapter)
+    trainer.save_adapter(out / LAST)
     if not (out / BEST).is_dir():  # a run that is shorter than a measurement's distance
-        write_folder(out / BEST, trainer.save_adapter)
+        trainer.save_adapter(out / BEST)
     figures = {
         "examples": len(parts[0]),
         "tokens of an epoch": sum(map(len, parts[0]["input_ids"])),

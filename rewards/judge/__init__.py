@@ -3,5 +3,5 @@
 ``distilled_judge``, on ``light_features``, is the default; ``encoder_judge`` reads with a sentence encoder,
 ``llm_judge`` asks any engine. None is shown sentences that speak to it (``judge_orders``). ``judge_labels`` has the
 true answers, ``judge_data`` the replies to train and test on, ``judge_figures`` measures, ``light_training`` and
-``encoder_judge_training`` train; ``judge_form`` is what reward adapters read behind a reply.
+``encoder_judge_training`` train.
 """

@@ -48,33 +48,46 @@ def questions(view: ReplyView, rubric: Rubric) -> list[CaseQuestion]:
     ]
 
 
-def verdict(rubric: Rubric, yes: Sequence[float | None], ordinary: Sequence[float] | None = None) -> Verdict:
-    """Return the points of a reply by dimension, kept within the rubric's limits together.
+class Scale:
+    """What answers to a rubric's questions are worth, in points.
 
     Args:
-        rubric: whose questions were asked.
-        yes: how likely a yes to each question is, 0 to 1; None where it was not asked.
-        ordinary: how likely a yes is for ordinary replies, whose points are taken off; None for nothing.
+        rubric: whose questions are asked.
+        ordinary: how likely a yes to each is for ordinary replies, whose points are taken off; None for nothing.
     """
-    terms = []
-    place = 0
-    for dimension in rubric.dimensions:
-        points, weightiest, name = 0.0, 0.0, ""
-        for question in dimension.questions:
-            likely = yes[place]
-            if likely is not None:
-                own = question.points(likely) - (0.0 if ordinary is None else question.points(ordinary[place]))
-                points += own
-                if abs(own) > weightiest:
-                    weightiest, name = abs(own), question.id
-            place += 1
-        terms.append(RewardTerm("judge", dimension.id, points, name or dimension.title))
-    total = sum([term.points for term in terms])
-    limit = rubric.least if total < rubric.least else rubric.most
-    if not rubric.least <= total <= rubric.most:
-        terms = [term._replace(points=term.points * limit / total) for term in terms]
-        total = limit
-    return Verdict(total, tuple(terms))
+
+    def __init__(self, rubric: Rubric, ordinary: Sequence[float] | None = None) -> None:
+        self.rubric = rubric
+        asked = rubric.questions
+        usual = [0.0] * len(asked) if ordinary is None else [q.points(p) for q, p in zip(asked, ordinary, strict=True)]
+        worth = iter(usual)
+        self._dimensions = [
+            (d.id, d.title, [(q.id, q.yes, q.no, next(worth)) for q in d.questions]) for d in rubric.dimensions
+        ]
+
+    def verdict(self, yes: Sequence[float | None]) -> Verdict:
+        """Return the points of a reply by dimension, kept within the rubric's limits together.
+
+        ``yes``: how likely a yes to each question is, 0 to 1; None where it was not asked.
+        """
+        answers = iter(yes)
+        terms = []
+        for dimension, title, questions in self._dimensions:
+            points, weightiest, name = 0.0, 0.0, ""
+            for (question, if_yes, if_no, usual), likely in zip(questions, answers, strict=False):
+                if likely is not None:
+                    own = likely * if_yes + (1.0 - likely) * if_no - usual
+                    points += own
+                    if abs(own) > weightiest:
+                        weightiest, name = abs(own), question
+            terms.append(RewardTerm("judge", dimension, points, name or title))
+        total = sum([term.points for term in terms])
+        least, most = self.rubric.least, self.rubric.most
+        if not least <= total <= most:
+            limit = least if total < least else most
+            terms = [term._replace(points=term.points * limit / total) for term in terms]
+            total = limit
+        return Verdict(total, tuple(terms))
 
 
 def cases(view: ReplyView) -> frozenset[When]:

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from negotiation_env.errors import DataFileError
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView
-from rewards.judge.case_questions import cases, verdict
+from rewards.judge.case_questions import Scale, cases
 from rewards.judge.judge_orders import judged_reply, sentences_of, with_text
-from rewards.judge.light_features import WIDTH, features, places, word_places
+from rewards.judge.light_features import WIDTH, places, word_places
 from rewards.judge.rubric import Rubric
 from rewards.linear import INPUTS, LinearWeights
 from rewards.sources import Verdict
@@ -118,7 +118,9 @@ class DistilledJudge:
                 "train again, or use an LlmJudge"
             )
         self.weights = weights
-        self._ordinary = tuple(weights.ordinary.tolist())
+        self._scale = Scale(self.rubric, weights.ordinary.tolist())
+        self._aimed: list[int] = weights.aimed.tolist()
+        self._aimed_step: list[float] = weights.aimed_step.tolist()
         self._whens = tuple(q.when for q in self.rubric.questions)
         acts = weights.acts[:, None]
         none = np.zeros(1)
@@ -139,7 +141,7 @@ class DistilledJudge:
 
     def judge(self, views: Sequence[ReplyView]) -> list[Verdict]:
         """Judge replies in order; each verdict is what the reply gets alone."""
-        return [verdict(self.rubric, yes, self._ordinary) for yes in self.answers(views)]
+        return [self._scale.verdict(yes) for yes in self.answers(views)]
 
     def answers(self, views: Sequence[ReplyView]) -> list[list[float | None]]:
         """Return how likely a yes to each question is, 0 to 1; None where the case does not call for it."""
@@ -149,7 +151,7 @@ class DistilledJudge:
         view = self._spoken(judged_reply(view))
         here = cases(view)
         # Whole numbers add up exactly, in whatever order.
-        found = self.weights.weights[places(features(view))].sum(axis=0, dtype=np.int64)
+        found = np.add.reduce(self.weights.weights[places(view, here)], axis=0, dtype=np.int32)
         odds = (found * self.weights.step + self.weights.bias).tolist()
         return [
             1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, x)))) if when in here else None
@@ -159,14 +161,16 @@ class DistilledJudge:
     def _spoken(self, view: ReplyView) -> ReplyView:
         """Return a reply without the sentences that sound as if they were aimed at a judge, unless none is left."""
         parts = sentences_of(view.text)
+        if len(parts) < 2:
+            return view
         kept = [part for part in parts if not self._is_aimed(part)]
         text = "".join(kept).strip()
         return view if len(kept) == len(parts) or not text else with_text(view, text)
 
     def _is_aimed(self, sentence: str) -> bool:
-        step, bias = self.weights.aimed_step.tolist()
-        points = int(self.weights.aimed[word_places(sentence)].sum(dtype=np.int64))
-        return bool(points * step + bias > AIMED_FROM)
+        step, bias = self._aimed_step
+        points = sum([self._aimed[place] for place in word_places(sentence)])
+        return points * step + bias > AIMED_FROM
 
     def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> Num:
         """Return the points of moves without text: what replies that make such moves get on average.

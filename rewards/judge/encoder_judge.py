@@ -19,7 +19,7 @@ from negotiation_env.files import Many, Table, Text, read_json
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.language.encoder_heads import sigmoid
 from negotiation_env.play.protocols import ReplyView
-from rewards.judge.case_questions import ANSWERED, cases, filling, heard_text, verdict
+from rewards.judge.case_questions import ANSWERED, Scale, cases, filling, heard_text
 from rewards.judge.judge_orders import judged_reply, without_orders
 from rewards.judge.rubric import Rubric
 from rewards.sources import Verdict
@@ -66,6 +66,7 @@ class EncoderJudge:
                 "train again, or use an LlmJudge"
             )
         self.encoder, self.answered = encoder, answered
+        self._scale = Scale(self.rubric, answered.ordinary)
 
     @classmethod
     def from_folder(cls, folder: str | Path, rubric: Rubric | None = None) -> EncoderJudge:
@@ -75,7 +76,7 @@ class EncoderJudge:
 
     def judge(self, views: Sequence[ReplyView]) -> list[Verdict]:
         """Judge replies in order; each verdict is what the reply gets alone."""
-        return [verdict(self.rubric, yes, self.answered.ordinary) for yes in self.answers(views)]
+        return [self._scale.verdict(yes) for yes in self.answers(views)]
 
     def answers(self, views: Sequence[ReplyView]) -> list[list[float | None]]:
         """Return how likely a yes to each question is, 0 to 1; None where the case does not call for it."""

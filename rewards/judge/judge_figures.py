@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negotiation_env.play.protocols import ReplyView
-from rewards.judge.case_questions import verdict
+from rewards.judge.case_questions import Scale
 from rewards.judge.judge_data import JudgedReply, injections
 from rewards.judge.judge_orders import with_text
 from rewards.judge.rubric import Rubric
@@ -100,8 +100,9 @@ def ordinary(told: Told, count: int) -> list[float]:
 
 
 def points_of(told: Told, rubric: Rubric, zero: Sequence[float] | None = None) -> Floats:
-    """Return E_judge of each reply, NaN where it could not be read; ``zero`` as ``verdict`` takes it."""
-    totals = [None if answers is None else verdict(rubric, answers, zero).total for answers in told]
+    """Return E_judge of each reply, NaN where it could not be read; ``zero``: ``Scale``'s ``ordinary``."""
+    scale = Scale(rubric, zero)
+    totals = [None if answers is None else scale.verdict(answers).total for answers in told]
     return np.array([np.nan if total is None else total for total in totals])
 
 

@@ -9,18 +9,19 @@ Chinese is read through its gloss, so that both languages share their words.
 from __future__ import annotations
 
 import re
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final
+from zlib import crc32
 
 from negotiation_env.game.acts import Act, Force, Tactic
 from negotiation_env.game.features import FEATURES
 from negotiation_env.game.state import unsettled
 from negotiation_env.language.gloss import gloss
 from negotiation_env.play.protocols import ReplyView, Utterance
-from rewards.judge.case_questions import cases, granted, heard_text
+from rewards.judge.case_questions import granted, heard_text
+from rewards.judge.rubric import When
 from rewards.linear import text_marks
 
 RANGES: Final = {"f": (0, 2048), "x": (2048, 12288), "m": (12288, 16384), "w": (16384, 32768)}
@@ -45,51 +46,91 @@ _GREYS: Final = frozenset(
 _STEPS: Final = (1, 2, 3, 4, 6, 8)
 
 
+_KINDS: Final = [kind.name.lower() for kind in Act]
+_TACTICS: Final = ["" if tactic is Tactic.NONE else tactic.name.lower() for tactic in Tactic]
+
+
 def tokens(text: str) -> tuple[str, ...]:
     """Return the words of a text in lower case, with "#" for a figure and the signs ? ! … as words."""
-    return _tokens(text[:2000])
-
-
-@lru_cache(maxsize=4096)
-def _tokens(text: str) -> tuple[str, ...]:
-    found = _TOKEN.findall(gloss(text).lower().replace("’", "'"))
+    found = _TOKEN.findall(gloss(text[:2000]).lower().replace("’", "'"))
     return tuple(["#" if word[0].isdigit() else word for word in found[:MOST_WORDS]])
 
 
-def features(view: ReplyView) -> list[str]:
-    """Return the features that a reply has in its case, each once."""
-    said, heard = tokens(view.text), tokens(heard_text(view))
-    found = [f"w {a}" for a in said] + [f"w {a} {b}" for a, b in pairwise(("^", *said, "$"))]
-    found += [f"m {word}" for word in heard]
-    facts = [*_reply_facts(view, said), *_shared(view, said, heard)]
-    case = _case_facts(view)
-    found += [f"f {x}" for x in facts] + [f"f case {x}" for x in case]
-    crossed = [c for c in case if c.startswith(_CROSSED)]
-    found += [f"x {c} {x}" for c in crossed for x in facts]
+# Every later turn compares its message with the earlier ones, so what is read of them is remembered: as tuples of
+# strings, which the garbage collector leaves alone. Thousands of sets would cost more than they save.
+_tokens: Final = lru_cache(maxsize=4096)(tokens)
+
+
+@lru_cache(maxsize=4096)
+def _pairs(text: str) -> tuple[str, ...]:
+    """Return the pairs of words of a text."""
+    return tuple([f"{a} {b}" for a, b in pairwise(_tokens(text))])
+
+
+@lru_cache(maxsize=4096)
+def _figures(text: str) -> tuple[str, ...]:
+    """Return the figures of a text as written, but for commas."""
+    return tuple([figure.replace(",", "") for figure in _FIGURE.findall(text)])
+
+
+def places(view: ReplyView, here: frozenset[When]) -> list[int]:
+    """Return where the features lie that a reply has in its case (``case_questions.cases``), each place once."""
+    said, heard = _tokens(view.text), heard_text(view)
+    case = _case_facts(view, here)
+    found = _word_places(said)
+    found += _laid_out("m", [crc32(word, _HEARD) for word in _encoded(_tokens(heard))])
+    found += _named("f", [f"case {x}" for x in case])
+    crossed = tuple([c for c in case if c.startswith(_CROSSED)])
+    for fact in (*_reply_facts(view, said), *_shared(view, said, heard)):
+        found += _fact_places(fact, crossed)
     return list(dict.fromkeys(found))
 
 
 _CROSSED: Final = ("upset", "asked", "why", "silent", "first", "act", "open", "quoted", "granted")
 
 
-def places(names: Iterable[str]) -> list[int]:
-    """Return where features lie, each place once."""
-    found = []
-    for name in names:
-        first, end = RANGES[name[0]]
-        found.append(first + zlib.crc32(name.encode("utf-8", "replace")) % (end - first))
-    return list(dict.fromkeys(found))
-
-
 def word_places(text: str) -> list[int]:
-    """Return where the words and pairs of a sentence by itself lie."""
-    said = tokens(text)
-    return places([*(f"w {a}" for a in said), *(f"w {a} {b}" for a, b in pairwise(("^", *said, "$")))])
+    """Return where the words and pairs of a sentence by itself lie, each place once."""
+    return list(dict.fromkeys(_word_places(tokens(text))))
+
+
+def _word_places(words: Sequence[str]) -> list[int]:
+    """Return where words and pairs of words lie; the checksum of a pair goes on from that of its first word."""
+    data = _encoded(("^", *words, "$"))
+    sums = [crc32(word, _SAID) for word in data]
+    pairs = [crc32(b" " + word, before) for before, word in zip(sums, data[1:], strict=False)]
+    return _laid_out("w", sums[1:-1] + pairs)
+
+
+_SAID: Final = crc32(b"w ")
+_HEARD: Final = crc32(b"m ")
+
+
+def _encoded(words: Sequence[str]) -> list[bytes]:
+    return " ".join(words).encode("utf-8", "replace").split()
+
+
+@lru_cache(maxsize=8192)
+def _fact_places(fact: str, case: tuple[str, ...]) -> tuple[int, ...]:
+    """Return where a fact of the reply lies, and its products with what the manager did. Remembered: few are new."""
+    return (*_named("f", [fact]), *_named("x", [f"{c} {fact}" for c in case]))
+
+
+def _named(family: str, names: Sequence[str]) -> list[int]:
+    """Return where a family's features of these names lie."""
+    return _laid_out(family, [crc32(f"{family} {name}".encode("utf-8", "replace")) for name in names])
+
+
+def _laid_out(family: str, sums: Sequence[int]) -> list[int]:
+    """Return where a family's features of these checksums lie."""
+    first, end = RANGES[family]
+    size = end - first
+    return [first + number % size for number in sums]
 
 
 def _count(name: str, value: float) -> list[str]:
     """Return a count as steps that it reaches."""
-    return [f"{name}>={step}" for step in _STEPS if value >= step]
+    return [] if value < _STEPS[0] else [f"{name}>={step}" for step in _STEPS if value >= step]
 
 
 def _reply_facts(view: ReplyView, said: Sequence[str]) -> list[str]:
@@ -99,7 +140,7 @@ def _reply_facts(view: ReplyView, said: Sequence[str]) -> list[str]:
     for act in view.acts:
         facts.append(_name(act.kind, act.tactic, act.detail))
         if act.force is not Force.FIRM:
-            facts.append(f"{act.kind.name.lower()} {act.force.value}")
+            facts.append(f"{_KINDS[act.kind]} {act.force.value}")
         if act.kind is Act.PROMISE:
             facts.append("promise allowed" if act.detail in view.card.promises else "promise not allowed")
     facts += [f"words>={n}" for n in (3, 6, 10, 15, 22, 30, 40, 55, 75, 100) if len(said) >= n]
@@ -110,44 +151,45 @@ def _reply_facts(view: ReplyView, said: Sequence[str]) -> list[str]:
     left = [k for k in unsettled(view.game) if k not in priced]
     if priced and left:
         facts.append("figures for some rooms only")
-        rest = {word for k in left for word in tokens(view.card.tickets[k].room)} - {"room", "view"}
+        rest = {word for k in left for word in _tokens(view.card.tickets[k].room)} - {"room", "view"}
         facts.append("names the rest" if rest & set(said) else "does not name the rest")
     return facts
 
 
 def _name(kind: Act, tactic: Tactic, detail: str) -> str:
-    known = detail if kind not in (Act.PROMISE,) and ":" not in detail else ""
-    return " ".join(filter(None, (kind.name.lower(), tactic.name.lower() if tactic else "", known)))
+    known = detail if kind is not Act.PROMISE and ":" not in detail else ""
+    return " ".join(filter(None, (_KINDS[kind], _TACTICS[tactic], known)))
 
 
-def _shared(view: ReplyView, said: Sequence[str], heard: Sequence[str]) -> list[str]:
+def _shared(view: ReplyView, said: Sequence[str], heard: str) -> list[str]:
     """Describe what a reply shares with what was said before."""
     own = set(said) - _GREYS
-    facts = _count("shared", len({w for w in own & set(heard) if len(w) > 2}))
-    earlier = {word for u in view.manager_said[:-1] for word in tokens(u.text)} - _GREYS
-    facts += _count("shared earlier", len({w for w in (own & earlier) - set(heard) if len(w) > 2}))
-    mine = [tokens(u.text) for u in view.agent_said]
-    if mine and said:
-        pairs = set(pairwise(said))
-        again = max(len(pairs & set(pairwise(text))) for text in mine) / max(1, len(pairs))
+    long = {w for w in own if len(w) > 2}
+    new = long.difference(_tokens(heard))
+    facts = _count("shared", len(long) - len(new))
+    facts += _count(
+        "shared earlier", len(new) - len(new.difference(*[_tokens(u.text) for u in view.manager_said[:-1]]))
+    )
+    if view.agent_said and said:
+        pairs = {*_pairs(view.text)}
+        again = max([len(pairs.intersection(_pairs(u.text))) for u in view.agent_said]) / max(1, len(pairs))
         facts += [f"again>={share}" for share in (0.1, 0.2, 0.35, 0.5, 0.8) if again >= share]
-        again = max(len(own & set(text)) for text in mine) / max(1, len(own))
+        again = max([len(own.intersection(_tokens(u.text))) for u in view.agent_said]) / max(1, len(own))
         facts += [f"words again>={share}" for share in (0.3, 0.5, 0.7, 0.9) if again >= share]
-    figures, before = _figures((view.text,)), _figures(u.text for u in view.agent_said)
-    theirs, last = _figures(u.text for u in view.manager_said), _figures((heard_text(view),))
-    facts += _count("own figures", len(figures & before)) + _count("their figures", len(figures & last))
-    facts += _count("their older figures", len((figures & theirs) - last))
-    facts += _count("new figures", len(figures - before - theirs))
+    if figures := {*_figures(view.text)}:
+        unsaid = figures.difference(*[_figures(u.text) for u in view.agent_said])
+        theirs = [_figures(u.text) for u in view.manager_said]
+        older = figures.difference(_figures(heard))
+        facts += _count("own figures", len(figures) - len(unsaid))
+        facts += _count("their figures", len(figures) - len(older))
+        facts += _count("their older figures", len(older) - len(older.difference(*theirs)))
+        facts += _count("new figures", len(unsaid.difference(*theirs)))
     return facts
 
 
-def _figures(texts: Iterable[str]) -> set[str]:
-    return {figure.replace(",", "") for text in texts for figure in _FIGURE.findall(text)}
-
-
-def _case_facts(view: ReplyView) -> list[str]:
+def _case_facts(view: ReplyView, here: frozenset[When]) -> list[str]:
     """Describe the case."""
-    game, here = view.game, cases(view)
+    game = view.game
     facts = sorted(str(name) for name in here - {"always", "first-message", "spoken-before"})
     facts += ["first"] if "first-message" in here else [] if "answered" in here else ["silent"]
     facts += ["upset"] if game.upset else []

@@ -24,6 +24,7 @@ from negotiation_env.files import read_json, write_json
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.seeds import Stream
 from negotiation_env.training.presets import Preset, read_preset
+from rewards.judge.case_questions import cases
 from rewards.judge.distilled_judge import DistilledJudge, LightWeights
 from rewards.judge.judge_data import (
     HARMLESS,
@@ -37,7 +38,7 @@ from rewards.judge.judge_data import (
 )
 from rewards.judge.judge_figures import agreement, by_grade, injection_shift, ordinary, points_of
 from rewards.judge.judge_orders import judged_reply, sentences_of, with_text
-from rewards.judge.light_features import RANGES, WIDTH, features, places, word_places
+from rewards.judge.light_features import RANGES, WIDTH, places, word_places
 from rewards.judge.rubric import Rubric
 from rewards.linear import INPUTS, inputs_of
 
@@ -120,7 +121,7 @@ def fit(
         for r, a in zip(replies, aimed, strict=True)
     ]
     examples = _Examples(
-        matrix([places(features(judged_reply(view))) for view in views]),
+        matrix([places(read, cases(read)) for read in map(judged_reply, views)]),
         np.array([[-1 if a is None else int(a) for a in r.answers] for r in replies], dtype=np.int8),
         np.array([1.0] * len(written) + [settings.simulated] * len(simulated)),
     )

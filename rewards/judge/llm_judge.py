@@ -19,7 +19,7 @@ from negotiation_env.engines.chat_model import ChatModel, ChatReply, ChatRequest
 from negotiation_env.errors import UsageError
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView
-from rewards.judge.case_questions import questions, verdict
+from rewards.judge.case_questions import Scale, questions
 from rewards.judge.judge_orders import judged_reply, without_orders
 from rewards.judge.rubric import Rubric
 from rewards.sources import Verdict
@@ -85,6 +85,7 @@ class LlmJudge:
             )
         self.engine = engine
         self.rubric = Rubric.from_toml() if rubric is None else rubric
+        self._scale = Scale(self.rubric)
         self.evidence = evidence
         self.max_tokens = max_tokens
         self.retries = retries
@@ -143,7 +144,7 @@ class LlmJudge:
             faults = [(self.rubric.questions[place].id, why) for place, why in found if isinstance(why, str)]
             return Verdict(None, fault="; ".join(f"{name}: {why}" for name, why in faults))
         evidence = [answer.evidence for _, answer in found if isinstance(answer, _JudgeAnswer) and answer.evidence]
-        return verdict(self.rubric, yes)._replace(evidence=tuple(evidence))
+        return self._scale.verdict(yes)._replace(evidence=tuple(evidence))
 
     def _ask(self, asked: Sequence[_Asked], attempt: int) -> list[_JudgeAnswer | str]:
         """Ask for evidence, if that is wanted, then for yes or no; return answers, or why there is none."""

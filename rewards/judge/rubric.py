@@ -60,8 +60,8 @@ class Dimension(Table):
 class Rubric(Table):
     """The dimensions, in the order in which points are reported, and the limits of their sum."""
 
-    least: Points = -60.0
-    most: Points = 48.0
+    least: Points = -75.0
+    most: Points = 60.0
     dimensions: Annotated[Many[Dimension], Field(alias="dimension", min_length=1)]
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ little below zero, since talking on costs, and the unit is the standard deviatio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -76,26 +76,14 @@ def _bradley_terry(gaps: Array, margins: Array, penalty: Array) -> Array:
     return np.asarray(w, dtype=np.float64)
 
 
-def honest_replies(
-    count: int,
-    seed: int,
-    first: int | None = None,
-    say: Callable[[Situation, str, np.random.Generator], ReplyView] | None = None,
-) -> tuple[list[ReplyView], list[bool]]:
-    """Return an honest agent's replies, by which a learnt reward's zero and unit are set, and which are routine.
-
-    Args:
-        count: replies, each to a situation of its own.
-        seed: of the habits, and of what ``say`` draws.
-        first: number of the first situation; None for those of this seed's own range.
-        say: returns a habit's reply to a situation; None for the agent's own phrase book.
-    """
+def honest_replies(count: int, seed: int) -> tuple[list[ReplyView], list[bool]]:
+    """Return an honest agent's replies, each to a situation of its own, and which of them are routine."""
     views, routine, habits = [], [], sorted(HONEST)
     for number in range(count):
         rng = np.random.default_rng((Stream.HONEST_REPLY, seed, number))
-        situation = sample_situation((seed << 32 if first is None else first) + number)
+        situation = sample_situation((seed << 32) + number)
         habit = habits[int(rng.integers(len(habits)))]
-        views.append((say or _own_words)(situation, habit, rng))
+        views.append(_own_words(situation, habit, rng))
         routine.append(habit in ROUTINE)
     return views, routine
 

@@ -14,11 +14,10 @@ from typing import Final
 from negotiation_env.files import read_json
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView
-from rewards.model.reference import Reference
+from rewards.model.reference import FILE, Reference
 from rewards.talk_encoder import TalkEncoder, load_talk_encoder, text_of_view
 
 SHIPPED: Final = Path(__file__).parents[1] / "artifacts" / "rm-encoder"
-REFERENCE: Final = "reference.json"
 
 
 class EncoderRewardModel:
@@ -36,7 +35,7 @@ class EncoderRewardModel:
     def from_folder(cls, folder: str | Path) -> EncoderRewardModel:
         """Load a trained model; raises ``UsageError`` or ``DataFileError`` where it is none."""
         place = Path(folder)
-        return cls(load_talk_encoder(place), read_json(place / REFERENCE, Reference))
+        return cls(load_talk_encoder(place), read_json(place / FILE, Reference))
 
     @classmethod
     def shipped(cls) -> EncoderRewardModel:

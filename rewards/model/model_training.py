@@ -1,82 +1,68 @@
-"""``negotiate train rm``: the LoRA reward model, a Bradley-Terry model (Bradley and Terry 1952) on preference pairs.
+"""``negotiate train rm``: the LoRA reward model on pairs of written replies, by the loss of ``compared_talks``.
 
-The reward of a reply is one linear output at the end of the reply, behind its dialogue. Pairs that share a prompt are
-one tree of texts, so a prompt is read once whatever the number of replies to it. The adapter is a standard PEFT one
-(SEQ_CLS with a saved ``score`` layer). TRL's RewardTrainer trains the same adapter on the same pairs where a preset
-says ``trainer = "trl"``: it is the choice for a large base on GPUs, but runs every layer of every text in every epoch,
-which a CPU has no time for.
+The reward of a reply is one linear output at the end of the reply, behind the end of its talk. Replies to one talk are
+one tree of texts, so a talk is read once whatever the number of replies to it. The adapter is a standard PEFT one
+(SEQ_CLS with a saved ``score`` layer). TRL's RewardTrainer trains the same adapter where a preset says ``trainer =
+"trl"``: it is the choice for a large base on GPUs, but runs every layer of every text in every epoch, which a CPU has
+no time for, takes what an annotator ticked for certain, a tie in both orders, and charges no length.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from negotiation_env.engines.chat_model import ChatMessage
 from negotiation_env.engines.chat_text import ChatText, control_tokens, without_controls
 from negotiation_env.engines.checkpoints import number_format
-from negotiation_env.engines.exact.trees import Ids, TextTree, uppermost
+from negotiation_env.engines.exact.trees import TextTree, uppermost
 from negotiation_env.engines.specs import base_path
-from negotiation_env.errors import UsageError
-from negotiation_env.files import write_json
-from negotiation_env.play.prompts import prompt
+from negotiation_env.files import write_json, write_text
 from negotiation_env.seeds import Stream
 from negotiation_env.training.lora import WEIGHTS, lora_config
 from negotiation_env.training.presets import read_preset
-from negotiation_env.training.run_folder import RunFolder, sha256
-from rewards.judge.judge_form import JudgeForm
-from rewards.judge.judge_orders import without_orders
-from rewards.judge.rubric import Rubric
-from rewards.model.act_fit import honest_replies
-from rewards.model.adapter_model import RewardScale
-from rewards.model.noted_pairs import (
-    NotedPairs,
-    generated,
-    prompt_key,
-    ranked,
-    read,
-    without_notes,
+from negotiation_env.training.run_folder import CARD, RunFolder, model_card, provenance, sha256
+from rewards.model.adapter_model import talk_end, talk_of_view
+from rewards.model.compared_talks import (
+    TIE,
+    Compared,
+    ComparedTalk,
+    compared_talks,
+    comparison_loss,
+    reference_of,
+    training_pairs,
 )
-from rewards.reply_reader import READING, notes
+from rewards.model.reference import FILE
 from rewards.training.adapter_loop import Example, Trainer
-from rewards.training.adapter_training import TrainedAdapter, write_adapter
+from rewards.training.adapter_training import TrainedAdapter
 from rewards.training.frozen_layers import TrunkStates, preference_reader
-from rewards.training.held_out_figures import pair_report, share
+from rewards.training.held_out_figures import held_out
 from rewards.training.reward_presets import PRESETS, RmPreset
-from simulators.people.preferences import draw_candidate
-from simulators.people.training_files import PreferencePair, split_lines
 
-MOST_TOKENS = 1024
+MOST_TOKENS: Final = 1024
 """Pairs with a longer text are left out by TRL."""
-_FIRST = 1 << 30
-"""Situations for zero and unit from here on; far from those of the preference data."""
-_USE = (
-    "It scores an agent's reply behind its dialogue with one number (task SEQ_CLS): load it with `PeftModel."
-    "from_pretrained(AutoModelForSequenceClassification.from_pretrained(base, num_labels=1), folder)`, or as "
-    "`rewards.model.adapter_model.AdapterRewardModel`, which also sets zero and unit from `reward_scale.json`. The "
-    "tokens in `reading.json` follow the reply's message, and the score is read at the last one."
-)
+CENTRE: Final = 0.01
+"""Weight of TRL's reward centring (Eisenstein et al. 2023), which stands for our loss of the level."""
 
 
-@dataclass(frozen=True, slots=True)
-class PromptPairs:
-    """The pairs behind one prompt: branches (chosen, rejected) and margins, and the pairs' numbers in the data."""
+class ReplyPairs(NamedTuple):
+    """The pairs behind one talk by place of the reply, and the replies' lengths in characters."""
 
-    pairs: tuple[tuple[int, int, float], ...]
-    numbers: tuple[int, ...]
+    pairs: tuple[Compared, ...]
+    lengths: tuple[int, ...]
 
 
-class BradleyTerry:
-    """The objective: -log((1 - e) sigmoid(d) + e sigmoid(-d)) with d = r_chosen - r_rejected - margin.
+class PairObjective:
+    """The objective: ``comparison_loss`` of scores (texts,).
 
     Args:
         head: returns scores (texts,) for normed hidden states (texts, width).
-        preset: margin per grade, error rate e, and the centring term's weight.
+        preset: weights of level and length.
     """
 
     def __init__(self, head: Callable[[torch.Tensor], torch.Tensor], preset: RmPreset) -> None:
@@ -88,68 +74,51 @@ class BradleyTerry:
 
     def loss(self, outputs: Sequence[torch.Tensor], examples: Sequence[Example]) -> tuple[torch.Tensor, float]:
         """Return the summed loss over pairs, and their number."""
-        total, count, e = torch.zeros(()), 0, self.preset.smooth
-        for scores, example in zip(outputs, examples, strict=True):
-            for chosen, rejected, margin in example.target.pairs:
-                gap = scores[chosen] - scores[rejected]
-                wanted = gap - self.preset.margin * margin
-                likely = (1.0 - e) * torch.sigmoid(wanted) + e * torch.sigmoid(-wanted)
-                total = total - torch.log(likely.clamp_min(1e-6))
-                total = total + self.preset.centre * (scores[chosen] + scores[rejected]) ** 2
-                count += 1
-        return total, float(count)
+        targets: list[ReplyPairs] = [example.target for example in examples]
+        count = sum(len(target.pairs) for target in targets)
+        mean = comparison_loss(
+            torch.cat(list(outputs)), [t.pairs for t in targets], [t.lengths for t in targets], self.preset
+        )
+        return mean * count, float(count)
 
     def quality(self, outputs: Sequence[torch.Tensor], examples: Sequence[Example]) -> dict[str, float]:
-        """Return accuracy on pairs (the quality) and the mean difference."""
-        gaps = gaps_of(outputs, examples)
+        """Return accuracy on pairs that are no ties (the quality), and the mean difference."""
+        gaps = np.array(
+            [
+                float(scores[c] - scores[r])
+                for scores, example in zip(outputs, examples, strict=True)
+                for c, r, sure in example.target.pairs
+                if sure != TIE
+            ]
+        )
         return {"quality": float((gaps > 0).mean()), "gap": float(gaps.mean()), "pairs": float(len(gaps))}
 
 
-def gaps_of(outputs: Sequence[torch.Tensor], examples: Sequence[Example]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return chosen minus rejected scores of all pairs, in the examples' order."""
-    return np.array(
-        [float(s[c] - s[r]) for s, e in zip(outputs, examples, strict=True) for c, r, _ in e.target.pairs],
-        dtype=np.float64,
-    )
+def pair_examples(talks: Sequence[ComparedTalk], chat: ChatText) -> list[Example]:
+    """Return each talk's replies as branches behind its end, each read at its own end."""
+    return [
+        _example(chat, talk.prompt, talk.replies, ReplyPairs(talk.pairs, tuple(map(len, talk.replies))))
+        for talk in talks
+    ]
 
 
-def pair_examples(data: NotedPairs, chat: ChatText, form: JudgeForm | None) -> list[Example]:
-    """Put pairs of one prompt together: each different reply is a branch behind the prompt, read at its end.
-
-    What a reply says to a judge is left out, as in use. With ``form``, notes and the judge's form follow each reply.
-    """
-    groups: dict[str, list[int]] = {}
-    for number, pair in enumerate(data.pairs):
-        groups.setdefault(prompt_key(pair), []).append(number)
-    examples = []
-    for numbers in groups.values():
-        replies: dict[Ids, int] = {}
-        several = []
-        for number in numbers:
-            pair = data.pairs[number]
-            both = zip((pair.chosen, pair.rejected), data.noted(pair), strict=True)
-            bodies = [_read(text, noted, chat, form) for text, noted in both]
-            chosen, rejected = (replies.setdefault(ids, len(replies)) for ids in bodies)
-            several.append((chosen, rejected, pair.margin))
-        tree = TextTree(chat.prompt_ids(data.pairs[numbers[0]].prompt), tuple(replies))
-        examples.append(Example(tree, tree.ends(), PromptPairs(tuple(several), tuple(numbers))))
-    return examples
+def _example(chat: ChatText, prompt: Sequence[ChatMessage], replies: Sequence[str], target: Any) -> Example:
+    tree = TextTree(chat.prompt_ids(talk_end(prompt)), tuple(map(chat.reply_ids, replies)))
+    return Example(tree, tree.ends(), target)
 
 
-def _read(text: str, noted: str, chat: ChatText, form: JudgeForm | None) -> Ids:
-    """Return the ids of a reply up to where its score is read, as ``ReplyReader`` has them."""
-    if form is None:
-        return chat.reply_ids(without_orders(text))
-    return form.reply(text, noted) + form.aside(text)
-
-
-def split_valid(pairs: Sequence[PreferencePair], share: float, seed: int) -> tuple[list[Any], list[Any]]:
-    """Split training pairs by scenario into (training, validation)."""
-    names = sorted({p.scenario or prompt_key(p) for p in pairs})
+def split_valid(
+    talks: Sequence[ComparedTalk], share: float, seed: int
+) -> tuple[list[ComparedTalk], list[ComparedTalk]]:
+    """Split training talks by scenario, or by prompt where it has no name, into (training, validation)."""
+    names = [talk.scenario or str(talk.prompt) for talk in talks]
+    known = sorted(set(names))
     rng = np.random.default_rng((seed, Stream.MODEL_VALIDATION))
-    held = {names[i] for i in rng.permutation(len(names))[: max(1, round(share * len(names)))]}
-    inside = [p for p in pairs if (p.scenario or prompt_key(p)) not in held]
-    return inside, [p for p in pairs if (p.scenario or prompt_key(p)) in held]
+    held = {known[i] for i in rng.permutation(len(known))[: max(1, round(share * len(known)))]}
+    learn, valid = (
+        [talk for talk, name in zip(talks, names, strict=True) if (name in held) == out] for out in (False, True)
+    )
+    return learn, valid
 
 
 def train(
@@ -175,105 +144,71 @@ def train(
         DataFileError, UsageError: where the preset or its data file is wrong, or ``out`` holds another run.
     """
     settings = read_preset(RmPreset, preset, PRESETS / "rm", overrides)
-    if settings.trainer == "trl" and settings.form:
-        raise UsageError("form: expected false with trainer 'trl', which reads a reply at its end, got true")
-    # Before the data, which take minutes to make: a start that does not fit is told at once.
-    adapter = TrainedAdapter(settings, "SEQ_CLS") if settings.trainer == "loop" else None
-    data = read(settings.data) if settings.data else generated(settings.pairs, settings.seed)
+    # Before the data, which take long to make: a start that does not fit is told at once.
+    adapter = TrainedAdapter(settings) if settings.trainer == "loop" else None
     digest = sha256(Path(settings.data)) if settings.data else ""
     folder = RunFolder(Path(out))
     checkpoint = folder.claim({"method": "rm", **settings.model_dump(mode="json"), "data_sha256": digest}, resume)
-    learn, test = split_lines(data.pairs)
-    more = ranked(settings.situations, settings.seed) if settings.situations else data
-    learn, valid = split_valid(more.pairs if settings.situations else learn, settings.valid, settings.seed)
+    pairs = training_pairs(settings.data, settings.pairs, settings.seed, settings.ties)
+    learn, valid = split_valid(compared_talks(pairs), settings.valid, settings.seed)
     if adapter is None:
         adapter = train_with_trl(settings, learn, valid, folder.path / "trl")
-    form = JudgeForm(adapter.chat, Rubric.from_toml()) if settings.form else None
-    noted = [
-        without_notes(more, learn, settings.bare, settings.seed),
-        NotedPairs(valid, more.notes),
-        NotedPairs(test, data.notes),
-    ]
-    parts = [pair_examples(part, adapter.chat, form) for part in noted]
+    parts = [pair_examples(part, adapter.chat) for part in (learn, valid)]
     tokens = [sum(e.tree.size for e in part) for part in parts]
-    log(f"reward model: {len(learn)}/{len(valid)}/{len(test)} pairs to train/choose/test, {tokens} tokens")
+    log(f"reward model: {len(learn)} talks to train on, {len(valid)} to choose by, {tokens} tokens")
     weight: torch.Tensor = adapter.model.score.modules_to_save["default"].weight
-    objective = BradleyTerry(lambda normed: (normed.float() @ weight.float().T)[:, 0], settings)
+    objective = PairObjective(lambda normed: (normed.float() @ weight.float().T)[:, 0], settings)
     trainer = Trainer(adapter, objective, parts[0], parts[1], settings, folder, checkpoint, log)
-    report: dict[str, Any] = {"train_pairs": len(learn)}
+    figures: dict[str, Any] = {"pairs": len(pairs), "talks": len(learn) + len(valid), "tokens": sum(tokens)}
     if settings.trainer == "loop":
-        state = trainer.run(lambda states: fit_score(trainer, states, weight, settings))
-        report |= {"steps": trainer.steps, "best_step": state.best_step}
-    report |= measure(trainer, parts[1], parts[2], test)
-    if form:
-        bare = pair_examples(NotedPairs(test), adapter.chat, form)
-        report["accuracy_without_notes"] = share(gaps_of(trainer.predict(bare), bare) > 0.0)
+        state = trainer.run(lambda states: fit_score(trainer, states, weight))
+        figures |= {"optimiser steps": trainer.steps, "best step": state.best_step}
+        figures["accuracy on the training authors' pairs that chose it"] = state.best
     made = folder.path / "adapter"
-    write_adapter(adapter, made, "reward model", _USE, settings, command, report)
-    fit_scale(trainer, form).save(made)
-    write_json(made / READING, {"suffix": list(form.suffix if form else ())})
-    log(f"held-out accuracy {report['accuracy']['value']:.4f}, ceiling {report['ceiling']:.4f}; written to {made}")
+    adapter.save(made)
+    log("zero and unit, and figures on the validation authors")
+    reference = reference_of(
+        lambda views: chat_scores(trainer, [(talk_of_view(view), view.text) for view in views]), most=settings.bland
+    )
+    write_json(made / FILE, reference.model_dump(mode="json"), indent=1)
+    figures |= held_out(lambda chats: chat_scores(trainer, chats), settings.most)
+    write_json(made / "metrics.json", figures, indent=1)
+    write_text(made / CARD, _card(settings, command, figures))
+    log(f"accuracy on validation authors {figures['accuracy on validation authors']['value']:.4f}; written to {made}")
     return made
 
 
-def measure(
-    trainer: Trainer, valid: Sequence[Example], test: Sequence[Example], pairs: Sequence[PreferencePair]
-) -> dict[str, Any]:
-    """Return the figures of ``measures.pair_report`` for the adapter's present weights on the test pairs."""
-    outputs = trainer.predict(test)
-    ordered = [pairs[n] for e in test for n in e.target.numbers]
-    gaps = gaps_of(outputs, test)
-    scores, lengths = [], []
-    for out, example in zip(outputs, test, strict=True):
-        for (chosen, rejected, _), n in zip(example.target.pairs, example.target.numbers, strict=True):
-            scores += [float(out[chosen]), float(out[rejected])]
-            lengths += [float(len(pairs[n].chosen)), float(len(pairs[n].rejected))]
-    return pair_report(
-        gaps,
-        [p.source for p in ordered],
-        [p.margin for p in ordered],
-        [p.sure for p in ordered],
-        np.array(scores),
-        np.array(lengths),
-        gaps_of(trainer.predict(valid), valid),
-    )
+def chat_scores(trainer: Trainer, chats: Sequence[tuple[Sequence[ChatMessage], str]]) -> list[float]:
+    """Return the scores that the present weights give replies to chats, in order; a talk is read once."""
+    places: dict[str, dict[str, int]] = {}
+    prompts: dict[str, Sequence[ChatMessage]] = {}
+    for prompt, reply in chats:
+        replies = places.setdefault(str(prompt), {})
+        replies.setdefault(reply, len(replies))
+        prompts[str(prompt)] = prompt
+    examples = [_example(trainer.adapter.chat, prompts[name], list(replies), None) for name, replies in places.items()]
+    outputs = dict(zip(places, trainer.predict(examples), strict=True))
+    return [float(outputs[str(prompt)][places[str(prompt)][reply]]) for prompt, reply in chats]
 
 
-def fit_score(trainer: Trainer, states: TrunkStates, weight: torch.Tensor, settings: RmPreset) -> None:
-    """Set the score layer to the best linear reader of the present hidden states (see ``judge.fit_letters``)."""
+def fit_score(trainer: Trainer, states: TrunkStates, weight: torch.Tensor) -> None:
+    """Set the score layer to the best linear reader of the present hidden states."""
     hidden = torch.split(trainer.hidden(trainer.train, states), [len(e.places) for e in trainer.train])
-    gaps, margins = [], []
+    gaps, sure = [], []
     for states_of, example in zip(hidden, trainer.train, strict=True):
-        for chosen, rejected, margin in example.target.pairs:
+        for chosen, rejected, p in example.target.pairs:
             gaps.append(states_of[chosen] - states_of[rejected])
-            margins.append(margin)
-    wanted = torch.tensor(margins) * settings.margin
+            sure.append(p)
     with torch.no_grad():
-        weight.copy_(preference_reader(torch.stack(gaps), wanted, settings.smooth)[None])
-
-
-def fit_scale(trainer: Trainer, form: JudgeForm | None, situations: int = 150) -> RewardScale:
-    """Return zero and unit from replies of an honest agent in training situations."""
-    seed, chat = trainer.preset.seed, trainer.adapter.chat
-    views, routine = honest_replies(
-        situations,
-        seed,
-        _FIRST + seed * situations,
-        lambda situation, habit, rng: draw_candidate(situation, rng, False, habit, damaged=0.0).view,
-    )
-    examples = []
-    for view in views:
-        tree = TextTree(chat.prompt_ids(prompt(view)), (_read(view.text, notes(view), chat, form),))
-        examples.append(Example(tree, tree.ends(), None))
-    return RewardScale.fit([float(out[0]) for out in trainer.predict(examples)], routine)
+        weight.copy_(preference_reader(torch.stack(gaps), torch.tensor(sure))[None])
 
 
 def train_with_trl(
-    settings: RmPreset, learn: Sequence[PreferencePair], valid: Sequence[PreferencePair], out: Path
+    settings: RmPreset, learn: Sequence[ComparedTalk], valid: Sequence[ComparedTalk], out: Path
 ) -> TrainedAdapter:
     """Train with TRL's RewardTrainer in ``out`` and return the adapter with the weights that were best on ``valid``.
 
-    Accelerate spreads it over whatever GPUs there are. Pairs, loss, margins and centring are the loop's.
+    Accelerate spreads it over whatever GPUs there are.
     """
     # Wanted only here.
     from datasets import Dataset
@@ -295,16 +230,15 @@ def train_with_trl(
         """Return a message, control tokens in what was said broken up."""
         return {"role": role, "content": without_controls(text, specials)}
 
-    def dataset(pairs: Sequence[PreferencePair]) -> Any:
-        rows = [
-            {
-                "prompt": [said(m["role"], m["content"]) for m in pair.prompt],
-                "chosen": [said("assistant", pair.chosen.strip())],
-                "rejected": [said("assistant", pair.rejected.strip())],
-                "margin": settings.margin * pair.margin,
-            }
-            for pair in pairs
-        ]
+    def dataset(talks: Sequence[ComparedTalk], tied: bool) -> Any:
+        rows = []
+        for talk in talks:
+            prompt = [said(m["role"], m["content"]) for m in talk_end(talk.prompt)]
+            for c, r, sure in talk.pairs:
+                orders = [(c, r)] if sure != TIE else [(c, r), (r, c)] if tied else []
+                for pair in orders:
+                    one, other = ([said("assistant", talk.replies[i].strip())] for i in pair)
+                    rows.append({"prompt": prompt, "chosen": one, "rejected": other})
         return Dataset.from_list(rows)
 
     arguments = RewardConfig(
@@ -315,7 +249,7 @@ def train_with_trl(
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.batch_size,
         per_device_eval_batch_size=settings.batch_size,
-        center_rewards_coefficient=settings.centre,
+        center_rewards_coefficient=CENTRE,
         max_length=MOST_TOKENS,
         eval_strategy="steps",
         eval_steps=settings.measure_every,
@@ -332,13 +266,34 @@ def train_with_trl(
     trainer = RewardTrainer(
         model=model,
         args=arguments,
-        train_dataset=dataset(learn),
-        eval_dataset=dataset(valid),
+        train_dataset=dataset(learn, tied=True),
+        eval_dataset=dataset(valid, tied=False),
         processing_class=tokenizer,
         peft_config=lora_config(settings, layers, "SEQ_CLS"),
     )
     trainer.train()
     trainer.save_model(str(out / "best"))
-    adapter = TrainedAdapter(settings, "SEQ_CLS")
+    adapter = TrainedAdapter(settings)
     set_peft_model_state_dict(adapter.peft, load_file(out / "best" / WEIGHTS))
     return adapter
+
+
+def _card(settings: RmPreset, command: str, figures: Mapping[str, Any]) -> str:
+    return model_card(
+        "LoRA reward model for hotel-rate negotiation",
+        [
+            f"A LoRA adapter on `{settings.base}` (SmolLM2-135M-Instruct where that is `smollm2`) with one output: how "
+            "good a reply is in a hotel-rate negotiation, to somebody who reads the chat and no card.",
+            "Trained on replies that AI authors wrote and graded for this project; no human compared anything. It "
+            "knows this project's game and no other, and is no judge of real negotiations. The figures are on authors "
+            "whom it was not trained on.",
+        ],
+        base=settings.base,
+        tags=("lora", "negotiation", "reward-model"),
+        use='`rewards.model.adapter_model.AdapterRewardModel.from_folder(FOLDER)`, or `reward="repo:model=FOLDER"`; '
+        "`reference.json` holds zero and unit. In PEFT it is a SEQ_CLS adapter, read at the reply's last token.",
+        made=[command],
+        settings=settings.model_dump(mode="json"),
+        figures=figures,
+        versions=provenance(),
+    )

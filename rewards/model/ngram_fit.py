@@ -1,14 +1,14 @@
 """``negotiate train rm --preset ngram``: fits the light reward model on preference pairs, in half a minute.
 
-The loss is that of the encoder reward model (``encoder_training``): Bradley-Terry with the annotators' certainty, ties
-among it, and each chosen reply drawn above 0, each rejected one below. AdaGrad on sparse rows; afterwards the weight of
-the length is set so that R_model correlates with it no more than ``NgramPreset.length_correlation``.
+The loss is that of ``compared_talks`` but for the length: afterwards its weight is set so that R_model correlates with
+it no more than ``NgramPreset.length_correlation``. AdaGrad on sparse rows.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -18,17 +18,18 @@ from pydantic import Field
 from scipy.optimize import brentq
 from scipy.sparse import csr_array
 
+from negotiation_env.engines.chat_model import ChatMessage
 from negotiation_env.files import write_json
+from negotiation_env.play.protocols import ReplyView
 from negotiation_env.training.presets import Preset, read_preset
 from rewards.model.act_fit import fit_acts
+from rewards.model.compared_talks import graded, reference_of, training_pairs
 from rewards.model.ngram_model import LENGTH, NgramRewardModel, entries, length_value, raw_score
-from rewards.model.reference import Reference
-from rewards.training.held_out_figures import correlation, share
+from rewards.training.held_out_figures import held_out
 from rewards.training.reward_presets import PRESETS
-from simulators.people.graded_replies import GradedReply, graded_turns
-from simulators.people.training_files import PreferencePair, training_preferences
-from simulators.people.written_dialogues import written_dialogues
-from simulators.people.written_pairs import NO_ANSWER, tied_pairs, written_pairs
+from simulators.people.graded_replies import GradedReply
+from simulators.people.training_files import PreferencePair
+from simulators.people.written_pairs import NO_ANSWER
 
 Floats = NDArray[np.float64]
 BATCH: Final = 256
@@ -66,11 +67,16 @@ class _Rows(NamedTuple):
     sure: Floats
 
 
-def talk_of(pair: PreferencePair) -> tuple[list[str], list[str]]:
-    """Return what agent and hotel said before a pair's replies."""
-    own = [m["content"] for m in pair.prompt if m["role"] == "assistant"]
-    users = [m["content"] for m in pair.prompt if m["role"] == "user"]
+def talk_of(prompt: Sequence[ChatMessage]) -> tuple[list[str], list[str]]:
+    """Return what agent and hotel said in a chat."""
+    own = [m["content"] for m in prompt if m["role"] == "assistant"]
+    users = [m["content"] for m in prompt if m["role"] == "user"]
     return own, ["" if text == NO_ANSWER else text for text in users[1:]]
+
+
+def chat_scores(model: NgramRewardModel, chats: Sequence[tuple[Sequence[ChatMessage], str]]) -> list[float]:
+    """Return the unbounded scores of replies to chats."""
+    return [model.raw(*talk_of(prompt), reply) for prompt, reply in chats]
 
 
 def fit(pairs: Sequence[PreferencePair], settings: NgramPreset) -> dict[str, float]:
@@ -79,7 +85,7 @@ def fit(pairs: Sequence[PreferencePair], settings: NgramPreset) -> dict[str, flo
     read: list[dict[str, float]] = []
     ends: list[tuple[int, int]] = []
     for pair in pairs:
-        own, heard = talk_of(pair)
+        own, heard = talk_of(pair.prompt)
         key = "\x00".join((*own, "\x01", *heard))
         both = []
         for reply in (pair.chosen, pair.rejected):
@@ -135,7 +141,7 @@ def _sigmoid(x: Floats) -> Floats:
 
 def without_length(weights: Mapping[str, float], replies: Sequence[GradedReply], most: float) -> dict[str, float]:
     """Return weights with that of the length such that R_model's correlation with characters is at most so much."""
-    scores = np.array([_raw(weights, reply) for reply in replies])
+    scores = np.array([_raw(weights, reply.view) for reply in replies])
     characters = np.array([float(len(reply.view.text)) for reply in replies])
     lengths = np.array([length_value(reply.view.text) for reply in replies])
     bland = np.array([reply.grade == "bland" for reply in replies])
@@ -148,19 +154,9 @@ def without_length(weights: Mapping[str, float], replies: Sequence[GradedReply],
     return {**weights, LENGTH: round(weights.get(LENGTH, 0.0) - b, 4)}
 
 
-def _raw(weights: Mapping[str, float], reply: GradedReply) -> float:
-    own, heard = ([u.text for u in said] for said in (reply.view.agent_said, reply.view.manager_said))
-    return raw_score(weights, own, heard, reply.view.text)
-
-
-def graded(split: str) -> list[GradedReply]:
-    """Return a split's replies."""
-    return [r for dialogue in written_dialogues(split) for turn in graded_turns(dialogue) for r in turn.replies]
-
-
-def reference_of(weights: Mapping[str, float], replies: Sequence[GradedReply]) -> Reference:
-    """Return the zero of R_model: what bland replies score."""
-    return Reference.of((int(r.view.stage), _raw(weights, r)) for r in replies if r.grade == "bland")
+def _raw(weights: Mapping[str, float], view: ReplyView) -> float:
+    own, heard = ([u.text for u in said] for said in (view.agent_said, view.manager_said))
+    return raw_score(weights, own, heard, view.text)
 
 
 def read_settings(preset: Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()) -> NgramPreset:
@@ -181,35 +177,14 @@ def train(
     settings = read_settings(preset, overrides)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    if settings.data:
-        pairs = training_preferences(settings.data)
-    else:
-        pairs = [*written_pairs("train", settings.pairs or None, settings.seed), *tied_pairs("train")]
+    pairs = training_pairs(settings.data, settings.pairs, settings.seed)
     replies = graded("train")
     weights = without_length(fit(pairs, settings), replies, settings.length_correlation)
     acts = fit_acts(settings.act_pairs, settings.honest, settings.seed)
-    model = NgramRewardModel(weights, reference_of(weights, replies), acts)
+    reference = reference_of(lambda views: [_raw(weights, view) for view in views], replies)
+    model = NgramRewardModel(weights, reference, acts)
     model.save(folder / "preference.npz")
-    report = {"settings": settings.model_dump(), "pairs": len(pairs), **held_out(model)}
+    counts = {"pairs": len(pairs), "entries": len(weights)}
+    report = {"settings": settings.model_dump(), **counts, **held_out(partial(chat_scores, model))}
     write_json(folder / "preference.json", report, indent=1)
     return folder
-
-
-def held_out(model: NgramRewardModel) -> dict[str, Any]:
-    """Return accuracy on the validation authors' pairs and ties, and the correlation of score and length."""
-    pairs, tied = written_pairs("validation", None), tied_pairs("validation", ("validation.jsonl",))
-
-    def both(some: Sequence[PreferencePair]) -> tuple[Floats, Floats]:
-        chosen, rejected = (
-            np.array([model.raw(*talk_of(p), getattr(p, name)) for p in some]) for name in ("chosen", "rejected")
-        )
-        return chosen, rejected
-
-    (chosen, rejected), (true, false) = both(pairs), both(tied)
-    lengths = np.array([float(len(p.chosen)) for p in pairs] + [float(len(p.rejected)) for p in pairs])
-    return {
-        "entries": len(model.weights),
-        "accuracy on validation authors": share(chosen > rejected),
-        "true over false, validation edits (ties half)": float((np.sign(true - false) + 1.0).mean() / 2.0),
-        "correlation with length": correlation(np.concatenate([chosen, rejected]), lengths),
-    }

@@ -24,6 +24,7 @@ from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView
 from rewards.linear import LinearWeights, load_weights
 from rewards.model.reference import Reference
+from rewards.sources import ORDINARY
 
 SHIPPED: Final = Path(__file__).parents[1] / "weights" / "preference.npz"
 ACTS: Final = "acts.npz"
@@ -63,19 +64,26 @@ _COMMON: Final = frozenset(
 )
 
 
-@lru_cache(maxsize=256)
+# Every later turn compares its reply with a message, so what is read of one is remembered: as tuples of strings, which
+# the garbage collector leaves alone.
+@lru_cache(maxsize=4096)
 def _tokens(text: str) -> tuple[str, ...]:
     """Return a text's words, signs and Chinese characters; figures by how many digits they have."""
     found = _TOKEN.findall(text[:MOST_CHARACTERS].lower())
-    return tuple(f"<{min(len(t), 5)} digits>" if t[0].isdigit() else t for t in found)
+    return tuple([f"<{min(len(t), 5)} digits>" if t[0].isdigit() else t for t in found])
 
 
-@lru_cache(maxsize=256)
-def _stems(text: str) -> frozenset[str]:
+@lru_cache(maxsize=4096)
+def _pairs(text: str) -> tuple[str, ...]:
+    """Return the pairs of a text's neighbouring tokens."""
+    return tuple([f"{a} {b}" for a, b in pairwise(_tokens(text))])
+
+
+@lru_cache(maxsize=4096)
+def _stems(text: str) -> tuple[str, ...]:
     """Return the beginnings of a text's longer words, and its Chinese characters."""
-    return frozenset(
-        t[:_STEM] for t in _tokens(text) if (len(t) >= _CONTENT and t[0] != "<" and t not in _COMMON) or t > "\u3400"
-    )
+    said = _tokens(text)
+    return tuple([t[:_STEM] for t in said if (len(t) >= _CONTENT and t[0] != "<" and t not in _COMMON) or t > "\u3400"])
 
 
 def entries(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, float]:
@@ -84,57 +92,48 @@ def entries(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, f
     ``own`` and ``heard`` are what both sides said before, oldest first.
     """
     tokens, last = _tokens(reply), heard[-1] if heard else ""
-    found = dict.fromkeys(tokens, WORD_VALUE)
-    edges = ("<start>", *tokens, "<end>")
-    for a, b in pairwise(edges):
-        found[f"{a} {b}"] = WORD_VALUE
+    ends = (f"<start> {tokens[0]}", f"{tokens[-1]} <end>") if tokens else ("<start> <end>",)
+    found = dict.fromkeys((*tokens, *_pairs(reply), *ends), WORD_VALUE)
     place = "first:" if not own else "asked:" if "?" in last else ""
     if place:
-        for token in set(tokens):
-            found[place + token] = WORD_VALUE
-    for name, value in _numbers(own, heard, reply, tokens, last):
-        if value:
-            found[name] = value
+        found |= dict.fromkeys([place + token for token in tokens], WORD_VALUE)
+    found |= {name: value for name, value in _numbers(own, heard, reply).items() if value}
     return found
 
 
-def _numbers(
-    own: Sequence[str], heard: Sequence[str], reply: str, tokens: tuple[str, ...], last: str
-) -> list[tuple[str, float]]:
+def _numbers(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, float]:
     """Return how a reply compares with the talk before it."""
-    mine, theirs = _stems(reply), _stems(last)
-    earlier: set[str] = set().union(*map(_stems, heard[:-1]))
-    said: set[str] = set().union(*map(_stems, own))
+    tokens, pairs, mine = _tokens(reply), {*_pairs(reply)}, {*_stems(reply)}
+    last, earlier = heard[-1] if heard else "", [_stems(text) for text in heard[:-1]]
+    unsaid = mine.difference(*[_stems(text) for text in own])
+    unheard = mine.difference(_stems(last))
     copied = bool(last) and reply.strip() == last.strip()
-    taken, count = 0 if copied else len(mine & theirs), len(tokens)
-    pairs, before = set(pairwise(tokens)), set[tuple[str, str]]()
-    for text in own:
-        words = _tokens(text)
-        before.update(pairwise(words))
-    return [
-        ("<takes up one>", float(taken >= 1)),
-        ("<takes up two>", float(taken >= 2)),
-        ("<takes up three>", float(taken >= 3)),
-        ("<takes up earlier>", min(3, len(mine & earlier)) / 3.0),
-        ("<own words>", len(mine & said) / max(3, len(mine))),
-        ("<own pairs>", len(pairs & before) / max(4, count)),
-        ("<new words>", min(8, len(mine - theirs - earlier - said)) / 8.0),
-        ("<short>", float(count < SHORT)),
-        ("<very short>", float(count < VERY_SHORT)),
-        ("<long>", max(0, min(40, count - LONG)) / 40.0),
-        ("<twice>", (count - len(set(tokens))) / max(12, count)),
-        ("<capitals>", float(reply.isupper() and len(reply) > 3)),
-        ("<empty>", RARE * (not tokens)),
-        ("<echo>", taken / max(3, len(mine))),
-        ("<copied>", RARE * copied),
-        ("<said before>", RARE * (reply in own)),
-        (LENGTH, length_value(reply)),
-    ]
+    taken, count = 0 if copied else len(mine) - len(unheard), len(tokens)
+    return {
+        "<takes up one>": float(taken >= 1),
+        "<takes up two>": float(taken >= 2),
+        "<takes up three>": float(taken >= 3),
+        "<takes up earlier>": min(3, len(mine) - len(mine.difference(*earlier))) / 3.0,
+        "<own words>": (len(mine) - len(unsaid)) / max(3, len(mine)),
+        "<own pairs>": (len(pairs) - len(pairs.difference(*[_pairs(text) for text in own]))) / max(4, count),
+        "<new words>": min(8, len(unheard.intersection(unsaid).difference(*earlier))) / 8.0,
+        "<short>": float(count < SHORT),
+        "<very short>": float(count < VERY_SHORT),
+        "<long>": max(0, min(40, count - LONG)) / 40.0,
+        "<twice>": (count - len(set(tokens))) / max(12, count),
+        "<capitals>": float(reply.isupper() and len(reply) > 3),
+        "<empty>": RARE * (not tokens),
+        "<echo>": taken / max(3, len(mine)),
+        "<copied>": RARE * copied,
+        "<said before>": RARE * (reply in own),
+        LENGTH: length_value(reply),
+    }
 
 
 def raw_score(weights: Mapping[str, float], own: Sequence[str], heard: Sequence[str], reply: str) -> float:
     """Return the unbounded score that weights by entry give a reply behind what both sides said."""
-    return math.fsum(weights[e] * value for e, value in entries(own, heard, reply).items() if e in weights)
+    found = entries(own, heard, reply)
+    return math.fsum([weight * value for name, value in found.items() if (weight := weights.get(name)) is not None])
 
 
 def length_value(reply: str) -> float:
@@ -206,7 +205,7 @@ class NgramRewardModel:
 
     def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> Num | None:
         """Return R_model of moves without text, which has a unit of its own (``act_fit``); None without its weights."""
-        return None if self.acts is None else self.acts.act_parts(features)[0]
+        return None if self.acts is None else self.acts.act_parts(features)[0] + ORDINARY
 
 
 @cache

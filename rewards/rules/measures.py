@@ -91,17 +91,25 @@ _BINDING = word_set(
 
 
 def foreign_letters(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
-    """Share of letters in words that are not Latin, 0 to 1; 0 where the manager itself writes another script.
+    """Share of words that are not Latin, 0 to 1; 0 in a talk in which another script is written already.
 
-    A Latin word with look-alikes of another alphabet in it is disguised, not foreign. A first message that is mostly in
-    another script chooses the language of the talk and mixes nothing.
+    A Latin word with look-alikes of another alphabet in it is disguised, not foreign; a sign of Chinese is half a word.
+    A first message that is mostly in another script chooses the language of the talk and mixes nothing, and a hotel
+    that says nothing leaves it at that.
     """
-    if prepared.ascii or any(_is_foreign(word) for u in view.manager_said for word in _WORD.findall(u.text)):
+    if prepared.ascii or any(map(_has_foreign, (u.text for u in view.manager_said))):
         return 0.0
     words = _WORD.findall(prepared.raw)
-    foreign = sum(len(word) for word in words if _is_foreign(word))
-    share = foreign / sum(map(len, words)) if words else 0.0
-    return 0.0 if share > 0.5 and not view.manager_said and not view.agent_said else share
+    foreign = sum(max(1.0, len(word) / 2.0) for word in words if _is_foreign(word))
+    share = foreign / (foreign + sum(not _is_foreign(word) for word in words)) if words else 0.0
+    if any(u.text.strip() for u in view.manager_said):
+        return share
+    chosen = any(map(_has_foreign, (u.text for u in view.agent_said))) if view.agent_said else share > 0.5
+    return 0.0 if chosen else share
+
+
+def _has_foreign(text: str) -> bool:
+    return any(map(_is_foreign, _WORD.findall(text)))
 
 
 def _is_foreign(word: str) -> bool:

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from negotiation_env.play.protocols import Utterance
-
 _FIGURE: Final = re.compile(r"[0-9][0-9.,]*")
 _NO_DIGITS: Final = bytes(c for c in range(128) if not 48 <= c < 58)
 _PERCENT: Final = re.compile(r" ?(?:%|percent|per cent|pct)")
@@ -52,12 +50,6 @@ def _read_figures(text: str) -> Iterator[SaidFigure]:
             continue
         percent = _PERCENT.match(text, end) is not None or text[max(0, start - 3) : start] == "百分之"
         yield SaidFigure(float(plain) * (1000.0 if _THOUSAND.match(text, end) else 1.0), percent)
-
-
-def said_figures(said: Utterance) -> list[tuple[float, bool]]:
-    """Return the figures of a message, in digits or as prices in words, and which are percentages."""
-    figures = [(f.value, f.percent) for f in figures_of(said.text.lower())]
-    return figures + [(act.price, False) for act in said.acts if act.price is not None]
 
 
 def phone_count(text: str) -> int:

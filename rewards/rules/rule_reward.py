@@ -78,7 +78,6 @@ class RuleReward:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
-        self._places = {rule.id: i for i, rule in enumerate(rules)}
         self._terms = tuple(RewardTerm("rules", r.id, r.points, r.message) for r in rules)
         self._features = tuple(
             (FEATURE_INDEX[r.feature], r.above, i) for i, r in enumerate(rules) if r.feature is not None
@@ -200,17 +199,6 @@ class RuleReward:
         if needs and needs.isdisjoint(tokens_of(message) if message.isascii() else _WORD.findall(message)):
             return False
         return asked.search(message, timeout=PATTERN_SECONDS) is not None
-
-    def finds(self, name: str, view: ReplyView, prepared: Prepared) -> bool:
-        """Whether the rule on words or measurements of this id fires; False where it takes too long.
-
-        Raises:
-            KeyError: where there is no such rule.
-        """
-        try:
-            return self.fires(self._places[name], view, prepared)
-        except TimeoutError:
-            return False
 
     def tried(self, view: ReplyView, prepared: Prepared) -> Iterable[int]:
         """Return which rules on words or with measurements may fire: without needs, or with one of them in the text."""

@@ -24,7 +24,7 @@ from negotiation_env.seeds import Stream
 from negotiation_env.training.run_folder import RunFolder
 from rewards.training.adapter_training import MasterAdamW, TrainedAdapter
 from rewards.training.frozen_layers import TrunkStates
-from rewards.training.reward_presets import RewardPreset
+from rewards.training.reward_presets import RmPreset
 
 _TENSORS, _STATE, _BEST = "state.safetensors", "state.json", "best/"
 
@@ -81,7 +81,7 @@ class Trainer:
         objective: Objective,
         train: Sequence[Example],
         valid: Sequence[Example],
-        preset: RewardPreset,
+        preset: RmPreset,
         folder: RunFolder,
         checkpoint: Path | None,
         log: Callable[[str], None],

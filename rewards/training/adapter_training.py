@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from peft import get_peft_model
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from negotiation_env.engines.chat_model import EngineSpecError
 from negotiation_env.engines.chat_text import ChatText
@@ -30,47 +30,43 @@ from negotiation_env.engines.exact.trees import (
 )
 from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import UsageError
-from negotiation_env.files import write_json, write_text
-from negotiation_env.training.lora import WEIGHTS, AdapterTask, lora_config, save_adapter
-from negotiation_env.training.run_folder import CARD, restore, state_tensors
-from rewards.reply_reader import ARTIFACTS
-from rewards.training.held_out_figures import reward_card
-from rewards.training.reward_presets import RewardPreset
+from negotiation_env.training.lora import WEIGHTS, lora_config, save_adapter
+from negotiation_env.training.run_folder import restore, state_tensors
+from rewards.training.reward_presets import RmPreset
 
 _MASTER, _ADAM = "master/", "adam"
-_MODELS: dict[str, Any] = {"SEQ_CLS": AutoModelForSequenceClassification, "CAUSAL_LM": AutoModelForCausalLM}
+ARTIFACTS = Path(__file__).parents[1] / "artifacts"
+"""The shipped adapters."""
 
 
 class TrainedAdapter:
-    """A base with an adapter on its uppermost layers, and on the vocabulary's where it is to write tokens.
+    """A base with an adapter on its uppermost layers and one ``score`` output, which is saved with it.
 
     Args:
         preset: base, shape and seed of the adapter, and the one that it starts from.
-        task: SEQ_CLS adds one ``score`` output, saved with the adapter; CAUSAL_LM adapts the vocabulary's layer.
 
     Raises:
         UsageError: if the start does not fit.
     """
 
-    def __init__(self, preset: RewardPreset, task: AdapterTask) -> None:
+    def __init__(self, preset: RmPreset) -> None:
         folder = base_path(preset.base)
         self.base = preset.base
         self.chat = ChatText(AutoTokenizer.from_pretrained(folder))
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        options = {"num_labels": 1} if task == "SEQ_CLS" else {}
         with torch.random.fork_rng():
             torch.manual_seed(preset.seed)  # PEFT and the new score layer draw from torch's global generator
-            model: Any = _MODELS[task].from_pretrained(
+            model: Any = AutoModelForSequenceClassification.from_pretrained(
                 folder,
+                num_labels=1,
                 dtype=number_format(preset.number),
                 use_safetensors=True,
                 attn_implementation=ATTENTION,
-                **options,
             )
             count = int(model.config.get_text_config().num_hidden_layers)
             adapted = uppermost(preset.layers, count)
             self.depth = adapted.start
-            shape = lora_config(preset, adapted, task, vocabulary=task == "CAUSAL_LM")
+            shape = lora_config(preset, adapted, "SEQ_CLS")
             self.peft: Any = get_peft_model(model, shape, autocast_adapter_dtype=False)
         self.peft.to(self.device).eval()
         self.model = model
@@ -107,27 +103,6 @@ class TrainedAdapter:
     def weights(self) -> dict[str, torch.nn.Parameter]:
         """Return what is trained, by name."""
         return {name: p for name, p in self.peft.named_parameters() if p.requires_grad}
-
-    @torch.no_grad()
-    def set_vocabulary(self, ids: Sequence[int], rows: torch.Tensor) -> None:
-        """Set the vocabulary layer's adapter so that it reads some tokens by the given rows (tokens, width).
-
-        Exact where the rank is at least the number of tokens, else the nearest that the rank allows. From here on the
-        adapter changes these tokens alone.
-        """
-        layer = self.model.get_output_embeddings()
-        down, up = layer.lora_A["default"].weight, layer.lora_B["default"].weight
-        wanted = (rows - layer.weight[list(ids)].float()) / layer.scaling["default"]
-        left, sizes, right = torch.linalg.svd(wanted, full_matrices=False)
-        rank = min(len(sizes), len(down))
-        roots = sizes[:rank].sqrt()
-        down.zero_()
-        up.zero_()
-        down[:rank] = roots[:, None] * right[:rank]
-        up[list(ids), :rank] = (left[:, :rank] * roots).to(up.dtype)
-        kept = torch.zeros(len(up), 1, dtype=up.dtype, device=up.device)
-        kept[list(ids)] = 1.0
-        up.register_hook(lambda gradient: gradient * kept)
 
     @torch.no_grad()
     def trunk(self, trees: Sequence[TextTree]) -> Iterator[torch.Tensor]:
@@ -175,22 +150,6 @@ class TrainedAdapter:
     def save(self, folder: Path) -> None:
         """Save the adapter as PEFT does, in safetensors, with the base by its name."""
         save_adapter(self.peft, "default", self.base, folder)
-
-
-def write_adapter(
-    adapter: TrainedAdapter,
-    folder: Path,
-    kind: str,
-    use: str,
-    preset: RewardPreset,
-    command: str,
-    report: dict[str, Any],
-) -> None:
-    """Write adapter, settings, figures and model card (see ``reward_card``) into a folder."""
-    adapter.save(folder)
-    write_json(folder / "metrics.json", report)
-    write_json(folder / "preset.json", preset.model_dump())
-    write_text(folder / CARD, reward_card(kind, use, preset, command, report))
 
 
 class MasterAdamW:

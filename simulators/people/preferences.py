@@ -262,19 +262,6 @@ def rankings(
             yield source, situation, list(replies.values())
 
 
-def compared(
-    situation: Situation, source: str, replies: list[Candidate], seed: int, held_out: bool = False
-) -> Iterator[Pair]:
-    """Yield every two replies as compared by the source's annotator, without those that it can hardly tell apart."""
-    rng = np.random.default_rng((Stream.COMPARISON, seed, situation.seed, int(situation.game.turn), int(held_out)))
-    annotator = Annotator(source)
-    for i, one in enumerate(replies):
-        for other in replies[i + 1 :]:
-            pair = _compare(situation, annotator, (one, other), rng, held_out)
-            if pair is not None:
-                yield pair
-
-
 def _pairs_of(source: str, seed: int, held_out: bool) -> Iterator[Pair]:
     """Yield pairs of one source without end, chosen and rejected replies of about the same length on average."""
     place = list(SOURCES).index(source)

@@ -1,11 +1,15 @@
 """Small pieces that the benchmark tests share: a policy with fixed replies, and a game played with it."""
 
-from collections.abc import Sequence
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from benchmarks.metrics.judging import AssessedEpisode, judge
 from benchmarks.suites import Case
 from negotiation_env.play.protocols import AgentReply, AgentView, ReplyView, RewardBreakdown
 from negotiation_env.play.rollout import rollout
+from policies.scripted import HeuristicPolicy
 from simulators.managers.replay_manager import ReplayManager
 
 
@@ -85,3 +89,20 @@ class Breaking(Polite):
             AgentReply("", fault="engine lost") if self.broken and view.agent_said and view.card.tickets[1:] else reply
             for view, reply in zip(views, replies, strict=True)
         ]
+
+
+def deadly(state: object, item: int) -> Iterator[int]:
+    """Work whose process is killed, but for item 0."""
+    yield item
+    if item:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class LostOnce(HeuristicPolicy):
+    """Its process is killed in the middle of a batch, once in a working folder: the file ``lost`` says that it was."""
+
+    def reply(self, views: Sequence[AgentView]) -> list[AgentReply]:
+        if max(len(view.agent_said) for view in views) >= 3 and not Path("lost").exists():
+            Path("lost").write_text(str(os.getpid()), encoding="utf-8")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().reply(views)

@@ -22,6 +22,7 @@ ELSEWHERE = {
     "docs/agents.md": "a server; tests/benchmarks/test_faults.py plays over one",
     "docs/howto/llm_agent.md": "a server; examples/llm_agent.py plays over one",
     "docs/howto/manager.md": "a language model; tests/simulators/test_llm_manager.py, test_deciding_manager.py",
+    "docs/howto/ray.md": "Ray; tests/benchmarks/test_ray.py",
     "docs/howto/train.md": "trains; each trainer has tests of its own",
     "docs/howto/trl.md": "trains; tests/policies/test_trl_grpo.py",
     "docs/howto/verifiers.md": "a venv of its own; tests/policies/test_verifiers_env.py",
@@ -69,7 +70,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CliRunner:
     monkeypatch.setattr(suites, "bad_cases", lambda: bad)
     monkeypatch.setattr(suites, "online", lambda: live)
     monkeypatch.setattr(suites, "ab", lambda: few)
-    monkeypatch.setattr("benchmarks.runner.workers.cores", lambda: 1)
+    monkeypatch.setattr("negotiation_env.play.workers.cores", lambda: 1)
     monkeypatch.chdir(tmp_path)
     return CliRunner()
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from benchmarks.cli.main import app
 from benchmarks.metrics.policy_metrics import ALL_METRICS
+from benchmarks.studies.faulty_server import SOUND, FaultPlan, FaultyServer, completion_body, faulty_server
 from negotiation_env.engines.answers import cause_of
 from negotiation_env.play import registry
 from negotiation_env.play.records import read_episodes
@@ -205,3 +206,46 @@ def test_another_setting_under_the_same_name_is_played_anew(tmp_path: Path) -> N
         assert len(server.asked) == played
         assert bench(tmp_path, server.url, options="&temperature=0").exit_code == 0
         assert len(server.asked) == 2 * played
+
+
+def again(out: Path, server: FaultyServer, options: str) -> Result:
+    """The bad cases against a server that fails by plan; failed calls are made again."""
+    spec = f"openai:{server.url}#m?name=agent&backoff=0.02&{options}"
+    words = ["bench", "--policy", spec, "--suite", "bad-cases", "--out", str(out), "--quiet"]
+    return CliRunner().invoke(app, words, env={"COLUMNS": "200"})
+
+
+def test_a_fifth_of_the_calls_may_fail_and_the_server_go_away_and_nothing_is_lost(tmp_path: Path) -> None:
+    with faulty_server(lambda body: completion_body(say(json.loads(body)))) as server:
+        server.plan_anew(FaultPlan(share=0.0))
+        assert again(tmp_path / "sound", server, "retries=10").exit_code == 0
+        calls = server.done.total()
+        ways = (
+            "429",
+            "500",
+            "cut",
+            "broken",
+            "empty",
+        )  # waiting for the others takes its time, see test_failing_servers
+        server.plan_anew(FaultPlan(ways=ways, away_after=calls // 2, away_for=1.0))
+        assert again(tmp_path / "failing", server, "retries=10").exit_code == 0
+        assert server.done[SOUND] < 0.9 * server.done.total()
+    sound, failing = ((tmp_path / run / "episodes.jsonl").read_bytes() for run in ("sound", "failing"))
+    assert sound == failing and len(failing.splitlines()) == CASES
+
+
+def test_a_server_that_is_lost_ends_the_run_and_the_same_command_plays_the_rest(tmp_path: Path) -> None:
+    with faulty_server(lambda body: completion_body(say(json.loads(body)))) as server:
+        server.plan_anew(FaultPlan(share=0.0, away_after=100, away_for=4.0))
+        lost = again(tmp_path, server, "retries=2&patience=0.3")
+        assert lost.exit_code == 3 and "x no connection" in lost.stderr
+        kept = [e for e in read_episodes(tmp_path / "episodes.jsonl") if e.fault is None]
+        assert len(list(read_episodes(tmp_path / "episodes.jsonl"))) == CASES
+        server.plan_anew(FaultPlan(share=0.0))
+        result = again(tmp_path, server, "retries=9&patience=0.3")
+        assert result.exit_code in (0, 3)
+        rest = again(tmp_path, server, "retries=2&patience=0.3")
+        assert rest.exit_code == 0, rest.output
+    episodes = list(read_episodes(tmp_path / "episodes.jsonl"))
+    assert len({e.scenario_id for e in episodes}) == len(episodes) == CASES
+    assert all(episode in episodes for episode in kept)

@@ -9,13 +9,13 @@ import pytest
 from benchmarks.studies.gaming import STALLING, STRATEGIES, Gain, GamingPolicy, failures, measure
 from negotiation_env.errors import UsageError
 from negotiation_env.game.scenario import sample_scenario
-from negotiation_env.play.registry import load_manager, load_policy, load_reward
+from negotiation_env.play.registry import load_manager, load_reward
 from negotiation_env.play.rollout import rollout
 
 
 @pytest.fixture(scope="module")
 def gains() -> dict[str, Gain]:
-    found = measure(load_reward("repo"), load_policy("intent-driven"), scenarios=40)
+    found = measure("repo", "intent-driven", scenarios=40)
     return {gain.strategy: gain for gain in found}
 
 

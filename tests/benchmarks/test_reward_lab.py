@@ -12,23 +12,17 @@ from typer.testing import CliRunner
 from benchmarks.cli.main import app
 from benchmarks.raters.situation import Hidden
 from benchmarks.studies.light_model import LightFitter, ViewPair
+from benchmarks.studies.reward_gate import PICKS, LabState, best_of, gate, lab_states, proxies, written_candidates
 from benchmarks.studies.reward_lab import (
     _INCIDENT,
     _INNOCENT,
     BEGGING,
-    PICKS,
     VERIFIABLE,
     GradedPair,
-    LabState,
     annotated,
-    best_of,
-    gate,
-    lab_states,
     labels_needed,
     pick_quality,
-    proxies,
     with_sentence,
-    written_candidates,
 )
 from benchmarks.studies.written_raters import written_episode
 from negotiation_env.language.rule_reader import RULES

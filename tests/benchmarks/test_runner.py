@@ -223,6 +223,7 @@ def test_each_policy_s_reader_is_told_and_another_one_s_episodes_are_played_agai
         {"trials": 0},
         {"seed": -1},
         {"workers": 0},
+        {"batch": 0},
         {"crossed": True},
         {"suites": ["ab:10"]},
         {"suites": ["ab:10"], "policies": [POLITE, BREAKING], "trials": 2},
@@ -237,10 +238,9 @@ def test_wrong_calls_say_so_before_anything_is_played(tmp_path: Path, wrong: dic
 def test_workers_make_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setattr("benchmarks.runner.run.WORTH_SPAWNING", 1)
-    monkeypatch.setattr("benchmarks.runner.workers.CHUNK", 5)
     live = CaseSuite("live", tuple(online())[:8])
     for workers in (1, 2):
-        run(tmp_path / str(workers), policies=["random"], suites=[FEW, live], workers=workers)
+        run(tmp_path / str(workers), policies=["random"], suites=[FEW, live], workers=workers, batch=5)
     assert files(tmp_path / "2") == files(tmp_path / "1")
 
 

@@ -19,6 +19,7 @@ from negotiation_env.engines import (
     EngineMissingError,
     EngineSpecError,
     load_engine,
+    specs,
 )
 from negotiation_env.engines import smollm2 as embedded
 from negotiation_env.engines.chat_model import adapted
@@ -141,6 +142,20 @@ def test_the_option_record_records_what_any_engine_says(tmp_path: Path) -> None:
         load_engine(f"recorded:{first}?timeout=3")
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("timeout=3", "timeout"),
+        ("max_loras=0", "max_loras"),
+        ("dtype=float8", "dtype"),
+        ("max_model_len=big", "max_model_len"),
+    ],
+)
+def test_options_of_vllm_are_checked_before_it_is_looked_for(options: str, told: str) -> None:
+    with pytest.raises(UsageError, match=f"options of vllm:tiny: {told}: "):
+        load_engine(f"vllm:tiny?{options}")
+
+
 def test_a_damaged_record_names_its_line(tmp_path: Path) -> None:
     path = tmp_path / "replies.jsonl"
     path.write_text("nonsense\n")
@@ -209,6 +224,16 @@ def test_the_http_engine_keeps_order_and_hides_the_key(address: str, monkeypatch
     sent = next(s for s in _Server.seen if s["seed"] == 3)
     assert sent["path"] == "/v1/chat/completions" and sent["key"] == "Bearer s3cret"
     assert sent["model"] == "small"
+
+
+@pytest.mark.parametrize(("gpu", "kind"), [(True, "vllm"), (False, "hf")])
+def test_auto_is_vllm_where_there_is_a_gpu_for_it(monkeypatch: pytest.MonkeyPatch, gpu: bool, kind: str) -> None:
+    monkeypatch.setattr(specs, "vllm_has_gpu", lambda: gpu)
+    monkeypatch.setattr(specs, "_open", {})
+    monkeypatch.setattr(specs, "_make", lambda kind, rest, spec, settings: (kind, rest, spec))
+    opened: object = load_engine("auto:some/model")
+    assert opened == (kind, "some/model", f"{kind}:some/model")
+    assert load_engine("auto:some/model") is load_engine(f"{kind}:some/model")
 
 
 def test_the_http_engine_wants_a_model(address: str) -> None:

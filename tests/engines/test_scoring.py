@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,10 +17,9 @@ from negotiation_env.engines.chat_text import ChatText, without_controls  # noqa
 from negotiation_env.engines.exact.trees import TextTree, packs  # noqa: E402
 from negotiation_env.engines.scoring import ReadText, TextScorer, load_head, open_base  # noqa: E402
 from rewards.training.adapter_training import TrainedAdapter  # noqa: E402
-from rewards.training.reward_presets import RewardPreset  # noqa: E402
+from rewards.training.reward_presets import RmPreset  # noqa: E402
 from tests.engines.toy_base import write_toy_base  # noqa: E402
 
-PICKED = (7, 8, 9)
 TEXTS = [(5, 6, 7, 8, 9, 40), (5, 6, 7), tuple(range(20, 70)), (200,)]
 
 
@@ -29,9 +28,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_toy_base(tmp_path_factory.mktemp("base"))
 
 
-def _adapter(base: Path, task: Any, layers: int, seed: int = 1) -> TrainedAdapter:
+def _adapter(base: Path, layers: int, seed: int = 1) -> TrainedAdapter:
     """An adapter with random weights on all its parts."""
-    preset = RewardPreset(
+    preset = RmPreset(
         base=str(base),
         layers=layers,
         lora_rank=4,
@@ -40,22 +39,20 @@ def _adapter(base: Path, task: Any, layers: int, seed: int = 1) -> TrainedAdapte
         seed=seed,
         number="float32",
     )
-    adapter = TrainedAdapter(preset, task)
+    adapter = TrainedAdapter(preset)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in adapter.weights().values():
             weight.copy_(torch.randn(weight.shape, generator=generator) * 0.3)
-    if task == "CAUSAL_LM":
-        adapter.set_vocabulary(PICKED, torch.randn(len(PICKED), 32, generator=generator) * 0.3)
     return adapter
 
 
 @pytest.fixture(scope="module")
 def folders(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    reward, judge = tmp_path_factory.mktemp("reward"), tmp_path_factory.mktemp("judge")
-    _adapter(base, "SEQ_CLS", 2).save(reward)
-    _adapter(base, "CAUSAL_LM", 1, seed=2).save(judge)
-    return reward, judge
+    reward, other = tmp_path_factory.mktemp("reward"), tmp_path_factory.mktemp("other")
+    _adapter(base, 2).save(reward)
+    _adapter(base, 1, seed=2).save(other)
+    return reward, other
 
 
 def test_a_reward_adapter_loads_with_plain_peft_and_scores_the_same(base: Path, folders: tuple[Path, Path]) -> None:
@@ -71,31 +68,15 @@ def test_a_reward_adapter_loads_with_plain_peft_and_scores_the_same(base: Path, 
     assert len({round(float(o["reward"]), 3) for o in found}) == len(TEXTS)
 
 
-def test_a_judge_adapter_gives_the_letters_probabilities_that_plain_peft_gives(
-    base: Path, folders: tuple[Path, Path]
-) -> None:
-    plain = transformers.AutoModelForCausalLM.from_pretrained(base)
-    model = peft.PeftModel.from_pretrained(plain, folders[1]).eval()
-    shared = open_base(str(base), "cpu", "float32")
-    heads = {"judge": load_head(shared, folders[1], PICKED), "reward": load_head(shared, folders[0])}
-    (outputs,) = TextScorer(shared, heads).read([ReadText(TEXTS[2], {"judge": (3, 20), "reward": (49,)})])
-    with torch.no_grad():
-        wanted = model(input_ids=torch.tensor([TEXTS[2]])).logits[0].log_softmax(-1)
-    assert torch.allclose(outputs["judge"], wanted[[3, 20]][:, list(PICKED)], atol=1e-4)
-    assert outputs["reward"].shape == (1, 1)
-
-
 def test_a_texts_outputs_do_not_depend_on_the_texts_beside_it(base: Path, folders: tuple[Path, Path]) -> None:
     shared = open_base(str(base), "cpu", "float32")
-    reader = TextScorer(
-        shared, {"reward": load_head(shared, folders[0]), "judge": load_head(shared, folders[1], PICKED)}
-    )
-    texts = [ReadText(t * k, {"reward": (len(t) - 1,), "judge": (0,)}) for t in TEXTS for k in (1, 3, 9)]
+    reader = TextScorer(shared, {"reward": load_head(shared, folders[0]), "other": load_head(shared, folders[1])})
+    texts = [ReadText(t * k, {"reward": (len(t) - 1,), "other": (0,)}) for t in TEXTS for k in (1, 3, 9)]
     together = reader.read(texts)
     backwards = reader.read(texts[::-1])[::-1]
     for text, one, other in zip(texts, together, backwards, strict=True):
         (alone,) = reader.read([text])
-        for name in ("reward", "judge"):
+        for name in ("reward", "other"):
             assert torch.equal(one[name], other[name])
             assert torch.equal(one[name], alone[name])
 
@@ -105,7 +86,10 @@ def test_adapters_of_the_shared_base_change_nothing(base: Path, folders: tuple[P
     shared = open_base(str(own), "cpu", "float32")
     text = [ReadText(TEXTS[0], {"reward": (5,)})]
     before = TextScorer(shared, {"reward": load_head(shared, folders[0])}).read(text)
-    shared.add_adapter(str(folders[1]))
+    config = peft.LoraConfig(r=4, target_modules=["v_proj"], task_type="CAUSAL_LM", init_lora_weights=False)
+    model = transformers.AutoModelForCausalLM.from_pretrained(own)
+    peft.get_peft_model(model, config).save_pretrained(tmp_path / "policy")
+    shared.add_adapter(str(tmp_path / "policy"))
     after = TextScorer(shared, {"reward": load_head(shared, folders[0])}).read(text)
     assert torch.equal(before[0]["reward"], after[0]["reward"])
 
@@ -116,9 +100,14 @@ def test_folders_that_are_no_adapter_of_the_base_are_refused(
     shared = open_base(str(base), "cpu", "float32")
     with pytest.raises(EngineSpecError, match="PEFT adapter folder"):
         load_head(shared, tmp_path)
-    with pytest.raises(EngineSpecError, match="SEQ_CLS"):
-        load_head(shared, folders[1])
     config = json.loads((folders[0] / "adapter_config.json").read_text())
+    other = tmp_path / "other"
+    shutil.copytree(folders[1], other)
+    (other / "adapter_config.json").write_text(
+        json.dumps(json.loads((other / "adapter_config.json").read_text()) | {"task_type": "CAUSAL_LM"})
+    )
+    with pytest.raises(EngineSpecError, match="SEQ_CLS"):
+        load_head(shared, other)
     (tmp_path / "adapter_config.json").write_text(json.dumps(config | {"use_dora": True}))
     (tmp_path / "adapter_model.safetensors").write_bytes((folders[0] / "adapter_model.safetensors").read_bytes())
     with pytest.raises(EngineSpecError, match="plain LoRA"):
@@ -126,7 +115,7 @@ def test_folders_that_are_no_adapter_of_the_base_are_refused(
 
 
 def test_branches_behind_a_shared_prefix_read_as_they_do_alone(base: Path) -> None:
-    adapter = _adapter(base, "SEQ_CLS", 2)
+    adapter = _adapter(base, 2)
     tree = TextTree(tuple(range(30, 60)), (tuple(range(70, 80)), (90,), tuple(range(100, 120))))
     other = TextTree((5, 6), ((7, 8),))
     places = [*tree.ends(), tree.size + other.ends()[0]]
@@ -142,7 +131,7 @@ def test_branches_behind_a_shared_prefix_read_as_they_do_alone(base: Path) -> No
 
 
 def test_gradients_through_branches_reach_the_adapter_and_nothing_below(base: Path) -> None:
-    adapter = _adapter(base, "SEQ_CLS", 2)
+    adapter = _adapter(base, 2)
     tree = TextTree((5, 6, 7), ((8, 9), (10,)))
     (hidden,) = adapter.trunk([tree])
     adapter.upper_of_branches([tree], hidden, tree.ends()).sum().backward()  # type: ignore[no-untyped-call]

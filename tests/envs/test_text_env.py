@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
+from negotiation_env.envs.text import HotelNegotiationEnv, plain_info
 from negotiation_env.errors import EpisodeOverError, UsageError
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.play.registry import load_manager, load_policy, load_reward
@@ -95,6 +96,17 @@ def test_the_outcome_stands_in_info_at_the_end_and_step_raises_after_it() -> Non
     assert info["outcome"]["turns"] == 1
     with pytest.raises(EpisodeOverError, match="reset"):
         env.unwrapped.step("still there?")
+
+
+def test_plain_info_is_json_and_tells_nothing_that_the_hotel_hides() -> None:
+    env = HotelNegotiationEnv(max_turns=2)
+    _, start = env.reset(seed=3)
+    assert plain_info(start) == {"stage": "open", "fault": None}
+    told = [plain_info(env.step(message)[4]) for message in ("Hello, could you offer 380?", "What can you do for us?")]
+    common = {"reward", "stage", "fault", "reading"}
+    assert [set(one) for one in told] == [common, common | {"outcome"}]
+    assert not any(word in json.dumps(told) for word in ("floor", "persona", "mood"))
+    assert set(told[0]["reward"]["terms"][0]) == {"source", "id", "points", "message"}
 
 
 def test_closing_ends_the_episode() -> None:

@@ -76,7 +76,26 @@ PAIRS = [
     ("promise", "A banner, and no badge.", "A banner and new photos."),
     ("price-type", "420 on the page leaves 357 to you.", "420 to you, each night."),
     ("price-type", "The twin stands at 420, as the guest pays.", "The twin stands at 420, as it reaches you."),
+    ("price-type", "420 and 560, both what the guest pays.", "420 and 560, both what you keep."),
+    ("price-type", "420 to the guest leaves you 357.", "420, net price."),
+    ("price-type", "双床420，客人付的价。", "双床420，您到手的价。"),
     ("net-price", "Of 400 you keep 340.", "Of 400 you keep 360."),
+    ("net-price", "340 entered is 400 shown.", "340 entered is 390 shown."),
+    ("total", "33 of 50 are free, so 17 are sold.", "33 of 50 are free, so 27 are sold."),
+    (
+        "date",
+        "The twin from the fifteenth, the king from the eighteenth.",
+        "The twin from the fifteenth, the king from the twenty-ninth.",
+    ),
+    ("date", "15号起七晚的双床，和18号起四晚的大床。", "15号起七晚的双床，和28号起四晚的大床。"),
+    ("weekday", "双床6月15号周二进。", "双床6月15号周三进。"),
+    (
+        "nights",
+        "Twin 390 for seven nights, king 510 for four nights.",
+        "Twin 390 for six nights, king 510 for four nights.",
+    ),
+    ("conversion", "Partners sell 14% more of what is looked at.", "Partners sell 40% more of what is looked at."),
+    ("exposure", "22% more people look at your page.", "22% fewer views for your page."),
     ("competitor", "Orchid Court asks 405.", "Swan House asks 405."),
     ("competitor-price", "Orchid Court is at 405.", "Orchid Court is at 375."),
     ("competitor-price", "You'd be five under Orchid Court with 400.", "You'd be fifty under Orchid Court with 400."),
@@ -123,6 +142,26 @@ def test_a_claim_is_held_against_the_card_and_the_talk(kind: str, true: str, fal
         "Only the last two nights, from the 20th, in the king.",
         "Poor king, nobody asks for him.",
         "Nothing here is counted twice.",
+        "I'll set 420 and 560 for you.",
+        "The rest is up to you: 420?",
+        "Is 420 net or what the guest pays?",
+        "It might be worth 420 to you.",
+        "420 leaves you fifteen above Orchid Court.",
+        "475 and 420 are yours to keep.",
+        "420 beside me on my screen, in your own hand.",
+        "Both fair, thank you.",
+        "Have a lovely festival, and happy holidays to your brother.",
+        "Nobody races here.",
+        "I saw the report on your twin, and my badge says Xu Lan.",
+        "They are out by half past seven.",
+        "The old rates less twelve percent, then.",
+        "Not one percent more than last year.",
+        "From the 25th it goes back to 420 by itself.",
+        "Your 11 June double booking was our fault.",
+        "We speak of the twelfth in a hundred bed at 420.",
+        "At 4-2-0, 15 June, the twin.",
+        "双床一晚两晚都有人住。",
+        "您可是苏州头一号有眼光的人。",
         "那我周五下午三点打给您。",
         "再便宜一点行吗？",
         "",
@@ -152,6 +191,38 @@ def test_the_first_message_names_the_stay_itself_and_later_ones_may_name_a_part(
     assert "date" not in false_kinds(part)
     assert "date" in false_kinds("It's about your rooms in March.", ())
     assert false_kinds("It's about your rooms in June.", ()) == set()
+
+
+def test_a_figure_keeps_the_type_that_it_was_given_in_the_talk() -> None:
+    said = ("On the page or in your hand?", "374 on the page, 318 in my hand.")
+    for text in ("374 as the guest sees it, then.", "318 in your hand, it stands."):
+        assert false_kinds(text, said) == set()
+    for text in ("374 in your hand, it stands.", "318 as the guest pays it, then."):
+        assert false_kinds(text, said) == {"price-type"}
+    assert false_kinds("400，到手360，行吗？") == {"net-price"}
+    assert false_kinds("400，到手340，行吗？") == set()
+    assert false_kinds("Could 318 be shown on the page?", said) == set()
+
+
+def test_a_figure_is_held_against_its_own_room() -> None:
+    """What the king leaves is no net price of the twin's."""
+    assert false_kinds("Twin 476 selling.") == set()
+    assert false_kinds("King 476 selling.") == {"price-type"}
+
+
+def test_holidays_of_the_whole_country_may_be_named_in_any_house() -> None:
+    text = "How full are you around the National Day holiday?"
+    october = replace(CARD, tickets=(Ticket("Superior Twin", date(2027, 10, 3), 5, 420, 0.15, 371),))
+    assert [claim.true for claim in find_claims(text, CARD) if claim.kind == "event"] == [False]
+    assert [claim for claim in find_claims(text, october) if claim.kind == "event"] == []
+
+
+@pytest.mark.parametrize("place", ["I have two rooms at the Orchid Court in mind", "兰庭三个房，想跟您聊聊"])
+def test_a_first_message_may_take_another_house_for_this_one(place: str) -> None:
+    assert "hotel" in false_kinds(f"{place}.", ())
+    assert "hotel" not in false_kinds(f"I'm with Jade Lake. {place}.", ())
+    assert "hotel" not in false_kinds("I hear that Mr Luo at Orchid Court is full.", ())
+    assert "hotel" not in false_kinds("You and Orchid Court share a wall, I hear.", ())
 
 
 def test_what_the_hotel_has_said_is_no_invention() -> None:

@@ -26,6 +26,10 @@ SAID_BACK = [
      "Thursday", "Wednesday"),
     ("weekday", (OPENING, "Friday and Saturday are the bride's."), "{} stay with her.",
      "Friday and Saturday", "Saturday and Sunday"),
+    ("weekday", (OPENING, "周五周六是婚礼的。"), "那{}归婚礼。", "周五周六", "周六周日"),
+    ("date", (OPENING, "On 17 and 18 June my sister comes."), "Nights of {} June, then.",
+     "15, 16, 19, 20 and 21", "15, 16, 17, 20 and 21"),
+    ("nights", (OPENING, "On 17 June my sister comes."), "Twin 390 for {} nights.", "six", "three"),
     ("earlier", (OPENING, "Eleven boats lie in the garden."), "{} boats, poor garden.", "Eleven", "Seventeen"),
     ("earlier", (OPENING, "Scouts, nine of them, in every bed."), "{} scouts, I'd hide too.", "Nine", "Nineteen"),
 ]  # fmt: skip
@@ -52,6 +56,9 @@ def test_what_is_said_back_is_held_against_what_was_told(
         ("Thursday I see the bank.", "The banner goes up on Wednesday."),  # nothing ties the two
         ("Friday and Saturday are the bride's.", "Sunday and Monday are free, then."),
         ("", "I hold the room until the 26th."),
+        ("One price for all seven.", "15 to 17 June at 400, and 18 to 21 June at 380."),  # the stay in two parts
+        ("On 17 June I'm full.", "Two nights before it at 380, and four after it from the 18th."),
+        ("周末都满了。", "礼拜一到礼拜四，17、18号两晚，380。"),
     ],
 )
 def test_what_is_new_is_no_false_claim(heard: str, text: str) -> None:

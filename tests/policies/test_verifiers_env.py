@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from statistics import fmean
@@ -19,6 +19,7 @@ pytest.importorskip("verifiers", reason="verifiers is not installed: it needs an
 from aiohttp import web
 
 from environments.hotel_negotiation.example import example, play, scripted_endpoint
+from negotiation_env.engines.specs import base_path
 from negotiation_env.envs.text import TextLane
 from negotiation_env.errors import UsageError
 from negotiation_env.game.scenario import ManagerBrief, sample_scenario
@@ -28,7 +29,9 @@ from negotiation_env.play.prompts import NO_ANSWER
 from negotiation_env.play.registry import load_manager, load_reward
 from negotiation_env.play.rollout import agent_view
 from policies.integrations import verifiers_env
-from policies.integrations.verifiers_env import RECORD, NegotiationEnv, load_environment
+from policies.integrations.verifiers_env import RECORD, NegotiationEnv, assign_turn_advantages, load_environment
+from tests.policies.rewards_by_turn import RewardsByTurn
+from tests.policies.turn_gradients import policy_gradient, tiny_model, tiny_reply
 
 SEEDS = range(3, 6)
 TURNS = 4
@@ -150,3 +153,71 @@ def test_a_wrong_setting_is_an_error(wrong: dict[str, Any]) -> None:
 def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     example(scenarios=1, max_turns=2)
     assert "scenario-0" in capsys.readouterr().out
+
+
+def trained(*rewards: Sequence[float]) -> list[Any]:
+    """Play one scenario once for each row of rewards by turn, as in training: the tiny base behind vLLM's protocol."""
+    from verifiers.v1 import ModelContext
+    from verifiers.v1.configs.client import TrainClientConfig
+
+    async def generate(request: web.Request) -> web.Response:
+        body = await request.json()
+        ids, logprobs = tiny_reply(body["token_ids"], 6)
+        evidence = [{"token": f"token_id:{i}", "logprob": p} for i, p in zip(ids, logprobs, strict=True)]
+        choice = {"token_ids": ids, "finish_reason": "stop", "logprobs": {"content": evidence}}
+        return web.json_response({"request_id": "tiny", "choices": [choice]})
+
+    async def run() -> list[Any]:
+        app = web.Application()
+        app.router.add_post("/inference/v1/generate", generate)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        client = TrainClientConfig(
+            base_url=f"http://127.0.0.1:{runner.addresses[0][1]}/v1",
+            api_key_var="OPENAI_API_KEY",
+            renderer_model_name=str(base_path("tiny")),
+        )
+        try:
+            episodes = []
+            for row in rewards:
+                environment = load_environment(3, 1, max_turns=len(row), prompt="compact")
+                environment._reward = RewardsByTurn(row)
+                async with environment.serving():
+                    task = next(iter(environment.taskset))
+                    episodes.append(await environment.run_episode(task, ModelContext(model="tiny", client=client)))
+            return episodes
+        finally:
+            await runner.cleanup()
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(("discount", "reached"), [(0.0, {2}), (0.25, {1, 2})])
+def test_a_reward_at_turn_two_reaches_turn_two_s_tokens_and_those_it_is_credited_to(
+    discount: float, reached: set[int]
+) -> None:
+    pytest.importorskip("torch")
+    episodes = trained((0.0, 1.0, 0.0), (0.0, 0.0, 0.0))
+    assert all(episode.ok for episode in episodes), episodes
+    assign_turn_advantages(episodes, discount)
+    (branch,) = episodes[0].traces[0].branches
+    gradient = policy_gradient(tiny_model(), branch.token_ids, branch.advantages, branch.sampled_mask)
+    place, found = 0, dict[int, list[float]]()
+    for node in branch.nodes:
+        at = gradient[place : place + len(node.token_ids)]
+        place += len(node.token_ids)
+        if node.sampled:
+            found[len(found) + 1] = [g for g, own in zip(at, node.mask, strict=True) if own]
+            at = [g for g, own in zip(at, node.mask, strict=True) if not own]
+        assert not any(at)
+    assert len(found) == 3
+    assert {turn for turn, at in found.items() if any(at)} == reached
+    assert max(found[2]) < 0.0
+    assert found[1][0] == pytest.approx(discount * found[2][0], rel=1e-5)
+
+
+def test_advantages_are_for_this_environment_s_traces() -> None:
+    foreign = SimpleNamespace(traces=[SimpleNamespace(info={}, has_error=False)])
+    with pytest.raises(UsageError, match="play NegotiationEnv"):
+        assign_turn_advantages([foreign])

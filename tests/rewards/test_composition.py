@@ -11,6 +11,7 @@ from negotiation_env.errors import UsageError
 from negotiation_env.play.protocols import RewardBreakdown
 from negotiation_env.play.registry import load_reward
 from rewards.repo import FORMULAS, STRATUM, Composition, RepoReward, relations
+from rewards.sources import ORDINARY
 
 MODEL = st.floats(-50.0, 50.0)
 POINTS = st.floats(-500.0, 500.0)
@@ -19,6 +20,7 @@ COMPOSITIONS = st.builds(
     st.sampled_from(FORMULAS),
     st.sampled_from([25.0, 100.0, 400.0]),
     st.sets(st.sampled_from(["model", "judge", "rules"]), max_size=2).map(frozenset),
+    st.just(0.0),
 )
 
 
@@ -60,22 +62,22 @@ def test_a_source_left_out_does_not_count(
 
 
 def test_each_alternative_gives_the_figure_that_it_says() -> None:
-    assert Composition().total(-2.0, 30.0, 20.0) == -1.0
-    assert Composition("sum").total(-2.0, 30.0, 20.0) == -1.5
-    assert Composition(n=25.0).total(-2.0, 30.0, 20.0) == 0.0
-    assert Composition(without=frozenset({"judge"})).total(-2.0, 30.0, 20.0) == pytest.approx(-1.6)
+    assert Composition(zero=0.0).total(-2.0, 30.0, 20.0) == -1.0
+    assert Composition("sum", zero=0.0).total(-2.0, 30.0, 20.0) == -1.5
+    assert Composition(n=25.0, zero=0.0).total(-2.0, 30.0, 20.0) == 0.0
+    assert Composition(without=frozenset({"judge"}), zero=0.0).total(-2.0, 30.0, 20.0) == pytest.approx(-1.6)
     assert Composition(without=frozenset({"model"})).total(-2.0, 30.0, 20.0) == 0.5
-    assert Composition(without=frozenset({"judge", "rules"})).total(-2.0, 30.0, 20.0) == -2.0
+    assert Composition(without=frozenset({"judge", "rules"}), zero=0.0).total(-2.0, 30.0, 20.0) == -2.0
 
 
 def test_a_reply_that_violates_lies_below_any_other_in_strata_and_gets_no_positive_reward_at_a_gate() -> None:
-    hero, gate = Composition("hero"), Composition("gate")
+    hero, gate = Composition("hero", zero=0.0), Composition("gate", zero=0.0)
     assert hero.total(1.0, 0.0, -50.0) < hero.total(-1.0, 0.0, -15.0) < 0.0 == hero.total(0.0, -39.0, 0.0)
     assert hero.total(0.5, 0.0, -50.0) > hero.total(0.4, 0.0, -50.0)  # the model grades in either stratum
     assert hero.total(9.0, -60.0, 0.0) == pytest.approx(STRATUM - 1.0)
     assert [gate.total(m, 0.0, -50.0) for m in (0.9, -0.9)] == [0.0, -0.9]
     assert [gate.total(m, 30.0, -15.0) for m in (0.9, -0.9)] == [0.9, -0.9]
-    assert Composition("gate", without=frozenset({"rules"})).total(0.9, 0.0, -50.0) == 0.9
+    assert Composition("gate", without=frozenset({"rules"}), zero=0.0).total(0.9, 0.0, -50.0) == 0.9
 
 
 def test_arrays_of_moves_are_composed_as_single_ones() -> None:
@@ -95,8 +97,18 @@ def test_what_sources_have_to_do_with_each_other_leaves_the_unscored_out() -> No
 
 
 def test_a_model_reward_of_zero_stays_zero_in_the_paper_s_formula_only() -> None:
-    assert Composition().total(0.0, 90.0, 0.0) == 0.0
-    assert Composition("sum").total(0.0, 90.0, 0.0) == pytest.approx(0.9)
+    assert Composition(zero=0.0).total(0.0, 90.0, 0.0) == 0.0
+    assert Composition("sum", zero=0.0).total(0.0, 90.0, 0.0) == pytest.approx(0.9)
+
+
+def test_an_ordinary_reply_earns_nothing_and_the_zero_moves_no_comparison() -> None:
+    for formula in ("repo", "sum", "gate", "hero"):
+        assert Composition(formula).total(ORDINARY, 0.0, 0.0) == pytest.approx(0.0)
+    gaps = [
+        Composition(zero=zero).total(0.9, 20.0, -50.0) - Composition(zero=zero).total(0.3, 0.0, 0.0)
+        for zero in (0.0, 0.4)
+    ]
+    assert gaps[0] == pytest.approx(gaps[1])
 
 
 @pytest.mark.parametrize(
@@ -104,6 +116,7 @@ def test_a_model_reward_of_zero_stays_zero_in_the_paper_s_formula_only() -> None
     [
         ("", Composition()),
         ("n=25", Composition(n=25.0)),
+        ("zero=0", Composition(zero=0.0)),
         ("formula=hero", Composition("hero")),
         ("formula=sum, without=judge+rules", Composition("sum", without=frozenset({"judge", "rules"}))),
     ],
@@ -116,7 +129,8 @@ def test_compositions_are_read_from_text(text: str, meant: Composition) -> None:
     ("text", "told"),
     [
         ("m=3", "unknown setting 'm'"),
-        ("n=many", "number of points"),
+        ("n=many", "n: expected a number"),
+        ("zero=inf", "finite zero"),
         ("n=0", "n > 0"),
         ("n=nan", "n > 0"),
         ("formula=product", "formula: expected one of"),

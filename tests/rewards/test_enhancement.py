@@ -15,9 +15,9 @@ from negotiation_env.game.lanes import ARRAYS, FLOATS, Lanes, Num
 from negotiation_env.play.protocols import ReplyView, Reward, RewardTerm
 from rewards.repo import Composition, RepoReward
 from rewards.rules.rule_reward import example_view
-from rewards.sources import RuleScore, Verdict
+from rewards.sources import ORDINARY, RuleScore, Verdict
 
-enhance = Composition().total
+enhance = Composition(zero=0.0).total
 
 REWARDS = st.floats(-50.0, 50.0)
 POINTS = st.floats(-500.0, 500.0)
@@ -62,7 +62,7 @@ def test_arrays_give_what_floats_give(rows: list[tuple[float, float, float]]) ->
 
 
 def test_n_scales_the_enhancement() -> None:
-    assert Composition(n=40.0).total(1.0, 20.0, 0.0) == pytest.approx(1.5)
+    assert Composition(n=40.0, zero=0.0).total(1.0, 20.0, 0.0) == pytest.approx(1.5)
     with pytest.raises(UsageError, match="n > 0"):
         Composition(n=0.0)
 
@@ -94,7 +94,7 @@ def test_the_breakdown_holds_every_source() -> None:
     (scored,) = reward.score([example_view("Hello.")])
     assert isinstance(reward, Reward)
     assert (scored.model, scored.judge, scored.rules, scored.enhancement) == (-2.0, 30.0, -10.0, 20.0)
-    assert scored.total == pytest.approx(-1.6)
+    assert scored.total == pytest.approx(-1.6 - ORDINARY)
     assert scored.terms == (RewardTerm("rules", "fixed", -10.0),)
     assert scored.fault is None
 
@@ -117,7 +117,7 @@ def test_an_unscored_source_leaves_the_total_unscored(
 
 def test_enhancement_is_clipped_at_n() -> None:
     (scored,) = RepoReward(Fixed(1.0), Fixed(90.0), Fixed(90.0)).score([example_view("Hello.")])
-    assert (scored.enhancement, scored.total) == (100.0, 2.0)
+    assert (scored.enhancement, scored.total) == (100.0, 2.0 - ORDINARY)
 
 
 def test_a_judge_that_needs_text_leaves_moves_unscored() -> None:

@@ -228,16 +228,16 @@ def test_a_verdict_is_what_a_reply_gets_alone_and_targets_are_not_seen() -> None
     ("old", "new", "message"),
     [
         ('when = "answered"', 'when = "replied"', r"dimension\.1\.question\.1\.when"),
-        ("yes = 14.0", "yes = 0.0", "expected other points than for no"),
-        ("yes = 14.0", "yes = 'x'", "yes: expected a number"),
-        ("yes = 14.0", "yes = 140.0", "yes: expected a number of at most 100"),
+        ("yes = 17.0", "yes = 0.0", "expected other points than for no"),
+        ("yes = 17.0", "yes = 'x'", "yes: expected a number"),
+        ("yes = 17.0", "yes = 140.0", "yes: expected a number of at most 100"),
         ("{heard}", "{herd}", "Did you mean 'heard'"),
         ("{heard}", "{heard", "text: "),
         ("text =", "txet =", "txet: .*Did you mean 'text'"),
         ('title = "Emotional value"', "", "title: expected this field"),
         ('id = "dialogue-style"', 'id = "emotional-value"', "different ids"),
         ('id = "rude"', 'id = "hears"', "different ids"),
-        ("least = -60.0", "least = 60.0", "least < 0 < most"),
+        ("least = -75.0", "least = 90.0", "least < 0 < most"),
         ("[[dimension]]\nid", "[[dimension\nid", "readable TOML"),
     ],
 )
@@ -267,7 +267,7 @@ def test_a_judge_trained_on_other_questions_is_refused_and_points_may_be_others(
     path.write_text(SHIPPED.read_text().replace('id = "rude"', 'id = "offends"'))
     with pytest.raises(DataFileError, match="questions"):
         load_judge("distilled", path)
-    path.write_text(SHIPPED.read_text().replace("yes = -50.0", "yes = -5.0"))
+    path.write_text(SHIPPED.read_text().replace("yes = -62.0", "yes = -5.0"))
     rude = [example_view("You are greedy and stupid. Lower it.")]
     (mild,), (shipped,) = load_judge("distilled", path).judge(rude), load_judge("distilled").judge(rude)
     assert _points(mild)["emotional-value"] > _points(shipped)["emotional-value"] + 5.0

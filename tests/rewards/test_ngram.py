@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,12 @@ from benchmarks.cli.main import app
 from negotiation_env.errors import DataFileError
 from negotiation_env.game.lanes import ARRAYS, FLOATS
 from rewards.linear import text_marks
-from rewards.model.ngram_fit import graded, held_out, read_settings, talk_of, train
+from rewards.model.compared_talks import graded
+from rewards.model.ngram_fit import chat_scores, read_settings, talk_of, train
 from rewards.model.ngram_model import RARE, SHIPPED, NgramRewardModel, entries
 from rewards.rules.rule_reward import example_view
+from rewards.sources import ORDINARY
+from rewards.training.held_out_figures import held_out
 from simulators.people.training_files import PreferencePair, write_lines
 from simulators.people.written_pairs import written_pairs
 
@@ -27,15 +31,16 @@ SMALL = ("pairs=60", "epochs=2", "act_pairs=60", "honest=40")
 
 
 def test_the_shipped_model_reaches_what_its_report_says_on_authors_it_has_not_seen() -> None:
-    found = held_out(MODEL)
+    found = held_out(partial(chat_scores, MODEL))
     assert found["accuracy on validation authors"]["low"] > 0.82
-    told = "accuracy on validation authors"
+    told, edits = "accuracy on validation authors", "true over false, validation edits"
     assert found[told] == REPORT[told]
-    assert found["entries"] == REPORT["entries"]
+    assert found[edits]["value"] == pytest.approx(REPORT[edits]["value"])
+    assert REPORT["entries"] == len(MODEL.weights)
 
 
 def test_what_the_chat_does_not_show_leaves_it_at_chance() -> None:
-    assert abs(REPORT["true over false, validation edits (ties half)"] - 0.5) < 0.1
+    assert abs(REPORT["true over false, validation edits"]["value"] - 0.5) < 0.1
 
 
 def test_scores_are_bounded_and_an_excellent_reply_lies_above_a_bland_one() -> None:
@@ -43,16 +48,16 @@ def test_scores_are_bounded_and_an_excellent_reply_lies_above_a_bland_one() -> N
     for reply in graded("validation"):
         scores[reply.grade].append(MODEL.score(reply.view))
     assert all(-1.0 <= s <= 1.0 for some in scores.values() for s in some)
-    assert np.mean(scores["excellent"]) > 0.3
-    assert abs(np.mean(scores["bland"])) < 0.3
-    assert np.mean(np.array(scores["excellent"]) < 0.0) < 0.2
+    assert np.mean(scores["excellent"]) > ORDINARY + 0.15
+    assert abs(np.mean(scores["bland"]) - ORDINARY) < 0.15
+    assert np.mean(np.array(scores["excellent"]) < 0.0) < 0.1
 
 
 @pytest.mark.parametrize(
     "idle", ["", "Ok.", "Noted.", "Good. I will write it down.", "price rate exposure partner deal"]
 )
-def test_a_non_answer_earns_less_than_nothing(idle: str) -> None:
-    assert MODEL.score(example_view({"text": idle, "said": ["Hello."], "manager": ["My roof leaks again."]})) < -0.2
+def test_a_non_answer_scores_about_nothing(idle: str) -> None:
+    assert MODEL.score(example_view({"text": idle, "said": ["Hello."], "manager": ["My roof leaks again."]})) < 0.2
 
 
 def test_a_copied_line_loses_to_an_answer() -> None:
@@ -65,7 +70,7 @@ def test_a_copied_line_loses_to_an_answer() -> None:
             "Two guests under a leak, that's a bad night. Are they dry by now, and is the roof mended?",
         )
     )
-    assert copied < 0.0 < answer
+    assert copied < 0.2 < ORDINARY < answer
 
 
 def test_neither_card_nor_acts_are_read() -> None:
@@ -98,8 +103,8 @@ def test_without_text_talking_on_costs_and_a_deal_pays() -> None:
     )
     assert idle is not None
     assert deal is not None
-    assert idle < 0.0
-    assert deal > 0.5
+    assert idle < ORDINARY
+    assert deal > ORDINARY + 0.5
 
 
 @pytest.mark.parametrize(
@@ -154,10 +159,10 @@ def test_a_file_of_test_lines_alone_is_refused(tmp_path: Path) -> None:
 
 def test_a_pair_s_talk_is_what_its_chat_says() -> None:
     pair = next(p for p in written_pairs("validation", None) if len(p.prompt) > 3)
-    own, heard = talk_of(pair)
+    own, heard = talk_of(pair.prompt)
     assert len(own) == len(heard) == (len(pair.prompt) - 1) // 2
     bare = PreferencePair(({"role": "user", "content": "Hello?"},), "Hello.", "Pay.")
-    assert talk_of(bare) == ([], [])
+    assert talk_of(bare.prompt) == ([], [])
 
 
 def test_settings_are_checked() -> None:

@@ -13,15 +13,15 @@ from rich.console import Console
 
 from benchmarks.report import format_figure
 from benchmarks.runner.provenance import typed_command
-from benchmarks.runner.workers import cores
 from benchmarks.studies.methods.experiment import Experiment
 from benchmarks.studies.methods.results import make_table
 from benchmarks.studies.methods.runs import STOPPED, Run, outcome, progress
 from benchmarks.studies.methods.seed_figures import CLEAN, REWARD, figure
 from benchmarks.studies.methods.tables import markdown
-from benchmarks.studies.methods.work import Ended, Execute, RunTask, in_processes, is_done, scores_of
+from benchmarks.studies.methods.work import Ended, Execute, RunTask, in_processes, is_done, on_actors, scores_of
 from negotiation_env.errors import UsageError
 from negotiation_env.files import write_json, write_text
+from negotiation_env.play.workers import cores
 
 Tell = Callable[[str], None]
 
@@ -117,6 +117,9 @@ def study(
         str, typer.Option(metavar="NAMES", help="Train these methods or ablations alone for now, by comma.")
     ] = "",
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each in its own process.")] = 1,
+    ray: Annotated[
+        str, typer.Option("--ray", help="Runs on Ray, --jobs at a time: local, auto, or a cluster's HOST:PORT.")
+    ] = "",
 ) -> int:
     """Train and compare base, SFT, DPO, PPO, GRPO and REPO, or REPO and its ablations; exit status 1 if one failed.
 
@@ -135,11 +138,13 @@ def study(
         tuple(filter(None, only.split(","))),
     )
     threads = jobs * experiment.evaluation.threads
-    if threads > cores():
+    if threads > cores() and not ray:
         console.print(
             f"{threads} torch threads on {cores()} cores: slow; --set METHOD.torch_threads=1, or fewer --jobs"
         )
-    execute = partial(in_processes, jobs=jobs, look=partial(_look, console.print))
+    execute: Execute = partial(in_processes, jobs=jobs, look=partial(_look, console.print))
+    if ray:
+        execute = partial(on_actors, ray=ray, count=jobs)
     wrong = compare(experiment, execute, console.print, without_out(typed_command()), jobs)
     for line in wrong:
         console.print(f"went wrong: {line}")

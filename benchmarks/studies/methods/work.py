@@ -30,7 +30,6 @@ from benchmarks.raters.panel import persuasion
 from benchmarks.report import REPORT_JSON
 from benchmarks.runner.provenance import VERSIONS
 from benchmarks.runner.run import run_benchmark
-from benchmarks.runner.workers import interrupts_held_back
 from benchmarks.studies.methods.runs import (
     FINISHED,
     ON_POLICY,
@@ -48,6 +47,7 @@ from benchmarks.studies.methods.runs import (
 from benchmarks.suites import CaseSuite, load_suite
 from negotiation_env.errors import DataFileError, NegotiationError, UsageError
 from negotiation_env.files import read_json, write_json
+from negotiation_env.play.workers import actors_or_here, interrupts_held_back
 from negotiation_env.training import optional_module
 from negotiation_env.training.run_folder import TrainingStoppedError
 
@@ -275,6 +275,24 @@ def in_processes(
             process.terminate()
         for process in running:
             process.join()
+
+
+def on_actors(tasks: Sequence[RunTask], ray: str, count: int = 0) -> Iterator[Ended]:
+    """Do tasks on the actors of a Ray cluster, each in a process of its own on the actor's node.
+
+    The comparison's folder has to be one that every node sees. A run whose actor was lost goes on from its last
+    checkpoint.
+    """
+    with actors_or_here(_no_state, ray, count) as actors:
+        yield from (ended for _, ended in actors.run(_on_actor, tasks))
+
+
+def _no_state() -> str:
+    return "none"
+
+
+def _on_actor(state: str, task: RunTask) -> Iterator[Ended]:
+    yield from in_processes([task], 1)
 
 
 def _child(task: RunTask) -> None:

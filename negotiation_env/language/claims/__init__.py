@@ -66,7 +66,7 @@ def find_claims(
         *taken_claims(talk),
         *sum_claims(talk, houses),
         *gift_claims(talk),
-        *type_claims(talk),
+        *type_claims(talk, rooms),
     ]
     accused = {(claim.kind, claim.start) for claim in claims if not claim.true}
     claims += [claim for claim in retold_claims(talk) if (claim.kind, claim.start) not in accused]

@@ -59,10 +59,12 @@ _CHINESE: Final = re.compile(
     rf"(?: ?(?:到|至|-|~|和|跟|、) ?(?:({_ZH_NUMBER}) ?月 ?)?({_ZH_NUMBER}) ?[号日]?"
     r"(?![0-9一二两三四五六七八九十晚间%]))?"
     rf"|(?<![0-9月])({_ZH_NUMBER})[号日]?(?:到|至|-|~|和|跟|、)({_ZH_NUMBER})[号日]|"
-    rf"(?<![0-9月一二三四五六七八九十周期])({_ZH_NUMBER})[号日](?!楼|线|店)"
+    rf"(?<![0-9月一二三四五六七八九十周期头第])({_ZH_NUMBER})[号日](?!楼|线|店)"
     rf"|(?<![0-9月])([0-9]{{1,2}})到([0-9]{{1,2}})(?![0-9%晚])"
     rf"|(?<![0-9/])(1[0-2]|[1-9])/(3[01]|[12][0-9]|[1-9])(?![0-9/])"
 )
+_CHINESE_WEEKDAY: Final = re.compile(r"[（(]?(?:周|礼拜|星期)([一二三四五六日天])(?![、一二三四五六日天到至])")
+_CHINESE_WEEKDAY_BEFORE: Final = re.compile(r"(?:周|礼拜|星期)([一二三四五六日天])[（(]?$")
 _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WEEKDAY_BEFORE: Final = re.compile(rf"\b({WEEKDAY})s?,? (?:the )?$")
 _WEEKDAY_LIST: Final = re.compile(rf"\b{WEEKDAY}s?(?:,? (?:and|to|or|till|until) |, | ?[&-] ?){WEEKDAY}s?,? (?:the )?$")
@@ -150,7 +152,8 @@ def find_dates(low: str) -> list[DateMention]:
     for match in _BARE.finditer(low):
         if not taken.intersection(range(match.start(), match.end())) and _is_day(low, match):
             days = tuple(Day(None, _ordinal(day[0])) for day in _ONE_DAY.finditer(match[0]))
-            found.append(_with_weekday(low, match.start(), match.end(), days, _RANGE.search(match[0]) is not None))
+            is_range = len(days) > 1 and _RANGE.search(match[0]) is not None  # "the twenty-second" is one day
+            found.append(_with_weekday(low, match.start(), match.end(), days, is_range))
     for match in _WEEKDAY_DAY.finditer(low):
         if not taken.intersection(range(match.start(2), match.end(2))):
             found.append(
@@ -164,8 +167,11 @@ def find_dates(low: str) -> list[DateMention]:
         if "/" in match[0] and not han:
             continue  # 6/20 is a date among Chinese words, elsewhere it may be a share or the sixth of a month
         if not taken.intersection(range(match.start(), match.end())):
-            found += _chinese(match)
+            found += _chinese(low, match)
     return _joined(low, sorted(found))
+
+
+_SPELLED: Final = re.compile(r"[0-9]-[0-9]-[0-9]")
 
 
 def _english(low: str, match: re.Match[str]) -> DateMention | None:
@@ -173,6 +179,8 @@ def _english(low: str, match: re.Match[str]) -> DateMention | None:
         month, days, words = int(match[5]), [int(match[6])], ""
     else:
         words = match[1] or match[4]
+        if _SPELLED.search(words):  # "at 5-7-5, 30 October"
+            words = words.rpartition(",")[2]
         month = MONTHS.index((match[2] or match[3])[:3]) + 1
         days = [_ordinal(day[0]) for day in _ONE_DAY.finditer(words)]
     if not 1 <= month <= 12 or not days or re.search(r"[0-9]-$", low[max(0, match.start() - 2) : match.start()]):
@@ -183,7 +191,7 @@ def _english(low: str, match: re.Match[str]) -> DateMention | None:
     return _with_weekday(low, match.start(), match.end(), tuple(map(Day, months, days)), is_range)
 
 
-def _chinese(match: re.Match[str]) -> list[DateMention]:
+def _chinese(low: str, match: re.Match[str]) -> list[DateMention]:
     groups = match.groups()
     if groups[0]:
         month = _chinese_number(groups[0])
@@ -197,7 +205,12 @@ def _chinese(match: re.Match[str]) -> list[DateMention]:
     if not all(1 <= day.day <= 31 and (day.month is None or 1 <= day.month <= 12) for day in days):
         return []
     joined = len(days) > 1 and re.search("[和跟、]", match[0]) is None
-    return [DateMention(match.start(), match.end(), tuple(days), joined, None)]
+    named = None
+    if len(days) == 1:
+        before = _CHINESE_WEEKDAY_BEFORE.search(low[max(0, match.start() - 4) : match.start()])
+        named = _CHINESE_WEEKDAY.match(low, match.end()) or before
+    weekday = None if named is None else min(6, "一二三四五六日天".index(named[1]))
+    return [DateMention(match.start(), match.end(), tuple(days), joined, weekday)]
 
 
 def _with_weekday(low: str, start: int, end: int, days: tuple[Day, ...], is_range: bool) -> DateMention:
@@ -207,15 +220,27 @@ def _with_weekday(low: str, start: int, end: int, days: tuple[Day, ...], is_rang
     return DateMention(start, end, days, is_range, None if weekday is None else _WEEKDAYS.index(weekday[1][:3]))
 
 
+_DAY_BEFORE: Final = re.compile(r"\b(?:from|on|until|till) the $")
+_NO_DAY: Final = re.compile(
+    r" (?:floors?|lines?|rooms?|times?|years?|birthday|anniversary|century|page|place|house|hour|minute|step|street"
+    r"|generation|percentile|week|story|storey|attempt|try|call|message|guest|night)\b"
+)
+"""What is the 13th and more, and no day of a month."""
+
+
 def _is_day(low: str, match: re.Match[str]) -> bool:
     """Return whether "18th" or "eighteenth" is a day: a word before and what comes after must allow it."""
     first = match[0]
     unit = first in _UNITS[:5] and not _ROOM_ON.search(low[max(0, match.start() - 24) : match.start()])
-    if unit or re.match(r"\W*(?:floor|line|night|room|one|time)", low[match.end() : match.end() + 8]):
+    if unit or re.match(
+        r"\W*(?:floor|line|night|room|one|time|in (?:a|every) (?:hundred|ten))", low[match.end() : match.end() + 18]
+    ):
         return False
     if len(_ONE_DAY.findall(first)) > 1 and _RANGE.search(first):
         return True
     before = low[max(0, match.start() - 20) : match.start()]
+    if first[:2].isdecimal() and int(first[:2]) > 12 and _DAY_BEFORE.search(before):
+        return _NO_DAY.match(low, match.end()) is None
     return _BARE_CUE.search(before) is not None and _DAY_ENDS.match(low[match.end() : match.end() + 16]) is not None
 
 

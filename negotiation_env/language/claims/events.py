@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
 from typing import Final
 
 from negotiation_env.language.claims.talk import Claim, Talk
@@ -26,7 +27,7 @@ _EVENT: Final = re.compile(
     rf"\b(?P<name>{_NAME})(?P<head>{_HEADS})\b"
     rf"|\b(?P<of>(?:autumn |spring |red )?{_SEASONS})[ -](?P<season>seasons?|weeks?|weekend|days|time)\b"
     r"|\bfor the (?P<alone>leaves|blossoms?|lanterns|gulls|exams)\b"
-    r"|(?P<chinese>红叶|樱花|梅花(?=季|节)|油菜花|音乐|美食|马拉松|交易会|博览会|展销会|暑假|寒假|国庆|(?<![一二三四五六七八九十百])五一(?![一二三四五六七八九十百、，])|中秋|春节|元宵|灯会|龙舟|红嘴鸥|火把节|学生假)"
+    r"|(?P<chinese>红叶|樱花|梅花(?=季|节)|油菜花|音乐(?=[节周季会])|美食|马拉松|交易会|博览会|展销会|暑假|寒假|国庆|(?<![一二三四五六七八九十百])五一(?![一二三四五六七八九十百、，])|中秋|春节|元宵|灯会|龙舟|红嘴鸥|火把节|学生假)"
     r"(?:节|季|周|假期|那几天|那阵|那段|期间)?"
 )
 _CHINESE: Final[dict[str, str]] = {
@@ -54,6 +55,24 @@ _PLAIN: Final = word_set(
     "good great short first second real local city town weekend week weeks"
 )
 """Words before an event that tell it from no other."""
+_EVENT_WORDS: Final = word_set(
+    "music food leaf foliage marathon school trade cherry blossom plum rapeseed lantern regatta boat dragon tea "
+    "harvest exam gull torch tourism beer wine sailing ice snow ski beach jazz rock opera film book art craft "
+    "flower peony orchid lotus osmanthus ginkgo maple crab fishery fish fruit lychee orange rice moon mid-autumn "
+    "spring-festival lunar national labour labor day qingming new-year christmas summer winter spring autumn "
+    "university graduation entrance student expo export import electronics car motor toy textile furniture machine "
+    "machinery auto travel culture dance theatre kite firework light balloon temple water swimming cycling running "
+    "golf tennis horse sports games fashion wedding"
+)
+"""Words before a fair, a festival or holidays that tell it from others."""
+_HOLIDAYS: Final = (
+    (re.compile(r"spring[ -]festival|lunar|chinese new year|春节"), ((1, 18), (2, 28))),
+    (re.compile(r"may|labou?r|五一"), ((4, 26), (5, 7))),
+    (re.compile(r"mid-autumn|中秋"), ((9, 8), (10, 9))),
+    (re.compile(r"national|国庆"), ((9, 26), (10, 10))),
+)
+"""Holidays of the whole country, and the first and the last day around which they may be spoken of in any house."""
+_NO_HOLIDAY: Final = timedelta(days=7)
 _GENERIC: Final = frozenset(("holiday", "vacation", "festival", "fair", "season", "expo", "tour", "exam", "rain"))
 _NONE: Final = re.compile(r"\b(?:no|not an?|without an?|isn't an?|any) $")
 """Before an event that there is not: "no festival at your end"."""
@@ -66,8 +85,8 @@ _NO_EVENT_AFTER: Final = re.compile(
     r"| lists?\b|"
     r"ly\b| to (?:you|me|us|both|him|her)| against| between| by)"
 )
-_OF_FAIR: Final = re.compile(r"the fair|fair(?:[ -](?:weeks?|days?|search|demand|time)|s\b)")
-_LONG_AGO: Final = re.compile(r"\b(?:did|ago|back then|last time)\b")
+_OF_FAIR: Final = re.compile(r"the fair|(?<!both )fair(?:[ -](?:weeks?|days?|search|demand|time)|s\b)")
+_LONG_AGO: Final = re.compile(r"\b(?:did|ago|back then|last time|several|how many)\b|上[回次]|那次|当时|去年那")
 """What tells of other years."""
 _BESIDE: Final = re.compile(r"\b(?:before|after|outside|ahead of|next to|until) (?:the )?$")
 _DEMAND: Final = re.compile(r"%|per ?cent|\b(?:demand|search|searches|busy|busier|town|people|guests|fills?)\b")
@@ -90,15 +109,16 @@ def event_claims(talk: Talk) -> list[Claim]:
             continue
         if not true and _NONE.search(talk.before(match.start(), 12)):
             continue
+        if not true and _is_public(talk, match[0], generic):
+            continue
         sentence = talk.sentence(match.start())
         other = _LONG_AGO.search(talk.low, sentence.start, sentence.end) or _BESIDE.search(
             talk.before(match.start(), 24)
         )
         adjective = match["head"] in ("fair", "fairs", "race", "races") and not (
             talk.before(match.start(), 6).endswith(("the ", "this ", "that ", "your ", "our "))
-            or match.start() == sentence.start
-            or _OF_FAIR.search(talk.low, match.end() - 4, match.end() + 12)
-            or _TELLING.search(talk.before(match.start(), 24))
+            or words & _EVENT_WORDS - {"marathon"}
+            or (match["head"].startswith("fair") and _is_fair(talk, match, sentence.start))
         )
         if not true and (other or adjective):
             continue
@@ -112,6 +132,12 @@ def event_claims(talk: Talk) -> list[Claim]:
             true = bool({_root(word) for word in words} & known)
             found.append(talk.claim("event", match.start(1), match.end(1), match[1], event, true))
     return found
+
+
+def _is_fair(talk: Talk, match: re.Match[str], start: int) -> bool:
+    """Return whether "fair" is an event by where it stands in the sentence that begins at ``start``."""
+    telling = _TELLING.search(talk.before(match.start(), 24)) is not None
+    return telling or match.start() == start or _OF_FAIR.search(talk.low, match.end() - 4, match.end() + 12) is not None
 
 
 def _root(word: str) -> str:
@@ -128,9 +154,20 @@ def _root(word: str) -> str:
 
 def _roots(event: str) -> frozenset[str]:
     """Return the words of an event's name without a plural's s."""
-    return frozenset(_root(word) for word in re.findall(r"[a-z]+(?:-[a-z]+)?", event.lower())) | frozenset(
-        _root(word) for word in re.findall(r"[a-z]+", event.lower())
-    )
+    low = event.lower()
+    roots = frozenset(_root(word) for word in (*re.findall(r"[a-z]+(?:-[a-z]+)?", low), *re.findall(r"[a-z]+", low)))
+    return roots | {"holiday"} if any(name.search(low) for name, _ in _HOLIDAYS) else roots
+
+
+def _is_public(talk: Talk, said: str, generic: bool) -> bool:
+    """Return whether holidays are those of the whole country, or may be, at the time of a stay."""
+    unnamed = generic and "holiday" in said
+    for name, ((month, day), (last_month, last_day)) in _HOLIDAYS:
+        for ticket in talk.card.tickets if unnamed or name.search(said) else ():
+            first, last = date(ticket.check_in.year, month, day), date(ticket.check_in.year, last_month, last_day)
+            if ticket.check_in - _NO_HOLIDAY <= last and first <= ticket.check_out + _NO_HOLIDAY:
+                return True
+    return False
 
 
 def _said(match: re.Match[str]) -> tuple[frozenset[str], bool]:
@@ -141,9 +178,10 @@ def _said(match: re.Match[str]) -> tuple[frozenset[str], bool]:
         return frozenset((_root(match["alone"]),)), False
     if match["of"]:
         return frozenset(map(_root, match["of"].split())) - _PLAIN, False
-    words = frozenset(_root(word) for word in re.findall(r"[a-z]+", match["name"])) - _PLAIN
+    words = frozenset(_root(word) for word in re.findall(r"[a-z]+(?:-[a-z]+)?", match["name"])) - _PLAIN
+    words |= frozenset(part for word in words for part in word.split("-"))
     head = _root(match["head"])
-    if words:
+    if words & _EVENT_WORDS:
         return words, False
     return frozenset((head,)), head in _GENERIC
 
@@ -157,5 +195,5 @@ def _is_plain(talk: Talk, match: re.Match[str]) -> bool:
             _TELLING.search(talk.before(match.start(), 24)) is None
             and not _DEMAND.search(talk.low, *talk.sentence(match.start()))
         )
-        or (match[0] == "fair" and not _OF_FAIR.search(talk.low, max(0, match.start() - 4), match.end() + 12))
+        or (match["head"] == "fair" and not _OF_FAIR.search(talk.low, max(0, match.start() - 4), match.end() + 12))
     )

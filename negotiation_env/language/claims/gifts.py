@@ -23,7 +23,7 @@ _PICTURES: Final = r"(?:photos?|photographs?|pictures?)"
 _GIFTS: Final[dict[str, re.Pattern[str]]] = {
     "banner": re.compile(r"\bbanners?\b|横幅|(?<=[\u4e00-\u9fff]) ?banner"),
     "badge": re.compile(
-        r"\bbadges?\b|\bbest[- ]value (?:label|sticker|sign|mark)\b"
+        r"(?<!\bmy )\bbadges?\b(?! ?(?:[0-9]|on the (?:photo|picture)))|\bbest[- ]value (?:label|sticker|sign|mark)\b"
         r"|徽[章标]|(?<=[\u4e00-\u9fff]) ?badge"
     ),
     "search-boost": re.compile(
@@ -34,11 +34,11 @@ _GIFTS: Final[dict[str, re.Pattern[str]]] = {
         r"(?:up|higher) (?:\w+ ){0,2}?(?:in|on) (?:the |our )?(?:search\b|list\b|results)"
         r"|\b(?:lift|move|push|raise)(?:s|ed|ing)? (?:you|your \w+|it|them|both)(?: \w+)? in (?:the "
         r"|our )?(?:search|list)\b"
-        r"|搜索(?:位|推|提|加权|靠前|往前|排)|(?:推|排|往)(?:到|您|你)?(?:搜索)?(?:前面|靠前|上面)"
+        r"|搜索(?:位|推|提|加权|靠前|往前|排)|(?:推|排)(?:到|您|你)?(?:搜索)?(?:前面|靠前|上面)|往搜索"
         r"|(?<=[\u4e00-\u9fff]) ?boost"
     ),
     "photo-refresh": re.compile(
-        rf"\b(?:new|fresh|free|better|proper|redone) (?:\w+ ){{0,2}}{_PICTURES}\b|\bphoto (?:refresh|shoot"
+        rf"(?<!your )\b(?:new|fresh|free|better|proper|redone) (?:\w+ ){{0,2}}{_PICTURES}\b|\bphoto (?:refresh|shoot"
         rf"|session|update)\b"
         rf"|\b{_PICTURES}(?: of \w+ \w+)?(?: (?:are|get|be|made|taken|done|come))* (?:redone|retaken|renewed"
         rf"|refreshed|anew|again|free)"
@@ -50,15 +50,15 @@ _GIFTS: Final[dict[str, re.Pattern[str]]] = {
         r"\b(?:weekly|week by week) (?:\w+ )?(?:reports?|sheets?|figures|numbers)\b|\bweekly (?:line|page|letter)\b"
         rf"|\b(?:reports?|sheet|page|letter|paper|figures|numbers)(?: (?!for\b)\w+){{0,2}} {_EACH_WEEK}"
         rf"|\b{_EACH_WEEK},? (?:\w+ ){{0,4}}(?:reports?|sheet|a page|figures|numbers)\b"
-        r"|\b(?:the|your|a|first|one|and) reports?\b(?! (?:from|said|says|of the|about|i read))|周报|每(?:周|个?礼拜"
-        r"|个?星期).{0,8}(?:表|报|一张|一页|纸)"
+        r"|\b(?:the|your|a|first|one|and) reports?\b(?! (?:from|said|says|of the|about|i read|to\b|on [0-9]))"
+        r"|周报|每(?:周|个?礼拜|个?星期).{0,8}(?:表|报|一张|一页|纸)"
         r"|(?<=[\u4e00-\u9fff]) ?(?:weekly )?report"
     ),
 }  # fmt: skip
 _REFUSED: Final = re.compile(
     r"\b(?:no|not|never|nor|neither|without|instead of|rather than|nobody|nothing|isn't|cannot|stop|forget"
     r"|minus|skip|less|"
-    r"drop|leave out|off)\b|n't\b|不|没|别|免提"
+    r"drop|leave out|off|read|saw|seen|dictate|shows?|wears?|it's the)\b|n't\b|不|没|别|免提|难"
 )
 _REFUSED_AFTER: Final = re.compile(
     r",? (?:no\b|(?:\w+ ){0,2}(?:isn't|aren't|is not|i can't|i cannot|i may not|i can not|i won't|won't|can't"
@@ -85,6 +85,8 @@ def gift_claims(talk: Talk) -> list[Claim]:
     found: list[Claim] = []
     for gift, pattern in _GIFTS.items():
         for match in pattern.finditer(talk.low):
+            if talk.low.endswith(("no ", "without a "), 0, match.start()):
+                break  # it is refused, whatever is said of it elsewhere
             told = "photographer" in match[0] and "photographer" in talk.earlier_low
             if not told and _is_offered(talk, match):
                 true = gift in allowed or (bool(own) and pattern.search(own) is not None)

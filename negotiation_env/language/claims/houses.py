@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 
 from negotiation_env.game import world
 from negotiation_env.game.scenario import Ticket
-from negotiation_env.language.claims.talk import Claim, Talk
+from negotiation_env.language.claims.dates import WEEKDAY
+from negotiation_env.language.claims.talk import Claim, Span, Talk, within
 from negotiation_env.language.price_vocabulary import word_set
 
 _FILLERS: Final = frozenset(("room", "view", "with", "and", "the", "of", "bed"))
@@ -124,6 +125,8 @@ def _mention(low: str, group: Sequence[re.Match[str]], owns: Sequence[frozenset[
             return [RoomMention(start, end, words, (place,))]
     fitting = tuple(place for place, own in enumerate(owns) if all(word & own for word in words))
     alone = len(group) == 1 and not (words[0] & _HEADS if group[0][1] else group[0][2] in _CHINESE_ALONE)
+    if group[-1][1] == "double" and re.match(r"[ -]book", low[end : end + 5]):
+        return []
     if "single" in words[0] and not re.match(r"(?: bed)? ?rooms?\b", low[end : end + 10]):
         return []
     if alone and (
@@ -252,9 +255,11 @@ _CHINESE_HOUSES: Final = {
 _CHINESE_HOUSE: Final = re.compile(
     rf"({'|'.join(sorted(_CHINESE_HOUSES, key=len, reverse=True))})"
     r"(?=客栈|酒店|旅馆|宾馆|别院|之家|民宿|居|苑|庄|那|都|才|还|也|现在|挂|卖|降|跌|平日|"
-    r".?(?:总|经理|老板|店长)| ?[0-9])"
+    r".?(?:总|经理|老板|店长)| ?[0-9]|[有的]?[一二三两][个段间]|行政|大床|双床|套房)"
 )
-_CHINESE_ADDRESS: Final = re.compile(r"(?:酒店|客栈)?(?:的)?(?:.?(?:总|经理|老板|店长|掌柜)|[0-9]{1,2}月)")
+_CHINESE_ADDRESS: Final = re.compile(
+    r"(?:酒店|客栈|[居苑])?[的有]?(?:.?(?:总|经理|老板|店长|掌柜)|[0-9]{1,2}月|[一二两三][个段间]|行政|大床|双床|套房|家庭|标间|豪华|高级)"
+)
 _OWN_SIGNS: Final = {
     "jade lake": "玉翠翡碧湖", "red lantern": "红灯", "bamboo court": "竹", "harbour view": "港海湾",
     "golden phoenix": "金凤", "quiet garden": "静幽宁园", "west gate": "西", "cloud terrace": "云",
@@ -362,8 +367,8 @@ def house_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
         elif house.core == other:
             addressed = _OWN_HOUSE_BEFORE.search(before) is not None or _OWN_HOUSE_AFTER.match(after) is not None
             addressed = addressed or _is_asked_of(talk, house, rooms)
-            if not talk.earlier and _CHINESE_ADDRESS.match(talk.low, house.end):
-                addressed = True
+            if not talk.earlier and not any(named.core == own for named in houses):
+                addressed = addressed or _is_addressed_first(talk, house)
             if addressed:
                 found.append(talk.claim("hotel", house.start, house.end, name, hotel.name, False))
             else:
@@ -437,6 +442,27 @@ def _near_rival_claims(talk: Talk) -> list[Claim]:
     return found
 
 
+def _is_addressed_first(talk: Talk, house: House) -> bool:
+    """Return whether a first message, which does not name this house, takes another for it: "rooms at the Lotus"."""
+    if _CHINESE_ADDRESS.match(talk.low, house.end):
+        return True
+    at_it = _AT_HOUSE.search(talk.before(house.start, 16)) is not None
+    told = _OF_THIRD.search(talk.before(house.start, 60)) or _DOES.match(talk.low, house.end)
+    priced = re.match(r"[^.;?!]{0,40}[0-9]{3}", talk.low[house.end : house.end + 44]) is not None
+    return at_it and not told and not priced
+
+
+_AT_HOUSE: Final = re.compile(r"\b(?:at|of|behind)(?: the)? $")
+_OF_THIRD: Final = re.compile(
+    r"\b(?:from|hear|heard|told|told us|same|like|between|against|than|under|over|above|below|near|beside|neighbours?"
+    r"|owner|manager|price|rate|friend|cousin|brother|sister|uncle|aunt)\b"
+)
+_DOES: Final = re.compile(
+    r"'s\b| (?:is|are|was|asks?|asked|told|has|have|had|lists?|sells?|signed|says?|said|and you|stands?|charges?)\b"
+    r"|[那都才也挂卖]"
+)
+
+
 def _is_asked_of(talk: Talk, house: House, rooms: list[RoomMention]) -> bool:
     """Return whether a room is asked of a house as of this one: "for Plum Blossom's king", "the twins at it"."""
     of_it = any(
@@ -476,3 +502,63 @@ def _city_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
                     talk.claim("city", match.start(), match.end(), talk.text[match.start() : match.end()], city, true)
                 )
     return found
+
+
+DATE_ASIDE: Final = re.compile(rf"(?:[ ,:(]|\b(?:from|on|the|starting|for|{WEEKDAY})\b)*")
+"""What may stand between a room and its date."""
+_ROOM_BEHIND: Final = re.compile(
+    r",? (?:in|of|for) (?:the|your|a) |起?的?"
+    r"|(?:起|进|入住|住进来|住|号|[、，]|[0-9一二两三四五六七八九十]{1,3}晚){1,4}的"
+)
+_NO_ROOM: Final = re.compile(r"\b(?:no|not|without|except|but)(?: the| your)? $")
+_NEXT_ROOM: Final = re.compile(r"(?=,? and (?:the |your )?$|.{0,20}\band [0-9]{3}).*", re.S)
+"""Between a date and a room of which the words go on: "the twin from the 10th and the king from the 7th"."""
+
+
+def tickets_meant(talk: Talk, rooms: Sequence[RoomMention], start: int, end: int) -> tuple[Ticket, ...]:
+    """Return the tickets that words at ``low[start:end]`` speak of.
+
+    Those are the rooms named last before them in the sentence (all of "suite and double"), or the ones named next if
+    no room stands before the words or the sentence says the figures first ("from the 6th for twelve in the twin");
+    else all tickets.
+    """
+    tickets = talk.card.tickets
+    sentence = talk.sentence(start)
+    inside = [room for room in within(rooms, sentence.start, sentence.end)
+              if not _NO_ROOM.search(talk.before(room.start, 16))]  # fmt: skip
+    before = [room for room in inside if room.end <= start]
+    after = [room for room in inside if room.start >= end]
+    clause = talk.clause(start)
+    between = talk.low[end : after[0].start] if after else " "
+    spaced = talk.low[start:end].endswith(" ")  # it parts clauses in Chinese
+    behind = not spaced and _ROOM_BEHIND.fullmatch(between) is not None
+    if before and not behind and not (after and after[0].start < clause.end and before[-1].start < clause.start):
+        group = [before[-1]]
+        beside = DATE_ASIDE.fullmatch(talk.low[before[-1].end : start])
+        if before[-1].start < clause.start and len({room.tickets for room in before}) > 1 and not beside:
+            group = before  # "the Queen and the Executive, nights from the 9th and from the 12th"
+        for room in reversed(before[:-1]):
+            if not re.fullmatch(r"[ ,]*(?:and|&|\+|/|,|和|、)? ?(?:the |your )?", talk.low[room.end : group[-1].start]):
+                break
+            group.append(room)
+    elif after and (len(inside) == 1 or after[0].start < clause.end) and not _NEXT_ROOM.fullmatch(between):
+        group = after[:1]
+    else:
+        group = _named_last(talk, rooms, sentence)
+    meant = tuple(tickets[place] for room in group for place in room.tickets)
+    return meant or tickets
+
+
+_ALL_ROOMS: Final = re.compile(r"\b(?:all|both|others?|each|rest|everything|they)\b|都|其他|其余")
+
+
+def _named_last(talk: Talk, rooms: Sequence[RoomMention], sentence: Span) -> list[RoomMention]:
+    """Return the room of the sentence before, if it names one: "Your queen is at 487. Could she go for 435?"."""
+    before = [room for room in rooms if room.end <= sentence.start]
+    if not before:
+        return []
+    last = talk.sentence(before[-1].start)
+    inside = [room for room in before if room.start >= last.start]
+    alone = len({room.tickets for room in inside}) == 1 and last.end + 4 >= sentence.start
+    alone = alone and not _ALL_ROOMS.search(talk.low, sentence.start, sentence.end)
+    return inside[-1:] if alone else []

@@ -131,7 +131,7 @@ def _competitor_claims(talk: Talk, houses: list[House], prices: list[Number]) ->
         # "Willow's 599": one telling word of the name, as a name.
         short = re.compile(
             rf"\b(?:{'|'.join(map(re.escape, words))})(?='s\b| (?:is|asks|sells|has|at|does|stands|takes|"
-            rf"sits|went|dropped)\b)"
+            rf"sits|went|dropped)\b|[才都也现挂卖])"
         )
         spans += [match.span() for match in short.finditer(talk.low) if talk.text[match.start()].isupper()
                   and not any(start <= match.start() < end for start, end in spans)]  # fmt: skip
@@ -438,7 +438,7 @@ def standing_claims(talk: Talk, rooms: Sequence[RoomMention], dates: Sequence[Da
         if len(room.tickets) != 1:
             continue
         k = room.tickets[0]
-        number = _figure_beside(talk, room)
+        number = figure_beside(talk, room)
         if number is None:
             continue
         value = number.value
@@ -499,7 +499,7 @@ _BIDDING: Final = re.compile(
 )
 
 
-def _figure_beside(talk: Talk, room: RoomMention) -> Number | None:
+def figure_beside(talk: Talk, room: RoomMention) -> Number | None:
     """Return the figure right before a room ("309 for the twin") or right behind it ("twin 309")."""
     chinese = not talk.low[room.start : room.end].isascii()  # a space parts clauses there
     for number in reversed(within(talk.numbers, room.start - 40, room.start)):

@@ -21,7 +21,9 @@ from negotiation_env.language.claims.told import (
     Told,
     Word,
     is_asked,
+    is_moved,
     nights_on,
+    parts_of,
     sentence_at,
     told,
     week_parts,
@@ -62,6 +64,8 @@ def retold_claims(talk: Talk) -> list[Claim]:
     """Return a claim for each date, weekday and count that says back another one; none in a talk's first messages."""
     now, before = told(talk.text), _before(talk)
     nights = nights_on(now, talk.card.tickets)
+    parts = parts_of(talk.text, talk.earlier, talk.card.tickets)
+    nights = [group for group in nights if group not in parts]
     if len(talk.earlier) < 2 or not talk.earlier[-1]:
         return list(_days_unheard(talk, now, nights, before))
     found = [
@@ -108,15 +112,17 @@ def _days_unheard(talk: Talk, now: Told, nights: Sequence[Nights], before: _Befo
         clause = talk.clause(group.start)
         if any(day - _DAY in heard or day + _DAY in heard for day in new):
             continue
-        if any(sentence.start <= there.start < sentence.end for there in now.weekdays):
+        if any(sentence.start <= there.start < sentence.end for there in now.weekdays) or _WEEK.search(talk.low):
             continue
         if not _OWN_DAY.search(talk.low, max(clause.start, group.start - 60), min(clause.end, group.end + 40)):
             yield _date_claim(talk, group, new[0])
 
 
 _PARTS: Final = re.compile(
-    r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekends?|weekdays?|midweek|closed?|shut|blocked)\b|周|平日|关房"
+    r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekends?|weekdays?|midweek|closed?|shut|blocked|first week)\b"
+    r"|周|平日|关房|礼拜|星期|五一|那[一二两三四五六]晚"
 )
+_WEEK: Final = re.compile(r"周|礼拜|星期")
 _PARTLY: Final = re.compile(r"\b(?:only|just|last|first|rest|half|other|of (?:the|those|these))\b|只|剩")
 _OWN_DAY: Final = re.compile(
     r"\b(?:i|we|i'll|we'll|you|report|call|ring|write|send|photograph\w*|photos?|banner|badge|decide|answer|by|before|"
@@ -183,7 +189,7 @@ def _lists_moved(talk: Talk, now: Told, nights: Sequence[Nights], before: _Befor
         new = _unheard(group, before)
         if len(group.days) < 2 or not new or is_asked(now, sentence_at(now, group.start)):
             continue
-        moved = any(group.days & days and group.days - days and days - group.days for days in lists)
+        moved = any(is_moved(group.days, days) for days in lists)
         if moved and not _is_left_over(talk, group, new, heard):
             yield _date_claim(talk, group, new[0])
 
@@ -237,21 +243,32 @@ def _weekdays_said_back(talk: Talk, now: Told, before: _Before) -> Iterator[Clai
             yield talk.claim("weekday", named.start, named.end, talk.low[named.start : named.end], None, False)
 
 
+_WEEK_DAYS: Final = frozenset(range(7))
+_WEEKEND: Final = re.compile(r"weekend|周末")
+_WEEKENDS: Final = {frozenset((4, 5)), frozenset((5, 6))}
+
+
 def _weekdays_moved(talk: Talk, now: Told, nights: Sequence[Nights], before: _Before) -> Iterator[Claim]:
     """Yield the days of the week, without dates, that share some with those that the hotel has just listed and not all.
 
     "Friday and Saturday are the wedding's." - "Saturday and Sunday stay theirs, then."
     """
-    heard = [part.weekdays for part in week_parts(before.messages[-1]) if 2 <= len(part.weekdays) <= WEEK_PART]
+    heard = [part.weekdays for message in before.messages[::-2] for part in week_parts(message)
+             if 2 <= len(part.weekdays) <= WEEK_PART]  # fmt: skip
     if not heard:
         return
     known = {part.weekdays for message in before.messages for part in week_parts(message)}
     known |= {frozenset(day.weekday() for day in group.days) for groups in before.nights for group in groups}
+    stays = {frozenset((ticket.check_in + number * _DAY).weekday() for number in range(ticket.nights))
+             for ticket in talk.card.tickets}  # fmt: skip
+    known |= stays | {stay - days for stay in (*stays, _WEEK_DAYS) for days in heard}
+    if _WEEKEND.search(talk.earlier_low) and not _WEEKENDS.intersection(heard):
+        known |= _WEEKENDS
     for part in week_parts(now):
         dated = any(group.start - DATED <= part.start < group.end for group in nights)
         if dated or not 2 <= len(part.weekdays) <= WEEK_PART or part.weekdays in known:
             continue
-        moved = any(part.weekdays & days and part.weekdays - days and days - part.weekdays for days in heard)
+        moved = any(is_moved(part.weekdays, days) for days in heard)
         if moved and not is_asked(now, sentence_at(now, part.start)):
             yield talk.claim("weekday", part.start, part.end, talk.low[part.start : part.end], None, False)
 

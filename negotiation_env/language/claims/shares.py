@@ -24,7 +24,7 @@ _FRACTIONS: Final = {
     "一半": 50.0, "三分之一": 33.3, "四分之一": 25.0, "三分之二": 66.7, "四分之三": 75.0, "五分之一": 20.0,
 }  # fmt: skip
 _FRACTION: Final = re.compile(
-    r"\b(half|a third|one third|two[ -]thirds|a quarter|one quarter|three[ -]quarters|a fifth|a tenth)\b"
+    r"\b(half(?! past)|a third|one third|two[ -]thirds|a quarter|one quarter|three[ -]quarters|a fifth|a tenth)\b"
     r"|(一半|[三四五]分之[一二三])"
 )
 _RATIO: Final = re.compile(r"(?: [a-z]+)? ?(?:in|out of|of(?: (?:your|the))?) ?$")
@@ -60,18 +60,18 @@ _SUBJECTS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("conversion", re.compile(
         r"\b(?:into guests|book|books|booked|bookers?|booking|bookings|convert\w*|conversions?|"
         r"reservations?|reserv\w+|buy|buys|buyers|orders?)\b"
-        r"|转化|下单|落单|会订|会住|预订|订单|成单|订的")),
+        r"|转化|下单|落单|会订|会住|预订|订单|成单|订的|真订")),
     ("exposure", re.compile(
         r"\b(?:views?|viewers?|viewed|lookers?|look|looking at|displayed|seeing|eyes|looks|"
         r"eyeballs|looked at|look at|seen|saw|"
         r"see|sees|shown|exposure|visib\w+|impressions|"
         r"clicks?|clicked|shows?|come(?:s)? up|appears?|noticed|noticing|notice|visits|page|listing|"
         r"glances|open your|opened|onlookers|found|attention|reach|"
-        r"traffic)\b|曝光|浏览|看到|看见|看得见|看您|看你|看的人|展示|点击|流量|被看|露出")),
+        r"traffic)\b|曝光|浏览|看到|看见|看得见|看您|看你|看的人|展示|点击|流量|被看|翻看|露出")),
     ("demand", re.compile(
         r"\b(?:demand|search(?:es|ed|ing)?|searchers|look(?:ing|s)? for|interest|travell?ers?|visitors?|"
         r"tourists?|enquir\w+|inquir\w+|"
-        r"people|arrivals|crowds?|season|market|footfall|guests|queries|leaves|weekend|week|festival|fair|"
+        r"people|ppl|arrivals|crowds?|season|market|footfall|guests|queries|leaves|weekend|week|festival|fair|"
         r"expo|holidays?|marathon|"
         r"arriving|come|coming|town|calendar|concert|regatta|harvest|blossom|exams?)\b|需求|搜|的人|人[少多]|客流|"
         r"热度|来的")),
@@ -109,16 +109,18 @@ _NOT: Final = re.compile(r"(?:(?:\b(?:not|never|no|instead of|rather than)|n't) 
 _WE_KEEP: Final = re.compile(
     r"\b(?:we|the platform)(?: only| just| will)? (?:keep|take|hold|retain)s?\b|\bstays? with us\b"
 )
-_OFF: Final = re.compile(r" off\b| discount\b| less (?:than (?:that|it|this|your|the|my)|is)\b|折")
+_OFF: Final = re.compile(r" off\b| discount\b| less (?:on\b|than (?:that|it|this|your|the|my)|is)\b|折")
 _YOUR_HOUSE: Final = re.compile(
     r"\b(?:(?:at|your|you run|running at|you're at|be at) |[您你](?:这房|家|们|这)?(?:现在|才|只|就)?)$"
 )
-_OUR_SHARE: Final = re.compile(r"\b(?:our|we keep|we take|minus|paying|pay) $")
+_OUR_SHARE: Final = re.compile(r"\b(?:our|we keep|we take|minus|paying|pay|(?:after|minus|before|less) (?:the|your)) $")
 _OF_HOUSE: Final = re.compile(r" of (?:the |your |its )?(?:guests|rooms|house|beds)\b|有人|满|多人")
 _UP_DOWN: Final = re.compile(r" (?:up|down)\b")
 _UP_DOWN_BEFORE: Final = re.compile(r"\b(?:up|down) $")
 _FEWER: Final = re.compile(r" (?:fewer|less|down|below|under)\b")
-_MOVED: Final = re.compile(r" (?:more|fewer|less|up|down|above|below|over|under)\b")
+_MOVED: Final = re.compile(
+    r" (?:more|fewer|less|up|down|above|below|over|under|softer|quieter|weaker|stronger|busier)\b"
+)
 _THIRD: Final = re.compile(
     r"\b(?:houses|hotels|partners?|neighbou?rs?|resorts|guest ?houses|inns|homestays|competitors|"
     r"others|average|measured|proven|model|figures|"
@@ -163,8 +165,17 @@ _UNCERTAIN: Final = re.compile(
 
 _BETTER: Final = re.compile(
     r" (?:more|better|higher|extra|stronger) "
-    r"(?:(conversions?|bookings|reservations)|exposure|visibility|views|clicks)\b"
+    r"(?:(conversions?|bookings|reservations"
+    r"|of (?:those|them|the people|people) who (?:look|see|view|open))|exposure|visibility|views|clicks)\b"
 )
+_LESS: Final = re.compile(r"(?:[0-9]|\b(?:rates?|prices?)) (?:less|minus) $|\bnot $")
+"""Before a share that is taken off a price, or that is denied."""
+_LOOKERS: Final = re.compile(
+    r" (?:more|extra|additional) (?:people|guests|travellers|ppl)(?: who)?"
+    r"(?: (?:look\w*|see\w*|on|in|at|open\w*)\b)|的人(?:会|能|来)?[看翻]"
+)
+"""People who look at a page."""
+_CLOSE: Final = re.compile(r"\b(?:sells?|closes?|sold) $")
 _PER_VIEW: Final = re.compile(r"\b(?:bookings?|orders?|reservations?) per (?:view|visit|look|click|visitor|viewer)s?\b")
 _THEY: Final = re.compile(r"\b(?:they|them|he|she|theirs?)\b[^,;.]*$")
 
@@ -263,14 +274,15 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
     near = subjects[0] if subjects else ""
     direction = _direction(talk, share, sentence)
     theirs = near == "occupancy" and share.loose and _THEY.search(talk.before(share.start))
-    if theirs or (share.loose and not _says_a_share(near, words)) or _OFF.match(talk.low, share.end):
+    taken_off = _OFF.match(talk.low, share.end) or _LESS.search(talk.before(share.start, 16))
+    if theirs or (share.loose and not _says_a_share(near, words)) or taken_off:
         return None
     holds = _holds(talk)
     before = talk.before(share.start, 16)
     if near == "commission" and _CHANGES_TO.search(before):
         return None  # a promise
     of_house = _YOUR_HOUSE.search(before) or _OF_HOUSE.match(talk.low, share.end)
-    if of_house and any(abs(share.percent - value) <= 1 for value in holds["occupancy"]):
+    if of_house and any(abs(share.percent - value) <= (12 if share.loose else 1) for value in holds["occupancy"]):
         subjects.insert(0, "occupancy")
     if _HUNDRED.match(talk.low, share.end) or _EVERY_HUNDRED.match(talk.low, share.end) or before.endswith("at "):
         subjects += [kind for kind in ("commission",) if any(abs(share.percent - value) < 0.6 for value in holds[kind])]
@@ -287,6 +299,8 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
         subjects.insert(0, "commission")
     room = 0.6 if not share.loose else 12.0 if near == "occupancy" else 6.0
     subjects = [direct] if (direct := _direct(talk, share)) else subjects
+    if near == "demand" and abs(share.percent - facts.exposure) <= room and _LOOKERS.match(talk.low, share.end):
+        subjects = ["exposure"]  # "31% more people looking", and no search spoken of
     fitting = [kind for kind, values in holds.items() if any(abs(share.percent - value) <= room for value in values)]
     if _MOVED.match(talk.low, share.end) and {"conversion", "exposure", "demand"} & set(subjects):
         fitting = [kind for kind in fitting if kind not in ("occupancy", "commission")]  # they do not move
@@ -314,7 +328,8 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
 
 def _direct(talk: Talk, share: Share) -> str:
     """Return "conversion" or "exposure" where a word for it follows at once: "29% better conversion"."""
-    if _PER_VIEW.search(talk.before(share.start)):
+    closing = _CLOSE.search(talk.before(share.start, 12)) and _UP.match(talk.low, share.end + 1)
+    if closing or _PER_VIEW.search(talk.before(share.start)):
         return "conversion"
     word = _BETTER.match(talk.low, share.end)
     return "" if word is None else "conversion" if word[1] else "exposure"

@@ -21,8 +21,9 @@ from negotiation_env.language.claims.dates import (
     weekday_row,
     weekdays_of,
 )
-from negotiation_env.language.claims.houses import RoomMention
+from negotiation_env.language.claims.houses import DATE_ASIDE, RoomMention, tickets_meant
 from negotiation_env.language.claims.talk import Claim, Span, Talk, within
+from negotiation_env.language.claims.told import parts_of, parts_told
 from negotiation_env.language.numerals import find_numbers
 
 _START_BEFORE: Final = re.compile(
@@ -37,11 +38,14 @@ _END_BEFORE: Final = re.compile(
 )
 _ROUGHLY_BEFORE: Final = re.compile(rf"\b(?:and|around|round|about|between|near)(?: {WEEKDAY},?)? (?:the )?$")
 _OUT_BEFORE: Final = re.compile(
-    rf"\b(?:out|leav\w+|depart\w+|check(?:ing)?[ -]?out)(?: on)? (?:{WEEKDAY},? ?)?(?:the )?$"
+    rf"\b(?:out|leaves|leaving|(?<!we )(?<!i )leave|depart\w+|check(?:ing)?[ -]?out)(?: on)? (?:{WEEKDAY},? ?)?"
+    r"(?:the )?$"
 )
 _LAST_BEFORE: Final = re.compile(
     rf"\blast (?:night|one)(?: is| being| of (?:it|them))?(?: on)?,? (?:{WEEKDAY},? ?)?(?:the )?$"
 )
+_AND_DAY: Final = re.compile(rf",? (?:and|&) (?:{WEEKDAY},? )?(?:the )?")
+"""Between two nights of one stay: "Saturday 8 and Sunday 9 May"."""
 _CHINESE_OUT: Final = re.compile(
     r"(?:早上|一早|上午|中午)?(?:走|退房|离店|退|离开)|早上(?=[，。、]|四|五|六|七|八|九|十|[0-9])"
 )
@@ -52,10 +56,12 @@ _OTHER_START: Final = re.compile(
 _NO_DAY_AFTER: Final = re.compile(
     r" (?:rooms|rates|stays)\b"
     r"|,? (?:at|before|by|around) (?:(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|"
-    r"twelve)\b(?![ -][a-z]+ty\b| hundred)|noon|"
-    r"[0-9]{1,2}(?![0-9.,%]))"
+    r"twelve)\b(?![ -][a-z]+ty\b| hundred)|noon|half past|"
+    r"[0-9]{1,2}(?![0-9.,%]))|,? [0-9]{1,2} ?(?:am|pm)\b"
+    r"|,? (?:it|they|you|we|all|everything|the (?:rate|price|page|room|list|town|house))(?: [a-z]+)? "
+    r"(?:goes?|is|are|returns?|touch|back|free|sells?)\b|起?[，,]?(?:就?恢复|回到|照旧|您的价)"
 )
-"""A time of day, or "3 May rooms", of which there are three."""
+"""A time of day, "3 May rooms", of which there are three, or what goes on from a day on when all is over."""
 _START_AFTER: Final = re.compile(
     r" ?(?:起|进|入住|开始)|,? (?:onwards?|on,)| x ?[0-9]| ?(?:[0-9]{1,2}|[一二两三四五六七八九十]{1,3})晚|"
     r",? ?(?:for )?(?:the )?(?:[a-z]+|[0-9]+) nights?\b"
@@ -64,9 +70,11 @@ _START_AFTER: Final = re.compile(
 _OTHER_DAY: Final = re.compile(
     r"\b(?:by|before|until|till|since|after|latest|ago|paid|pays?|payout|ring|call|phone|visit\w*|meet\w*|"
     r"send|report|mail|write|pictures|photos|"
-    r"come|back|deadline|birthday|opens?|reopen\w*|closed?|shut|outside|not|never|today|tomorrow|last year|yesterday|"
+    r"come|back|unsold|"
+    r"deadline|birthday|opens?|reopen\w*|closed?|shut|outside|not|never|today|tomorrow|last year|yesterday|"
     r"expires?|valid|invoice|contract|decide|answer|review|check again|wedding|exam\w*|opened|deliver\w*|photograph\w*|"
-    r"were|was|had|hadn't|wasn't|holiday|festival|fair|new year)\b|再|之前|前$|联系|打给|回您|结算|发您|除了|不含"
+    r"were|was|had|hadn't|wasn't|stood|done|finish\w*|ready|holiday|festival|fair|new year)\b"
+    r"|再|之前|前$|联系|打给|回您|结算|发您|除了|不含|合同"
 )
 _I_WRITE: Final = re.compile(
     r"\b(?:i|we)(?:'m| am)? (?:writ\w+|call\w*|phon\w+|ring\w*) (?:you |to you )?(?:about|for)\b"
@@ -78,7 +86,7 @@ _NIGHTS_FROM: Final = re.compile(
 )
 _FROM_NIGHTS: Final = re.compile(r"[ ,:]*(?:起|进|入住)?(?:for )?(?:the |all |its )?")
 _OTHER_MONTH: Final = re.compile(
-    r"\b(?:last|was|were|had|did|happened|ran|read|since|ago|told|heard|saw|came|lost|back)\b"
+    r"\b(?:last|was|were|had|did|happened|ran|read|since|ago|told|heard|saw|came|lost|back|put|promised|noticed)\b"
 )
 _ROOMS_ASKED: Final = re.compile(r"\b(?:rooms|rates?|nights|prices?)\b")
 _IN_MONTH: Final = re.compile(r"(?: rooms?)? (?:in|for)(?: the)?(?: (?:early|late|mid|end of))? ?-?")
@@ -90,65 +98,19 @@ _PART: Final = re.compile(
     r"less|free)\b|只|其中|剩|另外|平日|周"
 )
 _ONE_NIGHT: Final = re.compile(r"[,.;)]|$")
-_DATE_ASIDE: Final = re.compile(rf"(?:[ ,:(]|\b(?:from|on|the|starting|for|{WEEKDAY})\b)*")
 _NO_MORE: Final = re.compile(r",? (?:and )?(?:no more|not one more|no longer)\b")
-_AND_NIGHTS: Final = re.compile(r" and (?:[a-z]+|[0-9]+)(?:[,.;:?!)]|$)")
+_AND_NIGHTS: Final = re.compile(r"/[0-9]| and (?:[a-z]+|[0-9]+)(?:[,.;:?!)]|$)")
 _AT_ONCE: Final = re.compile(r" in one go\b| at a stretch\b| on end\b")
 _LEAST: Final = re.compile(
     r"\b(?:minimum|min|at least|or more|or longer|least|every|each|per|more than|under|limit|up to|over|any|"
-                           r"who|guests?|stays?|people|long)\b|换|洗|以上|连住|起住|至少|最少")  # fmt: skip
+                           r"who|guests?|stays?|people|long|whatever|which|of the)\b"
+    r"|哪|都有|换|洗|以上|连住|起住|至少|最少")  # fmt: skip
 
 
-def tickets_meant(talk: Talk, rooms: Sequence[RoomMention], start: int, end: int) -> tuple[Ticket, ...]:
-    """Return the tickets that words at ``low[start:end]`` speak of.
-
-    Those are the rooms named last before them in the sentence (all of "suite and double"), or the ones named next if
-    no room stands before the words or the sentence says the figures first ("from the 6th for twelve in the twin");
-    else all tickets.
-    """
-    tickets = talk.card.tickets
-    sentence = talk.sentence(start)
-    inside = within(rooms, sentence.start, sentence.end)
-    before = [room for room in inside if room.end <= start]
-    after = [room for room in inside if room.start >= end]
-    clause = talk.clause(start)
-    between = talk.low[end : after[0].start] if after else " "
-    spaced = talk.low[start:end].endswith(" ")  # it parts clauses in Chinese
-    behind = not spaced and re.fullmatch(r",? (?:in|of|for) (?:the|your|a) |起?的?", between) is not None
-    if before and not behind and not (after and after[0].start < clause.end and before[-1].start < clause.start):
-        group = [before[-1]]
-        beside = _DATE_ASIDE.fullmatch(talk.low[before[-1].end : start])
-        if before[-1].start < clause.start and len({room.tickets for room in before}) > 1 and not beside:
-            group = before  # "the Queen and the Executive, nights from the 9th and from the 12th"
-        for room in reversed(before[:-1]):
-            if not re.fullmatch(r"[ ,]*(?:and|&|\+|/|,|和|、)? ?(?:the |your )?", talk.low[room.end : group[-1].start]):
-                break
-            group.append(room)
-    elif after and (len(inside) == 1 or after[0].start < clause.end):
-        group = after[:1]
-    else:
-        group = _named_last(talk, rooms, sentence)
-    meant = tuple(tickets[place] for room in group for place in room.tickets)
-    return meant or tickets
-
-
-_OTHERS: Final = re.compile(r"\b(?:all|both|others?|each|rest|everything|they)\b|都|其他|其余")
 _ALL_FROM: Final = re.compile(
     rf"\b(?:all(?: (?:two|three))?|both)(?: of them| rooms)?,? (?:from|starting) (?:{WEEKDAY},? )?(?:the )?$"
 )
 _EACH: Final = re.compile(r" each\b")
-
-
-def _named_last(talk: Talk, rooms: Sequence[RoomMention], sentence: Span) -> list[RoomMention]:
-    """Return the room of the sentence before, if it names one: "Your queen is at 487. Could she go for 435?"."""
-    before = [room for room in rooms if room.end <= sentence.start]
-    if not before:
-        return []
-    last = talk.sentence(before[-1].start)
-    inside = [room for room in before if room.start >= last.start]
-    alone = len({room.tickets for room in inside}) == 1 and last.end + 4 >= sentence.start
-    alone = alone and not _OTHERS.search(talk.low, sentence.start, sentence.end)
-    return inside[-1:] if alone else []
 
 
 def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMention],
@@ -156,6 +118,7 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
     """Return a claim for each date that is said to be one of a stay."""
     found: list[Claim] = []
     said = _days_said(talk) if dates else frozenset[Day]()
+    parts = parts_of(talk.text, talk.earlier, talk.card.tickets) if dates and talk.earlier else ()
     for mention in dates:
         tickets = tickets_meant(talk, rooms, mention.start, mention.end)
         opening = not talk.earlier and not mention.is_range and len(mention.days) == 1
@@ -163,7 +126,12 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
         found += _weekday_claims(talk, mention)
         if _OTHER_START.search(talk.before(mention.start, 32)) or _NO_DAY_AFTER.match(talk.low, mention.end):
             continue
-        if talk.low[mention.start - 1 : mention.start] == "、":  # the end of a list, "8、9、10号"
+        if talk.low[mention.start - 1 : mention.start] == "、" and mention.days[0].month is None:
+            continue  # the end of a list, "8、9、10号"
+        if any(part.start <= mention.start < part.end for part in parts):
+            continue
+        if any(_AND_DAY.fullmatch(talk.low, date.end, mention.start) and date.days[-1].day + 1 == mention.days[0].day
+               for date in within(dates, mention.start - 24, mention.start)):  # fmt: skip
             continue
         start = _is_start(talk, mention, rooms)
         last = _LAST_BEFORE.search(talk.before(mention.start, 40)) is not None and len(mention.days) == 1
@@ -190,7 +158,9 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
         elif len(mention.days) == 2 and mention.is_range and _half_fits(talk, mention, tickets, said, dates, nights):
             true = False
         elif len(mention.days) > 1 and (not mention.is_range or len(tickets) == len(talk.card.tickets)):
-            true = all(any(_inside(day, ticket) for ticket in talk.card.tickets) for day in mention.days)
+            between = talk.before(mention.start, 12).endswith(("between ", "between the "))
+            fits = _inside if mention.is_range or between else _is_night  # "11 and 12 April" are nights
+            true = all(any(fits(day, ticket) for ticket in talk.card.tickets) for day in mention.days)
         else:
             true = any(_fits(talk, mention, ticket, start, nights) for ticket in tickets)
         found.append(talk.claim("date", mention.start, mention.end, _iso(mention.days[0]), truth, true))
@@ -204,6 +174,8 @@ def _end_claims(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], sai
     shorter = {t.check_in + timedelta(days=n - int(last)) for t in tickets for n in _nights_said(talk) if n <= t.nights}
     wrong = last and any(mention.days[-1].day == ticket.check_out.day for ticket in tickets)
     true = any(mention.days[-1].day == end.day for end in ends | shorter) or (not wrong and set(mention.days) <= said)
+    begins = not mention.is_range or any(_inside(mention.days[0], ticket) for ticket in tickets)
+    true = true and begins
     truth = ", ".join(sorted(end.isoformat() for end in ends))
     return [talk.claim("date", mention.start, mention.end, _iso(mention.days[-1]), truth, true)]
 
@@ -279,6 +251,8 @@ def _fits(talk: Talk, mention: DateMention, ticket: Ticket, start: bool, nights:
         return True
     near = within(nights, mention.start - 60, mention.end + 40)
     beside = [item.nights for item in near if _counted_from(talk, item, mention)]
+    beside += [int(number.value) for number in within(talk.numbers, mention.start - 24, mention.start)
+               if 1 <= number.value <= 31 and _FROM_DATE.fullmatch(talk.low, number.end, mention.start)]  # fmt: skip
     if _begins(first, ticket):
         return not beside or min(beside) <= ticket.nights
     inside = [found for found in _days(first, ticket) if ticket.check_in <= found < ticket.check_out]
@@ -349,9 +323,11 @@ def _counted_from(talk: Talk, nights: NightsMention, date: DateMention) -> bool:
 def _weekday_claims(talk: Talk, mention: DateMention) -> list[Claim]:
     """Return the claims that dates fall on weekdays, for dates in or near a stay."""
     claims: list[Claim] = []
+    sentence = talk.sentence(mention.start)
+    other = _OTHER_DAY.search(talk.low, sentence.start, sentence.end) is not None
     for said, weekday in (*weekdays_of(talk.low, mention), *weekday_row(talk.low, mention)):
         days = sorted({found for ticket in talk.card.tickets for found in _days(said, ticket)})
-        if days:
+        if days and not (other and not any(_inside(said, ticket) for ticket in talk.card.tickets)):
             truth = ", ".join(found.strftime("%A") for found in days)
             true = any(found.weekday() == weekday for found in days)
             claims.append(talk.claim("weekday", mention.start, mention.end, _iso(said), truth, true))
@@ -406,7 +382,8 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
             true = 1 in lengths
             found.append(talk.claim("nights", mention.start, mention.end, 1.0, ", ".join(map(str, lengths)), true))
         exact = _NO_MORE.match(after) is not None  # "three nights and no more"
-        loose = _LEAST.search(around) or talk.before(mention.start, 3).endswith(" a ")
+        loose = _LEAST.search(around) or talk.before(mention.start, 3).endswith((" a ", "这", "那"))
+        loose = loose or talk.low.startswith("起", mention.end)
         if mention.nights < 2 or (loose and not exact) or mention.nights > 45:
             continue
         sentence = talk.sentence(mention.start)
@@ -422,12 +399,21 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
             about = bool(
                 within(rooms, sentence.start, sentence.end) or within(dates, sentence.start, sentence.end)
             ) or _names_price(talk, sentence)
-            part = _PART.search(talk.low[sentence.start : sentence.end]) or talk.was_said(mention.nights)
+            span = sentence if meant is None else talk.clause(mention.start)
+            heard = mention.nights in _nights_said(talk) if meant is not None else talk.was_said(mention.nights)
+            part = _PART.search(talk.low, span.start, span.end) or heard
             at_once = mention.nights > longest and _AT_ONCE.match(talk.low, mention.end)
             if not (about or at_once) or mention.nights == total:
                 continue
             partly = mention.nights < longest and talk.earlier and not swapped
-            if partly and not exact and (part or _is_a_part(talk, sentence, dates)):
+            asked = talk.low[sentence.end : sentence.end + 1] in ("?", "？")
+            part = part or ((asked or meant is None) and _is_a_part(talk, sentence, dates))
+            parts, left = (
+                parts_told((*talk.earlier, talk.text), meant or talk.card.tickets)
+                if talk.earlier
+                else (frozenset[int](), frozenset[int]())
+            )
+            if mention.nights in left or (partly and not exact and (part or mention.nights in parts)):
                 continue
         found.append(talk.claim("nights", mention.start, mention.end, float(mention.nights),
                                 ", ".join(map(str, lengths)), true))  # fmt: skip
@@ -451,10 +437,13 @@ def _whole_stays(
         if not lengths:
             continue
         true = mention.nights in lengths
+        if not true and talk.earlier and sum(item.nights for item in nights) in lengths:
+            continue  # "five nights from the 15th, two from the 23rd, and the fair's three"
         if not true:
             sentence = talk.sentence(mention.start)
             heard = _nights_said(talk) if heard is None else heard
-            told = mention.nights in heard or _LESS.search(talk.low, sentence.start, sentence.end) is not None
+            first, last = talk.clause(mention.start).start, talk.clause(mention.end).end
+            told = mention.nights in heard or _LESS.search(talk.low, first, last) is not None
             if told or any(len(date.days) > 1 for date in within(dates, sentence.start, sentence.end)):
                 continue
         truth = ", ".join(map(str, sorted(lengths)))
@@ -470,7 +459,7 @@ def _nights_said(talk: Talk) -> AbstractSet[int]:
 @lru_cache(maxsize=64)
 def _nights_of(low: str, lengths: tuple[int, ...]) -> AbstractSet[int]:
     numbers = find_numbers(low, True, True, True)
-    said = {item.nights for item in find_nights(low, numbers)}
+    said = {item.nights for item in find_nights(low, numbers) if item.nights > 1}
     said |= {length - count for length in lengths for count in said}
     return said | {int(item.value) for item in numbers if _COUNT.match(low, item.end)}
 
@@ -563,7 +552,7 @@ def _named_beside(talk: Talk, mention: NightsMention, rooms: Sequence[RoomMentio
         between = talk.low[named[-1].end : mention.start]
         for date in reversed(within(dates, named[-1].end, mention.start)):
             between = between[: date.start - named[-1].end] + between[date.end - named[-1].end :]
-        if len(within(dates, named[-1].end, mention.start)) == 1 and _DATE_ASIDE.fullmatch(between):
+        if len(within(dates, named[-1].end, mention.start)) == 1 and DATE_ASIDE.fullmatch(between):
             return tuple(talk.card.tickets[place] for place in named[-1].tickets)
     for room in within(rooms, mention.start - 60, mention.end + 24):
         after = 0 <= room.start - mention.end <= 20 and re.fullmatch(

@@ -46,6 +46,19 @@ _TO_PAGE: Final = re.compile(
 )
 _FROM_PAGE: Final = re.compile(r"# selling(?: price)?,? (?:and |or |so )?#(?= net| to you)")
 """A selling price and what it is said to leave the hotel."""
+_TYPE: Final = (
+    r"(?:(?: (?:on|in|to|for|at))?(?: (?:the|your|my|his|her))?"
+    r" (?:entered|shown|clean|net|selling|gross|staying|hand|guest|page|window|till|you))"
+)
+_AS_OTHER: Final = re.compile(
+    rf"#{_TYPE}{{1,2}}(?: is| makes| means| =|, that's|就是) #(?! ?(?:%|per ?cent|under|over|below|above))"
+    rf"|(?<=, )# is #(?=[.;?!]|$)"
+)
+"""A price of one type and the same of the other: "280 in hand is 350 for the guest, 284 is 355"."""
+_IS_OTHER: Final = (0.7, 1.42)
+"""What a price of one type may be of that of the other."""
+_REST: Final = re.compile(r"# (?:[a-z]+ )?(?:out )?of (?:your |the )?#(?: [a-z]+){0,4},? so #(?! ?(?:%|per ?cent))")
+"""How many of some, and how many that leaves."""
 
 
 def sum_claims(talk: Talk, houses: Sequence[House]) -> list[Claim]:
@@ -74,6 +87,8 @@ def sum_claims(talk: Talk, houses: Sequence[House]) -> list[Claim]:
         (_PERCENT_OF, "total", lambda v: [v[0] * v[1] / 100.0]),
         (_TO_PAGE, "net-price", lambda v: [v[0] / keep for keep in keeps if keep < 1.0]),
         (_FROM_PAGE, "net-price", lambda v: [v[0] * keep for keep in keeps if keep < 1.0]),
+        (_AS_OTHER, "net-price", lambda v: [p for keep in keeps if keep < 1.0 for p in (v[0] * keep, v[0] / keep)]),
+        (_REST, "total", lambda v: [v[1] - v[0], v[0]] if 0 < v[0] < v[1] < 400 else []),
     ):  # fmt: skip
         claims += _checked(talk, numbers, (skeleton, places), pattern, kind, results)
     return claims
@@ -100,6 +115,8 @@ def _checked(talk: Talk, numbers: Sequence[Number], text: tuple[str, dict[int, i
         found = results([part.value for part in parts])
         if found:
             truth = min(found, key=lambda value: abs(value - said.value))
+            if kind == "net-price" and not _IS_OTHER[0] < said.value / parts[0].value < _IS_OTHER[1]:
+                continue  # no price of the other type
             true = abs(truth - said.value) <= max(1.01, abs(truth) * 0.002)
             claims.append(talk.claim(kind, said.start, said.end, said.value, round(truth, 2), true))
     return claims

@@ -9,15 +9,18 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from negotiation_env.game.scenario import Ticket
 from negotiation_env.language.claims.dates import DateMention, Day, find_dates, ordinals
 from negotiation_env.language.claims.talk import MAX_LENGTH, Span, sentences_of, within
 from negotiation_env.language.numerals import find_numbers, lower
 from negotiation_env.language.price_vocabulary import word_set
+
+T = TypeVar("T")
 
 _WORD: Final = re.compile(r"[a-z]{3,}")
 _ENDING: Final = re.compile(r"(?:ing|ers|ies|ed|es|er|s)$")
@@ -42,11 +45,14 @@ _PLAIN: Final = word_set(
 _ROOM: Final = frozenset(("room", "king", "queen", "twin", "double", "suite", "executive", "guest"))
 """What a house has a number of: as words they tie no sentences, behind a number they do."""
 _DAY_NAMES: Final = "mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun"
-_WEEKDAY: Final = re.compile(rf"\b({_DAY_NAMES})(?:day)?s?\b")
+_WEEKDAY: Final = re.compile(
+    rf"\b({_DAY_NAMES})(?:day)?s?\b|(?:(?:周|礼拜|星期)|(?<=(?:周|拜|期)[一二三四五六])[、和]?)([一二三四五六日天])(?![月号点个])"
+)
+_CHINESE_DAYS: Final = "一二三四五六日天"
 _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WEEK_PART: Final = re.compile(r"\b(?:weekends?|weekdays?|midweek|in the week)\b|周|星期|礼拜|平日")
-_WEEK_LIST: Final = re.compile(r"(?:,? (?:and|&|\+) |, ?| ?/ ?| )(?:the )?")
-_WEEK_RANGE: Final = re.compile(r",? ?(?:to|until|till|through|-) ?(?:and including )?(?:the )?")
+_WEEK_LIST: Final = re.compile(r"(?:,? (?:and|&|\+) |, ?| ?/ ?| )(?:the )?|[、和跟]?")
+_WEEK_RANGE: Final = re.compile(r",? ?(?:to|until|till|through|-) ?(?:and including )?(?:the )?|[到至]")
 _COUNT_UNIT: Final = re.compile(
     r" ?(?:%|per ?cent|points?\b|o'clock|am\b|pm\b|:[0-9]|st\b|nd\b|rd\b|th\b|-?[0-9]|yuan\b|net\b|[晚月号日间点])"
     r"|[ -]?(?:[a-z]+ )?nights?\b"
@@ -167,13 +173,17 @@ def told(text: str) -> Told:
         low,
         tuple(sentences_of(low)),
         tuple(_groups(low, dates)),
-        tuple(Weekday(m.start(), m.end(), _WEEKDAYS.index(m[1][:3])) for m in _WEEKDAY.finditer(low)),
+        tuple(Weekday(m.start(), m.end(), _weekday(m)) for m in _WEEKDAY.finditer(low)),
         _WEEK_PART.search(low) is not None,
         counts,
         tuple(word for word in words if word.stem not in _STOPPED and low[word.start : word.end] not in _PLAIN),
         tuple(word for word in words if word.stem in _ROOM_STEMS),
         frozenset(days),
     )
+
+
+def _weekday(match: re.Match[str]) -> int:
+    return _WEEKDAYS.index(match[1][:3]) if match[1] else min(6, _CHINESE_DAYS.index(match[2]))
 
 
 _STOPPED: Final = frozenset(stem(word) for word in _PLAIN)
@@ -205,6 +215,79 @@ def nights_on(said: Told, tickets: Sequence[Ticket]) -> list[Nights]:
         if days:
             found.append(Nights(group[0].start, group[-1].end, frozenset(days), frozenset(edges)))
     return found
+
+
+def parted(
+    groups: Sequence[Nights], tickets: Sequence[Ticket], others: AbstractSet[date] = frozenset()
+) -> list[Nights]:
+    """Return the groups of a message that part one stay between them: "14 to 18 and 21, 22; the 19th and 20th out".
+
+    They lie in it, no night is in two of them, and they hold all of its nights (but for ``others``, which were told
+    before), or one begins where another ends.
+    """
+    found: list[Nights] = []
+    for ticket in tickets:
+        nights = {ticket.check_in + timedelta(days=night) for night in range(ticket.nights)}
+        inside = [group for group in groups if all(ticket.check_in <= day <= ticket.check_out for day in group.days)]
+        held = frozenset[date]().union(*(group.days for group in inside))
+        if sum(len(group.days) for group in inside) < len(held) + len(inside) and len(inside) > 1:
+            if nights <= held or nights == (held & nights) ^ (others & nights):
+                found += inside
+            for one in inside:
+                for other in inside:
+                    if 0 <= (min(other.days) - max(one.days)).days <= 1 and len(one.days) + len(other.days) > 2:
+                        found += (one, other)
+        found += [group for group in inside if others and nights == (group.days & nights) ^ (others & nights)]
+    return found
+
+
+def days_out(said: Told, groups: Sequence[Nights], tickets: Sequence[Ticket]) -> AbstractSet[date]:
+    """Return the days of stays that a message names by date or by day of the week."""
+    named = {there.weekday for there in said.weekdays}
+    stays = {ticket.check_in + timedelta(days=night) for ticket in tickets for night in range(ticket.nights)}
+    return {day for day in stays if day.weekday() in named} | {day for group in groups for day in group.days}
+
+
+def parts_of(text: str, earlier: Sequence[str], tickets: Sequence[Ticket]) -> list[Nights]:
+    """Return the groups of a message that part a stay, by themselves or with days that the hotel has told.
+
+    A group that shares some days with those that the hotel has listed and not all is none.
+    """
+    groups = nights_on(told(text), tickets)
+    heard = [(said, nights_on(said, tickets)) for said in map(told, earlier[: -2 * _LATELY : -2] if groups else ())]
+    lists = [group.days for _, there in heard for group in there if len(group.days) > 1]
+    groups = [group for group in groups if not any(is_moved(group.days, days) for days in lists)]
+    found = parted(groups, tickets)
+    for said, there in heard:
+        found += parted(groups, tickets, days_out(said, there, tickets))
+    return found
+
+
+def is_moved(days: AbstractSet[T], others: AbstractSet[T]) -> bool:
+    """Return whether days share some with others, lack some of these, and have some of their own."""
+    return bool(days & others and days - others and others - days)
+
+
+def parts_told(messages: Sequence[str], tickets: Sequence[Ticket]) -> tuple[AbstractSet[int], AbstractSet[int]]:
+    """Return how many nights the days that messages tell are and part stays into, and how many they leave of them."""
+    parts: set[int] = set()
+    left: set[int] = set()
+    for text in messages[-_LATELY:]:
+        said = told(text)
+        groups = nights_on(said, tickets)
+        dated = days_out(said._replace(weekdays=()), groups, tickets)
+        parts |= {len(group.days) - last for group in groups for last in (0, 1)}
+        for ticket in tickets:
+            nights = {ticket.check_in + timedelta(days=night) for night in range(ticket.nights)}
+            for days in (dated, days_out(said, (), tickets), days_out(said, groups, tickets)):
+                parts.add(len(nights & days))
+                left |= {ticket.nights - len(nights & days)} if nights & days else set()
+            parts |= {abs((edge - day).days) for day in dated for edge in (ticket.check_in, ticket.check_out)}
+    return parts, left
+
+
+_LATELY: Final = 10
+"""Messages of which the days may tell a part of a stay."""
 
 
 def _dates_of(mention: DateMention, tickets: Sequence[Ticket]) -> list[date]:

@@ -15,10 +15,13 @@ import torch
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 
-from negotiation_env.engines.exact.trees import uppermost
+from negotiation_env.engines.exact.trees import decoder_of, uppermost
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.training.lora import check_shape, lora_config, read_adapter, save_adapter
+from negotiation_env.training.processes import ProcessGroup
 from policies.adapters import start_folder
 from policies.training.on_policy.samples import Sample, TokenBatch, token_batches
 from policies.training.settings import OnPolicyPreset
@@ -42,13 +45,21 @@ class ActorCritic:
         engine: holds the preset's base; samples from the policy from now on.
         preset: the adapters' shape, the seed of their first weights, and the adapter that the policy starts from.
         with_value: whether there is a value model. Its head starts at 0 (see ``expect``), its adapter afresh.
+        processes: of the run; None to find out. All hold the same adapters.
 
     Raises:
         UsageError: if the start is none, or one for another base or of another shape.
     """
 
-    def __init__(self, engine: TransformersEngine, preset: OnPolicyPreset, with_value: bool = True) -> None:
+    def __init__(
+        self,
+        engine: TransformersEngine,
+        preset: OnPolicyPreset,
+        with_value: bool = True,
+        processes: ProcessGroup | None = None,
+    ) -> None:
         self.engine = engine
+        self.processes = processes or ProcessGroup()
         self.base = engine.base
         start = start_folder(preset.start) if preset.start else None
         if start is not None:
@@ -76,14 +87,39 @@ class ActorCritic:
             self.head = torch.nn.Linear(int(shape.hidden_size), 1, device=self.base.device)
             torch.nn.init.zeros_(self.head.weight)
             torch.nn.init.zeros_(self.head.bias)
+        self.preset = preset
         self.temperature = preset.temperature
         self._base_name = preset.base
         self._saves_memory = preset.gradient_checkpointing
         if self._saves_memory:
             model: Any = self.base.model
             model.gradient_checkpointing_enable({"use_reentrant": False})
+        self._divided: list[Any] = self._divide() if self.processes.sharded else []
         engine.adapter = POLICY
         engine.forget_prompts()
+
+    def _divide(self) -> list[Any]:
+        """Divide the base's layers over the processes by FSDP2, and return them; adapters stay whole in each process.
+
+        A layer is put together when it is computed. Each process goes through the layers as often (``token_batches``).
+        """
+        mesh = init_device_mesh(self.base.device.type, (self.processes.count,))
+        own = {parameter for found in self._parameters.values() for parameter in found.values()}
+        layers: Any = decoder_of(self.base.model).layers
+        return [fully_shard(layer, mesh=mesh, ignored_params=own) for layer in layers]
+
+    @contextmanager
+    def whole_base(self) -> Iterator[None]:
+        """The base whole in every process, as sampling needs it, where each makes passes at its own pace."""
+        for layer in self._divided:
+            layer.set_reshard_after_forward(False)
+            layer.unshard()
+        try:
+            yield
+        finally:
+            for layer in self._divided:
+                layer.set_reshard_after_forward(True)
+                layer.reshard()
 
     def __enter__(self) -> ActorCritic:
         return self
@@ -105,8 +141,9 @@ class ActorCritic:
         return self._parameters[VALUE] | {f"head.{name}": p for name, p in self.head.named_parameters()}
 
     def batches(self, samples: Sequence[Sample], most_tokens: int) -> Iterator[TokenBatch]:
-        """Yield samples as batches for this model, each of at most ``most_tokens`` tokens (see ``token_batches``)."""
-        return token_batches(samples, most_tokens, self.base.device, self.base.model.dtype)
+        """Yield this process's samples as batches, each of at most ``most_tokens`` tokens (see ``token_batches``)."""
+        at = self.processes
+        return token_batches(samples, most_tokens, self.base.device, self.base.model.dtype, at.rank, at.count)
 
     def policy(self, batch: TokenBatch, adapter: str = POLICY) -> Scores:
         """Return log-probabilities (with gradient) and entropies of the replies' tokens at the preset's temperature."""

@@ -17,13 +17,12 @@ from matplotlib.figure import Figure
 
 from negotiation_env.errors import UsageError
 from negotiation_env.game.scenario import Scenario, sample_scenario
-from negotiation_env.language.reading import Reader
-from negotiation_env.play.protocols import Manager, Reward, RewardBreakdown
+from negotiation_env.play.protocols import RewardBreakdown
 from negotiation_env.play.records import Episode
 from negotiation_env.seeds import SCENARIOS
 from policies.training.on_policy.actor_critic import ActorCritic
 from policies.training.on_policy.losses import token_mean
-from policies.training.on_policy.samples import Sample, SampledRound, SamplingAgent, play
+from policies.training.on_policy.samples import Sample, SampledRound
 from policies.training.settings import OnPolicyPreset
 from rewards.repo import relations
 
@@ -56,25 +55,9 @@ Rater = Callable[[Sequence[Episode]], float]
 
 
 def evaluate(
-    actor: ActorCritic,
-    preset: OnPolicyPreset,
-    manager: Manager,
-    reward: Reward,
-    reader: Reader,
-    rate: Rater | None = None,
+    actor: ActorCritic, preset: OnPolicyPreset, played: SampledRound, rate: Rater | None = None
 ) -> dict[str, float]:
-    """Play the held-out dialogues and return figures: rewards by source per reply, success per ticket, divergence."""
-    actor.engine.forget_prompts()
-    agent = SamplingAgent(actor.engine, reward, preset.max_reply_tokens, temperature=preset.temperature, reader=reader)
-    played = play(
-        agent,
-        held_out_scenarios(preset.held_out),
-        lambda breakdown: breakdown.total,
-        manager=manager,
-        max_turns=preset.max_turns,
-        turn_discount=0.0,
-        batch_size=preset.rollout_batch,
-    )
+    """Return figures of played held-out dialogues: rewards by source per reply, success per ticket, divergence."""
     replies = [turn.reward for episode in played.episodes for turn in episode.turns]
     figures = reward_means(replies) | relations(replies) | outcome_means(played.episodes)
     figures |= _divergence(actor, played.samples, preset.part_tokens)
@@ -139,12 +122,12 @@ def start_and_best(rows: Sequence[Mapping[str, Any]], best_round: int) -> dict[s
 def _divergence(actor: ActorCritic, samples: Sequence[Sample], part_tokens: int) -> dict[str, float]:
     """Return the policy's entropy and its exact divergence from the start, in nats per token."""
     tokens = sum(len(s.reply) for s in samples)
-    kl = entropy = 0.0
+    sums = torch.zeros(2, dtype=torch.float64)
     for batch in actor.batches(samples, part_tokens) if samples else ():
         divergence, own_entropy = actor.divergence(batch)
-        kl += float(token_mean(divergence, batch.mask, tokens))
-        entropy += float(token_mean(own_entropy, batch.mask, tokens))
-    return {"kl_to_start": kl, "entropy": entropy} if samples else {}
+        sums += torch.tensor([float(token_mean(part, batch.mask, tokens)) for part in (divergence, own_entropy)])
+    actor.processes.add_up([sums])
+    return {"kl_to_start": float(sums[0]), "entropy": float(sums[1])} if samples else {}
 
 
 PICTURE = "learning_curve.png"

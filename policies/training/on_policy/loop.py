@@ -1,10 +1,15 @@
 """The loop of every on-policy method, and a round of it from top to bottom.
 
-``_Run._round`` plays dialogues, in which replies are sampled and scored (``samples.play``), and has the ``Learner``
+``_Run._round`` has dialogues played, in which replies are sampled and scored (``shared_play``), and has the ``Learner``
 learn from them: advantages and loss are the method's (``methods``), the optimiser's step is here. A round ends with a
 measurement, where it is time for one, and a checkpoint. All random draws follow from the seed and the round, so a run
 that was killed goes on from its last checkpoint and ends with the weights of an unbroken one (on one machine, with as
 many threads).
+
+Under ``accelerate launch`` every process plays its share of a round's dialogues, all learn from all of them, each
+computes its share of every minibatch, and gradients are added up before each step: what one process would do, but for
+rounding. Gradients are added up here rather than by a DistributedDataParallel around the model, because a step has two
+losses of two adapters on one base, over parts of a minibatch that need not be as many in every process.
 """
 
 from __future__ import annotations
@@ -30,21 +35,31 @@ from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.errors import DataFileError
 from negotiation_env.files import read_json, write_json
 from negotiation_env.play.protocols import Reward
-from negotiation_env.play.registry import load_manager, load_reader, load_reward
+from negotiation_env.play.registry import load_reward
 from negotiation_env.seeds import Stream
-from negotiation_env.training.run_folder import RunFolder, TrainingStoppedError, peak_memory_mb, restore, state_tensors
+from negotiation_env.training.processes import ProcessGroup
+from negotiation_env.training.run_folder import (
+    MetricsLog,
+    RunFolder,
+    TrainingStoppedError,
+    peak_memory_mb,
+    restore,
+    state_tensors,
+)
 from policies.training.on_policy.actor_critic import POLICY, VALUE, ActorCritic
 from policies.training.on_policy.evaluation import (
     Rater,
     draw,
     evaluate,
+    held_out_scenarios,
     round_figures,
     start_and_best,
     training_scenarios,
 )
 from policies.training.on_policy.losses import share_beyond, token_mean, value_loss
 from policies.training.on_policy.methods import LossTensors, Method, RoundTensors, Targets, load_method
-from policies.training.on_policy.samples import Sample, SampledRound, SamplingAgent, TokenBatch, composition_of, play
+from policies.training.on_policy.samples import Sample, SampledRound, TokenBatch, composition_of
+from policies.training.on_policy.shared_play import SharedPlay
 from policies.training.settings import OnPolicyPreset, policy_card
 
 BEST, OPTIMIZER, STATE = "best", "optimizer.safetensors", "state.json"
@@ -61,6 +76,8 @@ def train(
     rate: Rater | None = None,
     command: str = "",
     show: bool = True,
+    ray: str | None = None,
+    workers: int = 0,
 ) -> Path:
     """Train until the budget is used up; write the best policy, its card and the learning curve into ``out``.
 
@@ -73,6 +90,8 @@ def train(
         rate: rates held-out dialogues for the learning curve.
         command: what the user typed, for the model card.
         show: whether to show a progress bar on stderr.
+        ray: a Ray cluster whose actors play the dialogues, see ``workers.actors_or_here``.
+        workers: how many actors; 0 for as many as fit.
 
     Raises:
         DataFileError, UsageError: on settings that do not fit, or a folder that holds another run.
@@ -80,28 +99,23 @@ def train(
     """
     learns = load_method(method, preset, overrides)
     settings = learns.preset
-    folder = RunFolder(out, "round", digits=6)
-    checkpoint = folder.claim({"method": method, **settings.model_dump(mode="json")}, resume)
+    processes, folder = ProcessGroup(), RunFolder(out, "round", digits=6)
+    wanted = {"method": method, **settings.model_dump(mode="json")}
+    checkpoint = processes.on_main(lambda: folder.claim(wanted, resume))
     torch.set_num_threads(settings.torch_threads)
     engine = TransformersEngine(settings.base, dtype=settings.dtype, max_prompt_tokens=settings.max_prompt_tokens)
-    with ActorCritic(engine, settings, with_value=learns.has_value) as actor:
-        run = _Run(learns, actor, folder, checkpoint, rate)
+    with (
+        ActorCritic(engine, settings, with_value=learns.has_value, processes=processes) as actor,
+        SharedPlay(learns, actor, out, ray, workers) as shared,
+    ):
+        run = _Run(learns, actor, folder, checkpoint, rate, shared)
         try:
-            run.go(show)
+            run.go(show and processes.is_main)
         except TrainingStoppedError as stop:
             raise TrainingStoppedError(f"{stop}; last good checkpoint: {folder.newest() or 'none'}") from stop
         finally:
-            run.board.close()
-    newest = folder.newest()
-    if newest is None:
-        raise DataFileError(f"{out}: expected a checkpoint at the end of the run, found none")
-    rows = run.log.read()
-    draw(rows, f"{method.upper()} on {settings.base}, seed {settings.seed}", out)
-    figures = start_and_best(rows, run.progress.best_round)
-    figures |= {name.replace("_", " "): value for name, value in asdict(run.progress).items()}
-    if shares := [row["advantage_share_of_e"] for row in rows if "advantage_share_of_e" in row]:
-        figures["share of the advantages' variance from E, mean over rounds"] = f"{fmean(shares):.3f}"
-    folder.publish(newest / BEST, policy_card(method, settings, command, figures))
+            run.close()
+    processes.on_main(lambda: run.publish(command))
     return out
 
 
@@ -129,7 +143,7 @@ class Progress:
 
 
 class _Run:
-    """One process's part of a run.
+    """A run, of which the first process writes the files.
 
     Args:
         method: reward, advantage and regulariser.
@@ -137,29 +151,34 @@ class _Run:
         folder: of the run.
         checkpoint: to go on from; None to begin.
         rate: rates held-out dialogues.
+        shared: plays the dialogues.
     """
 
+    log: MetricsLog
+    board: SummaryWriter
+    """Both the first process's alone."""
+
     def __init__(
-        self, method: Method, actor: ActorCritic, folder: RunFolder, checkpoint: Path | None, rate: Rater | None
+        self,
+        method: Method,
+        actor: ActorCritic,
+        folder: RunFolder,
+        checkpoint: Path | None,
+        rate: Rater | None,
+        shared: SharedPlay,
     ) -> None:
-        self.method, self.actor, self.folder, self.rate = method, actor, folder, rate
+        self.method, self.actor, self.folder, self.shared = method, actor, folder, shared
+        self.processes = actor.processes
+        self.rate = rate if self.processes.is_main else None
         self.preset = preset = method.preset
-        self.manager, self.reward = load_manager(preset.manager), load_reward(preset.reward)
-        self.learner = Learner(method, actor, e_adds_to_model(preset, self.reward))
-        self.agent = SamplingAgent(
-            actor.engine,
-            self.reward,
-            preset.max_reply_tokens,
-            preset.group_size,
-            temperature=preset.temperature,
-            reader=load_reader(preset.reader),
-        )
+        self.learner = Learner(method, actor, e_adds_to_model(preset, load_reward(preset.reward)))
         self.began = checkpoint is None
         self.progress = Progress() if checkpoint is None else self._load(checkpoint)
-        self.log = folder.log(checkpoint)
-        self.board = SummaryWriter(
-            str(folder.path / "tensorboard"), purge_step=None if checkpoint is None else self.progress.round + 1
-        )
+        if self.processes.is_main:
+            self.log = folder.log(checkpoint)
+            self.board = SummaryWriter(
+                str(folder.path / "tensorboard"), purge_step=None if checkpoint is None else self.progress.round + 1
+            )
         self._clocks = time.monotonic(), time.process_time()
 
     def go(self, show: bool) -> None:
@@ -187,16 +206,7 @@ class _Run:
         preset, progress, began = self.preset, self.progress, time.monotonic()
         # A method that samples groups plays fewer dialogues, so that a round has about as many replies.
         dialogues = max(1, round(preset.dialogues / preset.group_size))
-        self.actor.engine.forget_prompts()
-        played = play(
-            self.agent,
-            training_scenarios(preset.seed, progress.dialogues, dialogues),
-            self.method.read,
-            manager=self.manager,
-            max_turns=preset.max_turns,
-            turn_discount=preset.turn_discount,
-            batch_size=preset.rollout_batch,
-        )
+        played = self.shared.play(training_scenarios(preset.seed, progress.dialogues, dialogues))
         check_play(preset, played)
         played_at = time.monotonic()
         figures = self.learner.learn(played.samples, progress.round)
@@ -224,7 +234,8 @@ class _Run:
         progress = self.progress
         found: dict[str, float] = {}
         if measure:
-            found = evaluate(self.actor, self.preset, self.manager, self.reward, self.agent.reader, self.rate)
+            played = self.shared.play(held_out_scenarios(self.preset.held_out), training=False)
+            found = evaluate(self.actor, self.preset, played, self.rate)
         score = found.get("total")
         is_best = score is not None and (progress.best_reward is None or score > progress.best_reward)
         if is_best:
@@ -241,11 +252,15 @@ class _Run:
             "seconds": progress.seconds,
             "peak_memory_mb": progress.peak_memory_mb,
         }
+        self.processes.on_main(lambda: self._write(values, is_best))
+
+    def _write(self, values: Mapping[str, Any], is_best: bool) -> None:
+        """Write a round's figures and its checkpoint; a kill between the two is made good on resume."""
         # Before the checkpoint: on resume, rows later than the checkpoint's round are dropped.
-        self.log.write(progress.round, values)
+        self.log.write(self.progress.round, values)
         self._save(is_best)
         for name, value in values.items():
-            self.board.add_scalar(name, value, progress.round)
+            self.board.add_scalar(name, value, self.progress.round)
 
     def _save(self, is_best: bool) -> None:
         """Write all that the run goes on from; random draws need no state. ``is_best``: the policy is so far."""
@@ -270,6 +285,25 @@ class _Run:
         self.learner.steps = progress.steps
         return progress
 
+    def close(self) -> None:
+        """Close what the run writes to all the time."""
+        if self.processes.is_main:
+            self.board.close()
+
+    def publish(self, command: str) -> None:
+        """Put the best policy, its card and the learning curve into the run's folder."""
+        preset, out, newest = self.preset, self.folder.path, self.folder.newest()
+        if newest is None:
+            raise DataFileError(f"{out}: expected a checkpoint at the end of the run, found none")
+        rows = self.log.read()
+        draw(rows, f"{self.method.name.upper()} on {preset.base}, seed {preset.seed}", out)
+        figures = start_and_best(rows, self.progress.best_round)
+        figures |= {name.replace("_", " "): value for name, value in asdict(self.progress).items()}
+        figures |= {"processes": self.processes.count} if self.processes.count > 1 else {}
+        if shares := [row["advantage_share_of_e"] for row in rows if "advantage_share_of_e" in row]:
+            figures["share of the advantages' variance from E, mean over rounds"] = f"{fmean(shares):.3f}"
+        self.folder.publish(newest / BEST, policy_card(self.method.name, preset, command, figures))
+
 
 class Learner:
     """Learns from a round's samples: minibatches in passes that fit into memory, gradients to each model's own adapter.
@@ -285,6 +319,7 @@ class Learner:
         self.e_adds = e_adds
         self.preset = method.preset
         self.actor = actor
+        self.processes = actor.processes
         self.steps = 0
         groups = [{"params": list(actor.policy_parameters().values()), "lr": self.preset.learning_rate}]
         if method.has_value:
@@ -330,16 +365,20 @@ class Learner:
         if self.steps == 0:
             # From 0, lambda below 1 would blame the last tokens of a reply for the mean reward, and so its ending.
             self.actor.expect(float(rewards.mean()))
+        for row, sample in enumerate(samples):
+            logprobs[row, : len(sample.reply)] = torch.tensor(sample.logprobs)
+            mask[row, : len(sample.reply)] = True
         values = torch.zeros_like(logprobs) if self.method.has_value else None
         start = torch.zeros_like(logprobs) if self.method.wants_start else None
         for batch in self.actor.batches(samples, 2 * self.preset.part_tokens):
             rows, own = batch.rows, batch.mask.shape[1]
-            logprobs[rows, :own], mask[rows, :own] = batch.logprobs, batch.mask
             if values is not None:
                 with torch.no_grad():
-                    values[rows, :own] = self.actor.values(batch)
+                    values[rows, :own] += self.actor.values(batch)
             if start is not None:
-                start[rows, :own] = self.actor.start_logprobs(batch)
+                start[rows, :own] += self.actor.start_logprobs(batch)
+        # Each row was filled by one process and is 0 in the others.
+        self.processes.add_up(tensor for tensor in (values, start) if tensor is not None)
         groups = torch.tensor(_numbered(s.group for s in samples), device=device)
         sources = torch.tensor([s.sources or (0.0, 0.0, 0.0) for s in samples], device=device)
         return RoundTensors(rewards, groups, mask, logprobs, values, start, sources)
@@ -357,6 +396,7 @@ class Learner:
             for name, value in self._backward(batch, rows, played, targets, tokens).items():
                 before = sums.get(name, torch.zeros_like(value))
                 sums[name] = torch.maximum(before, value) if name == "largest_ratio" else before + value
+        self._add_up(sums)
         figures = {name: float(value) for name, value in sums.items()}
         for name, parameters in (("policy", self.actor.policy_parameters()), ("value", self.actor.value_parameters())):
             if parameters:
@@ -369,6 +409,13 @@ class Learner:
         self.optimizer.step()
         self.steps += 1
         return figures
+
+    def _add_up(self, sums: Mapping[str, torch.Tensor]) -> None:
+        """Add the processes' parts of a minibatch up: gradients and figures."""
+        trained = (*self.actor.policy_parameters().values(), *self.actor.value_parameters().values())
+        self.processes.add_up(p.grad for p in trained if p.grad is not None)
+        self.processes.add_up(value for name, value in sums.items() if name != "largest_ratio")
+        self.processes.largest([sums["largest_ratio"]])
 
     def _backward(
         self, batch: TokenBatch, rows: list[int], played: RoundTensors, targets: Targets, tokens: int

@@ -1,4 +1,4 @@
-"""Credit, advantages and losses of the on-policy methods, as formulas over tokens.
+"""Advantages and losses of the on-policy methods, as formulas over tokens.
 
 Tensors are (replies, tokens) with a mask, padding on the right; a token is an action. A minibatch may be computed in
 parts: each part's loss is its sum over the whole minibatch's number of tokens, so that the parts add up to its mean.
@@ -6,30 +6,13 @@ parts: each part's loss is its sum over the whole minibatch's number of tokens, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 
+from policies.turn_credit import GROUP_EPSILON
+
 EPSILON = 1e-8
-GROUP_EPSILON = 1e-4
-"""Added to a group's standard deviation, so that equal rewards give no advantage instead of a large one."""
-
-
-def dialogue_returns(rewards: Sequence[float | None], discount: float) -> list[float | None]:
-    """Return each turn's credit from its own reward on: G_t = sum over k of discount^k r_{t+k}.
-
-    Args:
-        rewards: one per turn; None where the reply was not scored. Such a turn gets no credit, and gives none to
-            earlier turns, but the distance over it counts.
-        discount: in [0, 1]; 0 is the paper's setting: a turn answers for its own reply alone.
-    """
-    credit = 0.0
-    found: list[float | None] = []
-    for reward in reversed(rewards):
-        credit = discount * credit + (0.0 if reward is None else reward)
-        found.append(None if reward is None else credit)
-    return found[::-1]
 
 
 def on_last_token(rewards: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import torch
 
+from negotiation_env.engines.chat_model import RolloutEngine
 from negotiation_env.engines.exact.trees import TextTree, TreePass, lay_out, packs
-from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import Scenario
 from negotiation_env.language.reading import Reader
@@ -25,7 +25,7 @@ from negotiation_env.play.records import Episode
 from negotiation_env.play.rollout import rollout
 from negotiation_env.seeds import POLICY_LABEL
 from policies.chat import ChatPolicy, agent_reply
-from policies.training.on_policy.losses import dialogue_returns
+from policies.turn_credit import dialogue_returns
 from rewards.repo import SOURCES, Composition, RepoReward
 
 Read = Callable[[RewardBreakdown], float | None]
@@ -94,7 +94,7 @@ class SamplingAgent:
 
     def __init__(
         self,
-        engine: TransformersEngine,
+        engine: RolloutEngine,
         reward: Reward,
         reply_tokens: int,
         group_size: int = 1,
@@ -206,7 +206,7 @@ class TokenBatch(NamedTuple):
     """Prompts with their replies behind them, for one pass: without padding, beginnings in common once."""
 
     rows: list[int]
-    """Which samples these are, ascending."""
+    """Which samples these are, ascending; of a blank batch, some sample."""
     laid: TreePass
     """The tokens of the pass."""
     before: torch.Tensor
@@ -220,7 +220,12 @@ class TokenBatch(NamedTuple):
 
 
 def token_batches(
-    samples: Sequence[Sample], most_tokens: int, device: torch.device, number: torch.dtype
+    samples: Sequence[Sample],
+    most_tokens: int,
+    device: torch.device,
+    number: torch.dtype,
+    rank: int = 0,
+    count: int = 1,
 ) -> Iterator[TokenBatch]:
     """Yield samples in batches of at most ``most_tokens`` tokens, each sample once; a longer one is a batch of its own.
 
@@ -229,10 +234,26 @@ def token_batches(
         most_tokens: of a batch; what is in common counts once.
         device: of the tensors.
         number: the model's number format.
+        rank: number of this process, from 0; yields its batches alone.
+        count: of processes. Each gets as many batches, so that all go through the model as often; some may be blank.
     """
+    if count > 1:
+        tokens = sum(len(sample.prompt) + len(sample.reply) for sample in samples)
+        most_tokens = min(most_tokens, -(-tokens // count))
     trees = _trees(samples, most_tokens)
-    for pack in packs([tree.size for tree, _ in trees], most_tokens):
-        yield _token_batch(samples, [trees[i] for i in pack], device, number)
+    parts = packs([tree.size for tree, _ in trees], most_tokens)
+    for part in range(rank, len(parts) + -len(parts) % count, count):
+        if part < len(parts):
+            yield _token_batch(samples, [trees[i] for i in parts[part]], device, number)
+        else:
+            yield _blank(device, number)
+
+
+def _blank(device: torch.device, number: torch.dtype) -> TokenBatch:
+    """Return a batch without a reply token: its losses are 0, and so are their gradients."""
+    laid, none = lay_out([TextTree((), ((0,),))], device, number), torch.zeros(0, dtype=torch.long, device=device)
+    nothing = torch.zeros(1, 1, device=device)
+    return TokenBatch([0], laid, none, none, nothing.bool(), nothing)
 
 
 def _trees(samples: Sequence[Sample], most_tokens: int) -> list[tuple[TextTree, list[int]]]:

@@ -12,10 +12,8 @@ pytest.importorskip("torch")
 import torch
 
 from policies.training.on_policy.losses import (
-    GROUP_EPSILON,
     clipped_policy_loss,
     decoupled_advantages,
-    dialogue_returns,
     gae,
     group_advantages,
     kl_k1,
@@ -26,6 +24,7 @@ from policies.training.on_policy.losses import (
     value_loss,
     whiten,
 )
+from policies.turn_credit import GROUP_EPSILON
 
 LENGTHS = (4, 1, 6, 3)
 
@@ -74,13 +73,6 @@ def test_the_reward_lies_on_the_last_token_of_each_reply() -> None:
         assert placed[row].tolist() == expected
     with pytest.raises(ValueError, match="at least one token"):
         on_last_token(torch.tensor([1.0]), torch.tensor([[False, False]]))
-
-
-def test_credit_over_the_dialogue_is_discounted_and_an_unscored_turn_gives_and_gets_none() -> None:
-    assert dialogue_returns([1.0, 2.0, 4.0], 0.0) == [1.0, 2.0, 4.0]
-    assert dialogue_returns([1.0, 2.0, 4.0], 0.5) == [3.0, 4.0, 4.0]
-    assert dialogue_returns([1.0, None, 4.0], 0.5) == [2.0, None, 4.0]
-    assert dialogue_returns([], 0.5) == []
 
 
 def test_whitening_counts_tokens_only() -> None:

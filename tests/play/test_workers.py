@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.runner import workers
-from benchmarks.runner.workers import EpisodeTask, interrupts_held_back, run_in_workers
+from negotiation_env.play import workers
+from negotiation_env.play.workers import Processes, interrupts_held_back
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -65,11 +65,7 @@ def test_a_process_started_in_the_block_is_deaf_to_ctrl_c_from_its_first_moment(
 def test_workers_that_are_gone_do_not_hide_the_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
     class Pool:
         def __init__(self, *arguments: Any, **named: Any) -> None: ...
-        def __enter__(self) -> Pool:
-            return self
-
-        def __exit__(self, *error: object) -> None: ...
-
+        def shutdown(self) -> None: ...
         def submit(self, *arguments: Any) -> Future[Any]:
             future: Future[Any] = Future()
             future.set_running_or_notify_cancel()
@@ -81,10 +77,8 @@ def test_workers_that_are_gone_do_not_hide_the_interruption(monkeypatch: pytest.
 
     monkeypatch.setattr(workers, "ProcessPoolExecutor", Pool)
     monkeypatch.setattr(workers, "wait", interrupted)
-    monkeypatch.setattr(workers, "_chunks", lambda tasks: [tasks])
-    tasks: list[EpisodeTask] = []
-    with pytest.raises(KeyboardInterrupt):
-        list(run_in_workers(tasks, "rules", 2, lambda job, episode: None))
+    with pytest.raises(KeyboardInterrupt), Processes(dict, 2) as processes:
+        list(processes.run(divmod, [1, 2]))
 
 
 @LINUX
