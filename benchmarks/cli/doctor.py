@@ -23,6 +23,7 @@ from negotiation_env.engines import smollm2
 from negotiation_env.errors import NegotiationError
 from negotiation_env.language.encoder_reader import encoder_installed
 from negotiation_env.training import optional_module
+from policies.training.settings import LAUNCH_FILES
 
 CORE: Final = ("gymnasium", "numpy", "scipy", "pydantic", "rich", "typer", "jinja2")
 OPTIONAL: Final = {
@@ -157,7 +158,8 @@ def _processes(on_gpus: bool) -> Piece:
     wanted = "nccl" if on_gpus else "gloo"
     there = ", ".join(name for name, is_there in backends.items() if is_there) or "no backend"
     remedy = "" if backends[wanted] else f"a build of torch with {wanted}"
-    return Piece("several processes", f"accelerate launch; {there}, of which {wanted} is for this machine", remedy)
+    state = f"accelerate launch; {there}, of which {wanted} is for this machine; files: {LAUNCH_FILES}"
+    return Piece("several processes", state, remedy)
 
 
 def _free_memory() -> str:
@@ -214,5 +216,5 @@ def launch_findings(gpus: list[Gpu]) -> list[Piece]:
         there = sum(gpu.memory >= 0.95 * least for gpu in gpus)
         fits = f"this machine is one of its {launch.nodes} nodes" if launch.nodes > 1 else "fits here"
         state = fits if there >= node else f"no: wants {node} GPUs of {_gb(least)} a node, {there} here"
-        found.append(Piece(name, state, f"bash {cluster.LAUNCHES / name}.sh OUT" if there >= node else ""))
+        found.append(Piece(name, state, f"bash {LAUNCH_FILES / name}.sh OUT" if there >= node else ""))
     return found

@@ -1,10 +1,11 @@
 """Past one machine, in advance: ``negotiate study launches`` and ``negotiate study scaling``.
 
-``launches`` says what each shipped launch takes (memory by device, tokens a second, GPU-hours), and counts the same run
-on the meta device. ``scaling`` plays rounds out on 1 to 256 workers and says where the time goes, and from how many
-workers on the learner no longer waits. Both start from ``scaling.json``: dialogues as the tiny policy plays them, and
-what its engine, the rest of a turn and learning took, which ``--measure`` measures anew, with 1 and 2 workers beside
-each other. Times are processor times of one thread, so that a busy machine changes them little.
+``launches`` says what each shipped launch takes (memory by device, tokens a second, GPU-hours), with dialogues as long
+as those that people wrote, and counts the same run on the meta device. ``scaling`` plays rounds out on 1 to 256 workers
+and says where the time goes, and from how many workers on the learner no longer waits: for the launch on two nodes, and
+for the tiny scale as it was measured. ``--measure`` writes ``scaling.json``: dialogues as the tiny policy plays them,
+what its engine, the rest of a turn and learning took, and rounds of 1 and 2 workers to set the simulation beside.
+Measured times are processor times of one thread, so that a busy machine changes them little.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import accumulate
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean
@@ -32,7 +35,6 @@ from transformers import AutoTokenizer
 from benchmarks.runner.provenance import typed_command
 from negotiation_env.engines.chat_model import ChatReply, ChatRequest
 from negotiation_env.engines.smollm2 import smollm2_path
-from negotiation_env.engines.specs import tiny_path
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.files import read_json, write_json, write_text
 from negotiation_env.play.registry import load_manager, load_reader, load_reward
@@ -67,7 +69,7 @@ from policies.training.on_policy.methods import load_method
 from policies.training.on_policy.samples import Sample, SamplingAgent, play
 from policies.training.plan import HEADROOM, TrainingPlan, on_policy_plan
 from policies.training.settings import OnPolicyPreset
-from simulators.people.written_dialogues import written_dialogues
+from simulators.people.written_dialogues import task_card, written_dialogues
 
 MEASURED: Final = Path(__file__).with_name("scaling.json")
 WORKERS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -78,6 +80,10 @@ LARGE: Final = "qwen3-32b_2nodes"
 OUT: Final = Path("out/scaling")
 BIG_ROUND: Final = 2048
 """Dialogues of a round that is large enough for 256 workers."""
+EACH_WRITTEN: Final = 8
+"""Of the written dialogues of the training authors, one in so many is looked at."""
+TURN_SECONDS: Final = 0.05
+"""Assumed of a turn beside a large model's engine, on a core: reading by the encoder, the hotel, rewards."""
 FITS: Final = "yes"
 BATCHES: Final = (16, 4, 1)
 """Dialogues of the measured rounds of one worker, so that the engine is seen with many and with few."""
@@ -108,12 +114,6 @@ class Measured:
     sync_seconds: float
     """To write the adapter and read it again."""
     played: list[Played]
-    prompt_tokens: float
-    """Of a prompt, mean."""
-    prompt_stretch: float
-    """SmolLM2's tokens of the same prompts, to one of the tiny base's."""
-    reply_stretch: float
-    """SmolLM2's tokens of a message that a person wrote as the agent, to one of the tiny policy's replies."""
     dialogues: list[str]
     """Each a turn after the other: new prompt tokens, "+", tokens of the reply."""
 
@@ -141,7 +141,7 @@ class Setting(NamedTuple):
     """
 
     name: str
-    talks: list[Talk]
+    talks: Sequence[Talk]
     dialogues: int
     speeds: Speeds
     batch: int
@@ -157,13 +157,23 @@ def mean_round(setting: Setting, workers: int) -> RoundTimes:
     return RoundTimes(*(fmean(part) for part in zip(*rounds, strict=True)))
 
 
-def stretched(measured: Measured) -> list[Talk]:
-    """Return the dialogues in a large model's tokens, with replies as long as those that people wrote."""
+@cache
+def written_talks() -> tuple[Talk, ...]:
+    """Return dialogues that people wrote, as a large model's engine sees them: the card first, in SmolLM2's tokens."""
+    tokenizer = AutoTokenizer.from_pretrained(smollm2_path())
 
-    def larger(turn: Turn) -> Turn:
-        return round(turn[0] * measured.prompt_stretch), max(1, round(turn[1] * measured.reply_stretch))
+    def tokens(text: str) -> int:
+        return len(tokenizer(text, add_special_tokens=False).input_ids)
 
-    return [[larger(turn) for turn in talk] for talk in measured.talks]
+    talks = []
+    for dialogue in written_dialogues("train")[::EACH_WRITTEN]:
+        new, talk = tokens(task_card(dialogue).text()), []
+        for turn in dialogue.turns:
+            reply = max(1, tokens(turn.agent))
+            talk.append((new, reply))
+            new = reply + tokens(turn.manager)
+        talks.append(talk)
+    return tuple(talks)
 
 
 class Forecast(NamedTuple):
@@ -177,10 +187,10 @@ class Forecast(NamedTuple):
     """Of the whole run, evaluations included."""
 
 
-def forecast(launch: Launch, measured: Measured, longest: bool = False) -> Forecast:
-    """Return what a launch's run will be like: its dialogues as they were measured, or as long as they may be."""
-    talks = stretched(measured)
-    prompt = measured.prompt_tokens * measured.prompt_stretch
+def forecast(launch: Launch, longest: bool = False) -> Forecast:
+    """Return what a launch's run will be like: its dialogues as people wrote them, or as long as they may be."""
+    talks: Sequence[Talk] = written_talks()
+    prompt = fmean(held for talk in talks for held in accumulate(new for new, _ in talk))
     if longest:
         most = on_policy_plan("repo", "paper", launch.overrides).settings
         stretch, prompt = most.max_prompt_tokens / prompt, float(most.max_prompt_tokens)
@@ -190,7 +200,7 @@ def forecast(launch: Launch, measured: Measured, longest: bool = False) -> Forec
     settings = cast(OnPolicyPreset, plan.settings)
     speeds = Speeds(
         engine_speed(launch, plan, prompt + reply / 2.0),
-        measured.turn_seconds,
+        TURN_SECONDS,
         learning_seconds(launch, plan) / plan.work.sampled,
         sync_seconds(launch, plan),
     )
@@ -307,15 +317,6 @@ def fitted(calls: Sequence[tuple[float, Sequence[int], float]]) -> EngineSpeed:
     return EngineSpeed(*(float(weight) for weight in weights))
 
 
-def _stretches(prompts: Sequence[Sequence[int]], reply: float) -> tuple[float, float]:
-    """Return how many tokens of a large vocabulary stand for one of the tiny base's, in prompts and in replies."""
-    small, large = (AutoTokenizer.from_pretrained(path()) for path in (tiny_path, smollm2_path))
-    texts = [small.decode(list(prompt)) for prompt in prompts]
-    written = [turn.agent for dialogue in written_dialogues("train") for turn in dialogue.turns if turn.agent]
-    counts = [[len(large(text, add_special_tokens=False).input_ids) for text in some] for some in (texts, written)]
-    return sum(counts[0]) / sum(map(len, prompts)), fmean(counts[1]) / reply
-
-
 def measure(rounds: int) -> Measured:
     """Measure rounds of 1 and 2 workers on this machine, each on one thread."""
     dialogues = BATCHES[0]
@@ -330,8 +331,6 @@ def measure(rounds: int) -> Measured:
     ]
     beside = sum(share.processor_seconds - sum(call.seconds for call in share.calls) for share in shares)
     talks = [talk for (share,) in large for talk in share.dialogues]
-    prompts = [prompt for (share,) in large for prompt in share.talks]
-    reply = fmean(reply for talk in talks for _, reply in talk)
     played = [
         Played(
             workers,
@@ -342,7 +341,6 @@ def measure(rounds: int) -> Measured:
         )
         for workers, found in both.items()
     ]
-    prompt_stretch, reply_stretch = _stretches(prompts, reply)
     return Measured(
         provenance() | {"command": typed_command(), "threads": "1 a worker", "rounds": str(rounds)},
         fitted(calls),
@@ -350,9 +348,6 @@ def measure(rounds: int) -> Measured:
         fmean(share.learning_seconds for (share,) in large),
         fmean(share.sync_seconds for (share,) in large),
         played,
-        fmean(map(len, prompts)),
-        prompt_stretch,
-        reply_stretch,
         [" ".join(f"{new}+{reply}" for new, reply in talk) for talk in talks],
     )
 
@@ -415,18 +410,17 @@ def _three(*seconds: float) -> str:
 def launch_study(
     names: Annotated[list[str] | None, typer.Argument(metavar="[LAUNCH]...", help="Which; default: all.")] = None,
     count: Annotated[bool, typer.Option(help="Count the run on the meta device too: minutes for 32B.")] = True,
-    measured: Annotated[Path, typer.Option(help="What was measured.")] = MEASURED,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for launches.md.")] = None,
 ) -> int:
     """Say what the shipped launches take; exit status 1 where one does not fit, or the count is another."""
-    inputs, status, pages = read_json(measured, Measured), 0, []
+    status, pages = 0, []
     counts: dict[tuple[str, ...], dict[str, Counted]] = {}
     chosen = {name: launch_called(name) for name in names} if names else launches()
     for name, launch in chosen.items():
-        found = forecast(launch, inputs)
+        found = forecast(launch)
         tables: list[tuple[Sequence[str], list[list[str]]]] = [
             (("GPUs", "GB on each, at most", "together", "room", "fits"), _memory_rows(launch, found.plan)),
-            (("a run", "expected"), _forecast_rows(launch, found, forecast(launch, inputs, True))),
+            (("a run", "expected"), _forecast_rows(launch, found, forecast(launch, True))),
         ]
         if count:
             counted = counts.get(launch.overrides) or counts.setdefault(launch.overrides, dry_run(found.plan))
@@ -443,17 +437,20 @@ def launch_study(
     return int(status)
 
 
-def settings_of(measured: Measured) -> list[Setting]:
-    """Return the tiny scale as measured, and the launch on two nodes: as it is, with big rounds, and those on vLLM."""
-    tiny = Speeds(measured.engine, measured.turn_seconds, measured.learning_seconds, measured.sync_seconds)
+def tiny_setting(measured: Measured) -> Setting:
+    """Return the tiny scale as it was measured."""
+    speeds = Speeds(measured.engine, measured.turn_seconds, measured.learning_seconds, measured.sync_seconds)
+    return Setting(f"tiny as measured, {BATCHES[0]} dialogues a round", measured.talks, BATCHES[0], speeds, 64)
+
+
+def large_settings() -> list[Setting]:
+    """Return the launch on two nodes: as it is, with big rounds, and with those on vLLM."""
     launch = launch_called(LARGE)
-    here = forecast(launch, measured)
-    there = forecast(launch.model_copy(update={"engine": "vllm"}), measured)
-    preset, talks = cast(OnPolicyPreset, here.plan.settings), stretched(measured)
+    here, there = forecast(launch), forecast(launch.model_copy(update={"engine": "vllm"}))
+    preset, talks = cast(OnPolicyPreset, here.plan.settings), written_talks()
     name, batch = preset.base.rpartition("/")[2], preset.rollout_batch
     big = f"{BIG_ROUND:,} dialogues a round"
     return [
-        Setting(f"tiny as measured, {BATCHES[0]} dialogues a round", measured.talks, BATCHES[0], tiny, 64),
         Setting(f"{name}, {preset.dialogues} dialogues a round", talks, preset.dialogues, here.speeds, batch, PART),
         Setting(f"{name}, {big}", talks, BIG_ROUND, here.speeds, batch, PART),
         Setting(f"{name}, {big}, sampled by vLLM", talks, BIG_ROUND, there.speeds, batch, batch),
@@ -471,7 +468,7 @@ PARTS: Final[dict[str, str]] = {
 
 
 COMPARED: Final = ("workers", "replies", "processor s", "simulated s", "off", "clock s")
-SCALED: Final = ("workers", "s a round", *PARTS.values(), "replies/s", "efficiency", "s if overlapped", "starved")
+SCALED: Final = ("workers", "s a round", *PARTS.values(), "replies/s", "efficiency", "starved")
 
 
 def scaling_rows(found: Mapping[int, RoundTimes]) -> list[list[str]]:
@@ -484,7 +481,6 @@ def scaling_rows(found: Mapping[int, RoundTimes]) -> list[list[str]]:
             *(f"{getattr(one, part) / one.seconds:.0%}" for part in PARTS),
             f"{one.replies / one.seconds:,.1f}",
             f"{first.rollout / one.rollout / workers:.0%}",
-            f"{one.overlapped:.1f}",
             f"{one.starved:.0%}",
         ]
         for workers, one in found.items()
@@ -514,7 +510,7 @@ def draw(found: Mapping[str, Mapping[int, RoundTimes]], path: Path) -> None:
 
 def beside_measured(measured: Measured) -> list[list[str]]:
     """Return the measured rounds with the same ones simulated from what one worker took."""
-    tiny = settings_of(measured)[0]
+    tiny = tiny_setting(measured)
     rows = []
     for played in measured.played:
         one = mean_round(tiny._replace(dialogues=played.dialogues), played.workers)
@@ -555,11 +551,15 @@ def study(
     """Play a cluster out on 1 to 256 workers: where the time goes, and when the learner starves."""
     if anew:
         write_json(measured, asdict(measure(anew)))
-    inputs = read_json(measured, Measured)
-    told = "Rollout of the tiny scale, measured and simulated"
-    tables: list[tuple[str, Sequence[str], list[list[str]], str]] = [(told, COMPARED, beside_measured(inputs), "")]
+    tables: list[tuple[str, Sequence[str], list[list[str]], str]] = []
+    settings = large_settings()
+    if measured.is_file():
+        inputs = read_json(measured, Measured)
+        title = "Rollout of the tiny scale, measured and simulated"
+        tables.append((title, COMPARED, beside_measured(inputs), ""))
+        settings.insert(0, tiny_setting(inputs))
     played: dict[str, dict[int, RoundTimes]] = {}
-    for setting in settings_of(inputs):
+    for setting in settings:
         played[setting.name] = rounds = {workers: mean_round(setting, workers) for workers in WORKERS}
         tables.append((setting.name, SCALED, scaling_rows(rounds), starving(rounds)))
     for title, header, rows, told in tables:

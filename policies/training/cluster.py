@@ -11,7 +11,6 @@ import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import Field
@@ -19,8 +18,8 @@ from pydantic import Field
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.files import Many, Number, Table, Text, known, read_toml
 from policies.training.plan import TRAINING_SHARE, TrainingPlan, training_memory
+from policies.training.settings import LAUNCH_FILES
 
-LAUNCHES = Path(__file__).with_name("launch")
 Several = Annotated[int, Field(ge=0, le=4096)]
 
 
@@ -101,7 +100,7 @@ class Launch(Table):
 
 def launches() -> dict[str, Launch]:
     """Return the shipped launches by name."""
-    return {path.stem: read_toml(path, Launch) for path in sorted(LAUNCHES.glob("*.toml"))}
+    return {path.stem: read_toml(path, Launch) for path in sorted(LAUNCH_FILES.glob("*.toml"))}
 
 
 def launch_called(name: str) -> Launch:
@@ -302,7 +301,7 @@ def simulate(talks: Sequence[Talk], workers: int, speeds: Speeds, batch: int, pa
     return RoundTimes(
         sampled / workers,
         played / workers,
-        max(free) - (sampled + played) / workers,
+        max(0.0, max(free) - (sampled + played) / workers),
         speeds.learning * replies,
         speeds.sync,
         replies,

@@ -10,7 +10,6 @@ pytest.importorskip("peft")
 
 from policies.training.cluster import (
     DEVICES,
-    LAUNCHES,
     PART,
     EngineSpeed,
     Launch,
@@ -29,8 +28,9 @@ from policies.training.cluster import (
 )
 from policies.training.meta_run import TOLERANCE, dry_run
 from policies.training.plan import TrainingPlan, on_policy_plan
+from policies.training.settings import LAUNCH_FILES
 
-NAMES = sorted(path.stem for path in LAUNCHES.glob("qwen*.toml"))
+NAMES = sorted(path.stem for path in LAUNCH_FILES.glob("qwen*.toml"))
 ENGINE = EngineSpeed(prompt_token=0.001, step=0.01, row=0.002, call=0.1)
 TALKS: list[Talk] = [[(50, 10), (20, 5)], [(40, 8)], [(30, 20), (10, 2), (10, 4)], [(60, 12)]]
 
@@ -55,7 +55,7 @@ def test_an_unknown_launch_is_a_usage_error() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_launch_fits_and_is_what_its_script_starts(name: str) -> None:
     launch = launches()[name]
-    script = (LAUNCHES / f"{name}.sh").read_text(encoding="utf-8")
+    script = (LAUNCH_FILES / f"{name}.sh").read_text(encoding="utf-8")
     assert re.findall(r"--set (\S+)", script) == list(launch.overrides)
     assert f"negotiate study launches {name}" in script
     assert [int(count) for count in re.findall(r"--workers (\d+)", script)] == [launch.rollout_gpus] * (launch.gpus > 1)
@@ -89,7 +89,7 @@ def test_vllm_samples_faster_and_one_card_needs_no_new_weights() -> None:
 @pytest.mark.parametrize("overrides", [(), ("gradient_checkpointing=false",), ("dtype=float32",), ("lora_rank=8",)])
 def test_the_closed_form_is_what_the_meta_device_counts(overrides: tuple[str, ...], tmp_path: Path) -> None:
     launch = launch_called("qwen3-1.7b_24gb")
-    text = (LAUNCHES.parent / "architectures" / "Qwen3-1.7B.json").read_text(encoding="utf-8")
+    text = (LAUNCH_FILES.parent / "architectures" / "Qwen3-1.7B.json").read_text(encoding="utf-8")
     # Four layers: a layer's own activations count for as much as those that are kept.
     (tmp_path / "config.json").write_text(text.replace('"num_hidden_layers": 28', '"num_hidden_layers": 4'))
     counted = dry_run(plan_of(launch, f"base={tmp_path}", *overrides))
