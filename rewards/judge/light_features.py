@@ -61,13 +61,13 @@ def tokens(text: str) -> tuple[str, ...]:
 _tokens: Final = lru_cache(maxsize=4096)(tokens)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def _pairs(text: str) -> tuple[str, ...]:
     """Return the pairs of words of a text."""
     return tuple([f"{a} {b}" for a, b in pairwise(_tokens(text))])
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def _figures(text: str) -> tuple[str, ...]:
     """Return the figures of a text as written, but for commas."""
     return tuple([figure.replace(",", "") for figure in _FIGURE.findall(text)])

@@ -66,20 +66,20 @@ _COMMON: Final = frozenset(
 
 # Every later turn compares its reply with a message, so what is read of one is remembered: as tuples of strings, which
 # the garbage collector leaves alone.
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def _tokens(text: str) -> tuple[str, ...]:
     """Return a text's words, signs and Chinese characters; figures by how many digits they have."""
     found = _TOKEN.findall(text[:MOST_CHARACTERS].lower())
     return tuple([f"<{min(len(t), 5)} digits>" if t[0].isdigit() else t for t in found])
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def _pairs(text: str) -> tuple[str, ...]:
     """Return the pairs of a text's neighbouring tokens."""
     return tuple([f"{a} {b}" for a, b in pairwise(_tokens(text))])
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def _stems(text: str) -> tuple[str, ...]:
     """Return the beginnings of a text's longer words, and its Chinese characters."""
     said = _tokens(text)
