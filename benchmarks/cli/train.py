@@ -262,17 +262,8 @@ def judge(
     preset: PresetOption = "light",
     seed: SeedOption = None,
     overrides: SetOption = None,
-    resume: ResumeOption = False,
 ) -> None:
-    """Train a judge on replies with known answers: "light", the default judge, or "encoder", on a sentence encoder."""
-    if preset.startswith(ENCODER):
-        encoder = optional_module("rewards.judge.encoder_judge_training", "train")
-        settings = encoder.read_settings(preset, _with_seed(overrides, seed))
-        folder = _watched("the judge", partial(encoder.train, settings, out, resume, command=_typed()))
-        _tell(f"Judge: {folder}; use it with --reward repo:judge={folder}")
-        return
-    if resume:
-        raise UsageError(f"train judge: expected no --resume with the preset {preset!r}, whose run takes minutes")
+    """Train the default judge on replies with known answers; it takes a minute."""
     light = optional_module("rewards.judge.light_training", "train")
     folder = light.train(preset, out, _with_seed(overrides, seed))
     for line in light.figure_lines(folder):

@@ -17,8 +17,6 @@ from rewards.judge.judge_orders import without_orders
 from rewards.judge.rubric import Question, Rubric, When
 from rewards.sources import Verdict
 
-ANSWERED: Final = "questions.json"
-"""File in a trained judge's folder that names the questions which it answers."""
 SHOWN_HEARD: Final = 300
 """Last characters of a message that a question repeats."""
 _SENTENCE: Final = re.compile(r"[^.!?。！？\n]*[.!?。！？]*")

@@ -1,4 +1,4 @@
-"""The network of ``talk_encoder`` in torch, as the encoder reward model and the encoder judge train it."""
+"""The network of ``talk_encoder`` in torch, as the encoder reward model trains it."""
 
 from __future__ import annotations
 

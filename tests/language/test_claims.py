@@ -299,13 +299,14 @@ def test_any_string_is_data(text: str) -> None:
 @pytest.mark.parametrize(
     "piece",
     ["12% ", "the 18th to ", "9月9号到", "sat 5 and ", "1/2 ", "search up 9,", "Orchid Court ", "一二", "king ", "A B ",
-     "houses made ", "5 to ", "您家湖", "you said ", "half ", "one in "],
+     "houses made ", "5 to ", "您家湖", "you said ", "half ", "one in ", "net 300 ", "300 net, ",
+     "the 15th and ", "周五"],
 )  # fmt: skip
 def test_time_does_not_grow_with_repetition(piece: str) -> None:
     text = piece * 4000
-    began = time.perf_counter()
+    began = time.process_time()
     assert_sound(text, find_claims(text, CARD, None, (text, text)))
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 @pytest.mark.parametrize(("late", "least"), [(False, 0.85), (True, 0.4)])

@@ -123,34 +123,44 @@ def say(message: Any) -> dict[str, Any]:
     return {"type": "step", "data": {"message": message}}
 
 
-@pytest.mark.parametrize("mood", ["talks", "breaks"])
-def test_the_hotel_s_side_is_in_nothing_that_is_sent(monkeypatch: pytest.MonkeyPatch, mood: str) -> None:
+class Talkative:
+    """The hotel's side by rule, whose errors tell what they must not."""
+
+    name = "talkative"
+
+    def __init__(self, fails: str) -> None:
+        self._own, self._fails = load_manager("rules"), fails
+
+    def start(self, scenario: Any, persona: Any = None) -> Any:
+        if self._fails == "start":
+            raise ValueError(f"the floors are {scenario.brief.floors}")
+        return self._own.start(scenario, persona)
+
+    def respond(self, negotiations: Sequence[Any], moves: Sequence[Any]) -> Any:
+        if self._fails == "respond":
+            raise ValueError(f"the floors are {negotiations[0].scenario.brief.floors}")
+        return self._own.respond(negotiations, moves)
+
+
+@pytest.mark.parametrize("fails", ["", "start", "respond"])
+def test_the_hotel_s_side_is_in_nothing_that_is_sent(monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
     def low_floors(name: str, seed: int) -> Any:
         scenario = scenario_of(name, seed)
         return replace(scenario, brief=replace(scenario.brief, floors=(61, 67, 73)[: len(scenario.card.tickets)]))
 
     assert set(ManagerBrief.__dataclass_fields__) == {"floors"}
     monkeypatch.setattr(arguments, "scenario_of", low_floors)
-    own: Any = load_manager("rules")
-
-    class Talkative:
-        """A manager whose errors tell what it must not."""
-
-        name = "talkative"
-
-        def start(self, scenario: Any, persona: Any = None) -> Any:
-            return own.start(scenario, persona)
-
-        def answer(self, negotiations: Sequence[Any], moves: Sequence[Any]) -> Any:
-            raise ValueError(f"the floors are {negotiations[0].scenario.brief.floors}")
-
-    with TestClient(make_app(manager=own if mood == "talks" else Talkative(), max_turns=3)) as client:
+    app = make_app(manager=Talkative(fails), max_turns=3)
+    with TestClient(app, raise_server_exceptions=False) as client:
         sent: list[Any] = [client.get(path).text for path in ("/state", "/metadata", "/schema", "/health")]
         sent += [client.post("/reset", json={"seed": 3, "scenario": "x.toml"}).text]
-        sent += frames(client, reset(seed=3, persona="x"), *map(say, MESSAGES[:2]), {"type": "state"})
-    text = json.dumps(sent)
-    assert "Hotel" in text
-    assert ("manager" in text) if mood == "breaks" else sent[-2]["data"]["reward"] is not None
+        opened, said, *more = frames(client, reset(seed=3, persona="x"), *map(say, MESSAGES[:2]), {"type": "state"})
+    text = json.dumps([*sent, opened, said, *more])
+    if fails == "start":
+        assert opened["data"]["message"].startswith("the negotiation broke off")
+    else:
+        assert "hotel" in opened["data"]["observation"]["task"].lower()
+        assert said["data"]["metadata"]["fault"] == ("manager" if fails else None)
     assert not re.search(r"floor|persona|mood|patience|concession", text)
     assert not re.search(r"\b(61|67|73)\b", text)
 

@@ -93,6 +93,8 @@ _EXACT: Final = 0.6
 """Yuan within which a figure is another one that is rounded."""
 _BESIDE: Final = 90
 """Characters within which a figure may be what another one leaves."""
+_BEGINS: Final = 2
+"""Characters before words that begin a sentence."""
 _CLOSE: Final = 8
 """Characters within which a figure before a net one is what leaves it, in a question too."""
 _KEEPS: Final = (0.74, 0.96)
@@ -163,7 +165,7 @@ def type_claims(talk: Talk, rooms: Sequence[RoomMention]) -> list[Claim]:
             claims.append(talk.claim("price-type", number.start, number.end, value, "selling" if net else "net", true))
         elif net:
             whole = [figure for figure in figures if figure.start not in nets]
-            claims += _left(talk, number, [f for f in whole if not asks or f.end > number.start - _CLOSE], keeps)
+            claims += _left(talk, number, words, [f for f in whole if not asks or f.end > number.start - _CLOSE], keeps)
     return claims
 
 
@@ -189,10 +191,15 @@ def _typed_in(message: str, card: TaskCard, of_hotel: bool) -> tuple[tuple[float
     return tuple((typed.number.value, typed.net) for typed in _typed(talk, _figures(talk), of_hotel))
 
 
-def _left(talk: Talk, number: Number, figures: Sequence[Number], keeps: AbstractSet[float]) -> list[Claim]:
-    """Return the claim that a figure is what one before it in the sentence leaves: "from 285 you'd keep 262"."""
-    value, sentence = number.value, talk.sentence(number.start)
-    said = {figure.value for figure in within(figures, sentence.start, number.start)}
+def _left(talk: Talk, number: Number, words: int, figures: Sequence[Number], keeps: AbstractSet[float]) -> list[Claim]:
+    """Return the claim that a figure is what one before it leaves: "from 285 you'd keep 262", "300? In hand 246.50".
+
+    One of the sentence before is looked for too where the words for the type begin this one, or the figure has fen.
+    """
+    value, start = number.value, talk.sentence(number.start).start
+    if words - start <= _BEGINS or value != int(value):
+        start = max(0, number.start - _BESIDE)
+    said = {figure.value for figure in within(figures, start, number.start)}
     whole = {figure for figure in said if _KEEPS[0] <= value / figure <= _KEEPS[1]}
     if not whole:
         return []
