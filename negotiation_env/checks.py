@@ -394,7 +394,7 @@ def check_reward(reward: Reward, *, negotiations: int = 12, turns: int = 6) -> N
     _require(isinstance(reward, Reward), f"expected an object with score() and score_features(), got {reward!r}")
     _play_rewarded(_CheckedReward(reward), negotiations, turns)
     numbers = reward.score_features(FLOATS, (0.0,) * len(FEATURES))
-    _check_breakdown(numbers, "score_features of no features")
+    _check_breakdown(numbers, "score_features of no features", 0.0)
 
 
 def _play_rewarded(reward: Reward, negotiations: int, turns: int) -> None:
@@ -412,13 +412,14 @@ class _CheckedReward:
 
     def __init__(self, reward: Reward) -> None:
         self.reward = reward
+        self.zero = float(getattr(getattr(reward, "composition", None), "zero", 0.0))
 
     def score(self, replies: Sequence[ReplyView]) -> list[RewardBreakdown]:
         scores = self.reward.score(replies)
         _require(len(scores) == len(replies), f"expected {len(replies)} breakdowns, got {len(scores)}")
         for view, score in zip(replies, scores, strict=True):
             where = f"reply {view.text!r}"
-            _check_breakdown(score, where)
+            _check_breakdown(score, where, self.zero)
             alone = self.reward.score([view])[0]
             _require(alone == score, f"{where}: expected the same score alone and in a batch, got {alone} and {score}")
         return scores
@@ -427,8 +428,8 @@ class _CheckedReward:
         return self.reward.score_features(lanes, features)
 
 
-def _check_breakdown(score: RewardBreakdown, where: str) -> None:
-    """Check one breakdown on floats against REPO's formula."""
+def _check_breakdown(score: RewardBreakdown, where: str, zero: float) -> None:
+    """Check one breakdown on floats against REPO's formula, of which ``zero`` may be taken off."""
     _require(isinstance(score, RewardBreakdown), f"{where}: expected a RewardBreakdown, got {score!r}")
     if score.total is None:
         _require(bool(score.fault), f"{where}: expected a fault that says why there is no total, got {score}")
@@ -445,5 +446,6 @@ def _check_breakdown(score: RewardBreakdown, where: str) -> None:
         abs(enhancement - expected) < 1e-6,
         f"{where}: expected enhancement clip(judge + rules, -100, 100) = {expected}, got {enhancement}",
     )
-    whole = model + abs(model) * enhancement / _ENHANCEMENT_LIMIT
-    _require(abs(total - whole) < 1e-6, f"{where}: expected total {whole} = model + |model| * E / 100, got {total}")
+    whole = model + abs(model) * enhancement / _ENHANCEMENT_LIMIT - zero
+    told = f"model + |model| * E / 100 - {zero:g}"
+    _require(abs(total - whole) < 1e-6, f"{where}: expected total {whole} = {told}, got {total}")

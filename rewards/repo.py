@@ -32,7 +32,7 @@ figures. Texts, rules and weights are the sources' matter.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
@@ -218,7 +218,8 @@ class RepoReward:
             fault = f"{', '.join(missing)}: cannot score a move without text"
             return RewardBreakdown(None, model, judge, rules, None, (), fault)
         points = self.composition.enhancement(judge, rules)
-        return RewardBreakdown(self.composition.total(model, judge, rules), model, judge, rules, points)
+        composition = replace(self.composition, zero=0.0)  # R_model of moves has a zero of its own
+        return RewardBreakdown(composition.total(model, judge, rules), model, judge, rules, points)
 
     def _compose(self, model: float | None, verdict: Verdict, rules: RuleScore) -> RewardBreakdown:
         """Put the three sources together; any that is needed and unscored leaves the total unscored."""

@@ -9,19 +9,18 @@ good replies'; also told is in which share of states it wins. Intervals are clus
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import typer
+from pydantic import Field
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.statistics import Figure, mean, share
 from benchmarks.studies.reading_quality import dialogues_of
-from negotiation_env.errors import DataFileError
-from negotiation_env.files import write_json
+from negotiation_env.files import read_toml, write_json
 from negotiation_env.language.reading import Reader
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.protocols import ReplyView, Reward
@@ -30,6 +29,7 @@ from simulators.people.graded_replies import graded_turns
 from simulators.people.written_dialogues import WrittenDialogue
 
 LINES: Final = Path(__file__).with_name("gaming_lines.toml")
+_Lines = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 
 
 def _last_heard(view: ReplyView) -> str:
@@ -66,11 +66,7 @@ class Outcome(NamedTuple):
 
 def strategies(path: Path = LINES) -> dict[str, tuple[str, ...]]:
     """Return each written strategy's lines; raises ``DataFileError`` where the file holds other things."""
-    found: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-    for name, lines in found.items():
-        if not isinstance(lines, list) or not lines or not all(isinstance(line, str) and line for line in lines):
-            raise DataFileError(f"{path}: {name}: expected a list of lines, got {lines!r}")
-    return {name: tuple(lines) for name, lines in found.items()}
+    return {name: tuple(lines) for name, lines in read_toml(path, dict[str, _Lines]).items()}
 
 
 def line_of(lines: Sequence[str], where: str) -> str:

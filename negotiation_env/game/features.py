@@ -146,8 +146,7 @@ def _take_features(lanes: Lanes, game: GameState, move: Move, claims: Claims) ->
             out["no_cut"] = out["no_cut"] + (taken & (quote >= selling))
             out["mistaken"] = out["mistaken"] + claims.mistaken[k]
         waits = game.open[k] & (taken ^ True)
-        says_it = claims.bid[k] >= quote - 0.5  # who names the hotel's own figure asks for no less
-        out["press"] = out["press"] + (waits & game.quoted[k] & done_well & ((move.unsure[k] | says_it) ^ True))
+        out["press"] = out["press"] + (waits & game.quoted[k] & done_well & (move.unsure[k] ^ True))
         took = took | taken
         left_open = left_open | waits
         deals = taken | (claims.bid[k] > 0.0) | claims.mistaken[k] | move.unsure[k]

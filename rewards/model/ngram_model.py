@@ -24,7 +24,6 @@ from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView
 from rewards.linear import LinearWeights, load_weights
 from rewards.model.reference import Reference
-from rewards.sources import ORDINARY
 
 SHIPPED: Final = Path(__file__).parents[1] / "weights" / "preference.npz"
 ACTS: Final = "acts.npz"
@@ -205,7 +204,7 @@ class NgramRewardModel:
 
     def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> Num | None:
         """Return R_model of moves without text, which has a unit of its own (``act_fit``); None without its weights."""
-        return None if self.acts is None else self.acts.act_parts(features)[0] + ORDINARY
+        return None if self.acts is None else self.acts.act_parts(features)[0]
 
 
 @cache

@@ -17,7 +17,6 @@ from statistics import fmean
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.optimize import brentq
 
 from rewards.sources import ORDINARY
 
@@ -61,6 +60,8 @@ class Reference(BaseModel):
         def excess(unit: float) -> float:
             scaled = found.model_copy(update={"unit": unit})
             return fmean(scaled.bounded(score, stage) for stage, score in bland) - ORDINARY
+
+        from scipy.optimize import brentq  # for training alone: it takes longer to import than all else here
 
         if excess(_UNITS[0]) <= 0.0 or excess(_UNITS[1]) >= 0.0:
             warnings.warn("bland replies score no more than those that say nothing: train longer", stacklevel=2)

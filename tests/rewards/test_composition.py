@@ -106,7 +106,7 @@ def test_an_ordinary_reply_earns_nothing_and_the_zero_moves_no_comparison() -> N
         assert Composition(formula).total(ORDINARY, 0.0, 0.0) == pytest.approx(0.0)
     gaps = [
         Composition(zero=zero).total(0.9, 20.0, -50.0) - Composition(zero=zero).total(0.3, 0.0, 0.0)
-        for zero in (0.0, 0.4)
+        for zero in (0.0, ORDINARY)
     ]
     assert gaps[0] == pytest.approx(gaps[1])
 

@@ -252,7 +252,7 @@ def test_a_wrong_rubric_is_named(tmp_path: Path, old: str, new: str, message: st
 
 
 def test_what_is_no_judge_is_told_what_could_be_one() -> None:
-    with pytest.raises(UsageError, match=r"'distilled', an \.npz file, an encoder's folder .*Did you mean 'distilled'"):
+    with pytest.raises(UsageError, match=r"'distilled', an \.npz file or an engine spec.*Did you mean 'distilled'"):
         load_judge("destilled")
 
 
