@@ -70,7 +70,7 @@ _LINES: Final = (
 )
 
 
-class _Figure(NamedTuple):
+class _Measured(NamedTuple):
     """A line of a part's table: what it is, how it came out, and what was wanted ("" for no target)."""
 
     name: str
@@ -79,7 +79,7 @@ class _Figure(NamedTuple):
     met: bool = True
 
 
-def _told(title: str, figures: Sequence[_Figure]) -> int:
+def _told(title: str, figures: Sequence[_Measured]) -> int:
     """Print figures; returns the exit status."""
     table = Table("figure", "value", "target", title=title)
     for figure in figures:
@@ -123,16 +123,16 @@ def faults(episodes: int, away: float, out: Path, seed: int = 0) -> int:
     return _told(
         f"{episodes} episodes against a failing server",
         [
-            _Figure("calls that failed", f"{share:.1%} of {server.done.total()} ({how})", ">= 18%", share >= 0.18),
-            _Figure("server away, s", f"{away:.0f}"),
-            _Figure("episodes complete", f"{len(ids)}", f"{episodes}", len(ids) == episodes),
-            _Figure("episodes twice", f"{len(found) - len(ids)}", "0", len(found) == len(ids)),
-            _Figure("episodes with a fault", f"{spoiled}", "0", spoiled == 0),
-            _Figure("episodes file as from a sound server", "same" if same else "differs", "same", same),
-            _Figure(
+            _Measured("calls that failed", f"{share:.1%} of {server.done.total()} ({how})", ">= 18%", share >= 0.18),
+            _Measured("server away, s", f"{away:.0f}"),
+            _Measured("episodes complete", f"{len(ids)}", f"{episodes}", len(ids) == episodes),
+            _Measured("episodes twice", f"{len(found) - len(ids)}", "0", len(found) == len(ids)),
+            _Measured("episodes with a fault", f"{spoiled}", "0", spoiled == 0),
+            _Measured("episodes file as from a sound server", "same" if same else "differs", "same", same),
+            _Measured(
                 "requests answered again, the first answer too late", f"{sum(n > 1 for n in server.answered.values())}"
             ),
-            _Figure("seconds, sound and failing", f"{sound:.0f}, {failing:.0f}"),
+            _Measured("seconds, sound and failing", f"{sound:.0f}, {failing:.0f}"),
         ],
     )
 
@@ -195,10 +195,10 @@ def agreement(states: int, base: str) -> int:
     return _told(
         f"Greedy first replies of {base} in {states} states, float32",
         [
-            _Figure("equal to transformers", f"{share:.1%} ({tokens} tokens)", ">= 95%", share >= 0.95),
-            _Figure("largest gap where they part, nats", f"{max(gaps, default=0.0):.2g}"),
-            _Figure("log-probabilities apart, most", f"{max(apart, default=0.0):.2g}"),
-            _Figure("faults", f"{sum(r.fault is not None for r in (*theirs, *ours))}", "0"),
+            _Measured("equal to transformers", f"{share:.1%} ({tokens} tokens)", ">= 95%", share >= 0.95),
+            _Measured("largest gap where they part, nats", f"{max(gaps, default=0.0):.2g}"),
+            _Measured("log-probabilities apart, most", f"{max(apart, default=0.0):.2g}"),
+            _Measured("faults", f"{sum(r.fault is not None for r in (*theirs, *ours))}", "0"),
         ],
     )
 
@@ -246,9 +246,9 @@ def adapters(states: int, base: str) -> int:
     return _told(
         f"Three adapters on {base} in one batch of {len(asked)}",
         [
-            _Figure("equal to the adapter alone in transformers", f"{same:.1%}", ">= 95%", same >= 0.95),
-            _Figure("states in which the three say three things", f"{apart:.1%}"),
-            _Figure("tokens/s", f"{sum(len(reply.token_ids) for reply in together) / seconds:.0f}"),
+            _Measured("equal to the adapter alone in transformers", f"{same:.1%}", ">= 95%", same >= 0.95),
+            _Measured("states in which the three say three things", f"{apart:.1%}"),
+            _Measured("tokens/s", f"{sum(len(reply.token_ids) for reply in together) / seconds:.0f}"),
         ],
     )
 
@@ -314,11 +314,11 @@ def rollout_speed(dialogues: int, turns: int, base: str) -> int:
     return _told(
         f"{dialogues} dialogues of {turns} turns with {base} on vLLM, float32",
         [
-            _Figure("rollout, tokens/s", f"{tokens / ours[0]:.0f} ({tokens} tokens in {ours[0]:.1f} s)"),
-            _Figure("within vLLM", f"{inside / ours[0]:.1%} of the time"),
-            _Figure("against vLLM's batches of the same", f"{ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
+            _Measured("rollout, tokens/s", f"{tokens / ours[0]:.0f} ({tokens} tokens in {ours[0]:.1f} s)"),
+            _Measured("within vLLM", f"{inside / ours[0]:.1%} of the time"),
+            _Measured("against vLLM's batches of the same", f"{ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
                     ">= 0.9", ratio >= 0.9),
-            _Figure("against all prompts at once, known beforehand", f"{at_once / ours[0]:.2f}"),
+            _Measured("against all prompts at once, known beforehand", f"{at_once / ours[0]:.2f}"),
         ],
     )  # fmt: skip
 
@@ -388,18 +388,18 @@ def _apart(work: Callable[..., float], *arguments: Any) -> float:
 def memory(base: str) -> int:
     """Compare four roles on one base with four models."""
 
-    def rows() -> Iterator[_Figure]:
+    def rows() -> Iterator[_Measured]:
         four = _apart(models_in_transformers, folders, base)
         for name, shipped in (("four PEFT adapters", False), ("three, and the shipped reward model", True)):
             if shipped and base != "smollm2":
                 continue
             one = _apart(roles_in_transformers, folders, shipped)
             told = f"{one / four:.2f} ({one:.0f} of {four:.0f} MiB)"
-            yield _Figure(f"transformers, {name}", told, "<= 0.35", one / four <= 0.35)
+            yield _Measured(f"transformers, {name}", told, "<= 0.35", one / four <= 0.35)
         if find_spec("vllm") is not None:
             one, single = _apart(on_vllm, folders), _apart(on_vllm, folders[:1])
             told = f"{one / (4 * single):.2f} ({one:.0f} of 4 x {single:.0f} MiB)"
-            yield _Figure("vLLM, four LoRAs, all of its processes", told, "<= 0.35", one / (4 * single) <= 0.35)
+            yield _Measured("vLLM, four LoRAs, all of its processes", told, "<= 0.35", one / (4 * single) <= 0.35)
 
     with tempfile.TemporaryDirectory() as temporary:
         folders = list(map(str, make_adapters(Path(temporary), base, ROLES)))

@@ -64,7 +64,7 @@ class OpenAIEngine:
         self.settings = settings or ServerSettings()
         self._base = base
         self._contact = Contact()
-        self._line: _Line | None = None
+        self._line: _Connection | None = None
         self.settings.key(), self.settings.header_values()  # what is missing is told before a run
 
     def __repr__(self) -> str:
@@ -86,7 +86,7 @@ class OpenAIEngine:
             made.cancel()
             raise
 
-    def _connected(self) -> _Line:
+    def _connected(self) -> _Connection:
         """Return this process's line to the server; a process that was forked has none yet."""
         if self._line is None or self._line.process != os.getpid():
             loop = asyncio.new_event_loop()
@@ -100,7 +100,7 @@ class OpenAIEngine:
                 max_retries=0,
                 default_headers=self.settings.header_values(),
             )
-            self._line = _Line(os.getpid(), loop, client)
+            self._line = _Connection(os.getpid(), loop, client)
         return self._line
 
     async def _all(
@@ -217,7 +217,7 @@ class OpenAIEngine:
         return text
 
 
-class _Line(NamedTuple):
+class _Connection(NamedTuple):
     """One process's line to a server: the loop that its calls run in, and the client."""
 
     process: int
