@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from jinja2 import TemplateError
 from vllm import LLM, SamplingParams
 from vllm.lora.request import LoRARequest
+from vllm.platforms import current_platform
 from vllm.sampling_params import StructuredOutputsParams
 from vllm.v1.engine.exceptions import EngineDeadError
 
@@ -49,6 +50,8 @@ class _Shared:
         self.llm = llm
         self.lock = threading.Lock()
         self.adapters = 0
+        self.stopped = ""
+        """Why it serves nobody any more."""
 
     def number(self) -> int:
         """Return a number that no adapter has had."""
@@ -122,7 +125,7 @@ class VLLMEngine:
                 shared.llm.llm_engine.remove_lora(old.lora_int_id)
 
     def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
-        """One reply per request, in order; a failed batch is tried again one by one."""
+        """One reply per request, in order; a refused batch is tried again one by one."""
         return [reply for reply, _ in self.generate_from_prompts(requests)]
 
     def generate_from_prompts(self, requests: Sequence[ChatRequest]) -> list[Made]:
@@ -155,7 +158,9 @@ def generate_together(asked: Sequence[tuple[VLLMEngine, ChatRequest]]) -> list[M
 
 
 def _sampled(shared: _Shared, rows: Sequence[_Row]) -> list[ChatReply]:
-    """Return one reply a row; a batch that fails is tried again one by one."""
+    """Return one reply a row; where vLLM refuses a batch, each is tried alone."""
+    if shared.stopped:
+        return [fault_reply(shared.stopped)] * len(rows)
     try:
         with shared.lock:
             outputs = shared.llm.generate(
@@ -164,10 +169,11 @@ def _sampled(shared: _Shared, rows: Sequence[_Row]) -> list[ChatReply]:
                 lora_request=[row.adapter for row in rows],
                 use_tqdm=False,
             )
-    except EngineDeadError as error:
-        told = f"vLLM has stopped: {error}; run again, with a longer VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS if it was slow"
-        return [fault_reply(told)] * len(rows)
-    except (RuntimeError, ValueError, VLLMError) as error:
+    except (EngineDeadError, RuntimeError) as error:
+        # What was under way is still in vLLM's queue: another call would run into it, or wait for ever.
+        shared.stopped = f"vLLM has stopped: {type(error).__name__}: {str(error)[:300]}; run again"
+        return [fault_reply(shared.stopped)] * len(rows)
+    except (ValueError, VLLMError) as error:
         if len(rows) > 1:
             return [reply for row in rows for reply in _sampled(shared, [row])]
         return [fault_reply(f"{type(error).__name__}: {str(error)[:300]}")]
@@ -183,6 +189,8 @@ def _engine(base: str, rank: int, settings: VLLMSettings, name: str) -> _Shared:
             room = _room_for(rank, name) if rank else 0
             own = {"enable_lora": True, "max_lora_rank": room, "max_loras": settings.max_loras} if room else {}
             given = settings.model_dump(exclude_none=True, exclude={"max_loras", "max_lora_rank"})
+            if current_platform.is_cpu():  # where vLLM cannot go on with a seeded request whose prompt was cut in two
+                given["enable_chunked_prefill"] = False
             llm = LLM(
                 model=base,
                 load_format="safetensors",

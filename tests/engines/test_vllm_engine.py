@@ -104,6 +104,12 @@ def test_a_shipped_policy_plays_on_vllm(served: VLLMEngine) -> None:
     assert isinstance(policy, ChatPolicy) and policy.engine is served and policy.name == "repo"
 
 
+def test_seeded_requests_beyond_a_batch_of_tokens_are_answered(served: VLLMEngine) -> None:
+    replies = served.generate([ask(seed, max_tokens=2) for seed in range(64)])
+    assert [reply.fault for reply in replies] == [None] * 64
+    assert sum(reply.prompt_tokens for reply in replies) > 4096
+
+
 def test_three_adapters_and_their_base_share_a_batch(served: VLLMEngine) -> None:
     engines = [
         served,
