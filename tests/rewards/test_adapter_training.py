@@ -134,7 +134,8 @@ def test_a_tie_draws_scores_together_and_length_is_charged() -> None:
     tie, sure = (float(comparison_loss(scores, [[(0, 1, p)], []], [[5, 5], [5]], plain)) for p in (0.5, 1.0))
     even = float(comparison_loss(torch.zeros(3), [[(0, 1, 0.5)], []], [[5, 5], [5]], plain))
     assert sure < even < tie
-    long = [
+    losses = RmPreset(level=0.0)
+    long = [float(comparison_loss(scores, [[(0, 1, 1.0)], []], [[300, n], [90]], losses)) for n in (45, 300)]
         float(comparison_loss(scores, [[(0, 1, 1.0)], []], [[300, n], [90]], RmPreset(level=0.0))) for n in (45, 300)
     ]
     assert long[0] > sure + 0.2 > long[1]
