@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -244,6 +245,7 @@ def test_a_server_that_is_lost_ends_the_run_and_the_same_command_plays_the_rest(
         server.plan_anew(FaultPlan(share=0.0))
         result = again(tmp_path, server, "retries=9&patience=0.3")
         assert result.exit_code in (0, 3)
+        time.sleep(5.0)  # longer than the server was to be away
         rest = again(tmp_path, server, "retries=2&patience=0.3")
         assert rest.exit_code == 0, rest.output
     episodes = list(read_episodes(tmp_path / "episodes.jsonl"))

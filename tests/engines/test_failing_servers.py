@@ -97,9 +97,14 @@ def test_ctrl_c_ends_calls_under_way(failing: FaultyServer) -> None:
     if threading.current_thread() is not threading.main_thread():
         pytest.skip("signals come to the main thread")
     failing.plan_anew(FaultPlan(share=1.0, hold=90.0))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a library may have set another
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
-        replies(failing.url, asked(40), timeout=60.0)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            replies(failing.url, asked(40), timeout=60.0)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Clock:
