@@ -91,14 +91,13 @@ def test_two_processes_end_with_the_weights_of_one(name: str, one: Path, two: Pa
 def test_the_first_process_alone_writes(name: str, one: Path, two: Path) -> None:
     for ours, theirs in zip(rows(two / name), rows(one / name), strict=True):
         assert ours.keys() == theirs.keys() and ours["step"] == theirs["step"]
-        if name == "dpo":  # what TRL logs of DPO is of each process's own share
-            continue
         for figure in ("policy_loss", "value_loss", "entropy", "credit", "samples", "held_out/total", "loss"):
+            if name == "dpo" and figure == "entropy":
+                continue  # TRL logs the mean of the processes' means, whose replies differ in length
             if theirs.get(figure) is None:
                 assert ours.get(figure) is None
             else:
-                # A trainer's log has the mean of the processes' means, whose replies differ in length.
-                assert ours.get(figure) == pytest.approx(theirs.get(figure), rel=2e-2, abs=1e-4)
+                assert ours.get(figure) == pytest.approx(theirs.get(figure), rel=1e-3, abs=1e-4)
 
 
 def test_a_run_with_a_killed_process_goes_on_to_the_same_weights(two: Path) -> None:
