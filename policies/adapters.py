@@ -15,7 +15,7 @@ from typing import Any
 from negotiation_env.engines.specs import join_spec
 from negotiation_env.errors import UsageError
 from negotiation_env.files import read_json
-from negotiation_env.play.agent_prompts import PROMPTS
+from negotiation_env.play.agent_prompts import PROMPTS, default_prompt
 from negotiation_env.training.run_folder import RUN
 from policies.chat import ChatPolicy
 
@@ -65,16 +65,20 @@ def start_folder(name: str) -> Path:
     )
 
 
-def reply_tokens(folder: Path) -> int:
-    """Return the most tokens of a reply in the run whose folder this is; the compact prompt's where it does not say.
+def trained_with(folder: Path) -> tuple[str, int]:
+    """Return the prompt, and the most tokens of a reply, in the run whose folder this is.
+
+    Where it does not say: what suits an adapter on its base, and the prompt's own.
 
     Raises:
         DataFileError: if the settings cannot be read.
     """
     path = folder / RUN
     record = read_json(path, dict[str, Any]) if path.is_file() else {}
-    most = record.get("max_reply_tokens")
-    return most if isinstance(most, int) else PROMPTS["compact"].max_tokens
+    prompt, most = record.get("prompt"), record.get("max_reply_tokens")
+    # Runs older than the transcript prompt do not say; all of them had the compact one.
+    name = prompt if isinstance(prompt, str) else "compact" if record else default_prompt(f"hf:{folder}")
+    return name, most if isinstance(most, int) else PROMPTS[name].max_tokens
 
 
 def trained_policy(method: str, which: str = "", options: Mapping[str, Any] | None = None) -> ChatPolicy:
@@ -88,11 +92,12 @@ def trained_policy(method: str, which: str = "", options: Mapping[str, Any] | No
     first, _, rest = which.partition(":")
     engine, which = (first, rest) if first in ("vllm", "auto") else ("hf", which)
     folder = adapter_folder(method, which)
+    prompt, most = trained_with(folder)
     return ChatPolicy(
         join_spec(f"{engine}:{folder}", options or {}),
         name=method,
-        prompt="compact",
-        max_tokens=reply_tokens(folder),
+        prompt=prompt,
+        max_tokens=most,
         temperature=TEMPERATURE,
         top_p=1.0,
     )

@@ -51,7 +51,7 @@ class ChatOptions(Table):
     name: Text | None = None
     """The policy's name in reports."""
     prompt: Annotated[str, known(PROMPTS, "a prompt")] | None = None
-    """"plain", "guided" or "compact"; by default what suits the engine."""
+    """A key of ``PROMPTS``; by default what suits the engine."""
     max_tokens: Annotated[int, Field(ge=1, le=MOST_TOKENS)] | None = None
     """Most tokens of one reply, reasoning included."""
     temperature: Annotated[Number, Field(ge=0.0, le=100.0)] = 0.7
@@ -71,7 +71,7 @@ class ChatPolicy:
         engine: an engine spec ("smollm2", "hf:ID", "vllm:ID", "openai:URL#MODEL", "recorded:PATH"), or an open
             engine. Options in a spec (``?temperature=0``), the engine's among them, count before the arguments.
         name: the policy's name in reports; default: the engine's spec.
-        prompt: "plain", "guided" or "compact"; None takes the one that suits the engine (see ``agent_prompts``).
+        prompt: a key of ``agent_prompts.PROMPTS``; None takes the one that suits the engine.
         max_tokens: most tokens of one reply, 1 to 131,072; None for the prompt's own.
         temperature: 0 takes the likeliest token; the reply's seed is the view's.
         top_p: nucleus mass in (0, 1].

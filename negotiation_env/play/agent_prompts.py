@@ -1,10 +1,10 @@
-"""What a language-model agent sees, in one of three prompts.
+"""What a language-model agent sees, in one of four prompts.
 
 ``plain``: role, procedure, rules, the whole card and the whole dialogue, for models that can read; nothing is cut.
 ``guided``: for small models, which hardly compare figures or remember turns: a short card with dates and price types,
-where the talks stand, what to do next, and the last messages. ``compact``: what shipped adapters were trained with
-(``prompts``). All hold public things only. Target prices are among them, as on the card, with the order to keep them
-secret.
+where the talks stand, what to do next, and the last messages. ``compact`` and ``transcript``: what shipped adapters of
+the tiny base and of SmolLM2 were trained with (``prompts``, ``transcript_prompt``). All hold public things only. Target
+prices are among them, as on the card, with the order to keep them secret.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from negotiation_env.game.scenario import TaskCard, Ticket, promise_text
 from negotiation_env.game.state import GameState, unsettled
 from negotiation_env.play import prompts
 from negotiation_env.play.protocols import AgentView, ReplyView
+from negotiation_env.play.transcript_prompt import transcript_prompt
 
 View = AgentView | ReplyView
 
@@ -206,6 +207,7 @@ PROMPTS: Final = {
     "guided": AgentPrompt(guided_prompt, 128, ("\n",)),
     # The limit is the presets' ``max_reply_tokens``: in training a reply that reached it was scored as it stood.
     "compact": AgentPrompt(prompts.prompt, 64, ("\n",), cut="speak"),
+    "transcript": AgentPrompt(transcript_prompt, 96, ("\n",), cut="speak"),
 }
 """By name, as policies' options take it."""
 
@@ -213,8 +215,8 @@ PROMPTS: Final = {
 def default_prompt(engine: str) -> str:
     """Return the name of the prompt that suits an engine spec (without options).
 
-    ``guided`` for the embedded SmolLM2, ``compact`` for the tiny base and for adapters on either, which were trained
-    here, ``plain`` for all others.
+    ``guided`` for the embedded SmolLM2, ``compact`` for the tiny base and adapters on it, ``transcript`` for adapters
+    on SmolLM2, ``plain`` for all others.
     """
     kind, _, name = engine.partition(":")
     if kind in NAMED_BASES:
@@ -224,5 +226,5 @@ def default_prompt(engine: str) -> str:
             return "compact" if name == "tiny" else "guided"
         config = adapter_config(name)
         if config is not None and config.base in NAMED_BASES:
-            return "compact"
+            return "compact" if config.base == "tiny" else "transcript"
     return "plain"

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from negotiation_env.files import known
+from negotiation_env.play.agent_prompts import PROMPTS
 from negotiation_env.play.registry import AUTO, suited_reader
 from negotiation_env.training.presets import AdapterPreset, Count, LearningRate, Preset, Share
 from negotiation_env.training.run_folder import model_card, provenance
@@ -29,6 +31,8 @@ class PolicyPreset(AdapterPreset):
     epochs: Count
     micro_batch_size: Count
     """Examples computed at once on one device; divides ``batch_size``."""
+    prompt: Annotated[str, known(PROMPTS, "a prompt")] = "compact"
+    """What the policy sees (``negotiation_env.play.agent_prompts``)."""
     max_prompt_tokens: Count
     max_reply_tokens: Count
     dtype: Literal["float32", "bfloat16"]

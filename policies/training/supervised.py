@@ -1,7 +1,8 @@
 """SFT and DPO with TRL and a PEFT LoRA, on generated data or a file: ``negotiate train sft`` and ``dpo``.
 
-**SFT** imitates demonstrations, the loss on the reply's tokens alone (SFTTrainer). Open in the source paper, so ours:
-the demonstrations, LoRA targets, and a learning rate that falls linearly to 0.
+**SFT** imitates. Where the prompt is "transcript": whole dialogues, one text each, the loss on the good messages of the
+agent; else demonstrations (SFTTrainer), a prompt and a reply each, the loss on the reply. Open in the source paper, so
+ours: the data, LoRA targets, and a learning rate that falls linearly to 0.
 
 **DPO** (Rafailov et al. 2023, arXiv 2305.18290; DPOTrainer). Their equation 7: minimise
 ``-log sigmoid(beta * (log p(chosen)/r(chosen) - log p(rejected)/r(rejected)))``, where p is the policy and r the
@@ -20,18 +21,27 @@ import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 import datasets
 import peft
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase, PrinterCallback
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+    Trainer,
+    TrainingArguments,
+)
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
+from negotiation_env.engines.exact.attention import ATTENTION
 from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import UsageError
 from negotiation_env.files import write_text
@@ -40,11 +50,19 @@ from negotiation_env.training.presets import read_preset
 from negotiation_env.training.processes import ProcessGroup
 from negotiation_env.training.run_folder import CARD, MetricsLog, RunFolder, sha256
 from policies.adapters import start_folder
+from policies.training.dialogue_batches import DialogueBatches, labelled, reply_loss
 from policies.training.resumable import ADAPTER, BEST, LAST, Resumable, Watch
 from policies.training.settings import PRESETS, DpoPreset, PolicyPreset, SftPreset, SupervisedPreset, policy_card
+from simulators.people.conversations import (
+    Conversation,
+    read_conversations,
+    write_conversations,
+    written_conversations,
+)
 from simulators.people.demonstrations import demonstrations
 from simulators.people.preferences import preference_pairs
 from simulators.people.training_files import (
+    TEST,
     Demonstration,
     PreferencePair,
     read_preferences,
@@ -54,11 +72,23 @@ from simulators.people.training_files import (
 )
 
 L = TypeVar("L", PreferencePair, Demonstration)
+E = TypeVar("E")
 _KEPT_BACK = 0.1
 
 
 class ResumableSftTrainer(Resumable, SFTTrainer):
     """TRL's trainer with checkpoints that survive a kill."""
+
+
+class DialogueTrainer(Resumable, Trainer):
+    """Learns from whole dialogues; TRL's loss for them takes a third longer, for figures that nobody reads here."""
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Return the loss on the replies' tokens, with no outputs."""
+        loss = reply_loss(self.accelerator.unwrap_model(model), inputs, num_items_in_batch)
+        return (loss, {"loss": loss}) if return_outputs else loss
 
 
 class ResumableDpoTrainer(Resumable, DPOTrainer):
@@ -94,12 +124,12 @@ def train(
     method = "dpo" if isinstance(settings, DpoPreset) else "sft"
     torch.set_num_threads(settings.torch_threads)
     datasets.disable_progress_bars()
-    lines: Sequence[Any] = read_preferences(data) if method == "dpo" else read_sft(data)
+    lines = _read(settings, data)
     processes, folder, digest = ProcessGroup(), RunFolder(out), sha256(data)
     wanted = {"method": method, **settings.model_dump(mode="json"), "data_sha256": digest}
     checkpoint = processes.on_main(lambda: folder.claim(wanted, resume))
     model, tokenizer = load_base(settings)
-    parts = make_data(lines, settings, tokenizer)
+    parts = (conversation_data if _is_whole(settings) else make_data)(lines, settings, tokenizer)
     trainer = make_trainer(settings, with_adapter(model, settings), tokenizer, parts, folder)
     prepared = trainer.eval_dataset
     trainer.eval_dataset = prepared["held_out"]
@@ -188,9 +218,8 @@ def make_data(lines: Sequence[L], settings: SupervisedPreset, tokenizer: PreTrai
     kept: list[list[dict[str, Any]]] = []
     too_long = 0
     learnt, test = split_lines(lines)
-    chosen = [line for line in learnt if _is_for_choosing(line)]
-    learnt = [line for line in learnt if not _is_for_choosing(line)]
-    for some in (learnt, chosen, test):
+    to_learn, to_choose = _divided(learnt, lambda line: line.scenario or json.dumps(line.prompt))
+    for some in (to_learn, to_choose, test):
         rows = []
         for line in some:
             chat = [{"role": message["role"], "content": message["content"]} for message in line.prompt]
@@ -205,6 +234,30 @@ def make_data(lines: Sequence[L], settings: SupervisedPreset, tokenizer: PreTrai
                 | {column: [{"role": "assistant", "content": text}] for column, text in _replies(line).items()}
             )
         kept.append(rows)
+    return _data(kept, settings, too_long)
+
+
+def conversation_data(
+    lines: Sequence[Conversation], settings: SupervisedPreset, tokenizer: PreTrainedTokenizerBase
+) -> Data:
+    """Return training and held-out datasets of token ids with labels, -100 where nothing is learned.
+
+    Raises:
+        UsageError: if too little is left to train or to measure on.
+    """
+    learnt = [line for line in lines if line.split != TEST]
+    most = settings.max_prompt_tokens + settings.max_reply_tokens
+    kept: list[list[dict[str, Any]]] = []
+    too_long = 0
+    parts = (*_divided(learnt, lambda line: line.scenario), [line for line in lines if line.split == TEST])
+    for some in parts:
+        rows = [labelled(tokenizer, line) for line in some]
+        kept.append([row for row in rows if len(row["input_ids"]) <= most])
+        too_long += len(rows) - len(kept[-1])
+    return _data(kept, settings, too_long)
+
+
+def _data(kept: Sequence[list[dict[str, Any]]], settings: SupervisedPreset, too_long: int) -> Data:
     train, held_out, unseen = kept[0], kept[1][: settings.held_out], kept[2][: settings.held_out]
     if len(train) < settings.batch_size or not held_out:
         raise UsageError(
@@ -215,17 +268,22 @@ def make_data(lines: Sequence[L], settings: SupervisedPreset, tokenizer: PreTrai
     return Data(parts[0], parts[1], parts[2], too_long)
 
 
+def _divided(lines: Sequence[E], name: Callable[[E], str]) -> tuple[list[E], list[E]]:
+    """Return the lines to learn from, and those to choose by: a tenth of the scenarios, the same in every run."""
+    choosing = [
+        zlib.crc32(f"choose {name(line)}".encode("utf-8", "surrogatepass")) / 2**32 < _KEPT_BACK for line in lines
+    ]
+    return (
+        [line for line, chosen in zip(lines, choosing, strict=True) if not chosen],
+        [line for line, chosen in zip(lines, choosing, strict=True) if chosen],
+    )
+
+
 def _replies(line: PreferencePair | Demonstration) -> dict[str, str]:
     """Return a line's replies by the dataset's column."""
     if isinstance(line, Demonstration):
         return {"completion": line.completion}
     return {"chosen": line.chosen, "rejected": line.rejected}
-
-
-def _is_for_choosing(line: PreferencePair | Demonstration) -> bool:
-    """Whether a line of the training split is kept back: a tenth of the scenarios, the same in every run."""
-    name = f"choose {line.scenario or json.dumps(line.prompt)}"
-    return zlib.crc32(name.encode("utf-8", "surrogatepass")) / 2**32 < _KEPT_BACK
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
@@ -247,6 +305,13 @@ def make_trainer(
     trainer: Resumable
     if isinstance(settings, DpoPreset):
         trainer = ResumableDpoTrainer(args=DPOConfig(**arguments, beta=settings.beta), **parts)
+    elif _is_whole(settings):
+        model.set_attn_implementation(ATTENTION)
+        del arguments["max_length"]  # longer dialogues were left out
+        # Dialogues differ in length, and a pass's time does with the longest.
+        arguments |= {"remove_unused_columns": False, "train_sampling_strategy": "group_by_length"}
+        parts["data_collator"] = DialogueBatches(getattr(torch, settings.dtype))
+        trainer = DialogueTrainer(args=TrainingArguments(**arguments), **parts)
     else:
         trainer = ResumableSftTrainer(args=SFTConfig(**arguments, completion_only_loss=True), **parts)
     trainer.folder, trainer.base = folder, settings.base
@@ -314,6 +379,18 @@ def trained_examples(method: str, data: Path) -> int:
     return len(split_lines(read_preferences(data))[0])
 
 
+def _is_whole(settings: SupervisedPreset) -> bool:
+    """Whether a run learns from whole dialogues."""
+    return isinstance(settings, SftPreset) and settings.prompt == "transcript"
+
+
+def _read(settings: SupervisedPreset, data: Path) -> Sequence[Any]:
+    """Return the lines of a run's data file."""
+    if isinstance(settings, DpoPreset):
+        return read_preferences(data)
+    return read_conversations(data) if _is_whole(settings) else read_sft(data)
+
+
 def generated_data(method: str, settings: SupervisedPreset, out: Path, tell: Callable[[str], None]) -> Path:
     """Return the generated data of a run, written on its first start by its first process; a kill leaves no half of it.
 
@@ -328,9 +405,11 @@ def generated_data(method: str, settings: SupervisedPreset, out: Path, tell: Cal
     def write() -> None:
         if file.is_file():
             return
-        tell(f"generating {settings.examples} examples into {file}")
+        tell(f"writing examples into {file}")
         file.parent.mkdir(parents=True, exist_ok=True)
-        if method == "sft":
+        if _is_whole(settings):
+            write_conversations(file, chain(written_conversations("train"), written_conversations("validation")))
+        elif method == "sft":
             write_lines(file, demonstrations(settings.examples, settings.seed))
         else:
             write_lines(file, (pair.line() for pair in preference_pairs(settings.examples, settings.seed)))

@@ -37,10 +37,13 @@ def test_a_scale_or_a_folder_can_be_named(artifacts: Path, tmp_path: Path) -> No
 
 
 def test_an_adapter_speaks_as_long_as_its_run_let_it(artifacts: Path) -> None:
+    shipped = Path(adapters.__file__).with_name("artifacts") / "sft-tiny"
+    assert adapters.trained_with(shipped) == ("compact", PROMPTS["compact"].max_tokens)
     folder = artifacts / "sft-tiny"
-    assert adapters.reply_tokens(folder) == PROMPTS["compact"].max_tokens
     (folder / "run.json").write_text('{"method": "sft", "max_reply_tokens": 512}', encoding="utf-8")
-    assert adapters.reply_tokens(folder) == 512
+    assert adapters.trained_with(folder) == ("compact", 512)
+    (folder / "run.json").write_text('{"prompt": "transcript", "max_reply_tokens": 96}', encoding="utf-8")
+    assert adapters.trained_with(folder) == ("transcript", 96)
 
 
 @pytest.mark.parametrize("which", ["small", "nowhere"])

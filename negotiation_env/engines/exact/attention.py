@@ -45,8 +45,8 @@ class TreePart:
     """Consecutive tokens of one text among the tokens of a pass, which attend to themselves and to earlier ones.
 
     start, stop: places in the pass; earlier: places of the tokens before these, in a memory where there is one, else in
-    the pass itself, where they are a part; mask: additive causal mask (own tokens, earlier and own tokens), None where
-    there are none earlier.
+    the pass itself, where a part begins with them; mask: additive causal mask (own tokens, earlier and own tokens),
+    None where there are none earlier.
     """
 
     start: int
@@ -154,8 +154,8 @@ def tree_sdpa(
         own = keys[i], values[i]
         if part.earlier is not None:
             if held is None:
-                other = places[part.earlier.start]
-                before = keys[other], values[other]
+                other, count = places[part.earlier.start], part.earlier.stop - part.earlier.start
+                before = keys[other][:, :, :count], values[other][:, :, :count]
             else:
                 before = held[0][:, :, part.earlier], held[1][:, :, part.earlier]
             own = torch.cat([before[0], own[0]], dim=2), torch.cat([before[1], own[1]], dim=2)

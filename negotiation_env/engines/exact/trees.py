@@ -20,10 +20,14 @@ Ids = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class TextTree:
-    """Texts that share a beginning: each is ``prefix`` and then one of ``branches``; none is empty."""
+    """Texts that share beginnings: each is ``prefix``, or the first of it, and then one of ``branches``; none is empty.
+
+    ``begins``: how many tokens of the prefix come before each branch; () for all of it before each.
+    """
 
     prefix: Ids
     branches: tuple[Ids, ...]
+    begins: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -64,17 +68,17 @@ def lay_out(trees: Sequence[TextTree], device: torch.device, number: torch.dtype
     starts, parts = [], []
     for given in trees:
         # A single text is one causal part, whatever of it is called its prefix.
-        tree = given if len(given.branches) > 1 else TextTree((), (given.prefix + given.branches[0],))
+        single = len(given.branches) == 1 and not given.begins
+        tree = TextTree((), (given.prefix + given.branches[0],)) if single else given
         starts.append(len(ids))
-        before = len(tree.prefix)
         ids += tree.prefix
-        positions += range(before)
-        prefix = slice(starts[-1], len(ids)) if before else None
-        if before:
+        positions += range(len(tree.prefix))
+        if tree.prefix:
             parts.append(TreePart(starts[-1], len(ids)))
-        for branch in tree.branches:
+        for branch, before in zip(tree.branches, tree.begins or [len(tree.prefix)] * len(tree.branches), strict=True):
             mask = _mask(before, len(branch), device, number)
-            parts.append(TreePart(len(ids), len(ids) + len(branch), prefix, mask))
+            earlier = slice(starts[-1], starts[-1] + before) if before else None
+            parts.append(TreePart(len(ids), len(ids) + len(branch), earlier, mask))
             ids += branch
             positions += range(before, before + len(branch))
     spare = [0] * (least - len(ids))
@@ -92,7 +96,10 @@ def lay_out_prefixes(trees: Sequence[TextTree], device: torch.device, number: to
 
 
 def lay_out_branches(trees: Sequence[TextTree], device: torch.device, number: torch.dtype) -> TreePass:
-    """Lay out the trees' branches alone, for a pass with the memory that ``lay_out_prefixes``' pass filled."""
+    """Lay out the trees' branches alone, for a pass with the memory that ``lay_out_prefixes``' pass filled.
+
+    Every branch has the whole prefix before it.
+    """
     ids: list[int] = []
     positions: list[int] = []
     starts, parts, held = [], [], 0

@@ -7,9 +7,9 @@ computed as it would be alone (``engines.exact.trees``), and its gradients are t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 
@@ -88,6 +88,7 @@ class SamplingAgent:
         temperature: of sampling.
         top_p: nucleus mass in (0, 1].
         reader: understands the replies.
+        prompt: what the model sees, by name.
     """
 
     name = "training"
@@ -101,13 +102,14 @@ class SamplingAgent:
         temperature: float = 1.0,
         top_p: float = 1.0,
         reader: Reader = RULES,
+        prompt: str = "compact",
     ) -> None:
         self.engine = engine
         self.reward = reward
         self.reader = reader
         self.group_size = group_size
         self.states: dict[int, _State] = {}
-        self._chat = ChatPolicy(engine, prompt="compact", max_tokens=reply_tokens, temperature=temperature, top_p=top_p)
+        self._chat = ChatPolicy(engine, prompt=prompt, max_tokens=reply_tokens, temperature=temperature, top_p=top_p)
 
     def reply(self, views: Sequence[AgentView]) -> list[AgentReply]:
         """Return one reply per view, in order."""
@@ -200,6 +202,7 @@ def play(
 
 LEAST_SHARE = 0.25
 """Part of a prompt from which a beginning in common is worth it: the first words of all prompts are the same."""
+Ids: TypeAlias = tuple[int, ...]
 
 
 class TokenBatch(NamedTuple):
@@ -241,7 +244,7 @@ def token_batches(
         tokens = sum(len(sample.prompt) + len(sample.reply) for sample in samples)
         most_tokens = min(most_tokens, -(-tokens // count))
     trees = _trees(samples, most_tokens)
-    parts = packs([tree.size for tree, _ in trees], most_tokens)
+    parts = packs([tree.size() for tree in trees], most_tokens)
     for part in range(rank, len(parts) + -len(parts) % count, count):
         if part < len(parts):
             yield _token_batch(samples, [trees[i] for i in parts[part]], device, number)
@@ -256,57 +259,97 @@ def _blank(device: torch.device, number: torch.dtype) -> TokenBatch:
     return TokenBatch([0], laid, none, none, nothing.bool(), nothing)
 
 
-def _trees(samples: Sequence[Sample], most_tokens: int) -> list[tuple[TextTree, list[int]]]:
-    """Return the samples as trees of texts that begin alike, with each branch's place in ``samples``.
+class _Place(NamedTuple):
+    """Where a sample stands in a tree: its first ``common`` tokens in the prefix, the others in a branch, if any."""
 
-    Samples are taken in the order of their prompts; one joins those before it where that saves tokens.
+    sample: int
+    common: int
+    branch: int | None
+
+
+@dataclass(slots=True)
+class _Tree:
+    """Texts that begin as ``prefix`` does, the first sample's text."""
+
+    prefix: Ids
+    places: list[_Place]
+    branches: list[Ids] = field(default_factory=list)
+    begins: list[int] = field(default_factory=list)
+
+    def cost(self, texts: Iterable[Ids]) -> int:
+        """Return how many tokens it takes to add texts."""
+        return sum(len(text) - _in_common(self.prefix, text) for text in texts)
+
+    def size(self) -> int:
+        return len(self.prefix) + sum(map(len, self.branches))
+
+    def add(self, sample: int, text: Ids) -> None:
+        common = _in_common(self.prefix, text)
+        new = common < len(text)
+        self.places.append(_Place(sample, common, len(self.branches) if new else None))
+        if new:
+            self.branches.append(text[common:])
+            self.begins.append(common)
+
+    def laid(self) -> TextTree:
+        return TextTree(self.prefix, tuple(self.branches), tuple(self.begins))
+
+
+def _trees(samples: Sequence[Sample], most_tokens: int) -> list[_Tree]:
+    """Return the samples as trees of texts that begin alike.
+
+    Prompts are taken in order, the last first: of a dialogue's prompts that one begins with the others where nothing of
+    a prompt changes from turn to turn, and then a dialogue is little more than one text. A prompt's samples join those
+    before them where that saves tokens.
     """
-    groups: list[list[int]] = []
-    for i in sorted(range(len(samples)), key=lambda i: (samples[i].prompt, i)):
-        if groups and _saves([samples[k] for k in groups[-1]], samples[i], most_tokens):
-            groups[-1].append(i)
-        else:
-            groups.append([i])
-    return [(_tree([samples[i] for i in group]), group) for group in groups]
+    by_prompt: dict[Ids, list[int]] = {}
+    for i, sample in enumerate(samples):
+        by_prompt.setdefault(sample.prompt, []).append(i)
+    found: list[_Tree] = []
+    for prompt in sorted(by_prompt, reverse=True):
+        texts = [(i, prompt + samples[i].reply) for i in by_prompt[prompt]]
+        if not (found and _joins(found[-1], prompt, [text for _, text in texts])):
+            found.append(_Tree(texts[0][1], []))
+        for i, text in texts:
+            if found[-1].size() + found[-1].cost([text]) > most_tokens:
+                found.append(_Tree(text, []))
+            found[-1].add(i, text)
+    return [tree for tree in found if tree.places]
 
 
-def _tree(group: Sequence[Sample]) -> TextTree:
-    """Return samples, in the order of their prompts, as one tree."""
-    # In this order all have in common what the first and the last have.
-    common = _in_common(group[0], group[-1]) if len(group) > 1 else 0
-    return TextTree(group[0].prompt[:common], tuple((s.prompt + s.reply)[common:] for s in group))
+def _joins(tree: _Tree, prompt: Ids, texts: Sequence[Ids]) -> bool:
+    """Return whether a prompt's texts are to join a tree rather than have their own."""
+    if _in_common(tree.prefix, prompt) < LEAST_SHARE * len(prompt):
+        return False
+    alone = _Tree(texts[0], [])
+    return tree.cost(texts) < len(alone.prefix) + alone.cost(texts[1:])
 
 
-def _saves(group: Sequence[Sample], sample: Sample, most_tokens: int) -> bool:
-    """Return whether a sample is to join a group: more is then in common, counted by member, than was without it."""
-    common = _in_common(group[0], sample)
-    before = (len(group) - 1) * _in_common(group[0], group[-1])
-    fits = _tree([*group, sample]).size <= most_tokens
-    return len(group) * common > before and common >= LEAST_SHARE * len(sample.prompt) and fits
-
-
-def _in_common(one: Sample, other: Sample) -> int:
-    """Return how many tokens two prompts begin with in common."""
-    pairs = enumerate(zip(one.prompt, other.prompt, strict=False))
-    return next((i for i, (a, b) in pairs if a != b), min(len(one.prompt), len(other.prompt)))
+def _in_common(one: Ids, other: Ids) -> int:
+    """Return how many tokens two texts begin with in common."""
+    least = min(len(one), len(other))
+    if one[:least] == other[:least]:  # often so, and quickly told
+        return least
+    return next(i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
 
 
 def _token_batch(
     samples: Sequence[Sample],
-    trees: Sequence[tuple[TextTree, list[int]]],
+    trees: Sequence[_Tree],
     device: torch.device,
     number: torch.dtype,
 ) -> TokenBatch:
-    laid = lay_out([tree for tree, _ in trees], device, number)
+    texts = [tree.laid() for tree in trees]
+    laid = lay_out(texts, device, number)
     before: dict[int, list[int]] = {}
-    for start, (tree, members) in zip(laid.starts, trees, strict=True):
-        prefix = len(tree.prefix)
-        branch_start = start + prefix
-        for i, branch in zip(members, tree.branches, strict=True):
+    for start, tree, text in zip(laid.starts, trees, texts, strict=True):
+        ends = [start + end + 1 for end in text.ends()]
+        for i, common, branch in tree.places:
+            # Where the tokens behind the common ones stand, as if those stood right before them.
+            shift = 0 if branch is None else ends[branch] - len(tree.branches[branch]) - common
             last = len(samples[i].prompt) - 1
             predicting = range(last, last + len(samples[i].reply))
-            before[i] = [start + p if p < prefix else branch_start + p - prefix for p in predicting]
-            branch_start += len(branch)
+            before[i] = [start + p if p < common else shift + p for p in predicting]
     rows = sorted(before)
     width = max(len(samples[i].reply) for i in rows)
     lengths = torch.tensor([len(samples[i].reply) for i in rows])

@@ -138,6 +138,7 @@ class DialoguePlayer:
                 preset.group_size if part.training else 1,
                 temperature=preset.temperature,
                 reader=self.reader,
+                prompt=preset.prompt,
             )
             played = play(
                 agent,
