@@ -119,7 +119,7 @@ def _supervised(method: str) -> Callable[..., None]:
         settings = supervised.read_settings(method, preset, _with_seed(overrides, seed))
         if dry_run:
             generated = round(TRAINED_SHARE * settings.examples)
-            examples = generated if data is None else supervised.trained_examples(method, data)
+            examples = generated if data is None else supervised.trained_examples(settings, data)
             plan = optional_module("policies.training.plan", "train")
             _show_plan(method, plan.make_plan(settings, plan.supervised_work(method, settings, examples)), preset)
             return

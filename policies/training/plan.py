@@ -298,8 +298,12 @@ def seconds(plan: TrainingPlan) -> tuple[float, str] | None:
 
 
 def supervised_work(method: str, settings: SupervisedPreset, train_examples: int) -> Work:
-    """Return the work of SFT (one reply per example), or of DPO (two, and the reference reads both as well)."""
-    replies, references = (2, 1) if method == "dpo" else (1, 0)
+    """Return the work of SFT, or of DPO, whose reference reads everything as well.
+
+    An example is a reply, for DPO two of them; or a whole dialogue, whatever is learned from it.
+    """
+    references = 1 if method == "dpo" else 0
+    replies = 2 if method == "dpo" and settings.prompt != "transcript" else 1
     return Work(
         method=method,
         sequences=train_examples * settings.epochs * replies,

@@ -1,14 +1,14 @@
-"""SFT and DPO with TRL and a PEFT LoRA, on generated data or a file: ``negotiate train sft`` and ``dpo``.
+"""SFT and DPO of a PEFT LoRA, on generated data or a file: ``negotiate train sft`` and ``dpo``.
 
-**SFT** imitates. Where the prompt is "transcript": whole dialogues, one text each, the loss on the good messages of the
-agent; else demonstrations (SFTTrainer), a prompt and a reply each, the loss on the reply. Open in the source paper, so
-ours: the data, LoRA targets, and a learning rate that falls linearly to 0.
-
-**DPO** (Rafailov et al. 2023, arXiv 2305.18290; DPOTrainer). Their equation 7: minimise
+**SFT** imitates good replies; open in the source paper, so ours: the data, LoRA targets, and a learning rate that falls
+linearly to 0. **DPO** (Rafailov et al. 2023, arXiv 2305.18290). Their equation 7: minimise
 ``-log sigmoid(beta * (log p(chosen)/r(chosen) - log p(rejected)/r(rejected)))``, where p is the policy and r the
 reference. Both begin as the preset's ``start`` (an SFT adapter, or the bare base); the reference stays there, as a
 second frozen adapter on the same base. Open in the source paper, so ours: beta and the start. Margins and the
 annotators' sureness are not used: the method has no place for them.
+
+Where the preset's prompt is "transcript", both learn from whole dialogues with graded replies
+(``dialogue_trainers``); else from a prompt and a reply, or two of them, at a time, by TRL's trainers.
 
 A run's folder, beside what ``run_folder`` says: the best adapter in PEFT's format, ``last``, ``best``, ``tensorboard``.
 """
@@ -33,15 +33,12 @@ from transformers import (
     AutoTokenizer,
     PreTrainedTokenizerBase,
     PrinterCallback,
-    Trainer,
-    TrainingArguments,
 )
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from negotiation_env.engines.exact.attention import ATTENTION
 from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import UsageError
 from negotiation_env.files import write_text
@@ -50,10 +47,12 @@ from negotiation_env.training.presets import read_preset
 from negotiation_env.training.processes import ProcessGroup
 from negotiation_env.training.run_folder import CARD, MetricsLog, RunFolder, sha256
 from policies.adapters import start_folder
-from policies.training.dialogue_batches import DialogueBatches, labelled, reply_loss
+from policies.training.dialogue_batches import compared, dialogue_row, imitated
+from policies.training.dialogue_trainers import DialogueTrainer
 from policies.training.resumable import ADAPTER, BEST, LAST, Resumable, Watch
 from policies.training.settings import PRESETS, DpoPreset, PolicyPreset, SftPreset, SupervisedPreset, policy_card
 from simulators.people.conversations import (
+    LEAST_QUALITY,
     Conversation,
     read_conversations,
     write_conversations,
@@ -78,17 +77,6 @@ _KEPT_BACK = 0.1
 
 class ResumableSftTrainer(Resumable, SFTTrainer):
     """TRL's trainer with checkpoints that survive a kill."""
-
-
-class DialogueTrainer(Resumable, Trainer):
-    """Learns from whole dialogues; TRL's loss for them takes a third longer, for figures that nobody reads here."""
-
-    def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        """Return the loss on the replies' tokens, with no outputs."""
-        loss = reply_loss(self.accelerator.unwrap_model(model), inputs, num_items_in_batch)
-        return (loss, {"loss": loss}) if return_outputs else loss
 
 
 class ResumableDpoTrainer(Resumable, DPOTrainer):
@@ -129,7 +117,7 @@ def train(
     wanted = {"method": method, **settings.model_dump(mode="json"), "data_sha256": digest}
     checkpoint = processes.on_main(lambda: folder.claim(wanted, resume))
     model, tokenizer = load_base(settings)
-    parts = (conversation_data if _is_whole(settings) else make_data)(lines, settings, tokenizer)
+    parts = (conversation_data if settings.prompt == "transcript" else make_data)(lines, settings, tokenizer)
     trainer = make_trainer(settings, with_adapter(model, settings), tokenizer, parts, folder)
     prepared = trainer.eval_dataset
     trainer.eval_dataset = prepared["held_out"]
@@ -240,20 +228,21 @@ def make_data(lines: Sequence[L], settings: SupervisedPreset, tokenizer: PreTrai
 def conversation_data(
     lines: Sequence[Conversation], settings: SupervisedPreset, tokenizer: PreTrainedTokenizerBase
 ) -> Data:
-    """Return training and held-out datasets of token ids with labels, -100 where nothing is learned.
+    """Return training and held-out datasets of whole dialogues (``dialogue_batches.dialogue_row``).
 
     Raises:
         UsageError: if too little is left to train or to measure on.
     """
     learnt = [line for line in lines if line.split != TEST]
+    compares = isinstance(settings, DpoPreset)
     most = settings.max_prompt_tokens + settings.max_reply_tokens
     kept: list[list[dict[str, Any]]] = []
     too_long = 0
-    parts = (*_divided(learnt, lambda line: line.scenario), [line for line in lines if line.split == TEST])
-    for some in parts:
-        rows = [labelled(tokenizer, line) for line in some]
-        kept.append([row for row in rows if len(row["input_ids"]) <= most])
-        too_long += len(rows) - len(kept[-1])
+    for some in (*_divided(learnt, lambda line: line.scenario), [line for line in lines if line.split == TEST]):
+        rows = [dialogue_row(tokenizer, line, 1 if compares else LEAST_QUALITY) for line in some]
+        useful = [row for row in rows if (compared(row) if compares else imitated(row))]
+        kept.append([row for row in useful if len(row["input_ids"]) <= most])
+        too_long += len(useful) - len(kept[-1])
     return _data(kept, settings, too_long)
 
 
@@ -303,15 +292,11 @@ def make_trainer(
         "processing_class": tokenizer,
     }
     trainer: Resumable
-    if isinstance(settings, DpoPreset):
-        trainer = ResumableDpoTrainer(args=DPOConfig(**arguments, beta=settings.beta), **parts)
-    elif _is_whole(settings):
-        model.set_attn_implementation(ATTENTION)
+    if settings.prompt == "transcript":
         del arguments["max_length"]  # longer dialogues were left out
-        # Dialogues differ in length, and a pass's time does with the longest.
-        arguments |= {"remove_unused_columns": False, "train_sampling_strategy": "group_by_length"}
-        parts["data_collator"] = DialogueBatches(getattr(torch, settings.dtype))
-        trainer = DialogueTrainer(args=TrainingArguments(**arguments), **parts)
+        trainer = DialogueTrainer(parts.pop("model"), settings, arguments, parts)
+    elif isinstance(settings, DpoPreset):
+        trainer = ResumableDpoTrainer(args=DPOConfig(**arguments, beta=settings.beta), **parts)
     else:
         trainer = ResumableSftTrainer(args=SFTConfig(**arguments, completion_only_loss=True), **parts)
     trainer.folder, trainer.base = folder, settings.base
@@ -372,23 +357,18 @@ def _last_figures(log: MetricsLog) -> dict[str, Any]:
     return {f"last {name}": round(measured[-1][name], 4) for name in names if measured and name in measured[-1]}
 
 
-def trained_examples(method: str, data: Path) -> int:
-    """Return how many examples of a file are trained on; ``method`` is "sft" or "dpo"."""
-    if method == "sft":
-        return len(split_lines(read_sft(data))[0])
-    return len(split_lines(read_preferences(data))[0])
-
-
-def _is_whole(settings: SupervisedPreset) -> bool:
-    """Whether a run learns from whole dialogues."""
-    return isinstance(settings, SftPreset) and settings.prompt == "transcript"
+def trained_examples(settings: SupervisedPreset, data: Path) -> int:
+    """Return how many examples of a file a run trains on; whole dialogues are counted as one each."""
+    if settings.prompt == "transcript":
+        return sum(line.split != TEST for line in read_conversations(data))
+    return len(split_lines(_read(settings, data))[0])
 
 
 def _read(settings: SupervisedPreset, data: Path) -> Sequence[Any]:
     """Return the lines of a run's data file."""
-    if isinstance(settings, DpoPreset):
-        return read_preferences(data)
-    return read_conversations(data) if _is_whole(settings) else read_sft(data)
+    if settings.prompt == "transcript":
+        return read_conversations(data)
+    return read_preferences(data) if isinstance(settings, DpoPreset) else read_sft(data)
 
 
 def generated_data(method: str, settings: SupervisedPreset, out: Path, tell: Callable[[str], None]) -> Path:
@@ -407,7 +387,7 @@ def generated_data(method: str, settings: SupervisedPreset, out: Path, tell: Cal
             return
         tell(f"writing examples into {file}")
         file.parent.mkdir(parents=True, exist_ok=True)
-        if _is_whole(settings):
+        if settings.prompt == "transcript":
             write_conversations(file, chain(written_conversations("train"), written_conversations("validation")))
         elif method == "sft":
             write_lines(file, demonstrations(settings.examples, settings.seed))

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from simulators.people.conversations import Conversation
+from simulators.people.conversations import Conversation, OtherReply, write_conversations
 from tests.policies.tiny_models import save_tiny_model
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 pytest.importorskip("trl")
 
+SENT, BETTER, WORSE, BLAND = (
+    "How about 300 yuan?",
+    "How about 290 yuan for the Deluxe King?",
+    "Family Suite: now 300 yuan.",
+    "Hello number 4?",
+)
 LINE = Conversation(
     (
         {"role": "system", "content": "You sell rooms."},
         {"role": "user", "content": "Hello?"},
-        {"role": "assistant", "content": "How about 300 yuan?"},
+        {"role": "assistant", "content": SENT},
         {"role": "user", "content": "Hello number 3?"},
-        {"role": "assistant", "content": "How about 290 yuan for the Deluxe King?"},
+        {"role": "assistant", "content": BETTER},
     ),
-    (False, False, True, False, True),
-    ((2, "How about 305 yuan?"), (4, "Hello number 4?"), (4, "Family Suite: now 300 yuan.")),
+    (None, None, 4, None, 5),
+    (OtherReply(2, "How about 305 yuan?", 4), OtherReply(4, BLAND, 3), OtherReply(4, WORSE, 1)),
     "test",
     "one",
     "train",
 )
+REPLIES = [(2, SENT), (4, BETTER), *[(other.at, other.text) for other in LINE.others]]
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +46,10 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
     return AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
 
 
-def _alone(model: Any, tokenizer: Any, place: int, text: str) -> tuple[float, int]:
-    """Return the summed cross-entropy of a reply in a dialogue of its own, and its tokens."""
+def _alone(parts: tuple[Any, Any], place: int, text: str) -> float:
+    """Return a reply's log-probability in a dialogue of its own."""
+    model, tokenizer = parts
+    model.set_attn_implementation("eager")
     chat = [dict(message) for message in LINE.messages[:place]]
     head = tokenizer(
         tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True), add_special_tokens=False
@@ -47,55 +57,67 @@ def _alone(model: Any, tokenizer: Any, place: int, text: str) -> tuple[float, in
     reply = [*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
     with torch.no_grad():
         said = model(torch.tensor([head + reply])).logits[0].log_softmax(-1)
-    return -sum(float(said[len(head) - 1 + i, token]) for i, token in enumerate(reply)), len(reply)
+    return sum(float(said[len(head) - 1 + i, token]) for i, token in enumerate(reply))
 
 
-def test_each_reply_costs_what_it_costs_alone(parts: tuple[Any, Any]) -> None:
+def test_each_reply_is_as_likely_as_alone(parts: tuple[Any, Any]) -> None:
     from negotiation_env.engines.exact.attention import ATTENTION
-    from policies.training.dialogue_batches import DialogueBatches, labelled, reply_loss
+    from policies.training.dialogue_batches import Comparison, Imitation, dialogue_row, reply_logprobs, reply_loss
 
     model, tokenizer = parts
-    replies = [(2, LINE.messages[2]["content"]), (4, LINE.messages[4]["content"]), *LINE.others]
-    alone = [_alone(model, tokenizer, place, text) for place, text in replies]
-    rows = [labelled(tokenizer, LINE), labelled(tokenizer, LINE)]
-    assert sum(label >= 0 for label in rows[0]["labels"]) == sum(tokens for _, tokens in alone)
+    alone = [_alone(parts, place, text) for place, text in REPLIES]
+    row = dialogue_row(tokenizer, LINE)
     model.set_attn_implementation(ATTENTION)
-    batch = DialogueBatches(torch.float32)(rows)
     with torch.no_grad():
-        loss = float(reply_loss(model, batch, 1))
-    assert loss == pytest.approx(2.0 * sum(cost for cost, _ in alone), rel=1e-4)
+        batch = Comparison(torch.float32)([row, row])
+        found = reply_logprobs(model, batch)
+        cost = float(reply_loss(model, Imitation(torch.float32)([row, row]), 1))
+    assert found.tolist() == pytest.approx(alone * 2, rel=1e-4)
+    assert cost == pytest.approx(-2.0 * sum(alone[:3]), rel=1e-4)  # those graded 4 and 5
+    assert batch["pairs"].tolist() == [[1, 3], [1, 4], [3, 4], [6, 8], [6, 9], [8, 9]]
 
 
-def test_what_is_not_to_be_learned_has_no_label(parts: tuple[Any, Any]) -> None:
-    from dataclasses import replace
-
-    from policies.training.dialogue_batches import labelled
+def test_what_is_graded_too_low_is_left_out_or_has_no_label(parts: tuple[Any, Any]) -> None:
+    from policies.training.dialogue_batches import IGNORED, Imitation, dialogue_row
 
     _, tokenizer = parts
-    row = labelled(tokenizer, replace(LINE, learn=(False,) * 5, others=((2, "Hello?"),)))
-    learnt = [token for token, label in zip(row["input_ids"], row["labels"], strict=True) if label >= 0]
-    assert tokenizer.decode(learnt) == "Hello?<|im_end|>"
+    row = dialogue_row(tokenizer, replace(LINE, grades=(None, None, 3, None, None)), least=4)
     whole = tokenizer.apply_chat_template([dict(m) for m in LINE.messages], tokenize=False)
     assert row["input_ids"][: row["lengths"][0]] == tokenizer(whole, add_special_tokens=False)["input_ids"]
+    assert len(row["lengths"]) == 2
+    labels = Imitation(torch.float32)([row])["labels"][0]
+    assert tokenizer.decode(labels[labels != IGNORED]) == "How about 305 yuan?<|im_end|>"
 
 
-def test_sft_learns_from_whole_dialogues_and_goes_on_after_a_cut(tmp_path: Path) -> None:
-    from dataclasses import replace
+def test_the_loss_is_dpo_s(parts: tuple[Any, Any]) -> None:
+    from policies.training.dialogue_batches import preference_loss
 
+    own, reference = torch.tensor([-3.0, -4.0, -9.0]), torch.tensor([-4.0, -4.0, -4.0])
+    loss, margins = preference_loss(own, reference, torch.tensor([[0, 1], [0, 2]]), 0.5)
+    assert margins.tolist() == [0.5, 3.0]
+    assert float(loss) == pytest.approx(float(-torch.tensor([0.5, 3.0]).sigmoid().log().mean()))
+
+
+@pytest.mark.parametrize("method", ["sft", "dpo"])
+def test_whole_dialogues_are_learned_and_a_cut_run_goes_on(method: str, tmp_path: Path) -> None:
     from policies.training import supervised
-    from simulators.people.conversations import write_conversations
+    from policies.training.dialogue_trainers import DialogueTrainer
     from tests.policies.test_sft_and_dpo import metrics, weights
     from tests.policies.tiny_models import table
 
-    base = save_tiny_model(tmp_path / "base")
-    data = tmp_path / "sft.jsonl"
+    base, data = save_tiny_model(tmp_path / "base"), tmp_path / "data.jsonl"
     write_conversations(data, [replace(LINE, scenario=str(i)) for i in range(60)])
-    settings = supervised.read_settings("sft", table(base, prompt="transcript", epochs=2, max_prompt_tokens=240))
+    more = {"beta": 0.5} if method == "dpo" else {}
+    preset = table(base, prompt="transcript", epochs=2, max_prompt_tokens=240, **more)
+    settings = supervised.read_settings(method, preset)
     whole = supervised.train(settings, tmp_path / "whole", data, quiet=True)
     losses = [line["loss"] for line in metrics(whole) if "loss" in line]
-    assert losses[-1] < losses[0] - 0.2
+    assert losses[-1] < losses[0] - 0.05
+    if method == "dpo":
+        held_out = [line for line in metrics(whole) if "eval_rewards/accuracies" in line]
+        assert held_out[-1]["eval_rewards/accuracies"] == 1.0 and held_out[-1]["eval_rewards/margins"] > 0.0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(supervised.DialogueTrainer, "save_adapter", _cut)
+        patch.setattr(DialogueTrainer, "save_adapter", _cut)
         with pytest.raises(KeyboardInterrupt):
             supervised.train(settings, tmp_path / "cut", data, quiet=True)
     supervised.train(settings, tmp_path / "cut", data, resume=True, quiet=True)

@@ -8,7 +8,6 @@ import pytest
 
 from negotiation_env.errors import DataFileError
 from simulators.people.conversations import (
-    LEAST_QUALITY,
     conversation_of,
     read_conversations,
     write_conversations,
@@ -16,18 +15,25 @@ from simulators.people.conversations import (
 )
 from simulators.people.training_files import TEST, TRAIN
 from simulators.people.written_dialogues import written_dialogues
+from simulators.people.written_pairs import UNSEEN
 
 
-def test_good_messages_are_learned_and_all_are_there() -> None:
-    for dialogue in written_dialogues("train")[:40]:
+def test_every_message_is_there_and_replies_have_the_grades_that_the_chat_shows() -> None:
+    unseen = 0
+    for dialogue in written_dialogues("train")[:200]:
         found = conversation_of(dialogue, TRAIN)
         own = [place for place, message in enumerate(found.messages) if message["role"] == "assistant"]
         assert [found.messages[place]["content"] for place in own] == [turn.agent for turn in dialogue.turns]
+        assert all(grade is None for place, grade in enumerate(found.grades) if place not in own)
         for place, turn in zip(own, dialogue.turns, strict=True):
-            assert found.learn[place] == (turn.quality >= LEAST_QUALITY and bool(turn.agent.strip()))
-            others = [text for at, text in found.others if at == place]
-            assert others == [r.text for r in turn.alternatives if r.quality >= LEAST_QUALITY and r.text.strip()]
-        assert sum(found.learn) == sum(found.learn[place] for place in own)
+            told = [(turn.agent, found.grades[place])] + [(o.text, o.grade) for o in found.others if o.at == place]
+            graded = {text: grade for text, grade in told if grade is not None}
+            for reply in turn.replies:
+                hidden = bool(reply.flaws) and not set(reply.flaws) - UNSEEN
+                unseen += hidden
+                if reply.text.strip():
+                    assert (reply.text in graded) != hidden and graded.get(reply.text, reply.quality) == reply.quality
+    assert unseen > 10
 
 
 def test_test_authors_are_in_neither_split() -> None:
@@ -42,6 +48,6 @@ def test_a_file_reads_back_and_a_wrong_place_is_named(tmp_path: Path) -> None:
     path = tmp_path / "sft.jsonl"
     write_conversations(path, lines)
     assert read_conversations(path) == lines
-    path.write_text('{"messages": [{"role": "user", "content": "Hello?"}], "learn": [true]}\n', encoding="utf-8")
-    with pytest.raises(DataFileError, match=r"line 1: .*nothing to learn but the assistant's.*\[0\]"):
+    path.write_text('{"messages": [{"role": "user", "content": "Hello?", "grade": 4}]}\n', encoding="utf-8")
+    with pytest.raises(DataFileError, match=r"line 1: expected grades of the assistant's messages alone.*\[0\]"):
         read_conversations(path)
