@@ -25,6 +25,7 @@ SCENARIOS: Final = MappingProxyType(
         "manager swap": range(9_000_000, 9_100_000),
         "reward lab": range(9_100_000, 9_200_000),
         "engine study": range(9_200_000, 9_300_000),
+        "distilled data": range(10_000_000, 20_000_000),
         "sb3 quality": range(1_000_000_000, 1_001_000_000),
         "on-policy held out": range(2_000_000_000, 2_001_000_000),
         "on-policy training": range(3_000_000_000, 1 << 33),

@@ -14,7 +14,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from negotiation_env.engines import load_engine
 from negotiation_env.files import read_lines
+from negotiation_env.play.registry import load_manager, load_reader, load_reward, suited_reader
+from negotiation_env.training import optional_module
+from policies.adapters import TEMPERATURE, start_folder, trained_with
+from simulators.people.conversations import write_conversations
 from simulators.people.demonstrations import demonstrations
 from simulators.people.preferences import preference_pairs
 from simulators.people.training_files import (
@@ -96,6 +101,46 @@ def sft(
     write_lines(out, lines)
     _describe_sft(console, lines)
     console.print(f"{len(lines)} replies written to {out}", soft_wrap=True, markup=False)
+
+
+@app.command("distil")
+def distil(
+    adapter: Annotated[str, typer.Argument(help="Policy: an adapter of the transcript prompt, folder or shipped.")],
+    out: OutOption,
+    dialogues: Annotated[int, typer.Option(min=1, help="Dialogues that the policy plays.")] = 64,
+    samples: Annotated[int, typer.Option(min=2, help="Replies sampled in each state.")] = 4,
+    manager: Annotated[str, typer.Option(help="The hotel's side.")] = "rules",
+    reward: Annotated[str, typer.Option(help="What grades the replies.")] = "repo",
+    max_turns: Annotated[int, typer.Option(min=1, help="Most turns of a dialogue.")] = 12,
+    seed: SeedOption = 0,
+) -> None:
+    """Write dialogues that a policy plays, with several replies in each state graded by the reward, to learn from."""
+    made = optional_module("policies.training.distillation", "train")
+    folder = start_folder(adapter)
+    engine = load_engine(f"hf:{folder}")
+    found = []
+    with Progress(console=Console(), transient=True) as progress:
+        task = progress.add_task("playing dialogues", total=dialogues)
+        for line in made.distilled(
+            engine,
+            made.distilled_scenarios(seed, dialogues),
+            manager=load_manager(manager),
+            reward=load_reward(reward),
+            reader=load_reader(suited_reader(None)),
+            samples=samples,
+            max_tokens=trained_with(folder)[1],
+            max_turns=max_turns,
+            temperature=TEMPERATURE,
+        ):
+            found.append(line)
+            progress.update(task, completed=len(found))
+    write_conversations(out, found)
+    grades = [grade for line in found for grade in (*line.grades, *(other.grade for other in line.others))]
+    Console().print(
+        f"{len(found)} dialogues with {grades.count(made.BEST)} replies worth imitating written to {out}",
+        soft_wrap=True,
+        markup=False,
+    )
 
 
 @app.command("describe")

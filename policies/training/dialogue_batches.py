@@ -23,7 +23,7 @@ BLAND: Final = 3
 """Grade of a reply that is neither good nor wrong."""
 
 
-class Span(NamedTuple):
+class ReplySpan(NamedTuple):
     """A reply among a row's tokens: where they begin and end, its turn's place in the dialogue, its grade."""
 
     start: int
@@ -36,13 +36,13 @@ def dialogue_row(tokenizer: PreTrainedTokenizerBase, line: Conversation, least: 
     """Return a conversation's tokens; of the replies that were not sent, those graded ``least`` or better.
 
     ``input_ids``: of the dialogue, then of its branches; ``lengths``: of the dialogue and of each branch; ``begins``:
-    how many of the dialogue's tokens come before each branch; ``spans``: four numbers for each graded reply (``Span``).
+    how many of the dialogue's tokens come before each branch; ``spans``: four numbers for each graded reply (``ReplySpan``).
     A reply's tokens include the end of its message, not the header before it.
     """
     chat = [{"role": message["role"], "content": message["content"]} for message in line.messages]
     ids: list[int] = []
-    spans: list[Span] = []
-    branches: list[tuple[int, list[int], Span]] = []
+    spans: list[ReplySpan] = []
+    branches: list[tuple[int, list[int], ReplySpan]] = []
     written = ""
     for place, grade in enumerate(line.grades):
         whole = str(tokenizer.apply_chat_template(chat[: place + 1], tokenize=False))
@@ -52,14 +52,14 @@ def dialogue_row(tokenizer: PreTrainedTokenizerBase, line: Conversation, least: 
             for other in line.others:
                 if other.at == place and other.grade >= least:
                     reply = [*_ids(tokenizer, other.text), int(tokenizer.eos_token_id)]
-                    own = Span(len(head), len(head) + len(reply), place, other.grade)
+                    own = ReplySpan(len(head), len(head) + len(reply), place, other.grade)
                     branches.append((len(ids), head + reply, own))
             ids += head
             # What the template puts behind the end of a message is the next one's.
             new = _ids(tokenizer, whole[len(opened) :])
             if grade is not None:
                 end = new.index(int(tokenizer.eos_token_id)) + 1
-                spans.append(Span(len(ids), len(ids) + end, place, grade))
+                spans.append(ReplySpan(len(ids), len(ids) + end, place, grade))
         else:
             new = _ids(tokenizer, whole[len(written) :])
         ids += new
@@ -73,11 +73,11 @@ def dialogue_row(tokenizer: PreTrainedTokenizerBase, line: Conversation, least: 
     return row | {"input_ids": ids, "spans": [number for span in spans for number in span]}
 
 
-def spans_of(row: Mapping[str, list[int]]) -> Iterator[Span]:
+def spans_of(row: Mapping[str, list[int]]) -> Iterator[ReplySpan]:
     """Yield the graded replies of a row."""
     numbers = row["spans"]
     for place in range(0, len(numbers), 4):
-        yield Span(*numbers[place : place + 4])
+        yield ReplySpan(*numbers[place : place + 4])
 
 
 def imitated(row: Mapping[str, list[int]]) -> bool:
@@ -124,7 +124,7 @@ def _tree(row: Mapping[str, list[int]]) -> TextTree:
     return TextTree(texts[0], tuple(texts[1:]), tuple(row["begins"]))
 
 
-class Imitation:
+class ReplyBatches:
     """Makes the batches of SFT, for ``transformers.Trainer``: the replies that are graded well enough have labels.
 
     Args:
@@ -165,7 +165,7 @@ def token_logprobs(model: Any, batch: Mapping[str, Any], places: torch.Tensor, t
     return -torch.nn.functional.cross_entropy(logits, tokens, reduction="none")
 
 
-class Comparison:
+class PairBatches:
     """Makes the batches of DPO: every two replies of a turn of which one is graded better.
 
     Args:

@@ -16,8 +16,8 @@ from transformers import Trainer, TrainingArguments
 
 from negotiation_env.engines.exact.attention import ATTENTION
 from policies.training.dialogue_batches import (
-    Comparison,
-    Imitation,
+    PairBatches,
+    ReplyBatches,
     preference_loss,
     reply_logprobs,
     reply_loss,
@@ -50,7 +50,7 @@ class DialogueTrainer(Resumable, Trainer):
             add_reference(model)
         # Dialogues differ in length, and the time of a pass does with the longest.
         chosen = {**arguments, "remove_unused_columns": False, "train_sampling_strategy": "group_by_length"}
-        makes = Comparison(number) if isinstance(settings, DpoPreset) else Imitation(number)
+        makes = PairBatches(number) if isinstance(settings, DpoPreset) else ReplyBatches(number)
         super().__init__(model=model, args=TrainingArguments(**chosen), data_collator=makes, **parts)
 
     def compute_loss(
