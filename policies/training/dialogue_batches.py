@@ -36,7 +36,7 @@ def dialogue_row(tokenizer: PreTrainedTokenizerBase, line: Conversation, least: 
     """Return a conversation's tokens; of the replies that were not sent, those graded ``least`` or better.
 
     ``input_ids``: of the dialogue, then of its branches; ``lengths``: of the dialogue and of each branch; ``begins``:
-    how many of the dialogue's tokens come before each branch; ``spans``: four numbers for each graded reply (``ReplySpan``).
+    how many of the dialogue's tokens come before each branch; ``spans``: four numbers a graded reply (``ReplySpan``).
     A reply's tokens include the end of its message, not the header before it.
     """
     chat = [{"role": message["role"], "content": message["content"]} for message in line.messages]
