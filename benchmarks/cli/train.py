@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.cli import completion
+from benchmarks.runner.queue import run_queue
 from negotiation_env.errors import UsageError
 from negotiation_env.language.promise_words import PATH as PROMISE_WORDS
 from negotiation_env.training import optional_module
@@ -47,9 +48,23 @@ TRAINED_SHARE: Final = 0.85
 """About the share of generated data that is trained on, for a plan; the rest is held out."""
 
 
-@app.callback()
-def _train() -> None:
+@app.callback(invoke_without_command=True)
+def _train(
+    context: typer.Context,
+    queue: Annotated[
+        Path | None, typer.Option(help="A TOML file of commands to run one after another, in place of a command.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a queue that was begun.")] = False,
+) -> None:
     """Train a model or a policy."""
+    if context.invoked_subcommand is not None:
+        if queue is not None:
+            raise UsageError("train: expected --queue without a command, got both: put the command into the file")
+        return
+    if queue is None:
+        raise UsageError("train: expected a command or --queue FILE; see negotiate train --help")
+    if failed := run_queue(queue, resume, _tell):
+        raise UsageError(f"{len(failed)} runs failed: {'; '.join(failed)}; the same command tries them again")
 
 
 def _with_seed(overrides: list[str] | None, seed: int | None) -> tuple[str, ...]:

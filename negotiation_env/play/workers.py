@@ -135,7 +135,7 @@ _state: list[object] = []
 def _begin_work(make: Make) -> None:
     # Ctrl-C reaches the whole process group; the parent decides what becomes of the work.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    threading.Thread(target=leave_with_parent, daemon=True).start()
     _state.append(make())
 
 
@@ -143,7 +143,7 @@ def _work(do: Do[Result], item: object, shared: tuple[object, ...]) -> list[Resu
     return list(do(_state[0], item, *shared))
 
 
-def _leave_with_parent() -> None:
+def leave_with_parent() -> None:
     """End this process when the parent is gone: killed, it cannot tell its workers to stop."""
     parent = multiprocessing.parent_process()
     if parent is not None:

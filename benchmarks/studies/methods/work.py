@@ -47,7 +47,7 @@ from benchmarks.studies.methods.runs import (
 from benchmarks.suites import CaseSuite, load_suite
 from negotiation_env.errors import DataFileError, NegotiationError, UsageError
 from negotiation_env.files import read_json, write_json
-from negotiation_env.play.workers import actors_or_here, interrupts_held_back
+from negotiation_env.play.workers import actors_or_here, interrupts_held_back, leave_with_parent
 from negotiation_env.training import optional_module
 from negotiation_env.training.run_folder import TrainingStoppedError
 
@@ -298,7 +298,7 @@ def _on_actor(state: str, task: RunTask) -> Iterator[Ended]:
 def _child(task: RunTask) -> None:
     """The process's main function."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    threading.Thread(target=leave_with_parent, daemon=True).start()
     task.run.folder.mkdir(parents=True, exist_ok=True)
     with (task.run.folder / LOG).open("a", encoding="utf-8") as log:
         os.dup2(log.fileno(), 1)
@@ -312,14 +312,6 @@ def _child(task: RunTask) -> None:
             traceback.print_exc()
             print(f"error: {error!r}", file=sys.stderr, flush=True)
             raise SystemExit(1) from error
-
-
-def _leave_with_parent() -> None:
-    """End this process when the parent is gone: a run in nobody's care would collide with its own resumption."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _error(task: RunTask, code: int | None) -> str:
