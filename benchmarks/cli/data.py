@@ -14,12 +14,10 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from negotiation_env.engines import load_engine
 from negotiation_env.files import read_lines
-from negotiation_env.play.registry import load_manager, load_reader, load_reward, suited_reader
+from negotiation_env.play.registry import load_manager, load_policy, load_reward, reader_for
 from negotiation_env.training import optional_module
-from policies.adapters import TEMPERATURE, start_folder, trained_with
-from simulators.people.conversations import write_conversations
+from simulators.people.conversations import LEAST_QUALITY, Conversation, write_conversations
 from simulators.people.demonstrations import demonstrations
 from simulators.people.preferences import preference_pairs
 from simulators.people.training_files import (
@@ -105,42 +103,36 @@ def sft(
 
 @app.command("distil")
 def distil(
-    adapter: Annotated[str, typer.Argument(help="Policy: an adapter of the transcript prompt, folder or shipped.")],
+    policy: Annotated[str, typer.Argument(help="A policy, or the folder of an adapter of the transcript prompt.")],
     out: OutOption,
-    dialogues: Annotated[int, typer.Option(min=1, help="Dialogues that the policy plays.")] = 64,
-    samples: Annotated[int, typer.Option(min=2, help="Replies sampled in each state.")] = 4,
+    dialogues: Annotated[int, typer.Option(min=1, help="Dialogues that it plays.")] = 64,
+    samples: Annotated[int, typer.Option(min=2, help="Replies sampled in each state, of an adapter.")] = 4,
     manager: Annotated[str, typer.Option(help="The hotel's side.")] = "rules",
     reward: Annotated[str, typer.Option(help="What grades the replies.")] = "repo",
     max_turns: Annotated[int, typer.Option(min=1, help="Most turns of a dialogue.")] = 12,
     seed: SeedOption = 0,
 ) -> None:
-    """Write dialogues that a policy plays, with several replies in each state graded by the reward, to learn from."""
+    """Write dialogues that a policy plays, their replies graded by the reward, for SFT or DPO on whole dialogues."""
     made = optional_module("policies.training.distillation", "train")
-    folder = start_folder(adapter)
-    engine = load_engine(f"hf:{folder}")
-    found = []
+    grades = load_reward(reward)
+    player = made.sampling(policy, grades, samples) if Path(policy).is_dir() else load_policy(policy)
+    found: list[Conversation] = []
     with Progress(console=Console(), transient=True) as progress:
         task = progress.add_task("playing dialogues", total=dialogues)
         for line in made.distilled(
-            engine,
+            player,
             made.distilled_scenarios(seed, dialogues),
             manager=load_manager(manager),
-            reward=load_reward(reward),
-            reader=load_reader(suited_reader(None)),
-            samples=samples,
-            max_tokens=trained_with(folder)[1],
+            reward=grades,
+            reader=reader_for(None if Path(policy).is_dir() else player),
             max_turns=max_turns,
-            temperature=TEMPERATURE,
         ):
             found.append(line)
             progress.update(task, completed=len(found))
     write_conversations(out, found)
-    grades = [grade for line in found for grade in (*line.grades, *(other.grade for other in line.others))]
-    Console().print(
-        f"{len(found)} dialogues with {grades.count(made.BEST)} replies worth imitating written to {out}",
-        soft_wrap=True,
-        markup=False,
-    )
+    given = [grade for line in found for grade in (*line.grades, *(other.grade for other in line.others)) if grade]
+    good = sum(grade >= LEAST_QUALITY for grade in given)
+    Console().print(f"{len(found)} dialogues, {good} of {len(given)} replies worth imitating: {out}", soft_wrap=True)
 
 
 @app.command("describe")

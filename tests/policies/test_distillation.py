@@ -9,8 +9,10 @@ import pytest
 
 from negotiation_env.engines.chat_model import ChatReply, ChatRequest
 from negotiation_env.errors import UsageError
-from negotiation_env.play.protocols import ReplyView, RewardBreakdown, Unscored
+from negotiation_env.play.protocols import AgentReply, AgentView, Policy, ReplyView, Reward, RewardBreakdown, Unscored
 from negotiation_env.play.registry import load_manager, load_reader
+from policies import adapters
+from simulators.people.conversations import Conversation
 
 pytest.importorskip("torch")
 pytest.importorskip("peft")
@@ -46,7 +48,9 @@ class ByText(Unscored):
         self.values = dict(zip(TEXTS, values, strict=True))
 
     def score(self, replies: Sequence[ReplyView]) -> list[RewardBreakdown]:
-        return [RewardBreakdown(self.values[reply.text], None, None, None, None) for reply in replies]
+        return [
+            RewardBreakdown(self.values[reply.text], None, None, self.values[reply.text], None) for reply in replies
+        ]
 
 
 @pytest.mark.parametrize(
@@ -56,21 +60,10 @@ class ByText(Unscored):
 def test_the_best_reply_of_a_state_is_told_from_the_others(
     values: tuple[float | None, ...], grades: tuple[int | None, ...]
 ) -> None:
-    from policies.training.distillation import distilled, distilled_scenarios
+    from policies.training.on_policy.samples import SamplingAgent
 
-    lines = list(
-        distilled(
-            Scripted(),
-            distilled_scenarios(0, 3),
-            manager=load_manager("rules"),
-            reward=ByText(values),
-            reader=load_reader("rules"),
-            samples=3,
-            max_tokens=8,
-            max_turns=4,
-            temperature=0.7,
-        )
-    )
+    reward = ByText(values)
+    lines = _played(SamplingAgent(Scripted(), reward, 8, 3, 0.7, prompt="transcript"), reward)
     assert len(lines) == 3
     for line in lines:
         own = [place for place, message in enumerate(line.messages) if message["role"] == "assistant"]
@@ -78,6 +71,32 @@ def test_the_best_reply_of_a_state_is_told_from_the_others(
         wanted = dict(zip(TEXTS, grades, strict=True))
         assert [line.grades[place] for place in own] == [wanted[TEXTS[0]]] * len(own)
         assert {(other.text, other.grade) for other in line.others} == {(text, wanted[text]) for text in TEXTS[1:]}
+
+
+def test_of_a_scripted_policy_what_breaks_no_rule_is_learned() -> None:
+    class Fixed:
+        name = "fixed"
+
+        def reply(self, views: Sequence[AgentView]) -> list[AgentReply]:
+            return [AgentReply(TEXTS[int(view.game.turn) % 2]) for view in views]
+
+    for line in _played(Fixed(), ByText((0.0, -0.2, None))):
+        own = [(m["content"], g) for m, g in zip(line.messages, line.grades, strict=True) if m["role"] == "assistant"]
+        assert own == [(TEXTS[i % 2], (4, 1)[i % 2]) for i in range(len(own))] and not line.others
+
+
+def test_an_adapter_of_another_prompt_is_refused() -> None:
+    from policies.training.distillation import sampling
+
+    with pytest.raises(UsageError, match="transcript prompt, got one of 'compact'"):
+        sampling(adapters.ARTIFACTS / "sft-tiny", Unscored(), 2)
+
+
+def _played(policy: Policy, reward: Reward) -> list[Conversation]:
+    from policies.training.distillation import distilled, distilled_scenarios
+
+    scenarios, manager = distilled_scenarios(0, 3), load_manager("rules")
+    return list(distilled(policy, scenarios, manager=manager, reward=reward, reader=load_reader("rules"), max_turns=4))
 
 
 def test_rounds_play_other_scenarios() -> None:
