@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LEAST_SPREAD: Final = 1e-6
-SENTENCE: Final = 40
+FEWEST_CHARACTERS: Final = 40
 """Characters: what is shorter is not charged for it, else a model learns to like what says nothing."""
 TIE: Final = 0.5
 MOST_NOTHING: Final = 3000
@@ -129,7 +129,9 @@ def comparison_loss(
         drawn = -(fn.logsigmoid(above[known]) + fn.logsigmoid(-below[known])).mean() / 2.0
         loss = loss + charges.level * drawn
     if charges.length and len(scores) > 2:
-        long = torch.tensor([math.log(max(n, SENTENCE)) for some in lengths for n in some], device=scores.device)
+        long = torch.tensor(
+            [math.log(max(n, FEWEST_CHARACTERS)) for some in lengths for n in some], device=scores.device
+        )
         if scores.std() > LEAST_SPREAD and long.std() > LEAST_SPREAD:  # else there is no correlation, and no gradient
             loss = loss + charges.length * torch.corrcoef(torch.stack([scores, long]))[0, 1] ** 2
     return loss

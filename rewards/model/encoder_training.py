@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from negotiation_env.files import write_json, write_text
-from negotiation_env.training.encoder import AdaptedEncoder, EncoderPreset, encoder_tokenizer, publish, run
+from negotiation_env.language.encoder_heads import HIDDEN
+from negotiation_env.training.encoder import AdaptedEncoder, EncoderPreset, encoder_tokenizer, head, publish, run
 from negotiation_env.training.presets import read_preset
 from negotiation_env.training.run_folder import CARD, RunFolder, model_card, provenance
 from rewards.model.compared_talks import Compared, compared_talks, comparison_loss, reference_of, training_pairs
@@ -23,9 +24,35 @@ from rewards.model.reference import FILE
 from rewards.talk_encoder import TalkTokens, load_talk_encoder, talk_tokens, text_of_chat, text_of_view
 from rewards.training.held_out_figures import held_out
 from rewards.training.reward_presets import PRESETS
-from rewards.training.talk_head import TalkHead, talk_outputs
 from simulators.people.training_files import PreferencePair
 from simulators.people.written_pairs import NO_ANSWER
+
+WIDTH: Final = 256
+"""Of the head's hidden layer."""
+
+
+class TalkHead(nn.Module):
+    """The head on pooled vectors, of one output; ``talk_encoder`` computes the same in NumPy."""
+
+    def __init__(self, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.score = head(3 * HIDDEN, WIDTH, 1, dropout)
+
+
+def talk_scores(model: AdaptedEncoder, replies: Sequence[TalkTokens]) -> Tensor:
+    """Return the scores of replies, [replies]."""
+    longest = max(len(reply.ids) for reply in replies)
+    ids, mask = torch.zeros(len(replies), longest, dtype=torch.long), torch.zeros(len(replies), longest)
+    said = torch.zeros(len(replies), longest)
+    for row, reply in enumerate(replies):
+        ids[row, : len(reply.ids)] = torch.tensor(reply.ids)
+        mask[row, : len(reply.ids)] = 1.0
+        said[row, reply.said : len(reply.ids)] = 1.0
+    hidden, talk = model.hidden(ids, mask.long()), mask - said
+    mean_said, mean_talk = ((hidden * w[..., None]).sum(1) / w.sum(1, keepdim=True) for w in (said, talk))
+    heads: Any = model.heads
+    found: Tensor = heads.score(torch.cat([hidden[:, 0], mean_said, mean_said * mean_talk], 1))[:, 0]
+    return found
 
 
 class EncoderRmPreset(EncoderPreset):
@@ -64,7 +91,7 @@ def talk_pairs(pairs: Sequence[PreferencePair], tokenizer: Any) -> list[TalkPair
 
 def loss_of(model: AdaptedEncoder, part: Sequence[TalkPairs], settings: EncoderRmPreset) -> Tensor:
     """Return the loss of a batch; see ``compared_talks``."""
-    found = talk_outputs(model, [reply for talk in part for reply in talk.replies])[:, 0]
+    found = talk_scores(model, [reply for talk in part for reply in talk.replies])
     return comparison_loss(found, [talk.pairs for talk in part], [talk.lengths for talk in part], settings)
 
 

@@ -34,7 +34,7 @@ RARE: Final = 3.0
 MOST_CHARACTERS: Final = 900
 LENGTH: Final = "<length>"
 """Log of the reply's characters: its weight takes out what scores had to do with length."""
-SENTENCE: Final = 60
+SHORTEST_CHARGED: Final = 60
 """Characters below which a reply is not the better for being shorter."""
 SHORT, VERY_SHORT, LONG = 5, 3, 45
 """Words below which a reply is short, and above which it is long."""
@@ -137,7 +137,7 @@ def raw_score(weights: Mapping[str, float], own: Sequence[str], heard: Sequence[
 
 def length_value(reply: str) -> float:
     """Return what the length counts: its log, the same for all that is shorter than a sentence."""
-    return math.log(min(max(len(reply), SENTENCE), MOST_CHARACTERS))
+    return math.log(min(max(len(reply), SHORTEST_CHARGED), MOST_CHARACTERS))
 
 
 class NgramRewardModel:
