@@ -109,3 +109,4 @@ class Stream(IntEnum):
     REWARD_LAB_RULE = 0x1AC
     LABELLED_REPLY = 0x52
     SCALING = 0x5CA1E
+    SAMPLED_REPLY = 0x5A3B

@@ -14,7 +14,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from negotiation_env.errors import UsageError
 from negotiation_env.files import read_lines
+from negotiation_env.files import write_lines as write_rows
 from negotiation_env.play.registry import load_manager, load_policy, load_reward, reader_for
 from negotiation_env.training import optional_module
 from simulators.people.conversations import LEAST_QUALITY, Conversation, write_conversations
@@ -133,6 +135,28 @@ def distil(
     given = [grade for line in found for grade in (*line.grades, *(other.grade for other in line.others)) if grade]
     good = sum(grade >= LEAST_QUALITY for grade in given)
     Console().print(f"{len(found)} dialogues, {good} of {len(given)} replies worth imitating: {out}", soft_wrap=True)
+
+
+@app.command("samples")
+def samples(
+    adapter: Annotated[Path, typer.Argument(help="Folder of an adapter of the transcript prompt.")],
+    out: OutOption,
+    split: Annotated[str, typer.Option(help="Whose dialogues: train or validation.")] = "train",
+    n: Annotated[int, typer.Option("--n", min=1, help="Replies, each in another turn.")] = 1000,
+    seed: SeedOption = 0,
+) -> None:
+    """Write what a trained policy says in written dialogues: rejected replies for the reward model's pairs."""
+    made = optional_module("policies.training.distillation", "train")
+    if split not in ("train", "validation"):
+        raise UsageError(f"--split: expected train or validation, got {split!r}")
+    rows = []
+    with Progress(console=Console(), transient=True) as progress:
+        task = progress.add_task("sampling replies", total=n)
+        for line in made.sampled_replies(adapter, split, n, seed):
+            rows.append(line.model_dump())
+            progress.update(task, completed=len(rows))
+    write_rows(out, rows)
+    Console().print(f"{len(rows)} replies written to {out}", soft_wrap=True, markup=False)
 
 
 @app.command("describe")

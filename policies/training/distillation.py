@@ -14,22 +14,29 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
+import numpy as np
+
 from negotiation_env.engines import load_engine
-from negotiation_env.engines.chat_model import RolloutEngine
+from negotiation_env.engines.chat_model import ChatRequest, RolloutEngine
 from negotiation_env.errors import UsageError
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import Scenario, sample_scenario
 from negotiation_env.language.reading import Reader
+from negotiation_env.play.agent_prompts import PROMPTS
 from negotiation_env.play.protocols import AgentReply, Manager, Policy, Reward, RewardBreakdown, Utterance
 from negotiation_env.play.records import Episode, TurnRecord
 from negotiation_env.play.registry import reader_for
 from negotiation_env.play.rollout import rollout
 from negotiation_env.play.transcript_prompt import transcript
-from negotiation_env.seeds import POLICY_LABEL, SCENARIOS
+from negotiation_env.seeds import POLICY_LABEL, SCENARIOS, Stream
 from policies.adapters import TEMPERATURE, trained_with
+from policies.chat import spoken_part
 from policies.training.on_policy.samples import SamplingAgent
-from simulators.people.conversations import Conversation, OtherReply
+from simulators.people.conversations import Conversation, OtherReply, is_english
+from simulators.people.graded_replies import graded_turns
 from simulators.people.training_files import TRAIN
+from simulators.people.written_dialogues import written_dialogues
+from simulators.people.written_pairs import SampledReply
 
 BEST, GOOD, FAIR, POOR = 5, 4, 3, 1
 _PER_ROUND: Final = 100_000
@@ -106,6 +113,38 @@ def distilled(
                     _best(turn, policy.states[seed].others) for turn, seed in zip(episode.turns, seeds, strict=True)
                 ]
             yield _conversation(scenario, episode, graded)
+
+
+def sampled_replies(
+    folder: str | Path, split: str, count: int, seed: int = 0, batch_size: int = 64
+) -> Iterator[SampledReply]:
+    """Yield what a trained policy says in turns of written dialogues, as it is played: rejected replies to learn from.
+
+    Args:
+        folder: an adapter that was trained with the transcript prompt.
+        split: whose authors' dialogues, English ones.
+        count: replies, each in another turn; fewer where there are not so many.
+        seed: which turns, and the draws.
+        batch_size: replies made at a time.
+    """
+    prompt, most = trained_with(Path(folder))
+    turns = [
+        (turn.where, PROMPTS[prompt].write(turn.replies[0].view))
+        for dialogue in written_dialogues(split)
+        if is_english(dialogue)
+        for turn in graded_turns(dialogue)
+    ]
+    order = np.random.default_rng((Stream.SAMPLED_REPLY, seed)).permutation(len(turns))[:count]
+    engine = load_engine(f"hf:{folder}")
+    for start in range(0, len(order), batch_size):
+        some = [turns[i] for i in order[start : start + batch_size]]
+        requests = [
+            ChatRequest(chat, seed=seed + i, max_tokens=most, temperature=TEMPERATURE, stop=("\n",))
+            for i, (_, chat) in enumerate(some, start)
+        ]
+        for (where, _), reply in zip(some, engine.generate(requests), strict=True):
+            if reply.fault is None and reply.text.strip():
+                yield SampledReply(where=where, text=spoken_part(reply.text))
 
 
 Graded: TypeAlias = dict[str, int]

@@ -91,8 +91,13 @@ def written_conversations(split: str) -> Iterator[Conversation]:
     Those of validation authors have split "test": figures on them are reported, nothing is learned or chosen by them.
     """
     for dialogue in written_dialogues(split):
-        if not _CHINESE.search(" ".join(dialogue.texts)):
+        if is_english(dialogue):
             yield conversation_of(dialogue, TRAIN if split == "train" else TEST)
+
+
+def is_english(dialogue: WrittenDialogue) -> bool:
+    """Whether nothing Chinese is said in a dialogue."""
+    return not _CHINESE.search(" ".join(dialogue.texts))
 
 
 def conversation_of(dialogue: WrittenDialogue, split: str) -> Conversation:

@@ -4,8 +4,9 @@ Of two replies to one state the better graded one is chosen, in the composition 
 252 pairs from production, 3,178 by language specialists, 1,211 by business-development agents, 1,991 over the whole
 procedure. Annotators see the chat and no card, so a wrong date, room or figure, a forbidden promise or the confidential
 target tell them nothing: such pairs are left out, and minimal edits (``edits``) stand as ties. What anybody sees and
-no author wrote (silence, a copied line, a doubled or shuffled text) is made by code. Grades are AI authors'; a slip
-rate is each source's share of wrong ticks. No human compared anything.
+no author wrote (silence, a copied line, a doubled or shuffled text) is made by code, and what a small language model
+says that was tuned on these dialogues (``samples``: fluent, and mostly beside the point) loses to a good written reply.
+Grades are AI authors'; a slip rate is each source's share of wrong ticks. No human compared anything.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
+from pydantic import BaseModel
 
 from negotiation_env.engines.chat_model import ChatMessage
+from negotiation_env.files import read_lines
 from negotiation_env.seeds import Stream
 from simulators.people.annotators import SOURCES
 from simulators.people.graded_replies import EDITS, edit_texts, grade_of
@@ -44,6 +48,10 @@ PAIRS: Final = 6632
 """Of the source paper."""
 MADE_SHARE: Final = 0.2
 """Of the specialists' pairs: those whose rejected reply was made by code."""
+SAMPLED_SHARE: Final = 0.5
+"""Of the pairs over the whole procedure: those whose rejected reply a language model sampled, where samples are."""
+SAMPLES: Final = Path(__file__).with_name("samples")
+"""Files of ``negotiate data samples``; which split a line belongs to follows from its dialogue."""
 OPENING: Final[ChatMessage] = {"role": "user", "content": "(The hotel has picked up.)"}
 NO_ANSWER: Final = "(No answer.)"
 _WORD: Final = re.compile(r"\S+")
@@ -100,6 +108,7 @@ def written_pairs(split: str, count: int | None = PAIRS, seed: int = 0) -> list[
             by_source[source].append(_pair(choice, source, split))
         for choice in _made(dialogue, rng):
             by_source["made"].append(_pair(choice, "specialist", split))
+    sampled = [_pair(choice, "sop-path", split) for choice in sampled_choices(split)]
     for pairs in by_source.values():
         rng.shuffle(pairs)
     if count is not None:
@@ -109,9 +118,37 @@ def written_pairs(split: str, count: int | None = PAIRS, seed: int = 0) -> list[
             if name == "specialist":
                 by_source["made"] = by_source["made"][: round(MADE_SHARE * wanted)]
                 wanted -= len(by_source["made"])
+            if name == "sop-path":
+                sampled = sampled[: round(SAMPLED_SHARE * wanted)]
+                wanted -= len(sampled)
             by_source[name] = by_source[name][:wanted]
-    found = [pair for name in sorted(by_source) for pair in by_source[name]]
+    found = [pair for name in sorted(by_source) for pair in by_source[name]] + sampled
     return [_ticked(pair, rng) for pair in found]
+
+
+class SampledReply(BaseModel):
+    """What a language model said in a written dialogue's turn; ``where`` is dialogue and turn, "d0123:4"."""
+
+    where: str
+    text: str
+
+
+def sampled_choices(split: str, folder: Path = SAMPLES) -> list[_Choice]:
+    """Return a good written reply and a sampled one for every turn of a split that has both, in the files' order."""
+    samples: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(folder.glob("*.jsonl")):
+        for line in read_lines(path, SampledReply):
+            samples[line.where].append(line.text)
+    found = []
+    for dialogue in written_dialogues(split) if samples else ():
+        for number, talk in _talks(dialogue):
+            good = [reply for reply in dialogue.turns[number].replies if grade_of(reply.quality) == "excellent"]
+            for text in samples.get(f"{dialogue.id}:{number}", ()):
+                if good and text not in [reply.text for reply in good]:
+                    better = good[0]
+                    worse = better.model_copy(update={"text": text, "quality": 1, "flaws": ("off-topic",)})
+                    found.append(_Choice(talk, dialogue.id, better, worse, False))
+    return found
 
 
 def tied_pairs(split: str, files: Iterable[str] = ("train_a.jsonl", "train_b.jsonl")) -> list[PreferencePair]:

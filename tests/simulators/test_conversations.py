@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from negotiation_env.errors import DataFileError
+from negotiation_env.files import write_lines
 from simulators.people.conversations import (
     conversation_of,
     read_conversations,
@@ -15,7 +16,7 @@ from simulators.people.conversations import (
 )
 from simulators.people.training_files import TEST, TRAIN
 from simulators.people.written_dialogues import written_dialogues
-from simulators.people.written_pairs import UNSEEN
+from simulators.people.written_pairs import UNSEEN, sampled_choices
 
 
 def test_every_message_is_there_and_replies_have_the_grades_that_the_chat_shows() -> None:
@@ -51,3 +52,21 @@ def test_a_file_reads_back_and_a_wrong_place_is_named(tmp_path: Path) -> None:
     path.write_text('{"messages": [{"role": "user", "content": "Hello?", "grade": 4}]}\n', encoding="utf-8")
     with pytest.raises(DataFileError, match=r"line 1: expected grades of the assistant's messages alone.*\[0\]"):
         read_conversations(path)
+
+
+def test_a_sampled_reply_loses_to_a_good_written_one(tmp_path: Path) -> None:
+    dialogues = written_dialogues("train")
+    turns = [(d, n) for d in dialogues[:30] for n, turn in enumerate(d.turns) if turn.quality >= 4][:5]
+    other = written_dialogues("validation")[0]
+    rows = [{"where": f"{d.id}:{n}", "text": "The part of each book is considerable."} for d, n in turns]
+    rows += [{"where": f"{turns[0][0].id}:{turns[0][1]}", "text": turns[0][0].turns[turns[0][1]].agent}]
+    rows += [{"where": f"{other.id}:0", "text": "I shall. The sun dies."}]
+    write_lines(tmp_path / "a.jsonl", rows)
+    found = sampled_choices("train", tmp_path)
+    assert len(found) == len(turns)  # what was written itself loses to nothing, another split's is not here
+    by_dialogue = {d.id: d for d, _ in turns}
+    for choice in found:
+        assert choice.worse.text == rows[0]["text"]
+        assert choice.better.quality >= 4
+        assert any(choice.better in turn.replies for turn in by_dialogue[choice.dialogue].turns)
+    assert sampled_choices("train", tmp_path / "nothing") == []
