@@ -61,6 +61,8 @@ _AT_ONCE: Final = 50
 """Replies compared at a time."""
 _KEYS_AND_VALUES: Final = 1 << 30
 """Bytes that vLLM gets for keys and values."""
+_SIDE_BY_SIDE: Final = 250
+"""Episodes against the failing server at a time."""
 _LINES: Final = (
     "Good morning, this is the travel platform. Do you have a minute for your rates?",
     "Guests compare your rate with the street's, and they book elsewhere. What could you do for them?",
@@ -99,9 +101,11 @@ def _scripted(body: bytes) -> bytes:
 
 def _served(server: FaultyServer, suite: CaseSuite, out: Path) -> float:
     """Play a suite against a server, and return the seconds that it took."""
-    options = "name=agent&timeout=2&retries=12&backoff=0.05&concurrency=32"
+    # Dialogues of a batch wait for its slowest call, which is held up to the timeout: so many side by side.
+    options = "name=agent&timeout=4&retries=12&backoff=0.05&concurrency=48"
     began = time.perf_counter()
-    run_benchmark([f"openai:{server.url}#stub?{options}"], [suite], out=out, reader="rules", progress=False)
+    policies = [f"openai:{server.url}#stub?{options}"]
+    run_benchmark(policies, [suite], out=out, reader="rules", progress=False, batch=_SIDE_BY_SIDE)
     return time.perf_counter() - began
 
 
