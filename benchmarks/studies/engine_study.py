@@ -15,7 +15,6 @@ Exit status 1 if a target is missed. All but ``faults`` and transformers' half o
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import tempfile
 import time
@@ -40,6 +39,7 @@ from negotiation_env.engines.scoring import load_head
 from negotiation_env.engines.specs import VLLMSettings, base_path
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.errors import UsageError
+from negotiation_env.files import json_value
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.play.agent_prompts import PROMPTS
 from negotiation_env.play.exchange import open_negotiation
@@ -92,7 +92,7 @@ def _told(title: str, figures: Sequence[_Measured]) -> int:
 
 def _scripted(body: bytes) -> bytes:
     """Answer as an agent that says the same five lines, of which some dialogues leave out one."""
-    messages = json.loads(body)["messages"]
+    messages = json_value(body.decode())["messages"]
     turn = sum(message["role"] == "assistant" for message in messages)
     skipped = 1 + len(messages[0]["content"]) % 4
     lines = [line for place, line in enumerate(_LINES) if place != skipped or place == len(_LINES) - 1]
