@@ -236,7 +236,6 @@ ALLOWED = {
     "negotiation_env/files.py": "the one reader and writer",
     "negotiation_env/engines/answers.py": "a server's answer, no file",
     "benchmarks/raters/llm_rater.py": "a model's answer, no file",
-    "benchmarks/studies/engine_study.py": "what a client sends, no file",
 }
 """Files that may read JSON or TOML, or move a file into its place, and why."""
 

@@ -7,7 +7,7 @@ its traceback. A study's module is imported when that study runs.
 from __future__ import annotations
 
 from importlib import util
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,6 +17,7 @@ from benchmarks.cli import bench, data, demo, doctor, own_files, persona, play, 
 from benchmarks.studies import STUDIES
 from negotiation_env import __version__
 from negotiation_env.errors import NegotiationError
+from negotiation_env.play.registry import AUTO
 from negotiation_env.training import optional_module
 
 INTERRUPTED = 130
@@ -77,6 +78,22 @@ def study_command(name: str) -> Any:
     return typer.main.get_command(single)
 
 
+def serve(
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on, 0 for any.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is all of this machine's.")] = "127.0.0.1",
+    manager: Annotated[str, typer.Option(help="The hotel's side, as gymnasium.make takes it.")] = "rules",
+    reward: Annotated[str, typer.Option(help="The reward, as gymnasium.make takes it.")] = "repo",
+    reader: Annotated[str, typer.Option(help="Who reads the agent's messages.")] = AUTO,
+    suite: Annotated[str, typer.Option(help="Play a suite's scenarios instead of sampled ones.")] = "",
+    max_turns: Annotated[int, typer.Option(help="Replies after which a dialogue is cut off.")] = 20,
+    sessions: Annotated[int, typer.Option(help="Clients at a time.")] = 64,
+) -> None:
+    """Serve negotiations to OpenEnv's clients, from a venv that has the openenv extra."""
+    server = optional_module("policies.integrations.openenv_server", "openenv")
+    app = server.make_app(manager, reward, reader, suite or None, max_turns=max_turns, sessions=sessions)
+    optional_module("uvicorn", "openenv").run(app, host=host, port=port)
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"negotiation-env {__version__}")
@@ -111,6 +128,7 @@ app.command("demo")(demo.demo)
 app.command("play")(play.play)
 app.command("read")(read.read)
 app.command("bench")(bench.bench)
+app.command("serve")(serve)
 app.command("doctor")(doctor.doctor)
 app.command("rescore")(report.rescore)
 app.add_typer(train.app, name="train")

@@ -15,7 +15,6 @@ Exit status 1 if a target is missed. All but ``faults`` and transformers' half o
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import tempfile
 import time
@@ -40,6 +39,7 @@ from negotiation_env.engines.scoring import load_head
 from negotiation_env.engines.specs import VLLMSettings, base_path
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.errors import UsageError
+from negotiation_env.files import json_value
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.play.agent_prompts import PROMPTS
 from negotiation_env.play.exchange import open_negotiation
@@ -61,6 +61,8 @@ _AT_ONCE: Final = 50
 """Replies compared at a time."""
 _KEYS_AND_VALUES: Final = 1 << 30
 """Bytes that vLLM gets for keys and values."""
+_SIDE_BY_SIDE: Final = 250
+"""Episodes against the failing server at a time."""
 _LINES: Final = (
     "Good morning, this is the travel platform. Do you have a minute for your rates?",
     "Guests compare your rate with the street's, and they book elsewhere. What could you do for them?",
@@ -90,7 +92,7 @@ def _told(title: str, figures: Sequence[_Measured]) -> int:
 
 def _scripted(body: bytes) -> bytes:
     """Answer as an agent that says the same five lines, of which some dialogues leave out one."""
-    messages = json.loads(body)["messages"]
+    messages = json_value(body.decode())["messages"]
     turn = sum(message["role"] == "assistant" for message in messages)
     skipped = 1 + len(messages[0]["content"]) % 4
     lines = [line for place, line in enumerate(_LINES) if place != skipped or place == len(_LINES) - 1]
@@ -99,9 +101,11 @@ def _scripted(body: bytes) -> bytes:
 
 def _served(server: FaultyServer, suite: CaseSuite, out: Path) -> float:
     """Play a suite against a server, and return the seconds that it took."""
-    options = "name=agent&timeout=2&retries=12&backoff=0.05&concurrency=32"
+    # Dialogues of a batch wait for its slowest call, which is held up to the timeout: so many side by side.
+    options = "name=agent&timeout=4&retries=12&backoff=0.05&concurrency=48"
     began = time.perf_counter()
-    run_benchmark([f"openai:{server.url}#stub?{options}"], [suite], out=out, reader="rules", progress=False)
+    policies = [f"openai:{server.url}#stub?{options}"]
+    run_benchmark(policies, [suite], out=out, reader="rules", progress=False, batch=_SIDE_BY_SIDE)
     return time.perf_counter() - began
 
 
@@ -203,7 +207,7 @@ def agreement(states: int, base: str) -> int:
     )
 
 
-def make_adapters(folder: Path, base: str, names: Sequence[str], spread: float = 0.01) -> list[Path]:
+def make_adapters(folder: Path, base: str, names: Sequence[str], spread: float = 0.03) -> list[Path]:
     """Write adapters with drawn weights, one a name: no training, but each says something else than the base."""
     shared, _ = open_checkpoint(base, "cpu", "float32")
     made = []
@@ -256,26 +260,31 @@ def adapters(states: int, base: str) -> int:
 class _Watched:
     """A vLLM engine that keeps what it was asked and said, batch by batch."""
 
-    def __init__(self, engine: Any) -> None:
+    def __init__(self, engine: Any, clock: Callable[[], float]) -> None:
         self.engine = engine
         self.spec = engine.spec
+        self.clock = clock
         self.batches: list[list[tuple[ChatReply, tuple[int, ...]]]] = []
         self.seconds = 0.0
 
     def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
         """Pass requests on."""
-        began = time.perf_counter()
+        began = self.clock()
         made = self.engine.generate_from_prompts(requests)
-        self.seconds += time.perf_counter() - began
+        self.seconds += self.clock() - began
         self.batches.append(made)
         return [reply for reply, _ in made]
 
 
-def rollout_speed(dialogues: int, turns: int, base: str) -> int:
-    """Time dialogues against vLLM alone."""
+def rollout_speed(dialogues: int, turns: int, base: str, rounds: int) -> int:
+    """Time dialogues against vLLM alone: by the processor's time where all of vLLM is in this process, on a CPU."""
     from vllm import SamplingParams
+    from vllm.envs import VLLM_ENABLE_V1_MULTIPROCESSING
+    from vllm.platforms import current_platform
 
-    watched = _Watched(_on_vllm(base))
+    by_processor = current_platform.is_cpu() and not VLLM_ENABLE_V1_MULTIPROCESSING
+    clock = time.process_time if by_processor else time.perf_counter
+    watched = _Watched(_on_vllm(base), clock)
     llm = watched.engine.llm
     policy = ChatPolicy(watched, prompt="compact", temperature=0.7, cut="speak")
     manager, reward = load_manager("rules"), load_reward("repo")
@@ -284,41 +293,43 @@ def rollout_speed(dialogues: int, turns: int, base: str) -> int:
     def play(count: int) -> float:
         llm.reset_prefix_cache()
         watched.batches, watched.seconds = [], 0.0
-        began = time.perf_counter()
+        began = clock()
         rollout(policy, scenarios[:count], manager=manager, reward=reward, max_turns=turns, batch_size=dialogues)
-        return time.perf_counter() - began
+        return clock() - began
 
-    def alone(batches: Sequence[Sequence[tuple[ChatReply, tuple[int, ...]]]]) -> float:
+    def alone(batches: Sequence[Sequence[tuple[ChatReply, tuple[int, ...]]]], **told: Any) -> float:
         """Generate as many tokens after the same prompts, with nothing of ours around it."""
         llm.reset_prefix_cache()
-        began = time.perf_counter()
+        began = clock()
         for batch in batches:
             settings = [
-                SamplingParams(seed=k, temperature=0.7, max_tokens=len(r.token_ids), ignore_eos=True, detokenize=False)
+                SamplingParams(seed=k, temperature=0.7, max_tokens=len(r.token_ids), ignore_eos=True, **told)
                 for k, (r, _) in enumerate(batch)
             ]
             llm.generate([{"prompt_token_ids": list(ids)} for _, ids in batch], settings, use_tqdm=False)
-        return time.perf_counter() - began
+        return clock() - began
 
     play(4)  # what is compiled, is compiled
-    ours = [play(dialogues)]
-    asked = [[made for made in batch if made[0].token_ids] for batch in watched.batches]
+    ours, inside, theirs, told = [], [], [], []
+    for _ in range(rounds):
+        ours.append(play(dialogues))
+        inside.append(watched.seconds)
+        asked = [[made for made in batch if made[0].token_ids] for batch in watched.batches]
+        theirs.append(alone(asked, detokenize=False))
+        told.append(alone(asked, logprobs=0))
+        print(f"{ours[-1]:.1f} s, {inside[-1]:.1f} in vLLM; alone {theirs[-1]:.1f}, {told[-1]:.1f}", flush=True)
     tokens = sum(len(reply.token_ids) for batch in asked for reply, _ in batch)
-    inside = watched.seconds
-    by_turn = [alone(asked)]
-    at_once = alone([[made for batch in asked for made in batch]])
-    ours.append(play(dialogues))
-    by_turn.append(alone(asked))
-    ratios = [b / a for a, b in zip(ours, by_turn, strict=True)]
-    ratio = sum(by_turn) / sum(ours)
+    ratios = [alone / whole for whole, alone in zip(ours, theirs, strict=True)]
+    ratio = sum(theirs) / sum(ours)
+    took = f"{tokens} tokens in {ours[-1]:.1f} s {'of a processor' if by_processor else 'on the clock'}"
     return _told(
         f"{dialogues} dialogues of {turns} turns with {base} on vLLM, float32",
         [
-            _Measured("rollout, tokens/s", f"{tokens / ours[0]:.0f} ({tokens} tokens in {ours[0]:.1f} s)"),
-            _Measured("within vLLM", f"{inside / ours[0]:.1%} of the time"),
-            _Measured("against vLLM's batches of the same", f"{ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
+            _Measured("rollout, tokens/s", f"{tokens / ours[-1]:.0f} ({took})"),
+            _Measured("within vLLM", f"{sum(inside) / sum(ours):.1%} of the time"),
+            _Measured("vLLM's batches, text and log-probabilities too", f"{sum(told) / sum(ours):.2f}"),
+            _Measured("vLLM's batches, token ids alone", f"{ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
                     ">= 0.9", ratio >= 0.9),
-            _Measured("against all prompts at once, known beforehand", f"{at_once / ours[0]:.2f}"),
         ],
     )  # fmt: skip
 
@@ -413,6 +424,7 @@ def study(
     states: Annotated[int, typer.Option(min=1, help="States in which replies are compared.")] = 200,
     dialogues: Annotated[int, typer.Option(min=4, help="Dialogues side by side.")] = 64,
     turns: Annotated[int, typer.Option(min=1, help="Turns of each.")] = 4,
+    rounds: Annotated[int, typer.Option(min=1, help="How often those dialogues are played.")] = 2,
     base: Annotated[str, typer.Option(help="The base model.")] = "smollm2",
     out: Annotated[Path, typer.Option(help="Folder for the failing server's runs; a new one.")] = Path("out/engines"),
 ) -> int:
@@ -423,4 +435,4 @@ def study(
         return agreement(states, base)
     if part == "adapters":
         return adapters(states, base)
-    return rollout_speed(dialogues, turns, base) if part == "rollout" else memory(base)
+    return rollout_speed(dialogues, turns, base, rounds) if part == "rollout" else memory(base)

@@ -499,7 +499,7 @@ def draw(found: Mapping[str, Mapping[int, RoundTimes]], path: Path) -> None:
             below += heights
         axes.plot(places, [one.overlapped for one in rounds.values()], "k.--", label="if rollout and learning overlap")
         axes.set_xticks(places, [str(workers) for workers in rounds])
-        axes.set_title(name, fontsize=10)
+        axes.set_title(name, fontsize=9)
         axes.set_xlabel("workers", fontsize=8)
         axes.set_ylabel("seconds of a round", fontsize=8)
         axes.set_yscale("log" if below.max() > 20 * below.min() else "linear")
@@ -537,10 +537,10 @@ def starving(found: Mapping[int, RoundTimes]) -> str:
     idle = found[most].learning / found[most].seconds
     if enough is None:
         return f"The learner starves at any number: at {most} workers a rollout is still longer than learning."
-    return (
-        f"The learner starves below {enough} workers: until then a rollout takes longer than learning. In the loop, "
-        f"where one follows the other, learning is {idle:.0%} of a round at {most}."
-    )
+    starved = f"The learner starves below {enough} workers: until then a rollout takes longer than learning."
+    if enough == min(found):
+        starved = f"The learner starves at no number: with {enough} a rollout takes no longer than learning."
+    return f"{starved} In the loop, where one follows the other, learning is {idle:.0%} of a round at {most}."
 
 
 def study(

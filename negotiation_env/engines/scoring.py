@@ -39,8 +39,8 @@ class ReadText(NamedTuple):
 class Head:
     """One adapter, ready to read.
 
-    depth: first adapted layer; layers: merged copies of the layers from there on; norm: the decoder's last norm;
-    weight: (outputs, width) of the readout.
+    depth: first adapted layer; layers: those from there on, with merged weights of their own; norm: the decoder's last
+    norm; weight: (outputs, width) of the readout.
     """
 
     depth: int
@@ -130,7 +130,7 @@ def load_head(base: Base, folder: str | Path) -> Head:
             f"{folder}: expected LoRA weights of layers 0 to {len(decoder.layers) - 1}, got {adapted}"
         )
     depth = adapted[0]
-    layers = [_bare(layer) for layer in copy.deepcopy(list(decoder.layers[depth:]))]
+    layers = [_bare(layer) for layer in decoder.layers[depth:]]
     scale = float(config["lora_alpha"]) / float(config["r"])
     stems = sorted({k.rsplit(".lora_", 1)[0] for k in tensors if ".layers." in k})
     _check_complete(folder, base, config, tensors)
@@ -188,16 +188,17 @@ def _is_target(path: str, config: Mapping[str, Any]) -> bool:
 
 
 def _bare(layer: Any) -> Any:
-    """Take out of a copied layer what PEFT has wrapped around its linear layers for the base's own adapters."""
-    for path, module in list(layer.named_modules()):
+    """Return a layer on the same weights, without what PEFT has wrapped around it for the base's own adapters."""
+    bare = copy.deepcopy(layer, {id(weight): weight for weight in layer.parameters()})
+    for path, module in list(bare.named_modules()):
         if hasattr(module, "base_layer"):
             parent, _, name = path.rpartition(".")
-            setattr(layer.get_submodule(parent), name, module.base_layer)
-    return layer
+            setattr(bare.get_submodule(parent), name, module.base_layer)
+    return bare
 
 
 def _merge(layer: Any, path: str, tensors: Mapping[str, torch.Tensor], stem: str, scale: float) -> None:
-    """Add a LoRA product to the copy of a linear layer, in float32."""
+    """Give a bare layer's linear one a weight of its own: the shared one and a LoRA product, added in float32."""
     linear = layer.get_submodule(path)
     down, up = tensors[f"{stem}.lora_A.weight"].float(), tensors[f"{stem}.lora_B.weight"].float()
     merged = linear.weight.detach().float() + scale * (up @ down).to(linear.weight.device)

@@ -1,6 +1,6 @@
 """The text environment as a server of OpenEnv, version 0.10, and its client.
 
-    python -m policies.integrations.openenv_server --port 8000
+    negotiate serve --port 8000
 
     with NegotiationClient(base_url="http://localhost:8000").sync() as talks:
         heard = talks.reset(seed=3)
@@ -25,9 +25,8 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-import typer
 from openenv.core.client_types import StepResult
 from openenv.core.env_client import EnvClient
 from openenv.core.env_server.http_server import create_app
@@ -187,24 +186,3 @@ def make_app(
 
     environment()  # a wrong argument is told now, and not to the first client
     return create_app(environment, Say, Talks, env_name=NAME, max_concurrent_envs=sessions)
-
-
-def serve(
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is all of this machine's.")] = "127.0.0.1",
-    manager: Annotated[str, typer.Option(help="The hotel's side, as gymnasium.make takes it.")] = "rules",
-    reward: Annotated[str, typer.Option(help="The reward, as gymnasium.make takes it.")] = "repo",
-    reader: Annotated[str, typer.Option(help="Who reads the agent's messages.")] = AUTO,
-    suite: Annotated[str, typer.Option(help="Play a suite's scenarios instead of sampled ones.")] = "",
-    max_turns: Annotated[int, typer.Option(help="Replies after which a dialogue is cut off.")] = 20,
-    sessions: Annotated[int, typer.Option(help="Clients at a time.")] = 64,
-) -> None:
-    """Serve negotiations to OpenEnv's clients."""
-    import uvicorn
-
-    app = make_app(manager, reward, reader, suite or None, max_turns=max_turns, sessions=sessions)
-    uvicorn.run(app, host=host, port=port)
-
-
-if __name__ == "__main__":
-    typer.run(serve)

@@ -298,15 +298,21 @@ def test_a_study_that_lacks_a_library_says_what_to_install(monkeypatch: pytest.M
     assert "pip install 'negotiation-env[train]'" in result.stderr
 
 
+def test_serving_without_openenv_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openenv", None)
+    monkeypatch.delitem(sys.modules, "policies.integrations.openenv_server", raising=False)
+    result = invoke("serve")
+    assert result.exit_code == 2
+    assert "pip install 'negotiation-env[openenv]'" in result.stderr
+
+
 def test_no_module_is_a_program_of_its_own_or_changes_its_arguments() -> None:
     """Everything is a command of ``negotiate``; library code does not import the command line."""
     packages = ("negotiation_env", "simulators", "policies", "rewards", "benchmarks")
     faults = []
     for path in (path for package in packages for path in (ROOT / package).rglob("*.py")):
         text = path.read_text(encoding="utf-8")
-        words = ["argparse", "sys.argv ="]
-        # OpenEnv's servers are started as modules.
-        words += [] if path.name == "openenv_server.py" else ["\nif __name__ =="]
+        words = ["argparse", "sys.argv =", "\nif __name__ =="]
         words += [] if path.parent.name == "cli" else ["benchmarks.cli"]
         faults += [f"{path.relative_to(ROOT)}: {word.strip()}" for word in words if word in text]
     assert faults == []
