@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from itertools import pairwise
 from sys import intern
-from typing import Final
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from negotiation_env.game.acts import Act, Force, Tactic
@@ -61,37 +61,52 @@ def tokens(text: str) -> tuple[str, ...]:
     return tuple(["#" if word[0].isdigit() else word for word in found[:MOST_WORDS]])
 
 
-_Looked = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
-"""The words of a text, its pairs of words each once, and its figures as written but for commas."""
+class _SeenText(NamedTuple):
+    """What is compared of a text."""
+
+    words: tuple[str, ...]
+    pairs: tuple[str, ...]
+    """Pairs of words, each once; none of what the hotel says, where nothing asks for them."""
+    figures: tuple[str, ...]
+    """As written but for commas."""
 
 
-def _look(text: str) -> _Looked:
+def _look(text: str, paired: bool = True) -> _SeenText:
     words = tuple(map(intern, tokens(text)))
-    pairs = dict.fromkeys([f"{a} {b}" for a, b in pairwise(words)])
-    return words, tuple(map(intern, pairs)), tuple([figure.replace(",", "") for figure in _FIGURE.findall(text)])
+    pairs = dict.fromkeys([f"{a} {b}" for a, b in pairwise(words)]) if paired else ()
+    figures = tuple([figure.replace(",", "") for figure in _FIGURE.findall(text)])
+    return _SeenText(words, tuple(map(intern, pairs)), figures)
 
 
 # Every later turn compares its message with the earlier ones, so what is seen of them is remembered: as tuples of
 # strings, which the garbage collector leaves alone. Thousands of sets would cost more than they save. There is room for
 # the talks of a batch of 256; with a quarter of it a step in such a batch takes a sixth longer.
-_remembered: Final = lru_cache(maxsize=8192)(_look)
+_REMEMBERED: Final = 4096
 _LONGEST_REMEMBERED: Final = 600
 """Characters of a text that is remembered: of longer ones the memory would be too large."""
+_remembered_said: Final = lru_cache(maxsize=_REMEMBERED)(_look)
+_remembered_heard: Final = lru_cache(maxsize=_REMEMBERED)(partial(_look, paired=False))
 
 
-def _seen(text: str) -> _Looked:
-    return _remembered(text) if len(text) <= _LONGEST_REMEMBERED else _look(text)
+def _said(text: str) -> _SeenText:
+    """Look at a message of the agent's."""
+    return _remembered_said(text) if len(text) <= _LONGEST_REMEMBERED else _look(text)
+
+
+def _heard(text: str) -> _SeenText:
+    """Look at a message of the hotel's."""
+    return _remembered_heard(text) if len(text) <= _LONGEST_REMEMBERED else _look(text, paired=False)
 
 
 def places(view: ReplyView, here: frozenset[When]) -> list[int]:
     """Return where the features lie that a reply has in its case (``case_questions.cases``), each place once."""
-    reply, heard = _seen(view.text), _seen(heard_text(view))
+    reply, heard = _said(view.text), _heard(heard_text(view))
     case = _case_facts(view, here)
-    found = _word_places(reply[0])
-    found += _laid_out("m", [crc32(word, _HEARD) for word in _encoded(heard[0])])
+    found = _word_places(reply.words)
+    found += _laid_out("m", [crc32(word, _HEARD) for word in _encoded(heard.words)])
     found += _case_places(tuple(case))
     crossed = tuple([c for c in case if c.startswith(_CROSSED)])
-    for fact in (*_reply_facts(view, reply[0]), *_shared(view, reply, heard)):
+    for fact in (*_reply_facts(view, reply.words), *_shared(view, reply, heard)):
         found += _fact_places(fact, crossed)
     return list(dict.fromkeys(found))
 
@@ -173,7 +188,7 @@ def _reply_facts(view: ReplyView, said: Sequence[str]) -> list[str]:
     left = [k for k in unsettled(view.game) if k not in priced]
     if priced and left:
         facts.append("figures for some rooms only")
-        rest = {word for k in left for word in _seen(view.card.tickets[k].room)[0]} - {"room", "view"}
+        rest = {word for k in left for word in _heard(view.card.tickets[k].room).words} - {"room", "view"}
         facts.append("names the rest" if rest & set(said) else "does not name the rest")
     return facts
 
@@ -183,25 +198,25 @@ def _name(kind: Act, tactic: Tactic, detail: str) -> str:
     return " ".join(filter(None, (_KINDS[kind], _TACTICS[tactic], known)))
 
 
-def _shared(view: ReplyView, reply: _Looked, heard: _Looked) -> list[str]:
+def _shared(view: ReplyView, reply: _SeenText, heard: _SeenText) -> list[str]:
     """Describe what a reply shares with what was said before."""
-    said = reply[0]
-    ours, theirs = [_seen(u.text) for u in view.agent_said], [_seen(u.text) for u in view.manager_said]
+    said = reply.words
+    ours, theirs = [_said(u.text) for u in view.agent_said], [_heard(u.text) for u in view.manager_said]
     own = set(said) - _GREYS
     long = {w for w in own if len(w) > 2}
-    new = long.difference(heard[0])
+    new = long.difference(heard.words)
     facts = [*_count("shared", len(long) - len(new))]
     facts += _count("shared earlier", len(new) - len(new.difference(*[words for words, _, _ in theirs[:-1]])))
     if ours and said:
-        pairs = {*reply[1]}
+        pairs = {*reply.pairs}
         again = max([len(pairs.intersection(earlier)) for _, earlier, _ in ours]) / max(1, len(pairs))
         facts += _count("again", again, _PAIRS_AGAIN)
         again = max([len(own.intersection(words)) for words, _, _ in ours]) / max(1, len(own))
         facts += _count("words again", again, _WORDS_AGAIN)
-    if figures := {*reply[2]}:
+    if figures := {*reply.figures}:
         said_before = [earlier for _, _, earlier in theirs]
         unsaid = figures.difference(*[earlier for _, _, earlier in ours])
-        older = figures.difference(heard[2])
+        older = figures.difference(heard.figures)
         facts += _count("own figures", len(figures) - len(unsaid))
         facts += _count("their figures", len(figures) - len(older))
         facts += _count("their older figures", len(older) - len(older.difference(*said_before)))

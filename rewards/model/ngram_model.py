@@ -11,11 +11,11 @@ import math
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
 from sys import intern
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from pydantic import ValidationError
@@ -64,28 +64,42 @@ _COMMON: Final = frozenset(
 )
 
 
-_Looked = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
-"""A text's words, signs and Chinese characters, figures by how many digits they have; pairs of neighbours, each once;
-and the beginnings of longer words, and Chinese characters, each once."""
+class _ReadText(NamedTuple):
+    """What is compared of a text."""
+
+    tokens: tuple[str, ...]
+    """Words, signs and Chinese characters; figures by how many digits they have."""
+    pairs: tuple[str, ...]
+    """Pairs of neighbouring tokens, each once; none of what the hotel says, where nothing asks for them."""
+    stems: tuple[str, ...]
+    """The beginnings of longer words, and Chinese characters, each once."""
 
 
-def _look(text: str) -> _Looked:
+def _look(text: str, paired: bool = True) -> _ReadText:
     found = _TOKEN.findall(text[:MOST_CHARACTERS].lower())
     tokens = tuple([f"<{min(len(t), 5)} digits>" if t[0].isdigit() else intern(t) for t in found])
     stems = [t[:_STEM] for t in tokens if (len(t) >= _CONTENT and t[0] != "<" and t not in _COMMON) or t > "\u3400"]
-    pairs = dict.fromkeys([f"{a} {b}" for a, b in pairwise(tokens)])
-    return tokens, tuple(map(intern, pairs)), tuple(map(intern, dict.fromkeys(stems)))
+    pairs = dict.fromkeys([f"{a} {b}" for a, b in pairwise(tokens)]) if paired else ()
+    return _ReadText(tokens, tuple(map(intern, pairs)), tuple(map(intern, dict.fromkeys(stems))))
 
 
 # Every later turn compares its reply with a message, so what is seen of one is remembered: as tuples of strings, which
 # the garbage collector leaves alone. As many as in ``light_features``.
-_remembered: Final = lru_cache(maxsize=8192)(_look)
+_REMEMBERED: Final = 4096
 _LONGEST_REMEMBERED: Final = 600
 """Characters of a text that is remembered."""
+_remembered_said: Final = lru_cache(maxsize=_REMEMBERED)(_look)
+_remembered_heard: Final = lru_cache(maxsize=_REMEMBERED)(partial(_look, paired=False))
 
 
-def _seen(text: str) -> _Looked:
-    return _remembered(text) if len(text) <= _LONGEST_REMEMBERED else _look(text)
+def _said(text: str) -> _ReadText:
+    """Look at a message of the agent's."""
+    return _remembered_said(text) if len(text) <= _LONGEST_REMEMBERED else _look(text)
+
+
+def _heard(text: str) -> _ReadText:
+    """Look at a message of the hotel's."""
+    return _remembered_heard(text) if len(text) <= _LONGEST_REMEMBERED else _look(text, paired=False)
 
 
 def entries(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, float]:
@@ -93,7 +107,7 @@ def entries(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, f
 
     ``own`` and ``heard`` are what both sides said before, oldest first.
     """
-    (tokens, pairs, _), last = _seen(reply), heard[-1] if heard else ""
+    (tokens, pairs, _), last = _said(reply), heard[-1] if heard else ""
     ends = (f"<start> {tokens[0]}", f"{tokens[-1]} <end>") if tokens else ("<start> <end>",)
     found = dict.fromkeys((*tokens, *pairs, *ends), WORD_VALUE)
     place = "first:" if not own else "asked:" if "?" in last else ""
@@ -105,9 +119,9 @@ def entries(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, f
 
 def _numbers(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, float]:
     """Return how a reply compares with the talk before it."""
-    tokens, said_pairs, said_stems = _seen(reply)
+    tokens, said_pairs, said_stems = _said(reply)
     pairs, mine = {*said_pairs}, {*said_stems}
-    ours, theirs = [_seen(text) for text in own], [stems for _, _, stems in map(_seen, heard)]
+    ours, theirs = [_said(text) for text in own], [_heard(text).stems for text in heard]
     last, earlier = heard[-1] if heard else "", theirs[:-1]
     unsaid = mine.difference(*[stems for _, _, stems in ours])
     unheard = mine.difference(*theirs[-1:])
