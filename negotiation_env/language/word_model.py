@@ -44,7 +44,7 @@ class WordModels:
     """Several models that score a message at once.
 
     A gram's weights stand side by side in one whole number, ``_LANE`` bits for each model, so that one addition adds
-    them for all: of 22 models, in a third of the time of a loop over the weights.
+    them for all: of 22 models, in half the time of a loop over the weights (11 and 22 microseconds a message).
 
     Args:
         models: whose weights have three decimals at most, as training writes them.

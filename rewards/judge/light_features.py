@@ -73,9 +73,9 @@ class _SeenText(NamedTuple):
 
 def _look(text: str, paired: bool = True) -> _SeenText:
     words = tuple(map(intern, tokens(text)))
-    pairs = dict.fromkeys([f"{a} {b}" for a, b in pairwise(words)]) if paired else ()
+    pairs = tuple(dict.fromkeys([intern(f"{a} {b}") for a, b in pairwise(words)])) if paired else ()
     figures = tuple([figure.replace(",", "") for figure in _FIGURE.findall(text)])
-    return _SeenText(words, tuple(map(intern, pairs)), figures)
+    return _SeenText(words, pairs, figures)
 
 
 # Every later turn compares its message with the earlier ones, so what is seen of them is remembered: as tuples of
