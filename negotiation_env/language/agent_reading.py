@@ -380,7 +380,7 @@ def scope_of(part: Part, parts: Sequence[Part], context: Context) -> Sequence[in
     ranked = _by_price(part, context)
     if ranked:
         return ranked
-    place = next(i for i, other in enumerate(parts) if other is part)
+    place = parts.index(part)
     for other in (parts[place - 1] if place else None, parts[place + 1] if place + 1 < len(parts) else None):
         beside = other is not None and other.number == part.number and other.rooms and not other.prices
         beside = beside and other is not None and "neg" not in other.senses  # "not even the suite: it's all agreed"
@@ -429,7 +429,7 @@ _ELSE: Final = (("everything", "else"), ("the", "rest"), ("the", "others"), ("al
 
 def _rooms_joined(part: Part, parts: Sequence[Part]) -> set[int]:
     """Return the rooms that a clause's own are joined to: "the King and the Twin are confirmed"."""
-    place = next(i for i, other in enumerate(parts) if other is part)
+    place = parts.index(part)
     before = parts[place - 1] if place else part
     joined = part.clause.join == "and" and before.number == part.number and not (before.prices or before.clause.verbal)
     if not joined or not before.senses <= {"except", "all"}:

@@ -332,12 +332,12 @@ def _without_translations(offers: list[Offer], context: Context) -> list[Offer]:
     for i, one in enumerate(offers):
         for j in range(max(0, i - _BESIDE), min(len(offers), i + _BESIDE + 1)):
             other = offers[j]
-            if i == j or one.ticket != other.ticket or one.price is other.price or other.cited or out[j].cited:
+            if one.value >= other.value or one.ticket != other.ticket or other.cited or out[j].cited:
                 continue
             if one.price.kind is not PriceKind.AMOUNT or other.price.kind is not PriceKind.AMOUNT:
                 continue
             cut = 1.0 - context.commissions[one.ticket]
-            smaller = abs(other.value * cut - one.value) <= 1.0 and one.value < other.value
+            smaller = one.price is not other.price and abs(other.value * cut - one.value) <= 1.0
             if smaller and not (one.net and not other.net and i < j):
                 out[i] = one._replace(cited=True)
             elif smaller:

@@ -40,6 +40,8 @@ _AFTER_HINTS: Final = word_set(
 _BEFORE_HINTS: Final = _REFUSAL_HINTS | _CITED_HINTS
 _HINT_WORD: Final = re.compile(r"[a-z']+(?:\.[a-z]+)*")
 _OTHER_SCRIPT: Final = re.compile(r"[^\x00-\x7f¥€£]")
+_LETTER: Final = re.compile(r"[^\W\d_]")
+"""Every pattern of what stands beside a figure needs one: a list of nine hundred figures has none."""
 # Read from the figure backwards: the text before it is searched reversed, and a sign before a digit
 # (1,200) is no stop. The set comes first so that the search skips quickly to it.
 _STOP_BEFORE: Final = re.compile(r"[.,;:!?\n，。：；！？、](?<![0-9][.,;:!?\n，。：；！？、])")
@@ -333,7 +335,7 @@ def read_stance(low: str, start: int, end: int, hints: Hints) -> FigureClause:
         before = before[contrast.end() :] if contrast else before
     stop = _STOP_AFTER.search(low, end, end + _AFTER)
     after = low[end : stop.start() if stop else end + _AFTER]
-    if not (hints.before or hints.after):
+    if not (hints.before or hints.after) or not (_LETTER.search(before) or _LETTER.search(after)):
         return FigureClause(False, False, before, after)
     # Most clauses have none of the words that the patterns need; other scripts are not split.
     split = hints.split
@@ -442,6 +444,8 @@ def is_net(low: str, end: int, before: str) -> bool | None:
     """
     joined = _JOINED.match(low, end, end + _AFTER)
     after = joined.group() if joined else ""
+    if not (_LETTER.search(before) or _LETTER.search(after)):
+        return None
     follows = low[end + len(after) : end + len(after) + 1]
     if follows.isdigit() or (follows and follows in "$¥€£"):
         # "net 380, selling 400": a word right before the next figure belongs to that one.
@@ -477,6 +481,8 @@ _PER_NIGHT_BEFORE: Final = re.compile(r"(?:\b(?:per|each|every|a) night|nightly|
 
 def is_total(before: str, after: str) -> bool:
     """Whether the clause says that its figure is for the whole stay."""
+    if not (_LETTER.search(before) or _LETTER.search(after)):
+        return False
     if _PER_NIGHT.match(after) or _PER_NIGHT_BEFORE.search(before):
         return False
     return _TOTAL_AFTER.match(after) is not None or _TOTAL_BEFORE.search(before) is not None

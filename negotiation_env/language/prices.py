@@ -301,10 +301,6 @@ def _may_have_number_words(low: str) -> bool:
     return not _NUMBER_WORDS.isdisjoint(low.replace("-", " ").split()) or " ten" in low or "eleven" in low
 
 
-def _refused_phrase(low: str, start: int, end: int) -> bool:
-    return read_stance(low, start, end, find_hints(low)).refused
-
-
 def _base_of(low: str, start: int, end: int) -> str:
     """What a reduction is taken off: "list", "that" or ""."""
     match = _BASE_AFTER.match(low, end)
@@ -315,20 +311,23 @@ def _base_of(low: str, start: int, end: int) -> str:
 
 def _phrases(low: str, chinese: bool) -> list[Price]:
     """Prices said without an own figure: midpoints, "half off", and Chinese folds (八五折)."""
+    hints = find_hints(low)
+
+    def refused(match: re.Match[str]) -> bool:
+        return read_stance(low, *match.span(), hints).refused
+
     found = [
-        Price(PriceKind.MIDPOINT, 0.0, None, _refused_phrase(low, *match.span()), False, *match.span())
-        for match in _MIDPOINT.finditer(low)
+        Price(PriceKind.MIDPOINT, 0.0, None, refused(match), False, *match.span()) for match in _MIDPOINT.finditer(low)
     ]
     for match in _HALF_OFF.finditer(low):
-        refused = _refused_phrase(low, *match.span())
-        found.append(Price(_PERCENT_OFF, 50.0, None, refused, False, *match.span()))
+        found.append(Price(_PERCENT_OFF, 50.0, None, refused(match), False, *match.span()))
     if chinese:
         for match in _FOLD.finditer(low):
             figures = [_FOLD_DIGITS.get(part, part) for part in match.groups() if part]
             kept = float("".join(figures)) * (10 if len(figures) == 1 else 1)
             start, end = match.span()
-            refused, base = _refused_phrase(low, start, end), _base_of(low, start, end)
-            found.append(Price(_PERCENT_OFF, 100 - kept, None, refused, False, start, end, base=base))
+            base = _base_of(low, start, end)
+            found.append(Price(_PERCENT_OFF, 100 - kept, None, refused(match), False, start, end, base=base))
     return found
 
 

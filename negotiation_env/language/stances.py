@@ -73,6 +73,7 @@ def stances_of(parts: Sequence[Part], put_off: bool) -> dict[int, Stance]:
     found = {id(part): stance_of(part, put_off) for part in parts}
     if _AGREEING.isdisjoint([stance.kind for stance in found.values()]):
         return found
+    after = 0
     bargaining = -1  # the last sentence in which something was asked for in return
     for i, part in enumerate(parts):
         stance = found[id(part)]
@@ -90,9 +91,10 @@ def stances_of(parts: Sequence[Part], put_off: bool) -> dict[int, Stance]:
         elif (part.clause.join == "and" or _follows(part)) and bargains:
             found[id(part)] = stance._replace(force=Force.CONDITIONAL)
         else:
-            after = i + 1
-            while after < len(parts) - 1 and _words(parts[after]) == _words(part):  # "noted, noted, ..."
-                after += 1
+            if after <= i:  # else the run of like clauses that ends there holds this one too
+                after = i + 1
+                while after < len(parts) - 1 and _words(parts[after]) == _words(part):  # "noted, noted, ..."
+                    after += 1
             if _answers_a_remark(part, parts[after] if after < len(parts) else None):
                 found[id(part)] = Stance("", Force.FIRM)
     return found

