@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+from negotiation_env.game.acts import Act, DialogueAct, PriceType
 from negotiation_env.language.claims import Claim
 from negotiation_env.language.numerals import find_numbers
 from negotiation_env.language.price_vocabulary import word_set
@@ -168,6 +169,29 @@ def target_named(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) ->
     )
 
 
+def pressed_at_target(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
+    """Number of open tickets at whose quote, which meets the target, the reply presses on.
+
+    It bids less, asks for their price or turns the quote down; a question that names no ticket presses only where
+    no other one waits for a better quote. A figure that says a quote again, net or selling, does not.
+    """
+    game, tickets = view.game, range(len(view.card.tickets))
+    good = [k for k in tickets if game.open[k] and game.quoted[k] and game.quote[k] <= game.card.target[k]]
+    alone = len(good) == sum(bool(game.open[k]) for k in tickets)
+    return float(sum(any(_presses(act, k, view, alone) for act in view.acts) for k in good))
+
+
+def _presses(act: DialogueAct, k: int, view: ReplyView, alone: bool) -> bool:
+    """Whether an act asks for less than a ticket's quote; ``alone`` where only such tickets are open."""
+    if act.kind is Act.COUNTER and act.ticket in (None, k) and act.price is not None:
+        keep, quotes = 1.0 - view.card.tickets[k].commission, view.game.quote
+        price = act.price / (keep if act.price_type is PriceType.NET else 1.0)
+        again = any(abs(price - quote) <= SAME for quote in quotes) or abs(price - quotes[k] * keep) <= SAME
+        return price < quotes[k] and not again
+    asks = act.kind is Act.REJECT or (act.kind is Act.ASK and act.detail == "price")
+    return asks and (act.ticket == k or (act.ticket is None and alone))
+
+
 def keyword_soup(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
     """1 if hardly any of the reply's words makes a sentence of the others, and some are watched ones (single words)."""
     if not prepared.ascii or len({*phrases}.intersection(prepared.tokens)) < FEWEST_KEYWORDS:
@@ -208,6 +232,7 @@ MEASURES: dict[str, Measure] = {
     "phone-numbers": phone_numbers,
     "unfounded-thanks": unfounded_thanks,
     "target-named": target_named,
+    "pressed-at-target": pressed_at_target,
     "keyword-soup": keyword_soup,
     "judge-orders": judge_orders,
     "false-claims": false_claims,

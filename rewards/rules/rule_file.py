@@ -58,7 +58,7 @@ _Examples: TypeAlias = tuple[Annotated[Example, PlainValidator(_read_example)], 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: a ``pattern``, a ``measure`` or a ``feature``; a feature may have a pattern that has to be there too.
+    """One rule: a ``pattern``, a ``measure`` or a ``feature``; a feature may have one of the others, to hold as well.
 
     Attributes:
         id: unique name in lower case.
@@ -72,7 +72,7 @@ class Rule:
             Beside a feature or ``asked`` without a pattern: the rule does not fire where this is found in the reply.
         measure: name in ``measures.MEASURES``.
         feature: name in ``features.FEATURES``.
-        above: threshold of measure or feature.
+        above: threshold of measure or feature; a measure beside a feature has to be above 0.
         needs: words, phrases or single signs without which pattern or measure is not tried; "0-9" stands for any digit.
             Beside ``asked``: words of the hotel's message.
         phrases: what the measurement watches.
@@ -172,10 +172,10 @@ def _check_condition(rule: Rule, where: str) -> None:
             raise DataFileError(
                 f"{where}: asked: expected pattern or unless beside it, and no measure or feature, got {given}"
             )
-    elif len(given) != 1 and given != ["pattern", "feature"]:
+    elif len(given) != 1 and given not in (["pattern", "feature"], ["measure", "feature"]):
         raise DataFileError(
-            f"{where}: pattern: expected exactly one of pattern, measure and feature (or pattern and feature), "
-            f"got {given}"
+            f"{where}: pattern: expected exactly one of pattern, measure and feature (or feature with one of the "
+            f"others), got {given}"
         )
     if rule.measure is not None and rule.unless is not None:
         raise DataFileError(f"{where}: unless: expected no such field beside measure, got {rule.unless!r}")

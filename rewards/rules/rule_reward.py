@@ -83,7 +83,9 @@ class RuleReward:
             (FEATURE_INDEX[r.feature], r.above, i) for i, r in enumerate(rules) if r.feature is not None
         )
         self._measures: dict[int, tuple[Measure, tuple[str, ...], float]] = {
-            i: (MEASURES[r.measure], r.phrases, r.above) for i, r in enumerate(rules) if r.measure is not None
+            i: (MEASURES[r.measure], r.phrases, 0.0 if r.feature else r.above)
+            for i, r in enumerate(rules)
+            if r.measure is not None
         }
         self._matchers = {
             i: _Matcher(regex.compile(r.pattern), regex.compile(r.unless) if r.unless else None)
@@ -95,10 +97,11 @@ class RuleReward:
         }
         self._asked = {i: (regex.compile(r.asked), {*r.needs}) for i, r in enumerate(rules) if r.asked is not None}
         # What only a long text, one beyond ASCII or one with checked statements can break is not tried on others.
-        lengths = {i: r.above for i, r in enumerate(rules) if r.measure in LENGTHS and not r.needs}
+        alone = {i: r.measure for i, r in enumerate(rules) if not r.needs and r.feature is None}
+        lengths = {i: rules[i].above for i, measure in alone.items() if measure in LENGTHS}
         self._long, self._short = tuple(lengths), min(lengths.values(), default=0.0)
-        self._foreign = tuple(i for i, r in enumerate(rules) if r.measure == "foreign-letters" and not r.needs)
-        self._of_claims = tuple(i for i, r in enumerate(rules) if r.measure == "false-claims" and not r.needs)
+        self._foreign = tuple(i for i, measure in alone.items() if measure == "foreign-letters")
+        self._of_claims = tuple(i for i, measure in alone.items() if measure == "false-claims")
         special = {*self._long, *self._foreign, *self._of_claims}
         tried = [i for i, r in enumerate(rules) if r.feature is None and i not in special]
         hinted = [i for i in tried if rules[i].needs and i not in self._asked]
@@ -132,7 +135,7 @@ class RuleReward:
         fired: list[int] = []
         slow = ""
         for place, above, i in self._features:
-            if features[place] > above and self._is_meant(i, prepared):
+            if features[place] > above and self._is_meant(i, view, prepared):
                 fired.append(i)
         for i in self.tried(view, prepared):
             try:
@@ -148,7 +151,7 @@ class RuleReward:
         return self._sum(fired)
 
     def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> Num:
-        """Return the points of the feature rules, a float or an array [N], without their patterns."""
+        """Return the points of the feature rules, a float or an array [N], without their patterns and measures."""
         total = lanes.full(features[0], 0.0)
         groups: dict[str, Num] = {}
         for place, above, i in self._features:
@@ -162,9 +165,12 @@ class RuleReward:
             total = total + points
         return total
 
-    def _is_meant(self, i: int, prepared: Prepared) -> bool:
-        """Whether the words bear out a feature that understanding has found; True where the rule asks for no words."""
+    def _is_meant(self, i: int, view: ReplyView, prepared: Prepared) -> bool:
+        """Whether words or measure bear out a feature that was found; True where the rule asks for neither."""
         try:
+            if i in self._measures:
+                measure, phrases, above = self._measures[i]
+                return measure(view, prepared, phrases) > above
             if i in self._matchers:
                 return self._matches(self._matchers[i], prepared)
             excuse = self._excuses.get(i)
