@@ -83,6 +83,10 @@ MOST_BINDING = 0.08
 LOWEST_PRICE = 100.0
 SAME = 0.6
 """Yuan within which a figure is the target."""
+_BID = frozenset((Act.PROPOSE, Act.COUNTER))
+BID_LOWEST = 0.6
+NO_BID = 0.3
+"""Shares of a room's selling price: the lowest ordinary bid, and what is too little to be meant as one."""
 _BINDING = word_set(
     "a an the i you we they he she it that this these those is are was were be been am have has had do does did can "
     "could would will shall should may might must of for with at by from to in on as and or but so if then not no me "
@@ -183,13 +187,33 @@ def pressed_at_target(view: ReplyView, prepared: Prepared, phrases: Sequence[str
 
 def _presses(act: DialogueAct, k: int, view: ReplyView, alone: bool) -> bool:
     """Whether an act asks for less than a ticket's quote; ``alone`` where only such tickets are open."""
-    if act.kind is Act.COUNTER and act.ticket in (None, k) and act.price is not None:
+    if act.kind in _BID and act.ticket in (None, k) and act.price is not None:
         keep, quotes = 1.0 - view.card.tickets[k].commission, view.game.quote
         price = act.price / (keep if act.price_type is PriceType.NET else 1.0)
         again = any(abs(price - quote) <= SAME for quote in quotes) or abs(price - quotes[k] * keep) <= SAME
         return price < quotes[k] and not again
     asks = act.kind is Act.REJECT or (act.kind is Act.ASK and act.detail == "price")
     return asks and (act.ticket == k or (act.ticket is None and alone))
+
+
+def bids_out_of_range(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
+    """Number of bids below 60 percent of their room's selling price, or above its quote, that are meant for it.
+
+    A figure that would be an ordinary bid for another open room is taken for one, and one below 30 percent, or the
+    competitor's, for no bid.
+    """
+    game, card = view.game, view.card
+    tickets = [k for k in range(len(card.tickets)) if game.open[k]]
+    found = 0
+    for act in view.acts:
+        if act.kind not in _BID or act.price is None or abs(act.price - card.facts.competitor_price) <= SAME:
+            continue
+        for k in tickets if act.ticket is None else {act.ticket}.intersection(tickets):
+            net = act.price_type is PriceType.NET
+            price = act.price / (1.0 - card.tickets[k].commission if net else 1.0)
+            ordinary = any(BID_LOWEST * card.tickets[j].selling_price <= price <= game.quote[j] + 1.0 for j in tickets)
+            found += price >= NO_BID * card.tickets[k].selling_price and not ordinary
+    return float(found)
 
 
 def keyword_soup(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
@@ -233,6 +257,7 @@ MEASURES: dict[str, Measure] = {
     "unfounded-thanks": unfounded_thanks,
     "target-named": target_named,
     "pressed-at-target": pressed_at_target,
+    "bids-out-of-range": bids_out_of_range,
     "keyword-soup": keyword_soup,
     "judge-orders": judge_orders,
     "false-claims": false_claims,

@@ -38,8 +38,11 @@ PATTERN_SECONDS = 0.25
 """Time limit of one pattern on one reply; a pattern that reaches it leaves the reply unscored, with a fault."""
 _CLAUSE_END = re.compile(r"[.!?;:,\n。！？；，]|\bbut\b")
 _WORD = re.compile(r"\w+")
+_SENTENCE_END = re.compile(r"[.!?;\n。！？；]")
 _CLAUSE = 120
 """Characters before a match that are searched for the beginning of its clause."""
+_BEHIND = 48
+"""Characters behind a match, in its sentence, that may take it back."""
 _MESSAGE = 400
 """Last characters of the hotel's message that are searched for what it asks."""
 _MOST_MATCHES = 12
@@ -51,19 +54,26 @@ class _Matcher(NamedTuple):
 
     pattern: regex.Pattern[str]
     unless: regex.Pattern[str] | None
+    taken_back: regex.Pattern[str] | None
 
     def found(self, text: str) -> bool:
-        """Return whether the text has a match that nothing before it in its clause excuses."""
-        if self.unless is None:
+        """Return whether the text has a match that nothing before it in its clause excuses, and nothing behind it."""
+        if self.unless is None and self.taken_back is None:
             return self.pattern.search(text, timeout=PATTERN_SECONDS) is not None
         for number, match in enumerate(self.pattern.finditer(text, timeout=PATTERN_SECONDS)):
-            before = text[max(0, match.start() - _CLAUSE) : match.start()]
-            clause = _CLAUSE_END.split(before)[-1]
-            if not self.unless.search(clause, timeout=PATTERN_SECONDS):
+            if not self._is_excused(text, match.start(), match.end()):
                 return True
             if number == _MOST_MATCHES:
                 return False
         return False
+
+    def _is_excused(self, text: str, start: int, end: int) -> bool:
+        """Return whether what stands around a match takes its sense away."""
+        before = _CLAUSE_END.split(text[max(0, start - _CLAUSE) : start])[-1]
+        if self.unless is not None and self.unless.search(before, timeout=PATTERN_SECONDS):
+            return True
+        behind = _SENTENCE_END.split(text[end : end + _BEHIND], maxsplit=1)[0]
+        return self.taken_back is not None and self.taken_back.search(behind, timeout=PATTERN_SECONDS) is not None
 
 
 class RuleReward:
@@ -88,7 +98,7 @@ class RuleReward:
             if r.measure is not None
         }
         self._matchers = {
-            i: _Matcher(regex.compile(r.pattern), regex.compile(r.unless) if r.unless else None)
+            i: _Matcher(regex.compile(r.pattern), _compiled(r.unless), _compiled(r.taken_back))
             for i, r in enumerate(rules)
             if r.pattern is not None
         }
@@ -170,7 +180,8 @@ class RuleReward:
         try:
             if i in self._measures:
                 measure, phrases, above = self._measures[i]
-                return measure(view, prepared, phrases) > above
+                if measure(view, prepared, phrases) <= above:
+                    return False
             if i in self._matchers:
                 return self._matches(self._matchers[i], prepared)
             excuse = self._excuses.get(i)
@@ -236,6 +247,10 @@ class RuleReward:
                 kept[key] = i
         terms = tuple(self._terms[i] for i in sorted(kept.values()))
         return RuleScore(sum(t.points for t in terms), terms)
+
+
+def _compiled(pattern: str | None) -> regex.Pattern[str] | None:
+    return None if pattern is None else regex.compile(pattern)
 
 
 _NOTHING = RuleScore(0.0)

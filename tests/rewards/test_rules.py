@@ -16,7 +16,7 @@ from negotiation_env.game.features import FEATURES
 from negotiation_env.game.lanes import ARRAYS, FLOATS
 from rewards.rules.measures import MEASURES
 from rewards.rules.rule_file import slow_text
-from rewards.rules.rule_reward import Rule, RuleReward, check_examples, example_view, load_rules
+from rewards.rules.rule_reward import Example, Rule, RuleReward, check_examples, example_view, load_rules
 
 RULES = RuleReward.shipped()
 BY_ID = {rule.id: rule for rule in RULES.rules}
@@ -342,3 +342,25 @@ def test_terms_never_name_a_target() -> None:
     scored = RULES.score(example_view("Our target is 352."))
     assert scored.terms
     assert not any("352" in t.message for t in scored.terms)
+
+
+TWO = {"manager": ["I could do 370 for the Deluxe King and 560 for the Family Suite."], "rooms": 2}
+
+
+@pytest.mark.parametrize(
+    ("example", "rule"),
+    [
+        ("Your payout is late? Send me the booking numbers, I'll take them to the review desk myself.", "over-promise"),
+        ("Zero commission I cannot give, and whoever offers it should not be trusted.", "over-promise-text"),
+        ("First place isn't mine to hand out. A report each week is.", "over-promise-text"),
+        ("My last message was wrong: silence is not a yes, nothing is entered.", "silence-as-agreement"),
+        ("We leave May as it is, nothing loaded, no badge.", "silence-as-agreement"),
+        ("You're no idiot, we should have called you in week one.", "insult"),
+        ({"text": "A guarantee isn't mine to sign.", "manager": ["Can you guarantee me bookings?"]}, "request-passed-over"),
+        ({"text": "Goodbye for now. Or is one of the weeks harder to fill?"}, "close-open"),
+        (TWO | {"text": "Could the Family Suite be 540 and the Deluxe King 360?"}, "bid-above-quote"),
+        ("It costs you 60 yuan a night, and the guest pays 400.", "bid-absurd"),
+    ],
+)
+def test_what_only_sounds_like_a_breach_is_none(example: Example, rule: str) -> None:
+    assert rule not in [term.id for term in RULES.score(example_view(example)).terms]
