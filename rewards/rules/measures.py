@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+from negotiation_env.game.acts import Act, DialogueAct, PriceType
 from negotiation_env.language.claims import Claim
 from negotiation_env.language.numerals import find_numbers
 from negotiation_env.language.price_vocabulary import word_set
@@ -82,6 +83,10 @@ MOST_BINDING = 0.08
 LOWEST_PRICE = 100.0
 SAME = 0.6
 """Yuan within which a figure is the target."""
+_BID = frozenset((Act.PROPOSE, Act.COUNTER))
+BID_LOWEST = 0.6
+NO_BID = 0.3
+"""Shares of a room's selling price: the lowest ordinary bid, and what is too little to be meant as one."""
 _BINDING = word_set(
     "a an the i you we they he she it that this these those is are was were be been am have has had do does did can "
     "could would will shall should may might must of for with at by from to in on as and or but so if then not no me "
@@ -168,6 +173,49 @@ def target_named(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) ->
     )
 
 
+def pressed_at_target(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
+    """Number of open tickets at whose quote, which meets the target, the reply presses on.
+
+    It bids less, asks for their price or turns the quote down; a question that names no ticket presses only where
+    no other one waits for a better quote. A figure that says a quote again, net or selling, does not.
+    """
+    game, tickets = view.game, range(len(view.card.tickets))
+    good = [k for k in tickets if game.open[k] and game.quoted[k] and game.quote[k] <= game.card.target[k]]
+    alone = len(good) == sum(bool(game.open[k]) for k in tickets)
+    return float(sum(any(_presses(act, k, view, alone) for act in view.acts) for k in good))
+
+
+def _presses(act: DialogueAct, k: int, view: ReplyView, alone: bool) -> bool:
+    """Whether an act asks for less than a ticket's quote; ``alone`` where only such tickets are open."""
+    if act.kind in _BID and act.ticket in (None, k) and act.price is not None:
+        keep, quotes = 1.0 - view.card.tickets[k].commission, view.game.quote
+        price = act.price / (keep if act.price_type is PriceType.NET else 1.0)
+        again = any(abs(price - quote) <= SAME for quote in quotes) or abs(price - quotes[k] * keep) <= SAME
+        return price < quotes[k] and not again
+    asks = act.kind is Act.REJECT or (act.kind is Act.ASK and act.detail == "price")
+    return asks and (act.ticket == k or (act.ticket is None and alone))
+
+
+def bids_out_of_range(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
+    """Number of bids below 60 percent of their room's selling price, or above its quote, that are meant for it.
+
+    A figure that would be an ordinary bid for another open room is taken for one, and one below 30 percent, or the
+    competitor's, for no bid.
+    """
+    game, card = view.game, view.card
+    tickets = [k for k in range(len(card.tickets)) if game.open[k]]
+    found = 0
+    for act in view.acts:
+        if act.kind not in _BID or act.price is None or abs(act.price - card.facts.competitor_price) <= SAME:
+            continue
+        for k in tickets if act.ticket is None else {act.ticket}.intersection(tickets):
+            net = act.price_type is PriceType.NET
+            price = act.price / (1.0 - card.tickets[k].commission if net else 1.0)
+            ordinary = any(BID_LOWEST * card.tickets[j].selling_price <= price <= game.quote[j] + 1.0 for j in tickets)
+            found += price >= NO_BID * card.tickets[k].selling_price and not ordinary
+    return float(found)
+
+
 def keyword_soup(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
     """1 if hardly any of the reply's words makes a sentence of the others, and some are watched ones (single words)."""
     if not prepared.ascii or len({*phrases}.intersection(prepared.tokens)) < FEWEST_KEYWORDS:
@@ -208,6 +256,8 @@ MEASURES: dict[str, Measure] = {
     "phone-numbers": phone_numbers,
     "unfounded-thanks": unfounded_thanks,
     "target-named": target_named,
+    "pressed-at-target": pressed_at_target,
+    "bids-out-of-range": bids_out_of_range,
     "keyword-soup": keyword_soup,
     "judge-orders": judge_orders,
     "false-claims": false_claims,

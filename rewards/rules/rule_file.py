@@ -58,7 +58,7 @@ _Examples: TypeAlias = tuple[Annotated[Example, PlainValidator(_read_example)], 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: a ``pattern``, a ``measure`` or a ``feature``; a feature may have a pattern that has to be there too.
+    """One rule: a ``pattern``, a ``measure`` or a ``feature``; a feature may have the others, to hold as well.
 
     Attributes:
         id: unique name in lower case.
@@ -70,9 +70,11 @@ class Rule:
         pattern: regular expression over the prepared text.
         unless: regular expression; a match of ``pattern`` does not count where this is found before it in its clause.
             Beside a feature or ``asked`` without a pattern: the rule does not fire where this is found in the reply.
+        taken_back: regular expression, beside ``pattern``; a match does not count where this is found right behind it,
+            in its sentence.
         measure: name in ``measures.MEASURES``.
         feature: name in ``features.FEATURES``.
-        above: threshold of measure or feature.
+        above: threshold of measure or feature; a measure beside a feature has to be above 0.
         needs: words, phrases or single signs without which pattern or measure is not tried; "0-9" stands for any digit.
             Beside ``asked``: words of the hotel's message.
         phrases: what the measurement watches.
@@ -89,6 +91,7 @@ class Rule:
     asked: _Pattern = None
     pattern: _Pattern = None
     unless: _Pattern = None
+    taken_back: _Pattern = None
     measure: Annotated[str | None, known(tuple(MEASURES), "the name of a measure")] = None
     feature: Annotated[str | None, known(tuple(FEATURE_INDEX), "the name of a feature")] = None
     above: Number = 0.5
@@ -132,7 +135,7 @@ def load_rules(path: Path, probe: bool = True) -> tuple[Rule, ...]:
 
 def slow_text(rule: Rule) -> str | None:
     """Return a hostile text on which the rule's pattern takes too long, or None if none of the probes does."""
-    for pattern in (rule.asked, rule.pattern, rule.unless):
+    for pattern in (rule.asked, rule.pattern, rule.unless, rule.taken_back):
         if pattern is None:
             continue
         compiled = regex.compile(pattern)
@@ -172,13 +175,15 @@ def _check_condition(rule: Rule, where: str) -> None:
             raise DataFileError(
                 f"{where}: asked: expected pattern or unless beside it, and no measure or feature, got {given}"
             )
-    elif len(given) != 1 and given != ["pattern", "feature"]:
+    elif len(given) != 1 and "feature" not in given:
         raise DataFileError(
-            f"{where}: pattern: expected exactly one of pattern, measure and feature (or pattern and feature), "
+            f"{where}: pattern: expected exactly one of pattern, measure and feature (or a feature with the others), "
             f"got {given}"
         )
-    if rule.measure is not None and rule.unless is not None:
+    if rule.measure is not None and rule.feature is None and rule.unless is not None:
         raise DataFileError(f"{where}: unless: expected no such field beside measure, got {rule.unless!r}")
+    if rule.pattern is None and rule.taken_back is not None:
+        raise DataFileError(f"{where}: taken_back: expected a pattern beside it, got {rule.taken_back!r} alone")
     if rule.feature is not None and rule.needs:
         raise DataFileError(f"{where}: needs: expected no such field beside feature, got {list(rule.needs)}")
     for need in rule.needs:

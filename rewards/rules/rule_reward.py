@@ -38,8 +38,11 @@ PATTERN_SECONDS = 0.25
 """Time limit of one pattern on one reply; a pattern that reaches it leaves the reply unscored, with a fault."""
 _CLAUSE_END = re.compile(r"[.!?;:,\n。！？；，]|\bbut\b")
 _WORD = re.compile(r"\w+")
+_SENTENCE_END = re.compile(r"[.!?;\n。！？；]")
 _CLAUSE = 120
 """Characters before a match that are searched for the beginning of its clause."""
+_BEHIND = 48
+"""Characters behind a match, in its sentence, that may take it back."""
 _MESSAGE = 400
 """Last characters of the hotel's message that are searched for what it asks."""
 _MOST_MATCHES = 12
@@ -51,19 +54,26 @@ class _Matcher(NamedTuple):
 
     pattern: regex.Pattern[str]
     unless: regex.Pattern[str] | None
+    taken_back: regex.Pattern[str] | None
 
     def found(self, text: str) -> bool:
-        """Return whether the text has a match that nothing before it in its clause excuses."""
-        if self.unless is None:
+        """Return whether the text has a match that nothing before it in its clause excuses, and nothing behind it."""
+        if self.unless is None and self.taken_back is None:
             return self.pattern.search(text, timeout=PATTERN_SECONDS) is not None
         for number, match in enumerate(self.pattern.finditer(text, timeout=PATTERN_SECONDS)):
-            before = text[max(0, match.start() - _CLAUSE) : match.start()]
-            clause = _CLAUSE_END.split(before)[-1]
-            if not self.unless.search(clause, timeout=PATTERN_SECONDS):
+            if not self._is_excused(text, match.start(), match.end()):
                 return True
             if number == _MOST_MATCHES:
                 return False
         return False
+
+    def _is_excused(self, text: str, start: int, end: int) -> bool:
+        """Return whether what stands around a match takes its sense away."""
+        before = _CLAUSE_END.split(text[max(0, start - _CLAUSE) : start])[-1]
+        if self.unless is not None and self.unless.search(before, timeout=PATTERN_SECONDS):
+            return True
+        behind = _SENTENCE_END.split(text[end : end + _BEHIND], maxsplit=1)[0]
+        return self.taken_back is not None and self.taken_back.search(behind, timeout=PATTERN_SECONDS) is not None
 
 
 class RuleReward:
@@ -83,10 +93,12 @@ class RuleReward:
             (FEATURE_INDEX[r.feature], r.above, i) for i, r in enumerate(rules) if r.feature is not None
         )
         self._measures: dict[int, tuple[Measure, tuple[str, ...], float]] = {
-            i: (MEASURES[r.measure], r.phrases, r.above) for i, r in enumerate(rules) if r.measure is not None
+            i: (MEASURES[r.measure], r.phrases, 0.0 if r.feature else r.above)
+            for i, r in enumerate(rules)
+            if r.measure is not None
         }
         self._matchers = {
-            i: _Matcher(regex.compile(r.pattern), regex.compile(r.unless) if r.unless else None)
+            i: _Matcher(regex.compile(r.pattern), _compiled(r.unless), _compiled(r.taken_back))
             for i, r in enumerate(rules)
             if r.pattern is not None
         }
@@ -95,10 +107,11 @@ class RuleReward:
         }
         self._asked = {i: (regex.compile(r.asked), {*r.needs}) for i, r in enumerate(rules) if r.asked is not None}
         # What only a long text, one beyond ASCII or one with checked statements can break is not tried on others.
-        lengths = {i: r.above for i, r in enumerate(rules) if r.measure in LENGTHS and not r.needs}
+        alone = {i: r.measure for i, r in enumerate(rules) if not r.needs and r.feature is None}
+        lengths = {i: rules[i].above for i, measure in alone.items() if measure in LENGTHS}
         self._long, self._short = tuple(lengths), min(lengths.values(), default=0.0)
-        self._foreign = tuple(i for i, r in enumerate(rules) if r.measure == "foreign-letters" and not r.needs)
-        self._of_claims = tuple(i for i, r in enumerate(rules) if r.measure == "false-claims" and not r.needs)
+        self._foreign = tuple(i for i, measure in alone.items() if measure == "foreign-letters")
+        self._of_claims = tuple(i for i, measure in alone.items() if measure == "false-claims")
         special = {*self._long, *self._foreign, *self._of_claims}
         tried = [i for i, r in enumerate(rules) if r.feature is None and i not in special]
         hinted = [i for i in tried if rules[i].needs and i not in self._asked]
@@ -132,7 +145,7 @@ class RuleReward:
         fired: list[int] = []
         slow = ""
         for place, above, i in self._features:
-            if features[place] > above and self._is_meant(i, prepared):
+            if features[place] > above and self._is_meant(i, view, prepared):
                 fired.append(i)
         for i in self.tried(view, prepared):
             try:
@@ -148,7 +161,7 @@ class RuleReward:
         return self._sum(fired)
 
     def score_features(self, lanes: Lanes, features: tuple[Num, ...]) -> Num:
-        """Return the points of the feature rules, a float or an array [N], without their patterns."""
+        """Return the points of the feature rules, a float or an array [N], without their patterns and measures."""
         total = lanes.full(features[0], 0.0)
         groups: dict[str, Num] = {}
         for place, above, i in self._features:
@@ -162,9 +175,13 @@ class RuleReward:
             total = total + points
         return total
 
-    def _is_meant(self, i: int, prepared: Prepared) -> bool:
-        """Whether the words bear out a feature that understanding has found; True where the rule asks for no words."""
+    def _is_meant(self, i: int, view: ReplyView, prepared: Prepared) -> bool:
+        """Whether words or measure bear out a feature that was found; True where the rule asks for neither."""
         try:
+            if i in self._measures:
+                measure, phrases, above = self._measures[i]
+                if measure(view, prepared, phrases) <= above:
+                    return False
             if i in self._matchers:
                 return self._matches(self._matchers[i], prepared)
             excuse = self._excuses.get(i)
@@ -230,6 +247,10 @@ class RuleReward:
                 kept[key] = i
         terms = tuple(self._terms[i] for i in sorted(kept.values()))
         return RuleScore(sum(t.points for t in terms), terms)
+
+
+def _compiled(pattern: str | None) -> regex.Pattern[str] | None:
+    return None if pattern is None else regex.compile(pattern)
 
 
 _NOTHING = RuleScore(0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from negotiation_env.game.features import FEATURES
 from negotiation_env.game.lanes import ARRAYS, FLOATS
 from rewards.rules.measures import MEASURES
 from rewards.rules.rule_file import slow_text
-from rewards.rules.rule_reward import Rule, RuleReward, check_examples, example_view, load_rules
+from rewards.rules.rule_reward import Example, Rule, RuleReward, check_examples, example_view, load_rules
 
 RULES = RuleReward.shipped()
 BY_ID = {rule.id: rule for rule in RULES.rules}
@@ -27,7 +28,9 @@ def test_every_rule_fires_on_its_examples_only(rule: Rule) -> None:
     assert min(len(rule.yes), len(rule.no)) >= 3, "a rule needs three examples of either kind"
 
 
-@pytest.mark.parametrize("rule", [r for r in RULES.rules if r.feature and not r.pattern], ids=lambda rule: rule.id)
+@pytest.mark.parametrize(
+    "rule", [r for r in RULES.rules if r.feature and not (r.pattern or r.measure)], ids=lambda rule: rule.id
+)
 def test_every_feature_rule_fires_on_its_feature_only(rule: Rule) -> None:
     assert rule.feature is not None
     for name in FEATURES:
@@ -43,6 +46,39 @@ def test_a_feature_rule_with_a_pattern_asks_for_the_words_too() -> None:
         view = example_view(text)._replace(features=features)
         assert RuleReward([rule]).score(view).points == points
     assert RuleReward([rule]).score_features(FLOATS, features) == -5.0
+
+
+def test_a_feature_rule_with_a_measure_asks_for_it_too() -> None:
+    rule = Rule("claim", -5.0, "minor", "claims", feature="mistaken_claim", measure="phone-numbers", above=0.5)
+    features = tuple(float(f == "mistaken_claim") for f in FEATURES)
+    for text, points in (("Ring 13812345678.", -5.0), ("Deal.", 0.0)):
+        view = example_view(text)
+        assert RuleReward([rule]).score(view).points == 0.0
+        assert RuleReward([rule]).score(view._replace(features=features)).points == points
+    assert RuleReward([rule]).score_features(FLOATS, features) == -5.0
+
+
+PRESSED = {"manager": ["I could do 350 for the Deluxe King and 560 for the Family Suite."], "rooms": 2}
+NET = {"manager": ["I could do 297.50 net."]}
+
+
+@pytest.mark.parametrize(
+    ("example", "presses"),
+    [
+        (PRESSED | {"text": "The king at 350, fine. Could the Family Suite be 520?"}, False),
+        (PRESSED | {"text": "How about 520 for the Family Suite? It is a long stay."}, False),
+        (PRESSED | {"text": "So that is 350 for the Deluxe King?"}, False),
+        (PRESSED | {"text": "Could the Deluxe King be 340?"}, True),
+        (NET | {"text": "297.50 net is 350 on the page. Is that right?"}, False),
+        (NET | {"text": "Before I write it: is 297.50 what reaches you?"}, False),
+        (NET | {"text": "Could you go down to 280 net?"}, True),
+    ],
+)
+def test_who_bids_on_another_room_or_says_the_figure_again_does_not_press(
+    example: Mapping[str, object], presses: bool
+) -> None:
+    fired = [term.id for term in RULES.score(example_view(example)).terms]
+    assert ("press-at-target" in fired) is presses
 
 
 def test_every_check_of_the_paper_has_a_rule() -> None:
@@ -306,3 +342,25 @@ def test_terms_never_name_a_target() -> None:
     scored = RULES.score(example_view("Our target is 352."))
     assert scored.terms
     assert not any("352" in t.message for t in scored.terms)
+
+
+TWO = {"manager": ["I could do 370 for the Deluxe King and 560 for the Family Suite."], "rooms": 2}
+
+
+@pytest.mark.parametrize(
+    ("example", "rule"),
+    [
+        ("Your payout is late? Send me the booking numbers, I'll take them to the review desk myself.", "over-promise"),
+        ("Zero commission I cannot give, and whoever offers it should not be trusted.", "over-promise-text"),
+        ("First place isn't mine to hand out. A report each week is.", "over-promise-text"),
+        ("My last message was wrong: silence is not a yes, nothing is entered.", "silence-as-agreement"),
+        ("We leave May as it is, nothing loaded, no badge.", "silence-as-agreement"),
+        ("You're no idiot, we should have called you in week one.", "insult"),
+        ({"text": "A guarantee isn't mine to sign.", "manager": ["Can you guarantee me bookings?"]}, "request-passed-over"),
+        ({"text": "Goodbye for now. Or is one of the weeks harder to fill?"}, "close-open"),
+        (TWO | {"text": "Could the Family Suite be 540 and the Deluxe King 360?"}, "bid-above-quote"),
+        ("It costs you 60 yuan a night, and the guest pays 400.", "bid-absurd"),
+    ],
+)
+def test_what_only_sounds_like_a_breach_is_none(example: Example, rule: str) -> None:
+    assert rule not in [term.id for term in RULES.score(example_view(example)).terms]

@@ -23,7 +23,7 @@ from negotiation_env.language.claims.dates import (
 )
 from negotiation_env.language.claims.houses import DATE_ASIDE, RoomMention, tickets_meant
 from negotiation_env.language.claims.talk import Claim, Span, Talk, within
-from negotiation_env.language.claims.told import parts_of, parts_told
+from negotiation_env.language.claims.told import Nights, nights_on, parts_among, parts_told, told
 from negotiation_env.language.numerals import find_numbers
 
 _START_BEFORE: Final = re.compile(
@@ -93,7 +93,7 @@ _IN_MONTH: Final = re.compile(r"(?: rooms?)? (?:in|for)(?: the)?(?: (?:early|lat
 _TO_NIGHTS: Final = re.compile(r"(?:'s|[,，]| for| at)*(?: the)?(?: ?[0-9]{3,4})?[,，]?(?: for)? ?")
 _PART: Final = re.compile(
     r"\b(?:only|just|last|leave|except|without|outside|first|keep|kept|closed?|after|weekends?|weekdays?|midweek|other|"
-    r"rest|remaining|of (?:those|these|them|the)|part|some|stays?|shorter|instead|half|quiet|empty|before|between|or|"
+    r"rest|remaining|of (?:those|these|them|the)|part|some|stays|stay(?! of\b)|shorter|instead|half|quiet|empty|before|between|or|"
     r"mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|alone|either|split|minus|"
     r"less|free)\b|只|其中|剩|另外|平日|周"
 )
@@ -118,7 +118,9 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
     """Return a claim for each date that is said to be one of a stay."""
     found: list[Claim] = []
     said = _days_said(talk) if dates else frozenset[Day]()
-    parts = parts_of(talk.text, talk.earlier, talk.card.tickets) if dates and talk.earlier else ()
+    groups = nights_on(told(talk.text), talk.card.tickets) if dates and talk.earlier else []
+    parts = parts_among(groups, talk.earlier, talk.card.tickets)
+    meant = [tickets_meant(talk, rooms, mention.start, mention.end) for mention in dates] if groups else []
     for mention in dates:
         tickets = tickets_meant(talk, rooms, mention.start, mention.end)
         opening = not talk.earlier and not mention.is_range and len(mention.days) == 1
@@ -129,7 +131,10 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
         if talk.low[mention.start - 1 : mention.start] == "、" and mention.days[0].month is None:
             continue  # the end of a list, "8、9、10号"
         if any(part.start <= mention.start < part.end for part in parts):
-            continue
+            if not mention.is_range or len(tickets) != 1 or meant.count(tickets) > 1:
+                continue
+            if _is_part(talk, [group for group in groups if group.start <= mention.start < group.end], tickets):
+                continue  # a range told of one room alone is no part beside those of others
         if any(_AND_DAY.fullmatch(talk.low, date.end, mention.start) and date.days[-1].day + 1 == mention.days[0].day
                for date in within(dates, mention.start - 24, mention.start)):  # fmt: skip
             continue
@@ -165,6 +170,11 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
             true = any(_fits(talk, mention, ticket, start, nights) for ticket in tickets)
         found.append(talk.claim("date", mention.start, mention.end, _iso(mention.days[0]), truth, true))
     return found
+
+
+def _is_part(talk: Talk, groups: list[Nights], tickets: Sequence[Ticket]) -> bool:
+    """Return whether some days part a room's stay with what the hotel has told, without other days of the message."""
+    return bool(parts_among(groups, talk.earlier, tickets))
 
 
 def _end_claims(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], said: AbstractSet[Day],
@@ -292,7 +302,8 @@ def _half_fits(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], said
     (ticket,) = tickets
     first, last = mention.days
     counts = {item.nights for item in within(nights, sentence.start, sentence.end)}
-    if len(within(dates, sentence.start, sentence.end)) > 1 or counts & {
+    clause = talk.clause(mention.start)
+    if len(within(dates, clause.start, clause.end)) > 1 or counts & {
         last.day - first.day,
         last.day - first.day + 1,
     }:

@@ -253,7 +253,11 @@ def parts_of(text: str, earlier: Sequence[str], tickets: Sequence[Ticket]) -> li
 
     A group that shares some days with those that the hotel has listed and not all is none.
     """
-    groups = nights_on(told(text), tickets)
+    return parts_among(nights_on(told(text), tickets), earlier, tickets)
+
+
+def parts_among(groups: list[Nights], earlier: Sequence[str], tickets: Sequence[Ticket]) -> list[Nights]:
+    """Return those groups of a message that part a stay of some tickets; see ``parts_of``."""
     heard = [(said, nights_on(said, tickets)) for said in map(told, earlier[: -2 * _LATELY : -2] if groups else ())]
     lists = [group.days for _, there in heard for group in there if len(group.days) > 1]
     groups = [group for group in groups if not any(is_moved(group.days, days) for days in lists)]
