@@ -13,7 +13,6 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cache, lru_cache, partial
 from itertools import pairwise
-from sys import intern
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -72,8 +71,8 @@ class _SeenText(NamedTuple):
 
 
 def _look(text: str, paired: bool = True) -> _SeenText:
-    words = tuple(map(intern, tokens(text)))
-    pairs = tuple(dict.fromkeys([intern(f"{a} {b}") for a, b in pairwise(words)])) if paired else ()
+    words = tokens(text)
+    pairs = tuple(dict.fromkeys([f"{a} {b}" for a, b in pairwise(words)])) if paired else ()
     figures = tuple([figure.replace(",", "") for figure in _FIGURE.findall(text)])
     return _SeenText(words, pairs, figures)
 
