@@ -7,10 +7,10 @@ Every rule has examples that must and must not fire it, tried out on a made-up c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +35,8 @@ __all__ = ["PATTERN_SECONDS", "SHIPPED", "Example", "Rule", "RuleReward", "load_
 
 SHIPPED = Path(__file__).with_name("rules.toml")
 PATTERN_SECONDS = 0.25
-"""Time limit of one pattern on one reply; a pattern that reaches it leaves the reply unscored, with a fault."""
+"""Time limit of one pattern on one reply; a pattern that reaches it leaves the reply unscored, with a fault. Those of
+the shipped file have none on ASCII."""
 _CLAUSE_END = re.compile(r"[.!?;:,\n。！？；，]|\bbut\b")
 _WORD = re.compile(r"\w+")
 _CLAUSE = 120
@@ -51,19 +52,38 @@ class _Matcher(NamedTuple):
 
     pattern: regex.Pattern[str]
     unless: regex.Pattern[str] | None
+    ascii: tuple[re.Pattern[str], re.Pattern[str] | None] | None = None
+    """The same for ``re``, for a tested pattern on ASCII, where both match alike: it takes six tenths of the time (the
+    patterns of the shipped file on 200 messages, 1.2 for 1.9 ms), and has no time limit."""
+
+    @classmethod
+    def of(cls, rule: Rule, tested: bool) -> _Matcher:
+        """Return the matcher of a rule with a pattern; ``tested``: it needs no time limit."""
+        pattern, unless = rule.pattern or "", rule.unless
+        plain = (re.compile(pattern), re.compile(unless) if unless else None) if tested else None
+        return cls(regex.compile(pattern), regex.compile(unless) if unless else None, plain)
 
     def found(self, text: str) -> bool:
         """Return whether the text has a match that nothing before it in its clause excuses."""
-        if self.unless is None:
-            return self.pattern.search(text, timeout=PATTERN_SECONDS) is not None
-        for number, match in enumerate(self.pattern.finditer(text, timeout=PATTERN_SECONDS)):
-            before = text[max(0, match.start() - _CLAUSE) : match.start()]
-            clause = _CLAUSE_END.split(before)[-1]
-            if not self.unless.search(clause, timeout=PATTERN_SECONDS):
+        excuses: Callable[[str], object] | None
+        if self.ascii is not None and text.isascii() and not _SEPARATORS.search(text):
+            pattern, unless = self.ascii
+            starts = (match.start() for match in pattern.finditer(text))
+            excuses = None if unless is None else unless.search
+        else:
+            starts = (match.start() for match in self.pattern.finditer(text, timeout=PATTERN_SECONDS))
+            excuses = None if self.unless is None else partial(self.unless.search, timeout=PATTERN_SECONDS)
+        for number, start in enumerate(starts):
+            before = text[max(0, start - _CLAUSE) : start]
+            if excuses is None or not excuses(_CLAUSE_END.split(before)[-1]):
                 return True
             if number == _MOST_MATCHES:
                 return False
         return False
+
+
+_SEPARATORS = re.compile("[\x1c-\x1f]")
+"""White space for ``re`` and not for ``regex``."""
 
 
 class RuleReward:
@@ -71,12 +91,13 @@ class RuleReward:
 
     Args:
         rules: the rules, in the order in which their terms are listed.
+        tested: their patterns are known to be quick on any text, as those of the shipped file are by its tests.
 
     Every rule is prepared at construction: patterns compiled, and the words and signs that patterns and measurements
     need gathered into one set, so that a harmless reply costs one set intersection.
     """
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[Rule], tested: bool = False) -> None:
         self.rules = tuple(rules)
         self._terms = tuple(RewardTerm("rules", r.id, r.points, r.message) for r in rules)
         self._features = tuple(
@@ -85,11 +106,7 @@ class RuleReward:
         self._measures: dict[int, tuple[Measure, tuple[str, ...], float]] = {
             i: (MEASURES[r.measure], r.phrases, r.above) for i, r in enumerate(rules) if r.measure is not None
         }
-        self._matchers = {
-            i: _Matcher(regex.compile(r.pattern), regex.compile(r.unless) if r.unless else None)
-            for i, r in enumerate(rules)
-            if r.pattern is not None
-        }
+        self._matchers = {i: _Matcher.of(r, tested) for i, r in enumerate(rules) if r.pattern is not None}
         self._excuses = {
             i: regex.compile(r.unless) for i, r in enumerate(rules) if r.unless is not None and r.pattern is None
         }
@@ -119,7 +136,7 @@ class RuleReward:
 
         Patterns of a user's file are tried on hostile text first; those of the shipped file are in its tests.
         """
-        return cls(load_rules(SHIPPED, probe=False) if path is None else load_rules(Path(path)))
+        return cls(load_rules(SHIPPED, probe=False), tested=True) if path is None else cls(load_rules(Path(path)))
 
     @classmethod
     def shipped(cls) -> RuleReward:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ from negotiation_env.errors import DataFileError
 from negotiation_env.game.features import FEATURES
 from negotiation_env.game.lanes import ARRAYS, FLOATS
 from rewards.rules.measures import MEASURES
-from rewards.rules.rule_file import slow_text
-from rewards.rules.rule_reward import Rule, RuleReward, check_examples, example_view, load_rules
+from rewards.rules.rule_file import hostile_texts, slow_text
+from rewards.rules.rule_reward import PATTERN_SECONDS, Rule, RuleReward, check_examples, example_view, load_rules
 
 RULES = RuleReward.shipped()
 BY_ID = {rule.id: rule for rule in RULES.rules}
@@ -220,6 +221,17 @@ def test_hostile_replies_are_all_scored() -> None:
 @pytest.mark.parametrize("rule", [r for r in RULES.rules if r.pattern], ids=lambda rule: rule.id)
 def test_no_shipped_pattern_blows_up_on_a_probe(rule: Rule) -> None:
     assert slow_text(rule) is None
+
+
+@pytest.mark.parametrize("rule", [r for r in RULES.rules if r.pattern], ids=lambda rule: rule.id)
+def test_both_engines_find_the_same_on_probes_and_examples_in_time(rule: Rule) -> None:
+    limited, free = RuleReward([rule]), RuleReward([rule], tested=True)
+    examples = [e.lower() if isinstance(e, str) else str(e["text"]).lower() for e in (*rule.yes, *rule.no)]
+    for text in (*hostile_texts(rule), *examples):
+        start = process_time()
+        found = free._matchers[0].found(text)
+        assert process_time() - start < PATTERN_SECONDS
+        assert found is limited._matchers[0].found(text)
 
 
 @pytest.mark.parametrize("pattern", ["(?:a+a+)+b", r"(?:\w+\s?)+:", r"(?:\w+ ?)+\?"])
