@@ -79,8 +79,8 @@ def _look(text: str, paired: bool = True) -> _SeenText:
 
 # Every later turn compares its message with the earlier ones, so what is seen of them is remembered: as tuples of
 # strings, which the garbage collector leaves alone. Thousands of sets would cost more than they save. There is room for
-# the talks of a batch of 256; with a quarter of it a step in such a batch takes a sixth longer.
-_REMEMBERED: Final = 4096
+# eight messages of either side in each talk of a batch of 256; where both sides shared it, a step took a sixth longer.
+_REMEMBERED: Final = 2048
 _LONGEST_REMEMBERED: Final = 600
 """Characters of a text that is remembered: of longer ones the memory would be too large."""
 _remembered_said: Final = lru_cache(maxsize=_REMEMBERED)(_look)

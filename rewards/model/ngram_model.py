@@ -84,7 +84,7 @@ def _look(text: str, paired: bool = True) -> _ReadText:
 
 # Every later turn compares its reply with a message, so what is seen of one is remembered: as tuples of strings, which
 # the garbage collector leaves alone. As many as in ``light_features``.
-_REMEMBERED: Final = 4096
+_REMEMBERED: Final = 2048
 _LONGEST_REMEMBERED: Final = 600
 """Characters of a text that is remembered."""
 _remembered_said: Final = lru_cache(maxsize=_REMEMBERED)(_look)
