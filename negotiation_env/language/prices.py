@@ -5,7 +5,8 @@ Reads English and Chinese, digits and words: "Â¥380", "1.2k", "three eighty", ä¸
 selling, off what. Dates, times, counts, measures, model numbers, occupancy figures, differences ("we're 20 apart")
 and the like are left out by the words around them.
 
-Only the first `MAX_CHARS` characters are read; time is linear in them and no text raises an error.
+Only the first `MAX_CHARS` characters are read, and `_MOST_NUMBERS` numbers of a sentence; time is linear in them and no
+text raises an error.
 
 It does not know the market, the item or the dialogue: it cannot tell a figure of the speaker from
 one of the partner, nor which ticket a figure is for, and it resolves no "that" or "same as before". A figure for
@@ -50,6 +51,8 @@ from negotiation_env.language.price_vocabulary import (
 )
 
 MAX_CHARS: Final = 4000
+_MOST_NUMBERS: Final = 300
+"""Numbers of a sentence that are read: nobody says more, and each takes some 50 microseconds."""
 
 
 class PriceKind(Enum):
@@ -333,7 +336,7 @@ def _phrases(low: str, chinese: bool) -> list[Price]:
 
 def _figures(text: str, low: str, digits: bool, words: bool, chinese: bool) -> tuple[list[Price], bool]:
     """Prices said with a figure, and whether numbers were compared with one another to tell."""
-    numbers = find_numbers(low, digits, words, chinese)
+    numbers = find_numbers(low, digits, words, chinese)[:_MOST_NUMBERS]
     if not numbers:
         return [], False
     read = [_classify(low, number) for number in numbers]

@@ -13,7 +13,6 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cache, lru_cache, partial
 from itertools import pairwise
-from sys import intern
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -72,16 +71,16 @@ class _SeenText(NamedTuple):
 
 
 def _look(text: str, paired: bool = True) -> _SeenText:
-    words = tuple(map(intern, tokens(text)))
-    pairs = tuple(dict.fromkeys([intern(f"{a} {b}") for a, b in pairwise(words)])) if paired else ()
+    words = tokens(text)
+    pairs = tuple(dict.fromkeys([f"{a} {b}" for a, b in pairwise(words)])) if paired else ()
     figures = tuple([figure.replace(",", "") for figure in _FIGURE.findall(text)])
     return _SeenText(words, pairs, figures)
 
 
 # Every later turn compares its message with the earlier ones, so what is seen of them is remembered: as tuples of
 # strings, which the garbage collector leaves alone. Thousands of sets would cost more than they save. There is room for
-# the talks of a batch of 256; with a quarter of it a step in such a batch takes a sixth longer.
-_REMEMBERED: Final = 4096
+# eight messages of either side in each talk of a batch of 256; where both sides shared it, a step took a sixth longer.
+_REMEMBERED: Final = 2048
 _LONGEST_REMEMBERED: Final = 600
 """Characters of a text that is remembered: of longer ones the memory would be too large."""
 _remembered_said: Final = lru_cache(maxsize=_REMEMBERED)(_look)

@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
-from sys import intern
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -77,15 +76,15 @@ class _ReadText(NamedTuple):
 
 def _look(text: str, paired: bool = True) -> _ReadText:
     found = _TOKEN.findall(text[:MOST_CHARACTERS].lower())
-    tokens = tuple([f"<{min(len(t), 5)} digits>" if t[0].isdigit() else intern(t) for t in found])
+    tokens = tuple([f"<{min(len(t), 5)} digits>" if t[0].isdigit() else t for t in found])
     stems = [t[:_STEM] for t in tokens if (len(t) >= _CONTENT and t[0] != "<" and t not in _COMMON) or t > "\u3400"]
-    pairs = tuple(dict.fromkeys([intern(f"{a} {b}") for a, b in pairwise(tokens)])) if paired else ()
-    return _ReadText(tokens, pairs, tuple(map(intern, dict.fromkeys(stems))))
+    pairs = tuple(dict.fromkeys([f"{a} {b}" for a, b in pairwise(tokens)])) if paired else ()
+    return _ReadText(tokens, pairs, tuple(dict.fromkeys(stems)))
 
 
 # Every later turn compares its reply with a message, so what is seen of one is remembered: as tuples of strings, which
 # the garbage collector leaves alone. As many as in ``light_features``.
-_REMEMBERED: Final = 4096
+_REMEMBERED: Final = 2048
 _LONGEST_REMEMBERED: Final = 600
 """Characters of a text that is remembered."""
 _remembered_said: Final = lru_cache(maxsize=_REMEMBERED)(_look)

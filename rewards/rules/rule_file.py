@@ -155,7 +155,7 @@ def hostile_texts(rule: Rule) -> list[str]:
     units = [*_UNITS, *(f"{need} " for need in rule.needs), *(f"{e.lower()} " for e in examples)]
     units += [e.lower()[: len(e) // 2] for e in examples]
     texts = [(unit * LONGEST_READ)[:LONGEST_READ] for unit in units if unit]
-    signs = "\x03" + "".join(dict.fromkeys(f"{rule.pattern or ''}{rule.unless or ''}"))[:200]
+    signs = "\x03" + "".join(dict.fromkeys(f"{rule.pattern or ''}{rule.unless or ''}{rule.taken_back or ''}"))[:200]
     return texts + [text[: -len(signs)] + signs for text in texts[: len(_UNITS)]]
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import regex
 
@@ -35,7 +35,8 @@ __all__ = ["PATTERN_SECONDS", "SHIPPED", "Example", "Rule", "RuleReward", "load_
 
 SHIPPED = Path(__file__).with_name("rules.toml")
 PATTERN_SECONDS = 0.25
-"""Time limit of one pattern on one reply; a pattern that reaches it leaves the reply unscored, with a fault."""
+"""Time limit of one pattern on one reply; a pattern that reaches it leaves the reply unscored, with a fault. Those of
+the shipped file have none on ASCII."""
 _CLAUSE_END = re.compile(r"[.!?;:,\n。！？；，]|\bbut\b")
 _WORD = re.compile(r"\w+")
 _SENTENCE_END = re.compile(r"[.!?;\n。！？；]")
@@ -49,31 +50,54 @@ _MOST_MATCHES = 12
 """Matches of a pattern that are looked at; each may be excused by what stands before it."""
 
 
-class _Matcher(NamedTuple):
-    """A compiled pattern with its exception."""
+_Engine = tuple[Any, Any, Any]
+"""Of one engine: a pattern, what excuses it before a match, and what takes it back behind one; either may be None."""
 
-    pattern: regex.Pattern[str]
-    unless: regex.Pattern[str] | None
-    taken_back: regex.Pattern[str] | None
+
+class _Matcher(NamedTuple):
+    """A compiled pattern with its exceptions."""
+
+    limited: _Engine
+    """For ``regex``, whose searches end in time."""
+    free: _Engine | None = None
+    """The same for ``re``, for a tested pattern on ASCII, where both match alike: it takes six tenths of the time (the
+    patterns of the shipped file on 200 messages, 1.2 for 1.9 ms), and has no time limit."""
+
+    @classmethod
+    def of(cls, rule: Rule, tested: bool) -> _Matcher:
+        """Return the matcher of a rule with a pattern; ``tested``: it needs no time limit."""
+
+        def compiled(engine: Any) -> _Engine:
+            pattern, unless, back = (None if p is None else engine.compile(p) for p in _patterns(rule))
+            return pattern, unless, back
+
+        return cls(compiled(regex), compiled(re) if tested else None)
 
     def found(self, text: str) -> bool:
         """Return whether the text has a match that nothing before it in its clause excuses, and nothing behind it."""
-        if self.unless is None and self.taken_back is None:
-            return self.pattern.search(text, timeout=PATTERN_SECONDS) is not None
-        for number, match in enumerate(self.pattern.finditer(text, timeout=PATTERN_SECONDS)):
-            if not self._is_excused(text, match.start(), match.end()):
+        free = self.free is not None and text.isascii() and not _SEPARATORS.search(text)
+        pattern, unless, back = self.free if free and self.free is not None else self.limited
+        limit = {} if free else {"timeout": PATTERN_SECONDS}
+        if unless is None and back is None:
+            return pattern.search(text, **limit) is not None
+        for number, match in enumerate(pattern.finditer(text, **limit)):
+            start, end = match.span()
+            before = _CLAUSE_END.split(text[max(0, start - _CLAUSE) : start])[-1]
+            behind = _SENTENCE_END.split(text[end : end + _BEHIND], maxsplit=1)[0]
+            excused = unless is not None and unless.search(before, **limit)
+            if not excused and not (back is not None and back.search(behind, **limit)):
                 return True
             if number == _MOST_MATCHES:
                 return False
         return False
 
-    def _is_excused(self, text: str, start: int, end: int) -> bool:
-        """Return whether what stands around a match takes its sense away."""
-        before = _CLAUSE_END.split(text[max(0, start - _CLAUSE) : start])[-1]
-        if self.unless is not None and self.unless.search(before, timeout=PATTERN_SECONDS):
-            return True
-        behind = _SENTENCE_END.split(text[end : end + _BEHIND], maxsplit=1)[0]
-        return self.taken_back is not None and self.taken_back.search(behind, timeout=PATTERN_SECONDS) is not None
+
+def _patterns(rule: Rule) -> tuple[str | None, str | None, str | None]:
+    return rule.pattern, rule.unless, rule.taken_back
+
+
+_SEPARATORS = re.compile("[\x1c-\x1f]")
+"""White space for ``re`` and not for ``regex``."""
 
 
 class RuleReward:
@@ -81,12 +105,13 @@ class RuleReward:
 
     Args:
         rules: the rules, in the order in which their terms are listed.
+        tested: their patterns are known to be quick on any text, as those of the shipped file are by its tests.
 
     Every rule is prepared at construction: patterns compiled, and the words and signs that patterns and measurements
     need gathered into one set, so that a harmless reply costs one set intersection.
     """
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[Rule], tested: bool = False) -> None:
         self.rules = tuple(rules)
         self._terms = tuple(RewardTerm("rules", r.id, r.points, r.message) for r in rules)
         self._features = tuple(
@@ -97,11 +122,7 @@ class RuleReward:
             for i, r in enumerate(rules)
             if r.measure is not None
         }
-        self._matchers = {
-            i: _Matcher(regex.compile(r.pattern), _compiled(r.unless), _compiled(r.taken_back))
-            for i, r in enumerate(rules)
-            if r.pattern is not None
-        }
+        self._matchers = {i: _Matcher.of(r, tested) for i, r in enumerate(rules) if r.pattern is not None}
         self._excuses = {
             i: regex.compile(r.unless) for i, r in enumerate(rules) if r.unless is not None and r.pattern is None
         }
@@ -132,7 +153,7 @@ class RuleReward:
 
         Patterns of a user's file are tried on hostile text first; those of the shipped file are in its tests.
         """
-        return cls(load_rules(SHIPPED, probe=False) if path is None else load_rules(Path(path)))
+        return cls(load_rules(SHIPPED, probe=False), tested=True) if path is None else cls(load_rules(Path(path)))
 
     @classmethod
     def shipped(cls) -> RuleReward:
@@ -247,10 +268,6 @@ class RuleReward:
                 kept[key] = i
         terms = tuple(self._terms[i] for i in sorted(kept.values()))
         return RuleScore(sum(t.points for t in terms), terms)
-
-
-def _compiled(pattern: str | None) -> regex.Pattern[str] | None:
-    return None if pattern is None else regex.compile(pattern)
 
 
 _NOTHING = RuleScore(0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 import pytest
@@ -15,8 +16,16 @@ from negotiation_env.errors import DataFileError
 from negotiation_env.game.features import FEATURES
 from negotiation_env.game.lanes import ARRAYS, FLOATS
 from rewards.rules.measures import MEASURES
-from rewards.rules.rule_file import slow_text
-from rewards.rules.rule_reward import Example, Rule, RuleReward, check_examples, example_view, load_rules
+from rewards.rules.rule_file import hostile_texts, slow_text
+from rewards.rules.rule_reward import (
+    PATTERN_SECONDS,
+    Example,
+    Rule,
+    RuleReward,
+    check_examples,
+    example_view,
+    load_rules,
+)
 
 RULES = RuleReward.shipped()
 BY_ID = {rule.id: rule for rule in RULES.rules}
@@ -258,6 +267,17 @@ def test_no_shipped_pattern_blows_up_on_a_probe(rule: Rule) -> None:
     assert slow_text(rule) is None
 
 
+@pytest.mark.parametrize("rule", [r for r in RULES.rules if r.pattern], ids=lambda rule: rule.id)
+def test_both_engines_find_the_same_on_probes_and_examples_in_time(rule: Rule) -> None:
+    limited, free = RuleReward([rule]), RuleReward([rule], tested=True)
+    examples = [e.lower() if isinstance(e, str) else str(e["text"]).lower() for e in (*rule.yes, *rule.no)]
+    for text in (*hostile_texts(rule), *examples):
+        start = process_time()
+        found = free._matchers[0].found(text)
+        assert process_time() - start < PATTERN_SECONDS
+        assert found is limited._matchers[0].found(text)
+
+
 @pytest.mark.parametrize("pattern", ["(?:a+a+)+b", r"(?:\w+\s?)+:", r"(?:\w+ ?)+\?"])
 def test_a_pattern_that_blows_up_is_refused_when_it_is_read(tmp_path: Path, pattern: str) -> None:
     path = tmp_path / "rules.toml"
@@ -356,7 +376,10 @@ TWO = {"manager": ["I could do 370 for the Deluxe King and 560 for the Family Su
         ("My last message was wrong: silence is not a yes, nothing is entered.", "silence-as-agreement"),
         ("We leave May as it is, nothing loaded, no badge.", "silence-as-agreement"),
         ("You're no idiot, we should have called you in week one.", "insult"),
-        ({"text": "A guarantee isn't mine to sign.", "manager": ["Can you guarantee me bookings?"]}, "request-passed-over"),
+        (
+            {"text": "A guarantee isn't mine to sign.", "manager": ["Can you guarantee me bookings?"]},
+            "request-passed-over",
+        ),
         ({"text": "Goodbye for now. Or is one of the weeks harder to fill?"}, "close-open"),
         (TWO | {"text": "Could the Family Suite be 540 and the Deluxe King 360?"}, "bid-above-quote"),
         ("It costs you 60 yuan a night, and the guest pays 400.", "bid-absurd"),
