@@ -27,7 +27,7 @@ from negotiation_env.language.claims.money import (
     standing_claims,
     taken_claims,
 )
-from negotiation_env.language.claims.ranges import range_claims, weekend_claims
+from negotiation_env.language.claims.ranges import range_claims
 from negotiation_env.language.claims.retold import retold_claims
 from negotiation_env.language.claims.shares import find_shares, share_claims, trend_claims
 from negotiation_env.language.claims.stays import date_claims, month_claims, nights_claims
@@ -71,6 +71,6 @@ def find_claims(
         *type_claims(talk, rooms),
     ]
     accused = {(claim.kind, claim.start) for claim in claims if not claim.true}
-    told = (*retold_claims(talk), *range_claims(talk, dates, nights, rooms), *weekend_claims(talk))
+    told = (*retold_claims(talk), *range_claims(talk, dates, nights, rooms))
     claims += [claim for claim in told if (claim.kind, claim.start) not in accused]
     return tuple(sorted(claims, key=lambda claim: (claim.start, claim.end, claim.kind)))

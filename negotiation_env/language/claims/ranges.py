@@ -1,6 +1,4 @@
-"""Claims about first and last days: a range that its nights do not fill, that is another room's stay, or that lies
-half in the days of the week which the hotel has set apart.
-"""
+"""Claims about first and last days: a range that its nights do not fill, or that is another room's stay."""
 
 from __future__ import annotations
 
@@ -13,7 +11,6 @@ from negotiation_env.game.scenario import Ticket
 from negotiation_env.language.claims.dates import DateMention, NightsMention
 from negotiation_env.language.claims.houses import RoomMention, tickets_meant
 from negotiation_env.language.claims.talk import Claim, Talk, within
-from negotiation_env.language.claims.told import is_asked, nights_on, sentence_at, told, week_parts
 
 _BESIDE: Final = 32
 """Characters within which a number of nights belongs to a range."""
@@ -30,10 +27,10 @@ _LINK: Final = re.compile(r"[,:(，、共一 ]*(?:for|all|of|the|is|are|a stay o
 
 def range_claims(talk: Talk, dates: Sequence[DateMention], nights: Sequence[NightsMention],
                  rooms: Sequence[RoomMention]) -> list[Claim]:  # fmt: skip
-    """Return the ranges of days beside a number of nights that they do not hold: "9 to 15 May, seven nights".
+    """Return the ranges of days beside a number of nights that they do not hold: "9 to 15 May, nine nights".
 
-    More nights than a range has days are false; fewer only where nothing says that some of the days are left out.
-    A range that is the whole stay of one room is false of another one.
+    Fewer nights are false in a first message alone; later on some may be left out. A range that is the whole stay of
+    one room is false of another one. None are those in a sentence which says that a part of the days is meant.
     """
     found: list[Claim] = []
     for mention in dates:
@@ -48,12 +45,12 @@ def range_claims(talk: Talk, dates: Sequence[DateMention], nights: Sequence[Nigh
             if _joined(talk, mention, item) and not _OF_THESE.search(talk.before(item.start, 14))
         ]
         sentence = talk.sentence(mention.start)
-        partly = _PARTLY.search(talk.low, sentence.start, sentence.end) is not None
+        if _PARTLY.search(talk.low, sentence.start, sentence.end):
+            continue
         for item in near[:1]:
-            more, less = item.nights > length + 1, item.nights < length
-            if (more or (less and not partly and not talk.earlier)) and item.nights > 1:
+            if item.nights > length + 1 or (1 < item.nights < length and not talk.earlier):
                 found.append(talk.claim("date", mention.start, mention.end, float(item.nights), float(length), False))
-        if not near and not partly and _of_other(talk, mention, rooms):
+        if not near and _of_other(talk, mention, rooms):
             found.append(talk.claim("date", mention.start, mention.end, float(length), None, False))
     return found
 
@@ -95,24 +92,3 @@ def _of_other(talk: Talk, mention: DateMention, rooms: Sequence[RoomMention]) ->
 def _edges(ticket: Ticket) -> tuple[tuple[int, int], tuple[int, int]]:
     last = ticket.check_out - timedelta(days=1)
     return (ticket.check_in.day, ticket.check_out.day), (ticket.check_in.day, last.day)
-
-
-def weekend_claims(talk: Talk) -> list[Claim]:
-    """Return the pairs of days that share one with the two days of the week that the hotel has set apart.
-
-    "Friday and Saturday keep 742" - "742 on the 15th and 16th", which are a Saturday and a Sunday.
-    """
-    heard = [part.weekdays for message in talk.earlier[-1::-2] for part in week_parts(told(message))]
-    apart = {days for days in heard if len(days) == 2}
-    if len(apart) != 1:
-        return []
-    (pair,) = apart
-    now = told(talk.text)
-    found: list[Claim] = []
-    for group in nights_on(now, talk.card.tickets):
-        days = sorted(group.days)
-        if len(days) != 2 or (days[1] - days[0]).days != 1 or is_asked(now, sentence_at(now, group.start)):
-            continue
-        if len(pair & {day.weekday() for day in days}) == 1 and any(abs(a - b) in (1, 6) for a in pair for b in pair):
-            found.append(talk.claim("date", group.start, group.end, days[0].isoformat(), None, False))
-    return found
