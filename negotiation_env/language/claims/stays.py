@@ -340,7 +340,8 @@ def _weekday_claims(talk: Talk, mention: DateMention) -> list[Claim]:
         days = sorted({found for ticket in talk.card.tickets for found in _days(said, ticket)})
         if days and not (other and not any(_inside(said, ticket) for ticket in talk.card.tickets)):
             truth = ", ".join(found.strftime("%A") for found in days)
-            true = any(found.weekday() == weekday for found in days)
+            told = any(item.weekday == weekday and item.days[0].day == said.day for item in talk.earlier_dates)
+            true = told or any(found.weekday() == weekday for found in days)
             claims.append(talk.claim("weekday", mention.start, mention.end, _iso(said), truth, true))
     return claims
 
