@@ -59,7 +59,6 @@ PAIRS = [
     ("date", "King, four nights from the eighteenth.", "King, four nights from the twenty-eighth."),
     ("date", "双床6月15号起七晚。", "双床7月15号起七晚。"),
     ("date", "Twin, 15 to 22 June, one stay of seven.", "Twin, 15 to 20 June, one stay of seven."),
-    ("date", "Twin, 15 to 22 June: 400. King, 18 to 22 June: 530.", "Twin, 15 to 22 June: 400. King, 15 to 22 June: 530."),
     ("date", "Twin, 15 to 22 June, king, 18 to 22 June.", "Twin, 15 to 19 June, king, 18 to 22 June."),
     ("date", "大床18号起，您看呢？", "大床28号起，您看呢？"),
     ("weekday", "The twin from Tuesday the 15th of June.", "The twin from Monday the 15th of June."),
@@ -340,7 +339,5 @@ QUIET = [
 
 
 @pytest.mark.parametrize(("text", "earlier"), QUIET)
-def test_what_the_hotel_has_told_and_what_is_only_spoken_of_is_not_accused(
-    text: str, earlier: tuple[str, ...]
-) -> None:
+def test_what_the_hotel_has_told_and_what_is_only_spoken_of_is_not_accused(text: str, earlier: tuple[str, ...]) -> None:
     assert false_kinds(text, earlier) == set()
