@@ -58,6 +58,8 @@ PAIRS = [
     ("date", "The king, 18 to 22 June, yes?", "The king, 18 to 29 June, yes?"),
     ("date", "King, four nights from the eighteenth.", "King, four nights from the twenty-eighth."),
     ("date", "双床6月15号起七晚。", "双床7月15号起七晚。"),
+    ("date", "Twin, 15 to 22 June, one stay of seven.", "Twin, 15 to 20 June, one stay of seven."),
+    ("date", "Twin, 15 to 22 June, king, 18 to 22 June.", "Twin, 15 to 19 June, king, 18 to 22 June."),
     ("date", "大床18号起，您看呢？", "大床28号起，您看呢？"),
     ("weekday", "The twin from Tuesday the 15th of June.", "The twin from Monday the 15th of June."),
     ("nights", "Seven nights in the twin at 390?", "Nine nights in the twin at 390?"),
@@ -326,3 +328,16 @@ def test_false_claims_are_found_and_true_ones_left_alone_in_written_dialogues(la
             earlier += [text for text in (turn.agent, turn.manager) if text]
     assert sum(found) / len(found) >= least
     assert sum(accused) / len(accused) <= 0.02
+
+
+QUIET = [
+    ("Thursday 3, Friday 10 as spare.", ("Hello.", "Thursday 3. If the drawer's shut, Friday 10.")),
+    ("Which of the season's concerts pull people out of town?", TALK),
+    ("I can come by on Friday with a badge, and we talk.", TALK),
+    ("Four of the nights, the 18th to the 22nd, in the king.", TALK),
+]
+
+
+@pytest.mark.parametrize(("text", "earlier"), QUIET)
+def test_what_the_hotel_has_told_and_what_is_only_spoken_of_is_not_accused(text: str, earlier: tuple[str, ...]) -> None:
+    assert false_kinds(text, earlier) == set()

@@ -376,10 +376,7 @@ TWO = {"manager": ["I could do 370 for the Deluxe King and 560 for the Family Su
         ("My last message was wrong: silence is not a yes, nothing is entered.", "silence-as-agreement"),
         ("We leave May as it is, nothing loaded, no badge.", "silence-as-agreement"),
         ("You're no idiot, we should have called you in week one.", "insult"),
-        (
-            {"text": "A guarantee isn't mine to sign.", "manager": ["Can you guarantee me bookings?"]},
-            "request-passed-over",
-        ),
+        ({"text": "It isn't mine to sign.", "manager": ["Can you guarantee me bookings?"]}, "request-passed-over"),
         ({"text": "Goodbye for now. Or is one of the weeks harder to fill?"}, "close-open"),
         (TWO | {"text": "Could the Family Suite be 540 and the Deluxe King 360?"}, "bid-above-quote"),
         ("It costs you 60 yuan a night, and the guest pays 400.", "bid-absurd"),

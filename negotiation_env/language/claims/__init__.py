@@ -4,8 +4,7 @@
 hotel, its city and the competitor), ``events``, ``shares`` (demand, exposure, conversion, occupancy, commission),
 ``money`` (prices of the competitor, prices that stand, net prices, totals, what was said before), ``types`` (net or
 selling) and ``gifts`` (what is given beside the price); ``sums`` checks what figures are said to add up to;
-``retold`` holds what is said back against what was told before (``told``), ``ranges`` first and last days against
-their nights; ``talk`` holds a message beside its card.
+``retold`` holds what is said back against what was told before (``told``); ``talk`` holds a message beside its card.
 A figure that is offered is a bid and no claim, and the confidential target is never looked at. The text is data: no
 string raises, and the time is linear in its length.
 """
@@ -27,7 +26,6 @@ from negotiation_env.language.claims.money import (
     standing_claims,
     taken_claims,
 )
-from negotiation_env.language.claims.ranges import range_claims, weekend_claims
 from negotiation_env.language.claims.retold import retold_claims
 from negotiation_env.language.claims.shares import find_shares, share_claims, trend_claims
 from negotiation_env.language.claims.stays import date_claims, month_claims, nights_claims
@@ -71,6 +69,5 @@ def find_claims(
         *type_claims(talk, rooms),
     ]
     accused = {(claim.kind, claim.start) for claim in claims if not claim.true}
-    told = (*retold_claims(talk), *range_claims(talk, dates, nights, rooms), *weekend_claims(talk))
-    claims += [claim for claim in told if (claim.kind, claim.start) not in accused]
+    claims += [claim for claim in retold_claims(talk) if (claim.kind, claim.start) not in accused]
     return tuple(sorted(claims, key=lambda claim: (claim.start, claim.end, claim.kind)))

@@ -107,6 +107,8 @@ def event_claims(talk: Talk) -> list[Claim]:
         true = bool(words & known)
         if not words or (generic and not true and _is_plain(talk, match)):
             continue
+        if not true and match[0].startswith("s ") and talk.low[match.start() - 1 : match.start()] == "'":
+            continue  # "the season's festivals"
         if not true and _NONE.search(talk.before(match.start(), 12)):
             continue
         if not true and _is_public(talk, match[0], generic):

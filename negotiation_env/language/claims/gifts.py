@@ -58,7 +58,8 @@ _GIFTS: Final[dict[str, re.Pattern[str]]] = {
 _REFUSED: Final = re.compile(
     r"\b(?:no|not|never|nor|neither|without|instead of|rather than|nobody|nothing|isn't|cannot|stop|forget"
     r"|minus|skip|less|"
-    r"drop|leave out|off|read|saw|seen|dictate|shows?|wears?|it's the)\b|n't\b|不|没|别|免提|难"
+    r"drop|leave out|off|read|saw|seen|dictate|shows?|wears?|it's the|come by|in addition to"
+    r"|as well as)\b|n't\b|不|没|别|免提|难"
 )
 _REFUSED_AFTER: Final = re.compile(
     r",? (?:no\b|(?:\w+ ){0,2}(?:isn't|aren't|is not|i can't|i cannot|i may not|i can not|i won't|won't|can't"

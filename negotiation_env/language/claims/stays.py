@@ -93,7 +93,8 @@ _IN_MONTH: Final = re.compile(r"(?: rooms?)? (?:in|for)(?: the)?(?: (?:early|lat
 _TO_NIGHTS: Final = re.compile(r"(?:'s|[,，]| for| at)*(?: the)?(?: ?[0-9]{3,4})?[,，]?(?: for)? ?")
 _PART: Final = re.compile(
     r"\b(?:only|just|last|leave|except|without|outside|first|keep|kept|closed?|after|weekends?|weekdays?|midweek|other|"
-    r"rest|remaining|of (?:those|these|them|the)|part|some|stays|stay(?! of\b)|shorter|instead|half|quiet|empty|before|between|or|"
+    r"rest|remaining|of (?:those|these|them|the)|part|some|stays|stay(?! of\b)|"
+    r"shorter|instead|half|quiet|empty|before|between|or|"
     r"mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|alone|either|split|minus|"
     r"less|free)\b|只|其中|剩|另外|平日|周"
 )
@@ -130,11 +131,9 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
             continue
         if talk.low[mention.start - 1 : mention.start] == "、" and mention.days[0].month is None:
             continue  # the end of a list, "8、9、10号"
-        if any(part.start <= mention.start < part.end for part in parts):
-            if not mention.is_range or len(tickets) != 1 or meant.count(tickets) > 1:
-                continue
-            if _is_part(talk, [group for group in groups if group.start <= mention.start < group.end], tickets):
-                continue  # a range told of one room alone is no part beside those of others
+        alone = mention.is_range and len(tickets) == 1 and meant.count(tickets) == 1
+        if _is_part(talk, mention, groups, parts, tickets if alone else ()):
+            continue
         if any(_AND_DAY.fullmatch(talk.low, date.end, mention.start) and date.days[-1].day + 1 == mention.days[0].day
                for date in within(dates, mention.start - 24, mention.start)):  # fmt: skip
             continue
@@ -172,9 +171,13 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
     return found
 
 
-def _is_part(talk: Talk, groups: list[Nights], tickets: Sequence[Ticket]) -> bool:
-    """Return whether some days part a room's stay with what the hotel has told, without other days of the message."""
-    return bool(parts_among(groups, talk.earlier, tickets))
+def _is_part(talk: Talk, mention: DateMention, groups: Sequence[Nights], parts: Sequence[Nights],
+             tickets: Sequence[Ticket]) -> bool:  # fmt: skip
+    """Return whether a date parts a stay; one told of some tickets alone does not with those told of other rooms."""
+    if not any(part.start <= mention.start < part.end for part in parts):
+        return False
+    own = [group for group in groups if group.start <= mention.start < group.end]
+    return not tickets or bool(parts_among(own, talk.earlier, tickets))
 
 
 def _end_claims(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], said: AbstractSet[Day],
@@ -340,7 +343,8 @@ def _weekday_claims(talk: Talk, mention: DateMention) -> list[Claim]:
         days = sorted({found for ticket in talk.card.tickets for found in _days(said, ticket)})
         if days and not (other and not any(_inside(said, ticket) for ticket in talk.card.tickets)):
             truth = ", ".join(found.strftime("%A") for found in days)
-            true = any(found.weekday() == weekday for found in days)
+            told = any(item.weekday == weekday and item.days[0].day == said.day for item in talk.earlier_dates)
+            true = told or any(found.weekday() == weekday for found in days)
             claims.append(talk.claim("weekday", mention.start, mention.end, _iso(said), truth, true))
     return claims
 
