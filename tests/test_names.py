@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("negotiation_env", "simulators", "policies", "rewards", "benchmarks")
 TWICE: dict[str, str] = {}
 """Class and file names that may stand for two things, each with its reason; at most six."""
-MOST_FILES, MOST_LINES = 324, 66_500
+MOST_FILES, MOST_LINES = 324, 67_000
 FORMULA = re.compile(r"\b(Knows|Does not know|It knows|This module knows)\b")
 
 

@@ -2,5 +2,5 @@
 
 ``main`` holds ``study`` and ``serve``, and puts together ``bench``, ``play``, ``demo``, ``read``, ``train``, ``data``,
 ``persona``, ``own_files`` (``scenario``, ``rules``, ``rubric``), ``report`` (with ``rescore``) and ``doctor``.
-``completion`` has what the shell offers on Tab.
+``completion`` has what the shell offers on Tab, ``queue`` runs commands one after another.
 """

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.cli import completion
-from benchmarks.runner.queue import run_queue
+from benchmarks.cli.queue import run_queue
 from negotiation_env.errors import UsageError
 from negotiation_env.language.promise_words import PATH as PROMISE_WORDS
 from negotiation_env.training import optional_module

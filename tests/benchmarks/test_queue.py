@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.runner.queue import read_queue, resumed, run_queue
+from benchmarks.cli.queue import read_queue, resumed, run_queue
 from negotiation_env.errors import DataFileError, UsageError
 from negotiation_env.files import as_toml
 from tests.policies.tiny_models import save_tiny_model, table, write_sft

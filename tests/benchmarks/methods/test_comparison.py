@@ -96,7 +96,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Experiment]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation, "suites", few)
         patch.setattr("policies.training.on_policy.loop.draw", lambda *_: None)
-        patch.setattr("policies.adapters.reply_tokens", lambda folder: 4)
+        patch.setattr("policies.adapters.trained_with", lambda folder: ("compact", 4))
         base = tmp_path_factory.mktemp("base")
         write_base(base)
         experiment = Experiment(tmp_path_factory.mktemp("methods"), seeds=2, overrides=overrides(base), dialogues=4)

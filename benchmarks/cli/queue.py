@@ -15,22 +15,23 @@ goes on from its last checkpoint. A command that fails is told, and the next one
 
 from __future__ import annotations
 
-import multiprocessing
+import os
 import shlex
+import subprocess
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from negotiation_env.errors import UsageError
 from negotiation_env.files import Many, Table, Text, append_line, read_lines, read_toml
-from negotiation_env.play.workers import interrupts_held_back, leave_with_parent
 
 RESUMABLE: Final = frozenset({"base", "sft", "dpo", "ppo", "grpo", "repo", "rm", "reader", "voice"})
 """Methods whose runs go on from a checkpoint."""
+LOOK_EVERY: Final = 0.5
+"""Seconds between two looks at the parent."""
 KNOWN: Final = ("train", "data", "bench", "study")
 """What a command may begin with."""
 
@@ -108,26 +109,25 @@ def resumed(words: Sequence[str]) -> list[str]:
 
 def _in_process(words: Sequence[str]) -> int:
     """Run a command in a process of its own, and return its exit status; the process is ended if this one stops."""
-    process = multiprocessing.get_context("spawn").Process(target=_child, args=(list(words),), daemon=False)
-    with interrupts_held_back():
-        process.start()
+    process = subprocess.Popen([sys.executable, "-c", f"from {__name__} import run_here; run_here()", *words])
     try:
-        process.join()
+        return process.wait()
     finally:
-        if process.is_alive():
+        if process.poll() is None:
             process.terminate()
-            process.join()
-    return process.exitcode or 0
+            process.wait()
 
 
-def _child(words: list[str]) -> None:
-    """The process's main function."""
+def run_here() -> None:
+    """Run the command that this process was started with, as long as its parent lives."""
     from benchmarks.cli.main import app
 
-    threading.Thread(target=leave_with_parent, daemon=True).start()
-    sys.argv = ["negotiate", *words]
-    try:
-        app(words)
-    except Exception as error:
-        traceback.print_exc()
-        raise SystemExit(1) from error
+    threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
+    app()
+
+
+def _leave_with_parent(parent: int) -> None:
+    """End this process when the parent is gone: a run in nobody's care would collide with its own resumption."""
+    while os.getppid() == parent:
+        time.sleep(LOOK_EVERY)
+    os._exit(1)
