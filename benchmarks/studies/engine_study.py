@@ -286,7 +286,8 @@ def rollout_speed(dialogues: int, turns: int, base: str, rounds: int) -> int:
     clock = time.process_time if by_processor else time.perf_counter
     watched = _Watched(_on_vllm(base), clock)
     llm = watched.engine.llm
-    policy = ChatPolicy(watched, prompt="compact", temperature=0.7, cut="speak")
+    temperature, top_p = 0.7, 0.9
+    policy = ChatPolicy(watched, prompt="compact", temperature=temperature, top_p=top_p, cut="speak")
     manager, reward = load_manager("rules"), load_reward("repo")
     scenarios = [sample_scenario(seed) for seed in SEEDS[-dialogues:]]
 
@@ -298,12 +299,14 @@ def rollout_speed(dialogues: int, turns: int, base: str, rounds: int) -> int:
         return clock() - began
 
     def alone(batches: Sequence[Sequence[tuple[ChatReply, tuple[int, ...]]]], **told: Any) -> float:
-        """Generate as many tokens after the same prompts, with nothing of ours around it."""
+        """Generate as many tokens after the same prompts, sampled in the same way, with nothing of ours around it."""
         llm.reset_prefix_cache()
         began = clock()
         for batch in batches:
             settings = [
-                SamplingParams(seed=k, temperature=0.7, max_tokens=len(r.token_ids), ignore_eos=True, **told)
+                SamplingParams(
+                    seed=k, temperature=temperature, top_p=top_p, max_tokens=len(r.token_ids), ignore_eos=True, **told
+                )
                 for k, (r, _) in enumerate(batch)
             ]
             llm.generate([{"prompt_token_ids": list(ids)} for _, ids in batch], settings, use_tqdm=False)
