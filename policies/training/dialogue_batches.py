@@ -15,12 +15,11 @@ from transformers import PreTrainedTokenizerBase
 
 from negotiation_env.engines.exact.trees import TextTree, lay_out
 from simulators.people.conversations import LEAST_QUALITY, Conversation
+from simulators.people.graded_replies import grade_of
 
 Row: TypeAlias = dict[str, list[int]]
 IGNORED: Final = -100
 """Label of a token that is not learned."""
-BLAND: Final = 3
-"""Grade of a reply that is neither good nor wrong."""
 
 
 class ReplySpan(NamedTuple):
@@ -193,8 +192,8 @@ class PairBatches:
 
 
 def is_better(one: int, other: int) -> bool:
-    """Whether a grade is better than another by a class: excellent (4 and 5), bland (3), flawed (1 and 2)."""
-    return one > other and (one >= LEAST_QUALITY) + (one >= BLAND) > (other >= LEAST_QUALITY) + (other >= BLAND)
+    """Whether a reply's quality is better than another's by a class (``graded_replies.grade_of``)."""
+    return one > other and grade_of(one) != grade_of(other)
 
 
 def reply_logprobs(model: Any, batch: Mapping[str, Any]) -> torch.Tensor:
