@@ -39,7 +39,7 @@ class ChatRequest:
     max_tokens: most tokens to sample, at least 1.
     temperature: 0 takes the likeliest token; else at most 100.
     top_p: nucleus mass in (0, 1].
-    stop: strings that end the reply; the string itself is cut off.
+    stop: strings that end the reply; the string itself is cut off. The object of a `schema` is not cut.
     begin: text that the assistant's reply starts with, where the engine can see to it; returned as
         part of the reply's text, not counted in token_ids or max_tokens. An engine that cannot
         returns what came without it, so the caller checks.

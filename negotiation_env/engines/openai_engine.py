@@ -195,7 +195,7 @@ class OpenAIEngine:
     def _behind_beginning(self, request: ChatRequest, text: str) -> tuple[str, bool]:
         """Return an answer with the request's beginning, cut at its stop strings, and whether it was cut there.
 
-        What neither begins as asked nor names a choice is returned without the beginning.
+        What neither begins as asked nor names a choice is returned without the beginning. A form is never cut.
         """
         choice = found_choice(text, request.choices, request.begin) if request.choices else None
         if choice is not None:
@@ -208,7 +208,8 @@ class OpenAIEngine:
             begin = request.begin
         elif request.begin:
             rest = text.lstrip()
-        places = [place for stop in request.stop if (place := rest.find(stop)) >= 0]
+        stops = () if request.schema else request.stop
+        places = [place for stop in stops if (place := rest.find(stop)) >= 0]
         return begin + rest[: min(places, default=len(rest))], bool(places)
 
     def _without_secrets(self, text: str) -> str:

@@ -221,7 +221,7 @@ def _settings(request: ChatRequest, space: int) -> SamplingParams:
         max_tokens=min(max(request.max_tokens, longest), max(1, space)),
         temperature=request.temperature,
         top_p=request.top_p,
-        stop=list(request.stop),
+        stop=[] if request.schema else list(request.stop),  # JSON may have line ends
         logprobs=0,
         structured_outputs=_structure(request),
     )

@@ -149,6 +149,13 @@ def test_a_choice_is_found_however_a_server_answers(say: Callable[[Body], str], 
     assert reply.text == BEGIN + "B)"
 
 
+def test_an_object_over_several_lines_is_whole() -> None:
+    written = json.dumps({"price": 309}, indent=2)
+    with serve(lambda body: completion(written)) as server:
+        (reply,) = replies(server, [ask(schema='{"type": "object"}', stop=("\n",))])
+    assert reply.text == written
+
+
 def test_an_answer_that_names_no_choice_comes_as_it_stands() -> None:
     with serve(lenient(lambda body: "Either A) or B).")) as server:
         (reply,) = replies(server, [ask(begin=BEGIN, choices=CHOICES, max_tokens=4)])

@@ -21,12 +21,12 @@ import pytest
 pytest.importorskip("vllm", reason="vLLM is not installed: it wants a venv of its own, see docs/vllm.md")
 pytest.importorskip("openai", reason="the package openai is not installed")
 
-from negotiation_env.engines import load_engine
 from negotiation_env.engines.answers import found_object
 from negotiation_env.engines.chat_model import ChatRequest
 from negotiation_env.engines.openai_engine import OpenAIEngine
 from negotiation_env.engines.servers import ServerSettings
 from negotiation_env.engines.specs import base_path
+from negotiation_env.engines.transformers_engine import TransformersEngine
 from policies.adapters import adapter_folder
 
 ROLES = {"policy": "repo", "voice": "sft", "judge": "dpo"}
@@ -83,7 +83,7 @@ def test_three_adapters_by_name_say_what_transformers_says_with_tokens_and_logpr
     requests = [ask(f"Room {n} is {300 + n} yuan a night. What do you say?") for n in range(4)]
     said = set()
     for role, method in ROLES.items():
-        local: Any = load_engine(f"hf:{adapter_folder(method, 'tiny')}")
+        local = TransformersEngine(str(adapter_folder(method, "tiny")), dtype="float32")
         same = 0
         for (reply, prompt), request, own in zip(
             served(url, role).generate_from_prompts(requests), requests, local.generate(requests), strict=True
@@ -92,7 +92,7 @@ def test_three_adapters_by_name_say_what_transformers_says_with_tokens_and_logpr
             assert len(reply.logprobs) == len(reply.token_ids) > 0 and max(reply.logprobs) <= 0.0
             same += reply.text == own.text
             said.add((role, reply.text))
-        assert same >= 3  # transformers may be in bfloat16 here, the server is in float32
+        assert same >= 3  # of two replies as likely as each other either may come
     assert len({text for _, text in said}) > 4
 
 
