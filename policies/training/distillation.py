@@ -11,6 +11,7 @@ learns from people's dialogues alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -116,7 +117,7 @@ def distilled(
 
 
 def sampled_replies(
-    folder: str | Path, split: str, count: int, seed: int = 0, batch_size: int = 64
+    folder: str | Path, split: str, count: int, seed: int = 0, batch_size: int = 24
 ) -> Iterator[SampledReply]:
     """Yield what a trained policy says in turns of written dialogues, as it is played: rejected replies to learn from.
 
@@ -124,27 +125,34 @@ def sampled_replies(
         folder: an adapter that was trained with the transcript prompt.
         split: whose authors' dialogues, English ones.
         count: replies, each in another turn; fewer where there are not so many.
-        seed: which turns, and the draws.
-        batch_size: replies made at a time.
+        seed: which dialogues, and the draws.
+        batch_size: dialogues side by side: turn by turn, so that the engine keeps what they begin with.
     """
     prompt, most = trained_with(Path(folder))
-    turns = [
-        (turn.where, PROMPTS[prompt].write(turn.replies[0].view))
-        for dialogue in written_dialogues(split)
-        if is_english(dialogue)
-        for turn in graded_turns(dialogue)
-    ]
-    order = np.random.default_rng((Stream.SAMPLED_REPLY, seed)).permutation(len(turns))[:count]
+    dialogues = [dialogue for dialogue in written_dialogues(split) if is_english(dialogue)]
+    order = np.random.default_rng((Stream.SAMPLED_REPLY, seed)).permutation(len(dialogues))
     engine = load_engine(f"hf:{folder}")
+    made = 0
     for start in range(0, len(order), batch_size):
-        some = [turns[i] for i in order[start : start + batch_size]]
-        requests = [
-            ChatRequest(chat, seed=seed + i, max_tokens=most, temperature=TEMPERATURE, stop=("\n",))
-            for i, (_, chat) in enumerate(some, start)
-        ]
-        for (where, _), reply in zip(some, engine.generate(requests), strict=True):
-            if reply.fault is None and reply.text.strip():
-                yield SampledReply(where=where, text=spoken_part(reply.text))
+        side_by_side = [list(graded_turns(dialogues[i])) for i in order[start : start + batch_size]]
+        for turns in zip_longest(*side_by_side):
+            some = [turn for turn in turns if turn is not None][: count - made]
+            requests = [
+                ChatRequest(
+                    PROMPTS[prompt].write(turn.replies[0].view),
+                    seed=seed + made + i,
+                    max_tokens=most,
+                    temperature=TEMPERATURE,
+                    stop=("\n",),
+                )
+                for i, turn in enumerate(some)
+            ]
+            for turn, reply in zip(some, engine.generate(requests) if some else (), strict=True):
+                if reply.fault is None and reply.text.strip():
+                    yield SampledReply(where=turn.where, text=spoken_part(reply.text))
+            made += len(some)
+        if made >= count:
+            return
 
 
 Graded: TypeAlias = dict[str, int]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count
+from itertools import chain, count
 
 import pytest
 
@@ -106,3 +106,32 @@ def test_rounds_play_other_scenarios() -> None:
     assert len(seeds[0] | seeds[1]) == 100
     with pytest.raises(UsageError, match="seed below 100"):
         distilled_scenarios(100, 1)
+
+
+def test_replies_are_sampled_turn_by_turn_so_that_prompts_only_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    from policies.training import distillation
+
+    class Noting(Scripted):
+        """Keeps what each call asks."""
+
+        asked: list[list[ChatRequest]]
+
+        def generate(self, requests: Sequence[ChatRequest]) -> list[ChatReply]:
+            self.asked.append(list(requests))
+            return super().generate(requests)
+
+    engine = Noting()
+    engine.asked = []
+    monkeypatch.setattr(distillation, "load_engine", lambda spec: engine)
+    monkeypatch.setattr(distillation, "trained_with", lambda folder: ("transcript", 48))
+    found = list(distillation.sampled_replies("adapter", "validation", 20, batch_size=3))
+    assert len({line.where for line in found}) == len(found) == 20 == sum(map(len, engine.asked))
+    assert len({request.seed for call in engine.asked for request in call}) == 20
+    texts = {line.where: str(request.messages) for line, request in zip(found, chain(*engine.asked), strict=True)}
+    later = 0
+    for where, text in texts.items():
+        dialogue, turn = where.split(":")
+        before = texts.get(f"{dialogue}:{int(turn) - 1}")
+        assert before is None or len(before) < len(text)
+        later += before is not None
+    assert later >= 10
