@@ -4,9 +4,8 @@ Of two replies to one state the better graded one is chosen, in the composition 
 252 pairs from production, 3,178 by language specialists, 1,211 by business-development agents, 1,991 over the whole
 procedure. Annotators see the chat and no card, so a wrong date, room or figure, a forbidden promise or the confidential
 target tell them nothing: such pairs are left out, and minimal edits (``edits``) stand as ties. What anybody sees and
-no author wrote (silence, a copied line, a doubled or shuffled text) is made by code. Two kinds of fluent replies beside
-the point lose to a good written one: what a small language model says that was tuned on these dialogues (``samples``),
-and what was well said in another dialogue.
+no author wrote (silence, a copied line, a doubled or shuffled text) is made by code, and what a small language model
+says that was tuned on these dialogues (``samples``: fluent, and mostly beside the point) loses to a good written reply.
 Grades are AI authors'; a slip rate is each source's share of wrong ticks. No human compared anything.
 """
 
@@ -49,13 +48,11 @@ PAIRS: Final = 6632
 """Of the source paper."""
 MADE_SHARE: Final = 0.2
 """Of the specialists' pairs: those whose rejected reply was made by code."""
-MISPLACED_SHARE: Final = 0.2
-"""Of the specialists' pairs: those whose rejected reply was said in another dialogue."""
 SAMPLED_SHARE: Final = 0.5
 """Of the pairs over the whole procedure: those whose rejected reply a language model sampled, where samples are."""
 _PARTS: Final = {
-    "specialist": {"made": MADE_SHARE, "misplaced": MISPLACED_SHARE},
-    "sop-path": {"sampled": SAMPLED_SHARE},
+    "specialist": ("made", MADE_SHARE),
+    "sop-path": ("sampled", SAMPLED_SHARE),
 }
 """What a source's pairs hold beside written alternatives."""
 SAMPLES: Final = Path(__file__).with_name("samples")
@@ -110,26 +107,24 @@ def written_pairs(split: str, count: int | None = PAIRS, seed: int = 0) -> list[
     """
     rng = np.random.default_rng((Stream.WRITTEN_PAIR, seed))
     by_source: dict[str, list[PreferencePair]] = defaultdict(list)
-    dialogues = written_dialogues(split)
-    for dialogue, other in zip(dialogues, (*dialogues[1:], dialogues[0]), strict=True):
+    for dialogue in written_dialogues(split):
         for choice in _choices(dialogue):
             source = source_of(choice.better, choice.worse, choice.sent, float(rng.random()))
             by_source[source].append(_pair(choice, source, split))
         for choice in _made(dialogue, rng):
             by_source["made"].append(_pair(choice, "specialist", split))
-        for choice in _misplaced(dialogue, other, rng):
-            by_source["misplaced"].append(_pair(choice, "specialist", split))
     by_source["sampled"] += [_pair(choice, "sop-path", split) for choice in sampled_choices(split)]
     for pairs in by_source.values():
         rng.shuffle(pairs)
     if count is not None:
         whole = sum(source.share for source in SOURCES.values())
         for name, kind in SOURCES.items():
-            wanted = left = round(count * kind.share / whole)
-            for part, share in _PARTS.get(name, {}).items():
+            wanted = round(count * kind.share / whole)
+            if name in _PARTS:
+                part, share = _PARTS[name]
                 by_source[part] = by_source[part][: round(share * wanted)]
-                left -= len(by_source[part])
-            by_source[name] = by_source[name][:left]
+                wanted -= len(by_source[part])
+            by_source[name] = by_source[name][:wanted]
     found = [pair for name in sorted(by_source) for pair in by_source[name]]
     return [_ticked(pair, rng) for pair in found]
 
@@ -225,21 +220,6 @@ def _made(dialogue: WrittenDialogue, rng: np.random.Generator) -> Iterator[_Choi
     worse = better.model_copy(update={"text": spoilt[kind], "quality": 1, "flaws": ("empty-phrases",)})
     if worse.text != better.text:
         yield _Choice(talk, dialogue.id, better, worse, True)
-
-
-def _misplaced(dialogue: WrittenDialogue, other: WrittenDialogue, rng: np.random.Generator) -> Iterator[_Choice]:
-    """Yield for one turn a good reply and one that was as good at that turn of another dialogue.
-
-    Dialogues beside each other are by one hand, mostly, so manner tells nothing. Only behind the hotel's first answer:
-    before it, one greeting may do for another.
-    """
-    both = zip(dialogue.turns, other.turns, strict=False)
-    turns = [n for n, (here, there) in enumerate(both) if n and min(here.quality, there.quality) >= 4]
-    if turns:
-        number = turns[int(rng.integers(len(turns)))]
-        better, said = dialogue.turns[number].replies[0], other.turns[number].agent
-        worse = better.model_copy(update={"text": said, "quality": 1, "flaws": ("off-topic",)})
-        yield _Choice(dict(_talks(dialogue))[number], dialogue.id, better, worse, True)
 
 
 def _pair(choice: _Choice, source: str, split: str) -> PreferencePair:
