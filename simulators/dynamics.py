@@ -404,7 +404,8 @@ def _answer(
     confirms = [(game.agreed[k] > 0.0) & (seat.settled[k] ^ True) for k in range(MAX_TICKETS)]
     seat.settled = _trio([seat.settled[k] | confirms[k] for k in range(MAX_TICKETS)])
     settles = confirms[0] | confirms[1] | confirms[2]
-    walk = (seat.mood < WALK_BELOW) & (over ^ True)
+    # Nobody is left without a warning: it has said before that it is upset, or about to stop.
+    walk = (seat.mood < WALK_BELOW) & (game.upset | seat.warned) & (over ^ True)
     stays = (walk | over) ^ True
     silent = luck[ANSWER] >= _answer_rate(lanes, seat, game, move, reading, heard)
     silent = silent & ((settles | walk) ^ True)
