@@ -50,6 +50,9 @@ TELLS_OPEN, TELLS_FILL = 0.25, 0.45
 """Share of its margin that a manager opens to words worth hearing, and how fast it has heard enough of them."""
 EASED_OPENS = 0.28
 """Share of its margin that a manager opens to who speaks fully to its concern."""
+RAISES_OPEN = (2.0, 0.2)
+"""Share of its margin that a manager with ``reciprocity`` 1 opens per share of the price by which bids rise, and the
+most that one message opens."""
 INVITED = 20.0
 """How the odds of a first answer rise with what invites: at 0.2, an honest and warm message, to five times."""
 NEWS = 0.1
@@ -312,7 +315,7 @@ def _open(
     first_promise, told = move.promise & (seat.promised ^ True), heard.tells * (1.0 - seat.told)
     seat.told = seat.told + TELLS_FILL * told
     earned = (reading.fresh + 0.06 * first_promise + EASED_OPENS * reading.eased + TELLS_OPEN * told) * belief
-    earned = earned + seat.traits.reciprocity * lanes.minimum(2.0 * reading.raised, 0.2)
+    earned = earned + seat.traits.reciprocity * lanes.minimum(RAISES_OPEN[0] * reading.raised, RAISES_OPEN[1])
     pressed = move.tactics[_PRESSURE] & (game.used[_PRESSURE] <= 1.5)
     if lanes.some(pressed):
         earned = earned + pressed * seat.worth[_PRESSURE]

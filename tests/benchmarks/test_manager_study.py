@@ -284,8 +284,8 @@ def test_people_are_told_in_the_same_terms(tmp_path: Path) -> None:
     quit_ = {"scenario": asked["scenario"], "events": asked["events"][:2]}
     path.write_text(json.dumps([asked, haggled, quit_]), encoding="utf-8")
     first, second = human_likeness.human_bargains(path)
-    assert (first.messages, first.moves, first.buyers_figure) == (2, 0, True)
-    assert (second.messages, second.moves, second.buyers_figure) == (6, 2, False)
+    assert (first.messages, first.moves, first.buyers_figure) == (4, 0, True)
+    assert (second.messages, second.moves, second.buyers_figure) == (8, 2, False)
     assert second.area is not None
     assert 0.2 < second.area < 0.5
 
