@@ -36,10 +36,12 @@ ANSWER, CATCH, NOISE, OBJECT, MOVES, PART, LAST = range(7)
 _PRESSURE = int(Tactic.PRESSURE)
 REASONS = range(int(Tactic.EXPOSURE), _PRESSURE)
 UPSET_BELOW, WALK_BELOW = -0.25, -0.8
-KEPT_BACK = (0.02, 0.35)
+KEPT_BACK = (0.02, 0.5)
 """Between which shares of its margin a manager with ``keeps`` 1 keeps back for itself, drawn per ticket."""
-SOFT = (0.02, 0.2)
+SOFT = (0.04, 0.44)
 """Shares of the selling price below its limit at which a manager with ``takes`` 1 takes a bid, drawn per ticket."""
+SOFT_EARLY = 0.9
+"""Part of that at which it takes a bid at once; all of it at its deadline."""
 MEETS, MEETS_FROM = 0.3, 0.04
 """How far above a figure that it could take its own lies, as a share of the gap; the gap that is too small for that."""
 REASONS_OPEN = 1.8
@@ -70,9 +72,9 @@ class Traits(NamedTuple):
     reciprocity: float = 0.3
     moves: float = 0.5
     step: float = 0.015
-    takes: float = 0.4
+    takes: float = 0.3
     keeps: float = 1.0
-    meets: float = 0.4
+    meets: float = 0.55
     concern: float = 0.25
     mood: float = 0.0
     temper: float = 0.5
@@ -545,7 +547,7 @@ def _prices(
         live[k] = engaged & game.open[k]
         # A last price is one: only news may move it. A bid that was taken is not haggled about.
         stuck[k] = seat.taken[k] | (seat.final[k] & ((news & (seat.reopened[k] ^ True)) ^ True))
-        fair = whole >= lanes.maximum(limits[k] - seat.soft[k] * (0.5 + 0.5 * late), least)
+        fair = whole >= lanes.maximum(limits[k] - seat.soft[k] * (SOFT_EARLY + (1.0 - SOFT_EARLY) * late), least)
         wholes[k] = whole
         # A bid above its price is answered with that price.
         above[k] = live[k] & (game.bid[k] > top + 0.5) & (stuck[k] ^ True)
