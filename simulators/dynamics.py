@@ -36,9 +36,9 @@ ANSWER, CATCH, NOISE, OBJECT, MOVES, PART, LAST = range(7)
 _PRESSURE = int(Tactic.PRESSURE)
 REASONS = range(int(Tactic.EXPOSURE), _PRESSURE)
 UPSET_BELOW, WALK_BELOW = -0.25, -0.8
-KEPT_BACK = (0.02, 0.5)
+KEPT_BACK = (0.02, 0.6)
 """Between which shares of its margin a manager with ``keeps`` 1 keeps back for itself, drawn per ticket."""
-SOFT = (0.04, 0.44)
+SOFT = (0.04, 0.3)
 """Shares of the selling price below its limit at which a manager with ``takes`` 1 takes a bid, drawn per ticket."""
 SOFT_EARLY = 0.9
 """Part of that at which it takes a bid at once; all of it at its deadline."""
