@@ -431,7 +431,8 @@ def _list(phrase: Phrase, group: Sequence[DialogueAct], card: TaskCard, form: in
         f"{_say_price(act.price or 0.0, form)}{kind_said} for the {card.tickets[act.ticket or 0].room}" for act in group
     ]
     values = {"price": " ".join(_listed(items)), "room": "rooms"}
-    return _fill(phrase._replace(short=_PRICE_PLACE.sub("%(price)s", phrase.short)), False, values, card.tickets[0], card)
+    plain = phrase._replace(short=_PRICE_PLACE.sub("%(price)s", phrase.short))
+    return _fill(plain, False, values, card.tickets[0], card)
 
 
 def _listed(items: Sequence[str]) -> list[str]:
