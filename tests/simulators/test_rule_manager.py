@@ -158,9 +158,13 @@ def test_every_phrase_of_the_book_means_its_key() -> None:
 
 
 def test_no_objection_says_of_the_house_what_its_card_may_belie() -> None:
-    belied = re.compile(r"well booked|(nearly|almost|always|are) full|(high|low) season|(fill|sell) themselves|are rare")
+    belied = re.compile(
+        r"well booked|(nearly|almost|always|are) full|(high|low) season|(fill|sell) themselves|are rare"
+    )
     books = [manager_book(), *(manager_book().with_phrases(p.phrases) for p in all_personas() if p.phrases)]
-    lines = {p.template for book in books for key, found in book.phrases.items() if "objection" in key for p in found.all}
+    lines = {
+        p.template for book in books for key, found in book.phrases.items() if "objection" in key for p in found.all
+    }
     assert len(lines) > 80 and [line for line in sorted(lines) if belied.search(line)] == []
 
 
