@@ -40,8 +40,6 @@ KEPT_BACK = (0.02, 0.6)
 """Between which shares of its margin a manager with ``keeps`` 1 keeps back for itself, drawn per ticket."""
 SOFT = (0.04, 0.3)
 """Shares of the selling price below its limit at which a manager with ``takes`` 1 takes a bid, drawn per ticket."""
-SOFT_EARLY = 0.9
-"""Part of that at which it takes a bid at once; all of it at its deadline."""
 MEETS, MEETS_FROM = 0.3, 0.04
 """How far above a figure that it could take its own lies, as a share of the gap; the gap that is too small for that."""
 REASONS_OPEN = 1.8
@@ -52,9 +50,6 @@ TELLS_OPEN, TELLS_FILL = 0.25, 0.45
 """Share of its margin that a manager opens to words worth hearing, and how fast it has heard enough of them."""
 EASED_OPENS = 0.28
 """Share of its margin that a manager opens to who speaks fully to its concern."""
-RAISES_OPEN = (2.0, 0.2)
-"""Share of its margin that a manager with ``reciprocity`` 1 opens per share of the price by which bids rise, and the
-most that one message opens."""
 INVITED = 20.0
 """How the odds of a first answer rise with what invites: at 0.2, an honest and warm message, to five times."""
 NEWS = 0.1
@@ -317,7 +312,7 @@ def _open(
     first_promise, told = move.promise & (seat.promised ^ True), heard.tells * (1.0 - seat.told)
     seat.told = seat.told + TELLS_FILL * told
     earned = (reading.fresh + 0.06 * first_promise + EASED_OPENS * reading.eased + TELLS_OPEN * told) * belief
-    earned = earned + seat.traits.reciprocity * lanes.minimum(RAISES_OPEN[0] * reading.raised, RAISES_OPEN[1])
+    earned = earned + seat.traits.reciprocity * lanes.minimum(2.0 * reading.raised, 0.2)
     pressed = move.tactics[_PRESSURE] & (game.used[_PRESSURE] <= 1.5)
     if lanes.some(pressed):
         earned = earned + pressed * seat.worth[_PRESSURE]
@@ -409,8 +404,7 @@ def _answer(
     confirms = [(game.agreed[k] > 0.0) & (seat.settled[k] ^ True) for k in range(MAX_TICKETS)]
     seat.settled = _trio([seat.settled[k] | confirms[k] for k in range(MAX_TICKETS)])
     settles = confirms[0] | confirms[1] | confirms[2]
-    # Nobody is left without a warning: it has said before that it is upset, or about to stop.
-    walk = (seat.mood < WALK_BELOW) & (game.upset | seat.warned) & (over ^ True)
+    walk = (seat.mood < WALK_BELOW) & (game.upset | seat.warned) & (over ^ True)  # said before that it is upset
     stays = (walk | over) ^ True
     silent = luck[ANSWER] >= _answer_rate(lanes, seat, game, move, reading, heard)
     silent = silent & ((settles | walk) ^ True)
@@ -547,7 +541,7 @@ def _prices(
         live[k] = engaged & game.open[k]
         # A last price is one: only news may move it. A bid that was taken is not haggled about.
         stuck[k] = seat.taken[k] | (seat.final[k] & ((news & (seat.reopened[k] ^ True)) ^ True))
-        fair = whole >= lanes.maximum(limits[k] - seat.soft[k] * (SOFT_EARLY + (1.0 - SOFT_EARLY) * late), least)
+        fair = whole >= lanes.maximum(limits[k] - seat.soft[k] * (0.9 + 0.1 * late), least)
         wholes[k] = whole
         # A bid above its price is answered with that price.
         above[k] = live[k] & (game.bid[k] > top + 0.5) & (stuck[k] ^ True)
