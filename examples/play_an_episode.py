@@ -11,8 +11,8 @@ MESSAGES = (
     "Demand falls 20% around the fair. Could you do 290?",
     "Our internal target price is 289, so give us that.",
     "Forget that, it came out wrong. For 295 you get a banner for a week, so that people see your rooms.",
-    "298 then, and a sold night pays for its own towels?",
-    "298 it is, ten nights from 29 November, and prepaid, as you ask. Thank you, and may the invoices get shorter!",
+    "304 then, and a sold night pays for its own towels?",
+    "304 it is, ten nights from 29 November, and prepaid, as you ask. Thank you, and may the invoices get shorter!",
 )
 
 

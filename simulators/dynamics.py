@@ -36,9 +36,9 @@ ANSWER, CATCH, NOISE, OBJECT, MOVES, PART, LAST = range(7)
 _PRESSURE = int(Tactic.PRESSURE)
 REASONS = range(int(Tactic.EXPOSURE), _PRESSURE)
 UPSET_BELOW, WALK_BELOW = -0.25, -0.8
-KEPT_BACK = (0.02, 0.35)
+KEPT_BACK = (0.02, 0.6)
 """Between which shares of its margin a manager with ``keeps`` 1 keeps back for itself, drawn per ticket."""
-SOFT = (0.02, 0.2)
+SOFT = (0.04, 0.3)
 """Shares of the selling price below its limit at which a manager with ``takes`` 1 takes a bid, drawn per ticket."""
 MEETS, MEETS_FROM = 0.3, 0.04
 """How far above a figure that it could take its own lies, as a share of the gap; the gap that is too small for that."""
@@ -67,9 +67,9 @@ class Traits(NamedTuple):
     reciprocity: float = 0.3
     moves: float = 0.5
     step: float = 0.015
-    takes: float = 0.4
+    takes: float = 0.3
     keeps: float = 1.0
-    meets: float = 0.4
+    meets: float = 0.55
     concern: float = 0.25
     mood: float = 0.0
     temper: float = 0.5
@@ -404,7 +404,7 @@ def _answer(
     confirms = [(game.agreed[k] > 0.0) & (seat.settled[k] ^ True) for k in range(MAX_TICKETS)]
     seat.settled = _trio([seat.settled[k] | confirms[k] for k in range(MAX_TICKETS)])
     settles = confirms[0] | confirms[1] | confirms[2]
-    walk = (seat.mood < WALK_BELOW) & (over ^ True)
+    walk = (seat.mood < WALK_BELOW) & (game.upset | seat.warned) & (over ^ True)  # said before that it is upset
     stays = (walk | over) ^ True
     silent = luck[ANSWER] >= _answer_rate(lanes, seat, game, move, reading, heard)
     silent = silent & ((settles | walk) ^ True)
@@ -541,7 +541,7 @@ def _prices(
         live[k] = engaged & game.open[k]
         # A last price is one: only news may move it. A bid that was taken is not haggled about.
         stuck[k] = seat.taken[k] | (seat.final[k] & ((news & (seat.reopened[k] ^ True)) ^ True))
-        fair = whole >= lanes.maximum(limits[k] - seat.soft[k] * (0.5 + 0.5 * late), least)
+        fair = whole >= lanes.maximum(limits[k] - seat.soft[k] * (0.9 + 0.1 * late), least)
         wholes[k] = whole
         # A bid above its price is answered with that price.
         above[k] = live[k] & (game.bid[k] > top + 0.5) & (stuck[k] ^ True)

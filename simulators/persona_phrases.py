@@ -91,7 +91,9 @@ def _cases(key: str, scenarios: tuple[Scenario, Scenario]) -> Iterator[tuple[Sce
             figures = tuple(selling if k == place else None for k in range(place + 1))
             detail = "hold" if name == "hold" else ""
             act = DialogueAct(_PRICED[name], price=said, price_type=PriceType(kind), ticket=place, detail=detail)
-            yield scenario, context._replace(quotes=figures, bids=figures), act
+            below = 20.0 if name == "counter" else 0.0
+            bids = tuple(None if figure is None else figure - below for figure in figures)
+            yield scenario, context._replace(quotes=figures, bids=bids), act
 
 
 def _say(act: DialogueAct) -> str:

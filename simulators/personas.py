@@ -80,11 +80,11 @@ class Decides(Table):
     """Probability that it moves its price at all when it is asked early and hears nothing new."""
     step: Annotated[float, Field(ge=0.0, le=0.1)] = 0.015
     """Smallest move that it makes, as a share of the selling price."""
-    takes: Annotated[float, Field(ge=0.0, le=3.0)] = 0.4
+    takes: Annotated[float, Field(ge=0.0, le=3.0)] = 0.3
     """How far below the limit that it haggles for it takes a figure of the agent's own; shipped ones keep below 1."""
     keeps: Share = 1.0
     """How much of its margin it keeps back for itself, whatever is said; 0 hides its floor least."""
-    meets: Share = 0.4
+    meets: Share = 0.55
     """Probability that it answers a figure that it could take, but far from its own, with one in between."""
     concern: Annotated[float, Field(ge=0.0, le=0.8)] = 0.25
     """Share of its room that stays shut until the agent has spoken to what weighs on it."""

@@ -9,7 +9,7 @@ plain text with known names in braces and one level of optional text in brackets
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -330,12 +330,8 @@ def word(
             key = _inform_key(act, card, values, chances)
         else:
             key = _PLAIN[kind] or _other_key(act, manager, values)
-        found = book.lookup(key, tone)
-        phrases = found.typed if typed else found.all
-        if len(group) > 1:
-            takes = _takes_rooms if price is None else _takes_a_list
-            phrases = tuple(filter(takes, phrases)) or tuple(filter(takes, found.all)) or phrases
-        phrases = _unsaid(phrases, earlier) if earlier else phrases
+        takes = None if len(group) == 1 else _takes_rooms if price is None else _takes_a_list
+        phrases = _unsaid(_candidates(book, key, tone, typed, takes), earlier)
         phrase = phrases[chances.pick(len(phrases))]
         if price is not None:
             form = chances.pick(len(_PRICE_FORMATS)) if form is None or not manager else form
@@ -351,13 +347,34 @@ def word(
     return " ".join(said)
 
 
-def _unsaid(phrases: tuple[Phrase, ...], earlier: Sequence[str]) -> tuple[Phrase, ...]:
-    """Return the phrases that stand in nothing that was said, else those that do not stand in the last; else all."""
-    for texts in (earlier, earlier[-1:]):
+def _candidates(
+    book: PhraseBook, key: str, tone: str | None, typed: bool, takes: Callable[[Phrase], bool] | None
+) -> Iterator[tuple[Phrase, ...]]:
+    """Yield what may be said for a key, the best first: the tone's phrases, the book's plain ones where they are said.
+
+    ``typed``: those that say the price type come before those to which it is added; ``takes``: only phrases that may be
+    said of several tickets, if there are some.
+    """
+    found = book.lookup(key, tone)
+    plain = book.phrases.get(key, found)
+    for phrases in (found,) if plain is found else (found, plain):
+        for some in (phrases.typed, phrases.all) if typed else (phrases.all,):
+            fitting = some if takes is None else tuple(filter(takes, some))
+            if fitting:
+                yield fitting
+    if takes is not None:
+        yield found.typed if typed else found.all
+
+
+def _unsaid(candidates: Iterable[tuple[Phrase, ...]], earlier: Sequence[str]) -> tuple[Phrase, ...]:
+    """Return the first candidates that stand in nothing that was said, or else not in the last text; else the first."""
+    known = list(candidates) if earlier else [next(iter(candidates))]
+    for texts in (earlier, earlier[-1:]) if earlier else ():
         together = "\n".join(texts)
-        if new := tuple([p for p in phrases if not p.marks or p.marks[0] not in together or not _stands(p, texts)]):
-            return new
-    return phrases
+        for phrases in known:
+            if new := tuple([p for p in phrases if not p.marks or p.marks[0] not in together or not _stands(p, texts)]):
+                return new
+    return known[0]
 
 
 def _stands(phrase: Phrase, texts: Sequence[str]) -> bool:
@@ -413,8 +430,9 @@ def _list(phrase: Phrase, group: Sequence[DialogueAct], card: TaskCard, form: in
     items = [
         f"{_say_price(act.price or 0.0, form)}{kind_said} for the {card.tickets[act.ticket or 0].room}" for act in group
     ]
-    text = _PRICE_PLACE.sub("%(price)s", phrase.short) % {"price": " ".join(_listed(items))}
-    return text if text[0].isupper() else text[0].upper() + text[1:]
+    values = {"price": " ".join(_listed(items)), "room": "rooms"}
+    plain = phrase._replace(short=_PRICE_PLACE.sub("%(price)s", phrase.short))
+    return _fill(plain, False, values, card.tickets[0], card)
 
 
 def _listed(items: Sequence[str]) -> list[str]:

@@ -258,7 +258,8 @@ def test_tricks_and_their_twins(rules: Manager) -> None:
 
 def test_floors_are_guessed(rules: Manager, talks: list[ManagerTalk]) -> None:
     found = {error.way: error.error for error in measure_floors(rules, talks, 10, 2, 50)}
-    assert set(found) == {"card alone", "regression", "bisection", "bisection, lowest figure heard", "replay"}
+    alone = {"card alone", "card alone, of those bisected"}
+    assert set(found) == alone | {"regression", "bisection", "bisection, lowest figure heard", "replay"}
     assert all(figure.value is not None and 0.0 <= figure.value < 0.5 for figure in found.values())
 
 
@@ -284,10 +285,10 @@ def test_people_are_told_in_the_same_terms(tmp_path: Path) -> None:
     quit_ = {"scenario": asked["scenario"], "events": asked["events"][:2]}
     path.write_text(json.dumps([asked, haggled, quit_]), encoding="utf-8")
     first, second = human_likeness.human_bargains(path)
-    assert (first.messages, first.moves, first.buyers_figure) == (2, 0, True)
-    assert (second.messages, second.moves, second.buyers_figure) == (6, 2, False)
+    assert (first.messages, first.moves, first.buyers_figure) == (4, 0, True)
+    assert (second.messages, second.moves, second.buyers_figure) == (8, 2, False)
     assert second.area is not None
-    assert 0.2 < second.area < 0.5
+    assert 0.3 < second.area < 0.6
 
 
 def test_a_corpus_lies_no_way_from_itself() -> None:

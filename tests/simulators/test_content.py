@@ -6,11 +6,20 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from negotiation_env.game.scenario import TaskCard, sample_scenario
+from negotiation_env.game.acts import Act
+from negotiation_env.game.lanes import FLOATS
+from negotiation_env.game.moves import move_of_action
+from negotiation_env.game.scenario import TaskCard, card_numbers, sample_scenario
+from negotiation_env.game.state import new_game
+from negotiation_env.play.protocols import Unscored
+from negotiation_env.play.registry import load_policy
+from negotiation_env.play.rollout import rollout
 from simulators.content import WORDS_PATH, Content, Memory, content_of, hear, telling_words
-from simulators.dynamics import Heard
+from simulators.dynamics import REASONS, Heard, plain_hearing
+from simulators.managers.rule_manager import RuleManager
 
 
 def _card(kind: str, city: str) -> TaskCard:
@@ -96,6 +105,27 @@ def test_it_is_the_same_in_any_order_of_sets() -> None:
     text = "Partners gain 12% more views, and the marathon fills your street in April."
     assert content_of(text, "image", Memory.of(AIRPORT)) == content_of(text, "image", Memory.of(AIRPORT))
     assert isinstance(content_of(text, "image", Memory.of(AIRPORT)), Content)
+
+
+def test_a_move_without_words_is_worth_what_plain_messages_are_on_average() -> None:
+    """The numeric environment's manager hears the scripted policies' mean: of reasons, and of first messages."""
+    scenarios = [sample_scenario(seed) for seed in range(3000, 3030)]
+    reasons, first = [], []
+    for name in ("heuristic", "intent-driven"):
+        episodes = rollout(load_policy(name), scenarios, manager=RuleManager(), reward=Unscored())
+        for episode, scenario in zip(episodes, scenarios, strict=True):
+            memory = Memory.of(scenario.card)
+            for place, turn in enumerate(episode.turns):
+                found = heard(turn.text, concern="weather-damage", memory=memory)
+                if any(act.kind is Act.INFORM and act.tactic in REASONS for act in turn.acts):
+                    reasons.append(found)
+                    first += [found] if place == 0 else []
+    game = new_game(FLOATS, card_numbers(AIRPORT))
+    plain = plain_hearing(FLOATS, game, move_of_action(FLOATS, 1.0, 1.0, 0.0, game))
+    assert len(reasons) > 100 and len(first) == 60
+    for field, within in (("worth", 0.1), ("tells", 0.03), ("eases", 0.03), ("offends", 0.03)):
+        assert abs(np.mean([getattr(one, field) for one in reasons]) - getattr(plain, field)) < within, field
+    assert abs(np.mean([one.invites for one in first]) - plain.invites) < 0.04
 
 
 @pytest.mark.slow

@@ -151,8 +151,21 @@ def test_every_phrase_of_a_persona_means_its_key(persona: Persona) -> None:
 
 def test_every_phrase_of_the_book_means_its_key() -> None:
     for key in MANAGER_KEYS:
-        templates = [phrase.template for phrase in manager_book().phrases[key].all]
-        assert phrase_problems(Persona(name="book", phrases={key: templates})) == []
+        for phrases in (manager_book().phrases, *manager_book().tones.values()):
+            if key in phrases:
+                templates = [phrase.template for phrase in phrases[key].all]
+                assert phrase_problems(Persona(name="book", phrases={key: templates})) == []
+
+
+def test_no_objection_says_of_the_house_what_its_card_may_belie() -> None:
+    belied = re.compile(
+        r"well booked|(nearly|almost|always|are) full|(high|low) season|(fill|sell) themselves|are rare"
+    )
+    books = [manager_book(), *(manager_book().with_phrases(p.phrases) for p in all_personas() if p.phrases)]
+    lines = {
+        p.template for book in books for key, found in book.phrases.items() if "objection" in key for p in found.all
+    }
+    assert len(lines) > 80 and [line for line in sorted(lines) if belied.search(line)] == []
 
 
 def test_a_phrase_that_means_something_else_is_found() -> None:
@@ -176,6 +189,21 @@ def test_no_sentence_is_said_twice_running(manager: RuleManager) -> None:
             again += len(sentences & before)
             before = sentences
     assert again == 0
+
+
+def test_hardly_a_sentence_is_said_before_in_the_talk(manager: RuleManager) -> None:
+    again, sentences = 0, 0
+    for seed in range(60):
+        negotiation = open_negotiation(sample_scenario(seed), manager)
+        said: set[str] = set()
+        for turn in range(14):
+            if negotiation.game.end:
+                break
+            (text,) = say(manager, [negotiation], [f"How about a selling price of {200 + turn} yuan?"])
+            here = {re.sub(r"\d+", "#", s) for s in re.split(r"(?<=[.!?;]) ", text) if s}
+            again, sentences = again + len(here & said), sentences + len(here)
+            said |= here
+    assert sentences > 300 and again < 0.05 * sentences
 
 
 def test_the_numbers_of_an_open_negotiation_are_not_touched_by_wording(manager: RuleManager) -> None:

@@ -4,7 +4,8 @@ The guesses use what the agent sees: the card and the talk. *Regression* is a ri
 talks than it guesses in, and never above the manager's lowest commitment. *Bisection* is the same after talks of an
 agent that does nothing but search (``Bisecting``). *Replay* runs the published dynamics for many managers whom the
 scenario sampler might have seated at that card, and believes those most that answer as this one did; it needs a manager
-whose ``dynamics`` is public. Errors are shares of the selling price; *card alone* is a guess without any talk.
+whose ``dynamics`` is public. Errors are shares of the selling price; *card alone* is a guess without any talk, which no
+manager can make worse: a talk tells what its error lies below that.
 """
 
 from __future__ import annotations
@@ -102,6 +103,7 @@ def measure_floors(
         FloorError("regression", _median(*_ridge(talks))),
     ]
     played = play_talks(played_by(Bisecting()), scenarios_where("floors", searches), manager)
+    found.append(FloorError("card alone, of those bisected", _median(*_ridge(played, card_only=True))))
     found.append(FloorError("bisection", _median(*_ridge(played))))
     lowest = [(abs(_lowest(t, k) - _floor(t, k)), place) for place, t in enumerate(played) for k in t.tickets]
     found.append(FloorError("bisection, lowest figure heard", _median(*map(np.array, zip(*lowest, strict=True)))))

@@ -20,7 +20,7 @@ GRID: Final[dict[str, tuple[float, ...]]] = {
     "beta": (0.3, 0.5, 0.8, 1.2, 1.8, 2.7, 4.0),
     "time_weight": (0.2, 0.35, 0.5, 0.65, 0.8, 0.95),
     "deadline": (3.0, 4.0, 5.0, 6.0, 8.0, 10.0),
-    "takes": (0.0, 0.3, 0.6, 1.0, 1.5, 2.0, 3.0),
+    "takes": (0.0, 0.15, 0.3, 0.5, 0.75, 1.0, 1.5),
     "keeps": (0.0, 0.3, 0.6, 1.0),
     "meets": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
     "moves": (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0),
@@ -32,7 +32,7 @@ GRID: Final[dict[str, tuple[float, ...]]] = {
 }
 """What is fitted, in this order, and the values that are tried."""
 FIRST: Final[dict[str, float]] = {
-    "beta": 0.8, "time_weight": 0.65, "deadline": 4.0, "takes": 2.0, "keeps": 0.0, "meets": 0.6, "moves": 0.1,
+    "beta": 0.8, "time_weight": 0.65, "deadline": 4.0, "takes": 1.0, "keeps": 0.0, "meets": 0.6, "moves": 0.1,
     "step": 0.05, "patience": 4.0, "answers": 0.9, "keeps_answering": 0.9, "reciprocity": 0.4,
 }  # fmt: skip
 """Where the search begins."""

@@ -2,7 +2,9 @@
 
 People are the sellers of CraigslistBargain (He et al., EMNLP 2018; a file of its format is read, none ships). Talks
 over one ticket with scripted buyers are told in the same terms (``Bargain``): figures are shares of the list price, a
-curve runs over the talk's messages, both sides counted. Only deals count, and curves only deals below the list price.
+curve runs over the talk's messages, both sides counted. People close a deal by buttons: one presses an offer, which
+names a figure, the other accepts it. Here the agent takes a figure in words and the manager confirms it, so that
+presses count as messages: two in every deal. Only deals count, and curves only deals below the list price.
 Beside each distance stands that of two halves of the corpus, the mean of several splits: what nobody can be expected to
 beat.
 """
@@ -42,6 +44,7 @@ class Bargain(NamedTuple):
     """One deal, from the seller's side."""
 
     messages: int
+    """Of both sides, people's presses of a button among them."""
     moves: int
     """How often the seller lowered a figure of its own after the first it had named."""
     buyers_figure: bool
@@ -102,6 +105,10 @@ def human_bargains(path: Path | None = None) -> list[Bargain]:
     return [found for dialogue in dialogues for found in _of_people(dialogue)]
 
 
+_ANSWERS: Final = ("accept", "reject")
+"""What may be pressed in answer to an offer."""
+
+
 def _of_people(dialogue: dict[str, Any]) -> Iterator[Bargain]:
     events = dialogue["events"]
     accepted = next((i for i, e in enumerate(events) if e["action"] == "accept"), None)
@@ -111,16 +118,18 @@ def _of_people(dialogue: dict[str, Any]) -> Iterator[Bargain]:
     if accepted is None or not offers or not offers[-1] or price <= 0.0:
         return
     lines = []
-    for event in events:
-        if event["action"] != "message" or not event["data"].strip():
+    for event in events[: accepted + 1]:
+        named: list[float] = []
+        if event["action"] == "message" and event["data"].strip():
+            found = [p for p in find_prices(event["data"]) if p.kind is PriceKind.AMOUNT]
+            named = [p.value / price for p in found if not p.negated and not p.reported]
+        elif event["action"] == "offer" and event["data"]:
+            named = [float(event["data"]["price"] or 0.0) / price]
+        elif event["action"] not in _ANSWERS:
             continue
-        named = [
-            p.value / price
-            for p in find_prices(event["data"])
-            if p.kind is PriceKind.AMOUNT and not p.negated and not p.reported and 0.1 <= p.value / price <= 2.0
-        ]
-        lines.append(_Exchange(people[event["agent"]]["personal"]["Role"] == "seller", tuple(named)))
-    if lines:
+        told = tuple(figure for figure in named if 0.1 <= figure <= 2.0)
+        lines.append(_Exchange(people[event["agent"]]["personal"]["Role"] == "seller", told))
+    if any(event["action"] == "message" and event["data"].strip() for event in events):
         yield _bargain(lines, float(offers[-1]) / price, SAME)
 
 
