@@ -31,6 +31,7 @@ from rewards.sources import Verdict
 SHIPPED = Path(__file__).parents[1] / "weights" / "judge.npz"
 AIMED_FROM: Final = -1.0
 """Log-odds from which a sentence is taken to be aimed at a judge."""
+_ONES: Final = np.ones(WIDTH, dtype=np.float32)
 _FLOATS = ("step", "bias", "ordinary", "acts", "acts_bias", "aimed_step")
 
 
@@ -150,8 +151,9 @@ class DistilledJudge:
     def _answers(self, view: ReplyView) -> list[float | None]:
         view = self._spoken(judged_reply(view))
         here = cases(view)
-        # Whole numbers add up exactly, in whatever order.
-        found = np.add.reduce(self.weights.weights.take(places(view, here), axis=0), axis=0, dtype=np.int32)
+        rows = self.weights.weights.take(places(view, here), axis=0)
+        # Whole numbers this small add up exactly as float32 too, in whatever order, in a third of the time.
+        found = (_ONES[: len(rows)] @ rows.astype(np.float32)).astype(np.float64)
         odds = (found * self.weights.step + self.weights.bias).tolist()
         return [
             1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, x)))) if when in here else None

@@ -16,6 +16,9 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 from zlib import crc32
 
+import numpy as np
+from numpy.typing import NDArray
+
 from negotiation_env.game.acts import Act, Force, Tactic
 from negotiation_env.game.features import FEATURES
 from negotiation_env.game.state import unsettled
@@ -97,17 +100,18 @@ def _heard(text: str) -> _SeenText:
     return _remembered_heard(text) if len(text) <= _LONGEST_REMEMBERED else _look(text, paired=False)
 
 
-def places(view: ReplyView, here: frozenset[When]) -> list[int]:
-    """Return where the features lie that a reply has in its case (``case_questions.cases``), each place once."""
+def places(view: ReplyView, here: frozenset[When]) -> NDArray[np.intp]:
+    """Return where the features lie that a reply has in its case (``case_questions.cases``), ascending, each once."""
     reply, heard = _said(view.text), _heard(heard_text(view))
     case = _case_facts(view, here)
-    found = _word_places(reply.words)
-    found += _laid_out("m", [crc32(word, _HEARD) for word in _encoded(heard.words)])
-    found += _case_places(tuple(case))
-    crossed = tuple([c for c in case if c.startswith(_CROSSED)])
-    for fact in (*_reply_facts(view, reply.words), *_shared(view, reply, heard)):
-        found += _fact_places(fact, crossed)
-    return list(dict.fromkeys(found))
+    words = _word_places(reply.words)
+    words += _laid_out("m", [crc32(word, _HEARD) for word in _encoded(heard.words)])
+    known = _places_with(tuple([fact for fact in case if fact.startswith(_CROSSED)]))
+    facts = [known[fact] for fact in (*_reply_facts(view, reply.words), *_shared(view, reply, heard))]
+    has = np.zeros(WIDTH, dtype=np.bool_)
+    has[words] = True
+    has[np.frombuffer(b"".join((_case_places(tuple(case)), *facts)), dtype=_PLACE)] = True
+    return has.nonzero()[0]
 
 
 _CROSSED: Final = ("upset", "asked", "why", "silent", "first", "act", "open", "quoted", "granted")
@@ -134,21 +138,41 @@ def _encoded(words: Sequence[str]) -> list[bytes]:
     return " ".join(words).encode("utf-8", "replace").split()
 
 
-@lru_cache(maxsize=8192)
-def _fact_places(fact: str, case: tuple[str, ...]) -> tuple[int, ...]:
-    """Return where a fact of the reply lies, and its products with what the manager did. Remembered: few are new."""
-    return (*_named("f", [fact]), *_named("x", [f"{c} {fact}" for c in case]))
+_PLACE: Final = np.uint16
+"""Holds every place."""
+
+
+class _FactPlaces(dict[str, bytes]):
+    """Where facts of a reply lie beside what the manager did, each as bytes of an array of ``_PLACE``.
+
+    A fact lies at a place of its own, and at one for each product with what the manager did.
+    """
+
+    def __init__(self, did: Sequence[str]) -> None:
+        super().__init__()
+        self._begun = [crc32(f"x {fact} ".encode("utf-8", "replace")) for fact in did]
+
+    def __missing__(self, fact: str) -> bytes:
+        data = fact.encode("utf-8", "replace")
+        found = _laid_out("f", [crc32(data, _FACT)]) + _laid_out("x", [crc32(data, begun) for begun in self._begun])
+        if len(self) >= _MOST_FACTS:
+            self.clear()
+        self[fact] = places = np.array(found, dtype=_PLACE).tobytes()
+        return places
+
+
+_FACT: Final = crc32(b"f ")
+_MOST_FACTS: Final = 1000
+"""Remembered at most beside one thing that the manager did; a reader of the user's own may make up details."""
+_places_with: Final = lru_cache(maxsize=512)(_FactPlaces)
+"""By what the manager did. Remembered, with the facts that came beside it: few are new."""
 
 
 @lru_cache(maxsize=1024)
-def _case_places(case: tuple[str, ...]) -> tuple[int, ...]:
-    """Return where the facts of a case lie."""
-    return tuple(_named("f", [f"case {fact}" for fact in case]))
-
-
-def _named(family: str, names: Sequence[str]) -> list[int]:
-    """Return where a family's features of these names lie."""
-    return _laid_out(family, [crc32(f"{family} {name}".encode("utf-8", "replace")) for name in names])
+def _case_places(case: tuple[str, ...]) -> bytes:
+    """Return where the facts of a case lie, as bytes of an array of ``_PLACE``."""
+    sums = [crc32(f"f case {fact}".encode("utf-8", "replace")) for fact in case]
+    return np.array(_laid_out("f", sums), dtype=_PLACE).tobytes()
 
 
 def _laid_out(family: str, sums: Sequence[int]) -> list[int]:

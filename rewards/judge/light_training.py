@@ -163,7 +163,7 @@ def aimed_weights(replies: Sequence[str], rng: np.random.Generator) -> tuple[NDA
     return np.rint(theta[:-1] / step).astype(np.int8), np.array([step, theta[-1]])
 
 
-def matrix(found: Sequence[Sequence[int]]) -> csr_array:
+def matrix(found: Sequence[Sequence[int] | NDArray[np.intp]]) -> csr_array:
     """Return which features replies have, [len(found), WIDTH]."""
     ends = np.cumsum([0, *map(len, found)])
     return csr_array((np.ones(ends[-1]), np.concatenate([*map(np.asarray, found)]), ends), shape=(len(found), WIDTH))
