@@ -18,5 +18,5 @@ A new persona is a TOML file in ``packs``; a new manager is a class with ``start
 
 from typing import Final
 
-MANAGERS_VERSION: Final = 5
+MANAGERS_VERSION: Final = 6
 """Raised with every change that can move a manager's decision or words."""

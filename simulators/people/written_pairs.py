@@ -137,11 +137,15 @@ class SampledReply(BaseModel):
 
 
 def sampled_texts(folder: Path = SAMPLES) -> dict[str, list[str]]:
-    """Return what was sampled by dialogue and turn, in the files' order."""
+    """Return what was sampled by dialogue and turn, in the files' order; no first messages.
+
+    A small model learns to greet before it learns anything else, and most of what it says first would do.
+    """
     found: dict[str, list[str]] = defaultdict(list)
     for path in sorted(folder.glob("*.jsonl")):
         for line in read_lines(path, SampledReply):
-            found[line.where].append(line.text)
+            if not line.where.endswith(":0"):
+                found[line.where].append(line.text)
     return found
 
 
