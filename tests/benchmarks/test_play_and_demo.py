@@ -77,8 +77,8 @@ def test_a_talk_makes_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
         "autumn trade fair, and a small house feels that first. How are the weeks from the 29th of November looking?",
         "The laundry bill eats what the room earns, I hear that from every guesthouse. A banner on the city page costs "
         "you nothing; with it, could the deluxe king come to 295?",
-        "Then let us meet at 300, banner included?",
-        "300 for the deluxe king, then. The banner goes up on the 29th, and I thank you.",
+        "Then let us meet at 304, banner included?",
+        "304 for the deluxe king, then. The banner goes up on the 29th, and I thank you.",
     )
     words = ("play", "--seed", "16", "--reader", "rules", "--show-reading")
     assert invoke(*words, text="".join(f"{line}\n" for line in lines)).exit_code == 0

@@ -16,7 +16,7 @@ from simulators.people.conversations import (
 )
 from simulators.people.training_files import TEST, TRAIN
 from simulators.people.written_dialogues import written_dialogues
-from simulators.people.written_pairs import SAMPLED_SHARE, UNSEEN, sampled_choices, sampled_texts, written_pairs
+from simulators.people.written_pairs import UNSEEN, sampled_choices
 
 
 def test_every_message_is_there_and_replies_have_the_grades_that_the_chat_shows() -> None:
@@ -56,11 +56,12 @@ def test_a_file_reads_back_and_a_wrong_place_is_named(tmp_path: Path) -> None:
 
 def test_a_sampled_reply_loses_to_a_good_written_one(tmp_path: Path) -> None:
     dialogues = written_dialogues("train")
-    turns = [(d, n) for d in dialogues[:30] for n, turn in enumerate(d.turns) if turn.quality >= 4][:5]
+    turns = [(d, n) for d in dialogues[:30] for n, turn in enumerate(d.turns) if n and turn.quality >= 4][:5]
     other = written_dialogues("validation")[0]
     rows = [{"where": f"{d.id}:{n}", "text": "The part of each book is considerable."} for d, n in turns]
     rows += [{"where": f"{turns[0][0].id}:{turns[0][1]}", "text": turns[0][0].turns[turns[0][1]].agent}]
-    rows += [{"where": f"{other.id}:0", "text": "I shall. The sun dies."}]
+    rows += [{"where": f"{other.id}:1", "text": "I shall. The sun dies."}]
+    rows += [{"where": f"{turns[0][0].id}:0", "text": "Good day, this is the platform."}]  # a first message may do
     write_lines(tmp_path / "a.jsonl", rows)
     found = sampled_choices("train", tmp_path)
     assert len(found) == len(turns)  # what was written itself loses to nothing, another split's is not here
@@ -70,11 +71,3 @@ def test_a_sampled_reply_loses_to_a_good_written_one(tmp_path: Path) -> None:
         assert choice.better.quality >= 4
         assert any(choice.better in turn.replies for turn in by_dialogue[choice.dialogue].turns)
     assert sampled_choices("train", tmp_path / "nothing") == []
-
-
-def test_half_of_the_pairs_over_the_whole_procedure_are_against_a_sampled_reply() -> None:
-    sampled = {text for texts in sampled_texts().values() for text in texts}
-    pairs = [pair for pair in written_pairs("train", 1000) if pair.source == "sop-path"]
-    against = [pair for pair in pairs if sampled & {pair.chosen, pair.rejected}]
-    assert len(against) == round(SAMPLED_SHARE * len(pairs))
-    assert sum(pair.rejected in sampled for pair in against) >= 0.95 * len(against)  # the others are slips
