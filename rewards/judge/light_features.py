@@ -26,7 +26,7 @@ from negotiation_env.language.gloss import gloss
 from negotiation_env.play.protocols import ReplyView, Utterance
 from rewards.judge.case_questions import granted, heard_text
 from rewards.judge.rubric import When
-from rewards.linear import text_marks
+from rewards.linear import remembered, text_marks
 
 RANGES: Final = {"f": (0, 2048), "x": (2048, 12288), "m": (12288, 16384), "w": (16384, 32768)}
 """The first and the end of the places that each family is hashed into."""
@@ -80,24 +80,8 @@ def _look(text: str, paired: bool = True) -> _SeenText:
     return _SeenText(words, pairs, figures)
 
 
-# Every later turn compares its message with the earlier ones, so what is seen of them is remembered: as tuples of
-# strings, which the garbage collector leaves alone. Thousands of sets would cost more than they save. There is room for
-# eight messages of either side in each talk of a batch of 256; where both sides shared it, a step took a sixth longer.
-_REMEMBERED: Final = 2048
-_LONGEST_REMEMBERED: Final = 600
-"""Characters of a text that is remembered: of longer ones the memory would be too large."""
-_remembered_said: Final = lru_cache(maxsize=_REMEMBERED)(_look)
-_remembered_heard: Final = lru_cache(maxsize=_REMEMBERED)(partial(_look, paired=False))
-
-
-def _said(text: str) -> _SeenText:
-    """Look at a message of the agent's."""
-    return _remembered_said(text) if len(text) <= _LONGEST_REMEMBERED else _look(text)
-
-
-def _heard(text: str) -> _SeenText:
-    """Look at a message of the hotel's."""
-    return _remembered_heard(text) if len(text) <= _LONGEST_REMEMBERED else _look(text, paired=False)
+_said: Final = remembered(_look)
+_heard: Final = remembered(partial(_look, paired=False))
 
 
 def places(view: ReplyView, here: frozenset[When]) -> NDArray[np.intp]:

@@ -11,7 +11,7 @@ import math
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from negotiation_env.errors import DataFileError
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.play.protocols import ReplyView
-from rewards.linear import LinearWeights, load_weights
+from rewards.linear import LinearWeights, load_weights, remembered
 from rewards.model.reference import Reference
 
 SHIPPED: Final = Path(__file__).parents[1] / "weights" / "preference.npz"
@@ -82,23 +82,8 @@ def _look(text: str, paired: bool = True) -> _ReadText:
     return _ReadText(tokens, pairs, tuple(dict.fromkeys(stems)))
 
 
-# Every later turn compares its reply with a message, so what is seen of one is remembered: as tuples of strings, which
-# the garbage collector leaves alone. As many as in ``light_features``.
-_REMEMBERED: Final = 2048
-_LONGEST_REMEMBERED: Final = 600
-"""Characters of a text that is remembered."""
-_remembered_said: Final = lru_cache(maxsize=_REMEMBERED)(_look)
-_remembered_heard: Final = lru_cache(maxsize=_REMEMBERED)(partial(_look, paired=False))
-
-
-def _said(text: str) -> _ReadText:
-    """Look at a message of the agent's."""
-    return _remembered_said(text) if len(text) <= _LONGEST_REMEMBERED else _look(text)
-
-
-def _heard(text: str) -> _ReadText:
-    """Look at a message of the hotel's."""
-    return _remembered_heard(text) if len(text) <= _LONGEST_REMEMBERED else _look(text, paired=False)
+_said: Final = remembered(_look)
+_heard: Final = remembered(partial(_look, paired=False))
 
 
 def entries(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, float]:
