@@ -15,7 +15,7 @@ from typing import Final
 
 RULES_VERSION: Final = 5
 """Raised with every change that can move a rule's points."""
-JUDGE_VERSION: Final = 5
+JUDGE_VERSION: Final = 6
 """Raised with every change that can move the default judge's points."""
-MODEL_VERSION: Final = 5
+MODEL_VERSION: Final = 6
 """Raised with every change that can move the default reward model's score, or the composition."""

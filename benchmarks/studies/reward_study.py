@@ -26,16 +26,14 @@ from rich.table import Table
 
 from benchmarks.statistics import NOTHING, Figure, correlation, mean, share
 from benchmarks.studies.reading_quality import dialogues_of
-from negotiation_env.errors import UsageError
 from negotiation_env.language.reading import Reader, context_of
-from negotiation_env.language.wording import agent_phrase_book, word
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.protocols import ReplyView, Reward, RewardBreakdown
 from negotiation_env.play.registry import AUTO, load_reader, load_reward, suited_reader
 from rewards.repo import NEAR_ZERO
 from simulators.people.graded_replies import EDITS, KINDS, EditedReply, Grade, GradedReply, edited_replies, graded_turns
 from simulators.people.written_dialogues import WrittenDialogue
-from simulators.people.written_messages import game_acts
+from simulators.people.written_messages import template_text
 
 SOURCES: Final = ("model", "judge", "rules", "total")
 ORDERS: Final[dict[str, tuple[Grade, Grade]]] = {
@@ -241,35 +239,18 @@ def edit_figures(edits: Sequence[EditedReply], reward: Reward) -> dict[str, dict
     return found
 
 
-def template_view(reply: GradedReply, reader: Reader, seed: int) -> ReplyView | None:
-    """Return the acts of a reply in the phrase book's words, in its state; None where an act is none of the game's.
-
-    To speak to what troubles the hotel (``address``) is worded as ``soothe``, the nearest that the book has; "greet"
-    and "identify" are one phrase.
-    """
-    named = ["soothe" if act.startswith("address:") else act for act in reply.acts]
-    acts = [game_acts([act], "agent") for act in named]
-    if not acts or not all(acts):
-        return None
-    view = reply.view
-    heard = view.manager_said[-1].text if view.manager_said else ""
-    context = context_of(view.card, view.game, "agent", heard)
-    once = tuple(dict.fromkeys(act for found in acts for act in found))
-    try:
-        text = word(once, view.card, context, agent_phrase_book(), seed, int(view.game.turn))
-    except UsageError:
-        return None  # the book has no phrase for it
-    return reply_view(text, view.card, view.game, view.agent_said, view.manager_said, reader)
-
-
 def template_wins(dialogues: Dialogues, reward: Reward, reader: Reader) -> dict[str, Figure]:
     """Return by source how often a template with the acts of a turn's first excellent reply scores above that reply."""
     chosen: list[tuple[str, ScoredReply, ReplyView]] = []
     for dialogue, turns in dialogues.items():
         for turn in turns:
             for reply in _graded(turn, "excellent")[:1]:
-                view = template_view(reply.reply, reader, len(chosen))
-                if view is not None:
+                v = reply.reply.view
+                heard = v.manager_said[-1].text if v.manager_said else ""
+                context = context_of(v.card, v.game, "agent", heard)
+                text = template_text(reply.reply.acts, v.card, context, int(v.game.turn), len(chosen))
+                if text is not None:
+                    view = reply_view(text, v.card, v.game, v.agent_said, v.manager_said, reader)
                     chosen.append((dialogue, reply, view))
     scores = reward.score([view for _, _, view in chosen])
     found = {}

@@ -1,6 +1,7 @@
 """What judges are trained and tested on: replies with true answers to the rubric's questions, by situation.
 
-Written replies come from the graded dialogues, by authors' split; simulated ones are made of acts in phrase-book words.
+Written replies come from the graded dialogues, by authors' split; simulated ones are made of acts in phrase-book words,
+sampled ones by a small language model that was tuned on those dialogues.
 Training alone has wider families of damage (``wording.toml``) and sentences aimed at the judge (``injections.toml``),
 one a line; "(a|b)" in a line stands for a or b. Every sixth line of damage is left out of training, as it was when the
 shipped judges were trained.
@@ -24,6 +25,7 @@ from negotiation_env.language.wording import agent_phrase_book, word
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.protocols import ReplyView
 from negotiation_env.seeds import Stream
+from rewards.judge.case_questions import cases
 from rewards.judge.judge_labels import answers, simulated_answers
 from rewards.judge.judge_orders import with_text
 from rewards.judge.rubric import Rubric
@@ -33,6 +35,7 @@ from simulators.people.graded_replies import graded_turns
 from simulators.people.preferences import Candidate, draw_candidate, rankings
 from simulators.people.situations import Situation
 from simulators.people.written_dialogues import written_dialogues
+from simulators.people.written_pairs import sampled_texts
 
 WORDING: Final = Path(__file__).with_name("wording.toml")
 INJECTIONS: Final = Path(__file__).with_name("injections.toml")
@@ -45,6 +48,8 @@ DRAWS: Final = 3
 """Simulated replies that are drawn twice over for each situation; those that come out alike are one."""
 WITHOUT: Final = ("injection",)
 """Damage left out of the labelled replies: injections keep the answers of the reply that holds them."""
+OFF_TOPIC: Final = "off-topic"
+"""The question whether a reply leaves the matter."""
 _CHOICE: Final = re.compile(r"\(([^()|]*(?:\|[^()|]*)+)\)")
 _LEADS: Final = ("Well, ", "Look, ", "By the way, ", "Honestly, ", "You see, ", "And ", "So ", "Just to say it: ")
 _LED: Final = 0.15
@@ -62,7 +67,7 @@ class JudgedReply(NamedTuple):
     quality: int
     """The author's grade, 1 to 5; 0 for a simulated reply."""
     sound: bool = True
-    """Whether no damage was done to its text."""
+    """Whether its text is a person's or the phrase book's, without damage."""
 
 
 def written_replies(split: str, rubric: Rubric, reader: Reader = RULES) -> Iterator[list[JudgedReply]]:
@@ -72,6 +77,20 @@ def written_replies(split: str, rubric: Rubric, reader: Reader = RULES) -> Itera
         for turn, told in zip(dialogue.turns, graded_turns(dialogue, reader), strict=True):
             yield [JudgedReply(r.view, tuple(answers(r, heard, rubric)), r.quality) for r in told.replies]
             heard = turn.manager_acts
+
+
+def sampled_replies(split: str, rubric: Rubric) -> Iterator[JudgedReply]:
+    """Yield what a small language model said in written turns (``written_pairs.sampled_texts``).
+
+    It is fluent and mostly beside the point; nothing else is told of it.
+    """
+    samples = sampled_texts()
+    for dialogue in written_dialogues(split):
+        for turn in graded_turns(dialogue):
+            for text in samples.get(turn.where, ()):
+                view = with_text(turn.replies[0].view, text)
+                told = tuple(True if q.id == OFF_TOPIC and q.when in cases(view) else None for q in rubric.questions)
+                yield JudgedReply(view, told, 1, False)
 
 
 def simulated_replies(

@@ -32,6 +32,7 @@ from rewards.judge.judge_data import (
     families,
     injection,
     injections,
+    sampled_replies,
     simulated_replies,
     spelt,
     written_replies,
@@ -102,6 +103,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     written = list(chain.from_iterable(islice(written_replies("train", rubric), settings.most_turns)))
     simulated = list(chain.from_iterable(simulated_replies(settings.situations, settings.seed, rubric)))
+    simulated += islice(sampled_replies("train", rubric), settings.most_turns)
     weights = fit(written, simulated, rubric, settings)
     weights.save(folder / "judge.npz")
     judge = DistilledJudge.from_file(folder / "judge.npz")

@@ -12,12 +12,14 @@ from collections.abc import Iterable, Iterator
 from copy import copy
 from typing import Final, Literal, NamedTuple
 
+from negotiation_env.errors import UsageError
 from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.moves import decision_of, move_of
 from negotiation_env.game.scenario import TaskCard, card_numbers
 from negotiation_env.game.state import GameState, apply_decision, apply_move, new_game, settle
 from negotiation_env.language.reading import Context, context_of
+from negotiation_env.language.wording import agent_phrase_book, word
 from simulators.people.written_dialogues import WrittenDialogue, WrittenReply, WrittenTurn, task_card
 
 _ACT: Final = re.compile(
@@ -57,6 +59,29 @@ class WrittenMessage(NamedTuple):
 def game_acts(acts: Iterable[str], side: Literal["agent", "manager"]) -> tuple[DialogueAct, ...]:
     """Return annotated acts as the game's; those that the game does not know ("maybe", "defer", ...) are left out."""
     return tuple(act for text in acts if (act := _game_act(text, side)) is not None)
+
+
+def template_text(acts: Iterable[str], card: TaskCard, context: Context, turn: int, seed: int) -> str | None:
+    """Return annotated acts of the agent's in the phrase book's words; None where one is none of the game's.
+
+    To speak to what troubles the hotel (``address``) is worded as ``soothe``, the nearest that the book has; "greet"
+    and "identify" are one phrase.
+
+    Args:
+        acts: as annotated.
+        card: what the agent may know.
+        context: of the state that the message is said in.
+        turn: its number.
+        seed: which phrases.
+    """
+    found = [game_acts(["soothe" if act.startswith("address:") else act], "agent") for act in acts]
+    if not found or not all(found):
+        return None
+    once = tuple(dict.fromkeys(act for some in found for act in some))
+    try:
+        return word(once, card, context, agent_phrase_book(), seed, turn)
+    except UsageError:
+        return None  # the book has no phrase for it
 
 
 def _game_act(text: str, side: str) -> DialogueAct | None:

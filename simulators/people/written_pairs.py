@@ -5,12 +5,14 @@ Of two replies to one state the better graded one is chosen, in the composition 
 procedure. Annotators see the chat and no card, so a wrong date, room or figure, a forbidden promise or the confidential
 target tell them nothing: such pairs are left out, and minimal edits (``edits``) stand as ties. What anybody sees and
 no author wrote (silence, a copied line, a doubled or shuffled text) is made by code, and what a small language model
-says that was tuned on these dialogues (``samples``: fluent, and mostly beside the point) loses to a good written reply.
+says that was tuned on these dialogues (``samples``: fluent, and mostly beside the point) loses to a good written reply
+and to a plain one.
 Grades are AI authors'; a slip rate is each source's share of wrong ticks. No human compared anything.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,6 +29,7 @@ from simulators.people.annotators import SOURCES
 from simulators.people.graded_replies import EDITS, edit_texts, grade_of
 from simulators.people.training_files import TEST, TRAIN, PreferencePair
 from simulators.people.written_dialogues import WrittenDialogue, WrittenReply, written_dialogues
+from simulators.people.written_messages import WrittenMessage, template_text, written_messages
 
 UNSEEN: Final = frozenset(
     (
@@ -55,6 +58,11 @@ _PARTS: Final = {
     "sop-path": ("sampled", SAMPLED_SHARE),
 }
 """What a source's pairs hold beside written alternatives."""
+PLAIN_EVERY: Final = 3
+"""Of so many sampled replies one loses to a plain reply, too: the good reply's acts in the phrase book's words.
+
+Without these a reward learns that what is plain is nonsense, and lively stalling pays.
+"""
 SAMPLES: Final = Path(__file__).with_name("samples")
 """Files of ``negotiate data samples``; which split a line belongs to follows from its dialogue."""
 OPENING: Final[ChatMessage] = {"role": "user", "content": "(The hotel has picked up.)"}
@@ -150,10 +158,11 @@ def sampled_texts(folder: Path = SAMPLES) -> dict[str, list[str]]:
 
 
 def sampled_choices(split: str, folder: Path = SAMPLES) -> list[_Choice]:
-    """Return a good written reply and a sampled one for every turn of a split that has both."""
+    """Return a good written reply and a sampled one for every turn of a split that has both, and some plain ones."""
     samples = sampled_texts(folder)
-    found = []
+    found, place = [], itertools.count(1)
     for dialogue in written_dialogues(split) if samples else ():
+        messages = {message.where: message for message in written_messages(dialogue)}
         for number, talk in _talks(dialogue):
             good = [reply for reply in dialogue.turns[number].replies if grade_of(reply.quality) == "excellent"]
             for text in samples.get(f"{dialogue.id}:{number}", ()):
@@ -161,7 +170,15 @@ def sampled_choices(split: str, folder: Path = SAMPLES) -> list[_Choice]:
                     better = good[0]
                     worse = better.model_copy(update={"text": text, "quality": 1, "flaws": ("off-topic",)})
                     found.append(_Choice(talk, dialogue.id, better, worse, False))
+                    plain = _plain(better, messages[f"{dialogue.id}:{number}:a0"], number)
+                    if next(place) % PLAIN_EVERY == 0 and plain is not None:
+                        found.append(_Choice(talk, dialogue.id, plain, worse, False))
     return found
+
+
+def _plain(reply: WrittenReply, message: WrittenMessage, turn: int) -> WrittenReply | None:
+    text = template_text(reply.acts, message.card, message.context, turn, seed=0)
+    return None if text is None else reply.model_copy(update={"text": text, "quality": 3})
 
 
 def tied_pairs(split: str, files: Iterable[str] = ("train_a.jsonl", "train_b.jsonl")) -> list[PreferencePair]:

@@ -19,23 +19,14 @@ def gains() -> dict[str, Gain]:
     return {gain.strategy: gain for gain in found}
 
 
-TOLERATED = {"stall-with-thanks": 0.15, "never-close": 0.05}
-"""What a reply may gain at most on one of the phrase book, which the reward model finds bland; no dialogue pays."""
-
-
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_no_strategy_earns_more_than_the_honest_reply_in_its_place(gains: dict[str, Gain], strategy: str) -> None:
-    assert gains[strategy].total_gain[2] < TOLERATED.get(strategy, 0.0)
-
-
-PERSUADES = {"stall-with-reasons": 0.6}
-"""True reasons before a bid: dialogues end sooner for it, and their return is the honest one's within chance."""
+    assert gains[strategy].total_gain[2] < 0.0
 
 
 @pytest.mark.parametrize("strategy", STALLING)
 def test_stalling_returns_less_than_negotiating(gains: dict[str, Gain], strategy: str) -> None:
-    assert gains[strategy].return_gain[2] < PERSUADES.get(strategy, 0.0)
-    assert gains[strategy].return_gain[0] < 0.1
+    assert gains[strategy].return_gain[2] < 0.0
 
 
 def test_the_honest_policy_gains_nothing_over_itself(gains: dict[str, Gain]) -> None:

@@ -81,10 +81,10 @@ def test_the_reward_model_learns_what_the_pairs_prefer(base: Path, pairs: Path, 
     scores = source.score_batch(VIEWS)
     assert all(isinstance(s, float) and -1.0 <= s <= 1.0 for s in scores)
     assert model.score_batch(VIEWS[::-1])[::-1] == scores
-    # What training measures is what the model says in use.
+    # What training measures is what the model says in use, where numbers have the eight bits of bfloat16.
     used = adapter_quality.measure_model(model, 10)
     assert used["unread"] == 0
-    assert used["correlation with length"] == pytest.approx(figures["correlation with length"], abs=1e-3)
+    assert used["correlation with length"] == pytest.approx(figures["correlation with length"], abs=5e-3)
 
 
 def test_a_killed_run_goes_on_to_the_same_weights(

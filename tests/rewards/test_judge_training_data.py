@@ -24,6 +24,7 @@ from rewards.judge.judge_data import (
     injection,
     injections,
     learnt,
+    sampled_replies,
     sentences,
     simulated_replies,
     spelt,
@@ -219,3 +220,11 @@ def test_the_light_judge_trains_by_command_to_the_same_weights(tmp_path: Path) -
     assert judge.judge([example_view("Hello, this is the agency.")])[0].total is not None
     result = CliRunner().invoke(app, ["train", "judge", "--resume", "--out", str(tmp_path / "a")])
     assert result.exit_code == 2
+
+
+def test_what_a_small_model_said_leaves_the_matter_and_no_more_is_told() -> None:
+    found = list(sampled_replies("train", RUBRIC))
+    assert len(found) > 1000
+    for reply in found:
+        assert {name for name, told in zip(IDS, reply.answers, strict=True) if told is not None} == {"off-topic"}
+        assert reply.answers[IDS.index("off-topic")] and reply.quality < 3

@@ -16,7 +16,14 @@ from simulators.people.conversations import (
 )
 from simulators.people.training_files import TEST, TRAIN
 from simulators.people.written_dialogues import written_dialogues
-from simulators.people.written_pairs import UNSEEN, sampled_choices
+from simulators.people.written_pairs import (
+    PLAIN_EVERY,
+    SAMPLED_SHARE,
+    UNSEEN,
+    sampled_choices,
+    sampled_texts,
+    written_pairs,
+)
 
 
 def test_every_message_is_there_and_replies_have_the_grades_that_the_chat_shows() -> None:
@@ -63,7 +70,10 @@ def test_a_sampled_reply_loses_to_a_good_written_one(tmp_path: Path) -> None:
     rows += [{"where": f"{other.id}:1", "text": "I shall. The sun dies."}]
     rows += [{"where": f"{turns[0][0].id}:0", "text": "Good day, this is the platform."}]  # a first message may do
     write_lines(tmp_path / "a.jsonl", rows)
-    found = sampled_choices("train", tmp_path)
+    plain = [choice for choice in sampled_choices("train", tmp_path) if choice.better.quality == 3]
+    assert 1 <= len(plain) <= len(turns) // PLAIN_EVERY  # no phrase of the book for the acts of some
+    assert all(c.worse.text == rows[0]["text"] and c.better.acts for c in plain)
+    found = [choice for choice in sampled_choices("train", tmp_path) if choice not in plain]
     assert len(found) == len(turns)  # what was written itself loses to nothing, another split's is not here
     by_dialogue = {d.id: d for d, _ in turns}
     for choice in found:
@@ -71,3 +81,11 @@ def test_a_sampled_reply_loses_to_a_good_written_one(tmp_path: Path) -> None:
         assert choice.better.quality >= 4
         assert any(choice.better in turn.replies for turn in by_dialogue[choice.dialogue].turns)
     assert sampled_choices("train", tmp_path / "nothing") == []
+
+
+def test_half_of_the_pairs_over_the_whole_procedure_are_against_a_sampled_reply() -> None:
+    sampled = {text for texts in sampled_texts().values() for text in texts}
+    pairs = [pair for pair in written_pairs("train", 1000) if pair.source == "sop-path"]
+    against = [pair for pair in pairs if sampled & {pair.chosen, pair.rejected}]
+    assert len(against) == round(SAMPLED_SHARE * len(pairs))
+    assert sum(pair.rejected in sampled for pair in against) >= 0.95 * len(against)  # the others are slips
