@@ -17,16 +17,25 @@ _NAME: Final = (
 )
 _HEADS: Final = (
     r"fairs?|festivals?|marathons?|holidays?|vacations?|carnival|regatta|races?|expos?|exhibition|parade|congress|"
-    r"concerts?|tournament|conference|summit|derby|convention"
+    r"concerts?|tournament|conference|summit|derby|convention|championships?|symposium|gala|pageant|procession|"
+    r"jubilee|fireworks|pilgrimage|harvest"
 )
 _SEASONS: Final = (
     r"(?:leaf|leaves|foliage|blossom|cherry|plum|harvest|ski|gull|rains?|tours?|study tours?|exams?|lantern|music|boat|"
-    r"crab|tea|lotus|snow|ice)"
+    r"crab|tea|lotus|snow|ice|sailing|kite|beer|wine|flower|peony|orchid|osmanthus|ginkgo|maple|lychee|dragon boat|"
+    r"jazz|film|book|opera|light|firework|marathon|rapeseed|graduation|food|trade|fair|festival|holiday)"
 )
+_LOOKED_FOR: Final = r"searches|search|interest|crowds?|traffic|demand"
 _EVENT: Final = re.compile(
     rf"\b(?P<name>{_NAME})(?P<head>{_HEADS})\b"
-    rf"|\b(?P<of>(?:autumn |spring |red )?{_SEASONS})[ -](?P<season>seasons?|weeks?|weekend|days|time)\b"
-    r"|\bfor the (?P<alone>leaves|blossoms?|lanterns|gulls|exams)\b"
+    rf"|\b(?P<of>(?:autumn |spring |red )?{_SEASONS})[ -](?P<season>seasons?|weeks?|weekend|days|time|{_LOOKED_FOR})\b"
+    r"|\b(?:for|around|round|during|over) the (?P<alone>leaves|blossoms?|lanterns|gulls|exams)\b"
+    r"|\b(?P<day>national day|labou?r day|may day|golden week|qingming|tomb[- ]sweeping(?: day)?|lunar new year|"
+    r"chinese new year|new year(?:'s(?: eve| day)?)?|christmas|mid-autumn|dragon boat(?: day)?|double ninth)\b"
+    r"(?! (?:fairs?|festivals?|holidays?|races?|regatta|seasons?|weeks?|weekend|days|time))"
+    r"|\bsearches (?:for|in|round|around|during|over) the "
+    rf"(?!(?:[a-z-]+ )?(?:{_HEADS})\b)(?P<looked>(?:[a-z-]+ )?[a-z-]+)"
+    r"(?= (?:are|is|run|runs|stand|sit|have|were|stay|down|up)\b)"
     r"|(?P<chinese>红叶|樱花|梅花(?=季|节)|油菜花|音乐(?=[节周季会])|美食|马拉松|交易会|博览会|展销会|暑假|寒假|国庆|(?<![一二三四五六七八九十百])五一(?![一二三四五六七八九十百、，])|中秋|春节|元宵|灯会|龙舟|红嘴鸥|火把节|学生假)"
     r"(?:节|季|周|假期|那几天|那阵|那段|期间)?"
 )
@@ -40,7 +49,7 @@ _CHINESE: Final[dict[str, str]] = {
 }  # fmt: skip
 """Events in Chinese, and the words of an event's name of which one bears them out."""
 _IN_TOWN: Final = re.compile(
-    r"\bwith the ((?:[a-z-]+ ){1,2}[a-z-]+) "
+    r"\bwith the ((?:(?!for |of |in |at )[a-z-]+ ){1,2}(?!for |of |in |at )[a-z-]+) "
     r"(?:in town|coming up|around the corner|(?:that|those) (?:week|days|nights))\b"
 )
 """Something that goes on at the time of the stay: "with the lantern riddles in town that week"."""
@@ -52,7 +61,7 @@ _NO_EVENTS: Final = word_set(
 _PLAIN: Final = word_set(
     "those these one two three four five six seven eight nine ten fewer more less down up winter summer autumn spring "
     "long last whole busy quiet big small our your his her same own all public bank next coming past early late full "
-    "good great short first second real local city town weekend week weeks"
+    "good great short first second real local city town weekend week weeks days nights dates months"
 )
 """Words before an event that tell it from no other."""
 _EVENT_WORDS: Final = word_set(
@@ -65,15 +74,21 @@ _EVENT_WORDS: Final = word_set(
     "golf tennis horse sports games fashion wedding"
 )
 """Words before a fair, a festival or holidays that tell it from others."""
+_NO_DAYS: Final = word_set("day night week new eve")
 _HOLIDAYS: Final = (
-    (re.compile(r"spring[ -]festival|lunar|chinese new year|春节"), ((1, 18), (2, 28))),
-    (re.compile(r"may|labou?r|五一"), ((4, 26), (5, 7))),
+    (re.compile(r"spring[ -]festival|lunar|new year|春节"), ((1, 1), (2, 28))),
+    (re.compile(r"christmas|new year"), ((12, 18), (12, 31))),
+    (re.compile(r"qingming|tomb"), ((4, 1), (4, 8))),
+    (re.compile(r"dragon boat|端午"), ((5, 25), (6, 28))),
+    (re.compile(r"may|labou?r|golden|五一"), ((4, 26), (5, 7))),
     (re.compile(r"mid-autumn|中秋"), ((9, 8), (10, 9))),
-    (re.compile(r"national|国庆"), ((9, 26), (10, 10))),
+    (re.compile(r"national|golden|国庆"), ((9, 26), (10, 10))),
 )
 """Holidays of the whole country, and the first and the last day around which they may be spoken of in any house."""
 _NO_HOLIDAY: Final = timedelta(days=7)
-_GENERIC: Final = frozenset(("holiday", "vacation", "festival", "fair", "season", "expo", "tour", "exam", "rain"))
+_GENERIC: Final = frozenset(
+    ("holiday", "vacation", "festival", "fair", "season", "expo", "tour", "exam", "rain", "harvest", "trade")
+)
 _NONE: Final = re.compile(r"\b(?:no|not an?|without an?|isn't an?|any) $")
 """Before an event that there is not: "no festival at your end"."""
 _NO_EVENT_BEFORE: Final = re.compile(
@@ -85,14 +100,22 @@ _NO_EVENT_AFTER: Final = re.compile(
     r"| lists?\b|"
     r"ly\b| to (?:you|me|us|both|him|her)| against| between| by)"
 )
-_OF_FAIR: Final = re.compile(r"the fair|(?<!both )fair(?:[ -](?:weeks?|days?|search|demand|time)|s\b)")
-_LONG_AGO: Final = re.compile(r"\b(?:did|ago|back then|last time|several|how many)\b|上[回次]|那次|当时|去年那")
-"""What tells of other years."""
+_SEASON: Final = re.compile(r"\b(?:spring|summer|autumn|winter)\b(?! festival)")
+_OF_FAIR: Final = re.compile(
+    r"the (?:(?:winter|spring|summer|autumn) )?fair|(?<!both )fair(?:[ -](?:weeks?|days?|search|demand|time)|s\b)"
+)
+_LONG_AGO: Final = re.compile(
+    r"\b(?:did|back then|last time|several|how many)\b|(?<!than a year )(?<!than one year )(?<!on a year )\bago\b"
+    r"|上[回次]|那次|当时|去年那"
+)
+"""What tells of other years; "more than a year ago" compares this one."""
 _BESIDE: Final = re.compile(r"\b(?:before|after|outside|ahead of|next to|until) (?:the )?$")
+_PERCENT: Final = re.compile(r"%|per ?cent\b")
 _DEMAND: Final = re.compile(r"%|per ?cent|\b(?:demand|search|searches|busy|busier|town|people|guests|fills?)\b")
 _TELLING: Final = re.compile(
     r"\b(?:around|round|during|for|over|because of|thanks to|with|by|before|after|in|into|outside"
     r"|until) (?:the |these |those )?$"
+    r"|\b(?:the|this|your) $"
     r"|^ ?$|[.?!:,;\"] ?$"
 )
 
@@ -101,22 +124,25 @@ def event_claims(talk: Talk) -> list[Claim]:
     """Return a claim for each event that is named; one that was spoken of before is not accused."""
     event = talk.card.facts.event
     known = _roots(event)
+    city = talk.card.hotel.city.lower()
     found: list[Claim] = []
     for match in _EVENT.finditer(talk.low):
         words, generic = _said(match)
-        true = bool(words & known)
+        true = bool(words & known) and not _is_other_season(match[0], event)
         if not words or (generic and not true and _is_plain(talk, match)):
             continue
-        if not true and match[0].startswith("s ") and talk.low[match.start() - 1 : match.start()] == "'":
-            continue  # "the season's festivals"
+        if not true and match[0].startswith("s ") and not talk.before(match.start(), 24).endswith(f"{city}'"):
+            continue  # "the season's festivals", but not "Harbin's marathon"
         if not true and _NONE.search(talk.before(match.start(), 12)):
             continue
-        if not true and _is_public(talk, match[0], generic):
-            continue
         sentence = talk.sentence(match.start())
-        other = _LONG_AGO.search(talk.low, sentence.start, sentence.end) or _BESIDE.search(
-            talk.before(match.start(), 24)
-        )
+        clause = max(sentence.start, *(talk.low.rfind(mark, sentence.start, match.start()) for mark in ":;"))
+        # A figure beside it is the card's, of the searches for its event.
+        told = _PERCENT.search(talk.low, clause, sentence.end) is not None
+        if not true and _is_public(talk, match[0], generic) and (generic or match["chinese"] or not told):
+            continue
+        beside = _BESIDE.search(talk.before(match.start(), 24)) and not told
+        other = _LONG_AGO.search(talk.low, clause, sentence.end) or beside
         adjective = match["head"] in ("fair", "fairs", "race", "races") and not (
             talk.before(match.start(), 6).endswith(("the ", "this ", "that ", "your ", "our "))
             or words & _EVENT_WORDS - {"marathon"}
@@ -124,16 +150,27 @@ def event_claims(talk: Talk) -> list[Claim]:
         )
         if not true and (other or adjective):
             continue
-        if true or not any(word in talk.earlier_low for word in words):
+        if true or not _was_named(words, talk):
             found.append(
                 talk.claim("event", match.start(), match.end(), talk.low[match.start() : match.end()], event, true)
             )
     for match in _IN_TOWN.finditer(talk.low) if not found else ():
         words = frozenset(match[1].split()) - _PLAIN
-        if words and not words & _NO_EVENTS and not any(word in talk.earlier_low for word in words):
+        if words and not words & _NO_EVENTS and not _was_named(words, talk):
             true = bool({_root(word) for word in words} & known)
             found.append(talk.claim("event", match.start(1), match.end(1), match[1], event, true))
     return found
+
+
+def _is_other_season(said: str, event: str) -> bool:
+    """Return whether an event is said to be of one season where the card has it in another: "the autumn fair"."""
+    named, own = (set(_SEASON.findall(text.lower())) for text in (said, event))
+    return bool(named) and bool(own) and not named & own
+
+
+def _was_named(words: frozenset[str], talk: Talk) -> bool:
+    """Return whether one of the words that tell an event was said before."""
+    return any(re.search(rf"\b{re.escape(word)}s?\b", talk.earlier_low) for word in words)
 
 
 def _is_fair(talk: Talk, match: re.Match[str], start: int) -> bool:
@@ -158,6 +195,8 @@ def _roots(event: str) -> frozenset[str]:
     """Return the words of an event's name without a plural's s."""
     low = event.lower()
     roots = frozenset(_root(word) for word in (*re.findall(r"[a-z]+(?:-[a-z]+)?", low), *re.findall(r"[a-z]+", low)))
+    if "spring festival" in low:
+        roots |= {"lunar", "year", "lantern"}
     return roots | {"holiday"} if any(name.search(low) for name, _ in _HOLIDAYS) else roots
 
 
@@ -178,6 +217,11 @@ def _said(match: re.Match[str]) -> tuple[frozenset[str], bool]:
         return frozenset(map(_root, _CHINESE[match["chinese"]].split())), False
     if match["alone"]:
         return frozenset((_root(match["alone"]),)), False
+    if match["day"]:
+        return frozenset(map(_root, re.split("[ -]", match["day"]))) - _NO_DAYS, False
+    if match["looked"]:
+        words = frozenset(map(_root, match["looked"].split()))
+        return words - _PLAIN - _NO_DAYS, bool(words & (_NO_EVENTS | _PLAIN))
     if match["of"]:
         return frozenset(map(_root, match["of"].split())) - _PLAIN, False
     words = frozenset(_root(word) for word in re.findall(r"[a-z]+(?:-[a-z]+)?", match["name"])) - _PLAIN
