@@ -152,6 +152,9 @@ class OnPolicyPreset(PolicyPreset):
     """Name of who reads the replies; ``"auto"`` becomes the name of what suits a language model in this
     installation."""
 
+    scenarios: str | None = None
+    """A scenario file, a folder of them, or a suite without a script, to train on; None: sampled ones. Checkpoints are
+    compared on sampled ones in any case."""
     replies: Count
     """Budget: training ends with the round in which as many replies have been sampled."""
     dialogues: Count

@@ -8,6 +8,7 @@ suites are in neither range of seeds (``negotiation_env.seeds``).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from negotiation_env.envs.arguments import load_suite
 from negotiation_env.errors import UsageError
+from negotiation_env.game.lanes import episode_seed
 from negotiation_env.game.scenario import Scenario, sample_scenario
 from negotiation_env.play.protocols import RewardBreakdown
 from negotiation_env.play.records import Episode
@@ -37,12 +40,39 @@ def training_seeds(run_seed: int) -> range:
     return SCENARIOS["on-policy training"][first : first + _PER_RUN]
 
 
-def training_scenarios(run_seed: int, played: int, count: int) -> list[Scenario]:
-    """Return a run's next scenarios, after ``played`` ones."""
+def training_scenarios(run_seed: int, played: int, count: int, own: Sequence[Scenario] = ()) -> list[Scenario]:
+    """Return a run's next scenarios, after ``played`` ones.
+
+    Args:
+        run_seed: of the run.
+        played: scenarios that the run has had.
+        count: how many.
+        own: what is played, one after the other and again from the first, each time with other draws; with none, each
+            scenario is sampled.
+
+    Raises:
+        UsageError: the run has no more seeds.
+    """
     seeds = training_seeds(run_seed)[played : played + count]
     if len(seeds) < count:
         raise UsageError(f"replies: expected a run of at most {_PER_RUN} dialogues, got more: lower the budget")
+    if own:
+        return [replace(own[(played + i) % len(own)], seed=episode_seed(seed)) for i, seed in enumerate(seeds)]
     return [sample_scenario(seed) for seed in seeds]
+
+
+def own_scenarios(spec: str | None) -> Sequence[Scenario]:
+    """Return the scenarios of a file, a folder or a suite; none for None.
+
+    Raises:
+        UsageError, DataFileError: there is none, a file is wrong, or the hotel's lines are scripted.
+    """
+    if spec is None:
+        return ()
+    suite = load_suite(spec)
+    if suite.manager() is not None:
+        raise UsageError(f"scenarios: expected scenarios to train on, got {spec!r}, whose hotel speaks by a script")
+    return suite.scenarios
 
 
 def held_out_scenarios(count: int, skip: int = 0) -> list[Scenario]:

@@ -52,6 +52,7 @@ from policies.training.on_policy.evaluation import (
     draw,
     evaluate,
     held_out_scenarios,
+    own_scenarios,
     round_figures,
     start_and_best,
     training_scenarios,
@@ -171,6 +172,7 @@ class _Run:
         self.processes = actor.processes
         self.rate = rate if self.processes.is_main else None
         self.preset = preset = method.preset
+        self.own = own_scenarios(preset.scenarios)
         self.learner = Learner(method, actor, e_adds_to_model(preset, load_reward(preset.reward)))
         self.began = checkpoint is None
         self.progress = Progress() if checkpoint is None else self._load(checkpoint)
@@ -206,7 +208,7 @@ class _Run:
         preset, progress, began = self.preset, self.progress, time.monotonic()
         # A method that samples groups plays fewer dialogues, so that a round has about as many replies.
         dialogues = max(1, round(preset.dialogues / preset.group_size))
-        played = self.shared.play(training_scenarios(preset.seed, progress.dialogues, dialogues))
+        played = self.shared.play(training_scenarios(preset.seed, progress.dialogues, dialogues, self.own))
         check_play(preset, played)
         played_at = time.monotonic()
         figures = self.learner.learn(played.samples, progress.round)

@@ -7,12 +7,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 pytest.importorskip("peft")
 
+from benchmarks.cli.main import app
 from benchmarks.suites import ab, online
 from negotiation_env.engines.chat_model import ChatReply, ChatRequest, fault_reply
 from negotiation_env.engines.transformers_engine import TransformersEngine
+from negotiation_env.errors import UsageError
 from negotiation_env.game.lanes import Lanes, Num, episode_seed
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.play.protocols import ReplyView, RewardBreakdown
@@ -20,6 +23,7 @@ from negotiation_env.play.registry import load_manager, load_reward
 from policies.training.on_policy.evaluation import (
     HELD_OUT_SEEDS,
     held_out_scenarios,
+    own_scenarios,
     training_scenarios,
     training_seeds,
 )
@@ -146,3 +150,17 @@ def test_training_held_out_and_benchmark_scenarios_share_none() -> None:
     assert len(trained) == 600 and not trained & held_out
     assert not (trained | held_out) & benchmark
     assert not {episode_seed(seed) for seed in range(1_000_000, 1_020_000)} & (trained | held_out)
+
+
+def test_own_scenarios_take_turns_with_other_draws(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        assert CliRunner().invoke(app, ["scenario", "new", str(tmp_path / f"{name}.toml")]).exit_code == 0
+    own = own_scenarios(str(tmp_path))
+    assert len(own) == 2 and not own_scenarios(None)
+    rounds = [training_scenarios(3, played, 3, own) for played in (0, 3)]
+    played = [s for some in rounds for s in some]
+    assert [s.id for s in played] == [own[i % 2].id for i in range(6)]
+    assert len({s.seed for s in played}) == 6
+    assert {s.seed for s in played} == {s.seed for s in training_scenarios(3, 0, 6)}
+    with pytest.raises(UsageError, match="script"):
+        own_scenarios("bad-cases")
