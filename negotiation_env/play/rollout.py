@@ -63,7 +63,23 @@ def rollout(
     max_turns: int = 20,
     batch_size: int = 64,
 ) -> list[Episode]:
-    """Play every scenario once and return the episodes in the scenarios' order; see ``finished_episodes``."""
+    """Play every scenario once and return the episodes in the scenarios' order.
+
+    Args:
+        policy: the agent.
+        scenarios: what to play; the manager's persona is drawn from each scenario's seed, unless ``personas`` says.
+        manager: the hotel's side.
+        reward: scores every reply.
+        reader: understands the agent's messages; ``registry.reader_for`` says which one suits a policy.
+        personas: one per scenario (name, path, object, or None to draw).
+        policy_seeds: one per scenario, from which the policy's draws are made; None takes the scenario's own. So the
+            policy's draws can vary while the manager's stay as they are, and the other way round.
+        max_turns: agent turns after which an episode is truncated, at least 1.
+        batch_size: episodes in play at a time, at least 1; a finished one is replaced at once.
+
+    Raises:
+        UsageError: on a number out of range, or lists of other lengths than the scenarios'.
+    """
     found = dict(
         finished_episodes(
             policy,
@@ -92,23 +108,7 @@ def finished_episodes(
     max_turns: int = 20,
     batch_size: int = 64,
 ) -> Iterator[tuple[int, Episode]]:
-    """Play every scenario once and yield each episode with its scenario's place, as episodes finish.
-
-    Args:
-        policy: the agent.
-        scenarios: what to play; the manager's persona is drawn from each scenario's seed, unless ``personas`` says.
-        manager: the hotel's side.
-        reward: scores every reply.
-        reader: understands the agent's messages; ``registry.reader_for`` says which one suits a policy.
-        personas: one per scenario (name, path, object, or None to draw).
-        policy_seeds: one per scenario, from which the policy's draws are made; None takes the scenario's own. So the
-            policy's draws can vary while the manager's stay as they are, and the other way round.
-        max_turns: agent turns after which an episode is truncated, at least 1.
-        batch_size: episodes in play at a time, at least 1; a finished one is replaced at once.
-
-    Raises:
-        UsageError: on a number out of range, or lists of other lengths than the scenarios'.
-    """
+    """Play every scenario once and yield each episode with its scenario's place, as they finish; see ``rollout``."""
     if max_turns < 1 or batch_size < 1:
         raise UsageError(f"expected max_turns >= 1 and batch_size >= 1, got {max_turns} and {batch_size}")
     if personas is not None and len(personas) != len(scenarios):
