@@ -17,8 +17,8 @@ from negotiation_env.game.scenario import Scenario, card_numbers
 from negotiation_env.game.state import condition_of, new_game, stage_of
 from negotiation_env.language.reading import Reader, reader_label
 from negotiation_env.language.rule_reader import RULES
-from negotiation_env.play.exchange import Exchange, end_of, exchange, open_negotiation
-from negotiation_env.play.own_parts import Fault, each_or_fault, is_ours, replies_of
+from negotiation_env.play.exchange import Exchange, end_of, exchange, seated
+from negotiation_env.play.own_parts import Fault, replies_of
 from negotiation_env.play.protocols import (
     AgentReply,
     AgentView,
@@ -138,13 +138,11 @@ def _opened(
     place: int, scenario: Scenario, manager: Manager, persona: object | None, policy_seed: int | None
 ) -> _RolloutTable:
     """Open a negotiation; a manager of the user's own that cannot be seated is the fault of this one."""
-    if is_ours(manager):
-        return _RolloutTable(place, open_negotiation(scenario, manager, persona), policy_seed)
-    (seated,) = each_or_fault(lambda one: [open_negotiation(s, manager, persona) for s in one], [scenario])
-    if isinstance(seated, Fault):
+    found = seated(scenario, manager, persona)
+    if isinstance(found, Fault):
         empty = Negotiation(scenario, new_game(FLOATS, card_numbers(scenario.card)), None)
-        return _RolloutTable(place, empty, policy_seed, fault=f"manager: {seated.cause}")
-    return _RolloutTable(place, seated, policy_seed)
+        return _RolloutTable(place, empty, policy_seed, fault=f"manager: {found.cause}")
+    return _RolloutTable(place, found, policy_seed)
 
 
 def _play_turn(
