@@ -316,6 +316,13 @@ def test_time_does_not_grow_with_repetition(piece: str) -> None:
     assert time.process_time() - began < 1.0
 
 
+@pytest.mark.parametrize("words", [" are," * 60, ": the x " * 40])
+def test_words_between_a_type_and_its_figure_are_read_in_one_way(words: str) -> None:
+    began = time.process_time()
+    find_claims(f"That is net{words} x 400.", CARD)
+    assert time.process_time() - began < 1.0
+
+
 @pytest.mark.parametrize(("late", "least"), [(False, 0.85), (True, 0.4)])
 def test_false_claims_are_found_and_true_ones_left_alone_in_written_dialogues(late: bool, least: float) -> None:
     """Authors 32 to 35 wrote after the rules were made, 33 what they do not find: what is false late in a talk."""
