@@ -137,16 +137,9 @@ MOVES: dict[str, Move] = {
     "thank": _thank,
 }
 SLOTS = (
-    "nothing_open",
-    "takeable",
-    "cut_standing",
-    "odd_quote",
-    "stuck",
-    "closing",
-    "reasoned_twice",
-    "reasons_used_up",
+    "nothing_open", "takeable", "cut_standing", "odd_quote", "stuck", "closing", "reasoned_twice", "reasons_used_up",
     "promise_left",
-)
+)  # fmt: skip
 
 
 _ACTS = {act.name.lower(): act for act in Act}

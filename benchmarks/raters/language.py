@@ -205,56 +205,12 @@ _SCRIPT: Final = re.compile(r"[^\W\d_a-zA-ZÀ-ɏ]")
 _FIGURE: Final = re.compile(r"[¥€$]?\d[\d,.]*%?(?: (?:yuan|rmb|cny))?|(?:rmb|cny) \d[\d,.]*")
 _SUM: Final = re.compile(r"\d ?[-+=x×*/] ?\d")
 _STRANGE: Final = re.compile(r"[bcdfghjklmnpqrstvwxz]{6,}|^[bcdfghjklmnpqrstvwxz]{4,}$|(.)\1\1|[a-z]{22,}")
-_COMMON: Final = frozenset(
-    [
-        "about",
-        "would",
-        "could",
-        "should",
-        "their",
-        "there",
-        "which",
-        "these",
-        "those",
-        "where",
-        "while",
-        "hello",
-        "thank",
-        "thanks",
-        "please",
-        "with",
-        "that",
-        "this",
-        "have",
-        "from",
-        "your",
-        "what",
-        "will",
-        "more",
-        "they",
-        "them",
-        "then",
-        "than",
-        "been",
-        "into",
-        "also",
-        "just",
-        "some",
-        "rate",
-        "rates",
-        "price",
-        "prices",
-        "room",
-        "rooms",
-        "offer",
-        "yuan",
-        "selling",
-        "night",
-        "nights",
-        "hotel",
-        "lower",
-    ]
-)
+_COMMON: Final = frozenset((
+    "about", "would", "could", "should", "their", "there", "which", "these", "those", "where", "while", "hello",
+    "thank", "thanks", "please", "with", "that", "this", "have", "from", "your", "what", "will", "more", "they", "them",
+    "then", "than", "been", "into", "also", "just", "some", "rate", "rates", "price", "prices", "room", "rooms",
+    "offer", "yuan", "selling", "night", "nights", "hotel", "lower",
+))  # fmt: skip
 
 
 def rate(now: RatedSituation, record: TurnRecord, reading: RaterReading) -> ReplyRating:

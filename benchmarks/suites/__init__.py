@@ -44,7 +44,11 @@ def bad_cases_fresh() -> CaseSuite:
 
 
 def read_suite(path: Path, name: str | None = None) -> CaseSuite:
-    """Read a case or scenario file, or every ``*.toml`` of a folder in the order of names; named after the path."""
+    """Read a case or scenario file, or every ``*.toml`` of a folder in the order of names; named after the path.
+
+    Raises:
+        DataFileError: the folder holds no such file, or one of them is wrong.
+    """
     files = sorted(path.glob("*.toml")) if path.is_dir() else [path]
     if not files:
         raise DataFileError(f"{path}: expected a folder of case files (*.toml), got none: add one")
@@ -55,6 +59,10 @@ def load_suite(spec: str) -> CaseSuite:
     """Return a suite by name (``bad-cases``, ``online``, ``ab``, a plug-in's) or by the path of its file or folder.
 
     ``NAME:ARGUMENT`` hands the argument to the suite: ``ab:1000`` is the first 1,000 of its conversations.
+
+    Raises:
+        UsageError: there is no suite of this name or path, or it is a plug-in's that makes something else.
+        DataFileError: a file of it is wrong.
     """
     suite = load_any_suite(spec)
     if not isinstance(suite, CaseSuite):

@@ -24,7 +24,7 @@ from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpe
 
 from negotiation_env.engines.answers import cause_of, found_choice, read_completion, settled_reply
 from negotiation_env.engines.chat_model import INT64, ChatReply, ChatRequest, EngineSpecError, fault_reply
-from negotiation_env.engines.servers import Contact, Outcome, ServerSettings, Tries, names_secret
+from negotiation_env.engines.servers import Contact, Outcome, ServerSettings, Tries, masked, names_secret
 from negotiation_env.files import json_value
 
 ANSWER_TOKENS: Final = 64
@@ -137,9 +137,9 @@ class OpenAIEngine:
             raw = await asyncio.wait_for(call, self.settings.timeout)
             body = raw.http_response.content.decode("utf-8", "replace")
         except (OpenAIError, ValueError, LookupError, OSError) as error:  # TimeoutError is an OSError
-            told = self._without_secrets(_failure(error, self.settings.timeout))
+            told = masked(_failure(error, self.settings.timeout), self.settings.secrets())
             return _Try(fault_reply(told[:_LONGEST]), (), *_what_to_do(error))
-        reply, prompt = read_completion(self._without_secrets(body), self.settings.logprobs)
+        reply, prompt = read_completion(masked(body, self.settings.secrets()), self.settings.logprobs)
         reply = settled_reply(reply)
         return _Try(reply, prompt, "failed" if cause_of(reply.fault or "") in _BROKEN else "answered", 0.0)
 
@@ -211,11 +211,6 @@ class OpenAIEngine:
         stops = () if request.schema else request.stop
         places = [place for stop in stops if (place := rest.find(stop)) >= 0]
         return begin + rest[: min(places, default=len(rest))], bool(places)
-
-    def _without_secrets(self, text: str) -> str:
-        for secret in self.settings.secrets():
-            text = text.replace(secret, "[key]")
-        return text
 
 
 class _Connection(NamedTuple):

@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
@@ -23,6 +23,8 @@ from negotiation_env.files import Many, Number, Table, Text
 ENVIRONMENT: Final = "env:"
 """Before the name of the environment variable that holds a header's value."""
 _SECRET: Final = re.compile(r"auth|key|token|secret|password|cookie|credential", re.IGNORECASE)
+SHORTEST_SECRET: Final = 8
+"""Characters from which on the value of any variable may be a key: ``TOKENIZERS_PARALLELISM=false`` holds none."""
 LONGEST_PAUSE: Final = 30.0
 """Seconds between two tries at most, unless the server asks for more."""
 _AWAY_PAUSE: Final = 5.0
@@ -34,6 +36,19 @@ _NUMBER_OF_TOKENS: Final = re.compile(r"(?:max|min|num|reasoning|thinking)_(?:\w
 def names_secret(name: str) -> bool:
     """Whether a field's name sounds as if its value were a secret; numbers of tokens are none."""
     return name != "key_env" and bool(_SECRET.search(_NUMBER_OF_TOKENS.sub("", name)))
+
+
+def environment_secrets() -> list[str]:
+    """Return the values of environment variables whose names sound like a secret's; short words are none."""
+    return [value for name, value in os.environ.items() if len(value) >= SHORTEST_SECRET and names_secret(name)]
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """Return a text with "[key]" in place of secrets."""
+    # The longer first, so that a key within another leaves no rest of it.
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "[key]")
+    return text
 
 
 def _no_secret(headers: dict[str, str]) -> dict[str, str]:
@@ -119,9 +134,7 @@ class ServerSettings(Table):
     def secrets(self) -> tuple[str, ...]:
         """Return the values that may be told nowhere."""
         named = (v.removeprefix(ENVIRONMENT) for v in self.headers.values() if v.startswith(ENVIRONMENT))
-        values = [os.environ.get(name, "") for name in (self.key_env, *named)]
-        # The longer first, so that a key within another leaves no rest of it.
-        return tuple(sorted((v for v in values if v), key=len, reverse=True))
+        return tuple(filter(None, (os.environ.get(name) for name in (self.key_env, *named))))
 
 
 Outcome = Literal["answered", "failed", "away"]

@@ -295,7 +295,11 @@ class HotelNegotiationEnv(gym.Env[TextObservation, str]):
         return self._lane.transcript() if self.render_mode == "ansi" and self._lane is not None else None
 
     def view(self) -> AgentView:
-        """Return what a ``Policy`` may see now, to play a registered policy by hand in this environment."""
+        """Return what a ``Policy`` may see now, to play a registered policy by hand in this environment.
+
+        Raises:
+            EpisodeOverError: nothing was opened yet, or the last step failed half-way.
+        """
         if self._lane is None or self._no_step == BROKEN_OFF:
             raise EpisodeOverError(self._no_step or NOT_BEGUN)
         return agent_view(self._lane.negotiation)
@@ -435,7 +439,11 @@ class HotelNegotiationVectorEnv(LanesEnv[Observations, Sequence[str]]):
         }
 
     def views(self) -> list[AgentView]:
-        """Return what a ``Policy`` may see in each lane."""
+        """Return what a ``Policy`` may see in each lane.
+
+        Raises:
+            EpisodeOverError: nothing was opened yet, or the last step failed half-way.
+        """
         if self._no_step is not None:
             raise EpisodeOverError(self._no_step)
         return [agent_view(lane.negotiation) for lane in self._lanes]

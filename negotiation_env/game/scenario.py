@@ -95,7 +95,15 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Hotel:
-    """The hotel, as anyone can look it up. ``occupancy`` is the share of rooms sold, 0 to 1."""
+    """The hotel, as anyone can look it up.
+
+    Attributes:
+        name, city: as both sides say them.
+        kind: one of ``world.HOTEL_KINDS``.
+        stars: 1 to 5.
+        season: of its city at the time of the stay, one of ``world.SEASONS``.
+        occupancy: share of its rooms that are sold, 0 to 1.
+    """
 
     name: str
     city: str
@@ -107,7 +115,16 @@ class Hotel:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The only facts that the agent may cite. Percentages are whole numbers; the rate is yuan per night."""
+    """The only facts that the agent may cite; percentages are whole numbers.
+
+    Attributes:
+        exposure: views that partners gain, percent.
+        conversion: bookings per view that partners gain, percent.
+        competitor_name: a house nearby that sells a room like that of the first ticket.
+        competitor_price: its selling price, yuan per night.
+        event: what goes on at the time of the stay.
+        demand: change of demand around the event, percent; below 0 for a fall.
+    """
 
     exposure: int
     conversion: int
@@ -121,7 +138,12 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class TaskCard:
-    """What the agent is given: everything here is visible to it, nothing else is."""
+    """What the agent is given: everything here is visible to it, nothing else is.
+
+    Raises:
+        UsageError: not 1 to 3 tickets, two of one room type, a target above the selling price or not above 0, a
+            commission out of [0, 1), or a promise that is neither an id nor words.
+    """
 
     hotel: Hotel
     tickets: tuple[Ticket, ...]
@@ -142,7 +164,9 @@ class TaskCard:
                     f"{ticket.target_price} and {ticket.selling_price}: correct the ticket"
                 )
             if not 0.0 <= ticket.commission < 1.0:
-                raise UsageError(f"expected 0 <= commission < 1 for {ticket.room!r}, got {ticket.commission}")
+                raise UsageError(
+                    f"expected 0 <= commission < 1 for {ticket.room!r}, got {ticket.commission}: it is a share"
+                )
         for promise in self.promises:
             # One word that is no id is a slip of the pen; nobody's message could be told to be about it either.
             if promise not in world.PROMISES and len(promise.split()) < 2:
@@ -318,7 +342,7 @@ def _with_strength(lanes: Lanes, card: CardNumbers) -> CardNumbers:
 
 
 def sample_scenario(seed: int) -> Scenario:
-    """Draw the scenario of a user's seed (any non-negative integer)."""
+    """Draw the scenario of a user's seed (any non-negative integer). Raises ``UsageError`` on one below 0."""
     if seed < 0:
         raise UsageError(f"expected a seed >= 0, got {seed}: pass a non-negative integer")
     return scenario_of(f"sampled-{seed}", episode_seed(seed))

@@ -101,7 +101,12 @@ def read_scenario(path: Path) -> Scenario:
 
 
 def load_scenario(scenario: Scenario | str | Path) -> Scenario:
-    """Return the scenario given, or the one that a file holds; see ``read_scenario``."""
+    """Return the scenario given, or the one that a file holds.
+
+    Raises:
+        UsageError: there is no such file, or it is neither a scenario nor a path.
+        DataFileError: the file is wrong, see ``read_scenario``.
+    """
     if isinstance(scenario, Scenario):
         return scenario
     if isinstance(scenario, str | Path):

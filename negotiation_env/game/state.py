@@ -45,7 +45,18 @@ _SETTLED, _WALKED_AWAY, _CLOSED, _NO_ANSWER = map(float, (End.SETTLED, End.WALKE
 
 
 class Move(NamedTuple):
-    """What one message of the agent does, as flags and numbers. Prices are selling prices, 0 where none was said."""
+    """What one message of the agent does, as flags and numbers. Prices are selling prices, 0 where none was said.
+
+    Attributes:
+        greet, ask, soothe, promise, close, reject: whether it has an act of this kind (``acts.Act``).
+        silent: whether it says nothing.
+        off_topic: whether it has an act that belongs to no negotiation, or that comes to nothing.
+        overpromise: whether it promises what the card does not allow.
+        false_fact: whether something that it states of the card or the talk is false.
+        rude: whether it insults.
+        bid: the figure that it proposes for each ticket.
+        claim_price: the figure that it says is agreed for each ticket.
+    """
 
     greet: Flag
     ask: Flag
@@ -75,7 +86,17 @@ class Move(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What the manager answers, before it is worded. Prices are selling prices."""
+    """What the manager answers, before it is worded. Prices are selling prices.
+
+    Attributes:
+        silent: whether it does not answer at all.
+        greet: whether it greets.
+        walk: whether it ends the talk because it has had enough.
+        bye: whether it says goodbye where everything is settled.
+        upset: whether it says that it is hurt or angry.
+        accept, counter, hold, refuse, confirm: what it does about each ticket, one of them at most: takes the agent's
+            figure, names one of its own, stays where it is, says a last no, or says again what is settled.
+    """
 
     silent: Flag
     greet: Flag
@@ -113,7 +134,18 @@ class Decision(NamedTuple):
 
 @dataclass(slots=True)
 class GameState:
-    """The public state; every field is a ``Num``, a ``Flag``, or a tuple of them."""
+    """The public state; every field is a ``Num``, a ``Flag``, or a tuple of them.
+
+    Attributes:
+        card: the agent's side of the scenario.
+        turn: messages of the agent's that the manager has answered, or left without an answer.
+        refused: whether the manager has said its last no to each ticket.
+        greeted, asked: whether the agent has greeted, and asked for something.
+        upset, wants_reason: whether the manager's last answer said that it is upset, and asked what the hotel gains.
+        silent_streak: messages in a row that were left without an answer.
+        ever_answered: whether the manager has answered any.
+        end: how the negotiation ended, an ``End``; 0 while it goes on.
+    """
 
     card: CardNumbers
     turn: Num

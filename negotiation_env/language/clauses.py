@@ -127,19 +127,8 @@ class _Piece:
     """What is said up to a break."""
 
     __slots__ = (
-        "agreed",
-        "end",
-        "join",
-        "marks",
-        "part",
-        "person",
-        "prices",
-        "question",
-        "senses",
-        "start",
-        "turns",
-        "verbal",
-    )
+        "agreed", "end", "join", "marks", "part", "person", "prices", "question", "senses", "start", "turns", "verbal",
+    )  # fmt: skip
 
     def __init__(self, start: int, join: Join, part: int) -> None:
         self.start, self.end, self.join, self.part = start, start, join, part

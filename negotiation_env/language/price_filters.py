@@ -49,30 +49,10 @@ _LIST_NUMBER: Final = re.compile(r"\n[0-9]{1,2}[.)] ")
 _CENTS: Final = re.compile(r"[0-9]\.[0-9]{2}")
 # "380 puts you ahead": a word on -s before one of these is a verb and not counted.
 _UNTIL: Final = re.compile(r" (?:until|till|through) ")
-_OBJECTS: Final = frozenset(
-    [
-        "it",
-        "you",
-        "me",
-        "us",
-        "him",
-        "her",
-        "them",
-        "the",
-        "a",
-        "an",
-        "my",
-        "your",
-        "our",
-        "his",
-        "their",
-        "that",
-        "this",
-        "those",
-        "all",
-        "both",
-    ]
-)
+_OBJECTS: Final = frozenset((
+    "it", "you", "me", "us", "him", "her", "them", "the", "a", "an", "my", "your", "our", "his", "their", "that",
+    "this", "those", "all", "both",
+))  # fmt: skip
 _LINK: Final = re.compile(r" ?(?:-|~|to|and|or|through|until|till|,|&|到|至|、|和) ?")
 _CONTRACTION: Final = re.compile(r"'(?:s|d|ll|re)\b")
 _DATE_CUES: Final = MONTHS | WEEKDAYS | {"from", "nights", "night", "between", "on", "dates", "date", "nos"}

@@ -33,7 +33,7 @@ from negotiation_env.language.claims import Claim, find_claims
 from negotiation_env.language.own_promises import has_own_promises, with_own_promises
 from negotiation_env.language.reading import Reader, Reading, context_of, spoken
 from negotiation_env.language.rule_reader import RULES
-from negotiation_env.play.own_parts import Fault, answers_of, readings_of, scores_of
+from negotiation_env.play.own_parts import Fault, answers_of, each_or_fault, is_ours, readings_of, scores_of
 from negotiation_env.play.protocols import (
     Manager,
     ManagerReply,
@@ -66,6 +66,14 @@ def open_negotiation(scenario: Scenario, manager: Manager, persona: object | Non
     """Seat a manager for a scenario. ``persona``: name, path or object; None draws one from the scenario's seed."""
     game = new_game(FLOATS, card_numbers(scenario.card))
     return Negotiation(scenario, game, manager.start(scenario, persona))
+
+
+def seated(scenario: Scenario, manager: Manager, persona: object | None = None) -> Negotiation | Fault:
+    """Return a negotiation as ``open_negotiation`` does, or the fault where a manager of the user's own fails."""
+    if is_ours(manager):
+        return open_negotiation(scenario, manager, persona)
+    (found,) = each_or_fault(lambda one: [open_negotiation(s, manager, persona) for s in one], [scenario], private=True)
+    return found
 
 
 def exchange(

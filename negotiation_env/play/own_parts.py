@@ -5,6 +5,10 @@ figure that is not finite, is the fault of the one sample at hand: it is recorde
 the batch and the run go on. A batch that failed as a whole is gone through one by one, so that a fault finds its
 sample. This project's own parts are not guarded, since what they raise is a bug; nor are errors that tell of a
 caller's mistake (``NegotiationError``).
+
+Faults go into records, reports and ``info``, so no key and nothing that only the hotel knows may stand in them. Values
+of the environment that sound like keys are left out of what an error says. A manager knows the floors: of what it
+raises only the kind is told, and where.
 """
 
 from __future__ import annotations
@@ -16,9 +20,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
+from negotiation_env.engines.servers import environment_secrets, masked
 from negotiation_env.errors import NegotiationError
 from negotiation_env.game.lanes import Lanes, Num
-from negotiation_env.game.state import Move
+from negotiation_env.game.state import Decision, Move
 from negotiation_env.language.reading import Context, Reader, Reading
 from negotiation_env.play.protocols import (
     AgentReply,
@@ -52,16 +57,27 @@ def is_ours(part: object) -> bool:
     return type(part).__module__.partition(".")[0] in PACKAGES
 
 
-def error_line(error: BaseException) -> str:
-    """Return an error in a line: its kind, what it says, and the file and line that it comes from."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    said = " ".join(str(error).split())[:LONGEST]
-    return f"{type(error).__name__}{': ' if said else ''}{said}{place}"
+def error_line(error: BaseException, private: bool = False) -> str:
+    """Return an error in a line: its kind, what it says, and the file and line that it comes from.
+
+    Args:
+        error: what was raised; keys are left out of what it says.
+        private: whether it was raised where hidden state is known. Then what it says is left out, and instead of one
+            place the last three of the way to it are told.
+    """
+    frames = traceback.extract_tb(error.__traceback__)[-3 if private else -1 :]
+    places = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+    said = "" if private else masked(" ".join(str(error).split()), environment_secrets())[:LONGEST]
+    return f"{type(error).__name__}{': ' if said else ''}{said}{f' ({places})' if places else ''}"
 
 
-def each_or_fault(call: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]) -> list[R | Fault]:
-    """Return a call's result for each item, or the fault of those for which it fails alone."""
+def each_or_fault(
+    call: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T], private: bool = False
+) -> list[R | Fault]:
+    """Return a call's result for each item, or the fault of those for which it fails alone.
+
+    ``private``: whether the call knows hidden state, see ``error_line``.
+    """
     try:
         found = list(call(items))
         if len(found) == len(items):
@@ -70,10 +86,10 @@ def each_or_fault(call: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]
     except NegotiationError:  # tells the caller what to do, and ends the run
         raise
     except Exception as error:  # noqa: BLE001 - a user's own code may raise anything
-        told = error_line(error)
+        told = error_line(error, private)
     if len(items) == 1:
         return [Fault(told)]
-    return [result for item in items for result in each_or_fault(call, [item])]
+    return [result for item in items for result in each_or_fault(call, [item], private)]
 
 
 def replies_of(policy: Policy, views: Sequence[AgentView]) -> list[AgentReply]:
@@ -182,7 +198,7 @@ def answers_of(
             negotiations[place].seat = _copied(before[place])
         return manager.respond([negotiations[place] for place in places], [moves[place] for place in places])
 
-    return [_sound(answer) for answer in each_or_fault(respond, range(len(negotiations)))]
+    return [_sound(answer) for answer in each_or_fault(respond, range(len(negotiations)), private=True)]
 
 
 def _copied(seat: Any) -> Any:
@@ -196,12 +212,16 @@ def _copied(seat: Any) -> Any:
 def _sound(answer: object) -> ManagerReply | Fault:
     if isinstance(answer, Fault):
         return answer
-    if not isinstance(answer, ManagerReply) or not isinstance(answer.text, str):
-        return Fault(f"expected a ManagerReply, got {_short(answer)}")
-    if not all(math.isfinite(price) for price in answer.decision.quote):
-        return Fault(f"expected finite prices, got {answer.decision.quote}")
-    return answer
+    # What it is and not what it holds: that may be the manager's alone to know.
+    if not isinstance(answer, ManagerReply):
+        return Fault(f"expected a ManagerReply, got {type(answer).__name__}")
+    held: tuple[object, object] = answer.text, answer.decision
+    if not isinstance(held[0], str) or not isinstance(held[1], Decision):
+        kinds = " and ".join(type(one).__name__ for one in held)
+        return Fault(f"expected a ManagerReply of a str and a Decision, got {kinds}")
+    wrong = [str(price) for price in answer.decision.quote if not math.isfinite(price)]
+    return Fault(f"expected finite prices, got {', '.join(wrong)}") if wrong else answer
 
 
 def _short(value: object) -> str:
-    return f"{type(value).__name__} {value!r}"[:80]
+    return masked(f"{type(value).__name__} {value!r}", environment_secrets())[:80]

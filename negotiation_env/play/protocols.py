@@ -25,7 +25,10 @@ class Utterance(NamedTuple):
 
 
 class ManagerReply(NamedTuple):
-    """A manager's answer. ``text`` is "" for silence; ``faults`` names what went wrong while it was worded."""
+    """A manager's answer. ``text`` is "" for silence.
+
+    ``faults`` names what went wrong while it was worded; it goes into records, so it tells nothing private.
+    """
 
     text: str
     acts: tuple[DialogueAct, ...]

@@ -90,6 +90,9 @@ def load_manager(spec: object, llm: str = "smollm2") -> Manager:
 
     ``"rules"``, ``"llm"`` (worded by engine ``llm``), ``"llm-decides"`` (decided by it too), ``"replay:PATH"``,
     ``"demanding:SHARE"``, or ``"module:Class"``.
+
+    Raises:
+        UsageError: there is no such manager, or making it fails.
     """
     if not isinstance(spec, str):
         if isinstance(spec, Manager):
@@ -175,6 +178,9 @@ def load_reward(spec: object) -> Reward:
 
     ``"repo"``, ``"repo:n=25"``, ``"outcome"``, ``"module:function"`` or ``"module:Class"`` (by name it is one object a
     process and spec). A function takes a ``ReplyView`` and returns a number, see ``own_parts.FunctionReward``.
+
+    Raises:
+        UsageError: there is no such reward, or making it fails.
     """
     return _shared_reward(spec, _files_of(spec)) if isinstance(spec, str) else _as_reward(spec, spec)
 
@@ -203,6 +209,9 @@ def load_policy(spec: object) -> Policy:
 
     A spec may have options (``?max_tokens=512&name=mine``, see ``policies.chat.ChatOptions``): ``name`` is every
     policy's; a factory that takes ``options`` is handed the others.
+
+    Raises:
+        UsageError: there is no such policy, it takes no such option, or making it fails.
     """
     if not isinstance(spec, str):
         if isinstance(spec, Policy):

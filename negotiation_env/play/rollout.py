@@ -17,8 +17,8 @@ from negotiation_env.game.scenario import Scenario, card_numbers
 from negotiation_env.game.state import condition_of, new_game, stage_of
 from negotiation_env.language.reading import Reader, reader_label
 from negotiation_env.language.rule_reader import RULES
-from negotiation_env.play.exchange import Exchange, end_of, exchange, open_negotiation
-from negotiation_env.play.own_parts import Fault, each_or_fault, is_ours, replies_of
+from negotiation_env.play.exchange import Exchange, end_of, exchange, seated
+from negotiation_env.play.own_parts import Fault, replies_of
 from negotiation_env.play.protocols import (
     AgentReply,
     AgentView,
@@ -63,7 +63,23 @@ def rollout(
     max_turns: int = 20,
     batch_size: int = 64,
 ) -> list[Episode]:
-    """Play every scenario once and return the episodes in the scenarios' order; see ``finished_episodes``."""
+    """Play every scenario once and return the episodes in the scenarios' order.
+
+    Args:
+        policy: the agent.
+        scenarios: what to play; the manager's persona is drawn from each scenario's seed, unless ``personas`` says.
+        manager: the hotel's side.
+        reward: scores every reply.
+        reader: understands the agent's messages; ``registry.reader_for`` says which one suits a policy.
+        personas: one per scenario (name, path, object, or None to draw).
+        policy_seeds: one per scenario, from which the policy's draws are made; None takes the scenario's own. So the
+            policy's draws can vary while the manager's stay as they are, and the other way round.
+        max_turns: agent turns after which an episode is truncated, at least 1.
+        batch_size: episodes in play at a time, at least 1; a finished one is replaced at once.
+
+    Raises:
+        UsageError: on a number out of range, or lists of other lengths than the scenarios'.
+    """
     found = dict(
         finished_episodes(
             policy,
@@ -92,23 +108,7 @@ def finished_episodes(
     max_turns: int = 20,
     batch_size: int = 64,
 ) -> Iterator[tuple[int, Episode]]:
-    """Play every scenario once and yield each episode with its scenario's place, as episodes finish.
-
-    Args:
-        policy: the agent.
-        scenarios: what to play; the manager's persona is drawn from each scenario's seed, unless ``personas`` says.
-        manager: the hotel's side.
-        reward: scores every reply.
-        reader: understands the agent's messages; ``registry.reader_for`` says which one suits a policy.
-        personas: one per scenario (name, path, object, or None to draw).
-        policy_seeds: one per scenario, from which the policy's draws are made; None takes the scenario's own. So the
-            policy's draws can vary while the manager's stay as they are, and the other way round.
-        max_turns: agent turns after which an episode is truncated, at least 1.
-        batch_size: episodes in play at a time, at least 1; a finished one is replaced at once.
-
-    Raises:
-        UsageError: on a number out of range, or lists of other lengths than the scenarios'.
-    """
+    """Play every scenario once and yield each episode with its scenario's place, as they finish; see ``rollout``."""
     if max_turns < 1 or batch_size < 1:
         raise UsageError(f"expected max_turns >= 1 and batch_size >= 1, got {max_turns} and {batch_size}")
     if personas is not None and len(personas) != len(scenarios):
@@ -138,13 +138,11 @@ def _opened(
     place: int, scenario: Scenario, manager: Manager, persona: object | None, policy_seed: int | None
 ) -> _RolloutTable:
     """Open a negotiation; a manager of the user's own that cannot be seated is the fault of this one."""
-    if is_ours(manager):
-        return _RolloutTable(place, open_negotiation(scenario, manager, persona), policy_seed)
-    (seated,) = each_or_fault(lambda one: [open_negotiation(s, manager, persona) for s in one], [scenario])
-    if isinstance(seated, Fault):
+    found = seated(scenario, manager, persona)
+    if isinstance(found, Fault):
         empty = Negotiation(scenario, new_game(FLOATS, card_numbers(scenario.card)), None)
-        return _RolloutTable(place, empty, policy_seed, fault=f"manager: {seated.cause}")
-    return _RolloutTable(place, seated, policy_seed)
+        return _RolloutTable(place, empty, policy_seed, fault=f"manager: {found.cause}")
+    return _RolloutTable(place, found, policy_seed)
 
 
 def _play_turn(

@@ -12,9 +12,8 @@ where it was not scored, and ``metadata`` is what the text environment gives as 
 by turn and credits each to its reply's tokens (``policies.turn_credit``).
 
 What the hotel knows stays in this process: floors, persona and mood are in no observation, metadata, state or schema.
-Of an error or a fault only its kind is sent, since what a manager says of its failure may tell more; the rest is
-logged here. Scenario files, personas and models are the server's to choose, not the client's. Sessions play one
-exchange at a time, as they share manager and reward.
+Of an error or a fault only its kind is sent; where it was raised is logged here. Scenario files, personas and models
+are the server's to choose, not the client's. Sessions play one exchange at a time, as they share manager and reward.
 
 Needs the ``openenv`` extra, in an environment of its own.
 """
@@ -38,6 +37,7 @@ from negotiation_env.envs.arguments import load_suite
 from negotiation_env.envs.text import HotelNegotiationEnv, plain_info
 from negotiation_env.errors import EpisodeOverError, UsageError
 from negotiation_env.play.exchange import MAX_MESSAGE
+from negotiation_env.play.own_parts import error_line
 from negotiation_env.play.registry import AUTO, load_manager, load_reward, reader_for
 
 NAME = "hotel-negotiation"
@@ -115,9 +115,10 @@ class NegotiationServer(Environment[Say, Talks, State]):
                 return play()
             except (UsageError, EpisodeOverError):
                 raise
-            except Exception as error:
-                _log.exception("a negotiation broke off")
-                raise RuntimeError("the negotiation broke off: see the server's log, and reset") from error
+            except Exception as error:  # noqa: BLE001 - a manager or reward of the user's own may raise anything
+                _log.error("a negotiation broke off: %s", error_line(error, private=True))
+                # Without the error itself, whose words a log of the web server's would have.
+                raise RuntimeError("the negotiation broke off: see the server's log, and reset") from None
 
 
 def _talks(observation: Any, info: dict[str, Any]) -> Talks:

@@ -44,7 +44,8 @@ from negotiation_env.errors import UsageError
 from negotiation_env.files import known
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.play.agent_prompts import PROMPTS
-from negotiation_env.play.exchange import exchange, open_negotiation
+from negotiation_env.play.exchange import exchange, open_negotiation, seated
+from negotiation_env.play.own_parts import Fault
 from negotiation_env.play.prompts import NO_ANSWER
 from negotiation_env.play.registry import AUTO, load_manager, load_reward, reader_for
 from negotiation_env.play.rollout import agent_view
@@ -216,7 +217,9 @@ class NegotiationEnv(vf.Env[NegotiationEnvConfig]):
     async def run(self, task: NegotiationTask, agents: vf.Agents) -> None:
         """Play one negotiation to its end, to ``max_turns``, or until the model fails."""
         # Private to this call: nothing of it but the public ``info`` reaches the trace.
-        negotiation = open_negotiation(sample_scenario(task.data.seed), self._manager)
+        negotiation = seated(sample_scenario(task.data.seed), self._manager)
+        if isinstance(negotiation, Fault):
+            raise RuntimeError(f"manager: {negotiation.cause}")  # verifiers records what is raised
         lane = TextLane(negotiation, self.config.max_turns)
         async with agents.agent.interaction(task) as talk:
             turns: list[Mapping[str, Any]] = []

@@ -123,26 +123,19 @@ def _tree(row: Mapping[str, list[int]]) -> TextTree:
     return TextTree(texts[0], tuple(texts[1:]), tuple(row["begins"]))
 
 
-class ReplyBatches:
-    """Makes the batches of SFT, for ``transformers.Trainer``: the replies that are graded well enough have labels.
+def reply_batch(rows: Sequence[Mapping[str, list[int]]], number: torch.dtype) -> dict[str, Any]:
+    """Return SFT's batch: a pass (``one_pass``) in which the replies that are graded well enough have labels.
 
-    Args:
-        number: the model's number format.
+    ``labels`` [1, tokens]: the token's id where it is learned, else -100.
     """
-
-    def __init__(self, number: torch.dtype) -> None:
-        self.number = number
-
-    def __call__(self, rows: Sequence[Mapping[str, list[int]]]) -> dict[str, Any]:
-        """Return a pass, and ``labels`` [1, tokens]: the token's id where it is learned, else -100."""
-        labels: list[int] = []
-        for row in rows:
-            own = [IGNORED] * len(row["input_ids"])
-            for span in spans_of(row):
-                if span.grade >= LEAST_QUALITY:
-                    own[span.start : span.stop] = row["input_ids"][span.start : span.stop]
-            labels += own
-        return one_pass(rows, self.number) | {"labels": torch.tensor([labels])}
+    labels: list[int] = []
+    for row in rows:
+        own = [IGNORED] * len(row["input_ids"])
+        for span in spans_of(row):
+            if span.grade >= LEAST_QUALITY:
+                own[span.start : span.stop] = row["input_ids"][span.start : span.stop]
+        labels += own
+    return one_pass(rows, number) | {"labels": torch.tensor([labels])}
 
 
 def reply_loss(model: Any, batch: Mapping[str, Any], tokens: int | torch.Tensor | None = None) -> torch.Tensor:
@@ -164,31 +157,21 @@ def token_logprobs(model: Any, batch: Mapping[str, Any], places: torch.Tensor, t
     return -torch.nn.functional.cross_entropy(logits, tokens, reduction="none")
 
 
-class PairBatches:
-    """Makes the batches of DPO: every two replies of a turn of which one is graded better.
+def pair_batch(rows: Sequence[Mapping[str, list[int]]], number: torch.dtype) -> dict[str, Any]:
+    """Return DPO's batch: a pass (``one_pass``) with every two replies of a turn of which one is graded better.
 
-    Args:
-        number: the model's number format.
+    ``replies`` [replies, 2]: where the graded replies' tokens begin and end in it; ``pairs`` [pairs, 2]: which of
+    them is better than which.
     """
-
-    def __init__(self, number: torch.dtype) -> None:
-        self.number = number
-
-    def __call__(self, rows: Sequence[Mapping[str, list[int]]]) -> dict[str, Any]:
-        """Return a pass with two things more.
-
-        ``replies`` [replies, 2]: where the graded replies' tokens begin and end in it; ``pairs`` [pairs, 2]: which of
-        them is better than which.
-        """
-        replies: list[tuple[int, int]] = []
-        pairs: list[tuple[int, int]] = []
-        before = 0
-        for row in rows:
-            pairs += [(len(replies) + i, len(replies) + j) for i, j in compared(row)]
-            replies += [(before + span.start, before + span.stop) for span in spans_of(row)]
-            before += len(row["input_ids"])
-        found = torch.tensor(pairs).reshape(-1, 2)
-        return one_pass(rows, self.number) | {"replies": torch.tensor(replies).reshape(-1, 2), "pairs": found}
+    replies: list[tuple[int, int]] = []
+    pairs: list[tuple[int, int]] = []
+    before = 0
+    for row in rows:
+        pairs += [(len(replies) + i, len(replies) + j) for i, j in compared(row)]
+        replies += [(before + span.start, before + span.stop) for span in spans_of(row)]
+        before += len(row["input_ids"])
+    found = torch.tensor(pairs).reshape(-1, 2)
+    return one_pass(rows, number) | {"replies": torch.tensor(replies).reshape(-1, 2), "pairs": found}
 
 
 def is_better(one: int, other: int) -> bool:

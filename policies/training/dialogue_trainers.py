@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 import torch
@@ -16,9 +17,9 @@ from transformers import Trainer, TrainingArguments
 
 from negotiation_env.engines.exact.attention import ATTENTION
 from policies.training.dialogue_batches import (
-    PairBatches,
-    ReplyBatches,
+    pair_batch,
     preference_loss,
+    reply_batch,
     reply_logprobs,
     reply_loss,
 )
@@ -50,7 +51,7 @@ class DialogueTrainer(Resumable, Trainer):
             add_reference(model)
         # Dialogues differ in length, and the time of a pass does with the longest.
         chosen = {**arguments, "remove_unused_columns": False, "train_sampling_strategy": "group_by_length"}
-        makes = PairBatches(number) if isinstance(settings, DpoPreset) else ReplyBatches(number)
+        makes = partial(pair_batch if isinstance(settings, DpoPreset) else reply_batch, number=number)
         super().__init__(model=model, args=TrainingArguments(**chosen), data_collator=makes, **parts)
 
     def compute_loss(

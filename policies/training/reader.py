@@ -87,7 +87,19 @@ class Encoded(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Messages padded to one length; what is pooled lies flat, with the row that it belongs to."""
+    """Messages padded to one length; what is pooled lies flat, with the row that it belongs to.
+
+    Attributes:
+        ids, mask: [messages, tokens]; the mask is 1 at tokens and 0 at padding.
+        said: [messages, 2]: the first token of the message itself, and the one behind its last.
+        ticket_spans, mention_spans: [tickets, 2] and [figures, 2], the same of each ticket's and figure's words.
+        ticket_rows, mention_rows: [tickets] and [figures]: the message that they stand in.
+        pair_features: [pairs, PAIR_FEATURES].
+        about: [tickets, TICKET_FEATURES].
+        scales, nets: [figures], labels; MASKED where there is none.
+        takes, stands: [tickets], the same.
+        topics: [messages, TOPICS], 0 or 1; MASKED where nobody has said.
+    """
 
     ids: Tensor
     mask: Tensor
@@ -215,14 +227,17 @@ class Logits(NamedTuple):
     """What the heads say: of figures, of (figure, ticket) pairs, of tickets, of messages."""
 
     figure: Tensor
+    """[figures, ROLES + SCALES + 1]."""
     belongs: Tensor
-    """[figures, tickets], minus infinity at places of tickets that the message does not have."""
+    """[figures, tickets], -1e9 at places of tickets that the message does not have."""
     ticket: Tensor
+    """[tickets, 1 + FORCES + STANDS]."""
     message: Tensor
+    """[messages, TOPICS]."""
 
 
 def forward(hidden: Tensor, heads: Heads, batch: Batch) -> Logits:
-    """Return the heads' logits on the encoder's last layer."""
+    """Return the heads' logits; ``hidden``: the encoder's last layer, [messages, tokens, HIDDEN]."""
     said = pool(hidden, torch.arange(len(hidden)), batch.said)
     first = hidden[:, 0]
     tickets = pool(hidden, batch.ticket_rows, batch.ticket_spans)
@@ -249,7 +264,7 @@ def forward(hidden: Tensor, heads: Heads, batch: Batch) -> Logits:
 
 
 def loss_of(out: Logits, batch: Batch) -> Tensor:
-    """Return the sum of the losses of all heads."""
+    """Return the weighted sum of all heads' cross-entropies in nats, each a mean over its labels; a scalar."""
     known, takes = batch.topics != MASKED, 1 + len(FORCES)
     weight = torch.ones_like(out.message)
     weight[:, RARE] += 3.0 * batch.topics[:, RARE].clamp(min=0)

@@ -54,7 +54,11 @@ class NegotiationVecEnv(VecEnv):
         super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
 
     def reset(self) -> npt.NDArray[np.float32]:
-        """Start every copy anew with the seeds and options set before; return [N, D]."""
+        """Start every copy anew with the seeds and options set before; return [N, D].
+
+        Raises:
+            UsageError: copies were given different options.
+        """
         seeds = None if None in self._seeds else [int(seed) for seed in self._seeds if seed is not None]
         if any(options != self._options[0] for options in self._options):
             raise UsageError("expected the same options for every copy, got different ones: pass one dict")
@@ -72,9 +76,13 @@ class NegotiationVecEnv(VecEnv):
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Step every copy: observations [N, D], rewards [N], dones [N], one dict per copy."""
+        """Step every copy: observations [N, D], rewards [N], dones [N], one dict per copy.
+
+        Raises:
+            UsageError: ``step_async`` was not called before.
+        """
         if self._actions is None:
-            raise UsageError("step_wait was called without step_async: call step")
+            raise UsageError("expected step_async before step_wait, got no actions: call step")
         observations, rewards, terminated, truncated, info = self.envs.step(self._actions)
         self._actions = None
         rewards = np.asarray(rewards, dtype=np.float32) * np.float32(self.reward_scale)
@@ -104,7 +112,7 @@ class NegotiationVecEnv(VecEnv):
         return [getattr(self.envs, attr_name)] * self._count(indices)
 
     def set_attr(self, attr_name: str, value: Any, indices: int | Sequence[int] | Any | None = None) -> None:
-        """Set an attribute of the vector env for all copies, which share it."""
+        """Set an attribute of the vector env for all copies, which share it. Raises ``UsageError`` for some alone."""
         if self._count(indices) != self.num_envs:
             raise UsageError(f"expected {attr_name!r} to be set for all copies: they share one vector env")
         setattr(self.envs, attr_name, value)

@@ -144,7 +144,12 @@ def fit(
 
 
 def aimed_weights(replies: Sequence[str], rng: np.random.Generator) -> tuple[NDArray[np.int8], Floats]:
-    """Return ``aimed`` and ``aimed_step`` of ``LightWeights``: injections' words against those of replies."""
+    """Return ``aimed`` [WIDTH] and ``aimed_step`` [2] of ``LightWeights``: injections' words against those of replies.
+
+    Args:
+        replies: texts that are none; sentences of them are drawn.
+        rng: draws the sentences and how lines are spelt.
+    """
     spoken = list(dict.fromkeys(part.strip() for text in replies for part in sentences_of(text) if part.strip()))
     spoken = [spoken[i] for i in rng.permutation(len(spoken))[:SPOKEN]]
     harmless = [spelt(line, rng) for line in families()[HARMLESS] for _ in range(6)]

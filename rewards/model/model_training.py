@@ -192,7 +192,13 @@ def chat_scores(trainer: Trainer, chats: Sequence[tuple[Sequence[ChatMessage], s
 
 
 def fit_score(trainer: Trainer, states: TrunkStates, weight: torch.Tensor) -> None:
-    """Set the score layer to the best linear reader of the present hidden states."""
+    """Set the score layer to the best linear reader of the present hidden states.
+
+    Args:
+        trainer: whose training pairs are read.
+        states: what the frozen layers make of them.
+        weight: the layer's, (1, width); written in place.
+    """
     hidden = torch.split(trainer.hidden(trainer.train, states), [len(e.places) for e in trainer.train])
     gaps, sure = [], []
     for states_of, example in zip(hidden, trainer.train, strict=True):

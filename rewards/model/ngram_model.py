@@ -42,25 +42,10 @@ _STEM: Final = 6
 _CONTENT: Final = 4
 """Letters that a word has at least to be compared, and that are compared of it."""
 _TOKEN: Final = re.compile(r"[a-z][a-z'’]+|[a-z]|\d+|[\u3400-\u9fff]|[^\w\s]")
-_COMMON: Final = frozenset(
-    (
-        "that",
-        "this",
-        "with",
-        "your",
-        "from",
-        "have",
-        "what",
-        "will",
-        "would",
-        "could",
-        "there",
-        "here",
-        "they",
-        "them",
-        "been",
-    )
-)
+_COMMON: Final = frozenset((
+    "that", "this", "with", "your", "from", "have", "what", "will", "would", "could", "there", "here", "they", "them",
+    "been",
+))  # fmt: skip
 
 
 class _ReadText(NamedTuple):

@@ -28,17 +28,8 @@ SOURCE = "demonstrator"
 SLOPPY = 0.14
 """Share of replies that come from a bad habit."""
 BAD_HABITS = (
-    "stale",
-    "bare bid",
-    "large step",
-    "take",
-    "soothe",
-    "ask again",
-    "unmoved",
-    "chatter",
-    "take one",
-    "greet",
-)
+    "stale", "bare bid", "large step", "take", "soothe", "ask again", "unmoved", "chatter", "take one", "greet",
+)  # fmt: skip
 """What it falls back into when it is not paying attention."""
 PATIENCE = 9
 """Turns after which it takes any standing cut, now and then earlier."""

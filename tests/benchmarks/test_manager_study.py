@@ -35,7 +35,7 @@ from benchmarks.studies.manager.manager_talks import (
     scenarios_where,
 )
 from benchmarks.studies.manager.persona_separation import measure_personas
-from negotiation_env.errors import UsageError
+from negotiation_env.errors import DataFileError, UsageError
 from negotiation_env.files import read_lines
 from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
 from negotiation_env.game.moves import decision_of
@@ -289,6 +289,14 @@ def test_people_are_told_in_the_same_terms(tmp_path: Path) -> None:
     assert (second.messages, second.moves, second.buyers_figure) == (8, 2, False)
     assert second.area is not None
     assert 0.3 < second.area < 0.6
+
+
+@pytest.mark.parametrize("wrong", [{}, {"events": [{"action": "accept"}]}, {"events": [], "scenario": {"kbs": []}}])
+def test_a_corpus_of_another_format_is_told(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    path = tmp_path / "corpus.json"
+    path.write_text(json.dumps([_deal((0, "$80?"), (1, "Fine.")), wrong]), encoding="utf-8")
+    with pytest.raises(DataFileError, match=r"corpus\.json: dialogue 2: expected CraigslistBargain's format"):
+        human_likeness.human_bargains(path)
 
 
 def test_a_corpus_lies_no_way_from_itself() -> None:

@@ -3,6 +3,7 @@
 import ast
 import math
 import re
+import time
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -377,3 +378,10 @@ def test_raters_and_rewards_name_no_finding_alike() -> None:
     own = set(re.findall(r'Finding\(\s*"(\w+)"', sources))
     assert len(own) > 60
     assert not own & rules
+
+
+def test_words_between_a_rival_and_its_price_are_read_in_one_way() -> None:
+    rival = ONE.card.facts.competitor_name
+    began = time.process_time()
+    last(f"{HELLO} {rival} a{',a' * 27}x 611.", "Hm.")
+    assert time.process_time() - began < 5.0

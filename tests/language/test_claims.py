@@ -256,6 +256,11 @@ def test_a_gift_that_the_competitor_got_is_none_of_ours(name: str) -> None:
     assert [claim.true for claim in given if claim.kind == "promise"] == [False]
 
 
+def test_nothing_is_no_price_of_the_other_type() -> None:
+    for text in ("0 to you is 284 on the page.", "0 selling, 284 net", "0.0 in hand, that's 350"):
+        assert false_kinds(text) == set()
+
+
 @pytest.mark.parametrize("text", ["They gave me 371 as the target.", "公司给我的数是371。", "371 is where I must end."])
 def test_the_target_is_never_held_against_a_message(text: str) -> None:
     other = CARD.tickets[0].__class__("Superior Twin", date(2027, 6, 15), 7, 420, 0.15, 388)
@@ -308,6 +313,13 @@ def test_time_does_not_grow_with_repetition(piece: str) -> None:
     text = piece * 4000
     began = time.process_time()
     assert_sound(text, find_claims(text, CARD, None, (text, text)))
+    assert time.process_time() - began < 1.0
+
+
+@pytest.mark.parametrize("words", [" are," * 60, ": the x " * 40])
+def test_words_between_a_type_and_its_figure_are_read_in_one_way(words: str) -> None:
+    began = time.process_time()
+    find_claims(f"That is net{words} x 400.", CARD)
     assert time.process_time() - began < 1.0
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from negotiation_env.checks import check_reward
 from negotiation_env.errors import UsageError
-from negotiation_env.game.scenario import Scenario, sample_scenario
+from negotiation_env.game.scenario import ManagerBrief, Scenario, sample_scenario
 from negotiation_env.game.state import Move
 from negotiation_env.language.reading import Context, Reading
 from negotiation_env.language.rule_reader import RULES
@@ -182,7 +183,7 @@ def test_a_manager_that_fails_ends_its_own_episode_alone(value: float | None) ->
 def test_a_manager_that_cannot_be_seated_is_one_episodes_fault() -> None:
     episodes = played(manager=Host(refuses=True))
     assert [e.end == "fault" for e in episodes] == [False, False, True, False]
-    assert episodes[2].turns == () and "OSError: no such hotel" in str(episodes[2].fault)
+    assert episodes[2].turns == () and "manager: OSError (" in str(episodes[2].fault)
 
 
 def test_a_reader_that_fails_ends_its_own_episode_alone() -> None:
@@ -197,6 +198,57 @@ def test_the_environment_ends_an_episode_whose_manager_failed() -> None:
     _, _, terminated, truncated, info = env.step(LINE)
     assert truncated and not terminated
     assert "KeyError" in info["fault"] and info["outcome"]["end"] == "fault"
+
+
+class Blabber(Host):
+    """Tells what only the hotel knows, by what it raises or returns."""
+
+    name = "blabber"
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+
+    def start(self, scenario: Scenario, persona: object | None = None) -> Any:
+        if self.how == "start":
+            raise ValueError(f"below {scenario.brief.floors}")
+        return super().start(scenario, persona)
+
+    def respond(self, negotiations: Sequence[Negotiation], moves: Sequence[Move]) -> list[Any]:
+        floors = [negotiation.scenario.brief.floors for negotiation in negotiations]
+        if self.how == "raise":
+            raise ValueError(f"below {floors}")
+        if self.how == "return":
+            return floors
+        answers: list[Any] = list(self.inner.respond(negotiations, moves))
+        if self.how == "decision":
+            return [answer._replace(decision=own) for answer, own in zip(answers, floors, strict=True)]
+        quotes = [(math.nan, own[0], own[0]) for own in floors]
+        return [a._replace(decision=a.decision._replace(quote=q)) for a, q in zip(answers, quotes, strict=True)]
+
+
+@pytest.mark.parametrize("how", ["start", "raise", "return", "decision", "quote"])
+def test_what_a_manager_knows_is_in_no_fault(how: str) -> None:
+    scenario = replace(SCENARIOS[2], brief=ManagerBrief(floors=(61,) * len(BAD.tickets)))
+    (episode,) = rollout(load_policy("heuristic"), [scenario], manager=Blabber(how), reward=Unscored())
+    faults = [str(episode.fault), *(fault for turn in episode.turns for fault in turn.faults)]
+    if how != "start":  # which raises in the caller's own process, as it is
+        env = gym.make("negotiation_env:HotelNegotiation-v0", scenario=scenario, manager=Blabber(how))
+        env.reset(seed=1)
+        faults.append(env.step(LINE)[4]["fault"])
+    assert all(fault.startswith("manager: ") and "61" not in fault.partition("(")[0] for fault in faults)
+    assert ("ValueError (" in faults[0]) == (how in ("start", "raise"))
+
+
+def test_keys_of_the_environment_are_in_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_API_KEY", "abcd-1234-efgh")
+    monkeypatch.setenv("MY_TOKEN", "false")
+
+    def calls(view: ReplyView) -> Any:
+        raise OSError(f"no false answer at http://host/v1?key={os.environ['MY_API_KEY']}")
+
+    (fault,) = played(reward=load_reward(calls))[0].turns[0].faults
+    assert "OSError: no false answer at http://host/v1?key=[key] (test_own_parts.py:" in fault
 
 
 def test_the_projects_own_bugs_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,30 +62,30 @@ def _alone(parts: tuple[Any, Any], place: int, text: str) -> float:
 
 def test_each_reply_is_as_likely_as_alone(parts: tuple[Any, Any]) -> None:
     from negotiation_env.engines.exact.attention import ATTENTION
-    from policies.training.dialogue_batches import PairBatches, ReplyBatches, dialogue_row, reply_logprobs, reply_loss
+    from policies.training.dialogue_batches import dialogue_row, pair_batch, reply_batch, reply_logprobs, reply_loss
 
     model, tokenizer = parts
     alone = [_alone(parts, place, text) for place, text in REPLIES]
     row = dialogue_row(tokenizer, LINE)
     model.set_attn_implementation(ATTENTION)
     with torch.no_grad():
-        batch = PairBatches(torch.float32)([row, row])
+        batch = pair_batch([row, row], torch.float32)
         found = reply_logprobs(model, batch)
-        cost = float(reply_loss(model, ReplyBatches(torch.float32)([row, row]), 1))
+        cost = float(reply_loss(model, reply_batch([row, row], torch.float32), 1))
     assert found.tolist() == pytest.approx(alone * 2, rel=1e-4)
     assert cost == pytest.approx(-2.0 * sum(alone[:3]), rel=1e-4)  # those graded 4 and 5
     assert batch["pairs"].tolist() == [[1, 3], [1, 4], [3, 4], [6, 8], [6, 9], [8, 9]]
 
 
 def test_what_is_graded_too_low_is_left_out_or_has_no_label(parts: tuple[Any, Any]) -> None:
-    from policies.training.dialogue_batches import IGNORED, ReplyBatches, dialogue_row
+    from policies.training.dialogue_batches import IGNORED, dialogue_row, reply_batch
 
     _, tokenizer = parts
     row = dialogue_row(tokenizer, replace(LINE, grades=(None, None, 3, None, None)), least=4)
     whole = tokenizer.apply_chat_template([dict(m) for m in LINE.messages], tokenize=False)
     assert row["input_ids"][: row["lengths"][0]] == tokenizer(whole, add_special_tokens=False)["input_ids"]
     assert len(row["lengths"]) == 2
-    labels = ReplyBatches(torch.float32)([row])["labels"][0]
+    labels = reply_batch([row], torch.float32)["labels"][0]
     assert tokenizer.decode(labels[labels != IGNORED]) == "How about 305 yuan?<|im_end|>"
 
 

@@ -21,6 +21,7 @@ from scipy import stats
 
 from benchmarks.studies.manager.manager_talks import ManagerTalk
 from benchmarks.studies.price_understanding import default_data_path
+from negotiation_env.errors import DataFileError
 from negotiation_env.files import read_json
 from negotiation_env.game.acts import Act, DialogueAct
 from negotiation_env.game.scenario import to_selling
@@ -36,6 +37,7 @@ POINTS: Final = 51
 LEAST_CUT: Final = 0.01
 """Share of the list price below which a deal is at the list price."""
 SPLITS: Final = 20
+"""Random halvings of the corpus of which the mean distance is taken."""
 SAME: Final = 0.01
 """Share of the price by which a figure may differ from the agreed one and still be it, among people."""
 
@@ -99,10 +101,19 @@ def human_bargains(path: Path | None = None) -> list[Bargain]:
     """Return the deals of a file in CraigslistBargain's format; None takes the one that ``study prices`` finds.
 
     Raises:
-        DataFileError: the file cannot be read, or is no JSON.
+        DataFileError: the file cannot be read, is no JSON, or holds a dialogue of another format.
     """
-    dialogues = read_json(path or default_data_path(), list[dict[str, Any]])
-    return [found for dialogue in dialogues for found in _of_people(dialogue)]
+    path = path or default_data_path()
+    found: list[Bargain] = []
+    for number, dialogue in enumerate(read_json(path, list[dict[str, Any]]), 1):
+        try:
+            found += _of_people(dialogue)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise DataFileError(
+                f"{path}: dialogue {number}: expected CraigslistBargain's format (scenario.kbs, and events with "
+                f"action, agent and data), got {error!r}: correct it, or leave the dialogue out"
+            ) from error
+    return found
 
 
 _ANSWERS: Final = ("accept", "reject")
@@ -160,7 +171,15 @@ def _lines(talk: ManagerTalk) -> Iterator[_Exchange]:
 
 
 class LikenessSums(NamedTuple):
-    """Deals taken together."""
+    """Deals taken together.
+
+    Attributes:
+        deals: how many.
+        area: mean area under their curves, 0 to 1; NaN where every deal is at the list price.
+        moves: mean number of moves.
+        buyers_figure: share of deals at the buyer's own figure, 0 to 1.
+        messages: mean number of messages.
+    """
 
     deals: int
     area: float
@@ -183,7 +202,7 @@ class Distances(NamedTuple):
 
 
 def sum_bargains(bargains: Sequence[Bargain]) -> LikenessSums:
-    """Return the means over deals."""
+    """Return the means over deals, of which there must be one at least."""
     areas = [b.area for b in bargains if b.area is not None]
     return LikenessSums(
         len(bargains),
@@ -195,7 +214,7 @@ def sum_bargains(bargains: Sequence[Bargain]) -> LikenessSums:
 
 
 def distances(some: Sequence[Bargain], people: Sequence[Bargain]) -> Distances:
-    """Return how far some deals lie from people's."""
+    """Return how far some deals lie from people's; neither list may be empty."""
     one, two = sum_bargains(some), sum_bargains(people)
     return Distances(
         abs(one.area - two.area),

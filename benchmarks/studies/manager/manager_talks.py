@@ -25,22 +25,11 @@ MOST_TURNS: Final = 20
 BATCH: Final = 256
 """Talks in play at a time."""
 _BLOCK: Final = len(SCENARIOS["manager study"]) // 20
+_PARTS: Final = (
+    "probes", "openings", "attacks", "bargaining", "tuning", "exploits", "floors", "floors told", "people", "personas",
+)  # fmt: skip
 BLOCKS: Final = {
-    name: SCENARIOS["manager study"][place * _BLOCK : (place + 1) * _BLOCK]
-    for place, name in enumerate(
-        (
-            "probes",
-            "openings",
-            "attacks",
-            "bargaining",
-            "tuning",
-            "exploits",
-            "floors",
-            "floors told",
-            "people",
-            "personas",
-        )
-    )
+    name: SCENARIOS["manager study"][place * _BLOCK : (place + 1) * _BLOCK] for place, name in enumerate(_PARTS)
 }
 """Which scenarios each part of the study plays."""
 

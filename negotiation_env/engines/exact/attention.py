@@ -140,6 +140,7 @@ def tree_sdpa(
 ) -> torch.Tensor:
     """Attention of each part to itself and its earlier tokens; differentiable.
 
+    query: (1, heads, tokens, size); key, value: (1, groups, tokens, size).
     held: keys and values that ``TreePart.earlier`` points into; None where it names another part of the pass.
     Returns (1, tokens, heads, size), zero behind the last part.
     """

@@ -41,7 +41,7 @@ _RANGE: Final = re.compile(rf"(?<=[a-z0-9]){_TO}(?=[a-z0-9])|到|至|[-~—]")
 _DAY_ENDS: Final = re.compile(
     r"\W*$|\s*[,.:;?!()/'–-]|\s+(?:for|at|to|and|or|on|until|till|through|with|is|are|was|it|if|then|"
     r"could|would|can|may|what|"
-    r"how|only|as|by|in|onwards?|on|please|now|too|also|so|but|still|which|where|when|we|i|you|stays?|again|both|just|"
+    r"how|only|as|by|in|onwards?|please|now|too|also|so|but|still|which|where|when|we|i|you|stays?|again|both|just|"
     r"inclusive|instead|because|since|while|before|after|all|no|not|that|your|the|a|six|five|four|three|two|seven|"
     r"eight|nine|ten|eleven|twelve|thirteen|go|goes|belongs?|remains?|keeps?|leaves?|were|has|have|will|"
     r"works?|costs?|suits?|"
@@ -76,8 +76,6 @@ _NIGHTS: Final = re.compile(
     r" ?n\b|"
     r"[ -]?(?:(?!a |per |the |each |every )[a-z]+ )?nights?\b|个?(?:晚上|晚|夜)"
 )
-
-
 _WEEKDAY_DAY: Final = re.compile(
     rf"\b({WEEKDAY}) (3[01]|[12][0-9]|[1-9])(?![0-9.,:%]*[0-9:%])(?! ?(?:nights?|rooms?|am|pm|o'clock|then|sharp)\b)"
 )
@@ -87,8 +85,6 @@ _TIMES_NIGHTS: Final = re.compile(
     r"[1-3][0-9])(?![0-9]| x)"
 )
 _READ_OUT: Final = re.compile(r"[一二三四五六七八九]{2,}")
-
-
 _BARE_MONTH: Final = re.compile(
     rf"\b(?:in|for|of|during)(?: the)?(?: (?:early|late|mid|middle of|end of|second half of|first half of|"
     rf"beginning of))?[ -]({_MONTH})(?![ ,]*(?:the )?[0-9])"

@@ -25,7 +25,7 @@ _HEADS: Final = frozenset(
 """Words that name a room by themselves ("the twin"); the others need another word or "room" beside them."""
 _BEDS: Final = frozenset(("king", "queen", "twin", "double", "suite"))
 """Words of which a room has one: in "king twin" two rooms are named."""
-_SHORT: Final = {"exec": "executive", "std": "standard", "dbl": "double", "deluxe": "deluxe", "dlx": "deluxe"}
+_SHORT: Final = {"exec": "executive", "std": "standard", "dbl": "double", "dlx": "deluxe"}
 _CHINESE: Final = {
     word: frozenset(bearing.split())
     for word, bearing in (
@@ -239,8 +239,6 @@ _YOUR_HOUSE: Final = re.compile(
     r"(?:[您你]们|[您你]家|[您你](?=[\u4e00-\u9fff]{2,6}?那家))(?:在)?([\u4e00-\u9fff]{2,6}?)(?:那家|那间|"
     r"的)?([\u4e00-\u9fff]{0,4}?)(酒店|旅馆|民宿|客栈|宾馆|公寓|度假村|饭店|旅店|招待所)"
 )
-
-
 _RIVAL: Final = re.compile(
     r"\b[Tt]he ((?:[A-Z][a-z]+ ?){1,3})(?:next door|around the corner|across the (?:road|street)|down the road|opposite"
     r"|over the road)?(?: is| are)? ?(?:sells|asks|lists|charges|stands|sits|goes|shows|wants|undercuts|at|has)\b"
@@ -270,8 +268,6 @@ _OWN_SIGNS: Final = {
 _CHINESE_OWN: Final = re.compile(
     r"(?:是|找)([\u4e00-\u9fff]{2,6})(?:酒店|旅馆|民宿|客栈|宾馆|度假村|饭店|旅店)(?=的|吗|吧|么|是吧|？)"
 )
-
-
 _ASKS_PRICE: Final = re.compile(r" (?:(?:is|at|asks|sells at|has|stands at|sits at) )?[0-9]{3}\b")
 _TWO_NAMES: Final = re.compile(r"\b([A-Z][a-z]+)(?= ([A-Z][a-z]+)\b)")
 _TWO_PLAIN: Final = re.compile(rf"\b([a-z]+)(?= ([a-z]+) (?:{'|'.join(_LODGING)})\b)")

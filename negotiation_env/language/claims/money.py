@@ -91,8 +91,6 @@ _NOW_BEFORE: Final = re.compile(
     r" is)?|(?:now|today) (?:at|on)|"
     r"current(?:ly)? (?:selling )?(?:price|rate)?(?: of| is| at)?|selling (?:now )?at) $|(?:现价|挂牌|现在(?:卖|挂))$"
 )
-
-
 MOST_KNOWN: Final = 40
 """Figures of a talk of which the differences are looked at."""
 

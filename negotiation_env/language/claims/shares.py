@@ -19,8 +19,8 @@ _STEP: Final = re.compile(
 _STEP_BEFORE: Final = re.compile(r"\b(?:up|down|plus|minus)(?: (?:about|around|some|a good|nearly))? $")
 _MOVING: Final = re.compile(r"\b(?:demand|search(?:es)?|interest|season|pace)\b[^.;,0-9]{0,24}[+-]?$")
 _FRACTIONS: Final = {
-    "half": 50.0, "a third": 33.3, "one third": 33.3, "two thirds": 66.7, "two-thirds": 66.7, "a quarter": 25.0,
-    "one quarter": 25.0, "three quarters": 75.0, "three-quarters": 75.0, "a fifth": 20.0, "a tenth": 10.0,
+    "half": 50.0, "a third": 33.3, "one third": 33.3, "two thirds": 66.7, "a quarter": 25.0,
+    "one quarter": 25.0, "three quarters": 75.0, "a fifth": 20.0, "a tenth": 10.0,
     "一半": 50.0, "三分之一": 33.3, "四分之一": 25.0, "三分之二": 66.7, "四分之三": 75.0, "五分之一": 20.0,
 }  # fmt: skip
 _FRACTION: Final = re.compile(
@@ -131,18 +131,14 @@ _MUCH: Final = re.compile(
     r"\b(?:more|fewer|less|up|down|above|below|over|under|twice|doubl\w+|tripl\w+|times|increase|drop|"
     r"rise|rose|fall\w*|fell|gr[eo]w\w*|higher|lower)\b|[多少涨跌翻降增]"
 )
-
-
 # Demand that is said to move now, without a figure; "if demand is up" and what the hotel may think are no claims.
 _TREND: Final = re.compile(
     r"(?<!if )\b(?:demand|searches)(?: [a-z]+){0,4}?(?:'s| is| are| will be| keeps?| has been)(?: (?:well|"
     r"far|clearly|already|really|also))? "
     r"((?:up|down|rising|climbing|growing|falling|dropping|shrinking|sinking|higher|lower|stronger|weaker|"
-    r"weak|through the roof|collapsing|soaring|booming))\b()"
-    r"|(?:搜|需求)[\u4e00-\u9fff]{0,8}(往下掉|下滑|在跌|在降|少了|变少|上涨|在涨|往上涨|多了|变多)()"
+    r"weak|through the roof|collapsing|soaring|booming))\b"
+    r"|(?:搜|需求)[\u4e00-\u9fff]{0,8}(往下掉|下滑|在跌|在降|少了|变少|上涨|在涨|往上涨|多了|变多)"
 )
-
-
 _CROWD: Final = re.compile(
     r"\b(?:demand|searches|search traffic|interest|traffic|enquiries|the (?:calendar|season|market)|"
     r"people (?:looking|searching)|travell?ers|january|february|march|april|june|july|august|september|october|"
@@ -161,8 +157,6 @@ _LOST: Final = re.compile(
 _UNCERTAIN: Final = re.compile(
     r"\b(?:if|would|could|might|may|unless|until|when|not|never|n't|no|after|before|then)\b|n't\b"
 )
-
-
 _BETTER: Final = re.compile(
     r" (?:more|better|higher|extra|stronger) "
     r"(?:(conversions?|bookings|reservations"
@@ -178,8 +172,6 @@ _LOOKERS: Final = re.compile(
 _CLOSE: Final = re.compile(r"\b(?:sells?|closes?|sold) $")
 _PER_VIEW: Final = re.compile(r"\b(?:bookings?|orders?|reservations?) per (?:view|visit|look|click|visitor|viewer)s?\b")
 _THEY: Final = re.compile(r"\b(?:they|them|he|she|theirs?)\b[^,;.]*$")
-
-
 _SIGNED: Final = re.compile(r"(?:\b(?:(plus|up)|(minus|down)) |(?:^|(?<=[ (:]))(?:(\+)|([-−]))) ?$", re.ASCII)
 """A sign before a figure: "it's minus 22", "searches at +5"."""
 _SIGN_AFTER: Final = re.compile(r" (?:(up)|(down))\b(?! to| on the| from)", re.I)
@@ -405,7 +397,7 @@ def trend_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
         sentence = talk.sentence(match.start())
         if within(shares, sentence.start, sentence.end):
             continue
-        if _NOT.search(talk.low[max(sentence.start, match.end() - 24) : match.start(2) if match[2] else match.end()]):
+        if _NOT.search(talk.low[max(sentence.start, match.end() - 24) : match.end()]):
             continue
         up = (_UP.search(match[0]) is not None and _DOWN.search(match[0]) is None) or "roof" in match[0]
         if up or _DOWN.search(match[0]) is not None:

@@ -115,7 +115,8 @@ def _checked(talk: Talk, numbers: Sequence[Number], text: tuple[str, dict[int, i
         found = results([part.value for part in parts])
         if found:
             truth = min(found, key=lambda value: abs(value - said.value))
-            if kind == "net-price" and not _IS_OTHER[0] < said.value / parts[0].value < _IS_OTHER[1]:
+            price = parts[0].value
+            if kind == "net-price" and not (price > 0.0 and _IS_OTHER[0] < said.value / price < _IS_OTHER[1]):
                 continue  # no price of the other type
             true = abs(truth - said.value) <= max(1.01, abs(truth) * 0.002)
             claims.append(talk.claim(kind, said.start, said.end, said.value, round(truth, 2), true))

@@ -52,10 +52,12 @@ _BEHIND: Final = re.compile(
     r"|so) )?(?:(?:all )?(?:what|that|the price) )?(?:it |they |shows? |stands? )?(?:都?[是系])?[您你]?"
 )
 """What may stand between a figure and the words for its type behind it."""
+# Each text has one way to match: with two ways for a word, a row of words that does not match after all takes for ever.
 _AHEAD: Final = re.compile(
-    r"(?:: (?:the |your )?(?:[a-z]+ ){1,2}|[:,：，]|,? then:?|,? (?:it's|it is|that's|that is|is|are|at|about|some"
-    r"|only|now|just|around|as|price|prices|rate|of)|[我就]?[挂是按约])* ?[¥$]?"
+    r"(?:: (?:(?:the|your) (?:[a-z]+ ){2}|(?:[a-z]+ ){1,2})|[:,：，]| (?:then|it's|it is|that's|that is|is|are|at|about"
+    r"|some|only|now|just|around|as|price|prices|rate|of)|[我就]?[挂是按约])* ?[¥$]?"
 )
+"""What may stand between words for a type and the figure behind them."""
 _VERB: Final = re.compile(
     r"(?:keep|get|receive|take|pocket|pay|see|read|arrive|leave|付|给|看|到手|落袋)s?$|\bleav(?:es?|ing)\b"
 )

@@ -146,7 +146,10 @@ class ActorCritic:
         return token_batches(samples, most_tokens, self.base.device, self.base.model.dtype, at.rank, at.count)
 
     def policy(self, batch: TokenBatch, adapter: str = POLICY) -> Scores:
-        """Return log-probabilities (with gradient) and entropies of the replies' tokens at the preset's temperature."""
+        """Return log-probabilities (with gradient) and entropies of the replies' tokens at the preset's temperature.
+
+        Both are (replies, longest reply), in nats, 0 at padding.
+        """
         everything = self._everything(batch, adapter)
         chosen = everything.gather(1, batch.tokens[:, None])[:, 0]
         with torch.no_grad():
@@ -155,7 +158,7 @@ class ActorCritic:
 
     @torch.no_grad()
     def start_logprobs(self, batch: TokenBatch) -> torch.Tensor:
-        """Return the same replies' log-probabilities under the policy that training started from."""
+        """Return the log-probabilities under the policy that training started from, in ``policy``'s shape."""
         return self.policy(batch, START).logprobs
 
     @torch.no_grad()
@@ -177,7 +180,7 @@ class ActorCritic:
             torch.nn.init.constant_(self.head.bias, level)
 
     def values(self, batch: TokenBatch) -> torch.Tensor:
-        """Return V before each reply token (with gradient)."""
+        """Return V before each reply token (with gradient), (replies, longest reply), 0 at padding."""
         if self.head is None:
             raise ValueError("expected a value model, got an actor alone")
         with self._model(VALUE) as model:

@@ -57,7 +57,12 @@ def gae(
 
 
 def whiten(advantages: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return advantages with mean 0 and standard deviation 1 over all tokens, 0 at padding."""
+    """Return advantages with mean 0 and standard deviation 1 over all tokens, 0 at padding.
+
+    Args:
+        advantages: (replies, longest reply), or (replies,).
+        mask: the same shape, False at padding.
+    """
     known = advantages[mask]
     centred = (advantages - known.mean()) / (known.std(unbiased=False) + EPSILON)
     return torch.where(mask, centred, 0.0)

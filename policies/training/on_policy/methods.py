@@ -109,7 +109,7 @@ class _ActorCriticMethod:
         self.wants_start = preset.kl_weight > 0.0
 
     def targets(self, played: RoundTensors) -> Targets:
-        """Token rewards, the penalty if any among them, and GAE on them."""
+        """Return GAE's advantages, whitened, and targets, on token rewards with the penalty if any among them."""
         rewards = on_last_token(played.rewards, played.mask)
         if self.wants_start:
             penalty = kl_k1(played.logprobs, _wanted(played.start_logprobs, "the start"))
@@ -119,7 +119,7 @@ class _ActorCriticMethod:
         return Targets(whiten(advantages, played.mask), targets)
 
     def loss(self, part: LossTensors) -> PolicyLoss:
-        """The clipped surrogate, with the dual clip."""
+        """Return the clipped surrogate, with the dual clip."""
         return _clipped(part, self.preset)
 
 
@@ -253,7 +253,7 @@ class Grpo:
         return breakdown.total if self.preset.decoupled else breakdown.model
 
     def targets(self, played: RoundTensors) -> Targets:
-        """Equation 1, or 4, at every token."""
+        """Return the advantage of equation 1, or 4, at every token; no targets, for there is no value model."""
         if self.preset.decoupled:
             advantages = decoupled_advantages(_wanted(played.sources, "sources"), played.groups)
         else:
@@ -261,7 +261,7 @@ class Grpo:
         return Targets(torch.where(played.mask, advantages[:, None], 0.0), None)
 
     def loss(self, part: LossTensors) -> PolicyLoss:
-        """Equations 2 and 3."""
+        """Return the loss of equation 2, with the divergence of equation 3 where it has a weight."""
         found = _clipped(part, self.preset)
         if not self.wants_start:
             return found
