@@ -21,11 +21,12 @@ _MOVING: Final = re.compile(r"\b(?:demand|search(?:es)?|interest|season|pace)\b[
 _FRACTIONS: Final = {
     "half": 50.0, "a third": 33.3, "one third": 33.3, "two thirds": 66.7, "a quarter": 25.0,
     "one quarter": 25.0, "three quarters": 75.0, "a fifth": 20.0, "a tenth": 10.0,
-    "一半": 50.0, "三分之一": 33.3, "四分之一": 25.0, "三分之二": 66.7, "四分之三": 75.0, "五分之一": 20.0,
+    "一半": 50.0, "三分之一": 33.3, "三分之二": 66.7, "四分之一": 25.0, "四分之三": 75.0, "五分之一": 20.0,
+    "五分之二": 40.0, "五分之三": 60.0, "五分之四": 80.0,
 }  # fmt: skip
 _FRACTION: Final = re.compile(
     r"\b(half(?! past)|a third|one third|two[ -]thirds|a quarter|one quarter|three[ -]quarters|a fifth|a tenth)\b"
-    r"|(一半|[三四五]分之[一二三])"
+    r"|(一半|三分之[一二]|四分之[一三]|五分之[一二三四])"
 )
 _RATIO: Final = re.compile(r"(?: [a-z]+)? ?(?:in|out of|of(?: (?:your|the))?) ?$")
 _HUNDRED: Final = re.compile(r"(?: [a-z]+){0,2} (?:in|out of|per|of) (?:a |one |every )?hundred\b")
@@ -211,7 +212,7 @@ def find_shares(low: str, numbers: list[Number]) -> list[Share]:
     for match in _FRACTION.finditer(low):
         before, after = low[max(0, match.start() - 24) : match.start()], low[match.end() : match.end() + 40]
         if match[2] or _FRACTION_BEFORE.search(before) or _FRACTION_AFTER.match(after):
-            found.append(Share(match.start(), match.end(), _FRACTIONS.get(match[0].replace("-", " "), 33.3), True))
+            found.append(Share(match.start(), match.end(), _FRACTIONS[match[0].replace("-", " ")], True))
     for match in _MULTIPLE.finditer(low):
         found.append(Share(match.start(), match.end(), 200.0 if match[0].startswith("tripl") else 100.0, True))
     return sorted(found)
