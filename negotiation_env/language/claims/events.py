@@ -23,7 +23,7 @@ _HEADS: Final = (
 _SEASONS: Final = (
     r"(?:leaf|leaves|foliage|blossom|cherry|plum|harvest|ski|gull|rains?|tours?|study tours?|exams?|lantern|music|boat|"
     r"crab|tea|lotus|snow|ice|sailing|kite|beer|wine|flower|peony|orchid|osmanthus|ginkgo|maple|lychee|dragon boat|"
-    r"jazz|film|book|opera|light|firework|marathon|rapeseed|graduation|food|trade|fair|festival|holiday)"
+    r"jazz|film|opera|firework|marathon|rapeseed|graduation|food|festival|holiday)"
 )
 _LOOKED_FOR: Final = r"searches|search|interest|crowds?|traffic|demand"
 _EVENT: Final = re.compile(
