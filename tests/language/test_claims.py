@@ -58,7 +58,7 @@ PAIRS = [
     ("date", "The king, 18 to 22 June, yes?", "The king, 18 to 29 June, yes?"),
     ("date", "King, four nights from the eighteenth.", "King, four nights from the twenty-eighth."),
     ("date", "双床6月15号起七晚。", "双床7月15号起七晚。"),
-    ("occupancy", "您家现在只住了三分之一。", "您家现在只住了五分之三。"),
+    ("occupancy", "您家只住满了三分之一。", "您家只住满了五分之四。"),
     (
         "event",
         "The food festival has 12% fewer searches than a year ago.",
