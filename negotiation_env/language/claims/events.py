@@ -17,7 +17,7 @@ _NAME: Final = (
 )
 _HEADS: Final = (
     r"fairs?|festivals?|marathons?|holidays?|vacations?|carnival|regatta|races?|expos?|exhibition|parade|congress|"
-    r"concerts?|tournament|conference|summit|derby|convention|championships?|symposium|gala|pageant|procession|"
+    r"concerts?|tournament|conference|summit|derby|convention|championships?|symposium|pageant|procession|"
     r"jubilee|fireworks|pilgrimage|harvest"
 )
 _SEASONS: Final = (
@@ -26,13 +26,17 @@ _SEASONS: Final = (
     r"jazz|film|opera|firework|marathon|rapeseed|graduation|food|festival|holiday)"
 )
 _LOOKED_FOR: Final = r"searches|search|interest|crowds?|traffic|demand"
+_DAYS: Final = (
+    r"(?:national day|labou?r day|may day|golden week|qingming|tomb[- ]sweeping(?: day)?|lunar new year|"
+    r"chinese new year|new year(?:'s(?: eve| day)?)?|christmas|mid-autumn|dragon boat(?: day)?|double ninth)"
+)
 _EVENT: Final = re.compile(
     rf"\b(?P<name>{_NAME})(?P<head>{_HEADS})\b"
     rf"|\b(?P<of>(?:autumn |spring |red )?{_SEASONS})[ -](?P<season>seasons?|weeks?|weekend|days|time|{_LOOKED_FOR})\b"
     r"|\b(?:for|around|round|during|over) the (?P<alone>leaves|blossoms?|lanterns|gulls|exams)\b"
-    r"|\b(?P<day>national day|labou?r day|may day|golden week|qingming|tomb[- ]sweeping(?: day)?|lunar new year|"
-    r"chinese new year|new year(?:'s(?: eve| day)?)?|christmas|mid-autumn|dragon boat(?: day)?|double ninth)\b"
+    rf"|\b(?:for|around|round|during|over) (?:the )?(?P<day>{_DAYS})\b"
     r"(?! (?:fairs?|festivals?|holidays?|races?|regatta|seasons?|weeks?|weekend|days|time))"
+    rf"|\b(?P<day_of>{_DAYS}) (?:{_LOOKED_FOR})\b"
     r"|\bsearches (?:for|in|round|around|during|over) the "
     rf"(?!(?:[a-z-]+ )?(?:{_HEADS})\b)(?P<looked>(?:[a-z-]+ )?[a-z-]+)"
     r"(?= (?:are|is|run|runs|stand|sit|have|were|stay|down|up)\b)"
@@ -217,8 +221,8 @@ def _said(match: re.Match[str]) -> tuple[frozenset[str], bool]:
         return frozenset(map(_root, _CHINESE[match["chinese"]].split())), False
     if match["alone"]:
         return frozenset((_root(match["alone"]),)), False
-    if match["day"]:
-        return frozenset(map(_root, re.split("[ -]", match["day"]))) - _NO_DAYS, False
+    if day := match["day"] or match["day_of"]:
+        return frozenset(map(_root, re.split("[ -]", day))) - _NO_DAYS, False
     if match["looked"]:
         words = frozenset(map(_root, match["looked"].split()))
         return words - _PLAIN - _NO_DAYS, bool(words & (_NO_EVENTS | _PLAIN))
