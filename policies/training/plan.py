@@ -65,7 +65,7 @@ class Work:
     steps: int
     at_once: int
     trained_adapters: float = 1.0
-    frozen_adapters: int = 0
+    frozen_adapters: float = 0
     forward_passes: float = 0.0
     sampled: int = 0
     rollout_batch: int = 0
@@ -331,6 +331,7 @@ def on_policy_plan(
     models = 2 if method.has_value else 1
     sequences = settings.replies * settings.epochs * models
     layers = shape_of(settings).layers
+    policy_part = len(uppermost(settings.policy_layers or 0, layers)) / layers
     value_part = len(uppermost(settings.value_layers, layers)) / layers if method.has_value else 0.0
     # Once a round: values before learning, and the start's log-probabilities.
     read = int(method.has_value) + int(method.wants_start)
@@ -339,8 +340,8 @@ def on_policy_plan(
         sequences=sequences,
         steps=math.ceil(settings.replies / settings.batch_size) * settings.epochs,
         at_once=settings.micro_batch_size,
-        trained_adapters=1.0 + value_part,
-        frozen_adapters=1,
+        trained_adapters=policy_part + value_part,
+        frozen_adapters=2.0 - policy_part,
         forward_passes=read * settings.replies / sequences,
         sampled=settings.replies,
         rollout_batch=min(settings.rollout_batch * settings.group_size, settings.dialogues),

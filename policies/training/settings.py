@@ -172,6 +172,9 @@ class OnPolicyPreset(PolicyPreset):
     """An engine of its own to sample from, which takes the policy's weights before each round: "hf", or "vllm" with the
     options of its spec, if any; None samples from the trained base itself."""
 
+    policy_layers: Annotated[int, Field(ge=1)] | None = None
+    """How many of the uppermost layers the policy learns in; None for all. The others keep the start's adapter, and no
+    gradient runs through them, which saves time and memory."""
     value_learning_rate: LearningRate
     """Of the value model's adapter and head."""
     value_layers: Annotated[int, Field(ge=0)] = 0

@@ -67,17 +67,23 @@ class ActorCritic:
         # The start stays as it is: what the policy's divergence is measured from.
         self._names = [POLICY, START, VALUE] if with_value else [POLICY, START]
         shape = self.base.model.config.get_text_config()
-        value_layers = uppermost(preset.value_layers, int(shape.num_hidden_layers))
+        count = int(shape.num_hidden_layers)
+        value_layers = uppermost(preset.value_layers, count)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(preset.seed)
             for name in self._names:
                 layers = value_layers if name == VALUE else None
                 self._wrapped: Any = self.base.new_adapter(name, lora_config(preset, layers))
+        learned = tuple(f".layers.{i}." for i in uppermost(preset.policy_layers or 0, count))
         self._parameters: dict[str, dict[str, torch.nn.Parameter]] = {name: {} for name in self._names}
+        self._kept: list[torch.nn.Parameter] = []
         for path, parameter in self._wrapped.named_parameters():
             for name in self._names:
                 if f".{name}." in path:
-                    self._parameters[name][path] = parameter
+                    if name == POLICY and not any(layer in path for layer in learned):
+                        self._kept.append(parameter)
+                    else:
+                        self._parameters[name][path] = parameter
         for name in (POLICY, START):
             if start is not None:
                 self._load_adapter(name, start)
@@ -104,7 +110,7 @@ class ActorCritic:
         A layer is put together when it is computed. Each process goes through the layers as often (``token_batches``).
         """
         mesh = init_device_mesh(self.base.device.type, (self.processes.count,))
-        own = {parameter for found in self._parameters.values() for parameter in found.values()}
+        own = {*self._kept, *(parameter for found in self._parameters.values() for parameter in found.values())}
         layers: Any = decoder_of(self.base.model).layers
         return [fully_shard(layer, mesh=mesh, ignored_params=own) for layer in layers]
 
@@ -202,6 +208,8 @@ class ActorCritic:
             for name, parameters in self._parameters.items():
                 for parameter in parameters.values():
                     parameter.requires_grad_(name != START)
+            for parameter in self._kept:
+                parameter.requires_grad_(False)
             # Only a model in training mode recomputes activations; nothing else depends on the mode (no dropout).
             recomputes = self._saves_memory and torch.is_grad_enabled()
             if recomputes:

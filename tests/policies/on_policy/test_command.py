@@ -32,6 +32,8 @@ def test_the_value_model_is_what_a_plan_of_grpo_lacks() -> None:
     assert plans["repo"].trained == plans["ppo"].trained == 2 * plans["grpo"].trained
     some = on_policy_plan("repo", "paper", ["value_layers=16"])
     assert some.trained == plans["grpo"].trained * (1 + 16 / some.shape.layers)
+    part = on_policy_plan("grpo", "paper", ["policy_layers=16"])
+    assert part.trained == plans["grpo"].trained * 16 / part.shape.layers
     assert {plan.work.sampled for plan in plans.values()} == {25_600}
     assert len({plan.work.steps for plan in plans.values()}) == 1
 

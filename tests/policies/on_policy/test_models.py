@@ -143,6 +143,21 @@ def test_a_value_model_on_the_uppermost_layers_learns_there_alone(engine: Transf
         assert any(".layers.0." in name for name in models.policy_parameters())
 
 
+def test_a_policy_on_the_uppermost_layers_learns_there_alone(engine: TransformersEngine, base: Path) -> None:
+    last = int(engine.base.model.config.num_hidden_layers) - 1
+    with ActorCritic(engine, OnPolicyPreset(**settings(base, policy_layers=1))) as models:
+        batch = _batch(models, _played(engine).samples)
+        models.backward(models.policy(batch).logprobs.sum(), POLICY)
+        assert models.policy_parameters()
+        assert all(f".layers.{last}." in name for name in models.policy_parameters())
+        assert any(p.grad is not None and bool(p.grad.any()) for p in models.policy_parameters().values())
+        others = [
+            p for n, p in models.base.model.named_parameters() if f".{POLICY}." in n and f".layers.{last}." not in n
+        ]
+        assert others and all(p.grad is None and not p.requires_grad for p in others)
+        assert any(".layers.0." in name for name in models.value_parameters())
+
+
 def test_policy_and_value_do_not_share_a_parameter(actor: ActorCritic) -> None:
     policy, value = actor.policy_parameters(), actor.value_parameters()
     assert policy and value and not {id(p) for p in policy.values()} & {id(p) for p in value.values()}
