@@ -38,13 +38,16 @@ LEFT_OUT = {
     "negotiate study launches": "counts a large model: a minute; tests/benchmarks/test_scaling.py",
     "negotiate train": "each trainer has tests of its own",
     "negotiate bench --policy ppo:out/ppo": "a trained adapter",
+    "negotiate bench --policy sft:out/sft": "trained adapters",
+    "negotiate study gaming --reward repo:rules=my_rules.toml": "a minute; tests/benchmarks/test_gaming.py",
     "negotiate persona fit people.json": "a file of human deals; tests/simulators/test_persona_command.py",
 }
 """Beginnings of commands that are not run here, with where they are or what they need."""
 SHORTER = {
     "intent-driven,base,sb3": "intent-driven,sb3", "6632": "40", "10000": "40", "my_cases/": "my_hotel.toml",
+    "repo:rules=my_rules.toml,model=out/rm/preference.npz": "repo:rules=my_rules.toml",
 }  # fmt: skip
-"""Words of commands in place of which others are run: without a language model, and with less data."""
+"""Words of commands in place of which others are run: without a trained model, and with less data."""
 
 
 def commands(document: str) -> list[list[str]]:
