@@ -161,7 +161,10 @@ def sampled_choices(split: str, folder: Path = SAMPLES) -> list[_Choice]:
     """Return a good written reply and a sampled one for every turn of a split that has both, and some plain ones."""
     samples = sampled_texts(folder)
     found, place = [], itertools.count(1)
-    for dialogue in written_dialogues(split) if samples else ():
+    sampled = {where.split(":")[0] for where in samples}
+    for dialogue in written_dialogues(split):
+        if dialogue.id not in sampled:
+            continue
         messages = {message.where: message for message in written_messages(dialogue)}
         for number, talk in _talks(dialogue):
             good = [reply for reply in dialogue.turns[number].replies if grade_of(reply.quality) == "excellent"]
@@ -170,8 +173,10 @@ def sampled_choices(split: str, folder: Path = SAMPLES) -> list[_Choice]:
                     better = good[0]
                     worse = better.model_copy(update={"text": text, "quality": 1, "flaws": ("off-topic",)})
                     found.append(_Choice(talk, dialogue.id, better, worse, False))
+                    if next(place) % PLAIN_EVERY:
+                        continue
                     plain = _plain(better, messages[f"{dialogue.id}:{number}:a0"], number)
-                    if next(place) % PLAIN_EVERY == 0 and plain is not None:
+                    if plain is not None:
                         found.append(_Choice(talk, dialogue.id, plain, worse, False))
     return found
 

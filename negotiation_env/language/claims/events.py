@@ -79,6 +79,7 @@ _EVENT_WORDS: Final = word_set(
 )
 """Words before a fair, a festival or holidays that tell it from others."""
 _NO_DAYS: Final = word_set("day night week new eve")
+"""Words of a holiday's name that tell it from no other."""
 _HOLIDAYS: Final = (
     (re.compile(r"spring[ -]festival|lunar|new year|春节"), ((1, 1), (2, 28))),
     (re.compile(r"christmas|new year"), ((12, 18), (12, 31))),
@@ -91,7 +92,7 @@ _HOLIDAYS: Final = (
 """Holidays of the whole country, and the first and the last day around which they may be spoken of in any house."""
 _NO_HOLIDAY: Final = timedelta(days=7)
 _GENERIC: Final = frozenset(
-    ("holiday", "vacation", "festival", "fair", "season", "expo", "tour", "exam", "rain", "harvest", "trade")
+    ("holiday", "vacation", "festival", "fair", "season", "expo", "tour", "exam", "rain", "harvest")
 )
 _NONE: Final = re.compile(r"\b(?:no|not an?|without an?|isn't an?|any) $")
 """Before an event that there is not: "no festival at your end"."""
