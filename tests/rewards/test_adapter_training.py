@@ -16,6 +16,7 @@ from safetensors.torch import load_file  # noqa: E402
 
 from benchmarks.studies import adapter_quality  # noqa: E402
 from negotiation_env.engines.chat_model import ChatMessage  # noqa: E402
+from negotiation_env.engines.scoring import open_base  # noqa: E402
 from negotiation_env.errors import DataFileError, UsageError  # noqa: E402
 from negotiation_env.training.presets import LINEAR_LAYERS, read_preset  # noqa: E402
 from rewards.loading import load_model  # noqa: E402
@@ -81,10 +82,11 @@ def test_the_reward_model_learns_what_the_pairs_prefer(base: Path, pairs: Path, 
     scores = source.score_batch(VIEWS)
     assert all(isinstance(s, float) and -1.0 <= s <= 1.0 for s in scores)
     assert model.score_batch(VIEWS[::-1])[::-1] == scores
-    # What training measures is what the model says in use, where numbers have the eight bits of bfloat16.
-    used = adapter_quality.measure_model(model, 10)
+    # What training measures is what the model says in use, in the number format that it was trained in.
+    exact = AdapterRewardModel(open_base(str(base), number="float32"), folder, model.reference)
+    used = adapter_quality.measure_model(exact, 10)
     assert used["unread"] == 0
-    assert used["correlation with length"] == pytest.approx(figures["correlation with length"], abs=5e-3)
+    assert used["correlation with length"] == pytest.approx(figures["correlation with length"], abs=1e-3)
 
 
 def test_a_killed_run_goes_on_to_the_same_weights(
