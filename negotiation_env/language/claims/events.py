@@ -6,6 +6,7 @@ import re
 from datetime import date, timedelta
 from typing import Final
 
+from negotiation_env.language.claims.allusions import find_allusions, in_figure, in_slot, kinds_of
 from negotiation_env.language.claims.talk import Claim, Talk
 from negotiation_env.language.price_vocabulary import word_set
 
@@ -164,7 +165,38 @@ def event_claims(talk: Talk) -> list[Claim]:
         if words and not words & _NO_EVENTS and not _was_named(words, talk):
             true = bool({_root(word) for word in words} & known)
             found.append(talk.claim("event", match.start(1), match.end(1), match[1], event, true))
-    return found
+    return [*found, *_alluded(talk, found)]
+
+
+def _alluded(talk: Talk, found: list[Claim]) -> list[Claim]:
+    own = kinds_of(talk.card.facts.event)
+    names = f"{talk.card.hotel.name} {talk.card.facts.competitor_name}".lower()
+    hits = [
+        hit
+        for hit in find_allusions(talk.low)
+        if hit.word.split("_")[0] not in names and not any(c.start <= hit.start < c.end for c in found)
+    ]
+    more: list[Claim] = []
+    if not own or not hits:
+        return more
+    figures = [in_figure(talk, hit.start) for hit in hits]
+    slots = [in_slot(talk, hit) for hit in hits]
+    for hit, figure, slot in zip(hits, figures, slots, strict=True):
+        if not (figure or slot):
+            continue
+        sentence = talk.sentence(hit.start)
+        beside = [h for h in hits if sentence.start <= h.start < sentence.end and h.kinds & own]
+        true = bool(hit.kinds & own)
+        if not true:
+            if beside or not hit.sure:
+                continue
+            if not slot and any(sentence.start <= c.start < sentence.end for c in found):
+                continue
+            root = hit.word[:4]
+            if any(word.startswith(root) for word in talk.earlier_words):
+                continue
+        more.append(talk.claim("event", hit.start, hit.end, hit.word, talk.card.facts.event, true))
+    return more
 
 
 def _is_other_season(said: str, event: str) -> bool:
