@@ -19,26 +19,37 @@ _WORD: Final = re.compile(r"[a-z]+")
 _SMALL: Final = frozenset(
     "the a an s of in on at to and are is be their its his her from with for all our your up down have has go it".split()
 )
-_GROUP: Final = re.compile(
-    r"(?:[ -][a-z]+)?[ -](?:crowds?|people|folks?|lot|brigade|thousands|hordes|lovers?|fans|watchers?|goers?|hunters?"
-    r"|lookers|peepers?|weeks?|weekends?|days|seasons?|fortnight|crews?|teams?|shows?|stalls?|tents?|contests?|parades?"
-    r"|champions\w*|types|tribe|army|visitors|shoppers)\b"
-)
-_OR_NO: Final = re.compile(r"s? or no\b|(?:,| and [a-z ]{1,24})? notwithstanding\b")
-_NO_BEFORE: Final = re.compile(r"\bor no (?:[a-z]+ )?$")
-_NOUNS: Final = r"(?:(?:the|all|those|these|our|its|their|all the|all those|city's|town's) )?(?:[a-z-]+[ -]){0,2}$"
+_CROWD: Final = r"crowds?|people|folks?|lot|brigade|thousands|hordes|lovers?|fans|watchers?|goers?|hunters?|lookers|peepers?|tribe|army"
+_GROUP: Final = re.compile(rf"[ -](?:{_CROWD}|weeks?|weekends?|days|seasons?|fortnight|crews?|teams?|contests?|visitors|worshippers)\b")
+_PERIOD: Final = re.compile(r"[ -](?:weeks?|weekends?|days|seasons?|fortnight)\b")
+_ASIDE: Final = re.compile(r",? (?:or (?:no|not)\b|(?:and [a-z ]{1,24})?notwithstanding\b|aside\b)")
+_NOUNS: Final = r"(?:(?:all |and )?(?:the |those |these |its |their |this |that |some )?|[a-z]+'s )(?:[a-z-]+[ -]){0,2}$"
 _WITH: Final = re.compile(rf"\bwith {_NOUNS}")
-_TIME: Final = re.compile(
-    rf"\b(?:once|when|whenever|while|whilst|until|till|before|after|as soon as|now|now that|by the time|if|as) {_NOUNS}"
-)
-_WEEK_OF: Final = re.compile(rf"\b(?:weeks?|weekends?|days|season|festival|fair|fortnight) (?:of|with) {_NOUNS}")
+_TIME: Final = re.compile(rf"\b(?:once|when|whenever|while|whilst|until|till|before|after|soon as|now|now that|by the time|if|as) {_NOUNS}")
 _THERE: Final = re.compile(
-    r"[a-z]*(?:[ -][a-z]+){0,2}? (?:in town|about|around|here|are|is|come|comes|arrive|arrives|open|opens|start|starts|begin|begins"
-    r"|roll|turn up|pitch up|go up|goes up|pass|bloom|fill|up|out|lit|home)\b"
+    r"(?:[ -][a-z]+){0,2}? (?:in town|about|around|here|come|comes|arrive|arrives|are(?! (?:down|over|gone|past|not))|open|opens|start|starts|begin|begins"
+    r"|roll in|turn up|pitch up|go up|goes up|bloom|flower|fill|up|out|on|lit|off|plugged|play|show)\b"
 )
-_PERCENT: Final = re.compile(r" ?(?:%|per ?cent\b|pct\b)|(?: [a-z]+){0,2} (?:in|out of|per|of) (?:a |one |every )?hundred\b")
-_STEP: Final = re.compile(r" (?:more|fewer|less|up|down|above|below|over|under|off|higher|lower)\b")
+_NAMED: Final = re.compile(
+    rf"\bthe (?:weeks?|weekend|days|nights|season|festival|fair|fortnight) (?:of|with) {_NOUNS}"
+    rf"|\b(?:people|those|folks?|everyone|everybody|men|women|girls|boys|gentlemen|ladies|ones|thousands|crowds?|lot) "
+    rf"(?:who |that )?(?:in|with|on|come for|came for|comes for|here for|carrying|carry|carries|wearing) {_NOUNS}"
+    rf"|\b(?:leave|forget) {_NOUNS}|\b(?:ahead of|down for|here for|in town for|come for|week of) {_NOUNS}|\bor no (?:[a-z]+ )?$"
+)
+_CAUSE: Final = re.compile(
+    rf"\b(?:because of|thanks to|owing to|due to|around|round|over|during|for|despite|spite of|comes? with|come from) {_NOUNS}"
+)
+_BRINGS: Final = re.compile(
+    r"(?: and [a-z ]{1,20}?| [a-z]+)?(?:,[a-z ]{1,20},)?(?: (?:do|does|will|may|might|have|has|had|can|could|would|won't|isn't|aren't|is|are|be))*"
+    r" (?:bring|brings|bringing|brought|mean|means|push|pushes|pushed|draw|draws|drawing|add|adds|lift|lifts|lifted|cost|costs|leave|leaves|left"
+    r"|show|shows|change|changes|run|runs|come|comes|pull|pulls|[0-9]+)\b"
+)
+_PERCENT: Final = re.compile(
+    r" ?(?:%|per ?cent\b|pct\b)|(?: [a-z]+){0,2} (?:in|out of|per|of) (?:a |one |every )?hundred\b"
+    r"| (?:more|fewer|less|up|down|above|below|over|under|off|higher|lower)\b"
+)
 _STEP_BEFORE: Final = re.compile(r"\b(?:up|down|plus|minus|by) (?:[a-z]+ )?$")
+_DEMAND: Final = re.compile(r"\b(?:search(?:es|ing|ed)?|demand|lookers|(?:more|fewer) (?:people|travellers))\b|搜")
 _OWNED: Final = re.compile(r"\b(?:your|my|his|her|i|you|we) (?:[a-z-]+ )?$")
 
 
@@ -63,6 +74,7 @@ class Allusion(NamedTuple):
 class _Vocabulary(NamedTuple):
     named: dict[str, str]
     words: dict[str, frozenset[str]]
+    seconds: frozenset[str]
     sure: frozenset[str]
     chinese: dict[str, frozenset[str]]
     pattern: re.Pattern[str]
@@ -80,6 +92,7 @@ def _vocabulary() -> _Vocabulary:
     return _Vocabulary(
         {word: kind for kind, lists in kinds.items() for word in lists["named"].split()},
         words,
+        frozenset(word.split("_")[1] for word in words if "_" in word),
         frozenset(word for lists in kinds.values() for word in lists["words"].split()),
         chinese,
         re.compile("|".join(sorted(chinese, key=len, reverse=True))),
@@ -94,7 +107,7 @@ def kinds_of(event: str) -> frozenset[str]:
 
 
 def _forms(word: str) -> tuple[str, ...]:
-    if not word.endswith("s"):
+    if word[-1] != "s":
         return (word,)
     return (word, word[:-1], word[:-2], word[:-3] + "y") if word.endswith("es") else (word, word[:-1])
 
@@ -102,47 +115,49 @@ def _forms(word: str) -> tuple[str, ...]:
 def find_allusions(low: str) -> list[Allusion]:
     """Return the words of a message in lower case that belong to events, in order."""
     vocabulary = _vocabulary()
+    words, seconds = vocabulary.words, vocabulary.seconds
     found: list[Allusion] = []
-    near, last = [], ""  # the last word but for small ones; the last one
-    place = 0
+    near: tuple[re.Match[str], ...] = ()  # the last word that is no small one, and "the" or "no" after it
     for match in _WORD.finditer(low):
         forms = _forms(match[0])
-        pairs = [(f"{first}_{second}", start) for first, start in near for second in forms]
-        for word, start in [*pairs, *((form, match.start()) for form in forms)]:
-            if kinds := vocabulary.words.get(word):
+        for form in forms:
+            pair = None
+            if form in seconds:
+                pair = next(((f"{f}_{form}", m) for m in near for f in _forms(m[0]) if f"{f}_{form}" in words), None)
+            word, first = pair or (form, match)
+            if kinds := words.get(word):
                 sure = word in vocabulary.sure or _GROUP.match(low, match.end()) is not None
-                found.append(Allusion(start, match.end(), word, kinds, sure))
+                found.append(Allusion(first.start(), match.end(), word, kinds, sure))
                 break
-        if match[0] not in _SMALL:
-            near = [(form, match.start()) for form in forms]
-        elif match[0] == "the":
-            near = [*near, ("the", match.start())]
+        if match[0] in ("the", "no"):
+            near = (*near, match)
+        elif match[0] not in _SMALL:
+            near = (match,)
     if not low.isascii():
         for match in vocabulary.pattern.finditer(low):
             found.append(Allusion(match.start(), match.end(), match[0], vocabulary.chinese[match[0]], True))
     return found
 
 
-def in_figure(talk: Talk, at: int) -> bool:
-    """Return whether the sentence of a place holds the figure of demand."""
+def in_figure(talk: Talk, at: int) -> int:
+    """Return 2 where the sentence of a place holds the figure of demand, 1 where it speaks of demand, else 0."""
     sentence = talk.sentence(at)
     for number in talk.numbers:
         if sentence.start <= number.start < sentence.end and number.value == abs(talk.card.facts.demand):
-            if _PERCENT.match(talk.low, number.end) or _STEP.match(talk.low, number.end) or _STEP_BEFORE.search(talk.before(number.start, 24)):
-                return True
-    return False
+            if _PERCENT.match(talk.low, number.end) or _STEP_BEFORE.search(talk.before(number.start, 24)):
+                return 2
+    return int(_DEMAND.search(talk.low, sentence.start, sentence.end) is not None)
 
 
-def in_slot(talk: Talk, hit: Allusion) -> bool:
+def in_slot(talk: Talk, hit: Allusion, figure: int) -> bool:
     """Return whether a word stands where an event is named."""
-    before = talk.before(hit.start, 48)
+    before, low = talk.before(hit.start, 56), talk.low
     if _OWNED.search(before):
         return False
-    low = talk.low
-    return bool(
-        _GROUP.match(low, hit.end)
-        or _OR_NO.match(low, hit.end)
-        or _NO_BEFORE.search(before)
-        or _WEEK_OF.search(before)
-        or ((_WITH.search(before) or _TIME.search(before)) and _THERE.match(low, hit.end))
-    )
+    group, period = _GROUP.match(low, hit.end), _PERIOD.match(low, hit.end)
+    there = _THERE.match(low, hit.end) or period
+    if (group and not period) or _ASIDE.match(low, hit.end) or _NAMED.search(before):
+        return True
+    if there and (_WITH.search(before) or _TIME.search(before)):
+        return True
+    return figure > 0 and bool(group or _CAUSE.search(before) or _BRINGS.match(low, hit.end))

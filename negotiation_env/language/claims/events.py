@@ -6,7 +6,7 @@ import re
 from datetime import date, timedelta
 from typing import Final
 
-from negotiation_env.language.claims.allusions import find_allusions, in_figure, in_slot, kinds_of
+from negotiation_env.language.claims.allusions import Allusion, find_allusions, in_figure, in_slot, kinds_of
 from negotiation_env.language.claims.talk import Claim, Talk
 from negotiation_env.language.price_vocabulary import word_set
 
@@ -22,7 +22,7 @@ _HEADS: Final = (
     r"jubilee|fireworks|pilgrimage|harvest"
 )
 _SEASONS: Final = (
-    r"(?:leaf|leaves|foliage|blossom|cherry|plum|harvest|ski|gull|rains?|tours?|study tours?|exams?|lantern|music|boat|"
+    r"(?:leaf|leaves(?! (?:search|interest|crowd|traffic|demand))|foliage|blossom|cherry|plum|harvest|ski|gull|rains?|tours?|study tours?|exams?|lantern|music|boat|"
     r"crab|tea|lotus|snow|ice|sailing|kite|beer|wine|flower|peony|orchid|osmanthus|ginkgo|maple|lychee|dragon boat|"
     r"jazz|film|opera|firework|marathon|rapeseed|graduation|food|festival|holiday)"
 )
@@ -132,9 +132,13 @@ def event_claims(talk: Talk) -> list[Claim]:
     known = _roots(event)
     city = talk.card.hotel.city.lower()
     found: list[Claim] = []
+    spans: list[tuple[int, int]] = []
+    own, hits = kinds_of(event), find_allusions(talk.low)
     for match in _EVENT.finditer(talk.low):
+        spans.append(match.span())
         words, generic = _said(match)
-        true = bool(words & known) and not _is_other_season(match[0], event)
+        alluded = any(hit.sure and hit.kinds & own and hit.start < match.end() and match.start() < hit.end for hit in hits)
+        true = (alluded or bool(words & known)) and not _is_other_season(match[0], talk)
         if not words or (generic and not true and _is_plain(talk, match)):
             continue
         if not true and match[0].startswith("s ") and not talk.before(match.start(), 24).endswith(f"{city}'"):
@@ -156,7 +160,7 @@ def event_claims(talk: Talk) -> list[Claim]:
         )
         if not true and (other or adjective):
             continue
-        if true or not _was_named(words, talk):
+        if true or not _was_named(frozenset(_SEASON.findall(match[0])) or words, talk):
             found.append(
                 talk.claim("event", match.start(), match.end(), talk.low[match.start() : match.end()], event, true)
             )
@@ -165,43 +169,51 @@ def event_claims(talk: Talk) -> list[Claim]:
         if words and not words & _NO_EVENTS and not _was_named(words, talk):
             true = bool({_root(word) for word in words} & known)
             found.append(talk.claim("event", match.start(1), match.end(1), match[1], event, true))
-    return [*found, *_alluded(talk, found)]
+    return [*found, *_alluded(talk, found, spans, hits)]
 
 
-def _alluded(talk: Talk, found: list[Claim]) -> list[Claim]:
-    own = kinds_of(talk.card.facts.event)
-    names = f"{talk.card.hotel.name} {talk.card.facts.competitor_name}".lower()
-    hits = [
-        hit
-        for hit in find_allusions(talk.low)
-        if hit.word.split("_")[0] not in names and not any(c.start <= hit.start < c.end for c in found)
-    ]
+def _alluded(talk: Talk, found: list[Claim], spans: list[tuple[int, int]], hits: list[Allusion]) -> list[Claim]:
+    event = talk.card.facts.event
+    own = kinds_of(event)
+    names = frozenset(f"{talk.card.hotel.name} {talk.card.facts.competitor_name}".lower().split())
     more: list[Claim] = []
-    if not own or not hits:
-        return more
-    figures = [in_figure(talk, hit.start) for hit in hits]
-    slots = [in_slot(talk, hit) for hit in hits]
-    for hit, figure, slot in zip(hits, figures, slots, strict=True):
-        if not (figure or slot):
+    hits = [hit for hit in hits if talk.low[hit.start : hit.end] not in names] if own else []
+    told = [(figure := in_figure(talk, hit.start), in_slot(talk, hit, figure)) for hit in hits]
+    for hit, (figure, slot) in zip(hits, told, strict=True):
+        if any(start < hit.end and hit.start < end for start, end in spans):
+            continue
+        other = _is_other_season(hit.word, talk)
+        if hit.kinds & own and not other:
+            if slot or (hit.sure and figure == 2):
+                more.append(talk.claim("event", hit.start, hit.end, hit.word, event, True))
             continue
         sentence = talk.sentence(hit.start)
-        beside = [h for h in hits if sentence.start <= h.start < sentence.end and h.kinds & own]
-        true = bool(hit.kinds & own)
-        if not true:
-            if beside or not hit.sure:
-                continue
-            if not slot and any(sentence.start <= c.start < sentence.end for c in found):
-                continue
-            root = hit.word[:4]
-            if any(word.startswith(root) for word in talk.earlier_words):
-                continue
-        more.append(talk.claim("event", hit.start, hit.end, hit.word, talk.card.facts.event, true))
+        asked = talk.low[sentence.end : sentence.end + 1] == "?"
+        if not (figure == 2 and (slot or hit.sure)) and not (slot and hit.sure and not asked):
+            continue
+        beside = any(
+            h.kinds & own and (s or h.sure) and not other for h, (_, s) in zip(hits, told, strict=True) if sentence.start <= h.start < sentence.end
+        ) or (not slot and any(sentence.start <= c.start < sentence.end for c in found))
+        if not beside and not _was_spoken_of(hit.word, talk):
+            more.append(talk.claim("event", hit.start, hit.end, hit.word, event, False))
     return more
 
 
-def _is_other_season(said: str, event: str) -> bool:
+def _was_spoken_of(word: str, talk: Talk) -> bool:
+    """Return whether a word that alludes to an event, or one of its root, was said before."""
+    if not word.isascii():
+        return word in talk.earlier_low
+    roots = tuple(part[: max(4, len(part) - 2)] for part in word.split("_"))
+    return any(said.startswith(roots) for said in talk.earlier_words)
+
+
+def _is_other_season(said: str, talk: Talk) -> bool:
     """Return whether an event is said to be of one season where the card has it in another: "the autumn fair"."""
+    event = talk.card.facts.event.lower()
     named, own = (set(_SEASON.findall(text.lower())) for text in (said, event))
+    if not own and "school" in event:
+        months = {ticket.check_in.month for ticket in talk.card.tickets}
+        own = {"summer"} if months <= {6, 7, 8} else {"winter"} if months <= {12, 1, 2} else set()
     return bool(named) and bool(own) and not named & own
 
 
