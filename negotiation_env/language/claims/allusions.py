@@ -22,7 +22,7 @@ _SMALL: Final = frozenset(
 _CROWD: Final = r"crowds?|people|folks?|lot|brigade|thousands|hordes|lovers?|fans|watchers?|goers?|hunters?|lookers|peepers?|tribe|army"
 _GROUP: Final = re.compile(rf"[ -](?:{_CROWD}|weeks?|weekends?|days|seasons?|fortnight|crews?|teams?|contests?|visitors|worshippers)\b")
 _PERIOD: Final = re.compile(r"[ -](?:weeks?|weekends?|days|seasons?|fortnight)\b")
-_ASIDE: Final = re.compile(r",? (?:or (?:no|not)\b|(?:and [a-z ]{1,24})?notwithstanding\b|aside\b)")
+_ASIDE: Final = re.compile(r",? (?:or (?:no|not)\b|(?:and [a-z ]{1,24})?notwithstanding\b|aside\b|out of (?:it|this)\b)")
 _NOUNS: Final = r"(?:(?:all |and )?(?:the |those |these |its |their |this |that |some )?|[a-z]+'s )(?:[a-z-]+[ -]){0,2}$"
 _WITH: Final = re.compile(rf"\bwith {_NOUNS}")
 _TIME: Final = re.compile(rf"\b(?:once|when|whenever|while|whilst|until|till|before|after|soon as|now|now that|by the time|if|as) {_NOUNS}")
@@ -31,10 +31,11 @@ _THERE: Final = re.compile(
     r"|roll in|turn up|pitch up|go up|goes up|bloom|flower|fill|up|out|on|lit|off|plugged|play|show)\b"
 )
 _NAMED: Final = re.compile(
-    rf"\bthe (?:weeks?|weekend|days|nights|season|festival|fair|fortnight) (?:of|with) {_NOUNS}"
+    rf"\b(?:people|those|folks?|everyone|everybody|thousands) who {_NOUNS}"
+    rf"|\bthe (?:weeks?|weekend|days|nights|season|festival|fair|fortnight) (?:of|with) {_NOUNS}"
     rf"|\b(?:people|those|folks?|everyone|everybody|men|women|girls|boys|gentlemen|ladies|ones|thousands|crowds?|lot) "
     rf"(?:who |that )?(?:in|with|on|come for|came for|comes for|here for|carrying|carry|carries|wearing) {_NOUNS}"
-    rf"|\b(?:leave|forget) {_NOUNS}|\b(?:ahead of|down for|here for|in town for|come for|week of) {_NOUNS}|\bor no (?:[a-z]+ )?$"
+    rf"|\b(?:ahead of|down for|here for|in town for|come for|week of) {_NOUNS}|\bor no (?:[a-z]+ )?$"
 )
 _CAUSE: Final = re.compile(
     rf"\b(?:because of|thanks to|owing to|due to|around|round|over|during|for|despite|spite of|comes? with|come from) {_NOUNS}"
@@ -154,7 +155,8 @@ def in_slot(talk: Talk, hit: Allusion, figure: int) -> bool:
     before, low = talk.before(hit.start, 56), talk.low
     if _OWNED.search(before):
         return False
-    group, period = _GROUP.match(low, hit.end), _PERIOD.match(low, hit.end)
+    group = _GROUP.match(low, hit.end) or _GROUP.search(low, hit.start, hit.end)
+    period = _PERIOD.match(low, hit.end) or _PERIOD.search(low, hit.start, hit.end)
     there = _THERE.match(low, hit.end) or period
     if (group and not period) or _ASIDE.match(low, hit.end) or _NAMED.search(before):
         return True

@@ -138,6 +138,7 @@ def event_claims(talk: Talk) -> list[Claim]:
         spans.append(match.span())
         words, generic = _said(match)
         alluded = any(hit.sure and hit.kinds & own and hit.start < match.end() and match.start() < hit.end for hit in hits)
+        alluded = alluded and not (words - {_root(match["head"] or "")}) & _EVENT_WORDS
         true = (alluded or bool(words & known)) and not _is_other_season(match[0], talk)
         if not words or (generic and not true and _is_plain(talk, match)):
             continue
@@ -149,7 +150,7 @@ def event_claims(talk: Talk) -> list[Claim]:
         clause = max(sentence.start, *(talk.low.rfind(mark, sentence.start, match.start()) for mark in ":;"))
         # A figure beside it is the card's, of the searches for its event.
         told = _PERCENT.search(talk.low, clause, sentence.end) is not None
-        if not true and _is_public(talk, match[0], generic) and (generic or match["chinese"] or not told):
+        if not true and not words & known and _is_public(talk, match[0], generic) and (generic or match["chinese"] or not told):
             continue
         beside = _BESIDE.search(talk.before(match.start(), 24)) and not told
         other = _LONG_AGO.search(talk.low, clause, sentence.end) or beside
@@ -160,7 +161,7 @@ def event_claims(talk: Talk) -> list[Claim]:
         )
         if not true and (other or adjective):
             continue
-        if true or not _was_named(frozenset(_SEASON.findall(match[0])) or words, talk):
+        if true or not _was_named((words & known and frozenset(_SEASON.findall(match[0]))) or words, talk):
             found.append(
                 talk.claim("event", match.start(), match.end(), talk.low[match.start() : match.end()], event, true)
             )
@@ -182,7 +183,7 @@ def _alluded(talk: Talk, found: list[Claim], spans: list[tuple[int, int]], hits:
     for hit, (figure, slot) in zip(hits, told, strict=True):
         if any(start < hit.end and hit.start < end for start, end in spans):
             continue
-        other = _is_other_season(hit.word, talk)
+        other = _is_other_season(talk.low[hit.start : hit.end], talk)
         if hit.kinds & own and not other:
             if slot or (hit.sure and figure == 2):
                 more.append(talk.claim("event", hit.start, hit.end, hit.word, event, True))
@@ -203,7 +204,7 @@ def _was_spoken_of(word: str, talk: Talk) -> bool:
     """Return whether a word that alludes to an event, or one of its root, was said before."""
     if not word.isascii():
         return word in talk.earlier_low
-    roots = tuple(part[: max(4, len(part) - 2)] for part in word.split("_"))
+    roots = tuple(part[: max(4, len(part) - 2)] for part in word.split("_") if len(part) > 3)
     return any(said.startswith(roots) for said in talk.earlier_words)
 
 
