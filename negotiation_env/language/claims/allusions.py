@@ -45,6 +45,7 @@ _BRINGS: Final = re.compile(
     r" (?:bring|brings|bringing|brought|mean|means|push|pushes|pushed|draw|draws|drawing|add|adds|lift|lifts|lifted|cost|costs|leave|leaves|left"
     r"|show|shows|change|changes|run|runs|come|comes|pull|pulls|[0-9]+)\b"
 )
+_NOUN: Final = re.compile(r"\b(?:the|those|these|all|for|by) (?:[a-z-]+[ -]){0,1}$")
 _PERCENT: Final = re.compile(
     r" ?(?:%|per ?cent\b|pct\b)|(?: [a-z]+){0,2} (?:in|out of|per|of) (?:a |one |every )?hundred\b"
     r"| (?:more|fewer|less|up|down|above|below|over|under|off|higher|lower)\b"
@@ -52,6 +53,9 @@ _PERCENT: Final = re.compile(
 _STEP_BEFORE: Final = re.compile(r"\b(?:up|down|plus|minus|by) (?:[a-z]+ )?$")
 _DEMAND: Final = re.compile(r"\b(?:search(?:es|ing|ed)?|demand|lookers|(?:more|fewer) (?:people|travellers))\b|搜")
 _OWNED: Final = re.compile(r"\b(?:your|my|his|her|i|you|we) (?:[a-z-]+ )?$")
+
+
+_JOINED: Final = re.compile(r"\b(?:spring festival|new year|may day|(?:summer|winter|spring) holidays)\b")
 
 
 class Allusion(NamedTuple):
@@ -101,16 +105,19 @@ def _vocabulary() -> _Vocabulary:
 
 
 def kinds_of(event: str) -> frozenset[str]:
-    """Return the kinds of an event by its name."""
+    """Return the kinds of an event by its name: by the words that name kinds, else by any that belong to them."""
     named = _vocabulary().named
-    low = re.sub(r"spring festival|new year|mid-autumn|may day", lambda match: match[0].replace(" ", "-"), event.lower())
-    return frozenset(named[word] for word in re.findall(r"[a-z-]+", low) if word in named)
+    low = _JOINED.sub(lambda match: match[0].replace(" ", "-"), event.lower())
+    kinds = frozenset(named[form] for word in re.findall(r"[a-z-]+", low) for form in _forms(word) if form in named)
+    hits = find_allusions(low)
+    sure = frozenset(kind for hit in hits if hit.sure for kind in hit.kinds)
+    return kinds | sure or frozenset(kind for hit in hits for kind in hit.kinds)
 
 
 def _forms(word: str) -> tuple[str, ...]:
     if word[-1] != "s":
         return (word,)
-    return (word, word[:-1], word[:-2], word[:-3] + "y") if word.endswith("es") else (word, word[:-1])
+    return (word, word[:-1], word[:-2], word[:-3] + "y") if word.endswith("es") and len(word) > 4 else (word, word[:-1])
 
 
 def find_allusions(low: str) -> list[Allusion]:
@@ -162,4 +169,4 @@ def in_slot(talk: Talk, hit: Allusion, figure: int) -> bool:
         return True
     if there and (_WITH.search(before) or _TIME.search(before)):
         return True
-    return figure > 0 and bool(group or _CAUSE.search(before) or _BRINGS.match(low, hit.end))
+    return figure > 0 and bool(group or _CAUSE.search(before) or _BRINGS.match(low, hit.end) or (figure == 2 and _NOUN.search(before)))

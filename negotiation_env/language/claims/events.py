@@ -190,7 +190,7 @@ def _alluded(talk: Talk, found: list[Claim], spans: list[tuple[int, int]], hits:
             continue
         sentence = talk.sentence(hit.start)
         asked = talk.low[sentence.end : sentence.end + 1] == "?"
-        if not (figure == 2 and (slot or hit.sure)) and not (slot and hit.sure and not asked):
+        if not (figure == 2 and (slot or hit.sure)) and not ((slot or figure) and hit.sure and not asked):
             continue
         beside = any(
             h.kinds & own and (s or h.sure) and not other for h, (_, s) in zip(hits, told, strict=True) if sentence.start <= h.start < sentence.end
