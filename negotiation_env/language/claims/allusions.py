@@ -45,6 +45,8 @@ _BRINGS: Final = re.compile(
     r" (?:bring|brings|bringing|brought|mean|means|push|pushes|pushed|draw|draws|drawing|add|adds|lift|lifts|lifted|cost|costs|leave|leaves|left"
     r"|show|shows|change|changes|run|runs|come|comes|pull|pulls|[0-9]+)\b"
 )
+_THE: Final = re.compile(r"(?:^|[,:] ?|\b(?:and|but|that|so|then|though|as|if|meanwhile) )the (?:[a-z-]+[ -])?$")
+_SUBJECT: Final = re.compile(r" (?:can|could|will|won't|may|might|must|come|came|leave|hardly|bring|mean|fill|sleep)\b")
 _NOUN: Final = re.compile(r"\b(?:the|those|these|all|for|by) (?:[a-z-]+[ -]){0,1}$")
 _PERCENT: Final = re.compile(
     r" ?(?:%|per ?cent\b|pct\b)|(?: [a-z]+){0,2} (?:in|out of|per|of) (?:a |one |every )?hundred\b"
@@ -166,6 +168,8 @@ def in_slot(talk: Talk, hit: Allusion, figure: int) -> bool:
     period = _PERIOD.match(low, hit.end) or _PERIOD.search(low, hit.start, hit.end)
     there = _THERE.match(low, hit.end) or period
     if (group and not period) or _ASIDE.match(low, hit.end) or _NAMED.search(before):
+        return True
+    if low[hit.end - 1] == "s" and _SUBJECT.match(low, hit.end) and _THE.search(before):
         return True
     if there and (_WITH.search(before) or _TIME.search(before)):
         return True
