@@ -6,7 +6,7 @@ import re
 from datetime import date, timedelta
 from typing import Final
 
-from negotiation_env.language.claims.allusions import Allusion, find_allusions, in_figure, in_slot, kinds_of
+from negotiation_env.language.claims.allusions import EventWord, alluded_events, find_event_words, kinds_of
 from negotiation_env.language.claims.talk import Claim, Talk
 from negotiation_env.language.price_vocabulary import word_set
 
@@ -22,7 +22,8 @@ _HEADS: Final = (
     r"jubilee|fireworks|pilgrimage|harvest"
 )
 _SEASONS: Final = (
-    r"(?:leaf|leaves(?! (?:search|interest|crowd|traffic|demand))|foliage|blossom|cherry|plum|harvest|ski|gull|rains?|tours?|study tours?|exams?|lantern|music|boat|"
+    r"(?:leaf|leaves(?! (?:search|interest|crowd|traffic|demand))"
+    r"|foliage|blossom|cherry|plum|harvest|ski|gull|rains?|tours?|study tours?|exams?|lantern|music|boat|"
     r"crab|tea|lotus|snow|ice|sailing|kite|beer|wine|flower|peony|orchid|osmanthus|ginkgo|maple|lychee|dragon boat|"
     r"jazz|film|opera|firework|marathon|rapeseed|graduation|food|festival|holiday)"
 )
@@ -133,11 +134,11 @@ def event_claims(talk: Talk) -> list[Claim]:
     city = talk.card.hotel.city.lower()
     found: list[Claim] = []
     spans: list[tuple[int, int]] = []
-    own, hits = kinds_of(event), find_allusions(talk.low)
+    own, hits = kinds_of(event), find_event_words(talk.low)
     for match in _EVENT.finditer(talk.low):
         spans.append(match.span())
         words, generic = _said(match)
-        alluded = any(hit.sure and hit.kinds & own and hit.start < match.end() and match.start() < hit.end for hit in hits)
+        alluded = any(hit.telling & own and hit.start < match.end() and match.start() < hit.end for hit in hits)
         alluded = alluded and not (words - {_root(match["head"] or "")}) & _EVENT_WORDS
         true = (alluded or bool(words & known)) and not _is_other_season(match[0], talk)
         if not words or (generic and not true and _is_plain(talk, match)):
@@ -150,7 +151,12 @@ def event_claims(talk: Talk) -> list[Claim]:
         clause = max(sentence.start, *(talk.low.rfind(mark, sentence.start, match.start()) for mark in ":;"))
         # A figure beside it is the card's, of the searches for its event.
         told = _PERCENT.search(talk.low, clause, sentence.end) is not None
-        if not true and not words & known and _is_public(talk, match[0], generic) and (generic or match["chinese"] or not told):
+        if (
+            not true
+            and not words & known
+            and _is_public(talk, match[0], generic)
+            and (generic or match["chinese"] or not told)
+        ):
             continue
         beside = _BESIDE.search(talk.before(match.start(), 24)) and not told
         other = _LONG_AGO.search(talk.low, clause, sentence.end) or beside
@@ -170,34 +176,33 @@ def event_claims(talk: Talk) -> list[Claim]:
         if words and not words & _NO_EVENTS and not _was_named(words, talk):
             true = bool({_root(word) for word in words} & known)
             found.append(talk.claim("event", match.start(1), match.end(1), match[1], event, true))
-    return [*found, *_alluded(talk, found, spans, hits)]
+    return [*found, *_alluded_claims(talk, hits, own, found, spans)]
 
 
-def _alluded(talk: Talk, found: list[Claim], spans: list[tuple[int, int]], hits: list[Allusion]) -> list[Claim]:
-    event = talk.card.facts.event
-    own = kinds_of(event)
+def _alluded_claims(
+    talk: Talk, hits: list[EventWord], own: frozenset[str], found: list[Claim], spans: list[tuple[int, int]]
+) -> list[Claim]:
+    """Return a claim for each sentence that alludes to an event without a name for it."""
     names = frozenset(f"{talk.card.hotel.name} {talk.card.facts.competitor_name}".lower().split())
-    more: list[Claim] = []
-    hits = [hit for hit in hits if talk.low[hit.start : hit.end] not in names] if own else []
-    told = [(figure := in_figure(talk, hit.start), in_slot(talk, hit, figure)) for hit in hits]
-    for hit, (figure, slot) in zip(hits, told, strict=True):
-        if any(start < hit.end and hit.start < end for start, end in spans):
+    words = [
+        hit._replace(kinds=frozenset()) if _is_other_season(talk.low[hit.start : hit.end], talk) else hit
+        for hit in hits
+        if talk.low[hit.start : hit.end] not in names
+    ]
+    more: dict[int, Claim] = {}
+    for word, sentence, true, slot, figure in alluded_events(talk, words, own) if own else ():
+        named = not slot and any(sentence.start <= claim.start < sentence.end for claim in found)
+        public = (
+            not figure
+            and word.kinds
+            and all(_is_public(talk, f"{kind} {kind.replace('-', ' ')}", False) for kind in word.kinds)
+        )
+        if any(start < word.end and word.start < end for start, end in spans):
             continue
-        other = _is_other_season(talk.low[hit.start : hit.end], talk)
-        if hit.kinds & own and not other:
-            if slot or (hit.sure and figure == 2):
-                more.append(talk.claim("event", hit.start, hit.end, hit.word, event, True))
-            continue
-        sentence = talk.sentence(hit.start)
-        asked = talk.low[sentence.end : sentence.end + 1] == "?"
-        if not (figure == 2 and (slot or hit.sure)) and not ((slot or figure) and hit.sure and not asked):
-            continue
-        beside = any(
-            h.kinds & own and (s or h.sure) and not other for h, (_, s) in zip(hits, told, strict=True) if sentence.start <= h.start < sentence.end
-        ) or (not slot and any(sentence.start <= c.start < sentence.end for c in found))
-        if not beside and not _was_spoken_of(hit.word, talk):
-            more.append(talk.claim("event", hit.start, hit.end, hit.word, event, False))
-    return more
+        if sentence.start not in more and (true or not (named or public or _was_spoken_of(word.word, talk))):
+            said = talk.low[word.start : word.end]
+            more[sentence.start] = talk.claim("event", word.start, word.end, said, talk.card.facts.event, true)
+    return list(more.values())
 
 
 def _was_spoken_of(word: str, talk: Talk) -> bool:
