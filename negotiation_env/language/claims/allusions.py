@@ -220,7 +220,8 @@ def alluded_events(talk: Talk, words: list[EventWord], own: frozenset[str]) -> l
         found += [
             Allusion(word, sentence, False, slot, demand == 2)
             for word, slot in zip(here, slots, strict=True)
-            if (demand == 2 and (slot or word.sure)) or ((demand or slot) and word.sure and not asked)
+            if (demand == 2 and (slot or word.sure))
+            or (not asked and ((demand and word.sure) or (slot and word.telling)))
         ]
     return found
 

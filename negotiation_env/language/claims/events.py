@@ -80,6 +80,8 @@ _EVENT_WORDS: Final = word_set(
     "golf tennis horse sports games fashion wedding"
 )
 """Words before a fair, a festival or holidays that tell it from others."""
+_KINDS: Final = word_set("music food leaf foliage marathon school trade blossom lantern")
+"""Those that name a whole kind of event."""
 _NO_DAYS: Final = word_set("day night week new eve")
 """Words of a holiday's name that tell it from no other."""
 _HOLIDAYS: Final = (
@@ -96,6 +98,7 @@ _NO_HOLIDAY: Final = timedelta(days=7)
 _GENERIC: Final = frozenset(
     ("holiday", "vacation", "festival", "fair", "season", "expo", "tour", "exam", "rain", "harvest")
 )
+_HOUSE_AFTER: Final = re.compile(r"(?: [a-z]+)? (?:hotel|inn|court|resort|lodge|guest ?house)\b")
 _NONE: Final = re.compile(r"\b(?:no|not an?|without an?|isn't an?|any) $")
 """Before an event that there is not: "no festival at your end"."""
 _NO_EVENT_BEFORE: Final = re.compile(
@@ -138,9 +141,8 @@ def event_claims(talk: Talk) -> list[Claim]:
     for match in _EVENT.finditer(talk.low):
         spans.append(match.span())
         words, generic = _said(match)
-        alluded = any(hit.telling & own and hit.start < match.end() and match.start() < hit.end for hit in hits)
-        alluded = alluded and not (words - {_root(match["head"] or "")}) & _EVENT_WORDS
-        true = (alluded or bool(words & known)) and not _is_other_season(match[0], talk)
+        true = bool(words & known) or _is_of_kind(words, match, hits, own, known)
+        true = true and not _is_other_season(match[0], talk)
         if not words or (generic and not true and _is_plain(talk, match)):
             continue
         if not true and match[0].startswith("s ") and not talk.before(match.start(), 24).endswith(f"{city}'"):
@@ -179,15 +181,30 @@ def event_claims(talk: Talk) -> list[Claim]:
     return [*found, *_alluded_claims(talk, hits, own, found, spans)]
 
 
+def _is_of_kind(
+    words: frozenset[str], match: re.Match[str], hits: list[EventWord], own: frozenset[str], known: frozenset[str]
+) -> bool:
+    """Return whether an event is named by another word for the card's: "the exhibition" for a trade fair.
+
+    A word that tells it from others of its kind must be of the kind too, and the card's be no special one: the tea
+    weeks are no harvest of rice.
+    """
+    telling = {h.word for h in hits if h.telling & own and h.start < match.end() and match.start() < h.end}
+    special = (words - {_root(match["head"] or "")}) & _EVENT_WORDS
+    return bool(telling) and (not special or (special <= telling and not known & _EVENT_WORDS - _PLAIN - _KINDS))
+
+
 def _alluded_claims(
     talk: Talk, hits: list[EventWord], own: frozenset[str], found: list[Claim], spans: list[tuple[int, int]]
 ) -> list[Claim]:
     """Return a claim for each sentence that alludes to an event without a name for it."""
-    names = frozenset(f"{talk.card.hotel.name} {talk.card.facts.competitor_name}".lower().split())
+    card = talk.card
+    houses = (card.hotel.name, card.facts.competitor_name, *(ticket.room for ticket in card.tickets))
+    names = frozenset(" ".join(houses).lower().split())
     words = [
         hit._replace(kinds=frozenset()) if _is_other_season(talk.low[hit.start : hit.end], talk) else hit
         for hit in hits
-        if talk.low[hit.start : hit.end] not in names
+        if talk.low[hit.start : hit.end] not in names and not _HOUSE_AFTER.match(talk.low, hit.end)
     ]
     more: dict[int, Claim] = {}
     for word, sentence, true, slot, figure in alluded_events(talk, words, own) if own else ():
