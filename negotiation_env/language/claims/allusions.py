@@ -8,7 +8,7 @@ the sentence in which events are named, or beside the figure of demand. What kin
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -118,11 +118,11 @@ class Allusion(NamedTuple):
 
 
 class _Vocabulary(NamedTuple):
-    """``events.toml``, by word: the kind that it names, the kinds that it may point to; second words of pairs."""
+    """``events.toml`` by word; and its words, or the second ones of pairs, as they are heard."""
 
     named: dict[str, str]
     words: dict[str, frozenset[str]]
-    seconds: frozenset[str]
+    heard: frozenset[str]
     telling: dict[str, frozenset[str]]
     chinese: dict[str, frozenset[str]]
     pattern: re.Pattern[str]
@@ -135,11 +135,16 @@ def _vocabulary() -> _Vocabulary:
     return _Vocabulary(
         {word: kind for kind, lists in kinds.items() for word in lists["named"].split()},
         words,
-        frozenset(word.split("_")[1] for word in words if "_" in word),
+        frozenset(f"{stem}{end}" for word in words for stem, end in _heard(word.split("_")[-1])),
         telling,
         chinese,
         re.compile("|".join(sorted(chinese, key=len, reverse=True))),
     )
+
+
+def _heard(word: str) -> tuple[tuple[str, str], ...]:
+    """Return the stems and ends of which a word's singular and plurals consist."""
+    return (word, ""), (word, "s"), (word, "es"), (word[:-1], "ies")
 
 
 def _kinds_by_word(kinds: dict[str, dict[str, str]], *keys: str) -> dict[str, frozenset[str]]:
@@ -150,6 +155,7 @@ def _kinds_by_word(kinds: dict[str, dict[str, str]], *keys: str) -> dict[str, fr
     return found
 
 
+@lru_cache(maxsize=256)
 def kinds_of(event: str) -> frozenset[str]:
     """Return the kinds of an event by its name: by the words that name kinds, else by any that belong to them."""
     named = _vocabulary().named
@@ -171,29 +177,36 @@ def _forms(word: str) -> tuple[str, ...]:
 def find_event_words(low: str) -> list[EventWord]:
     """Return the words of a message in lower case that belong to events, in order."""
     vocabulary = _vocabulary()
-    words, seconds = vocabulary.words, vocabulary.seconds
     found: list[EventWord] = []
-    near: tuple[re.Match[str], ...] = ()  # the last word that is no small one, and "the" or "no" after it
-    for match in _WORD.finditer(low):
-        forms = _forms(match[0])
-        for form in forms:
-            firsts = near if form in seconds else ()
+    read = list(_WORD.finditer(low))
+    for place, match in enumerate(read):
+        if match[0] not in vocabulary.heard:
+            continue
+        firsts = _before(read, place)
+        for form in _forms(match[0]):
             pairs = ((f"{first}_{form}", one) for one in firsts for first in _forms(one[0]))
-            word, first = next((pair for pair in pairs if pair[0] in words), (form, match))
-            if kinds := words.get(word):
+            word, start = next((pair for pair in pairs if pair[0] in vocabulary.words), (form, match))
+            if kinds := vocabulary.words.get(word):
                 telling = vocabulary.telling.get(word, frozenset())
                 sure = bool(telling) or _GROUP.match(low, match.end()) is not None
-                found.append(EventWord(first.start(), match.end(), word, kinds, telling, sure))
+                found.append(EventWord(start.start(), match.end(), word, kinds, telling, sure))
                 break
-        if match[0] in ("the", "no"):
-            near = (*near, match)
-        elif match[0] not in _SMALL:
-            near = (match,)
     if not low.isascii():
         for match in vocabulary.pattern.finditer(low):
             kinds = vocabulary.chinese[match[0]]
             found.append(EventWord(match.start(), match.end(), match[0], kinds, kinds, True))
     return found
+
+
+def _before(read: list[re.Match[str]], place: int) -> list[re.Match[str]]:
+    """Return what may make a pair with a word: "the" or "no" before it, and the last word that is no small one."""
+    firsts: list[re.Match[str]] = []
+    for match in reversed(read[max(0, place - 5) : place]):
+        if match[0] in ("the", "no") or match[0] not in _SMALL:
+            firsts.append(match)
+        if match[0] not in _SMALL:
+            break
+    return firsts
 
 
 def alluded_events(talk: Talk, words: list[EventWord], own: frozenset[str]) -> list[Allusion]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Final
 
 from negotiation_env.language.claims.allusions import EventWord, alluded_events, find_event_words, kinds_of
@@ -263,6 +264,7 @@ def _root(word: str) -> str:
     }.get(word, word.removesuffix("s"))
 
 
+@lru_cache(maxsize=256)
 def _roots(event: str) -> frozenset[str]:
     """Return the words of an event's name without a plural's s."""
     low = event.lower()
