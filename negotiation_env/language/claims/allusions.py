@@ -66,11 +66,12 @@ _BRINGS: Final = re.compile(
 )
 _THE: Final = re.compile(r"(?:^|[,:] ?|\b(?:and|but|that|so|then|though|as|if|meanwhile) )the (?:[a-z-]+[ -])?$")
 _DOES: Final = re.compile(
-    r"(?<=s) (?:can|could|will|won't|may|might|must|come|came|leave|hardly|bring|mean|fill|sleep)\b"
+    r"(?<=[sn]) (?:can|could|will|won't|may|might|must|come|came|leave|hardly|bring|mean|fill|sleep)\b"
 )
 """What people do, after the word for them: "the pilgrims can find their own way"."""
 _NOUN: Final = re.compile(r"\b(?:the|those|these|all|for|by) (?:[a-z-]+[ -])?$")
-_OWNED: Final = re.compile(r"\b(?:your|my|his|her|i|you|we) (?:[a-z-]+ )?$")
+_OWNED: Final = re.compile(r"\b(?:your|my) (?:[a-z-]+ )?$")
+_VERB: Final = re.compile(r"\b(?:i|you|we) (?:[a-z-]+ )?$")
 _PERCENT: Final = re.compile(
     r" ?(?:%|per ?cent\b|pct\b)|(?: [a-z]+){0,2} (?:in|out of|per|of) (?:a |one |every )?hundred\b"
     r"| (?:more|fewer|less|up|down|above|below|over|under|off|higher|lower)\b"
@@ -144,7 +145,7 @@ def _vocabulary() -> _Vocabulary:
 
 def _heard(word: str) -> tuple[tuple[str, str], ...]:
     """Return the stems and ends of which a word's singular and plurals consist."""
-    return (word, ""), (word, "s"), (word, "es"), (word[:-1], "ies")
+    return (word, ""), (word, "s"), (word, "es"), (word[:-1], "ies"), (word[:-2], "en")
 
 
 def _kinds_by_word(kinds: dict[str, dict[str, str]], *keys: str) -> dict[str, frozenset[str]]:
@@ -169,7 +170,7 @@ def kinds_of(event: str) -> frozenset[str]:
 def _forms(word: str) -> tuple[str, ...]:
     """Return a word and what its singular may be."""
     if word[-1] != "s":
-        return (word,)
+        return (word, f"{word[:-2]}an") if word.endswith("men") else (word,)
     more = (word[:-2], word[:-3] + "y") if word.endswith("es") and len(word) > 4 else ()
     return (word, word[:-1], *more)
 
@@ -219,7 +220,7 @@ def alluded_events(talk: Talk, words: list[EventWord], own: frozenset[str]) -> l
     """
     found: list[Allusion] = []
     for sentence, group in groupby(words, key=lambda word: talk.sentence(word.start)):
-        here = list(group)
+        here = [word for word in group if not _OWNED.search(talk.before(word.start, 24))]
         demand = _demand(talk, sentence)
         slots = [_in_slot(talk, word, demand) for word in here]
         if any(word.kinds & own and (slot or word.sure) for word, slot in zip(here, slots, strict=True)):
@@ -252,7 +253,7 @@ def _demand(talk: Talk, sentence: Span) -> int:
 def _in_slot(talk: Talk, word: EventWord, demand: int) -> bool:
     """Return whether a word stands where an event is named, in a sentence that speaks of demand or not."""
     before, low = talk.before(word.start, 56), talk.low
-    if _OWNED.search(before):
+    if _VERB.search(before):
         return False
     group = _GROUP.match(low, word.end) or _GROUP.search(low, word.start, word.end)
     period = _PERIOD.match(low, word.end) or _PERIOD.search(low, word.start, word.end)

@@ -15,7 +15,7 @@ _NAME: Final = (
     r"(?:(?!the |your |our |this |that |a |an |for |of |in |and |to |at |around |round |during |next |no |my |by |her |"
     r"his |their |its |with |before |after |when |until |is |are |like |every |each |because |little |big "
     r"|whole |those |"
-    r"these |says? |on |over |from |as |than |but |so |if |while |any |some |one |two |three )[a-z][a-z-]*[ -]){0,2}?"
+    r"these |says? |on |over |from |as |than |but |so |if |while |any |some |one |two |three )[a-z]{1,20}(?:-[a-z]{1,20}){0,2}[ -]){0,2}?"
 )
 _HEADS: Final = (
     r"fairs?|festivals?|marathons?|holidays?|vacations?|carnival|regatta|races?|expos?|exhibition|parade|congress|"
@@ -227,7 +227,7 @@ def _was_spoken_of(word: str, talk: Talk) -> bool:
     """Return whether a word that alludes to an event, or one of its root, was said before."""
     if not word.isascii():
         return word in talk.earlier_low
-    roots = tuple(part[: max(4, len(part) - 2)] for part in word.split("_") if len(part) > 3)
+    roots = tuple(part[: max(4, len(part) - 2)].rstrip("s") for part in word.split("_") if len(part) > 3)
     return any(said.startswith(roots) for said in talk.earlier_words)
 
 
