@@ -235,6 +235,7 @@ def alluded_events(talk: Talk, words: list[EventWord], own: frozenset[str]) -> l
             Allusion(word, sentence, False, slot, demand == 2)
             for word, slot in zip(here, slots, strict=True)
             if (demand == 2 and (slot or word.sure))
+            or (demand and slot and word.sure)
             or (not asked and ((demand and word.sure) or (slot and word.telling)))
         ]
     return found
