@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Final
 
+from negotiation_env.language.claims.allusions import EventWord, alluded_events, find_event_words, kinds_of
 from negotiation_env.language.claims.talk import Claim, Talk
 from negotiation_env.language.price_vocabulary import word_set
 
@@ -13,7 +15,7 @@ _NAME: Final = (
     r"(?:(?!the |your |our |this |that |a |an |for |of |in |and |to |at |around |round |during |next |no |my |by |her |"
     r"his |their |its |with |before |after |when |until |is |are |like |every |each |because |little |big "
     r"|whole |those |"
-    r"these |says? |on |over |from |as |than |but |so |if |while |any |some |one |two |three )[a-z][a-z-]*[ -]){0,2}?"
+    r"these |says? |on |over |from |as |than |but |so |if |while |any |some |one |two |three )[a-z]{1,20}(?:-[a-z]{1,20}){0,2}[ -]){0,2}?"
 )
 _HEADS: Final = (
     r"fairs?|festivals?|marathons?|holidays?|vacations?|carnival|regatta|races?|expos?|exhibition|parade|congress|"
@@ -21,7 +23,8 @@ _HEADS: Final = (
     r"jubilee|fireworks|pilgrimage|harvest"
 )
 _SEASONS: Final = (
-    r"(?:leaf|leaves|foliage|blossom|cherry|plum|harvest|ski|gull|rains?|tours?|study tours?|exams?|lantern|music|boat|"
+    r"(?:leaf|leaves(?! (?:search|interest|crowd|traffic|demand))"
+    r"|foliage|blossom|cherry|plum|harvest|ski|gull|rains?|tours?|study tours?|exams?|lantern|music|boat|"
     r"crab|tea|lotus|snow|ice|sailing|kite|beer|wine|flower|peony|orchid|osmanthus|ginkgo|maple|lychee|dragon boat|"
     r"jazz|film|opera|firework|marathon|rapeseed|graduation|food|festival|holiday)"
 )
@@ -78,6 +81,8 @@ _EVENT_WORDS: Final = word_set(
     "golf tennis horse sports games fashion wedding"
 )
 """Words before a fair, a festival or holidays that tell it from others."""
+_KINDS: Final = word_set("music food leaf foliage marathon school trade blossom lantern")
+"""Those that name a whole kind of event."""
 _NO_DAYS: Final = word_set("day night week new eve")
 """Words of a holiday's name that tell it from no other."""
 _HOLIDAYS: Final = (
@@ -94,6 +99,7 @@ _NO_HOLIDAY: Final = timedelta(days=7)
 _GENERIC: Final = frozenset(
     ("holiday", "vacation", "festival", "fair", "season", "expo", "tour", "exam", "rain", "harvest")
 )
+_HOUSE_AFTER: Final = re.compile(r"(?: [a-z]+)? (?:hotel|inn|court|resort|lodge|guest ?house)\b")
 _NONE: Final = re.compile(r"\b(?:no|not an?|without an?|isn't an?|any) $")
 """Before an event that there is not: "no festival at your end"."""
 _NO_EVENT_BEFORE: Final = re.compile(
@@ -131,9 +137,13 @@ def event_claims(talk: Talk) -> list[Claim]:
     known = _roots(event)
     city = talk.card.hotel.city.lower()
     found: list[Claim] = []
+    spans: list[tuple[int, int]] = []
+    own, hits = kinds_of(event), find_event_words(talk.low)
     for match in _EVENT.finditer(talk.low):
+        spans.append(match.span())
         words, generic = _said(match)
-        true = bool(words & known) and not _is_other_season(match[0], event)
+        true = bool(words & known) or _is_of_kind(words, match, hits, own, known)
+        true = true and not _is_other_season(match[0], talk)
         if not words or (generic and not true and _is_plain(talk, match)):
             continue
         if not true and match[0].startswith("s ") and not talk.before(match.start(), 24).endswith(f"{city}'"):
@@ -144,7 +154,12 @@ def event_claims(talk: Talk) -> list[Claim]:
         clause = max(sentence.start, *(talk.low.rfind(mark, sentence.start, match.start()) for mark in ":;"))
         # A figure beside it is the card's, of the searches for its event.
         told = _PERCENT.search(talk.low, clause, sentence.end) is not None
-        if not true and _is_public(talk, match[0], generic) and (generic or match["chinese"] or not told):
+        if (
+            not true
+            and not words & known
+            and _is_public(talk, match[0], generic)
+            and (generic or match["chinese"] or not told)
+        ):
             continue
         beside = _BESIDE.search(talk.before(match.start(), 24)) and not told
         other = _LONG_AGO.search(talk.low, clause, sentence.end) or beside
@@ -155,7 +170,7 @@ def event_claims(talk: Talk) -> list[Claim]:
         )
         if not true and (other or adjective):
             continue
-        if true or not _was_named(words, talk):
+        if true or not _was_named((words & known and frozenset(_SEASON.findall(match[0]))) or words, talk):
             found.append(
                 talk.claim("event", match.start(), match.end(), talk.low[match.start() : match.end()], event, true)
             )
@@ -164,12 +179,65 @@ def event_claims(talk: Talk) -> list[Claim]:
         if words and not words & _NO_EVENTS and not _was_named(words, talk):
             true = bool({_root(word) for word in words} & known)
             found.append(talk.claim("event", match.start(1), match.end(1), match[1], event, true))
-    return found
+    return [*found, *_alluded_claims(talk, hits, own, found, spans)]
 
 
-def _is_other_season(said: str, event: str) -> bool:
+def _is_of_kind(
+    words: frozenset[str], match: re.Match[str], hits: list[EventWord], own: frozenset[str], known: frozenset[str]
+) -> bool:
+    """Return whether an event is named by another word for the card's: "the exhibition" for a trade fair.
+
+    A word that tells it from others of its kind must be of the kind too, and the card's be no special one: the tea
+    weeks are no harvest of rice.
+    """
+    telling = {h.word for h in hits if h.telling & own and h.start < match.end() and match.start() < h.end}
+    special = (words - {_root(match["head"] or "")}) & _EVENT_WORDS
+    return bool(telling) and (not special or (special <= telling and not known & _EVENT_WORDS - _PLAIN - _KINDS))
+
+
+def _alluded_claims(
+    talk: Talk, hits: list[EventWord], own: frozenset[str], found: list[Claim], spans: list[tuple[int, int]]
+) -> list[Claim]:
+    """Return a claim for each sentence that alludes to an event without a name for it."""
+    card = talk.card
+    houses = (card.hotel.name, card.facts.competitor_name, *(ticket.room for ticket in card.tickets))
+    names = frozenset(" ".join(houses).lower().split())
+    words = [
+        hit._replace(kinds=frozenset()) if _is_other_season(talk.low[hit.start : hit.end], talk) else hit
+        for hit in hits
+        if talk.low[hit.start : hit.end] not in names and not _HOUSE_AFTER.match(talk.low, hit.end)
+    ]
+    more: dict[int, Claim] = {}
+    for word, sentence, true, slot, figure in alluded_events(talk, words, own) if own else ():
+        named = not slot and any(sentence.start <= claim.start < sentence.end for claim in found)
+        public = (
+            not figure
+            and word.kinds
+            and all(_is_public(talk, f"{kind} {kind.replace('-', ' ')}", False) for kind in word.kinds)
+        )
+        if any(start < word.end and word.start < end for start, end in spans):
+            continue
+        if sentence.start not in more and (true or not (named or public or _was_spoken_of(word.word, talk))):
+            said = talk.low[word.start : word.end]
+            more[sentence.start] = talk.claim("event", word.start, word.end, said, talk.card.facts.event, true)
+    return list(more.values())
+
+
+def _was_spoken_of(word: str, talk: Talk) -> bool:
+    """Return whether a word that alludes to an event, or one of its root, was said before."""
+    if not word.isascii():
+        return word in talk.earlier_low
+    roots = tuple(part[: max(4, len(part) - 2)].rstrip("s") for part in word.split("_") if len(part) > 3)
+    return any(said.startswith(roots) for said in talk.earlier_words)
+
+
+def _is_other_season(said: str, talk: Talk) -> bool:
     """Return whether an event is said to be of one season where the card has it in another: "the autumn fair"."""
+    event = talk.card.facts.event.lower()
     named, own = (set(_SEASON.findall(text.lower())) for text in (said, event))
+    if not own and "school" in event:
+        months = {ticket.check_in.month for ticket in talk.card.tickets}
+        own = {"summer"} if months <= {6, 7, 8} else {"winter"} if months <= {12, 1, 2} else set()
     return bool(named) and bool(own) and not named & own
 
 
@@ -196,6 +264,7 @@ def _root(word: str) -> str:
     }.get(word, word.removesuffix("s"))
 
 
+@lru_cache(maxsize=256)
 def _roots(event: str) -> frozenset[str]:
     """Return the words of an event's name without a plural's s."""
     low = event.lower()
