@@ -207,12 +207,14 @@ def _in(price: float, said: Sequence[float]) -> bool:
 
 
 def unmet_agreements(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
-    """Number of acceptances in the reply, none where it names the quote of every ticket that it takes."""
+    """Number of acceptances in the reply; none where its figures are the quotes of all tickets that it takes."""
     game, tickets = view.game, range(len(view.card.tickets))
     taken = [act for act in view.acts if act.kind in _AGREES]
-    said = [number.value for number in find_numbers(prepared.text, True, True, True)]
+    said = [n.value for n in find_numbers(prepared.text, True, True, True) if n.value >= LOWEST_PRICE]
     ours = {k for act in taken for k in (tickets if act.ticket is None else (act.ticket,)) if game.open[k]}
-    if taken and ours and all(game.quoted[k] and _in(game.quote[k], said) for k in ours):
+    met = bool(ours) and all(game.quoted[k] and _in(game.quote[k], said) for k in ours)
+    known = all(_in(value, [game.quote[k] for k in tickets if game.quoted[k]]) for value in said)
+    if met and known and not any(act.price_type is PriceType.NET for act in taken):
         return 0.0
     return float(max(1, len(taken)))
 
@@ -225,7 +227,7 @@ def bids_out_of_range(view: ReplyView, prepared: Prepared, phrases: Sequence[str
     """
     game, card = view.game, view.card
     tickets = [k for k in range(len(card.tickets)) if game.open[k]]
-    stands = [float(ticket.selling_price) for ticket in card.tickets]
+    stands: list[float] = []
     for k, ticket in enumerate(card.tickets):
         if game.quoted[k]:
             keep = 1.0 - ticket.commission
