@@ -34,9 +34,9 @@ _NO_PRICE_AFTER: Final = re.compile(
 )
 _UNNAMED: Final = re.compile(
     r"\b(?:neighbours?|neighbors?|next door|competitors?|competition|rivals?|other (?:houses?|hotels?|"
-    r"places?)|others (?:in|on|at)|"
+    r"places?)|others (?:in|on|(?<!(?:two|ree|our|ive|six|ven|ght|ine|ten) others )at)|"
     r"(?:houses|hotels|places|everyone|everybody|most|all|half) (?:on|in|next|across|nearby|down|around|"
-    r"round|near|along|by|of)|"
+    r"round|near|along|by|of (?:the (?:houses|hotels|street|town|city|others)|them))|"
     r"across the (?:street|road))\b|隔壁|对面|老\w家|同行|竞对|别家|其他家"
     r"|(?:(?![您你我咱房床园景])[\u4e00-\u9fff]){2,6}(?:挂|跌到|降到|卖到)(?:着|了)?(?= ?[0-9一二两三四五六七八九])"
 )
@@ -294,7 +294,9 @@ def _gap_claims(talk: Talk, prices: list[Number], taken: Collection[int]) -> lis
             gaps = sorted({abs(a - b) for a in known for b in known} | {v for v in talk.earlier_values if v < 400})
         at = bisect_left(gaps, number.value)
         truth = min(gaps[max(0, at - 1) : at + 1], key=lambda gap: abs(gap - number.value))
-        true = abs(truth - number.value) <= 1.5 or number.value == round(talk.card.hotel.occupancy * 100)
+        room = 0.1 * number.value if _NEARLY.search(talk.before(number.start, 16)) else 1.5
+        room = max(room, 0.04 * number.value if number.value % 100 == 0 else 1.5)
+        true = abs(truth - number.value) <= room or number.value == round(talk.card.hotel.occupancy * 100)
         found.append(talk.claim("total", number.start, number.end, number.value, truth, true))
     return found
 
@@ -321,6 +323,8 @@ def _total_claims(talk: Talk) -> list[Claim]:
     lowest = min(ticket.net_price for ticket in talk.card.tickets) * 0.6
     highest = max(ticket.selling_price for ticket in talk.card.tickets) * 1.3
     rates = {number.value for number in talk.numbers if lowest <= number.value <= highest}
+    rates -= {float(talk.card.facts.competitor_price)}
+    told = rates | ({price for prices in (talk.game.quote, talk.game.agreed) for price in prices} if talk.game else set())
     counts = {number.value for number in talk.numbers if 2 <= number.value <= 31 and number.value == int(number.value)}
     counts |= {float(ticket.nights) for ticket in talk.card.tickets}
     claims: list[Claim] = []
@@ -331,7 +335,7 @@ def _total_claims(talk: Talk) -> list[Claim]:
         if not cue and not _FOR_STAY.match(talk.low, number.end) and not _IN_ALL.search(talk.before(number.start, 30)):
             continue
         keeps = {1.0, *(1.0 - ticket.commission for ticket in talk.card.tickets)}
-        sums = [rate * count * keep for rate in rates for count in counts for keep in keeps]
+        sums = [rate * count * keep for rate in told for count in counts for keep in keeps]
         truth = min(sums, key=lambda value: abs(value - number.value))
         true = abs(truth - number.value) <= 3 or talk.was_said(number.value)
         claims.append(talk.claim("total", number.start, number.end, number.value, truth, true))
@@ -479,7 +483,8 @@ def taken_claims(talk: Talk) -> list[Claim]:
         if not (stays or _TAKING.search(words)) or _BIDDING.search(words) or talk.was_said(number.value, 1.0):
             continue
         truth = min(known, key=lambda price: abs(price - number.value))
-        if abs(truth - number.value) > 1.0 and abs(number.value - talk.card.facts.competitor_price) > 1.0:
+        known_otherwise = abs(number.value - talk.card.facts.competitor_price) <= 1.0 or _converted(talk, number)
+        if abs(truth - number.value) > 1.0 and not known_otherwise:
             found.append(talk.claim("standing-price", number.start, number.end, number.value, round(truth, 2), False))
     return found
 

@@ -110,11 +110,13 @@ _NOT: Final = re.compile(r"(?:(?:\b(?:not|never|no|instead of|rather than)|n't) 
 _WE_KEEP: Final = re.compile(
     r"\b(?:we|the platform)(?: only| just| will)? (?:keep|take|hold|retain)s?\b|\bstays? with us\b"
 )
+_PRICED: Final = re.compile(r"(?: (?:under|below|less|lower|off|and|cheaper|both|each|for|the) ?[a-z]{0,10}){0,3}: ?[0-9]{3}\b")
+"""Prices behind a share that tell what it was taken of."""
 _OFF: Final = re.compile(r" off\b| discount\b| less (?:on\b|than (?:that|it|this|your|the|my)|is)\b|折")
 _YOUR_HOUSE: Final = re.compile(
     r"\b(?:(?:at|your|you run|running at|you're at|be at) |[您你](?:这房|家|们|这)?(?:现在|才|只|就)?)$"
 )
-_OUR_SHARE: Final = re.compile(r"\b(?:our|we keep|we take|minus|paying|pay|(?:after|minus|before|less) (?:the|your)) $")
+_OUR_SHARE: Final = re.compile(r"\b(?:our|we keep|we take|minus|paying|pay|after|(?:after|minus|before|less) (?:the|your)) $")
 _OF_HOUSE: Final = re.compile(r" of (?:the |your |its )?(?:guests|rooms|house|beds)\b|有人|满|多人")
 _UP_DOWN: Final = re.compile(r" (?:up|down)\b")
 _UP_DOWN_BEFORE: Final = re.compile(r"\b(?:up|down) $")
@@ -267,7 +269,7 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
     near = subjects[0] if subjects else ""
     direction = _direction(talk, share, sentence)
     theirs = near == "occupancy" and share.loose and _THEY.search(talk.before(share.start))
-    taken_off = _OFF.match(talk.low, share.end) or _LESS.search(talk.before(share.start, 16))
+    taken_off = _OFF.match(talk.low, share.end) or _PRICED.match(talk.low, share.end) or _LESS.search(talk.before(share.start, 16))
     if theirs or (share.loose and not _says_a_share(near, words)) or taken_off:
         return None
     holds = _holds(talk)
@@ -292,6 +294,13 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
         subjects.insert(0, "commission")
     room = 0.6 if not share.loose else 12.0 if near == "occupancy" else 6.0
     subjects = [direct] if (direct := _direct(talk, share)) else subjects
+    if (
+        near == "exposure"
+        and share.percent == -facts.demand
+        and facts.exposure != share.percent
+        and _FEWER.match(talk.low, share.end)
+    ):
+        subjects = ["demand"]  # "15% fewer lookers": partners never lose any
     if near == "demand" and abs(share.percent - facts.exposure) <= room and _LOOKERS.match(talk.low, share.end):
         subjects = ["exposure"]  # "31% more people looking", and no search spoken of
     fitting = [kind for kind, values in holds.items() if any(abs(share.percent - value) <= room for value in values)]

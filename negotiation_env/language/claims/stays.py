@@ -82,7 +82,7 @@ _I_WRITE: Final = re.compile(
 _BOOKED_BEFORE: Final = re.compile(r"\b(?:for|fill|filling|book|booking) (?:the )?$")
 _NIGHTS_FROM: Final = re.compile(
     rf"[ ,]*(?:(?:of|in|for) (?:the |your )?[a-z ]{{1,20}},? )?(?:from|starting|beginning|as of|"
-    rf"on)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?"
+    rf"on|in)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?"
 )
 _FROM_NIGHTS: Final = re.compile(r"[ ,:]*(?:起|进|入住)?(?:for )?(?:the |all |its )?")
 _OTHER_MONTH: Final = re.compile(
@@ -157,13 +157,16 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
             true = False
         elif all(day in said and not any(_begins(day, ticket) for ticket in talk.card.tickets) for day in mention.days):
             true = True
+        elif start and _goes_on(mention.days[0], said, talk.card.tickets):
+            true = True
         elif _lists_nights(talk, mention, nights):
             true = any(all(_is_night(day, ticket) for day in mention.days) for ticket in tickets)
         elif len(mention.days) == 2 and mention.is_range and _half_fits(talk, mention, tickets, said, dates, nights):
             true = False
         elif len(mention.days) > 1 and (not mention.is_range or len(tickets) == len(talk.card.tickets)):
             between = talk.before(mention.start, 12).endswith(("between ", "between the "))
-            fits = _inside if mention.is_range or between else _is_night  # "11 and 12 April" are nights
+            ends = _END_BEFORE.search(talk.before(mention.start, 32)) is not None  # "to the 5th and the 7th"
+            fits = _inside if mention.is_range or between or ends else _is_night  # "11 and 12 April" are nights
             true = all(any(fits(day, ticket) for ticket in talk.card.tickets) for day in mention.days)
         else:
             true = any(_fits(talk, mention, ticket, start, nights) for ticket in tickets)
@@ -283,6 +286,13 @@ def _fits(talk: Talk, mention: DateMention, ticket: Ticket, start: bool, nights:
 
 def _is_night(day: Day, ticket: Ticket) -> bool:
     return any(ticket.check_in <= found < ticket.check_out for found in _days(day, ticket))
+
+
+def _goes_on(day: Day, said: AbstractSet[Day], tickets: Sequence[Ticket]) -> bool:
+    """Return whether a night follows two that were named before: "after the 20th and the 21st, from the 22nd"."""
+    if any(_begins(day, ticket) for ticket in tickets) or not any(_is_night(day, ticket) for ticket in tickets):
+        return False
+    return {Day(None, day.day - 1), Day(None, day.day - 2)} <= said
 
 
 def _lists_nights(talk: Talk, mention: DateMention, nights: Sequence[NightsMention]) -> bool:
