@@ -84,7 +84,6 @@ LOWEST_PRICE = 100.0
 SAME = 0.6
 """Yuan within which a figure is the target."""
 _BID = frozenset((Act.PROPOSE, Act.COUNTER))
-_AGREES = frozenset((Act.ACCEPT, Act.CONFIRM))
 ROUNDED = 1.01
 """Yuan within which a figure is one that stands, net or selling, rounded to a yuan."""
 BID_LOWEST = 0.6
@@ -206,19 +205,6 @@ def _in(price: float, said: Sequence[float]) -> bool:
     return any(abs(value - price) <= SAME for value in said)
 
 
-def unmet_agreements(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
-    """Number of acceptances in the reply; none where its figures are the quotes of all tickets that it takes."""
-    game, tickets = view.game, range(len(view.card.tickets))
-    taken = [act for act in view.acts if act.kind in _AGREES]
-    said = [n.value for n in find_numbers(prepared.text, True, True, True) if n.value >= LOWEST_PRICE]
-    ours = {k for act in taken for k in (tickets if act.ticket is None else (act.ticket,)) if game.open[k]}
-    met = bool(ours) and all(game.quoted[k] and _in(game.quote[k], said) for k in ours)
-    known = all(_in(value, [game.quote[k] for k in tickets if game.quoted[k]]) for value in said)
-    if met and known and not any(act.price_type is PriceType.NET for act in taken):
-        return 0.0
-    return float(max(1, len(taken)))
-
-
 def bids_out_of_range(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
     """Number of bids below 60 percent of their room's selling price, or above its quote, that are meant for it.
 
@@ -288,7 +274,6 @@ MEASURES: dict[str, Measure] = {
     "target-named": target_named,
     "pressed-at-target": pressed_at_target,
     "bids-out-of-range": bids_out_of_range,
-    "unmet-agreements": unmet_agreements,
     "keyword-soup": keyword_soup,
     "judge-orders": judge_orders,
     "false-claims": false_claims,

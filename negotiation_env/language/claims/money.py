@@ -54,12 +54,13 @@ _NET_AFTER: Final = re.compile(
     r"pocket)|reach(?:es)? (?:you|her|him|the))"
 )
 _NET_BEFORE: Final = re.compile(
-    r"(?:\bleav(?:es|ing) (?:(?:you|her|him|me|them|the house) )?(?:with )?|\bleave (?:you|her|him|me|"
+    r"(?:\bleav(?:es|ing) (?:(?:you|her|him|me|them|the house|m(?:iss|adam|rs?|s) [a-z]+) )?(?:with )?|\bleave (?:you|her|him|me|"
     r"them|the house) (?:with )?|\b(?:you|she|he) (?:would |'d )?keeps? |到手(?:就是|是|有)?)$"
 )
 _NET_PLAIN: Final = re.compile(r" net\b")
 _APART: Final = re.compile(
-    r" ?(?:yuan )?(?:under|below|over|above|behind|ahead of|cheaper than|dearer than|in front of) (?:the )?"
+    r" ?(?:yuan )?(?:(under|below|beneath|cheaper than|lower than|less than)|(over|above|dearer than|higher than|more "
+    r"than)|behind|ahead of|in front of) (?:the )?"
 )
 _NEARLY: Final = re.compile(r"\b(?:about|around|nearly|almost|roughly|some|just under|just over) $")
 _STATED: Final = re.compile(r" (?:is|lies|sits|stands|would be|puts you|leaves you) (?:just |only |still )?")
@@ -89,7 +90,7 @@ _NO_GAP: Final = re.compile(r"\b(?:nights?|rooms?|guests?|to|the|at|by the|for|d
 _NOW_BEFORE: Final = re.compile(
     r"\b(?:stands at|standing at|currently(?: at)?|list(?:ed|s)? (?:price )?(?:at|of|is)|rack rate(?: of|"
     r" is)?|(?:now|today) (?:at|on)|"
-    r"current(?:ly)? (?:selling )?(?:price|rate)?(?: of| is| at)?|selling (?:now )?at) $|(?:现价|挂牌|现在(?:卖|挂))$"
+    r"still reads|current(?:ly)? (?:selling )?(?:price|rate)?(?: of| is| at)?|selling (?:now )?at) $|(?:现价|挂牌|现在(?:卖|挂))$"
 )
 MOST_KNOWN: Final = 40
 """Figures of a talk of which the differences are looked at."""
@@ -260,20 +261,25 @@ def _difference_claims(talk: Talk, houses: list[House], prices: list[Number]) ->
         stated = [price.value for price in prices if _STATED.fullmatch(talk.low[price.end : number.start])]
         known = [price.value for price in prices] + [float(ticket.selling_price) for ticket in talk.card.tickets]
         known += [value for value in talk.earlier_values if 0.4 * truth < value < 2.5 * truth]
-        known = stated or known
-        nearest = min((abs(value - truth) for value in known), key=lambda value: abs(value - number.value))
-        claims.append(
-            talk.claim(
-                "competitor-price", number.start, number.end, number.value, nearest, abs(nearest - number.value) <= 2.5
-            )
-        )
+        said = -number.value if apart[1] else number.value
+        sides = (said,) if apart[1] or apart[2] else (said, -said)
+        room = 2.5 if number.value >= 20 else 0.9
+        gaps = [price.value - truth for price in prices if abs(abs(price.value - truth) - number.value) <= room]
+        gaps = gaps or [value - truth for value in stated or known]
+        off, nearest = min((abs(gap - side), gap) for gap in gaps for side in sides)
+        true = off <= room
+        claims.append(talk.claim("competitor-price", number.start, number.end, said, nearest, true))
     return claims
 
 
 _UNDERCUTS: Final = re.compile(
-    r"(?: is| sells| sits| stands| lists| asks)?(?: now| already)? "
-    r"(?:(undercuts?|undercutting|cheaper than)|(dearer than|pricier than)) you\b"
+    r"(?:,? (?:with (?:its|his|their)|at) [0-9]{3},?)?(?: is| sells| sits| stands| lists| asks| lies)?"
+    r"(?: now| already| still)?(?: a (?:little|bit|touch|hair)| well| far| just)?(?: [0-9]{1,3}| [a-z-]+)?(?: yuan)? "
+    r"(?:(undercuts?|undercutting|cheaper than|lower than|under|below|beneath)|"
+    r"(?:dearer than|pricier than|higher than|over|above)) (?:you\b|your (?:own )?([0-9]{3})\b)"
 )
+_LISTED: Final = re.compile(r"\b(?:lists?|listed|search|results|page|screen)\b")
+"""What a house may stand above another in."""
 
 
 def _gap_claims(talk: Talk, prices: list[Number], taken: Collection[int]) -> list[Claim]:
@@ -308,11 +314,13 @@ def _beside_claims(talk: Talk, houses: list[House]) -> list[Claim]:
     claims: list[Claim] = []
     for house in houses:
         side = _UNDERCUTS.match(talk.low, house.end) if house.core == other else None
-        if side is None:
+        if side is None or (_LISTED.search(talk.low) and not side[0].endswith("than you")):
             continue
-        own = {float(ticket.selling_price) for ticket in talk.card.tickets} | {
-            value for value in talk.earlier_values if 0.5 * price < value < 2.0 * price and value != price
-        }
+        game = talk.game
+        own = {float(ticket.selling_price) for ticket in talk.card.tickets}
+        own |= {n.value for n in talk.numbers if 0.5 * price < n.value < 2.0 * price and n.value != price}
+        own |= {game.quote[k] for k in range(len(talk.card.tickets)) if game.quoted[k]} if game else set()
+        own = {float(side[2])} if side[2] else own
         true = any(value > price if side[1] else value < price for value in own)
         claims.append(talk.claim("competitor-price", house.start, side.end(), side[0].strip(), float(price), true))
     return claims
