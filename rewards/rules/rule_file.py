@@ -72,7 +72,7 @@ class Rule:
             Beside a feature or ``asked`` without a pattern: the rule does not fire where this is found in the reply.
         taken_back: regular expression, beside ``pattern``; a match does not count where this is found right behind it,
             in its sentence.
-        unless_heard: beside ``pattern``; a match does not count whose longer words all stand in the hotel's last message.
+        unless_heard: beside ``pattern``; a match does not count whose longer words all stand in the hotel's message.
         measure: name in ``measures.MEASURES``.
         feature: name in ``features.FEATURES``.
         above: threshold of measure or feature; a measure beside a feature has to be above 0.

@@ -1,6 +1,6 @@
 """Finds what an agent's message states about the card and the talk, and checks it.
 
-``find_claims`` reads ``stays`` (dates, weekdays, months, nights, which ``dates`` finds), ``houses`` (rooms, the
+``find_claims`` reads ``stays`` (dates, weekdays, months) and ``nights``, which ``dates`` finds, ``houses`` (rooms, the
 hotel, its city and the competitor), ``events``, ``shares`` (demand, exposure, conversion, occupancy, commission),
 ``money`` (prices of the competitor, prices that stand, net prices, totals, what was said before), ``types`` (net or
 selling) and ``gifts`` (what is given beside the price); ``sums`` checks what figures are said to add up to;
@@ -26,9 +26,10 @@ from negotiation_env.language.claims.money import (
     standing_claims,
     taken_claims,
 )
+from negotiation_env.language.claims.nights import nights_claims
 from negotiation_env.language.claims.retold import retold_claims
 from negotiation_env.language.claims.shares import find_shares, share_claims, trend_claims
-from negotiation_env.language.claims.stays import date_claims, month_claims, nights_claims
+from negotiation_env.language.claims.stays import date_claims, month_claims, weekday_claims
 from negotiation_env.language.claims.sums import sum_claims
 from negotiation_env.language.claims.talk import KINDS, MAX_LENGTH, Claim, Talk
 from negotiation_env.language.claims.types import type_claims
@@ -56,6 +57,7 @@ def find_claims(
         *event_claims(talk),
         *date_claims(talk, dates, rooms, nights),
         *month_claims(talk, dates, rooms),
+        *weekday_claims(talk, dates),
         *nights_claims(talk, nights, rooms, dates),
         *share_claims(talk, shares),
         *trend_claims(talk, shares),

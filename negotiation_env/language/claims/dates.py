@@ -74,7 +74,8 @@ _WEEKDAY_ROW: Final = re.compile(
 _WEEKDAY_AFTER: Final = re.compile(rf",? \(?({WEEKDAY})\b(?!s? (?:to|and|&))")
 _NIGHTS: Final = re.compile(
     r" ?n\b|"
-    r"[ -]?(?:(?!a |per |the |each |every )[a-z]+ )?nights?\b|个?(?:晚上|晚|夜)"
+    r"[ -]?(?:(?!a |per |the |each |every )[a-z]+ )?nights?\b| (?:mornings|evenings)(?= in a row| running| on end)"
+    r"|个?(?:晚上|晚|夜)"
 )
 _WEEKDAY_DAY: Final = re.compile(
     rf"\b({WEEKDAY}) (3[01]|[12][0-9]|[1-9])(?![0-9.,:%]*[0-9:%])(?! ?(?:nights?|rooms?|am|pm|o'clock|then|sharp)\b)"

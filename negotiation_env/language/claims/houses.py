@@ -147,7 +147,9 @@ def room_claims(talk: Talk, mentions: Sequence[RoomMention]) -> list[Claim]:
             found.append(
                 talk.claim("room", mention.start, mention.end, talk.text[mention.start : mention.end], room, True)
             )
-        elif _is_room(talk, mention) and not _DENIED.search(talk.before(mention.start, 16)) and not _named_before(talk, mention):
+        elif _DENIED.search(talk.before(mention.start, 16)):
+            continue
+        elif _is_room(talk, mention) and not _named_before(talk, mention):
             found.append(talk.claim("room", mention.start, mention.end, said, rooms, False))
     return found
 

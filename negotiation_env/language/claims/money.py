@@ -54,8 +54,9 @@ _NET_AFTER: Final = re.compile(
     r"pocket)|reach(?:es)? (?:you|her|him|the))"
 )
 _NET_BEFORE: Final = re.compile(
-    r"(?:\bleav(?:es|ing) (?:(?:you|her|him|me|them|the house|m(?:iss|adam|rs?|s) [a-z]+) )?(?:with )?|\bleave (?:you|her|him|me|"
-    r"them|the house) (?:with )?|\b(?:you|she|he) (?:would |'d )?keeps? |到手(?:就是|是|有)?)$"
+    r"(?:\bleav(?:es|ing) (?:(?:you|her|him|me|them|the house|m(?:iss|adam|rs?|s) [a-z]+) )?(?:with )?|"
+    r"\bleave (?:you|her|him|me|them|the house) (?:with )?|"
+    r"\b(?:you|she|he) (?:would |'d )?keeps? |到手(?:就是|是|有)?)$"
 )
 _NET_PLAIN: Final = re.compile(r" net\b")
 _APART: Final = re.compile(
@@ -90,7 +91,8 @@ _NO_GAP: Final = re.compile(r"\b(?:nights?|rooms?|guests?|to|the|at|by the|for|d
 _NOW_BEFORE: Final = re.compile(
     r"\b(?:stands at|standing at|currently(?: at)?|list(?:ed|s)? (?:price )?(?:at|of|is)|rack rate(?: of|"
     r" is)?|(?:now|today) (?:at|on)|"
-    r"still reads|current(?:ly)? (?:selling )?(?:price|rate)?(?: of| is| at)?|selling (?:now )?at) $|(?:现价|挂牌|现在(?:卖|挂))$"
+    r"still reads|current(?:ly)? (?:selling )?(?:price|rate)?(?: of| is| at)?|selling (?:now )?at) $"
+    r"|(?:现价|挂牌|现在(?:卖|挂))$"
 )
 MOST_KNOWN: Final = 40
 """Figures of a talk of which the differences are looked at."""
@@ -332,7 +334,7 @@ def _total_claims(talk: Talk) -> list[Claim]:
     highest = max(ticket.selling_price for ticket in talk.card.tickets) * 1.3
     rates = {number.value for number in talk.numbers if lowest <= number.value <= highest}
     rates -= {float(talk.card.facts.competitor_price)}
-    told = rates | ({price for prices in (talk.game.quote, talk.game.agreed) for price in prices} if talk.game else set())
+    told = rates | talk.standing
     counts = {number.value for number in talk.numbers if 2 <= number.value <= 31 and number.value == int(number.value)}
     counts |= {float(ticket.nights) for ticket in talk.card.tickets}
     claims: list[Claim] = []

@@ -112,13 +112,17 @@ _NOT: Final = re.compile(r"(?:(?:\b(?:not|never|no|instead of|rather than)|n't) 
 _WE_KEEP: Final = re.compile(
     r"\b(?:we|the platform)(?: only| just| will)? (?:keep|take|hold|retain)s?\b|\bstays? with us\b"
 )
-_PRICED: Final = re.compile(r"(?: (?:under|below|less|lower|off|and|cheaper|both|each|for|the) ?[a-z]{0,10}){0,3}: ?[0-9]{3}\b")
+_PRICED: Final = re.compile(
+    r"(?: (?:under|below|less|lower|off|and|cheaper|both|each)(?: [a-z]{1,12})?){0,2}: ?[0-9]{3}\b"
+)
 """Prices behind a share that tell what it was taken of."""
 _OFF: Final = re.compile(r" off\b| discount\b| less (?:on\b|than (?:that|it|this|your|the|my)|is)\b|折")
 _YOUR_HOUSE: Final = re.compile(
     r"\b(?:(?:at|your|you run|running at|you're at|be at) |[您你](?:这房|家|们|这)?(?:现在|才|只|就)?)$"
 )
-_OUR_SHARE: Final = re.compile(r"\b(?:our|we keep|we take|minus|paying|pay|after|(?:after|minus|before|less) (?:the|your)) $")
+_OUR_SHARE: Final = re.compile(
+    r"\b(?:our|we keep|we take|minus|paying|pay|after|(?:after|minus|before|less) (?:the|your)) $"
+)
 _OF_HOUSE: Final = re.compile(r" of (?:the |your |its )?(?:guests|rooms|house|beds)\b|有人|满|多人")
 _UP_DOWN: Final = re.compile(r" (?:up|down)\b")
 _UP_DOWN_BEFORE: Final = re.compile(r"\b(?:up|down) $")
@@ -139,8 +143,8 @@ _MUCH: Final = re.compile(
 )
 # Demand that is said to move now, without a figure; "if demand is up" and what the hotel may think are no claims.
 _TREND: Final = re.compile(
-    r"(?<!if )\b(?:demand|searches)(?: [a-z]+){0,4}?(?:'s| is| are| will be| keeps?| has been| stands?| runs?| lies?)(?: (?:well|"
-    r"far|clearly|already|really|also))? "
+    r"(?<!if )\b(?:demand|searches)(?: [a-z]+){0,4}?(?:'s| is| are| will be| keeps?| has been| stands?| runs?| lies?)"
+    r"(?: (?:well|far|clearly|already|really|also))? "
     r"((?:up|down|(?:above|below) (?:any|normal|usual|average)|rising|climbing|growing|falling|dropping|shrinking|"
     r"sinking|higher|lower|stronger|weaker|"
     r"weak|through the roof|collapsing|soaring|booming))\b"
@@ -273,8 +277,7 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
     near = subjects[0] if subjects else ""
     direction = _direction(talk, share, sentence)
     theirs = near == "occupancy" and share.loose and _THEY.search(talk.before(share.start))
-    taken_off = _OFF.match(talk.low, share.end) or _PRICED.match(talk.low, share.end) or _LESS.search(talk.before(share.start, 16))
-    if theirs or (share.loose and not _says_a_share(near, words)) or taken_off:
+    if theirs or (share.loose and not _says_a_share(near, words)) or _is_taken_off(talk, share):
         return None
     holds = _holds(talk)
     before = talk.before(share.start, 16)
@@ -297,19 +300,9 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
     ours = _OUR_SHARE.search(before) is not None
     if ours or ("点" in talk.low[share.start : share.end] and share.percent in holds["commission"]):
         subjects.insert(0, "commission")
-    room = 0.6 if not share.loose else 12.0 if near == "occupancy" else 6.0
-    if _OF_ROOMS.search(talk.low, share.start, share.end):
-        room = 0.4 * share.percent  # "one room in ten"
+    room = _room_of(talk, share, near)
     subjects = [direct] if (direct := _direct(talk, share)) else subjects
-    if (
-        near == "exposure"
-        and share.percent == -facts.demand
-        and facts.exposure != share.percent
-        and _FEWER.match(talk.low, share.end)
-    ):
-        subjects = ["demand"]  # "15% fewer lookers": partners never lose any
-    if near == "demand" and abs(share.percent - facts.exposure) <= room and _LOOKERS.match(talk.low, share.end):
-        subjects = ["exposure"]  # "31% more people looking", and no search spoken of
+    subjects = _of_lookers(talk, share, near, room) or subjects
     fitting = [kind for kind, values in holds.items() if any(abs(share.percent - value) <= room for value in values)]
     if _MOVED.match(talk.low, share.end) and {"conversion", "exposure", "demand"} & set(subjects):
         fitting = [kind for kind in fitting if kind not in ("occupancy", "commission")]  # they do not move
@@ -333,6 +326,30 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
             return None
     truth = {"demand": float(facts.demand), "occupancy": hotel.occupancy * 100.0}.get(near, holds.get(near, (None,))[0])
     return talk.claim(near or "performance", share.start, share.end, share.percent, truth, False)
+
+
+def _is_taken_off(talk: Talk, share: Share) -> bool:
+    """Return whether a share is taken off a price: "15% off", "4 percent under: 549"."""
+    behind = _OFF.match(talk.low, share.end) or _PRICED.match(talk.low, share.end)
+    return (behind or _LESS.search(talk.before(share.start, 16))) is not None
+
+
+def _room_of(talk: Talk, share: Share, near: str) -> float:
+    """Return by how much a share may miss; "one room in ten" by less than "a quarter of your rooms"."""
+    if _OF_ROOMS.search(talk.low, share.start, share.end):
+        return 0.4 * share.percent
+    return 0.6 if not share.loose else 12.0 if near == "occupancy" else 6.0
+
+
+def _of_lookers(talk: Talk, share: Share, near: str, room: float) -> list[str]:
+    """Return what people who look are a share of, where the figure is the other one's; nothing where it is not."""
+    facts = talk.card.facts
+    lost = near == "exposure" and share.percent == -facts.demand and facts.exposure != share.percent
+    if lost and _FEWER.match(talk.low, share.end):
+        return ["demand"]  # "15% fewer lookers": partners never lose any
+    if near == "demand" and abs(share.percent - facts.exposure) <= room and _LOOKERS.match(talk.low, share.end):
+        return ["exposure"]  # "31% more people looking", and no search spoken of
+    return []
 
 
 def _direct(talk: Talk, share: Share) -> str:
@@ -369,7 +386,10 @@ def _holds(talk: Talk) -> dict[str, tuple[float, ...]]:
 def _says_a_share(near: str, words: str) -> bool:
     """Return whether a fraction or a multiple is said of a fact: "half full", "a quarter more searches"."""
     if near == "occupancy":
-        return _OF_ROOMS.search(words) is not None or re.search(r"\b(?:full|empty|occup\w+|sold|unsold|vacant)\b|满|空", words) is not None
+        return (
+            _OF_ROOMS.search(words) is not None
+            or re.search(r"\b(?:full|empty|occup\w+|sold|unsold|vacant)\b|满|空", words) is not None
+        )
     if near == "commission":
         return _WE_KEEP.search(words) is not None
     return near in ("demand", "exposure", "conversion") and (_MUCH.search(words) is not None)

@@ -47,15 +47,19 @@ _TO_PAGE: Final = re.compile(
 _FROM_PAGE: Final = re.compile(r"# selling(?: price)?,? (?:and |or |so )?#(?= net| to you)")
 """A selling price and what it is said to leave the hotel."""
 _LEAVES: Final = re.compile(r"# leaves(?: [a-z]+){0,2}? #(?! ?(?:%|per ?cent|nights?|rooms?))")
-_OF_THAT: Final = re.compile(r"#(?: [a-z]+){0,3},? (?:and |so )?# of (?:that|it) (?:is|are|stays?) (?:yours|with you)\b")
+_OF_THAT: Final = re.compile(
+    r"#(?: [a-z]+){0,3},? (?:and |so )?# of (?:that|it) (?:is|are|stays?) (?:yours|with you)\b"
+)
 """A selling price and what is said to be left of it."""
 _STAY: Final = re.compile(
-    rf"(?<!over )(?<!for )(?<!across )(?<!the )# (?:nights|mornings)(?: of (?:it|that|them))?(?: (?:come|comes|cost|costs|make|makes) to| is| are| make| makes) #"
+    r"(?<!over )(?<!for )(?<!across )(?<!the )# (?:nights|mornings)(?: of (?:it|that|them))?"
+    r"(?: comes? to| costs?| is| are| makes?) #"
     r"|\b(?:full run|whole (?:run|stay|stretch|block))(?: (?:of|for|in) the [a-z]+)?(?: is| comes to| makes|,) #"
 )
 """What all nights of a stay are said to come to."""
 _BELOW: Final = re.compile(
-    r"#(?: (?:on|for) [a-z ]{1,20})?(?: is|'s|,? which is|,? that's|,) # (?:yuan )?(?:off|below|under|less than|short of) "
+    r"#(?: (?:on|for) [a-z ]{1,20})?(?: is|'s|,? which is|,? that's|,) # (?:yuan )?"
+    r"(?:off|below|under|less than|short of) "
     r"(?:the |your |today's |its )(?:(?:usual|old|present|own|current) )?(?:price|rate|#)"
 )
 _BETWEEN: Final = re.compile(r"#[^#.;?!]{0,40}#[^#.;?!]{0,16}\bthe # (?:yuan )?(?:in )?between\b")
@@ -88,7 +92,7 @@ def sum_claims(talk: Talk, houses: Sequence[House]) -> list[Claim]:
     known = {*talk.earlier_values, *(float(ticket.selling_price) for ticket in talk.card.tickets)}
     known |= {number.value for number in numbers if number.value >= 100}
     rates = {n.value for n in numbers if n.value >= LOWEST_RATE}
-    rates |= {p for prices in (talk.game.quote, talk.game.agreed) for p in prices if p > 0.0} if talk.game else set()
+    rates |= talk.standing
     stays = [float(ticket.nights) for ticket in talk.card.tickets]
     claims: list[Claim] = []
     for pattern, kind, results in (

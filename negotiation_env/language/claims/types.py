@@ -49,7 +49,8 @@ _NEGATED: Final = re.compile(r"(?:\bnot|\bno|n't|\binstead of|\bor|\bworth [0-9a
 """Before words for a type that are denied, one of two, or no type: "worth 575 to you"."""
 _BEHIND: Final = re.compile(
     r"(?: ?yuan|块[0-9]?|元)?(?: a night| per night| each| the night)?[,:，]? ?\(?(?:(?:is|are|was|it's|that's|as"
-    r"|so) )?(?:(?:all )?(?:what|that|the price) )?(?:it |they |shows? |stands? |lands? |ends? up |comes? |goes? )?(?:都?[是系])?[您你]?"
+    r"|so) )?(?:(?:all )?(?:what|that|the price) )?"
+    r"(?:it |they |shows? |stands? |lands? |ends? up |comes? |goes? )?(?:都?[是系])?[您你]?"
 )
 """What may stand between a figure and the words for its type behind it."""
 # Each text has one way to match: with two ways for a word, a row of words that does not match after all takes for ever.
@@ -224,7 +225,7 @@ def _is(value: float, others: AbstractSet[float]) -> bool:
 def _known(talk: Talk, tickets: Sequence[int], net: bool, bids: bool | None) -> AbstractSet[float]:
     """Return the selling prices of tickets that stand or have stood, or what they leave the hotel (``net``).
 
-    A bid stands where the hotel has named no figure, and counts beside it where ``bids`` says so; with None no bid does.
+    A bid stands where the hotel has named no figure, and counts beside it where ``bids`` says so; with None none does.
     """
     found: set[float] = set()
     for k in tickets:
