@@ -84,6 +84,8 @@ LOWEST_PRICE = 100.0
 SAME = 0.6
 """Yuan within which a figure is the target."""
 _BID = frozenset((Act.PROPOSE, Act.COUNTER))
+ROUNDED = 1.01
+"""Yuan within which a figure is one that stands, net or selling, rounded to a yuan."""
 BID_LOWEST = 0.6
 NO_BID = 0.3
 NEAR_YES = 0.08
@@ -179,36 +181,50 @@ def pressed_at_target(view: ReplyView, prepared: Prepared, phrases: Sequence[str
     """Number of open tickets at whose quote, which meets the target, the reply presses on.
 
     It bids less, asks for their price or turns the quote down; a question that names no ticket presses only where
-    no other one waits for a better quote. A figure that says a quote again, net or selling, does not.
+    no other one waits for a better quote. A figure that says a quote again, net or selling, does not, nor one that the
+    reply does not say where it says the quote: "546 is 41 off your old price".
     """
     game, tickets = view.game, range(len(view.card.tickets))
+    said = [number.value for number in find_numbers(prepared.text, True, True, True)]
     good = [k for k in tickets if game.open[k] and game.quoted[k] and game.quote[k] <= game.card.target[k]]
     alone = len(good) == sum(bool(game.open[k]) for k in tickets)
-    return float(sum(any(_presses(act, k, view, alone) for act in view.acts) for k in good))
+    return float(sum(any(_presses(act, k, view, alone, said) for act in view.acts) for k in good))
 
 
-def _presses(act: DialogueAct, k: int, view: ReplyView, alone: bool) -> bool:
+def _presses(act: DialogueAct, k: int, view: ReplyView, alone: bool, said: Sequence[float]) -> bool:
     """Whether an act asks for less than a ticket's quote; ``alone`` where only such tickets are open."""
     if act.kind in _BID and act.ticket in (None, k) and act.price is not None:
         keep, quotes = 1.0 - view.card.tickets[k].commission, view.game.quote
         price = act.price / (keep if act.price_type is PriceType.NET else 1.0)
         again = any(abs(price - quote) <= SAME for quote in quotes) or abs(price - quotes[k] * keep) <= SAME
-        return price < quotes[k] and not again
+        told = any(abs(value - quotes[k]) <= SAME for value in said) and not _in(act.price, said)
+        return price < quotes[k] and not again and not told
     asks = act.kind is Act.REJECT or (act.kind is Act.ASK and act.detail == "price")
     return asks and (act.ticket == k or (act.ticket is None and alone))
+
+
+def _in(price: float, said: Sequence[float]) -> bool:
+    return any(abs(value - price) <= SAME for value in said)
 
 
 def bids_out_of_range(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
     """Number of bids below 60 percent of their room's selling price, or above its quote, that are meant for it.
 
     A figure that would be an ordinary bid for another open room is taken for one, unless its own room is named beside
-    it, and one below 30 percent, or the competitor's, for no bid.
+    it, and one below 30 percent, or the competitor's, for no bid; so is one that stands already, net or selling.
     """
     game, card = view.game, view.card
     tickets = [k for k in range(len(card.tickets)) if game.open[k]]
+    stands: list[float] = []
+    for k, ticket in enumerate(card.tickets):
+        if game.quoted[k]:
+            keep = 1.0 - ticket.commission
+            stands += [game.quote[k], game.quote[k] * keep, game.quote[k] / keep]
     found = 0
     for act in view.acts:
         if act.kind not in _BID or act.price is None or abs(act.price - card.facts.competitor_price) <= SAME:
+            continue
+        if any(abs(act.price - price) <= ROUNDED for price in stands):
             continue
         for k in tickets if act.ticket is None else {act.ticket}.intersection(tickets):
             net = act.price_type is PriceType.NET

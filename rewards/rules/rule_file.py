@@ -72,6 +72,7 @@ class Rule:
             Beside a feature or ``asked`` without a pattern: the rule does not fire where this is found in the reply.
         taken_back: regular expression, beside ``pattern``; a match does not count where this is found right behind it,
             in its sentence.
+        unless_heard: beside ``pattern``; a match does not count whose longer words all stand in the hotel's message.
         measure: name in ``measures.MEASURES``.
         feature: name in ``features.FEATURES``.
         above: threshold of measure or feature; a measure beside a feature has to be above 0.
@@ -92,6 +93,7 @@ class Rule:
     pattern: _Pattern = None
     unless: _Pattern = None
     taken_back: _Pattern = None
+    unless_heard: bool = False
     measure: Annotated[str | None, known(tuple(MEASURES), "the name of a measure")] = None
     feature: Annotated[str | None, known(tuple(FEATURE_INDEX), "the name of a feature")] = None
     above: Number = 0.5
@@ -182,8 +184,9 @@ def _check_condition(rule: Rule, where: str) -> None:
         )
     if rule.measure is not None and rule.feature is None and rule.unless is not None:
         raise DataFileError(f"{where}: unless: expected no such field beside measure, got {rule.unless!r}")
-    if rule.pattern is None and rule.taken_back is not None:
-        raise DataFileError(f"{where}: taken_back: expected a pattern beside it, got {rule.taken_back!r} alone")
+    if rule.pattern is None and (rule.taken_back is not None or rule.unless_heard):
+        field = "taken_back" if rule.taken_back is not None else "unless_heard"
+        raise DataFileError(f"{where}: {field}: expected a pattern beside it, got {field} alone")
     if rule.feature is not None and rule.needs:
         raise DataFileError(f"{where}: needs: expected no such field beside feature, got {list(rule.needs)}")
     for need in rule.needs:

@@ -28,7 +28,7 @@ from negotiation_env.language.rule_reader import RuleReader, understand
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.protocols import ReplyView, RewardTerm, Utterance
 from rewards.rules.measures import LENGTHS, MEASURES, Measure
-from rewards.rules.plain_text import DIGIT, ORDINARY_SIGNS, Prepared, prepare, tokens_of
+from rewards.rules.plain_text import DIGIT, ORDINARY_SIGNS, Prepared, prepare, token_set, tokens_of
 from rewards.rules.rule_file import Example, Rule, load_rules
 from rewards.sources import RuleScore
 
@@ -47,6 +47,8 @@ _BEHIND = 48
 """Characters behind a match, in its sentence, that may take it back."""
 _MESSAGE = 400
 """Last characters of the hotel's message that are searched for what it asks."""
+_LONG_WORD = 6
+"""Letters of a word that is not used by chance."""
 _MOST_MATCHES = 12
 """Matches of a pattern that are looked at; each may be excused by what stands before it."""
 
@@ -74,23 +76,32 @@ class _Matcher(NamedTuple):
 
         return cls(compiled(regex), compiled(re) if tested else None)
 
-    def found(self, text: str) -> bool:
-        """Return whether the text has a match that nothing before it in its clause excuses, and nothing behind it."""
+    def found(self, text: str, heard: frozenset[str] = frozenset()) -> bool:
+        """Return whether the text has a match that nothing before it in its clause excuses, and nothing behind it.
+
+        One that has longer words, all of which were ``heard``, does not count.
+        """
         free = self.free is not None and text.isascii() and not _SEPARATORS.search(text)
         pattern, unless, back = self.free if free and self.free is not None else self.limited
         limit = {} if free else {"timeout": PATTERN_SECONDS}
-        if unless is None and back is None:
+        if unless is None and back is None and not heard:
             return pattern.search(text, **limit) is not None
         for number, match in enumerate(pattern.finditer(text, **limit)):
             start, end = match.span()
             before = _CLAUSE_END.split(text[max(0, start - _CLAUSE) : start])[-1]
             behind = _SENTENCE_END.split(text[end : end + _BEHIND], maxsplit=1)[0]
             excused = unless is not None and unless.search(before, **limit)
-            if not excused and not (back is not None and back.search(behind, **limit)):
+            excused = excused or (back is not None and back.search(behind, **limit))
+            if not excused and not (heard and _is_heard(match[0], heard)):
                 return True
             if number == _MOST_MATCHES:
                 return False
         return False
+
+
+def _is_heard(words: str, heard: frozenset[str]) -> bool:
+    longer = [word for word in tokens_of(words) if len(word) >= _LONG_WORD]
+    return bool(longer) and heard.issuperset(longer)
 
 
 def _patterns(rule: Rule) -> tuple[str | None, str | None, str | None]:
@@ -205,17 +216,19 @@ class RuleReward:
                 if measure(view, prepared, phrases) <= above:
                     return False
             if i in self._matchers:
-                return self._matches(self._matchers[i], prepared)
+                return self._matches(i, view, prepared)
             excuse = self._excuses.get(i)
             return excuse is None or excuse.search(prepared.text, timeout=PATTERN_SECONDS) is None
         except TimeoutError:
             return True  # the feature stands by itself
 
-    @staticmethod
-    def _matches(matcher: _Matcher, prepared: Prepared) -> bool:
-        """Whether a pattern is found in either reading of the text."""
-        text, plain = prepared.text, prepared.plain
-        return matcher.found(text) or (plain is not text and matcher.found(plain))
+    def _matches(self, i: int, view: ReplyView, prepared: Prepared) -> bool:
+        """Whether the pattern of rule ``i`` is found in either reading of the text."""
+        matcher, text, plain = self._matchers[i], prepared.text, prepared.plain
+        heard = frozenset[str]()
+        if self.rules[i].unless_heard and view.manager_said:
+            heard = token_set(view.manager_said[-1].text[-_MESSAGE:])
+        return matcher.found(text, heard) or (plain is not text and matcher.found(plain, heard))
 
     def fires(self, i: int, view: ReplyView, prepared: Prepared) -> bool:
         """Whether rule ``i``, on words or by measurement, fires. Raises ``TimeoutError`` if it takes too long."""
@@ -224,7 +237,7 @@ class RuleReward:
         measured = self._measures.get(i)
         if measured is None:
             if i in self._matchers:
-                return self._matches(self._matchers[i], prepared)
+                return self._matches(i, view, prepared)
             return self._excuses[i].search(prepared.text, timeout=PATTERN_SECONDS) is None
         measure, phrases, above = measured
         return measure(view, prepared, phrases) > above

@@ -1,10 +1,10 @@
 """Finds what an agent's message states about the card and the talk, and checks it.
 
-``find_claims`` reads ``stays`` (dates, weekdays, months, nights, which ``dates`` finds), ``houses`` (rooms, the
+``find_claims`` reads ``stays`` (dates, weekdays, months) and ``nights``, which ``dates`` finds, ``houses`` (rooms, the
 hotel, its city and the competitor), ``events`` (named, or alluded to: ``allusions``), ``shares`` (demand, exposure,
-conversion, occupancy, commission), ``money`` (prices of the competitor, prices that stand, net prices, totals, what
-was said before), ``types`` (net or selling) and ``gifts`` (what is given beside the price); ``sums`` checks what
-figures are said to add up to;
+conversion, occupancy, commission), ``money`` (prices of the competitor, prices that stand, net prices, totals, what was
+said before), ``types`` (net or selling) and ``gifts`` (what is given beside the price); ``sums`` checks what figures
+are said to add up to;
 ``retold`` holds what is said back against what was told before (``told``); ``talk`` holds a message beside its card.
 A figure that is offered is a bid and no claim, and the confidential target is never looked at. The text is data: no
 string raises, and the time is linear in its length.
@@ -27,9 +27,10 @@ from negotiation_env.language.claims.money import (
     standing_claims,
     taken_claims,
 )
+from negotiation_env.language.claims.nights import nights_claims
 from negotiation_env.language.claims.retold import retold_claims
 from negotiation_env.language.claims.shares import find_shares, share_claims, trend_claims
-from negotiation_env.language.claims.stays import date_claims, month_claims, nights_claims
+from negotiation_env.language.claims.stays import date_claims, month_claims, weekday_claims
 from negotiation_env.language.claims.sums import sum_claims
 from negotiation_env.language.claims.talk import KINDS, MAX_LENGTH, Claim, Talk
 from negotiation_env.language.claims.types import type_claims
@@ -57,6 +58,7 @@ def find_claims(
         *event_claims(talk),
         *date_claims(talk, dates, rooms, nights),
         *month_claims(talk, dates, rooms),
+        *weekday_claims(talk, dates),
         *nights_claims(talk, nights, rooms, dates),
         *share_claims(talk, shares),
         *trend_claims(talk, shares),

@@ -74,7 +74,8 @@ _WEEKDAY_ROW: Final = re.compile(
 _WEEKDAY_AFTER: Final = re.compile(rf",? \(?({WEEKDAY})\b(?!s? (?:to|and|&))")
 _NIGHTS: Final = re.compile(
     r" ?n\b|"
-    r"[ -]?(?:(?!a |per |the |each |every )[a-z]+ )?nights?\b|个?(?:晚上|晚|夜)"
+    r"[ -]?(?:(?!a |per |the |each |every )[a-z]+ )?nights?\b| (?:mornings|evenings)(?= in a row| running| on end)"
+    r"|个?(?:晚上|晚|夜)"
 )
 _WEEKDAY_DAY: Final = re.compile(
     rf"\b({WEEKDAY}) (3[01]|[12][0-9]|[1-9])(?![0-9.,:%]*[0-9:%])(?! ?(?:nights?|rooms?|am|pm|o'clock|then|sharp)\b)"
@@ -216,6 +217,7 @@ def _with_weekday(low: str, start: int, end: int, days: tuple[Day, ...], is_rang
     return DateMention(start, end, days, is_range, None if weekday is None else _WEEKDAYS.index(weekday[1][:3]))
 
 
+_NAMED_DAY: Final = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day,? the $")
 _DAY_BEFORE: Final = re.compile(r"\b(?:from|on|until|till) the $")
 _NO_DAY: Final = re.compile(
     r" (?:floors?|lines?|rooms?|times?|years?|birthday|anniversary|century|page|place|house|hour|minute|step|street"
@@ -228,6 +230,8 @@ def _is_day(low: str, match: re.Match[str]) -> bool:
     """Return whether "18th" or "eighteenth" is a day: a word before and what comes after must allow it."""
     first = match[0]
     unit = first in _UNITS[:5] and not _ROOM_ON.search(low[max(0, match.start() - 24) : match.start()])
+    if unit and _NAMED_DAY.search(low[max(0, match.start() - 16) : match.start()]):
+        return _DAY_ENDS.match(low, match.end()) is not None  # "Friday and Saturday, the third and fourth"
     if unit or re.match(
         r"\W*(?:floor|line|night|room|one|time|in (?:a|every) (?:hundred|ten))", low[match.end() : match.end() + 18]
     ):

@@ -64,7 +64,9 @@ _REFUSED: Final = re.compile(
 _REFUSED_AFTER: Final = re.compile(
     r",? (?:no\b|(?:\w+ ){0,2}(?:isn't|aren't|is not|i can't|i cannot|i may not|i can not|i won't|won't|can't"
     r"|ended|was|were|had)\b|\w+ n't)"
+    r"|,?(?: and \w+(?: \w+)?)? (?:notwithstanding|or not|aside|apart)\b"
 )
+_DECLINED: Final = re.compile(r"\b(?:no|without an?) $")
 _OF_OTHERS: Final = re.compile(
     r"\b(?:they|he|she|his|her|their|neighbours?|others|partners|houses|last (?:year|time))\b[^,;.]{0,30}$"
 )
@@ -86,7 +88,8 @@ def gift_claims(talk: Talk) -> list[Claim]:
     found: list[Claim] = []
     for gift, pattern in _GIFTS.items():
         for match in pattern.finditer(talk.low):
-            if talk.low.endswith(("no ", "without a "), 0, match.start()):
+            declined = _DECLINED.search(talk.low, max(0, match.start() - 12), match.start())
+            if declined or f" no {match[0]}" in talk.low[match.end() :]:
                 break  # it is refused, whatever is said of it elsewhere
             told = "photographer" in match[0] and "photographer" in talk.earlier_low
             if not told and _is_offered(talk, match):

@@ -147,11 +147,15 @@ def room_claims(talk: Talk, mentions: Sequence[RoomMention]) -> list[Claim]:
             found.append(
                 talk.claim("room", mention.start, mention.end, talk.text[mention.start : mention.end], room, True)
             )
+        elif _DENIED.search(talk.before(mention.start, 16)):
+            continue
         elif _is_room(talk, mention) and not _named_before(talk, mention):
             found.append(talk.claim("room", mention.start, mention.end, said, rooms, False))
     return found
 
 
+_DENIED: Final = re.compile(r"\b(?:is|are)(?: not|n't) an? $")
+"""Before a room of another kind: "a suite is not a double"."""
 _NAMED_ROOM: Final = re.compile(r"\b(?:[Yy]our|[Tt]he|[Oo]ur) [A-Z][a-z]+ $")
 """What stands before a room word that has a name: "your Panorama Penthouse"."""
 
@@ -465,7 +469,8 @@ def _is_asked_of(talk: Talk, house: House, rooms: list[RoomMention]) -> bool:
         0 <= room.start - house.end <= 24 and _HOUSE_ROOM.fullmatch(talk.low[house.end : room.start]) for room in rooms
     )
     at_it = any(talk.low[room.end : house.start] in (" at ", " at the ", " of ", " of the ") for room in rooms)
-    priced = re.match(r"[^.,;?!]{0,40}[0-9]{3}", talk.low[house.end : house.end + 44]) is not None
+    near = [number for number in within(talk.numbers, house.end, house.end + 44) if number.value >= 100]
+    priced = bool(near) and not re.search(r"[.,;?!]", talk.low[house.end : near[0].start])
     if priced or not (of_it or at_it):
         return False
     if talk.before(house.start, 60).endswith((" of the ", " at the ")) and at_it:

@@ -34,9 +34,9 @@ _NO_PRICE_AFTER: Final = re.compile(
 )
 _UNNAMED: Final = re.compile(
     r"\b(?:neighbours?|neighbors?|next door|competitors?|competition|rivals?|other (?:houses?|hotels?|"
-    r"places?)|others (?:in|on|at)|"
+    r"places?)|others (?:in|on|(?<!(?:two|ree|our|ive|six|ven|ght|ine|ten) others )at)|"
     r"(?:houses|hotels|places|everyone|everybody|most|all|half) (?:on|in|next|across|nearby|down|around|"
-    r"round|near|along|by|of)|"
+    r"round|near|along|by|of (?:the (?:houses|hotels|street|town|city|others)|them))|"
     r"across the (?:street|road))\b|隔壁|对面|老\w家|同行|竞对|别家|其他家"
     r"|(?:(?![您你我咱房床园景])[\u4e00-\u9fff]){2,6}(?:挂|跌到|降到|卖到)(?:着|了)?(?= ?[0-9一二两三四五六七八九])"
 )
@@ -54,12 +54,14 @@ _NET_AFTER: Final = re.compile(
     r"pocket)|reach(?:es)? (?:you|her|him|the))"
 )
 _NET_BEFORE: Final = re.compile(
-    r"(?:\bleav(?:es|ing) (?:(?:you|her|him|me|them|the house) )?(?:with )?|\bleave (?:you|her|him|me|"
-    r"them|the house) (?:with )?|\b(?:you|she|he) (?:would |'d )?keeps? |到手(?:就是|是|有)?)$"
+    r"(?:\bleav(?:es|ing) (?:(?:you|her|him|me|them|the house|m(?:iss|adam|rs?|s) [a-z]+) )?(?:with )?|"
+    r"\bleave (?:you|her|him|me|them|the house) (?:with )?|"
+    r"\b(?:you|she|he) (?:would |'d )?keeps? |到手(?:就是|是|有)?)$"
 )
 _NET_PLAIN: Final = re.compile(r" net\b")
 _APART: Final = re.compile(
-    r" ?(?:yuan )?(?:under|below|over|above|behind|ahead of|cheaper than|dearer than|in front of) (?:the )?"
+    r" ?(?:yuan )?(?:(under|below|beneath|cheaper than|lower than|less than)|(over|above|dearer than|higher than|more "
+    r"than)|behind|ahead of|in front of) (?:the )?"
 )
 _NEARLY: Final = re.compile(r"\b(?:about|around|nearly|almost|roughly|some|just under|just over) $")
 _STATED: Final = re.compile(r" (?:is|lies|sits|stands|would be|puts you|leaves you) (?:just |only |still )?")
@@ -89,7 +91,8 @@ _NO_GAP: Final = re.compile(r"\b(?:nights?|rooms?|guests?|to|the|at|by the|for|d
 _NOW_BEFORE: Final = re.compile(
     r"\b(?:stands at|standing at|currently(?: at)?|list(?:ed|s)? (?:price )?(?:at|of|is)|rack rate(?: of|"
     r" is)?|(?:now|today) (?:at|on)|"
-    r"current(?:ly)? (?:selling )?(?:price|rate)?(?: of| is| at)?|selling (?:now )?at) $|(?:现价|挂牌|现在(?:卖|挂))$"
+    r"still reads|current(?:ly)? (?:selling )?(?:price|rate)?(?: of| is| at)?|selling (?:now )?at) $"
+    r"|(?:现价|挂牌|现在(?:卖|挂))$"
 )
 MOST_KNOWN: Final = 40
 """Figures of a talk of which the differences are looked at."""
@@ -260,20 +263,25 @@ def _difference_claims(talk: Talk, houses: list[House], prices: list[Number]) ->
         stated = [price.value for price in prices if _STATED.fullmatch(talk.low[price.end : number.start])]
         known = [price.value for price in prices] + [float(ticket.selling_price) for ticket in talk.card.tickets]
         known += [value for value in talk.earlier_values if 0.4 * truth < value < 2.5 * truth]
-        known = stated or known
-        nearest = min((abs(value - truth) for value in known), key=lambda value: abs(value - number.value))
-        claims.append(
-            talk.claim(
-                "competitor-price", number.start, number.end, number.value, nearest, abs(nearest - number.value) <= 2.5
-            )
-        )
+        said = -number.value if apart[1] else number.value
+        sides = (said,) if apart[1] or apart[2] else (said, -said)
+        room = 2.5 if number.value >= 20 else 0.9
+        gaps = [price.value - truth for price in prices if abs(abs(price.value - truth) - number.value) <= room]
+        gaps = gaps or [value - truth for value in stated or known]
+        off, nearest = min((abs(gap - side), gap) for gap in gaps for side in sides)
+        true = off <= room
+        claims.append(talk.claim("competitor-price", number.start, number.end, said, nearest, true))
     return claims
 
 
 _UNDERCUTS: Final = re.compile(
-    r"(?: is| sells| sits| stands| lists| asks)?(?: now| already)? "
-    r"(?:(undercuts?|undercutting|cheaper than)|(dearer than|pricier than)) you\b"
+    r"(?:,? (?:with (?:its|his|their)|at) [0-9]{3},?)?(?: is| sells| sits| stands| lists| asks| lies)?"
+    r"(?: now| already| still)?(?: a (?:little|bit|touch|hair)| well| far| just)?(?: [0-9]{1,3}| [a-z-]+)?(?: yuan)? "
+    r"(?:(undercuts?|undercutting|cheaper than|lower than|under|below|beneath)|"
+    r"(?:dearer than|pricier than|higher than|over|above)) (?:you\b|your (?:own )?([0-9]{3})\b)"
 )
+_LISTED: Final = re.compile(r"\b(?:lists?|listed|search|results|page|screen)\b")
+"""What a house may stand above another in."""
 
 
 def _gap_claims(talk: Talk, prices: list[Number], taken: Collection[int]) -> list[Claim]:
@@ -294,7 +302,9 @@ def _gap_claims(talk: Talk, prices: list[Number], taken: Collection[int]) -> lis
             gaps = sorted({abs(a - b) for a in known for b in known} | {v for v in talk.earlier_values if v < 400})
         at = bisect_left(gaps, number.value)
         truth = min(gaps[max(0, at - 1) : at + 1], key=lambda gap: abs(gap - number.value))
-        true = abs(truth - number.value) <= 1.5 or number.value == round(talk.card.hotel.occupancy * 100)
+        room = 0.1 * number.value if _NEARLY.search(talk.before(number.start, 16)) else 1.5
+        room = max(room, 0.04 * number.value if number.value % 100 == 0 else 1.5)
+        true = abs(truth - number.value) <= room or number.value == round(talk.card.hotel.occupancy * 100)
         found.append(talk.claim("total", number.start, number.end, number.value, truth, true))
     return found
 
@@ -306,11 +316,13 @@ def _beside_claims(talk: Talk, houses: list[House]) -> list[Claim]:
     claims: list[Claim] = []
     for house in houses:
         side = _UNDERCUTS.match(talk.low, house.end) if house.core == other else None
-        if side is None:
+        if side is None or (_LISTED.search(talk.low) and not side[0].endswith("than you")):
             continue
-        own = {float(ticket.selling_price) for ticket in talk.card.tickets} | {
-            value for value in talk.earlier_values if 0.5 * price < value < 2.0 * price and value != price
-        }
+        game = talk.game
+        own = {float(ticket.selling_price) for ticket in talk.card.tickets}
+        own |= {n.value for n in talk.numbers if 0.5 * price < n.value < 2.0 * price and n.value != price}
+        own |= {game.quote[k] for k in range(len(talk.card.tickets)) if game.quoted[k]} if game else set()
+        own = {float(side[2])} if side[2] else own
         true = any(value > price if side[1] else value < price for value in own)
         claims.append(talk.claim("competitor-price", house.start, side.end(), side[0].strip(), float(price), true))
     return claims
@@ -321,6 +333,8 @@ def _total_claims(talk: Talk) -> list[Claim]:
     lowest = min(ticket.net_price for ticket in talk.card.tickets) * 0.6
     highest = max(ticket.selling_price for ticket in talk.card.tickets) * 1.3
     rates = {number.value for number in talk.numbers if lowest <= number.value <= highest}
+    rates -= {float(talk.card.facts.competitor_price)}
+    told = rates | talk.standing
     counts = {number.value for number in talk.numbers if 2 <= number.value <= 31 and number.value == int(number.value)}
     counts |= {float(ticket.nights) for ticket in talk.card.tickets}
     claims: list[Claim] = []
@@ -331,7 +345,7 @@ def _total_claims(talk: Talk) -> list[Claim]:
         if not cue and not _FOR_STAY.match(talk.low, number.end) and not _IN_ALL.search(talk.before(number.start, 30)):
             continue
         keeps = {1.0, *(1.0 - ticket.commission for ticket in talk.card.tickets)}
-        sums = [rate * count * keep for rate in rates for count in counts for keep in keeps]
+        sums = [rate * count * keep for rate in told for count in counts for keep in keeps]
         truth = min(sums, key=lambda value: abs(value - number.value))
         true = abs(truth - number.value) <= 3 or talk.was_said(number.value)
         claims.append(talk.claim("total", number.start, number.end, number.value, truth, true))
@@ -479,7 +493,8 @@ def taken_claims(talk: Talk) -> list[Claim]:
         if not (stays or _TAKING.search(words)) or _BIDDING.search(words) or talk.was_said(number.value, 1.0):
             continue
         truth = min(known, key=lambda price: abs(price - number.value))
-        if abs(truth - number.value) > 1.0 and abs(number.value - talk.card.facts.competitor_price) > 1.0:
+        known_otherwise = abs(number.value - talk.card.facts.competitor_price) <= 1.0 or _converted(talk, number)
+        if abs(truth - number.value) > 1.0 and not known_otherwise:
             found.append(talk.claim("standing-price", number.start, number.end, number.value, round(truth, 2), False))
     return found
 

@@ -107,6 +107,7 @@ def _days_unheard(talk: Talk, now: Told, nights: Sequence[Nights], before: _Befo
         new = [day for day in _unheard(group, before) if any(_near(day, ticket) for ticket in talk.card.tickets)]
         sentence = sentence_at(now, group.start)
         partly = _PARTLY.search(talk.low, sentence.start, sentence.end)
+        partly = partly or _VAGUE.search(talk.before(group.start, 16))
         if not new or partly or is_asked(now, sentence) or _are_nights(group, talk.card.tickets):
             continue
         clause = talk.clause(group.start)
@@ -124,6 +125,7 @@ _PARTS: Final = re.compile(
 )
 _WEEK: Final = re.compile(r"周|礼拜|星期")
 _PARTLY: Final = re.compile(r"\b(?:only|just|last|first|rest|half|other|of (?:the|those|these))\b|只|剩")
+_VAGUE: Final = re.compile(r"\b(?:about|around|roughly|near|say) (?:the )?$")
 _OWN_DAY: Final = re.compile(
     r"\b(?:i|we|i'll|we'll|you|report|call|ring|write|send|photograph\w*|photos?|banner|badge|decide|answer|by|before|"
     r"until then|deadline|birthday|meet\w*|visit|paid|pay|payout|review|again|not|without|except|no|but)\b|再|之前"
@@ -257,7 +259,8 @@ def _weekdays_moved(talk: Talk, now: Told, nights: Sequence[Nights], before: _Be
              if 2 <= len(part.weekdays) <= WEEK_PART]  # fmt: skip
     if not heard:
         return
-    known = {part.weekdays for message in before.messages for part in week_parts(message)}
+    known = {part.weekdays for message in before.messages for any_of in (False, True)
+             for part in week_parts(message, any_of)}  # fmt: skip
     known |= {frozenset(day.weekday() for day in group.days) for groups in before.nights for group in groups}
     stays = {frozenset((ticket.check_in + number * _DAY).weekday() for number in range(ticket.nights))
              for ticket in talk.card.tickets}  # fmt: skip

@@ -37,13 +37,15 @@ _OF_OTHERS: Final = re.compile(
     r" (?:of (?:the|your|all) |of )?(?:houses|hotels|partners|places|managers|owners|neighbou?rs|guest ?houses|inns|"
     r"resorts|homestays|colleagues|competitors)\b"
 )
+_OF_ROOMS: Final = re.compile(r" (?:rooms?|doors?|beds?|keys?) (?:in|out of) ")
 _TENTHS: Final = re.compile(r"成(?![交功本为])")
 _HOUSE_FULL: Final = re.compile(r"\b(?:full|empty|sold|unsold|taken|vacant|occupied|free)\b")
 _FRACTION_BEFORE: Final = re.compile(
     r"\b(?:by|up|down|increase of|rise of|drop of|fall of)(?: (?:about|almost|nearly|over|roughly))? $"
 )
 _FRACTION_AFTER: Final = re.compile(
-    r" (?:more|fewer|less|as many|again|full|empty|sold|unsold|up|down|above|below|over last|under last|higher|lower)\b"
+    r" (?:more|fewer|less|as many|again|full|empty|sold|unsold|up|down|above|below|over last|under last|higher|lower"
+    r"|bigger|larger|smaller|busier|quieter|stronger|weaker)\b"
     r"| of what\b| (?:stays|goes|go|stay) (?:with|to) us\b"
     r"|(?: of)? (?:the|your|our) (?:rooms|house|beds|searches|people|views)"
 )
@@ -93,7 +95,7 @@ _PRICE_SHARE: Final = re.compile(
 )
 _UP: Final = re.compile(
     r"\b(?:up|more|ris(?:e|es|ing|en)|rose|climb\w*|grow\w*|grew|grown|above|over|higher|increas\w+|extra|"
-    r"additional|plus|stronger|"
+    r"additional|plus|stronger|longer (?=than (?:normal|usual|always))|larger|"
     r"lift(?:s|ed|ing)?|boost\w*|jump\w*|surg\w+|gain\w*|ahead|shoots? up|soar\w*|bigger|busier|better|"
     r"strong|rush|peak|"
     r"boom\w*|livel\w+|fuller|swell\w*|adds?|on top)\b|涨|多|升|增|上升|高|旺|火|热"
@@ -101,7 +103,7 @@ _UP: Final = re.compile(
 _DOWN: Final = re.compile(
     r"\b(?:down|fewer|less|falls?|fell|fallen|falling|drop\w*|below|under|lower\w*|declin\w+|behind|"
     r"decreas\w+|los[et]\w*|minus|"
-    r"weak\w*|slip\w*|sink\w*|sank|sunk|off|dip\w*|thin\w*|quiet\w*|shr[iau]nk\w*|short|smaller|slow\w*|"
+    r"weak\w*|slip\w*|sink\w*|sank|sunk|off|dip\w*|thin\w*|quiet\w*|shr[iau]nk\w*|short(?:er)?|smaller|slow\w*|"
     r"collaps\w+|missing|"
     r"shy|soft\w*|slump\w*|slid\w*|sag\w*|cool\w*|dead|worse|cuts?|reduc\w+|pull\w* [a-z]+ down)\b|跌|少|降|"
     r"减|下滑|低|掉|淡|冷|差|弱"
@@ -110,11 +112,17 @@ _NOT: Final = re.compile(r"(?:(?:\b(?:not|never|no|instead of|rather than)|n't) 
 _WE_KEEP: Final = re.compile(
     r"\b(?:we|the platform)(?: only| just| will)? (?:keep|take|hold|retain)s?\b|\bstays? with us\b"
 )
+_PRICED: Final = re.compile(
+    r"(?: (?:under|below|less|lower|off|and|cheaper|both|each)(?: [a-z]{1,12})?){0,2}: ?[0-9]{3}\b"
+)
+"""Prices behind a share that tell what it was taken of."""
 _OFF: Final = re.compile(r" off\b| discount\b| less (?:on\b|than (?:that|it|this|your|the|my)|is)\b|折")
 _YOUR_HOUSE: Final = re.compile(
     r"\b(?:(?:at|your|you run|running at|you're at|be at) |[您你](?:这房|家|们|这)?(?:现在|才|只|就)?)$"
 )
-_OUR_SHARE: Final = re.compile(r"\b(?:our|we keep|we take|minus|paying|pay|(?:after|minus|before|less) (?:the|your)) $")
+_OUR_SHARE: Final = re.compile(
+    r"\b(?:our|we keep|we take|minus|paying|pay|after|(?:after|minus|before|less) (?:the|your)) $"
+)
 _OF_HOUSE: Final = re.compile(r" of (?:the |your |its )?(?:guests|rooms|house|beds)\b|有人|满|多人")
 _UP_DOWN: Final = re.compile(r" (?:up|down)\b")
 _UP_DOWN_BEFORE: Final = re.compile(r"\b(?:up|down) $")
@@ -122,6 +130,7 @@ _FEWER: Final = re.compile(r" (?:fewer|less|down|below|under)\b")
 _MOVED: Final = re.compile(
     r" (?:more|fewer|less|up|down|above|below|over|under|softer|quieter|weaker|stronger|busier)\b"
 )
+_MOVED_ALONE: Final = re.compile(r" (?:up|down)[.;!]")
 _THIRD: Final = re.compile(
     r"\b(?:houses|hotels|partners?|neighbou?rs?|resorts|guest ?houses|inns|homestays|competitors|"
     r"others|average|measured|proven|model|figures|"
@@ -130,13 +139,14 @@ _THIRD: Final = re.compile(
 )
 _MUCH: Final = re.compile(
     r"\b(?:more|fewer|less|up|down|above|below|over|under|twice|doubl\w+|tripl\w+|times|increase|drop|"
-    r"rise|rose|fall\w*|fell|gr[eo]w\w*|higher|lower)\b|[多少涨跌翻降增]"
+    r"rise|rose|fall\w*|fell|gr[eo]w\w*|higher|lower|bigger|larger|smaller|busier|quieter)\b|[多少涨跌翻降增]"
 )
 # Demand that is said to move now, without a figure; "if demand is up" and what the hotel may think are no claims.
 _TREND: Final = re.compile(
-    r"(?<!if )\b(?:demand|searches)(?: [a-z]+){0,4}?(?:'s| is| are| will be| keeps?| has been)(?: (?:well|"
-    r"far|clearly|already|really|also))? "
-    r"((?:up|down|rising|climbing|growing|falling|dropping|shrinking|sinking|higher|lower|stronger|weaker|"
+    r"(?<!if )\b(?:demand|searches)(?: [a-z]+){0,4}?(?:'s| is| are| will be| keeps?| has been| stands?| runs?| lies?)"
+    r"(?: (?:well|far|clearly|already|really|also))? "
+    r"((?:up|down|(?:above|below) (?:any|normal|usual|average)|rising|climbing|growing|falling|dropping|shrinking|"
+    r"sinking|higher|lower|stronger|weaker|"
     r"weak|through the roof|collapsing|soaring|booming))\b"
     r"|(?:搜|需求)[\u4e00-\u9fff]{0,8}(往下掉|下滑|在跌|在降|少了|变少|上涨|在涨|往上涨|多了|变多)"
 )
@@ -248,7 +258,7 @@ def _ratio(low: str, part: Number, whole: Number) -> Share | None:
     if not 0 < part.value < whole.value <= 100 or len(between) > 24 or not _RATIO.fullmatch(between):
         return None
     others = _OF_OTHERS.match(low, whole.end) is not None
-    if not others and not _HOUSE_FULL.search(low, part.end, whole.end + 40):
+    if not others and not _OF_ROOMS.match(low, part.end) and not _HOUSE_FULL.search(low, part.end, whole.end + 40):
         return None
     return Share(part.start, whole.end, part.value / whole.value * 100.0, not others)
 
@@ -267,8 +277,7 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
     near = subjects[0] if subjects else ""
     direction = _direction(talk, share, sentence)
     theirs = near == "occupancy" and share.loose and _THEY.search(talk.before(share.start))
-    taken_off = _OFF.match(talk.low, share.end) or _LESS.search(talk.before(share.start, 16))
-    if theirs or (share.loose and not _says_a_share(near, words)) or taken_off:
+    if theirs or (share.loose and not _says_a_share(near, words)) or _is_taken_off(talk, share):
         return None
     holds = _holds(talk)
     before = talk.before(share.start, 16)
@@ -281,8 +290,9 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
         subjects += [kind for kind in ("commission",) if any(abs(share.percent - value) < 0.6 for value in holds[kind])]
     if (
         _MOVED.match(talk.low, share.end)
-        and near in ("", "occupancy", "commission")
+        and (near in ("", "occupancy", "commission") or _MOVED_ALONE.match(talk.low, share.end))
         and share.percent == abs(facts.demand)
+        and share.percent not in holds.get(near, ())
     ):
         subjects.insert(0, "demand")
     if not subjects and (_UP_DOWN.match(talk.low, share.end) or _UP_DOWN_BEFORE.search(before)):
@@ -290,10 +300,9 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
     ours = _OUR_SHARE.search(before) is not None
     if ours or ("点" in talk.low[share.start : share.end] and share.percent in holds["commission"]):
         subjects.insert(0, "commission")
-    room = 0.6 if not share.loose else 12.0 if near == "occupancy" else 6.0
+    room = _room_of(talk, share, near)
     subjects = [direct] if (direct := _direct(talk, share)) else subjects
-    if near == "demand" and abs(share.percent - facts.exposure) <= room and _LOOKERS.match(talk.low, share.end):
-        subjects = ["exposure"]  # "31% more people looking", and no search spoken of
+    subjects = _of_lookers(talk, share, near, room) or subjects
     fitting = [kind for kind, values in holds.items() if any(abs(share.percent - value) <= room for value in values)]
     if _MOVED.match(talk.low, share.end) and {"conversion", "exposure", "demand"} & set(subjects):
         fitting = [kind for kind in fitting if kind not in ("occupancy", "commission")]  # they do not move
@@ -317,6 +326,30 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
             return None
     truth = {"demand": float(facts.demand), "occupancy": hotel.occupancy * 100.0}.get(near, holds.get(near, (None,))[0])
     return talk.claim(near or "performance", share.start, share.end, share.percent, truth, False)
+
+
+def _is_taken_off(talk: Talk, share: Share) -> bool:
+    """Return whether a share is taken off a price: "15% off", "4 percent under: 549"."""
+    behind = _OFF.match(talk.low, share.end) or _PRICED.match(talk.low, share.end)
+    return (behind or _LESS.search(talk.before(share.start, 16))) is not None
+
+
+def _room_of(talk: Talk, share: Share, near: str) -> float:
+    """Return by how much a share may miss; "one room in ten" by less than "a quarter of your rooms"."""
+    if _OF_ROOMS.search(talk.low, share.start, share.end):
+        return 0.4 * share.percent
+    return 0.6 if not share.loose else 12.0 if near == "occupancy" else 6.0
+
+
+def _of_lookers(talk: Talk, share: Share, near: str, room: float) -> list[str]:
+    """Return what people who look are a share of, where the figure is the other one's; nothing where it is not."""
+    facts = talk.card.facts
+    lost = near == "exposure" and share.percent == -facts.demand and facts.exposure != share.percent
+    if lost and _FEWER.match(talk.low, share.end):
+        return ["demand"]  # "15% fewer lookers": partners never lose any
+    if near == "demand" and abs(share.percent - facts.exposure) <= room and _LOOKERS.match(talk.low, share.end):
+        return ["exposure"]  # "31% more people looking", and no search spoken of
+    return []
 
 
 def _direct(talk: Talk, share: Share) -> str:
@@ -353,7 +386,10 @@ def _holds(talk: Talk) -> dict[str, tuple[float, ...]]:
 def _says_a_share(near: str, words: str) -> bool:
     """Return whether a fraction or a multiple is said of a fact: "half full", "a quarter more searches"."""
     if near == "occupancy":
-        return re.search(r"\b(?:full|empty|occup\w+|sold|unsold|vacant)\b|满|空", words) is not None
+        return (
+            _OF_ROOMS.search(words) is not None
+            or re.search(r"\b(?:full|empty|occup\w+|sold|unsold|vacant)\b|满|空", words) is not None
+        )
     if near == "commission":
         return _WE_KEEP.search(words) is not None
     return near in ("demand", "exposure", "conversion") and (_MUCH.search(words) is not None)

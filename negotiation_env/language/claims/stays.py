@@ -21,9 +21,9 @@ from negotiation_env.language.claims.dates import (
     weekday_row,
     weekdays_of,
 )
-from negotiation_env.language.claims.houses import DATE_ASIDE, RoomMention, tickets_meant
+from negotiation_env.language.claims.houses import RoomMention, tickets_meant
 from negotiation_env.language.claims.talk import Claim, Span, Talk, within
-from negotiation_env.language.claims.told import Nights, nights_on, parts_among, parts_told, told
+from negotiation_env.language.claims.told import Nights, nights_on, parts_among, told
 from negotiation_env.language.numerals import find_numbers
 
 _START_BEFORE: Final = re.compile(
@@ -38,11 +38,14 @@ _END_BEFORE: Final = re.compile(
 )
 _ROUGHLY_BEFORE: Final = re.compile(rf"\b(?:and|around|round|about|between|near)(?: {WEEKDAY},?)? (?:the )?$")
 _OUT_BEFORE: Final = re.compile(
-    rf"\b(?:out|leaves|leaving|(?<!we )(?<!i )leave|depart\w+|check(?:ing)?[ -]?out)(?: on)? (?:{WEEKDAY},? ?)?"
-    r"(?:the )?$"
+    rf"\b(?:out|gone(?: by)?|leaves|leaving|(?<!we )(?<!i )leave|depart\w+|check(?:ing)?[ -]?out)(?: on)? "
+    rf"(?:{WEEKDAY},? ?)?(?:the )?$"
 )
 _LAST_BEFORE: Final = re.compile(
     rf"\blast (?:night|one)(?: is| being| of (?:it|them))?(?: on)?,? (?:{WEEKDAY},? ?)?(?:the )?$"
+)
+_FIRST_BEFORE: Final = re.compile(
+    rf"\bfirst (?:night|of (?:them|those|these))(?: is| being)?(?: on)?,? (?:{WEEKDAY},? ?)?(?:the )?$"
 )
 _AND_DAY: Final = re.compile(rf",? (?:and|&) (?:{WEEKDAY},? )?(?:the )?")
 """Between two nights of one stay: "Saturday 8 and Sunday 9 May"."""
@@ -82,7 +85,7 @@ _I_WRITE: Final = re.compile(
 _BOOKED_BEFORE: Final = re.compile(r"\b(?:for|fill|filling|book|booking) (?:the )?$")
 _NIGHTS_FROM: Final = re.compile(
     rf"[ ,]*(?:(?:of|in|for) (?:the |your )?[a-z ]{{1,20}},? )?(?:from|starting|beginning|as of|"
-    rf"on)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?"
+    rf"on|in)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?"
 )
 _FROM_NIGHTS: Final = re.compile(r"[ ,:]*(?:起|进|入住)?(?:for )?(?:the |all |its )?")
 _OTHER_MONTH: Final = re.compile(
@@ -90,28 +93,18 @@ _OTHER_MONTH: Final = re.compile(
 )
 _ROOMS_ASKED: Final = re.compile(r"\b(?:rooms|rates?|nights|prices?)\b")
 _IN_MONTH: Final = re.compile(r"(?: rooms?)? (?:in|for)(?: the)?(?: (?:early|late|mid|end of))? ?-?")
-_TO_NIGHTS: Final = re.compile(r"(?:'s|[,，]| for| at)*(?: the)?(?: ?[0-9]{3,4})?[,，]?(?: for)? ?")
-_PART: Final = re.compile(
+PART: Final = re.compile(
     r"\b(?:only|just|last|leave|except|without|outside|first|keep|kept|closed?|after|weekends?|weekdays?|midweek|other|"
     r"rest|remaining|of (?:those|these|them|the)|part|some|stays|stay(?! of\b)|"
     r"shorter|instead|half|quiet|empty|before|between|or|"
     r"mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|alone|either|split|minus|"
     r"less|free)\b|只|其中|剩|另外|平日|周"
 )
-_ONE_NIGHT: Final = re.compile(r"[,.;)]|$")
-_NO_MORE: Final = re.compile(r",? (?:and )?(?:no more|not one more|no longer)\b")
-_AND_NIGHTS: Final = re.compile(r"/[0-9]| and (?:[a-z]+|[0-9]+)(?:[,.;:?!)]|$)")
-_AT_ONCE: Final = re.compile(r" in one go\b| at a stretch\b| on end\b")
-_LEAST: Final = re.compile(
-    r"\b(?:minimum|min|at least|or more|or longer|least|every|each|per|more than|under|limit|up to|over|any|"
-                           r"who|guests?|stays?|people|long|whatever|which|of the)\b"
-    r"|哪|都有|换|洗|以上|连住|起住|至少|最少")  # fmt: skip
 
 
 _ALL_FROM: Final = re.compile(
     rf"\b(?:all(?: (?:two|three))?|both)(?: of them| rooms)?,? (?:from|starting) (?:{WEEKDAY},? )?(?:the )?$"
 )
-_EACH: Final = re.compile(r" each\b")
 
 
 def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMention],
@@ -142,28 +135,30 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
         out = _CHINESE_OUT.match(talk.low, mention.end) or (
             opening and _OUT_BEFORE.search(talk.before(mention.start, 32))
         )
-        if last or (not start and out):
-            found += _end_claims(talk, mention, tickets, said, last)
+        begun = () if start or last or out else _begun_before(talk, mention, dates)
+        if last or begun or (not start and out):
+            found += _end_claims(talk, mention, begun or tickets, frozenset[Day]() if begun else said, last)
             continue
         if not start and not _of_stay(talk, mention, rooms, nights):
             continue
         truth = ", ".join(sorted({ticket.check_in.isoformat() for ticket in tickets}))
         if opening and not _END_BEFORE.search(talk.before(mention.start, 32)):
             # The first message says which stay it is about, not a part of it.
-            true = any(_begins(mention.days[0], ticket) for ticket in tickets)
-        elif _ALL_FROM.search(talk.before(mention.start, 40)):
-            true = all(_begins(mention.days[0], ticket) for ticket in tickets)
+            true = any(begins(mention.days[0], ticket) for ticket in tickets)
+        elif (told_so := _is_told_start(talk, mention, tickets, said, start)) is not None:
+            true = told_so
         elif start and _whole_stay_elsewhere(talk, mention, tickets, nights):
             true = False
-        elif all(day in said and not any(_begins(day, ticket) for ticket in talk.card.tickets) for day in mention.days):
+        elif all(day in said and not any(begins(day, ticket) for ticket in talk.card.tickets) for day in mention.days):
             true = True
         elif _lists_nights(talk, mention, nights):
-            true = any(all(_is_night(day, ticket) for day in mention.days) for ticket in tickets)
+            true = any(all(is_night(day, ticket) for day in mention.days) for ticket in tickets)
         elif len(mention.days) == 2 and mention.is_range and _half_fits(talk, mention, tickets, said, dates, nights):
             true = False
         elif len(mention.days) > 1 and (not mention.is_range or len(tickets) == len(talk.card.tickets)):
             between = talk.before(mention.start, 12).endswith(("between ", "between the "))
-            fits = _inside if mention.is_range or between else _is_night  # "11 and 12 April" are nights
+            ends = _END_BEFORE.search(talk.before(mention.start, 32)) is not None  # "to the 5th and the 7th"
+            fits = _inside if mention.is_range or between or ends else is_night  # "11 and 12 April" are nights
             true = all(any(fits(day, ticket) for ticket in talk.card.tickets) for day in mention.days)
         else:
             true = any(_fits(talk, mention, ticket, start, nights) for ticket in tickets)
@@ -180,11 +175,19 @@ def _is_part(talk: Talk, mention: DateMention, groups: Sequence[Nights], parts: 
     return not tickets or bool(parts_among(own, talk.earlier, tickets))
 
 
+def _begun_before(talk: Talk, mention: DateMention, dates: Sequence[DateMention]) -> tuple[Ticket, ...]:
+    """Return the tickets of which the stay ends on a date: "in on the 5th", their first night, "and out on the 9th"."""
+    if not _OUT_BEFORE.search(talk.before(mention.start, 32)) or len(mention.days) > 1:
+        return ()
+    firsts = [date.days[0] for date in within(dates, mention.start - 40, mention.start) if len(date.days) == 1]
+    return tuple(t for t in talk.card.tickets if firsts and begins(firsts[-1], t))
+
+
 def _end_claims(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], said: AbstractSet[Day],
                 last: bool) -> list[Claim]:  # fmt: skip
     """Return the claim that a date is a stay's last night, or the day on which the guests leave."""
     ends = {ticket.check_out - timedelta(days=int(last)) for ticket in tickets}
-    shorter = {t.check_in + timedelta(days=n - int(last)) for t in tickets for n in _nights_said(talk) if n <= t.nights}
+    shorter = {t.check_in + timedelta(days=n - int(last)) for t in tickets for n in nights_said(talk) if n <= t.nights}
     wrong = last and any(mention.days[-1].day == ticket.check_out.day for ticket in tickets)
     true = any(mention.days[-1].day == end.day for end in ends | shorter) or (not wrong and set(mention.days) <= said)
     begins = not mention.is_range or any(_inside(mention.days[0], ticket) for ticket in tickets)
@@ -229,10 +232,11 @@ def _of_stay(talk: Talk, mention: DateMention, rooms: Sequence[RoomMention], nig
         return False
     if len(within(rooms, sentence.start, sentence.end)) + len(within(nights, sentence.start, sentence.end)):
         return True
-    return _names_price(talk, sentence) or _BOOKED_BEFORE.search(talk.before(mention.start, 16)) is not None
+    return names_price(talk, sentence) or _BOOKED_BEFORE.search(talk.before(mention.start, 16)) is not None
 
 
-def _names_price(talk: Talk, sentence: Span) -> bool:
+def names_price(talk: Talk, sentence: Span) -> bool:
+    """Return whether a sentence names a figure that may be a price."""
     return any(number.value >= 100 for number in within(talk.numbers, sentence.start, sentence.end))
 
 
@@ -247,8 +251,13 @@ def _inside(day: Day, ticket: Ticket) -> bool:
     return any(ticket.check_in <= found <= ticket.check_out for found in _days(day, ticket))
 
 
-def _begins(day: Day, ticket: Ticket) -> bool:
+def begins(day: Day, ticket: Ticket) -> bool:
+    """Return whether a day is a ticket's first night."""
     return day.day == ticket.check_in.day and day.month in (None, ticket.check_in.month)
+
+
+FROM_DATE: Final = re.compile(rf",? from (?:{WEEKDAY},? ?)?(?:the )?")
+"""Between nights that are a number alone and their first date."""
 
 
 def _fits(talk: Talk, mention: DateMention, ticket: Ticket, start: bool, nights: Sequence[NightsMention]) -> bool:
@@ -258,15 +267,15 @@ def _fits(talk: Talk, mention: DateMention, ticket: Ticket, start: bool, nights:
         return False
     if not start and _OUT_BEFORE.search(talk.before(mention.start, 24)):
         days = [found for found in _days(first, ticket) if found <= ticket.check_out]
-        counts = {item.nights for item in within(nights, mention.start - 80, mention.end + 80)} | _nights_said(talk)
+        counts = {item.nights for item in within(nights, mention.start - 80, mention.end + 80)} | nights_said(talk)
         return any(found == ticket.check_out or (found - ticket.check_in).days in counts for found in days)
     if not start or mention.is_range:
         return True
     near = within(nights, mention.start - 60, mention.end + 40)
-    beside = [item.nights for item in near if _counted_from(talk, item, mention)]
+    beside = [item.nights for item in near if counted_from(talk, item, mention)]
     beside += [int(number.value) for number in within(talk.numbers, mention.start - 24, mention.start)
-               if 1 <= number.value <= 31 and _FROM_DATE.fullmatch(talk.low, number.end, mention.start)]  # fmt: skip
-    if _begins(first, ticket):
+               if 1 <= number.value <= 31 and FROM_DATE.fullmatch(talk.low, number.end, mention.start)]  # fmt: skip
+    if begins(first, ticket):
         return not beside or min(beside) <= ticket.nights
     inside = [found for found in _days(first, ticket) if ticket.check_in <= found < ticket.check_out]
     if not inside:
@@ -275,14 +284,31 @@ def _fits(talk: Talk, mention: DateMention, ticket: Ticket, start: bool, nights:
         return min(beside) < ticket.nights and inside[0] + timedelta(days=min(beside)) <= ticket.check_out
     clause = talk.clause(mention.start)
     return (
-        _PART.search(talk.low[clause.start : clause.end]) is not None
+        PART.search(talk.low[clause.start : clause.end]) is not None
         or re.search(r"\bnights from (?:the )?$", talk.before(mention.start, 20)) is not None
         or first.day == ticket.check_out.day
     )
 
 
-def _is_night(day: Day, ticket: Ticket) -> bool:
+def is_night(day: Day, ticket: Ticket) -> bool:
+    """Return whether a day is a night of a ticket."""
     return any(ticket.check_in <= found < ticket.check_out for found in _days(day, ticket))
+
+
+def _is_told_start(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], said: AbstractSet[Day],
+                   start: bool) -> bool | None:  # fmt: skip
+    """Return whether a date is a first night where the words tell it as one; None where they do not.
+
+    "Both from the 5th", "the first night is the 5th"; or a start behind two nights that were named before.
+    """
+    day, before = mention.days[0], talk.before(mention.start, 40)
+    if _ALL_FROM.search(before):
+        return all(begins(day, ticket) for ticket in tickets)
+    if _FIRST_BEFORE.search(before):
+        return day in said or any(begins(day, ticket) for ticket in tickets)
+    named = {Day(None, day.day - 1), Day(None, day.day - 2)} <= said
+    inside = any(is_night(day, t) and not begins(day, t) for t in talk.card.tickets)
+    return True if start and named and inside and not any(begins(day, t) for t in talk.card.tickets) else None
 
 
 def _lists_nights(talk: Talk, mention: DateMention, nights: Sequence[NightsMention]) -> bool:
@@ -300,7 +326,7 @@ def _half_fits(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], said
     Nobody has said that other day before, and nothing in the sentence says that a part of the stay is meant.
     """
     sentence = talk.sentence(mention.start)
-    if len(tickets) != 1 or _PART.search(talk.low[sentence.start : sentence.end]):
+    if len(tickets) != 1 or PART.search(talk.low[sentence.start : sentence.end]):
         return False
     (ticket,) = tickets
     first, last = mention.days
@@ -311,27 +337,54 @@ def _half_fits(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], said
         last.day - first.day + 1,
     }:
         return False
-    begins = _begins(first, ticket)
+    starts = begins(first, ticket)
     ends = last.day == ticket.check_out.day
     night_before = last.day == (ticket.check_out - timedelta(days=1)).day
-    other = last if begins else first
-    return begins != ends and not night_before and Day(None, other.day) not in said
+    other = last if starts else first
+    return starts != ends and not night_before and Day(None, other.day) not in said
 
 
 def _whole_stay_elsewhere(talk: Talk, mention: DateMention, tickets: Sequence[Ticket],
                           nights: Sequence[NightsMention]) -> bool:  # fmt: skip
     """Return whether all nights of one of some tickets are counted from a day on which no such stay begins."""
     near = within(nights, mention.start - 60, mention.end + 40)
-    counts = {item.nights for item in near if _counted_from(talk, item, mention)}
+    counts = {item.nights for item in near if counted_from(talk, item, mention)}
     alike = [ticket for ticket in tickets if ticket.nights in counts]
-    return len(counts) == 1 and bool(alike) and not any(_begins(mention.days[0], ticket) for ticket in alike)
+    return len(counts) == 1 and bool(alike) and not any(begins(mention.days[0], ticket) for ticket in alike)
 
 
-def _counted_from(talk: Talk, nights: NightsMention, date: DateMention) -> bool:
+def counted_from(talk: Talk, nights: NightsMention, date: DateMention) -> bool:
     """Return whether nights are counted from a date: "five nights from the 3rd", "the 3rd, five nights"."""
     if nights.end <= date.start:
         return _NIGHTS_FROM.fullmatch(talk.low[nights.end : date.start]) is not None
     return _FROM_NIGHTS.fullmatch(talk.low[date.end : max(date.end, nights.start)]) is not None
+
+
+def weekday_claims(talk: Talk, dates: Sequence[DateMention]) -> list[Claim]:
+    """Return the claims that a day of the week is a night of a stay, or its end: "249 on the Monday"."""
+    claims: list[Claim] = []
+    for match in _PRICED_DAY.finditer(talk.low):
+        begun = [t for d in within(dates, talk.sentence(match.start()).start, match.start())
+                 for t in talk.card.tickets if len(d.days) == 1 and begins(d.days[0], t)]  # fmt: skip
+        tickets = talk.card.tickets if match[1] else begun
+        if not tickets or max(ticket.nights for ticket in tickets) >= SHORT:
+            continue
+        said = match[1] or match[2]
+        days = {(t.check_in + timedelta(days=n)).weekday() for t in tickets
+                for n in (range(t.nights) if match[1] else (t.nights - 1, t.nights))}  # fmt: skip
+        if said not in talk.earlier_low:
+            true = _WEEKDAY_NAMES.index(said[:3]) in days
+            claims.append(talk.claim("weekday", match.start(), match.end(), said, None, true))
+    return claims
+
+
+SHORT: Final = 6
+"""Nights of a stay from which on any day of the week may be one of it."""
+_WEEKDAY_NAMES: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_FULL_DAY: Final = r"((?:mon|tues|wednes|thurs|fri|satur|sun)day)\b"
+_PRICED_DAY: Final = re.compile(
+    rf"[0-9]{{3}} on the {_FULL_DAY}|\b(?:out|back|gone|leav(?:es|ing)|home)\b[^.;?!0-9]{{0,20}}\bthat {_FULL_DAY}"
+)
 
 
 def _weekday_claims(talk: Talk, mention: DateMention) -> list[Claim]:
@@ -375,98 +428,7 @@ def month_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomM
     return claims
 
 
-def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[RoomMention],
-                  dates: Sequence[DateMention]) -> list[Claim]:  # fmt: skip
-    """Return a claim for each length of a stay that is said of a ticket; "four nights or more" is none.
-
-    Fewer nights than a ticket has are a part of it and no false claim, unless they are said of a room by its name.
-    """
-    found: list[Claim] = []
-    lengths = sorted({ticket.nights for ticket in talk.card.tickets})
-    total = sum(ticket.nights for ticket in talk.card.tickets)
-    whole, told = _whole_stays(talk, nights, dates)
-    found += whole
-    for mention in nights:
-        if mention.start in told:
-            continue
-        # A word that the window cuts is no word.
-        after = re.sub(r"[a-z]+$", "", talk.after(mention.end, 18))
-        around = re.sub(r"^[a-z]+", "", talk.before(mention.start, 18)) + "|" + after
-        single = mention.nights == 1 and _ONE_NIGHT.match(talk.low, mention.end) and _just_before(dates, mention)
-        if single and "1 night" not in talk.earlier_low and "one night" not in talk.earlier_low:
-            true = 1 in lengths
-            found.append(talk.claim("nights", mention.start, mention.end, 1.0, ", ".join(map(str, lengths)), true))
-        exact = _NO_MORE.match(after) is not None  # "three nights and no more"
-        loose = _LEAST.search(around) or talk.before(mention.start, 3).endswith((" a ", "这", "那"))
-        loose = loose or talk.low.startswith("起", mention.end)
-        if mention.nights < 2 or (loose and not exact) or mention.nights > 45:
-            continue
-        sentence = talk.sentence(mention.start)
-        meant = _named_beside(talk, mention, rooms, dates) or _priced_beside(talk, mention)
-        if _AND_NIGHTS.match(talk.low, mention.end):  # "suite and double, eight nights and ten" are in order
-            meant = None
-        true = mention.nights in ((*lengths, total) if meant is None else {ticket.nights for ticket in meant})
-        if len(lengths) > 1 and meant is None and _EACH.match(talk.low, mention.end):
-            true = False
-        if not true:
-            swapped = meant is not None and mention.nights in lengths
-            longest = max(ticket.nights for ticket in meant or talk.card.tickets)
-            about = bool(
-                within(rooms, sentence.start, sentence.end) or within(dates, sentence.start, sentence.end)
-            ) or _names_price(talk, sentence)
-            span = sentence if meant is None else talk.clause(mention.start)
-            heard = mention.nights in _nights_said(talk) if meant is not None else talk.was_said(mention.nights)
-            part = _PART.search(talk.low, span.start, span.end) or heard
-            at_once = mention.nights > longest and _AT_ONCE.match(talk.low, mention.end)
-            if not (about or at_once) or mention.nights == total:
-                continue
-            partly = mention.nights < longest and talk.earlier and not swapped
-            asked = talk.low[sentence.end : sentence.end + 1] in ("?", "？")
-            part = part or ((asked or meant is None) and _is_a_part(talk, sentence, dates))
-            parts, left = (
-                parts_told((*talk.earlier, talk.text), meant or talk.card.tickets)
-                if talk.earlier
-                else (frozenset[int](), frozenset[int]())
-            )
-            if mention.nights in left or (partly and not exact and (part or mention.nights in parts)):
-                continue
-        found.append(talk.claim("nights", mention.start, mention.end, float(mention.nights),
-                                ", ".join(map(str, lengths)), true))  # fmt: skip
-    return found
-
-
-def _whole_stays(
-    talk: Talk, nights: Sequence[NightsMention], dates: Sequence[DateMention]
-) -> tuple[list[Claim], set[int]]:
-    """Return the claims of nights that are counted from a check-in, and where they begin.
-
-    "Ten nights from 28 March", and where a message has told nights before "the double from the 31st, eight". Nobody
-    has said that number of nights before, and nothing in the sentence says that a part of the stay is meant.
-    """
-    found: list[Claim] = []
-    heard: AbstractSet[int] | None = None
-    for mention in (*nights, *_bare_nights(talk, nights, dates)):
-        near = within(dates, mention.start - 60, mention.end + 40)
-        begun = [date for date in near if len(date.days) == 1 and _counted_from(talk, mention, date)]
-        lengths = {t.nights for date in begun for t in talk.card.tickets if _begins(date.days[0], t)}
-        if not lengths:
-            continue
-        true = mention.nights in lengths
-        if not true and talk.earlier and sum(item.nights for item in nights) in lengths:
-            continue  # "five nights from the 15th, two from the 23rd, and the fair's three"
-        if not true:
-            sentence = talk.sentence(mention.start)
-            heard = _nights_said(talk) if heard is None else heard
-            first, last = talk.clause(mention.start).start, talk.clause(mention.end).end
-            told = mention.nights in heard or _LESS.search(talk.low, first, last) is not None
-            if told or any(len(date.days) > 1 for date in within(dates, sentence.start, sentence.end)):
-                continue
-        truth = ", ".join(map(str, sorted(lengths)))
-        found.append(talk.claim("nights", mention.start, mention.end, float(mention.nights), truth, true))
-    return found, {claim.start for claim in found}
-
-
-def _nights_said(talk: Talk) -> AbstractSet[int]:
+def nights_said(talk: Talk) -> AbstractSet[int]:
     """Return the numbers of nights that were said before, and what other nights leave of a stay."""
     return _nights_of(talk.earlier_low, tuple(ticket.nights for ticket in talk.card.tickets))
 
@@ -480,100 +442,3 @@ def _nights_of(low: str, lengths: tuple[int, ...]) -> AbstractSet[int]:
 
 
 _COUNT: Final = re.compile(r"(?=[.,;!?]| (?:and|then|of them|in a row|in one|free|empty|left)\b)")
-_LESS: Final = re.compile(
-    r"\b(?:only|just|without|except|minus|less|but|not|first|last|those|these|weekends?|weekdays?|closed?|out|skip|"
-    r"leave|keep|kept|of (?:the|your)|split|half|each|either|instead|shorter|stays? of|minimum|at least|or)\b"
-    r"|只|不|除|另"
-)
-
-
-def _bare_nights(talk: Talk, nights: Sequence[NightsMention], dates: Sequence[DateMention]) -> list[NightsMention]:
-    """Return the nights that are said as a number alone beside a date, after others: "eight from the 31st"."""
-    found: list[NightsMention] = []
-    if not nights:
-        return found
-    dated = {place for date in dates for place in range(date.start, date.end)}
-    for number in talk.numbers:
-        if not 2 <= number.value <= 31 or number.value != int(number.value) or number.start in dated:
-            continue
-        if number.start < nights[0].start or any(item.start <= number.start < item.end for item in nights):
-            continue
-        ahead = any(
-            _FROM_DATE.fullmatch(talk.low, number.end, date.start)
-            for date in within(dates, number.end, number.end + 30)
-        )
-        behind = any(
-            talk.low[date.end : number.start] in (", ", " (", " for ")
-            for date in within(dates, number.start - 40, number.start)
-        )
-        if ahead or (behind and _BARE_END.match(talk.low, number.end)):
-            found.append(NightsMention(number.start, number.end, int(number.value)))
-    return found
-
-
-_FROM_DATE: Final = re.compile(rf",? from (?:{WEEKDAY},? ?)?(?:the )?")
-_BARE_END: Final = re.compile(r"[.;,)!?:]|$| and\b")
-
-
-def _is_a_part(talk: Talk, sentence: Span, dates: Sequence[DateMention]) -> bool:
-    """Return whether the talk has told of a part of a stay, or the sentence tells which nights are meant."""
-    tickets = talk.card.tickets
-    named = within(dates, sentence.start, sentence.end)
-    if any(len(date.days) > 1 for date in named) or len(named) > len(tickets):
-        return True
-    if _PART_TOLD.search(talk.earlier_low):
-        return True
-    lengths = {ticket.nights for ticket in tickets} | {sum(ticket.nights for ticket in tickets)}
-    if any(item.nights not in lengths for item in talk.earlier_nights):
-        return True
-    edges = {day for ticket in tickets for day in (ticket.check_in.day, ticket.check_out.day)}
-    return any(day.day not in edges for mention in talk.earlier_dates for day in mention.days)
-
-
-_PART_TOLD: Final = re.compile(
-    rf"\b(?:{WEEKDAY}s?|weekends?|weekdays?|midweek|closed?|shut|blocked)\b|周|平日|关房|国庆|中秋|春节"
-)
-"""What tells that not all nights of a stay are spoken of."""
-
-
-def _just_before(dates: Sequence[DateMention], mention: NightsMention) -> bool:
-    """Return whether a date stands right before a number of nights."""
-    return any(0 <= mention.start - date.end <= 2 for date in dates)
-
-
-def _priced_beside(talk: Talk, mention: NightsMention) -> tuple[Ticket, ...] | None:
-    """Return the ticket for which the figure right before some nights stands: "625 for seven nights"."""
-    before = within(talk.numbers, mention.start - 24, mention.start)
-    if talk.game is None or not before or not _FOR_NIGHTS.fullmatch(talk.low, before[-1].end, mention.start):
-        return None
-    value, game = before[-1].value, talk.game
-    fitting = [
-        ticket
-        for k, ticket in enumerate(talk.card.tickets)
-        if any(abs(value - price) < 1.0 for price in (game.quote[k], game.agreed[k]) if price > 0.0)
-    ]
-    return tuple(fitting) if len(fitting) == 1 and len(talk.card.tickets) > 1 else None
-
-
-_FOR_NIGHTS: Final = re.compile(r"(?: yuan)?(?: net| selling)?,? for (?:the |all )?")
-
-
-def _named_beside(talk: Talk, mention: NightsMention, rooms: Sequence[RoomMention],
-                  dates: Sequence[DateMention]) -> tuple[Ticket, ...] | None:  # fmt: skip
-    """Return the tickets of a room that stands right beside a number of nights; None if none does."""
-    named = within(rooms, mention.start - 80, mention.start)
-    if named and not talk.earlier and named[-1].tickets:
-        # "the Twin from Monday the 2nd, three nights": only a date lies between
-        between = talk.low[named[-1].end : mention.start]
-        for date in reversed(within(dates, named[-1].end, mention.start)):
-            between = between[: date.start - named[-1].end] + between[date.end - named[-1].end :]
-        if len(within(dates, named[-1].end, mention.start)) == 1 and DATE_ASIDE.fullmatch(between):
-            return tuple(talk.card.tickets[place] for place in named[-1].tickets)
-    for room in within(rooms, mention.start - 60, mention.end + 24):
-        after = 0 <= room.start - mention.end <= 20 and re.fullmatch(
-            r" (?:of|in|on|for) (?:the |your |a )?", talk.low[mention.end : room.start]
-        )
-        before = 0 <= mention.start - room.end <= 16 and _TO_NIGHTS.fullmatch(talk.low[room.end : mention.start])
-        if (after or before or mention.start <= room.start < mention.end) and room.tickets:
-            return tuple(talk.card.tickets[place] for place in room.tickets)
-    return None

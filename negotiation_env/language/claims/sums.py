@@ -46,6 +46,24 @@ _TO_PAGE: Final = re.compile(
 )
 _FROM_PAGE: Final = re.compile(r"# selling(?: price)?,? (?:and |or |so )?#(?= net| to you)")
 """A selling price and what it is said to leave the hotel."""
+_LEAVES: Final = re.compile(r"# leaves(?: [a-z]+){0,2}? #(?! ?(?:%|per ?cent|nights?|rooms?))")
+_OF_THAT: Final = re.compile(
+    r"#(?: [a-z]+){0,3},? (?:and |so )?# of (?:that|it) (?:is|are|stays?) (?:yours|with you)\b"
+)
+"""A selling price and what is said to be left of it."""
+_STAY: Final = re.compile(
+    r"(?<!over )(?<!for )(?<!across )(?<!the )# (?:nights|mornings)(?: of (?:it|that|them))?"
+    r"(?: comes? to| costs?| is| are| makes?) #"
+    r"|\b(?:full run|whole (?:run|stay|stretch|block))(?: (?:of|for|in) the [a-z]+)?(?: is| comes to| makes|,) #"
+)
+"""What all nights of a stay are said to come to."""
+_BELOW: Final = re.compile(
+    r"#(?: (?:on|for) [a-z ]{1,20})?(?: is|'s|,? which is|,? that's|,) # (?:yuan )?"
+    r"(?:off|below|under|less than|short of) "
+    r"(?:the |your |today's |its )(?:(?:usual|old|present|own|current) )?(?:price|rate|#)"
+)
+_BETWEEN: Final = re.compile(r"#[^#.;?!]{0,40}#[^#.;?!]{0,16}\bthe # (?:yuan )?(?:in )?between\b")
+"""How far two prices are said to be apart."""
 _TYPE: Final = (
     r"(?:(?: (?:on|in|to|for|at))?(?: (?:the|your|my|his|her))?"
     r" (?:entered|shown|clean|net|selling|gross|staying|hand|guest|page|window|till|you))"
@@ -73,6 +91,9 @@ def sum_claims(talk: Talk, houses: Sequence[House]) -> list[Claim]:
     nights |= {value for value in (*talk.earlier_values, *(n.value for n in numbers)) if 2 <= value <= 31}
     known = {*talk.earlier_values, *(float(ticket.selling_price) for ticket in talk.card.tickets)}
     known |= {number.value for number in numbers if number.value >= 100}
+    rates = {n.value for n in numbers if n.value >= LOWEST_RATE}
+    rates |= talk.standing
+    stays = [float(ticket.nights) for ticket in talk.card.tickets]
     claims: list[Claim] = []
     for pattern, kind, results in (
         (_PRODUCT, "total", lambda v: [prod(v) * keep for keep in keeps]),
@@ -86,12 +107,37 @@ def sum_claims(talk: Talk, houses: Sequence[House]) -> list[Claim]:
         (_OFF_ROOM, "total", lambda v: _less(known, v[0])),
         (_PERCENT_OF, "total", lambda v: [v[0] * v[1] / 100.0]),
         (_TO_PAGE, "net-price", lambda v: [v[0] / keep for keep in keeps if keep < 1.0]),
+        (_LEAVES, "net-price", lambda v: [v[0] * keep for keep in keeps if keep < 1.0]),
+        (_OF_THAT, "net-price", lambda v: [v[0] * keep for keep in keeps if keep < 1.0]),
+        (_STAY, "total", lambda v: [r * n * keep for r in rates for n in v[:1] or stays for keep in keeps]),
         (_FROM_PAGE, "net-price", lambda v: [v[0] * keep for keep in keeps if keep < 1.0]),
         (_AS_OTHER, "net-price", lambda v: [p for keep in keeps if keep < 1.0 for p in (v[0] * keep, v[0] / keep)]),
         (_REST, "total", lambda v: [v[1] - v[0], v[0]] if 0 < v[0] < v[1] < 400 else []),
     ):  # fmt: skip
         claims += _checked(talk, numbers, (skeleton, places), pattern, kind, results)
+    return claims + _gap_claims(talk, numbers, (skeleton, places))
+
+
+def _gap_claims(talk: Talk, numbers: Sequence[Number], text: tuple[str, dict[int, int]]) -> list[Claim]:
+    """Return a claim for each number that is said to lie between two prices: "396 is 32 off the usual 428"."""
+    skeleton, places = text
+    listed = {float(ticket.selling_price) for ticket in talk.card.tickets}
+    claims: list[Claim] = []
+    for pattern, gap in ((_BELOW, 1), (_BETWEEN, 2)):
+        for match in pattern.finditer(skeleton):
+            first = places[match.start()]
+            values = [number.value for number in numbers[first : first + match[0].count("#")]]
+            said, ends = values.pop(gap), values
+            others = ends[1:] or [value for value in (*listed, *talk.earlier_values) if value > ends[0]]
+            if ends[0] >= LOWEST_RATE and others:
+                truth = min((abs(other - ends[0]) for other in others), key=lambda value: abs(value - said))
+                at = numbers[first + gap]
+                claims.append(talk.claim("total", at.start, at.end, said, truth, abs(truth - said) <= 1.01))
     return claims
+
+
+LOWEST_RATE: Final = 60.0
+"""Yuan of the lowest figure that is a rate."""
 
 
 def _less(known: Iterable[float], off: float) -> list[float]:
@@ -110,12 +156,14 @@ def _checked(talk: Talk, numbers: Sequence[Number], text: tuple[str, dict[int, i
     skeleton, places = text
     claims: list[Claim] = []
     for match in pattern.finditer(skeleton):
-        first = places[match.start()]
+        first = places[skeleton.index("#", match.start())]
         *parts, said = numbers[first : first + match[0].count("#")]
         found = results([part.value for part in parts])
         if found:
             truth = min(found, key=lambda value: abs(value - said.value))
-            price = parts[0].value
+            price = parts[0].value if parts else 0.0
+            if pattern is _STAY and said.value < 1.5 * max(t.selling_price for t in talk.card.tickets):
+                continue  # no sum over nights
             if kind == "net-price" and not (price > 0.0 and _IS_OTHER[0] < said.value / price < _IS_OTHER[1]):
                 continue  # no price of the other type
             true = abs(truth - said.value) <= max(1.01, abs(truth) * 0.002)

@@ -151,6 +151,12 @@ class Talk:
         return frozenset(said)
 
     @cached_property
+    def standing(self) -> frozenset[float]:
+        """The hotel's prices and those that are agreed."""
+        game = self.game
+        return frozenset(p for prices in (game.quote, game.agreed) for p in prices if p > 0.0) if game else frozenset()
+
+    @cached_property
     def earlier_words(self) -> frozenset[str]:
         """The English words that were said before, without a plural's s."""
         return frozenset(word.rstrip("s") for word in re.findall(r"[a-z]+", self.earlier_low))

@@ -46,12 +46,13 @@ _ROOM: Final = frozenset(("room", "king", "queen", "twin", "double", "suite", "e
 """What a house has a number of: as words they tie no sentences, behind a number they do."""
 _DAY_NAMES: Final = "mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun"
 _WEEKDAY: Final = re.compile(
-    rf"\b({_DAY_NAMES})(?:day)?s?\b|(?:(?:周|礼拜|星期)|(?<=(?:周|拜|期)[一二三四五六])[、和]?)([一二三四五六日天])(?![月号点个])"
+    rf"\b({_DAY_NAMES})(?:day)?s?\b|(?:(?:周|礼拜|星期)|(?<=(?:周|拜|期)[一二三四五六])[、和]?)([一二三四五六日天])(?![月号点个晚夜])"
 )
 _CHINESE_DAYS: Final = "一二三四五六日天"
 _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WEEK_PART: Final = re.compile(r"\b(?:weekends?|weekdays?|midweek|in the week)\b|周|星期|礼拜|平日")
-_WEEK_LIST: Final = re.compile(r"(?:,? (?:and|&|\+) |, ?| ?/ ?| )(?:the )?|[、和跟]?")
+_WEEK_LIST: Final = re.compile(r"(?:,? (?:and|&|\+) |, ?| ?/ ?| )(?:the |an? )?|[、和跟]?")
+_WEEK_CHOICE: Final = re.compile(r",? or (?:the |an? )?|或者?")
 _WEEK_RANGE: Final = re.compile(r",? ?(?:to|until|till|through|-) ?(?:and including )?(?:the )?|[到至]")
 _COUNT_UNIT: Final = re.compile(
     r" ?(?:%|per ?cent|points?\b|o'clock|am\b|pm\b|:[0-9]|st\b|nd\b|rd\b|th\b|-?[0-9]|yuan\b|net\b|[晚月号日间点])"
@@ -320,8 +321,11 @@ def _near(day: Day, stays: tuple[tuple[date, date], ...]) -> tuple[date, ...]:
     return tuple(sorted(fitting, key=apart))
 
 
-def week_parts(said: Told) -> list[WeekPart]:
-    """Return the days of the week of a message: "Monday to Thursday" is one part, "Friday and Saturday" another."""
+def week_parts(said: Told, choices: bool = False) -> list[WeekPart]:
+    """Return the days of the week of a message: "Monday to Thursday" is one part, "Friday and Saturday" another.
+
+    With ``choices``, "a Sunday or a Monday" is one too.
+    """
     found: list[WeekPart] = []
     before = 0
     for named in said.weekdays:
@@ -329,7 +333,10 @@ def week_parts(said: Told) -> list[WeekPart]:
         if last is not None and _WEEK_RANGE.fullmatch(said.low, last.end, named.start):
             days = {(before + offset) % 7 for offset in range((named.weekday - before) % 7 + 1)}
             found[-1] = WeekPart(last.start, named.end, last.weekdays | days)
-        elif last is not None and _WEEK_LIST.fullmatch(said.low, last.end, named.start):
+        elif last is not None and (
+            _WEEK_LIST.fullmatch(said.low, last.end, named.start)
+            or (choices and _WEEK_CHOICE.fullmatch(said.low, last.end, named.start))
+        ):
             found[-1] = WeekPart(last.start, named.end, last.weekdays | {named.weekday})
         else:
             found.append(WeekPart(named.start, named.end, frozenset((named.weekday,))))

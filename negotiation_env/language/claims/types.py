@@ -49,7 +49,8 @@ _NEGATED: Final = re.compile(r"(?:\bnot|\bno|n't|\binstead of|\bor|\bworth [0-9a
 """Before words for a type that are denied, one of two, or no type: "worth 575 to you"."""
 _BEHIND: Final = re.compile(
     r"(?: ?yuan|块[0-9]?|元)?(?: a night| per night| each| the night)?[,:，]? ?\(?(?:(?:is|are|was|it's|that's|as"
-    r"|so) )?(?:(?:all )?(?:what|that|the price) )?(?:it |they |shows? |stands? )?(?:都?[是系])?[您你]?"
+    r"|so) )?(?:(?:all )?(?:what|that|the price) )?"
+    r"(?:it |they |shows? |stands? |lands? |ends? up |comes? |goes? )?(?:都?[是系])?[您你]?"
 )
 """What may stand between a figure and the words for its type behind it."""
 # Each text has one way to match: with two ways for a word, a row of words that does not match after all takes for ever.
@@ -153,8 +154,11 @@ def type_claims(talk: Talk, rooms: Sequence[RoomMention]) -> list[Claim]:
         own = stands | heard[net] | _known(talk, tickets, net, True)
         other = _known(talk, tickets if ticket is None else (ticket,), not net, False) | told[not net]
         far = _apart(value, other)
-        if far <= _EXACT and _apart(value, stands) > _SAME and not asks and not leaves:
-            true: bool | None = False  # the hotel's own figure, whatever was bid
+        owned = _known(talk, tickets if ticket is None else (ticket,), not net, None) | told[not net]
+        if (left if net else leaves) and _apart(value, owned) > _EXACT:
+            true: bool | None = True  # its own bid, turned into the other type
+        elif far <= _EXACT and _apart(value, stands) > _SAME and not asks and not leaves:
+            true = False  # the hotel's own figure, whatever was bid
         elif _apart(value, own) <= min(_SAME, far) or (left if net else leaves):
             true = True
         elif far <= _SAME and (net or not asks):
@@ -218,17 +222,17 @@ def _is(value: float, others: AbstractSet[float]) -> bool:
     return any(abs(value - other) <= _SAME for other in others)
 
 
-def _known(talk: Talk, tickets: Sequence[int], net: bool, bids: bool) -> AbstractSet[float]:
+def _known(talk: Talk, tickets: Sequence[int], net: bool, bids: bool | None) -> AbstractSet[float]:
     """Return the selling prices of tickets that stand or have stood, or what they leave the hotel (``net``).
 
-    A bid stands where the hotel has named no figure, and counts beside it where ``bids`` says so.
+    A bid stands where the hotel has named no figure, and counts beside it where ``bids`` says so; with None none does.
     """
     found: set[float] = set()
     for k in tickets:
         ticket, game = talk.card.tickets[k], talk.game
         prices = {float(ticket.selling_price)}
         if game is not None:
-            standing = (game.quote[k], game.agreed[k]) if game.quoted[k] else (game.bid[k],)
+            standing = (game.quote[k], game.agreed[k]) if game.quoted[k] else (0.0 if bids is None else game.bid[k],)
             prices |= {value for value in (*standing, game.bid[k] if bids else 0.0) if value > 0.0}
         found |= {price * (1.0 - ticket.commission) for price in prices} if net else prices
     return found
