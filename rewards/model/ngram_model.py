@@ -1,8 +1,8 @@
 """The light reward model: a Bradley-Terry model (Bradley and Terry 1952) on the words of a talk's end and a reply.
 
-Linear in words and pairs of words of the reply, in the words again where it is the first message, or answers a yes to a
-figure, or a question, and in a few numbers that compare it with the talk (what it takes up, repeats, brings, and whether
-its figures are the hotel's). It sees no card, no acts and no state; moves without text are another matter
+Linear in words and pairs of words of the reply, in the words again where it is the first message, or answers a yes to
+a figure, or a question, and in a few numbers that compare it with the talk (what it takes up, repeats, brings, and
+whether its figures are the hotel's). It sees no card, no acts and no state; moves without text are another matter
 (``act_fit``). Trained by ``rewards.model.ngram_fit``.
 """
 

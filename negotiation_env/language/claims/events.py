@@ -15,7 +15,8 @@ _NAME: Final = (
     r"(?:(?!the |your |our |this |that |a |an |for |of |in |and |to |at |around |round |during |next |no |my |by |her |"
     r"his |their |its |with |before |after |when |until |is |are |like |every |each |because |little |big "
     r"|whole |those |"
-    r"these |says? |on |over |from |as |than |but |so |if |while |any |some |one |two |three )[a-z]{1,20}(?:-[a-z]{1,20}){0,2}[ -]){0,2}?"
+    r"these |says? |on |over |from |as |than |but |so |if |while |any |some |one |two |three )"
+    r"[a-z]{1,20}(?:-[a-z]{1,20}){0,2}[ -]){0,2}?"
 )
 _HEADS: Final = (
     r"fairs?|festivals?|marathons?|holidays?|vacations?|carnival|regatta|races?|expos?|exhibition|parade|congress|"
@@ -99,6 +100,13 @@ _NO_HOLIDAY: Final = timedelta(days=7)
 _GENERIC: Final = frozenset(
     ("holiday", "vacation", "festival", "fair", "season", "expo", "tour", "exam", "rain", "harvest")
 )
+_GIVEN: Final = re.compile(r"(?:\b(?:the|an?|this|that|your|our)|'s) $")
+_ADJECTIVE: Final = re.compile(
+    r"(?:y|ous|ful|ing|ed|ish|able|ible|ic|less|est|er)$|^(?:only|poor|happy|famous|grand|same|usual|annual|local|actual|"
+    r"entire|real|main|old|huge|loud|wretched|damned|blessed|dear|own|whole|current|next|present|said)$"
+)
+_ONLY_EVENTS: Final = word_set("holiday holidays vacation vacations festival festivals expo exam exams carnival")
+"""Words that name an event wherever they stand."""
 _HOUSE_AFTER: Final = re.compile(r"(?: [a-z]+)? (?:hotel|inn|court|resort|lodge|guest ?house)\b")
 _NONE: Final = re.compile(r"\b(?:no|not an?|without an?|isn't an?|any) $")
 """Before an event that there is not: "no festival at your end"."""
@@ -113,7 +121,10 @@ _NO_EVENT_AFTER: Final = re.compile(
 )
 _SEASON: Final = re.compile(r"\b(?:spring|summer|autumn|winter)\b(?! festival)")
 _OF_FAIR: Final = re.compile(
-    r"the (?:(?:winter|spring|summer|autumn) )?fair|(?<!both )fair(?:[ -](?:weeks?|days?|search|demand|time)|s\b)"
+    r"(?:the|this|that|your|our|city's|town's|every|last) (?:(?:winter|spring|summer|autumn|big|local|city) )?fair"
+    r"|(?<!both )fair(?:[ -]?(?:weeks?|days?|search\w*|demand|times?|crowds?|guests?|visitors?|people|folk|traffic|"
+    r"nights?|dates?|season|goers?|halls?|stands?|grounds?|rush|peak|weekends?|months?|opens?|begins?|starts?|ends?|"
+    r"brings?|draws?|fills?|runs?|lifts?|pulls?|is on|comes?|in town)|s)\b"
 )
 _LONG_AGO: Final = re.compile(
     r"\b(?:did|back then|last time|several|how many)\b|(?<!than a year )(?<!than one year )(?<!on a year )\bago\b"
@@ -142,6 +153,8 @@ def event_claims(talk: Talk) -> list[Claim]:
     for match in _EVENT.finditer(talk.low):
         spans.append(match.span())
         words, generic = _said(match)
+        if generic and (other := _unheard_of(match)) and _GIVEN.search(talk.before(match.start(), 8)):
+            words, generic = other, False
         true = bool(words & known) or _is_of_kind(words, match, hits, own, known)
         true = true and not _is_other_season(match[0], talk)
         if not words or (generic and not true and _is_plain(talk, match)):
@@ -249,7 +262,11 @@ def _was_named(words: frozenset[str], talk: Talk) -> bool:
 def _is_fair(talk: Talk, match: re.Match[str], start: int) -> bool:
     """Return whether "fair" is an event by where it stands in the sentence that begins at ``start``."""
     telling = _TELLING.search(talk.before(match.start(), 24)) is not None
-    return telling or match.start() == start or _OF_FAIR.search(talk.low, match.end() - 4, match.end() + 12) is not None
+    return (
+        telling
+        or match.start() == start
+        or _OF_FAIR.search(talk.low, max(0, match.start() - 6), match.end() + 12) is not None
+    )
 
 
 def _root(word: str) -> str:
@@ -306,14 +323,21 @@ def _said(match: re.Match[str]) -> tuple[frozenset[str], bool]:
     return frozenset((head,)), head in _GENERIC
 
 
+def _unheard_of(match: re.Match[str]) -> frozenset[str]:
+    """Return the words that tell a fair or a festival from others though no list has them: "the job fair"."""
+    words = frozenset(_root(word) for word in re.findall(r"[a-z]+(?:-[a-z]+)?", match["name"] or "")) - _PLAIN
+    return frozenset(word for word in words if len(word) > 2 and not _ADJECTIVE.search(word))
+
+
 def _is_plain(talk: Talk, match: re.Match[str]) -> bool:
     """Return whether "fair", "holiday" or "race" by itself is no event: "fair enough", "on holiday"."""
     return (
         _NO_EVENT_BEFORE.search(talk.before(match.start(), 24)) is not None
         or _NO_EVENT_AFTER.match(talk.low, match.end()) is not None
         or (
-            _TELLING.search(talk.before(match.start(), 24)) is None
+            match["head"] not in _ONLY_EVENTS
+            and _TELLING.search(talk.before(match.start(), 24)) is None
             and not _DEMAND.search(talk.low, *talk.sentence(match.start()))
         )
-        or (match["head"] == "fair" and not _OF_FAIR.search(talk.low, max(0, match.start() - 4), match.end() + 12))
+        or (match["head"] == "fair" and not _OF_FAIR.search(talk.low, max(0, match.start() - 7), match.end() + 12))
     )
