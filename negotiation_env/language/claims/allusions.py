@@ -64,6 +64,7 @@ _BRINGS: Final = re.compile(
     r" (?:bring|brings|bringing|brought|mean|means|push|pushes|pushed|draw|draws|drawing|adds?|lift|lifts|lifted|costs?"
     r"|leave|leaves|left|shows?|changes?|runs?|comes?|pulls?|[0-9]+)\b"
 )
+_AROUND: Final = re.compile(r"\b(?:for|around|round|during|over) (?:the|those|all the) $")
 _THE: Final = re.compile(r"(?:^|[,:] ?|\b(?:and|but|that|so|then|though|as|if|meanwhile) )the (?:[a-z-]+[ -])?$")
 _DOES: Final = re.compile(
     r"(?<=[sn]) (?:can|could|will|won't|may|might|must|come|came|leave|hardly|bring|mean|fill|sleep)\b"
@@ -262,6 +263,7 @@ def _in_slot(talk: Talk, word: EventWord, demand: int) -> bool:
         (group and not period)
         or _ASIDE.match(low, word.end)
         or _NAMED.search(before)
+        or (low[word.end - 1] == "s" and _AROUND.search(before))
         or (_DOES.match(low, word.end) and _THE.search(before))
         or ((period or _THERE.match(low, word.end)) and _WHILE.search(before))
         or (demand and (group or _CAUSE.search(before) or _BRINGS.match(low, word.end)))
