@@ -88,6 +88,7 @@ def test_another_name_for_the_event_is_true(event: str, text: str) -> None:
         "Could the Garden View Queen be 390, with Plum Blossom at 405?",
         "That leaves you 357, and demand is 12% down.",
         "12% fewer people search, so book early.",
+        "Searches may mushroom, I know, and demand would snowball; so far it is 12% down.",
         "Is it the ballet lot that fills your Tuesdays?",
         "Twenty families stayed with us, and business people too.",
         "The page shows 420, and a card lies on the desk.",

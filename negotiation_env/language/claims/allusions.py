@@ -71,7 +71,11 @@ _DOES: Final = re.compile(
 )
 """What people do, after the word for them: "the pilgrims can find their own way"."""
 _NOUN: Final = re.compile(r"\b(?:the|those|these|all|for|by) (?:[a-z-]+[ -])?$")
-_OWNED: Final = re.compile(r"\b(?:your|my) (?:[a-z-]+ )?$")
+_NO_NAME: Final = re.compile(
+    r"\b(?:your|my) (?:[a-z-]+ )?$"
+    r"|\b(?:search(?:es)?|demand|interest|traffic|will|would|may|might|can|could|don't|won't) (?:[a-z]+ly )?$"
+)
+"""The house's own; and a word that is a verb there: "searches mushroom"."""
 _VERB: Final = re.compile(r"\b(?:i|you|we) (?:[a-z-]+ )?$")
 _PERCENT: Final = re.compile(
     r" ?(?:%|per ?cent\b|pct\b)|(?: [a-z]+){0,2} (?:in|out of|per|of) (?:a |one |every )?hundred\b"
@@ -221,7 +225,7 @@ def alluded_events(talk: Talk, words: list[EventWord], own: frozenset[str]) -> l
     """
     found: list[Allusion] = []
     for sentence, group in groupby(words, key=lambda word: talk.sentence(word.start)):
-        here = [word for word in group if not _OWNED.search(talk.before(word.start, 24))]
+        here = [word for word in group if not _NO_NAME.search(talk.before(word.start, 24))]
         demand = _demand(talk, sentence)
         slots = [_in_slot(talk, word, demand) for word in here]
         if any(word.kinds & own and (slot or word.sure) for word, slot in zip(here, slots, strict=True)):
