@@ -22,6 +22,7 @@ _WORD: Final = re.compile(r"[a-z]+")
 _SMALL: Final = word_set(
     "the a an s of in on at to and are is be their its his her from with for all our your up down have has go it"
 )
+_MARK: Final = re.compile(r"[.,:;!?\n]")
 _JOINED: Final = re.compile(r"\b(?:spring festival|new year|may day|(?:summer|winter|spring) holidays)\b")
 """Names of events that are looked up as one word."""
 
@@ -208,6 +209,8 @@ def _before(read: list[re.Match[str]], place: int) -> list[re.Match[str]]:
     """Return what may make a pair with a word: "the" or "no" before it, and the last word that is no small one."""
     firsts: list[re.Match[str]] = []
     for match in reversed(read[max(0, place - 5) : place]):
+        if _MARK.search(match.string, match.end(), read[place].start()):
+            break
         if match[0] in ("the", "no") or match[0] not in _SMALL:
             firsts.append(match)
         if match[0] not in _SMALL:
