@@ -88,6 +88,7 @@ def test_another_name_for_the_event_is_true(event: str, text: str) -> None:
         "Could the Garden View Queen be 390, with Plum Blossom at 405?",
         "That leaves you 357, and demand is 12% down.",
         "12% fewer people search, so book early.",
+        "Searches may mushroom, I know, and demand would snowball; so far it is 12% down.",
         "Is it the ballet lot that fills your Tuesdays?",
         "Twenty families stayed with us, and business people too.",
         "The page shows 420, and a card lies on the desk.",
@@ -143,8 +144,10 @@ def test_the_lists_hold_plain_words() -> None:
 
 
 def test_event_words_are_found_in_every_form() -> None:
-    low = "the lorry driver's runners, foodies, flower shows and finish-line crews"
-    assert [word.word for word in find_event_words(low)] == ["runner", "foodie", "flower", "flower_show", "finish_line"]
+    low = "the postman's runners, foodies, flower shows and finish-line crews; salesmen"
+    words = ["runner", "foodie", "flower", "flower_show", "finish_line", "salesman"]
+    assert [word.word for word in find_event_words(low)] == words
+    assert [word.word for word in find_event_words("I saw a flower. Shows start at nine.")] == ["flower"]
 
 
 @pytest.mark.parametrize(

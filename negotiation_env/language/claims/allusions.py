@@ -22,6 +22,7 @@ _WORD: Final = re.compile(r"[a-z]+")
 _SMALL: Final = word_set(
     "the a an s of in on at to and are is be their its his her from with for all our your up down have has go it"
 )
+_MARK: Final = re.compile(r"[.,:;!?\n]")
 _JOINED: Final = re.compile(r"\b(?:spring festival|new year|may day|(?:summer|winter|spring) holidays)\b")
 """Names of events that are looked up as one word."""
 
@@ -64,13 +65,18 @@ _BRINGS: Final = re.compile(
     r" (?:bring|brings|bringing|brought|mean|means|push|pushes|pushed|draw|draws|drawing|adds?|lift|lifts|lifted|costs?"
     r"|leave|leaves|left|shows?|changes?|runs?|comes?|pulls?|[0-9]+)\b"
 )
+_AROUND: Final = re.compile(r"\b(?:for|around|round|during|over) (?:the|those|all the) $")
 _THE: Final = re.compile(r"(?:^|[,:] ?|\b(?:and|but|that|so|then|though|as|if|meanwhile) )the (?:[a-z-]+[ -])?$")
 _DOES: Final = re.compile(
     r"(?<=[sn]) (?:can|could|will|won't|may|might|must|come|came|leave|hardly|bring|mean|fill|sleep)\b"
 )
 """What people do, after the word for them: "the pilgrims can find their own way"."""
 _NOUN: Final = re.compile(r"\b(?:the|those|these|all|for|by) (?:[a-z-]+[ -])?$")
-_OWNED: Final = re.compile(r"\b(?:your|my) (?:[a-z-]+ )?$")
+_NO_NAME: Final = re.compile(
+    r"\b(?:your|my) (?:[a-z-]+ )?$"
+    r"|\b(?:search(?:es)?|demand|interest|traffic|will|would|may|might|can|could|don't|won't) (?:[a-z]+ly )?$"
+)
+"""The house's own; and a word that is a verb there: "searches mushroom"."""
 _VERB: Final = re.compile(r"\b(?:i|you|we) (?:[a-z-]+ )?$")
 _PERCENT: Final = re.compile(
     r" ?(?:%|per ?cent\b|pct\b)|(?: [a-z]+){0,2} (?:in|out of|per|of) (?:a |one |every )?hundred\b"
@@ -203,6 +209,8 @@ def _before(read: list[re.Match[str]], place: int) -> list[re.Match[str]]:
     """Return what may make a pair with a word: "the" or "no" before it, and the last word that is no small one."""
     firsts: list[re.Match[str]] = []
     for match in reversed(read[max(0, place - 5) : place]):
+        if _MARK.search(match.string, match.end(), read[place].start()):
+            break
         if match[0] in ("the", "no") or match[0] not in _SMALL:
             firsts.append(match)
         if match[0] not in _SMALL:
@@ -220,7 +228,7 @@ def alluded_events(talk: Talk, words: list[EventWord], own: frozenset[str]) -> l
     """
     found: list[Allusion] = []
     for sentence, group in groupby(words, key=lambda word: talk.sentence(word.start)):
-        here = [word for word in group if not _OWNED.search(talk.before(word.start, 24))]
+        here = [word for word in group if not _NO_NAME.search(talk.before(word.start, 24))]
         demand = _demand(talk, sentence)
         slots = [_in_slot(talk, word, demand) for word in here]
         if any(word.kinds & own and (slot or word.sure) for word, slot in zip(here, slots, strict=True)):
@@ -262,6 +270,7 @@ def _in_slot(talk: Talk, word: EventWord, demand: int) -> bool:
         (group and not period)
         or _ASIDE.match(low, word.end)
         or _NAMED.search(before)
+        or (low[word.end - 1] == "s" and _AROUND.search(before))
         or (_DOES.match(low, word.end) and _THE.search(before))
         or ((period or _THERE.match(low, word.end)) and _WHILE.search(before))
         or (demand and (group or _CAUSE.search(before) or _BRINGS.match(low, word.end)))

@@ -56,11 +56,6 @@ _CHINESE: Final[dict[str, str]] = {
     "元宵": "lantern", "灯会": "lantern", "龙舟": "dragon boat", "红嘴鸥": "gull", "火把节": "torch",
 }  # fmt: skip
 """Events in Chinese, and the words of an event's name of which one bears them out."""
-_IN_TOWN: Final = re.compile(
-    r"\bwith the ((?:(?!for |of |in |at )[a-z-]+ ){1,2}(?!for |of |in |at )[a-z-]+) "
-    r"(?:in town|coming up|around the corner|(?:that|those) (?:week|days|nights))\b"
-)
-"""Something that goes on at the time of the stay: "with the lantern riddles in town that week"."""
 _NO_EVENTS: Final = word_set(
     "room rooms price prices rate rates badge banner photos pictures report season weekend holiday holidays guests "
     "people nights stay money crowd crowds demand summer winter spring autumn year month families weather heat "
@@ -167,12 +162,8 @@ def event_claims(talk: Talk) -> list[Claim]:
         clause = max(sentence.start, *(talk.low.rfind(mark, sentence.start, match.start()) for mark in ":;"))
         # A figure beside it is the card's, of the searches for its event.
         told = _PERCENT.search(talk.low, clause, sentence.end) is not None
-        if (
-            not true
-            and not words & known
-            and _is_public(talk, match[0], generic)
-            and (generic or match["chinese"] or not told)
-        ):
+        unsure = not (true or words & known) and (generic or match["chinese"] or not told)
+        if unsure and _is_public(talk, match[0], generic):
             continue
         beside = _BESIDE.search(talk.before(match.start(), 24)) and not told
         other = _LONG_AGO.search(talk.low, clause, sentence.end) or beside
@@ -187,11 +178,6 @@ def event_claims(talk: Talk) -> list[Claim]:
             found.append(
                 talk.claim("event", match.start(), match.end(), talk.low[match.start() : match.end()], event, true)
             )
-    for match in _IN_TOWN.finditer(talk.low) if not found else ():
-        words = frozenset(match[1].split()) - _PLAIN
-        if words and not words & _NO_EVENTS and not _was_named(words, talk):
-            true = bool({_root(word) for word in words} & known)
-            found.append(talk.claim("event", match.start(1), match.end(1), match[1], event, true))
     return [*found, *_alluded_claims(talk, hits, own, found, spans)]
 
 
@@ -222,18 +208,19 @@ def _alluded_claims(
     ]
     more: dict[int, Claim] = {}
     for word, sentence, true, slot, figure in alluded_events(talk, words, own) if own else ():
-        named = not slot and any(sentence.start <= claim.start < sentence.end for claim in found)
-        public = (
-            not figure
-            and word.kinds
-            and all(_is_public(talk, f"{kind} {kind.replace('-', ' ')}", False) for kind in word.kinds)
-        )
-        if any(start < word.end and word.start < end for start, end in spans):
+        if sentence.start in more or any(start < word.end and word.start < end for start, end in spans):
             continue
-        if sentence.start not in more and (true or not (named or public or _was_spoken_of(word.word, talk))):
+        named = not slot and any(sentence.start <= claim.start < sentence.end for claim in found)
+        if true or not (named or _was_spoken_of(word.word, talk) or (not figure and _is_holiday(talk, word))):
             said = talk.low[word.start : word.end]
-            more[sentence.start] = talk.claim("event", word.start, word.end, said, talk.card.facts.event, true)
+            more[sentence.start] = talk.claim("event", word.start, word.end, said, card.facts.event, true)
     return list(more.values())
+
+
+def _is_holiday(talk: Talk, word: EventWord) -> bool:
+    """Return whether a word is of a holiday of the whole country at the time of a stay."""
+    kinds = [f"{kind} {kind.replace('-', ' ')}" for kind in word.kinds]
+    return bool(kinds) and all(_is_public(talk, kind, False) for kind in kinds)
 
 
 def _was_spoken_of(word: str, talk: Talk) -> bool:
