@@ -15,7 +15,6 @@ from negotiation_env.language.claims.stays import (
     PART,
     begins,
     counted_from,
-    is_night,
     names_price,
     nights_said,
 )
@@ -149,9 +148,9 @@ def _whole_stays(
             heard = nights_said(talk) if heard is None else heard
             first, last = talk.clause(mention.start).start, talk.clause(mention.end).end
             others = {ticket.nights for ticket in talk.card.tickets}  # five nights that are the other room's
-            told = (mention.nights in heard and mention.nights not in others) or _LESS.search(
-                talk.low, first, last
-            ) is not None
+            others = set() if _DAYS_OUT.search(talk.low) else others
+            told = mention.nights in heard and mention.nights not in others
+            told = told or _LESS.search(talk.low, first, last) is not None
             if told or any(len(date.days) > 1 for date in within(dates, sentence.start, sentence.end)):
                 continue
         truth = ", ".join(map(str, sorted(lengths)))
@@ -159,6 +158,8 @@ def _whole_stays(
     return found, {claim.start for claim in found}
 
 
+_DAYS_OUT: Final = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days\b|\bout\b|weekend")
+"""What tells that some nights of a stay are left out."""
 _LESS: Final = re.compile(
     r"\b(?:only|just|without|except|minus|less|but|not|first|last|those|these|weekends?|weekdays?|closed?|out|skip|"
     r"leave|keep|kept|of (?:the|your)|split|half|each|either|instead|shorter|stays? of|minimum|at least|or)\b"

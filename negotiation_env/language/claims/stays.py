@@ -135,7 +135,7 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
         out = _CHINESE_OUT.match(talk.low, mention.end) or (
             opening and _OUT_BEFORE.search(talk.before(mention.start, 32))
         )
-        begun = () if start or last or out else _begun_before(talk, mention, dates)
+        begun = () if start or last or out else _begun_before(talk, mention, dates, nights)
         if last or begun or (not start and out):
             found += _end_claims(talk, mention, begun or tickets, frozenset[Day]() if begun else said, last)
             continue
@@ -175,11 +175,17 @@ def _is_part(talk: Talk, mention: DateMention, groups: Sequence[Nights], parts: 
     return not tickets or bool(parts_among(own, talk.earlier, tickets))
 
 
-def _begun_before(talk: Talk, mention: DateMention, dates: Sequence[DateMention]) -> tuple[Ticket, ...]:
-    """Return the tickets of which the stay ends on a date: "in on the 5th", their first night, "and out on the 9th"."""
+def _begun_before(talk: Talk, mention: DateMention, dates: Sequence[DateMention],
+                  nights: Sequence[NightsMention]) -> tuple[Ticket, ...]:  # fmt: skip
+    """Return the tickets of which the stay ends on a date: "in on the 5th", their first night, "and out on the 9th".
+
+    None are those of which so many nights are told as lie between.
+    """
     if not _OUT_BEFORE.search(talk.before(mention.start, 32)) or len(mention.days) > 1:
         return ()
     firsts = [date.days[0] for date in within(dates, mention.start - 40, mention.start) if len(date.days) == 1]
+    if any(item.nights == mention.days[0].day - first.day for item in nights for first in firsts):
+        return ()
     return tuple(t for t in talk.card.tickets if firsts and begins(firsts[-1], t))
 
 
