@@ -43,7 +43,7 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
     lengths = sorted({ticket.nights for ticket in talk.card.tickets})
     total = sum(ticket.nights for ticket in talk.card.tickets)
     whole, told = _whole_stays(talk, nights, dates)
-    found += whole + _rest_claims(talk, dates)
+    found += whole
     gapped = _gapped_nights(talk, nights, rooms)
     for mention in (*nights, *gapped):
         if mention.start in told:
@@ -104,24 +104,6 @@ def _gapped_nights(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[
         if number and before and 2 <= number.value <= 31 and _BARE_END.match(talk.low, number.end):
             found.append(NightsMention(number.start, number.end, int(number.value)))
     return found
-
-
-def _rest_claims(talk: Talk, dates: Sequence[DateMention]) -> list[Claim]:
-    """Return the claims of how many nights those that are listed leave: "the 20th and 21st stay, the other five"."""
-    found: list[Claim] = []
-    for number in talk.numbers if len(talk.card.tickets) == 1 else ():
-        listed = [day for date in within(dates, 0, number.start) if not date.is_range for day in date.days]
-        if not listed or not _OTHER_NIGHTS.search(talk.before(number.start, 20)) or len(dates) > 1:
-            continue
-        (ticket,) = talk.card.tickets
-        left = ticket.nights - len(listed)
-        if all(is_night(day, ticket) for day in listed) and _REST_AT.match(talk.low, number.end):
-            found.append(talk.claim("nights", number.start, number.end, number.value, str(left), number.value == left))
-    return found
-
-
-_OTHER_NIGHTS: Final = re.compile(r"\bthe (?:other|remaining) $")
-_REST_AT: Final = re.compile(r"(?: nights)? (?:at|for|go|stay|keep|cost)\b")
 
 
 def _whole_stays(

@@ -27,14 +27,12 @@ from negotiation_env.language.claims.told import Nights, nights_on, parts_among,
 from negotiation_env.language.numerals import find_numbers
 
 _START_BEFORE: Final = re.compile(
-    r"\b(?:from|starting|starts?|begins?|beginning|as of|check(?:ing)?[ -]?in(?: is| on| date)?|"
-    r"arriv\w+(?: on)?|nights?|in)"
-    r"[ ,:]*(?:on )?(?:(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?,? )?(?:the )?$|从$"
+    r"\b(?:from|starting|starts?|begins?|beginning|as of|check(?:ing)?[ -]?in(?: is| on| date)?|arriv\w+(?: on)?|"
+    r"nights?|in)[ ,:]*(?:on )?(?:(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?,? )?(?:the )?$|从$"
 )
 _END_BEFORE: Final = re.compile(
-    rf"(?:\b(?:(?:to|until|till|through)(?: the (?:morning|night|evening) of)?|out|leav\w+|depart\w+"
-    rf"|check(?:ing)?[ -]?out)(?: on)?|-|到|"
-    rf"至)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?$"
+    rf"(?:\b(?:(?:to|until|till|through)(?: the (?:morning|night|evening) of)?|out|leav\w+|depart\w+|"
+    rf"check(?:ing)?[ -]?out)(?: on)?|-|到|至)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?$"
 )
 _ROUGHLY_BEFORE: Final = re.compile(rf"\b(?:and|around|round|about|between|near)(?: {WEEKDAY},?)? (?:the )?$")
 _OUT_BEFORE: Final = re.compile(
@@ -57,12 +55,10 @@ _OTHER_START: Final = re.compile(
     r"school|project|work|fair|festival)\b[^,.;0-9]{0,24}$"
 )
 _NO_DAY_AFTER: Final = re.compile(
-    r" (?:rooms|rates|stays)\b"
-    r"|,? (?:at|before|by|around) (?:(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|"
-    r"twelve)\b(?![ -][a-z]+ty\b| hundred)|noon|half past|"
-    r"[0-9]{1,2}(?![0-9.,%]))|,? [0-9]{1,2} ?(?:am|pm)\b"
-    r"|,? (?:it|they|you|we|all|everything|the (?:rate|price|page|room|list|town|house))(?: [a-z]+)? "
-    r"(?:goes?|is|are|returns?|touch|back|free|sells?)\b|起?[，,]?(?:就?恢复|回到|照旧|您的价)"
+    r" (?:rooms|rates|stays)\b|,? (?:at|before|by|around) (?:(?:one|two|three|four|five|six|seven|eight|nine|ten|"
+    r"eleven|twelve)\b(?![ -][a-z]+ty\b| hundred)|noon|half past|[0-9]{1,2}(?![0-9.,%]))|,? [0-9]{1,2} ?(?:am|pm)\b|"
+    r",? (?:it|they|you|we|all|everything|the (?:rate|price|page|room|list|town|house))(?: [a-z]+)? (?:goes?|is|are|"
+    r"returns?|touch|back|free|sells?)\b|起?[，,]?(?:就?恢复|回到|照旧|您的价)"
 )
 """A time of day, "3 May rooms", of which there are three, or what goes on from a day on when all is over."""
 _START_AFTER: Final = re.compile(
@@ -71,13 +67,11 @@ _START_AFTER: Final = re.compile(
 )
 # The date is somebody's day for doing something, or an edge that nights are counted up to.
 _OTHER_DAY: Final = re.compile(
-    r"\b(?:by|before|until|till|since|after|latest|ago|paid|pays?|payout|ring|call|phone|visit\w*|meet\w*|"
-    r"send|report|mail|write|pictures|photos|"
-    r"come|back|unsold|"
-    r"deadline|birthday|opens?|reopen\w*|closed?|shut|outside|not|never|today|tomorrow|last year|yesterday|"
-    r"expires?|valid|invoice|contract|decide|answer|review|check again|wedding|exam\w*|opened|deliver\w*|photograph\w*|"
-    r"were|was|had|hadn't|wasn't|stood|done|finish\w*|ready|holiday|festival|fair|new year)\b"
-    r"|再|之前|前$|联系|打给|回您|结算|发您|除了|不含|合同"
+    r"\b(?:by|before|until|till|since|after|latest|ago|paid|pays?|payout|ring|call|phone|visit\w*|meet\w*|send|report|"
+    r"mail|write|pictures|photos|come|back|unsold|deadline|birthday|opens?|reopen\w*|closed?|shut|outside|not|never|"
+    r"today|tomorrow|last year|yesterday|expires?|valid|invoice|contract|decide|answer|review|check again|wedding|"
+    r"exam\w*|opened|deliver\w*|photograph\w*|were|was|had|hadn't|wasn't|stood|done|finish\w*|ready|holiday|festival|"
+    r"fair|new year)\b|再|之前|前$|联系|打给|回您|结算|发您|除了|不含|合同"
 )
 _I_WRITE: Final = re.compile(
     r"\b(?:i|we)(?:'m| am)? (?:writ\w+|call\w*|phon\w+|ring\w*) (?:you |to you )?(?:about|for)\b"
@@ -95,10 +89,9 @@ _ROOMS_ASKED: Final = re.compile(r"\b(?:rooms|rates?|nights|prices?)\b")
 _IN_MONTH: Final = re.compile(r"(?: rooms?)? (?:in|for)(?: the)?(?: (?:early|late|mid|end of))? ?-?")
 PART: Final = re.compile(
     r"\b(?:only|just|last|leave|except|without|outside|first|keep|kept|closed?|after|weekends?|weekdays?|midweek|other|"
-    r"rest|remaining|of (?:those|these|them|the)|part|some|stays|stay(?! of\b)|"
-    r"shorter|instead|half|quiet|empty|before|between|or|"
-    r"mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|alone|either|split|minus|"
-    r"less|free)\b|只|其中|剩|另外|平日|周"
+    r"rest|remaining|of (?:those|these|them|the)|part|some|stays|stay(?! of\b)|shorter|instead|half|quiet|empty|before|"
+    r"between|or|mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|alone|either|split|minus|less|"
+    r"free)\b|只|其中|剩|另外|平日|周"
 )
 
 
