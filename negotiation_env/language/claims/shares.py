@@ -322,7 +322,7 @@ def _is_taken_off(talk: Talk, share: Share) -> bool:
 def _room_of(talk: Talk, share: Share, near: str) -> float:
     """Return by how much a share may miss; "one room in ten" by less than "a quarter of your rooms"."""
     if _OF_ROOMS.search(talk.low, share.start, share.end):
-        return 0.4 * share.percent
+        return min(12.0, 0.4 * share.percent)
     return 0.6 if not share.loose else 12.0 if near == "occupancy" else 6.0
 
 

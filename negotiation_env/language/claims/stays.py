@@ -210,7 +210,7 @@ def _is_start(talk: Talk, mention: DateMention, rooms: Sequence[RoomMention]) ->
     before = talk.before(mention.start, 32)
     if _END_BEFORE.search(before):
         return False
-    if _START_BEFORE.search(before) or _START_AFTER.match(talk.low, mention.end):
+    if _START_BEFORE.search(before) or _FIRST_BEFORE.search(before) or _START_AFTER.match(talk.low, mention.end):
         return True
     return _on_room(talk, mention, rooms)
 
