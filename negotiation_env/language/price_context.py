@@ -49,8 +49,7 @@ _STOP_AFTER: Final = re.compile(r"[.,;!?\n，。；！？、0-9$¥€£]")
 _CONTRAST: Final = re.compile(r".*\b(?:but|however|though|although)\b", re.DOTALL)
 _NEXT_CLAUSE: Final = re.compile(r"\b(?:but|however|though|and|if|because|since|so|unless|when|which|or)\b")
 _UNIT: Final = (
-    r" ?(?:\$|¥|€|£|yuan|rmb|cny|usd|dollars?|bucks?|euros?|元|块钱|块)?"
-    r"(?:(?: ?/ ?| per | an? )?(?:night|month|room))?"
+    r" ?(?:\$|¥|€|£|yuan|rmb|cny|usd|dollars?|bucks?|euros?|元|块钱|块)?(?:(?: ?/ ?| per | an? )?(?:night|month|room))?"
 )
 
 
@@ -105,8 +104,7 @@ _NO_REFUSAL: Final = re.compile(
         r"\bnot (?:only|just|(?:a )?(?:bad|problem|unreasonable))\b",
         r"\bhow come\b",
         r"\b(?:could|would|can|will) (?:you|we|u) not\b",
-        r"\b(?:can't|couldn't|won't|wouldn't|don't|didn't|isn't|aren't|doesn't) "
-        r"(?:you|we|u|it|that)\b",
+        r"\b(?:can't|couldn't|won't|wouldn't|don't|didn't|isn't|aren't|doesn't) (?:you|we|u|it|that)\b",
     )
 )
 _REFUSED_AFTER: Final = re.compile(
@@ -126,8 +124,7 @@ _REFUSED_AFTER: Final = re.compile(
 )
 _ACCEPTED_AFTER: Final = re.compile(
     _any(
-        r"(?:\bnot|n't) (?:be )?(?:a |too |that |so |at all )?"
-        r"(?:bad|problem|issue|unreasonable|unfair|hurt)\b",
+        r"(?:\bnot|n't) (?:be )?(?:a |too |that |so |at all )?(?:bad|problem|issue|unreasonable|unfair|hurt)\b",
         r"\bwont hurt\b",
         r"\bnot (?:a (?:penny|cent|dollar|yuan|dime) )?(?:less|more|lower|higher|negotiable)\b",
         r"\b(?:i|we|you|he|she|they|who|that|which|guests?|nobody|no one|people)(?: [a-z]+)? "
@@ -136,54 +133,46 @@ _ACCEPTED_AFTER: Final = re.compile(
 )
 
 _CITED_LIST: Final = (
-    r"\b(?:list(?:ed|ing)?(?: price| rate| it)?|advertised|posted|published|rack rate|retail|msrp|"
-    r"original(?:ly)?|blue ?book(?: value)?|market (?:price|rate|value)|usual(?:ly)?|"
-    r"current(?:ly)?(?: price| rate| rates| selling)?)"
-    r"(?: (?:is|was|are|were|at|for|as|of|it|in|price|rate|value|its|sells|sold|selling|going|"
-    r"priced|around|about|only|showing|list|on [a-z.]+))*"
+    r"\b(?:list(?:ed|ing)?(?: price| rate| it)?|advertised|posted|published|rack rate|retail|msrp|original(?:ly)?|"
+    r"blue ?book(?: value)?|market (?:price|rate|value)|usual(?:ly)?|current(?:ly)?(?: price| rate| rates|"
+    r" selling)?)(?: (?:is|was|are|were|at|for|as|of|it|in|price|rate|value|its|sells|sold|selling|going|priced|around|"
+    r"about|only|showing|list|on [a-z.]+))*"
 )
 _CITED_YOURS: Final = (
-    r"\b(?:your|yours|you(?:'re|'ve| are| were| have| had| want(?:ed)?| ask(?:ed)?| list(?:ed)?| show| sell"
-    r"| charge| stand))\b"
-    r"(?: (?:price|rate|rates|room|rooms|selling|sell|ask|asking|list|listed|listing|listings|"
-    r"current|public|original|is|was|are|of|at|for|it|the|them|this|says|want|wanted|as|currently|"
-    r"deluxe|standard|king|twin|net|still|starting|online|website|shows|on|in|now|today))*"
+    r"\b(?:your|yours|you(?:'re|'ve| are| were| have| had| want(?:ed)?| ask(?:ed)?| list(?:ed)?| show| sell| charge|"
+    r" stand))\b(?: (?:price|rate|rates|room|rooms|selling|sell|ask|asking|list|listed|listing|listings|current|public|"
+    r"original|is|was|are|of|at|for|it|the|them|this|says|want|wanted|as|currently|deluxe|standard|king|twin|net|still|"
+    r"starting|online|website|shows|on|in|now|today))*"
 )
 _CITED_OTHERS: Final = (
-    r"\b(?:next door|competit(?:ors?|ion)|neighbou?rs?(?:'s [a-z]+)?|elsewhere|others?|across the (?:street"
-    r"|road)|they|hotels?|"
-    r"(?:other|another|similar|comparable|neighbou?ring|nearby) [a-z]+(?: [a-z]+)?|"
-    r"hilton|marriott|sheraton|hyatt|ibis|novotel|holiday inn|booking(?:\.com)?|expedia|agoda|ctrip)\b"
-    r"[^0-9]{0,30}\b(?:sells?|sold|selling|charg(?:es?|ed|ing)|offers?|asks?|asking|is|are|has|had|"
-    r"have|at|for|was|were|gets?|goes|going|priced|lists?|listed|does|do|quoted?|around|only|stands?|sits?"
-    r"|shows?|takes?)"
-    r"(?: (?:it|them|theirs|at|for|only|just|around|about|now))*"
+    r"\b(?:next door|competit(?:ors?|ion)|neighbou?rs?(?:'s [a-z]+)?|elsewhere|others?|across the (?:street|road)|they|"
+    r"hotels?|(?:other|another|similar|comparable|neighbou?ring|nearby) [a-z]+(?: [a-z]+)?|hilton|marriott|sheraton|"
+    r"hyatt|ibis|novotel|holiday inn|booking(?:\.com)?|expedia|agoda|ctrip)\b[^0-9]{0,30}\b(?:sells?|sold|selling|"
+    r"charg(?:es?|ed|ing)|offers?|asks?|asking|is|are|has|had|have|at|for|was|were|gets?|goes|going|priced|lists?|"
+    r"listed|does|do|quoted?|around|only|stands?|sits?|shows?|takes?)(?: (?:it|them|theirs|at|for|only|just|around|"
+    r"about|now))*"
 )
 _CITED_PAST: Final = (
     r"\b(?:it|price|rate|rates|that|which|rooms?|ask|asking) (?:was|were|had been)"
     r"(?: (?:selling|asking|listed|going|priced|originally|at|for))*",
-    r"\b(?:paid|bought (?:it|this|them) (?:new )?for|was asking(?: for)?|used to be|goes? for|"
-    r"going for|retails? (?:at|for)|sells? new for|cost(?:s|ed)?(?: me| us)?|instead of|rather than|"
-    r"down from|up from|compared (?:to|with)|cheaper than|(?:new|brand new) for|worth|"
-    r"last (?:year|month|week|season|time)(?: was| at)?)"
-    r"(?: (?:around|about|over|nearly|almost|only|like))*",
+    r"\b(?:paid|bought (?:it|this|them) (?:new )?for|was asking(?: for)?|used to be|goes? for|going for|"
+    r"retails? (?:at|for)|sells? new for|cost(?:s|ed)?(?: me| us)?|instead of|rather than|down from|up from|"
+    r"compared (?:to|with)|cheaper than|(?:new|brand new) for|worth|last (?:year|month|week|season|time)(?: was|"
+    r" at)?)(?: (?:around|about|over|nearly|almost|only|like))*",
 )
 _CITED_CHINESE: Final = (
     r"(?:现在|目前|挂牌价?|(?<![我您给你])挂[着了]?|隔壁|别家|竞争|同行|对手|[您你]们?的?(?:价格|房价|报价)|原价|标价|门市价|"
     r"携程|飞猪|美团)[^0-9，。；！？、]{0,10}"
 )
 _CITED_SAID: Final = (
-    r"\byou(?:'d|'ve| have| had| just| only| once| also)? (?:said|named|wrote|meant|mentioned|quoted|told me|told us)"
-    r"(?: (?:it|that|was|us|me|at|of|about|around))*"
-    r"|\b(?:i|we) (?:just )?(?:heard|read)|\b(?:he|she|they|everyone|everybody|people|others"
-    r"|the others)(?:'d|'ve|'ll| would| had| have)* "
-    r"(?:said|wrote|paid|pay|takes?|asks?|lists?|charges?|sells?|stands?|sits?|shows?|be|at|is|are)"
-    r"(?: (?:at|for|it|me|us|on))*"
-    r"|\b(?:he|she|they)'(?:s|re) (?:already |still |now )?(?:at|on|asking|charging|selling at)"
-    r"|(?<!\bit)(?<!\bthat)(?<!\bthis)(?<!\bwhich)(?<!\bhe)(?<!\bshe) (?:sells|asks|charges|lists|displays"
-    r"|advertises)"
-    r"(?: (?:it|its|rooms?|theirs|the same|similar|standard|king|queen|twin|double|suite|now|still))*(?: (?:at|for))?"
-    r"|\b(?:his|their|today's|yesterday's|last year's|the neighbou?r's)",
+    r"\byou(?:'d|'ve| have| had| just| only| once| also)? (?:said|named|wrote|meant|mentioned|quoted|told me|"
+    r"told us)(?: (?:it|that|was|us|me|at|of|about|around))*|\b(?:i|we) (?:just )?(?:heard|read)|\b(?:he|she|they|"
+    r"everyone|everybody|people|others|the others)(?:'d|'ve|'ll| would| had| have)* (?:said|wrote|paid|pay|takes?|"
+    r"asks?|lists?|charges?|sells?|stands?|sits?|shows?|be|at|is|are)(?: (?:at|for|it|me|us|on))*|\b(?:he|she|"
+    r"they)'(?:s|re) (?:already |still |now )?(?:at|on|asking|charging|selling at)|"
+    r"(?<!\bit)(?<!\bthat)(?<!\bthis)(?<!\bwhich)(?<!\bhe)(?<!\bshe) (?:sells|asks|charges|lists|displays|"
+    r"advertises)(?: (?:it|its|rooms?|theirs|the same|similar|standard|king|queen|twin|double|suite|now|"
+    r"still))*(?: (?:at|for))?|\b(?:his|their|today's|yesterday's|last year's|the neighbou?r's)",
     r"\b(?:was|were|'s) (?:listed|priced|on (?:sale|offer)) (?:at|for)",
 )
 # "under 380", "more than 380": the figure is a mark to compare with, unless it is the speaker's own bound.
@@ -218,11 +207,10 @@ _CITED_AFTER: Final = re.compile(
     )
 )
 _OWN_OFFER: Final = re.compile(
-    r"\b(?:can|could|would|will|let's|let you|offer|if you (?:were|went|came|did)|accept|how about"
-    r"|what about|going to|lower|drop|"
-    r"make (?:it|that)|bring|reduce|set|put|change|move|cut|"
-    r"(?:i|we)(?:'d| would) (?:rather|sooner|prefer)|want (?:them|guests|people|travellers) to|"
-    r"your (?:best|lowest|final|budget|bottom|minimum|max))\b|改到|调到|降到|改成|能做|能给|能不能|可以|做到|能到"
+    r"\b(?:can|could|would|will|let's|let you|offer|if you (?:were|went|came|did)|accept|how about|what about|going to|"
+    r"lower|drop|make (?:it|that)|bring|reduce|set|put|change|move|cut|(?:i|we)(?:'d| would) (?:rather|sooner|prefer)|"
+    r"want (?:them|guests|people|travellers) to|your (?:best|lowest|final|budget|bottom|minimum|max))\b|改到|调到|降到|"
+    r"改成|能做|能给|能不能|可以|做到|能到"
 )
 
 # Where the hotel's money lands, and where the guest sees the price: said of either by either side.
@@ -235,13 +223,11 @@ _SEEN_ON: Final = (
 _THE: Final = r"(?:the |our |your |my |his |her |their )"
 _NET: Final = re.compile(
     r"\b(?:net|nett|take[- ]?home|clean(?= ?$| (?:each|a|per|every|to)\b)|to keep|paid out|to the hotel|in hand"
-    rf"|after {_THE}?(?:commission|cut|share|fee|part|platform|percent|[a-z]+ (?:percent|per cent"
-    rf"|commission))|after (?:you|us)"
-    rf"|(?:in|into|on|to|for|hits?|reach(?:es)?|lands? in|arrives? (?:in|at)) {_THE}(?:own )?{_KEPT_IN}"
-    r"|(?:reach(?:es)?|lands? with|arrives? with|comes? to|goes to|stays? with) (?:me|us|you)|after commission)\b"
-    r"|^ ?(?:a night |per night )?(?:yours|mine|hand|drawer|ours)\b(?! (?:is|are|was|would|will))"
-    r"|^ ?(?:for|to) (?:me|us) ?$|^ ?to you\b(?! (?:and|or|for)\b)"
-    r"|到手|底价|净价?"
+    rf"|after {_THE}?(?:commission|cut|share|fee|part|platform|percent|[a-z]+ (?:percent|per cent|commission))|"
+    rf"after (?:you|us)|(?:in|into|on|to|for|hits?|reach(?:es)?|lands? in|arrives? (?:in|at)) {_THE}(?:own )?{_KEPT_IN}"
+    r"|(?:reach(?:es)?|lands? with|arrives? with|comes? to|goes to|stays? with) (?:me|us|you)|after commission)\b|"
+    r"^ ?(?:a night |per night )?(?:yours|mine|hand|drawer|ours)\b(?! (?:is|are|was|would|will))|^ ?(?:for|to) (?:me|"
+    r"us) ?$|^ ?to you\b(?! (?:and|or|for)\b)|到手|底价|净价?"
 )
 _NET_BEFORE: Final = re.compile(
     _any(
@@ -462,16 +448,14 @@ def is_net(low: str, end: int, before: str) -> bool | None:
 
 
 _TOTAL_AFTER: Final = re.compile(
-    r"[^0-9]{0,24}?\b(?:in total|total|altogether|all told|in all|lump sum|all together|as a package|"
-    r"(?:for|over|across) (?:the |your |this |our |my )?(?:whole|entire|full|complete) [a-z]+|"
-    r"for (?:the|your|this) (?:stay|booking|block|package|whole|lot)|for all (?:the )?[a-z]+ nights|"
-    r"the (?:whole )?lot|for everything|full run)\b"
-    r"|[^0-9，。]{0,6}(?:一共|总共|总价|合计|打包|包圆)"
+    r"[^0-9]{0,24}?\b(?:in total|total|altogether|all told|in all|lump sum|all together|as a package|(?:for|over|"
+    r"across) (?:the |your |this |our |my )?(?:whole|entire|full|complete) [a-z]+|for (?:the|your|this) (?:stay|"
+    r"booking|block|package|whole|lot)|for all (?:the )?[a-z]+ nights|the (?:whole )?lot|for everything|full run)\b|"
+    r"[^0-9，。]{0,6}(?:一共|总共|总价|合计|打包|包圆)"
 )
 _TOTAL_BEFORE: Final = re.compile(
-    r"\b(?:total|totals|sum|altogether|all told|lump sum|package|(?:whole|entire|full|complete) "
-    r"(?:stay|booking|block|run|week|period|thing|lot|package))\b[^0-9]{0,24}$"
-    r"|(?:一共|总共|合计|总价|共计|整段|全程|打包)[^0-9，。]{0,6}$"
+    r"\b(?:total|totals|sum|altogether|all told|lump sum|package|(?:whole|entire|full|complete) (?:stay|booking|block|"
+    r"run|week|period|thing|lot|package))\b[^0-9]{0,24}$|(?:一共|总共|合计|总价|共计|整段|全程|打包)[^0-9，。]{0,6}$"
 )
 _PER_NIGHT: Final = re.compile(
     r"[^0-9]{0,14}?(?:/ ?night|\b(?:a|per|each|every) (?:room )?night|nightly|apiece|每晚|一晚|/晚)"
@@ -489,10 +473,9 @@ def is_total(before: str, after: str) -> bool:
 
 
 _DERIVED: Final = re.compile(
-    r"(?:\b(?:leaves|leaving|(?:would|will|to) leave|(?:'d|'ll) leave"
-    r"|(?<!can )(?<!could )(?<!would )you(?:'d|'ll| would| still)? keep)(?: with)?"
-    r"|(?:[0-9]|that|which)[^a-z0-9]{1,2}(?:[a-z]+ ){0,3}?(?:means|reads|nets|gives|shows as))"
-    r"(?: you| us| me| him| her| them)?(?: about| around| only)* ?[¥$€£]?$"
+    r"(?:\b(?:leaves|leaving|(?:would|will|to) leave|(?:'d|'ll) leave|(?<!can )(?<!could )(?<!would )you(?:'d|'ll|"
+    r" would| still)? keep)(?: with)?|(?:[0-9]|that|which)[^a-z0-9]{1,2}(?:[a-z]+ ){0,3}?(?:means|reads|nets|gives|"
+    r"shows as))(?: you| us| me| him| her| them)?(?: about| around| only)* ?[¥$€£]?$"
 )
 _KEEPS: Final = word_set("leave leaves leaving keep keeps means reads nets gives as")
 

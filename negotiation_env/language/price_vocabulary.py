@@ -134,18 +134,12 @@ AFTER: Final = re.compile(rf"( ?)({_CURRENCY_AFTER})?(\+? ?-?)([a-z]+(?:['.][a-z
 # "4-4-0"); 4: the rest of the figure, 5: its scale; no group: no price (dates, times, fractions, phone numbers, and
 # "3 80"). All alternatives share the first digit so that the search skips quickly over text without digits.
 SCAN: Final = re.compile(
-    r"[0-9](?:"
-    r"([0-9]*)(?=[,.]?(?:[?!;)]|$| (?![0-9kghtm])))"
-    r"|[0-9]{3}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![0-9])"
-    r"|[0-9]?[-/.][0-9]{1,2}[-/.][0-9]{2,4}(?![0-9])"
-    r"|[0-9]?[:/][0-9]{1,2}(?![0-9])"
-    r"|[0-9]{2,3}[- ][0-9]{3,4}[- ][0-9]{4}(?![0-9])"
-    r"|((?: [0-9]){2,5}(?![0-9.,]| [0-9])|(?: [0-9]{3}){1,2}(?![0-9]|[.][0-9]| [0-9])"
-    r"|[0-9](?: [0-9]{3})(?= ?(?:yuan|rmb|cny|元|块))|[0-9]{0,2}(?:'[0-9]{3}){1,2}(?![0-9]))"
-    r"|((?:-[0-9]{2}|-[0-9]-[0-9])(?![-0-9/:]|[.,][0-9]))"
-    r"| [0-9]{2}(?![0-9.,])"
-    r"|([0-9]*(?:[.,][0-9]+)*)"
-    r"(?: ?(k|grand|thousand|hundred|million|千|万|百)(?![a-z]))?)"
+    r"[0-9](?:([0-9]*)(?=[,.]?(?:[?!;)]|$| (?![0-9kghtm])))|[0-9]{3}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![0-9])|"
+    r"[0-9]?[-/.][0-9]{1,2}[-/.][0-9]{2,4}(?![0-9])|[0-9]?[:/][0-9]{1,2}(?![0-9])|"
+    r"[0-9]{2,3}[- ][0-9]{3,4}[- ][0-9]{4}(?![0-9])|((?: [0-9]){2,5}(?![0-9.,]| [0-9])|(?: [0-9]{3}){1,2}(?![0-9]|"
+    r"[.][0-9]| [0-9])|[0-9](?: [0-9]{3})(?= ?(?:yuan|rmb|cny|元|块))|[0-9]{0,2}(?:'[0-9]{3}){1,2}(?![0-9]))|"
+    r"((?:-[0-9]{2}|-[0-9]-[0-9])(?![-0-9/:]|[.,][0-9]))| [0-9]{2}(?![0-9.,])|([0-9]*(?:[.,][0-9]+)*)(?: ?(k|grand|"
+    r"thousand|hundred|million|千|万|百)(?![a-z]))?)"
 )
 
 OFF_WORDS: Final = word_set(
@@ -160,26 +154,22 @@ _FILLER: Final = (
     r"listing|asking))*"
 )
 OFF_BEFORE: Final = re.compile(
-    rf"(?:\b(?:knock|knocked|knocking|shav(?:e|ed|ing)|cut|cutting|chop|slash|slashed|deduct|"
-    rf"subtract|drop|dropped|dropping|sav(?:e|ing)|tak(?:e|ing)(?: [a-z]+){{0,3}} off|"
-    rf"(?:[0-9]|that|this|it|price|rate|list) minus|"
-    rf"(?:discount|reduction|rebate|decrease) of|"
-    rf"(?:come|came|coming|go|went|going|bring|get) (?:it |the price |the rate )?down){_FILLER}"
-    rf"|\b(?:lower|lowered|lowering|reduc(?:e|ed|ing)|decreased?|discount|down|less|cheaper)"
-    rf"(?:{_FILLER}|(?: [a-z]+){{1,4}}) by(?: about| around| another| a| maybe| roughly)*) [$¥€£]?$"
+    rf"(?:\b(?:knock|knocked|knocking|shav(?:e|ed|ing)|cut|cutting|chop|slash|slashed|deduct|subtract|drop|dropped|"
+    rf"dropping|sav(?:e|ing)|tak(?:e|ing)(?: [a-z]+){{0,3}} off|(?:[0-9]|that|this|it|price|rate|list) minus|"
+    rf"(?:discount|reduction|rebate|decrease) of|(?:come|came|coming|go|went|going|bring|get) (?:it |the price |"
+    rf"the rate )?down){_FILLER}|\b(?:lower|lowered|lowering|reduc(?:e|ed|ing)|decreased?|discount|down|less|"
+    rf"cheaper)(?:{_FILLER}|(?: [a-z]+){{1,4}}) by(?: about| around| another| a| maybe| roughly)*) [$¥€£]?$"
 )
 UP_BEFORE: Final = re.compile(
-    rf"\b(?:(?:rais(?:e|ed|ing)|lift|lifted) (?:my|our) (?:last |final )?(?:bid|offer|figure|number|price)"
-    rf"(?: (?:on|for) the [a-z]+)? by"
-    rf"|(?:rais(?:e|ed|ing)|increased?|increasing|bump|bumped|add|added|adding){_FILLER}"
-    rf"|(?:go|went|goes|come|came|coming|going|move|bump|step)(?: it| the price)? up"
-    rf"(?: by| another)?|extra|additional|another) [$¥€£]?$"
+    rf"\b(?:(?:rais(?:e|ed|ing)|lift|lifted) (?:my|our) (?:last |final )?(?:bid|offer|figure|number|price)(?: (?:on|"
+    rf"for) the [a-z]+)? by|(?:rais(?:e|ed|ing)|increased?|increasing|bump|bumped|add|added|adding){_FILLER}|(?:go|"
+    rf"went|goes|come|came|coming|going|move|bump|step)(?: it| the price)? up(?: by| another)?|extra|additional|"
+    rf"another) [$¥€£]?$"
 )
 PERCENT_BEFORE: Final = re.compile(
-    r"(?:\b(?:discount|off|reduction|cut|drop|lower|reduce|knock|shave|down|slash|rebate|"
-    r"cheaper|less)(?: (?:of|by|at|is|a|an|about|around|it|the|your|our|price|prices|rate|rates|me|"
-    r"you|us|them|both|all|off|another|extra|even|only|just|up to|down|maybe|roughly|like|some))*"
-    r"|(?:便宜|优惠|折扣|让利|降价?|减|打折|让)(?:[了个点]|百分之)?) ?$"
+    r"(?:\b(?:discount|off|reduction|cut|drop|lower|reduce|knock|shave|down|slash|rebate|cheaper|less)(?: (?:of|by|at|"
+    r"is|a|an|about|around|it|the|your|our|price|prices|rate|rates|me|you|us|them|both|all|off|another|extra|even|only|"
+    r"just|up to|down|maybe|roughly|like|some))*|(?:便宜|优惠|折扣|让利|降价?|减|打折|让)(?:[了个点]|百分之)?) ?$"
 )
 PERCENT_AFTER: Final = re.compile(
     r" ?(?:[a-z-]+ ){0,2}?(?:off|less|lower|discount|discounts|reduction|cheaper|rebate|below|down)"

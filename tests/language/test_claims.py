@@ -133,6 +133,25 @@ PAIRS = [
     ("total", "390 for seven nights is 2,730.", "390 for seven nights is 2,960."),
     ("earlier", "You said 400 for the twin.", "You said 385 for the twin."),
     ("earlier", "您说的400我记着。", "您说的385我记着。"),
+    ("competitor-price", "410 is five above Orchid Court.", "410 is five below Orchid Court."),
+    ("competitor-price", "Orchid Court lies a little below you.", "Orchid Court lies a little above you."),
+    ("competitor-price", "Orchid Court sits 15 yuan lower than your 420.", "Orchid Court sits 15 yuan above your 420."),
+    ("demand", "I misread my page: 12% down.", "I misread my page: 12% up."),
+    ("demand", "The queue with us is 12% shorter than normal.", "The queue with us is 12% longer than normal."),
+    ("demand", "Demand stands below normal for those days.", "Demand stands above normal for those days."),
+    ("demand", "We see 12% fewer lookers for the food festival.", "We see 12% more lookers for the food festival."),
+    ("occupancy", "At 34% about one bed in three is taken.", "At 34% about nine beds in ten are taken."),
+    ("total", "385 on the page, which is 35 off the usual 420.", "385 on the page, which is 25 off the usual 420."),
+    ("total", "340 and 400, and the sixty in between is ours.", "340 and 400, and the eighty in between is ours."),
+    ("total", "At 400 a full run of the twin is 2,800.", "At 400 a full run of the twin is 2,300."),
+    ("total", "400, and seven nights of it come to 2,800.", "400, and seven nights of it come to 2,300."),
+    ("net-price", "400 leaves Mrs Fan 340.", "400 leaves Mrs Fan 348."),
+    ("net-price", "400 for the twin, and 340 of that is yours.", "400 for the twin, and 370 of that is yours."),
+    ("date", "The first night is the 15th, seven in all.", "The first night is the 17th, seven in all."),
+    ("date", "King, in on the 18th and gone by the 22nd.", "King, in on the 18th and gone by the 23rd."),
+    ("weekday", "King from 18 June, key back on the hook that Tuesday.", "King from 18 June, key back that Friday."),
+    ("nights", "The twin runs seven nights, the king four.", "The twin runs seven nights, the king nine."),
+    ("nights", "Seven nights from the 15th, most of them quiet.", "Four nights from the 15th, most of them quiet."),
 ]
 
 
@@ -182,6 +201,14 @@ def test_a_claim_is_held_against_the_card_and_the_talk(kind: str, true: str, fal
         "您可是苏州头一号有眼光的人。",
         "那我周五下午三点打给您。",
         "再便宜一点行吗？",
+        "Both at about 9 percent under: 385, 510.",
+        "You will find Orchid Court above you in the list.",
+        "A superior twin is not a double.",
+        "Stands, badges and name cards notwithstanding, it is quiet.",
+        "The badge is loud, so no badge.",
+        "Orchid Court is at 405, nearly twenty under your 420.",
+        "Eleven nights are eleven evenings without a guest.",
+        "2,800 over seven nights is 400 a night.",
         "",
     ],
 )
@@ -359,6 +386,10 @@ def test_false_claims_are_found_and_true_ones_left_alone_in_written_dialogues(la
 
 
 QUIET = [
+    ("357 net is 420 on the page.", ("Could it be 357?", "Is that for me?")),
+    ("Would 400 from the 20th do?", ("And June?", "The choir comes on the 18th and the 19th of June.")),
+    ("Arrivals Sunday to Tuesday, it is written.", ("And?", "Arrival on a Sunday, a Monday or a Tuesday.")),
+    ("The twin, three nights, in on the 17th, out on the 20th.", TALK),
     ("Thursday 3, Friday 10 as spare.", ("Hello.", "Thursday 3. If the drawer's shut, Friday 10.")),
     ("Which of the season's concerts pull people out of town?", TALK),
     ("I can come by on Friday with a badge, and we talk.", TALK),

@@ -380,6 +380,16 @@ TWO = {"manager": ["I could do 370 for the Deluxe King and 560 for the Family Su
         ({"text": "Goodbye for now. Or is one of the weeks harder to fill?"}, "close-open"),
         (TWO | {"text": "Could the Family Suite be 540 and the Deluxe King 360?"}, "bid-above-quote"),
         ("It costs you 60 yuan a night, and the guest pays 400.", "bid-absurd"),
+        ("You were right, it was me being greedy. You keep 400.", "rude"),
+        ("That's not stupid, that's sharp.", "insult"),
+        ("You'd better hear it from me: searches are down.", "threat"),
+        ("Silence never was a yes, agreed.", "silence-as-agreement"),
+        ("No buttons today, I promise.", "over-promise"),
+        ("That sofa was on us, and I am sorry.", "over-promise"),
+        ("As a first step between us, 390 for the Deluxe King?", "personal-data"),
+        ({"text": "Nobody goes into a funnel, sorry.", "manager": ["What funnel?"]}, "internal-jargon"),
+        ({"text": "340 is 60 off your old price, and taken.", "manager": ["I could do 340."]}, "press-at-target"),
+        ({"text": "Would it show as 350?", "manager": ["I could do 297.50 net."]}, "bid-above-quote"),
     ],
 )
 def test_what_only_sounds_like_a_breach_is_none(example: Example, rule: str) -> None:

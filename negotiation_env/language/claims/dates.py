@@ -39,13 +39,11 @@ _ONE_DAY: Final = re.compile(_DAY)
 _RANGE: Final = re.compile(rf"(?<=[a-z0-9]){_TO}(?=[a-z0-9])|到|至|[-~—]")
 # What may follow "the 18th" where it is a day and not the eighteenth of something.
 _DAY_ENDS: Final = re.compile(
-    r"\W*$|\s*[,.:;?!()/'–-]|\s+(?:for|at|to|and|or|on|until|till|through|with|is|are|was|it|if|then|"
-    r"could|would|can|may|what|"
-    r"how|only|as|by|in|onwards?|please|now|too|also|so|but|still|which|where|when|we|i|you|stays?|again|both|just|"
-    r"inclusive|instead|because|since|while|before|after|all|no|not|that|your|the|a|six|five|four|three|two|seven|"
-    r"eight|nine|ten|eleven|twelve|thirteen|go|goes|belongs?|remains?|keeps?|leaves?|were|has|have|will|"
-    r"works?|costs?|suits?|"
-    r"[0-9]+n?)\b"
+    r"\W*$|\s*[,.:;?!()/'–-]|\s+(?:for|at|to|and|or|on|until|till|through|with|is|are|was|it|if|then|could|would|can|"
+    r"may|what|how|only|as|by|in|onwards?|please|now|too|also|so|but|still|which|where|when|we|i|you|stays?|again|both|"
+    r"just|inclusive|instead|because|since|while|before|after|all|no|not|that|your|the|a|six|five|four|three|two|seven|"
+    r"eight|nine|ten|eleven|twelve|thirteen|go|goes|belongs?|remains?|keeps?|leaves?|were|has|have|will|works?|costs?|"
+    r"suits?|[0-9]+n?)\b"
 )
 _BARE_CUE: Final = re.compile(
     r"\b(?:from|on|to|until|till|through|between|and|after|before|by|starting|of|for|since|nights?|"
@@ -73,9 +71,8 @@ _WEEKDAY_ROW: Final = re.compile(
 )
 _WEEKDAY_AFTER: Final = re.compile(rf",? \(?({WEEKDAY})\b(?!s? (?:to|and|&))")
 _NIGHTS: Final = re.compile(
-    r" ?n\b|"
-    r"[ -]?(?:(?!a |per |the |each |every )[a-z]+ )?nights?\b| (?:mornings|evenings)(?= in a row| running| on end)"
-    r"|个?(?:晚上|晚|夜)"
+    r" ?n\b|[ -]?(?:(?!a |per |the |each |every )[a-z]+ )?nights?\b| (?:mornings|evenings)(?= in a row| running|"
+    r" on end)|个?(?:晚上|晚|夜)"
 )
 _WEEKDAY_DAY: Final = re.compile(
     rf"\b({WEEKDAY}) (3[01]|[12][0-9]|[1-9])(?![0-9.,:%]*[0-9:%])(?! ?(?:nights?|rooms?|am|pm|o'clock|then|sharp)\b)"

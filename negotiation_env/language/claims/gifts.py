@@ -27,44 +27,37 @@ _GIFTS: Final[dict[str, re.Pattern[str]]] = {
         r"|徽[章标]|(?<=[\u4e00-\u9fff]) ?badge"
     ),
     "search-boost": re.compile(
-        r"\b(?:search|list) (?:boost|lift|push)\b|\bboost(?:s|ed)?\b(?! (?:your|the|its) (?:bookings|sales|revenue))"
-        r"|\b(?:search|list) (?:place|spot|position)\b|\b(?:spot|place|position) (?:up )?in (?:the |our )?search\b"
-        r"|\b(?:higher|better|further up)\b(?: \w+){0,3} (?:in|on) (?:the |our )?(?:search\b|list\b|results)"
-        r"|\b(?:lift|move|push|raise|bring|nudge)(?:s|ed|ing)? (?:you|your \w+|it|them|both|the \w+)(?: \w+){0,3} "
-        r"(?:up|higher) (?:\w+ ){0,2}?(?:in|on) (?:the |our )?(?:search\b|list\b|results)"
-        r"|\b(?:lift|move|push|raise)(?:s|ed|ing)? (?:you|your \w+|it|them|both)(?: \w+)? in (?:the "
-        r"|our )?(?:search|list)\b"
-        r"|搜索(?:位|推|提|加权|靠前|往前|排)|(?:推|排)(?:到|您|你)?(?:搜索)?(?:前面|靠前|上面)|往搜索"
-        r"|(?<=[\u4e00-\u9fff]) ?boost"
+        r"\b(?:search|list) (?:boost|lift|push)\b|\bboost(?:s|ed)?\b(?! (?:your|the|its) (?:bookings|sales|revenue))|"
+        r"\b(?:search|list) (?:place|spot|position)\b|\b(?:spot|place|position) (?:up )?in (?:the |our )?search\b|"
+        r"\b(?:higher|better|further up)\b(?: \w+){0,3} (?:in|on) (?:the |our )?(?:search\b|list\b|results)|\b(?:lift|"
+        r"move|push|raise|bring|nudge)(?:s|ed|ing)? (?:you|your \w+|it|them|both|the \w+)(?: \w+){0,3} (?:up|"
+        r"higher) (?:\w+ ){0,2}?(?:in|on) (?:the |our )?(?:search\b|list\b|results)|\b(?:lift|move|push|raise)(?:s|ed|"
+        r"ing)? (?:you|your \w+|it|them|both)(?: \w+)? in (?:the |our )?(?:search|list)\b|搜索(?:位|推|提|加权|靠前|"
+        r"往前|排)|(?:推|排)(?:到|您|你)?(?:搜索)?(?:前面|靠前|上面)|往搜索|(?<=[\u4e00-\u9fff]) ?boost"
     ),
     "photo-refresh": re.compile(
-        rf"(?<!your )\b(?:new|fresh|free|better|proper|redone) (?:\w+ ){{0,2}}{_PICTURES}\b|\bphoto (?:refresh|shoot"
-        rf"|session|update)\b"
-        rf"|\b{_PICTURES}(?: of \w+ \w+)?(?: (?:are|get|be|made|taken|done|come))* (?:redone|retaken|renewed"
-        rf"|refreshed|anew|again|free)"
-        rf"|\bredo (?:\w+ )?{_PICTURES}\b|\b(?:a|our|the) photographer\b|\b(?:we|i|and|come)(?:'ll| will"
-        rf"| can)? photograph (?:the|your|it|them)\b"
+        rf"(?<!your )\b(?:new|fresh|free|better|proper|redone) (?:\w+ ){{0,2}}{_PICTURES}\b|\bphoto (?:refresh|shoot|"
+        rf"session|update)\b|\b{_PICTURES}(?: of \w+ \w+)?(?: (?:are|get|be|made|taken|done|come))* (?:redone|retaken|"
+        rf"renewed|refreshed|anew|again|free)|\bredo (?:\w+ )?{_PICTURES}\b|\b(?:a|our|the) photographer\b|\b(?:we|i|"
+        rf"and|come)(?:'ll| will| can)? photograph (?:the|your|it|them)\b"
         r"|新照片|重新?拍|摄影师|免费拍|拍(?:一组|一套|几张|照片)|(?<=[\u4e00-\u9fff]) ?photo"
     ),
     "weekly-report": re.compile(
         r"\b(?:weekly|week by week) (?:\w+ )?(?:reports?|sheets?|figures|numbers)\b|\bweekly (?:line|page|letter)\b"
         rf"|\b(?:reports?|sheet|page|letter|paper|figures|numbers)(?: (?!for\b)\w+){{0,2}} {_EACH_WEEK}"
         rf"|\b{_EACH_WEEK},? (?:\w+ ){{0,4}}(?:reports?|sheet|a page|figures|numbers)\b"
-        r"|\b(?:the|your|a|first|one|and) reports?\b(?! (?:from|said|says|of the|about|i read|to\b|on [0-9]))"
-        r"|周报|每(?:周|个?礼拜|个?星期).{0,8}(?:表|报|一张|一页|纸)"
-        r"|(?<=[\u4e00-\u9fff]) ?(?:weekly )?report"
+        r"|\b(?:the|your|a|first|one|and) reports?\b(?! (?:from|said|says|of the|about|i read|to\b|on [0-9]))|周报|"
+        r"每(?:周|个?礼拜|个?星期).{0,8}(?:表|报|一张|一页|纸)|(?<=[\u4e00-\u9fff]) ?(?:weekly )?report"
     ),
 }  # fmt: skip
 _REFUSED: Final = re.compile(
-    r"\b(?:no|not|never|nor|neither|without|instead of|rather than|nobody|nothing|isn't|cannot|stop|forget"
-    r"|minus|skip|less|"
-    r"drop|leave out|off|read|saw|seen|dictate|shows?|wears?|it's the|come by|in addition to"
-    r"|as well as)\b|n't\b|不|没|别|免提|难"
+    r"\b(?:no|not|never|nor|neither|without|instead of|rather than|nobody|nothing|isn't|cannot|stop|forget|minus|skip|"
+    r"less|drop|leave out|off|read|saw|seen|dictate|shows?|wears?|it's the|come by|in addition to|as well as)\b|n't\b|"
+    r"不|没|别|免提|难"
 )
 _REFUSED_AFTER: Final = re.compile(
-    r",? (?:no\b|(?:\w+ ){0,2}(?:isn't|aren't|is not|i can't|i cannot|i may not|i can not|i won't|won't|can't"
-    r"|ended|was|were|had)\b|\w+ n't)"
-    r"|,?(?: and \w+(?: \w+)?)? (?:notwithstanding|or not|aside|apart)\b"
+    r",? (?:no\b|(?:\w+ ){0,2}(?:isn't|aren't|is not|i can't|i cannot|i may not|i can not|i won't|won't|can't|ended|"
+    r"was|were|had)\b|\w+ n't)|,?(?: and \w+(?: \w+)?)? (?:notwithstanding|or not|aside|apart)\b"
 )
 _DECLINED: Final = re.compile(r"\b(?:no|without an?) $")
 _OF_OTHERS: Final = re.compile(

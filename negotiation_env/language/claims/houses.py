@@ -41,15 +41,13 @@ _CHINESE_ALONE: Final = frozenset(
     ("大床", "双床", "标大", "标双", "标间", "套房", "亲子房", "家庭房", "行政", "园景", "三人间")
 )
 _DETERMINER: Final = re.compile(
-    r"(?:^|[,:;.!?，。：]|\b(?:the|your|our|a|an|this|that|these|those|for|and|or|of|each|every|per|on|one|"
-    r"two|about|my|"
-    r"[a-z]+'s|[0-9]+))\W{0,2}$"
+    r"(?:^|[,:;.!?，。：]|\b(?:the|your|our|a|an|this|that|these|those|for|and|or|of|each|every|per|on|one|two|about|"
+    r"my|[a-z]+'s|[0-9]+))\W{0,2}$"
 )
 # After these a room word is another word: "double the", "king of", "twin towns", "executive who", "suite of".
 _OTHER_SENSE: Final = re.compile(
-    r"[ -](?:sold|selling|the|your|our|that|what|as|check|checked|book\w*|of|beds?|bedded|who|whose|"
-    r"decision|digits?|standards?|"
-    r"sales?|entr(?:y|ies)|espressos?|towns?|brothers?|sisters?|size|sized|and a half|team|chef|director|"
+    r"[ -](?:sold|selling|the|your|our|that|what|as|check|checked|book\w*|of|beds?|bedded|who|whose|decision|digits?|"
+    r"standards?|sales?|entr(?:y|ies)|espressos?|towns?|brothers?|sisters?|size|sized|and a half|team|chef|director|"
     r"board|office|crab|bee)\b"
 )
 
@@ -215,9 +213,8 @@ _GENERIC: Final = re.compile(
     r"(Hotel|Inn|Guesthouse|Resort|Lodge|Hostel|Homestay|Apartments|Residence|Palace|Retreat|Boutique)\b"
 )
 _OWN_HOUSE_BEFORE: Final = re.compile(
-    r"(?:\b(?:dear|hello|hi|morning|evening|afternoon|speaking (?:to|with)|is (?:that|this|it)|"
-    r"calling about|your|welcome to|"
-    r"here at|mr \w+ of|mrs \w+ of|ms \w+ of|right at|on behalf of|you own)|[0-9]{3,4} for)\W+(?:the |a )?$"
+    r"(?:\b(?:dear|hello|hi|morning|evening|afternoon|speaking (?:to|with)|is (?:that|this|it)|calling about|your|"
+    r"welcome to|here at|mr \w+ of|mrs \w+ of|ms \w+ of|right at|on behalf of|you own)|[0-9]{3,4} for)\W+(?:the |a )?$"
 )
 _ALONE_BEFORE: Final = re.compile(r"\b(?:the|your|at|of|for) $")
 """What stands before a house's name of one word ("the Lotus"), which else may be a flower."""
@@ -225,9 +222,8 @@ _OWN_HOUSE_AFTER: Final = re.compile(r" team\b|,? isn't it| could do| do on\b| i
 _FOR_HOUSE: Final = re.compile(r"(?:\bfor|\byou own|\b(?:what|which|how) [a-z ]{0,20}) (?:the )?$")
 _HOUSE_ROOM: Final = re.compile(r"(?:'s|,) (?:the |a )?(?:[a-z]+ ){0,2}$")
 _LOCAL: Final = re.compile(
-    r"\b(?:search(?:es|ed|ing)?|look(?:s|ing|ed)?|people|demand|interest|travell?ers|visitors|tourists|"
-    r"guests|bound|trips?)"
-    r"(?: [a-z']+){0,3} (?:for|to|in|of) (?:the )?$|搜$|[您你店]们?(?:家)?在$"
+    r"\b(?:search(?:es|ed|ing)?|look(?:s|ing|ed)?|people|demand|interest|travell?ers|visitors|tourists|guests|bound|"
+    r"trips?)(?: [a-z']+){0,3} (?:for|to|in|of) (?:the )?$|搜$|[您你店]们?(?:家)?在$"
 )
 _ARRIVING: Final = re.compile(
     r"\b(?:fly|flies|flying|flights?|come|comes|coming|travel|travels|travelling|land|landing|trains?|drive|head|"

@@ -22,41 +22,36 @@ _AND_ASKS: Final = re.compile(
 )
 # Words that hand the sentence to somebody else: what follows is no price of the house named before.
 _OTHER_OWNER: Final = re.compile(
-    r"\b(?:you|your|yours|we|our|i|i'd|i'll|me|us|could|would|can|shall|should|may|might|let|how|what|"
-    r"want|need|so|then|ask|"
-    r"offer|propose|and|but|while|against|than|if|with)\b|[您你我咱]|那|所以|就"
+    r"\b(?:you|your|yours|we|our|i|i'd|i'll|me|us|could|would|can|shall|should|may|might|let|how|what|want|need|so|"
+    r"then|ask|offer|propose|and|but|while|against|than|if|with)\b|[您你我咱]|那|所以|就"
 )
 _NO_PRICE_AFTER: Final = re.compile(
-    r" ?(?:%|per ?cent|nights?\b|[-/]|yuan (?:under|below|above|over|less|more)|(?:under|below|above|over|"
-    r"less|more|cheaper|dearer) (?:than )?(?:you|yours?|your)\b"
-    r"|rooms?\b|beds?\b|guests?\b|stars?\b|am\b|pm\b|o'clock|minutes?\b|hours?\b|days?\b|weeks?\b|"
-    r"bookings?\b|,000|metres?\b|steps\b|years?\b|[晚间个点号月天成])"
+    r" ?(?:%|per ?cent|nights?\b|[-/]|yuan (?:under|below|above|over|less|more)|(?:under|below|above|over|less|more|"
+    r"cheaper|dearer) (?:than )?(?:you|yours?|your)\b|rooms?\b|beds?\b|guests?\b|stars?\b|am\b|pm\b|o'clock|minutes?\b|"
+    r"hours?\b|days?\b|weeks?\b|bookings?\b|,000|metres?\b|steps\b|years?\b|[晚间个点号月天成])"
 )
 _UNNAMED: Final = re.compile(
-    r"\b(?:neighbours?|neighbors?|next door|competitors?|competition|rivals?|other (?:houses?|hotels?|"
-    r"places?)|others (?:in|on|(?<!(?:two|ree|our|ive|six|ven|ght|ine|ten) others )at)|"
-    r"(?:houses|hotels|places|everyone|everybody|most|all|half) (?:on|in|next|across|nearby|down|around|"
-    r"round|near|along|by|of (?:the (?:houses|hotels|street|town|city|others)|them))|"
-    r"across the (?:street|road))\b|隔壁|对面|老\w家|同行|竞对|别家|其他家"
-    r"|(?:(?![您你我咱房床园景])[\u4e00-\u9fff]){2,6}(?:挂|跌到|降到|卖到)(?:着|了)?(?= ?[0-9一二两三四五六七八九])"
+    r"\b(?:neighbours?|neighbors?|next door|competitors?|competition|rivals?|other (?:houses?|hotels?|places?)|"
+    r"others (?:in|on|(?<!(?:two|ree|our|ive|six|ven|ght|ine|ten) others )at)|(?:houses|hotels|places|everyone|"
+    r"everybody|most|all|half) (?:on|in|next|across|nearby|down|around|round|near|along|by|of (?:the (?:houses|hotels|"
+    r"street|town|city|others)|them))|across the (?:street|road))\b|隔壁|对面|老\w家|同行|竞对|别家|其他家|"
+    r"(?:(?![您你我咱房床园景])[\u4e00-\u9fff]){2,6}(?:挂|跌到|降到|卖到)(?:着|了)?(?= ?[0-9一二两三四五六七八九])"
 )
 _TO_HOUSE: Final = re.compile(r",? (?:is what |that |which |like |of |at )(?:the )?")
 _WHOSE: Final = re.compile(r",? (?:is what|that|which)")
 _PRONOUN: Final = re.compile(
-    r"\b(?:he|she|they)(?:'s|'re|'ve|'ll| is| are| was| were| has| have| will)?(?: be| been)? (?:already |"
-    r"now |only |just )?"
-    r"(?:at|down to|gone to|gone down to|went to|went down to|sells? at|asks?|asking|dropped to|fell to|stands? at|"
-    r"sits? at|shows?|lists?|charges?|cut to|cutting to)\b|\bsomewhere at\b|\bfrom (?:his|her|their)\b"
-    r"|\b(?:under|above|below|over|near|like|undercuts?|beside) (?:his|her|their)\b"
+    r"\b(?:he|she|they)(?:'s|'re|'ve|'ll| is| are| was| were| has| have| will)?(?: be| been)? (?:already |now |only |"
+    r"just )?(?:at|down to|gone to|gone down to|went to|went down to|sells? at|asks?|asking|dropped to|fell to|"
+    r"stands? at|sits? at|shows?|lists?|charges?|cut to|cutting to)\b|\bsomewhere at\b|\bfrom (?:his|her|their)\b|"
+    r"\b(?:under|above|below|over|near|like|undercuts?|beside) (?:his|her|their)\b"
 )
 _NET_AFTER: Final = re.compile(
     r" ?(?:yuan )?(?:to you\b(?! and)|of (?:it|that) (?:is )?yours|in (?:your|the|his|her) (?:hand|"
     r"pocket)|reach(?:es)? (?:you|her|him|the))"
 )
 _NET_BEFORE: Final = re.compile(
-    r"(?:\bleav(?:es|ing) (?:(?:you|her|him|me|them|the house|m(?:iss|adam|rs?|s) [a-z]+) )?(?:with )?|"
-    r"\bleave (?:you|her|him|me|them|the house) (?:with )?|"
-    r"\b(?:you|she|he) (?:would |'d )?keeps? |到手(?:就是|是|有)?)$"
+    r"(?:\bleav(?:es|ing) (?:(?:you|her|him|me|them|the house|m(?:iss|adam|rs?|s) [a-z]+) )?(?:with )?|\bleave (?:you|"
+    r"her|him|me|them|the house) (?:with )?|\b(?:you|she|he) (?:would |'d )?keeps? |到手(?:就是|是|有)?)$"
 )
 _NET_PLAIN: Final = re.compile(r" net\b")
 _APART: Final = re.compile(
@@ -70,10 +65,9 @@ _TOTAL_BEFORE: Final = re.compile(
     r"[0-9]{3} leaves [0-9.]+: $|晚$"
 )
 _FOR_STAY: Final = re.compile(
-    r"(?: yuan)?,? (?:for (?:the|your|all|both|each) (?:[a-z'-]+ ){0,2}?(?:stays?|lot|nights|whole|run|four"
-    r"|five|six|seven|eight|nine|"
-    r"ten|eleven|twelve|thirteen)\b|the (?:stay|lot|whole|run)\b|altogether\b|together\b|in (?:all|total"
-    r"|one go)\b|all told\b)"
+    r"(?: yuan)?,? (?:for (?:the|your|all|both|each) (?:[a-z'-]+ ){0,2}?(?:stays?|lot|nights|whole|run|four|five|six|"
+    r"seven|eight|nine|ten|eleven|twelve|thirteen)\b|the (?:stay|lot|whole|run)\b|altogether\b|together\b|in (?:all|"
+    r"total|one go)\b|all told\b)"
 )
 """What follows a sum over the nights of a stay."""
 _IN_ALL: Final = re.compile(
@@ -89,10 +83,9 @@ _GAP: Final = re.compile(
 """What follows by how much two prices differ."""
 _NO_GAP: Final = re.compile(r"\b(?:nights?|rooms?|guests?|to|the|at|by the|for|day|week|yuan and) $|[0-9]$")
 _NOW_BEFORE: Final = re.compile(
-    r"\b(?:stands at|standing at|currently(?: at)?|list(?:ed|s)? (?:price )?(?:at|of|is)|rack rate(?: of|"
-    r" is)?|(?:now|today) (?:at|on)|"
-    r"still reads|current(?:ly)? (?:selling )?(?:price|rate)?(?: of| is| at)?|selling (?:now )?at) $"
-    r"|(?:现价|挂牌|现在(?:卖|挂))$"
+    r"\b(?:stands at|standing at|currently(?: at)?|list(?:ed|s)? (?:price )?(?:at|of|is)|rack rate(?: of| is)?|(?:now|"
+    r"today) (?:at|on)|still reads|current(?:ly)? (?:selling )?(?:price|rate)?(?: of| is| at)?|selling (?:now )?at) $|"
+    r"(?:现价|挂牌|现在(?:卖|挂))$"
 )
 MOST_KNOWN: Final = 40
 """Figures of a talk of which the differences are looked at."""
@@ -374,10 +367,9 @@ _DENIED: Final = re.compile(r"\b(?:not|never|n't|didn't|haven't|if|when|did|what
 _PER_HUNDRED: Final = re.compile(r" (?:in|on|per|of|for) (?:every|each|a|one) hundred\b")
 _COUNTED: Final = re.compile(
     r" ?(?:extra |more |additional |new |(?!and |or |at |for |of )[a-z]+ )?(?:(?<=more )nights|(?<=extra )nights|"
-    r"(?<=additional )nights|bookings?|reservations?|orders|room[ -]nights|guests|views|clicks|searches|"
-    r"travellers|"
-    r"stays|sales|rooms? a (?:night|day|week)|suites full|rooms full|years in a row|days in a row)\b"
-    r"|(?:个|单|位)?(?:订单|预订|间夜|浏览|客人)"
+    r"(?<=additional )nights|bookings?|reservations?|orders|room[ -]nights|guests|views|clicks|searches|travellers|"
+    r"stays|sales|rooms? a (?:night|day|week)|suites full|rooms full|years in a row|days in a row)\b|(?:个|单|"
+    r"位)?(?:订单|预订|间夜|浏览|客人)"
 )
 _REVIEWS: Final = re.compile(r" (?:of your )?(?:(?:five-star|good|new) )?(?:reviews|reviewers)\b")
 """Of which no card tells."""
@@ -385,11 +377,10 @@ _SOLD: Final = re.compile(
     r" (?:suites|twins|doubles|kings|queens|rooms)(?: go)? (?:last (?:week|month|night)|yesterday)\b"
 )
 _REPORTED: Final = re.compile(
-    r"\b(?:last (?:week|month|year|spring|summer|autumn|winter|january|february|march|april|may|june|july|"
-    r"august|september|"
-    r"october|november|december|time|season)|yesterday|had|got|took|made|brought|brings|sold|booked|saw|"
-    r"were|was|earned|received|"
-    r"counted|won|lost|average|came|already|each|per month|a month|this year|guarantee\w*)\b|上周|上月|去年|昨天|已经"
+    r"\b(?:last (?:week|month|year|spring|summer|autumn|winter|january|february|march|april|may|june|july|august|"
+    r"september|october|november|december|time|season)|yesterday|had|got|took|made|brought|brings|sold|booked|saw|were|"
+    r"was|earned|received|counted|won|lost|average|came|already|each|per month|a month|this year|guarantee\w*)\b|上周|"
+    r"上月|去年|昨天|已经"
 )
 _SUPPOSED: Final = re.compile(r"\b(?:if|instead of|would|could|what)\b|\?")
 _EARNED: Final = re.compile(
@@ -506,9 +497,8 @@ _TAKING: Final = re.compile(
 _STAYING: Final = re.compile(r"\b(?:stays?|remains?|holds) (?:at )?$")
 _STANDS: Final = re.compile(r",? (?:it is|stands|it stays)\b")
 _BIDDING: Final = re.compile(
-    r"\b(?:could|would|may i|might|can you|how about|what about|ask|propos\w*|suggest\w*|say|if|for that"
-    r"|instead|at|make|"
-    r"leaves?|keep|off|less|is|are|from [0-9]|between|searches|page)\b(?! it| you|,? i take)|[?？]"
+    r"\b(?:could|would|may i|might|can you|how about|what about|ask|propos\w*|suggest\w*|say|if|for that|instead|at|"
+    r"make|leaves?|keep|off|less|is|are|from [0-9]|between|searches|page)\b(?! it| you|,? i take)|[?？]"
 )
 
 

@@ -15,7 +15,6 @@ from negotiation_env.language.claims.stays import (
     PART,
     begins,
     counted_from,
-    is_night,
     names_price,
     nights_said,
 )
@@ -44,7 +43,7 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
     lengths = sorted({ticket.nights for ticket in talk.card.tickets})
     total = sum(ticket.nights for ticket in talk.card.tickets)
     whole, told = _whole_stays(talk, nights, dates)
-    found += whole + _rest_claims(talk, dates)
+    found += whole
     gapped = _gapped_nights(talk, nights, rooms)
     for mention in (*nights, *gapped):
         if mention.start in told:
@@ -107,24 +106,6 @@ def _gapped_nights(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[
     return found
 
 
-def _rest_claims(talk: Talk, dates: Sequence[DateMention]) -> list[Claim]:
-    """Return the claims of how many nights those that are listed leave: "the 20th and 21st stay, the other five"."""
-    found: list[Claim] = []
-    for number in talk.numbers if len(talk.card.tickets) == 1 else ():
-        listed = [day for date in within(dates, 0, number.start) if not date.is_range for day in date.days]
-        if not listed or not _OTHER_NIGHTS.search(talk.before(number.start, 20)) or len(dates) > 1:
-            continue
-        (ticket,) = talk.card.tickets
-        left = ticket.nights - len(listed)
-        if all(is_night(day, ticket) for day in listed) and _REST_AT.match(talk.low, number.end):
-            found.append(talk.claim("nights", number.start, number.end, number.value, str(left), number.value == left))
-    return found
-
-
-_OTHER_NIGHTS: Final = re.compile(r"\bthe (?:other|remaining) $")
-_REST_AT: Final = re.compile(r"(?: nights)? (?:at|for|go|stay|keep|cost)\b")
-
-
 def _whole_stays(
     talk: Talk, nights: Sequence[NightsMention], dates: Sequence[DateMention]
 ) -> tuple[list[Claim], set[int]]:
@@ -149,9 +130,9 @@ def _whole_stays(
             heard = nights_said(talk) if heard is None else heard
             first, last = talk.clause(mention.start).start, talk.clause(mention.end).end
             others = {ticket.nights for ticket in talk.card.tickets}  # five nights that are the other room's
-            told = (mention.nights in heard and mention.nights not in others) or _LESS.search(
-                talk.low, first, last
-            ) is not None
+            others = set() if _DAYS_OUT.search(talk.low) else others
+            told = mention.nights in heard and mention.nights not in others
+            told = told or _LESS.search(talk.low, first, last) is not None
             if told or any(len(date.days) > 1 for date in within(dates, sentence.start, sentence.end)):
                 continue
         truth = ", ".join(map(str, sorted(lengths)))
@@ -159,6 +140,8 @@ def _whole_stays(
     return found, {claim.start for claim in found}
 
 
+_DAYS_OUT: Final = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days\b|\bout\b|weekend")
+"""What tells that some nights of a stay are left out."""
 _LESS: Final = re.compile(
     r"\b(?:only|just|without|except|minus|less|but|not|first|last|those|these|weekends?|weekdays?|closed?|out|skip|"
     r"leave|keep|kept|of (?:the|your)|split|half|each|either|instead|shorter|stays? of|minimum|at least|or)\b"

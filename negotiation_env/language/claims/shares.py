@@ -44,18 +44,15 @@ _FRACTION_BEFORE: Final = re.compile(
     r"\b(?:by|up|down|increase of|rise of|drop of|fall of)(?: (?:about|almost|nearly|over|roughly))? $"
 )
 _FRACTION_AFTER: Final = re.compile(
-    r" (?:more|fewer|less|as many|again|full|empty|sold|unsold|up|down|above|below|over last|under last|higher|lower"
-    r"|bigger|larger|smaller|busier|quieter|stronger|weaker)\b"
-    r"| of what\b| (?:stays|goes|go|stay) (?:with|to) us\b"
-    r"|(?: of)? (?:the|your|our) (?:rooms|house|beds|searches|people|views)"
+    r" (?:more|fewer|less|as many|again|full|empty|sold|unsold|up|down|above|below|over last|under last|higher|lower|"
+    r"bigger|larger|smaller|busier|quieter|stronger|weaker)\b| of what\b| (?:stays|goes|go|stay) (?:with|to) us\b|"
+    r"(?: of)? (?:the|your|our) (?:rooms|house|beds|searches|people|views)"
 )
 _MULTIPLE: Final = re.compile(
-    r"\b(twice (?:the|as (?:many|much|often))|doubl(?:e|es|ed|ing) (?:the|your|their|its)|double (?=views|"
-    r"bookings|clicks|searches)|"
-    r"(?:views|bookings|searches|demand|interest|traffic|clicks|orders|sales)(?: [a-z]+){0,4}? (?:have |has |had )?"
-    r"(?:nearly |almost |more than )?(?:doubled|tripled)|"
-    r"tripl(?:e|es|ed|ing) "
-    r"(?:the|your|their|its))\b|翻(?:了)?(?:一)?[倍番]|多一倍"
+    r"\b(twice (?:the|as (?:many|much|often))|doubl(?:e|es|ed|ing) (?:the|your|their|its)|double (?=views|bookings|"
+    r"clicks|searches)|(?:views|bookings|searches|demand|interest|traffic|clicks|orders|"
+    r"sales)(?: [a-z]+){0,4}? (?:have |has |had )?(?:nearly |almost |more than )?(?:doubled|tripled)|tripl(?:e|es|ed|"
+    r"ing) (?:the|your|their|its))\b|翻(?:了)?(?:一)?[倍番]|多一倍"
 )
 _TIMES: Final = re.compile(r" times (?:as many|the|more)\b|倍(?=的|浏览|曝光|订单)")
 
@@ -65,18 +62,15 @@ _SUBJECTS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
         r"reservations?|reserv\w+|buy|buys|buyers|orders?)\b"
         r"|转化|下单|落单|会订|会住|预订|订单|成单|订的|真订")),
     ("exposure", re.compile(
-        r"\b(?:views?|viewers?|viewed|lookers?|look|looking at|displayed|seeing|eyes|looks|"
-        r"eyeballs|looked at|look at|seen|saw|"
-        r"see|sees|shown|exposure|visib\w+|impressions|"
-        r"clicks?|clicked|shows?|come(?:s)? up|appears?|noticed|noticing|notice|visits|page|listing|"
-        r"glances|open your|opened|onlookers|found|attention|reach|"
+        r"\b(?:views?|viewers?|viewed|lookers?|look|looking at|displayed|seeing|eyes|looks|eyeballs|looked at|look at|"
+        r"seen|saw|see|sees|shown|exposure|visib\w+|impressions|clicks?|clicked|shows?|come(?:s)? up|appears?|noticed|"
+        r"noticing|notice|visits|page|listing|glances|open your|opened|onlookers|found|attention|reach|"
         r"traffic)\b|曝光|浏览|看到|看见|看得见|看您|看你|看的人|展示|点击|流量|被看|翻看|露出")),
     ("demand", re.compile(
-        r"\b(?:demand|search(?:es|ed|ing)?|searchers|look(?:ing|s)? for|interest|travell?ers?|visitors?|"
-        r"tourists?|enquir\w+|inquir\w+|"
-        r"people|ppl|arrivals|crowds?|season|market|footfall|guests|queries|leaves|weekend|week|festival|fair|"
-        r"expo|holidays?|marathon|"
-        r"arriving|come|coming|town|calendar|concert|regatta|harvest|blossom|exams?)\b|需求|搜|的人|人[少多]|客流|"
+        r"\b(?:demand|search(?:es|ed|ing)?|searchers|look(?:ing|s)? for|interest|travell?ers?|visitors?|tourists?|"
+        r"enquir\w+|inquir\w+|people|ppl|arrivals|crowds?|season|market|footfall|guests|queries|leaves|weekend|week|"
+        r"festival|fair|expo|holidays?|marathon|arriving|come|coming|town|calendar|concert|regatta|harvest|blossom|"
+        r"exams?)\b|需求|搜|的人|人[少多]|客流|"
         r"热度|来的")),
     ("occupancy", re.compile(
         r"\b(?:occ|occup\w+|full|fuller|fill|filled|empty|emptier|vacant|vacan\w+|free|sold|unsold|taken|"
@@ -94,19 +88,16 @@ _PRICE_SHARE: Final = re.compile(
     r"payout|advance|refund|cancel\w*|sure|certain|agree|right|honest|serious)\b|折|价|房价|便宜|预付|定金|退|同意|放心"
 )
 _UP: Final = re.compile(
-    r"\b(?:up|more|ris(?:e|es|ing|en)|rose|climb\w*|grow\w*|grew|grown|above|over|higher|increas\w+|extra|"
-    r"additional|plus|stronger|longer (?=than (?:normal|usual|always))|larger|"
-    r"lift(?:s|ed|ing)?|boost\w*|jump\w*|surg\w+|gain\w*|ahead|shoots? up|soar\w*|bigger|busier|better|"
-    r"strong|rush|peak|"
-    r"boom\w*|livel\w+|fuller|swell\w*|adds?|on top)\b|涨|多|升|增|上升|高|旺|火|热"
+    r"\b(?:up|more|ris(?:e|es|ing|en)|rose|climb\w*|grow\w*|grew|grown|above|over|higher|increas\w+|extra|additional|"
+    r"plus|stronger|longer (?=than (?:normal|usual|always))|larger|lift(?:s|ed|ing)?|boost\w*|jump\w*|surg\w+|gain\w*|"
+    r"ahead|shoots? up|soar\w*|bigger|busier|better|strong|rush|peak|boom\w*|livel\w+|fuller|swell\w*|adds?|on top)\b|"
+    r"涨|多|升|增|上升|高|旺|火|热"
 )
 _DOWN: Final = re.compile(
-    r"\b(?:down|fewer|less|falls?|fell|fallen|falling|drop\w*|below|under|lower\w*|declin\w+|behind|"
-    r"decreas\w+|los[et]\w*|minus|"
-    r"weak\w*|slip\w*|sink\w*|sank|sunk|off|dip\w*|thin\w*|quiet\w*|shr[iau]nk\w*|short(?:er)?|smaller|slow\w*|"
-    r"collaps\w+|missing|"
-    r"shy|soft\w*|slump\w*|slid\w*|sag\w*|cool\w*|dead|worse|cuts?|reduc\w+|pull\w* [a-z]+ down)\b|跌|少|降|"
-    r"减|下滑|低|掉|淡|冷|差|弱"
+    r"\b(?:down|fewer|less|falls?|fell|fallen|falling|drop\w*|below|under|lower\w*|declin\w+|behind|decreas\w+|"
+    r"los[et]\w*|minus|weak\w*|slip\w*|sink\w*|sank|sunk|off|dip\w*|thin\w*|quiet\w*|shr[iau]nk\w*|short(?:er)?|"
+    r"smaller|slow\w*|collaps\w+|missing|shy|soft\w*|slump\w*|slid\w*|sag\w*|cool\w*|dead|worse|cuts?|reduc\w+|"
+    r"pull\w* [a-z]+ down)\b|跌|少|降|减|下滑|低|掉|淡|冷|差|弱"
 )
 _NOT: Final = re.compile(r"(?:(?:\b(?:not|never|no|instead of|rather than)|n't) (?:[a-z]+ )?|不是|没|不)$")
 _WE_KEEP: Final = re.compile(
@@ -132,10 +123,9 @@ _MOVED: Final = re.compile(
 )
 _MOVED_ALONE: Final = re.compile(r" (?:up|down)[.;!]")
 _THIRD: Final = re.compile(
-    r"\b(?:houses|hotels|partners?|neighbou?rs?|resorts|guest ?houses|inns|homestays|competitors|"
-    r"others|average|measured|proven|model|figures|"
-    r"statistics|last (?:year|month|week|winter|spring|summer|"
-    r"autumn|january|june|time)|everybody|everyone|whole|zone|street|guests|business)\b"
+    r"\b(?:houses|hotels|partners?|neighbou?rs?|resorts|guest ?houses|inns|homestays|competitors|others|average|"
+    r"measured|proven|model|figures|statistics|last (?:year|month|week|winter|spring|summer|autumn|january|june|time)|"
+    r"everybody|everyone|whole|zone|street|guests|business)\b"
 )
 _MUCH: Final = re.compile(
     r"\b(?:more|fewer|less|up|down|above|below|over|under|twice|doubl\w+|tripl\w+|times|increase|drop|"
@@ -143,22 +133,20 @@ _MUCH: Final = re.compile(
 )
 # Demand that is said to move now, without a figure; "if demand is up" and what the hotel may think are no claims.
 _TREND: Final = re.compile(
-    r"(?<!if )\b(?:demand|searches)(?: [a-z]+){0,4}?(?:'s| is| are| will be| keeps?| has been| stands?| runs?| lies?)"
-    r"(?: (?:well|far|clearly|already|really|also))? "
-    r"((?:up|down|(?:above|below) (?:any|normal|usual|average)|rising|climbing|growing|falling|dropping|shrinking|"
-    r"sinking|higher|lower|stronger|weaker|"
-    r"weak|through the roof|collapsing|soaring|booming))\b"
-    r"|(?:搜|需求)[\u4e00-\u9fff]{0,8}(往下掉|下滑|在跌|在降|少了|变少|上涨|在涨|往上涨|多了|变多)"
+    r"(?<!if )\b(?:demand|searches)(?: [a-z]+){0,4}?(?:'s| is| are| will be| keeps?| has been| stands?| runs?|"
+    r" lies?)(?: (?:well|far|clearly|already|really|also))? ((?:up|down|(?:above|below) (?:any|normal|usual|average)|"
+    r"rising|climbing|growing|falling|dropping|shrinking|sinking|higher|lower|stronger|weaker|weak|through the roof|"
+    r"collapsing|soaring|booming))\b|(?:搜|需求)[\u4e00-\u9fff]{0,8}(往下掉|下滑|在跌|在降|少了|变少|上涨|在涨|往上涨|"
+    r"多了|变多)"
 )
 _CROWD: Final = re.compile(
-    r"\b(?:demand|searches|search traffic|interest|traffic|enquiries|the (?:calendar|season|market)|"
-    r"people (?:looking|searching)|travell?ers|january|february|march|april|june|july|august|september|october|"
-    r"november|december)\b(?: (?!not\b|if\b|when\b|would\b|could\b|might\b)[a-z'-]+){0,6}? "
-    r"(?:(climbing|growing|rising|surging|picking up|warming up|heating up|booming|soaring|swelling|going up|stronger|"
-    r"busier|above (?:normal|usual|last year|average)|ahead of last year|on the rise|pushing up)"
-    r"|(cooling(?: off| down)?|slowing|fading|softening|thinning|drying up|slipping|falling|dropping|sinking|"
-    r"shrinking|going down|weaker|quieter|slower|(?:below|under) (?:normal|usual|last year|average)|"
-    r"behind last year|on the wane))\b"
+    r"\b(?:demand|searches|search traffic|interest|traffic|enquiries|the (?:calendar|season|market)|people (?:looking|"
+    r"searching)|travell?ers|january|february|march|april|june|july|august|september|october|november|"
+    r"december)\b(?: (?!not\b|if\b|when\b|would\b|could\b|might\b)[a-z'-]+){0,6}? (?:(climbing|growing|rising|surging|"
+    r"picking up|warming up|heating up|booming|soaring|swelling|going up|stronger|busier|above (?:normal|usual|"
+    r"last year|average)|ahead of last year|on the rise|pushing up)|(cooling(?: off| down)?|slowing|fading|softening|"
+    r"thinning|drying up|slipping|falling|dropping|sinking|shrinking|going down|weaker|quieter|slower|(?:below|"
+    r"under) (?:normal|usual|last year|average)|behind last year|on the wane))\b"
 )
 """That more or fewer people look, without a figure."""
 _LOST: Final = re.compile(
@@ -169,9 +157,8 @@ _UNCERTAIN: Final = re.compile(
     r"\b(?:if|would|could|might|may|unless|until|when|not|never|n't|no|after|before|then)\b|n't\b"
 )
 _BETTER: Final = re.compile(
-    r" (?:more|better|higher|extra|stronger) "
-    r"(?:(conversions?|bookings|reservations"
-    r"|of (?:those|them|the people|people) who (?:look|see|view|open))|exposure|visibility|views|clicks)\b"
+    r" (?:more|better|higher|extra|stronger) (?:(conversions?|bookings|reservations|of (?:those|them|the people|"
+    r"people) who (?:look|see|view|open))|exposure|visibility|views|clicks)\b"
 )
 _LESS: Final = re.compile(r"(?:[0-9]|\b(?:rates?|prices?)) (?:less|minus) $|\bnot $")
 """Before a share that is taken off a price, or that is denied."""
@@ -189,16 +176,14 @@ _SIGN_AFTER: Final = re.compile(r" (?:(up)|(down))\b(?! to| on the| from)", re.I
 _OFF_DEMAND: Final = re.compile(r"(?: ?%| ?per ?cent) off (?:the )?(?:demand|searches|search)\b")
 _DEMAND_OFF: Final = re.compile(r"\b(?:demand|searches|search traffic)\b[^,.;]{0,40}$")
 _FLAT: Final = re.compile(
-    r"\b(?:demand|searches|search traffic|as many people (?:search|look)\w*|the same number of people)\b"
-    r"(?: [a-z']+){0,4}? (?:is |are |stays? |stands? |keeps? )?"
-    r"(flat|level|unchanged|steady|stable|the same as last year|no different|as last year)\b"
-    r"|(?:搜|需求)[\u4e00-\u9fff]{0,8}(持平|没变)"
+    r"\b(?:demand|searches|search traffic|as many people (?:search|look)\w*|"
+    r"the same number of people)\b(?: [a-z']+){0,4}? (?:is |are |stays? |stands? |keeps? )?(flat|level|unchanged|"
+    r"steady|stable|the same as last year|no different|as last year)\b|(?:搜|需求)[\u4e00-\u9fff]{0,8}(持平|没变)"
 )
 """That as many look as last year."""
 _SLIGHT: Final = re.compile(
-    r"\b(?:a (?:hair|touch|shade|whisker|notch|tad|fraction)|slightly|barely|marginally) "
-    r"(?:(under|below|beneath|down on)|over|above|up on) (?:the )?(?:normal|usual|average|last year)\b"
-    r"(?! (?:rate|price|figure|rates|prices)\b)"
+    r"\b(?:a (?:hair|touch|shade|whisker|notch|tad|fraction)|slightly|barely|marginally) (?:(under|below|beneath|"
+    r"down on)|over|above|up on) (?:the )?(?:normal|usual|average|last year)\b(?! (?:rate|price|figure|rates|prices)\b)"
 )
 """That hardly more or fewer people look than else."""
 SLIGHT_WITHIN: Final = 10.0
@@ -337,7 +322,7 @@ def _is_taken_off(talk: Talk, share: Share) -> bool:
 def _room_of(talk: Talk, share: Share, near: str) -> float:
     """Return by how much a share may miss; "one room in ten" by less than "a quarter of your rooms"."""
     if _OF_ROOMS.search(talk.low, share.start, share.end):
-        return 0.4 * share.percent
+        return min(12.0, 0.4 * share.percent)
     return 0.6 if not share.loose else 12.0 if near == "occupancy" else 6.0
 
 

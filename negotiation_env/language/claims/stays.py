@@ -27,14 +27,12 @@ from negotiation_env.language.claims.told import Nights, nights_on, parts_among,
 from negotiation_env.language.numerals import find_numbers
 
 _START_BEFORE: Final = re.compile(
-    r"\b(?:from|starting|starts?|begins?|beginning|as of|check(?:ing)?[ -]?in(?: is| on| date)?|"
-    r"arriv\w+(?: on)?|nights?|in)"
-    r"[ ,:]*(?:on )?(?:(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?,? )?(?:the )?$|从$"
+    r"\b(?:from|starting|starts?|begins?|beginning|as of|check(?:ing)?[ -]?in(?: is| on| date)?|arriv\w+(?: on)?|"
+    r"nights?|in)[ ,:]*(?:on )?(?:(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?,? )?(?:the )?$|从$"
 )
 _END_BEFORE: Final = re.compile(
-    rf"(?:\b(?:(?:to|until|till|through)(?: the (?:morning|night|evening) of)?|out|leav\w+|depart\w+"
-    rf"|check(?:ing)?[ -]?out)(?: on)?|-|到|"
-    rf"至)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?$"
+    rf"(?:\b(?:(?:to|until|till|through)(?: the (?:morning|night|evening) of)?|out|leav\w+|depart\w+|"
+    rf"check(?:ing)?[ -]?out)(?: on)?|-|到|至)[ ,]*(?:{WEEKDAY},? ?)?(?:the )?$"
 )
 _ROUGHLY_BEFORE: Final = re.compile(rf"\b(?:and|around|round|about|between|near)(?: {WEEKDAY},?)? (?:the )?$")
 _OUT_BEFORE: Final = re.compile(
@@ -57,12 +55,10 @@ _OTHER_START: Final = re.compile(
     r"school|project|work|fair|festival)\b[^,.;0-9]{0,24}$"
 )
 _NO_DAY_AFTER: Final = re.compile(
-    r" (?:rooms|rates|stays)\b"
-    r"|,? (?:at|before|by|around) (?:(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|"
-    r"twelve)\b(?![ -][a-z]+ty\b| hundred)|noon|half past|"
-    r"[0-9]{1,2}(?![0-9.,%]))|,? [0-9]{1,2} ?(?:am|pm)\b"
-    r"|,? (?:it|they|you|we|all|everything|the (?:rate|price|page|room|list|town|house))(?: [a-z]+)? "
-    r"(?:goes?|is|are|returns?|touch|back|free|sells?)\b|起?[，,]?(?:就?恢复|回到|照旧|您的价)"
+    r" (?:rooms|rates|stays)\b|,? (?:at|before|by|around) (?:(?:one|two|three|four|five|six|seven|eight|nine|ten|"
+    r"eleven|twelve)\b(?![ -][a-z]+ty\b| hundred)|noon|half past|[0-9]{1,2}(?![0-9.,%]))|,? [0-9]{1,2} ?(?:am|pm)\b|"
+    r",? (?:it|they|you|we|all|everything|the (?:rate|price|page|room|list|town|house))(?: [a-z]+)? (?:goes?|is|are|"
+    r"returns?|touch|back|free|sells?)\b|起?[，,]?(?:就?恢复|回到|照旧|您的价)"
 )
 """A time of day, "3 May rooms", of which there are three, or what goes on from a day on when all is over."""
 _START_AFTER: Final = re.compile(
@@ -71,13 +67,11 @@ _START_AFTER: Final = re.compile(
 )
 # The date is somebody's day for doing something, or an edge that nights are counted up to.
 _OTHER_DAY: Final = re.compile(
-    r"\b(?:by|before|until|till|since|after|latest|ago|paid|pays?|payout|ring|call|phone|visit\w*|meet\w*|"
-    r"send|report|mail|write|pictures|photos|"
-    r"come|back|unsold|"
-    r"deadline|birthday|opens?|reopen\w*|closed?|shut|outside|not|never|today|tomorrow|last year|yesterday|"
-    r"expires?|valid|invoice|contract|decide|answer|review|check again|wedding|exam\w*|opened|deliver\w*|photograph\w*|"
-    r"were|was|had|hadn't|wasn't|stood|done|finish\w*|ready|holiday|festival|fair|new year)\b"
-    r"|再|之前|前$|联系|打给|回您|结算|发您|除了|不含|合同"
+    r"\b(?:by|before|until|till|since|after|latest|ago|paid|pays?|payout|ring|call|phone|visit\w*|meet\w*|send|report|"
+    r"mail|write|pictures|photos|come|back|unsold|deadline|birthday|opens?|reopen\w*|closed?|shut|outside|not|never|"
+    r"today|tomorrow|last year|yesterday|expires?|valid|invoice|contract|decide|answer|review|check again|wedding|"
+    r"exam\w*|opened|deliver\w*|photograph\w*|were|was|had|hadn't|wasn't|stood|done|finish\w*|ready|holiday|festival|"
+    r"fair|new year)\b|再|之前|前$|联系|打给|回您|结算|发您|除了|不含|合同"
 )
 _I_WRITE: Final = re.compile(
     r"\b(?:i|we)(?:'m| am)? (?:writ\w+|call\w*|phon\w+|ring\w*) (?:you |to you )?(?:about|for)\b"
@@ -95,10 +89,9 @@ _ROOMS_ASKED: Final = re.compile(r"\b(?:rooms|rates?|nights|prices?)\b")
 _IN_MONTH: Final = re.compile(r"(?: rooms?)? (?:in|for)(?: the)?(?: (?:early|late|mid|end of))? ?-?")
 PART: Final = re.compile(
     r"\b(?:only|just|last|leave|except|without|outside|first|keep|kept|closed?|after|weekends?|weekdays?|midweek|other|"
-    r"rest|remaining|of (?:those|these|them|the)|part|some|stays|stay(?! of\b)|"
-    r"shorter|instead|half|quiet|empty|before|between|or|"
-    r"mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|alone|either|split|minus|"
-    r"less|free)\b|只|其中|剩|另外|平日|周"
+    r"rest|remaining|of (?:those|these|them|the)|part|some|stays|stay(?! of\b)|shorter|instead|half|quiet|empty|before|"
+    r"between|or|mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|alone|either|split|minus|less|"
+    r"free)\b|只|其中|剩|另外|平日|周"
 )
 
 
@@ -135,7 +128,7 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
         out = _CHINESE_OUT.match(talk.low, mention.end) or (
             opening and _OUT_BEFORE.search(talk.before(mention.start, 32))
         )
-        begun = () if start or last or out else _begun_before(talk, mention, dates)
+        begun = () if start or last or out else _begun_before(talk, mention, dates, nights)
         if last or begun or (not start and out):
             found += _end_claims(talk, mention, begun or tickets, frozenset[Day]() if begun else said, last)
             continue
@@ -175,11 +168,17 @@ def _is_part(talk: Talk, mention: DateMention, groups: Sequence[Nights], parts: 
     return not tickets or bool(parts_among(own, talk.earlier, tickets))
 
 
-def _begun_before(talk: Talk, mention: DateMention, dates: Sequence[DateMention]) -> tuple[Ticket, ...]:
-    """Return the tickets of which the stay ends on a date: "in on the 5th", their first night, "and out on the 9th"."""
+def _begun_before(talk: Talk, mention: DateMention, dates: Sequence[DateMention],
+                  nights: Sequence[NightsMention]) -> tuple[Ticket, ...]:  # fmt: skip
+    """Return the tickets of which the stay ends on a date: "in on the 5th", their first night, "and out on the 9th".
+
+    None are those of which so many nights are told as lie between.
+    """
     if not _OUT_BEFORE.search(talk.before(mention.start, 32)) or len(mention.days) > 1:
         return ()
     firsts = [date.days[0] for date in within(dates, mention.start - 40, mention.start) if len(date.days) == 1]
+    if any(item.nights == mention.days[0].day - first.day for item in nights for first in firsts):
+        return ()
     return tuple(t for t in talk.card.tickets if firsts and begins(firsts[-1], t))
 
 
@@ -211,7 +210,7 @@ def _is_start(talk: Talk, mention: DateMention, rooms: Sequence[RoomMention]) ->
     before = talk.before(mention.start, 32)
     if _END_BEFORE.search(before):
         return False
-    if _START_BEFORE.search(before) or _START_AFTER.match(talk.low, mention.end):
+    if _START_BEFORE.search(before) or _FIRST_BEFORE.search(before) or _START_AFTER.match(talk.low, mention.end):
         return True
     return _on_room(talk, mention, rooms)
 

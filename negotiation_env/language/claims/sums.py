@@ -58,9 +58,8 @@ _STAY: Final = re.compile(
 )
 """What all nights of a stay are said to come to."""
 _BELOW: Final = re.compile(
-    r"#(?: (?:on|for) [a-z ]{1,20})?(?: is|'s|,? which is|,? that's|,) # (?:yuan )?"
-    r"(?:off|below|under|less than|short of) "
-    r"(?:the |your |today's |its )(?:(?:usual|old|present|own|current) )?(?:price|rate|#)"
+    r"#(?: (?:on|for) [a-z ]{1,20})?(?: is|'s|,? which is|,? that's|,) # (?:yuan )?(?:off|below|under|less than|"
+    r"short of) (?:the |your |today's |its )(?:(?:usual|old|present|own|current) )?(?:price|rate|#)"
 )
 _BETWEEN: Final = re.compile(r"#[^#.;?!]{0,40}#[^#.;?!]{0,16}\bthe # (?:yuan )?(?:in )?between\b")
 """How far two prices are said to be apart."""

@@ -26,16 +26,14 @@ _SHARE: Final = (
     r"|ten|twelve|fifteen|eighteen|twenty)\b)"
 )
 _NET: Final = re.compile(
-    rf"(?<![a-z])net\b(?! (?:effect|result|gain|of (?!commission)))|\bin {_WHOSE} (?:{_PURSE}|own {_PURSE}(?<!hand))\b"
-    rf"|(?<!cash )\bin hand\b|(?<!up )\bto (?:you\b(?! to\b| alone\b)|me\b)|\byou(?:'re| are) paid\b"
-    rf"|\b(?:it |they |that |which )?reach(?:es)? (?:you|the house|the hotel|her|him)\b|\b(?:left|stays?"
-    rf"|remains?) (?:for|with) (?:you|the house)\b|\b(?:truly )?arrives\b|\bheld by you\b"
-    rf"|\b(?:you|the house|the hotel)(?:'d| would|'ll| will)? (?:still )?(?:keeps?|gets?|receives?"
-    rf"|takes? home|pockets?|get to keep)\b|\bi (?:get|keep)\b"
-    rf"|(?:\bleav(?:es|ing)|(?:'d|\bwould|\bwill) leave)(?: (?:you|the house|the hotel|her|him|me))?(?: with)?"
-    rf"(?= (?:about |some |only |roughly |around )?[0-9])"
-    rf"|\bof (?:it|that) (?:is |are )?yours\b|\bafter {_SHARE}|(?<=[0-9]) you(?=[.,;!?)]|$)"
-    rf"|(?<=[0-9],) me(?=[.,;!?)]|$)"
+    rf"(?<![a-z])net\b(?! (?:effect|result|gain|of (?!commission)))|\bin {_WHOSE} (?:{_PURSE}|own {_PURSE}(?<!hand))\b|"
+    rf"(?<!cash )\bin hand\b|(?<!up )\bto (?:you\b(?! to\b| alone\b)|me\b)|\byou(?:'re| are) paid\b|\b(?:it |they |"
+    rf"that |which )?reach(?:es)? (?:you|the house|the hotel|her|him)\b|\b(?:left|stays?|remains?) (?:for|with) (?:you|"
+    rf"the house)\b|\b(?:truly )?arrives\b|\bheld by you\b|\b(?:you|the house|the hotel)(?:'d| would|'ll|"
+    rf" will)? (?:still )?(?:keeps?|gets?|receives?|takes? home|pockets?|get to keep)\b|\bi (?:get|keep)\b|"
+    rf"(?:\bleav(?:es|ing)|(?:'d|\bwould|\bwill) leave)(?: (?:you|the house|the hotel|her|him|"
+    rf"me))?(?: with)?(?= (?:about |some |only |roughly |around )?[0-9])|\bof (?:it|that) (?:is |are )?yours\b|"
+    rf"\bafter {_SHARE}|(?<=[0-9]) you(?=[.,;!?)]|$)|(?<=[0-9],) me(?=[.,;!?)]|$)"
     r"|到手|净价|净收|落袋|[您你]所得"
 )
 _SELLING: Final = re.compile(
@@ -70,9 +68,8 @@ _CONVERTS: Final = re.compile(
 )
 """After a figure that is turned into another one, or that tells how far two are apart."""
 _LIST: Final = re.compile(
-    r"(?: (?:for|on|in) (?:the |your )?[a-z]+(?: [a-z]+)?)?(?:, | and |,? and |/| & |、|和)(?:the "
-    r"|your )?(?:(?!and |at |of |to |from |page |guests? |against |then |over |under |so |that |which "
-    r"|leav)[a-z]+ ){0,2}"
+    r"(?: (?:for|on|in) (?:the |your )?[a-z]+(?: [a-z]+)?)?(?:, | and |,? and |/| & |、|和)(?:the |your )?(?:(?!and |"
+    r"at |of |to |from |page |guests? |against |then |over |under |so |that |which |leav)[a-z]+ ){0,2}"
 )
 _ALL: Final = re.compile(
     r"(?:\b(?:both|all|each|every one)\b[^.,;:0-9]{0,18}|[都均两三]个?(?:都|是|系|按|您|你)*)[ ,]*$|^[ ,]*$|[:,;，] ?$"
@@ -85,9 +82,8 @@ _ALL_AFTER: Final = re.compile(
 _LAST: Final = 12
 """Characters of a sentence before words for a type that may be said of the sentence before."""
 _BID: Final = re.compile(
-    r"\b(?:could|would|can i|may i|how about|what about|propos\w*|suggest\w*|let'?s|let us|offer\w*|ask|say"
-    r"|want|like|need|make (?:it|that|the)|"
-    r"hope|if|shall|should|might)\b|能|可以|吗"
+    r"\b(?:could|would|can i|may i|how about|what about|propos\w*|suggest\w*|let'?s|let us|offer\w*|ask|say|want|like|"
+    r"need|make (?:it|that|the)|hope|if|shall|should|might)\b|能|可以|吗"
 )
 _PLEASE: Final = re.compile(r"[^.!?]{0,16}\bplease\b")
 _SAME: Final = 1.5
