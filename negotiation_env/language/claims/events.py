@@ -148,8 +148,8 @@ def event_claims(talk: Talk) -> list[Claim]:
     for match in _EVENT.finditer(talk.low):
         spans.append(match.span())
         words, generic = _said(match)
-        if generic and (other := _unheard_of(match)) and _GIVEN.search(talk.before(match.start(), 8)):
-            words, generic = other, False
+        if generic and (unlisted := _unlisted(match)) and _GIVEN.search(talk.before(match.start(), 8)):
+            words, generic = unlisted, False
         true = bool(words & known) or _is_of_kind(words, match, hits, own, known)
         true = true and not _is_other_season(match[0], talk)
         if not words or (generic and not true and _is_plain(talk, match)):
@@ -310,7 +310,7 @@ def _said(match: re.Match[str]) -> tuple[frozenset[str], bool]:
     return frozenset((head,)), head in _GENERIC
 
 
-def _unheard_of(match: re.Match[str]) -> frozenset[str]:
+def _unlisted(match: re.Match[str]) -> frozenset[str]:
     """Return the words that tell a fair or a festival from others though no list has them: "the job fair"."""
     words = frozenset(_root(word) for word in re.findall(r"[a-z]+(?:-[a-z]+)?", match["name"] or "")) - _PLAIN
     return frozenset(word for word in words if len(word) > 2 and not _ADJECTIVE.search(word))
