@@ -211,16 +211,11 @@ def _alluded_claims(
         if sentence.start in more or any(start < word.end and word.start < end for start, end in spans):
             continue
         named = not slot and any(sentence.start <= claim.start < sentence.end for claim in found)
-        if true or not (named or _was_spoken_of(word.word, talk) or (not figure and _is_holiday(talk, word))):
+        # Only the searches' figure tells that another event is meant for the card's, and not one that goes on beside.
+        if true or (figure and not named and not _was_spoken_of(word.word, talk)):
             said = talk.low[word.start : word.end]
             more[sentence.start] = talk.claim("event", word.start, word.end, said, card.facts.event, true)
     return list(more.values())
-
-
-def _is_holiday(talk: Talk, word: EventWord) -> bool:
-    """Return whether a word is of a holiday of the whole country at the time of a stay."""
-    kinds = [f"{kind} {kind.replace('-', ' ')}" for kind in word.kinds]
-    return bool(kinds) and all(_is_public(talk, kind, False) for kind in kinds)
 
 
 def _was_spoken_of(word: str, talk: Talk) -> bool:
