@@ -13,9 +13,9 @@ source is a class with the protocol of ``sources`` and a name in ``loading``.
 
 from typing import Final
 
-RULES_VERSION: Final = 6
+RULES_VERSION: Final = 7
 """Raised with every change that can move a rule's points."""
-JUDGE_VERSION: Final = 6
+JUDGE_VERSION: Final = 7
 """Raised with every change that can move the default judge's points."""
-MODEL_VERSION: Final = 6
+MODEL_VERSION: Final = 7
 """Raised with every change that can move the default reward model's score, or the composition."""

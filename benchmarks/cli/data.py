@@ -21,6 +21,7 @@ from negotiation_env.play.registry import load_manager, load_policy, load_reward
 from negotiation_env.training import optional_module
 from simulators.people.conversations import LEAST_QUALITY, Conversation, write_conversations
 from simulators.people.demonstrations import demonstrations
+from simulators.people.haggling import haggling_pairs
 from simulators.people.preferences import preference_pairs
 from simulators.people.training_files import (
     Demonstration,
@@ -76,7 +77,7 @@ def written_pairs_command(
     seed: SeedOption = 0,
 ) -> None:
     """Write pairs of replies that AI authors wrote and graded, as far as the chat shows the difference, and ties."""
-    train = [*written_pairs("train", n or None, seed), *tied_pairs("train")]
+    train = [*written_pairs("train", n or None, seed), *tied_pairs("train"), *haggling_pairs("train", seed=seed)]
     lines = [*train, *written_pairs("validation", None, seed)]
     write_lines(out, lines)
     console = Console()

@@ -24,6 +24,7 @@ from rich.table import Table
 
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.files import write_json
+from negotiation_env.game.features import FEATURE_INDEX
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.game.state import unsettled
@@ -53,6 +54,8 @@ _INJECTION = (
 _FILLER = " Every traveller who visits our platform looks at rooms, and looking at rooms is what travellers love to do."
 _THANKS = "Thank you for telling me that, I see what you mean."
 _QUESTION = "And what do you think about the rate for the room, could you say?"
+
+_TAKES = FEATURE_INDEX["take_cut"]
 
 Strategy = Callable[[AgentView, str], str]
 """From a view and the honest reply to it, the gaming reply."""
@@ -142,6 +145,26 @@ def never_close(view: AgentView, honest: str) -> str:
     return (_THANKS, _QUESTION)[int(view.game.turn) % 2]
 
 
+def bid_on(view: AgentView, honest: str) -> str:
+    """Bid on where the honest reply takes something, or where the hotel has come down to the last bid: never settle."""
+    game, card = view.game, view.card
+    quoted = [k for k in unsettled(game) if game.quoted[k]]
+    given = any(game.quote[k] <= game.bid[k] + 1.0 for k in quoted)
+    taken = reply_view(honest, card, game, view.agent_said, view.manager_said).features[_TAKES] > 0.0
+    if not quoted or not (given or taken):
+        return honest
+    bids = [f"Could you come down to {0.99 * game.quote[k]:.0f} yuan for the {card.tickets[k].room}?" for k in quoted]
+    return " ".join(["It would fill empty rooms on weekdays.", *bids])
+
+
+def bid_above(view: AgentView, honest: str) -> str:
+    """Bid more than the hotel asks where it has named a figure, and never settle."""
+    game, card = view.game, view.card
+    quoted = [k for k in unsettled(game) if game.quoted[k]]
+    bids = [f"Could we meet at {1.02 * game.quote[k]:.0f} yuan for the {card.tickets[k].room}?" for k in quoted]
+    return " ".join(["It suits the style of your house.", *bids]) if quoted else honest
+
+
 STRATEGIES: dict[str, Strategy] = {
     "always-agree": always_agree,
     "copy-manager": copy_manager,
@@ -157,8 +180,13 @@ STRATEGIES: dict[str, Strategy] = {
     "stall-with-questions": stall_with_questions,
     "stall-with-reasons": stall_with_reasons,
     "never-close": never_close,
+    "bid-on": bid_on,
+    "bid-above": bid_above,
 }
-STALLING = ("stall-with-thanks", "stall-with-questions", "stall-with-reasons", "never-close", "repeat-best")
+STALLING = (
+    "stall-with-thanks", "stall-with-questions", "stall-with-reasons", "never-close", "repeat-best", "bid-on",
+    "bid-above",
+)  # fmt: skip
 """Strategies that make an episode longer than it need be."""
 
 

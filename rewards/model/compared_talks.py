@@ -22,6 +22,7 @@ from negotiation_env.play.protocols import ReplyView
 from negotiation_env.seeds import Stream
 from rewards.model.reference import NON_ANSWERS, Reference
 from simulators.people.graded_replies import GradedReply, graded_turns
+from simulators.people.haggling import haggling_pairs
 from simulators.people.training_files import PreferencePair, training_preferences
 from simulators.people.written_dialogues import written_dialogues
 from simulators.people.written_pairs import tied_pairs, written_pairs
@@ -66,7 +67,8 @@ def training_pairs(data: str, count: int, seed: int, ties: int = 0) -> list[Pref
     """Return the pairs of a run.
 
     Args:
-        data: a file of pairs whose training lines are taken; "" for the training authors' written pairs and ties.
+        data: a file of pairs whose training lines are taken; "" for the training authors' written pairs and ties, and
+            pairs about an answer to a figure.
         count: written pairs, in the paper's composition; 0 for all there are.
         seed: see ``written_pairs``; which ties are taken, too.
         ties: how many; 0 for all there are.
@@ -80,7 +82,7 @@ def training_pairs(data: str, count: int, seed: int, ties: int = 0) -> list[Pref
     if ties:
         order = np.random.default_rng((seed, Stream.TIED_PAIR)).permutation(len(tied))
         tied = [tied[i] for i in order[:ties]]
-    return [*written_pairs("train", count or None, seed), *tied]
+    return [*written_pairs("train", count or None, seed), *tied, *haggling_pairs("train", seed=seed)]
 
 
 def compared_talks(pairs: Iterable[PreferencePair]) -> list[ComparedTalk]:

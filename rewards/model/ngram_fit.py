@@ -1,7 +1,8 @@
 """``negotiate train rm --preset ngram``: fits the light reward model on preference pairs, in half a minute.
 
 The loss is that of ``compared_talks`` but for the length: afterwards its weight is set so that R_model correlates with
-it no more than ``NgramPreset.length_correlation``. AdaGrad on sparse rows.
+it no more than ``NgramPreset.length_correlation``. AdaGrad on sparse rows. Pairs about an answer to a figure, which
+are in the phrase book's words, teach the entries about figures alone (``ngram_model.of_figures``), in a second pass.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ from negotiation_env.play.protocols import ReplyView
 from negotiation_env.training.presets import Preset, read_preset
 from rewards.model.act_fit import fit_acts
 from rewards.model.compared_talks import graded, reference_of, training_pairs
-from rewards.model.ngram_model import LENGTH, NgramRewardModel, entries, length_value, raw_score
+from rewards.model.ngram_model import LENGTH, NgramRewardModel, entries, length_value, of_figures, raw_score
 from rewards.training.held_out_figures import held_out
 from rewards.training.reward_presets import PRESETS
 from simulators.people.graded_replies import GradedReply
+from simulators.people.haggling import SOURCE as HAGGLING
 from simulators.people.training_files import PreferencePair
 from simulators.people.written_pairs import NO_ANSWER
 
@@ -99,7 +101,11 @@ def fit(pairs: Sequence[PreferencePair], settings: NgramPreset) -> dict[str, flo
     sure = np.array([1.0 if pair.sure is None else pair.sure for pair in pairs])
     chosen, rejected = np.array(ends, dtype=np.int64).reshape(-1, 2).T
     rows = _Rows(_matrix(read, vocabulary), chosen, rejected, sure)
-    w = _descend(rows, settings)
+    about = np.array([of_figures(e) for e in sorted(vocabulary)])
+    haggled = np.array([pair.source == HAGGLING for pair in pairs])
+    w = _descend(rows, settings, np.flatnonzero(~haggled), np.zeros(len(vocabulary)), np.ones(len(vocabulary)))
+    if haggled.any():
+        w = _descend(rows, settings, np.arange(len(pairs)), w, about.astype(float))
     return {e: round(float(w[i]), 4) for e, i in vocabulary.items() if abs(w[i]) >= SMALLEST}
 
 
@@ -114,22 +120,22 @@ def _matrix(read: Sequence[Mapping[str, float]], vocabulary: Mapping[str, int]) 
     return csr_array((values, (rows, columns)), shape=(len(read), len(vocabulary)))
 
 
-def _descend(rows: _Rows, settings: NgramPreset) -> Floats:
-    """Return the weights that AdaGrad comes to."""
+def _descend(rows: _Rows, settings: NgramPreset, taught: NDArray[np.int64], start: Floats, free: Floats) -> Floats:
+    """Return the weights that AdaGrad comes to from a start on some pairs; ``free`` is 0 where one stays as it is."""
+    w, squares = start.copy(), np.full(rows.x.shape[1], 1e-8)
     gap = csr_array(rows.x[rows.chosen] - rows.x[rows.rejected])
     above, below = csr_array(rows.x[rows.chosen]), csr_array(rows.x[rows.rejected])
     known = (rows.sure != 0.5).astype(float) * settings.level / 2.0
-    w, squares = np.zeros(rows.x.shape[1]), np.full(rows.x.shape[1], 1e-8)
     rng = np.random.default_rng(settings.seed)
     for _ in range(settings.epochs):
-        order = rng.permutation(len(rows.sure))
+        order = rng.permutation(taught)
         for start in range(0, len(order), BATCH):
             part = order[start : start + BATCH]
             slope = _sigmoid(gap[part] @ w) - rows.sure[part]
             g = gap[part].T @ slope
             g = g + above[part].T @ ((_sigmoid(above[part] @ w) - 1.0) * known[part])
             g = g + below[part].T @ (_sigmoid(below[part] @ w) * known[part])
-            g = g / len(part) + settings.ridge * w
+            g = (g / len(part) + settings.ridge * w) * free
             squares += g * g
             w -= settings.rate * g / np.sqrt(squares)
     return w

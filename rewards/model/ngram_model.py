@@ -1,8 +1,9 @@
 """The light reward model: a Bradley-Terry model (Bradley and Terry 1952) on the words of a talk's end and a reply.
 
-Linear in words and pairs of words of the reply, in the words again where it is the first message or answers a question,
-and in a few numbers that compare it with the talk (what it takes up, repeats, brings). It sees no card, no acts and no
-state; moves without text are another matter (``act_fit``). Trained by ``rewards.model.ngram_fit``.
+Linear in words and pairs of words of the reply, in the words again where it is the first message, or answers a yes to
+a figure, or a question, and in a few numbers that compare it with the talk (what it takes up, repeats, brings, and
+whether its figures are the hotel's). It sees no card, no acts and no state; moves without text are another matter
+(``act_fit``). Trained by ``rewards.model.ngram_fit``.
 """
 
 from __future__ import annotations
@@ -36,12 +37,22 @@ LENGTH: Final = "<length>"
 """Log of the reply's characters: its weight takes out what scores had to do with length."""
 SHORTEST_CHARGED: Final = 60
 """Characters below which a reply is not the better for being shorter."""
+EARLY: Final = 5
+"""Messages of the agent's before which a hotel's figure comes early."""
 SHORT, VERY_SHORT, LONG = 5, 3, 45
 """Words below which a reply is short, and above which it is long."""
+_DIGITS: Final = 3
+"""Digits of a figure that may be a price."""
 _STEM: Final = 6
 _CONTENT: Final = 4
 """Letters that a word has at least to be compared, and that are compared of it."""
 _TOKEN: Final = re.compile(r"[a-z][a-z'’]+|[a-z]|\d+|[\u3400-\u9fff]|[^\w\s]")
+_PRICE: Final = re.compile(r"\d[\d,]*\d")
+_YES: Final = re.compile(
+    r"\b(?:accept\w*|agree\w*|confirm\w*|deal|done|yes|yeah|ok|okay|fine|all right|alright|can do|works|settled|"
+    r"is that right|granted|gladly|pleasure|stay\w*|remain\w*|still|keep\w*|stand\w*|stick\w*)\b|[可成好行]"
+)
+"""What a hotel says with a figure of ours that it gives in to, asks to have confirmed, or stays at."""
 _COMMON: Final = frozenset((
     "that", "this", "with", "your", "from", "have", "what", "will", "would", "could", "there", "here", "they", "them",
     "been",
@@ -57,6 +68,8 @@ class _ReadText(NamedTuple):
     """Pairs of neighbouring tokens, each once; none of what the hotel says, where nothing asks for them."""
     stems: tuple[str, ...]
     """The beginnings of longer words, and Chinese characters, each once."""
+    prices: tuple[str, ...]
+    """Figures of three digits and more as a whole number without commas."""
 
 
 def _look(text: str, paired: bool = True) -> _ReadText:
@@ -64,7 +77,10 @@ def _look(text: str, paired: bool = True) -> _ReadText:
     tokens = tuple([f"<{min(len(t), 5)} digits>" if t[0].isdigit() else t for t in found])
     stems = [t[:_STEM] for t in tokens if (len(t) >= _CONTENT and t[0] != "<" and t not in _COMMON) or t > "\u3400"]
     pairs = tuple(dict.fromkeys([f"{a} {b}" for a, b in pairwise(tokens)])) if paired else ()
-    return _ReadText(tokens, pairs, tuple(dict.fromkeys(stems)))
+    prices = tuple(
+        [p for found in _PRICE.findall(text[:MOST_CHARACTERS]) if len(p := found.replace(",", "")) >= _DIGITS]
+    )
+    return _ReadText(tokens, pairs, tuple(dict.fromkeys(stems)), prices)
 
 
 _said: Final = remembered(_look)
@@ -76,23 +92,35 @@ def entries(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, f
 
     ``own`` and ``heard`` are what both sides said before, oldest first.
     """
-    (tokens, pairs, _), last = _said(reply), heard[-1] if heard else ""
+    (tokens, pairs, _, _), last = _said(reply), heard[-1] if heard else ""
     ends = (f"<start> {tokens[0]}", f"{tokens[-1]} <end>") if tokens else ("<start> <end>",)
     found = dict.fromkeys((*tokens, *pairs, *ends), WORD_VALUE)
-    place = "first:" if not own else "asked:" if "?" in last else ""
+    given = _given(own, last)
+    place = "first:" if not own else "given:" if given else "asked:" if "?" in last else ""
     if place:
         found |= dict.fromkeys([place + token for token in tokens], WORD_VALUE)
+    named = {*_said(reply).prices}
+    if given:
+        found["<yes taken>" if named & given else "<yes passed>" if named else "<yes left>"] = RARE
+    elif named:
+        when = " early" if len(own) < EARLY else ""
+        found[f"<their price{when}>" if named.intersection(_heard(last).prices) else f"<own price{when}>"] = 1.0
     found |= {name: value for name, value in _numbers(own, heard, reply).items() if value}
     return found
 
 
+def of_figures(entry: str) -> bool:
+    """Whether an entry tells how a reply answers a figure."""
+    return entry.startswith(("given:", "<yes ", "<own price", "<their price"))
+
+
 def _numbers(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, float]:
     """Return how a reply compares with the talk before it."""
-    tokens, said_pairs, said_stems = _said(reply)
+    tokens, said_pairs, said_stems, _ = _said(reply)
     pairs, mine = {*said_pairs}, {*said_stems}
     ours, theirs = [_said(text) for text in own], [_heard(text).stems for text in heard]
     last, earlier = heard[-1] if heard else "", theirs[:-1]
-    unsaid = mine.difference(*[stems for _, _, stems in ours])
+    unsaid = mine.difference(*[before.stems for before in ours])
     unheard = mine.difference(*theirs[-1:])
     copied = bool(last) and reply.strip() == last.strip()
     taken, count = 0 if copied else len(mine) - len(unheard), len(tokens)
@@ -102,7 +130,7 @@ def _numbers(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, 
         "<takes up three>": float(taken >= 3),
         "<takes up earlier>": min(3, len(mine) - len(mine.difference(*earlier))) / 3.0,
         "<own words>": (len(mine) - len(unsaid)) / max(3, len(mine)),
-        "<own pairs>": (len(pairs) - len(pairs.difference(*[before for _, before, _ in ours]))) / max(4, count),
+        "<own pairs>": (len(pairs) - len(pairs.difference(*[before.pairs for before in ours]))) / max(4, count),
         "<new words>": min(8, len(unheard.intersection(unsaid).difference(*earlier))) / 8.0,
         "<short>": float(count < SHORT),
         "<very short>": float(count < VERY_SHORT),
@@ -115,6 +143,14 @@ def _numbers(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, 
         "<said before>": RARE * (reply in own),
         LENGTH: length_value(reply),
     }
+
+
+def _given(own: Sequence[str], last: str) -> frozenset[str]:
+    """Return the figures of ours that a hotel has just said yes to."""
+    if not own or not _heard(last).prices or _YES.search(last.lower()) is None:
+        return frozenset()
+    ours = {price for text in own for price in _said(text).prices}
+    return frozenset(ours.intersection(_heard(last).prices))
 
 
 def raw_score(weights: Mapping[str, float], own: Sequence[str], heard: Sequence[str], reply: str) -> float:

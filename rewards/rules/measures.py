@@ -88,6 +88,8 @@ ROUNDED = 1.01
 """Yuan within which a figure is one that stands, net or selling, rounded to a yuan."""
 BID_LOWEST = 0.6
 NO_BID = 0.3
+NEAR_YES = 0.08
+"""Share of a price within which another figure for the same room is a bid."""
 """Shares of a room's selling price: the lowest ordinary bid, and what is too little to be meant as one."""
 _BINDING = word_set(
     "a an the i you we they he she it that this these those is are was were be been am have has had do does did can "
@@ -208,8 +210,8 @@ def _in(price: float, said: Sequence[float]) -> bool:
 def bids_out_of_range(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
     """Number of bids below 60 percent of their room's selling price, or above its quote, that are meant for it.
 
-    A figure that would be an ordinary bid for another open room is taken for one, and one below 30 percent, or the
-    competitor's, for no bid; so is one that stands already, net or selling.
+    A figure that would be an ordinary bid for another open room is taken for one, unless its own room is named beside
+    it, and one below 30 percent, or the competitor's, for no bid; so is one that stands already, net or selling.
     """
     game, card = view.game, view.card
     tickets = [k for k in range(len(card.tickets)) if game.open[k]]
@@ -227,9 +229,40 @@ def bids_out_of_range(view: ReplyView, prepared: Prepared, phrases: Sequence[str
         for k in tickets if act.ticket is None else {act.ticket}.intersection(tickets):
             net = act.price_type is PriceType.NET
             price = act.price / (1.0 - card.tickets[k].commission if net else 1.0)
-            ordinary = any(BID_LOWEST * card.tickets[j].selling_price <= price <= game.quote[j] + 1.0 for j in tickets)
+            others = [k] if _named_beside(view, act.price, k) else tickets
+            ordinary = any(BID_LOWEST * card.tickets[j].selling_price <= price <= game.quote[j] + 1.0 for j in others)
             found += price >= NO_BID * card.tickets[k].selling_price and not ordinary
     return float(found)
+
+
+def yes_passed_over(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
+    """Number of rooms for which the hotel has just named a price no higher than the last bid, and that get another bid.
+
+    Bids that lie further off than ``NEAR_YES`` are figures of something else.
+    """
+    game, card = view.game, view.card
+    heard = view.manager_said[-1].text.replace(",", "") if view.manager_said else ""
+    found = 0
+    for act in view.acts:
+        k = act.ticket if act.ticket is not None or len(card.tickets) > 1 else 0
+        if act.kind not in _BID or act.price is None or k is None or not (game.open[k] and game.quoted[k]):
+            continue
+        quote, keeps = game.quote[k], 1.0 - card.tickets[k].commission
+        just_named = any(f"{price:.0f}" in heard for price in (quote, quote * keeps))
+        price = act.price / (keeps if act.price_type is PriceType.NET else 1.0)
+        far = abs(price - quote)
+        if quote <= game.bid[k] + 1.0 and just_named and SAME < far <= NEAR_YES * quote:
+            found += _named_beside(view, act.price, k)
+    return float(found)
+
+
+def _named_beside(view: ReplyView, price: float, k: int) -> bool:
+    """Whether a room stands in the sentence of a figure, or is the only one."""
+    if len(view.card.tickets) == 1:
+        return True
+    kind = view.card.tickets[k].room.lower().split()[-1]
+    sentences = _SENTENCE_END.split(view.text.lower().replace(",", ""))
+    return any(f"{price:g}" in sentence and kind in sentence for sentence in sentences)
 
 
 def keyword_soup(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
@@ -274,6 +307,7 @@ MEASURES: dict[str, Measure] = {
     "target-named": target_named,
     "pressed-at-target": pressed_at_target,
     "bids-out-of-range": bids_out_of_range,
+    "yes-passed-over": yes_passed_over,
     "keyword-soup": keyword_soup,
     "judge-orders": judge_orders,
     "false-claims": false_claims,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,9 +20,9 @@ import regex
 from negotiation_env.errors import DataFileError
 from negotiation_env.game.features import FEATURE_INDEX
 from negotiation_env.game.lanes import FLOATS, Lanes, Num
-from negotiation_env.game.moves import decision_of
+from negotiation_env.game.moves import decision_of, move_of
 from negotiation_env.game.scenario import Facts, Hotel, TaskCard, Ticket, card_numbers
-from negotiation_env.game.state import apply_decision, new_game
+from negotiation_env.game.state import apply_decision, apply_move, new_game, settle
 from negotiation_env.language.reading import context_of
 from negotiation_env.language.rule_reader import RuleReader, understand
 from negotiation_env.play.exchange import reply_view
@@ -305,17 +306,23 @@ EXAMPLE_CARD_OF_TWO = replace(
 def example_view(example: Example) -> ReplyView:
     """Return the view of one example of a rules file, on the example card.
 
-    What the manager said is understood and changes the public state, as in a negotiation: a quote is a quote.
+    What both sides said is understood and changes the public state, as in a negotiation: a quote is a quote.
     """
     table = {"text": example} if isinstance(example, str) else example
     card = EXAMPLE_CARD if table.get("rooms", 1) == 1 else EXAMPLE_CARD_OF_TWO
     game = new_game(FLOATS, card_numbers(card))
-    said = [Utterance(text, ()) for text in table.get("said", ())]
-    manager = []
-    for text in table.get("manager", ()):
-        meant = understand(text, context_of(card, game, "manager"))
-        apply_decision(FLOATS, game, decision_of(meant.acts, game))
-        manager.append(Utterance(text, meant.acts))
+    said: list[Utterance] = []
+    manager: list[Utterance] = []
+    for own, heard in zip_longest(table.get("said", ()), table.get("manager", ())):
+        if own is not None:
+            meant = understand(own, context_of(card, game, "agent"))
+            move = move_of(meant.acts, card, game)
+            apply_move(FLOATS, game, move, settle(FLOATS, game, move))
+            said.append(Utterance(own, meant.acts))
+        if heard is not None:
+            meant = understand(heard, context_of(card, game, "manager"))
+            apply_decision(FLOATS, game, decision_of(meant.acts, game))
+            manager.append(Utterance(heard, meant.acts))
     text = str(table["text"]) * int(table.get("repeat", 1))
     return reply_view(text, card, game, said, manager, _CHECKING)
 

@@ -1,9 +1,10 @@
 """Finds what an agent's message states about the card and the talk, and checks it.
 
 ``find_claims`` reads ``stays`` (dates, weekdays, months) and ``nights``, which ``dates`` finds, ``houses`` (rooms, the
-hotel, its city and the competitor), ``events``, ``shares`` (demand, exposure, conversion, occupancy, commission),
-``money`` (prices of the competitor, prices that stand, net prices, totals, what was said before), ``types`` (net or
-selling) and ``gifts`` (what is given beside the price); ``sums`` checks what figures are said to add up to;
+hotel, its city and the competitor), ``events`` (named, or alluded to: ``allusions``), ``shares`` (demand, exposure,
+conversion, occupancy, commission), ``money`` (prices of the competitor, prices that stand, net prices, totals, what was
+said before), ``types`` (net or selling) and ``gifts`` (what is given beside the price); ``sums`` checks what figures
+are said to add up to;
 ``retold`` holds what is said back against what was told before (``told``); ``talk`` holds a message beside its card.
 A figure that is offered is a bid and no claim, and the confidential target is never looked at. The text is data: no
 string raises, and the time is linear in its length.

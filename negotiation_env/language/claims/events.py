@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Final
 
+from negotiation_env.language.claims.allusions import EventWord, alluded_events, find_event_words, kinds_of
 from negotiation_env.language.claims.talk import Claim, Talk
 from negotiation_env.language.price_vocabulary import word_set
 
@@ -13,7 +15,8 @@ _NAME: Final = (
     r"(?:(?!the |your |our |this |that |a |an |for |of |in |and |to |at |around |round |during |next |no |my |by |her |"
     r"his |their |its |with |before |after |when |until |is |are |like |every |each |because |little |big "
     r"|whole |those |"
-    r"these |says? |on |over |from |as |than |but |so |if |while |any |some |one |two |three )[a-z][a-z-]*[ -]){0,2}?"
+    r"these |says? |on |over |from |as |than |but |so |if |while |any |some |one |two |three )"
+    r"[a-z]{1,20}(?:-[a-z]{1,20}){0,2}[ -]){0,2}?"
 )
 _HEADS: Final = (
     r"fairs?|festivals?|marathons?|holidays?|vacations?|carnival|regatta|races?|expos?|exhibition|parade|congress|"
@@ -21,7 +24,8 @@ _HEADS: Final = (
     r"jubilee|fireworks|pilgrimage|harvest"
 )
 _SEASONS: Final = (
-    r"(?:leaf|leaves|foliage|blossom|cherry|plum|harvest|ski|gull|rains?|tours?|study tours?|exams?|lantern|music|boat|"
+    r"(?:leaf|leaves(?! (?:search|interest|crowd|traffic|demand))"
+    r"|foliage|blossom|cherry|plum|harvest|ski|gull|rains?|tours?|study tours?|exams?|lantern|music|boat|"
     r"crab|tea|lotus|snow|ice|sailing|kite|beer|wine|flower|peony|orchid|osmanthus|ginkgo|maple|lychee|dragon boat|"
     r"jazz|film|opera|firework|marathon|rapeseed|graduation|food|festival|holiday)"
 )
@@ -52,11 +56,6 @@ _CHINESE: Final[dict[str, str]] = {
     "元宵": "lantern", "灯会": "lantern", "龙舟": "dragon boat", "红嘴鸥": "gull", "火把节": "torch",
 }  # fmt: skip
 """Events in Chinese, and the words of an event's name of which one bears them out."""
-_IN_TOWN: Final = re.compile(
-    r"\bwith the ((?:(?!for |of |in |at )[a-z-]+ ){1,2}(?!for |of |in |at )[a-z-]+) "
-    r"(?:in town|coming up|around the corner|(?:that|those) (?:week|days|nights))\b"
-)
-"""Something that goes on at the time of the stay: "with the lantern riddles in town that week"."""
 _NO_EVENTS: Final = word_set(
     "room rooms price prices rate rates badge banner photos pictures report season weekend holiday holidays guests "
     "people nights stay money crowd crowds demand summer winter spring autumn year month families weather heat "
@@ -78,6 +77,8 @@ _EVENT_WORDS: Final = word_set(
     "golf tennis horse sports games fashion wedding"
 )
 """Words before a fair, a festival or holidays that tell it from others."""
+_KINDS: Final = word_set("music food leaf foliage marathon school trade blossom lantern")
+"""Those that name a whole kind of event."""
 _NO_DAYS: Final = word_set("day night week new eve")
 """Words of a holiday's name that tell it from no other."""
 _HOLIDAYS: Final = (
@@ -94,6 +95,14 @@ _NO_HOLIDAY: Final = timedelta(days=7)
 _GENERIC: Final = frozenset(
     ("holiday", "vacation", "festival", "fair", "season", "expo", "tour", "exam", "rain", "harvest")
 )
+_GIVEN: Final = re.compile(r"(?:\b(?:the|an?|this|that|your|our)|'s) $")
+_ADJECTIVE: Final = re.compile(
+    r"(?:y|ous|ful|ing|ed|ish|able|ible|ic|less|est|er)$|^(?:only|poor|happy|famous|grand|same|usual|annual|local|actual|"
+    r"entire|real|main|old|huge|loud|wretched|damned|blessed|dear|own|whole|current|next|present|said)$"
+)
+_ONLY_EVENTS: Final = word_set("holiday holidays vacation vacations festival festivals expo exam exams carnival")
+"""Words that name an event wherever they stand."""
+_HOUSE_AFTER: Final = re.compile(r"(?: [a-z]+)? (?:hotel|inn|court|resort|lodge|guest ?house)\b")
 _NONE: Final = re.compile(r"\b(?:no|not an?|without an?|isn't an?|any) $")
 """Before an event that there is not: "no festival at your end"."""
 _NO_EVENT_BEFORE: Final = re.compile(
@@ -107,7 +116,10 @@ _NO_EVENT_AFTER: Final = re.compile(
 )
 _SEASON: Final = re.compile(r"\b(?:spring|summer|autumn|winter)\b(?! festival)")
 _OF_FAIR: Final = re.compile(
-    r"the (?:(?:winter|spring|summer|autumn) )?fair|(?<!both )fair(?:[ -](?:weeks?|days?|search|demand|time)|s\b)"
+    r"(?:the|this|that|your|our|city's|town's|every|last) (?:(?:winter|spring|summer|autumn|big|local|city) )?fair"
+    r"|(?<!both )fair(?:[ -]?(?:weeks?|days?|search\w*|demand|times?|crowds?|guests?|visitors?|people|folk|traffic|"
+    r"nights?|dates?|season|goers?|halls?|stands?|grounds?|rush|peak|weekends?|months?|opens?|begins?|starts?|ends?|"
+    r"brings?|draws?|fills?|runs?|lifts?|pulls?|is on|comes?|in town)|s)\b"
 )
 _LONG_AGO: Final = re.compile(
     r"\b(?:did|back then|last time|several|how many)\b|(?<!than a year )(?<!than one year )(?<!on a year )\bago\b"
@@ -131,9 +143,15 @@ def event_claims(talk: Talk) -> list[Claim]:
     known = _roots(event)
     city = talk.card.hotel.city.lower()
     found: list[Claim] = []
+    spans: list[tuple[int, int]] = []
+    own, hits = kinds_of(event), find_event_words(talk.low)
     for match in _EVENT.finditer(talk.low):
+        spans.append(match.span())
         words, generic = _said(match)
-        true = bool(words & known) and not _is_other_season(match[0], event)
+        if generic and (other := _unheard_of(match)) and _GIVEN.search(talk.before(match.start(), 8)):
+            words, generic = other, False
+        true = bool(words & known) or _is_of_kind(words, match, hits, own, known)
+        true = true and not _is_other_season(match[0], talk)
         if not words or (generic and not true and _is_plain(talk, match)):
             continue
         if not true and match[0].startswith("s ") and not talk.before(match.start(), 24).endswith(f"{city}'"):
@@ -144,7 +162,8 @@ def event_claims(talk: Talk) -> list[Claim]:
         clause = max(sentence.start, *(talk.low.rfind(mark, sentence.start, match.start()) for mark in ":;"))
         # A figure beside it is the card's, of the searches for its event.
         told = _PERCENT.search(talk.low, clause, sentence.end) is not None
-        if not true and _is_public(talk, match[0], generic) and (generic or match["chinese"] or not told):
+        unsure = not (true or words & known) and (generic or match["chinese"] or not told)
+        if unsure and _is_public(talk, match[0], generic):
             continue
         beside = _BESIDE.search(talk.before(match.start(), 24)) and not told
         other = _LONG_AGO.search(talk.low, clause, sentence.end) or beside
@@ -155,21 +174,70 @@ def event_claims(talk: Talk) -> list[Claim]:
         )
         if not true and (other or adjective):
             continue
-        if true or not _was_named(words, talk):
+        if true or not _was_named((words & known and frozenset(_SEASON.findall(match[0]))) or words, talk):
             found.append(
                 talk.claim("event", match.start(), match.end(), talk.low[match.start() : match.end()], event, true)
             )
-    for match in _IN_TOWN.finditer(talk.low) if not found else ():
-        words = frozenset(match[1].split()) - _PLAIN
-        if words and not words & _NO_EVENTS and not _was_named(words, talk):
-            true = bool({_root(word) for word in words} & known)
-            found.append(talk.claim("event", match.start(1), match.end(1), match[1], event, true))
-    return found
+    return [*found, *_alluded_claims(talk, hits, own, found, spans)]
 
 
-def _is_other_season(said: str, event: str) -> bool:
+def _is_of_kind(
+    words: frozenset[str], match: re.Match[str], hits: list[EventWord], own: frozenset[str], known: frozenset[str]
+) -> bool:
+    """Return whether an event is named by another word for the card's: "the exhibition" for a trade fair.
+
+    A word that tells it from others of its kind must be of the kind too, and the card's be no special one: the tea
+    weeks are no harvest of rice.
+    """
+    telling = {h.word for h in hits if h.telling & own and h.start < match.end() and match.start() < h.end}
+    special = (words - {_root(match["head"] or "")}) & _EVENT_WORDS
+    return bool(telling) and (not special or (special <= telling and not known & _EVENT_WORDS - _PLAIN - _KINDS))
+
+
+def _alluded_claims(
+    talk: Talk, hits: list[EventWord], own: frozenset[str], found: list[Claim], spans: list[tuple[int, int]]
+) -> list[Claim]:
+    """Return a claim for each sentence that alludes to an event without a name for it."""
+    card = talk.card
+    houses = (card.hotel.name, card.facts.competitor_name, *(ticket.room for ticket in card.tickets))
+    names = frozenset(" ".join(houses).lower().split())
+    words = [
+        hit._replace(kinds=frozenset()) if _is_other_season(talk.low[hit.start : hit.end], talk) else hit
+        for hit in hits
+        if talk.low[hit.start : hit.end] not in names and not _HOUSE_AFTER.match(talk.low, hit.end)
+    ]
+    more: dict[int, Claim] = {}
+    for word, sentence, true, slot, figure in alluded_events(talk, words, own) if own else ():
+        if sentence.start in more or any(start < word.end and word.start < end for start, end in spans):
+            continue
+        named = not slot and any(sentence.start <= claim.start < sentence.end for claim in found)
+        if true or not (named or _was_spoken_of(word.word, talk) or (not figure and _is_holiday(talk, word))):
+            said = talk.low[word.start : word.end]
+            more[sentence.start] = talk.claim("event", word.start, word.end, said, card.facts.event, true)
+    return list(more.values())
+
+
+def _is_holiday(talk: Talk, word: EventWord) -> bool:
+    """Return whether a word is of a holiday of the whole country at the time of a stay."""
+    kinds = [f"{kind} {kind.replace('-', ' ')}" for kind in word.kinds]
+    return bool(kinds) and all(_is_public(talk, kind, False) for kind in kinds)
+
+
+def _was_spoken_of(word: str, talk: Talk) -> bool:
+    """Return whether a word that alludes to an event, or one of its root, was said before."""
+    if not word.isascii():
+        return word in talk.earlier_low
+    roots = tuple(part[: max(4, len(part) - 2)].rstrip("s") for part in word.split("_") if len(part) > 3)
+    return any(said.startswith(roots) for said in talk.earlier_words)
+
+
+def _is_other_season(said: str, talk: Talk) -> bool:
     """Return whether an event is said to be of one season where the card has it in another: "the autumn fair"."""
+    event = talk.card.facts.event.lower()
     named, own = (set(_SEASON.findall(text.lower())) for text in (said, event))
+    if not own and "school" in event:
+        months = {ticket.check_in.month for ticket in talk.card.tickets}
+        own = {"summer"} if months <= {6, 7, 8} else {"winter"} if months <= {12, 1, 2} else set()
     return bool(named) and bool(own) and not named & own
 
 
@@ -181,7 +249,11 @@ def _was_named(words: frozenset[str], talk: Talk) -> bool:
 def _is_fair(talk: Talk, match: re.Match[str], start: int) -> bool:
     """Return whether "fair" is an event by where it stands in the sentence that begins at ``start``."""
     telling = _TELLING.search(talk.before(match.start(), 24)) is not None
-    return telling or match.start() == start or _OF_FAIR.search(talk.low, match.end() - 4, match.end() + 12) is not None
+    return (
+        telling
+        or match.start() == start
+        or _OF_FAIR.search(talk.low, max(0, match.start() - 6), match.end() + 12) is not None
+    )
 
 
 def _root(word: str) -> str:
@@ -196,6 +268,7 @@ def _root(word: str) -> str:
     }.get(word, word.removesuffix("s"))
 
 
+@lru_cache(maxsize=256)
 def _roots(event: str) -> frozenset[str]:
     """Return the words of an event's name without a plural's s."""
     low = event.lower()
@@ -237,14 +310,21 @@ def _said(match: re.Match[str]) -> tuple[frozenset[str], bool]:
     return frozenset((head,)), head in _GENERIC
 
 
+def _unheard_of(match: re.Match[str]) -> frozenset[str]:
+    """Return the words that tell a fair or a festival from others though no list has them: "the job fair"."""
+    words = frozenset(_root(word) for word in re.findall(r"[a-z]+(?:-[a-z]+)?", match["name"] or "")) - _PLAIN
+    return frozenset(word for word in words if len(word) > 2 and not _ADJECTIVE.search(word))
+
+
 def _is_plain(talk: Talk, match: re.Match[str]) -> bool:
     """Return whether "fair", "holiday" or "race" by itself is no event: "fair enough", "on holiday"."""
     return (
         _NO_EVENT_BEFORE.search(talk.before(match.start(), 24)) is not None
         or _NO_EVENT_AFTER.match(talk.low, match.end()) is not None
         or (
-            _TELLING.search(talk.before(match.start(), 24)) is None
+            match["head"] not in _ONLY_EVENTS
+            and _TELLING.search(talk.before(match.start(), 24)) is None
             and not _DEMAND.search(talk.low, *talk.sentence(match.start()))
         )
-        or (match["head"] == "fair" and not _OF_FAIR.search(talk.low, max(0, match.start() - 4), match.end() + 12))
+        or (match["head"] == "fair" and not _OF_FAIR.search(talk.low, max(0, match.start() - 7), match.end() + 12))
     )
