@@ -146,6 +146,7 @@ PAIRS = [
     ("total", "At 400 a full run of the twin is 2,800.", "At 400 a full run of the twin is 2,300."),
     ("total", "400, and seven nights of it come to 2,800.", "400, and seven nights of it come to 2,300."),
     ("net-price", "400 leaves Mrs Fan 340.", "400 leaves Mrs Fan 348."),
+    ("net-price", "Of 411, 349.35 is yours.", "Of 411, 359.35 is yours."),
     ("net-price", "400 for the twin, and 340 of that is yours.", "400 for the twin, and 370 of that is yours."),
     ("date", "The first night is the 15th, seven in all.", "The first night is the 17th, seven in all."),
     ("date", "King, in on the 18th and gone by the 22nd.", "King, in on the 18th and gone by the 23rd."),
