@@ -205,7 +205,7 @@ def test_a_claim_is_held_against_the_card_and_the_talk(kind: str, true: str, fal
         "Both at about 9 percent under: 385, 510.",
         "You will find Orchid Court above you in the list.",
         "A superior twin is not a double.",
-        "Badges and name cards notwithstanding, it is quiet.",
+        "Badges or not, it is quiet in June.",
         "The badge is loud, so no badge.",
         "Orchid Court is at 405, nearly twenty under your 420.",
         "Eleven nights are eleven evenings without a guest.",
