@@ -257,12 +257,13 @@ def yes_passed_over(view: ReplyView, prepared: Prepared, phrases: Sequence[str])
 
 
 def _named_beside(view: ReplyView, price: float, k: int) -> bool:
-    """Whether a room stands in the sentence of a figure, or is the only one."""
+    """Whether a room stands close beside a figure, in its clause, or is the only one."""
     if len(view.card.tickets) == 1:
         return True
-    kind = view.card.tickets[k].room.lower().split()[-1]
-    sentences = _SENTENCE_END.split(view.text.lower().replace(",", ""))
-    return any(f"{price:g}" in sentence and kind in sentence for sentence in sentences)
+    kind, figure = re.escape(view.card.tickets[k].room.lower().split()[-1]), f"{price:g}"
+    text = view.text.lower().replace(",", ", ").replace(",  ", ", ")
+    between = r"[^0-9.,;:?!]{0,24}"
+    return re.search(rf"\b{kind}\b{between}\b{figure}\b|\b{figure}\b{between}\b{kind}\b", text) is not None
 
 
 def keyword_soup(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:
