@@ -88,9 +88,9 @@ ROUNDED = 1.01
 """Yuan within which a figure is one that stands, net or selling, rounded to a yuan."""
 BID_LOWEST = 0.6
 NO_BID = 0.3
+"""Shares of a room's selling price: the lowest ordinary bid, and what is too little to be meant as one."""
 NEAR_YES = 0.08
 """Share of a price within which another figure for the same room is a bid."""
-"""Shares of a room's selling price: the lowest ordinary bid, and what is too little to be meant as one."""
 _BINDING = word_set(
     "a an the i you we they he she it that this these those is are was were be been am have has had do does did can "
     "could would will shall should may might must of for with at by from to in on as and or but so if then not no me "
