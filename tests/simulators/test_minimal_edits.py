@@ -17,6 +17,7 @@ FILES = (
     ("edits", "test", 600, 70),
     ("train_a", "train", 500, 60),
     ("train_b", "train", 500, 60),
+    ("train_c", "train", 400, 10),
     ("validation", "validation", 400, 40),
 )
 """File, split, and fewest edits, in all and of a kind."""
