@@ -318,16 +318,7 @@ def train(
     folder = RunFolder(out, unit="epoch")
     checkpoint = folder.claim({"method": "reader", **settings.model_dump(mode="json")}, resume)
     data = encode(training_data(settings), encoder_tokenizer())
-    model, reached = run(
-        lambda steps: AdaptedEncoder(settings, Heads, steps),
-        settings,
-        data,
-        lambda e: len(e.ids),
-        _loss,
-        folder,
-        checkpoint,
-        on_step,
-    )
+    model, reached = run(Heads, settings, data, lambda e: len(e.ids), _loss, folder, checkpoint, on_step)
     publish(model, settings, out, Thresholds()._asdict())
     cost = _settle(settings, out)
     figures = {
