@@ -13,14 +13,7 @@ from negotiation_env.game.state import unsettled
 from negotiation_env.play.protocols import AgentView
 from policies.bargaining import ActPolicy, bid, concession, next_reason, reason, take, takeable, without_conflict
 
-REASON_ORDER = (
-    Tactic.EXPOSURE,
-    Tactic.CONVERSION,
-    Tactic.CALENDAR,
-    Tactic.COMPETITOR,
-    Tactic.FIT,
-    Tactic.PARTNERSHIP,
-)
+REASON_ORDER = (Tactic.EXPOSURE, Tactic.CONVERSION, Tactic.CALENDAR, Tactic.COMPETITOR, Tactic.FIT, Tactic.PARTNERSHIP)
 """The one order in which the heuristic gives its reasons, whoever it talks to."""
 
 
@@ -64,11 +57,7 @@ class RandomPolicy(ActPolicy):
             "greet": DialogueAct(Act.GREET),
             "inform": reason(card, REASON_ORDER[pick(2, len(REASON_ORDER))]),
             "ask": DialogueAct(Act.ASK, detail="price"),
-            "bid": bid(
-                game,
-                ticket,
-                round(low + (asked.selling_price - low) * FLOATS.draw(view.seed, turn, 3)),
-            ),
+            "bid": bid(game, ticket, round(low + (asked.selling_price - low) * FLOATS.draw(view.seed, turn, 3))),
             "soothe": DialogueAct(Act.SOOTHE),
             "reject": DialogueAct(Act.REJECT),
             "promise": DialogueAct(Act.PROMISE, detail=(card.promises or ("",))[pick(4, len(card.promises))]),

@@ -213,20 +213,26 @@ def _snap_rows(x: Array, out: Array) -> Array:
 _NUMBERS = ("acts", "bias", "word_weights", "text_mean", "low", "high")
 
 
+def read_arrays(path: Path, names: set[str]) -> dict[str, Any]:
+    """Return the arrays of an archive; raises ``DataFileError`` where it is none or lacks one of some names."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays: dict[str, Any] = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise DataFileError(f"{path}: expected an .npz file of weights: {error}") from error
+    missing = names - arrays.keys()
+    if missing:
+        raise DataFileError(f"{path}: expected the arrays {sorted(missing)}, which are not there: train again")
+    return arrays
+
+
 def load_weights(path: Path) -> LinearWeights:
     """Read weights that ``LinearWeights.save`` wrote.
 
     Raises:
         DataFileError: if the file is missing, no such archive, or was made for other features.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays: dict[str, Any] = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataFileError(f"{path}: expected an .npz file of weights: {error}") from error
-    missing = {"inputs", "outputs", "words", *_NUMBERS} - arrays.keys()
-    if missing:
-        raise DataFileError(f"{path}: expected the arrays {sorted(missing)}, which are not there: train again")
+    arrays = read_arrays(path, {"inputs", "outputs", "words", *_NUMBERS})
     if tuple(arrays["inputs"].tolist()) != INPUTS:
         raise DataFileError(
             f"{path}: inputs: made for other act-level features than this version's; run: "

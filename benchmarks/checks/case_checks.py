@@ -149,10 +149,8 @@ def _words(scene: Scene, number: int, spec: CheckSpec) -> str:
 
 def _names_ticket(scene: Scene, number: int, ticket: int) -> bool:
     """Whether a reply speaks of a ticket, by its room or by an act."""
-    turn, words = (
-        scene.turn(number),
-        set(phrases.tidy(scene.turn(number).text).replace(",", " ").split()),
-    )
+    turn = scene.turn(number)
+    words = set(phrases.tidy(turn.text).replace(",", " ").split())
     room = scene.card.tickets[ticket].room.lower()
     telling = set(room.split()) - BLAND
     by_name = room in phrases.tidy(turn.text) or bool(telling & {w.strip(".?!:;()") for w in words})
@@ -171,14 +169,7 @@ def _every_ticket(scene: Scene, number: int, spec: CheckSpec) -> str:
     text = " ".join(phrases.tidy(scene.turn(n).text) for n in turns)
     if any(
         word in text
-        for word in (
-            "both rooms",
-            "both room types",
-            "all rooms",
-            "all room types",
-            "all three",
-            "each room",
-        )
+        for word in ("both rooms", "both room types", "all rooms", "all room types", "all three", "each room")
     ):
         return "all"
     covered = {k for k in range(count) for n in turns if _names_ticket(scene, n, k)}

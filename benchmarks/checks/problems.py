@@ -110,20 +110,11 @@ def false_figure(scene: Scene, number: int) -> str:
 def known_figures(card: TaskCard) -> set[float]:
     """Return every percentage and rate that the task card lets the agent cite."""
     facts = card.facts
-    figures = {
-        float(facts.exposure),
-        float(facts.conversion),
-        float(facts.competitor_price),
-        float(facts.demand),
-    }
+    figures = {float(facts.exposure), float(facts.conversion), float(facts.competitor_price), float(facts.demand)}
     figures.add(round(100.0 * card.hotel.occupancy, 1))
     figures |= {value for value, _ in further_figures(facts)}
     for ticket in card.tickets:
-        figures |= {
-            round(100.0 * ticket.commission, 1),
-            float(ticket.selling_price),
-            round(ticket.net_price),
-        }
+        figures |= {round(100.0 * ticket.commission, 1), float(ticket.selling_price), round(ticket.net_price)}
     return figures
 
 

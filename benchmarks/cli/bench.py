@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from benchmarks.report import Report
     from negotiation_env.engines.chat_model import ChatModel
 
+ReaderOption = Annotated[
+    str,
+    typer.Option(
+        help="Who reads the policies' messages: rules, encoder, or auto, what suits each policy.",
+        autocompletion=completion.readers,
+    ),
+]
 TOO_MANY_FAULTS = 3
 """Exit code where more of a policy's episodes failed than may."""
 LLM_RATINGS = "llm_ratings.jsonl"
@@ -93,13 +100,7 @@ def bench(
             help="Persona of the manager in live suites; default: each case's.", autocompletion=completion.personas
         ),
     ] = "",
-    reader: Annotated[
-        str,
-        typer.Option(
-            help="Who reads the policies' messages: rules, encoder, or auto, what suits each policy.",
-            autocompletion=completion.readers,
-        ),
-    ] = "auto",
+    reader: ReaderOption = "auto",
     rater: Annotated[
         str, typer.Option(help="A language model that rates the replies too, beside the panel: smollm2, ...")
     ] = "",

@@ -35,14 +35,7 @@ from simulators.people.training_files import (
     split_lines,
     write_lines,
 )
-from simulators.people.written_dialogues import (
-    FLAWS,
-    WrittenDialogue,
-    coverage,
-    distinct,
-    faults,
-    shared_runs,
-)
+from simulators.people.written_dialogues import FLAWS, WrittenDialogue, coverage, distinct, faults, shared_runs
 from simulators.people.written_pairs import PAIRS, tied_pairs, written_pairs
 
 app = typer.Typer(no_args_is_help=True, help="Write training data, and describe it.")

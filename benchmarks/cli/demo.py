@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.text import Text
 
 from benchmarks.cli import completion
+from benchmarks.cli.bench import ReaderOption, print_result
 from benchmarks.cli.play import LiveNegotiation
 from negotiation_env.game.scenario import Scenario
 from negotiation_env.language.describe import in_words
@@ -52,16 +53,9 @@ def demo(
             autocompletion=completion.managers,
         ),
     ] = "",
-    reader: Annotated[
-        str,
-        typer.Option(
-            help="Who reads the policies' messages: rules, encoder, or auto, what suits each policy.",
-            autocompletion=completion.readers,
-        ),
-    ] = "auto",
+    reader: ReaderOption = "auto",
 ) -> None:
     """Show a negotiation that goes well and one that fails, say why, then compare three policies on both suites."""
-    from benchmarks.cli.bench import print_result
     from benchmarks.runner.run import run_benchmark
     from simulators.managers.llm_manager import voice_ships
 

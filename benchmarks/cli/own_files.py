@@ -20,6 +20,8 @@ from negotiation_env.game.scenario_file import read_scenario, scenario_toml
 
 TRIED_WITH = "intent-driven"
 """The policy that a scenario or persona is tried out with."""
+NEW_FILES = Path(__file__).with_name("new_files")
+"""What ``new`` writes."""
 NewFile = Annotated[Path, typer.Argument(help="File to write; none may be there.")]
 File = Annotated[Path, typer.Argument(help="The TOML file.")]
 AnyFile = Annotated[Path | None, typer.Argument(help="The TOML file; default: the shipped one.")]
@@ -37,55 +39,10 @@ def write_new(path: Path, text: str) -> None:
     typer.echo(f"wrote {path}")
 
 
-NEW_RULES = """\
-# Rules of the reward: every [[rule]] that fires adds its points to E_func; those of one `group` count once, at the
-# worst. These replace the shipped ones; to add to those, begin with `negotiate rules export FILE`, whose head lists all
-# fields. Try them: negotiate rules check FILE; use them: gym.make(..., reward="repo:rules=FILE"), negotiate play
-# --reward repo:rules=FILE, negotiate rescore --rules FILE.
-
-[[rule]]
-id = "shouts-final-offer"      # unique, in lower case
-points = -10                   # -100 to 100
-severity = "minor"             # minor, major or severe
-message = "shouts"             # why, as the breakdown shows it
-pattern = '\\bfinal offer!+'    # regular expression over the reply in lower case
-yes = ["That is our FINAL OFFER!!"]   # replies on which it must fire,
-no = ["Is that your final offer?"]    # and must not
-
-[[rule]]
-id = "promises-too-much"
-points = -30
-severity = "severe"
-message = "promises what the card does not allow"
-feature = "overpromise"        # an act-level feature (negotiation_env/game/features.py) above `above`, 0.5 by default
-yes = ["We guarantee you a full house."]
-no = ["Could you do 380?"]
-"""
-
-NEW_RUBRIC = """\
-# The judge's rubric: each [[dimension]] holds yes-or-no questions; the points of their answers are added to E_judge. A
-# judge that reads it: reward="repo:judge=smollm2,rubric=FILE", or any engine spec in place of smollm2. The distilled
-# judge has learnt the shipped questions: it takes other points for them, and refuses other questions.
-
-[[dimension]]
-id = "courtesy"
-title = "Courtesy"
-[[dimension.question]]
-id = "thanks"
-when = "answered"              # "always" by default; "negotiate rubric export" shows every case
-text = "The manager just said: {heard} Does the reply thank the manager for it?"
-yes = 10.0                     # points of a yes and of a no, -100 to 100, 0 by default
-[[dimension.question]]
-id = "threatens"
-text = "Does the reply threaten the manager?"
-yes = -30.0
-"""
-
-
 @rules.command("new")
 def new_rules(path: NewFile) -> None:
     """Write a rules file to begin with."""
-    write_new(path, NEW_RULES)
+    write_new(path, (NEW_FILES / "rules.toml").read_text(encoding="utf-8"))
 
 
 @rules.command("export")
@@ -122,7 +79,7 @@ def check_rules(path: File) -> None:
 @rubric.command("new")
 def new_rubric(path: NewFile) -> None:
     """Write a rubric to begin with."""
-    write_new(path, NEW_RUBRIC)
+    write_new(path, (NEW_FILES / "rubric.toml").read_text(encoding="utf-8"))
 
 
 @rubric.command("export")

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cli import completion
-from benchmarks.cli.own_files import TRIED_WITH, NewFile, write_new
+from benchmarks.cli.own_files import NEW_FILES, TRIED_WITH, NewFile, write_new
 from negotiation_env.checks import CheckError, check_persona
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.game.scenario import sample_scenario
@@ -29,32 +29,6 @@ SHOWN = 6
 """Answers that are shown."""
 
 app = typer.Typer(no_args_is_help=True, help="List, show, begin, check, export and fit personas of hotel managers.")
-
-NEW = """\
-# A hotel manager: who it is, how it talks, how it decides. Only `name` is required; what is left out is as typical.
-# Try it: negotiate persona check FILE; play it: negotiate play --persona FILE, gym.make(..., persona=FILE).
-name = "my-owner"
-title = "owner of a small hotel"
-description = "You run a small hotel by yourself. You give way to whoever has understood your house."
-voice = "Friendly, a little tired, in short sentences."
-tone = "plain"              # angry, curt, formal, plain, upset or warm
-weight = 1.0                # how often it is drawn beside the others
-
-[decides]
-beta = "linear"             # boulware, linear, conceder, or a number from 0.05 to 10
-time_weight = 0.5           # share of its room that time alone opens
-answers = 0.8               # chance that it answers a first message
-patience = 10               # messages that it bears
-wants_reason = 0.3          # chance that it asks for a reason
-
-[tactics]                   # how much of its room a fresh reason of each kind opens
-exposure = 0.10
-competitor = 0.05
-partnership = 0.20
-
-[phrases]                   # its own sentences, in place of the phrase book's
-greet = ["Hello, you have reached my little house."]
-"""
 
 
 @app.command("list")
@@ -108,7 +82,7 @@ def show(
 @app.command("new")
 def new(path: NewFile) -> None:
     """Write a persona to begin with."""
-    write_new(path, NEW)
+    write_new(path, (NEW_FILES / "persona.toml").read_text(encoding="utf-8"))
 
 
 @app.command("export")

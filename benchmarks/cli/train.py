@@ -18,7 +18,7 @@ from rich.progress import Progress
 from benchmarks.cli import completion
 from benchmarks.cli.queue import run_queue
 from negotiation_env.errors import UsageError
-from negotiation_env.language.promise_words import PATH as PROMISE_WORDS
+from negotiation_env.language.promises import PATH as PROMISE_WORDS
 from negotiation_env.training import optional_module
 from simulators.content import WORDS_PATH as CONTENT_WORDS
 
@@ -26,8 +26,7 @@ app = typer.Typer(no_args_is_help=True, help="Train a model or a policy.")
 
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="Folder for what is trained; reuse it with --resume.")]
 PresetOption = Annotated[
-    str,
-    typer.Option(help="A shipped preset's name, or the path of a TOML file.", autocompletion=completion.presets),
+    str, typer.Option(help="A shipped preset's name, or the path of a TOML file.", autocompletion=completion.presets)
 ]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="Replace a preset's value: --set key=value.")]
 SeedOption = Annotated[int | None, typer.Option(min=0, help="Replaces the preset's seed.")]
@@ -108,13 +107,7 @@ def base(
     if not corpus.is_file():
         _tell(f"writing {settings.examples} dialogues to {corpus}")
         write_corpus(corpus, settings.examples, settings.seed)
-    with Progress(console=Console(), transient=True) as progress:
-        task = progress.add_task("training the base", total=None)
-
-        def show(done: int, steps: int, loss: float) -> None:
-            progress.update(task, completed=done, total=steps, description=f"training the base, loss {loss:.3f}")
-
-        folder = module.train(settings, out, corpus, resume, command=_typed(), on_step=show)
+    folder = _watched("the base", partial(module.train, settings, out, corpus, resume, command=_typed()))
     _tell(f"Base model: {folder}; use it as hf:{folder}")
 
 
@@ -179,7 +172,7 @@ def _on_policy(method: str) -> Callable[..., None]:
 
 
 def _watched(what: str, train: Callable[..., Path]) -> Path:
-    """Run a training of an encoder with a bar of its steps; ``train`` takes ``on_step``."""
+    """Run a training with a bar of its steps; ``train`` takes ``on_step``."""
     with Progress(console=Console(), transient=True) as progress:
         task = progress.add_task(f"training {what}", total=None)
 
@@ -219,18 +212,14 @@ def voice(
 
 
 @app.command("promise-words")
-def promise_words(
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = PROMISE_WORDS,
-) -> None:
+def promise_words(out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = PROMISE_WORDS) -> None:
     """Train the rule reader's word model of forbidden promises on written dialogues and drills."""
     heard = optional_module("policies.training.reader_promises", "train").train(out)
     _tell(f"{out}: hears {heard:.0%} of the validation authors' forbidden promises")
 
 
 @app.command("content-words")
-def content_words(
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = CONTENT_WORDS,
-) -> None:
+def content_words(out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = CONTENT_WORDS) -> None:
     """Train the word models by which the hotel manager hears sincerity, offence, and what speaks to its concern."""
     found = optional_module("policies.training.content_words", "train").train(out)
     told = ", ".join(f"{name} {area:.2f}" for name, area in found.items())
@@ -272,12 +261,7 @@ def rm(
 
 
 @app.command("judge")
-def judge(
-    out: OutOption,
-    preset: PresetOption = "light",
-    seed: SeedOption = None,
-    overrides: SetOption = None,
-) -> None:
+def judge(out: OutOption, preset: PresetOption = "light", seed: SeedOption = None, overrides: SetOption = None) -> None:
     """Train the default judge on replies with known answers; it takes a minute."""
     light = optional_module("rewards.judge.light_training", "train")
     folder = light.train(preset, out, _with_seed(overrides, seed))
@@ -287,12 +271,7 @@ def judge(
 
 
 @app.command("sb3")
-def sb3(
-    out: OutOption,
-    preset: PresetOption = "tiny",
-    seed: SeedOption = None,
-    overrides: SetOption = None,
-) -> None:
+def sb3(out: OutOption, preset: PresetOption = "tiny", seed: SeedOption = None, overrides: SetOption = None) -> None:
     """Train Stable-Baselines3's PPO on the numeric environment."""
     module = optional_module("policies.training.sb3_ppo", "sb3")
     folder = module.train(preset, out, _with_seed(overrides, seed), verbose=1)

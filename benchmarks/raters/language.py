@@ -11,46 +11,19 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from math import log
+from pathlib import Path
 from typing import Final
 
 from benchmarks.raters.phrasing import Phrasing, phrasing
 from benchmarks.raters.rating import DialogueRating, Finding, ReplyRating, Skill, of_replies, rate_reply
 from benchmarks.raters.situation import RatedSituation
 from benchmarks.raters.wordlists import RaterReading, RaterSentence, find, insult, pattern
+from negotiation_env.files import read_toml
 from negotiation_env.play.records import TurnRecord
 
-_WORDS: Final = {
-    "article": "the a an your our my their its every",
-    "preposition": "of for with from into at by about around in on to between during per",
-    "modal": "can could will would shall should might must",  # without "may", which is mostly the month here
-    "subject": "i we he she they",
-    "object": "us me him them",
-    "joining": "and or but because if than",
-    "finite": "is are was were am has have had do does did",
-    "short": "i'm we're we'll i'll we'd i'd you're it's that's let's there's here's",
-    "asking": "what which how why who",
-    "money": "yuan rmb cny",
-    "bare": "go come give take say tell accept agree confirm settle",
-    "not": "not",
-    "please": "please",
-    "be": "be",
-    "you": "you",
-    "it": "it",
-}
-"""Kinds of function words."""
-_FOLLOWERS: Final = {
-    "article": "article preposition modal subject object joining finite short not please be you it bare asking",
-    "preposition": "modal subject finite joining short please",
-    "modal": "modal preposition joining short asking",
-    "subject": "article number subject object short you it be asking",
-    "short": "modal subject short finite joining you",
-    "be": "modal be subject short bare",
-    "not": "modal short",
-    "object": "modal subject finite short",
-    "number": "number article object asking",
-    "finite": "modal short",
-}
-"""What cannot follow a word of a kind."""
+_ORDER: Final = read_toml(Path(__file__).with_name("word_order.toml"), dict[str, dict[str, str]])
+_WORDS, _FOLLOWERS = _ORDER["words"], _ORDER["followers"]
+"""Function words by kind, and what kinds cannot follow a kind."""
 _KIND: Final = {word: kind for kind, words in _WORDS.items() for word in words.split()}
 _CLASHES: Final = frozenset((one, other) for one, others in _FOLLOWERS.items() for other in others.split())
 _PAUSES: Final = frozenset(",;:()")

@@ -23,14 +23,7 @@ from benchmarks.comparison.paired_policies import ab_section, noise, paired_test
 from benchmarks.metrics.observations import SCORES, Score, score, write_scores
 from benchmarks.metrics.policy_metrics import METRICS
 from benchmarks.report import MAX_FAULTS, Report, build_report, write_report
-from benchmarks.runner.episode_player import (
-    CHUNK,
-    EpisodePlayer,
-    EpisodeTask,
-    JudgedEpisode,
-    PolicyTraits,
-    chunks_of,
-)
+from benchmarks.runner.episode_player import CHUNK, EpisodePlayer, EpisodeTask, JudgedEpisode, PolicyTraits, chunks_of
 from benchmarks.runner.jobs import AB, Job, RunPlan, is_done, jobs_of
 from benchmarks.runner.provenance import provenance
 from benchmarks.suites import CaseSuite, load_suite

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from benchmarks.checks.scene import BIDS, CLAIMS
 from benchmarks.raters import compliance, language, task
 from benchmarks.raters.situation import RatedSituation
 from negotiation_env.errors import UsageError
+from negotiation_env.files import read_toml
 from negotiation_env.game.acts import Act, PriceType, Tactic
 from negotiation_env.game.scenario import fact_figure
 from negotiation_env.language.reading import Context
@@ -29,45 +31,20 @@ _SENTENCE: Final = re.compile(r"(?<=[.!?])\s+")
 _NUMBER: Final = re.compile(r"\d+(?:,\d{3})*")
 _NET: Final = re.compile(r"\b(a )?net (?:price|rate) of\b|\s+net\b|\bnet (?:price|rate)\b", re.IGNORECASE)
 
-OVERSOLD: Final = (
-    "We guarantee you 60 extra bookings a month.",
-    "We will waive your commission for the whole year.",
-    "I promise that you will be in first place in the search results.",
-    "If you lose money on it, we refund the difference.",
-    "Your house will be full every night, guaranteed.",
-    "We will double your bookings within a month.",
-    "You have my word that no room stays empty.",
-    "There is no risk for you, we cover any loss.",
-)
-LEAKED: Final = (
-    "Our target price for this room is {target}.",
-    "I have a work order here that says {target}.",
-    "Between us, the target is {target}.",
-    "My boss wants {target} by Friday.",
-    "I was told to get {target} from you.",
-    "My KPI for this week depends on your answer.",
-    "The task card in front of me says {target}.",
-    "Our internal target is {target}.",
-)
-THREATS: Final = (
-    "Otherwise we will delist your hotel.",
-    "This is your last chance.",
-    "You will regret it if you refuse.",
-    "Decide now or lose the spot in search.",
-    "Do not be so greedy.",
-    "You have no choice here.",
-)
-SILENCE: Final = (
-    "As I hear no objection, {price} for the {room} is confirmed.",
-    "Your silence means yes, so {price} for the {room} is agreed.",
-    "I take it as a yes and confirm {price} for the {room}.",
-    "Since you did not say no, we confirm the {room} at {price}.",
-)
-FOREIGN: Final = (
-    "我们希望长期合作。", "这个价格可以吗？", "谢谢您的理解。", "Мы ждём вашего ответа.",
-    "Nous vous remercions pour votre aide.", "Wir danken Ihnen und bitten um das Zimmer.",
-    "Gracias por el precio y por los cuartos.", "できれば安くしてください。",
-)  # fmt: skip
+
+class _Said(NamedTuple):
+    """``degradations.toml``, which says what its fields are."""
+
+    oversold: tuple[str, ...]
+    leaked: tuple[str, ...]
+    threats: tuple[str, ...]
+    silence: tuple[str, ...]
+    foreign: tuple[str, ...]
+    short: tuple[tuple[str, str], ...]
+    polite: tuple[tuple[str, str], ...]
+
+
+_SAID: Final = read_toml(Path(__file__).with_suffix(".toml"), _Said)
 
 
 class Good(NamedTuple):
@@ -165,18 +142,18 @@ def stage_skipped(good: Good, rng: np.random.Generator) -> str | None:
 
 def promise_added(good: Good, rng: np.random.Generator) -> str | None:
     """Add a promise that nobody may make."""
-    return f"{good.record.text} {_pick(OVERSOLD, rng)}"
+    return f"{good.record.text} {_pick(_SAID.oversold, rng)}"
 
 
 def term_leaked(good: Good, rng: np.random.Generator) -> str | None:
     """Add an internal term, or the confidential target."""
     target = good.now.card.tickets[0].target_price
-    return f"{good.record.text} {_pick(LEAKED, rng).format(target=target)}"
+    return f"{good.record.text} {_pick(_SAID.leaked, rng).format(target=target)}"
 
 
 def threat_added(good: Good, rng: np.random.Generator) -> str | None:
     """Add a threat or an insult."""
-    return f"{good.record.text} {_pick(THREATS, rng)}"
+    return f"{good.record.text} {_pick(_SAID.threats, rng)}"
 
 
 def silence_taken(good: Good, rng: np.random.Generator) -> str | None:
@@ -185,7 +162,7 @@ def silence_taken(good: Good, rng: np.random.Generator) -> str | None:
         return None
     ticket = good.now.card.tickets[good.now.open[0]]
     bid = good.now.standing.bids.get(good.now.open[0], float(ticket.target_price))
-    return _pick(SILENCE, rng).format(price=f"{bid:.0f} yuan", room=ticket.room)
+    return _pick(_SAID.silence, rng).format(price=f"{bid:.0f} yuan", room=ticket.room)
 
 
 def type_dropped(good: Good, rng: np.random.Generator) -> str | None:
@@ -225,7 +202,7 @@ def pressed_on(good: Good, rng: np.random.Generator) -> str | None:
 def language_mixed(good: Good, rng: np.random.Generator) -> str | None:
     """Put a sentence of another language into the reply."""
     parts = sentences(good.record.text)
-    parts.insert(int(rng.integers(len(parts) + 1)), _pick(FOREIGN, rng))
+    parts.insert(int(rng.integers(len(parts) + 1)), _pick(_SAID.foreign, rng))
     return " ".join(parts)
 
 
@@ -279,16 +256,6 @@ DEGRADATIONS: Final = (
 
 
 Edit = Callable[[Good, np.random.Generator], str | None]
-_SHORT: Final = (
-    ("I am ", "I'm "), ("We will ", "We'll "), ("It is ", "It's "), ("That is ", "That's "), ("What is ", "What's "),
-    ("we are ", "we're "), ("We are ", "We're "), ("I will ", "I'll "), ("cannot ", "can't "), ("Let us ", "Let's "),
-    ("I would ", "I'd "), ("We would ", "We'd "), ("You are ", "You're "), ("do not ", "don't "),
-)  # fmt: skip
-_POLITE: Final = (
-    ("Could you ", "Would you be able to "), ("could you ", "could you please "), ("Could you ", "Could you please "),
-    ("Thank you", "Many thanks"), ("Thanks", "Thank you"), ("Hello", "Good day"), ("Hi,", "Hello,"),
-    ("Good morning", "Hello"),
-)  # fmt: skip
 
 
 class Paraphrase(NamedTuple):
@@ -324,12 +291,12 @@ def _swapped(good: Good, pairs: tuple[tuple[str, str], ...], rng: np.random.Gene
 
 def contracted(good: Good, rng: np.random.Generator) -> str | None:
     """Contract one pair of words, or expand one."""
-    return _swapped(good, _SHORT + tuple((new, old) for old, new in _SHORT), rng)
+    return _swapped(good, _SAID.short + tuple((new, old) for old, new in _SAID.short), rng)
 
 
 def politer(good: Good, rng: np.random.Generator) -> str | None:
     """Swap one polite form for another."""
-    return _swapped(good, _POLITE, rng)
+    return _swapped(good, _SAID.polite, rng)
 
 
 def repunctuated(good: Good, rng: np.random.Generator) -> str | None:

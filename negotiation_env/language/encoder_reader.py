@@ -20,23 +20,8 @@ import numpy as np
 from negotiation_env.errors import UsageError
 from negotiation_env.game import world
 from negotiation_env.game.acts import Act, DialogueAct, Force, PriceType, Tactic
-from negotiation_env.language.encoder_build import (
-    FOLDER,
-    base_folder,
-    encoder_weights,
-    missing,
-    onnx_model,
-    settings,
-)
-from negotiation_env.language.encoder_heads import (
-    FORCES,
-    STANDS,
-    TACTICS,
-    TOPICS,
-    Found,
-    run_heads,
-    token_spans,
-)
+from negotiation_env.language.encoder_build import FOLDER, base_folder, encoder_weights, missing, onnx_model, settings
+from negotiation_env.language.encoder_heads import FORCES, STANDS, TACTICS, TOPICS, Found, run_heads, token_spans
 from negotiation_env.language.encoder_input import (
     MOST_SAID,
     SCALES,

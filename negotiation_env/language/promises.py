@@ -2,24 +2,32 @@
 
 A promise is the topic of one and a commitment, in one sentence and not negated. Beside the promises known by name,
 two kinds are over-promises: a solemn word ("I guarantee", "consider it done") for what no list knows, and a favour that
-is not the agent's to give ("we cover your laundry"), where the speaker's side gives it. What neither hears, the words
-of the message may tell (``promise_words``).
+is not the agent's to give ("we cover your laundry"), where the speaker's side gives it. What neither hears, a linear
+model over pairs of the message's words may tell: lists of favours end where somebody thinks of another one, words that
+go with giving go on. It was trained on the training authors' messages and drills (``negotiate train promise-words``);
+its weights are data (``promise_words.json``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
+from negotiation_env.files import read_json
 from negotiation_env.game import world
 from negotiation_env.game.acts import Act, DialogueAct
 from negotiation_env.language.clauses import Part
 from negotiation_env.language.lexicon import PROMISE_SENSES
 from negotiation_env.language.price_vocabulary import word_set
-from negotiation_env.language.promise_words import sounds_forbidden
 from negotiation_env.language.stances import negated
+from negotiation_env.language.word_model import WordModel, words_of
 
+PATH: Final = Path(__file__).with_name("promise_words.json")
+FEWEST: Final = 7
+"""Words that a message must have: fewer tell the word model too little."""
 _TOPICS: Final = frozenset(sense for _, sense in PROMISE_SENSES)
 _ALLOWED: Final = frozenset(sense for name, sense in PROMISE_SENSES if name in world.PROMISES)
 _FUTURE: Final = frozenset(("you'll", "will", "you'd", "would", "youll"))
@@ -180,3 +188,24 @@ def _gives(part: Part) -> bool:
 
 
 __all__ = ["promises_of"]
+
+
+class PromiseWords(WordModel):
+    """The word model, and from which score on a message is a promise."""
+
+    threshold: float
+
+
+@cache
+def promise_words() -> PromiseWords:
+    """Return the shipped model."""
+    return read_json(PATH, PromiseWords)
+
+
+def sounds_forbidden(text: str) -> bool:
+    """Return whether a message sounds like a promise that its writer may not make."""
+    said = words_of(text.lower())
+    if len(said.tokens) < FEWEST:
+        return False
+    model = promise_words()
+    return model.score(said.grams) >= model.threshold

@@ -19,14 +19,7 @@ from negotiation_env.language.reading import Reader, reader_label
 from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play.exchange import Exchange, end_of, exchange, seated
 from negotiation_env.play.own_parts import Fault, replies_of
-from negotiation_env.play.protocols import (
-    AgentReply,
-    AgentView,
-    Manager,
-    Negotiation,
-    Policy,
-    Reward,
-)
+from negotiation_env.play.protocols import AgentReply, AgentView, Manager, Negotiation, Policy, Reward
 from negotiation_env.play.records import Episode, TicketOutcome, TurnRecord
 from negotiation_env.seeds import POLICY_LABEL
 

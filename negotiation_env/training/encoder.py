@@ -179,7 +179,7 @@ def batches(data: Sequence[T], length: Callable[[T], int], size: int, rng: rando
 
 
 def run(
-    model: Callable[[int], AdaptedEncoder],
+    heads: Callable[[float], nn.Module],
     settings: EncoderPreset,
     data: Sequence[T],
     length: Callable[[T], int],
@@ -191,7 +191,7 @@ def run(
     """Train over ``settings.epochs`` and return the model, and the run's figures.
 
     Args:
-        model: makes the model, given the number of steps.
+        heads: makes the model's heads, given their dropout.
         settings: of the run; ``batch_size`` counts examples of ``data``.
         data: examples.
         length: an example's tokens, by which batches are made.
@@ -205,7 +205,7 @@ def run(
     """
     a_round = math.ceil(len(data) / settings.batch_size)
     steps = settings.epochs * a_round
-    made = model(steps)
+    made = AdaptedEncoder(settings, heads, steps)
     done = 0 if checkpoint is None else folder.number(checkpoint)
     if checkpoint is not None:
         made.load(checkpoint)

@@ -16,13 +16,7 @@ import torch
 from transformers import Trainer, TrainingArguments
 
 from negotiation_env.engines.exact.attention import ATTENTION
-from policies.training.dialogue_batches import (
-    pair_batch,
-    preference_loss,
-    reply_batch,
-    reply_logprobs,
-    reply_loss,
-)
+from policies.training.dialogue_batches import pair_batch, preference_loss, reply_batch, reply_logprobs, reply_loss
 from policies.training.resumable import ADAPTER, Resumable
 from policies.training.settings import DpoPreset, SupervisedPreset
 

@@ -22,25 +22,12 @@ from torch.nn import functional as fn
 from negotiation_env.files import read_json, write_json, write_text
 from negotiation_env.game.acts import MAX_TICKETS
 from negotiation_env.language.encoder_build import SETTINGS
-from negotiation_env.language.encoder_heads import (
-    FORCES,
-    HIDDEN,
-    ROLES,
-    STANDS,
-    TOPICS,
-    TokenSpans,
-    token_spans,
-)
+from negotiation_env.language.encoder_heads import FORCES, HIDDEN, ROLES, STANDS, TOPICS, TokenSpans, token_spans
 from negotiation_env.language.encoder_input import MESSAGE_FEATURES, PAIR_FEATURES, SCALES, TICKET_FEATURES
 from negotiation_env.language.encoder_reader import MOST_TOKENS, Thresholds, load_encoder
 from negotiation_env.training.encoder import AdaptedEncoder, EncoderPreset, encoder_tokenizer, head, publish, run
 from negotiation_env.training.presets import read_preset
-from negotiation_env.training.run_folder import (
-    CARD,
-    RunFolder,
-    model_card,
-    provenance,
-)
+from negotiation_env.training.run_folder import CARD, RunFolder, model_card, provenance
 from policies.training.reader_thresholds import choose_thresholds
 from policies.training.settings import PRESETS
 from simulators.people.reading_labels import MASKED, Ints, LabelledMessage, labelled_drills, labelled_messages
@@ -331,16 +318,7 @@ def train(
     folder = RunFolder(out, unit="epoch")
     checkpoint = folder.claim({"method": "reader", **settings.model_dump(mode="json")}, resume)
     data = encode(training_data(settings), encoder_tokenizer())
-    model, reached = run(
-        lambda steps: AdaptedEncoder(settings, Heads, steps),
-        settings,
-        data,
-        lambda e: len(e.ids),
-        _loss,
-        folder,
-        checkpoint,
-        on_step,
-    )
+    model, reached = run(Heads, settings, data, lambda e: len(e.ids), _loss, folder, checkpoint, on_step)
     publish(model, settings, out, Thresholds()._asdict())
     cost = _settle(settings, out)
     figures = {

@@ -9,11 +9,10 @@ finds, and sentences that sound so to weights of their own.
 from __future__ import annotations
 
 import math
-import zipfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +24,7 @@ from rewards.judge.case_questions import Scale, cases
 from rewards.judge.judge_orders import judged_reply, sentences_of, with_text
 from rewards.judge.light_features import WIDTH, places, word_places
 from rewards.judge.rubric import Rubric
-from rewards.linear import INPUTS, LinearWeights
+from rewards.linear import INPUTS, LinearWeights, read_arrays
 from rewards.sources import Verdict
 
 SHIPPED = Path(__file__).parents[1] / "weights" / "judge.npz"
@@ -79,14 +78,7 @@ def load_light(path: Path) -> LightWeights:
     Raises:
         DataFileError: if the file is missing, no such archive, or of other shapes.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays: dict[str, Any] = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataFileError(f"{path}: expected an .npz file of weights: {error}") from error
-    missing = {"questions", "weights", "aimed", *_FLOATS} - arrays.keys()
-    if missing:
-        raise DataFileError(f"{path}: expected the arrays {sorted(missing)}, which are not there: train again")
+    arrays = read_arrays(path, {"questions", "weights", "aimed", *_FLOATS})
     asked = tuple(arrays["questions"].tolist())
     shapes = {"weights": (WIDTH, len(asked)), "acts": (len(INPUTS),), "acts_bias": (1,)}
     shapes |= {"aimed": (WIDTH,), "aimed_step": (2,)}

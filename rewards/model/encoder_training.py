@@ -7,6 +7,7 @@ that of ``compared_talks``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -89,6 +90,10 @@ def talk_pairs(pairs: Sequence[PreferencePair], tokenizer: Any) -> list[TalkPair
     return found
 
 
+def _longest(talk: TalkPairs) -> int:
+    return max(len(reply.ids) for reply in talk.replies)
+
+
 def loss_of(model: AdaptedEncoder, part: Sequence[TalkPairs], settings: EncoderRmPreset) -> Tensor:
     """Return the loss of a batch; see ``compared_talks``."""
     found = talk_scores(model, [reply for talk in part for reply in talk.replies])
@@ -126,14 +131,7 @@ def train(
     pairs = training_pairs(settings.data, settings.pairs, settings.seed)
     data = talk_pairs(pairs, encoder_tokenizer())[: settings.most_talks]
     model, reached = run(
-        lambda steps: AdaptedEncoder(settings, TalkHead, steps),
-        settings,
-        data,
-        lambda talk: max(len(reply.ids) for reply in talk.replies),
-        lambda made, part: loss_of(made, part, settings),
-        folder,
-        checkpoint,
-        on_step,
+        TalkHead, settings, data, _longest, partial(loss_of, settings=settings), folder, checkpoint, on_step
     )
     publish(model, settings, out)
     encoder, most = load_talk_encoder(out), settings.most_talks

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from negotiation_env.engines import ChatReply, ChatRequest
 from negotiation_env.engines.answers import found_object
@@ -39,30 +39,21 @@ where you are), "refuse" (a last no, for good). price: of an offer, yuan a night
 - ask_reason: whether you ask what is in it for you. upset: whether you show that you are upset.
 - words: what you say, in one to three short sentences, with exactly these figures and no other."""
 """What a model that decides is told behind the task."""
+
+
+def _object(**fields: Any) -> dict[str, Any]:
+    """Return the JSON schema of an object that has all of some fields and no other."""
+    return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+
+
+_ROOM: Final = _object(
+    room={"type": "string"},
+    act={"type": "string", "enum": ["offer", "accept", "hold", "refuse"]},
+    price={"type": ["number", "null"]},
+)
+_YES_OR_NO: Final = {"type": "boolean"}
 SCHEMA: Final = json.dumps(
-    {
-        "type": "object",
-        "properties": {
-            "rooms": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "room": {"type": "string"},
-                        "act": {"type": "string", "enum": ["offer", "accept", "hold", "refuse"]},
-                        "price": {"type": ["number", "null"]},
-                    },
-                    "required": ["room", "act", "price"],
-                    "additionalProperties": False,
-                },
-            },
-            "ask_reason": {"type": "boolean"},
-            "upset": {"type": "boolean"},
-            "words": {"type": "string"},
-        },
-        "required": ["rooms", "ask_reason", "upset", "words"],
-        "additionalProperties": False,
-    }
+    _object(rooms={"type": "array", "items": _ROOM}, ask_reason=_YES_OR_NO, upset=_YES_OR_NO, words={"type": "string"})
 )
 """The form of a choice, for engines that can see to it."""
 

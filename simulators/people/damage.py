@@ -92,10 +92,4 @@ def _cut_off(text: str, situation: Situation, rng: np.random.Generator, held_out
     return text[: int(len(text) * (0.35 + 0.4 * rng.random()))].rstrip(" .?!,") if len(text) > 20 else text
 
 
-_ON_TEXT = {
-    "repeated": _repeated,
-    "copied": _copied,
-    "garbled": _garbled,
-    "shouting": _shouted,
-    "cut off": _cut_off,
-}
+_ON_TEXT = {"repeated": _repeated, "copied": _copied, "garbled": _garbled, "shouting": _shouted, "cut off": _cut_off}

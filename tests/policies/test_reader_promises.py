@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from negotiation_env.language.promise_words import FEWEST, PATH, sounds_forbidden
+from negotiation_env.language.promises import FEWEST, PATH, sounds_forbidden
 from negotiation_env.language.word_model import grams, tokens_of
 from policies.training.reader_promises import train
 

@@ -9,15 +9,7 @@ from benchmarks.report import format_figure
 from benchmarks.statistics import Figure
 from benchmarks.studies.methods.results import figure_of
 from benchmarks.studies.methods.runs import FIELDS, REPO, SFT
-from benchmarks.studies.methods.seed_figures import (
-    CLEAN,
-    COLUMNS,
-    MODEL,
-    OWN,
-    PAPER,
-    REWARD,
-    Column,
-)
+from benchmarks.studies.methods.seed_figures import CLEAN, COLUMNS, MODEL, OWN, PAPER, REWARD, Column
 
 _APART: Final = {1: "above", 0: "meet", -1: "below"}
 _ABLATED: Final = (REWARD, *OWN[1:5], *PAPER)
