@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from negotiation_env.language.claims.allusions import EventWord, alluded_events, find_event_words, kinds_of
-from negotiation_env.language.claims.talk import Claim, Talk
+from negotiation_env.language.claims.talk import WORDS, Claim, Talk
 from negotiation_env.language.price_vocabulary import word_set
 
 _NAME: Final = (
@@ -47,39 +47,16 @@ _EVENT: Final = re.compile(
     r"|(?P<chinese>红叶|樱花|梅花(?=季|节)|油菜花|音乐(?=[节周季会])|美食|马拉松|交易会|博览会|展销会|暑假|寒假|国庆|(?<![一二三四五六七八九十百])五一(?![一二三四五六七八九十百、，])|中秋|春节|元宵|灯会|龙舟|红嘴鸥|火把节|学生假)"
     r"(?:节|季|周|假期|那几天|那阵|那段|期间)?"
 )
-_CHINESE: Final[dict[str, str]] = {
-    "红叶": "leaf", "樱花": "blossom cherry", "梅花": "plum blossom", "油菜花": "blossom rapeseed", "音乐": "music",
-    "美食": "food", "马拉松": "marathon", "交易会": "trade fair", "博览会": "expo fair", "展销会": "fair expo",
-    "暑假": "school holidays summer", "寒假": "school holidays winter", "学生假": "school holidays",
-    "国庆": "national holiday", "五一": "labour may holiday", "中秋": "mid-autumn",
-    "春节": "spring-festival spring festival",
-    "元宵": "lantern", "灯会": "lantern", "龙舟": "dragon boat", "红嘴鸥": "gull", "火把节": "torch",
-}  # fmt: skip
+_CHINESE: Final = WORDS["chinese_events"]
 """Events in Chinese, and the words of an event's name of which one bears them out."""
-_NO_EVENTS: Final = word_set(
-    "room rooms price prices rate rates badge banner photos pictures report season weekend holiday holidays guests "
-    "people nights stay money crowd crowds demand summer winter spring autumn year month families weather heat "
-    "cold rain"
-)
-_PLAIN: Final = word_set(
-    "those these one two three four five six seven eight nine ten fewer more less down up winter summer autumn spring "
-    "long last whole busy quiet big small our your his her same own all public bank next coming past early late full "
-    "good great short first second real local city town weekend week weeks days nights dates months"
-)
+_NO_EVENTS: Final = word_set(WORDS["events"]["no_events"])
+_PLAIN: Final = word_set(WORDS["events"]["plain"])
 """Words before an event that tell it from no other."""
-_EVENT_WORDS: Final = word_set(
-    "music food leaf foliage marathon school trade cherry blossom plum rapeseed lantern regatta boat dragon tea "
-    "harvest exam gull torch tourism beer wine sailing ice snow ski beach jazz rock opera film book art craft "
-    "flower peony orchid lotus osmanthus ginkgo maple crab fishery fish fruit lychee orange rice moon mid-autumn "
-    "spring-festival lunar national labour labor day qingming new-year christmas summer winter spring autumn "
-    "university graduation entrance student expo export import electronics car motor toy textile furniture machine "
-    "machinery auto travel culture dance theatre kite firework light balloon temple water swimming cycling running "
-    "golf tennis horse sports games fashion wedding"
-)
+_EVENT_WORDS: Final = word_set(WORDS["events"]["event_words"])
 """Words before a fair, a festival or holidays that tell it from others."""
-_KINDS: Final = word_set("music food leaf foliage marathon school trade blossom lantern")
+_KINDS: Final = word_set(WORDS["events"]["kinds"])
 """Those that name a whole kind of event."""
-_NO_DAYS: Final = word_set("day night week new eve")
+_NO_DAYS: Final = word_set(WORDS["events"]["no_days"])
 """Words of a holiday's name that tell it from no other."""
 _HOLIDAYS: Final = (
     (re.compile(r"spring[ -]festival|lunar|new year|春节"), ((1, 1), (2, 28))),
@@ -100,7 +77,7 @@ _ADJECTIVE: Final = re.compile(
     r"(?:y|ous|ful|ing|ed|ish|able|ible|ic|less|est|er)$|^(?:only|poor|happy|famous|grand|same|usual|annual|local|actual|"
     r"entire|real|main|old|huge|loud|wretched|damned|blessed|dear|own|whole|current|next|present|said)$"
 )
-_ONLY_EVENTS: Final = word_set("holiday holidays vacation vacations festival festivals expo exam exams carnival")
+_ONLY_EVENTS: Final = word_set(WORDS["events"]["only_events"])
 """Words that name an event wherever they stand."""
 _HOUSE_AFTER: Final = re.compile(r"(?: [a-z]+)? (?:hotel|inn|court|resort|lodge|guest ?house)\b")
 _NONE: Final = re.compile(r"\b(?:no|not an?|without an?|isn't an?|any) $")

@@ -10,36 +10,21 @@ from typing import Final, NamedTuple
 from negotiation_env.game import world
 from negotiation_env.game.scenario import Ticket
 from negotiation_env.language.claims.dates import WEEKDAY
-from negotiation_env.language.claims.talk import Claim, Span, Talk, within
+from negotiation_env.language.claims.talk import WORDS, Claim, Span, Talk, within, word_tuple
 from negotiation_env.language.price_vocabulary import word_set
 
-_FILLERS: Final = frozenset(("room", "view", "with", "and", "the", "of", "bed"))
+_FILLERS: Final = word_set(WORDS["rooms"]["fillers"])
 """Words of a room's name that tell no room from another."""
-_OTHER_TYPES: Final = ("triple", "quad", "studio", "penthouse", "villa", "loft", "bungalow", "dorm", "junior",
-                       "premium", "premier", "economy", "presidential", "connecting", "sea", "ocean", "lake",
-                       "river", "mountain", "single")  # fmt: skip
+_OTHER_TYPES: Final = word_tuple(WORDS["rooms"]["other_types"])
 """Room types that hotels sell and sampled cards do not hold."""
-_HEADS: Final = frozenset(
-    ("king", "queen", "twin", "double", "suite", "executive", "deluxe", "triple", "penthouse", "loft", "studio")
-)
+_HEADS: Final = word_set(WORDS["rooms"]["heads"])
 """Words that name a room by themselves ("the twin"); the others need another word or "room" beside them."""
-_BEDS: Final = frozenset(("king", "queen", "twin", "double", "suite"))
+_BEDS: Final = word_set(WORDS["rooms"]["beds"])
 """Words of which a room has one: in "king twin" two rooms are named."""
 _SHORT: Final = {"exec": "executive", "std": "standard", "dbl": "double", "dlx": "deluxe"}
-_CHINESE: Final = {
-    word: frozenset(bearing.split())
-    for word, bearing in (
-        ("大床", "king queen double"), ("双床", "twin"), ("双人", "twin double"), ("标大", "standard"),
-        ("标双", "standard twin"), ("标间", "standard twin"), ("标准", "standard"), ("套房", "suite"),
-        ("亲子房", "family"), ("家庭房", "family"), ("家庭", "family"), ("亲子套", "family"), ("行政", "executive"),
-        ("花园", "garden"), ("园景", "garden"), ("豪华", "deluxe"), ("高级", "superior"), ("三人间", "triple"),
-        ("单人间", "single"),
-    )
-}  # fmt: skip
+_CHINESE: Final = {word: word_set(bearing) for word, bearing in WORDS["chinese_rooms"].items()}
 """What people write of rooms in Chinese, and the words of a room's name of which one bears it out."""
-_CHINESE_ALONE: Final = frozenset(
-    ("大床", "双床", "标大", "标双", "标间", "套房", "亲子房", "家庭房", "行政", "园景", "三人间")
-)
+_CHINESE_ALONE: Final = word_set(WORDS["rooms"]["chinese_alone"])
 _DETERMINER: Final = re.compile(
     r"(?:^|[,:;.!?，。：]|\b(?:the|your|our|a|an|this|that|these|those|for|and|or|of|each|every|per|on|one|two|about|"
     r"my|[a-z]+'s|[0-9]+))\W{0,2}$"
@@ -182,30 +167,10 @@ def _named_before(talk: Talk, mention: RoomMention) -> bool:
     return all(word.rstrip("s") in talk.earlier_words if word.isascii() else word in talk.earlier_low for word in words)
 
 
-_CITIES: Final = (
-    *world.CITIES, "Beijing", "Shanghai", "Guangzhou", "Shenzhen", "Chongqing", "Tianjin", "Xian", "Ningbo", "Wuxi",
-    "Dalian", "Shenyang", "Changchun", "Jinan", "Yantai", "Weihai", "Fuzhou", "Quanzhou", "Nanchang", "Hefei",
-    "Huangshan", "Zhengzhou", "Luoyang", "Kaifeng", "Taiyuan", "Pingyao", "Datong", "Shijiazhuang", "Qinhuangdao",
-    "Hohhot", "Lanzhou", "Dunhuang", "Xining", "Yinchuan", "Urumqi", "Lhasa", "Guiyang", "Zunyi", "Nanning", "Beihai",
-    "Yangshuo", "Haikou", "Zhangjiajie", "Foshan", "Dongguan", "Macau", "Hong Kong", "Shantou", "Wenzhou", "Shaoxing",
-    "Yangzhou", "Xuzhou", "Zhoushan", "Leshan", "Xishuangbanna", "Jinghong", "Changzhou", "Nantong", "Taipei",
-)  # fmt: skip
-_CHINESE_CITIES: Final = {
-    "杭州": "Hangzhou", "成都": "Chengdu", "厦门": "Xiamen", "青岛": "Qingdao", "苏州": "Suzhou", "昆明": "Kunming",
-    "桂林": "Guilin", "西安": "Xi'an", "南京": "Nanjing", "三亚": "Sanya", "大理": "Dali", "丽江": "Lijiang",
-    "武汉": "Wuhan", "长沙": "Changsha", "哈尔滨": "Harbin", "珠海": "Zhuhai", "北京": "Beijing", "上海": "Shanghai",
-    "广州": "Guangzhou", "深圳": "Shenzhen", "重庆": "Chongqing", "天津": "Tianjin", "大连": "Dalian", "海口": "Haikou",
-    "宁波": "Ningbo", "无锡": "Wuxi", "沈阳": "Shenyang", "长春": "Changchun", "济南": "Jinan", "烟台": "Yantai",
-    "福州": "Fuzhou", "泉州": "Quanzhou", "漳州": "Zhangzhou", "南昌": "Nanchang", "合肥": "Hefei", "郑州": "Zhengzhou",
-    "洛阳": "Luoyang", "太原": "Taiyuan", "兰州": "Lanzhou", "贵阳": "Guiyang", "南宁": "Nanning", "北海": "Beihai",
-    "阳朔": "Yangshuo", "佛山": "Foshan", "东莞": "Dongguan", "澳门": "Macau", "香港": "Hong Kong", "温州": "Wenzhou",
-    "绍兴": "Shaoxing", "扬州": "Yangzhou", "拉萨": "Lhasa", "乐山": "Leshan", "景洪": "Jinghong",
-}  # fmt: skip
-_LODGING: Final = ("hotel", "inn", "guesthouse", "guest house", "resort", "lodge", "hostel", "homestay", "motel",
-                   "apartments", "residence", "boutique", "family", "airport")  # fmt: skip
-_TELLING: Final = frozenset(
-    ("inn", "guesthouse", "resort", "lodge", "hostel", "homestay", "airport", "boutique", "family")
-)
+_CITIES: Final = (*world.CITIES, *word_tuple(WORDS["cities"]["english"]))
+_CHINESE_CITIES: Final = {chinese: city for city, chinese in WORDS["chinese_cities"].items()}
+_LODGING: Final = word_tuple(WORDS["houses"]["lodging"])
+_TELLING: Final = word_set(WORDS["houses"]["telling"])
 """Words of a name that contradict another kind of house; "hotel" is said of all of them."""
 _LODGING_TAIL: Final = rf"(?: (?:{'|'.join(_LODGING)})\b)*"
 _GENERIC: Final = re.compile(
@@ -244,11 +209,7 @@ _RIVAL: Final = re.compile(
     r"|over the road)?(?: is| are)? ?(?:sells|asks|lists|charges|stands|sits|goes|shows|wants|undercuts|at|has)\b"
 )
 """A house that is no hotel by its name: "the Ritz next door sells at 454"."""
-_CHINESE_HOUSES: Final = {
-    "梅花": "plum blossom", "城市之星": "city star", "兰苑": "orchid court", "兰庭": "orchid court",
-    "兰院": "orchid court", "蓝门": "blue gate", "大柳树": "grand willow", "柳树": "grand willow",
-    "柳苑": "grand willow", "柳岸": "grand willow", "垂柳": "grand willow", "天鹅": "swan house",
-}  # fmt: skip
+_CHINESE_HOUSES: Final = {name: core for core, names in WORDS["chinese_houses"].items() for name in names.split()}
 """What the invented competitors are called in Chinese."""
 _CHINESE_HOUSE: Final = re.compile(
     rf"({'|'.join(sorted(_CHINESE_HOUSES, key=len, reverse=True))})"
@@ -258,12 +219,7 @@ _CHINESE_HOUSE: Final = re.compile(
 _CHINESE_ADDRESS: Final = re.compile(
     r"(?:酒店|客栈|[居苑])?[的有]?(?:.?(?:总|经理|老板|店长|掌柜)|[0-9]{1,2}月|[一二两三][个段间]|行政|大床|双床|套房|家庭|标间|豪华|高级)"
 )
-_OWN_SIGNS: Final = {
-    "jade lake": "玉翠翡碧湖", "red lantern": "红灯", "bamboo court": "竹", "harbour view": "港海湾",
-    "golden phoenix": "金凤", "quiet garden": "静幽宁园", "west gate": "西", "cloud terrace": "云",
-    "river bend": "河江湾", "old town": "老古", "pine ridge": "松", "lotus": "莲荷", "silver bridge": "银桥",
-    "moonlight": "月", "sunrise bay": "日朝旭阳湾", "tea hill": "茶",
-}  # fmt: skip
+_OWN_SIGNS: Final = WORDS["own_signs"]
 """Signs of which a Chinese name of an invented house holds one at least."""
 _CHINESE_OWN: Final = re.compile(
     r"(?:是|找)([\u4e00-\u9fff]{2,6})(?:酒店|旅馆|民宿|客栈|宾馆|度假村|饭店|旅店)(?=的|吗|吧|么|是吧|？)"
@@ -276,8 +232,8 @@ _NAMES_HOUSE: Final = re.compile(
     r"\b(?:for|at|about|regarding|concerning|with|of|on behalf of|looks? after|account of)(?: the)? $"
 )
 _ROOMS_AT: Final = re.compile(r"\b(?:rooms?|stays?|nights?|rates?) at (?:the )?([A-Z][a-z]+)\b(?! [A-Z])")
-_NO_NAMES: Final = frozenset(_LODGING) | word_set("hotel inn week card star mr mrs ms i city province road street")
-_PLACES: Final = frozenset(("west lake", "old street", "red cross", "tea house", "quiet garden", "old town"))
+_NO_NAMES: Final = frozenset(_LODGING) | word_set(WORDS["houses"]["no_names"])
+_PLACES: Final = frozenset(word_tuple(WORDS["houses"]["places"]))
 """Names of two words that are no house's."""
 
 
@@ -342,11 +298,7 @@ def find_houses(talk: Talk) -> list[House]:
     return sorted(found)
 
 
-_NO_HOUSES: Final = word_set(
-    "king queen twin double suite executive deluxe superior standard family garden view room monday "
-    "tuesday wednesday thursday friday saturday sunday january february march april may june july "
-    "august september october november december app platform owner"
-)
+_NO_HOUSES: Final = word_set(WORDS["houses"]["no_houses"])
 
 
 def house_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> list[Claim]:

@@ -7,13 +7,17 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypeVar
 
+from negotiation_env.files import read_toml
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.game.state import GameState
 from negotiation_env.language.claims.dates import DateMention, NightsMention, find_dates, find_nights
 from negotiation_env.language.numerals import Number, find_numbers, lower
 
+WORDS: Final = read_toml(Path(__file__).with_name("words.toml"), dict[str, dict[str, str]])
+"""The lists of ``words.toml``; see there."""
 KINDS: Final = frozenset(
     (
         "hotel", "city", "event", "room", "date", "weekday", "nights", "competitor", "competitor-price", "demand",
@@ -184,6 +188,11 @@ class Talk:
               true: bool) -> Claim:  # fmt: skip
         """Return a claim made by ``text[start:end]``."""
         return Claim(kind, self.text[start:end], start, end, value, truth, true)
+
+
+def word_tuple(text: str) -> tuple[str, ...]:
+    """Return the words of a list; those that are joined by "_" are words side by side."""
+    return tuple(word.replace("_", " ") for word in text.split())
 
 
 def sentences_of(low: str) -> list[Span]:
