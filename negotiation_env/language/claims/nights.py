@@ -10,14 +10,7 @@ from typing import Final
 from negotiation_env.game.scenario import Ticket
 from negotiation_env.language.claims.dates import WEEKDAY, DateMention, NightsMention
 from negotiation_env.language.claims.houses import DATE_ASIDE, RoomMention
-from negotiation_env.language.claims.stays import (
-    FROM_DATE,
-    PART,
-    begins,
-    counted_from,
-    names_price,
-    nights_said,
-)
+from negotiation_env.language.claims.stays import FROM_DATE, PART, begins, counted_from, names_price, nights_said
 from negotiation_env.language.claims.talk import Claim, Span, Talk, within
 from negotiation_env.language.claims.told import parts_told
 

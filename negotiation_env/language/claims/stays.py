@@ -331,10 +331,7 @@ def _half_fits(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], said
     first, last = mention.days
     counts = {item.nights for item in within(nights, sentence.start, sentence.end)}
     clause = talk.clause(mention.start)
-    if len(within(dates, clause.start, clause.end)) > 1 or counts & {
-        last.day - first.day,
-        last.day - first.day + 1,
-    }:
+    if len(within(dates, clause.start, clause.end)) > 1 or counts & {last.day - first.day, last.day - first.day + 1}:
         return False
     starts = begins(first, ticket)
     ends = last.day == ticket.check_out.day
