@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from negotiation_env.language.price_vocabulary import WORDS, word_set
+from negotiation_env.language.price_vocabulary import PATTERNS, WORDS, word_set
 
 # Longest text read before and after a figure, in characters.
 _BEFORE: Final = 80
@@ -77,40 +77,9 @@ _BOUND: Final = re.compile(
     r"\b(?:less|lower|low|below|under|beneath|fewer|cheaper|down|more|over|above|higher|beyond|past|"
     r"exceed|exceeding|better)\b(?! as\b)(?<!as low)|低于|少于|高于|超过|多于"
 )
-_NO_REFUSAL: Final = re.compile(
-    _any(
-        r"\b(?:mind|regret|hurt|object|say no|complain|fault|blame|forget|miss|lose|wrong)\b",
-        r"\bwhy (?:not|don'?t|can'?t|won'?t)\b",
-        r"\bnot (?:only|just|(?:a )?(?:bad|problem|unreasonable))\b",
-        r"\bhow come\b",
-        r"\b(?:could|would|can|will) (?:you|we|u) not\b",
-        r"\b(?:can't|couldn't|won't|wouldn't|don't|didn't|isn't|aren't|doesn't) (?:you|we|u|it|that)\b",
-    )
-)
-_REFUSED_AFTER: Final = re.compile(
-    rf"{_UNIT}[^0-9]{{0,28}}?"
-    + _any(
-        r"\btoo (?:low|high|much|little|steep|expensive|rich|far|small|big|cheap|tight)\b",
-        r"(?<!share )(?<!cut )(?<!commission )(?<!fee )"
-        r"\b(?:a (?:bit|little|tad|touch|lot)|pretty|rather|quite|kind of|kinda|way|still|far|very|"
-        r"somewhat|really|so|is|seems|sounds|feels) (?:low|high|steep|expensive|off)\b",
-        r"\b(?:won't|wont|will not|wouldn't|would not|isn't|is not|can't|cant|cannot|can not)\b",
-        r"\b(?:doesn't|does not|not|never|impossible|unacceptable|no good)\b",
-        r"\bout of (?:the question|my|our)\b",
-        r"\bno(?: way| thanks| chance| deal| sorry)? ?$",
-        r"\b(?:is|was|would be) (?:a |an |my |our )?(?:joke|insult|suicide|madness|robbery|dead|charity|nonsense)\b",
-        r"不行|不可以|不可能|不能|不够|太低|太高|太贵|太少|做不了|做不到|接受不了|没法|低了|高了|贵了",
-    )
-)
-_ACCEPTED_AFTER: Final = re.compile(
-    _any(
-        r"(?:\bnot|n't) (?:be )?(?:a |too |that |so |at all )?(?:bad|problem|issue|unreasonable|unfair|hurt)\b",
-        r"\bwont hurt\b",
-        r"\bnot (?:a (?:penny|cent|dollar|yuan|dime) )?(?:less|more|lower|higher|negotiable)\b",
-        r"\b(?:i|we|you|he|she|they|who|that|which|guests?|nobody|no one|people)(?: [a-z]+)? "
-        r"(?:can't|cannot|won't|can not|will not|don't|didn't|not|never|have never|has never|wouldn't|haven't)\b",
-    )
-)
+_NO_REFUSAL: Final = PATTERNS["no_refusal"]
+_REFUSED_AFTER: Final = re.compile(rf"{_UNIT}[^0-9]{{0,28}}?(?:{PATTERNS['refused_after'].pattern})")
+_ACCEPTED_AFTER: Final = PATTERNS["accepted_after"]
 
 _CITED_LIST: Final = (
     r"\b(?:list(?:ed|ing)?(?: price| rate| it)?|advertised|posted|published|rack rate|retail|msrp|original(?:ly)?|"
@@ -174,24 +143,9 @@ _CITED_OTHERS_BEFORE: Final = re.compile(_CITED_OTHERS + _END)
 _FROM: Final = re.compile(rf"\bfrom(?: about| around)?{_END}")
 _TO: Final = re.compile(r"\bto\b")
 _CITED_AFTER: Final = re.compile(
-    rf"{_UNIT}(?: (?:is|was|as|for|at|seems|the|a|it)){{0,4}}? ?"
-    + _any(
-        r"\b(?:your|the|its|their) (?:current|list|listed|asking|original|rack|usual|public|"
-        r"advertised|published|normal)(?: selling)? (?:price|rate)\b",
-        r"\b(?:list price|rack rate|originally|next door|elsewhere|currently|yesterday)\b",
-        r"\bon (?:the|your) list\b",
-        r"\b(?:what )?(?:you|they|others|competitors?)(?: are| have|'re)? (?:it )?"
-        r"(?:listed|list|charge|charging|asking|ask|sell|selling|offer|offering)\b",
-        r"\b(?:on|at) (?:booking|expedia|agoda|ctrip|trip\.com|other|another|a (?:competitor|nearby|"
-        r"similar)|the (?:hilton|marriott|sheraton|hyatt|other|hotel|place|competitor|neighbou?r))",
-    )
+    rf"{_UNIT}(?: (?:is|was|as|for|at|seems|the|a|it)){{0,4}}? ?(?:{PATTERNS['cited_after'].pattern})"
 )
-_OWN_OFFER: Final = re.compile(
-    r"\b(?:can|could|would|will|let's|let you|offer|if you (?:were|went|came|did)|accept|how about|what about|going to|"
-    r"lower|drop|make (?:it|that)|bring|reduce|set|put|change|move|cut|(?:i|we)(?:'d| would) (?:rather|sooner|prefer)|"
-    r"want (?:them|guests|people|travellers) to|your (?:best|lowest|final|budget|bottom|minimum|max))\b|改到|调到|降到|"
-    r"改成|能做|能给|能不能|可以|做到|能到"
-)
+_OWN_OFFER: Final = PATTERNS["own_offer"]
 
 # Where the hotel's money lands, and where the guest sees the price: said of either by either side.
 _KEPT_IN: Final = (

@@ -1,4 +1,4 @@
-"""Words that tell a price from other numbers (``price_words.toml``), and the patterns for number shapes."""
+"""Words that tell a price from other numbers (``price_words.toml``, ``price_patterns.toml``), and number shapes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,20 @@ def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def word_patterns(path: Path) -> dict[str, re.Pattern[str]]:
+    """The patterns of a TOML file by name, each of ``words`` that stand alone, or of what may stand ``anywhere``."""
+    found = {}
+    for name, lists in read_toml(path, dict[str, dict[str, list[str]]]).items():
+        words = [rf"\b(?:{'|'.join(lists['words'])})\b"] if "words" in lists else []
+        found[name] = re.compile("|".join([*words, *lists.get("anywhere", ())]))
+    return found
+
+
 _LISTS: Final = read_toml(Path(__file__).with_name("price_words.toml"), dict[str, dict[str, str]])
 WORDS: Final = {name: word_set(text) for name, text in _LISTS["words"].items()}
 """The lists of ``price_words.toml`` by name."""
+PATTERNS: Final = word_patterns(Path(__file__).with_name("price_patterns.toml"))
+"""The patterns of ``price_patterns.toml`` by name."""
 MONTHS: Final = WORDS["months"]
 WEEKDAYS: Final = WORDS["weekdays"]
 CURRENCIES: Final = {sign: code for code, signs in _LISTS["currencies"].items() for sign in signs.split()}
@@ -81,18 +92,8 @@ PERCENT_AFTER: Final = re.compile(
     r" ?(?:[a-z-]+ ){0,2}?(?:off|less|lower|discount|discounts|reduction|cheaper|rebate|below|down)"
     r"(?![a-z])|的?(?:折扣|优惠|降价|让利)"
 )
-# Percentages of something that is no price.
-PERCENT_METRICS: Final = re.compile(
-    r"\b(?:occupancy|exposure|traffic|demand|[a-z]*bookings?|commission|conversion|orders|views|clicks|"
-    r"visitors|impressions|cancellations?|reviews?|score|raise|tax|vat|financing|battery|full)\b"
-    r"|入住率|曝光|流量|佣金|转化|订单|需求|搜索|上涨|涨"
-)
-# The same where the percentage is "down", "lower", "less" and not "off": people and searches go down too.
-PERCENT_TRENDS: Final = re.compile(
-    r"\b(?:search(?:es)?|searching|looking|interest|people|guests?|families|travell?ers|fewer|pace|pick-?up|forecast|"
-    r"holidays?|festivals?|fair|season|months?|weeks?|year|years|year's|than (?:usual|normal|before|average)|"
-    r"below (?:usual|normal|average|last|the last)|usual|normal|costs?|heating|bills?|market|calendar|town|city)\b"
-)
+PERCENT_METRICS: Final = PATTERNS["percent_metrics"]
+PERCENT_TRENDS: Final = PATTERNS["percent_trends"]
 PERCENT_OFF_WORDS: Final = re.compile(r"\b(?:off|discounts?|rebate|reduction|cheaper|knock|shave|slash)\b")
 # Counters and units right after a Chinese or Arabic numeral: 三间, 两晚, 5月, 5星.
 CHINESE_COUNTERS: Final = frozenset(

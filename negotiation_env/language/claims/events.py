@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from negotiation_env.language.claims.allusions import EventWord, alluded_events, find_event_words, kinds_of
-from negotiation_env.language.claims.talk import WORDS, Claim, Talk
+from negotiation_env.language.claims.talk import PATTERNS, WORDS, Claim, Talk
 from negotiation_env.language.price_vocabulary import word_set
 
 _NAME: Final = (
@@ -48,16 +48,11 @@ _EVENT: Final = re.compile(
     r"(?:节|季|周|假期|那几天|那阵|那段|期间)?"
 )
 _CHINESE: Final = WORDS["chinese_events"]
-"""Events in Chinese, and the words of an event's name of which one bears them out."""
 _NO_EVENTS: Final = word_set(WORDS["events"]["no_events"])
 _PLAIN: Final = word_set(WORDS["events"]["plain"])
-"""Words before an event that tell it from no other."""
 _EVENT_WORDS: Final = word_set(WORDS["events"]["event_words"])
-"""Words before a fair, a festival or holidays that tell it from others."""
 _KINDS: Final = word_set(WORDS["events"]["kinds"])
-"""Those that name a whole kind of event."""
 _NO_DAYS: Final = word_set(WORDS["events"]["no_days"])
-"""Words of a holiday's name that tell it from no other."""
 _HOLIDAYS: Final = (
     (re.compile(r"spring[ -]festival|lunar|new year|春节"), ((1, 1), (2, 28))),
     (re.compile(r"christmas|new year"), ((12, 18), (12, 31))),
@@ -78,7 +73,6 @@ _ADJECTIVE: Final = re.compile(
     r"entire|real|main|old|huge|loud|wretched|damned|blessed|dear|own|whole|current|next|present|said)$"
 )
 _ONLY_EVENTS: Final = word_set(WORDS["events"]["only_events"])
-"""Words that name an event wherever they stand."""
 _HOUSE_AFTER: Final = re.compile(r"(?: [a-z]+)? (?:hotel|inn|court|resort|lodge|guest ?house)\b")
 _NONE: Final = re.compile(r"\b(?:no|not an?|without an?|isn't an?|any) $")
 """Before an event that there is not: "no festival at your end"."""
@@ -98,11 +92,7 @@ _OF_FAIR: Final = re.compile(
     r"nights?|dates?|season|goers?|halls?|stands?|grounds?|rush|peak|weekends?|months?|opens?|begins?|starts?|ends?|"
     r"brings?|draws?|fills?|runs?|lifts?|pulls?|is on|comes?|in town)|s)\b"
 )
-_LONG_AGO: Final = re.compile(
-    r"\b(?:did|back then|last time|several|how many)\b|(?<!than a year )(?<!than one year )(?<!on a year )\bago\b"
-    r"|上[回次]|那次|当时|去年那"
-)
-"""What tells of other years; "more than a year ago" compares this one."""
+_LONG_AGO: Final = PATTERNS["long_ago"]
 _BESIDE: Final = re.compile(r"\b(?:before|after|outside|ahead of|next to|until) (?:the )?$")
 _PERCENT: Final = re.compile(r"%|per ?cent\b")
 _DEMAND: Final = re.compile(r"%|per ?cent|\b(?:demand|search|searches|busy|busier|town|people|guests|fills?)\b")
@@ -143,13 +133,13 @@ def event_claims(talk: Talk) -> list[Claim]:
         if unsure and _is_public(talk, match[0], generic):
             continue
         beside = _BESIDE.search(talk.before(match.start(), 24)) and not told
-        other = _LONG_AGO.search(talk.low, clause, sentence.end) or beside
+        elsewhen = _LONG_AGO.search(talk.low, clause, sentence.end) or beside
         adjective = match["head"] in ("fair", "fairs", "race", "races") and not (
             talk.before(match.start(), 6).endswith(("the ", "this ", "that ", "your ", "our "))
             or words & _EVENT_WORDS - {"marathon"}
             or (match["head"].startswith("fair") and _is_fair(talk, match, sentence.start))
         )
-        if not true and (other or adjective):
+        if not true and (elsewhen or adjective):
             continue
         if true or not _was_named((words & known and frozenset(_SEASON.findall(match[0]))) or words, talk):
             found.append(

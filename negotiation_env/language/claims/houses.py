@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from negotiation_env.game import world
 from negotiation_env.game.scenario import Ticket
 from negotiation_env.language.claims.dates import WEEKDAY
-from negotiation_env.language.claims.talk import WORDS, Claim, Span, Talk, within, word_tuple
+from negotiation_env.language.claims.talk import PATTERNS, WORDS, Claim, Span, Talk, within, word_tuple
 from negotiation_env.language.price_vocabulary import word_set
 
 _FILLERS: Final = word_set(WORDS["rooms"]["fillers"])
@@ -23,7 +23,6 @@ _BEDS: Final = word_set(WORDS["rooms"]["beds"])
 """Words of which a room has one: in "king twin" two rooms are named."""
 _SHORT: Final = {"exec": "executive", "std": "standard", "dbl": "double", "dlx": "deluxe"}
 _CHINESE: Final = {word: word_set(bearing) for word, bearing in WORDS["chinese_rooms"].items()}
-"""What people write of rooms in Chinese, and the words of a room's name of which one bears it out."""
 _CHINESE_ALONE: Final = word_set(WORDS["rooms"]["chinese_alone"])
 _DETERMINER: Final = re.compile(
     r"(?:^|[,:;.!?，。：]|\b(?:the|your|our|a|an|this|that|these|those|for|and|or|of|each|every|per|on|one|two|about|"
@@ -210,7 +209,6 @@ _RIVAL: Final = re.compile(
 )
 """A house that is no hotel by its name: "the Ritz next door sells at 454"."""
 _CHINESE_HOUSES: Final = {name: core for core, names in WORDS["chinese_houses"].items() for name in names.split()}
-"""What the invented competitors are called in Chinese."""
 _CHINESE_HOUSE: Final = re.compile(
     rf"({'|'.join(sorted(_CHINESE_HOUSES, key=len, reverse=True))})"
     r"(?=客栈|酒店|旅馆|宾馆|别院|之家|民宿|居|苑|庄|那|都|才|还|也|现在|挂|卖|降|跌|平日|"
@@ -220,7 +218,6 @@ _CHINESE_ADDRESS: Final = re.compile(
     r"(?:酒店|客栈|[居苑])?[的有]?(?:.?(?:总|经理|老板|店长|掌柜)|[0-9]{1,2}月|[一二两三][个段间]|行政|大床|双床|套房|家庭|标间|豪华|高级)"
 )
 _OWN_SIGNS: Final = WORDS["own_signs"]
-"""Signs of which a Chinese name of an invented house holds one at least."""
 _CHINESE_OWN: Final = re.compile(
     r"(?:是|找)([\u4e00-\u9fff]{2,6})(?:酒店|旅馆|民宿|客栈|宾馆|度假村|饭店|旅店)(?=的|吗|吧|么|是吧|？)"
 )
@@ -401,10 +398,7 @@ def _is_addressed_first(talk: Talk, house: House) -> bool:
 
 
 _AT_HOUSE: Final = re.compile(r"\b(?:at|of|behind)(?: the)? $")
-_OF_THIRD: Final = re.compile(
-    r"\b(?:from|hear|heard|told|told us|same|like|between|against|than|under|over|above|below|near|beside|neighbours?"
-    r"|owner|manager|price|rate|friend|cousin|brother|sister|uncle|aunt)\b"
-)
+_OF_THIRD: Final = PATTERNS["of_third_house"]
 _DOES: Final = re.compile(
     r"'s\b| (?:is|are|was|asks?|asked|told|has|have|had|lists?|sells?|signed|says?|said|and you|stands?|charges?)\b"
     r"|[那都才也挂卖]"

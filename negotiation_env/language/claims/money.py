@@ -9,7 +9,7 @@ from typing import Final
 
 from negotiation_env.language.claims.dates import DateMention, NightsMention
 from negotiation_env.language.claims.houses import House, RoomMention, core_name
-from negotiation_env.language.claims.talk import Claim, Talk, within
+from negotiation_env.language.claims.talk import PATTERNS, Claim, Talk, within
 from negotiation_env.language.numerals import Number
 
 _BESIDE_YOU: Final = re.compile(
@@ -20,11 +20,7 @@ _AND_ASKS: Final = re.compile(
     r"\band (?=(?:still |now |only |just )?(?:asks?|takes?|sells?|is|goes|went|stands?|sits|charges?|"
     r"wants?|costs?|holds?|has gone|is at)\b)"
 )
-# Words that hand the sentence to somebody else: what follows is no price of the house named before.
-_OTHER_OWNER: Final = re.compile(
-    r"\b(?:you|your|yours|we|our|i|i'd|i'll|me|us|could|would|can|shall|should|may|might|let|how|what|want|need|so|"
-    r"then|ask|offer|propose|and|but|while|against|than|if|with)\b|[您你我咱]|那|所以|就"
-)
+_OTHER_OWNER: Final = PATTERNS["other_owner"]
 _NO_PRICE_AFTER: Final = re.compile(
     r" ?(?:%|per ?cent|nights?\b|[-/]|yuan (?:under|below|above|over|less|more)|(?:under|below|above|over|less|more|"
     r"cheaper|dearer) (?:than )?(?:you|yours?|your)\b|rooms?\b|beds?\b|guests?\b|stars?\b|am\b|pm\b|o'clock|minutes?\b|"
@@ -376,12 +372,7 @@ _REVIEWS: Final = re.compile(r" (?:of your )?(?:(?:five-star|good|new) )?(?:revi
 _SOLD: Final = re.compile(
     r" (?:suites|twins|doubles|kings|queens|rooms)(?: go)? (?:last (?:week|month|night)|yesterday)\b"
 )
-_REPORTED: Final = re.compile(
-    r"\b(?:last (?:week|month|year|spring|summer|autumn|winter|january|february|march|april|may|june|july|august|"
-    r"september|october|november|december|time|season)|yesterday|had|got|took|made|brought|brings|sold|booked|saw|were|"
-    r"was|earned|received|counted|won|lost|average|came|already|each|per month|a month|this year|guarantee\w*)\b|上周|"
-    r"上月|去年|昨天|已经"
-)
+_REPORTED: Final = PATTERNS["reported"]
 _SUPPOSED: Final = re.compile(r"\b(?:if|instead of|would|could|what)\b|\?")
 _EARNED: Final = re.compile(
     r"\b(?:houses?|hotels?|neighbou?rs?|resorts?|partners?|others|everyone|places?|colleagues?|they|he|"

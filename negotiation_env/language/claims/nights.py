@@ -11,7 +11,7 @@ from negotiation_env.game.scenario import Ticket
 from negotiation_env.language.claims.dates import WEEKDAY, DateMention, NightsMention
 from negotiation_env.language.claims.houses import DATE_ASIDE, RoomMention
 from negotiation_env.language.claims.stays import FROM_DATE, PART, begins, counted_from, names_price, nights_said
-from negotiation_env.language.claims.talk import Claim, Span, Talk, within
+from negotiation_env.language.claims.talk import PATTERNS, Claim, Span, Talk, within
 from negotiation_env.language.claims.told import parts_told
 
 _TO_NIGHTS: Final = re.compile(r"(?:'s|[,，]| for| at)*(?: the)?(?: ?[0-9]{3,4})?[,，]?(?: for)? ?")
@@ -19,10 +19,7 @@ _ONE_NIGHT: Final = re.compile(r"[,.;)]|$")
 _NO_MORE: Final = re.compile(r",? (?:and )?(?:no more|not one more|no longer)\b")
 _AND_NIGHTS: Final = re.compile(r"/[0-9]| and (?:[a-z]+|[0-9]+)(?:[,.;:?!)]|$)")
 _AT_ONCE: Final = re.compile(r" in (?:one go|a row)\b| at a stretch\b| on end\b| running\b")
-_LEAST: Final = re.compile(
-    r"\b(?:minimum|min|at least|or more|or longer|least|every|each|per|more than|under|limit|up to|over|any|"
-                           r"who|guests?|stays?|people|long|whatever|which|of the)\b"
-    r"|哪|都有|换|洗|以上|连住|起住|至少|最少")  # fmt: skip
+_LEAST: Final = PATTERNS["least_nights"]
 _EACH: Final = re.compile(r" each\b")
 
 
@@ -135,11 +132,7 @@ def _whole_stays(
 
 _DAYS_OUT: Final = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days\b|\bout\b|weekend")
 """What tells that some nights of a stay are left out."""
-_LESS: Final = re.compile(
-    r"\b(?:only|just|without|except|minus|less|but|not|first|last|those|these|weekends?|weekdays?|closed?|out|skip|"
-    r"leave|keep|kept|of (?:the|your)|split|half|each|either|instead|shorter|stays? of|minimum|at least|or)\b"
-    r"|只|不|除|另"
-)
+_LESS: Final = PATTERNS["fewer_nights"]
 
 
 def _bare_nights(talk: Talk, nights: Sequence[NightsMention], dates: Sequence[DateMention]) -> list[NightsMention]:

@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Final, NamedTuple
 
 from negotiation_env.game.scenario import Ticket
-from negotiation_env.language.claims.talk import MAX_EARLIER, MAX_LENGTH, Claim, Talk, within
+from negotiation_env.language.claims.talk import MAX_EARLIER, MAX_LENGTH, PATTERNS, Claim, Talk, within
 from negotiation_env.language.claims.told import (
     Count,
     Nights,
@@ -119,19 +119,11 @@ def _days_unheard(talk: Talk, now: Told, nights: Sequence[Nights], before: _Befo
             yield _date_claim(talk, group, new[0])
 
 
-_PARTS: Final = re.compile(
-    r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekends?|weekdays?|midweek|closed?|shut|blocked|first week)\b"
-    r"|周|平日|关房|礼拜|星期|五一|那[一二两三四五六]晚"
-)
+_PARTS: Final = PATTERNS["parts_of_week"]
 _WEEK: Final = re.compile(r"周|礼拜|星期")
 _PARTLY: Final = re.compile(r"\b(?:only|just|last|first|rest|half|other|of (?:the|those|these))\b|只|剩")
 _VAGUE: Final = re.compile(r"\b(?:about|around|roughly|near|say) (?:the )?$")
-_OWN_DAY: Final = re.compile(
-    r"\b(?:i|we|i'll|we'll|you|report|call|ring|write|send|photograph\w*|photos?|banner|badge|decide|answer|by|before|"
-    r"until then|deadline|birthday|meet\w*|visit|paid|pay|payout|review|again|not|without|except|no|but)\b|再|之前"
-    r"|打给|发您|除|吗|呢"
-)
-"""Words beside a day on which somebody does something, or that is left out."""
+_OWN_DAY: Final = PATTERNS["own_day"]
 
 
 def _near(day: date, ticket: Ticket) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
-from negotiation_env.language.claims.talk import Claim, Span, Talk, within
+from negotiation_env.language.claims.talk import PATTERNS, Claim, Span, Talk, within
 from negotiation_env.language.numerals import Number
 
 _PERCENT: Final = re.compile(r" ?(?:%|per ?cent\b|pct\b|percentage points?\b)")
@@ -56,49 +56,12 @@ _MULTIPLE: Final = re.compile(
 )
 _TIMES: Final = re.compile(r" times (?:as many|the|more)\b|倍(?=的|浏览|曝光|订单)")
 
-_SUBJECTS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
-    ("conversion", re.compile(
-        r"\b(?:into guests|book|books|booked|bookers?|booking|bookings|convert\w*|conversions?|"
-        r"reservations?|reserv\w+|buy|buys|buyers|orders?)\b"
-        r"|转化|下单|落单|会订|会住|预订|订单|成单|订的|真订")),
-    ("exposure", re.compile(
-        r"\b(?:views?|viewers?|viewed|lookers?|look|looking at|displayed|seeing|eyes|looks|eyeballs|looked at|look at|"
-        r"seen|saw|see|sees|shown|exposure|visib\w+|impressions|clicks?|clicked|shows?|come(?:s)? up|appears?|noticed|"
-        r"noticing|notice|visits|page|listing|glances|open your|opened|onlookers|found|attention|reach|"
-        r"traffic)\b|曝光|浏览|看到|看见|看得见|看您|看你|看的人|展示|点击|流量|被看|翻看|露出")),
-    ("demand", re.compile(
-        r"\b(?:demand|search(?:es|ed|ing)?|searchers|look(?:ing|s)? for|interest|travell?ers?|visitors?|tourists?|"
-        r"enquir\w+|inquir\w+|people|ppl|arrivals|crowds?|season|market|footfall|guests|queries|leaves|weekend|week|"
-        r"festival|fair|expo|holidays?|marathon|arriving|come|coming|town|calendar|concert|regatta|harvest|blossom|"
-        r"exams?)\b|需求|搜|的人|人[少多]|客流|"
-        r"热度|来的")),
-    ("occupancy", re.compile(
-        r"\b(?:occ|occup\w+|full|fuller|fill|filled|empty|emptier|vacant|vacan\w+|free|sold|unsold|taken|"
-        r"books|rooms?|beds?|house|keys)\b"
-        r"|入住|住了|住着|满房|空房|空着|住满|卖了|卖掉|空的|出租率")),
-    ("commission", re.compile(
-        r"\b(?:commission|our share|our cut|our part|fee|keep|kept|keeps|deduct\w*|leav\w+|ledger|net|"
-        r"reach\w*|in hand|ours|share|our side|to us|for us|through us|"
-        r"as (?:always|ever|usual))\b|佣金|抽|扣|提成|摊上")),
-)  # fmt: skip
-# A percentage of a price is a discount or an offer, no statement of fact.
-_PRICE_SHARE: Final = re.compile(
-    r"\b(?:off|discount\w*|cheaper|rates?|prices?|priced|yuan|net|margin|deposit|tax|vat|lower your|"
-    r"of (?:the|your) rate|"
-    r"payout|advance|refund|cancel\w*|sure|certain|agree|right|honest|serious)\b|折|价|房价|便宜|预付|定金|退|同意|放心"
+_SUBJECTS: Final = tuple(
+    (kind, PATTERNS[kind]) for kind in ("conversion", "exposure", "demand", "occupancy", "commission")
 )
-_UP: Final = re.compile(
-    r"\b(?:up|more|ris(?:e|es|ing|en)|rose|climb\w*|grow\w*|grew|grown|above|over|higher|increas\w+|extra|additional|"
-    r"plus|stronger|longer (?=than (?:normal|usual|always))|larger|lift(?:s|ed|ing)?|boost\w*|jump\w*|surg\w+|gain\w*|"
-    r"ahead|shoots? up|soar\w*|bigger|busier|better|strong|rush|peak|boom\w*|livel\w+|fuller|swell\w*|adds?|on top)\b|"
-    r"涨|多|升|增|上升|高|旺|火|热"
-)
-_DOWN: Final = re.compile(
-    r"\b(?:down|fewer|less|falls?|fell|fallen|falling|drop\w*|below|under|lower\w*|declin\w+|behind|decreas\w+|"
-    r"los[et]\w*|minus|weak\w*|slip\w*|sink\w*|sank|sunk|off|dip\w*|thin\w*|quiet\w*|shr[iau]nk\w*|short(?:er)?|"
-    r"smaller|slow\w*|collaps\w+|missing|shy|soft\w*|slump\w*|slid\w*|sag\w*|cool\w*|dead|worse|cuts?|reduc\w+|"
-    r"pull\w* [a-z]+ down)\b|跌|少|降|减|下滑|低|掉|淡|冷|差|弱"
-)
+_PRICE_SHARE: Final = PATTERNS["price_share"]
+_UP: Final = PATTERNS["up"]
+_DOWN: Final = PATTERNS["down"]
 _NOT: Final = re.compile(r"(?:(?:\b(?:not|never|no|instead of|rather than)|n't) (?:[a-z]+ )?|不是|没|不)$")
 _WE_KEEP: Final = re.compile(
     r"\b(?:we|the platform)(?: only| just| will)? (?:keep|take|hold|retain)s?\b|\bstays? with us\b"
@@ -122,15 +85,8 @@ _MOVED: Final = re.compile(
     r" (?:more|fewer|less|up|down|above|below|over|under|softer|quieter|weaker|stronger|busier)\b"
 )
 _MOVED_ALONE: Final = re.compile(r" (?:up|down)[.;!]")
-_THIRD: Final = re.compile(
-    r"\b(?:houses|hotels|partners?|neighbou?rs?|resorts|guest ?houses|inns|homestays|competitors|others|average|"
-    r"measured|proven|model|figures|statistics|last (?:year|month|week|winter|spring|summer|autumn|january|june|time)|"
-    r"everybody|everyone|whole|zone|street|guests|business)\b"
-)
-_MUCH: Final = re.compile(
-    r"\b(?:more|fewer|less|up|down|above|below|over|under|twice|doubl\w+|tripl\w+|times|increase|drop|"
-    r"rise|rose|fall\w*|fell|gr[eo]w\w*|higher|lower|bigger|larger|smaller|busier|quieter)\b|[多少涨跌翻降增]"
-)
+_THIRD: Final = PATTERNS["third_parties"]
+_MUCH: Final = PATTERNS["how_much"]
 # Demand that is said to move now, without a figure; "if demand is up" and what the hotel may think are no claims.
 _TREND: Final = re.compile(
     r"(?<!if )\b(?:demand|searches)(?: [a-z]+){0,4}?(?:'s| is| are| will be| keeps?| has been| stands?| runs?|"

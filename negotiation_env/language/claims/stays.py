@@ -22,7 +22,7 @@ from negotiation_env.language.claims.dates import (
     weekdays_of,
 )
 from negotiation_env.language.claims.houses import RoomMention, tickets_meant
-from negotiation_env.language.claims.talk import Claim, Span, Talk, within
+from negotiation_env.language.claims.talk import PATTERNS, Claim, Span, Talk, within
 from negotiation_env.language.claims.told import Nights, nights_on, parts_among, told
 from negotiation_env.language.numerals import find_numbers
 
@@ -65,14 +65,7 @@ _START_AFTER: Final = re.compile(
     r" ?(?:起|进|入住|开始)|,? (?:onwards?|on,)| x ?[0-9]| ?(?:[0-9]{1,2}|[一二两三四五六七八九十]{1,3})晚|"
     r",? ?(?:for )?(?:the )?(?:[a-z]+|[0-9]+) nights?\b"
 )
-# The date is somebody's day for doing something, or an edge that nights are counted up to.
-_OTHER_DAY: Final = re.compile(
-    r"\b(?:by|before|until|till|since|after|latest|ago|paid|pays?|payout|ring|call|phone|visit\w*|meet\w*|send|report|"
-    r"mail|write|pictures|photos|come|back|unsold|deadline|birthday|opens?|reopen\w*|closed?|shut|outside|not|never|"
-    r"today|tomorrow|last year|yesterday|expires?|valid|invoice|contract|decide|answer|review|check again|wedding|"
-    r"exam\w*|opened|deliver\w*|photograph\w*|were|was|had|hadn't|wasn't|stood|done|finish\w*|ready|holiday|festival|"
-    r"fair|new year)\b|再|之前|前$|联系|打给|回您|结算|发您|除了|不含|合同"
-)
+_OTHER_DAY: Final = PATTERNS["other_day"]
 _I_WRITE: Final = re.compile(
     r"\b(?:i|we)(?:'m| am)? (?:writ\w+|call\w*|phon\w+|ring\w*) (?:you |to you )?(?:about|for)\b"
 )
@@ -87,12 +80,7 @@ _OTHER_MONTH: Final = re.compile(
 )
 _ROOMS_ASKED: Final = re.compile(r"\b(?:rooms|rates?|nights|prices?)\b")
 _IN_MONTH: Final = re.compile(r"(?: rooms?)? (?:in|for)(?: the)?(?: (?:early|late|mid|end of))? ?-?")
-PART: Final = re.compile(
-    r"\b(?:only|just|last|leave|except|without|outside|first|keep|kept|closed?|after|weekends?|weekdays?|midweek|other|"
-    r"rest|remaining|of (?:those|these|them|the)|part|some|stays|stay(?! of\b)|shorter|instead|half|quiet|empty|before|"
-    r"between|or|mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|alone|either|split|minus|less|"
-    r"free)\b|只|其中|剩|另外|平日|周"
-)
+PART: Final = PATTERNS["part_of_stay"]
 
 
 _ALL_FROM: Final = re.compile(

@@ -15,9 +15,12 @@ from negotiation_env.game.scenario import TaskCard
 from negotiation_env.game.state import GameState
 from negotiation_env.language.claims.dates import DateMention, NightsMention, find_dates, find_nights
 from negotiation_env.language.numerals import Number, find_numbers, lower
+from negotiation_env.language.price_vocabulary import word_patterns
 
 WORDS: Final = read_toml(Path(__file__).with_name("words.toml"), dict[str, dict[str, str]])
 """The lists of ``words.toml``; see there."""
+PATTERNS: Final = word_patterns(Path(__file__).with_name("patterns.toml"))
+"""The patterns of ``patterns.toml``; see there."""
 KINDS: Final = frozenset(
     (
         "hotel", "city", "event", "room", "date", "weekday", "nights", "competitor", "competitor-price", "demand",

@@ -21,7 +21,7 @@ from negotiation_env.game import world
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.language.claims.houses import RoomMention, core_name
 from negotiation_env.language.claims.money import figure_beside
-from negotiation_env.language.claims.talk import MAX_LENGTH, Claim, Span, Talk, within
+from negotiation_env.language.claims.talk import MAX_LENGTH, PATTERNS, Claim, Span, Talk, within
 from negotiation_env.language.numerals import Number
 
 _PURSE: Final = r"(?:hands?|pocket|till|purse|account|palm|drawer)"
@@ -86,10 +86,7 @@ _ALL_AFTER: Final = re.compile(
 )
 _LAST: Final = 12
 """Characters of a sentence before words for a type that may be said of the sentence before."""
-_BID: Final = re.compile(
-    r"\b(?:could|would|can i|may i|how about|what about|propos\w*|suggest\w*|let'?s|let us|offer\w*|ask|say|want|like|"
-    r"need|make (?:it|that|the)|hope|if|shall|should|might)\b|能|可以|吗"
-)
+_BID: Final = PATTERNS["bid"]
 _PLEASE: Final = re.compile(r"[^.!?]{0,16}\bplease\b")
 _SAME: Final = 1.5
 """Yuan within which two figures are the same."""
@@ -362,29 +359,8 @@ _EACH_WEEK: Final = (
     r"(?:(?:each|every|per|a) (?:week|(?:mon|tues|wednes|thurs|fri|satur|sun)day)"
     r"|(?:on |of a )?(?:mon|tues|wednes|thurs|fri|satur|sun)days)"
 )
-_PICTURES: Final = r"(?:photos?|photographs?|pictures?)"
 _GIFTS: Final[dict[str, re.Pattern[str]]] = {
-    "banner": re.compile(r"\bbanners?\b|横幅|(?<=[\u4e00-\u9fff]) ?banner"),
-    "badge": re.compile(
-        r"(?<!\bmy )\bbadges?\b(?! ?(?:[0-9]|on the (?:photo|picture)))|\bbest[- ]value (?:label|sticker|sign|mark)\b"
-        r"|徽[章标]|(?<=[\u4e00-\u9fff]) ?badge"
-    ),
-    "search-boost": re.compile(
-        r"\b(?:search|list) (?:boost|lift|push)\b|\bboost(?:s|ed)?\b(?! (?:your|the|its) (?:bookings|sales|revenue))|"
-        r"\b(?:search|list) (?:place|spot|position)\b|\b(?:spot|place|position) (?:up )?in (?:the |our )?search\b|"
-        r"\b(?:higher|better|further up)\b(?: \w+){0,3} (?:in|on) (?:the |our )?(?:search\b|list\b|results)|\b(?:lift|"
-        r"move|push|raise|bring|nudge)(?:s|ed|ing)? (?:you|your \w+|it|them|both|the \w+)(?: \w+){0,3} (?:up|"
-        r"higher) (?:\w+ ){0,2}?(?:in|on) (?:the |our )?(?:search\b|list\b|results)|\b(?:lift|move|push|raise)(?:s|ed|"
-        r"ing)? (?:you|your \w+|it|them|both)(?: \w+)? in (?:the |our )?(?:search|list)\b|搜索(?:位|推|提|加权|靠前|"
-        r"往前|排)|(?:推|排)(?:到|您|你)?(?:搜索)?(?:前面|靠前|上面)|往搜索|(?<=[\u4e00-\u9fff]) ?boost"
-    ),
-    "photo-refresh": re.compile(
-        rf"(?<!your )\b(?:new|fresh|free|better|proper|redone) (?:\w+ ){{0,2}}{_PICTURES}\b|\bphoto (?:refresh|shoot|"
-        rf"session|update)\b|\b{_PICTURES}(?: of \w+ \w+)?(?: (?:are|get|be|made|taken|done|come))* (?:redone|retaken|"
-        rf"renewed|refreshed|anew|again|free)|\bredo (?:\w+ )?{_PICTURES}\b|\b(?:a|our|the) photographer\b|\b(?:we|i|"
-        rf"and|come)(?:'ll| will| can)? photograph (?:the|your|it|them)\b"
-        r"|新照片|重新?拍|摄影师|免费拍|拍(?:一组|一套|几张|照片)|(?<=[\u4e00-\u9fff]) ?photo"
-    ),
+    **{gift: PATTERNS[gift] for gift in ("banner", "badge", "search-boost", "photo-refresh")},
     "weekly-report": re.compile(
         r"\b(?:weekly|week by week) (?:\w+ )?(?:reports?|sheets?|figures|numbers)\b|\bweekly (?:line|page|letter)\b"
         rf"|\b(?:reports?|sheet|page|letter|paper|figures|numbers)(?: (?!for\b)\w+){{0,2}} {_EACH_WEEK}"
@@ -393,11 +369,7 @@ _GIFTS: Final[dict[str, re.Pattern[str]]] = {
         r"每(?:周|个?礼拜|个?星期).{0,8}(?:表|报|一张|一页|纸)|(?<=[\u4e00-\u9fff]) ?(?:weekly )?report"
     ),
 }  # fmt: skip
-_REFUSED: Final = re.compile(
-    r"\b(?:no|not|never|nor|neither|without|instead of|rather than|nobody|nothing|isn't|cannot|stop|forget|minus|skip|"
-    r"less|drop|leave out|off|read|saw|seen|dictate|shows?|wears?|it's the|come by|in addition to|as well as)\b|n't\b|"
-    r"不|没|别|免提|难"
-)
+_REFUSED: Final = PATTERNS["refused_gift"]
 _REFUSED_AFTER: Final = re.compile(
     r",? (?:no\b|(?:\w+ ){0,2}(?:isn't|aren't|is not|i can't|i cannot|i may not|i can not|i won't|won't|can't|ended|"
     r"was|were|had)\b|\w+ n't)|,?(?: and \w+(?: \w+)?)? (?:notwithstanding|or not|aside|apart)\b"
