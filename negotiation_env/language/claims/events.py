@@ -142,9 +142,7 @@ def event_claims(talk: Talk) -> list[Claim]:
         if not true and (elsewhen or adjective):
             continue
         if true or not _was_named((words & known and frozenset(_SEASON.findall(match[0]))) or words, talk):
-            found.append(
-                talk.claim("event", match.start(), match.end(), talk.low[match.start() : match.end()], event, true)
-            )
+            found.append(talk.claim("event", match, talk.low[match.start() : match.end()], event, true))
     return [*found, *_alluded_claims(talk, hits, own, found, spans)]
 
 
@@ -180,7 +178,7 @@ def _alluded_claims(
         named = not slot and any(sentence.start <= claim.start < sentence.end for claim in found)
         if true or not (named or _was_spoken_of(word.word, talk) or (not figure and _is_holiday(talk, word))):
             said = talk.low[word.start : word.end]
-            more[sentence.start] = talk.claim("event", word.start, word.end, said, card.facts.event, true)
+            more[sentence.start] = talk.claim("event", word, said, card.facts.event, true)
     return list(more.values())
 
 
@@ -215,24 +213,13 @@ def _was_named(words: frozenset[str], talk: Talk) -> bool:
 
 def _is_fair(talk: Talk, match: re.Match[str], start: int) -> bool:
     """Return whether "fair" is an event by where it stands in the sentence that begins at ``start``."""
-    telling = _TELLING.search(talk.before(match.start(), 24)) is not None
-    return (
-        telling
-        or match.start() == start
-        or _OF_FAIR.search(talk.low, max(0, match.start() - 6), match.end() + 12) is not None
-    )
+    telling = match.start() == start or _TELLING.search(talk.before(match.start(), 24))
+    return bool(telling or _OF_FAIR.search(talk.low, max(0, match.start() - 6), match.end() + 12))
 
 
 def _root(word: str) -> str:
-    return {
-        "leaves": "leaf",
-        "foliage": "leaf",
-        "races": "marathon",
-        "race": "marathon",
-        "runners": "marathon",
-        "concerts": "music",
-        "concert": "music",
-    }.get(word, word.removesuffix("s"))
+    kinds = {"leaf": ("leaves", "foliage"), "marathon": ("races", "race", "runners"), "music": ("concerts", "concert")}
+    return next((kind for kind, words in kinds.items() if word in words), word.removesuffix("s"))
 
 
 @lru_cache(maxsize=256)

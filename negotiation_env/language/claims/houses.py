@@ -123,16 +123,13 @@ def room_claims(talk: Talk, mentions: Sequence[RoomMention]) -> list[Claim]:
     rooms = ", ".join(ticket.room for ticket in talk.card.tickets)
     found: list[Claim] = []
     for mention in mentions:
-        said = talk.low[mention.start : mention.end]
         if mention.tickets:
             room = talk.card.tickets[mention.tickets[0]].room
-            found.append(
-                talk.claim("room", mention.start, mention.end, talk.text[mention.start : mention.end], room, True)
-            )
+            found.append(talk.claim("room", mention, talk.text[mention.start : mention.end], room, True))
         elif _DENIED.search(talk.before(mention.start, 16)):
             continue
         elif _is_room(talk, mention) and not _named_before(talk, mention):
-            found.append(talk.claim("room", mention.start, mention.end, said, rooms, False))
+            found.append(talk.claim("room", mention, talk.low[mention.start : mention.end], rooms, False))
     return found
 
 
@@ -150,14 +147,9 @@ def _is_room(talk: Talk, mention: RoomMention) -> bool:
     if not low[mention.start : mention.end].isascii() or len(mention.words) > 1:
         return True
     before, after = low[max(0, mention.start - 16) : mention.start], low[mention.end : mention.end + 10]
-    named = talk.text[mention.start].isupper() and _NAMED_ROOM.search(
-        talk.text, max(0, mention.start - 24), mention.start
-    )
-    return (
-        bool(named)
-        or _DETERMINER.search(before) is not None
-        or re.match(r" (?:at |for |from |is )?[0-9]", after) is not None
-    )
+    named = _NAMED_ROOM.search(talk.text, max(0, mention.start - 24), mention.start)
+    named = named if talk.text[mention.start].isupper() else None
+    return bool(named or _DETERMINER.search(before) or re.match(r" (?:at |for |from |is )?[0-9]", after))
 
 
 def _named_before(talk: Talk, mention: RoomMention) -> bool:
@@ -308,27 +300,27 @@ def house_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
         before, after = talk.before(house.start, 32), talk.after(house.end, 16)
         if house.core == own:
             wrong = set(house.tail.split()) & _TELLING - set(hotel.name.lower().split())
-            found.append(talk.claim("hotel", house.start, house.end, name, hotel.name, not wrong))
+            found.append(talk.claim("hotel", house, name, hotel.name, not wrong))
         elif house.core == other:
             addressed = _OWN_HOUSE_BEFORE.search(before) is not None or _OWN_HOUSE_AFTER.match(after) is not None
             addressed = addressed or _is_asked_of(talk, house, rooms)
             if not talk.earlier and not any(named.core == own for named in houses):
                 addressed = addressed or _is_addressed_first(talk, house)
             if addressed:
-                found.append(talk.claim("hotel", house.start, house.end, name, hotel.name, False))
+                found.append(talk.claim("hotel", house, name, hotel.name, False))
             else:
-                found.append(talk.claim("competitor", house.start, house.end, name, competitor, True))
+                found.append(talk.claim("competitor", house, name, competitor, True))
         elif house.core not in talk.earlier_low and name not in talk.earlier_low:
-            found.append(talk.claim("competitor", house.start, house.end, name, competitor, False))
+            found.append(talk.claim("competitor", house, name, competitor, False))
     found += _city_claims(talk, houses, rooms)
     found += _near_name_claims(talk, houses, rooms) + _near_rival_claims(talk)
     if not talk.earlier and own in _OWN_SIGNS:
         for match in _CHINESE_OWN.finditer(talk.low):
             true = bool(set(match[1]) & set(_OWN_SIGNS[own]))
-            found.append(talk.claim("hotel", match.start(1), match.end(1), match[1], hotel.name, true))
+            found.append(talk.claim("hotel", Span(*match.span(1)), match[1], hotel.name, true))
     for match in _YOUR_HOUSE.finditer(talk.low):
         if match[1] not in talk.earlier_low:
-            found.append(talk.claim("hotel", match.start(), match.end(), match[0], hotel.name, False))
+            found.append(talk.claim("hotel", match, match[0], hotel.name, False))
     return found
 
 
@@ -355,12 +347,12 @@ def _near_name_claims(talk: Talk, houses: list[House], rooms: list[RoomMention])
         known = said in talk.earlier_low or second in _NO_NAMES or first in _NO_NAMES
         known = known or (said in _PLACES and not _LODGING_NEXT.match(talk.low, end))
         if shares and apart and not known and not {first, second} & (_NO_HOUSES - {"garden"}):
-            found.append(talk.claim("hotel", match.start(), end, said, hotel.name, False))
+            found.append(talk.claim("hotel", Span(match.start(), end), said, hotel.name, False))
     for match in _ROOMS_AT.finditer(talk.text) if not talk.earlier else ():
         name = match[1].lower()
         other = taken.isdisjoint(range(match.start(1), match.end(1))) and not _cities().match(name)
         if other and name not in own and name not in _NO_NAMES | _NO_HOUSES:
-            found.append(talk.claim("hotel", match.start(1), match.end(1), match[1], hotel.name, False))
+            found.append(talk.claim("hotel", Span(*match.span(1)), match[1], hotel.name, False))
     return found
 
 
@@ -381,9 +373,8 @@ def _near_rival_claims(talk: Talk) -> list[Claim]:
             continue
         said = talk.low[match.start() : end]
         if said not in talk.earlier_low and (not words & _NO_NAMES or _OFFERS.match(talk.low, end)):
-            found.append(
-                talk.claim("competitor", match.start(), end, talk.text[match.start() : end], competitor, False)
-            )
+            name = talk.text[match.start() : end]
+            found.append(talk.claim("competitor", Span(match.start(), end), name, competitor, False))
     return found
 
 
@@ -441,9 +432,7 @@ def _city_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
         if beside or ours or _LOCAL.search(before) or _HERE.search(before) or _ARRIVING.search(before):
             true = said.lower().replace("'", "") == city.lower().replace("'", "")
             if true or beside or said.lower() not in talk.earlier_low:
-                found.append(
-                    talk.claim("city", match.start(), match.end(), talk.text[match.start() : match.end()], city, true)
-                )
+                found.append(talk.claim("city", match, talk.text[match.start() : match.end()], city, true))
     return found
 
 

@@ -44,7 +44,7 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
         single = mention.nights == 1 and _ONE_NIGHT.match(talk.low, mention.end) and _just_before(dates, mention)
         if single and "1 night" not in talk.earlier_low and "one night" not in talk.earlier_low:
             true = 1 in lengths
-            found.append(talk.claim("nights", mention.start, mention.end, 1.0, ", ".join(map(str, lengths)), true))
+            found.append(talk.claim("nights", mention, 1.0, ", ".join(map(str, lengths)), true))
         exact = _NO_MORE.match(after) is not None  # "three nights and no more"
         loose = _LEAST.search(around) or talk.before(mention.start, 3).endswith((" a ", "这", "那"))
         loose = loose or talk.low.startswith("起", mention.end)
@@ -73,15 +73,11 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
             partly = mention.nights < longest and talk.earlier and not swapped
             asked = talk.low[sentence.end : sentence.end + 1] in ("?", "？")
             part = part or ((asked or meant is None) and _is_a_part(talk, sentence, dates))
-            parts, left = (
-                parts_told((*talk.earlier, talk.text), meant or talk.card.tickets)
-                if talk.earlier
-                else (frozenset[int](), frozenset[int]())
-            )
+            messages = (*talk.earlier, talk.text) if talk.earlier else ()
+            parts, left = parts_told(messages, meant or talk.card.tickets)
             if mention.nights in left or (partly and not exact and (part or mention.nights in parts)):
                 continue
-        found.append(talk.claim("nights", mention.start, mention.end, float(mention.nights),
-                                ", ".join(map(str, lengths)), true))  # fmt: skip
+        found.append(talk.claim("nights", mention, float(mention.nights), ", ".join(map(str, lengths)), true))
     return found
 
 
@@ -126,7 +122,7 @@ def _whole_stays(
             if told or any(len(date.days) > 1 for date in within(dates, sentence.start, sentence.end)):
                 continue
         truth = ", ".join(map(str, sorted(lengths)))
-        found.append(talk.claim("nights", mention.start, mention.end, float(mention.nights), truth, true))
+        found.append(talk.claim("nights", mention, float(mention.nights), truth, true))
     return found, {claim.start for claim in found}
 
 

@@ -211,7 +211,7 @@ def _beside(said: Told, group: Nights) -> frozenset[str]:
 
 
 def _date_claim(talk: Talk, group: Nights, day: date) -> Claim:
-    return talk.claim("date", group.start, group.end, day.isoformat(), None, False)
+    return talk.claim("date", group, day.isoformat(), None, False)
 
 
 def _weekdays_said_back(talk: Talk, now: Told, before: _Before) -> Iterator[Claim]:
@@ -234,7 +234,7 @@ def _weekdays_said_back(talk: Talk, now: Told, before: _Before) -> Iterator[Clai
         sentence = sentence_at(now, named.start)
         whole = named.end - named.start >= len("monday")
         if whole and named.weekday not in known and words & words_in(now, sentence):
-            yield talk.claim("weekday", named.start, named.end, talk.low[named.start : named.end], None, False)
+            yield talk.claim("weekday", named, talk.low[named.start : named.end], None, False)
 
 
 _WEEK_DAYS: Final = frozenset(range(7))
@@ -265,7 +265,7 @@ def _weekdays_moved(talk: Talk, now: Told, nights: Sequence[Nights], before: _Be
             continue
         moved = any(is_moved(part.weekdays, days) for days in heard)
         if moved and not is_asked(now, sentence_at(now, part.start)):
-            yield talk.claim("weekday", part.start, part.end, talk.low[part.start : part.end], None, False)
+            yield talk.claim("weekday", part, talk.low[part.start : part.end], None, False)
 
 
 def _counts_said_back(talk: Talk, now: Told, before: _Before) -> Iterator[Claim]:
@@ -289,7 +289,7 @@ def _counts_said_back(talk: Talk, now: Told, before: _Before) -> Iterator[Claim]
         for word in _counted(now, count, apart=False):
             other = told_of.get(word.stem)
             if other is not None and other.value not in said:
-                yield talk.claim("earlier", count.start, count.end, float(count.value), float(other.value), False)
+                yield talk.claim("earlier", count, float(count.value), float(other.value), False)
                 break
 
 

@@ -178,9 +178,7 @@ def _counted_share(low: str, numbers: list[Number], place: int) -> Share | None:
         return Share(number.start, unit.end(), number.value, False) if number.value <= 1000 else None
     if before.endswith("百分之"):
         return Share(number.start - 3, number.end, number.value, False)
-    if number.value < 100 and _OF_HUNDRED.search(before):
-        return Share(number.start, number.end, number.value, False)
-    if number.value < 100 and _HUNDRED.match(low, number.end):
+    if number.value < 100 and (_OF_HUNDRED.search(before) or _HUNDRED.match(low, number.end)):
         return Share(number.start, number.end, number.value, False)
     if number.value < 10 and _TENTHS.match(low, number.end):
         return Share(number.start, number.end + 1, number.value * 10.0, True)
@@ -252,11 +250,9 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
         if kind == "demand":
             true = not direction or (direction > 0) == (facts.demand > 0) or facts.demand == 0
             signed = direction * share.percent if direction else share.percent
-            return talk.claim(kind, share.start, share.end, signed, float(facts.demand), true)
+            return talk.claim(kind, share, signed, float(facts.demand), true)
         lost = kind in ("exposure", "conversion") and _FEWER.match(talk.low, share.end) is not None
-        return talk.claim(
-            kind, share.start, share.end, -share.percent if lost else share.percent, holds[kind][0], not lost
-        )
+        return talk.claim(kind, share, -share.percent if lost else share.percent, holds[kind][0], not lost)
     if (share.percent >= 99.5 and not share.loose) or _said_share(talk, share, near, earlier):
         return None
     near = subjects[0] if subjects else ""
@@ -266,7 +262,7 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
         if not _OF_HUNDRED.search(talk.before(share.start, 30)) and (less or _PRICE_SHARE.search(words)):
             return None
     truth = {"demand": float(facts.demand), "occupancy": hotel.occupancy * 100.0}.get(near, holds.get(near, (None,))[0])
-    return talk.claim(near or "performance", share.start, share.end, share.percent, truth, False)
+    return talk.claim(near or "performance", share, share.percent, truth, False)
 
 
 def _is_taken_off(talk: Talk, share: Share) -> bool:
@@ -304,11 +300,8 @@ def _direct(talk: Talk, share: Share) -> str:
 
 def _said_share(talk: Talk, share: Share, near: str, earlier: AbstractSet[int]) -> bool:
     """Return whether a share was said before; of demand, views and bookings it must have been a share there too."""
-    if not talk.was_said(share.percent):
-        return False
-    if near not in ("demand", "exposure", "conversion"):
-        return True
-    return round(share.percent) in earlier
+    moves = near in ("demand", "exposure", "conversion")
+    return talk.was_said(share.percent) and (not moves or round(share.percent) in earlier)
 
 
 def _holds(talk: Talk) -> dict[str, tuple[float, ...]]:
@@ -327,10 +320,8 @@ def _holds(talk: Talk) -> dict[str, tuple[float, ...]]:
 def _says_a_share(near: str, words: str) -> bool:
     """Return whether a fraction or a multiple is said of a fact: "half full", "a quarter more searches"."""
     if near == "occupancy":
-        return (
-            _OF_ROOMS.search(words) is not None
-            or re.search(r"\b(?:full|empty|occup\w+|sold|unsold|vacant)\b|满|空", words) is not None
-        )
+        full = re.search(r"\b(?:full|empty|occup\w+|sold|unsold|vacant)\b|满|空", words)
+        return (_OF_ROOMS.search(words) or full) is not None
     if near == "commission":
         return _WE_KEEP.search(words) is not None
     return near in ("demand", "exposure", "conversion") and (_MUCH.search(words) is not None)
@@ -352,11 +343,10 @@ def _direction(talk: Talk, share: Share, sentence: Span) -> int:
     before = talk.low[max(0, share.start - 2) : share.start]
     if before[-1:] in ("+", "-") and not before[0].isdigit():  # "12-15%" is a range, "-15%" a fall
         return 1 if before[-1] == "+" else -1
+    first, last = max(sentence.start, share.start - 40), min(sentence.end, share.end + 40)
     best, direction = 41, 0
     for sign, pattern in ((1, _UP), (-1, _DOWN)):
-        for match in pattern.finditer(
-            talk.low, max(sentence.start, share.start - 40), min(sentence.end, share.end + 40)
-        ):
+        for match in pattern.finditer(talk.low, first, last):
             after = match.start() >= share.end
             distance = match.start() - share.end if after else share.start - match.end()
             if distance < 0 or "," in talk.low[share.end : match.start()] + talk.low[match.end() : share.start]:
@@ -379,17 +369,13 @@ def trend_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
             continue
         up = (_UP.search(match[0]) is not None and _DOWN.search(match[0]) is None) or "roof" in match[0]
         if up or _DOWN.search(match[0]) is not None:
-            claims.append(
-                talk.claim("demand", match.start(), match.end(), "up" if up else "down", truth, up == (truth > 0))
-            )
+            claims.append(talk.claim("demand", match, "up" if up else "down", truth, up == (truth > 0)))
     if not claims:
         claims += _crowd_claims(talk, shares)
     claims += _signed_claims(talk, claims) + _flat_claims(talk) + _slight_claims(talk, shares)
     for match in _LOST.finditer(talk.low):
         if not within(shares, match.start() - 40, match.end() + 20):
-            claims.append(
-                talk.claim("exposure", match.start(), match.end(), "down", float(talk.card.facts.exposure), False)
-            )
+            claims.append(talk.claim("exposure", match, "down", float(talk.card.facts.exposure), False))
     return claims
 
 
@@ -409,10 +395,8 @@ def _signed_claims(talk: Talk, found: Sequence[Claim]) -> list[Claim]:
         if _NOT.search(talk.before(number.start, 24)) or not (off or sign):
             continue
         up = not off and sign is not None and bool(sign[1] or (len(sign.groups()) > 2 and sign[3]))
-        claims.append(
-            talk.claim("demand", number.start, number.end, number.value if up else -number.value,
-                       float(facts.demand), up == (facts.demand > 0))
-        )  # fmt: skip
+        value = number.value if up else -number.value
+        claims.append(talk.claim("demand", number, value, float(facts.demand), up == (facts.demand > 0)))
     return claims
 
 
@@ -420,7 +404,7 @@ def _flat_claims(talk: Talk) -> list[Claim]:
     """Return the claims that as many people look as last year."""
     truth = float(talk.card.facts.demand)
     return [
-        talk.claim("demand", match.start(), match.end(), 0.0, truth, abs(truth) <= FLAT_WITHIN)
+        talk.claim("demand", match, 0.0, truth, abs(truth) <= FLAT_WITHIN)
         for match in _FLAT.finditer(talk.low)
         if not _UNCERTAIN.search(talk.before(match.start(), 40))
     ]
@@ -436,7 +420,7 @@ def _slight_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
             continue
         up = match[1] is None
         true = abs(truth) <= SLIGHT_WITHIN and (up == (truth > 0) or abs(truth) <= FLAT_WITHIN)
-        claims.append(talk.claim("demand", match.start(), match.end(), "up" if up else "down", truth, true))
+        claims.append(talk.claim("demand", match, "up" if up else "down", truth, true))
     return claims
 
 
@@ -451,7 +435,5 @@ def _crowd_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
         if _UNCERTAIN.search(talk.low, sentence.start, sentence.end):
             continue
         up = match[1] is not None
-        claims.append(
-            talk.claim("demand", match.start(), match.end(), "up" if up else "down", truth, up == (truth > 0))
-        )
+        claims.append(talk.claim("demand", match, "up" if up else "down", truth, up == (truth > 0)))
     return claims

@@ -143,7 +143,7 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
             true = all(any(fits(day, ticket) for ticket in talk.card.tickets) for day in mention.days)
         else:
             true = any(_fits(talk, mention, ticket, start, nights) for ticket in tickets)
-        found.append(talk.claim("date", mention.start, mention.end, _iso(mention.days[0]), truth, true))
+        found.append(talk.claim("date", mention, _iso(mention.days[0]), truth, true))
     return found
 
 
@@ -180,7 +180,7 @@ def _end_claims(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], sai
     begins = not mention.is_range or any(_inside(mention.days[0], ticket) for ticket in tickets)
     true = true and begins
     truth = ", ".join(sorted(end.isoformat() for end in ends))
-    return [talk.claim("date", mention.start, mention.end, _iso(mention.days[-1]), truth, true)]
+    return [talk.claim("date", mention, _iso(mention.days[-1]), truth, true)]
 
 
 def _days_said(talk: Talk) -> AbstractSet[Day]:
@@ -358,7 +358,7 @@ def weekday_claims(talk: Talk, dates: Sequence[DateMention]) -> list[Claim]:
                 for n in (range(t.nights) if match[1] else (t.nights - 1, t.nights))}  # fmt: skip
         if said not in talk.earlier_low:
             true = _WEEKDAY_NAMES.index(said[:3]) in days
-            claims.append(talk.claim("weekday", match.start(), match.end(), said, None, true))
+            claims.append(talk.claim("weekday", match, said, None, true))
     return claims
 
 
@@ -382,7 +382,7 @@ def _weekday_claims(talk: Talk, mention: DateMention) -> list[Claim]:
             truth = ", ".join(found.strftime("%A") for found in days)
             told = any(item.weekday == weekday and item.days[0].day == said.day for item in talk.earlier_dates)
             true = told or any(found.weekday() == weekday for found in days)
-            claims.append(talk.claim("weekday", mention.start, mention.end, _iso(said), truth, true))
+            claims.append(talk.claim("weekday", mention, _iso(said), truth, true))
     return claims
 
 
@@ -391,11 +391,7 @@ def month_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomM
 
     That is a month in the first message, in a sentence about rooms or rates, or later one right behind a room.
     """
-    months = {
-        (ticket.check_in + timedelta(days=night)).month
-        for ticket in talk.card.tickets
-        for night in range(ticket.nights + 1)
-    }
+    months = {(t.check_in + timedelta(days=n)).month for t in talk.card.tickets for n in range(t.nights + 1)}
     truth = ", ".join(MONTHS[month - 1] for month in sorted(months))
     claims: list[Claim] = []
     for mention in find_months(talk.low):
@@ -408,7 +404,7 @@ def month_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomM
         beside = any(_IN_MONTH.fullmatch(talk.low[room.end : mention.start]) for room in named[-2:])
         if beside or (not talk.earlier and (named or asked)):
             true = mention.month in months
-            claims.append(talk.claim("date", mention.start, mention.end, f"--{mention.month:02d}", truth, true))
+            claims.append(talk.claim("date", mention, f"--{mention.month:02d}", truth, true))
     return claims
 
 

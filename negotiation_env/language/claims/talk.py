@@ -53,6 +53,10 @@ class Placed(Protocol):
     def start(self) -> int:
         """Where it begins."""
 
+    @property
+    def end(self) -> int:
+        """Where it ends."""
+
 
 P = TypeVar("P", bound=Placed)
 
@@ -187,9 +191,11 @@ class Talk:
         at = bisect_left(self._sorted_values, value - tolerance)
         return at < len(self._sorted_values) and self._sorted_values[at] <= value + tolerance
 
-    def claim(self, kind: str, start: int, end: int, value: float | str | None, truth: float | str | None,
-              true: bool) -> Claim:  # fmt: skip
-        """Return a claim made by ``text[start:end]``."""
+    def claim(
+        self, kind: str, at: Placed | re.Match[str], value: float | str | None, truth: float | str | None, true: bool
+    ) -> Claim:
+        """Return the claim that the words at a place make."""
+        start, end = at.span() if isinstance(at, re.Match) else (at.start, at.end)
         return Claim(kind, self.text[start:end], start, end, value, truth, true)
 
 

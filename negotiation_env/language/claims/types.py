@@ -166,7 +166,7 @@ def type_claims(talk: Talk, rooms: Sequence[RoomMention]) -> list[Claim]:
             turned = (leaves or value > highest) if net else left
             true = False if turned and not asks else None
         if true is not None:
-            claims.append(talk.claim("price-type", number.start, number.end, value, "selling" if net else "net", true))
+            claims.append(talk.claim("price-type", number, value, "selling" if net else "net", true))
         elif net:
             whole = [figure for figure in figures if figure.start not in nets]
             claims += _left(talk, number, words, [f for f in whole if not asks or f.end > number.start - _CLOSE], keeps)
@@ -209,7 +209,7 @@ def _left(talk: Talk, number: Number, words: int, figures: Sequence[Number], kee
         return []
     truth = min((figure * keep for figure in whole for keep in keeps), key=lambda left: abs(left - value))
     true = abs(truth - value) <= _SAME or talk.was_said(value, _SAME)
-    return [talk.claim("net-price", number.start, number.end, value, round(truth, 2), true)]
+    return [talk.claim("net-price", number, value, round(truth, 2), true)]
 
 
 def _apart(value: float, others: AbstractSet[float]) -> float:
@@ -403,7 +403,7 @@ def gift_claims(talk: Talk) -> list[Claim]:
             if not told and _is_offered(talk, match):
                 true = gift in allowed or (bool(own) and pattern.search(own) is not None)
                 truth = ", ".join(allowed)
-                found.append(talk.claim("promise", match.start(), match.end(), gift, truth, true))
+                found.append(talk.claim("promise", match, gift, truth, true))
                 break
     return found
 
