@@ -120,9 +120,9 @@ def _matrix(read: Sequence[Mapping[str, float]], vocabulary: Mapping[str, int]) 
     return csr_array((values, (rows, columns)), shape=(len(read), len(vocabulary)))
 
 
-def _descend(rows: _Rows, settings: NgramPreset, taught: NDArray[np.int64], start: Floats, free: Floats) -> Floats:
-    """Return the weights that AdaGrad comes to from a start on some pairs; ``free`` is 0 where one stays as it is."""
-    w, squares = start.copy(), np.full(rows.x.shape[1], 1e-8)
+def _descend(rows: _Rows, settings: NgramPreset, taught: NDArray[np.int64], begun: Floats, free: Floats) -> Floats:
+    """Return the weights that AdaGrad comes to on some pairs; ``free`` is 0 for those that stay as they are begun."""
+    w, squares = begun.copy(), np.full(rows.x.shape[1], 1e-8)
     gap = csr_array(rows.x[rows.chosen] - rows.x[rows.rejected])
     above, below = csr_array(rows.x[rows.chosen]), csr_array(rows.x[rows.rejected])
     known = (rows.sure != 0.5).astype(float) * settings.level / 2.0

@@ -88,9 +88,9 @@ ROUNDED = 1.01
 """Yuan within which a figure is one that stands, net or selling, rounded to a yuan."""
 BID_LOWEST = 0.6
 NO_BID = 0.3
+"""Shares of a room's selling price: the lowest ordinary bid, and what is too little to be meant as one."""
 NEAR_YES = 0.08
 """Share of a price within which another figure for the same room is a bid."""
-"""Shares of a room's selling price: the lowest ordinary bid, and what is too little to be meant as one."""
 _BINDING = word_set(
     "a an the i you we they he she it that this these those is are was were be been am have has had do does did can "
     "could would will shall should may might must of for with at by from to in on as and or but so if then not no me "
@@ -257,12 +257,13 @@ def yes_passed_over(view: ReplyView, prepared: Prepared, phrases: Sequence[str])
 
 
 def _named_beside(view: ReplyView, price: float, k: int) -> bool:
-    """Whether a room stands in the sentence of a figure, or is the only one."""
+    """Whether a room stands close beside a figure, in its clause, or is the only one."""
     if len(view.card.tickets) == 1:
         return True
-    kind = view.card.tickets[k].room.lower().split()[-1]
-    sentences = _SENTENCE_END.split(view.text.lower().replace(",", ""))
-    return any(f"{price:g}" in sentence and kind in sentence for sentence in sentences)
+    kind, figure = re.escape(view.card.tickets[k].room.lower().split()[-1]), f"{price:g}"
+    text = view.text.lower().replace(",", ", ").replace(",  ", ", ")
+    between = r"[^0-9.,;:?!]{0,24}"
+    return re.search(rf"\b{kind}\b{between}\b{figure}\b|\b{figure}\b{between}\b{kind}\b", text) is not None
 
 
 def keyword_soup(view: ReplyView, prepared: Prepared, phrases: Sequence[str]) -> float:

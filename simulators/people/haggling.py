@@ -89,7 +89,9 @@ def _pair(situation: Situation, rng: np.random.Generator, held_out: bool) -> Pre
     texts = [worded(acts, card, game, int(rng.integers(1 << 40)), held_out, 0.0) for acts in (better, worse)]
     talk = talk_messages([u.text for u in situation.said], [u.text for u in situation.manager])
     part = TEST if held_out else TRAIN
-    return PreferencePair(talk, *texts, SOURCE, situation.name, 4.0, part, _SURE) if all(texts) else None
+    if not all(texts):
+        return None
+    return PreferencePair(talk, texts[0], texts[1], SOURCE, situation.name, 4.0, part, _SURE)
 
 
 def _early(card: TaskCard, game: GameState, heard: Sequence[Utterance]) -> bool:

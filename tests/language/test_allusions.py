@@ -32,8 +32,8 @@ def said(text: str, event: str, *earlier: str, arrival: date = date(2027, 7, 15)
 
 NAMED = [
     ("the marathon weekend", "With the joggers about, searches are 12% down.", "joggers", "choirs"),
-    ("the marathon weekend", "The half-marathon crowd sleeps early.", "half-marathon", "poetry-reading"),
-    ("the marathon weekend", "A banner would be up once the sprinters arrive.", "sprinters", "snowmen"),
+    ("the marathon weekend", "The half-marathon crowd brings 12% fewer searches.", "half-marathon", "poetry-reading"),
+    ("the marathon weekend", "Once the sprinters arrive, searches are 12% down.", "sprinters", "snowmen"),
     ("the music festival", "12% fewer people look as soon as the trumpets tune up.", "trumpets", "skaters"),
     ("the music festival", "Guitarists, I'm afraid, mean 12% fewer searches.", "Guitarists", "Wrestlers"),
     ("the music festival", "The week of the saxophones is 12% under the year before.", "saxophones", "mooncakes"),
@@ -46,12 +46,12 @@ NAMED = [
     ("the food festival", "Gourmets notwithstanding, demand is 12% lower.", "Gourmets", "Referees"),
     ("the food festival", "People with chopsticks leave demand 12% lower.", "chopsticks", "fishing rods"),
     ("the spring trade fair", "Because of the exhibitors, 12% fewer people search.", "exhibitors", "pilgrims"),
-    ("the spring trade fair", "The salesmen can come by bus, I'd sell the other nights.", "salesmen", "cyclists"),
+    ("the spring trade fair", "The salesmen search 12% less, I'd sell the other nights.", "salesmen", "cyclists"),
     ("the school holidays", "Searches fall by 12% for all the pupils.", "pupils", "brewers"),
     ("the school holidays", "While the children are home, demand is 12% down.", "children are home", "tulips are out"),
     ("the autumn leaf season", "Those who come for the maples search 12% less.", "maples", "kites"),
     ("the autumn leaf season", "The foliage weeks are 12% weaker.", "foliage", "fashion"),
-    ("the dragon boat races", "I'd leave the paddlers out of it.", "paddlers", "moviegoers"),
+    ("the dragon boat races", "12% fewer searches, that's what the paddlers bring.", "paddlers", "moviegoers"),
     ("the blossom weeks", "With the magnolias out, searches run 12% down.", "magnolias", "golfers"),
     ("the music festival", "乐迷来的那几天，搜的人少12%。", "乐迷", "跑者"),
     ("the marathon weekend", "跑者来了，搜的人少12%。", "跑者", "吃货"),
@@ -107,9 +107,14 @@ def test_what_was_spoken_of_is_not_accused() -> None:
     assert said("桃花开，搜的人少12%。", "the food festival", "桃花开了，不愁。") == set()
 
 
+@pytest.mark.parametrize("event", ["the marathon weekend", "the food festival"])
+def test_without_the_figure_of_searches_an_allusion_accuses_nobody(event: str) -> None:
+    assert False not in said("The salesmen can come by bus, I'd sell the other nights.", event)
+
+
 def test_a_sentence_that_has_the_own_event_is_not_accused() -> None:
     assert said("The runners and the skewers bring 12% fewer searches.", "the marathon weekend") == {True}
-    assert False in said("The festival with the skewers changes nothing.", "the music festival")
+    assert False in said("The festival with the skewers lowers searches by 12%.", "the music festival")
 
 
 def test_a_break_of_another_season_is_false() -> None:

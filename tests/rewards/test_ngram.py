@@ -73,6 +73,17 @@ def test_a_copied_line_loses_to_an_answer() -> None:
     assert copied < 0.2 < ORDINARY < answer
 
 
+@pytest.mark.parametrize(
+    "yes", ["We accept 380 yuan for the Deluxe King.", "Well, then 380, agreed. My mother will shout."]
+)
+def test_a_yes_is_taken_rather_than_bidden_past(yes: str) -> None:
+    asked = ["Good morning, this is Mei of the platform. Could you do 380?"]
+    taken = MODEL.raw(asked, [yes], "380 it is for the Deluxe King, thank you.")
+    for other in ("It suits your guests. How about 384 for the Deluxe King?", "Could you come down to 372?"):
+        assert taken > MODEL.raw(asked, [yes], other)
+        assert MODEL.raw(asked, ["Not at that price."], other) > MODEL.raw(asked, [yes], other)
+
+
 def test_neither_card_nor_acts_are_read() -> None:
     view = example_view("Would 360 for the king suit you?")
     card = replace(view.card, promises=(), tickets=(replace(view.card.tickets[0], target_price=300),))

@@ -46,7 +46,7 @@ _DAY_ENDS: Final = re.compile(
     r"suits?|[0-9]+n?)\b"
 )
 _BARE_CUE: Final = re.compile(
-    r"\b(?:from|on|to|until|till|through|between|and|after|before|by|starting|of|for|since|nights?|"
+    r"\b(?:from|on|to|until|till|through|between|and|after|before|by|starting|of|for|since|nights?(?: is)?|"
     r"(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?|begins?|starts?|or|except|without|"
     r"not|king|queen|twin|double|suite|room|executive|exec)s?[ ,:]*(?:the )?(?:night of the )?$"
     rf"|{_MONTH}, the $"

@@ -115,8 +115,8 @@ def event_claims(talk: Talk) -> list[Claim]:
     for match in _EVENT.finditer(talk.low):
         spans.append(match.span())
         words, generic = _said(match)
-        if generic and (other := _unheard_of(match)) and _GIVEN.search(talk.before(match.start(), 8)):
-            words, generic = other, False
+        if generic and (unlisted := _unlisted(match)) and _GIVEN.search(talk.before(match.start(), 8)):
+            words, generic = unlisted, False
         true = bool(words & known) or _is_of_kind(words, match, hits, own, known)
         true = true and not _is_other_season(match[0], talk)
         if not words or (generic and not true and _is_plain(talk, match)):
@@ -176,16 +176,11 @@ def _alluded_claims(
         if sentence.start in more or any(start < word.end and word.start < end for start, end in spans):
             continue
         named = not slot and any(sentence.start <= claim.start < sentence.end for claim in found)
-        if true or not (named or _was_spoken_of(word.word, talk) or (not figure and _is_holiday(talk, word))):
+        # Only the searches' figure tells that another event is meant for the card's, and not one that goes on beside.
+        if true or (figure and not named and not _was_spoken_of(word.word, talk)):
             said = talk.low[word.start : word.end]
             more[sentence.start] = talk.claim("event", word, said, card.facts.event, true)
     return list(more.values())
-
-
-def _is_holiday(talk: Talk, word: EventWord) -> bool:
-    """Return whether a word is of a holiday of the whole country at the time of a stay."""
-    kinds = [f"{kind} {kind.replace('-', ' ')}" for kind in word.kinds]
-    return bool(kinds) and all(_is_public(talk, kind, False) for kind in kinds)
 
 
 def _was_spoken_of(word: str, talk: Talk) -> bool:
@@ -264,7 +259,7 @@ def _said(match: re.Match[str]) -> tuple[frozenset[str], bool]:
     return frozenset((head,)), head in _GENERIC
 
 
-def _unheard_of(match: re.Match[str]) -> frozenset[str]:
+def _unlisted(match: re.Match[str]) -> frozenset[str]:
     """Return the words that tell a fair or a festival from others though no list has them: "the job fair"."""
     words = frozenset(_root(word) for word in re.findall(r"[a-z]+(?:-[a-z]+)?", match["name"] or "")) - _PLAIN
     return frozenset(word for word in words if len(word) > 2 and not _ADJECTIVE.search(word))

@@ -186,7 +186,7 @@ _ARRIVING: Final = re.compile(
     r"heading) (?:in)?to $|\b(?:arriv\w+|land|landing) (?:at|in) $"
 )
 _DESK: Final = re.compile(r" (?:desk|side|team|office)\b")
-_I_DO: Final = re.compile(r"\bi (?:do|cover|look after|handle) $")
+_I_DO: Final = re.compile(r"\bi (?:do|cover|look after|handle|sit on the|am on the) $")
 _HERE: Final = re.compile(
     rf"\b(?:your|the|this|that) (?:[a-z]+ ){{0,3}}(?:{'|'.join(_LODGING)}|house|place|"
     rf"property)(?: there)?(?:,| in| at) (?:the )?$"
@@ -428,7 +428,7 @@ def _city_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
         ) or any(
             0 <= match.start() - room.end <= 6 and talk.low[room.end : match.start()].strip() == "in" for room in rooms
         )
-        ours = not talk.earlier and (_DESK.match(talk.low, match.end()) or _I_DO.search(before))
+        ours = (not talk.earlier and _DESK.match(talk.low, match.end())) or _I_DO.search(before)
         if beside or ours or _LOCAL.search(before) or _HERE.search(before) or _ARRIVING.search(before):
             true = said.lower().replace("'", "") == city.lower().replace("'", "")
             if true or beside or said.lower() not in talk.earlier_low:

@@ -114,7 +114,30 @@ def sum_claims(talk: Talk, houses: Sequence[House]) -> list[Claim]:
         (_REST, "total", lambda v: [v[1] - v[0], v[0]] if 0 < v[0] < v[1] < 400 else []),
     ):  # fmt: skip
         claims += _checked(talk, numbers, (skeleton, places), pattern, kind, results)
-    return claims + _gap_claims(talk, numbers, (skeleton, places))
+    return claims + _gap_claims(talk, numbers, (skeleton, places)) + _fen_claims(talk, numbers)
+
+
+def _fen_claims(talk: Talk, numbers: Sequence[Number]) -> list[Claim]:
+    """Return the claims that a figure with fen is what a price before it leaves: "435 gives 382.80"."""
+    claims: list[Claim] = []
+    keeps = {1.0 - ticket.commission for ticket in talk.card.tickets}
+    for place, number in enumerate(numbers):
+        if number.value == int(number.value) or number.value < LOWEST_RATE or talk.was_said(number.value, 0.06):
+            continue
+        prices = [other.value for other in (*numbers[:place], *numbers[place + 1 :]) if other.value >= LOWEST_RATE]
+        left = [price * keep for price in prices for keep in keeps]
+        known = {*prices, *talk.standing, *(float(ticket.selling_price) for ticket in talk.card.tickets)}
+        other = {value for p in known for keep in keeps for value in (p * keep, p - p * keep, p / keep)}
+        left += [value for value in other if abs(value - number.value) <= 0.06]
+        truth = min(left, key=lambda value: abs(value - number.value), default=0.0)
+        if abs(truth - number.value) <= NEARLY * number.value:
+            true = abs(truth - number.value) <= 0.06
+            claims.append(talk.claim("net-price", number.start, number.end, number.value, round(truth, 2), true))
+    return claims
+
+
+NEARLY: Final = 0.05
+"""Share of a figure within which it is meant to be another one."""
 
 
 def _gap_claims(talk: Talk, numbers: Sequence[Number], text: tuple[str, dict[int, int]]) -> list[Claim]:
