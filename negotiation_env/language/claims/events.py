@@ -133,13 +133,13 @@ def event_claims(talk: Talk) -> list[Claim]:
         if unsure and _is_public(talk, match[0], generic):
             continue
         beside = _BESIDE.search(talk.before(match.start(), 24)) and not told
-        elsewhen = _LONG_AGO.search(talk.low, clause, sentence.end) or beside
+        other = _LONG_AGO.search(talk.low, clause, sentence.end) or beside
         adjective = match["head"] in ("fair", "fairs", "race", "races") and not (
             talk.before(match.start(), 6).endswith(("the ", "this ", "that ", "your ", "our "))
             or words & _EVENT_WORDS - {"marathon"}
             or (match["head"].startswith("fair") and _is_fair(talk, match, sentence.start))
         )
-        if not true and (elsewhen or adjective):
+        if not true and (other or adjective):
             continue
         if true or not _was_named((words & known and frozenset(_SEASON.findall(match[0]))) or words, talk):
             found.append(talk.claim("event", match, talk.low[match.start() : match.end()], event, true))

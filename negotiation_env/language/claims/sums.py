@@ -132,7 +132,7 @@ def _fen_claims(talk: Talk, numbers: Sequence[Number]) -> list[Claim]:
         truth = min(left, key=lambda value: abs(value - number.value), default=0.0)
         if abs(truth - number.value) <= NEARLY * number.value:
             true = abs(truth - number.value) <= 0.06
-            claims.append(talk.claim("net-price", number.start, number.end, number.value, round(truth, 2), true))
+            claims.append(talk.claim("net-price", number, number.value, round(truth, 2), true))
     return claims
 
 
