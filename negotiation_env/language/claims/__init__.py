@@ -1,12 +1,12 @@
 """Finds what an agent's message states about the card and the talk, and checks it.
 
 ``find_claims`` reads ``stays`` (dates, weekdays, months) and ``nights``, which ``dates`` finds, ``houses`` (rooms, the
-hotel, its city and the competitor), ``events`` (named, or alluded to: ``allusions``), ``shares`` (demand, exposure,
-conversion, occupancy, commission), ``money`` (prices of the competitor, prices that stand, net prices, totals, what
-was said before), ``types`` (net or selling, and the gifts beside the price); ``sums`` checks what figures are said to
-add up to; ``retold`` holds what is said back against what was told before (``told``); ``talk`` holds a message beside
-its card. Lists of words stand in ``words.toml`` and ``events.toml``. A figure that is offered is a bid and no claim,
-and the confidential target is never looked at. The text is data: no string raises, and the time is linear in its
+hotel, its city and the competitor), ``events`` (named, or alluded to), ``shares`` (demand, exposure, conversion,
+occupancy, commission), ``money`` (prices of the competitor, prices that stand, net prices, totals, what was said
+before), ``types`` (net or selling, and the gifts beside the price); ``sums`` checks what figures are said to add up
+to; ``retold`` holds what is said back against what was told before (``told``); ``talk`` holds a message beside its
+card. Words stand in ``words.toml``, ``patterns.toml`` and ``events.toml``. A figure that is offered is a bid and no
+claim, the confidential target is never looked at. The text is data: no string raises, and the time is linear in its
 length.
 """
 
