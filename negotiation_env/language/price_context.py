@@ -9,34 +9,14 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from negotiation_env.language.price_vocabulary import word_set
+from negotiation_env.language.price_vocabulary import PATTERNS, WORDS, word_set
 
 # Longest text read before and after a figure, in characters.
 _BEFORE: Final = 80
 _AFTER: Final = 60
-
-
-# A clause without any of these, before and after its figure, needs no search for the patterns.
-_REFUSAL_HINTS: Final = word_set("not never cannot cant wont dont unable refuse refused nor neither no impossible")
-_CITED_HINTS: Final = word_set(
-    "list listed listing advertised posted published rack retail retails msrp original originally "
-    "blue bluebook market usual usually current currently your yours you're you've want wanted ask "
-    "asked asking are were have had next competitor competitors competition elsewhere other others "
-    "across they hotel hotels another similar comparable neighbouring neighboring nearby hilton "
-    "marriott sheraton hyatt ibis novotel holiday booking expedia agoda ctrip was been paid bought "
-    "used go goes going sells cost costs costed instead rather down up compared cheaper new worth "
-    "last from booking.com his their said named wrote meant mentioned quoted heard told above below under "
-    "over beyond "
-    "than near close he she they're he's she's everyone everybody people rivals neighbours neighbour"
-)
-_AFTER_HINTS: Final = word_set(
-    "too low high steep expensive off wont not cant cannot never impossible unacceptable no out "
-    "list listed rack originally next elsewhere currently price rate charge charging asking ask "
-    "sell selling offer offering booking booking.com expedia agoda ctrip trip.com other another "
-    "competitor nearby similar hilton marriott sheraton hyatt hotel place neighbor neighbour yesterday joke "
-    "insult suicide madness "
-    "robbery dead charity nonsense"
-)
+_REFUSAL_HINTS: Final = WORDS["refusal_hints"]
+_CITED_HINTS: Final = WORDS["cited_hints"]
+_AFTER_HINTS: Final = WORDS["after_hints"]
 _BEFORE_HINTS: Final = _REFUSAL_HINTS | _CITED_HINTS
 _HINT_WORD: Final = re.compile(r"[a-z']+(?:\.[a-z]+)*")
 _OTHER_SCRIPT: Final = re.compile(r"[^\x00-\x7f¥€£]")
@@ -97,40 +77,9 @@ _BOUND: Final = re.compile(
     r"\b(?:less|lower|low|below|under|beneath|fewer|cheaper|down|more|over|above|higher|beyond|past|"
     r"exceed|exceeding|better)\b(?! as\b)(?<!as low)|低于|少于|高于|超过|多于"
 )
-_NO_REFUSAL: Final = re.compile(
-    _any(
-        r"\b(?:mind|regret|hurt|object|say no|complain|fault|blame|forget|miss|lose|wrong)\b",
-        r"\bwhy (?:not|don'?t|can'?t|won'?t)\b",
-        r"\bnot (?:only|just|(?:a )?(?:bad|problem|unreasonable))\b",
-        r"\bhow come\b",
-        r"\b(?:could|would|can|will) (?:you|we|u) not\b",
-        r"\b(?:can't|couldn't|won't|wouldn't|don't|didn't|isn't|aren't|doesn't) (?:you|we|u|it|that)\b",
-    )
-)
-_REFUSED_AFTER: Final = re.compile(
-    rf"{_UNIT}[^0-9]{{0,28}}?"
-    + _any(
-        r"\btoo (?:low|high|much|little|steep|expensive|rich|far|small|big|cheap|tight)\b",
-        r"(?<!share )(?<!cut )(?<!commission )(?<!fee )"
-        r"\b(?:a (?:bit|little|tad|touch|lot)|pretty|rather|quite|kind of|kinda|way|still|far|very|"
-        r"somewhat|really|so|is|seems|sounds|feels) (?:low|high|steep|expensive|off)\b",
-        r"\b(?:won't|wont|will not|wouldn't|would not|isn't|is not|can't|cant|cannot|can not)\b",
-        r"\b(?:doesn't|does not|not|never|impossible|unacceptable|no good)\b",
-        r"\bout of (?:the question|my|our)\b",
-        r"\bno(?: way| thanks| chance| deal| sorry)? ?$",
-        r"\b(?:is|was|would be) (?:a |an |my |our )?(?:joke|insult|suicide|madness|robbery|dead|charity|nonsense)\b",
-        r"不行|不可以|不可能|不能|不够|太低|太高|太贵|太少|做不了|做不到|接受不了|没法|低了|高了|贵了",
-    )
-)
-_ACCEPTED_AFTER: Final = re.compile(
-    _any(
-        r"(?:\bnot|n't) (?:be )?(?:a |too |that |so |at all )?(?:bad|problem|issue|unreasonable|unfair|hurt)\b",
-        r"\bwont hurt\b",
-        r"\bnot (?:a (?:penny|cent|dollar|yuan|dime) )?(?:less|more|lower|higher|negotiable)\b",
-        r"\b(?:i|we|you|he|she|they|who|that|which|guests?|nobody|no one|people)(?: [a-z]+)? "
-        r"(?:can't|cannot|won't|can not|will not|don't|didn't|not|never|have never|has never|wouldn't|haven't)\b",
-    )
-)
+_NO_REFUSAL: Final = PATTERNS["no_refusal"]
+_REFUSED_AFTER: Final = re.compile(rf"{_UNIT}[^0-9]{{0,28}}?(?:{PATTERNS['refused_after'].pattern})")
+_ACCEPTED_AFTER: Final = PATTERNS["accepted_after"]
 
 _CITED_LIST: Final = (
     r"\b(?:list(?:ed|ing)?(?: price| rate| it)?|advertised|posted|published|rack rate|retail|msrp|original(?:ly)?|"
@@ -194,24 +143,9 @@ _CITED_OTHERS_BEFORE: Final = re.compile(_CITED_OTHERS + _END)
 _FROM: Final = re.compile(rf"\bfrom(?: about| around)?{_END}")
 _TO: Final = re.compile(r"\bto\b")
 _CITED_AFTER: Final = re.compile(
-    rf"{_UNIT}(?: (?:is|was|as|for|at|seems|the|a|it)){{0,4}}? ?"
-    + _any(
-        r"\b(?:your|the|its|their) (?:current|list|listed|asking|original|rack|usual|public|"
-        r"advertised|published|normal)(?: selling)? (?:price|rate)\b",
-        r"\b(?:list price|rack rate|originally|next door|elsewhere|currently|yesterday)\b",
-        r"\bon (?:the|your) list\b",
-        r"\b(?:what )?(?:you|they|others|competitors?)(?: are| have|'re)? (?:it )?"
-        r"(?:listed|list|charge|charging|asking|ask|sell|selling|offer|offering)\b",
-        r"\b(?:on|at) (?:booking|expedia|agoda|ctrip|trip\.com|other|another|a (?:competitor|nearby|"
-        r"similar)|the (?:hilton|marriott|sheraton|hyatt|other|hotel|place|competitor|neighbou?r))",
-    )
+    rf"{_UNIT}(?: (?:is|was|as|for|at|seems|the|a|it)){{0,4}}? ?(?:{PATTERNS['cited_after'].pattern})"
 )
-_OWN_OFFER: Final = re.compile(
-    r"\b(?:can|could|would|will|let's|let you|offer|if you (?:were|went|came|did)|accept|how about|what about|going to|"
-    r"lower|drop|make (?:it|that)|bring|reduce|set|put|change|move|cut|(?:i|we)(?:'d| would) (?:rather|sooner|prefer)|"
-    r"want (?:them|guests|people|travellers) to|your (?:best|lowest|final|budget|bottom|minimum|max))\b|改到|调到|降到|"
-    r"改成|能做|能给|能不能|可以|做到|能到"
-)
+_OWN_OFFER: Final = PATTERNS["own_offer"]
 
 # Where the hotel's money lands, and where the guest sees the price: said of either by either side.
 _KEPT_IN: Final = (
@@ -278,18 +212,8 @@ class Hints(NamedTuple):
     total: bool
 
 
-_NET_HINTS: Final = word_set(
-    "net nett nets netting commission selling gross home all-in all in guest guests sell pocket pockets "
-    "pocketed retail "
-    "keep keeps kept get receive hotel hand hands drawer ledger till account accounts book books bank clean "
-    "paid purse "
-    "mine yours ours theirs reach reaches lands land arrives comes goes stays stay page site website app "
-    "screen platform "
-    "listing window shelf public publicly published cut share fee after before me us leave leaves leaving board front"
-)
-_TOTAL_HINTS: Final = word_set(
-    "total totals whole entire altogether told all stay lump package full complete sum lot booking block everything"
-)
+_NET_HINTS: Final = WORDS["net_hints"]
+_TOTAL_HINTS: Final = WORDS["total_hints"]
 
 
 def find_hints(low: str) -> Hints:
@@ -371,28 +295,10 @@ def _cited_before(before: str, after: str) -> bool:
 _NAME: Final = re.compile(r"[A-Z](?:(?<=[Tt]he [A-Z])[a-z]+|(?<=\b[A-Z])[a-z]+(?: [A-Z][a-z]+){1,2})")
 _AFTER_NAME: Final = re.compile(r"(?:['’]s)?[a-z '’\u4e00-\u9fff]*(?:RMB |CNY )?")
 _LONGEST_AFTER_NAME: Final = 40
-_NO_RIVALS: Final = word_set(
-    "king queen twin double single suite family deluxe superior executive standard garden view room rooms business "
-    "club ocean sea lake mountain river city classic premium junior grand presidential loft studio "
-    "villa bungalow cabin chalet penthouse quad triple bunk dorm january "
-    "february march april may june july august september october "
-    "november december monday tuesday wednesday thursday friday saturday sunday spring mid-autumn christmas easter "
-    "national labour day festival golden week tonight today yes no then so"
-)
-_TITLES: Final = word_set("mr mrs ms miss madam madame dr uncle aunt auntie dear hello good thank boss")
-# Words that begin another thought between a name and a figure.
-_NOT_OF_RIVAL: Final = word_set(
-    "i i'd i'll i'm we we'd we'll you you'd you'll your our my me us could can would will shall should may "
-    "might must and "
-    "but so then if let let's or not no how what about because since than from under below above over between"
-)
-# Words in a capital at the start of a sentence.
-_OPENERS: Final = word_set(
-    "could would can shall may is are will does do did should might must has have and but so with at for if "
-    "as then now or "
-    "on in from by near next to that this what when where why how let say make take because since only even "
-    "your our my"
-)
+_NO_RIVALS: Final = WORDS["no_rivals"]
+_TITLES: Final = WORDS["titles"]
+_NOT_OF_RIVAL: Final = WORDS["not_of_rival"]
+_OPENERS: Final = WORDS["openers"]
 
 
 class Rivals:

@@ -12,7 +12,7 @@ from negotiation_env.files import read_toml
 from negotiation_env.game import world
 from negotiation_env.game.scenario import Facts, Hotel, TaskCard, Ticket
 from negotiation_env.language.claims import find_claims
-from negotiation_env.language.claims.allusions import EVENTS_PATH, find_event_words, kinds_of
+from negotiation_env.language.claims.events import EVENTS_PATH, find_event_words, kinds_of
 
 
 def card(event: str, demand: int = -12, arrival: date = date(2027, 7, 15)) -> TaskCard:

@@ -1,13 +1,13 @@
 """Finds what an agent's message states about the card and the talk, and checks it.
 
 ``find_claims`` reads ``stays`` (dates, weekdays, months) and ``nights``, which ``dates`` finds, ``houses`` (rooms, the
-hotel, its city and the competitor), ``events`` (named, or alluded to: ``allusions``), ``shares`` (demand, exposure,
-conversion, occupancy, commission), ``money`` (prices of the competitor, prices that stand, net prices, totals, what was
-said before), ``types`` (net or selling) and ``gifts`` (what is given beside the price); ``sums`` checks what figures
-are said to add up to;
-``retold`` holds what is said back against what was told before (``told``); ``talk`` holds a message beside its card.
-A figure that is offered is a bid and no claim, and the confidential target is never looked at. The text is data: no
-string raises, and the time is linear in its length.
+hotel, its city and the competitor), ``events`` (named, or alluded to), ``shares`` (demand, exposure, conversion,
+occupancy, commission), ``money`` (prices of the competitor, prices that stand, net prices, totals, what was said
+before), ``types`` (net or selling, and the gifts beside the price); ``sums`` checks what figures are said to add up
+to; ``retold`` holds what is said back against what was told before (``told``); ``talk`` holds a message beside its
+card. Words stand in ``words.toml``, ``patterns.toml`` and ``events.toml``. A figure that is offered is a bid and no
+claim, the confidential target is never looked at. The text is data: no string raises, and the time is linear in its
+length.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from negotiation_env.game.scenario import TaskCard
 from negotiation_env.game.state import GameState
 from negotiation_env.language.claims.dates import find_dates, find_nights
 from negotiation_env.language.claims.events import event_claims
-from negotiation_env.language.claims.gifts import gift_claims
 from negotiation_env.language.claims.houses import find_houses, find_rooms, house_claims, room_claims
 from negotiation_env.language.claims.money import (
     count_claims,
@@ -33,7 +32,7 @@ from negotiation_env.language.claims.shares import find_shares, share_claims, tr
 from negotiation_env.language.claims.stays import date_claims, month_claims, weekday_claims
 from negotiation_env.language.claims.sums import sum_claims
 from negotiation_env.language.claims.talk import KINDS, MAX_LENGTH, Claim, Talk
-from negotiation_env.language.claims.types import type_claims
+from negotiation_env.language.claims.types import gift_claims, type_claims
 
 __all__ = ["KINDS", "Claim", "find_claims"]
 

@@ -127,9 +127,7 @@ class MonthMention(NamedTuple):
 
 
 def _ordinal(word: str) -> int:
-    if word in _ORDINALS:
-        return _ORDINALS[word]
-    return int(re.sub(r"[a-z]", "", word))
+    return _ORDINALS[word] if word in _ORDINALS else int(re.sub(r"[a-z]", "", word))
 
 
 def _chinese_number(word: str) -> int:
@@ -150,11 +148,8 @@ def find_dates(low: str) -> list[DateMention]:
             found.append(_with_weekday(low, match.start(), match.end(), days, is_range))
     for match in _WEEKDAY_DAY.finditer(low):
         if not taken.intersection(range(match.start(2), match.end(2))):
-            found.append(
-                DateMention(
-                    match.start(2), match.end(2), (Day(None, int(match[2])),), False, _WEEKDAYS.index(match[1][:3])
-                )
-            )
+            days, weekday = (Day(None, int(match[2])),), _WEEKDAYS.index(match[1][:3])
+            found.append(DateMention(*match.span(2), days, False, weekday))
             taken.update(range(match.start(2), match.end(2)))
     han = _HAN.search(low) is not None
     for match in _CHINESE.finditer(low):

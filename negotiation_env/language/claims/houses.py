@@ -10,36 +10,20 @@ from typing import Final, NamedTuple
 from negotiation_env.game import world
 from negotiation_env.game.scenario import Ticket
 from negotiation_env.language.claims.dates import WEEKDAY
-from negotiation_env.language.claims.talk import Claim, Span, Talk, within
+from negotiation_env.language.claims.talk import PATTERNS, WORDS, Claim, Span, Talk, within, word_tuple
 from negotiation_env.language.price_vocabulary import word_set
 
-_FILLERS: Final = frozenset(("room", "view", "with", "and", "the", "of", "bed"))
+_FILLERS: Final = word_set(WORDS["rooms"]["fillers"])
 """Words of a room's name that tell no room from another."""
-_OTHER_TYPES: Final = ("triple", "quad", "studio", "penthouse", "villa", "loft", "bungalow", "dorm", "junior",
-                       "premium", "premier", "economy", "presidential", "connecting", "sea", "ocean", "lake",
-                       "river", "mountain", "single")  # fmt: skip
+_OTHER_TYPES: Final = word_tuple(WORDS["rooms"]["other_types"])
 """Room types that hotels sell and sampled cards do not hold."""
-_HEADS: Final = frozenset(
-    ("king", "queen", "twin", "double", "suite", "executive", "deluxe", "triple", "penthouse", "loft", "studio")
-)
+_HEADS: Final = word_set(WORDS["rooms"]["heads"])
 """Words that name a room by themselves ("the twin"); the others need another word or "room" beside them."""
-_BEDS: Final = frozenset(("king", "queen", "twin", "double", "suite"))
+_BEDS: Final = word_set(WORDS["rooms"]["beds"])
 """Words of which a room has one: in "king twin" two rooms are named."""
 _SHORT: Final = {"exec": "executive", "std": "standard", "dbl": "double", "dlx": "deluxe"}
-_CHINESE: Final = {
-    word: frozenset(bearing.split())
-    for word, bearing in (
-        ("大床", "king queen double"), ("双床", "twin"), ("双人", "twin double"), ("标大", "standard"),
-        ("标双", "standard twin"), ("标间", "standard twin"), ("标准", "standard"), ("套房", "suite"),
-        ("亲子房", "family"), ("家庭房", "family"), ("家庭", "family"), ("亲子套", "family"), ("行政", "executive"),
-        ("花园", "garden"), ("园景", "garden"), ("豪华", "deluxe"), ("高级", "superior"), ("三人间", "triple"),
-        ("单人间", "single"),
-    )
-}  # fmt: skip
-"""What people write of rooms in Chinese, and the words of a room's name of which one bears it out."""
-_CHINESE_ALONE: Final = frozenset(
-    ("大床", "双床", "标大", "标双", "标间", "套房", "亲子房", "家庭房", "行政", "园景", "三人间")
-)
+_CHINESE: Final = {word: word_set(bearing) for word, bearing in WORDS["chinese_rooms"].items()}
+_CHINESE_ALONE: Final = word_set(WORDS["rooms"]["chinese_alone"])
 _DETERMINER: Final = re.compile(
     r"(?:^|[,:;.!?，。：]|\b(?:the|your|our|a|an|this|that|these|those|for|and|or|of|each|every|per|on|one|two|about|"
     r"my|[a-z]+'s|[0-9]+))\W{0,2}$"
@@ -139,16 +123,13 @@ def room_claims(talk: Talk, mentions: Sequence[RoomMention]) -> list[Claim]:
     rooms = ", ".join(ticket.room for ticket in talk.card.tickets)
     found: list[Claim] = []
     for mention in mentions:
-        said = talk.low[mention.start : mention.end]
         if mention.tickets:
             room = talk.card.tickets[mention.tickets[0]].room
-            found.append(
-                talk.claim("room", mention.start, mention.end, talk.text[mention.start : mention.end], room, True)
-            )
+            found.append(talk.claim("room", mention, talk.text[mention.start : mention.end], room, True))
         elif _DENIED.search(talk.before(mention.start, 16)):
             continue
         elif _is_room(talk, mention) and not _named_before(talk, mention):
-            found.append(talk.claim("room", mention.start, mention.end, said, rooms, False))
+            found.append(talk.claim("room", mention, talk.low[mention.start : mention.end], rooms, False))
     return found
 
 
@@ -166,14 +147,9 @@ def _is_room(talk: Talk, mention: RoomMention) -> bool:
     if not low[mention.start : mention.end].isascii() or len(mention.words) > 1:
         return True
     before, after = low[max(0, mention.start - 16) : mention.start], low[mention.end : mention.end + 10]
-    named = talk.text[mention.start].isupper() and _NAMED_ROOM.search(
-        talk.text, max(0, mention.start - 24), mention.start
-    )
-    return (
-        bool(named)
-        or _DETERMINER.search(before) is not None
-        or re.match(r" (?:at |for |from |is )?[0-9]", after) is not None
-    )
+    named = _NAMED_ROOM.search(talk.text, max(0, mention.start - 24), mention.start)
+    named = named if talk.text[mention.start].isupper() else None
+    return bool(named or _DETERMINER.search(before) or re.match(r" (?:at |for |from |is )?[0-9]", after))
 
 
 def _named_before(talk: Talk, mention: RoomMention) -> bool:
@@ -182,30 +158,10 @@ def _named_before(talk: Talk, mention: RoomMention) -> bool:
     return all(word.rstrip("s") in talk.earlier_words if word.isascii() else word in talk.earlier_low for word in words)
 
 
-_CITIES: Final = (
-    *world.CITIES, "Beijing", "Shanghai", "Guangzhou", "Shenzhen", "Chongqing", "Tianjin", "Xian", "Ningbo", "Wuxi",
-    "Dalian", "Shenyang", "Changchun", "Jinan", "Yantai", "Weihai", "Fuzhou", "Quanzhou", "Nanchang", "Hefei",
-    "Huangshan", "Zhengzhou", "Luoyang", "Kaifeng", "Taiyuan", "Pingyao", "Datong", "Shijiazhuang", "Qinhuangdao",
-    "Hohhot", "Lanzhou", "Dunhuang", "Xining", "Yinchuan", "Urumqi", "Lhasa", "Guiyang", "Zunyi", "Nanning", "Beihai",
-    "Yangshuo", "Haikou", "Zhangjiajie", "Foshan", "Dongguan", "Macau", "Hong Kong", "Shantou", "Wenzhou", "Shaoxing",
-    "Yangzhou", "Xuzhou", "Zhoushan", "Leshan", "Xishuangbanna", "Jinghong", "Changzhou", "Nantong", "Taipei",
-)  # fmt: skip
-_CHINESE_CITIES: Final = {
-    "杭州": "Hangzhou", "成都": "Chengdu", "厦门": "Xiamen", "青岛": "Qingdao", "苏州": "Suzhou", "昆明": "Kunming",
-    "桂林": "Guilin", "西安": "Xi'an", "南京": "Nanjing", "三亚": "Sanya", "大理": "Dali", "丽江": "Lijiang",
-    "武汉": "Wuhan", "长沙": "Changsha", "哈尔滨": "Harbin", "珠海": "Zhuhai", "北京": "Beijing", "上海": "Shanghai",
-    "广州": "Guangzhou", "深圳": "Shenzhen", "重庆": "Chongqing", "天津": "Tianjin", "大连": "Dalian", "海口": "Haikou",
-    "宁波": "Ningbo", "无锡": "Wuxi", "沈阳": "Shenyang", "长春": "Changchun", "济南": "Jinan", "烟台": "Yantai",
-    "福州": "Fuzhou", "泉州": "Quanzhou", "漳州": "Zhangzhou", "南昌": "Nanchang", "合肥": "Hefei", "郑州": "Zhengzhou",
-    "洛阳": "Luoyang", "太原": "Taiyuan", "兰州": "Lanzhou", "贵阳": "Guiyang", "南宁": "Nanning", "北海": "Beihai",
-    "阳朔": "Yangshuo", "佛山": "Foshan", "东莞": "Dongguan", "澳门": "Macau", "香港": "Hong Kong", "温州": "Wenzhou",
-    "绍兴": "Shaoxing", "扬州": "Yangzhou", "拉萨": "Lhasa", "乐山": "Leshan", "景洪": "Jinghong",
-}  # fmt: skip
-_LODGING: Final = ("hotel", "inn", "guesthouse", "guest house", "resort", "lodge", "hostel", "homestay", "motel",
-                   "apartments", "residence", "boutique", "family", "airport")  # fmt: skip
-_TELLING: Final = frozenset(
-    ("inn", "guesthouse", "resort", "lodge", "hostel", "homestay", "airport", "boutique", "family")
-)
+_CITIES: Final = (*world.CITIES, *word_tuple(WORDS["cities"]["english"]))
+_CHINESE_CITIES: Final = {chinese: city for city, chinese in WORDS["chinese_cities"].items()}
+_LODGING: Final = word_tuple(WORDS["houses"]["lodging"])
+_TELLING: Final = word_set(WORDS["houses"]["telling"])
 """Words of a name that contradict another kind of house; "hotel" is said of all of them."""
 _LODGING_TAIL: Final = rf"(?: (?:{'|'.join(_LODGING)})\b)*"
 _GENERIC: Final = re.compile(
@@ -244,12 +200,7 @@ _RIVAL: Final = re.compile(
     r"|over the road)?(?: is| are)? ?(?:sells|asks|lists|charges|stands|sits|goes|shows|wants|undercuts|at|has)\b"
 )
 """A house that is no hotel by its name: "the Ritz next door sells at 454"."""
-_CHINESE_HOUSES: Final = {
-    "梅花": "plum blossom", "城市之星": "city star", "兰苑": "orchid court", "兰庭": "orchid court",
-    "兰院": "orchid court", "蓝门": "blue gate", "大柳树": "grand willow", "柳树": "grand willow",
-    "柳苑": "grand willow", "柳岸": "grand willow", "垂柳": "grand willow", "天鹅": "swan house",
-}  # fmt: skip
-"""What the invented competitors are called in Chinese."""
+_CHINESE_HOUSES: Final = {name: core for core, names in WORDS["chinese_houses"].items() for name in names.split()}
 _CHINESE_HOUSE: Final = re.compile(
     rf"({'|'.join(sorted(_CHINESE_HOUSES, key=len, reverse=True))})"
     r"(?=客栈|酒店|旅馆|宾馆|别院|之家|民宿|居|苑|庄|那|都|才|还|也|现在|挂|卖|降|跌|平日|"
@@ -258,13 +209,7 @@ _CHINESE_HOUSE: Final = re.compile(
 _CHINESE_ADDRESS: Final = re.compile(
     r"(?:酒店|客栈|[居苑])?[的有]?(?:.?(?:总|经理|老板|店长|掌柜)|[0-9]{1,2}月|[一二两三][个段间]|行政|大床|双床|套房|家庭|标间|豪华|高级)"
 )
-_OWN_SIGNS: Final = {
-    "jade lake": "玉翠翡碧湖", "red lantern": "红灯", "bamboo court": "竹", "harbour view": "港海湾",
-    "golden phoenix": "金凤", "quiet garden": "静幽宁园", "west gate": "西", "cloud terrace": "云",
-    "river bend": "河江湾", "old town": "老古", "pine ridge": "松", "lotus": "莲荷", "silver bridge": "银桥",
-    "moonlight": "月", "sunrise bay": "日朝旭阳湾", "tea hill": "茶",
-}  # fmt: skip
-"""Signs of which a Chinese name of an invented house holds one at least."""
+_OWN_SIGNS: Final = WORDS["own_signs"]
 _CHINESE_OWN: Final = re.compile(
     r"(?:是|找)([\u4e00-\u9fff]{2,6})(?:酒店|旅馆|民宿|客栈|宾馆|度假村|饭店|旅店)(?=的|吗|吧|么|是吧|？)"
 )
@@ -276,8 +221,8 @@ _NAMES_HOUSE: Final = re.compile(
     r"\b(?:for|at|about|regarding|concerning|with|of|on behalf of|looks? after|account of)(?: the)? $"
 )
 _ROOMS_AT: Final = re.compile(r"\b(?:rooms?|stays?|nights?|rates?) at (?:the )?([A-Z][a-z]+)\b(?! [A-Z])")
-_NO_NAMES: Final = frozenset(_LODGING) | word_set("hotel inn week card star mr mrs ms i city province road street")
-_PLACES: Final = frozenset(("west lake", "old street", "red cross", "tea house", "quiet garden", "old town"))
+_NO_NAMES: Final = frozenset(_LODGING) | word_set(WORDS["houses"]["no_names"])
+_PLACES: Final = frozenset(word_tuple(WORDS["houses"]["places"]))
 """Names of two words that are no house's."""
 
 
@@ -342,11 +287,7 @@ def find_houses(talk: Talk) -> list[House]:
     return sorted(found)
 
 
-_NO_HOUSES: Final = word_set(
-    "king queen twin double suite executive deluxe superior standard family garden view room monday "
-    "tuesday wednesday thursday friday saturday sunday january february march april may june july "
-    "august september october november december app platform owner"
-)
+_NO_HOUSES: Final = word_set(WORDS["houses"]["no_houses"])
 
 
 def house_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> list[Claim]:
@@ -359,27 +300,27 @@ def house_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
         before, after = talk.before(house.start, 32), talk.after(house.end, 16)
         if house.core == own:
             wrong = set(house.tail.split()) & _TELLING - set(hotel.name.lower().split())
-            found.append(talk.claim("hotel", house.start, house.end, name, hotel.name, not wrong))
+            found.append(talk.claim("hotel", house, name, hotel.name, not wrong))
         elif house.core == other:
             addressed = _OWN_HOUSE_BEFORE.search(before) is not None or _OWN_HOUSE_AFTER.match(after) is not None
             addressed = addressed or _is_asked_of(talk, house, rooms)
             if not talk.earlier and not any(named.core == own for named in houses):
                 addressed = addressed or _is_addressed_first(talk, house)
             if addressed:
-                found.append(talk.claim("hotel", house.start, house.end, name, hotel.name, False))
+                found.append(talk.claim("hotel", house, name, hotel.name, False))
             else:
-                found.append(talk.claim("competitor", house.start, house.end, name, competitor, True))
+                found.append(talk.claim("competitor", house, name, competitor, True))
         elif house.core not in talk.earlier_low and name not in talk.earlier_low:
-            found.append(talk.claim("competitor", house.start, house.end, name, competitor, False))
+            found.append(talk.claim("competitor", house, name, competitor, False))
     found += _city_claims(talk, houses, rooms)
     found += _near_name_claims(talk, houses, rooms) + _near_rival_claims(talk)
     if not talk.earlier and own in _OWN_SIGNS:
         for match in _CHINESE_OWN.finditer(talk.low):
             true = bool(set(match[1]) & set(_OWN_SIGNS[own]))
-            found.append(talk.claim("hotel", match.start(1), match.end(1), match[1], hotel.name, true))
+            found.append(talk.claim("hotel", Span(*match.span(1)), match[1], hotel.name, true))
     for match in _YOUR_HOUSE.finditer(talk.low):
         if match[1] not in talk.earlier_low:
-            found.append(talk.claim("hotel", match.start(), match.end(), match[0], hotel.name, False))
+            found.append(talk.claim("hotel", match, match[0], hotel.name, False))
     return found
 
 
@@ -406,12 +347,12 @@ def _near_name_claims(talk: Talk, houses: list[House], rooms: list[RoomMention])
         known = said in talk.earlier_low or second in _NO_NAMES or first in _NO_NAMES
         known = known or (said in _PLACES and not _LODGING_NEXT.match(talk.low, end))
         if shares and apart and not known and not {first, second} & (_NO_HOUSES - {"garden"}):
-            found.append(talk.claim("hotel", match.start(), end, said, hotel.name, False))
+            found.append(talk.claim("hotel", Span(match.start(), end), said, hotel.name, False))
     for match in _ROOMS_AT.finditer(talk.text) if not talk.earlier else ():
         name = match[1].lower()
         other = taken.isdisjoint(range(match.start(1), match.end(1))) and not _cities().match(name)
         if other and name not in own and name not in _NO_NAMES | _NO_HOUSES:
-            found.append(talk.claim("hotel", match.start(1), match.end(1), match[1], hotel.name, False))
+            found.append(talk.claim("hotel", Span(*match.span(1)), match[1], hotel.name, False))
     return found
 
 
@@ -432,9 +373,8 @@ def _near_rival_claims(talk: Talk) -> list[Claim]:
             continue
         said = talk.low[match.start() : end]
         if said not in talk.earlier_low and (not words & _NO_NAMES or _OFFERS.match(talk.low, end)):
-            found.append(
-                talk.claim("competitor", match.start(), end, talk.text[match.start() : end], competitor, False)
-            )
+            name = talk.text[match.start() : end]
+            found.append(talk.claim("competitor", Span(match.start(), end), name, competitor, False))
     return found
 
 
@@ -449,10 +389,7 @@ def _is_addressed_first(talk: Talk, house: House) -> bool:
 
 
 _AT_HOUSE: Final = re.compile(r"\b(?:at|of|behind)(?: the)? $")
-_OF_THIRD: Final = re.compile(
-    r"\b(?:from|hear|heard|told|told us|same|like|between|against|than|under|over|above|below|near|beside|neighbours?"
-    r"|owner|manager|price|rate|friend|cousin|brother|sister|uncle|aunt)\b"
-)
+_OF_THIRD: Final = PATTERNS["of_third_house"]
 _DOES: Final = re.compile(
     r"'s\b| (?:is|are|was|asks?|asked|told|has|have|had|lists?|sells?|signed|says?|said|and you|stands?|charges?)\b"
     r"|[那都才也挂卖]"
@@ -495,9 +432,7 @@ def _city_claims(talk: Talk, houses: list[House], rooms: list[RoomMention]) -> l
         if beside or ours or _LOCAL.search(before) or _HERE.search(before) or _ARRIVING.search(before):
             true = said.lower().replace("'", "") == city.lower().replace("'", "")
             if true or beside or said.lower() not in talk.earlier_low:
-                found.append(
-                    talk.claim("city", match.start(), match.end(), talk.text[match.start() : match.end()], city, true)
-                )
+                found.append(talk.claim("city", match, talk.text[match.start() : match.end()], city, true))
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from negotiation_env.language.claims.dates import DateMention, NightsMention
 from negotiation_env.language.claims.houses import House, RoomMention, core_name
-from negotiation_env.language.claims.talk import Claim, Talk, within
+from negotiation_env.language.claims.talk import PATTERNS, Claim, Span, Talk, within
 from negotiation_env.language.numerals import Number
 
 _BESIDE_YOU: Final = re.compile(
@@ -20,11 +20,7 @@ _AND_ASKS: Final = re.compile(
     r"\band (?=(?:still |now |only |just )?(?:asks?|takes?|sells?|is|goes|went|stands?|sits|charges?|"
     r"wants?|costs?|holds?|has gone|is at)\b)"
 )
-# Words that hand the sentence to somebody else: what follows is no price of the house named before.
-_OTHER_OWNER: Final = re.compile(
-    r"\b(?:you|your|yours|we|our|i|i'd|i'll|me|us|could|would|can|shall|should|may|might|let|how|what|want|need|so|"
-    r"then|ask|offer|propose|and|but|while|against|than|if|with)\b|[您你我咱]|那|所以|就"
-)
+_OTHER_OWNER: Final = PATTERNS["other_owner"]
 _NO_PRICE_AFTER: Final = re.compile(
     r" ?(?:%|per ?cent|nights?\b|[-/]|yuan (?:under|below|above|over|less|more)|(?:under|below|above|over|less|more|"
     r"cheaper|dearer) (?:than )?(?:you|yours?|your)\b|rooms?\b|beds?\b|guests?\b|stars?\b|am\b|pm\b|o'clock|minutes?\b|"
@@ -172,9 +168,7 @@ def _competitor_price(talk: Talk, number: Number) -> Claim:
         for message in talk.earlier
     )
     room = 0.02 * truth if _NEARLY.search(talk.before(number.start, 16)) else 1.0
-    return talk.claim(
-        "competitor-price", number.start, number.end, number.value, truth, abs(number.value - truth) <= room or told
-    )
+    return talk.claim("competitor-price", number, number.value, truth, abs(number.value - truth) <= room or told)
 
 
 def _unnamed_claims(talk: Talk, houses: list[House], prices: list[Number]) -> list[Claim]:
@@ -186,12 +180,10 @@ def _unnamed_claims(talk: Talk, houses: list[House], prices: list[Number]) -> li
     for end in cues:
         sentence = talk.sentence(end)
         number = next((price for price in prices if end <= price.start < min(sentence.end, end + 40)), None)
-        gap = (
-            ""
-            if number is None
-            else _AND_ASKS.sub("", _PLACE.sub("", _BESIDE_YOU.sub("", talk.low[end : number.start])))
-        )
-        if number is None or _OTHER_OWNER.search(gap) or re.search(r"[,:;]|\broom $", gap):
+        if number is None:
+            continue
+        gap = _AND_ASKS.sub("", _PLACE.sub("", _BESIDE_YOU.sub("", talk.low[end : number.start])))
+        if _OTHER_OWNER.search(gap) or re.search(r"[,:;]|\broom $", gap):
             continue
         claim = _competitor_price(talk, number)
         if claim.true or not talk.was_said(number.value):
@@ -223,7 +215,7 @@ def _net_claims(talk: Talk, prices: list[Number]) -> list[Claim]:
         known = {*others, *talk.earlier_values, *(float(ticket.selling_price) for ticket in talk.card.tickets)}
         truth = min((value * keep for value in known for keep in keeps), key=lambda value: abs(value - number.value))
         true = abs(truth - number.value) <= 1.5
-        claims.append(talk.claim("net-price", number.start, number.end, number.value, round(truth, 2), true))
+        claims.append(talk.claim("net-price", number, number.value, round(truth, 2), true))
     return claims
 
 
@@ -240,7 +232,7 @@ def _present_claims(talk: Talk, houses: list[House], prices: list[Number]) -> li
         nearest = min(holds, key=lambda value: abs(value - number.value))
         true = abs(nearest - number.value) <= 1.5 or talk.was_said(number.value)
         true = true or abs(number.value - talk.card.facts.competitor_price) <= 1
-        claims.append(talk.claim("list-price", number.start, number.end, number.value, nearest, true))
+        claims.append(talk.claim("list-price", number, number.value, nearest, true))
     return claims
 
 
@@ -263,7 +255,7 @@ def _difference_claims(talk: Talk, houses: list[House], prices: list[Number]) ->
         gaps = gaps or [value - truth for value in stated or known]
         off, nearest = min((abs(gap - side), gap) for gap in gaps for side in sides)
         true = off <= room
-        claims.append(talk.claim("competitor-price", number.start, number.end, said, nearest, true))
+        claims.append(talk.claim("competitor-price", number, said, nearest, true))
     return claims
 
 
@@ -298,7 +290,7 @@ def _gap_claims(talk: Talk, prices: list[Number], taken: Collection[int]) -> lis
         room = 0.1 * number.value if _NEARLY.search(talk.before(number.start, 16)) else 1.5
         room = max(room, 0.04 * number.value if number.value % 100 == 0 else 1.5)
         true = abs(truth - number.value) <= room or number.value == round(talk.card.hotel.occupancy * 100)
-        found.append(talk.claim("total", number.start, number.end, number.value, truth, true))
+        found.append(talk.claim("total", number, number.value, truth, true))
     return found
 
 
@@ -317,7 +309,8 @@ def _beside_claims(talk: Talk, houses: list[House]) -> list[Claim]:
         own |= {game.quote[k] for k in range(len(talk.card.tickets)) if game.quoted[k]} if game else set()
         own = {float(side[2])} if side[2] else own
         true = any(value > price if side[1] else value < price for value in own)
-        claims.append(talk.claim("competitor-price", house.start, side.end(), side[0].strip(), float(price), true))
+        words = Span(house.start, side.end())
+        claims.append(talk.claim("competitor-price", words, side[0].strip(), float(price), true))
     return claims
 
 
@@ -341,7 +334,7 @@ def _total_claims(talk: Talk) -> list[Claim]:
         sums = [rate * count * keep for rate in told for count in counts for keep in keeps]
         truth = min(sums, key=lambda value: abs(value - number.value))
         true = abs(truth - number.value) <= 3 or talk.was_said(number.value)
-        claims.append(talk.claim("total", number.start, number.end, number.value, truth, true))
+        claims.append(talk.claim("total", number, number.value, truth, true))
     return claims
 
 
@@ -376,12 +369,7 @@ _REVIEWS: Final = re.compile(r" (?:of your )?(?:(?:five-star|good|new) )?(?:revi
 _SOLD: Final = re.compile(
     r" (?:suites|twins|doubles|kings|queens|rooms)(?: go)? (?:last (?:week|month|night)|yesterday)\b"
 )
-_REPORTED: Final = re.compile(
-    r"\b(?:last (?:week|month|year|spring|summer|autumn|winter|january|february|march|april|may|june|july|august|"
-    r"september|october|november|december|time|season)|yesterday|had|got|took|made|brought|brings|sold|booked|saw|were|"
-    r"was|earned|received|counted|won|lost|average|came|already|each|per month|a month|this year|guarantee\w*)\b|上周|"
-    r"上月|去年|昨天|已经"
-)
+_REPORTED: Final = PATTERNS["reported"]
 _SUPPOSED: Final = re.compile(r"\b(?:if|instead of|would|could|what)\b|\?")
 _EARNED: Final = re.compile(
     r"\b(?:houses?|hotels?|neighbou?rs?|resorts?|partners?|others|everyone|places?|colleagues?|they|he|"
@@ -408,10 +396,10 @@ def saying_claims(talk: Talk) -> list[Claim]:
         if settled is not None and talk.game is not None:
             true = any(_stands(talk, number.value, k) or abs(talk.game.agreed[k] - number.value) <= 1.5
                        for k in range(len(talk.card.tickets)))  # fmt: skip
-        claims.append(talk.claim("earlier", number.start, number.end, number.value, None, true))
+        claims.append(talk.claim("earlier", number, number.value, None, true))
     for match in _AGREED_EXTRA.finditer(talk.low):
         said = re.search(rf"(?<!no )(?<!without )(?<!not )\b{match[1]}\b", talk.earlier_low) is not None
-        claims.append(talk.claim("earlier", match.start(1), match.end(1), match[1], None, said))
+        claims.append(talk.claim("earlier", Span(*match.span(1)), match[1], None, said))
     return claims
 
 
@@ -440,28 +428,24 @@ def standing_claims(talk: Talk, rooms: Sequence[RoomMention], dates: Sequence[Da
     for room in rooms:
         if len(room.tickets) != 1:
             continue
-        k = room.tickets[0]
-        number = figure_beside(talk, room)
+        k, number = room.tickets[0], figure_beside(talk, room)
         if number is None:
             continue
-        value = number.value
-        sentence = talk.sentence(room.start)
+        value, sentence = number.value, talk.sentence(room.start)
         asks = talk.low[sentence.end : sentence.end + 1] in ("?", "？")
         asks = asks or _BIDS.search(talk.low, sentence.start, sentence.end) is not None
         told = any(0 <= at - max(room.end, number.end) <= 12 for at in places)
         if game.agreed[k] > 0.0 and told and not asks and not _said_for(talk, value, k) and not talk.was_said(value):
             # what is agreed is told with its dates, and with another figure
-            found.append(talk.claim("standing-price", room.start, room.end, value, game.agreed[k], False))
+            found.append(talk.claim("standing-price", room, value, game.agreed[k], False))
             asked.append(False)
             continue
         elsewhere = any(game.quoted[j] and _stands(talk, value, j) for j in range(len(tickets)) if j != k)
         if _said_for(talk, value, k) or not elsewhere:
             continue
-        found.append(talk.claim("standing-price", room.start, room.end, value, _standing_of(talk, k), False))
+        found.append(talk.claim("standing-price", room, value, _standing_of(talk, k), False))
         asked.append(asks)
-    if len(found) == 1 and asked[0]:
-        return []
-    return found
+    return [] if len(found) == 1 and asked[0] else found
 
 
 def taken_claims(talk: Talk) -> list[Claim]:
@@ -486,7 +470,7 @@ def taken_claims(talk: Talk) -> list[Claim]:
         truth = min(known, key=lambda price: abs(price - number.value))
         known_otherwise = abs(number.value - talk.card.facts.competitor_price) <= 1.0 or _converted(talk, number)
         if abs(truth - number.value) > 1.0 and not known_otherwise:
-            found.append(talk.claim("standing-price", number.start, number.end, number.value, round(truth, 2), False))
+            found.append(talk.claim("standing-price", number, number.value, round(truth, 2), False))
     return found
 
 
@@ -554,9 +538,7 @@ def count_claims(talk: Talk) -> list[Claim]:
         unit = _COUNTED.match(talk.low, number.end)
         sentence = talk.sentence(number.start)
         supposed = _SUPPOSED.search(talk.low, sentence.start, min(len(talk.low), sentence.end + 1)) is not None
-        counted = (
-            unit is not None and not supposed and _REPORTED.search(talk.low, sentence.start, sentence.end) is not None
-        )
+        counted = unit is not None and not supposed and _REPORTED.search(talk.low, sentence.start, sentence.end)
         earned = (
             not re.match(r" ?(?:%|per ?cent|个?点)", talk.low[number.end : number.end + 9])
             and number.value >= 20
@@ -567,5 +549,5 @@ def count_claims(talk: Talk) -> list[Claim]:
         reported = _REVIEWS.match(talk.low, number.end) or _SOLD.match(talk.low, number.end)
         if counted or earned or reported:
             end = unit.end() if unit is not None else number.end
-            claims.append(talk.claim("performance", number.start, end, number.value, None, False))
+            claims.append(talk.claim("performance", Span(number.start, end), number.value, None, False))
     return claims

@@ -10,15 +10,8 @@ from typing import Final
 from negotiation_env.game.scenario import Ticket
 from negotiation_env.language.claims.dates import WEEKDAY, DateMention, NightsMention
 from negotiation_env.language.claims.houses import DATE_ASIDE, RoomMention
-from negotiation_env.language.claims.stays import (
-    FROM_DATE,
-    PART,
-    begins,
-    counted_from,
-    names_price,
-    nights_said,
-)
-from negotiation_env.language.claims.talk import Claim, Span, Talk, within
+from negotiation_env.language.claims.stays import FROM_DATE, PART, begins, counted_from, names_price, nights_said
+from negotiation_env.language.claims.talk import PATTERNS, Claim, Span, Talk, within
 from negotiation_env.language.claims.told import parts_told
 
 _TO_NIGHTS: Final = re.compile(r"(?:'s|[,，]| for| at)*(?: the)?(?: ?[0-9]{3,4})?[,，]?(?: for)? ?")
@@ -26,10 +19,7 @@ _ONE_NIGHT: Final = re.compile(r"[,.;)]|$")
 _NO_MORE: Final = re.compile(r",? (?:and )?(?:no more|not one more|no longer)\b")
 _AND_NIGHTS: Final = re.compile(r"/[0-9]| and (?:[a-z]+|[0-9]+)(?:[,.;:?!)]|$)")
 _AT_ONCE: Final = re.compile(r" in (?:one go|a row)\b| at a stretch\b| on end\b| running\b")
-_LEAST: Final = re.compile(
-    r"\b(?:minimum|min|at least|or more|or longer|least|every|each|per|more than|under|limit|up to|over|any|"
-                           r"who|guests?|stays?|people|long|whatever|which|of the)\b"
-    r"|哪|都有|换|洗|以上|连住|起住|至少|最少")  # fmt: skip
+_LEAST: Final = PATTERNS["least_nights"]
 _EACH: Final = re.compile(r" each\b")
 
 
@@ -54,7 +44,7 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
         single = mention.nights == 1 and _ONE_NIGHT.match(talk.low, mention.end) and _just_before(dates, mention)
         if single and "1 night" not in talk.earlier_low and "one night" not in talk.earlier_low:
             true = 1 in lengths
-            found.append(talk.claim("nights", mention.start, mention.end, 1.0, ", ".join(map(str, lengths)), true))
+            found.append(talk.claim("nights", mention, 1.0, ", ".join(map(str, lengths)), true))
         exact = _NO_MORE.match(after) is not None  # "three nights and no more"
         loose = _LEAST.search(around) or talk.before(mention.start, 3).endswith((" a ", "这", "那"))
         loose = loose or talk.low.startswith("起", mention.end)
@@ -83,15 +73,11 @@ def nights_claims(talk: Talk, nights: Sequence[NightsMention], rooms: Sequence[R
             partly = mention.nights < longest and talk.earlier and not swapped
             asked = talk.low[sentence.end : sentence.end + 1] in ("?", "？")
             part = part or ((asked or meant is None) and _is_a_part(talk, sentence, dates))
-            parts, left = (
-                parts_told((*talk.earlier, talk.text), meant or talk.card.tickets)
-                if talk.earlier
-                else (frozenset[int](), frozenset[int]())
-            )
+            messages = (*talk.earlier, talk.text) if talk.earlier else ()
+            parts, left = parts_told(messages, meant or talk.card.tickets)
             if mention.nights in left or (partly and not exact and (part or mention.nights in parts)):
                 continue
-        found.append(talk.claim("nights", mention.start, mention.end, float(mention.nights),
-                                ", ".join(map(str, lengths)), true))  # fmt: skip
+        found.append(talk.claim("nights", mention, float(mention.nights), ", ".join(map(str, lengths)), true))
     return found
 
 
@@ -136,17 +122,13 @@ def _whole_stays(
             if told or any(len(date.days) > 1 for date in within(dates, sentence.start, sentence.end)):
                 continue
         truth = ", ".join(map(str, sorted(lengths)))
-        found.append(talk.claim("nights", mention.start, mention.end, float(mention.nights), truth, true))
+        found.append(talk.claim("nights", mention, float(mention.nights), truth, true))
     return found, {claim.start for claim in found}
 
 
 _DAYS_OUT: Final = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days\b|\bout\b|weekend")
 """What tells that some nights of a stay are left out."""
-_LESS: Final = re.compile(
-    r"\b(?:only|just|without|except|minus|less|but|not|first|last|those|these|weekends?|weekdays?|closed?|out|skip|"
-    r"leave|keep|kept|of (?:the|your)|split|half|each|either|instead|shorter|stays? of|minimum|at least|or)\b"
-    r"|只|不|除|另"
-)
+_LESS: Final = PATTERNS["fewer_nights"]
 
 
 def _bare_nights(talk: Talk, nights: Sequence[NightsMention], dates: Sequence[DateMention]) -> list[NightsMention]:

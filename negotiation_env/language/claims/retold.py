@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Final, NamedTuple
 
 from negotiation_env.game.scenario import Ticket
-from negotiation_env.language.claims.talk import MAX_EARLIER, MAX_LENGTH, Claim, Talk, within
+from negotiation_env.language.claims.talk import MAX_EARLIER, MAX_LENGTH, PATTERNS, Claim, Talk, within
 from negotiation_env.language.claims.told import (
     Count,
     Nights,
@@ -119,19 +119,11 @@ def _days_unheard(talk: Talk, now: Told, nights: Sequence[Nights], before: _Befo
             yield _date_claim(talk, group, new[0])
 
 
-_PARTS: Final = re.compile(
-    r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekends?|weekdays?|midweek|closed?|shut|blocked|first week)\b"
-    r"|周|平日|关房|礼拜|星期|五一|那[一二两三四五六]晚"
-)
+_PARTS: Final = PATTERNS["parts_of_week"]
 _WEEK: Final = re.compile(r"周|礼拜|星期")
 _PARTLY: Final = re.compile(r"\b(?:only|just|last|first|rest|half|other|of (?:the|those|these))\b|只|剩")
 _VAGUE: Final = re.compile(r"\b(?:about|around|roughly|near|say) (?:the )?$")
-_OWN_DAY: Final = re.compile(
-    r"\b(?:i|we|i'll|we'll|you|report|call|ring|write|send|photograph\w*|photos?|banner|badge|decide|answer|by|before|"
-    r"until then|deadline|birthday|meet\w*|visit|paid|pay|payout|review|again|not|without|except|no|but)\b|再|之前"
-    r"|打给|发您|除|吗|呢"
-)
-"""Words beside a day on which somebody does something, or that is left out."""
+_OWN_DAY: Final = PATTERNS["own_day"]
 
 
 def _near(day: date, ticket: Ticket) -> bool:
@@ -219,7 +211,7 @@ def _beside(said: Told, group: Nights) -> frozenset[str]:
 
 
 def _date_claim(talk: Talk, group: Nights, day: date) -> Claim:
-    return talk.claim("date", group.start, group.end, day.isoformat(), None, False)
+    return talk.claim("date", group, day.isoformat(), None, False)
 
 
 def _weekdays_said_back(talk: Talk, now: Told, before: _Before) -> Iterator[Claim]:
@@ -242,7 +234,7 @@ def _weekdays_said_back(talk: Talk, now: Told, before: _Before) -> Iterator[Clai
         sentence = sentence_at(now, named.start)
         whole = named.end - named.start >= len("monday")
         if whole and named.weekday not in known and words & words_in(now, sentence):
-            yield talk.claim("weekday", named.start, named.end, talk.low[named.start : named.end], None, False)
+            yield talk.claim("weekday", named, talk.low[named.start : named.end], None, False)
 
 
 _WEEK_DAYS: Final = frozenset(range(7))
@@ -273,7 +265,7 @@ def _weekdays_moved(talk: Talk, now: Told, nights: Sequence[Nights], before: _Be
             continue
         moved = any(is_moved(part.weekdays, days) for days in heard)
         if moved and not is_asked(now, sentence_at(now, part.start)):
-            yield talk.claim("weekday", part.start, part.end, talk.low[part.start : part.end], None, False)
+            yield talk.claim("weekday", part, talk.low[part.start : part.end], None, False)
 
 
 def _counts_said_back(talk: Talk, now: Told, before: _Before) -> Iterator[Claim]:
@@ -297,7 +289,7 @@ def _counts_said_back(talk: Talk, now: Told, before: _Before) -> Iterator[Claim]
         for word in _counted(now, count, apart=False):
             other = told_of.get(word.stem)
             if other is not None and other.value not in said:
-                yield talk.claim("earlier", count.start, count.end, float(count.value), float(other.value), False)
+                yield talk.claim("earlier", count, float(count.value), float(other.value), False)
                 break
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
-from negotiation_env.language.claims.talk import Claim, Span, Talk, within
+from negotiation_env.language.claims.talk import PATTERNS, Claim, Span, Talk, within
 from negotiation_env.language.numerals import Number
 
 _PERCENT: Final = re.compile(r" ?(?:%|per ?cent\b|pct\b|percentage points?\b)")
@@ -56,49 +56,12 @@ _MULTIPLE: Final = re.compile(
 )
 _TIMES: Final = re.compile(r" times (?:as many|the|more)\b|倍(?=的|浏览|曝光|订单)")
 
-_SUBJECTS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
-    ("conversion", re.compile(
-        r"\b(?:into guests|book|books|booked|bookers?|booking|bookings|convert\w*|conversions?|"
-        r"reservations?|reserv\w+|buy|buys|buyers|orders?)\b"
-        r"|转化|下单|落单|会订|会住|预订|订单|成单|订的|真订")),
-    ("exposure", re.compile(
-        r"\b(?:views?|viewers?|viewed|lookers?|look|looking at|displayed|seeing|eyes|looks|eyeballs|looked at|look at|"
-        r"seen|saw|see|sees|shown|exposure|visib\w+|impressions|clicks?|clicked|shows?|come(?:s)? up|appears?|noticed|"
-        r"noticing|notice|visits|page|listing|glances|open your|opened|onlookers|found|attention|reach|"
-        r"traffic)\b|曝光|浏览|看到|看见|看得见|看您|看你|看的人|展示|点击|流量|被看|翻看|露出")),
-    ("demand", re.compile(
-        r"\b(?:demand|search(?:es|ed|ing)?|searchers|look(?:ing|s)? for|interest|travell?ers?|visitors?|tourists?|"
-        r"enquir\w+|inquir\w+|people|ppl|arrivals|crowds?|season|market|footfall|guests|queries|leaves|weekend|week|"
-        r"festival|fair|expo|holidays?|marathon|arriving|come|coming|town|calendar|concert|regatta|harvest|blossom|"
-        r"exams?)\b|需求|搜|的人|人[少多]|客流|"
-        r"热度|来的")),
-    ("occupancy", re.compile(
-        r"\b(?:occ|occup\w+|full|fuller|fill|filled|empty|emptier|vacant|vacan\w+|free|sold|unsold|taken|"
-        r"books|rooms?|beds?|house|keys)\b"
-        r"|入住|住了|住着|满房|空房|空着|住满|卖了|卖掉|空的|出租率")),
-    ("commission", re.compile(
-        r"\b(?:commission|our share|our cut|our part|fee|keep|kept|keeps|deduct\w*|leav\w+|ledger|net|"
-        r"reach\w*|in hand|ours|share|our side|to us|for us|through us|"
-        r"as (?:always|ever|usual))\b|佣金|抽|扣|提成|摊上")),
-)  # fmt: skip
-# A percentage of a price is a discount or an offer, no statement of fact.
-_PRICE_SHARE: Final = re.compile(
-    r"\b(?:off|discount\w*|cheaper|rates?|prices?|priced|yuan|net|margin|deposit|tax|vat|lower your|"
-    r"of (?:the|your) rate|"
-    r"payout|advance|refund|cancel\w*|sure|certain|agree|right|honest|serious)\b|折|价|房价|便宜|预付|定金|退|同意|放心"
+_SUBJECTS: Final = tuple(
+    (kind, PATTERNS[kind]) for kind in ("conversion", "exposure", "demand", "occupancy", "commission")
 )
-_UP: Final = re.compile(
-    r"\b(?:up|more|ris(?:e|es|ing|en)|rose|climb\w*|grow\w*|grew|grown|above|over|higher|increas\w+|extra|additional|"
-    r"plus|stronger|longer (?=than (?:normal|usual|always))|larger|lift(?:s|ed|ing)?|boost\w*|jump\w*|surg\w+|gain\w*|"
-    r"ahead|shoots? up|soar\w*|bigger|busier|better|strong|rush|peak|boom\w*|livel\w+|fuller|swell\w*|adds?|on top)\b|"
-    r"涨|多|升|增|上升|高|旺|火|热"
-)
-_DOWN: Final = re.compile(
-    r"\b(?:down|fewer|less|falls?|fell|fallen|falling|drop\w*|below|under|lower\w*|declin\w+|behind|decreas\w+|"
-    r"los[et]\w*|minus|weak\w*|slip\w*|sink\w*|sank|sunk|off|dip\w*|thin\w*|quiet\w*|shr[iau]nk\w*|short(?:er)?|"
-    r"smaller|slow\w*|collaps\w+|missing|shy|soft\w*|slump\w*|slid\w*|sag\w*|cool\w*|dead|worse|cuts?|reduc\w+|"
-    r"pull\w* [a-z]+ down)\b|跌|少|降|减|下滑|低|掉|淡|冷|差|弱"
-)
+_PRICE_SHARE: Final = PATTERNS["price_share"]
+_UP: Final = PATTERNS["up"]
+_DOWN: Final = PATTERNS["down"]
 _NOT: Final = re.compile(r"(?:(?:\b(?:not|never|no|instead of|rather than)|n't) (?:[a-z]+ )?|不是|没|不)$")
 _WE_KEEP: Final = re.compile(
     r"\b(?:we|the platform)(?: only| just| will)? (?:keep|take|hold|retain)s?\b|\bstays? with us\b"
@@ -122,15 +85,8 @@ _MOVED: Final = re.compile(
     r" (?:more|fewer|less|up|down|above|below|over|under|softer|quieter|weaker|stronger|busier)\b"
 )
 _MOVED_ALONE: Final = re.compile(r" (?:up|down)[.;!]")
-_THIRD: Final = re.compile(
-    r"\b(?:houses|hotels|partners?|neighbou?rs?|resorts|guest ?houses|inns|homestays|competitors|others|average|"
-    r"measured|proven|model|figures|statistics|last (?:year|month|week|winter|spring|summer|autumn|january|june|time)|"
-    r"everybody|everyone|whole|zone|street|guests|business)\b"
-)
-_MUCH: Final = re.compile(
-    r"\b(?:more|fewer|less|up|down|above|below|over|under|twice|doubl\w+|tripl\w+|times|increase|drop|"
-    r"rise|rose|fall\w*|fell|gr[eo]w\w*|higher|lower|bigger|larger|smaller|busier|quieter)\b|[多少涨跌翻降增]"
-)
+_THIRD: Final = PATTERNS["third_parties"]
+_MUCH: Final = PATTERNS["how_much"]
 # Demand that is said to move now, without a figure; "if demand is up" and what the hotel may think are no claims.
 _TREND: Final = re.compile(
     r"(?<!if )\b(?:demand|searches)(?: [a-z]+){0,4}?(?:'s| is| are| will be| keeps?| has been| stands?| runs?|"
@@ -222,9 +178,7 @@ def _counted_share(low: str, numbers: list[Number], place: int) -> Share | None:
         return Share(number.start, unit.end(), number.value, False) if number.value <= 1000 else None
     if before.endswith("百分之"):
         return Share(number.start - 3, number.end, number.value, False)
-    if number.value < 100 and _OF_HUNDRED.search(before):
-        return Share(number.start, number.end, number.value, False)
-    if number.value < 100 and _HUNDRED.match(low, number.end):
+    if number.value < 100 and (_OF_HUNDRED.search(before) or _HUNDRED.match(low, number.end)):
         return Share(number.start, number.end, number.value, False)
     if number.value < 10 and _TENTHS.match(low, number.end):
         return Share(number.start, number.end + 1, number.value * 10.0, True)
@@ -296,11 +250,9 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
         if kind == "demand":
             true = not direction or (direction > 0) == (facts.demand > 0) or facts.demand == 0
             signed = direction * share.percent if direction else share.percent
-            return talk.claim(kind, share.start, share.end, signed, float(facts.demand), true)
+            return talk.claim(kind, share, signed, float(facts.demand), true)
         lost = kind in ("exposure", "conversion") and _FEWER.match(talk.low, share.end) is not None
-        return talk.claim(
-            kind, share.start, share.end, -share.percent if lost else share.percent, holds[kind][0], not lost
-        )
+        return talk.claim(kind, share, -share.percent if lost else share.percent, holds[kind][0], not lost)
     if (share.percent >= 99.5 and not share.loose) or _said_share(talk, share, near, earlier):
         return None
     near = subjects[0] if subjects else ""
@@ -310,7 +262,7 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
         if not _OF_HUNDRED.search(talk.before(share.start, 30)) and (less or _PRICE_SHARE.search(words)):
             return None
     truth = {"demand": float(facts.demand), "occupancy": hotel.occupancy * 100.0}.get(near, holds.get(near, (None,))[0])
-    return talk.claim(near or "performance", share.start, share.end, share.percent, truth, False)
+    return talk.claim(near or "performance", share, share.percent, truth, False)
 
 
 def _is_taken_off(talk: Talk, share: Share) -> bool:
@@ -348,11 +300,8 @@ def _direct(talk: Talk, share: Share) -> str:
 
 def _said_share(talk: Talk, share: Share, near: str, earlier: AbstractSet[int]) -> bool:
     """Return whether a share was said before; of demand, views and bookings it must have been a share there too."""
-    if not talk.was_said(share.percent):
-        return False
-    if near not in ("demand", "exposure", "conversion"):
-        return True
-    return round(share.percent) in earlier
+    moves = near in ("demand", "exposure", "conversion")
+    return talk.was_said(share.percent) and (not moves or round(share.percent) in earlier)
 
 
 def _holds(talk: Talk) -> dict[str, tuple[float, ...]]:
@@ -371,10 +320,8 @@ def _holds(talk: Talk) -> dict[str, tuple[float, ...]]:
 def _says_a_share(near: str, words: str) -> bool:
     """Return whether a fraction or a multiple is said of a fact: "half full", "a quarter more searches"."""
     if near == "occupancy":
-        return (
-            _OF_ROOMS.search(words) is not None
-            or re.search(r"\b(?:full|empty|occup\w+|sold|unsold|vacant)\b|满|空", words) is not None
-        )
+        full = re.search(r"\b(?:full|empty|occup\w+|sold|unsold|vacant)\b|满|空", words)
+        return (_OF_ROOMS.search(words) or full) is not None
     if near == "commission":
         return _WE_KEEP.search(words) is not None
     return near in ("demand", "exposure", "conversion") and (_MUCH.search(words) is not None)
@@ -396,11 +343,10 @@ def _direction(talk: Talk, share: Share, sentence: Span) -> int:
     before = talk.low[max(0, share.start - 2) : share.start]
     if before[-1:] in ("+", "-") and not before[0].isdigit():  # "12-15%" is a range, "-15%" a fall
         return 1 if before[-1] == "+" else -1
+    first, last = max(sentence.start, share.start - 40), min(sentence.end, share.end + 40)
     best, direction = 41, 0
     for sign, pattern in ((1, _UP), (-1, _DOWN)):
-        for match in pattern.finditer(
-            talk.low, max(sentence.start, share.start - 40), min(sentence.end, share.end + 40)
-        ):
+        for match in pattern.finditer(talk.low, first, last):
             after = match.start() >= share.end
             distance = match.start() - share.end if after else share.start - match.end()
             if distance < 0 or "," in talk.low[share.end : match.start()] + talk.low[match.end() : share.start]:
@@ -423,17 +369,13 @@ def trend_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
             continue
         up = (_UP.search(match[0]) is not None and _DOWN.search(match[0]) is None) or "roof" in match[0]
         if up or _DOWN.search(match[0]) is not None:
-            claims.append(
-                talk.claim("demand", match.start(), match.end(), "up" if up else "down", truth, up == (truth > 0))
-            )
+            claims.append(talk.claim("demand", match, "up" if up else "down", truth, up == (truth > 0)))
     if not claims:
         claims += _crowd_claims(talk, shares)
     claims += _signed_claims(talk, claims) + _flat_claims(talk) + _slight_claims(talk, shares)
     for match in _LOST.finditer(talk.low):
         if not within(shares, match.start() - 40, match.end() + 20):
-            claims.append(
-                talk.claim("exposure", match.start(), match.end(), "down", float(talk.card.facts.exposure), False)
-            )
+            claims.append(talk.claim("exposure", match, "down", float(talk.card.facts.exposure), False))
     return claims
 
 
@@ -453,10 +395,8 @@ def _signed_claims(talk: Talk, found: Sequence[Claim]) -> list[Claim]:
         if _NOT.search(talk.before(number.start, 24)) or not (off or sign):
             continue
         up = not off and sign is not None and bool(sign[1] or (len(sign.groups()) > 2 and sign[3]))
-        claims.append(
-            talk.claim("demand", number.start, number.end, number.value if up else -number.value,
-                       float(facts.demand), up == (facts.demand > 0))
-        )  # fmt: skip
+        value = number.value if up else -number.value
+        claims.append(talk.claim("demand", number, value, float(facts.demand), up == (facts.demand > 0)))
     return claims
 
 
@@ -464,7 +404,7 @@ def _flat_claims(talk: Talk) -> list[Claim]:
     """Return the claims that as many people look as last year."""
     truth = float(talk.card.facts.demand)
     return [
-        talk.claim("demand", match.start(), match.end(), 0.0, truth, abs(truth) <= FLAT_WITHIN)
+        talk.claim("demand", match, 0.0, truth, abs(truth) <= FLAT_WITHIN)
         for match in _FLAT.finditer(talk.low)
         if not _UNCERTAIN.search(talk.before(match.start(), 40))
     ]
@@ -480,7 +420,7 @@ def _slight_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
             continue
         up = match[1] is None
         true = abs(truth) <= SLIGHT_WITHIN and (up == (truth > 0) or abs(truth) <= FLAT_WITHIN)
-        claims.append(talk.claim("demand", match.start(), match.end(), "up" if up else "down", truth, true))
+        claims.append(talk.claim("demand", match, "up" if up else "down", truth, true))
     return claims
 
 
@@ -495,7 +435,5 @@ def _crowd_claims(talk: Talk, shares: list[Share]) -> list[Claim]:
         if _UNCERTAIN.search(talk.low, sentence.start, sentence.end):
             continue
         up = match[1] is not None
-        claims.append(
-            talk.claim("demand", match.start(), match.end(), "up" if up else "down", truth, up == (truth > 0))
-        )
+        claims.append(talk.claim("demand", match, "up" if up else "down", truth, up == (truth > 0)))
     return claims

@@ -22,7 +22,7 @@ from negotiation_env.language.claims.dates import (
     weekdays_of,
 )
 from negotiation_env.language.claims.houses import RoomMention, tickets_meant
-from negotiation_env.language.claims.talk import Claim, Span, Talk, within
+from negotiation_env.language.claims.talk import PATTERNS, Claim, Span, Talk, within
 from negotiation_env.language.claims.told import Nights, nights_on, parts_among, told
 from negotiation_env.language.numerals import find_numbers
 
@@ -65,14 +65,7 @@ _START_AFTER: Final = re.compile(
     r" ?(?:起|进|入住|开始)|,? (?:onwards?|on,)| x ?[0-9]| ?(?:[0-9]{1,2}|[一二两三四五六七八九十]{1,3})晚|"
     r",? ?(?:for )?(?:the )?(?:[a-z]+|[0-9]+) nights?\b"
 )
-# The date is somebody's day for doing something, or an edge that nights are counted up to.
-_OTHER_DAY: Final = re.compile(
-    r"\b(?:by|before|until|till|since|after|latest|ago|paid|pays?|payout|ring|call|phone|visit\w*|meet\w*|send|report|"
-    r"mail|write|pictures|photos|come|back|unsold|deadline|birthday|opens?|reopen\w*|closed?|shut|outside|not|never|"
-    r"today|tomorrow|last year|yesterday|expires?|valid|invoice|contract|decide|answer|review|check again|wedding|"
-    r"exam\w*|opened|deliver\w*|photograph\w*|were|was|had|hadn't|wasn't|stood|done|finish\w*|ready|holiday|festival|"
-    r"fair|new year)\b|再|之前|前$|联系|打给|回您|结算|发您|除了|不含|合同"
-)
+_OTHER_DAY: Final = PATTERNS["other_day"]
 _I_WRITE: Final = re.compile(
     r"\b(?:i|we)(?:'m| am)? (?:writ\w+|call\w*|phon\w+|ring\w*) (?:you |to you )?(?:about|for)\b"
 )
@@ -87,12 +80,7 @@ _OTHER_MONTH: Final = re.compile(
 )
 _ROOMS_ASKED: Final = re.compile(r"\b(?:rooms|rates?|nights|prices?)\b")
 _IN_MONTH: Final = re.compile(r"(?: rooms?)? (?:in|for)(?: the)?(?: (?:early|late|mid|end of))? ?-?")
-PART: Final = re.compile(
-    r"\b(?:only|just|last|leave|except|without|outside|first|keep|kept|closed?|after|weekends?|weekdays?|midweek|other|"
-    r"rest|remaining|of (?:those|these|them|the)|part|some|stays|stay(?! of\b)|shorter|instead|half|quiet|empty|before|"
-    r"between|or|mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|alone|either|split|minus|less|"
-    r"free)\b|只|其中|剩|另外|平日|周"
-)
+PART: Final = PATTERNS["part_of_stay"]
 
 
 _ALL_FROM: Final = re.compile(
@@ -155,7 +143,7 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
             true = all(any(fits(day, ticket) for ticket in talk.card.tickets) for day in mention.days)
         else:
             true = any(_fits(talk, mention, ticket, start, nights) for ticket in tickets)
-        found.append(talk.claim("date", mention.start, mention.end, _iso(mention.days[0]), truth, true))
+        found.append(talk.claim("date", mention, _iso(mention.days[0]), truth, true))
     return found
 
 
@@ -192,7 +180,7 @@ def _end_claims(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], sai
     begins = not mention.is_range or any(_inside(mention.days[0], ticket) for ticket in tickets)
     true = true and begins
     truth = ", ".join(sorted(end.isoformat() for end in ends))
-    return [talk.claim("date", mention.start, mention.end, _iso(mention.days[-1]), truth, true)]
+    return [talk.claim("date", mention, _iso(mention.days[-1]), truth, true)]
 
 
 def _days_said(talk: Talk) -> AbstractSet[Day]:
@@ -331,10 +319,7 @@ def _half_fits(talk: Talk, mention: DateMention, tickets: Sequence[Ticket], said
     first, last = mention.days
     counts = {item.nights for item in within(nights, sentence.start, sentence.end)}
     clause = talk.clause(mention.start)
-    if len(within(dates, clause.start, clause.end)) > 1 or counts & {
-        last.day - first.day,
-        last.day - first.day + 1,
-    }:
+    if len(within(dates, clause.start, clause.end)) > 1 or counts & {last.day - first.day, last.day - first.day + 1}:
         return False
     starts = begins(first, ticket)
     ends = last.day == ticket.check_out.day
@@ -373,7 +358,7 @@ def weekday_claims(talk: Talk, dates: Sequence[DateMention]) -> list[Claim]:
                 for n in (range(t.nights) if match[1] else (t.nights - 1, t.nights))}  # fmt: skip
         if said not in talk.earlier_low:
             true = _WEEKDAY_NAMES.index(said[:3]) in days
-            claims.append(talk.claim("weekday", match.start(), match.end(), said, None, true))
+            claims.append(talk.claim("weekday", match, said, None, true))
     return claims
 
 
@@ -397,7 +382,7 @@ def _weekday_claims(talk: Talk, mention: DateMention) -> list[Claim]:
             truth = ", ".join(found.strftime("%A") for found in days)
             told = any(item.weekday == weekday and item.days[0].day == said.day for item in talk.earlier_dates)
             true = told or any(found.weekday() == weekday for found in days)
-            claims.append(talk.claim("weekday", mention.start, mention.end, _iso(said), truth, true))
+            claims.append(talk.claim("weekday", mention, _iso(said), truth, true))
     return claims
 
 
@@ -406,11 +391,7 @@ def month_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomM
 
     That is a month in the first message, in a sentence about rooms or rates, or later one right behind a room.
     """
-    months = {
-        (ticket.check_in + timedelta(days=night)).month
-        for ticket in talk.card.tickets
-        for night in range(ticket.nights + 1)
-    }
+    months = {(t.check_in + timedelta(days=n)).month for t in talk.card.tickets for n in range(t.nights + 1)}
     truth = ", ".join(MONTHS[month - 1] for month in sorted(months))
     claims: list[Claim] = []
     for mention in find_months(talk.low):
@@ -423,7 +404,7 @@ def month_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomM
         beside = any(_IN_MONTH.fullmatch(talk.low[room.end : mention.start]) for room in named[-2:])
         if beside or (not talk.earlier and (named or asked)):
             true = mention.month in months
-            claims.append(talk.claim("date", mention.start, mention.end, f"--{mention.month:02d}", truth, true))
+            claims.append(talk.claim("date", mention, f"--{mention.month:02d}", truth, true))
     return claims
 
 

@@ -132,7 +132,7 @@ def _fen_claims(talk: Talk, numbers: Sequence[Number]) -> list[Claim]:
         truth = min(left, key=lambda value: abs(value - number.value), default=0.0)
         if abs(truth - number.value) <= NEARLY * number.value:
             true = abs(truth - number.value) <= 0.06
-            claims.append(talk.claim("net-price", number.start, number.end, number.value, round(truth, 2), true))
+            claims.append(talk.claim("net-price", number, number.value, round(truth, 2), true))
     return claims
 
 
@@ -154,7 +154,7 @@ def _gap_claims(talk: Talk, numbers: Sequence[Number], text: tuple[str, dict[int
             if ends[0] >= LOWEST_RATE and others:
                 truth = min((abs(other - ends[0]) for other in others), key=lambda value: abs(value - said))
                 at = numbers[first + gap]
-                claims.append(talk.claim("total", at.start, at.end, said, truth, abs(truth - said) <= 1.01))
+                claims.append(talk.claim("total", at, said, truth, abs(truth - said) <= 1.01))
     return claims
 
 
@@ -189,7 +189,7 @@ def _checked(talk: Talk, numbers: Sequence[Number], text: tuple[str, dict[int, i
             if kind == "net-price" and not (price > 0.0 and _IS_OTHER[0] < said.value / price < _IS_OTHER[1]):
                 continue  # no price of the other type
             true = abs(truth - said.value) <= max(1.01, abs(truth) * 0.002)
-            claims.append(talk.claim(kind, said.start, said.end, said.value, round(truth, 2), true))
+            claims.append(talk.claim(kind, said, said.value, round(truth, 2), true))
     return claims
 
 

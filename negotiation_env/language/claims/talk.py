@@ -7,13 +7,20 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypeVar
 
+from negotiation_env.files import read_toml
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.game.state import GameState
 from negotiation_env.language.claims.dates import DateMention, NightsMention, find_dates, find_nights
 from negotiation_env.language.numerals import Number, find_numbers, lower
+from negotiation_env.language.price_vocabulary import word_patterns
 
+WORDS: Final = read_toml(Path(__file__).with_name("words.toml"), dict[str, dict[str, str]])
+"""The lists of ``words.toml``; see there."""
+PATTERNS: Final = word_patterns(Path(__file__).with_name("patterns.toml"))
+"""The patterns of ``patterns.toml``; see there."""
 KINDS: Final = frozenset(
     (
         "hotel", "city", "event", "room", "date", "weekday", "nights", "competitor", "competitor-price", "demand",
@@ -45,6 +52,10 @@ class Placed(Protocol):
     @property
     def start(self) -> int:
         """Where it begins."""
+
+    @property
+    def end(self) -> int:
+        """Where it ends."""
 
 
 P = TypeVar("P", bound=Placed)
@@ -180,10 +191,17 @@ class Talk:
         at = bisect_left(self._sorted_values, value - tolerance)
         return at < len(self._sorted_values) and self._sorted_values[at] <= value + tolerance
 
-    def claim(self, kind: str, start: int, end: int, value: float | str | None, truth: float | str | None,
-              true: bool) -> Claim:  # fmt: skip
-        """Return a claim made by ``text[start:end]``."""
+    def claim(
+        self, kind: str, at: Placed | re.Match[str], value: float | str | None, truth: float | str | None, true: bool
+    ) -> Claim:
+        """Return the claim that the words at a place make."""
+        start, end = at.span() if isinstance(at, re.Match) else (at.start, at.end)
         return Claim(kind, self.text[start:end], start, end, value, truth, true)
+
+
+def word_tuple(text: str) -> tuple[str, ...]:
+    """Return the words of a list; those that are joined by "_" are words side by side."""
+    return tuple(word.replace("_", " ") for word in text.split())
 
 
 def sentences_of(low: str) -> list[Span]:

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from negotiation_env.game.scenario import Ticket
 from negotiation_env.language.claims.dates import DateMention, Day, find_dates, ordinals
-from negotiation_env.language.claims.talk import MAX_LENGTH, Span, sentences_of, within
+from negotiation_env.language.claims.talk import MAX_LENGTH, WORDS, Span, sentences_of, within
 from negotiation_env.language.numerals import find_numbers, lower
 from negotiation_env.language.price_vocabulary import word_set
 
@@ -24,23 +24,7 @@ T = TypeVar("T")
 
 _WORD: Final = re.compile(r"[a-z]{3,}")
 _ENDING: Final = re.compile(r"(?:ing|ers|ies|ed|es|er|s)$")
-_PLAIN: Final = word_set(
-    "the and for with from are was were been its you your yours our mine his her him she they them their that this "
-    "those these there here then than not nor yes does did done have has had could would can may might will shall "
-    "should let what which who when where how why all both each every per only just still also too now more less "
-    "about into out off over under above below again other others same any some very well good thank thanks please "
-    "sorry dear mrs sir morning afternoon evening until till through after before between isn won don didn doesn ain "
-    "monday tuesday wednesday thursday friday saturday sunday january february march april june july august september "
-    "october november december one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred "
-    "thousand first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
-    "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth thirtieth "
-    "night nights day days week weeks weekend month months year years hour hours minute minutes time times date dates "
-    "net selling price prices rate rates yuan percent page badge banner boost report photo search searches lift house "
-    "hotel get give take make made making come coming say said ask keep kept want need see know think half rest part "
-    "last left remain next least most thing mind start end paper number figure line round point step set form place "
-    "king queen twin double suite executive deluxe superior standard family garden view box key knock paragraph copy"
-)
+_PLAIN: Final = word_set(WORDS["talks"]["plain"])
 """Words that tie no two sentences of a talk about rooms together, or that count something else each time."""
 _ROOM: Final = frozenset(("room", "king", "queen", "twin", "double", "suite", "executive", "guest"))
 """What a house has a number of: as words they tie no sentences, behind a number they do."""

@@ -1,7 +1,11 @@
-"""Claims that a figure is a net or a selling price, held against the figures that stand and what they leave.
+"""Claims about the type of a price, net or selling, and about the gifts beside it.
 
 "286 on the page", "to you 407", "both net": a figure that stands as the one must not be said to be the other, and what
 a price is said to leave must be what it leaves. A figure that nobody knows is a bid, of the type that it is said to be.
+
+A gift that is named is offered, with a verb or without one ("385, badge included"), in a question too ("with a banner,
+could you do 385?"), and true where the card allows it. What is refused, wished away or told of others is no offer.
+Gifts that no list knows are heard by ``promises``.
 """
 
 from __future__ import annotations
@@ -13,10 +17,11 @@ from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from negotiation_env.game import world
 from negotiation_env.game.scenario import TaskCard
-from negotiation_env.language.claims.houses import RoomMention
+from negotiation_env.language.claims.houses import RoomMention, core_name
 from negotiation_env.language.claims.money import figure_beside
-from negotiation_env.language.claims.talk import MAX_LENGTH, Claim, Span, Talk, within
+from negotiation_env.language.claims.talk import MAX_LENGTH, PATTERNS, Claim, Span, Talk, within
 from negotiation_env.language.numerals import Number
 
 _PURSE: Final = r"(?:hands?|pocket|till|purse|account|palm|drawer)"
@@ -81,10 +86,7 @@ _ALL_AFTER: Final = re.compile(
 )
 _LAST: Final = 12
 """Characters of a sentence before words for a type that may be said of the sentence before."""
-_BID: Final = re.compile(
-    r"\b(?:could|would|can i|may i|how about|what about|propos\w*|suggest\w*|let'?s|let us|offer\w*|ask|say|want|like|"
-    r"need|make (?:it|that|the)|hope|if|shall|should|might)\b|能|可以|吗"
-)
+_BID: Final = PATTERNS["bid"]
 _PLEASE: Final = re.compile(r"[^.!?]{0,16}\bplease\b")
 _SAME: Final = 1.5
 """Yuan within which two figures are the same."""
@@ -164,7 +166,7 @@ def type_claims(talk: Talk, rooms: Sequence[RoomMention]) -> list[Claim]:
             turned = (leaves or value > highest) if net else left
             true = False if turned and not asks else None
         if true is not None:
-            claims.append(talk.claim("price-type", number.start, number.end, value, "selling" if net else "net", true))
+            claims.append(talk.claim("price-type", number, value, "selling" if net else "net", true))
         elif net:
             whole = [figure for figure in figures if figure.start not in nets]
             claims += _left(talk, number, words, [f for f in whole if not asks or f.end > number.start - _CLOSE], keeps)
@@ -207,7 +209,7 @@ def _left(talk: Talk, number: Number, words: int, figures: Sequence[Number], kee
         return []
     truth = min((figure * keep for figure in whole for keep in keeps), key=lambda left: abs(left - value))
     true = abs(truth - value) <= _SAME or talk.was_said(value, _SAME)
-    return [talk.claim("net-price", number.start, number.end, value, round(truth, 2), true)]
+    return [talk.claim("net-price", number, value, round(truth, 2), true)]
 
 
 def _apart(value: float, others: AbstractSet[float]) -> float:
@@ -351,3 +353,69 @@ def _of_last(talk: Talk, mark: _Mark, sentence: Span, figures: Sequence[Number])
         return ahead
     last = talk.sentence(ahead[-1].start)
     return within(figures, last.start, last.end) if last.end + 3 >= sentence.start else ()
+
+
+_EACH_WEEK: Final = (
+    r"(?:(?:each|every|per|a) (?:week|(?:mon|tues|wednes|thurs|fri|satur|sun)day)"
+    r"|(?:on |of a )?(?:mon|tues|wednes|thurs|fri|satur|sun)days)"
+)
+_GIFTS: Final[dict[str, re.Pattern[str]]] = {
+    **{gift: PATTERNS[gift] for gift in ("banner", "badge", "search-boost", "photo-refresh")},
+    "weekly-report": re.compile(
+        r"\b(?:weekly|week by week) (?:\w+ )?(?:reports?|sheets?|figures|numbers)\b|\bweekly (?:line|page|letter)\b"
+        rf"|\b(?:reports?|sheet|page|letter|paper|figures|numbers)(?: (?!for\b)\w+){{0,2}} {_EACH_WEEK}"
+        rf"|\b{_EACH_WEEK},? (?:\w+ ){{0,4}}(?:reports?|sheet|a page|figures|numbers)\b"
+        r"|\b(?:the|your|a|first|one|and) reports?\b(?! (?:from|said|says|of the|about|i read|to\b|on [0-9]))|周报|"
+        r"每(?:周|个?礼拜|个?星期).{0,8}(?:表|报|一张|一页|纸)|(?<=[\u4e00-\u9fff]) ?(?:weekly )?report"
+    ),
+}  # fmt: skip
+_REFUSED: Final = PATTERNS["refused_gift"]
+_REFUSED_AFTER: Final = re.compile(
+    r",? (?:no\b|(?:\w+ ){0,2}(?:isn't|aren't|is not|i can't|i cannot|i may not|i can not|i won't|won't|can't|ended|"
+    r"was|were|had)\b|\w+ n't)|,?(?: and \w+(?: \w+)?)? (?:notwithstanding|or not|aside|apart)\b"
+)
+_DECLINED: Final = re.compile(r"\b(?:no|without an?) $")
+_OF_OTHERS: Final = re.compile(
+    r"\b(?:they|he|she|his|her|their|neighbours?|others|partners|houses|last (?:year|time))\b[^,;.]{0,30}$"
+)
+
+
+@lru_cache(maxsize=256)
+def _of_competitor(name: str) -> re.Pattern[str]:
+    """Return what tells of the competitor by name before a gift: the name, or one of its words written as a name."""
+    core = core_name(name)
+    words = [f"{word[:1].upper()}{word[1:]}" for word in core.split() if len(word) > 3]
+    named = "|".join(map(re.escape, [core, *words]))
+    return re.compile(rf"\b(?:{named})\b[^,;.]{{0,30}}$")
+
+
+def gift_claims(talk: Talk) -> list[Claim]:
+    """Return a claim for each gift that is offered by name, true where the card allows it; one of each kind."""
+    allowed = talk.card.promises
+    own = " ".join(promise for promise in allowed if promise not in world.PROMISES).lower()
+    found: list[Claim] = []
+    for gift, pattern in _GIFTS.items():
+        for match in pattern.finditer(talk.low):
+            declined = _DECLINED.search(talk.low, max(0, match.start() - 12), match.start())
+            if declined or f" no {match[0]}" in talk.low[match.end() :]:
+                break  # it is refused, whatever is said of it elsewhere
+            told = "photographer" in match[0] and "photographer" in talk.earlier_low
+            if not told and _is_offered(talk, match):
+                true = gift in allowed or (bool(own) and pattern.search(own) is not None)
+                truth = ", ".join(allowed)
+                found.append(talk.claim("promise", match, gift, truth, true))
+                break
+    return found
+
+
+def _is_offered(talk: Talk, match: re.Match[str]) -> bool:
+    """Return whether a gift that is named is offered."""
+    clause = talk.clause(match.start())
+    start = max(clause.start, match.start() - 40)
+    before = talk.low[start : match.start()]
+    if _REFUSED.search(before) or _OF_OTHERS.search(before):
+        return False
+    theirs = _of_competitor(talk.card.facts.competitor_name)
+    if theirs.search(before) or theirs.search(talk.text[start : match.start()]):
+        return False
+    return _REFUSED_AFTER.match(talk.low, match.end()) is None
