@@ -110,6 +110,10 @@ _TELLING: Final = re.compile(
     r"|^ ?$|[.?!:,;\"] ?$"
 )
 
+_AT_THE_TIME: Final = re.compile(
+    r"\b(?:in town|coming up|around the corner|(?:that|those|your) (?:week|weekend|days|nights|dates))\b"
+)
+
 
 def event_claims(talk: Talk) -> list[Claim]:
     """Return a claim for each event that is named; one that was spoken of before is not accused."""
@@ -183,8 +187,9 @@ def _alluded_claims(
         if sentence.start in more or any(start < word.end and word.start < end for start, end in spans):
             continue
         named = not slot and any(sentence.start <= claim.start < sentence.end for claim in found)
-        # Only the searches' figure tells that another event is meant for the card's, and not one that goes on beside.
-        if true or (figure and not named and not _was_spoken_of(word.word, talk)):
+        # The searches' figure, or that it goes on at the time, tells that another event is meant for the card's.
+        told = figure or _AT_THE_TIME.search(talk.low, sentence.start, sentence.end) is not None
+        if true or (told and not named and not _was_spoken_of(word.word, talk)):
             said = talk.low[word.start : word.end]
             more[sentence.start] = talk.claim("event", word, said, card.facts.event, true)
     return list(more.values())
