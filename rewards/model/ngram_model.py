@@ -92,14 +92,14 @@ def entries(own: Sequence[str], heard: Sequence[str], reply: str) -> dict[str, f
 
     ``own`` and ``heard`` are what both sides said before, oldest first.
     """
-    (tokens, pairs, _, _), last = _said(reply), heard[-1] if heard else ""
+    (tokens, pairs, _, prices), last = _said(reply), heard[-1] if heard else ""
     ends = (f"<start> {tokens[0]}", f"{tokens[-1]} <end>") if tokens else ("<start> <end>",)
     found = dict.fromkeys((*tokens, *pairs, *ends), WORD_VALUE)
     given = _given(own, last)
     place = "first:" if not own else "given:" if given else "asked:" if "?" in last else ""
     if place:
         found |= dict.fromkeys([place + token for token in tokens], WORD_VALUE)
-    named = {*_said(reply).prices}
+    named = {*prices}
     if given:
         found["<yes taken>" if named & given else "<yes passed>" if named else "<yes left>"] = RARE
     elif named:

@@ -245,12 +245,17 @@ def _presses(act: DialogueAct, k: int, view: ReplyView, alone: bool, said: Seque
     """Whether an act asks for less than a ticket's quote; ``alone`` where only such tickets are open."""
     if act.kind in _BID and act.ticket in (None, k) and act.price is not None:
         keep, quotes = 1.0 - view.card.tickets[k].commission, view.game.quote
-        price = act.price / (keep if act.price_type is PriceType.NET else 1.0)
+        price = _selling(act.price, act, keep)
         again = any(abs(price - quote) <= SAME for quote in quotes) or abs(price - quotes[k] * keep) <= SAME
-        told = any(abs(value - quotes[k]) <= SAME for value in said) and not _in(act.price, said)
+        told = _in(quotes[k], said) and not _in(act.price, said)
         return price < quotes[k] and not again and not told
     asks = act.kind is Act.REJECT or (act.kind is Act.ASK and act.detail == "price")
     return asks and (act.ticket == k or (act.ticket is None and alone))
+
+
+def _selling(price: float, act: DialogueAct, keep: float) -> float:
+    """Return an act's price as a selling price; ``keep`` is the share of it that the hotel keeps."""
+    return price / (keep if act.price_type is PriceType.NET else 1.0)
 
 
 def _in(price: float, said: Sequence[float]) -> bool:
@@ -277,8 +282,7 @@ def bids_out_of_range(view: ReplyView, prepared: Prepared, phrases: Sequence[str
         if any(abs(act.price - price) <= ROUNDED for price in stands):
             continue
         for k in tickets if act.ticket is None else {act.ticket}.intersection(tickets):
-            net = act.price_type is PriceType.NET
-            price = act.price / (1.0 - card.tickets[k].commission if net else 1.0)
+            price = _selling(act.price, act, 1.0 - card.tickets[k].commission)
             others = [k] if _named_beside(view, act.price, k) else tickets
             ordinary = any(BID_LOWEST * card.tickets[j].selling_price <= price <= game.quote[j] + 1.0 for j in others)
             found += price >= NO_BID * card.tickets[k].selling_price and not ordinary
@@ -299,8 +303,7 @@ def yes_passed_over(view: ReplyView, prepared: Prepared, phrases: Sequence[str])
             continue
         quote, keeps = game.quote[k], 1.0 - card.tickets[k].commission
         just_named = any(f"{price:.0f}" in heard for price in (quote, quote * keeps))
-        price = act.price / (keeps if act.price_type is PriceType.NET else 1.0)
-        far = abs(price - quote)
+        far = abs(_selling(act.price, act, keeps) - quote)
         if quote <= game.bid[k] + 1.0 and just_named and SAME < far <= NEAR_YES * quote:
             found += _named_beside(view, act.price, k)
     return float(found)
