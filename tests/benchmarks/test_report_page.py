@@ -149,6 +149,7 @@ def test_an_address_opens_a_transcript_and_choosing_one_gives_its_address(page: 
 
 def test_a_cell_of_the_heat_map_leads_to_its_transcripts(page: Page) -> None:
     page.locator("td.heat a[href*='category=silence'][href*='policy=heuristic']").click()
+    page.wait_for_function("document.getElementById('category').value !== ''")  # the page hears of its hash later
     assert (page.locator("#category").input_value(), page.locator("#policy").input_value()) == ("silence", "heuristic")
     notes = page.locator("#list button small").all_inner_texts()
     assert notes and all(note.startswith("heuristic · bad-cases/silence") for note in notes)
