@@ -82,14 +82,31 @@ def written_pairs_command(
 def sft(
     out: OutOption,
     n: Annotated[int, typer.Option("--n", min=1, help="Number of replies.")] = 10000,
+    expert: Annotated[bool, typer.Option("--expert", help="Of the expert, not of that colleague.")] = False,
+    learner: Annotated[str | None, typer.Option(help="A policy in whose states the expert replies (DAgger).")] = None,
+    manager: Annotated[str, typer.Option(help="The hotel's side of an expert's dialogues.")] = "rules",
     seed: SeedOption = 0,
 ) -> None:
-    """Write demonstrations: good replies of a simulated colleague along full dialogues with the simulated hotel."""
+    """Write demonstrations: good replies of a simulated colleague along full dialogues with the simulated hotel.
+
+    Or with --expert the best wordings of the intent-driven system, in its own states or a learner's.
+    """
     console = Console()
     lines: list[Demonstration] = []
+    if learner is not None and not expert:
+        raise UsageError("--learner: expected --expert beside it, got it alone: that colleague plays its own dialogues")
+    found = demonstrations(n, seed)
+    if expert:
+        found = optional_module("policies.training.imitation", "train").expert_demonstrations(
+            n,
+            seed,
+            learner=None if learner is None else load_policy(learner),
+            manager=load_manager(manager),
+            reward=load_reward("repo"),
+        )
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("playing dialogues", total=n)
-        for line in demonstrations(n, seed):
+        for line in found:
             lines.append(line)
             progress.update(task, completed=len(lines))
     write_lines(out, lines)

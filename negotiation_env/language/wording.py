@@ -448,9 +448,9 @@ def _fill(phrase: Phrase, names_room: bool, values: dict[str, str], ticket: Tick
     if "room" in names:
         values.setdefault("room", ticket.room)
     if "dates" in names:
-        values["dates"] = f"{_say_day(ticket.check_in)} to {_say_day(ticket.check_out)}"
+        values["dates"] = f"{say_day(ticket.check_in)} to {say_day(ticket.check_out)}"
     if "check_in" in names:
-        values["check_in"] = _say_day(ticket.check_in)
+        values["check_in"] = say_day(ticket.check_in)
     if "day" in names:
         values["day"] = _ordinal(ticket.check_in.day)
     if "nights" in names:
@@ -522,7 +522,7 @@ def _say_price(value: float, form: int) -> str:
     return _PRICE_FORMATS[form] % text
 
 
-def _say_day(day: date) -> str:
+def say_day(day: date) -> str:
     """Return a date as "4 May"."""
     return f"{day.day} {_MONTHS[day.month - 1]}"
 

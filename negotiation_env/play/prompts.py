@@ -17,6 +17,7 @@ from negotiation_env.engines.chat_model import ChatMessage
 from negotiation_env.game.acts import Tactic
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.game.state import GameState, Stage, unsettled
+from negotiation_env.language.wording import say_day
 from negotiation_env.play.protocols import AgentView, ReplyView
 
 HISTORY_MESSAGES = 4
@@ -72,10 +73,11 @@ REASONS = {
 
 
 def _ticket_line(card: TaskCard, game: GameState, k: int) -> str:
-    """Return an open ticket's prices, in the type that was named last: selling or net."""
+    """Return an open ticket's stay and its prices, in the type that was named last: selling or net."""
     ticket = card.tickets[k]
     part = 1.0 - ticket.commission if game.net else 1.0
-    line = f"{ticket.room}{' (net)' if game.net else ''}: now {_yuan(ticket.selling_price * part)} yuan"
+    line = f"{ticket.room}, {say_day(ticket.check_in)} to {say_day(ticket.check_out)}{' (net)' if game.net else ''}: "
+    line += f"now {_yuan(ticket.selling_price * part)} yuan"
     line += f", goal {_yuan(ticket.target_price * part)}"
     if game.quoted[k]:
         met = " (goal met)" if game.quote[k] <= ticket.target_price else ""

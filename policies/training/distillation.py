@@ -40,16 +40,17 @@ from simulators.people.written_dialogues import written_dialogues
 from simulators.people.written_pairs import SampledReply
 
 BEST, GOOD, FAIR, POOR = 5, 4, 3, 1
-_PER_ROUND: Final = 100_000
+PER_ROUND: Final = 100_000
+"""Scenarios of a seed."""
 LEAST: Final = 0.1
 """R_total from which the best reply of a state is worth imitating; an ordinary reply has 0."""
 
 
 def distilled_scenarios(seed: int, count: int) -> list[Scenario]:
     """Return the scenarios of a round of distillation; those of other seeds are others."""
-    seeds = SCENARIOS["distilled data"][seed * _PER_ROUND : (seed + 1) * _PER_ROUND][:count]
+    seeds = SCENARIOS["distilled data"][seed * PER_ROUND : (seed + 1) * PER_ROUND][:count]
     if len(seeds) < count:
-        raise UsageError(f"expected at most {_PER_ROUND} dialogues and a seed below 100, got {count} and {seed}")
+        raise UsageError(f"expected at most {PER_ROUND} dialogues and a seed below 100, got {count} and {seed}")
     return [sample_scenario(found) for found in seeds]
 
 
