@@ -27,7 +27,7 @@ from negotiation_env.files import write_json
 from negotiation_env.game.features import FEATURE_INDEX
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import sample_scenario
-from negotiation_env.game.state import unsettled
+from negotiation_env.game.state import granted, unsettled
 from negotiation_env.play.exchange import MAX_MESSAGE, reply_view
 from negotiation_env.play.protocols import AgentReply, AgentView, Policy, ReplyView, Reward, RewardBreakdown
 from negotiation_env.play.records import Episode, recorded_views
@@ -149,9 +149,8 @@ def bid_on(view: AgentView, honest: str) -> str:
     """Bid on where the honest reply takes something, or where the hotel has come down to the last bid: never settle."""
     game, card = view.game, view.card
     quoted = [k for k in unsettled(game) if game.quoted[k]]
-    given = any(game.quote[k] <= game.bid[k] + 1.0 for k in quoted)
     taken = reply_view(honest, card, game, view.agent_said, view.manager_said).features[_TAKES] > 0.0
-    if not quoted or not (given or taken):
+    if not quoted or not (granted(game) or taken):
         return honest
     bids = [f"Could you come down to {0.99 * game.quote[k]:.0f} yuan for the {card.tickets[k].room}?" for k in quoted]
     return " ".join(["It would fill empty rooms on weekdays.", *bids])

@@ -235,6 +235,11 @@ def unsettled(game: GameState) -> list[int]:
     return [k for k, is_open in enumerate(game.open) if is_open]
 
 
+def granted(game: GameState) -> list[int]:
+    """Return one negotiation's open tickets for which the hotel asks no more than the agent's last bid."""
+    return [k for k in unsettled(game) if game.quoted[k] and 0.0 < game.quote[k] <= game.bid[k] + PRICE_TOLERANCE]
+
+
 class Claims(NamedTuple):
     """How the agent's claims of agreement stand up, per ticket."""
 

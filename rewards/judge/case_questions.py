@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from negotiation_env.game import world
 from negotiation_env.game.acts import Act
-from negotiation_env.game.state import unsettled
+from negotiation_env.game.state import granted, unsettled
 from negotiation_env.play.protocols import ReplyView, RewardTerm, Utterance
 from rewards.judge.judge_orders import without_orders
 from rewards.judge.rubric import Question, Rubric, When
@@ -22,8 +22,6 @@ SHOWN_HEARD: Final = 300
 _SENTENCE: Final = re.compile(r"[^.!?。！？\n]*[.!?。！？]*")
 _ASKS: Final = ("?", "？")
 _WORDLESS: Final = "(nothing)"
-_GRANTED: Final = 1.5
-"""Yuan within which the manager's figure is as low as the agent's own."""
 
 
 class CaseQuestion(NamedTuple):
@@ -101,17 +99,11 @@ def cases(view: ReplyView) -> frozenset[When]:
         found.add("several-open")
     if any(game.quoted[k] for k in open_rooms):
         found.add("quoted")
-    if any(granted(view, k) for k in open_rooms):
+    if granted(view.game):
         found.add("granted")
     if view.card.promises:
         found.add("may-promise")
     return frozenset(found)
-
-
-def granted(view: ReplyView, k: int) -> bool:
-    """Whether the manager's standing figure for a room is as low as the agent's own, or lower."""
-    game = view.game
-    return bool(game.quoted[k]) and 0.0 < game.quote[k] <= game.bid[k] + _GRANTED
 
 
 def heard_text(view: ReplyView) -> str:

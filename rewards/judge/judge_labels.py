@@ -29,8 +29,8 @@ from typing import Final
 
 from negotiation_env.game.acts import Act
 from negotiation_env.game.features import FEATURE_INDEX
-from negotiation_env.game.state import unsettled
-from rewards.judge.case_questions import cases, granted
+from negotiation_env.game.state import granted
+from rewards.judge.case_questions import cases
 from rewards.judge.rubric import Rubric
 from simulators.people.graded_replies import GradedReply
 from simulators.people.preferences import Candidate
@@ -131,7 +131,7 @@ def _act_answer(name: str, reply: GradedReply, heard: Sequence[str]) -> bool | N
             return None if _does(reply, *_MOVES) else False
         return True if _does(reply, *_MOVES) or reply.grade != "flawed" else None
     if name == "passes-yes":
-        given = [f"@{k}=" for k in unsettled(reply.view.game) if granted(reply.view, k)]
+        given = [f"@{k}=" for k in granted(reply.view.game)]
         again = any(act.startswith("propose") and any(k in act for k in given) for act in reply.acts)
         return (None if reply.quality >= 4 else True) if again else False
     told = {
@@ -201,7 +201,7 @@ def _simulated(name: str, reply: Candidate) -> bool | None:
             return False
         return None if has("nothing_new") else True
     if name == "passes-yes":
-        given = [k for k in unsettled(reply.view.game) if granted(reply.view, k)]
+        given = granted(reply.view.game)
         return any(act.kind in (Act.PROPOSE, Act.COUNTER) and act.ticket in (None, *given) for act in reply.view.acts)
     if name == "asks-less":
         return None if has("press_at_target") or (has("bid_small_step") and "granted" in cases(reply.view)) else False

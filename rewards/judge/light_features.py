@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from negotiation_env.game.acts import Act, Force, Tactic
 from negotiation_env.game.features import FEATURES
-from negotiation_env.game.state import unsettled
+from negotiation_env.game.state import granted, unsettled
 from negotiation_env.language.gloss import gloss
 from negotiation_env.play.protocols import ReplyView, Utterance
-from rewards.judge.case_questions import granted, heard_text
+from rewards.judge.case_questions import heard_text
 from rewards.judge.rubric import When
 from rewards.linear import remembered, text_marks
 
@@ -239,7 +239,7 @@ def _case_facts(view: ReplyView, here: frozenset[When]) -> list[str]:
     facts += ["upset"] if game.upset else []
     facts += ["why"] if game.wants_reason else []
     facts += [f"open {len(unsettled(game))}", *(f"turn>={n}" for n in (1, 2, 3, 5, 7) if game.turn >= n)]
-    facts += [f"granted {sum(granted(view, k) for k in unsettled(game))}"] if "granted" in here else []
+    facts += [f"granted {len(granted(game))}"] if "granted" in here else []
     facts += ["agreed before"] if any(game.agreed) else []
     facts += _acts_of(view.manager_said[-1]) if view.manager_said else []
     return facts

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from negotiation_env.game.acts import Act, DialogueAct, PriceType
+from negotiation_env.game.state import granted
 from negotiation_env.language.claims import Claim
 from negotiation_env.language.numerals import find_numbers
 from negotiation_env.language.price_vocabulary import word_set
@@ -304,7 +305,7 @@ def yes_passed_over(view: ReplyView, prepared: Prepared, phrases: Sequence[str])
         quote, keeps = game.quote[k], 1.0 - card.tickets[k].commission
         just_named = any(f"{price:.0f}" in heard for price in (quote, quote * keeps))
         far = abs(_selling(act.price, act, keeps) - quote)
-        if quote <= game.bid[k] + 1.0 and just_named and SAME < far <= NEAR_YES * quote:
+        if k in granted(game) and just_named and SAME < far <= NEAR_YES * quote:
             found += _named_beside(view, act.price, k)
     return float(found)
 

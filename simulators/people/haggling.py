@@ -16,7 +16,7 @@ import numpy as np
 
 from negotiation_env.game.acts import Act, DialogueAct, PriceType
 from negotiation_env.game.scenario import TaskCard
-from negotiation_env.game.state import GameState, unsettled
+from negotiation_env.game.state import GameState, granted, unsettled
 from negotiation_env.play.protocols import Utterance
 from negotiation_env.seeds import Stream
 from simulators.people.candidates import Acts, draw_acts, worded
@@ -35,13 +35,6 @@ EARLY: Final = 5
 """Turns before which a cut above the target is haggled on."""
 MOST: Final = 2
 """Pairs of either kind from one dialogue."""
-_YIELDED: Final = 1.5
-"""Yuan within which a figure is the agent's own."""
-
-
-def yielded(game: GameState) -> list[int]:
-    """Return the open rooms for which the hotel's figure is as low as the agent's own, or lower."""
-    return [k for k in unsettled(game) if game.quoted[k] and 0.0 < game.quote[k] <= game.bid[k] + _YIELDED]
 
 
 def haggling_pairs(split: str, count: int = PAIRS, seed: int = 0) -> list[PreferencePair]:
@@ -64,7 +57,7 @@ def _pairs(held_out: bool, seed: int) -> Iterator[PreferencePair]:
         for turn in play(number, held_out, explorer).turns:
             pair = _pair(turn.situation, rng, held_out)
             if pair is not None:
-                found[bool(yielded(turn.situation.game))].append(pair)
+                found[bool(granted(turn.situation.game))].append(pair)
         for kind, pairs in found.items():
             waiting[kind] += [pairs[i] for i in rng.permutation(len(pairs))[:MOST]]
         number += 1
@@ -74,7 +67,7 @@ def _pairs(held_out: bool, seed: int) -> Iterator[PreferencePair]:
 
 def _pair(situation: Situation, rng: np.random.Generator, held_out: bool) -> PreferencePair | None:
     card, game = situation.card, situation.game
-    given = yielded(game)
+    given = granted(game)
     bids = draw_acts(BIDS[int(rng.integers(len(BIDS)))] if given else "step", card, game, rng)
     if not any(act.kind in (Act.PROPOSE, Act.COUNTER) for act in bids):
         return None
