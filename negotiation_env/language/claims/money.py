@@ -428,7 +428,7 @@ def standing_claims(talk: Talk, rooms: Sequence[RoomMention], dates: Sequence[Da
     for room in rooms:
         if len(room.tickets) != 1:
             continue
-        k, number = room.tickets[0], figure_beside(talk, room)
+        k, number = room.tickets[0], figure_beside(talk, room, rooms)
         if number is None:
             continue
         value, sentence = number.value, talk.sentence(room.start)
@@ -448,17 +448,22 @@ def standing_claims(talk: Talk, rooms: Sequence[RoomMention], dates: Sequence[Da
     return [] if len(found) == 1 and asked[0] else found
 
 
-def figure_beside(talk: Talk, room: RoomMention) -> Number | None:
-    """Return the figure right before a room ("309 for the twin") or right behind it ("twin 309")."""
+def figure_beside(talk: Talk, room: RoomMention, rooms: Sequence[RoomMention]) -> Number | None:
+    """Return the figure right before a room ("309 for the twin") or right behind it ("twin 309").
+
+    In "queen 665 exec 790" each is its room's, and "king and twin at 362 and 445" gives none.
+    """
     chinese = not talk.low[room.start : room.end].isascii()  # a space parts clauses there
+    after = next(iter(within(talk.numbers, room.end, room.end + 20)), None)
+    if after is not None and (after.value < 50.0 or not _AFTER_ROOM.fullmatch(talk.low[room.end : after.start])):
+        after = None
     for number in reversed(within(talk.numbers, room.start - 40, room.start)):
         between = talk.low[number.end : room.start]
         if number.value >= 50.0 and (between == "的" if chinese else _FOR_ROOM.fullmatch(between)):
-            return number
-    for number in within(talk.numbers, room.end, room.end + 20)[:1]:
-        if number.value >= 50.0 and _AFTER_ROOM.fullmatch(talk.low[room.end : number.start]):
-            return number
-    return None
+            others = any(talk.low[other.end : number.start] == " " for other in rooms)
+            return after if others and after is not None else number
+    listed = any(talk.low[other.end : room.start] in (" and ", "和") for other in rooms)
+    return None if listed else after
 
 
 def _standing_of(talk: Talk, k: int) -> float | None:

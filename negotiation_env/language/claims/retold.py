@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from negotiation_env.language.claims.talk import MAX_EARLIER, MAX_LENGTH, Claim, Talk, within
 from negotiation_env.language.claims.told import (
+    DATED,
     Count,
     Nights,
     Told,
@@ -37,8 +38,6 @@ _LINK: Final = re.compile(r"[,;:0-9.!?]")
 """What parts a number from the word behind it that it does not count."""
 WEEK_PART: Final = 5
 """The most days of the week that are a part of it."""
-DATED: Final = 24
-"""Characters before a date within which a day of the week is the date's."""
 COUNTED: Final = 16
 """Characters within which a number counts the word behind it."""
 
@@ -97,13 +96,14 @@ def _dates_said_back(talk: Talk, now: Told, nights: Sequence[Nights], before: _B
     """Yield the dates that nobody has said where the hotel has named another of late that the message leaves out.
 
     "The mason comes on the 17th." - "Until the 27th, then." None are those of questions, which may propose, those on
-    a weekday that the hotel has named without a date, and those that the hotel's own leave over.
+    a weekday that was named without a date, and those that the hotel's own leave over.
     """
     named = {day for group in nights for day in group.days}
     lately = list(zip(before.messages, before.nights, strict=True))[:-4:-2]  # what the hotel said, and before that
     heard = [frozenset(day for group in groups for day in group.days) for _, groups in lately]
-    free = {there.weekday for (message, _), days in zip(lately, heard, strict=True) for there in message.weekdays
-            if there.weekday not in {day.weekday() for day in days}}  # fmt: skip
+    free = {there.weekday for message, groups in zip(before.messages, before.nights, strict=True)
+            for there in message.weekdays
+            if there.weekday not in {day.weekday() for group in groups for day in group.days}}  # fmt: skip
     if all(days <= named for days in heard):
         return
     for group in nights:
