@@ -24,7 +24,6 @@ from negotiation_env.language.claims.money import (
     money_claims,
     saying_claims,
     standing_claims,
-    taken_claims,
 )
 from negotiation_env.language.claims.nights import nights_claims
 from negotiation_env.language.claims.retold import retold_claims
@@ -65,7 +64,6 @@ def find_claims(
         *saying_claims(talk),
         *standing_claims(talk, rooms, dates, nights),
         *count_claims(talk),
-        *taken_claims(talk),
         *sum_claims(talk, houses),
         *gift_claims(talk),
         *type_claims(talk, rooms),

@@ -55,10 +55,10 @@ _ZH_NUMBER: Final = r"(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3})"
 _CHINESE: Final = re.compile(
     rf"({_ZH_NUMBER}) ?月 ?(?:份)?([0-9]{{1,2}}|{_ZH_NUMBER}(?= ?[号日])) ?[号日]?"
     rf"(?: ?(?:到|至|-|~|和|跟|、) ?(?:({_ZH_NUMBER}) ?月 ?)?({_ZH_NUMBER}) ?[号日]?"
-    r"(?![0-9一二两三四五六七八九十晚间%]))?"
-    rf"|(?<![0-9月])({_ZH_NUMBER})[号日]?(?:到|至|-|~|和|跟|、)({_ZH_NUMBER})[号日]|"
+    r"(?![0-9一二两三四五六七八九十晚间%]|(?:到|至|-|~)[0-9]))?"
+    rf"|(?<![0-9月])({_ZH_NUMBER})[号日]?(?:到|至|-|~|和|跟|、)({_ZH_NUMBER}) ?[号日]|"
     rf"(?<![0-9月一二三四五六七八九十周期头第])({_ZH_NUMBER})[号日](?!楼|线|店)"
-    rf"|(?<![0-9月])([0-9]{{1,2}})到([0-9]{{1,2}})(?![0-9%晚])"
+    rf"|(?<![0-9月])([0-9]{{1,2}})(?:到|、(?=[0-9]{{1,2}} ?[两二三]晚))([0-9]{{1,2}})(?![0-9%晚])"
     rf"|(?<![0-9/])(1[0-2]|[1-9])/(3[01]|[12][0-9]|[1-9])(?![0-9/])"
 )
 _CHINESE_WEEKDAY: Final = re.compile(r"[（(]?(?:周|礼拜|星期)([一二三四五六日天])(?![、一二三四五六日天到至])")
@@ -139,13 +139,14 @@ def _chinese_number(word: str) -> int:
 
 def find_dates(low: str) -> list[DateMention]:
     """Return the dates of a lower-case text in order; two that are joined to a range are one mention."""
-    found = [mention for match in _ENGLISH.finditer(low) if (mention := _english(low, match)) is not None]
+    found = [part for match in _ENGLISH.finditer(low) if (mention := _english(low, match)) is not None
+             for part in _parted(low, mention)]  # fmt: skip
     taken = {place for mention in found for place in range(mention.start, mention.end)}
     for match in _BARE.finditer(low):
         if not taken.intersection(range(match.start(), match.end())) and _is_day(low, match):
             days = tuple(Day(None, _ordinal(day[0])) for day in _ONE_DAY.finditer(match[0]))
             is_range = len(days) > 1 and _RANGE.search(match[0]) is not None  # "the twenty-second" is one day
-            found.append(_with_weekday(low, match.start(), match.end(), days, is_range))
+            found += _parted(low, _with_weekday(low, match.start(), match.end(), days, is_range))
     for match in _WEEKDAY_DAY.finditer(low):
         if not taken.intersection(range(match.start(2), match.end(2))):
             days, weekday = (Day(None, int(match[2])),), _WEEKDAYS.index(match[1][:3])
@@ -158,6 +159,23 @@ def find_dates(low: str) -> list[DateMention]:
         if not taken.intersection(range(match.start(), match.end())):
             found += _chinese(low, match)
     return _joined(low, sorted(found))
+
+
+def _parted(low: str, mention: DateMention) -> list[DateMention]:
+    """Return the range and the days beside it of "the 5th to the 8th, and the 10th"; other mentions as they are."""
+    places = list(_ONE_DAY.finditer(low, mention.start, mention.end))
+    if not mention.is_range or len(mention.days) < 3 or len(places) != len(mention.days):
+        return [mention]
+    found: list[DateMention] = []
+    for place, day in zip(places, mention.days, strict=True):
+        last = found[-1] if found else None
+        if last is not None and len(last.days) == 1 and _RANGE.search(low, last.end, place.start()):
+            found[-1] = DateMention(last.start, place.end(), (*last.days, day), True, None)
+        else:
+            found.append(DateMention(place.start(), place.end(), (day,), False, None))
+    found[0] = found[0]._replace(start=mention.start)
+    found[-1] = found[-1]._replace(end=mention.end)
+    return found
 
 
 _SPELLED: Final = re.compile(r"[0-9]-[0-9]-[0-9]")
@@ -218,6 +236,10 @@ _NO_DAY: Final = re.compile(
 """What is the 13th and more, and no day of a month."""
 
 
+_LISTED: Final = re.compile(r"[0-9]{1,2}[a-z]{2}(?:,? (?:and |& )?(?:the )?[0-9]{1,2}[a-z]{2}){1,4}")
+"""Days that are listed by their ordinals: "the 30th, the 5th and the 6th"."""
+
+
 def _is_day(low: str, match: re.Match[str]) -> bool:
     """Return whether "18th" or "eighteenth" is a day: a word before and what comes after must allow it."""
     first = match[0]
@@ -228,22 +250,30 @@ def _is_day(low: str, match: re.Match[str]) -> bool:
         r"\W*(?:floor|line|night|room|one|time|in (?:a|every) (?:hundred|ten))", low[match.end() : match.end() + 18]
     ):
         return False
-    if len(_ONE_DAY.findall(first)) > 1 and _RANGE.search(first):
-        return True
     before = low[max(0, match.start() - 20) : match.start()]
+    listed = _LISTED.fullmatch(first) and not before.endswith(("from the ", "from "))
+    if listed or (len(_ONE_DAY.findall(first)) > 1 and _RANGE.search(first)):
+        return True
     if first[:2].isdecimal() and int(first[:2]) > 12 and _DAY_BEFORE.search(before):
         return _NO_DAY.match(low, match.end()) is None
     return _BARE_CUE.search(before) is not None and _DAY_ENDS.match(low[match.end() : match.end() + 16]) is not None
 
 
+_TO_DAY: Final = re.compile(rf"{_TO}(?:{WEEKDAY},? ?(?:the )?)?| ?[到至~—] ?")
+_BETWEEN: Final = re.compile(rf"\bbetween (?:{WEEKDAY},? ?)?(?:the )?$")
+_AND_DAY: Final = re.compile(rf" (?:and|&) (?:{WEEKDAY},? ?)?(?:the )?")
+
+
 def _joined(low: str, found: list[DateMention]) -> list[DateMention]:
-    """Join "26 June" and "4 July" to one range where only "to" stands between them."""
+    """Join "26 June" and "4 July" to one range where only "to" stands between them, or "between" before them."""
     joined: list[DateMention] = []
     for mention in found:
         last = joined[-1] if joined else None
-        if last is not None and len(last.days) == len(mention.days) == 1 and re.fullmatch(
-            rf"{_TO}(?:{WEEKDAY},? ?(?:the )?)?| ?[到至~—] ?", low[last.end : mention.start]
-        ):  # fmt: skip
+        apart = low[last.end : mention.start] if last is not None else ""
+        single = last is not None and len(last.days) == len(mention.days) == 1
+        if last is not None and single and (_TO_DAY.fullmatch(apart) or (
+            _BETWEEN.search(low[max(0, last.start - 24) : last.start]) and _AND_DAY.fullmatch(apart)
+        )):  # fmt: skip
             joined[-1] = DateMention(last.start, mention.end, (*last.days, *mention.days), True, None)
         else:
             joined.append(mention)

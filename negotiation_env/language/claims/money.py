@@ -428,7 +428,7 @@ def standing_claims(talk: Talk, rooms: Sequence[RoomMention], dates: Sequence[Da
     for room in rooms:
         if len(room.tickets) != 1:
             continue
-        k, number = room.tickets[0], figure_beside(talk, room)
+        k, number = room.tickets[0], figure_beside(talk, room, rooms)
         if number is None:
             continue
         value, sentence = number.value, talk.sentence(room.start)
@@ -448,55 +448,22 @@ def standing_claims(talk: Talk, rooms: Sequence[RoomMention], dates: Sequence[Da
     return [] if len(found) == 1 and asked[0] else found
 
 
-def taken_claims(talk: Talk) -> list[Claim]:
-    """Return a claim for each figure that is said to stand or to be taken and that nobody has said: "Taken: 475"."""
-    game, tickets = talk.game, talk.card.tickets
-    if game is None or not any(game.quoted[: len(tickets)]):
-        return []
-    lowest, highest = 0.55 * min(t.selling_price for t in tickets), 1.02 * max(t.selling_price for t in tickets)
-    keeps = {1.0, *(1.0 - ticket.commission for ticket in tickets)}
-    standing = {price for prices in (game.quote, game.bid, game.agreed) for price in prices if price > 0.0}
-    standing |= {float(ticket.selling_price) for ticket in tickets}
-    known = {price * keep for price in standing for keep in keeps}
-    found: list[Claim] = []
-    for number in talk.numbers:
-        if not lowest <= number.value <= highest or _NO_PRICE_AFTER.match(talk.low, number.end):
-            continue
-        sentence = talk.sentence(number.start)
-        words = talk.low[sentence.start : sentence.end + 1]
-        stays = _STAYING.search(talk.before(number.start, 16)) or _STANDS.match(talk.low, number.end)
-        if not (stays or _TAKING.search(words)) or _BIDDING.search(words) or talk.was_said(number.value, 1.0):
-            continue
-        truth = min(known, key=lambda price: abs(price - number.value))
-        known_otherwise = abs(number.value - talk.card.facts.competitor_price) <= 1.0 or _converted(talk, number)
-        if abs(truth - number.value) > 1.0 and not known_otherwise:
-            found.append(talk.claim("standing-price", number, number.value, round(truth, 2), False))
-    return found
+def figure_beside(talk: Talk, room: RoomMention, rooms: Sequence[RoomMention]) -> Number | None:
+    """Return the figure right before a room ("309 for the twin") or right behind it ("twin 309").
 
-
-_TAKING: Final = re.compile(
-    r"\b(?:i(?:'ll)? take|taken|i accept|accepted|agreed|signed|noted|confirmed|as you (?:say|said|have it)|in pen)\b"
-    r"|^ ?written\b"
-)
-_STAYING: Final = re.compile(r"\b(?:stays?|remains?|holds) (?:at )?$")
-_STANDS: Final = re.compile(r",? (?:it is|stands|it stays)\b")
-_BIDDING: Final = re.compile(
-    r"\b(?:could|would|may i|might|can you|how about|what about|ask|propos\w*|suggest\w*|say|if|for that|instead|at|"
-    r"make|leaves?|keep|off|less|is|are|from [0-9]|between|searches|page)\b(?! it| you|,? i take)|[?？]"
-)
-
-
-def figure_beside(talk: Talk, room: RoomMention) -> Number | None:
-    """Return the figure right before a room ("309 for the twin") or right behind it ("twin 309")."""
+    In "queen 665 exec 790" each is its room's, and "king and twin at 362 and 445" gives none.
+    """
     chinese = not talk.low[room.start : room.end].isascii()  # a space parts clauses there
+    after = next(iter(within(talk.numbers, room.end, room.end + 20)), None)
+    if after is not None and (after.value < 50.0 or not _AFTER_ROOM.fullmatch(talk.low[room.end : after.start])):
+        after = None
     for number in reversed(within(talk.numbers, room.start - 40, room.start)):
         between = talk.low[number.end : room.start]
         if number.value >= 50.0 and (between == "的" if chinese else _FOR_ROOM.fullmatch(between)):
-            return number
-    for number in within(talk.numbers, room.end, room.end + 20)[:1]:
-        if number.value >= 50.0 and _AFTER_ROOM.fullmatch(talk.low[room.end : number.start]):
-            return number
-    return None
+            others = any(talk.low[other.end : number.start] == " " for other in rooms)
+            return after if others and after is not None else number
+    listed = any(talk.low[other.end : room.start] in (" and ", "和") for other in rooms)
+    return None if listed else after
 
 
 def _standing_of(talk: Talk, k: int) -> float | None:

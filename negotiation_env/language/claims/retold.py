@@ -13,9 +13,9 @@ from datetime import date, timedelta
 from itertools import combinations
 from typing import Final, NamedTuple
 
-from negotiation_env.game.scenario import Ticket
-from negotiation_env.language.claims.talk import MAX_EARLIER, MAX_LENGTH, PATTERNS, Claim, Talk, within
+from negotiation_env.language.claims.talk import MAX_EARLIER, MAX_LENGTH, Claim, Talk, within
 from negotiation_env.language.claims.told import (
+    DATED,
     Count,
     Nights,
     Told,
@@ -36,12 +36,8 @@ _ENDS_BEFORE: Final = re.compile(r"\b(?:to|until|till|through|ends?|ending|last|
 _STARTS_AFTER: Final = re.compile(r" ?(?:起|往后|之后|开始)")
 _LINK: Final = re.compile(r"[,;:0-9.!?]")
 """What parts a number from the word behind it that it does not count."""
-NEAR: Final = 40
-"""Characters within which a word and a day belong together."""
 WEEK_PART: Final = 5
 """The most days of the week that are a part of it."""
-DATED: Final = 24
-"""Characters before a date within which a day of the week is the date's."""
 COUNTED: Final = 16
 """Characters within which a number counts the word behind it."""
 
@@ -62,17 +58,14 @@ class _Before(NamedTuple):
 
 def retold_claims(talk: Talk) -> list[Claim]:
     """Return a claim for each date, weekday and count that says back another one; none in a talk's first messages."""
-    now, before = told(talk.text), _before(talk)
-    nights = nights_on(now, talk.card.tickets)
-    parts = parts_of(talk.text, talk.earlier, talk.card.tickets)
-    nights = [group for group in nights if group not in parts]
     if len(talk.earlier) < 2 or not talk.earlier[-1]:
-        return list(_days_unheard(talk, now, nights, before))
+        return []
+    now, before = told(talk.text), _before(talk)
+    parts = parts_of(talk.text, talk.earlier, talk.card.tickets)
+    nights = [group for group in nights_on(now, talk.card.tickets) if group not in parts]
     found = [
-        *_days_unheard(talk, now, nights, before),
         *_dates_said_back(talk, now, nights, before),
         *_lists_moved(talk, now, nights, before),
-        *_dates_of_words(talk, now, nights, before),
         *_weekdays_said_back(talk, now, before),
         *_weekdays_moved(talk, now, nights, before),
         *_counts_said_back(talk, now, before),
@@ -94,49 +87,6 @@ def _before(talk: Talk) -> _Before:
     return _Before(messages, [nights_on(message, talk.card.tickets) for message in messages], frozenset(days))
 
 
-def _days_unheard(talk: Talk, now: Told, nights: Sequence[Nights], before: _Before) -> Iterator[Claim]:
-    """Yield the days of a stay that nobody has said and that no stay begins or ends with.
-
-    None are those of questions, those that are told with a day of the week, for somebody has counted them, and any
-    where the talk has spoken of parts of the week or of nights that are shut: what they leave over may be new.
-    """
-    if _PARTS.search(talk.earlier_low):
-        return
-    heard = frozenset(day for groups in before.nights for there in groups for day in there.days)
-    for group in nights:
-        new = [day for day in _unheard(group, before) if any(_near(day, ticket) for ticket in talk.card.tickets)]
-        sentence = sentence_at(now, group.start)
-        partly = _PARTLY.search(talk.low, sentence.start, sentence.end)
-        partly = partly or _VAGUE.search(talk.before(group.start, 16))
-        if not new or partly or is_asked(now, sentence) or _are_nights(group, talk.card.tickets):
-            continue
-        clause = talk.clause(group.start)
-        if any(day - _DAY in heard or day + _DAY in heard for day in new):
-            continue
-        if any(sentence.start <= there.start < sentence.end for there in now.weekdays) or _WEEK.search(talk.low):
-            continue
-        if not _OWN_DAY.search(talk.low, max(clause.start, group.start - 60), min(clause.end, group.end + 40)):
-            yield _date_claim(talk, group, new[0])
-
-
-_PARTS: Final = PATTERNS["parts_of_week"]
-_WEEK: Final = re.compile(r"周|礼拜|星期")
-_PARTLY: Final = re.compile(r"\b(?:only|just|last|first|rest|half|other|of (?:the|those|these))\b|只|剩")
-_VAGUE: Final = re.compile(r"\b(?:about|around|roughly|near|say) (?:the )?$")
-_OWN_DAY: Final = PATTERNS["own_day"]
-
-
-def _near(day: date, ticket: Ticket) -> bool:
-    return ticket.check_in <= day <= ticket.check_out
-
-
-def _are_nights(group: Nights, tickets: Sequence[Ticket]) -> bool:
-    """Return whether listed days are all nights of a stay."""
-    return any(
-        group.edges == {ticket.check_in + number * _DAY for number in range(ticket.nights)} for ticket in tickets
-    )
-
-
 def _unheard(nights: Nights, before: _Before) -> list[date]:
     """Return the ends of ranges and the listed days of a group that nobody has said."""
     return sorted(day for day in nights.edges if day.day not in before.days)
@@ -146,13 +96,14 @@ def _dates_said_back(talk: Talk, now: Told, nights: Sequence[Nights], before: _B
     """Yield the dates that nobody has said where the hotel has named another of late that the message leaves out.
 
     "The mason comes on the 17th." - "Until the 27th, then." None are those of questions, which may propose, those on
-    a weekday that the hotel has named without a date, and those that the hotel's own leave over.
+    a weekday that was named without a date, and those that the hotel's own leave over.
     """
     named = {day for group in nights for day in group.days}
     lately = list(zip(before.messages, before.nights, strict=True))[:-4:-2]  # what the hotel said, and before that
     heard = [frozenset(day for group in groups for day in group.days) for _, groups in lately]
-    free = {there.weekday for (message, _), days in zip(lately, heard, strict=True) for there in message.weekdays
-            if there.weekday not in {day.weekday() for day in days}}  # fmt: skip
+    free = {there.weekday for message, groups in zip(before.messages, before.nights, strict=True)
+            for there in message.weekdays
+            if there.weekday not in {day.weekday() for group in groups for day in group.days}}  # fmt: skip
     if all(days <= named for days in heard):
         return
     for group in nights:
@@ -186,28 +137,6 @@ def _lists_moved(talk: Talk, now: Told, nights: Sequence[Nights], before: _Befor
         moved = any(is_moved(group.days, days) for days in lists)
         if moved and not _is_left_over(talk, group, new, heard):
             yield _date_claim(talk, group, new[0])
-
-
-def _dates_of_words(talk: Talk, now: Told, nights: Sequence[Nights], before: _Before) -> Iterator[Claim]:
-    """Yield the dates that nobody has said beside a word that was told beside another date: "opera from the 14th"."""
-    for group in nights:
-        new = _unheard(group, before)
-        sentence = sentence_at(now, group.start)
-        if not new or is_asked(now, sentence):
-            continue
-        near = _beside(now, group)
-        for message, groups in zip(before.messages, before.nights, strict=True):
-            same = [other.days for other in groups if near & _beside(message, other)]
-            if same and not any(_is_left_over(talk, group, new, days) for days in same):
-                yield _date_claim(talk, group, new[0])
-                break
-
-
-def _beside(said: Told, group: Nights) -> frozenset[str]:
-    """Return the words near a group of days in its sentence."""
-    sentence = sentence_at(said, group.start)
-    start, end = max(sentence.start, group.start - NEAR), min(sentence.end, group.end + NEAR)
-    return frozenset(word.stem for word in within(said.words, start, end))
 
 
 def _date_claim(talk: Talk, group: Nights, day: date) -> Claim:

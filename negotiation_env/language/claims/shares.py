@@ -33,6 +33,8 @@ _HUNDRED: Final = re.compile(r"(?: [a-z]+){0,2} (?:in|out of|per|of) (?:a |one |
 _EVERY_HUNDRED: Final = re.compile(r" (?:of|in) every hundred\b")
 _OF_HUNDRED: Final = re.compile(r"\bof (?:every|each|a) hundred(?: yuan)?,? $")
 _CHANGES_TO: Final = re.compile(r"\b(?:drops?|falls?|goes|cuts?|lower(?:ed)?|reduced?|down) to $")
+_RETOLD: Final = re.compile(r"\bi (?:told|promised|gave|wrote to) you\b")
+"""The agent tells what it said at another time, which need not be so."""
 _OF_OTHERS: Final = re.compile(
     r" (?:of (?:the|your|all) |of )?(?:houses|hotels|partners|places|managers|owners|neighbou?rs|guest ?houses|inns|"
     r"resorts|homestays|colleagues|competitors)\b"
@@ -215,6 +217,8 @@ def _share_claim(talk: Talk, share: Share, earlier: AbstractSet[int]) -> Claim |
     subjects = _subjects(talk, share, sentence)
     near = subjects[0] if subjects else ""
     direction = _direction(talk, share, sentence)
+    if _RETOLD.search(words):
+        return None
     theirs = near == "occupancy" and share.loose and _THEY.search(talk.before(share.start))
     if theirs or (share.loose and not _says_a_share(near, words)) or _is_taken_off(talk, share):
         return None

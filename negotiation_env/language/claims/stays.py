@@ -136,7 +136,7 @@ def date_claims(talk: Talk, dates: Sequence[DateMention], rooms: Sequence[RoomMe
             true = any(all(is_night(day, ticket) for day in mention.days) for ticket in tickets)
         elif len(mention.days) == 2 and mention.is_range and _half_fits(talk, mention, tickets, said, dates, nights):
             true = False
-        elif len(mention.days) > 1 and (not mention.is_range or len(tickets) == len(talk.card.tickets)):
+        elif len(mention.days) > 1 and (not mention.is_range or set(tickets) == set(talk.card.tickets)):
             between = talk.before(mention.start, 12).endswith(("between ", "between the "))
             ends = _END_BEFORE.search(talk.before(mention.start, 32)) is not None  # "to the 5th and the 7th"
             fits = _inside if mention.is_range or between or ends else is_night  # "11 and 12 April" are nights

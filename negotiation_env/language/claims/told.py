@@ -49,6 +49,8 @@ _JOINED: Final = re.compile(
 MAX_COUNT: Final = 99
 """The highest number that is read as a count; higher ones are prices."""
 _SPAN: Final = re.compile(r"(?<![0-9.,])(3[01]|[12]?[0-9]) ?(?:-|to|until|till|到|至) ?(3[01]|[12]?[0-9])(?![0-9.,%])")
+DATED: Final = 24
+"""Characters before a date within which a day of the week is the date's."""
 _FAR: Final = timedelta(days=21)
 """How far from a stay a day may lie and still be told in dates."""
 _LONGEST: Final = 31
@@ -227,8 +229,12 @@ def parted(
 
 
 def days_out(said: Told, groups: Sequence[Nights], tickets: Sequence[Ticket]) -> AbstractSet[date]:
-    """Return the days of stays that a message names by date or by day of the week."""
-    named = {there.weekday for there in said.weekdays}
+    """Return the days of stays that a message names by date or by day of the week.
+
+    A day of the week right before a date is that date's and names no other: "Friday and Saturday, the 3rd and 4th".
+    """
+    named = {there.weekday for there in said.weekdays
+             if not any(group.start - DATED <= there.start < group.end for group in groups)}  # fmt: skip
     stays = {ticket.check_in + timedelta(days=night) for ticket in tickets for night in range(ticket.nights)}
     return {day for day in stays if day.weekday() in named} | {day for group in groups for day in group.days}
 

@@ -138,7 +138,7 @@ def type_claims(talk: Talk, rooms: Sequence[RoomMention]) -> list[Claim]:
         return []
     tickets, claims = range(len(talk.card.tickets)), list[Claim]()
     placed = {number.start: room.tickets[0] for room in rooms if len(room.tickets) == 1
-              and (number := figure_beside(talk, room)) is not None}  # fmt: skip
+              and (number := figure_beside(talk, room, rooms)) is not None}  # fmt: skip
     heard, told = _heard(talk, 0), _heard(talk, 1)
     nets = {figure.number.start for figure in typed if figure.net}
     for number, net, words, place in typed:
