@@ -13,7 +13,7 @@ source is a class with the protocol of ``sources`` and a name in ``loading``.
 
 from typing import Final
 
-RULES_VERSION: Final = 7
+RULES_VERSION: Final = 8
 """Raised with every change that can move a rule's points."""
 JUDGE_VERSION: Final = 7
 """Raised with every change that can move the default judge's points."""

@@ -11,5 +11,5 @@ around them in ``price_vocabulary``, ``price_context``, ``price_filters``). New 
 
 from typing import Final
 
-READER_VERSION: Final = 9
+READER_VERSION: Final = 10
 """Raised with every change that can read a message otherwise."""
