@@ -69,6 +69,8 @@ OWN: Final = (
     Column("reward_rules", HELD_OUT, "E_func, points", 1),
     Column("task_success", HELD_OUT, "tickets with a cut agreed", 1),
     Column("turns", HELD_OUT, "agent messages in a dialogue", 0),
+    Column("violations", HELD_OUT, "replies with a violation, by the raters", -1),
+    Column("truthful", HELD_OUT, "dialogues with neither an over-promise nor a false fact", 1),
     Column("skill_fluency", "online", "conversational fluency", 1),
     Column("skill_workflow", "online", "workflow compliance", 1),
     Column("skill_negotiation", "online", "negotiation effectiveness", 1),

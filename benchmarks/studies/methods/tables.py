@@ -168,8 +168,8 @@ def _notes(table: Mapping[str, Any]) -> str:
     if table["faults"]:
         notes.append(f"{table['faults']} episode(s) were spoiled by a fault of the engine and are in no figure.")
     notes.append(
-        "The best checkpoint of each run is what is measured: SFT's and DPO's by held-out loss, the others' by mean "
-        "R_total on held-out dialogues that no table uses."
+        "The best checkpoint of each run is what is measured: SFT's and DPO's by held-out loss, the others' by "
+        "the mean of the reward that each learns from on held-out dialogues that no table uses."
     )
     return "\n".join(["## Notes", "", *(f"- {note}" for note in notes)])
 

@@ -235,10 +235,11 @@ class _Run:
         """Measure on held-out dialogues where it is time to, log, and write the checkpoint."""
         progress = self.progress
         found: dict[str, float] = {}
+        score: float | None = None
         if measure:
             played = self.shared.play(held_out_scenarios(self.preset.held_out), training=False)
             found = evaluate(self.actor, self.preset, played, self.rate)
-        score = found.get("total")
+            score = self._own_reward(played)
         is_best = score is not None and (progress.best_reward is None or score > progress.best_reward)
         if is_best:
             progress.best_round, progress.best_reward = progress.round, score
@@ -255,6 +256,12 @@ class _Run:
             "peak_memory_mb": progress.peak_memory_mb,
         }
         self.processes.on_main(lambda: self._write(values, is_best))
+
+    def _own_reward(self, played: SampledRound) -> float | None:
+        """Return the mean of what the method learns from, R_model say, over held-out replies; None where none has it."""
+        read = (self.method.read(turn.reward) for episode in played.episodes for turn in episode.turns)
+        known = [value for value in read if value is not None]
+        return fmean(known) if known else None
 
     def _write(self, values: Mapping[str, Any], is_best: bool) -> None:
         """Write a round's figures and its checkpoint; a kill between the two is made good on resume."""

@@ -165,7 +165,8 @@ class Repo(_ActorCriticMethod):
       played, then learned from ``epochs`` times in minibatches, of replies or of dialogues (``whole_dialogues``);
     - training starts from the SFT adapter (``start``); the value adapter starts afresh, on all layers or the uppermost
       (``value_layers``), its head's weights at 0 and its bias at the first round's mean reward;
-    - which checkpoint is best: mean R_total on held-out dialogues, sampled as in training.
+    - which checkpoint is best: the mean of the reward that the method learns from (R_model for PPO and GRPO) on
+      held-out dialogues, sampled as in training.
 
     ``kl_weight`` above 0 adds PPO's penalty (see ``Ppo``), for the ablation.
     """

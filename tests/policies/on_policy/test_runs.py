@@ -87,6 +87,9 @@ def test_a_run_writes_adapter_card_metrics_and_picture(name: str, base: Path, tm
     assert measured[0]["replies"] == 0 and measured[-1]["replies"] >= 24
     needed = {"total", "model", "judge", "rules", "success", "kl_to_start", "entropy", "reply_tokens", "persuasion"}
     assert needed <= {key.removeprefix("held_out/") for key in measured[-1] if key.startswith("held_out/")}
+    own = "held_out/total" if name == "repo" else "held_out/model"
+    state = json.loads(next(tmp_path.glob("checkpoints/*/state.json")).read_text(encoding="utf-8"))
+    assert state["best_reward"] == pytest.approx(max(row[own] for row in measured if own in row))
     assert abs(measured[1]["log_ratio"]) < 1e-4
     assert {"near_zero", "advantage_share_of_e"} <= set(measured[1])
     assert (measured[1]["advantage_share_of_e"] == 0.0) is (name != "repo")  # the others learn from R_model alone
