@@ -258,7 +258,7 @@ class _Run:
         self.processes.on_main(lambda: self._write(values, is_best))
 
     def _own_reward(self, played: SampledRound) -> float | None:
-        """Return the mean of what the method learns from, such as R_model, over held-out replies; None if there is none."""
+        """Return the mean of what the method learns from (R_model, say) over held-out replies, or None."""
         read = (self.method.read(turn.reward) for episode in played.episodes for turn in episode.turns)
         known = [value for value in read if value is not None]
         return fmean(known) if known else None
