@@ -4,6 +4,7 @@
 - ``chat``: any language model, prompted; ``agents_file``: many of them in one TOML file; ``adapters``: the trained
   adapters that ship (``artifacts``).
 - ``sb3``: a PPO agent of Stable-Baselines3 that plays in text.
+- ``best_of``: the best of several replies that any of these draws.
 - ``turn_credit``: what each reply of a dialogue has earned, for this project's trainers and other libraries'.
 - ``training``: SFT, DPO, the on-policy methods, the tiny base, Stable-Baselines3; ``integrations``: other libraries'
   trainers on this environment.
