@@ -46,7 +46,6 @@ class Expert:
     """
 
     name = SOURCE
-    parallel = True
 
     def __init__(self, reward: Reward, policy: str = "intent-driven", wordings: int = WORDINGS) -> None:
         self.reward, self.wordings = reward, wordings
