@@ -54,12 +54,13 @@ class RunFolder:
         self.path = path
         self._unit, self._digits = unit, digits
 
-    def claim(self, settings: Mapping[str, Any], resume: bool) -> Path | None:
+    def claim(self, settings: Mapping[str, Any], resume: bool, may_grow: str | None = None) -> Path | None:
         """Note what the run is made from; return the checkpoint to go on from, or None to begin.
 
         Args:
             settings: all that the result depends on, ready for JSON.
             resume: whether to go on with a run that lies there; where none does, one begins.
+            may_grow: a budget, which may be larger than that of the run there; none for None.
 
         Raises:
             UsageError: if the folder cannot be written, or holds a run and ``resume`` is off, or one of other settings.
@@ -79,10 +80,12 @@ class RunFolder:
                     f"{self.path}: expected no run there, found one: pass --resume to go on, or another --out"
                 )
             earlier = read_json(known, dict[str, Any])
-            odd = sorted(key for key in settings.keys() | earlier.keys() if settings.get(key) != earlier.get(key))
+            odd = {key for key in settings.keys() | earlier.keys() if settings.get(key) != earlier.get(key)}
+            if may_grow is not None and may_grow in odd and settings[may_grow] > earlier[may_grow]:
+                odd.remove(may_grow)
             if odd:
                 raise UsageError(
-                    f"{self.path}: expected the settings and data of the run there, got another {', '.join(odd)}: "
+                    f"{self.path}: expected the settings and data of the run there, got another {', '.join(sorted(odd))}: "
                     "give the run's own, or another --out"
                 )
         write_json(known, settings, indent=1)

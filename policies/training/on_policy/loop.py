@@ -87,7 +87,7 @@ def train(
         preset: settings as a table, a TOML file, or a shipped preset's name.
         out: the run's folder, in the end a PEFT adapter folder.
         overrides: "key=value" settings that replace the preset's.
-        resume: go on from the last checkpoint in ``out``.
+        resume: go on from the last checkpoint in ``out``; of a finished run, too, where ``replies`` is larger now.
         rate: rates held-out dialogues for the learning curve.
         command: what the user typed, for the model card.
         show: whether to show a progress bar on stderr.
@@ -102,7 +102,7 @@ def train(
     settings = learns.preset
     processes, folder = ProcessGroup(), RunFolder(out, "round", digits=6)
     wanted = {"method": method, **settings.model_dump(mode="json")}
-    checkpoint = processes.on_main(lambda: folder.claim(wanted, resume))
+    checkpoint = processes.on_main(lambda: folder.claim(wanted, resume, may_grow="replies"))
     torch.set_num_threads(settings.torch_threads)
     engine = TransformersEngine(settings.base, dtype=settings.dtype, max_prompt_tokens=settings.max_prompt_tokens)
     with (
