@@ -11,7 +11,7 @@ from negotiation_env.engines.specs import checked
 from negotiation_env.errors import UsageError
 from negotiation_env.files import Table, Text
 from negotiation_env.game.lanes import FLOATS
-from negotiation_env.play.exchange import reply_view
+from negotiation_env.play.exchange import reply_in
 from negotiation_env.play.protocols import AgentReply, AgentView, Policy, RewardBreakdown
 from negotiation_env.play.registry import load_policy, load_reward, reader_for
 
@@ -54,7 +54,7 @@ class BestOfPolicy:
         drawn = [view._replace(seed=seed) for view, own in zip(views, seeds, strict=True) for seed in own]
         replies = self.policy.reply(drawn) if drawn else []
         scored = self.reward.score([
-            reply_view(reply.text, view.card, view.game, view.agent_said, view.manager_said, self.reader)
+            reply_in(view, reply.text, self.reader)
             for view, reply in zip(drawn, replies, strict=True)
         ])  # fmt: skip
         worth = [_worth(reply, score) for reply, score in zip(replies, scored, strict=True)]

@@ -28,7 +28,7 @@ from negotiation_env.game.features import FEATURE_INDEX
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.game.state import granted, unsettled
-from negotiation_env.play.exchange import MAX_MESSAGE, reply_view
+from negotiation_env.play.exchange import MAX_MESSAGE, reply_in
 from negotiation_env.play.protocols import AgentReply, AgentView, Policy, ReplyView, Reward, RewardBreakdown
 from negotiation_env.play.records import Episode, recorded_views
 from negotiation_env.play.registry import load_manager, load_policy, load_reward
@@ -149,7 +149,7 @@ def bid_on(view: AgentView, honest: str) -> str:
     """Bid on where the honest reply takes something, or where the hotel has come down to the last bid: never settle."""
     game, card = view.game, view.card
     quoted = [k for k in unsettled(game) if game.quoted[k]]
-    taken = reply_view(honest, card, game, view.agent_said, view.manager_said).features[_TAKES] > 0.0
+    taken = reply_in(view, honest).features[_TAKES] > 0.0
     if not quoted or not (granted(game) or taken):
         return honest
     bids = [f"Could you come down to {0.99 * game.quote[k]:.0f} yuan for the {card.tickets[k].room}?" for k in quoted]
@@ -297,9 +297,7 @@ def _in_place(
         for turn, v in enumerate(views)
     ]
     texts = [reply.text for reply in policy.reply(seen)]
-    return reward.score(
-        [reply_view(t, v.card, v.game, v.agent_said, v.manager_said) for t, v in zip(texts, views, strict=True)]
-    )
+    return reward.score([reply_in(v, t) for t, v in zip(texts, views, strict=True)])
 
 
 def _gain(

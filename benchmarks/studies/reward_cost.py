@@ -22,7 +22,7 @@ from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.language.encoder_reader import encoder_installed
 from negotiation_env.language.reading import Context, context_of
-from negotiation_env.play.exchange import reply_view
+from negotiation_env.play.exchange import reply_in
 from negotiation_env.play.protocols import AgentView, ReplyView
 from negotiation_env.play.records import recorded_views
 from negotiation_env.play.registry import load_manager, load_policy, load_reader, load_reward
@@ -71,9 +71,7 @@ def generate(views: Sequence[ReplyView], number: int) -> tuple[list[ReplyView], 
     start = time.perf_counter()
     replies = policy.reply(seen)
     seconds = time.perf_counter() - start
-    said = [
-        reply_view(r.text, v.card, v.game, v.agent_said, v.manager_said) for r, v in zip(replies, views, strict=True)
-    ]
+    said = [reply_in(v, r.text) for r, v in zip(replies, views, strict=True)]
     return said, seconds
 
 

@@ -18,7 +18,7 @@ from benchmarks.studies.written_raters import written_episode
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import sample_scenario
 from negotiation_env.language.reading import Reader
-from negotiation_env.play.exchange import reply_view
+from negotiation_env.play.exchange import reply_in
 from negotiation_env.play.protocols import AgentView, Policy, Reward, Unscored
 from negotiation_env.play.records import Episode, recorded_views
 from negotiation_env.play.registry import load_manager, load_policy
@@ -111,9 +111,7 @@ def lab_states(
         walk(episode, hidden), contexts(episode), views, candidates, strict=True
     ):
         once = list(dict.fromkeys(texts))
-        scored = reward.score(
-            [reply_view(t, view.card, view.game, view.agent_said, view.manager_said, reader) for t in once]
-        )
+        scored = reward.score([reply_in(view, t, reader) for t in once])
         rows: dict[str, tuple[float, ...]] = {}
         for text, found in zip(once, scored, strict=True):
             if found.model is not None and found.judge is not None and found.rules is not None:

@@ -45,7 +45,7 @@ from benchmarks.studies.reward_gate import PICKS, run_gate
 from benchmarks.studies.reward_study import plain
 from negotiation_env.errors import UsageError, did_you_mean
 from negotiation_env.language.reading import Reader
-from negotiation_env.play.exchange import reply_view
+from negotiation_env.play.exchange import reply_in
 from negotiation_env.play.protocols import ReplyView, Reward
 from negotiation_env.play.registry import AUTO, load_reader, load_reward, suited_reader
 from negotiation_env.seeds import Stream
@@ -232,7 +232,7 @@ SEVERE_POINTS: Final = -100.0
 def with_sentence(view: ReplyView, sentence: str, reader: Reader) -> ReplyView:
     """Return a reply with a sentence behind it, in its state."""
     text = f"{view.text} {sentence}"
-    return reply_view(text, view.card, view.game, view.agent_said, view.manager_said, reader)
+    return reply_in(view, text, reader)
 
 
 def rule_worth(data: WrittenStates, reader: Reader, scale: LabScale, fit: Fit) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from rich.table import Table
 from benchmarks.statistics import NOTHING, Figure, correlation, mean, share
 from benchmarks.studies.reading_quality import dialogues_of
 from negotiation_env.language.reading import Reader, context_of
-from negotiation_env.play.exchange import reply_view
+from negotiation_env.play.exchange import reply_in
 from negotiation_env.play.protocols import ReplyView, Reward, RewardBreakdown
 from negotiation_env.play.registry import AUTO, load_reader, load_reward, suited_reader
 from rewards.repo import NEAR_ZERO
@@ -250,7 +250,7 @@ def template_wins(dialogues: Dialogues, reward: Reward, reader: Reader) -> dict[
                 context = context_of(v.card, v.game, "agent", heard)
                 text = template_text(reply.reply.acts, v.card, context, int(v.game.turn), len(chosen))
                 if text is not None:
-                    view = reply_view(text, v.card, v.game, v.agent_said, v.manager_said, reader)
+                    view = reply_in(v, text, reader)
                     chosen.append((dialogue, reply, view))
     scores = reward.score([view for _, _, view in chosen])
     found = {}

@@ -39,7 +39,7 @@ from negotiation_env.engines.chat_model import ChatMessage
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.language.reading import Reader
-from negotiation_env.play.exchange import reply_view
+from negotiation_env.play.exchange import reply_in
 from negotiation_env.play.prompts import prompt
 from negotiation_env.play.protocols import AgentReply, AgentView, ReplyView, Reward, RewardBreakdown
 from negotiation_env.play.registry import load_manager, load_reader, load_reward
@@ -332,7 +332,7 @@ class _Scored:
     def __call__(self, completions: Sequence[Any], place: Sequence[int], **_: Any) -> list[float | None]:
         """Score completions, each in the situation at its place."""
         said = [
-            reply_view(reply[0]["content"].strip(), v.card, v.game, v.agent_said, v.manager_said, self.reader)
+            reply_in(v, reply[0]["content"].strip(), self.reader)
             for reply, v in zip(completions, (self.views[i] for i in place), strict=True)
         ]
         return [breakdown.total for breakdown in self.reward.score(said)]

@@ -22,7 +22,7 @@ from benchmarks.statistics import Figure, mean, share
 from benchmarks.studies.reading_quality import dialogues_of
 from negotiation_env.files import read_toml, write_json
 from negotiation_env.language.reading import Reader
-from negotiation_env.play.exchange import reply_view
+from negotiation_env.play.exchange import reply_in
 from negotiation_env.play.protocols import ReplyView, Reward
 from negotiation_env.play.registry import AUTO, load_reader, load_reward, suited_reader
 from simulators.people.graded_replies import graded_turns
@@ -99,7 +99,7 @@ def _replies(
     names: Sequence[str], written: Mapping[str, Sequence[str]], where: str, view: ReplyView, reader: Reader
 ) -> list[ReplyView]:
     texts = [line_of(written[n], f"{n} {where}") if n in written else MADE[n](view, view.text) for n in names]
-    return [reply_view(text, view.card, view.game, view.agent_said, view.manager_said, reader) for text in texts]
+    return [reply_in(view, text, reader) for text in texts]
 
 
 def _told(figure: Figure, form: str) -> str:

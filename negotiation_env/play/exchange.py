@@ -35,6 +35,7 @@ from negotiation_env.language.reading import Reader, Reading, context_of, spoken
 from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play.own_parts import Fault, answers_of, each_or_fault, is_ours, readings_of, scores_of
 from negotiation_env.play.protocols import (
+    AgentView,
     Manager,
     ManagerReply,
     Negotiation,
@@ -171,6 +172,11 @@ def reply_view(
     if has_own_promises(card.promises):
         meant = with_own_promises(meant, text, context, reader)
     return take_in(text, meant, card, game, agent_said, manager_said, checked).view
+
+
+def reply_in(view: AgentView | ReplyView, text: str, reader: Reader = RULES) -> ReplyView:
+    """Return what a reward would see of a text that is said in a view's situation; nothing changes."""
+    return reply_view(text, view.card, view.game, view.agent_said, view.manager_said, reader)
 
 
 def claims_in(

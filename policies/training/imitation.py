@@ -17,7 +17,7 @@ import numpy as np
 from negotiation_env.engines.chat_model import ChatMessage
 from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import TaskCard, sample_scenario
-from negotiation_env.play.exchange import reply_view
+from negotiation_env.play.exchange import reply_in
 from negotiation_env.play.prompts import prompt
 from negotiation_env.play.protocols import AgentReply, AgentView, Manager, Policy, Reward, Unscored
 from negotiation_env.play.registry import load_policy, reader_for
@@ -74,11 +74,7 @@ class Expert:
 
     def _best(self, views: Sequence[AgentView], texts: Sequence[Sequence[str]]) -> list[str]:
         """Return the best sound text for each view, or an empty one."""
-        seen = [
-            reply_view(text, view.card, view.game, view.agent_said, view.manager_said, self.reader)
-            for view, some in zip(views, texts, strict=True)
-            for text in some
-        ]
+        seen = [reply_in(view, text, self.reader) for view, some in zip(views, texts, strict=True) for text in some]
         scores = iter(self.reward.score(seen) if seen else ())
         best = []
         for some in texts:

@@ -13,7 +13,7 @@ from typing import Final
 
 from negotiation_env.files import Table, Text, read_toml
 from negotiation_env.language.rule_reader import RULES, RuleReader
-from negotiation_env.play.exchange import reply_view
+from negotiation_env.play.exchange import reply_in
 from negotiation_env.play.protocols import ReplyView
 
 _SENTENCE: Final = re.compile(r"[^.!?\n]*(?:[.!?]+(?=\s|$)|\n|[.!?]+|$)")
@@ -95,4 +95,4 @@ def with_text(view: ReplyView, text: str) -> ReplyView:
     if text == view.text:
         return view
     reader = _CHECKING if view.claims else RULES
-    return reply_view(text, view.card, view.game, view.agent_said, view.manager_said, reader)
+    return reply_in(view, text, reader)

@@ -19,7 +19,7 @@ from negotiation_env.game.lanes import FLOATS
 from negotiation_env.game.scenario import Scenario
 from negotiation_env.language.reading import Reader
 from negotiation_env.language.rule_reader import RULES
-from negotiation_env.play.exchange import reply_view
+from negotiation_env.play.exchange import reply_in
 from negotiation_env.play.protocols import AgentReply, AgentView, Manager, Reward, RewardBreakdown
 from negotiation_env.play.records import Episode
 from negotiation_env.play.rollout import rollout
@@ -132,9 +132,7 @@ class SamplingAgent:
 
     def _score(self, others: Sequence[tuple[AgentView, AgentReply]]) -> None:
         sound = [(view, reply) for view, reply in others if reply.fault is None]
-        views = [
-            reply_view(reply.text, v.card, v.game, v.agent_said, v.manager_said, self.reader) for v, reply in sound
-        ]
+        views = [reply_in(v, reply.text, self.reader) for v, reply in sound]
         scores = iter(self.reward.score(views) if views else ())
         for view, reply in others:
             breakdown = next(scores) if reply.fault is None else None

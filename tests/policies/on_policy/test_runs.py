@@ -185,6 +185,16 @@ def test_resuming_a_finished_run_changes_nothing(unbroken: Path, base: Path) -> 
     assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in before)
 
 
+def test_a_run_that_has_ended_goes_on_with_a_larger_budget(unbroken: Path, base: Path, tmp_path: Path) -> None:
+    train("repo", settings(base, replies=1), tmp_path, show=False)
+    assert len(rows(tmp_path)) < len(rows(unbroken))
+    train("repo", settings(base), tmp_path, resume=True, show=False)
+    trained = {name for name in weights(unbroken) if "checkpoints" in name and "/best/" not in name}
+    assert trained and all(torch.equal(weights(unbroken)[name], weights(tmp_path)[name]) for name in trained)
+    with pytest.raises(UsageError, match="replies"):
+        train("repo", settings(base, replies=1), tmp_path, resume=True, show=False)
+
+
 def test_another_runs_folder_is_refused(unbroken: Path, base: Path) -> None:
     with pytest.raises(UsageError, match="--resume"):
         train("repo", settings(base), unbroken, show=False)
