@@ -36,6 +36,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from benchmarks.studies.reward_cost import situations
 from benchmarks.studies.trl_speed import PARTS, MeasuredSide, Round
 from negotiation_env.engines.chat_model import ChatMessage
+from negotiation_env.engines.checkpoints import number_format
 from negotiation_env.engines.transformers_engine import TransformersEngine
 from negotiation_env.game.lanes import Lanes, Num
 from negotiation_env.language.reading import Reader
@@ -304,7 +305,7 @@ def _settings(preset: OnPolicyPreset, out: str, batch: int, micro: int, rounds: 
         lr_scheduler_type="constant",
         max_grad_norm=preset.max_grad_norm,
         weight_decay=0.0,
-        bf16=preset.dtype == "bfloat16",
+        bf16=number_format(preset.dtype) is torch.bfloat16,
         gradient_checkpointing=preset.gradient_checkpointing,
         use_cpu=not torch.cuda.is_available(),
         logging_strategy="no",

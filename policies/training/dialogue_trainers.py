@@ -15,6 +15,7 @@ from typing import Any, Final
 import torch
 from transformers import Trainer, TrainingArguments
 
+from negotiation_env.engines.checkpoints import number_format
 from negotiation_env.engines.exact.attention import ATTENTION
 from policies.training.dialogue_batches import pair_batch, preference_loss, reply_batch, reply_logprobs, reply_loss
 from policies.training.resumable import ADAPTER, Resumable
@@ -39,7 +40,7 @@ class DialogueTrainer(Resumable, Trainer):
     ) -> None:
         self.settings = settings
         self._figures: dict[str, list[float]] = defaultdict(list)
-        number = getattr(torch, settings.dtype)
+        number = number_format(settings.dtype)
         model.set_attn_implementation(ATTENTION)
         if isinstance(settings, DpoPreset):
             add_reference(model)

@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import AutoModelForCausalLM
 
+from negotiation_env.engines.checkpoints import number_format
 from negotiation_env.engines.exact.attention import ATTENTION, Grid
 from negotiation_env.engines.exact.trees import TextTree, lay_out, uppermost
 from negotiation_env.errors import UsageError
@@ -94,7 +95,7 @@ def _flash(
 def _adapted(settings: OnPolicyPreset) -> tuple[Any, dict[str, list[torch.nn.Parameter]]]:
     """Return the base with its adapters on the meta device, and each adapter's parameters, in float32."""
     config = base_config(settings.base).get_text_config()
-    dtype = torch.bfloat16 if settings.dtype == "bfloat16" else torch.float32
+    dtype = number_format(settings.dtype)
     with _META:
         kind: Any = AutoModelForCausalLM
         model: Any = kind.from_config(config, dtype=dtype, attn_implementation=ATTENTION)

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from negotiation_env.engines.checkpoints import number_format
 from negotiation_env.engines.exact.trees import uppermost
 from negotiation_env.engines.specs import NAMED_BASES, base_path
 from negotiation_env.errors import UsageError, did_you_mean
@@ -203,7 +204,7 @@ def _pass_bytes(shape: Shape, settings: PolicyPreset, at_once: int) -> tuple[flo
 
 
 def _number_bytes(settings: PolicyPreset) -> int:
-    return 2 if settings.dtype == "bfloat16" else 4
+    return number_format(settings.dtype).itemsize
 
 
 def make_plan(settings: PolicyPreset, work: Work) -> TrainingPlan:

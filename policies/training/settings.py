@@ -35,8 +35,9 @@ class PolicyPreset(AdapterPreset):
     """What the policy sees (``negotiation_env.play.agent_prompts``)."""
     max_prompt_tokens: Count
     max_reply_tokens: Count
-    dtype: Literal["float32", "bfloat16"]
-    """Number format of the base; adapters and their optimiser are float32."""
+    dtype: Literal["auto", "float32", "bfloat16"]
+    """Number format of the base, "auto": bfloat16 where the device multiplies it, else float32, which is then several
+    times faster. Adapters and their optimiser are float32."""
     gradient_checkpointing: bool = False
     """Compute activations twice to hold fewer of them."""
     torch_threads: Annotated[int, Field(ge=1, le=64)] = 1

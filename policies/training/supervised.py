@@ -34,6 +34,7 @@ from trl.trainer.dpo_trainer import DPOTrainer
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
+from negotiation_env.engines.checkpoints import number_format
 from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import UsageError
 from negotiation_env.files import write_text
@@ -150,7 +151,7 @@ def load_base(settings: PolicyPreset) -> tuple[Any, PreTrainedTokenizerBase]:
     """Return the preset's base, frozen, on the CPU, and its tokenizer with a padding token."""
     path = base_path(settings.base)
     model = AutoModelForCausalLM.from_pretrained(
-        path, dtype=getattr(torch, settings.dtype), use_safetensors=True, attn_implementation="sdpa"
+        path, dtype=number_format(settings.dtype), use_safetensors=True, attn_implementation="sdpa"
     )
     model.requires_grad_(False)
     model.name_or_path = settings.base  # PEFT notes it in the adapter, whatever the folder on this machine

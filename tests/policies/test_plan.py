@@ -72,3 +72,14 @@ def test_the_table_shows_parameters_memory_steps_and_devices(
     shown = capsys.readouterr().out
     for told in ("32.76 B", "536.9 M", "optimiser (two moments)", "optimiser steps", "FSDP", "meta device"):
         assert told in shown
+
+
+@pytest.mark.parametrize(("multiplies", "bytes_a_weight"), [({"avx512_bf16": True}, 2), ({}, 4)])
+def test_the_base_is_held_in_what_the_processor_multiplies(
+    multiplies: dict[str, bool], bytes_a_weight: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: multiplies)
+    settings = read_preset(SftPreset, "small", PRESETS / "sft")
+    plan = make_plan(settings, supervised_work("sft", settings, 100))
+    assert settings.dtype == "auto" and plan.memory["base weights"] == bytes_a_weight * plan.shape.base
