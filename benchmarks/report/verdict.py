@@ -5,7 +5,7 @@ Read from the report's figures alone. A policy whose figures are withheld gets n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from benchmarks.metrics.policy_metrics import HEADLINE
@@ -24,6 +24,8 @@ DECIDING: Final = {
     "task_success": "tickets for which a lower price was agreed",
 }
 """What two policies are told apart by in words, and what that is."""
+ONE_BY_ONE: Final = 3
+"""Most comparisons with the first policy that get a line each; the paired tests have the figures of all."""
 
 
 class FailedCase(NamedTuple):
@@ -60,7 +62,8 @@ def verdict(report: Report) -> list[str]:
     if len([name for name in report.policies if not report.withheld(name)]) > 1:
         for metric in DECIDING:
             lines += _best(report, metric)
-            lines += [_difference(test) for test in report.data.get("tests") or () if test["metric"] == metric]
+            tests = [test for test in report.data.get("tests") or () if test["metric"] == metric]
+            lines += _differences(metric, tests) if len(tests) > ONE_BY_ONE else [_difference(test) for test in tests]
     return lines
 
 
@@ -109,14 +112,32 @@ def _best(report: Report, metric: str) -> list[str]:
     return [f"Most {DECIDING[metric]}: {' and '.join(names)} ({100.0 * most:.1f}%)."]
 
 
+def _differences(metric: str, tests: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what the comparisons of many policies with the first say, together."""
+    sides: dict[str, list[str]] = {"better": [], "worse": [], "": []}
+    for test in tests:
+        sides[_side(test)].append(f"{test['second']} {format_difference(metric, test)}")
+    first = tests[0]["first"]
+    lines = [f"On {DECIDING[metric]}, {side} than {first}: {'; '.join(sides[side])}." for side in sides if side]
+    lines.append(f"No difference from {first} is shown for {'; '.join(sides[''])}.")
+    return [line for line, found in zip(lines, sides.values(), strict=True) if found]
+
+
 def _difference(test: Mapping[str, Any]) -> str:
     """Return what a paired test says, in words."""
     metric, first, second = test["metric"], test["first"], test["second"]
     figures = f"{format_difference(metric, test)}, p {_p(test['p_holm'])} after Holm's correction"
-    if test["p_holm"] >= 1.0 - LEVEL:
+    side = _side(test)
+    if not side:
         return f"On {DECIDING[metric]}, no difference between {second} and {first} is shown ({figures})."
-    word = "better" if test["value"] > 0.0 else "worse"
-    return f"On {DECIDING[metric]}, {second} does {word} than {first} ({figures})."
+    return f"On {DECIDING[metric]}, {second} does {side} than {first} ({figures})."
+
+
+def _side(test: Mapping[str, Any]) -> str:
+    """Return whether the second policy is "better" or "worse"; "" where chance may have done it."""
+    if test["p_holm"] >= 1.0 - LEVEL:
+        return ""
+    return "better" if test["value"] > 0.0 else "worse"
 
 
 def _p(value: float) -> str:

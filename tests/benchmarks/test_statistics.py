@@ -23,7 +23,7 @@ from benchmarks.statistics import (
     share,
     wilson,
 )
-from benchmarks.statistics.intervals import bootstrap, bootstrap_many, design_effect, resamples, shares
+from benchmarks.statistics.intervals import bootstrap, bootstrap_many, design_effect, resamples, shares, sums_of
 from benchmarks.studies import coverage
 from benchmarks.studies import coverage as simulated
 from benchmarks.studies.coverage import SimulatedRow
@@ -201,6 +201,26 @@ def test_holm_agrees_with_r() -> None:
 
 def single(values: list[float]) -> Sums:
     return Sums(np.array(values, dtype=np.float64), np.ones(len(values)))
+
+
+def test_a_difference_beyond_all_chance_stays_one_among_hundreds() -> None:
+    rng = np.random.default_rng(0)
+    first, second = ([[bool(rng.random() < rate) for _ in range(3)] for _ in range(45)] for rate in (0.15, 0.8))
+    found = difference(sums_of(first), sums_of(second), shares=True)
+    assert found is not None and found.low is not None and found.low > 0.3
+    assert holm([found.p] + [0.5] * 300)[0] < 0.05
+
+
+def test_more_resamples_leave_the_p_value_of_a_fair_difference_about_where_it_was() -> None:
+    rng = np.random.default_rng(1)
+    first, second = ([[float(x) for x in rng.normal(shift, 1.0, 3)] for _ in range(40)] for shift in (0.0, 0.5))
+    with_more = difference(sums_of(first), sums_of(second))
+    assert with_more is not None
+    plain = bootstrap_many(
+        [Sums(part.sums[None], part.counts[None]) for part in (sums_of(second), sums_of(first))],
+        resamples(40, np.random.default_rng(0)),
+    ).p[0]
+    assert 0.0 < with_more.p < 0.003 and with_more.p == pytest.approx(plain, abs=0.001)
 
 
 def test_a_difference_is_second_less_first_and_pairs_scenarios() -> None:

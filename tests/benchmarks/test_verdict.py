@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,14 @@ def test_who_does_better_follows_the_tests(report: Report) -> None:
         sure = test["p_holm"] < 0.05
         assert (f"{name} does worse than intent-driven" in lines) is (sure and test["value"] < 0)
     assert "Most bad cases fixed with no new problem: intent-driven" in lines
+
+
+def test_many_comparisons_are_told_together(report: Report) -> None:
+    tests = [test | {"second": f"{test['second']}-{copy}"} for test in report.data["tests"] for copy in range(4)]
+    lines = verdict(replace(report, data=report.data | {"tests": tests}))
+    told = [line for line in lines if "intent-driven" in line and ("than" in line or "No difference" in line)]
+    assert all(sum(f"{name}-{copy} " in line for line in told) == 2 for name in POLICIES[1:] for copy in range(4))
+    assert len(told) <= 6
 
 
 def test_eight_figures_come_first_and_others_fill_up(report: Report, tmp_path: Path) -> None:
