@@ -55,7 +55,9 @@ class DialogueTrainer(Resumable, Trainer):
         """Return the loss of a pass; there are no outputs."""
         adapted = self.accelerator.unwrap_model(model)
         if not isinstance(self.settings, DpoPreset):
-            return reply_loss(adapted, inputs, num_items_in_batch)
+            loss = reply_loss(adapted, inputs, num_items_in_batch)
+            # All processes' tokens are counted, and their gradients are averaged where sums are wanted.
+            return loss if num_items_in_batch is None else loss * self.accelerator.num_processes
         with torch.no_grad(), _reference(adapted):
             before = reply_logprobs(adapted, inputs)
         loss, margins = preference_loss(reply_logprobs(adapted, inputs), before, inputs["pairs"], self.settings.beta)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -75,6 +76,23 @@ def test_each_reply_is_as_likely_as_alone(parts: tuple[Any, Any]) -> None:
     assert found.tolist() == pytest.approx(alone * 2, rel=1e-4)
     assert cost == pytest.approx(-2.0 * sum(alone[:3]), rel=1e-4)  # those graded 4 and 5
     assert batch["pairs"].tolist() == [[1, 3], [1, 4], [3, 4], [6, 8], [6, 9], [8, 9]]
+
+
+def test_processes_that_average_their_gradients_add_up_their_losses(parts: tuple[Any, Any]) -> None:
+    from negotiation_env.engines.exact.attention import ATTENTION
+    from policies.training.dialogue_batches import dialogue_row, reply_batch, reply_loss
+    from policies.training.dialogue_trainers import DialogueTrainer
+
+    model, tokenizer = parts
+    model.set_attn_implementation(ATTENTION)
+    batch = reply_batch([dialogue_row(tokenizer, LINE)], torch.float32)
+    one_of_three = SimpleNamespace(num_processes=3, unwrap_model=lambda wrapped: wrapped)
+    trainer: Any = SimpleNamespace(accelerator=one_of_three, settings=None)
+    with torch.no_grad():
+        counted = DialogueTrainer.compute_loss(trainer, model, dict(batch), num_items_in_batch=torch.tensor(90))
+        alone = DialogueTrainer.compute_loss(trainer, model, dict(batch))
+        assert float(counted / 3) == pytest.approx(float(reply_loss(model, batch, 90)))
+        assert float(alone) == pytest.approx(float(reply_loss(model, batch)))
 
 
 def test_what_is_graded_too_low_is_left_out_or_has_no_label(parts: tuple[Any, Any]) -> None:
