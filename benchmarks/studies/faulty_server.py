@@ -17,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.request import Request, urlopen
 
 FAULTS: Final = ("429", "500", "timeout", "cut", "broken", "empty", "slow")
 """Refused for want of time, an error, no answer at all, a connection cut within the body, half a body as if it were
@@ -61,18 +60,6 @@ def completion_body(text: str) -> bytes:
     choice = {"index": 0, "finish_reason": "stop", "message": message}
     usage = {"prompt_tokens": 1, "completion_tokens": len(text.split())}
     return json.dumps({"object": "chat.completion", "choices": [choice], "usage": usage}).encode()
-
-
-def forwarded_to(url: str) -> Answer:
-    """Return what asks another server, by its base URL (``http://HOST/v1``), and hands its answer on."""
-
-    def forward(body: bytes) -> bytes:
-        # The address is the operator's own, given on the command line.
-        request = Request(f"{url}/chat/completions", body, {"Content-Type": "application/json"})  # noqa: S310
-        with urlopen(request, timeout=600.0) as response:  # noqa: S310
-            return bytes(response.read())
-
-    return forward
 
 
 @dataclass

@@ -107,15 +107,8 @@ class ChatText:
 
     def prompt_text(self, prompt: Sequence[ChatMessage]) -> str:
         """Return a chat as text, up to where the assistant's reply begins."""
-        return self._text(prompt, asks=True)
-
-    def closed_text(self, chat: Sequence[ChatMessage]) -> str:
-        """Return a chat as text, up to where its last message ends."""
-        return self._text(chat, asks=False)
-
-    def _text(self, chat: Sequence[ChatMessage], asks: bool) -> str:
-        said = [{"role": m["role"], "content": without_controls(m["content"], self._specials)} for m in chat]
-        return str(self.tokenizer.apply_chat_template(said, add_generation_prompt=asks, tokenize=False))
+        said = [{"role": m["role"], "content": without_controls(m["content"], self._specials)} for m in prompt]
+        return str(self.tokenizer.apply_chat_template(said, add_generation_prompt=True, tokenize=False))
 
     def prompt_ids(self, prompt: Sequence[ChatMessage]) -> tuple[int, ...]:
         """Return a chat's ids, up to where the assistant's reply begins."""
