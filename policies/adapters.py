@@ -1,8 +1,9 @@
 """The trained adapters that ship with the project, and the policies that play them.
 
-``sft`` plays the best shipped scale, ``sft:tiny`` that one, ``sft:PATH`` an adapter folder of your own; ``sft:vllm``,
-``sft:vllm:tiny`` and ``sft:vllm:PATH`` play the same on vLLM, and with ``auto`` in its place on vLLM where there is a
-GPU for it; the other methods likewise. Imports no machine-learning library until one is played.
+``sft`` plays the best scale at which all methods ship, so that names alone compare like with like; ``sft:small`` that
+one, ``sft:PATH`` an adapter folder of your own; ``sft:vllm``, ``sft:vllm:tiny`` and ``sft:vllm:PATH`` play the same on
+vLLM, and with ``auto`` in its place on vLLM where there is a GPU for it; the other methods likewise. Imports no
+machine-learning library until one is played.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from negotiation_env.training.run_folder import RUN
 from policies.chat import ChatPolicy
 
 ARTIFACTS = Path(__file__).with_name("artifacts")
+METHODS = ("sft", "dpo", "ppo", "grpo", "repo")
 SCALES = ("small", "tiny")
 """Scales that may ship, best first."""
 TEMPERATURE = 0.7
@@ -33,14 +35,15 @@ def shipped(method: str) -> list[str]:
 
 
 def adapter_folder(method: str, which: str = "") -> Path:
-    """Return a method's adapter: the best one shipped for "", one scale's for "tiny" or "small", or the folder named.
+    """Return a method's adapter: of "tiny" or "small", or the folder named; of the best scale of all methods for "".
 
     Raises:
         UsageError: if there is none.
     """
     known = shipped(method)
     if not which and known:
-        return ARTIFACTS / f"{method}-{known[0]}"
+        # Where no scale has all methods, the method's own best.
+        which = next((scale for scale in SCALES if all(scale in shipped(other) for other in METHODS)), known[0])
     if which in known:
         return ARTIFACTS / f"{method}-{which}"
     folder = Path(which).expanduser()
@@ -103,8 +106,4 @@ def trained_policy(method: str, which: str = "", options: Mapping[str, Any] | No
     )
 
 
-sft_policy = partial(trained_policy, "sft")
-dpo_policy = partial(trained_policy, "dpo")
-ppo_policy = partial(trained_policy, "ppo")
-grpo_policy = partial(trained_policy, "grpo")
-repo_policy = partial(trained_policy, "repo")
+sft_policy, dpo_policy, ppo_policy, grpo_policy, repo_policy = (partial(trained_policy, method) for method in METHODS)

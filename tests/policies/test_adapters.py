@@ -22,10 +22,18 @@ def artifacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_no_argument_means_the_best_shipped_scale(artifacts: Path) -> None:
+def test_no_argument_means_the_best_scale_of_all_methods(artifacts: Path) -> None:
     assert adapters.adapter_folder("sft") == artifacts / "sft-small"
-    shutil.rmtree(artifacts / "sft-small")
+    for method in ("ppo", "grpo", "repo"):
+        shutil.copytree(artifacts / "dpo-tiny", artifacts / f"{method}-tiny")
     assert adapters.adapter_folder("sft") == artifacts / "sft-tiny"
+    for method in ("dpo", "ppo", "grpo", "repo"):
+        shutil.copytree(artifacts / "sft-small", artifacts / f"{method}-small")
+    assert adapters.adapter_folder("sft") == artifacts / "sft-small"
+    shutil.rmtree(artifacts / "repo-small")
+    assert {adapters.adapter_folder(method).name for method in adapters.METHODS} == {
+        f"{method}-tiny" for method in adapters.METHODS
+    }
 
 
 def test_a_scale_or_a_folder_can_be_named(artifacts: Path, tmp_path: Path) -> None:
