@@ -238,7 +238,7 @@ def policy_card(method: str, preset: PolicyPreset, command: str, figures: Mappin
         f"{method.upper()} adapter on `{base}`",
         (
             f"A LoRA adapter of a hotel-rate negotiation agent, made by {METHOD_TITLES[method]}. It writes the next "
-            "message of a travel platform's agent; the prompt is that of `negotiation_env.play.prompts`.",
+            f"message of a travel platform's agent, prompt `{preset.prompt}` of `negotiation_env.play.agent_prompts`.",
             "Data are synthetic: dialogues, hotels and managers are simulated, and so are the annotators of "
             "preferences. No person wrote or compared a reply. Not for use with real hotels.",
         ),
