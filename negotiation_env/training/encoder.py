@@ -2,8 +2,8 @@
 
 The base is frozen, in bfloat16 where the processor multiplies it; its layers and the heads have dropout: without it the
 loss was four times as high on new authors as on those trained on. What is written in the end is a running mean of the
-weights along the steps (Polyak and Juditsky 1992), with a share of those that it began with if it is to be. A run goes on
-from its last whole epoch.
+weights along the steps (Polyak and Juditsky 1992), with a share of those that it began with if it is to be. A run goes
+on from its last whole epoch.
 """
 
 from __future__ import annotations

@@ -80,12 +80,12 @@ class RunFolder:
                     f"{self.path}: expected no run there, found one: pass --resume to go on, or another --out"
                 )
             earlier = read_json(known, dict[str, Any])
-            odd = {key for key in settings.keys() | earlier.keys() if settings.get(key) != earlier.get(key)}
+            odd = sorted(key for key in settings.keys() | earlier.keys() if settings.get(key) != earlier.get(key))
             if may_grow is not None and may_grow in odd and settings[may_grow] > earlier[may_grow]:
                 odd.remove(may_grow)
             if odd:
                 raise UsageError(
-                    f"{self.path}: expected the settings and data of the run there, got another {', '.join(sorted(odd))}: "
+                    f"{self.path}: expected the settings and data of the run there, got another {', '.join(odd)}: "
                     "give the run's own, or another --out"
                 )
         write_json(known, settings, indent=1)
