@@ -37,8 +37,8 @@ LLM_RATINGS = "llm_ratings.jsonl"
 """A language model's ratings of a run, beside its report."""
 SHOWN_CASES = 5
 """Failed cases of a policy that are named without ``--full``."""
-METRIC_WIDTH, CELL_WIDTH = 28, 23
-"""Columns that the table needs to keep a figure and its interval on one line."""
+METRIC_WIDTH, CELL_WIDTH, TALL_WIDTH = 28, 23, 17
+"""Columns that the table needs for a metric's name, for a figure with its interval on one line, and on two."""
 
 
 def read_curves(texts: Sequence[str]) -> dict[str, Path]:
@@ -200,15 +200,14 @@ def print_failed_cases(console: Console, report: Report, most: int | None) -> No
     from benchmarks.report.verdict import check_line, failed_cases
 
     for policy, failed in failed_cases(report).items():
-        shown = failed[:most]
         console.print(Text(f"{policy} does not fix {len(failed)} cases, the most severe first", style="bold"))
-        for case in shown:
+        for case in failed[:most]:
             console.print(Text(f"  {case.case} ({case.severity}): ") + Text(check_line(case), style="red"))
             if case.turn:
                 said = f'"{case.words}"' if case.words else "(nothing)"
                 console.print(Text(f"    turn {case.turn}, {case.title}: {said}", style="dim"))
-        if len(failed) > len(shown):
-            console.print(f"  and {len(failed) - len(shown)} more: --full, or the report", markup=False)
+        if most is not None and len(failed) > most:
+            console.print(f"  and {len(failed) - most} more: --full, or the report", markup=False)
 
 
 def print_verdict(console: Console, report: Report) -> None:
@@ -234,14 +233,18 @@ def print_table(console: Console, report: Report, full: bool) -> None:
     from benchmarks.report import table_rows
     from benchmarks.report.verdict import headline_rows
 
-    table = Table(title="Automated checks; brackets hold 95% intervals", title_justify="left")
-    table.add_column("metric", no_wrap=True)
-    for name in report.policies:
-        table.add_column(name, justify="right")
-    narrow = console.width < METRIC_WIDTH + CELL_WIDTH * len(report.policies)
-    for metric, _, cells in table_rows(report) if full else headline_rows(report):
-        table.add_row(metric, *(cell.replace(" [", "\n[") if narrow else cell for cell in cells))
-    console.print(table)
+    room = console.width - METRIC_WIDTH
+    narrow = room < CELL_WIDTH * len(report.policies)
+    most = max(1, room // TALL_WIDTH) if narrow else len(report.policies)
+    rows = table_rows(report) if full else headline_rows(report)
+    for at in range(0, len(report.policies), most):
+        table = Table(title="" if at else "Automated checks; brackets hold 95% intervals", title_justify="left")
+        table.add_column("metric", no_wrap=True)
+        for name in report.policies[at : at + most]:
+            table.add_column(name, justify="right")
+        for metric, _, cells in rows:
+            table.add_row(metric, *(cell.replace(" [", "\n[") if narrow else cell for cell in cells[at : at + most]))
+        console.print(table)
 
 
 def print_readers(console: Console, report: Report) -> None:

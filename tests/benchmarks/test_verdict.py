@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from benchmarks.cli.bench import print_table
 from benchmarks.cli.main import app
 from benchmarks.report import Report
 from benchmarks.report.verdict import FIRST, SHOWN_FIGURES, failed_cases, headline_rows, verdict
@@ -53,6 +56,16 @@ def test_who_does_better_follows_the_tests(report: Report) -> None:
         sure = test["p_holm"] < 0.05
         assert (f"{name} does worse than intent-driven" in lines) is (sure and test["value"] < 0)
     assert "Most bad cases fixed with no new problem: intent-driven" in lines
+
+
+@pytest.mark.parametrize("width", [50, 80, 200])
+def test_the_table_cuts_no_figure_however_many_policies_there_are(report: Report, width: int) -> None:
+    console = Console(width=width, record=True, file=StringIO())
+    print_table(console, report, full=False)
+    shown = console.export_text()
+    assert "…" not in shown
+    for _, _, cells in headline_rows(report):
+        assert all(part in shown for cell in cells for part in cell.replace(" [", "\n[").split("\n"))
 
 
 def test_many_comparisons_are_told_together(report: Report) -> None:
