@@ -148,15 +148,14 @@ def _p(value: float) -> str:
 def failed_cases(report: Report) -> dict[str, list[FailedCase]]:
     """Return by policy the cases that it did not fix, the most severe first; none of a policy that is withheld.
 
-    An episode with a fault is no failed case: it was not played to its end.
+    First trials stand before the others that are as severe. An episode with a fault is no failed case: it was not
+    played to its end.
     """
     found: dict[str, list[FailedCase]] = {}
     for name in report.policies:
         if not report.withheld(name):
             own = [failed_case(name, record) for record in report.data["policies"][name]["cases"]]
-            found[name] = sorted(
-                (case for case in own if case is not None), key=lambda case: -SEVERITIES.index(case.severity)
-            )
+            found[name] = sorted(filter(None, own), key=lambda c: (-SEVERITIES.index(c.severity), "#" in c.case))
     return {name: cases for name, cases in found.items() if cases}
 
 

@@ -100,6 +100,15 @@ def test_failed_cases_name_the_check_and_what_was_said_there(report: Report) -> 
     assert ranks == sorted(ranks)
 
 
+def test_other_trials_of_a_case_do_not_hide_other_cases(report: Report) -> None:
+    own = report.data["policies"]["random"]
+    twice = [case | {"id": f"{case['id']}{mark}"} for case in own["cases"] for mark in ("", "#2")]
+    data = report.data | {"policies": report.data["policies"] | {"random": own | {"cases": twice}}}
+    found = failed_cases(replace(report, data=data))["random"]
+    ranks = [(("severe", "major", "minor").index(case.severity), "#" in case.case) for case in found]
+    assert ranks == sorted(ranks) and len(found) == 2 * len(failed_cases(report)["random"])
+
+
 def test_a_check_says_in_which_turn_it_failed(report: Report) -> None:
     checks = [(check, p) for _, _, p in report.played for check in p.checks]
     assert all(check.turn == 0 for check, _ in checks if check.passed)
