@@ -53,10 +53,7 @@ class BestOfPolicy:
         seeds = ([view.seed, *(FLOATS.fork(view.seed, place) for place in range(1, self.n))] for view in views)
         drawn = [view._replace(seed=seed) for view, own in zip(views, seeds, strict=True) for seed in own]
         replies = self.policy.reply(drawn) if drawn else []
-        scored = self.reward.score([
-            reply_in(view, reply.text, self.reader)
-            for view, reply in zip(drawn, replies, strict=True)
-        ])  # fmt: skip
+        scored = self.reward.score([reply_in(v, r.text, self.reader) for v, r in zip(drawn, replies, strict=True)])
         worth = [_worth(reply, score) for reply, score in zip(replies, scored, strict=True)]
         starts = range(0, len(drawn), self.n)
         return [replies[max(range(start, start + self.n), key=worth.__getitem__)] for start in starts]

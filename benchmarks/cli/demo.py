@@ -38,6 +38,7 @@ LIVE_TURNS, LIVE_LEAST_TURNS = 8, 4
 POLICIES = ("intent-driven", "base", "sb3:default")
 NEEDS_LLM = frozenset({"base"})
 FAILING = "over-promise-1"
+REWARD_IN_WORDS = "reward = model + |model| x (judge + rules, at most 100) / 100 - 0.4: an ordinary reply gets 0."
 """The bad case that is shown: short, severe, and failed in words that anybody sees are wrong."""
 
 
@@ -131,6 +132,7 @@ def show_good(console: Console, manager: str, reader: str) -> None:
     game = LiveNegotiation(scenario, hotel, reward, ears, console, show_reading=True)
     game.show_card()
     console.print(f"The agent's messages are read by: {reader_label(ears)}.", highlight=False, markup=False)
+    console.print(REWARD_IN_WORDS, highlight=False, markup=False)
     while not game.over and len(game.turns) < LIVE_TURNS:
         (reply,) = policy.reply([agent_view(game.negotiation)])
         game.say(reply.text)

@@ -24,6 +24,7 @@ from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play import registry
 from negotiation_env.play.records import read_episodes
 from negotiation_env.play.rollout import answered_first, rollout
+from rewards.repo import RepoReward
 from tests.benchmarks.playing import FixedReplies, ScoredByLength
 
 PICTURES = Path(os.environ.get("NEGOTIATION_SCREENSHOTS", "")).resolve()
@@ -254,6 +255,13 @@ def test_the_demo_shows_both_and_the_headline_only(tmp_path: Path, monkeypatch: 
     places = [result.output.index(word) for word in (*words, "clean_fix", "Verdict", "Report: ")]
     assert places == sorted(places)
     assert "problem_turns" not in result.output and "does not fix" not in result.output
+
+
+def test_the_demo_says_in_words_how_its_reward_is_made() -> None:
+    reward = registry.load_reward("repo")
+    assert isinstance(reward, RepoReward) and reward.composition.formula == "repo"
+    made = reward.composition
+    assert demo.REWARD_IN_WORDS.split(":")[0].endswith(f"at most {made.n:g}) / {made.n:g} - {made.zero:g}")
 
 
 def test_names_of_policies_suites_personas_and_presets_are_completed() -> None:
