@@ -38,8 +38,8 @@ LIVE_TURNS, LIVE_LEAST_TURNS = 8, 4
 POLICIES = ("intent-driven", "base", "sb3:default")
 NEEDS_LLM = frozenset({"base"})
 FAILING = "over-promise-1"
-REWARD_IN_WORDS = "reward = model + |model| x (judge + rules, at most 100) / 100 - 0.4: an ordinary reply gets 0."
 """The bad case that is shown: short, severe, and failed in words that anybody sees are wrong."""
+REWARD_IN_WORDS = "reward = model + |model| x (judge + rules, at most 100) / 100 - 0.4: an ordinary reply gets 0."
 
 
 def demo(
