@@ -5,13 +5,13 @@ All data are generated, and their annotators are simulated; see docs/data_card.m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, track
 from rich.table import Table
 
 from negotiation_env.errors import UsageError
@@ -20,7 +20,7 @@ from negotiation_env.files import write_lines as write_rows
 from negotiation_env.play.registry import load_manager, load_policy, load_reward, reader_for
 from negotiation_env.training import optional_module
 from simulators.people.conversations import LEAST_QUALITY, Conversation, write_conversations
-from simulators.people.demonstrations import demonstrations
+from simulators.people.demonstrations import MANAGER
 from simulators.people.haggling import haggling_pairs
 from simulators.people.preferences import preference_pairs
 from simulators.people.training_files import (
@@ -42,6 +42,7 @@ app = typer.Typer(no_args_is_help=True, help="Write training data, and describe 
 
 PAPER_PAIRS = 6632
 """Preference samples of the source paper (arXiv 2510.04214)."""
+T = TypeVar("T")
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="File to write: JSON Lines.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Other seeds give other data of the same kind.")]
 
@@ -78,38 +79,30 @@ def written_pairs_command(
     console.print(f"{len(lines)} pairs written to {out}", soft_wrap=True, markup=False)
 
 
+def _watched(lines: Iterable[T], count: int, doing: str = "playing dialogues") -> Iterator[T]:
+    """Yield the lines, and show how many of them have come."""
+    yield from track(lines, doing, total=count, console=Console(), transient=True)
+
+
 @app.command("sft")
 def sft(
     out: OutOption,
     n: Annotated[int, typer.Option("--n", min=1, help="Number of replies.")] = 10000,
-    expert: Annotated[bool, typer.Option("--expert", help="Of the expert, not of that colleague.")] = False,
     learner: Annotated[str | None, typer.Option(help="A policy in whose states the expert replies (DAgger).")] = None,
-    manager: Annotated[str, typer.Option(help="The hotel's side of an expert's dialogues.")] = "rules",
+    manager: Annotated[str, typer.Option(help="The hotel's side.")] = MANAGER,
     seed: SeedOption = 0,
 ) -> None:
-    """Write demonstrations: good replies of a simulated colleague along full dialogues with the simulated hotel.
-
-    Or with --expert the best wordings of the intent-driven system, in its own states or a learner's.
-    """
-    console = Console()
-    lines: list[Demonstration] = []
-    if learner is not None and not expert:
-        raise UsageError("--learner: expected --expert beside it, got it alone: that colleague plays its own dialogues")
-    found = demonstrations(n, seed)
-    if expert:
-        found = optional_module("policies.training.imitation", "train").expert_demonstrations(
-            n,
-            seed,
-            learner=None if learner is None else load_policy(learner),
-            manager=load_manager(manager),
-            reward=load_reward("repo"),
-        )
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("playing dialogues", total=n)
-        for line in found:
-            lines.append(line)
-            progress.update(task, completed=len(lines))
+    """Write demonstrations: the intent-driven system's best wordings, in its own states or a learner's."""
+    found = optional_module("policies.training.imitation", "train").expert_demonstrations(
+        n,
+        seed,
+        learner=None if learner is None else load_policy(learner),
+        manager=load_manager(manager),
+        reward=load_reward("repo"),
+    )
+    lines: list[Demonstration] = [*_watched(found, n)]
     write_lines(out, lines)
+    console = Console()
     _describe_sft(console, lines)
     console.print(f"{len(lines)} replies written to {out}", soft_wrap=True, markup=False)
 
@@ -129,19 +122,15 @@ def distil(
     made = optional_module("policies.training.distillation", "train")
     grades = load_reward(reward)
     player = made.sampling(policy, grades, samples) if Path(policy).is_dir() else load_policy(policy)
-    found: list[Conversation] = []
-    with Progress(console=Console(), transient=True) as progress:
-        task = progress.add_task("playing dialogues", total=dialogues)
-        for line in made.distilled(
-            player,
-            made.distilled_scenarios(seed, dialogues),
-            manager=load_manager(manager),
-            reward=grades,
-            reader=reader_for(None if Path(policy).is_dir() else player),
-            max_turns=max_turns,
-        ):
-            found.append(line)
-            progress.update(task, completed=len(found))
+    played = made.distilled(
+        player,
+        made.distilled_scenarios(seed, dialogues),
+        manager=load_manager(manager),
+        reward=grades,
+        reader=reader_for(None if Path(policy).is_dir() else player),
+        max_turns=max_turns,
+    )
+    found: list[Conversation] = [*_watched(played, dialogues)]
     write_conversations(out, found)
     given = [grade for line in found for grade in (*line.grades, *(other.grade for other in line.others)) if grade]
     good = sum(grade >= LEAST_QUALITY for grade in given)
@@ -160,12 +149,9 @@ def samples(
     made = optional_module("policies.training.distillation", "train")
     if split not in ("train", "validation"):
         raise UsageError(f"--split: expected train or validation, got {split!r}")
-    rows = []
-    with Progress(console=Console(), transient=True) as progress:
-        task = progress.add_task("sampling replies", total=n)
-        for line in made.sampled_replies(adapter, split, n, seed):
-            rows.append(line.model_dump())
-            progress.update(task, completed=len(rows))
+    rows = [
+        line.model_dump() for line in _watched(made.sampled_replies(adapter, split, n, seed), n, "sampling replies")
+    ]
     write_rows(out, rows)
     Console().print(f"{len(rows)} replies written to {out}", soft_wrap=True, markup=False)
 

@@ -6,7 +6,6 @@ the game and the manager's dynamics see acts only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
@@ -96,12 +95,6 @@ class DialogueAct(NamedTuple):
     figure: float | None = None
     detail: str = ""
     force: Force = Force.FIRM
-
-
-def as_heard(acts: Iterable[DialogueAct]) -> list[DialogueAct]:
-    """Return a manager's acts as a reader hears them: a last price, a warning and a condition change no figure."""
-    plain = [act._replace(detail="") if act.detail == "last" else act for act in acts]
-    return [act for act in plain if act.detail != "warning" and not act.detail.startswith("condition:")]
 
 
 MAX_TICKETS = 3

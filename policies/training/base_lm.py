@@ -27,6 +27,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from negotiation_env.engines.checkpoints import number_format
 from negotiation_env.errors import UsageError
 from negotiation_env.files import Table, read_json, read_lines, write_folder, write_json
 from negotiation_env.seeds import Stream
@@ -138,6 +139,40 @@ def make_model(preset: BasePreset, tokenizer: PreTrainedTokenizerFast) -> LlamaF
     return model
 
 
+class Muon(torch.optim.Optimizer):
+    """Muon (Jordan 2024) with Nesterov momentum, its products in the parameters' own format.
+
+    ``torch.optim.Muon`` takes them in bfloat16 alone, which is most of a step where a processor does not multiply it.
+    Steps are scaled to the root mean square of AdamW's, 0.2 per learning rate.
+    """
+
+    MOMENTUM, COEFFICIENTS, ITERATIONS = 0.95, (3.4445, -4.7750, 2.0315), 5
+
+    def __init__(self, matrices: Sequence[torch.nn.Parameter], lr: float, weight_decay: float) -> None:
+        super().__init__(matrices, {"lr": lr, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Take one step along the orthogonal part of each matrix' momentum."""
+        for group in self.param_groups:
+            for matrix in group["params"]:
+                mean = self.state[matrix].setdefault("momentum_buffer", torch.zeros_like(matrix))
+                mean.lerp_(matrix.grad, 1.0 - self.MOMENTUM)
+                update = self.orthogonal(matrix.grad.lerp(mean, self.MOMENTUM))
+                matrix.mul_(1.0 - group["lr"] * group["weight_decay"])
+                matrix.add_(update, alpha=-0.2 * group["lr"] * math.sqrt(max(matrix.shape)))
+
+    def orthogonal(self, matrix: torch.Tensor) -> torch.Tensor:
+        """Return a matrix of the same singular vectors whose singular values lie near 1 (Newton-Schulz iteration)."""
+        a, b, c = self.COEFFICIENTS
+        wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+        wide = wide / wide.norm().clamp(min=1e-7)
+        for _ in range(self.ITERATIONS):
+            gram = wide @ wide.T
+            wide = a * wide + (b * gram + c * gram @ gram) @ wide
+        return wide if matrix.shape[0] <= matrix.shape[1] else wide.T
+
+
 class _CorpusLine(Table):
     messages: list[dict[str, str]]
 
@@ -206,9 +241,7 @@ def make_optimizers(model: LlamaForCausalLM, preset: BasePreset) -> tuple[torch.
     """Return Muon on the layers' matrices and AdamW on embeddings and norms."""
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
-    muon = torch.optim.Muon(
-        matrices, lr=preset.muon_learning_rate, weight_decay=preset.weight_decay, adjust_lr_fn="match_rms_adamw"
-    )
+    muon = Muon(matrices, lr=preset.muon_learning_rate, weight_decay=preset.weight_decay)
     adam = torch.optim.AdamW(others, lr=preset.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
     return muon, adam
 
@@ -347,7 +380,7 @@ def _learn(
             for group, full in zip(optimizer.param_groups, own, strict=True):
                 group["lr"] = full * rate(run.step, steps, settings.warmup_steps)
         batch = [examples[i] for i in batches[place]]
-        loss = loss_of(run.model, batch, pad, settings.bfloat16)
+        loss = loss_of(run.model, batch, pad, number_format(settings.dtype) is torch.bfloat16)
         if not math.isfinite(loss.item()):
             raise TrainingStoppedError(
                 f"step {run.step}: expected a finite loss, got {loss.item()}: lower the learning rates and --resume"

@@ -1,4 +1,4 @@
-"""Demonstrations by an expert, in its own states or in a learner's: ``negotiate data sft --expert``.
+"""Demonstrations by an expert, in its own states or in a learner's: ``negotiate data sft``.
 
 What a learner does wrong takes it where the expert never stands, so data of the expert's own dialogues do not say how
 to go on from there. Here the learner plays, now and then the expert in its place, and the expert says in every state

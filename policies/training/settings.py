@@ -79,7 +79,7 @@ class BasePreset(Preset):
     """One training run from scratch; ``seed`` names it: corpus, first weights and order follow from it.
 
     ``examples`` chats are generated, ``held_out`` of them not trained on. ``vocabulary`` is the most that the
-    tokenizer may have. ``bfloat16`` computes products in that format (faster on CPUs with AMX, slower elsewhere).
+    tokenizer may have. ``dtype`` is the format of products: ``auto`` is bfloat16 where the processor multiplies it.
     """
 
     seed: Annotated[int, Field(ge=0)]
@@ -100,7 +100,7 @@ class BasePreset(Preset):
     muon_learning_rate: LearningRate
     weight_decay: Annotated[float, Field(ge=0.0, lt=1.0)]
     warmup_steps: Annotated[int, Field(ge=0)]
-    bfloat16: bool
+    dtype: Literal["auto", "float32", "bfloat16"]
     torch_threads: Annotated[int, Field(ge=1, le=64)]
     log_every: Count
     save_every: Count

@@ -38,6 +38,7 @@ from negotiation_env.engines.checkpoints import number_format
 from negotiation_env.engines.specs import base_path
 from negotiation_env.errors import UsageError
 from negotiation_env.files import write_text
+from negotiation_env.play.registry import load_manager, load_reward
 from negotiation_env.training.lora import check_shape, lora_config
 from negotiation_env.training.presets import read_preset
 from negotiation_env.training.processes import ProcessGroup
@@ -45,6 +46,7 @@ from negotiation_env.training.run_folder import CARD, MetricsLog, RunFolder, sha
 from policies.adapters import start_folder
 from policies.training.dialogue_batches import compared, dialogue_row, imitated
 from policies.training.dialogue_trainers import DialogueTrainer
+from policies.training.imitation import expert_demonstrations
 from policies.training.resumable import ADAPTER, BEST, LAST, Resumable, Watch
 from policies.training.settings import PRESETS, DpoPreset, PolicyPreset, SftPreset, SupervisedPreset, policy_card
 from simulators.people.conversations import (
@@ -54,7 +56,7 @@ from simulators.people.conversations import (
     write_conversations,
     written_conversations,
 )
-from simulators.people.demonstrations import demonstrations
+from simulators.people.demonstrations import MANAGER
 from simulators.people.preferences import preference_pairs
 from simulators.people.training_files import (
     TEST,
@@ -386,7 +388,8 @@ def generated_data(method: str, settings: SupervisedPreset, out: Path, tell: Cal
         if settings.prompt == "transcript":
             write_conversations(file, chain(written_conversations("train"), written_conversations("validation")))
         elif method == "sft":
-            write_lines(file, demonstrations(settings.examples, settings.seed))
+            hotel, grades = load_manager(MANAGER), load_reward("repo")
+            write_lines(file, expert_demonstrations(settings.examples, settings.seed, manager=hotel, reward=grades))
         else:
             write_lines(file, (pair.line() for pair in preference_pairs(settings.examples, settings.seed)))
 

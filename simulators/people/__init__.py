@@ -2,7 +2,7 @@
 
 ``situations`` draws negotiations in which a reply is due, ``candidates`` the replies of good, middling and bad agents,
 ``damage`` spoils a reply's text, ``annotators`` prefer one reply to another, ``preferences`` puts pairs together,
-``demonstrations`` plays whole dialogues worth imitating, ``training_files`` reads and writes both as JSON lines.
+``demonstrations`` plays a decent colleague's whole dialogues, ``training_files`` reads and writes data as JSON lines.
 ``written_dialogues`` are dialogues in free language by AI authors (``dialogues``, with their data card),
 ``written_messages`` their messages, each in the state of the game in which it was said, ``graded_replies`` the agent's
 with grades, as rewards see them, ``conversations`` whole dialogues to imitate, ``written_pairs`` pairs of those, as

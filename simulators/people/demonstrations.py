@@ -1,8 +1,7 @@
-"""Demonstrations: an agent that follows the whole procedure as a decent, imperfect colleague would.
+"""A decent, imperfect colleague who follows the whole procedure: dialogues that preference data are taken from.
 
-Its own strategy is plain (no reading of personas, steps of one size), so that learning from rewards has room above
-imitating it. Now and then the manager asks for what an agent may not give (``simulators.managers.rule_manager``); it
-declines (``phrases/declining.toml``) and goes on. Everything is simulated; no person wrote a line.
+Its own strategy is plain: no reading of personas, steps of one size. Here also stands how an agent declines what it may
+not give (``phrases/declining.toml``). Everything is simulated; no person wrote a line.
 """
 
 from __future__ import annotations
@@ -16,15 +15,12 @@ import numpy as np
 from negotiation_env.files import read_toml
 from negotiation_env.game.scenario import TaskCard
 from negotiation_env.game.state import GameState, unsettled
-from negotiation_env.play.exchange import reply_view
-from negotiation_env.play.prompts import prompt
-from negotiation_env.seeds import Stream
-from simulators.managers.rule_manager import Lines, requests
+from simulators.managers.rule_manager import Lines
 from simulators.people.candidates import Acts, draw_acts
-from simulators.people.situations import Dialogue, Turn, play
-from simulators.people.training_files import TEST, TRAIN, Demonstration
+from simulators.people.situations import Dialogue, play
 
-SOURCE = "demonstrator"
+MANAGER = "demanding:0.2"
+"""Who answers in dialogues to learn from: one who now and then asks for what no agent may give."""
 SLOPPY = 0.14
 """Share of replies that come from a bad habit."""
 BAD_HABITS = (
@@ -35,10 +31,6 @@ PATIENCE = 9
 """Turns after which it takes any standing cut, now and then earlier."""
 TEST_SHARE = 0.15
 """Share of lines that belong to the test split."""
-ASKED = 0.15
-"""Share of the manager's messages that ask for what an agent may not give."""
-ALONE = 0.4
-"""Share of these that say nothing else."""
 
 
 @cache
@@ -84,34 +76,3 @@ def full_paths(held_out: bool, first: int = 0) -> Iterator[tuple[int, Dialogue]]
         if dialogue.agreed:
             yield number, dialogue
         number += 1
-
-
-def is_worth_imitating(turn: Turn) -> bool:
-    """Whether a turn is one of the replies to learn from: most bad habits are left out, milder ones stay."""
-    return bool(turn.text) and turn.habit not in ("chatter", "unmoved", "greet", "ask again")
-
-
-def demonstrations(n: int, seed: int = 0) -> Iterator[Demonstration]:
-    """Yield ``n`` lines along full paths, the test split last; the same seed gives the same lines."""
-    held = round(TEST_SHARE * n)
-    for held_out, count in ((False, n - held), (True, held)):
-        left = count
-        for _, dialogue in full_paths(held_out, seed * n):
-            for turn in dialogue.turns:
-                if left and is_worth_imitating(turn):
-                    left -= 1
-                    yield _line(turn, TEST if held_out else TRAIN)
-            if not left:
-                break
-
-
-def _line(turn: Turn, split: str) -> Demonstration:
-    at, text, manager = turn.situation, turn.text, turn.situation.manager
-    rng = np.random.default_rng((Stream.DEMONSTRATION, at.seed, int(at.game.turn)))
-    if manager and manager[-1].text and rng.random() < ASKED:
-        kind = str(rng.choice(sorted(requests())))
-        asked, answer = (str(rng.choice(lines[kind][split])) for lines in (requests(), declining()))
-        asked = asked if rng.random() < ALONE else f"{asked} {manager[-1].text}"
-        manager, text = (*manager[:-1], manager[-1]._replace(text=asked)), f"{answer} {text}"
-    view = reply_view(text, at.card, at.game, at.said, manager)
-    return Demonstration(prompt(view), text, SOURCE, at.name, split)

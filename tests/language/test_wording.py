@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from negotiation_env.errors import DataFileError, UsageError
 from negotiation_env.game import world
-from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic, as_heard
+from negotiation_env.game.acts import Act, DialogueAct, PriceType, Tactic
 from negotiation_env.game.scenario import TaskCard, fact_figure, sample_scenario
 from negotiation_env.language.reading import Context
 from negotiation_env.language.rule_reader import understand
@@ -42,6 +42,12 @@ def context(card: TaskCard, speaker: str, net: bool, quotes: FIGURES, bids: FIGU
         (pending,) * len(card.tickets),
         (pending,) * len(card.tickets),
     )
+
+
+def as_heard(acts: Iterable[DialogueAct]) -> list[DialogueAct]:
+    """A manager's acts as a reader hears them: a last price, a warning and a condition change no figure."""
+    plain = [act._replace(detail="") if act.detail == "last" else act for act in acts]
+    return [act for act in plain if act.detail != "warning" and not act.detail.startswith("condition:")]
 
 
 def said(card: TaskCard, kind: Act, k: int, selling: float, price_type: PriceType, detail: str = "") -> DialogueAct:

@@ -13,7 +13,7 @@ transformers = pytest.importorskip("transformers")
 from negotiation_env.files import write_folder  # noqa: E402
 from negotiation_env.training.run_folder import clear_leftovers  # noqa: E402
 from policies.training import base_lm  # noqa: E402
-from policies.training.base_lm import stock_sentences, train_tokenizer  # noqa: E402
+from policies.training.base_lm import Muon, stock_sentences, train_tokenizer  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def settings(**changes: Any) -> Any:
         "tiny",
         [
             f"{k}={str(v).lower()}"
-            for k, v in {**small, "epochs": 2, "save_every": 5, "log_every": 1, "bfloat16": False, **changes}.items()
+            for k, v in {**small, "epochs": 2, "save_every": 5, "log_every": 1, "dtype": "float32", **changes}.items()
         ],
     )
 
@@ -131,3 +131,18 @@ def test_a_folder_swap_that_was_cut_off_is_finished(tmp_path: Path) -> None:
     clear_leftovers(tmp_path)
     assert (tmp_path / "best" / "file").read_text(encoding="utf-8") == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["best"]
+
+
+def test_muon_steps_as_torch_s_does_but_for_its_bfloat16() -> None:
+    torch.manual_seed(0)
+    one = torch.nn.Parameter(torch.randn(20, 50))
+    two = torch.nn.Parameter(one.detach().clone())
+    first = one.detach().clone()
+    ours = Muon([one], lr=0.01, weight_decay=0.1)
+    theirs = torch.optim.Muon([two], lr=0.01, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+    for _ in range(5):
+        one.grad = torch.randn(20, 50)
+        two.grad = one.grad.clone()
+        ours.step()
+        theirs.step()
+    assert (one - two).norm() < 0.01 * (two - first).norm()

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from benchmarks.cli.main import app
 from negotiation_env.errors import DataFileError
 from simulators.people.annotators import SOURCES
-from simulators.people.demonstrations import demonstrations
 from simulators.people.preferences import composition, pair_views, preference_pairs
 from simulators.people.training_files import (
+    Demonstration,
     PreferencePair,
     length_correlation,
     preference_figures,
@@ -51,8 +51,9 @@ def test_files_read_back(tmp_path: Path) -> None:
     assert [(x.prompt, x.chosen, x.rejected, x.margin, x.split) for x in again] == [
         (x.prompt, x.chosen, x.rejected, x.margin, x.split) for x in LINES
     ]
-    assert write_lines(path, demonstrations(40)) == 40
-    assert {x.source for x in read_sft(path)} == {"demonstrator"}
+    lines = [Demonstration(x.prompt, x.chosen, "mine", x.scenario, x.split) for x in LINES]
+    assert write_lines(path, lines) == 300
+    assert read_sft(path) == lines
 
 
 def test_a_line_holds_all_that_an_act_level_model_reads() -> None:
@@ -139,14 +140,6 @@ def test_a_user_s_file_needs_no_extras_and_is_split_by_scenario(tmp_path: Path) 
     wrong = PreferencePair(train[0].prompt, "a", "b", replay={"card": {}})
     with pytest.raises(DataFileError, match=r"mine\.jsonl:1: replay: card\.hotel: expected this field"):
         pair_views(wrong, "mine.jsonl:1")
-
-
-def test_demonstrations_are_repeatable_and_split() -> None:
-    one, two = list(demonstrations(60, seed=2)), list(demonstrations(60, seed=2))
-    assert one == two
-    assert [x.split for x in one].count("test") == 9
-    assert one != list(demonstrations(60, seed=3))
-    assert all(x.completion for x in one)
 
 
 def test_the_commands_write_and_describe(tmp_path: Path) -> None:
