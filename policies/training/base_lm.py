@@ -165,7 +165,7 @@ class Muon(torch.optim.Optimizer):
     def orthogonal(self, matrix: torch.Tensor) -> torch.Tensor:
         """Return a matrix of the same singular vectors whose singular values lie near 1 (Newton-Schulz iteration)."""
         a, b, c = self.COEFFICIENTS
-        wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+        wide: torch.Tensor = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
         wide = wide / wide.norm().clamp(min=1e-7)
         for _ in range(self.ITERATIONS):
             gram = wide @ wide.T
