@@ -48,7 +48,7 @@ from benchmarks.suites import CaseSuite, bad_cases, online
 from negotiation_env.errors import UsageError
 from tests.policies.on_policy.conftest import write_base
 
-SUPERVISED = {"examples": 24, "batch_size": 8, "micro_batch_size": 8, "measure_every": 4, "held_out": 4}
+SUPERVISED = {"examples": 48, "batch_size": 8, "micro_batch_size": 8, "measure_every": 4, "held_out": 4}
 ON_POLICY = {
     "replies": 12, "dialogues": 4, "max_turns": 2, "held_out": 2, "evaluate_every": 2, "batch_size": 8,
     "micro_batch_size": 8, "least_entropy": 0.0, "most_empty": 1.0, "most_divergence": 100.0,
