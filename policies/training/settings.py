@@ -104,6 +104,8 @@ class BasePreset(Preset):
     torch_threads: Annotated[int, Field(ge=1, le=64)]
     log_every: Count
     save_every: Count
+    start: str = ""
+    """Folder of a base to go on from, which gives tokenizer and shape; without one, training starts from scratch."""
 
 
 class Sb3Preset(Preset):

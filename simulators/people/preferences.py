@@ -3,33 +3,21 @@
 Everything is generated and follows from its seed: no person wrote a reply or compared two. Pairs come from four sources
 in the shares of the source paper (arXiv 2510.04214), each with pairs of its own kind and its own annotator
 (``annotators.SOURCES``). Scenarios, the hotel's personas, phrases and damage of the test split are never trained on.
-
-A line's ``replay`` field holds the task card, the public state and what was said, nothing of the manager's private
-side, so that act-level models can read the replies again. A file made elsewhere may leave it out, and is then refused
-where the state is needed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
-from types import GenericAlias
-from typing import Any, Final
 
 import numpy as np
-from pydantic import BaseModel, StrictBool, create_model
 
-from negotiation_env.errors import DataFileError
-from negotiation_env.files import Number, parse
-from negotiation_env.game.acts import MAX_TICKETS, Tactic
-from negotiation_env.game.lanes import FLOATS
-from negotiation_env.game.scenario import TaskCard, card_numbers
-from negotiation_env.game.state import GameState, new_game, open_tickets, unsettled
+from negotiation_env.game.state import unsettled
 from negotiation_env.play.exchange import reply_view
 from negotiation_env.play.prompts import prompt
-from negotiation_env.play.protocols import ReplyView, Utterance
+from negotiation_env.play.protocols import ReplyView
 from negotiation_env.seeds import Stream
 from simulators.people.annotators import SOURCES, TIE, AnnotatedReply, Annotator
 from simulators.people.candidates import CANDIDATES, HONEST, draw_acts, worded
@@ -37,87 +25,6 @@ from simulators.people.damage import damage, kinds
 from simulators.people.demonstrations import TEST_SHARE, full_paths
 from simulators.people.situations import Situation, explorer, play, sample_situation
 from simulators.people.training_files import TEST, TRAIN, PreferencePair
-
-_OF_TICKETS: Final = ("quote", "quoted", "fresh", "pending", "condition", "bid", "agreed", "refused")
-_TUPLES: Final = {**dict.fromkeys(_OF_TICKETS, MAX_TICKETS), "used": len(Tactic)}
-_FLAGS: Final = (
-    "quoted", "fresh", "pending", "refused", "greeted", "asked", "upset", "wants_reason", "ever_answered", "net",
-)  # fmt: skip
-_FIELDS: Final = tuple(f.name for f in fields(GameState) if f.name not in ("card", "open", "end"))
-
-
-def _kind(name: str) -> Any:
-    """Return the type of a field of the public state, for pydantic."""
-    one: Any = StrictBool if name in _FLAGS else Number
-    return (GenericAlias(tuple, (one,) * _TUPLES[name]) if name in _TUPLES else one), ...
-
-
-_STATE: dict[str, Any] = {name: _kind(name) for name in _FIELDS}
-_State: Any = create_model("_State", **_STATE)
-
-
-class _Replay(BaseModel):
-    """A line's field ``replay``, as ``replay_of`` writes it."""
-
-    card: TaskCard
-    state: _State
-    said: list[tuple[str, str]]
-
-
-def replay_of(situation: Situation) -> dict[str, Any]:
-    """Return a situation as JSON-able data."""
-    return {
-        "card": situation.card.to_json(),
-        "state": {name: _plain(getattr(situation.game, name)) for name in _FIELDS},
-        "said": [[a.text, m.text] for a, m in zip(situation.said, situation.manager, strict=True)],
-    }
-
-
-def pair_views(pair: PreferencePair, where: str) -> tuple[ReplyView, ReplyView]:
-    """Return the views of a pair's chosen and rejected reply.
-
-    Args:
-        pair: a line of a preference file.
-        where: file and line, for messages.
-
-    Raises:
-        DataFileError: if the line has no ``replay``, or a field of it is wrong.
-    """
-    if pair.replay is None:
-        raise DataFileError(
-            f"{where}: replay: expected the public state behind the prompt, got nothing: this model reads acts and "
-            "not text alone; train a language-model reward model on this file, or write files with "
-            "'negotiate data preferences'"
-        )
-    at = situation_of(pair.replay, f"{where}: replay")
-    chosen, rejected = (reply_view(t, at.card, at.game, at.said, at.manager) for t in (pair.chosen, pair.rejected))
-    return chosen, rejected
-
-
-def situation_of(data: Mapping[str, Any], where: str) -> Situation:
-    """Rebuild a situation; its earlier messages carry no acts, and its seed is not known (0).
-
-    Raises:
-        DataFileError: if the data are not what ``replay_of`` writes.
-    """
-    replay = parse(_Replay, data, where, "write the file again with 'negotiate data preferences'")
-    game = new_game(FLOATS, card_numbers(replay.card))
-    for name in _FIELDS:
-        setattr(game, name, getattr(replay.state, name))
-    game.open = open_tickets(FLOATS, game)
-    said, manager = (tuple(Utterance(pair[k], ()) for pair in replay.said) for k in (0, 1))
-    return Situation(0, replay.card, game, said, manager)
-
-
-def _plain(value: Any) -> Any:
-    """Return numbers and flags as JSON has them; whole numbers without a point."""
-    if isinstance(value, tuple):
-        return [_plain(x) for x in value]
-    if isinstance(value, bool):
-        return value
-    number = float(value)
-    return int(number) if number.is_integer() else number
-
 
 DAMAGED = 0.3
 """Share of freely drawn replies whose text is damaged."""
@@ -177,7 +84,6 @@ class Pair:
             margin=self.margin,
             split=TEST if self.held_out else TRAIN,
             sure=self.sure,
-            replay=replay_of(self.situation),
         )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
@@ -40,7 +40,6 @@ class PreferencePair:
         margin: how much better the chosen reply is, as the annotator says: 0 "slightly" and up; 0 if not said.
         split: "train", "test", or "" if not said.
         sure: probability with which this simulated annotator makes this choice; None for real annotators.
-        replay: what is needed to rebuild the public state; None in a file made elsewhere.
     """
 
     prompt: tuple[ChatMessage, ...]
@@ -51,7 +50,6 @@ class PreferencePair:
     margin: float = 0.0
     split: str = ""
     sure: float | None = None
-    replay: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the line's data; optional fields that are not set are left out."""
@@ -66,8 +64,6 @@ class PreferencePair:
         }
         if self.sure is not None:
             line["sure"] = round(self.sure, 4)
-        if self.replay is not None:
-            line["replay"] = self.replay
         return line
 
 
@@ -111,7 +107,6 @@ def read_preferences(path: str | Path) -> list[PreferencePair]:
             margin=line.margin,
             split=line.split,
             sure=line.sure,
-            replay=line.replay,
         )
         for line in _read(Path(path), _PreferenceLine)
     ]
@@ -193,7 +188,6 @@ class _PreferenceLine(_ExampleLine):
     rejected: _Reply
     margin: Annotated[Number, Field(ge=0.0)] = 0.0
     sure: Annotated[Number, Field(ge=0.0, le=1.0)] | None = None
-    replay: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _differ(self) -> _PreferenceLine:

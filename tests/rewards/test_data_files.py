@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from benchmarks.cli.main import app
 from negotiation_env.errors import DataFileError
 from simulators.people.annotators import SOURCES
-from simulators.people.preferences import composition, pair_views, preference_pairs
+from simulators.people.preferences import composition, preference_pairs
 from simulators.people.training_files import (
     Demonstration,
     PreferencePair,
@@ -56,19 +56,6 @@ def test_files_read_back(tmp_path: Path) -> None:
     assert read_sft(path) == lines
 
 
-def test_a_line_holds_all_that_an_act_level_model_reads() -> None:
-    for pair, line in zip(PAIRS, LINES, strict=True):
-        again = PreferencePair(**{**_fields(line), "replay": json.loads(json.dumps(line.replay))})
-        chosen, rejected = pair_views(again, "line")
-        for rebuilt, view in ((chosen, pair.chosen.view), (rejected, pair.rejected.view)):
-            assert rebuilt.features == view.features
-            assert (rebuilt.words, rebuilt.acts, rebuilt.stage) == (view.words, view.acts, view.stage)
-
-
-def _fields(line: PreferencePair) -> dict[str, Any]:
-    return {name: getattr(line, name) for name in PreferencePair.__slots__}
-
-
 def test_test_lines_share_no_scenario_and_hardly_a_reply_with_training() -> None:
     train, test = split_lines(LINES)
     assert 30 <= len(test) <= 60
@@ -108,7 +95,6 @@ def test_annotators_choose_what_they_prefer_but_for_their_errors() -> None:
         ({"sure": 2}, "sure: expected a number of at most 1.0, got 2"),
         ({"split": "dev"}, "split: expected '', 'train' or 'test', got 'dev'"),
         ({"scenario": 3}, "scenario: expected a text, got 3"),
-        ({"replay": "x"}, "replay: expected a table, got 'x'"),
     ],
 )
 def test_a_wrong_line_names_file_line_and_field(tmp_path: Path, change: dict[str, Any], told: str) -> None:
@@ -135,11 +121,6 @@ def test_a_user_s_file_needs_no_extras_and_is_split_by_scenario(tmp_path: Path) 
     train, test = split_lines(read_preferences(path))
     assert 20 <= len(test) <= 60
     assert not {x.scenario for x in train} & {x.scenario for x in test}
-    with pytest.raises(DataFileError, match="replay: expected the public state"):
-        pair_views(train[0], "mine.jsonl:1")
-    wrong = PreferencePair(train[0].prompt, "a", "b", replay={"card": {}})
-    with pytest.raises(DataFileError, match=r"mine\.jsonl:1: replay: card\.hotel: expected this field"):
-        pair_views(wrong, "mine.jsonl:1")
 
 
 def test_the_commands_write_and_describe(tmp_path: Path) -> None:
