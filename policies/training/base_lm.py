@@ -141,6 +141,8 @@ def begin(preset: BasePreset, learnt: Sequence[list[dict[str, str]]]) -> tuple[P
     if not preset.start:
         tokenizer = train_tokenizer(learnt[: preset.tokenizer_examples], preset.vocabulary, preset.context)
         return tokenizer, make_model(preset, tokenizer)
+    if not (Path(preset.start) / "config.json").is_file():
+        raise UsageError(f"start: expected the folder of a base (RUN/model), got {preset.start!r}")
     model = LlamaForCausalLM.from_pretrained(preset.start, dtype=torch.float32, local_files_only=True)
     return PreTrainedTokenizerFast.from_pretrained(preset.start, local_files_only=True), model
 

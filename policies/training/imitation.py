@@ -4,7 +4,8 @@ What a learner does wrong takes it where the expert never stands, so data of the
 to go on from there. Here the learner plays, now and then the expert in its place, and the expert says in every state
 what it would have said: DAgger (Ross et al. 2011, arXiv 1011.0686). The expert is the intent-driven system, which knows
 the procedure, in several wordings, among which the reward chooses; where all of them break a rule, as when the manager
-asks for what nobody may give, it declines first.
+asks for what nobody may give, it declines first. A share of the states are those of written dialogues, in which hotels
+speak as people do.
 """
 
 from __future__ import annotations
@@ -25,13 +26,19 @@ from negotiation_env.play.rollout import rollout
 from negotiation_env.seeds import SCENARIOS, Stream
 from policies.training.distillation import PER_ROUND
 from simulators.people.demonstrations import declining
+from simulators.people.graded_replies import turn_states
 from simulators.people.training_files import TEST, TRAIN, Demonstration
+from simulators.people.written_dialogues import written_dialogues
 
 SOURCE = "expert"
 TEST_SHARE = 0.1
 """Share of lines that belong to the test split, of scenarios of their own."""
+WRITTEN = 0.3
+"""Share of lines whose states are those of written dialogues in English."""
 WORDINGS = 4
 """Replies among which the reward chooses."""
+_CHINESE = "\u2e80"
+"""First of the characters that no English dialogue has."""
 _WHO = 17
 """Channel of the draw that says who plays on."""
 
@@ -134,7 +141,7 @@ def expert_demonstrations(
 
     Args:
         n: lines.
-        seed: which scenarios, 0 to 99; those of other seeds are others.
+        seed: which scenarios, 0 to 99; those of other seeds are others. The written dialogues are the same.
         learner: whose states; None for the intent-driven system's and the expert's own.
         beside: share of a learner's turns in which the expert plays in its place.
         manager: the hotel's side.
@@ -142,11 +149,13 @@ def expert_demonstrations(
         max_turns: most turns of a dialogue.
         batch_size: dialogues in play at a time.
     """
-    player = learner or load_policy("intent-driven")
-    shadowed = ShadowedPolicy(player, Expert(reward), 1.0 if learner is None else beside)
+    player, expert = learner or load_policy("intent-driven"), Expert(reward)
+    shadowed = ShadowedPolicy(player, expert, 1.0 if learner is None else beside)
     held = round(TEST_SHARE * n)
     for split, first, count in ((TRAIN, 0, n - held), (TEST, PER_ROUND // 2, held)):
-        left, place = count, seed * PER_ROUND + first
+        written = round(WRITTEN * count)
+        yield from islice(_of_written(split, seed, expert, batch_size), written)
+        left, place = count - written, seed * PER_ROUND + first
         while left:
             some = [sample_scenario(found) for found in SCENARIOS["distilled data"][place : place + batch_size]]
             place += batch_size
@@ -166,3 +175,18 @@ def expert_demonstrations(
                 card, written, text = shadowed.kept[i]
                 yield Demonstration(written, text, SOURCE, names[card], split)
             left -= min(left, len(shadowed.kept))
+
+
+def _of_written(split: str, seed: int, expert: Expert, batch_size: int) -> Iterator[Demonstration]:
+    """Yield what the expert says in the states of written dialogues of the split's authors, without end."""
+    dialogues = written_dialogues("train" if split == TRAIN else "validation")
+    states = [(d.id, state) for d in dialogues if max("".join(d.texts)) < _CHINESE for state in turn_states(d)]
+    rng = np.random.default_rng((Stream.DEMONSTRATION, seed, len(states)))
+    while True:
+        order = rng.permutation(len(states))
+        for start in range(0, len(order), batch_size):
+            some = [states[int(i)] for i in order[start : start + batch_size]]
+            views = [state.due(int(rng.integers(1 << 62))) for _, state in some]
+            for (name, _), view, answer in zip(some, views, expert.reply(views), strict=True):
+                if answer.text:
+                    yield Demonstration(prompt(view), answer.text, SOURCE, f"written/{name}", split)

@@ -16,10 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from negotiation_env.errors import DataFileError
 from negotiation_env.files import read_lines
+from negotiation_env.game.state import stage_of
 from negotiation_env.language.reading import Reader
 from negotiation_env.language.rule_reader import RULES
 from negotiation_env.play.exchange import reply_view
-from negotiation_env.play.protocols import ReplyView, Utterance
+from negotiation_env.play.protocols import AgentView, ReplyView, Utterance
 from simulators.people.written_dialogues import WrittenDialogue
 from simulators.people.written_messages import WrittenMessage, game_acts, written_messages
 
@@ -87,7 +88,7 @@ class _Edit(BaseModel):
 
 def graded_turns(dialogue: WrittenDialogue, reader: Reader = RULES) -> Iterator[GradedTurn]:
     """Yield every turn of a dialogue with the replies that could be sent in it."""
-    for number, state in enumerate(_states(dialogue)):
+    for number, state in enumerate(turn_states(dialogue)):
         turn = dialogue.turns[number]
         yield GradedTurn(
             f"{dialogue.id}:{number}",
@@ -115,7 +116,7 @@ def edited_replies(path: Path, dialogues: Iterable[WrittenDialogue], reader: Rea
         wanted[edit.dialogue].append(edit)
     found = []
     for dialogue in dialogues:
-        states = list(_states(dialogue)) if dialogue.id in wanted else []
+        states = list(turn_states(dialogue)) if dialogue.id in wanted else []
         for edit in wanted.pop(dialogue.id, ()):
             if edit.turn >= len(states):
                 raise DataFileError(
@@ -133,7 +134,7 @@ def edit_texts(path: Path) -> list[tuple[str, str, str]]:
     return [(f"{edit.dialogue}:{edit.turn}", edit.true, edit.false) for edit in read_lines(path, _Edit)]
 
 
-class _TurnState(NamedTuple):
+class TurnState(NamedTuple):
     """What stands before a turn's reply."""
 
     message: WrittenMessage
@@ -141,15 +142,21 @@ class _TurnState(NamedTuple):
     manager_said: tuple[Utterance, ...]
 
     def view(self, text: str, reader: Reader) -> ReplyView:
+        """Return what a reward sees of a text that is said here."""
         return reply_view(text, self.message.card, self.message.game, self.agent_said, self.manager_said, reader)
 
+    def due(self, seed: int) -> AgentView:
+        """Return what a policy sees that is to reply here."""
+        card, game = self.message.card, self.message.game
+        return AgentView(card, game, stage_of(game), self.agent_said, self.manager_said, seed)
 
-def _states(dialogue: WrittenDialogue) -> Iterator[_TurnState]:
+
+def turn_states(dialogue: WrittenDialogue) -> Iterator[TurnState]:
     """Yield what stands before each turn; what was said is understood as annotated."""
     sent = {m.where: m for m in written_messages(dialogue) if m.where.endswith(":a0")}
     agent: tuple[Utterance, ...] = ()
     manager: tuple[Utterance, ...] = ()
     for number, turn in enumerate(dialogue.turns):
-        yield _TurnState(sent[f"{dialogue.id}:{number}:a0"], agent, manager)
+        yield TurnState(sent[f"{dialogue.id}:{number}:a0"], agent, manager)
         agent = (*agent, Utterance(turn.agent, game_acts(turn.agent_acts, "agent")))
         manager = (*manager, Utterance(turn.manager, game_acts(turn.manager_acts, "manager")))

@@ -52,6 +52,28 @@ def test_training_lowers_the_loss_and_writes_a_standard_checkpoint(run: Path) ->
     assert "synthetic" in (run / "model" / "README.md").read_text(encoding="utf-8")
 
 
+def test_training_goes_on_from_a_base(run: Path, corpus: Path, tmp_path: Path) -> None:
+    base_lm.train(settings(start=run / "model", epochs=1), tmp_path / "more", corpus)
+    first, later = (json.loads((folder / "metrics.jsonl").open().readline()) for folder in (run, tmp_path / "more"))
+    assert later["loss"] < first["loss"] - 1.0
+    tokens = [json.loads((f / "model" / "tokenizer.json").read_text()) for f in (run, tmp_path / "more")]
+    assert tokens[0]["model"] == tokens[1]["model"]
+    with pytest.raises(UsageError, match="start: expected the folder of a base"):
+        base_lm.train(settings(start=tmp_path / "none"), tmp_path / "other", corpus)
+
+
+def test_a_chat_s_first_message_is_not_learned() -> None:
+    import numpy as np
+
+    start, pad = 1, 0
+    tokens, labels = base_lm.padded(
+        [np.array([start, 5, 6, 2, start, 7, 2]), np.array([start, 5, start, 8])], pad, start
+    )
+    ignored = base_lm.IGNORED
+    assert labels.tolist() == [[ignored] * 4 + [start, 7, 2], [ignored] * 2 + [start, 8] + [ignored] * 3]
+    assert tokens[1].tolist() == [start, 5, start, 8, pad, pad, pad]
+
+
 class KilledError(Exception):
     """Stands for a kill."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -13,7 +14,7 @@ from simulators.people.training_files import TEST, TRAIN, Demonstration
 
 pytest.importorskip("torch")
 
-from policies.training.imitation import Expert, ShadowedPolicy, expert_demonstrations
+from policies.training.imitation import WRITTEN, Expert, ShadowedPolicy, expert_demonstrations
 from tests.policies.staged import opening
 
 
@@ -41,6 +42,8 @@ def test_the_expert_s_lines_follow_from_the_seed_and_parts_share_no_scenario() -
     parts = {split: {line.scenario for line in lines if line.split == split} for split in (TRAIN, TEST)}
     assert [line.split for line in lines] == [TRAIN] * 72 + [TEST] * 8
     assert not parts[TRAIN] & parts[TEST]
+    written = Counter(line.split for line in lines if line.scenario.startswith("written/"))
+    assert written == {TRAIN: round(WRITTEN * 72), TEST: round(WRITTEN * 8)}
 
 
 def test_a_learner_s_states_are_played_and_the_expert_s_words_learned() -> None:
