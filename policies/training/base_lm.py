@@ -228,7 +228,8 @@ def padded(examples: Sequence[Ids], pad: int, start: int) -> tuple[torch.Tensor,
 
 def loss_of(model: LlamaForCausalLM, examples: Sequence[Ids], bfloat16: bool) -> torch.Tensor:
     """Return the mean next-token cross-entropy in nats over all tokens but those of each example's first message."""
-    tokens, labels = padded(examples, int(model.config.pad_token_id), int(model.config.bos_token_id))
+    config: Any = model.config
+    tokens, labels = padded(examples, config.pad_token_id, config.bos_token_id)
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
         hidden = model.model(input_ids=tokens, use_cache=False).last_hidden_state[:, :-1]
         asked = labels[:, 1:] != IGNORED

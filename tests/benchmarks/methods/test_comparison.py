@@ -48,7 +48,7 @@ from benchmarks.suites import CaseSuite, bad_cases, online
 from negotiation_env.errors import UsageError
 from tests.policies.on_policy.conftest import write_base
 
-SUPERVISED = {"examples": 48, "batch_size": 8, "micro_batch_size": 8, "measure_every": 4, "held_out": 4}
+SUPERVISED = {"examples": 64, "batch_size": 8, "micro_batch_size": 8, "measure_every": 4, "held_out": 4}
 ON_POLICY = {
     "replies": 12, "dialogues": 4, "max_turns": 2, "held_out": 2, "evaluate_every": 2, "batch_size": 8,
     "micro_batch_size": 8, "least_entropy": 0.0, "most_empty": 1.0, "most_divergence": 100.0,
@@ -59,7 +59,7 @@ SHARED = {"torch_threads": 1, "lora_rank": 4, "lora_alpha": 8, "max_prompt_token
 def overrides(base: Path) -> tuple[str, ...]:
     """Settings with which every method trains for a second or two."""
     tables: dict[str, dict[str, Any]] = {
-        **dict.fromkeys(("sft", "dpo"), SUPERVISED | SHARED | {"max_reply_tokens": 120}),
+        **dict.fromkeys(("sft", "dpo"), SUPERVISED | SHARED | {"max_prompt_tokens": 600, "max_reply_tokens": 120}),
         **dict.fromkeys(("ppo", "grpo", "repo"), ON_POLICY | SHARED),
     }
     lines = [f"{method}.{key}={value}" for method, table in tables.items() for key, value in table.items()]
